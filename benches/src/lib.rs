@@ -1,0 +1,1 @@
+//! Home of the Criterion benches in `benches/`; nothing lives in the library itself.

@@ -1,0 +1,5 @@
+//! The ground floor: hashing, numbers as Redis writes and reads them, patterns, check sums, random numbers.
+//! Pure functions and small values. This crate never does I/O, never reads a clock and knows no Weft type.
+#![forbid(unsafe_code)]
+
+pub mod hash;
