@@ -1,0 +1,85 @@
+//! Reading replies just far enough to know where one ends: what merging the parts of a split command needs.
+
+/// Nested replies deeper than this are refused rather than followed.
+const DEPTH_MAX: usize = 128;
+
+/// The length in bytes of the first whole reply in `bytes`; `None` when it is incomplete or malformed.
+pub fn reply_len(bytes: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    // Replies still to be passed over at each open level.
+    let mut open = vec![1usize];
+    while let Some(left) = open.last_mut() {
+        if *left == 0 {
+            open.pop();
+            continue;
+        }
+        *left -= 1;
+        let (kind, count, next) = header(bytes, at)?;
+        at = next;
+        match kind {
+            b'$' | b'=' | b'!' if count >= 0 => at = at.checked_add(count as usize + 2)?,
+            b'*' | b'~' | b'>' if count > 0 => open.push(count as usize),
+            b'%' if count > 0 => open.push(2 * count as usize),
+            // An attribute precedes the reply it belongs to.
+            b'|' => {
+                *open.last_mut()? += 1;
+                open.push(2 * count.max(0) as usize);
+            }
+            _ => {}
+        }
+        if open.len() > DEPTH_MAX || at > bytes.len() {
+            return None;
+        }
+    }
+    Some(at)
+}
+
+/// Kind, number (0 where the line is no number) and position behind the line that begins at `at`.
+pub fn header(bytes: &[u8], at: usize) -> Option<(u8, i64, usize)> {
+    let line = bytes.get(at..)?;
+    let end = line.windows(2).position(|w| w == b"\r\n")?;
+    let number = std::str::from_utf8(&line[1..end]).ok().and_then(|s| s.parse().ok()).unwrap_or(0);
+    Some((*line.first()?, number, at + end + 2))
+}
+
+/// The number in an integer reply (`:n`), if `bytes` is one.
+pub fn integer(bytes: &[u8]) -> Option<i64> {
+    match header(bytes, 0)? {
+        (b':', number, _) => Some(number),
+        _ => None,
+    }
+}
+
+/// Whether `bytes` begins with an error reply.
+pub fn is_error(bytes: &[u8]) -> bool {
+    matches!(bytes.first(), Some(b'-' | b'!'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_whole_replies() {
+        for whole in [
+            &b"+OK\r\n"[..],
+            b"$5\r\nhello\r\n",
+            b"$-1\r\n",
+            b"*2\r\n:1\r\n*1\r\n$1\r\nx\r\n",
+            b"%1\r\n+a\r\n:1\r\n",
+            b"*0\r\n",
+            b"_\r\n",
+            b"|1\r\n+k\r\n:1\r\n:5\r\n",
+        ] {
+            let mut more = whole.to_vec();
+            more.extend_from_slice(b":9\r\n");
+            assert_eq!(reply_len(&more), Some(whole.len()), "{}", String::from_utf8_lossy(whole));
+            assert_eq!(reply_len(&whole[..whole.len() - 1]), None);
+        }
+    }
+
+    #[test]
+    fn hostile_depth_is_refused() {
+        assert_eq!(reply_len(&b"*1\r\n".repeat(1000)), None);
+    }
+}

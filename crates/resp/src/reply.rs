@@ -1,0 +1,275 @@
+//! Replies, written where they will be sent from.
+//!
+//! One writer serves both protocols: types that RESP2 lacks are written as Redis writes them there.
+
+use std::sync::Arc;
+
+/// A value that several owners share without copying it: large strings, in the keyspace and in replies.
+pub type Blob = Arc<Vec<u8>>;
+
+/// Reply bytes in order. Large values are not copied in: they stand beside the bytes with the place they belong to.
+#[derive(Default, Debug)]
+pub struct Reply {
+    pub buf: Vec<u8>,
+    /// (position in `buf` before which the value is sent, value), in ascending order.
+    pub blobs: Vec<(usize, Blob)>,
+    /// The client speaks RESP3.
+    pub resp3: bool,
+}
+
+/// Longest number with its type byte and line end: `:-9223372036854775808\r\n`.
+const LINE_BYTES_MAX: usize = 24;
+
+impl Reply {
+    pub fn new(resp3: bool) -> Self {
+        Self { buf: Vec::new(), blobs: Vec::new(), resp3 }
+    }
+
+    /// Nothing to send.
+    pub fn is_empty(&self) -> bool {
+        self.buf.is_empty() && self.blobs.is_empty()
+    }
+
+    /// Bytes to send, shared values included.
+    pub fn len(&self) -> usize {
+        self.buf.len() + self.blobs.iter().map(|(_, b)| b.len()).sum::<usize>()
+    }
+
+    pub fn clear(&mut self) {
+        self.buf.clear();
+        self.blobs.clear();
+    }
+
+    /// Where the next reply begins; for [`Reply::rewind`].
+    pub fn mark(&self) -> (usize, usize) {
+        (self.buf.len(), self.blobs.len())
+    }
+
+    /// Takes back all that was written since `mark`.
+    pub fn rewind(&mut self, mark: (usize, usize)) {
+        self.buf.truncate(mark.0);
+        self.blobs.truncate(mark.1);
+    }
+
+    /// Bytes that are a reply already.
+    #[inline]
+    pub fn raw(&mut self, bytes: &[u8]) {
+        self.buf.extend_from_slice(bytes);
+    }
+
+    /// Moves another reply's content to the end of this one.
+    pub fn append(&mut self, other: &mut Reply) {
+        let at = self.buf.len();
+        self.buf.append(&mut other.buf);
+        self.blobs.extend(other.blobs.drain(..).map(|(pos, blob)| (at + pos, blob)));
+    }
+
+    #[inline]
+    fn line(&mut self, kind: u8, number: i64) {
+        let mut line = [0u8; LINE_BYTES_MAX];
+        let mut at = LINE_BYTES_MAX - 2;
+        line[at] = b'\r';
+        line[at + 1] = b'\n';
+        let mut rest = number.unsigned_abs();
+        loop {
+            at -= 1;
+            line[at] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        if number < 0 {
+            at -= 1;
+            line[at] = b'-';
+        }
+        at -= 1;
+        line[at] = kind;
+        self.buf.extend_from_slice(&line[at..]);
+    }
+
+    /// `+OK`
+    #[inline]
+    pub fn ok(&mut self) {
+        self.raw(b"+OK\r\n");
+    }
+
+    /// A status line. The text must not contain CR or LF.
+    pub fn status(&mut self, text: &str) {
+        self.text_line(b'+', text.as_bytes());
+    }
+
+    /// An error line with its code in front (`ERR …`). CR and LF become spaces: nothing can be injected.
+    pub fn error(&mut self, text: &str) {
+        self.text_line(b'-', text.as_bytes());
+    }
+
+    fn text_line(&mut self, kind: u8, text: &[u8]) {
+        self.buf.push(kind);
+        self.buf.extend(text.iter().map(|&b| if b == b'\r' || b == b'\n' { b' ' } else { b }));
+        self.buf.extend_from_slice(b"\r\n");
+    }
+
+    #[inline]
+    pub fn int(&mut self, value: i64) {
+        self.line(b':', value);
+    }
+
+    /// A length or count.
+    #[inline]
+    pub fn count(&mut self, value: usize) {
+        self.line(b':', value as i64);
+    }
+
+    #[inline]
+    pub fn bulk(&mut self, bytes: &[u8]) {
+        self.buf.reserve(bytes.len() + 2 * LINE_BYTES_MAX);
+        self.line(b'$', bytes.len() as i64);
+        self.buf.extend_from_slice(bytes);
+        self.buf.extend_from_slice(b"\r\n");
+    }
+
+    /// A bulk string that is sent from where it lies.
+    pub fn bulk_shared(&mut self, blob: Blob) {
+        self.line(b'$', blob.len() as i64);
+        self.blobs.push((self.buf.len(), blob));
+        self.buf.extend_from_slice(b"\r\n");
+    }
+
+    /// A number as a bulk string.
+    pub fn bulk_int(&mut self, value: i64) {
+        let mut digits = [0u8; 20];
+        let text = decimal(value, &mut digits);
+        self.bulk(text);
+    }
+
+    /// No value: `$-1` or `_`.
+    #[inline]
+    pub fn null(&mut self) {
+        self.raw(if self.resp3 { b"_\r\n" } else { b"$-1\r\n" });
+    }
+
+    /// No array: `*-1` or `_`.
+    pub fn null_array(&mut self) {
+        self.raw(if self.resp3 { b"_\r\n" } else { b"*-1\r\n" });
+    }
+
+    #[inline]
+    pub fn array(&mut self, len: usize) {
+        self.line(b'*', len as i64);
+    }
+
+    /// `pairs` keys with their values; a flat array in RESP2.
+    pub fn map(&mut self, pairs: usize) {
+        if self.resp3 { self.line(b'%', pairs as i64) } else { self.line(b'*', 2 * pairs as i64) }
+    }
+
+    pub fn set(&mut self, len: usize) {
+        self.line(if self.resp3 { b'~' } else { b'*' }, len as i64);
+    }
+
+    pub fn push(&mut self, len: usize) {
+        self.line(if self.resp3 { b'>' } else { b'*' }, len as i64);
+    }
+
+    /// Attributes of the reply that follows; nothing may be written for RESP2 clients.
+    pub fn attribute(&mut self, pairs: usize) {
+        assert!(self.resp3, "attributes exist only in RESP3");
+        self.line(b'|', pairs as i64);
+    }
+
+    pub fn boolean(&mut self, value: bool) {
+        match (self.resp3, value) {
+            (true, true) => self.raw(b"#t\r\n"),
+            (true, false) => self.raw(b"#f\r\n"),
+            (false, value) => self.int(i64::from(value)),
+        }
+    }
+
+    /// A double whose text the caller has formatted: `,1.5` or a bulk string.
+    pub fn double_text(&mut self, text: &[u8]) {
+        if self.resp3 { self.text_line(b',', text) } else { self.bulk(text) }
+    }
+
+    /// An integer beyond 64 bits: `(…` or a bulk string.
+    pub fn big_number(&mut self, text: &[u8]) {
+        if self.resp3 { self.text_line(b'(', text) } else { self.bulk(text) }
+    }
+
+    /// Text with a three-letter format (`txt`, `mkd`), or a bulk string.
+    pub fn verbatim(&mut self, format: &[u8; 3], text: &[u8]) {
+        if !self.resp3 {
+            return self.bulk(text);
+        }
+        self.line(b'=', text.len() as i64 + 4);
+        self.raw(format);
+        self.raw(b":");
+        self.raw(text);
+        self.raw(b"\r\n");
+    }
+}
+
+/// The decimal text of a number, at the end of `digits`.
+fn decimal(value: i64, digits: &mut [u8; 20]) -> &[u8] {
+    let mut at = digits.len();
+    let mut rest = value.unsigned_abs();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if value < 0 {
+        at -= 1;
+        digits[at] = b'-';
+    }
+    &digits[at..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn both(write: impl Fn(&mut Reply)) -> (String, String) {
+        let text = |resp3| {
+            let mut reply = Reply::new(resp3);
+            write(&mut reply);
+            String::from_utf8(reply.buf).unwrap()
+        };
+        (text(false), text(true))
+    }
+
+    #[test]
+    fn forms_of_both_protocols() {
+        let pair = |a: &str, b: &str| (a.to_string(), b.to_string());
+        assert_eq!(both(|r| r.null()), pair("$-1\r\n", "_\r\n"));
+        assert_eq!(both(|r| r.null_array()), pair("*-1\r\n", "_\r\n"));
+        assert_eq!(both(|r| r.map(2)), pair("*4\r\n", "%2\r\n"));
+        assert_eq!(both(|r| r.set(2)), pair("*2\r\n", "~2\r\n"));
+        assert_eq!(both(|r| r.boolean(true)), pair(":1\r\n", "#t\r\n"));
+        assert_eq!(both(|r| r.double_text(b"1.5")), pair("$3\r\n1.5\r\n", ",1.5\r\n"));
+        assert_eq!(both(|r| r.verbatim(b"txt", b"hi")), pair("$2\r\nhi\r\n", "=6\r\ntxt:hi\r\n"));
+        assert_eq!(both(|r| r.big_number(b"123")), pair("$3\r\n123\r\n", "(123\r\n"));
+        assert_eq!(both(|r| r.bulk_int(i64::MIN)).0, "$20\r\n-9223372036854775808\r\n");
+        assert_eq!(both(|r| r.int(i64::MIN)).0, ":-9223372036854775808\r\n");
+    }
+
+    #[test]
+    fn nothing_can_be_injected_into_a_line() {
+        assert_eq!(both(|r| r.error("ERR a\r\n+b")).0, "-ERR a  +b\r\n");
+    }
+
+    #[test]
+    fn shared_values_keep_their_place() {
+        let mut first = Reply::new(false);
+        first.int(1);
+        let mut second = Reply::new(false);
+        second.bulk_shared(Arc::new(b"abc".to_vec()));
+        first.append(&mut second);
+        assert_eq!(first.buf, b":1\r\n$3\r\n\r\n");
+        assert_eq!(first.blobs[0].0, 8);
+        assert_eq!(first.len(), 13);
+    }
+}

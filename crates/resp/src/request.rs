@@ -1,0 +1,380 @@
+//! Requests: the multi-bulk form `*2\r\n$3\r\nGET\r\n$1\r\nk\r\n` and the inline form `GET k\r\n`.
+//!
+//! Invariant: what was parsed once is not looked at again. A request that arrives in pieces keeps its progress in
+//! the [`RequestParser`], so a client that sends byte by byte costs linear, not quadratic, work.
+
+use crate::inline;
+
+/// Inline requests and length lines longer than this are refused (Redis: PROTO_INLINE_MAX_SIZE).
+pub const INLINE_BYTES_MAX: usize = 64 * 1024;
+
+/// A piece of the caller's buffer: the bytes of one argument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Span {
+    pub start: u32,
+    pub len: u32,
+}
+
+impl Span {
+    /// The bytes the span stands for in `buf`.
+    #[inline]
+    pub fn of(self, buf: &[u8]) -> &[u8] {
+        &buf[self.start as usize..self.start as usize + self.len as usize]
+    }
+}
+
+/// What a client may announce.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Longest bulk string in bytes (`proto-max-bulk-len`).
+    pub bulk_bytes_max: u64,
+    /// Most arguments of one request.
+    pub args_max: u64,
+    /// Whether the client has authenticated (or need not); before that, smaller limits hold.
+    pub authenticated: bool,
+}
+
+/// Limits that hold before AUTH, as in Redis since 6.2.6.
+const ARGS_MAX_BEFORE_AUTH: u64 = 10;
+const BULK_BYTES_MAX_BEFORE_AUTH: u64 = 16 * 1024;
+
+/// Why a connection must be closed. The texts are Redis's, without the `-ERR ` in front.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProtocolError(pub String);
+
+impl ProtocolError {
+    fn new(text: &str) -> Self {
+        Self(format!("Protocol error: {text}"))
+    }
+}
+
+/// Outcome of one attempt to read a request.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Parsed {
+    /// A whole request: its arguments were appended to `spans` (maybe none: an empty line, `*0`). It ends at `end`.
+    Request { end: usize },
+    /// More bytes are needed; `missing` is a lower bound of how many.
+    Incomplete { missing: usize },
+}
+
+/// Progress within one request. Positions are relative to the start of the request.
+#[derive(Clone, Debug, Default)]
+pub struct RequestParser {
+    args_left: u32,
+    /// Length of the bulk whose header has been read.
+    bulk: Option<u32>,
+    /// First byte not yet looked at.
+    at: usize,
+    started: bool,
+    /// Spans of arguments already complete, relative to the start of the request; used only between attempts.
+    saved: Vec<Span>,
+}
+
+impl RequestParser {
+    /// True between two attempts at the same request.
+    pub fn in_progress(&self) -> bool {
+        self.started || self.at > 0
+    }
+
+    /// Reads one request that begins at `start` in `buf`; spans are positions in `buf`.
+    ///
+    /// After [`Parsed::Incomplete`] call again with the same beginning and more bytes; `buf` may have moved, and `start`
+    /// with it.
+    ///
+    /// # Errors
+    /// The text of the error reply after which the connection is closed.
+    #[inline]
+    pub fn parse(
+        &mut self,
+        buf: &[u8],
+        start: usize,
+        spans: &mut Vec<Span>,
+        limits: &Limits,
+    ) -> Result<Parsed, ProtocolError> {
+        if !self.in_progress() {
+            if let Some(end) = parse_whole(buf, start, spans, limits) {
+                return Ok(Parsed::Request { end });
+            }
+        }
+        self.parse_slowly(buf, start, spans, limits)
+    }
+
+    #[cold]
+    fn parse_slowly(
+        &mut self,
+        buf: &[u8],
+        start: usize,
+        spans: &mut Vec<Span>,
+        limits: &Limits,
+    ) -> Result<Parsed, ProtocolError> {
+        let bytes = &buf[start..];
+        if !self.started {
+            match bytes.first() {
+                None => return Ok(Parsed::Incomplete { missing: 1 }),
+                Some(b'*') => {}
+                Some(_) => return self.parse_inline(bytes, start, spans),
+            }
+            let Some((count, next)) = self.length_line(bytes, 1, "too big mbulk count string", 3)? else {
+                return Ok(Parsed::Incomplete { missing: 1 });
+            };
+            let count = count
+                .filter(|&n| n <= limits.args_max as i64)
+                .ok_or_else(|| ProtocolError::new("invalid multibulk length"))?;
+            if !limits.authenticated && count > ARGS_MAX_BEFORE_AUTH as i64 {
+                return Err(ProtocolError::new("unauthenticated multibulk length"));
+            }
+            if count <= 0 {
+                *self = Self::default();
+                return Ok(Parsed::Request { end: start + next });
+            }
+            self.started = true;
+            self.args_left = count as u32;
+            self.at = next;
+        }
+        while self.args_left > 0 {
+            if let Some(missing) = self.one_bulk(bytes, limits)? {
+                return Ok(Parsed::Incomplete { missing });
+            }
+        }
+        let end = start + self.at;
+        spans.extend(self.saved.iter().map(|s| Span { start: s.start + start as u32, len: s.len }));
+        *self = Self::default();
+        Ok(Parsed::Request { end })
+    }
+
+    /// Reads one bulk string; `Some(missing bytes)` when it is not all there.
+    fn one_bulk(&mut self, bytes: &[u8], limits: &Limits) -> Result<Option<usize>, ProtocolError> {
+        let len = match self.bulk {
+            Some(len) => len,
+            None => {
+                match bytes.get(self.at) {
+                    None => return Ok(Some(1)),
+                    Some(b'$') => {}
+                    Some(&other) => {
+                        let shown = if other == b'\r' || other == b'\n' { ' ' } else { other as char };
+                        return Err(ProtocolError::new(&format!("expected '$', got '{shown}'")));
+                    }
+                }
+                let line = self.length_line(bytes, self.at + 1, "too big bulk count string", 3)?;
+                let Some((len, next)) = line else { return Ok(Some(1)) };
+                let len = len
+                    .filter(|&n| n >= 0 && n as u64 <= limits.bulk_bytes_max && n < i64::from(u32::MAX))
+                    .ok_or_else(|| ProtocolError::new("invalid bulk length"))?;
+                if !limits.authenticated && len as u64 > BULK_BYTES_MAX_BEFORE_AUTH {
+                    return Err(ProtocolError::new("unauthenticated bulk length"));
+                }
+                self.at = next;
+                self.bulk = Some(len as u32);
+                len as u32
+            }
+        };
+        let end = self.at + len as usize + 2;
+        if bytes.len() < end {
+            return Ok(Some(end - bytes.len()));
+        }
+        self.saved.push(Span { start: self.at as u32, len });
+        self.at = end;
+        self.bulk = None;
+        self.args_left -= 1;
+        Ok(None)
+    }
+
+    /// A decimal number up to `\r\n`, from `at`. `None`: the line is not complete. `Some((None, _))`: not a number.
+    #[allow(clippy::type_complexity)]
+    fn length_line(
+        &self,
+        bytes: &[u8],
+        at: usize,
+        too_long: &str,
+        _min: usize,
+    ) -> Result<Option<(Option<i64>, usize)>, ProtocolError> {
+        let rest = &bytes[at..];
+        let Some(cr) = rest.iter().take(INLINE_BYTES_MAX + 1).position(|&b| b == b'\r') else {
+            if rest.len() > INLINE_BYTES_MAX {
+                return Err(ProtocolError::new(too_long));
+            }
+            return Ok(None);
+        };
+        if rest.len() < cr + 2 {
+            return Ok(None);
+        }
+        Ok(Some((decimal(&rest[..cr]), at + cr + 2)))
+    }
+
+    fn parse_inline(
+        &mut self,
+        bytes: &[u8],
+        start: usize,
+        spans: &mut Vec<Span>,
+    ) -> Result<Parsed, ProtocolError> {
+        let Some(newline) = bytes[self.at..].iter().position(|&b| b == b'\n') else {
+            if bytes.len() > INLINE_BYTES_MAX {
+                return Err(ProtocolError::new("too big inline request"));
+            }
+            self.at = bytes.len();
+            return Ok(Parsed::Incomplete { missing: 1 });
+        };
+        let newline = self.at + newline;
+        self.at = 0;
+        let line = bytes[..newline].strip_suffix(b"\r").unwrap_or(&bytes[..newline]);
+        if !inline::plain_words(line, start, spans) {
+            return Err(ProtocolError::new("unbalanced quotes in request"));
+        }
+        Ok(Parsed::Request { end: start + newline + 1 })
+    }
+}
+
+/// The common case in one go: a multi-bulk request that is wholly there and within all limits. `None`: look closer.
+#[inline]
+fn parse_whole(buf: &[u8], start: usize, spans: &mut Vec<Span>, limits: &Limits) -> Option<usize> {
+    if *buf.get(start)? != b'*' || !limits.authenticated {
+        return None;
+    }
+    let (count, mut at) = short_length(buf, start + 1)?;
+    if count == 0 || count as u64 > limits.args_max {
+        return None;
+    }
+    let mark = spans.len();
+    for _ in 0..count {
+        let bulk = if buf.get(at) == Some(&b'$') { short_length(buf, at + 1) } else { None };
+        let Some((len, body)) = bulk else {
+            spans.truncate(mark);
+            return None;
+        };
+        let end = body + len + 2;
+        if end > buf.len() || len as u64 > limits.bulk_bytes_max {
+            spans.truncate(mark);
+            return None;
+        }
+        spans.push(Span { start: body as u32, len: len as u32 });
+        at = end;
+    }
+    Some(at)
+}
+
+/// A number of one to eight digits followed by `\r\n`, and the position behind it.
+#[inline]
+fn short_length(buf: &[u8], at: usize) -> Option<(usize, usize)> {
+    let mut value = 0usize;
+    for (i, &byte) in buf.get(at..)?.iter().take(9).enumerate() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            let ends = byte == b'\r' && i > 0 && buf.get(at + i + 1) == Some(&b'\n');
+            return ends.then_some((value, at + i + 2));
+        }
+        value = value * 10 + digit as usize;
+    }
+    None
+}
+
+/// A signed decimal number as Redis's string2ll reads it.
+fn decimal(text: &[u8]) -> Option<i64> {
+    let (negative, digits) = match text.strip_prefix(b"-") {
+        Some(rest) => (true, rest),
+        None => (false, text),
+    };
+    if digits.is_empty() || digits.len() > 19 || (digits[0] == b'0' && (digits.len() > 1 || negative)) {
+        return None;
+    }
+    let mut value: i64 = 0;
+    for &byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        value = value.checked_mul(10)?.checked_add(i64::from(digit))?;
+    }
+    Some(if negative { -value } else { value })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits =
+        Limits { bulk_bytes_max: 512 << 20, args_max: i32::MAX as u64, authenticated: true };
+
+    fn words(buf: &[u8], spans: &[Span]) -> Vec<Vec<u8>> {
+        spans.iter().map(|s| s.of(buf).to_vec()).collect()
+    }
+
+    fn error_of(bytes: &[u8], limits: &Limits) -> String {
+        RequestParser::default().parse(bytes, 0, &mut Vec::new(), limits).unwrap_err().0
+    }
+
+    #[test]
+    fn pipelined_requests_in_one_buffer() {
+        let buf = b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n*1\r\n$4\r\nPING\r\n";
+        let (mut parser, mut spans) = (RequestParser::default(), Vec::new());
+        assert_eq!(parser.parse(buf, 0, &mut spans, &LIMITS), Ok(Parsed::Request { end: 20 }));
+        assert_eq!(words(buf, &spans), [b"GET".to_vec(), b"k".to_vec()]);
+        spans.clear();
+        assert_eq!(parser.parse(buf, 20, &mut spans, &LIMITS), Ok(Parsed::Request { end: buf.len() }));
+        assert_eq!(words(buf, &spans), [b"PING".to_vec()]);
+    }
+
+    #[test]
+    fn any_split_gives_the_same_request() {
+        for whole in [&b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$5\r\nv\r\nvv\r\n"[..], b"SET k v\r\n", b"*0\r\n"] {
+            let mut once = Vec::new();
+            RequestParser::default().parse(whole, 0, &mut once, &LIMITS).unwrap();
+            let (mut parser, mut spans) = (RequestParser::default(), Vec::new());
+            for end in 0..whole.len() {
+                let got = parser.parse(&whole[..end], 0, &mut spans, &LIMITS).unwrap();
+                assert!(matches!(got, Parsed::Incomplete { .. }), "{end}");
+                assert!(spans.is_empty());
+            }
+            assert_eq!(
+                parser.parse(whole, 0, &mut spans, &LIMITS),
+                Ok(Parsed::Request { end: whole.len() })
+            );
+            assert_eq!(spans, once);
+        }
+    }
+
+    #[test]
+    fn a_request_may_move_between_attempts() {
+        let (mut parser, mut spans) = (RequestParser::default(), Vec::new());
+        parser.parse(b"xxxx*2\r\n$3\r\nGET\r\n$1", 4, &mut spans, &LIMITS).unwrap();
+        let buf = b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n";
+        parser.parse(buf, 0, &mut spans, &LIMITS).unwrap();
+        assert_eq!(words(buf, &spans), [b"GET".to_vec(), b"k".to_vec()]);
+    }
+
+    #[test]
+    fn errors_are_those_of_redis() {
+        let texts = [
+            (&b"*a\r\n"[..], "Protocol error: invalid multibulk length"),
+            (b"*2147483648\r\n", "Protocol error: invalid multibulk length"),
+            (b"*1\r\nx\r\n", "Protocol error: expected '$', got 'x'"),
+            (b"*1\r\n$-5\r\n", "Protocol error: invalid bulk length"),
+            (b"*1\r\n$536870913\r\n", "Protocol error: invalid bulk length"),
+            (b"SET \"a\r\n", "Protocol error: unbalanced quotes in request"),
+        ];
+        for (bytes, text) in texts {
+            assert_eq!(error_of(bytes, &LIMITS), text);
+        }
+        let long = vec![b'x'; INLINE_BYTES_MAX + 1];
+        assert_eq!(error_of(&long, &LIMITS), "Protocol error: too big inline request");
+        let mut long = vec![b'1'; INLINE_BYTES_MAX + 3];
+        long[0] = b'*';
+        assert_eq!(error_of(&long, &LIMITS), "Protocol error: too big mbulk count string");
+    }
+
+    #[test]
+    fn before_auth_limits_are_small() {
+        let limits = Limits { authenticated: false, ..LIMITS };
+        assert_eq!(error_of(b"*11\r\n", &limits), "Protocol error: unauthenticated multibulk length");
+        assert_eq!(error_of(b"*1\r\n$16385\r\n", &limits), "Protocol error: unauthenticated bulk length");
+        let (mut parser, mut spans) = (RequestParser::default(), Vec::new());
+        let buf = b"*2\r\n$4\r\nAUTH\r\n$1\r\nx\r\n";
+        assert_eq!(parser.parse(buf, 0, &mut spans, &limits), Ok(Parsed::Request { end: buf.len() }));
+    }
+
+    #[test]
+    fn an_incomplete_bulk_says_how_much_is_missing() {
+        let mut parser = RequestParser::default();
+        let got = parser.parse(b"*2\r\n$3\r\nGET\r\n$100\r\nabc", 0, &mut Vec::new(), &LIMITS);
+        assert_eq!(got, Ok(Parsed::Incomplete { missing: 99 }));
+    }
+}
