@@ -1,0 +1,118 @@
+//! The arguments of one command: spans into the buffer they arrived in, the command's name first.
+
+use crate::error::Error;
+use base::hash::HashSeed;
+use keyspace::Key;
+use resp::Span;
+use std::ops::Index;
+
+#[derive(Clone, Copy)]
+pub struct Args<'a> {
+    buf: &'a [u8],
+    spans: &'a [Span],
+    seed: &'a HashSeed,
+    /// Index of the key that was hashed on the way in (0: none) and its hash.
+    hashed: usize,
+    hash: u64,
+}
+
+impl<'a> Args<'a> {
+    pub fn new(buf: &'a [u8], spans: &'a [Span], seed: &'a HashSeed) -> Self {
+        Self { buf, spans, seed, hashed: 0, hash: 0 }
+    }
+
+    /// As [`Args::new`], with the hash of argument `index` already known.
+    pub fn with_hash(
+        buf: &'a [u8],
+        spans: &'a [Span],
+        seed: &'a HashSeed,
+        index: usize,
+        hash: u64,
+    ) -> Self {
+        Self { buf, spans, seed, hashed: index, hash }
+    }
+
+    /// Number of arguments, the name included.
+    #[inline]
+    #[allow(clippy::len_without_is_empty)]
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// The argument at `index`, if there are so many.
+    #[inline]
+    pub fn get(&self, index: usize) -> Option<&'a [u8]> {
+        self.spans.get(index).map(|s| s.of(self.buf))
+    }
+
+    /// The argument at `index`, which the arity check has made sure of.
+    #[inline]
+    pub fn at(&self, index: usize) -> &'a [u8] {
+        self.spans[index].of(self.buf)
+    }
+
+    /// The key at `index`, hashed.
+    #[inline]
+    pub fn key(&self, index: usize) -> Key<'a> {
+        let bytes = self.at(index);
+        if index == self.hashed && index != 0 {
+            return Key { bytes, hash: self.hash };
+        }
+        Key::new(bytes, self.seed)
+    }
+
+    /// The arguments from `index` on.
+    pub fn from(&self, index: usize) -> impl DoubleEndedIterator<Item = &'a [u8]> + ExactSizeIterator + Clone + use<'a> {
+        let (buf, spans) = (self.buf, self.spans);
+        spans[index.min(spans.len())..].iter().map(move |s| s.of(buf))
+    }
+
+    pub fn spans(&self) -> &'a [Span] {
+        self.spans
+    }
+
+    pub fn buf(&self) -> &'a [u8] {
+        self.buf
+    }
+
+    pub fn seed(&self) -> &'a HashSeed {
+        self.seed
+    }
+
+    /// Whether the argument at `index` exists and equals `word` (upper case) in any case.
+    #[inline]
+    pub fn is(&self, index: usize, word: &str) -> bool {
+        self.get(index).is_some_and(|arg| is_word(arg, word))
+    }
+
+    /// A signed 64-bit number.
+    ///
+    /// # Errors
+    /// `ERR value is not an integer or out of range`
+    #[inline]
+    pub fn int(&self, index: usize) -> Result<i64, Error> {
+        self.get(index).and_then(base::number::parse_i64).ok_or(Error::NOT_AN_INTEGER)
+    }
+
+    /// A double.
+    ///
+    /// # Errors
+    /// `ERR value is not a valid float`
+    pub fn float(&self, index: usize) -> Result<f64, Error> {
+        self.get(index).and_then(base::number::parse_f64).ok_or(Error::NOT_A_FLOAT)
+    }
+}
+
+impl Index<usize> for Args<'_> {
+    type Output = [u8];
+    #[inline]
+    fn index(&self, index: usize) -> &[u8] {
+        self.at(index)
+    }
+}
+
+/// Whether `arg` is `word`, which is in upper case, in any case.
+#[inline]
+pub fn is_word(arg: &[u8], word: &str) -> bool {
+    arg.eq_ignore_ascii_case(word.as_bytes())
+}

@@ -1,0 +1,171 @@
+//! What a handler works with: its shard's state and who asked, with typed look-ups on top.
+
+use crate::session::Session;
+use crate::{Error, ShardCx};
+use keyspace::{Db, Found, Key, Typed, Update, ValueRef};
+use keyspace::value::StrRef;
+use table::Pos;
+
+/// The class of a keyspace event, as `notify-keyspace-events` names them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    Generic,
+    String,
+    List,
+    Set,
+    Hash,
+    ZSet,
+    Expired,
+    New,
+}
+
+pub struct Cx<'a> {
+    pub shard: &'a mut ShardCx,
+    /// The client's selected database.
+    pub db: u16,
+    /// The client's protocol.
+    pub resp3: bool,
+    /// The connection, when the command runs on the connection's own shard.
+    pub conn: Option<usize>,
+}
+
+impl<'a> Cx<'a> {
+    #[inline]
+    pub fn db(&mut self) -> &mut Db {
+        &mut self.shard.dbs[self.db as usize]
+    }
+
+    /// Wall clock, unix ms.
+    #[inline]
+    pub fn now_ms(&self) -> u64 {
+        self.shard.now_ms
+    }
+
+    /// The session of the client. Only for commands with [`crate::Plan::Connection`].
+    pub fn session(&mut self) -> &mut Session {
+        let conn = self.conn.expect("connection commands run on the connection's shard");
+        self.shard.sessions.get_mut(conn).expect("a running command has a session")
+    }
+
+    /// Where a live entry stands, for a command that will change it: no hit or miss is counted, its age stays.
+    #[inline]
+    pub fn find_for_write(&mut self, key: Key<'_>) -> Option<Pos> {
+        self.find_in(self.db, key)
+    }
+
+    /// As [`Cx::find_for_write`] in another database.
+    #[inline]
+    pub fn find_in(&mut self, db: u16, key: Key<'_>) -> Option<Pos> {
+        let now_ms = self.shard.now_ms;
+        match self.shard.dbs[db as usize].find(key, now_ms) {
+            Found::Live(pos) => Some(pos),
+            Found::Missing => None,
+            Found::Expired => {
+                self.shard.stats.expired_keys += 1;
+                self.event_in(db, Event::Expired, "expired", key.bytes);
+                None
+            }
+        }
+    }
+
+    /// Where a live entry stands, for a command that reads it: counts a hit or a miss and renews its age.
+    #[inline]
+    pub fn find(&mut self, key: Key<'_>) -> Option<Pos> {
+        let found = self.find_for_write(key);
+        match found {
+            Some(pos) => {
+                self.shard.stats.hits += 1;
+                let age = self.shard.clock_age();
+                self.db().set_age(pos, age);
+            }
+            None => self.shard.stats.misses += 1,
+        }
+        found
+    }
+
+    /// The value of a key, for reading.
+    pub fn value(&mut self, key: Key<'_>) -> Option<ValueRef<'_>> {
+        let pos = self.find(key)?;
+        Some(self.db().value(pos))
+    }
+
+    /// The string under a key.
+    ///
+    /// # Errors
+    /// WRONGTYPE
+    #[inline]
+    pub fn str(&mut self, key: Key<'_>) -> Result<Option<StrRef<'_>>, Error> {
+        match self.find(key) {
+            None => Ok(None),
+            Some(pos) => self.db().str(pos).map(Some).ok_or(Error::WRONG_TYPE),
+        }
+    }
+
+    /// The collection under a key, for reading.
+    ///
+    /// # Errors
+    /// WRONGTYPE
+    #[inline]
+    pub fn read<T: Typed>(&mut self, key: Key<'_>) -> Result<Option<&T>, Error> {
+        match self.find(key) {
+            None => Ok(None),
+            Some(pos) => T::of(self.db().value(pos)).map(Some).ok_or(Error::WRONG_TYPE),
+        }
+    }
+
+    /// The collection under a key, to be changed; if it ends up empty the key goes.
+    ///
+    /// # Errors
+    /// WRONGTYPE
+    #[inline]
+    pub fn update<T: Typed>(&mut self, key: Key<'_>) -> Result<Option<Update<'_, T>>, Error> {
+        let Some(pos) = self.find_for_write(key) else { return Ok(None) };
+        if T::of(self.db().value(pos)).is_none() {
+            return Err(Error::WRONG_TYPE);
+        }
+        Ok(Some(self.db().update::<T>(pos)))
+    }
+
+    /// The collection under a key, to be changed; made by `new` if there is none.
+    ///
+    /// # Errors
+    /// WRONGTYPE
+    #[inline]
+    pub fn upsert<T: Typed>(
+        &mut self,
+        key: Key<'_>,
+        new: impl FnOnce() -> T,
+    ) -> Result<Update<'_, T>, Error> {
+        let age = self.shard.clock_age();
+        let pos = match self.find_for_write(key) {
+            Some(pos) if T::of(self.db().value(pos)).is_none() => return Err(Error::WRONG_TYPE),
+            Some(pos) => pos,
+            None => self.db().put(key, None, new().into_value(), None, age),
+        };
+        Ok(self.db().update::<T>(pos))
+    }
+
+    /// Removes a key; whether there was one.
+    pub fn delete(&mut self, key: Key<'_>) -> bool {
+        match self.find_for_write(key) {
+            Some(pos) => {
+                self.db().remove(pos);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Says that a key has changed, and how. Every write ends in at least one call: dirty count now; watched keys, client-side
+    /// caching, keyspace notifications and the journal hang on it.
+    #[inline]
+    pub fn event(&mut self, class: Event, name: &'static str, key: &[u8]) {
+        self.event_in(self.db, class, name, key);
+    }
+
+    /// As [`Cx::event`] for a key of another database.
+    #[inline]
+    pub fn event_in(&mut self, _db: u16, _class: Event, _name: &'static str, _key: &[u8]) {
+        self.shard.dirty += 1;
+    }
+}

@@ -1,0 +1,25 @@
+//! What every command means: one file per command family, one row and one function per command.
+//!
+//! A handler gets the state of its shard, the arguments and the reply to write. This crate never does I/O, never reads
+//! a clock, starts no thread and knows nothing of connections, mailboxes or other shards: a command whose keys
+//! live on several shards is split, or its keys are brought together, by the `shard` crate, guided by the row.
+#![forbid(unsafe_code)]
+
+pub mod args;
+pub mod cx;
+pub mod error;
+pub mod families;
+pub mod registry;
+pub mod session;
+pub mod spec;
+pub mod state;
+
+pub use args::Args;
+pub use cx::{Cx, Event};
+pub use error::Error;
+pub use registry::lookup;
+pub use spec::{Command, Plan};
+pub use state::ShardCx;
+
+/// What a handler returns: the reply is in the writer, or the error says what to send instead.
+pub type Outcome = Result<(), Error>;

@@ -1,0 +1,81 @@
+//! Finding a command by its name.
+
+use crate::families;
+use crate::spec::Command;
+use crate::{Args, Cx, Error, Outcome};
+use resp::Reply;
+use std::sync::LazyLock;
+
+/// All top-level commands, in the order of the families.
+pub fn all() -> impl Iterator<Item = &'static Command> {
+    families::ALL.iter().flat_map(|family| family.iter())
+}
+
+/// Open addressing over the first eight bytes and the length of the upper-case name: one probe for nearly all.
+struct Index {
+    slots: Vec<Option<&'static Command>>,
+}
+
+const SLOTS: usize = 4096;
+
+static INDEX: LazyLock<Index> = LazyLock::new(|| {
+    let mut slots = vec![None; SLOTS];
+    for command in all() {
+        let mut at = place(command.name.as_bytes());
+        while slots[at].is_some() {
+            at = (at + 1) % SLOTS;
+        }
+        slots[at] = Some(command);
+    }
+    Index { slots }
+});
+
+#[inline]
+fn place(name: &[u8]) -> usize {
+    let mut word = [0u8; 8];
+    let head = &name[..name.len().min(8)];
+    word[..head.len()].copy_from_slice(head);
+    // Bit 5 is the case of ASCII letters.
+    let folded = u64::from_le_bytes(word) & !0x2020_2020_2020_2020;
+    let tail = u64::from(name.last().copied().unwrap_or(0) & !0x20) << 8 | name.len() as u64;
+    ((folded ^ tail.wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_mul(0xff51_afd7_ed55_8ccd) >> 52) as usize
+}
+
+/// The row of the command with this name, in any case.
+#[inline]
+pub fn lookup(name: &[u8]) -> Option<&'static Command> {
+    let index = &*INDEX;
+    let mut at = place(name);
+    while let Some(command) = index.slots[at] {
+        if command.name.len() == name.len() && name.eq_ignore_ascii_case(command.name.as_bytes()) {
+            return Some(command);
+        }
+        at = (at + 1) % SLOTS;
+    }
+    None
+}
+
+/// The subcommand's row within a container.
+pub fn subcommand(container: &Command, name: &[u8]) -> Option<&'static Command> {
+    container.subcommands.iter().find(|sub| name.eq_ignore_ascii_case(sub.name.as_bytes()))
+}
+
+/// The handler of containers: reached when no subcommand of that name exists.
+pub(crate) fn container_without_subcommand(_: &mut Cx<'_>, args: Args<'_>, _: &mut Reply) -> Outcome {
+    Err(Error::unknown_subcommand(&String::from_utf8_lossy(&args[0]), args.get(1).unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_is_found_in_any_case() {
+        for command in all() {
+            let name = command.name.to_ascii_lowercase();
+            assert!(std::ptr::eq(lookup(name.as_bytes()).unwrap(), lookup(command.name.as_bytes()).unwrap()));
+        }
+        assert!(lookup(b"").is_none());
+        assert!(lookup(b"nosuchcommand").is_none());
+    }
+}

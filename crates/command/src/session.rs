@@ -1,0 +1,95 @@
+//! What a client connection is to the commands: its database, protocol, name and rights. Its bytes and sockets are the
+//! `shard` and `runtime` crates' business.
+
+use crate::Command;
+
+/// Whether replies are sent (CLIENT REPLY).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum ReplyMode {
+    #[default]
+    On,
+    Off,
+    /// The reply of the command after this one is not sent.
+    SkipNext,
+}
+
+#[derive(Clone, Default)]
+pub struct Session {
+    /// CLIENT ID; unique in the process, ascending.
+    pub id: u64,
+    pub addr: String,
+    pub local_addr: String,
+    pub name: Vec<u8>,
+    pub lib_name: Vec<u8>,
+    pub lib_ver: Vec<u8>,
+    pub db: u16,
+    pub resp3: bool,
+    pub authenticated: bool,
+    pub reply_mode: ReplyMode,
+    /// Exempt from client eviction (CLIENT NO-EVICT).
+    pub no_evict: bool,
+    /// Reads do not change the age of keys (CLIENT NO-TOUCH).
+    pub no_touch: bool,
+    pub monitor: bool,
+    pub unix_socket: bool,
+    pub fd: i32,
+    pub created_ms: u64,
+    pub last_active_ms: u64,
+    /// The last command, as CLIENT LIST shows it.
+    pub last_command: Option<&'static Command>,
+    /// Bytes not yet parsed, bytes not yet sent; brought up to date by the shard.
+    pub query_bytes: usize,
+    pub output_bytes: usize,
+    pub net_in_bytes: u64,
+    pub net_out_bytes: u64,
+    pub commands: u64,
+    /// Closed after the replies written so far have been sent.
+    pub close_after_reply: bool,
+}
+
+/// Sessions of one shard's connections, by connection index.
+#[derive(Default)]
+pub struct Sessions {
+    slots: Vec<Option<Box<Session>>>,
+    count: usize,
+}
+
+impl Sessions {
+    pub fn put(&mut self, index: usize, session: Session) {
+        if self.slots.len() <= index {
+            self.slots.resize_with(index + 1, || None);
+        }
+        assert!(self.slots[index].is_none(), "connection index in use");
+        self.slots[index] = Some(Box::new(session));
+        self.count += 1;
+    }
+
+    pub fn take(&mut self, index: usize) -> Option<Box<Session>> {
+        let session = self.slots.get_mut(index)?.take();
+        self.count -= usize::from(session.is_some());
+        session
+    }
+
+    #[inline]
+    pub fn get(&self, index: usize) -> Option<&Session> {
+        self.slots.get(index)?.as_deref()
+    }
+
+    #[inline]
+    pub fn get_mut(&mut self, index: usize) -> Option<&mut Session> {
+        self.slots.get_mut(index)?.as_deref_mut()
+    }
+
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Sessions with their connection indexes.
+    pub fn iter(&self) -> impl Iterator<Item = (usize, &Session)> {
+        self.slots.iter().enumerate().filter_map(|(i, s)| Some((i, s.as_deref()?)))
+    }
+}

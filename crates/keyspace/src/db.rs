@@ -1,0 +1,430 @@
+//! One logical database of one shard.
+//!
+//! Invariants: `expiring` is the number of records with an expiry; `outside` the exact bytes records own outside the
+//! table; a segment's `expire_min` is never later than its earliest expiry.
+
+use crate::entry::Entry;
+use crate::key::Key;
+use crate::record::{self, Code, KeyLayout};
+use crate::typed::{Typed, Update};
+use crate::value::{StrRef, Value, ValueRef};
+use base::hash::HashSeed;
+use std::sync::Arc;
+use table::{Keep, Pos, Table};
+
+/// What a look-up came to.
+#[derive(Clone, Copy)]
+pub enum Found {
+    /// A live entry.
+    Live(Pos),
+    /// There was one, but its time was over; it has been removed.
+    Expired,
+    Missing,
+}
+
+pub struct Db {
+    table: Table<KeyLayout>,
+    expiring: usize,
+    outside: usize,
+    sweep_cursor: u64,
+}
+
+impl Db {
+    pub fn new(seed: HashSeed) -> Self {
+        Self { table: Table::new(seed), expiring: 0, outside: 0, sweep_cursor: 0 }
+    }
+
+    /// Keys, expired ones not yet removed included.
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
+    /// Keys with an expiry.
+    pub fn expiring(&self) -> usize {
+        self.expiring
+    }
+
+    /// Bytes of the table and of everything its records own.
+    pub fn bytes(&self) -> usize {
+        self.table.bytes() + self.outside
+    }
+
+    /// Bytes of the table alone: what keys cost beyond large values.
+    pub fn table_bytes(&self) -> usize {
+        self.table.bytes()
+    }
+
+    pub fn segments(&self) -> usize {
+        self.table.segments()
+    }
+
+    pub fn seed(&self) -> &HashSeed {
+        self.table.seed()
+    }
+
+    #[inline]
+    pub fn prefetch_bucket(&self, hash: u64) {
+        self.table.prefetch_bucket(hash);
+    }
+
+    #[inline]
+    pub fn prefetch_record(&self, hash: u64) {
+        self.table.prefetch_record(hash);
+    }
+
+    /// Looks a key up; an entry whose time is over at `now_ms` is removed on the way.
+    #[inline]
+    pub fn find(&mut self, key: Key<'_>, now_ms: u64) -> Found {
+        let Some(pos) = self.table.find(key.hash, key.bytes) else { return Found::Missing };
+        match record::expire(self.table.record(pos)) {
+            Some(at_ms) if at_ms <= now_ms => {
+                self.remove(pos);
+                Found::Expired
+            }
+            _ => Found::Live(pos),
+        }
+    }
+
+    #[inline]
+    pub fn record(&self, pos: Pos) -> &[u8] {
+        self.table.record(pos)
+    }
+
+    #[inline]
+    pub fn value(&self, pos: Pos) -> ValueRef<'_> {
+        record::value(self.table.record(pos))
+    }
+
+    pub fn expire(&self, pos: Pos) -> Option<u64> {
+        record::expire(self.table.record(pos))
+    }
+
+    pub fn age(&self, pos: Pos) -> u32 {
+        record::age(self.table.record(pos))
+    }
+
+    /// Sets the age field; leaves the line clean when it is the same already.
+    #[inline]
+    pub fn set_age(&mut self, pos: Pos, age: u32) {
+        if record::age(self.table.record(pos)) != age {
+            record::set_age(self.table.record_mut(pos), age);
+        }
+    }
+
+    /// Bytes of one entry: its record, its share of the table and what it owns outside.
+    pub fn entry_bytes(&self, pos: Pos) -> usize {
+        let record = self.table.record(pos);
+        record.len() + record::outside_bytes(record) + SLOT_BYTES
+    }
+
+    /// Sets or clears the expiry.
+    pub fn set_expire(&mut self, pos: Pos, expire: Option<u64>) -> Pos {
+        let old = self.table.record(pos);
+        let had = record::expire(old).is_some();
+        let pos = match (had, expire) {
+            (true, Some(at_ms)) => {
+                record::set_expire(self.table.record_mut(pos), at_ms);
+                pos
+            }
+            (false, None) => pos,
+            _ => {
+                let (code, payload) = (record::code(old), record::payload(old).len());
+                let len = if expire.is_some() { old.len() + 6 } else { old.len() - 6 };
+                self.table.replace(pos, len, |old, new| {
+                    record::rewrite(old, new, code, expire, payload).copy_from_slice(record::payload(old));
+                })
+            }
+        };
+        self.note_expire(pos, had, expire);
+        pos
+    }
+
+    fn note_expire(&mut self, pos: Pos, had: bool, expire: Option<u64>) {
+        self.expiring = self.expiring + usize::from(expire.is_some()) - usize::from(had);
+        if let Some(at_ms) = expire {
+            let meta = self.table.meta_mut(pos);
+            meta.expire_min = meta.expire_min.min(at_ms);
+        }
+    }
+
+    /// Stores a string under a key that is at `pos`, or absent. Any earlier value and expiry go.
+    #[inline]
+    pub fn put_str(
+        &mut self,
+        key: Key<'_>,
+        pos: Option<Pos>,
+        bytes: &[u8],
+        expire: Option<u64>,
+        age: u32,
+    ) -> Pos {
+        if !record::fits_inline(key.bytes, bytes.len()) {
+            let value = Value::Str { bytes: Arc::new(bytes.to_vec()), raw: false };
+            return self.put(key, pos, value, expire, age);
+        }
+        let len = record::len_for(key.bytes, expire.is_some(), bytes.len());
+        let Some(pos) = pos else {
+            let pos = self.table.insert(key.hash, len, |new| {
+                record::write(new, key.bytes, Code::Inline, expire, age, bytes.len()).copy_from_slice(bytes);
+            });
+            if expire.is_some() {
+                self.note_expire(pos, false, expire);
+            }
+            return pos;
+        };
+        let old = self.table.record(pos);
+        let had = record::expire(old);
+        if record::code(old) == Code::Inline && old.len() == len && had.is_none() && expire.is_none() {
+            let record = self.table.record_mut(pos);
+            record::payload_mut(record).copy_from_slice(bytes);
+            record::set_age(record, age);
+            return pos;
+        }
+        self.release_value(pos);
+        let pos = self.table.replace(pos, len, |old, new| {
+            record::rewrite(old, new, Code::Inline, expire, bytes.len()).copy_from_slice(bytes);
+            record::set_age(new, age);
+        });
+        self.note_expire(pos, had.is_some(), expire);
+        pos
+    }
+
+    /// Stores any value under a key that is at `pos`, or absent. Any earlier value and expiry go.
+    pub fn put(
+        &mut self,
+        key: Key<'_>,
+        pos: Option<Pos>,
+        value: Value,
+        expire: Option<u64>,
+        age: u32,
+    ) -> Pos {
+        let value = match value {
+            Value::Str { bytes, raw: false } if record::fits_inline(key.bytes, bytes.len()) => {
+                return self.put_str(key, pos, &bytes, expire, age);
+            }
+            Value::Str { bytes, raw: true } if record::fits_inline(key.bytes, bytes.len()) => {
+                let pos = self.put_str(key, pos, &bytes, expire, age);
+                record::set_code(self.table.record_mut(pos), Code::InlineRaw);
+                return pos;
+            }
+            value => value,
+        };
+        let (code, payload) = record::leak(value);
+        let len = record::len_for(key.bytes, expire.is_some(), payload.len());
+        let (pos, had) = match pos {
+            Some(pos) => {
+                let had = self.expire(pos).is_some();
+                self.release_value(pos);
+                let pos = self.table.replace(pos, len, |old, new| {
+                    record::rewrite(old, new, code, expire, payload.len()).copy_from_slice(&payload);
+                    record::set_age(new, age);
+                });
+                (pos, had)
+            }
+            None => {
+                let pos = self.table.insert(key.hash, len, |new| {
+                    record::write(new, key.bytes, code, expire, age, payload.len()).copy_from_slice(&payload);
+                });
+                if key.bytes.len() > record::INLINE_KEY_BYTES_MAX {
+                    self.outside += key.bytes.len();
+                }
+                (pos, false)
+            }
+        };
+        self.outside += record::value_outside_bytes(self.table.record(pos));
+        self.note_expire(pos, had, expire);
+        pos
+    }
+
+    /// Removes an entry and releases all it owns.
+    pub fn remove(&mut self, pos: Pos) {
+        self.release_value(pos);
+        self.forget(pos);
+    }
+
+    /// Takes an entry out; its value is now the caller's.
+    pub fn take(&mut self, pos: Pos) -> Entry {
+        let record = self.table.record(pos);
+        self.outside -= record::value_outside_bytes(record);
+        let entry = Entry {
+            value: record::take_value(record),
+            expire: record::expire(record),
+            age: record::age(record),
+        };
+        self.forget(pos);
+        entry
+    }
+
+    /// Puts an entry under a key that is absent.
+    pub fn install(&mut self, key: Key<'_>, entry: Entry) -> Pos {
+        self.put(key, None, entry.value, entry.expire, entry.age)
+    }
+
+    /// Removes a record whose value has been released or taken.
+    fn forget(&mut self, pos: Pos) {
+        let record = self.table.record(pos);
+        self.expiring -= usize::from(record::expire(record).is_some());
+        self.outside -= record::key_outside_bytes(record);
+        record::release_key(record);
+        self.table.remove(pos);
+    }
+
+    /// Releases what the value of a record owns; the payload must not be read again.
+    #[inline]
+    fn release_value(&mut self, pos: Pos) {
+        let record = self.table.record(pos);
+        if record::owns_box(record) {
+            self.outside -= record::value_outside_bytes(record);
+            drop(record::take_value(record));
+        }
+    }
+
+    /// Changes a string byte by byte: the bytes as they are (empty if the key is absent) go to `edit`. Keeps the
+    /// expiry. `raw`: from now on the encoding is reported as `raw`.
+    pub fn edit_str<R>(
+        &mut self,
+        key: Key<'_>,
+        pos: Option<Pos>,
+        raw: bool,
+        age: u32,
+        edit: impl FnOnce(&mut Vec<u8>) -> R,
+    ) -> R {
+        let Some(pos) = pos else {
+            let mut bytes = Vec::new();
+            let result = edit(&mut bytes);
+            self.put(key, None, Value::Str { bytes: Arc::new(bytes), raw }, None, age);
+            return result;
+        };
+        let record = self.table.record(pos);
+        if matches!(record::code(record), Code::Blob | Code::BlobRaw) {
+            let before = record::value_outside_bytes(record);
+            let result = edit(record::blob_mut(self.table.record_mut(pos)));
+            let after = record::value_outside_bytes(self.table.record(pos));
+            self.account(before, after);
+            if raw {
+                record::set_code(self.table.record_mut(pos), Code::BlobRaw);
+            }
+            return result;
+        }
+        let mut bytes = record::payload(record).to_vec();
+        let expire = record::expire(record);
+        let was_raw = record::code(record) == Code::InlineRaw;
+        let result = edit(&mut bytes);
+        if record::payload(record).len() == bytes.len() {
+            record::payload_mut(self.table.record_mut(pos)).copy_from_slice(&bytes);
+            if raw {
+                record::set_code(self.table.record_mut(pos), Code::InlineRaw);
+            }
+            return result;
+        }
+        let value = Value::Str { bytes: Arc::new(bytes), raw: raw || was_raw };
+        self.put(key, Some(pos), value, expire, age);
+        result
+    }
+
+    /// The string at `pos`, if the value is one.
+    #[inline]
+    pub fn str(&self, pos: Pos) -> Option<StrRef<'_>> {
+        match self.value(pos) {
+            ValueRef::Str { bytes, .. } => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// The right to change the value at `pos`, which must be a `T`.
+    pub fn update<T: Typed>(&mut self, pos: Pos) -> Update<'_, T> {
+        Update::new(self, pos)
+    }
+
+    pub(crate) fn account(&mut self, before: usize, after: usize) {
+        self.outside = self.outside + after - before;
+    }
+
+    /// Visits entries from `cursor` on; see [`Table::scan`] for the guarantee. Entries may be expired.
+    pub fn scan(
+        &self,
+        cursor: u64,
+        count: usize,
+        mut visit: impl FnMut(&[u8], ValueRef<'_>, Option<u64>),
+    ) -> u64 {
+        self.table.scan(cursor, count, |r| visit(record::key(r), record::value(r), record::expire(r)))
+    }
+
+    /// All entries.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], ValueRef<'_>, Option<u64>)> {
+        self.table.iter().map(|r| (record::key(r), record::value(r), record::expire(r)))
+    }
+
+    /// A random entry, maybe an expired one.
+    pub fn random(&self, random: &mut impl FnMut() -> u64) -> Option<Pos> {
+        self.table.random(random)
+    }
+
+    pub fn key_at(&self, pos: Pos) -> &[u8] {
+        record::key(self.table.record(pos))
+    }
+
+    /// One step of the active expiry: visits `segments_max` segments at most, removes what is over at `now_ms` and
+    /// tells each key. Segments in which nothing is due cost one comparison. Returns how many entries were removed.
+    pub fn expire_sweep(&mut self, now_ms: u64, segments_max: usize, mut gone: impl FnMut(&[u8])) -> usize {
+        let mut removed = 0;
+        for _ in 0..segments_max.min(self.table.segments()) {
+            if self.expiring == 0 {
+                break;
+            }
+            let (expiring, outside) = (&mut self.expiring, &mut self.outside);
+            let mut earliest = u64::MAX;
+            self.sweep_cursor = self.table.sweep_if(
+                self.sweep_cursor,
+                |meta| meta.expire_min <= now_ms,
+                |record| match record::expire(record) {
+                    Some(at_ms) if at_ms <= now_ms => {
+                        gone(record::key(record));
+                        *expiring -= 1;
+                        *outside -= record::outside_bytes(record);
+                        if record::owns_box(record) {
+                            drop(record::take_value(record));
+                        }
+                        record::release_key(record);
+                        removed += 1;
+                        Keep::Remove
+                    }
+                    other => {
+                        earliest = earliest.min(other.unwrap_or(u64::MAX));
+                        Keep::Yes
+                    }
+                },
+                |meta| meta.expire_min = earliest,
+            );
+        }
+        removed
+    }
+
+    /// Removes everything.
+    pub fn clear(&mut self) {
+        self.release_all();
+        self.table.clear(|_| {});
+        (self.expiring, self.outside, self.sweep_cursor) = (0, 0, 0);
+    }
+
+    fn release_all(&mut self) {
+        for record in self.table.iter() {
+            if record::owns_box(record) {
+                drop(record::take_value(record));
+            }
+            record::release_key(record);
+        }
+    }
+}
+
+impl Drop for Db {
+    fn drop(&mut self) {
+        self.release_all();
+    }
+}
+
+/// Bytes of a slot in a bucket: tag and offset.
+const SLOT_BYTES: usize = 3;

@@ -1,0 +1,17 @@
+//! The keyspace of one shard: per logical database a table of records, each holding a key, its value's header or the
+//! value itself, its expiry and its age.
+//!
+//! This crate never reads a clock (the time comes in), never writes a reply and knows no command.
+
+pub mod db;
+pub mod entry;
+pub mod key;
+pub mod record;
+pub mod typed;
+pub mod value;
+
+pub use db::{Db, Found};
+pub use entry::Entry;
+pub use key::Key;
+pub use typed::{Typed, Update};
+pub use value::{Kind, Value, ValueRef};

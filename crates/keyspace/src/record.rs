@@ -1,0 +1,373 @@
+//! The bytes of one entry in the table.
+//!
+//! ```text
+//! 0      head: bits 0–3 code, 4 has expiry, 5 long key, 6–7 bits 8–9 of the payload length
+//! 1..4   age (24 bits, little endian)
+//! 4      key length (long key: 0)
+//! 5      payload length, low 8 bits
+//! [6]    expiry in unix ms (48 bits), if bit 4
+//! [12]   long key: address (8) and length (4) of its bytes, if bit 5
+//! key bytes, payload bytes
+//! ```
+//! The payload is the string itself, or the address of a boxed value.
+//!
+//! Invariant: an address in a record is owned by that record alone. Records move as bytes; whoever removes one releases
+//! what it owns first ([`release`]) or takes it over ([`take_value`]).
+
+use crate::value::{StrRef, Value, ValueRef};
+use resp::reply::Blob;
+use std::sync::Arc;
+use table::Layout;
+use types::{Hash, List, Set, ZSet};
+
+const HEAD_BYTES: usize = 6;
+const EXPIRE_BYTES: usize = 6;
+const LONG_KEY_BYTES: usize = 12;
+const HAS_EXPIRE: u8 = 0x10;
+const LONG_KEY: u8 = 0x20;
+
+/// Keys up to this length stand in the record.
+pub const INLINE_KEY_BYTES_MAX: usize = 255;
+/// Strings stand in the record while all of it is at most this long.
+pub const INLINE_RECORD_BYTES_MAX: usize = 512;
+
+/// What the payload is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Code {
+    Inline = 0,
+    InlineRaw = 1,
+    Blob = 2,
+    BlobRaw = 3,
+    List = 4,
+    Set = 5,
+    Hash = 6,
+    ZSet = 7,
+}
+
+impl Code {
+    #[inline]
+    fn of(head: u8) -> Self {
+        match head & 0x0f {
+            0 => Self::Inline,
+            1 => Self::InlineRaw,
+            2 => Self::Blob,
+            3 => Self::BlobRaw,
+            4 => Self::List,
+            5 => Self::Set,
+            6 => Self::Hash,
+            7 => Self::ZSet,
+            other => unreachable!("record code {other}"),
+        }
+    }
+}
+
+/// The earliest expiry among a segment's records (a lower bound), unix ms; `u64::MAX` for none.
+#[derive(Clone, Debug)]
+pub struct SegmentMeta {
+    pub expire_min: u64,
+}
+
+impl Default for SegmentMeta {
+    fn default() -> Self {
+        Self { expire_min: u64::MAX }
+    }
+}
+
+/// How the table reads a record.
+pub struct KeyLayout;
+
+impl Layout for KeyLayout {
+    type Meta = SegmentMeta;
+
+    #[inline]
+    fn record_len(record: &[u8]) -> usize {
+        key_start(record) + key_inline_len(record) + payload_len(record)
+    }
+
+    #[inline]
+    fn key(record: &[u8]) -> &[u8] {
+        key(record)
+    }
+}
+
+#[inline]
+fn payload_len(record: &[u8]) -> usize {
+    usize::from(record[5]) | usize::from(record[0] >> 6) << 8
+}
+
+#[inline]
+fn key_inline_len(record: &[u8]) -> usize {
+    usize::from(record[4])
+}
+
+#[inline]
+fn key_start(record: &[u8]) -> usize {
+    let head = record[0];
+    let mut at = HEAD_BYTES;
+    if head & HAS_EXPIRE != 0 {
+        at += EXPIRE_BYTES;
+    }
+    if head & LONG_KEY != 0 {
+        at += LONG_KEY_BYTES;
+    }
+    at
+}
+
+/// The key of a record.
+#[inline]
+pub fn key(record: &[u8]) -> &[u8] {
+    let start = key_start(record);
+    if record[0] & LONG_KEY != 0 {
+        return long_key(&record[start - LONG_KEY_BYTES..start]);
+    }
+    &record[start..start + key_inline_len(record)]
+}
+
+fn long_key(place: &[u8]) -> &[u8] {
+    let address = address_in(place);
+    let len = u32::from_le_bytes([place[8], place[9], place[10], place[11]]) as usize;
+    // SAFETY: the address and length were written by `write_key` from a leaked `Box<[u8]>` that this record owns; it is
+    // freed only by `release_key`, after which the record is gone. The result borrows the record's bytes.
+    unsafe { std::slice::from_raw_parts(address as *const u8, len) }
+}
+
+#[inline]
+fn address_in(place: &[u8]) -> usize {
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(&place[..8]);
+    usize::from_le_bytes(bytes)
+}
+
+/// The payload of a record.
+#[inline]
+pub fn payload(record: &[u8]) -> &[u8] {
+    let start = key_start(record) + key_inline_len(record);
+    &record[start..start + payload_len(record)]
+}
+
+/// The payload of a record, to be overwritten in place.
+#[inline]
+pub fn payload_mut(record: &mut [u8]) -> &mut [u8] {
+    let start = key_start(record) + key_inline_len(record);
+    let len = payload_len(record);
+    &mut record[start..start + len]
+}
+
+#[inline]
+pub fn code(record: &[u8]) -> Code {
+    Code::of(record[0])
+}
+
+/// Changes what an inline payload counts as; the payload must fit the code.
+pub fn set_code(record: &mut [u8], code: Code) {
+    record[0] = record[0] & 0xf0 | code as u8;
+}
+
+/// Expiry in unix ms.
+#[inline]
+pub fn expire(record: &[u8]) -> Option<u64> {
+    if record[0] & HAS_EXPIRE == 0 {
+        return None;
+    }
+    let mut bytes = [0; 8];
+    bytes[..6].copy_from_slice(&record[HEAD_BYTES..HEAD_BYTES + EXPIRE_BYTES]);
+    Some(u64::from_le_bytes(bytes))
+}
+
+/// Overwrites the expiry of a record that has one.
+pub fn set_expire(record: &mut [u8], at_ms: u64) {
+    debug_assert!(record[0] & HAS_EXPIRE != 0);
+    record[HEAD_BYTES..HEAD_BYTES + EXPIRE_BYTES].copy_from_slice(&at_ms.to_le_bytes()[..6]);
+}
+
+/// The 24-bit age field.
+#[inline]
+pub fn age(record: &[u8]) -> u32 {
+    u32::from_le_bytes([record[1], record[2], record[3], 0])
+}
+
+#[inline]
+pub fn set_age(record: &mut [u8], age: u32) {
+    record[1..4].copy_from_slice(&age.to_le_bytes()[..3]);
+}
+
+/// Bytes of a record with this key, with or without expiry and with this payload.
+#[inline]
+pub fn len_for(key: &[u8], expires: bool, payload_bytes: usize) -> usize {
+    let key_bytes = if key.len() > INLINE_KEY_BYTES_MAX { LONG_KEY_BYTES } else { key.len() };
+    HEAD_BYTES + if expires { EXPIRE_BYTES } else { 0 } + key_bytes + payload_bytes
+}
+
+/// Whether a string of this length stands in its record.
+#[inline]
+pub fn fits_inline(key: &[u8], value_bytes: usize) -> bool {
+    len_for(key, true, value_bytes) <= INLINE_RECORD_BYTES_MAX
+}
+
+/// Writes a new record; returns its payload to be filled. A long key is copied to the heap.
+pub fn write<'r>(
+    record: &'r mut [u8],
+    key: &[u8],
+    code: Code,
+    expire: Option<u64>,
+    age: u32,
+    payload_bytes: usize,
+) -> &'r mut [u8] {
+    write_head(record, code, expire, age, payload_bytes);
+    let start = HEAD_BYTES + if expire.is_some() { EXPIRE_BYTES } else { 0 };
+    if key.len() > INLINE_KEY_BYTES_MAX {
+        let leaked: &'static mut [u8] = Box::leak(Box::<[u8]>::from(key));
+        record[0] |= LONG_KEY;
+        record[4] = 0;
+        record[start..start + 8].copy_from_slice(&(leaked.as_ptr() as usize).to_le_bytes());
+        record[start + 8..start + 12].copy_from_slice(&(leaked.len() as u32).to_le_bytes());
+        return &mut record[start + LONG_KEY_BYTES..start + LONG_KEY_BYTES + payload_bytes];
+    }
+    record[4] = key.len() as u8;
+    record[start..start + key.len()].copy_from_slice(key);
+    &mut record[start + key.len()..start + key.len() + payload_bytes]
+}
+
+/// Writes the record that takes the place of `old`, with the same key; a long key's bytes change hands.
+pub fn rewrite<'r>(
+    old: &[u8],
+    record: &'r mut [u8],
+    code: Code,
+    expire: Option<u64>,
+    payload_bytes: usize,
+) -> &'r mut [u8] {
+    write_head(record, code, expire, age(old), payload_bytes);
+    record[0] |= old[0] & LONG_KEY;
+    record[4] = old[4];
+    let start = HEAD_BYTES + if expire.is_some() { EXPIRE_BYTES } else { 0 };
+    let key_end = key_start(old) + key_inline_len(old);
+    let long = if old[0] & LONG_KEY != 0 { LONG_KEY_BYTES } else { 0 };
+    let key_place = &old[key_start(old) - long..key_end];
+    record[start..start + key_place.len()].copy_from_slice(key_place);
+    let at = start + key_place.len();
+    &mut record[at..at + payload_bytes]
+}
+
+fn write_head(record: &mut [u8], code: Code, expire: Option<u64>, age: u32, payload_bytes: usize) {
+    debug_assert!(payload_bytes < 1024);
+    record[0] = code as u8 | (payload_bytes >> 8 << 6) as u8;
+    record[5] = payload_bytes as u8;
+    set_age(record, age);
+    if let Some(at_ms) = expire {
+        record[0] |= HAS_EXPIRE;
+        set_expire(record, at_ms);
+    }
+}
+
+/// The value of a record.
+#[inline]
+pub fn value(record: &[u8]) -> ValueRef<'_> {
+    let payload = payload(record);
+    // SAFETY (all arms): the code says which type `leak` boxed, the record owns the box, and the reference borrows the
+    // record, so nothing can release it meanwhile.
+    unsafe {
+        match code(record) {
+            Code::Inline => ValueRef::Str { bytes: StrRef::Inline(payload), raw: false },
+            Code::InlineRaw => ValueRef::Str { bytes: StrRef::Inline(payload), raw: true },
+            Code::Blob => ValueRef::Str { bytes: StrRef::Shared(pointee(payload)), raw: false },
+            Code::BlobRaw => ValueRef::Str { bytes: StrRef::Shared(pointee(payload)), raw: true },
+            Code::List => ValueRef::List(pointee(payload)),
+            Code::Set => ValueRef::Set(pointee(payload)),
+            Code::Hash => ValueRef::Hash(pointee(payload)),
+            Code::ZSet => ValueRef::ZSet(pointee(payload)),
+        }
+    }
+}
+
+/// # Safety
+/// `payload` must hold the address of a live `T` that outlives the borrow.
+unsafe fn pointee<T>(payload: &[u8]) -> &T {
+    // SAFETY: the caller's promise.
+    unsafe { &*(address_in(payload) as *const T) }
+}
+
+/// Where the boxed value of a record stands; the record's code must be that of `T`.
+pub(crate) fn boxed<T>(record: &[u8]) -> *mut T {
+    address_in(payload(record)) as *mut T
+}
+
+/// The bytes of a string that stands outside its record; unshared first if a reply still holds them.
+pub fn blob_mut(record: &mut [u8]) -> &mut Vec<u8> {
+    assert!(matches!(code(record), Code::Blob | Code::BlobRaw), "not a blob");
+    // SAFETY: the code was checked, the record owns the box and is borrowed mutably.
+    Arc::make_mut(unsafe { &mut *boxed::<Blob>(record) })
+}
+
+/// Turns a boxed value into payload bytes that own it.
+pub fn leak(value: Value) -> (Code, [u8; 8]) {
+    let (code, address) = match value {
+        Value::Str { bytes, raw } => {
+            let code = if raw { Code::BlobRaw } else { Code::Blob };
+            (code, Box::into_raw(Box::new(bytes)) as usize)
+        }
+        Value::List(list) => (Code::List, Box::into_raw(list) as usize),
+        Value::Set(set) => (Code::Set, Box::into_raw(set) as usize),
+        Value::Hash(hash) => (Code::Hash, Box::into_raw(hash) as usize),
+        Value::ZSet(zset) => (Code::ZSet, Box::into_raw(zset) as usize),
+    };
+    (code, address.to_le_bytes())
+}
+
+/// Takes the value over from a record that is about to go or to get another payload.
+pub fn take_value(record: &[u8]) -> Value {
+    // SAFETY (all arms): the code says what `leak` boxed; the caller removes or rewrites the record, so the address is
+    // used by nobody else from here on.
+    unsafe {
+        match code(record) {
+            Code::Inline => Value::Str { bytes: Arc::new(payload(record).to_vec()), raw: false },
+            Code::InlineRaw => Value::Str { bytes: Arc::new(payload(record).to_vec()), raw: true },
+            Code::Blob => Value::Str { bytes: *Box::from_raw(boxed::<Blob>(record)), raw: false },
+            Code::BlobRaw => Value::Str { bytes: *Box::from_raw(boxed::<Blob>(record)), raw: true },
+            Code::List => Value::List(Box::from_raw(boxed::<List>(record))),
+            Code::Set => Value::Set(Box::from_raw(boxed::<Set>(record))),
+            Code::Hash => Value::Hash(Box::from_raw(boxed::<Hash>(record))),
+            Code::ZSet => Value::ZSet(Box::from_raw(boxed::<ZSet>(record))),
+        }
+    }
+}
+
+/// Whether the payload owns something outside the record.
+#[inline]
+pub fn owns_box(record: &[u8]) -> bool {
+    code(record) as u8 >= Code::Blob as u8
+}
+
+/// Releases what the key of a record owns. The record must be removed next.
+pub fn release_key(record: &[u8]) {
+    if record[0] & LONG_KEY != 0 {
+        let key = long_key(&record[key_start(record) - LONG_KEY_BYTES..key_start(record)]);
+        // SAFETY: `write` leaked exactly this boxed slice, and the record that owned it goes away.
+        drop(unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(key.as_ptr().cast_mut(), key.len())) });
+    }
+}
+
+/// Bytes a record owns outside the table.
+pub fn outside_bytes(record: &[u8]) -> usize {
+    key_outside_bytes(record) + value_outside_bytes(record)
+}
+
+/// Bytes of a long key.
+pub fn key_outside_bytes(record: &[u8]) -> usize {
+    if record[0] & LONG_KEY != 0 { key(record).len() } else { 0 }
+}
+
+/// Bytes of a value that does not stand in its record.
+pub fn value_outside_bytes(record: &[u8]) -> usize {
+    match value(record) {
+        ValueRef::Str { bytes: StrRef::Inline(_), .. } => 0,
+        ValueRef::Str { bytes: StrRef::Shared(blob), .. } => BLOB_HEADER_BYTES + blob.capacity(),
+        ValueRef::List(list) => size_of::<List>() + list.bytes(),
+        ValueRef::Set(set) => size_of::<Set>() + set.bytes(),
+        ValueRef::Hash(hash) => size_of::<Hash>() + hash.bytes(),
+        ValueRef::ZSet(zset) => size_of::<ZSet>() + zset.bytes(),
+    }
+}
+
+/// The boxed `Arc`, its counters and the `Vec` header.
+const BLOB_HEADER_BYTES: usize = 8 + 16 + 24;

@@ -1,0 +1,103 @@
+//! Typed access to values: reading as `&List`, changing through a guard that keeps the books.
+
+use crate::db::Db;
+use crate::record::{self, Code};
+use crate::value::{Kind, Value, ValueRef};
+use std::ops::{Deref, DerefMut};
+use table::Pos;
+use types::{Hash, List, Set, ZSet};
+
+/// A boxed value type a key can hold.
+pub trait Typed: Sized {
+    const KIND: Kind;
+    fn code() -> Code;
+    fn of(value: ValueRef<'_>) -> Option<&Self>;
+    fn into_value(self) -> Value;
+    /// Bytes it holds on the heap.
+    fn heap_bytes(&self) -> usize;
+    /// A key never holds an empty collection.
+    fn is_empty(&self) -> bool;
+}
+
+macro_rules! typed {
+    ($type:ident) => {
+        impl Typed for $type {
+            const KIND: Kind = Kind::$type;
+            fn code() -> Code {
+                Code::$type
+            }
+            #[inline]
+            fn of(value: ValueRef<'_>) -> Option<&Self> {
+                if let ValueRef::$type(it) = value { Some(it) } else { None }
+            }
+            fn into_value(self) -> Value {
+                Value::$type(Box::new(self))
+            }
+            fn heap_bytes(&self) -> usize {
+                self.bytes()
+            }
+            fn is_empty(&self) -> bool {
+                self.len() == 0
+            }
+        }
+    };
+}
+
+typed!(List);
+typed!(Set);
+typed!(Hash);
+typed!(ZSet);
+
+/// The right to change one value. When it ends, the database's memory account is brought up to date and a collection
+/// left empty is removed with its key.
+pub struct Update<'d, T: Typed> {
+    db: &'d mut Db,
+    pos: Pos,
+    value: *mut T,
+    bytes_before: usize,
+}
+
+impl<'d, T: Typed> Update<'d, T> {
+    /// `pos` must hold a `T`.
+    pub(crate) fn new(db: &'d mut Db, pos: Pos) -> Self {
+        let record = db.record(pos);
+        assert!(record::code(record) == T::code(), "the record holds another type");
+        let value = record::boxed::<T>(record);
+        let mut update = Self { db, pos, value, bytes_before: 0 };
+        update.bytes_before = update.heap_bytes();
+        update
+    }
+
+    /// Ends the change and says whether the key is gone because nothing is left.
+    pub fn finish(self) -> bool {
+        T::is_empty(&self)
+    }
+}
+
+impl<T: Typed> Deref for Update<'_, T> {
+    type Target = T;
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: the record at `pos` owns the box, its code was checked, and `db` is borrowed mutably for as long as
+        // this guard lives, so nobody else can reach or move it.
+        unsafe { &*self.value }
+    }
+}
+
+impl<T: Typed> DerefMut for Update<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: as in `deref`; `&mut self` makes it the only reference.
+        unsafe { &mut *self.value }
+    }
+}
+
+impl<T: Typed> Drop for Update<'_, T> {
+    fn drop(&mut self) {
+        let (before, after) = (self.bytes_before, self.heap_bytes());
+        self.db.account(before, after);
+        if T::is_empty(self) {
+            self.db.remove(self.pos);
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! What a key can hold.
+
+use resp::reply::Blob;
+use std::sync::Arc;
+use types::{Hash, List, Set, ZSet};
+
+/// The type of a value, named as TYPE names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    String,
+    List,
+    Set,
+    Hash,
+    ZSet,
+}
+
+impl Kind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::String => "string",
+            Self::List => "list",
+            Self::Set => "set",
+            Self::Hash => "hash",
+            Self::ZSet => "zset",
+        }
+    }
+
+    /// All types, for TYPE filters.
+    pub const ALL: [Self; 5] = [Self::String, Self::List, Self::Set, Self::Hash, Self::ZSet];
+}
+
+/// A value that belongs to whoever holds it: on its way into, out of or between keyspaces.
+#[derive(Debug)]
+pub enum Value {
+    /// `raw`: reported as encoding `raw` even if short, because it was built by APPEND or SETRANGE.
+    Str {
+        bytes: Blob,
+        raw: bool,
+    },
+    List(Box<List>),
+    Set(Box<Set>),
+    Hash(Box<Hash>),
+    ZSet(Box<ZSet>),
+}
+
+impl Value {
+    /// A string value.
+    pub fn string(bytes: &[u8]) -> Self {
+        Self::Str { bytes: Arc::new(bytes.to_vec()), raw: false }
+    }
+
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Str { .. } => Kind::String,
+            Self::List(_) => Kind::List,
+            Self::Set(_) => Kind::Set,
+            Self::Hash(_) => Kind::Hash,
+            Self::ZSet(_) => Kind::ZSet,
+        }
+    }
+}
+
+/// A value in its keyspace, for reading.
+#[derive(Clone, Copy)]
+pub enum ValueRef<'a> {
+    Str { bytes: StrRef<'a>, raw: bool },
+    List(&'a List),
+    Set(&'a Set),
+    Hash(&'a Hash),
+    ZSet(&'a ZSet),
+}
+
+/// A string value: in its record, or shared.
+#[derive(Clone, Copy)]
+pub enum StrRef<'a> {
+    Inline(&'a [u8]),
+    Shared(&'a Blob),
+}
+
+impl<'a> StrRef<'a> {
+    #[inline]
+    pub fn bytes(self) -> &'a [u8] {
+        match self {
+            Self::Inline(bytes) => bytes,
+            Self::Shared(blob) => blob,
+        }
+    }
+}
+
+impl ValueRef<'_> {
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Str { .. } => Kind::String,
+            Self::List(_) => Kind::List,
+            Self::Set(_) => Kind::Set,
+            Self::Hash(_) => Kind::Hash,
+            Self::ZSet(_) => Kind::ZSet,
+        }
+    }
+
+    /// The name OBJECT ENCODING gives.
+    pub fn encoding(&self) -> &'static str {
+        match self {
+            Self::Str { raw: true, .. } => "raw",
+            Self::Str { bytes, .. } => match bytes.bytes() {
+                text if text.len() <= 20 && base::number::parse_i64(text).is_some() => "int",
+                text if text.len() <= EMBSTR_BYTES_MAX => "embstr",
+                _ => "raw",
+            },
+            Self::List(list) => list.encoding(),
+            Self::Set(set) => set.encoding(),
+            Self::Hash(hash) => hash.encoding(),
+            Self::ZSet(zset) => zset.encoding(),
+        }
+    }
+
+    /// A copy that shares nothing that can change.
+    pub fn duplicate(&self) -> Value {
+        match self {
+            Self::Str { bytes: StrRef::Shared(blob), raw } => Value::Str { bytes: Arc::clone(blob), raw: *raw },
+            Self::Str { bytes, raw } => Value::Str { bytes: Arc::new(bytes.bytes().to_vec()), raw: *raw },
+            Self::List(list) => Value::List(Box::new(list.duplicate())),
+            Self::Set(set) => Value::Set(Box::new(set.duplicate())),
+            Self::Hash(hash) => Value::Hash(Box::new(hash.duplicate())),
+            Self::ZSet(zset) => Value::ZSet(Box::new(zset.duplicate())),
+        }
+    }
+}
+
+/// Strings up to this length are reported as `embstr` (Redis: OBJ_ENCODING_EMBSTR_SIZE_LIMIT).
+const EMBSTR_BYTES_MAX: usize = 44;

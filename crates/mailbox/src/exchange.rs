@@ -1,0 +1,254 @@
+//! All mailboxes of a process and the section in which a turn's messages are published.
+//!
+//! A turn's messages go out together. Three things hold, and the ordering argument needs no more:
+//! - **arm**: a message of turn t of shard s counts only once `published[s] ≥ t`, so one turn's messages become executable together;
+//! - **total order**: turns that carry multi-shard operations publish alone (*exclusive*), so any two of them stand in the same
+//!   order in every mailbox;
+//! - **all or nothing**: turns without such operations publish side by side (*shared*), but never while an exclusive one
+//!   publishes, so each stands wholly before or wholly after every multi-shard operation.
+//!
+//! Shared entries cost one store and one load on lines that nobody else writes while no multi-shard operation is under way;
+//! exclusive ones look at one flag per shard. Both only ever wait for a few pushes, never for anybody's commands.
+
+use crate::queue::Queue;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// One value per cache line pair, so that neighbours do not disturb each other.
+#[repr(align(128))]
+struct Line<T>(T);
+
+struct Station<T> {
+    inbox: Queue<T>,
+    /// Set while the owner sleeps in its ring; whoever clears it wakes the owner.
+    asleep: Line<AtomicBool>,
+    /// Newest turn whose messages have all been pushed.
+    published: Line<AtomicU64>,
+    /// Set while the owner pushes in the shared section.
+    pushing: Line<AtomicBool>,
+}
+
+/// The mailboxes of all shards.
+pub struct Exchange<T> {
+    stations: Vec<Station<T>>,
+    /// Held by the shard that publishes exclusively.
+    exclusive: Line<AtomicBool>,
+}
+
+impl<T: Send> Exchange<T> {
+    /// One port per shard.
+    pub fn ports(shards: usize) -> Vec<Port<T>> {
+        let station = |_| Station {
+            inbox: Queue::default(),
+            asleep: Line(AtomicBool::new(false)),
+            published: Line(AtomicU64::new(0)),
+            pushing: Line(AtomicBool::new(false)),
+        };
+        let exchange = Arc::new(Self {
+            stations: (0..shards).map(station).collect(),
+            exclusive: Line(AtomicBool::new(false)),
+        });
+        (0..shards).map(|id| Port { exchange: Arc::clone(&exchange), id, turn: 0 }).collect()
+    }
+}
+
+/// A shard's access to its own mailbox and to those of the others.
+pub struct Port<T> {
+    exchange: Arc<Exchange<T>>,
+    id: usize,
+    turn: u64,
+}
+
+impl<T: Send> Port<T> {
+    pub fn shards(&self) -> usize {
+        self.exchange.stations.len()
+    }
+
+    /// The number that the next publication will have.
+    pub fn next_turn(&self) -> u64 {
+        self.turn + 1
+    }
+
+    /// Publishes a turn's messages; `exclusive` if any of them is part of a multi-shard operation. Returns, by `wake`, the
+    /// shards that sleep and must be woken now.
+    pub fn publish(
+        &mut self,
+        messages: impl Iterator<Item = (usize, T)>,
+        exclusive: bool,
+        mut wake: impl FnMut(usize),
+    ) {
+        let exchange = &*self.exchange;
+        let own = &exchange.stations[self.id];
+        if exclusive { exchange.enter_exclusive() } else { exchange.enter_shared(own) }
+        let mut touched = 0u64;
+        let mut many = false;
+        for (to, message) in messages {
+            exchange.stations[to].inbox.push(message);
+            many |= to >= 64;
+            touched |= 1 << (to % 64);
+        }
+        self.turn += 1;
+        own.published.0.store(self.turn, Ordering::SeqCst);
+        if exclusive {
+            exchange.exclusive.0.store(false, Ordering::SeqCst);
+        } else {
+            own.pushing.0.store(false, Ordering::SeqCst);
+        }
+        for to in 0..exchange.stations.len() {
+            if (many || touched & 1 << (to % 64) != 0) && exchange.rouse(to) {
+                wake(to);
+            }
+        }
+    }
+
+    /// Sends one message outside any turn: replies and continuations of what is already ordered. True: `to` sleeps
+    /// and must be woken.
+    pub fn send(&self, to: usize, message: T) -> bool {
+        self.exchange.stations[to].inbox.push(message);
+        self.exchange.rouse(to)
+    }
+
+    /// Whether the messages of `turn` of shard `from` may be executed.
+    #[inline]
+    pub fn is_armed(&self, from: usize, turn: u64) -> bool {
+        self.exchange.stations[from].published.0.load(Ordering::SeqCst) >= turn
+    }
+
+    /// Waits for the few pushes that may still be under way.
+    pub fn wait_armed(&self, from: usize, turn: u64) {
+        wait_until(|| self.is_armed(from, turn));
+    }
+
+    /// Whether own messages wait.
+    #[inline]
+    pub fn has_mail(&self) -> bool {
+        !self.exchange.stations[self.id].inbox.is_empty()
+    }
+
+    /// Takes all own messages, oldest first.
+    #[inline]
+    pub fn drain(&mut self, out: &mut VecDeque<T>) -> usize {
+        self.exchange.stations[self.id].inbox.drain(out)
+    }
+
+    /// Announces that this shard is about to sleep. False: there is mail, do not sleep.
+    pub fn prepare_sleep(&self) -> bool {
+        let own = &self.exchange.stations[self.id];
+        own.asleep.0.store(true, Ordering::SeqCst);
+        if own.inbox.is_empty() {
+            return true;
+        }
+        own.asleep.0.store(false, Ordering::SeqCst);
+        false
+    }
+
+    /// Says that this shard runs again.
+    #[inline]
+    pub fn awake(&self) {
+        let asleep = &self.exchange.stations[self.id].asleep.0;
+        if asleep.load(Ordering::Relaxed) {
+            asleep.store(false, Ordering::SeqCst);
+        }
+    }
+}
+
+impl<T> Exchange<T> {
+    fn rouse(&self, to: usize) -> bool {
+        let asleep = &self.stations[to].asleep.0;
+        asleep.load(Ordering::SeqCst) && asleep.swap(false, Ordering::SeqCst)
+    }
+
+    fn enter_shared(&self, own: &Station<T>) {
+        loop {
+            own.pushing.0.store(true, Ordering::SeqCst);
+            if !self.exclusive.0.load(Ordering::SeqCst) {
+                return;
+            }
+            own.pushing.0.store(false, Ordering::SeqCst);
+            wait_until(|| !self.exclusive.0.load(Ordering::SeqCst));
+        }
+    }
+
+    fn enter_exclusive(&self) {
+        let exclusive = &self.exclusive.0;
+        while exclusive.compare_exchange(false, true, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+            wait_until(|| !exclusive.load(Ordering::SeqCst));
+        }
+        for station in &self.stations {
+            wait_until(|| !station.pushing.0.load(Ordering::SeqCst));
+        }
+    }
+}
+
+/// Spins briefly, then gives the processor away: the one waited for may need this very core.
+fn wait_until(mut done: impl FnMut() -> bool) {
+    for _ in 0..64 {
+        if done() {
+            return;
+        }
+        std::hint::spin_loop();
+    }
+    while !done() {
+        std::thread::yield_now();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every shard publishes exclusive pairs to two mailboxes; both must show them in the same order.
+    #[test]
+    fn exclusive_publications_have_one_order_everywhere() {
+        let ports = Exchange::<(usize, u32)>::ports(3);
+        let writers: Vec<_> = ports
+            .into_iter()
+            .enumerate()
+            .map(|(id, mut port)| {
+                std::thread::spawn(move || {
+                    for n in 0..500 {
+                        let pair = [(0, (id, n)), (1, (id, n))];
+                        port.publish(pair.into_iter(), true, |_| {});
+                    }
+                    port
+                })
+            })
+            .collect();
+        let mut ports: Vec<_> = writers.into_iter().map(|w| w.join().unwrap()).collect();
+        let (mut first, mut second) = (VecDeque::new(), VecDeque::new());
+        ports[0].drain(&mut first);
+        ports[1].drain(&mut second);
+        assert_eq!(first.len(), 1500);
+        assert_eq!(first, second);
+    }
+
+    /// A shared publication to two mailboxes stands on the same side of an exclusive one in both.
+    #[test]
+    fn shared_publications_are_not_torn_by_exclusive_ones() {
+        for _ in 0..300 {
+            let mut ports = Exchange::<char>::ports(4);
+            let (mut multi, mut plain) = (ports.pop().unwrap(), ports.pop().unwrap());
+            let threads = [
+                std::thread::spawn(move || multi.publish([(0, 'm'), (1, 'm')].into_iter(), true, |_| {})),
+                std::thread::spawn(move || plain.publish([(1, 's'), (0, 's')].into_iter(), false, |_| {})),
+            ];
+            threads.into_iter().for_each(|t| t.join().unwrap());
+            let (mut first, mut second) = (VecDeque::new(), VecDeque::new());
+            ports[0].drain(&mut first);
+            ports[1].drain(&mut second);
+            assert_eq!(first, second);
+        }
+    }
+
+    #[test]
+    fn a_sleeper_is_woken_once() {
+        let mut ports = Exchange::<u8>::ports(2);
+        assert!(ports[1].prepare_sleep());
+        let mut woken = Vec::new();
+        ports[0].publish([(1, 1), (1, 2)].into_iter(), false, |to| woken.push(to));
+        assert_eq!(woken, [1]);
+        assert!(!ports[0].send(1, 3));
+        assert!(!ports[1].prepare_sleep());
+    }
+}

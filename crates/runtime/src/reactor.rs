@@ -1,0 +1,89 @@
+//! What a shard's loop needs of the operating system.
+
+use crate::epoll::Epoll;
+use crate::socket::Socket;
+use crate::uring::Uring;
+use crate::waker::Waker;
+use std::io::{self, IoSlice};
+use std::os::fd::RawFd;
+use std::time::Duration;
+
+/// Something has happened. Tokens are the caller's names for sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// There may be input, an end of file or an error: call [`Reactor::recv`].
+    Readable(usize),
+    /// There may be room for output again.
+    Writable(usize),
+    /// Another thread called [`Waker::wake`].
+    Woken,
+}
+
+/// Readiness is told once per change (edge-triggered): after `Readable`, read until a read comes back short.
+pub trait Reactor {
+    /// Appends what has happened to `events`; waits up to `timeout` (`None`: for ever) if nothing has.
+    ///
+    /// # Errors
+    /// What the system says; interruptions are not errors.
+    fn wait(&mut self, timeout: Option<Duration>, events: &mut Vec<Event>) -> io::Result<()>;
+
+    /// Watches a socket for input under the name `token`.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn add(&mut self, token: usize, socket: Socket) -> io::Result<()>;
+
+    /// Watches a listening socket: `Readable` means that connections wait.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn add_listener(&mut self, token: usize, fd: RawFd) -> io::Result<()>;
+
+    /// Reads into `buf`; 0 is the end of the stream.
+    ///
+    /// # Errors
+    /// `WouldBlock` when nothing is there.
+    fn recv(&mut self, token: usize, buf: &mut [u8]) -> io::Result<usize>;
+
+    /// Writes what fits; after a short write or `WouldBlock`, `Writable` will tell when there is room.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn send(&mut self, token: usize, slices: &[IoSlice<'_>]) -> io::Result<usize>;
+
+    /// Stops watching and hands the socket back; dropping it closes it.
+    fn remove(&mut self, token: usize) -> Option<Socket>;
+
+    /// Wakes this reactor from other threads.
+    fn waker(&self) -> Waker;
+
+    /// `io_uring` or `epoll`.
+    fn name(&self) -> &'static str;
+}
+
+/// Which back end to use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BackEnd {
+    /// The one that measures cheaper, if the kernel allows it; epoll otherwise.
+    Auto,
+    Uring,
+    Epoll,
+}
+
+/// Makes a reactor on the calling thread.
+///
+/// # Errors
+/// With `Uring`, why io_uring is refused; with `Auto` only if epoll fails too.
+pub fn new_reactor(back_end: BackEnd) -> io::Result<Box<dyn Reactor>> {
+    match back_end {
+        BackEnd::Uring => Ok(Box::new(Uring::new(RING_ENTRIES)?)),
+        BackEnd::Epoll => Ok(Box::new(Epoll::new()?)),
+        BackEnd::Auto => match Uring::new(RING_ENTRIES) {
+            Ok(uring) => Ok(Box::new(uring)),
+            Err(_) => Ok(Box::new(Epoll::new()?)),
+        },
+    }
+}
+
+/// Submission queue entries of a shard's ring.
+const RING_ENTRIES: u32 = 1024;

@@ -1,0 +1,211 @@
+//! Sockets: non-blocking, closed on drop.
+
+use std::io::{self, IoSlice};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+
+/// A connected stream socket.
+#[derive(Debug)]
+pub struct Socket(OwnedFd);
+
+impl Socket {
+    pub fn fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+
+    /// Reads into `buf`; 0 is the end of the stream.
+    ///
+    /// # Errors
+    /// `WouldBlock`, or what the system says.
+    #[inline]
+    pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+        // SAFETY: the buffer is live and its length is given.
+        let got = unsafe { libc::recv(self.fd(), buf.as_mut_ptr().cast(), buf.len(), 0) };
+        if got < 0 { Err(io::Error::last_os_error()) } else { Ok(got as usize) }
+    }
+
+    /// Writes what fits.
+    ///
+    /// # Errors
+    /// `WouldBlock`, or what the system says.
+    #[inline]
+    pub fn send(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let sent = if let [one] = slices {
+            // SAFETY: the slice is live and its length is given.
+            unsafe { libc::send(self.fd(), one.as_ptr().cast(), one.len(), libc::MSG_NOSIGNAL) }
+        } else {
+            // SAFETY: an all-zero msghdr is valid; IoSlice has the layout of iovec, and the slices are live.
+            unsafe {
+                let mut message: libc::msghdr = std::mem::zeroed();
+                message.msg_iov = slices.as_ptr().cast_mut().cast();
+                message.msg_iovlen = slices.len();
+                libc::sendmsg(self.fd(), &raw const message, libc::MSG_NOSIGNAL)
+            }
+        };
+        if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(sent as usize) }
+    }
+
+    fn set(&self, level: i32, option: i32, value: i32) {
+        // Options are wishes: a socket without them still works.
+        // SAFETY: the value is live and its size is given.
+        unsafe {
+            libc::setsockopt(
+                self.fd(),
+                level,
+                option,
+                (&raw const value).cast(),
+                size_of::<i32>() as libc::socklen_t,
+            )
+        };
+    }
+
+    /// TCP options of an accepted connection; `keepalive_s` 0 switches keep-alive probes off.
+    pub fn set_tcp_options(&self, keepalive_s: i32) {
+        self.set(libc::IPPROTO_TCP, libc::TCP_NODELAY, 1);
+        if keepalive_s > 0 {
+            self.set(libc::SOL_SOCKET, libc::SO_KEEPALIVE, 1);
+            self.set(libc::IPPROTO_TCP, libc::TCP_KEEPIDLE, keepalive_s);
+            self.set(libc::IPPROTO_TCP, libc::TCP_KEEPINTVL, (keepalive_s / 3).max(1));
+            self.set(libc::IPPROTO_TCP, libc::TCP_KEEPCNT, 3);
+        }
+    }
+
+    /// (peer, local) as CLIENT LIST shows them.
+    pub fn addresses(&self) -> (String, String) {
+        // SAFETY: the descriptor is open and given back by `into_raw_fd` below.
+        let stream = unsafe { TcpStream::from_raw_fd(self.fd()) };
+        let show = |a: io::Result<SocketAddr>| a.map_or_else(|_| "?:0".to_string(), |a| a.to_string());
+        let pair = (show(stream.peer_addr()), show(stream.local_addr()));
+        let _ = stream.into_raw_fd();
+        pair
+    }
+}
+
+/// A listening socket.
+pub struct Listener {
+    fd: OwnedFd,
+    /// For the log: `127.0.0.1:6379`, `/run/weft.sock`.
+    pub name: String,
+    pub is_unix: bool,
+}
+
+impl Listener {
+    /// Listens on a TCP address.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn tcp(address: SocketAddr, backlog: i32) -> io::Result<Self> {
+        let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
+        let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+        // SAFETY: plain system call.
+        let fd = unsafe { libc::socket(family, kind, 0) };
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the descriptor was just made.
+        let socket = Socket(unsafe { OwnedFd::from_raw_fd(fd) });
+        socket.set(libc::SOL_SOCKET, libc::SO_REUSEADDR, 1);
+        if address.is_ipv6() {
+            socket.set(libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 1);
+        }
+        bind(&socket, address)?;
+        // SAFETY: plain system call on an open descriptor.
+        if unsafe { libc::listen(fd, backlog) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(Self { fd: socket.0, name: address.to_string(), is_unix: false })
+    }
+
+    /// Listens on a Unix socket; a file left there by an earlier process is removed.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn unix(path: &Path, permissions: Option<u32>) -> io::Result<Self> {
+        use std::os::unix::fs::PermissionsExt;
+        let _ = std::fs::remove_file(path);
+        let listener = UnixListener::bind(path)?;
+        listener.set_nonblocking(true)?;
+        if let Some(mode) = permissions {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
+        }
+        Ok(Self { fd: OwnedFd::from(listener), name: path.display().to_string(), is_unix: true })
+    }
+
+    pub fn fd(&self) -> RawFd {
+        self.fd.as_raw_fd()
+    }
+
+    /// The port that a TCP listener got.
+    pub fn port(&self) -> Option<u16> {
+        if self.is_unix {
+            return None;
+        }
+        // SAFETY: the descriptor is open and given back by `into_raw_fd` below.
+        let listener = unsafe { TcpListener::from_raw_fd(self.fd()) };
+        let port = listener.local_addr().ok().map(|a| a.port());
+        let _ = listener.into_raw_fd();
+        port
+    }
+
+    /// The next waiting connection.
+    ///
+    /// # Errors
+    /// `WouldBlock` when none waits.
+    pub fn accept(&self) -> io::Result<Socket> {
+        // SAFETY: plain system call; no address is asked for.
+        let fd = unsafe {
+            libc::accept4(
+                self.fd(),
+                std::ptr::null_mut(),
+                std::ptr::null_mut(),
+                libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC,
+            )
+        };
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the descriptor was just made.
+        Ok(Socket(unsafe { OwnedFd::from_raw_fd(fd) }))
+    }
+}
+
+fn bind(socket: &Socket, address: SocketAddr) -> io::Result<()> {
+    let result = match address {
+        SocketAddr::V4(v4) => {
+            let raw = libc::sockaddr_in {
+                sin_family: libc::AF_INET as libc::sa_family_t,
+                sin_port: v4.port().to_be(),
+                sin_addr: libc::in_addr { s_addr: u32::from(*v4.ip()).to_be() },
+                sin_zero: [0; 8],
+            };
+            // SAFETY: the address is live and its size is given.
+            unsafe {
+                libc::bind(
+                    socket.fd(),
+                    (&raw const raw).cast(),
+                    size_of::<libc::sockaddr_in>() as libc::socklen_t,
+                )
+            }
+        }
+        SocketAddr::V6(v6) => {
+            let raw = libc::sockaddr_in6 {
+                sin6_family: libc::AF_INET6 as libc::sa_family_t,
+                sin6_port: v6.port().to_be(),
+                sin6_flowinfo: v6.flowinfo(),
+                sin6_addr: libc::in6_addr { s6_addr: v6.ip().octets() },
+                sin6_scope_id: v6.scope_id(),
+            };
+            // SAFETY: the address is live and its size is given.
+            unsafe {
+                libc::bind(
+                    socket.fd(),
+                    (&raw const raw).cast(),
+                    size_of::<libc::sockaddr_in6>() as libc::socklen_t,
+                )
+            }
+        }
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}

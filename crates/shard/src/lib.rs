@@ -1,0 +1,20 @@
+//! One shard: connections' requests in, replies and messages to other shards out.
+//!
+//! A state machine without I/O: bytes, messages and the time come in; replies and messages are there to be collected. It
+//! runs the same under the real runtime and under the simulator. It never calls the operating system, never reads a
+//! clock, and never waits.
+//!
+//! The path of a command: [`conn`] (bytes → request), [`route`] (which shard), [`execute`] (handler → reply), [`multi`]
+//! (several shards), [`locks`] (keys held by multi-hop operations), [`message`] (what travels).
+#![forbid(unsafe_code)]
+
+pub mod conn;
+pub mod execute;
+pub mod locks;
+pub mod message;
+pub mod multi;
+pub mod route;
+pub mod shard;
+
+pub use message::Message;
+pub use shard::{Outgoing, Shard};

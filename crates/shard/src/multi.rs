@@ -1,0 +1,442 @@
+//! Commands that concern several shards, seen from the shard that coordinates them.
+//!
+//! - *split*: each shard runs its share of the keys (MGET, MSET, DEL …); one hop.
+//! - *all*: every shard runs a part (DBSIZE, FLUSHALL, INFO …); one hop.
+//! - *hold*: any other command with keys on several shards. The keys are locked where they live, their entries travel here — as
+//!   pointers, however large they are —, the ordinary handler runs as if all had always been here, and the entries go back.
+//!
+//! All first messages of an operation leave in one exclusive publication, which gives all multi-shard operations one order.
+
+use crate::execute::{self, Caller};
+use crate::message::{Ask, Held, Item, Message, OpId};
+use crate::shard::Shard;
+use command::spec::{Merge, flag};
+use command::{Args, Command, Error, Plan};
+use keyspace::{Found, Key};
+use resp::{Reply, Span, reader};
+
+/// Attempts of a command that keeps finding that it needs other keys than it was given.
+const HOLD_ATTEMPTS_MAX: u32 = 64;
+
+/// An operation under way.
+pub(crate) struct Operation {
+    home: u16,
+    ask: Ask,
+    command: &'static Command,
+    caller: Caller,
+    buf: Vec<u8>,
+    spans: Vec<Span>,
+    kind: Kind,
+    /// Messages still to come.
+    missing: usize,
+    /// A share of it runs on this shard; on others.
+    here: bool,
+    elsewhere: bool,
+}
+
+enum Kind {
+    /// Replies of the shares in the order they were asked, and for each key the share it belongs to.
+    Split { merge: Merge, shares: Vec<(u16, Reply)>, of_key: Vec<u16> },
+    All { parts: Vec<Reply> },
+    Hold { keys: Vec<(u16, Held)>, wanted: Vec<Vec<u8>>, attempts: u32 },
+}
+
+impl Shard {
+    /// A command whose keys (at `indexes`, on `shards`) can be served by each shard alone.
+    pub(crate) fn start_split(
+        &mut self,
+        conn: usize,
+        command: &'static Command,
+        args: Args<'_>,
+        merge: Merge,
+        indexes: &[usize],
+        shards: &[u16],
+    ) {
+        let step = crate::route::split_step(command);
+        if !(args.len() - 1).is_multiple_of(step) {
+            return self.reply_error(conn, &Error::wrong_arity(command.name));
+        }
+        let mut involved: Vec<u16> = Vec::new();
+        shards.iter().for_each(|s| if !involved.contains(s) { involved.push(*s) });
+        let op = self.next_op();
+        let conn_db = (self.conns[conn].db, self.conns[conn].resp3);
+        for (share, &shard) in involved.iter().enumerate() {
+            let batch = self.batch_for(shard as usize);
+            let first = batch.spans.len() as u32;
+            batch.push_arg(&args[0]);
+            for (&index, _) in indexes.iter().zip(shards).filter(|(_, s)| **s == shard) {
+                (index..index + step).for_each(|i| batch.push_arg(&args[i]));
+            }
+            let spans = (first, batch.spans.len() as u32 - first);
+            // The share is told by the upper bits of the operation's number.
+            let ask = Ask::Share(op | (share as u64) << SHARE_SHIFT);
+            let (db, resp3) = conn_db;
+            batch.items.push(Item { command, ask, db, resp3, spans, key_index: 0, hash: 0, reply: None });
+        }
+        let of_key = shards
+            .iter()
+            .map(|s| involved.iter().position(|i| i == s).expect("just collected") as u16)
+            .collect();
+        let shares = involved.iter().map(|&s| (s, Reply::default())).collect();
+        let kind = Kind::Split { merge, shares, of_key };
+        self.begin(conn, op, command, args, kind, &involved);
+    }
+
+    /// A command that every shard takes part in.
+    pub(crate) fn start_all(&mut self, conn: usize, command: &'static Command, args: Args<'_>) {
+        let all: Vec<u16> = (0..self.cx.shards).collect();
+        self.sync_to_sessions();
+        if all.len() == 1 {
+            return self.run_all_alone(conn, command, args);
+        }
+        let op = self.next_op();
+        let (db, resp3) = (self.conns[conn].db, self.conns[conn].resp3);
+        for &shard in &all {
+            let batch = self.batch_for(shard as usize);
+            let first = batch.spans.len() as u32;
+            args.from(0).for_each(|arg| batch.push_arg(arg));
+            let ask = Ask::Part(op | u64::from(shard) << SHARE_SHIFT);
+            let spans = (first, args.len() as u32);
+            batch.items.push(Item { command, ask, db, resp3, spans, key_index: 0, hash: 0, reply: None });
+        }
+        let parts = all.iter().map(|_| Reply::default()).collect();
+        self.begin(conn, op, command, args, Kind::All { parts }, &all);
+    }
+
+    fn run_all_alone(&mut self, conn: usize, command: &'static Command, args: Args<'_>) {
+        let Plan::All(_, merge) = command.plan else { unreachable!() };
+        let caller = Caller { conn: Some(conn), db: self.conns[conn].db, resp3: self.conns[conn].resp3 };
+        let mut part = Reply::new(caller.resp3);
+        execute::execute(&mut self.cx, command, args, caller, &mut part);
+        let mut out = Reply::new(caller.resp3);
+        self.merge_parts(merge, args, &[&part.buf], &mut out);
+        self.deliver_here(conn, &mut out);
+        self.sync_from_session(conn);
+        self.mark_dirty(conn);
+    }
+
+    /// A command whose keys lie on several shards and must be together.
+    pub(crate) fn start_hold(
+        &mut self,
+        conn: usize,
+        command: &'static Command,
+        args: Args<'_>,
+        keys: Vec<Vec<u8>>,
+    ) {
+        let ask = Ask::Whole(self.expect(conn));
+        let caller = Caller { conn: Some(conn), db: self.conns[conn].db, resp3: self.conns[conn].resp3 };
+        // Whatever the connection sends next goes behind this by the same way.
+        self.conns[conn].through_own_mailbox += 1;
+        self.hold_keys(self.cx.id, ask, command, args, caller, keys, 0);
+    }
+
+    /// As [`Shard::start_hold`] for a command that found out while running that it needs `more` keys.
+    pub(crate) fn start_hold_more(
+        &mut self,
+        conn: usize,
+        command: &'static Command,
+        args: Args<'_>,
+        mut more: Vec<Vec<u8>>,
+    ) {
+        let mut indexes = Vec::new();
+        if command.key_indexes(&args, &mut indexes).is_ok() {
+            more.extend(indexes.iter().map(|&i| args[i].to_vec()));
+        }
+        self.start_hold(conn, command, args, more);
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    pub(crate) fn hold_keys(
+        &mut self,
+        home: u16,
+        ask: Ask,
+        command: &'static Command,
+        args: Args<'_>,
+        caller: Caller,
+        mut keys: Vec<Vec<u8>>,
+        attempts: u32,
+    ) {
+        keys.sort();
+        keys.dedup();
+        let op = self.next_op();
+        let mut dbs = vec![caller.db];
+        if command.flags & flag::CROSS_DB != 0 {
+            dbs.extend(command::families::other_db(args).filter(|db| *db != caller.db));
+        }
+        let mut missing = 0;
+        for shard in 0..self.cx.shards {
+            let map = self.map;
+            let own: Vec<&Vec<u8>> = keys.iter().filter(|k| map.shard_of(k) == shard).collect();
+            if own.is_empty() {
+                continue;
+            }
+            for &db in &dbs {
+                let batch = self.batch_for(shard as usize);
+                let first = batch.spans.len() as u32;
+                own.iter().for_each(|key| batch.push_arg(key));
+                let spans = (first, own.len() as u32);
+                let (ask, resp3) = (Ask::Hold(op), caller.resp3);
+                batch.items.push(Item { command, ask, db, resp3, spans, key_index: 0, hash: 0, reply: None });
+                missing += 1;
+            }
+        }
+        let (buf, spans) = own_args(args);
+        let kind = Kind::Hold { keys: Vec::new(), wanted: keys, attempts };
+        let operation =
+            Operation { home, ask, command, caller, buf, spans, kind, missing, here: true, elsewhere: false };
+        self.ops.insert(op, operation);
+        self.outgoing.exclusive = true;
+    }
+
+    fn next_op(&mut self) -> OpId {
+        self.next_op += 1;
+        self.next_op & ((1 << SHARE_SHIFT) - 1)
+    }
+
+    fn begin(
+        &mut self,
+        conn: usize,
+        op: OpId,
+        command: &'static Command,
+        args: Args<'_>,
+        kind: Kind,
+        involved: &[u16],
+    ) {
+        let ask = Ask::Whole(self.expect(conn));
+        let slot = &mut self.conns[conn];
+        let caller = Caller { conn: Some(conn), db: slot.db, resp3: slot.resp3 };
+        let here = involved.contains(&self.cx.id);
+        let elsewhere = command.is_write() && involved.iter().any(|s| *s != self.cx.id);
+        slot.through_own_mailbox += u32::from(here);
+        slot.writes_elsewhere += u32::from(elsewhere);
+        let (buf, spans) = own_args(args);
+        let missing = involved.len();
+        let home = self.cx.id;
+        self.ops.insert(
+            op,
+            Operation { home, ask, command, caller, buf, spans, kind, missing, here, elsewhere },
+        );
+        self.outgoing.exclusive = true;
+    }
+
+    /// A share or part has been done.
+    pub(crate) fn on_part(&mut self, tagged: OpId, write: impl FnOnce(&mut Reply)) {
+        let (op, share) = (tagged & ((1 << SHARE_SHIFT) - 1), (tagged >> SHARE_SHIFT) as usize);
+        let operation = self.ops.get_mut(&op).expect("parts belong to operations under way");
+        match &mut operation.kind {
+            Kind::Split { shares, .. } => write(&mut shares[share].1),
+            Kind::All { parts } => write(&mut parts[share]),
+            Kind::Hold { .. } => unreachable!("holds have no shares"),
+        }
+        operation.missing -= 1;
+        if operation.missing == 0 {
+            let operation = self.ops.remove(&op).expect("present");
+            self.finish(operation);
+        }
+    }
+
+    fn finish(&mut self, operation: Operation) {
+        let mut out = Reply::new(operation.caller.resp3);
+        match &operation.kind {
+            Kind::Split { merge, shares, of_key } => merge_shares(*merge, shares, of_key, &mut out),
+            Kind::All { parts } => {
+                let Plan::All(_, merge) = operation.command.plan else { unreachable!() };
+                let seed = self.cx.seed.clone();
+                let args = Args::new(&operation.buf, &operation.spans, &seed);
+                let parts: Vec<&[u8]> = parts.iter().map(|p| p.buf.as_slice()).collect();
+                self.merge_parts(merge, args, &parts, &mut out);
+            }
+            Kind::Hold { .. } => unreachable!("holds end in `run_held`"),
+        }
+        self.end(operation.ask, operation.here, operation.elsewhere, &mut out);
+    }
+
+    fn merge_parts(
+        &mut self,
+        merge: command::spec::MergeHandler,
+        args: Args<'_>,
+        parts: &[&[u8]],
+        out: &mut Reply,
+    ) {
+        if let Some(error) = parts.iter().find(|part| reader::is_error(part)) {
+            return out.raw(error);
+        }
+        if let Err(error) = merge(&mut self.cx, args, parts, out) {
+            out.clear();
+            out.error(error.line());
+        }
+    }
+
+    /// Gives a connection of this shard the reply of a split or all-shards operation.
+    fn end(&mut self, ask: Ask, here: bool, elsewhere: bool, out: &mut Reply) {
+        let Ask::Whole(ticket) = ask else { unreachable!("operations answer connections") };
+        let conn = &mut self.conns[ticket.conn as usize];
+        if conn.generation != ticket.generation {
+            return;
+        }
+        conn.through_own_mailbox -= u32::from(here);
+        conn.writes_elsewhere -= u32::from(elsewhere);
+        conn.fulfil(ticket.seq, |to| to.append(out));
+        self.after_fulfil(ticket.conn as usize);
+    }
+
+    /// Takes the entry of a key out of the keyspace.
+    pub(crate) fn take_out(&mut self, db: u16, key: Vec<u8>) -> Held {
+        let now_ms = self.cx.now_ms;
+        let hashed = Key::new(&key, &self.cx.seed);
+        let space = &mut self.cx.dbs[db as usize];
+        let entry = match space.find(hashed, now_ms) {
+            Found::Live(pos) => Some(space.take(pos)),
+            Found::Expired | Found::Missing => None,
+        };
+        Held { db, key, entry }
+    }
+
+    fn put_back(&mut self, held: Held) {
+        if let Some(entry) = held.entry {
+            let key = Key::new(&held.key, &self.cx.seed);
+            self.cx.dbs[held.db as usize].install(key, entry);
+        }
+    }
+
+    /// Keys have come for a hold of ours.
+    pub(crate) fn on_granted(&mut self, op: OpId, from: u16, held: Vec<Held>) {
+        let operation = self.ops.get_mut(&op).expect("keys belong to operations under way");
+        let Kind::Hold { keys, .. } = &mut operation.kind else { unreachable!() };
+        keys.extend(held.into_iter().map(|h| (from, h)));
+        operation.missing -= 1;
+        if operation.missing == 0 {
+            let operation = self.ops.remove(&op).expect("present");
+            self.run_held(op, operation);
+        }
+    }
+
+    /// All keys are here: runs the command among them and sends them home.
+    fn run_held(&mut self, op: OpId, mut operation: Operation) {
+        let Kind::Hold { keys, wanted, attempts } = &mut operation.kind else { unreachable!() };
+        let (keys, mut wanted, attempts) = (std::mem::take(keys), std::mem::take(wanted), *attempts);
+        let mut places = Vec::with_capacity(keys.len());
+        for (from, held) in keys {
+            places.push((from, held.db, held.key.clone()));
+            self.put_back(held);
+        }
+        self.cx.guests = wanted.clone();
+        let seed = self.cx.seed.clone();
+        let args = Args::new(&operation.buf, &operation.spans, &seed);
+        let mut caller = operation.caller;
+        if !self.is_alive(operation.home, operation.ask) {
+            caller.conn = None;
+        }
+        let mut out = Reply::new(caller.resp3);
+        let needed = execute::execute(&mut self.cx, operation.command, args, caller, &mut out);
+        self.cx.guests.clear();
+        self.send_home(op, places);
+        match needed {
+            Some(more) if attempts < HOLD_ATTEMPTS_MAX => {
+                wanted.extend(more);
+                let (home, ask, command) = (operation.home, operation.ask, operation.command);
+                return self.hold_keys(home, ask, command, args, operation.caller, wanted, attempts + 1);
+            }
+            Some(_) => out.error(Error::NeedKeys(Vec::new()).line()),
+            None => {}
+        }
+        if operation.home == self.cx.id {
+            self.complete(operation.ask, operation.command, true, |to| to.append(&mut out));
+        } else {
+            let late = Message::Late { ask: operation.ask, command: operation.command, reply: out };
+            self.outgoing.posts.push((operation.home as usize, late));
+        }
+    }
+
+    fn is_alive(&self, home: u16, ask: Ask) -> bool {
+        match ask {
+            Ask::Whole(t) if home == self.cx.id => self.conns[t.conn as usize].generation == t.generation,
+            _ => false,
+        }
+    }
+
+    /// Takes the keys out again and gives them back to their shards, which unlocks them.
+    fn send_home(&mut self, op: OpId, places: Vec<(u16, u16, Vec<u8>)>) {
+        let mut back: Vec<Option<Vec<Held>>> = (0..self.cx.shards).map(|_| None).collect();
+        for (from, db, key) in places {
+            let held = if from == self.cx.id {
+                // Ours stay where they are.
+                Held { db, key, entry: None }
+            } else {
+                self.take_out(db, key)
+            };
+            back[from as usize].get_or_insert_default().push(held);
+        }
+        let home = self.cx.id;
+        for (shard, keys) in back.into_iter().enumerate() {
+            let Some(keys) = keys else { continue };
+            if shard == home as usize {
+                self.on_release(home, op, keys);
+            } else {
+                self.outgoing.posts.push((shard, Message::Release { home, op, keys }));
+            }
+        }
+    }
+
+    /// Keys held here come back.
+    pub(crate) fn on_release(&mut self, home: u16, op: OpId, keys: Vec<Held>) {
+        keys.into_iter().for_each(|held| self.put_back(held));
+        let mut ready = std::mem::take(&mut self.ready);
+        for id in self.holds.remove(&(home, op)).unwrap_or_default() {
+            self.locks.release(id, &mut ready);
+        }
+        self.ready = ready;
+        self.run_ready();
+    }
+}
+
+/// Operation numbers use the bits below; the share's number stands above.
+const SHARE_SHIFT: u32 = 48;
+
+fn own_args(args: Args<'_>) -> (Vec<u8>, Vec<Span>) {
+    let (mut buf, mut spans) = (Vec::new(), Vec::with_capacity(args.len()));
+    for arg in args.from(0) {
+        spans.push(Span { start: buf.len() as u32, len: arg.len() as u32 });
+        buf.extend_from_slice(arg);
+    }
+    (buf, spans)
+}
+
+fn merge_shares(merge: Merge, shares: &[(u16, Reply)], of_key: &[u16], out: &mut Reply) {
+    if let Some((_, error)) = shares.iter().find(|(_, reply)| reader::is_error(&reply.buf)) {
+        return out.raw(&error.buf);
+    }
+    match merge {
+        Merge::Ok => out.ok(),
+        Merge::Sum => {
+            out.int(shares.iter().filter_map(|(_, reply)| reader::integer(&reply.buf)).sum());
+        }
+        Merge::Elements => {
+            // Walk each share's array in step with the keys.
+            let mut at: Vec<usize> = shares
+                .iter()
+                .map(|(_, reply)| reader::header(&reply.buf, 0).map_or(0, |(_, _, next)| next))
+                .collect();
+            out.array(of_key.len());
+            for &share in of_key {
+                let (reply, at) = (&shares[share as usize].1, &mut at[share as usize]);
+                *at += copy_element(reply, *at, out);
+            }
+        }
+    }
+}
+
+/// Copies the element of `reply` that begins at `start` in its buffer; its length there.
+fn copy_element(reply: &Reply, start: usize, out: &mut Reply) -> usize {
+    let shared = reply.blobs.iter().find(|(pos, _)| *pos > start);
+    if let (Some((_, count, next)), Some((pos, blob))) = (reader::header(&reply.buf, start), shared) {
+        // The element's header, then the shared bytes, then the line end.
+        if *pos == next && count as usize == blob.len() {
+            out.bulk_shared(blob.clone());
+            return next + 2 - start;
+        }
+    }
+    let len = reader::reply_len(&reply.buf[start..]).expect("shards write whole replies");
+    out.raw(&reply.buf[start..start + len]);
+    len
+}

@@ -1,0 +1,759 @@
+//! The shard's loop turn, seen from inside.
+//!
+//! The caller (runtime or simulator) keeps the order that `docs/ARCHITECTURE.md` argues: collect input; hand over all mail; then
+//! the input; then publish [`Shard::outgoing`]; then send the replies of [`Shard::dirty_conns`].
+
+use crate::conn::Conn;
+use crate::execute::{self, Caller};
+use crate::locks::{Locks, Thing, WaiterId};
+use crate::message::{Ask, Batch, Held, Item, Message, OpId, Ticket};
+use crate::multi::Operation;
+use crate::route::{self, Place, SlotMap};
+use command::session::{ReplyMode, Session};
+use command::spec::flag;
+use command::{Args, Command, Error, Plan, ShardCx};
+use resp::{Limits, Parsed, Reply, Span};
+use std::collections::HashMap;
+use std::ops::Range;
+
+/// Commands parsed before the first of them is executed, so that memory they need is asked for early.
+const CHUNK_COMMANDS: usize = 64;
+
+/// What a turn leaves to be published.
+#[derive(Default)]
+pub struct Outgoing {
+    /// Commands for each shard (the own one included), to be published together.
+    pub batches: Vec<Option<Box<Batch>>>,
+    /// Some of them are parts of multi-shard operations.
+    pub exclusive: bool,
+    /// Replies and continuations: need no order among others.
+    pub posts: Vec<(usize, Message)>,
+}
+
+/// A parsed command that has not run yet.
+#[derive(Clone, Copy)]
+struct Queued {
+    conn: u32,
+    spans: (u32, u32),
+    command: Option<&'static Command>,
+    key_index: u16,
+    shard: u16,
+    hash: u64,
+}
+
+/// A command that waits for a lock, with arguments of its own.
+pub(crate) struct Parked {
+    pub home: u16,
+    pub ask: Ask,
+    pub command: &'static Command,
+    pub caller: Caller,
+    pub buf: Vec<u8>,
+    pub spans: Vec<Span>,
+}
+
+/// What the locks hand back when it may run.
+pub(crate) enum Job {
+    Command(Parked),
+    Hold { home: u16, op: OpId, db: u16, keys: Vec<Vec<u8>> },
+}
+
+pub struct Shard {
+    pub cx: ShardCx,
+    pub(crate) map: SlotMap,
+    pub(crate) conns: Vec<Conn>,
+    free_conns: Vec<u32>,
+    /// Connections with replies to send, each once.
+    pub dirty_conns: Vec<u32>,
+    pub outgoing: Outgoing,
+    batch_pool: Vec<Box<Batch>>,
+    pub(crate) locks: Locks<Job>,
+    /// Locks held here for operations, by home shard and operation.
+    pub(crate) holds: HashMap<(u16, OpId), Vec<WaiterId>>,
+    pub(crate) ops: HashMap<OpId, Operation>,
+    pub(crate) next_op: OpId,
+    queue: Vec<Queued>,
+    spans: Vec<Span>,
+    scratch: Reply,
+    /// Connections whose input may go on.
+    resume: Vec<u32>,
+    pub(crate) ready: Vec<(WaiterId, Job)>,
+}
+
+impl Shard {
+    pub fn new(cx: ShardCx) -> Self {
+        let (map, shards) = (SlotMap::new(cx.shards), cx.shards as usize);
+        let outgoing = Outgoing { batches: (0..shards).map(|_| None).collect(), ..Outgoing::default() };
+        Self {
+            cx,
+            map,
+            conns: Vec::new(),
+            free_conns: Vec::new(),
+            dirty_conns: Vec::new(),
+            outgoing,
+            batch_pool: Vec::new(),
+            locks: Locks::default(),
+            holds: HashMap::new(),
+            ops: HashMap::new(),
+            next_op: 1,
+            queue: Vec::new(),
+            spans: Vec::new(),
+            scratch: Reply::default(),
+            resume: Vec::new(),
+            ready: Vec::new(),
+        }
+    }
+
+    /// The clocks as of now: unix ms and monotonic µs.
+    pub fn set_time(&mut self, now_ms: u64, now_us: u64) {
+        self.cx.now_ms = now_ms;
+        self.cx.now_us = now_us;
+    }
+
+    /// A new connection; its index, which stays its name until [`Shard::close`].
+    pub fn open(&mut self, session: Session) -> usize {
+        let index = match self.free_conns.pop() {
+            Some(index) => index as usize,
+            None => {
+                self.conns.push(Conn::default());
+                self.conns.len() - 1
+            }
+        };
+        let generation = self.conns[index].generation;
+        self.conns[index] = Conn { generation, open: true, ..Conn::default() };
+        self.cx.sessions.put(index, session);
+        self.cx.stats.connections += 1;
+        self.sync_from_session(index);
+        index
+    }
+
+    /// The connection is gone; replies still on their way to it will be dropped.
+    pub fn close(&mut self, conn: usize) {
+        let slot = &mut self.conns[conn];
+        if !slot.open {
+            return;
+        }
+        let generation = slot.generation.wrapping_add(1);
+        *slot = Conn { generation, ..Conn::default() };
+        self.cx.sessions.take(conn);
+        self.free_conns.push(conn as u32);
+    }
+
+    pub fn conn(&self, conn: usize) -> &Conn {
+        &self.conns[conn]
+    }
+
+    pub fn conn_mut(&mut self, conn: usize) -> &mut Conn {
+        &mut self.conns[conn]
+    }
+
+    /// Whether anything waits to be published.
+    pub fn has_outgoing(&self) -> bool {
+        !self.outgoing.posts.is_empty() || self.outgoing.batches.iter().any(Option::is_some)
+    }
+
+    /// Input of several connections: `(connection, range of buf)`, each connection at most once.
+    pub fn receive(&mut self, buf: &[u8], inputs: &[(u32, Range<usize>)]) {
+        for (conn, range) in inputs {
+            let conn = *conn as usize;
+            self.cx.stats.net_in_bytes += range.len() as u64;
+            if !self.conns[conn].input.is_empty() {
+                self.conns[conn].input.extend_from_slice(&buf[range.clone()]);
+                self.receive_own(conn);
+                continue;
+            }
+            let end = self.parse(conn, buf, range.start, range.end);
+            if end < range.end {
+                self.conns[conn].input.extend_from_slice(&buf[end..range.end]);
+            }
+        }
+        self.run_queue(buf);
+    }
+
+    /// More input stands at the end of the connection's own input buffer.
+    pub fn receive_own(&mut self, conn: usize) {
+        let input = std::mem::take(&mut self.conns[conn].input);
+        let waiting = std::mem::take(&mut self.queue);
+        let spans = std::mem::take(&mut self.spans);
+        let end = self.parse(conn, &input, 0, input.len());
+        self.run_queue(&input);
+        (self.queue, self.spans) = (waiting, spans);
+        let slot = &mut self.conns[conn];
+        if !slot.open {
+            return;
+        }
+        slot.input = input;
+        slot.input.drain(..end);
+        if slot.input.is_empty() && slot.input.capacity() > IDLE_INPUT_BYTES_MAX {
+            slot.input = Vec::new();
+        }
+    }
+
+    /// Parses all whole requests of one connection, running the queue whenever a chunk is full; where the rest begins.
+    fn parse(&mut self, conn: usize, buf: &[u8], mut at: usize, end: usize) -> usize {
+        let buf = &buf[..end];
+        while at < end && self.conns[conn].takes_input() {
+            let authenticated = self.conns[conn].authenticated;
+            let limits = Limits {
+                bulk_bytes_max: self.cx.config.proto_max_bulk_len as u64,
+                args_max: i32::MAX as u64,
+                authenticated,
+            };
+            let mark = self.spans.len();
+            match self.conns[conn].parser.parse(buf, at, &mut self.spans, &limits) {
+                Ok(Parsed::Request { end }) => {
+                    at = end;
+                    if self.spans.len() > mark {
+                        self.enqueue(conn, buf, mark);
+                    }
+                    if self.queue.len() >= CHUNK_COMMANDS || !authenticated {
+                        self.run_queue(buf);
+                    }
+                }
+                Ok(Parsed::Incomplete { missing }) => {
+                    self.conns[conn].missing = missing;
+                    break;
+                }
+                Err(error) => {
+                    self.run_queue(buf);
+                    self.reply_error(conn, &Error::err(error.0));
+                    self.conns[conn].closing = true;
+                    return end;
+                }
+            }
+        }
+        if self.conns[conn].closing { end } else { at }
+    }
+
+    /// Puts the request whose spans begin at `mark` into the queue and asks for the memory of its key.
+    #[inline]
+    fn enqueue(&mut self, conn: usize, buf: &[u8], mark: usize) {
+        let spans = &self.spans[mark..];
+        let mut command = command::lookup(spans[0].of(buf));
+        if let Some(container @ Command { plan: Plan::Container, .. }) = command {
+            if let Some(sub) = spans.get(1).and_then(|s| command::registry::subcommand(container, s.of(buf))) {
+                command = Some(sub);
+            }
+        }
+        let mut queued = Queued {
+            conn: conn as u32,
+            spans: (mark as u32, spans.len() as u32),
+            command,
+            key_index: 0,
+            shard: self.cx.id,
+            hash: 0,
+        };
+        if let Some(index) = command.and_then(Command::only_key).filter(|&i| i < spans.len()) {
+            let key = spans[index].of(buf);
+            queued.key_index = index as u16;
+            queued.hash = self.cx.seed.hash(key);
+            queued.shard = self.map.shard_of(key);
+            if queued.shard == self.cx.id {
+                let db = self.conns[conn].db as usize;
+                self.cx.dbs[db].prefetch_bucket(queued.hash);
+            }
+        }
+        // Where its keys are shows only while it runs: what follows waits until it is done.
+        if self.cx.shards > 1 && command.is_some_and(Command::has_unknown_keys) {
+            self.conns[conn].fenced = true;
+        }
+        self.queue.push(queued);
+    }
+
+    /// Runs or forwards all queued commands, in order.
+    fn run_queue(&mut self, buf: &[u8]) {
+        if self.queue.is_empty() {
+            self.spans.clear();
+            return;
+        }
+        let queue = std::mem::take(&mut self.queue);
+        let spans = std::mem::take(&mut self.spans);
+        for q in &queue {
+            if q.key_index != 0 && q.shard == self.cx.id {
+                let db = self.conns[q.conn as usize].db as usize;
+                self.cx.dbs[db].prefetch_record(q.hash);
+            }
+        }
+        for q in &queue {
+            let seed = self.cx.seed.clone();
+            let own = &spans[q.spans.0 as usize..(q.spans.0 + q.spans.1) as usize];
+            let args = Args::with_hash(buf, own, &seed, q.key_index as usize, q.hash);
+            self.dispatch(q, args);
+        }
+        (self.queue, self.spans) = (queue, spans);
+        self.queue.clear();
+        self.spans.clear();
+    }
+
+    #[inline]
+    fn dispatch(&mut self, q: &Queued, args: Args<'_>) {
+        let index = q.conn as usize;
+        let conn = &mut self.conns[index];
+        if !conn.open || conn.closing {
+            return;
+        }
+        let Some(command) = q.command else {
+            let error = execute::unknown_command(&args[0], args);
+            return self.reply_error(index, &error);
+        };
+        conn.last_command = Some(command);
+        conn.commands += 1;
+        if !command.takes(args.len()) {
+            return self.reply_error(index, &Error::wrong_arity(&full_name(command, args)));
+        }
+        if !conn.authenticated && command.flags & flag::NO_AUTH == 0 {
+            return self.reply_error(index, &Error::NO_AUTH);
+        }
+        match command.plan {
+            Plan::Keys | Plan::Split(_) if q.key_index != 0 => self.run_at(index, command, args, q.shard, q),
+            Plan::Keys | Plan::Split(_) => self.run_many(index, command, args, q),
+            Plan::Connection | Plan::Container => self.run_here(index, command, args),
+            Plan::Cursor => {
+                let shard = route::cursor_shard(self.cx.shards, args.get(1).unwrap_or_default());
+                self.run_at(index, command, args, shard, q);
+            }
+            Plan::All(..) => self.start_all(index, command, args),
+        }
+    }
+
+    /// A command with several keys (or with keys that depend on its arguments).
+    fn run_many(&mut self, conn: usize, command: &'static Command, args: Args<'_>, q: &Queued) {
+        let mut indexes = Vec::new();
+        // A wrong key count is the handler's to complain about, in its own words.
+        let placed = match command.key_indexes(&args, &mut indexes) {
+            Ok(()) => route::place(self.map, args, &indexes, self.cx.id),
+            Err(_) => Place::One(self.cx.id),
+        };
+        match placed {
+            Place::One(shard) => self.run_at(conn, command, args, shard, q),
+            Place::Many(shards) => match command.plan {
+                Plan::Split(merge) => self.start_split(conn, command, args, merge, &indexes, &shards),
+                _ => {
+                    let keys = indexes.iter().map(|&i| args[i].to_vec()).collect();
+                    self.start_hold(conn, command, args, keys);
+                }
+            },
+        }
+    }
+
+    /// A command whose keys are all on `shard`.
+    #[inline]
+    fn run_at(&mut self, index: usize, command: &'static Command, args: Args<'_>, shard: u16, q: &Queued) {
+        let conn = &mut self.conns[index];
+        let here = shard == self.cx.id;
+        if here && conn.through_own_mailbox == 0 && (conn.writes_elsewhere == 0 || !command.is_write()) {
+            return self.run_here(index, command, args);
+        }
+        if here {
+            conn.through_own_mailbox += 1;
+        } else if command.is_write() {
+            conn.writes_elsewhere += 1;
+        }
+        let ask = Ask::Whole(self.expect(index));
+        self.cx.stats.forwarded += u64::from(!here);
+        let (db, resp3) = (self.conns[index].db, self.conns[index].resp3);
+        let batch = self.batch_for(shard as usize);
+        let first = batch.spans.len() as u32;
+        args.from(0).for_each(|arg| batch.push_arg(arg));
+        batch.items.push(Item {
+            command,
+            ask,
+            db,
+            resp3,
+            spans: (first, args.len() as u32),
+            key_index: q.key_index,
+            hash: q.hash,
+            reply: None,
+        });
+    }
+
+    /// Runs a command now, for a connection of this shard.
+    #[inline]
+    fn run_here(&mut self, index: usize, command: &'static Command, args: Args<'_>) {
+        let conn = &mut self.conns[index];
+        let caller = Caller { conn: Some(index), db: conn.db, resp3: conn.resp3 };
+        if !self.locks.is_empty() && !matches!(command.plan, Plan::Connection) {
+            if let Some(things) = self.contended(command, args, caller.db) {
+                self.conns[index].through_own_mailbox += 1;
+                let ask = Ask::Whole(self.expect(index));
+                return self.park(things, parked(self.cx.id, ask, command, caller, args));
+            }
+        }
+        let conn = &mut self.conns[index];
+        let needed = if conn.is_in_order() && conn.replies == ReplyMode::On {
+            execute::execute(&mut self.cx, command, args, caller, &mut conn.out)
+        } else {
+            self.run_out_of_order(index, command, args, caller)
+        };
+        if let Some(keys) = needed {
+            return self.start_hold_more(index, command, args, keys);
+        }
+        if matches!(command.plan, Plan::Connection) {
+            self.sync_from_session(index);
+        }
+        self.mark_dirty(index);
+    }
+
+    /// Runs a command whose reply must wait for earlier ones, or must not be sent.
+    fn run_out_of_order(
+        &mut self,
+        index: usize,
+        command: &'static Command,
+        args: Args<'_>,
+        caller: Caller,
+    ) -> Option<Vec<Vec<u8>>> {
+        let mut out = std::mem::take(&mut self.scratch);
+        let needed = execute::execute(&mut self.cx, command, args, caller, &mut out);
+        if needed.is_none() {
+            self.deliver_here(index, &mut out);
+        }
+        out.clear();
+        self.scratch = out;
+        needed
+    }
+
+    /// Gives a connection of this shard a reply that is complete, in its order and if it wants it.
+    pub(crate) fn deliver_here(&mut self, index: usize, out: &mut Reply) {
+        if self.discards(index) {
+            return;
+        }
+        let conn = &mut self.conns[index];
+        if conn.is_in_order() {
+            conn.out.append(out);
+        } else {
+            conn.hold(std::mem::take(out));
+        }
+    }
+
+    /// Whether the reply of the command at hand is not wanted; ends a SKIP.
+    fn discards(&mut self, index: usize) -> bool {
+        let conn = &mut self.conns[index];
+        match conn.replies {
+            ReplyMode::On => false,
+            ReplyMode::Off => true,
+            ReplyMode::SkipNext => {
+                if let Some(session) = self.cx.sessions.get_mut(index) {
+                    session.reply_mode = ReplyMode::On;
+                }
+                conn.replies = ReplyMode::On;
+                true
+            }
+        }
+    }
+
+    /// A place in the connection's order of replies.
+    pub(crate) fn expect(&mut self, index: usize) -> Ticket {
+        let discard = self.discards(index);
+        let conn = &mut self.conns[index];
+        let seq = conn.expect(discard);
+        Ticket { conn: index as u32, generation: conn.generation, seq }
+    }
+
+    pub(crate) fn reply_error(&mut self, index: usize, error: &Error) {
+        self.cx.stats.error_replies += 1;
+        let mut out = Reply::new(self.conns[index].resp3);
+        out.error(error.line());
+        self.deliver_here(index, &mut out);
+        self.mark_dirty(index);
+    }
+
+    #[inline]
+    pub(crate) fn mark_dirty(&mut self, index: usize) {
+        let conn = &mut self.conns[index];
+        if !conn.dirty {
+            conn.dirty = true;
+            self.dirty_conns.push(index as u32);
+        }
+    }
+
+    /// A reply has taken its place: send it, and go on with a connection that waited for all of them.
+    pub(crate) fn after_fulfil(&mut self, index: usize) {
+        self.mark_dirty(index);
+        let conn = &mut self.conns[index];
+        if conn.fenced && conn.is_in_order() {
+            conn.fenced = false;
+            self.resume.push(index as u32);
+        }
+    }
+
+    /// Goes on with the input of connections that had to wait. Call once per turn, after the mail.
+    pub fn resume(&mut self) {
+        for index in std::mem::take(&mut self.resume) {
+            let conn = &self.conns[index as usize];
+            if conn.open && !conn.fenced && !conn.input.is_empty() {
+                self.receive_own(index as usize);
+            }
+        }
+    }
+
+    /// Writes what is counted per connection into the sessions, before a command looks at them.
+    pub(crate) fn sync_to_sessions(&mut self) {
+        for (index, conn) in self.conns.iter().enumerate().filter(|(_, c)| c.open) {
+            let Some(session) = self.cx.sessions.get_mut(index) else { continue };
+            session.commands = conn.commands;
+            session.last_command = conn.last_command;
+            session.query_bytes = conn.input.len();
+            session.output_bytes = conn.out.len();
+        }
+    }
+
+    /// Takes over what commands change in the session.
+    pub(crate) fn sync_from_session(&mut self, index: usize) {
+        let Some(session) = self.cx.sessions.get(index) else { return };
+        let conn = &mut self.conns[index];
+        conn.db = session.db;
+        conn.resp3 = session.resp3;
+        conn.replies = session.reply_mode;
+        conn.authenticated = session.authenticated;
+        conn.closing |= session.close_after_reply;
+    }
+
+    /// The batch of this turn for a shard.
+    #[inline]
+    pub(crate) fn batch_for(&mut self, shard: usize) -> &mut Batch {
+        let slot = &mut self.outgoing.batches[shard];
+        if slot.is_none() {
+            let mut batch = self.batch_pool.pop().unwrap_or_default();
+            batch.from = self.cx.id;
+            *slot = Some(batch);
+        }
+        slot.as_mut().expect("just filled")
+    }
+
+    /// Mail, oldest first. A batch of commands must be armed by now.
+    pub fn on_message(&mut self, message: Message) {
+        match message {
+            Message::Commands(batch) => self.run_batch(batch),
+            Message::Replies(batch) => self.on_replies(batch),
+            Message::Late { ask, command, mut reply } => {
+                self.complete(ask, command, false, |out| out.append(&mut reply));
+            }
+            Message::Granted { op, from, keys } => self.on_granted(op, from, keys),
+            Message::Release { home, op, keys } => self.on_release(home, op, keys),
+        }
+    }
+
+    /// Runs the commands of another shard (or our own, sent through the mailbox for the sake of order).
+    fn run_batch(&mut self, mut batch: Box<Batch>) {
+        let items = std::mem::take(&mut batch.items);
+        let mut out = std::mem::take(&mut batch.replies);
+        let seed = self.cx.seed.clone();
+        for item in items.iter().filter(|i| i.key_index != 0) {
+            self.cx.dbs[item.db as usize].prefetch_bucket(item.hash);
+        }
+        for item in items.iter().filter(|i| i.key_index != 0) {
+            self.cx.dbs[item.db as usize].prefetch_record(item.hash);
+        }
+        let mut done = items;
+        for item in &mut done {
+            let spans = &batch.spans[item.spans.0 as usize..(item.spans.0 + item.spans.1) as usize];
+            let args = Args::with_hash(&batch.args, spans, &seed, item.key_index as usize, item.hash);
+            let start = out.buf.len() as u32;
+            if self.run_item(batch.from, item, args, &mut out) {
+                item.reply = Some((start, out.buf.len() as u32));
+            }
+        }
+        batch.items = done;
+        batch.replies = out;
+        batch.executed_by = self.cx.id;
+        if batch.from == self.cx.id {
+            self.on_replies(batch);
+        } else {
+            self.outgoing.posts.push((batch.from as usize, Message::Replies(batch)));
+        }
+    }
+
+    /// One item of a batch; whether its reply is in `out`.
+    fn run_item(&mut self, home: u16, item: &Item, args: Args<'_>, out: &mut Reply) -> bool {
+        let caller = Caller { conn: None, db: item.db, resp3: item.resp3 };
+        if let Ask::Hold(op) = item.ask {
+            let keys = args.from(0).map(<[u8]>::to_vec).collect();
+            self.hold(home, op, item.db, keys);
+            return false;
+        }
+        if !self.locks.is_empty() {
+            if let Some(things) = self.contended(item.command, args, item.db) {
+                self.park(things, parked(home, item.ask, item.command, caller, args));
+                return false;
+            }
+        }
+        self.run_for(home, item.ask, item.command, args, caller, out)
+    }
+
+    /// Runs a command on behalf of `home`; whether the reply is in `out`. If not, keys of other shards were needed and this
+    /// shard has begun to bring them here.
+    pub(crate) fn run_for(
+        &mut self,
+        home: u16,
+        ask: Ask,
+        command: &'static Command,
+        args: Args<'_>,
+        mut caller: Caller,
+        out: &mut Reply,
+    ) -> bool {
+        if let (Ask::Whole(ticket), true) = (ask, home == self.cx.id) {
+            let conn = &self.conns[ticket.conn as usize];
+            caller.conn = (conn.generation == ticket.generation).then_some(ticket.conn as usize);
+        }
+        match execute::execute(&mut self.cx, command, args, caller, out) {
+            None => true,
+            Some(mut keys) => {
+                let mut indexes = Vec::new();
+                if command.key_indexes(&args, &mut indexes).is_ok() {
+                    keys.extend(indexes.iter().map(|&i| args[i].to_vec()));
+                }
+                self.hold_keys(home, ask, command, args, caller, keys, 0);
+                false
+            }
+        }
+    }
+
+    /// Replies to commands that this shard's connections or operations sent out.
+    fn on_replies(&mut self, mut batch: Box<Batch>) {
+        let items = std::mem::take(&mut batch.items);
+        let executed_here = batch.executed_by == self.cx.id;
+        for item in &items {
+            let Some((start, end)) = item.reply else { continue };
+            let (buf, blobs) = (&batch.replies.buf, &batch.replies.blobs);
+            self.complete(item.ask, item.command, executed_here, |out| {
+                let base = out.buf.len();
+                for (pos, blob) in blobs.iter().filter(|(pos, _)| (start as usize..end as usize).contains(pos)) {
+                    out.blobs.push((base + pos - start as usize, blob.clone()));
+                }
+                out.raw(&buf[start as usize..end as usize]);
+            });
+        }
+        batch.items = items;
+        batch.clear();
+        if self.batch_pool.len() < BATCH_POOL_MAX {
+            self.batch_pool.push(batch);
+        }
+    }
+
+    /// A reply has come for something this shard asked. `here`: it ran on this shard.
+    pub(crate) fn complete(
+        &mut self,
+        ask: Ask,
+        command: &'static Command,
+        here: bool,
+        write: impl FnOnce(&mut Reply),
+    ) {
+        match ask {
+            Ask::Whole(ticket) => {
+                let conn = &mut self.conns[ticket.conn as usize];
+                if conn.generation != ticket.generation {
+                    return;
+                }
+                if here {
+                    conn.through_own_mailbox -= 1;
+                } else if command.is_write() {
+                    conn.writes_elsewhere -= 1;
+                }
+                conn.fulfil(ticket.seq, write);
+                self.after_fulfil(ticket.conn as usize);
+            }
+            Ask::Share(op) | Ask::Part(op) => self.on_part(op, write),
+            Ask::Hold(_) => unreachable!("a hold is answered by its keys"),
+        }
+    }
+
+    /// The things of `command`'s that have a queue; `None` if it may run.
+    fn contended(&self, command: &Command, args: Args<'_>, db: u16) -> Option<Vec<(Thing, bool)>> {
+        if matches!(command.plan, Plan::All(..) | Plan::Cursor) || command.keys.is_empty() {
+            return self.locks.is_contended(&Thing::Shard).then(|| vec![(Thing::Shard, false)]);
+        }
+        let mut indexes = Vec::new();
+        command.key_indexes(&args, &mut indexes).ok()?;
+        let things: Vec<_> =
+            indexes.iter().map(|&i| (Thing::Key(db, args[i].to_vec()), false)).collect();
+        things.iter().any(|(thing, _)| self.locks.is_contended(thing)).then_some(things)
+    }
+
+    fn park(&mut self, things: Vec<(Thing, bool)>, parked: Parked) {
+        let mut ready = std::mem::take(&mut self.ready);
+        self.locks.enqueue(things, Job::Command(parked), &mut ready);
+        self.ready = ready;
+        self.run_ready();
+    }
+
+    /// Runs everything whose locks have been granted, and what that sets free.
+    pub(crate) fn run_ready(&mut self) {
+        while let Some((id, job)) = (!self.ready.is_empty()).then(|| self.ready.remove(0)) {
+            match job {
+                Job::Hold { home, op, db, keys } => {
+                    self.holds.entry((home, op)).or_default().push(id);
+                    self.grant(home, op, db, keys);
+                }
+                Job::Command(parked) => {
+                    self.run_parked(parked);
+                    let mut ready = std::mem::take(&mut self.ready);
+                    self.locks.release(id, &mut ready);
+                    self.ready = ready;
+                }
+            }
+        }
+    }
+
+    fn run_parked(&mut self, parked: Parked) {
+        let seed = self.cx.seed.clone();
+        let args = Args::new(&parked.buf, &parked.spans, &seed);
+        let mut out = Reply::new(parked.caller.resp3);
+        if !self.run_for(parked.home, parked.ask, parked.command, args, parked.caller, &mut out) {
+            return;
+        }
+        if parked.home == self.cx.id {
+            self.complete(parked.ask, parked.command, true, |to| to.append(&mut out));
+        } else {
+            let late = Message::Late { ask: parked.ask, command: parked.command, reply: out };
+            self.outgoing.posts.push((parked.home as usize, late));
+        }
+    }
+
+    fn hold(&mut self, home: u16, op: OpId, db: u16, keys: Vec<Vec<u8>>) {
+        let mut things: Vec<_> = keys.iter().map(|k| (Thing::Key(db, k.clone()), false)).collect();
+        things.push((Thing::Shard, true));
+        let mut ready = std::mem::take(&mut self.ready);
+        self.locks.enqueue(things, Job::Hold { home, op, db, keys }, &mut ready);
+        self.ready = ready;
+        self.run_ready();
+    }
+
+    /// Takes held keys out of the keyspace and sends them to the operation's home.
+    fn grant(&mut self, home: u16, op: OpId, db: u16, keys: Vec<Vec<u8>>) {
+        let held: Vec<Held> = keys.into_iter().map(|key| self.take_out(db, key)).collect();
+        if home == self.cx.id {
+            self.on_granted(op, home, held);
+        } else {
+            let granted = Message::Granted { op, from: self.cx.id, keys: held };
+            self.outgoing.posts.push((home as usize, granted));
+        }
+    }
+}
+
+/// Input buffers larger than this are given back once they are empty.
+const IDLE_INPUT_BYTES_MAX: usize = 16 * 1024;
+/// Batches kept for reuse.
+const BATCH_POOL_MAX: usize = 64;
+
+fn parked(
+    home: u16,
+    ask: Ask,
+    command: &'static Command,
+    caller: Caller,
+    args: Args<'_>,
+) -> Parked {
+    let (mut buf, mut spans) = (Vec::new(), Vec::with_capacity(args.len()));
+    for arg in args.from(0) {
+        spans.push(Span { start: buf.len() as u32, len: arg.len() as u32 });
+        buf.extend_from_slice(arg);
+    }
+    Parked { home, ask, command, caller, buf, spans }
+}
+
+/// The name to show in an arity error: `get`, `config|get`.
+fn full_name(command: &Command, args: Args<'_>) -> String {
+    let first = String::from_utf8_lossy(&args[0]).to_ascii_lowercase();
+    if command.name.eq_ignore_ascii_case(&first) {
+        return first;
+    }
+    format!("{first}|{}", command.name.to_ascii_lowercase())
+}
