@@ -5,6 +5,8 @@
 mod entry;
 mod integer;
 pub mod intset;
+pub mod list;
 pub mod listpack;
+mod node;
 #[cfg(test)]
 mod rng;
