@@ -192,6 +192,7 @@ impl List {
         {
             let node = std::mem::take(node);
             let nodes = if node.count() > 0 { VecDeque::from([node]) } else { VecDeque::new() };
+            self.heap_bytes = nodes.iter().map(Node::heap_bytes).sum();
             self.body = Body::Many(nodes);
         }
     }

@@ -101,7 +101,7 @@ fn model_remove(model: &mut VecDeque<Vec<u8>>, value: &[u8], limit: usize, end: 
 
 #[test]
 fn behaves_like_a_deque() {
-    for seed in 0..48 {
+    for seed in 0..200 {
         let mut rng = Rng::new(seed);
         let limit = [-1, -2, 1, 3, 17, 128, 0, -5][seed as usize % 8];
         let (mut list, mut model) = (List::new(ListLimit::new(limit)), VecDeque::new());
