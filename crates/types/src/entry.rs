@@ -8,7 +8,8 @@
 //! Reading functions other than [`check`] take entries that were checked or written here; on anything else they
 //! may panic, never read out of bounds.
 
-use crate::integer;
+use base::number::{I64Buf, append_i64, i64_text_bytes, parse_i64};
+use std::ops::Deref;
 
 const INT_13: u8 = 0xC0;
 const STR_12: u8 = 0xE0;
@@ -29,14 +30,14 @@ impl<'a> Item<'a> {
     /// The item for a client's string: an integer if it is the canonical text of one.
     #[inline]
     pub fn new(bytes: &'a [u8]) -> Self {
-        integer::parse(bytes).map_or(Item::Str(bytes), Item::Int)
+        parse_i64(bytes).map_or(Item::Str(bytes), Item::Int)
     }
 
     /// Length in bytes as a string.
     #[inline]
     pub fn len(&self) -> usize {
         match *self {
-            Item::Int(value) => integer::text_len(value),
+            Item::Int(value) => i64_text_bytes(value),
             Item::Str(bytes) => bytes.len(),
         }
     }
@@ -45,29 +46,31 @@ impl<'a> Item<'a> {
         self.len() == 0
     }
 
-    /// The item as string bytes; integers are written into `buffer`.
+    /// The item as string bytes.
     #[inline]
-    pub fn text<'b>(&self, buffer: &'b mut [u8; integer::TEXT_BYTES_MAX]) -> &'b [u8]
-    where
-        'a: 'b,
-    {
+    pub fn text(&self) -> Text<'a> {
         match *self {
-            Item::Int(value) => integer::text(value, buffer),
-            Item::Str(bytes) => bytes,
+            Item::Int(value) => Text::Int(I64Buf::new(value)),
+            Item::Str(bytes) => Text::Str(bytes),
         }
     }
 
     /// Calls `f` with the item as string bytes.
     #[inline]
     pub fn with_text<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
-        let mut buffer = [0; integer::TEXT_BYTES_MAX];
-        f(self.text(&mut buffer))
+        match *self {
+            Item::Int(value) => f(I64Buf::new(value).as_bytes()),
+            Item::Str(bytes) => f(bytes),
+        }
     }
 
     /// Appends the string bytes to `out`.
     #[inline]
     pub fn append_to(&self, out: &mut Vec<u8>) {
-        self.with_text(|bytes| out.extend_from_slice(bytes));
+        match *self {
+            Item::Int(value) => append_i64(out, value),
+            Item::Str(bytes) => out.extend_from_slice(bytes),
+        }
     }
 
     pub fn to_vec(&self) -> Vec<u8> {
@@ -79,13 +82,32 @@ impl<'a> Item<'a> {
     pub fn as_int(&self) -> Option<i64> {
         match *self {
             Item::Int(value) => Some(value),
-            Item::Str(bytes) => integer::parse(bytes),
+            Item::Str(bytes) => parse_i64(bytes),
         }
     }
 
     /// Whether the item is the string `bytes`. For many comparisons build a [`Needle`].
     pub fn eq_bytes(&self, bytes: &[u8]) -> bool {
         Needle::new(bytes).matches(*self)
+    }
+}
+
+/// The string bytes of an item: borrowed, or the digits of an integer on the stack.
+#[derive(Clone, Copy)]
+pub enum Text<'a> {
+    Int(I64Buf),
+    Str(&'a [u8]),
+}
+
+impl Deref for Text<'_> {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        match self {
+            Text::Int(digits) => digits.as_bytes(),
+            Text::Str(bytes) => bytes,
+        }
     }
 }
 
@@ -99,7 +121,7 @@ pub struct Needle<'a> {
 impl<'a> Needle<'a> {
     #[inline]
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, int: integer::parse(bytes) }
+        Self { bytes, int: parse_i64(bytes) }
     }
 
     /// Integers held as strings (foreign files may do that) match too.

@@ -104,9 +104,8 @@ impl Intset {
     }
 
     /// Ascending.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = i64> + ExactSizeIterator + Clone + '_ {
-        let width = self.width();
-        (0..self.len()).map(move |index| read(&self.raw, width, index))
+    pub fn iter(&self) -> Iter<'_> {
+        Iter { raw: &self.raw, width: self.width(), indexes: 0..self.len() }
     }
 
     /// Index of `value`, or where it would be inserted.
@@ -178,10 +177,33 @@ impl Intset {
     }
 }
 
+/// The integers, ascending.
+#[derive(Clone)]
+pub struct Iter<'a> {
+    raw: &'a [u8],
+    width: usize,
+    indexes: std::ops::Range<usize>,
+}
+
+impl Iterator for Iter<'_> {
+    type Item = i64;
+
+    #[inline]
+    fn next(&mut self) -> Option<i64> {
+        self.indexes.next().map(|index| read(self.raw, self.width, index))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.indexes.size_hint()
+    }
+}
+
+impl ExactSizeIterator for Iter<'_> {}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rng::Rng;
+    use base::random::Random;
     use std::collections::BTreeSet;
 
     #[test]
@@ -199,12 +221,12 @@ mod tests {
     #[test]
     fn behaves_like_a_sorted_set() {
         for seed in 0..40 {
-            let mut rng = Rng::new(seed);
+            let mut rng = Random::from_seed(seed);
             let (mut set, mut model) = (Intset::new(), BTreeSet::new());
-            let wide = rng.below(60);
+            let wide = rng.index(60);
             for _ in 0..600 {
-                let value = rng.next() as i64 >> (4 + (rng.below(wide + 1)));
-                match rng.below(3) {
+                let value = rng.next_u64() as i64 >> (4 + (rng.index(wide + 1)));
+                match rng.index(3) {
                     0 => assert_eq!(set.remove(value), model.remove(&value), "seed {seed}"),
                     _ => assert_eq!(set.add(value), model.insert(value), "seed {seed}"),
                 }

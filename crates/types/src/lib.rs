@@ -3,10 +3,7 @@
 #![deny(unsafe_code)]
 
 mod entry;
-mod integer;
 pub mod intset;
 pub mod list;
 pub mod listpack;
 mod node;
-#[cfg(test)]
-mod rng;

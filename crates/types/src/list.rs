@@ -236,14 +236,14 @@ impl List {
         }
     }
 
-    /// A node with one value, to be filled from the side opposite to `end`. Long lists begin with a full buffer,
+    /// A node with one value, to be filled at `end`. Long lists begin with a full buffer,
     /// so that nothing is copied while it fills.
     fn node_for(&self, end: End, value: &[u8]) -> Node {
         if self.limit.is_large(value.len()) {
             return Node::plain(value);
         }
         let room = self.limit.listpack_bytes_max;
-        let mut node = Node::with_capacity((self.heap_bytes / 4).min(room));
+        let mut node = Node::with_capacity((self.heap_bytes / 4).min(room), end);
         node.push(end, Item::new(value), room);
         node
     }

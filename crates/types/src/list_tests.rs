@@ -1,15 +1,15 @@
 //! List against a deque of strings, with node limits small enough to split often, and its encodings.
 
 use super::*;
-use crate::rng::Rng;
+use base::random::Random;
 
-fn random_value(rng: &mut Rng) -> Vec<u8> {
-    match rng.below(12) {
-        0..=3 => rng.below(20).to_string().into_bytes(),
-        4 => (rng.next() as i64).to_string().into_bytes(),
-        5 => vec![b'l'; rng.below(600)],
-        6 if rng.below(8) == 0 => vec![b'L'; 3000 + rng.below(9000)],
-        _ => vec![b'a' + rng.below(4) as u8; rng.below(40)],
+fn random_value(rng: &mut Random) -> Vec<u8> {
+    match rng.index(12) {
+        0..=3 => rng.index(20).to_string().into_bytes(),
+        4 => (rng.next_u64() as i64).to_string().into_bytes(),
+        5 => vec![b'l'; rng.index(600)],
+        6 if rng.index(8) == 0 => vec![b'L'; 3000 + rng.index(9000)],
+        _ => vec![b'a' + rng.index(4) as u8; rng.index(40)],
     }
 }
 
@@ -27,13 +27,13 @@ fn check(list: &List, model: &VecDeque<Vec<u8>>, seed: u64) {
     }
 }
 
-fn end(rng: &mut Rng) -> End {
-    if rng.below(2) == 0 { End::Head } else { End::Tail }
+fn end(rng: &mut Random) -> End {
+    if rng.index(2) == 0 { End::Head } else { End::Tail }
 }
 
-fn step(rng: &mut Rng, list: &mut List, model: &mut VecDeque<Vec<u8>>, seed: u64) {
-    let (value, index, end) = (random_value(rng), rng.below(model.len() + 1), end(rng));
-    match rng.below(20) {
+fn step(rng: &mut Random, list: &mut List, model: &mut VecDeque<Vec<u8>>, seed: u64) {
+    let (value, index, end) = (random_value(rng), rng.index(model.len() + 1), end(rng));
+    match rng.index(20) {
         0..=7 => {
             list.push(end, &value);
             if end == End::Head { model.push_front(value) } else { model.push_back(value) }
@@ -54,7 +54,7 @@ fn step(rng: &mut Rng, list: &mut List, model: &mut VecDeque<Vec<u8>>, seed: u64
             }
         }
         15 => {
-            let limit = if rng.below(2) == 0 { usize::MAX } else { 1 + rng.below(3) };
+            let limit = if rng.index(2) == 0 { usize::MAX } else { 1 + rng.index(3) };
             assert_eq!(
                 list.remove_matching(&value, limit, end),
                 model_remove(model, &value, limit, end),
@@ -62,12 +62,12 @@ fn step(rng: &mut Rng, list: &mut List, model: &mut VecDeque<Vec<u8>>, seed: u64
             );
         }
         16 => {
-            let count = rng.below(12);
+            let count = rng.index(12);
             let removed = list.remove_range(index, count);
             assert_eq!(removed, model.drain(index..(index + count).min(model.len())).count(), "seed {seed}");
         }
-        17 if rng.below(20) == 0 => {
-            let count = rng.below(model.len() + 2);
+        17 if rng.index(20) == 0 => {
+            let count = rng.index(model.len() + 2);
             list.keep(index, count);
             model.truncate((index + count).min(model.len()));
             model.drain(..index.min(model.len()));
@@ -76,9 +76,9 @@ fn step(rng: &mut Rng, list: &mut List, model: &mut VecDeque<Vec<u8>>, seed: u64
     }
 }
 
-fn read_step(rng: &mut Rng, list: &List, model: &VecDeque<Vec<u8>>, index: usize, seed: u64) {
+fn read_step(rng: &mut Random, list: &List, model: &VecDeque<Vec<u8>>, index: usize, seed: u64) {
     assert_eq!(list.get(index).map(|i| i.to_vec()).as_ref(), model.get(index), "seed {seed}");
-    let count = rng.below(30);
+    let count = rng.index(30);
     let ours = list.range(index, count).map(|i| i.to_vec());
     assert!(ours.eq(model.iter().skip(index).take(count).cloned()), "seed {seed}");
     let ours = list.range_rev(index, count).map(|i| i.to_vec());
@@ -102,7 +102,7 @@ fn model_remove(model: &mut VecDeque<Vec<u8>>, value: &[u8], limit: usize, end: 
 #[test]
 fn behaves_like_a_deque() {
     for seed in 0..200 {
-        let mut rng = Rng::new(seed);
+        let mut rng = Random::from_seed(seed);
         let limit = [-1, -2, 1, 3, 17, 128, 0, -5][seed as usize % 8];
         let (mut list, mut model) = (List::new(ListLimit::new(limit)), VecDeque::new());
         for number in 0..1500 {

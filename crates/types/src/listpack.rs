@@ -8,7 +8,7 @@
 //! It does not know what its entries mean (pairs, scores), nor whether they are unique.
 
 use crate::entry;
-pub use crate::entry::{Item, Needle};
+pub use crate::entry::{Item, Needle, Text};
 
 const HEADER_BYTES: usize = 6;
 /// Header and terminator: what an empty listpack takes.

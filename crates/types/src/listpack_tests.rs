@@ -1,19 +1,19 @@
 //! Listpack against a vector of strings, against known bytes, and against hostile bytes.
 
 use super::*;
-use crate::rng::Rng;
+use base::random::Random;
 
 fn strings(lp: &Listpack) -> Vec<Vec<u8>> {
     lp.iter().map(|item| item.to_vec()).collect()
 }
 
-fn random_string(rng: &mut Rng) -> Vec<u8> {
-    match rng.below(8) {
-        0 => rng.below(200).to_string().into_bytes(),
-        1 => (rng.next() as i64 >> rng.below(64)).to_string().into_bytes(),
-        2 => vec![b'x'; rng.below(300)],
-        3 if rng.below(10) == 0 => vec![b'y'; rng.below(20_000)],
-        _ => (0..rng.below(30)).map(|_| rng.next() as u8).collect(),
+fn random_string(rng: &mut Random) -> Vec<u8> {
+    match rng.index(8) {
+        0 => rng.index(200).to_string().into_bytes(),
+        1 => (rng.next_u64() as i64 >> rng.index(64)).to_string().into_bytes(),
+        2 => vec![b'x'; rng.index(300)],
+        3 if rng.index(10) == 0 => vec![b'y'; rng.index(20_000)],
+        _ => (0..rng.index(30)).map(|_| rng.next_u64() as u8).collect(),
     }
 }
 
@@ -66,7 +66,7 @@ fn every_integer_width_goes_and_returns() {
 #[test]
 fn behaves_like_a_vector() {
     for seed in 0..60 {
-        let mut rng = Rng::new(seed);
+        let mut rng = Random::from_seed(seed);
         let (mut lp, mut model) = (Listpack::new(), Vec::<Vec<u8>>::new());
         for step in 0..300 {
             one_step(&mut rng, &mut lp, &mut model);
@@ -79,11 +79,11 @@ fn behaves_like_a_vector() {
     }
 }
 
-fn one_step(rng: &mut Rng, lp: &mut Listpack, model: &mut Vec<Vec<u8>>) {
+fn one_step(rng: &mut Random, lp: &mut Listpack, model: &mut Vec<Vec<u8>>) {
     let text = random_string(rng);
-    let index = rng.below(model.len().max(1));
+    let index = rng.index(model.len().max(1));
     let at = lp.seek(index as i64);
-    match (rng.below(10), at) {
+    match (rng.index(10), at) {
         (0..=2, _) | (_, None) => {
             lp.append(Item::new(&text));
             model.push(text);
@@ -111,12 +111,12 @@ fn one_step(rng: &mut Rng, lp: &mut Listpack, model: &mut Vec<Vec<u8>>) {
             assert_eq!(after.map(|at| lp.get(at).to_vec()), model.get(index).cloned());
         }
         (8, _) => {
-            let count = rng.below(4);
+            let count = rng.index(4);
             lp.remove_range(index as i64 - model.len() as i64, count);
             model.drain(index..(index + count).min(model.len()));
         }
         (_, Some(_)) => {
-            let wanted = model[rng.below(model.len())].clone();
+            let wanted = model[rng.index(model.len())].clone();
             let found = lp.find_first(&wanted, 0).expect("present");
             let first = model.iter().position(|m| *m == wanted).unwrap();
             assert_eq!(Some(found), lp.seek(first as i64));
@@ -151,19 +151,19 @@ fn counts_beyond_the_header_field() {
 
 #[test]
 fn hostile_bytes_are_refused_or_readable() {
-    let mut rng = Rng::new(7);
+    let mut rng = Random::from_seed(7);
     for _ in 0..40_000 {
         let mut lp = Listpack::new();
-        for _ in 0..rng.below(6) {
+        for _ in 0..rng.index(6) {
             lp.append(Item::new(&random_string(&mut rng)));
         }
         let mut raw = lp.into_bytes();
-        for _ in 0..=rng.below(3) {
-            let index = rng.below(raw.len());
-            raw[index] = rng.next() as u8;
+        for _ in 0..=rng.index(3) {
+            let index = rng.index(raw.len());
+            raw[index] = rng.next_u64() as u8;
         }
-        if rng.below(4) == 0 {
-            raw.truncate(rng.below(raw.len() + 1));
+        if rng.index(4) == 0 {
+            raw.truncate(rng.index(raw.len() + 1));
             let total = (raw.len() as u32).to_le_bytes();
             let n = raw.len().min(4);
             raw[..n].copy_from_slice(&total[..n]);

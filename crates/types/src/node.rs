@@ -29,9 +29,10 @@ impl Clone for Node {
 }
 
 impl Node {
-    /// An empty packed node.
-    pub fn with_capacity(bytes: usize) -> Self {
-        Self { buf: vec![0; bytes].into_boxed_slice(), ..Self::default() }
+    /// An empty packed node that will be filled at `end`.
+    pub fn with_capacity(bytes: usize, end: End) -> Self {
+        let start = if end == End::Head { bytes as u32 } else { 0 };
+        Self { buf: vec![0; bytes].into_boxed_slice(), head: start, tail: start, ..Self::default() }
     }
 
     /// A node that is one element.
@@ -146,8 +147,9 @@ impl Node {
         }
     }
 
-    /// Makes `need` bytes and more free at `end`: moves the entries if an eighth of the content would be free,
-    /// else takes a buffer half as large again. An end never yet used gets no room; otherwise a quarter of it.
+    /// Makes `need` bytes and more free at `end`: moves the entries if an eighth of the content would be free, else
+    /// takes a larger buffer, half as large again below `room` and by an eighth above. An end never yet used gets no
+    /// room; otherwise a quarter of it.
     #[cold]
     fn make_gap(&mut self, end: End, need: usize, room: usize) {
         let (used, capacity) = (self.used(), self.buf.len());
@@ -157,7 +159,7 @@ impl Node {
             capacity
         } else {
             let grown = (wanted + wanted / 2).next_multiple_of(16).max(CAPACITY_MIN);
-            grown.min(room.max(wanted))
+            grown.min(room.max(wanted + wanted / 8))
         };
         let spare = new_capacity - wanted;
         let head_gap = match end {
