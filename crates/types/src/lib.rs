@@ -1,3 +1,13 @@
-//! The data types, one module each: pure values, no replies, no clock, no I/O.
+//! The data types that stand behind keys: pure values, one file or folder each. This crate knows no keyspace,
+//! no reply and no clock (times come in as arguments), and depends only on `base` and `table`.
+#![deny(unsafe_code)]
 
+mod entry;
+mod integer;
+pub mod intset;
+pub mod list;
+pub mod listpack;
+mod node;
+#[cfg(test)]
+mod rng;
 pub mod zset;
