@@ -1,7 +1,6 @@
 //! The hash that places a key in a table. Seeded per process, so that nobody outside can build collisions.
 
 use ahash::RandomState;
-use std::hash::BuildHasher;
 
 /// The seed of every table of one process. Cheap to clone; all shards hold the same.
 #[derive(Clone)]

@@ -1,0 +1,221 @@
+//! Integers as Redis reads and writes them, and the door to its doubles.
+//!
+//! Reading is strict on purpose: a text is accepted only when writing the number back gives the same bytes, so a
+//! stored value may be kept as an integer and still be returned unchanged. This module does not read the lenient
+//! forms (leading spaces, `+`) that some option parsers want, and it does not know error texts.
+
+pub use crate::double::{F64Buf, append_f64, format_g17, format_shortest, parse_f64};
+
+/// The longest decimal text of an `i64`, in bytes: `-9223372036854775808`.
+pub const I64_TEXT_BYTES_MAX: usize = 20;
+
+/// Reads an `i64` with the strictness of Redis's `string2ll`: digits only, after at most one `-`; no leading `+`,
+/// zero or space, no `-0`, the full range.
+#[inline]
+pub fn parse_i64(text: &[u8]) -> Option<i64> {
+    if let [b'-', digits @ ..] = text {
+        let magnitude = parse_u64(digits)?;
+        if magnitude == 0 || magnitude > i64::MIN.unsigned_abs() {
+            return None;
+        }
+        return Some((magnitude as i64).wrapping_neg());
+    }
+    i64::try_from(parse_u64(text)?).ok()
+}
+
+/// Reads a `u64` with the same strictness: digits only, no leading zero except in `0` itself.
+#[inline]
+pub fn parse_u64(text: &[u8]) -> Option<u64> {
+    let (&first, rest) = text.split_first()?;
+    if !first.is_ascii_digit() || (first == b'0' && !rest.is_empty()) || text.len() > 20 {
+        return None;
+    }
+    // Nineteen digits always fit; only a twentieth can overflow.
+    let (safe, last) = rest.split_at(rest.len().min(18));
+    let mut value = u64::from(first - b'0');
+    for &byte in safe {
+        value = value * 10 + digit(byte)?;
+    }
+    match last {
+        [] => Some(value),
+        [byte, ..] => value.checked_mul(10)?.checked_add(digit(*byte)?),
+    }
+}
+
+#[inline]
+fn digit(byte: u8) -> Option<u64> {
+    let value = byte.wrapping_sub(b'0');
+    (value < 10).then_some(u64::from(value))
+}
+
+/// Appends the decimal text of `value`.
+#[inline]
+pub fn append_i64(out: &mut Vec<u8>, value: i64) {
+    if (0..10).contains(&value) {
+        out.push(b'0' + value as u8);
+    } else {
+        out.extend_from_slice(I64Buf::new(value).as_bytes());
+    }
+}
+
+/// Appends the decimal text of `value`.
+#[inline]
+pub fn append_u64(out: &mut Vec<u8>, value: u64) {
+    out.extend_from_slice(I64Buf::from_u64(value).as_bytes());
+}
+
+/// How many bytes the decimal text of `value` takes, sign included.
+#[inline]
+pub fn i64_text_bytes(value: i64) -> usize {
+    usize::from(value < 0) + value.unsigned_abs().checked_ilog10().unwrap_or(0) as usize + 1
+}
+
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[0; 2]; 100];
+    let mut i = 0;
+    while i < 100 {
+        pairs[i] = [b'0' + (i / 10) as u8, b'0' + (i % 10) as u8];
+        i += 1;
+    }
+    pairs
+};
+
+/// The decimal text of one integer, on the stack.
+#[derive(Clone, Copy)]
+pub struct I64Buf {
+    /// The text stands at the end; `start` is its first byte.
+    bytes: [u8; I64_TEXT_BYTES_MAX],
+    start: u8,
+}
+
+impl I64Buf {
+    /// The text of a signed integer.
+    #[inline]
+    pub fn new(value: i64) -> Self {
+        let mut buf = Self::from_u64(value.unsigned_abs());
+        if value < 0 {
+            // 2^63 has nineteen digits, so a byte is left for the sign.
+            buf.start -= 1;
+            buf.bytes[usize::from(buf.start)] = b'-';
+        }
+        buf
+    }
+
+    /// The text of an unsigned integer.
+    #[inline]
+    pub fn from_u64(mut value: u64) -> Self {
+        let mut bytes = [0; I64_TEXT_BYTES_MAX];
+        let mut start = I64_TEXT_BYTES_MAX;
+        while value >= 100 {
+            let pair = PAIRS[(value % 100) as usize];
+            value /= 100;
+            start -= 2;
+            bytes[start..start + 2].copy_from_slice(&pair);
+        }
+        if value >= 10 {
+            start -= 2;
+            bytes[start..start + 2].copy_from_slice(&PAIRS[value as usize]);
+        } else {
+            start -= 1;
+            bytes[start] = b'0' + value as u8;
+        }
+        Self { bytes, start: start as u8 }
+    }
+
+    /// The text.
+    #[inline]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[usize::from(self.start)..]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Random;
+
+    #[test]
+    fn accepts_what_string2ll_accepts() {
+        let accepted = [
+            ("0", 0),
+            ("1", 1),
+            ("-1", -1),
+            ("10", 10),
+            ("-99", -99),
+            ("9223372036854775807", i64::MAX),
+            ("-9223372036854775807", -i64::MAX),
+            ("-9223372036854775808", i64::MIN),
+        ];
+        for (text, value) in accepted {
+            assert_eq!(parse_i64(text.as_bytes()), Some(value), "{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_string2ll_refuses() {
+        let refused = [
+            "",
+            "-",
+            "--1",
+            "+1",
+            "-0",
+            "00",
+            "01",
+            "-01",
+            " 1",
+            "1 ",
+            "1a",
+            "a",
+            "-a",
+            "1.0",
+            "1e3",
+            "0x1",
+            "\0",
+            "1\0",
+            "9223372036854775808",
+            "-9223372036854775809",
+            "18446744073709551615",
+            "99999999999999999999",
+            "-99999999999999999999",
+            "100000000000000000000",
+            "184467440737095516160",
+        ];
+        for text in refused {
+            assert_eq!(parse_i64(text.as_bytes()), None, "{text:?}");
+        }
+        assert_eq!(parse_i64(&[0xb1, 0xff]), None);
+    }
+
+    #[test]
+    fn reads_the_whole_range_of_u64() {
+        assert_eq!(parse_u64(b"18446744073709551615"), Some(u64::MAX));
+        assert_eq!(parse_u64(b"18446744073709551616"), None);
+        assert_eq!(parse_u64(b"18446744073709551620"), None);
+        assert_eq!(parse_u64(b"99999999999999999999"), None);
+        assert_eq!(parse_u64(b"0"), Some(0));
+        for refused in [&b""[..], b"-1", b"+1", b"00", b"1 "] {
+            assert_eq!(parse_u64(refused), None);
+        }
+    }
+
+    #[test]
+    fn text_and_number_are_inverse() {
+        let seed = 7;
+        let mut random = Random::from_seed(seed);
+        let edges = [0, 1, 9, 10, 99, 100, 101, 999, 1000, i64::MAX, i64::MIN, i64::MIN + 1, -1, -10, -100];
+        let drawn: Vec<i64> = (0..20_000).map(|_| (random.next_u64() >> random.below(64)) as i64).collect();
+        for value in
+            edges.into_iter().chain(drawn.iter().copied()).chain(drawn.iter().map(|v| v.wrapping_neg()))
+        {
+            let mut out = b"x".to_vec();
+            append_i64(&mut out, value);
+            assert_eq!(&out[1..], value.to_string().as_bytes(), "seed {seed}");
+            assert_eq!(parse_i64(&out[1..]), Some(value));
+            assert_eq!(i64_text_bytes(value), out.len() - 1);
+            out.clear();
+            append_u64(&mut out, value as u64);
+            assert_eq!(out, (value as u64).to_string().as_bytes());
+            assert_eq!(parse_u64(&out), Some(value as u64));
+        }
+    }
+}

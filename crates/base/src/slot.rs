@@ -1,0 +1,143 @@
+//! Which of the 16384 hash slots of Redis Cluster a key belongs to.
+//!
+//! The slot is CRC-16/XMODEM (polynomial 0x1021, start value 0, not reflected) of the key, or of its hash tag, taken
+//! modulo the number of slots. See "Redis cluster specification", section "Key distribution model".
+
+/// How many slots there are.
+pub const SLOT_COUNT: u16 = 16384;
+
+/// `TABLES[k][b]` is the check sum of byte `b` followed by `k` zero bytes; `TABLES[0]` is the usual table.
+static TABLES: [[u16; 256]; 4] = {
+    let mut tables = [[0u16; 256]; 4];
+    let mut byte = 0;
+    while byte < 256 {
+        let mut crc = (byte as u16) << 8;
+        let mut bit = 0;
+        while bit < 8 {
+            crc = if crc & 0x8000 != 0 { (crc << 1) ^ 0x1021 } else { crc << 1 };
+            bit += 1;
+        }
+        tables[0][byte] = crc;
+        byte += 1;
+    }
+    let mut byte = 0;
+    while byte < 256 {
+        let mut zeros = 1;
+        while zeros < 4 {
+            let crc = tables[zeros - 1][byte];
+            tables[zeros][byte] = (crc << 8) ^ tables[0][(crc >> 8) as usize];
+            zeros += 1;
+        }
+        byte += 1;
+    }
+    tables
+};
+
+/// CRC-16/XMODEM. Four bytes a step: the key of every command passes here.
+#[inline]
+pub fn crc16(bytes: &[u8]) -> u16 {
+    let mut crc = 0u16;
+    let (blocks, tail) = bytes.as_chunks::<4>();
+    for &[a, b, c, d] in blocks {
+        let [high, low] = crc.to_be_bytes();
+        crc = TABLES[3][usize::from(a ^ high)]
+            ^ TABLES[2][usize::from(b ^ low)]
+            ^ TABLES[1][usize::from(c)]
+            ^ TABLES[0][usize::from(d)];
+    }
+    for &byte in tail {
+        crc = (crc << 8) ^ TABLES[0][usize::from((crc >> 8) as u8 ^ byte)];
+    }
+    crc
+}
+
+/// The part of a key that decides its slot: what stands between the first `{` and the next `}` if that is not empty,
+/// else the whole key.
+#[inline]
+pub fn hash_tag(key: &[u8]) -> &[u8] {
+    let Some(open) = key.iter().position(|&byte| byte == b'{') else { return key };
+    let after = &key[open + 1..];
+    match after.iter().position(|&byte| byte == b'}') {
+        Some(len) if len > 0 => &after[..len],
+        _ => key,
+    }
+}
+
+/// The slot of a key, below [`SLOT_COUNT`].
+#[inline]
+pub fn key_slot(key: &[u8]) -> u16 {
+    crc16(hash_tag(key)) % SLOT_COUNT
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Random;
+
+    fn crc16_bitwise(bytes: &[u8]) -> u16 {
+        bytes.iter().fold(0, |crc, &byte| {
+            (0..8).fold(crc ^ (u16::from(byte) << 8), |crc: u16, _| (crc << 1) ^ ((crc >> 15) * 0x1021))
+        })
+    }
+
+    #[test]
+    fn check_value_of_the_catalogue() {
+        assert_eq!(crc16(b"123456789"), 0x31c3);
+        assert_eq!(crc16(b""), 0);
+    }
+
+    #[test]
+    fn agrees_with_the_definition_bit_by_bit() {
+        let seed = 11;
+        let mut random = Random::from_seed(seed);
+        for len in 0..200 {
+            let mut bytes = vec![0; len];
+            random.fill(&mut bytes);
+            assert_eq!(crc16(&bytes), crc16_bitwise(&bytes), "seed {seed}, {len} bytes");
+        }
+    }
+
+    #[test]
+    fn slots_as_redis_server_answers() {
+        // CLUSTER KEYSLOT of redis-server 7.0.15.
+        let asked: &[(&[u8], u16)] = &[
+            (b"", 0),
+            (b"a", 15495),
+            (b"foo", 12182),
+            (b"bar", 5061),
+            (b"123456789", 12739),
+            (b"user:1000", 1649),
+            (b"{user1000}.following", 3443),
+            (b"{user1000}.followers", 3443),
+            (b"foo{}{bar}", 8363),
+            (b"foo{{bar}}zap", 4015),
+            (b"foo{bar}{zap}", 5061),
+            (b"foo}{", 8134),
+            (b"{", 4092),
+            (b"}", 12090),
+            (b"{}", 15257),
+            (b"{}a", 10875),
+            (b"a{", 14311),
+            (b"a{b", 13340),
+            (b"}{a}", 15495),
+            (b"{{}}", 4092),
+            (b"key:000000012345", 12533),
+            (b"somekey_longer_than_sixteen_bytes", 8872),
+            (b"\x00\x01\xff\xfe", 14878),
+            (b"\xe2\x82\xac{\xc3\xa9}", 10180),
+        ];
+        for (key, slot) in asked {
+            assert_eq!(key_slot(key), *slot, "{}", key.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn hash_tag_rule() {
+        assert_eq!(hash_tag(b"{user1000}.following"), b"user1000");
+        assert_eq!(hash_tag(b"foo{}{bar}"), b"foo{}{bar}");
+        assert_eq!(hash_tag(b"foo{{bar}}zap"), b"{bar");
+        assert_eq!(hash_tag(b"foo{bar}{zap}"), b"bar");
+        assert_eq!(hash_tag(b"foo}{"), b"foo}{");
+        assert_eq!(hash_tag(b""), b"");
+    }
+}
