@@ -1,6 +1,7 @@
-//! Things numbered by a `u32` that stays theirs until they are removed, kept in chunks so that growing never copies
-//! more than one chunk. Invariant: an id given out names the same thing until `remove`; freed ids are used again.
-//! A chunk whose last thing leaves gives its memory back; things are never renumbered to close gaps.
+//! Things numbered by a `u32` that stays theirs until they are removed, kept in chunks so that growing never
+//! copies more than one chunk. Invariant: an id given out names the same thing until `remove`; freed ids are
+//! used again. A chunk whose last thing leaves gives its memory back; things are never renumbered to close
+//! gaps.
 
 use std::mem::size_of;
 use std::ops::{Index, IndexMut};

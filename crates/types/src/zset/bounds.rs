@@ -23,7 +23,8 @@ pub enum LexBound<'a> {
     Exclusive(&'a [u8]),
 }
 
-/// `min` to `max`, in member order also when it is walked in reverse. Means something only where all scores are equal.
+/// `min` to `max`, in member order also when it is walked in reverse. Means something only where all scores
+/// are equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LexRange<'a> {
     pub min: LexBound<'a>,

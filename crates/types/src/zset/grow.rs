@@ -1,5 +1,5 @@
-//! Putting elements into the tree and moving them to new scores. A full leaf is first cut in two, which changes no
-//! totals, and then the way down is gone again: so the insertion itself always finds room.
+//! Putting elements into the tree and moving them to new scores. A full leaf is first cut in two, which
+//! changes no totals, and then the way down is gone again: so the insertion itself always finds room.
 
 use super::arena::NONE;
 use super::bounds::Cut;
@@ -21,8 +21,8 @@ impl Tree {
         self.update(member, |_| Some(score))
     }
 
-    /// Looks the member up once and sets the score that `decide` makes of the old one; `None` leaves all as it is. A score
-    /// that equals the old one changes nothing. NaN must not come out of `decide`.
+    /// Looks the member up once and sets the score that `decide` makes of the old one; `None` leaves all as
+    /// it is. A score that equals the old one changes nothing. NaN must not come out of `decide`.
     pub fn update(&mut self, member: &[u8], decide: impl FnOnce(Option<f64>) -> Option<f64>) -> Change {
         let hash = self.hash(member);
         let spot = self.find(hash, member);
@@ -101,8 +101,8 @@ impl Tree {
         self.index.relocate(hash, spot.leaf, leaf);
     }
 
-    /// Makes room in a full leaf in which `new` is to stand at `at`. At the two ends of the set a fresh leaf is put beside
-    /// the full one, so that elements that come in order leave full leaves behind.
+    /// Makes room in a full leaf in which `new` is to stand at `at`. At the two ends of the set a fresh leaf
+    /// is put beside the full one, so that elements that come in order leave full leaves behind.
     fn split_leaf(&mut self, path: &Path, at: usize, new: (f64, &[u8])) {
         let left_id = path.leaf;
         let left = &self.leaves[left_id];
@@ -140,7 +140,8 @@ impl Tree {
         self.add_child(path, self.height, 1, right_id, counts, separator);
     }
 
-    /// Tells the index that the elements `range` of the leaf `holder` are now known under the id `to` instead of `from`.
+    /// Tells the index that the elements `range` of the leaf `holder` are now known under the id `to` instead
+    /// of `from`.
     pub(super) fn relocate(&mut self, holder: u32, range: Range<usize>, from: u32, to: u32) {
         let view = self.leaves[holder].view();
         for at in range {
@@ -149,8 +150,8 @@ impl Tree {
         }
     }
 
-    /// Puts `child` beside the node that the path takes at `level` (the leaf, at the level of the height): behind
-    /// it (`side` 1) or before it (0). `counts`: what the old node and the new one now hold.
+    /// Puts `child` beside the node that the path takes at `level` (the leaf, at the level of the height):
+    /// behind it (`side` 1) or before it (0). `counts`: what the old node and the new one now hold.
     fn add_child(
         &mut self,
         path: &Path,

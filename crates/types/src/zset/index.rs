@@ -1,13 +1,13 @@
 //! Where members stand: from the 32-bit hash of a member to the id of its leaf, without a copy of the member.
 //!
-//! Extendible hashing of small segments. A segment is a sorted array with gaps: a slot is `hash << 32 | leaf`, its home
-//! is its hash's share of the array, and a slot stands at its home or behind it with no gap between (linear probing that
-//! keeps the order of the hashes). So a look-up is a line or two, a split is a cut, and a scan walks in the order
-//! of the hashes. Segments grow in small steps to 1,024 slots and then split; nothing ever moves more than one segment
-//! but the doubling of the directory of 4-byte ids.
+//! Extendible hashing of small segments. A segment is a sorted array with gaps: a slot is `hash << 32 |
+//! leaf`, its home is its hash's share of the array, and a slot stands at its home or behind it with no gap
+//! between (linear probing that keeps the order of the hashes). So a look-up is a line or two, a split is a
+//! cut, and a scan walks in the order of the hashes. Segments grow in small steps to 1,024 slots and then
+//! split; nothing ever moves more than one segment but the doubling of the directory of 4-byte ids.
 //!
-//! The index holds one slot per element; two elements of one leaf with equal hashes have two equal slots, and either
-//! may be taken for the other. It never looks at members: whoever asks compares those in the leaf.
+//! The index holds one slot per element; two elements of one leaf with equal hashes have two equal slots, and
+//! either may be taken for the other. It never looks at members: whoever asks compares those in the leaf.
 
 use super::arena::Arena;
 use super::leaf::size_class;
@@ -288,8 +288,8 @@ impl Index {
         }
     }
 
-    /// Visits the slots from `from` on, in the order of their hashes, one `(hash, leaf)` for each that differs from those
-    /// before it, until `visit` returns false at the first slot of a hash.
+    /// Visits the slots from `from` on, in the order of their hashes, one `(hash, leaf)` for each that
+    /// differs from those before it, until `visit` returns false at the first slot of a hash.
     pub fn walk(&self, from: u32, mut visit: impl FnMut(u32, u32) -> bool) {
         let mut hash = from;
         loop {

@@ -1,8 +1,8 @@
 //! An inner node: up to 64 children with the number of elements below each, and what separates neighbours.
 //!
-//! Separator `i` (from 1) is above every element of child `i - 1` and not above any of child `i`. It is a score alone
-//! wherever scores differ; only between equal scores it also carries the shortest text that tells the members apart.
-//! Separators stay true when elements leave, so removing never changes them.
+//! Separator `i` (from 1) is above every element of child `i - 1` and not above any of child `i`. It is a
+//! score alone wherever scores differ; only between equal scores it also carries the shortest text that tells
+//! the members apart. Separators stay true when elements leave, so removing never changes them.
 
 use super::bounds::{Cut, Place};
 use super::leaf::halve;
@@ -165,8 +165,8 @@ impl Inner {
         unreachable!("ranks below the total have a child")
     }
 
-    /// Puts a child at `at`; `separator` stands between it and the neighbour that was there first: the one before it,
-    /// or for a new first child the one behind it.
+    /// Puts a child at `at`; `separator` stands between it and the neighbour that was there first: the one
+    /// before it, or for a new first child the one behind it.
     pub fn insert(&mut self, at: usize, child: u32, count: u64, separator: Separator) {
         debug_assert!(!self.is_full() && at <= self.len);
         let len = self.len;
@@ -186,7 +186,8 @@ impl Inner {
         }
     }
 
-    /// Takes child `at` out; its place goes to the neighbour before it, for the first child to the one behind it.
+    /// Takes child `at` out; its place goes to the neighbour before it, for the first child to the one behind
+    /// it.
     pub fn remove(&mut self, at: usize) {
         let len = self.len;
         self.children.copy_within(at + 1..len, at);

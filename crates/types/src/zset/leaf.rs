@@ -2,14 +2,15 @@
 //!
 //! ```text
 //! slots × 8  scores, f64 little-endian
-//! slots × 2  ends: where the element's bytes end, counted from the start of the member bytes; top bit: out of line
+//! slots × 2  ends: where the element's bytes end within the member bytes, u16; top bit: out of line
 //! slots × 1  tags: low byte of the member's 32-bit hash
 //! rest       member bytes, in order; out of line: the member's id in `Outs`, u32 little-endian
 //! ```
 //!
-//! Columns rather than records, so that a search by score touches scores only and a search by member scans the tags
-//! eight at a time. The block grows through the size classes that allocators keep, so what is asked for is what is used.
-//! A leaf knows nothing of the index or of the nodes above it; it keeps no two equal members because nobody inserts them.
+//! Columns rather than records, so that a search by score touches scores only and a search by member scans
+//! the tags eight at a time. The block grows through the size classes that allocators keep, so what is asked
+//! for is what is used. A leaf knows nothing of the index or of the nodes above it; it keeps no two equal
+//! members because nobody inserts them.
 
 use super::arena::Arena;
 use super::bounds::{Cut, Place};
@@ -215,7 +216,8 @@ impl Leaf {
     fn copy(&self, range: Range<usize>, len: usize, member_bytes: usize) -> Self {
         let need = COLUMNS * len + member_bytes;
         let size = size_class(need);
-        // What the class gives beyond the need is dealt out in proportion, so that columns and members fill up together.
+        // What the class gives beyond the need is dealt out in proportion, so that columns and members fill
+        // up together.
         let slots = (size * len / need.max(1)).clamp(len, LEN_MAX);
         let mut new = Self {
             block: vec![0; size].into_boxed_slice(),

@@ -4,24 +4,9 @@ use super::arena::NONE;
 use super::bounds::{LexBound, LexRange, ScoreBound, ScoreRange};
 use super::inner::Inner;
 use super::tree::Tree;
+use crate::rng::Rng;
 use base::hash::HashSeed;
 use std::collections::{BTreeMap, HashMap, HashSet};
-
-/// xorshift64*: the tests' own, so that a seed printed is a run repeated.
-struct Dice(u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        (self.next() % end as u64) as usize
-    }
-}
 
 /// What a tree keeps when it has been emptied: a chunk of leaf and segment headers each.
 const EMPTY_BYTES_MAX: usize = 24 << 10;
@@ -133,18 +118,19 @@ struct Shape {
 }
 
 impl Shape {
-    fn member(&self, dice: &mut Dice) -> Vec<u8> {
-        let mut member = format!("member:{:06}", dice.below(self.members)).into_bytes();
+    fn member(&self, rng: &mut Rng) -> Vec<u8> {
+        let mut member = format!("member:{:06}", rng.below(self.members)).into_bytes();
         if self.long {
-            // The length follows from the name, so that names come again: 0, inline, at the limit, and out of line.
+            // The length follows from the name, so that names come again: 0, inline, at the limit, and out of
+            // line.
             let number = member.iter().fold(0usize, |sum, &byte| sum * 31 + byte as usize);
             member.resize([0, 9, 40, 255, 256, 700][number % 6].max(member.len()), b'x');
         }
         member
     }
 
-    fn score(&self, dice: &mut Dice) -> f64 {
-        match dice.below(self.scores * 8) {
+    fn score(&self, rng: &mut Rng) -> f64 {
+        match rng.below(self.scores * 8) {
             0 => f64::INFINITY,
             1 => f64::NEG_INFINITY,
             2 => -0.0,
@@ -153,7 +139,7 @@ impl Shape {
     }
 }
 
-fn compare(tree: &Tree, model: &Model, shape: Shape, dice: &mut Dice) {
+fn compare(tree: &Tree, model: &Model, shape: Shape, rng: &mut Rng) {
     tree.check();
     let list = model.list();
     assert_eq!(tree.len(), list.len());
@@ -166,11 +152,11 @@ fn compare(tree: &Tree, model: &Model, shape: Shape, dice: &mut Dice) {
     }
     assert_eq!(tree.get(list.len()), None);
     for _ in 0..8 {
-        let (a, b) = (dice.below(list.len() + 2), dice.below(list.len() + 2));
+        let (a, b) = (rng.below(list.len() + 2), rng.below(list.len() + 2));
         let cut = a.min(list.len())..b.clamp(a.min(list.len()), list.len());
         assert_eq!(owned(tree.range(a..b)), list[cut.clone()]);
         assert_eq!(owned(tree.range_back(a..b)), list[cut].iter().rev().cloned().collect::<Vec<_>>());
-        let range = score_range(shape, dice);
+        let range = score_range(shape, rng);
         let ranks = tree.score_ranks(&range);
         let inside: Vec<_> = list.iter().filter(|(_, score)| range.contains(*score)).cloned().collect();
         assert_eq!(owned(tree.range(ranks)), inside, "{range:?}");
@@ -189,44 +175,44 @@ fn compare(tree: &Tree, model: &Model, shape: Shape, dice: &mut Dice) {
     assert_eq!(scanned.len(), list.len());
 }
 
-fn score_range(shape: Shape, dice: &mut Dice) -> ScoreRange {
+fn score_range(shape: Shape, rng: &mut Rng) -> ScoreRange {
     let mut bound = || {
-        let score = shape.score(dice);
-        if dice.below(2) == 0 { ScoreBound::Inclusive(score) } else { ScoreBound::Exclusive(score) }
+        let score = shape.score(rng);
+        if rng.below(2) == 0 { ScoreBound::Inclusive(score) } else { ScoreBound::Exclusive(score) }
     };
     ScoreRange { min: bound(), max: bound() }
 }
 
-fn step(tree: &mut Tree, model: &mut Model, shape: Shape, growing: bool, dice: &mut Dice) {
+fn step(tree: &mut Tree, model: &mut Model, shape: Shape, growing: bool, rng: &mut Rng) {
     let len = tree.len();
-    match dice.below(100) {
+    match rng.below(100) {
         0 if len > 0 => {
-            let start = dice.below(len);
-            let end = start + dice.below(if growing { 3 } else { 100 });
+            let start = rng.below(len);
+            let end = start + rng.below(if growing { 3 } else { 100 });
             let mut gone = Vec::new();
             tree.remove_ranks(start..end, |member, score| gone.push((member.to_vec(), score)));
             assert_eq!(gone, model.list()[start..end.min(len)]);
             gone.iter().for_each(|(member, _)| assert!(model.remove(member).is_some()));
         }
         1 if len > 0 => {
-            let at = if dice.below(2) == 0 { 0 } else { len - 1 };
+            let at = if rng.below(2) == 0 { 0 } else { len - 1 };
             let mut gone = Vec::new();
             assert_eq!(tree.remove_ranks(at..at + 1, |member, _| gone.push(member.to_vec())), 1);
             assert!(model.remove(&gone[0]).is_some());
         }
         2 => {
-            let member = shape.member(dice);
+            let member = shape.member(rng);
             let old = model.scores.get(&member).copied();
             let change = tree.update(&member, |score| score.map(|score| score + 0.25));
             let new = old.map(|score| score + 0.25);
             assert_eq!((change.old, change.new), (old, new));
-            new.into_iter().for_each(|new| drop(model.insert(&member, new)));
+            new.into_iter().for_each(|new| _ = model.insert(&member, new));
         }
         n => {
-            let member = shape.member(dice);
+            let member = shape.member(rng);
             assert_eq!(tree.score(&member), model.scores.get(&member).copied());
             if (n < 75) == growing {
-                let score = shape.score(dice);
+                let score = shape.score(rng);
                 assert_eq!(tree.insert(&member, score).old, model.insert(&member, score));
             } else {
                 assert_eq!(tree.remove(&member), model.remove(&member));
@@ -237,18 +223,18 @@ fn step(tree: &mut Tree, model: &mut Model, shape: Shape, growing: bool, dice: &
 
 fn run(shape: Shape, steps: usize, seed: u64) {
     println!("{shape:?} seed {seed}");
-    let (mut tree, mut model, mut dice) = (tree(), Model::default(), Dice(seed));
+    let (mut tree, mut model, mut rng) = (tree(), Model::default(), Rng::new(seed));
     for nth in 0..steps {
-        step(&mut tree, &mut model, shape, nth * 2 < steps, &mut dice);
+        step(&mut tree, &mut model, shape, nth * 2 < steps, &mut rng);
         if nth % (steps / 12) == 0 {
-            compare(&tree, &model, shape, &mut dice);
+            compare(&tree, &model, shape, &mut rng);
         }
     }
-    compare(&tree, &model, shape, &mut dice);
+    compare(&tree, &model, shape, &mut rng);
     let copy = tree.clone();
     assert_eq!(tree.remove_ranks(0..usize::MAX, |_, _| ()), copy.len());
-    compare(&tree, &Model::default(), shape, &mut dice);
-    compare(&copy, &model, shape, &mut dice);
+    compare(&tree, &Model::default(), shape, &mut rng);
+    compare(&copy, &model, shape, &mut rng);
     assert!(tree.bytes() < EMPTY_BYTES_MAX, "{}", tree.bytes());
 }
 
@@ -266,7 +252,7 @@ fn random_steps_as_the_model_does_them() {
 
 #[test]
 fn ranges_of_members_as_the_model_has_them() {
-    let (mut tree, mut dice) = (tree(), Dice(7));
+    let (mut tree, mut rng) = (tree(), Rng::new(7));
     let mut members: Vec<Vec<u8>> = (0..5000).map(|n| format!("m{n:04}").into_bytes()).collect();
     members.push(Vec::new());
     for member in &members {
@@ -292,17 +278,15 @@ fn ranges_of_members_as_the_model_has_them() {
     let range = LexRange { min: LexBound::Exclusive(b"m1"), max: LexBound::Inclusive(b"m3") };
     assert_eq!(tree.remove_lex(&range, |member, _| assert!(range.contains(member))), 2000);
     tree.check();
-    let range = ScoreRange {
-        min: ScoreBound::Inclusive(1.5),
-        max: ScoreBound::Inclusive(dice.below(9) as f64 + 2.0),
-    };
+    let range =
+        ScoreRange { min: ScoreBound::Inclusive(1.5), max: ScoreBound::Inclusive(rng.below(9) as f64 + 2.0) };
     assert_eq!(tree.remove_scores(&range, |_, _| ()), 3001);
     tree.check();
 }
 
 #[test]
 fn a_scan_meets_all_that_stays_whatever_else_changes() {
-    let (mut tree, mut dice) = (tree(), Dice(11));
+    let (mut tree, mut rng) = (tree(), Rng::new(11));
     let stays = |n: usize| format!("stays:{n}").into_bytes();
     for n in 0..2000 {
         tree.insert(&stays(n), n as f64);
@@ -310,7 +294,7 @@ fn a_scan_meets_all_that_stays_whatever_else_changes() {
     let mut seen = HashSet::new();
     let (mut cursor, mut calls, mut added) = (0, 0, 0);
     loop {
-        cursor = tree.scan(cursor, 25, |member, _| drop(seen.insert(member.to_vec())));
+        cursor = tree.scan(cursor, 25, |member, _| _ = seen.insert(member.to_vec()));
         calls += 1;
         if cursor == 0 {
             break;
@@ -318,15 +302,15 @@ fn a_scan_meets_all_that_stays_whatever_else_changes() {
         // Grows to many segments and falls back to few, more than once in the time of a scan.
         for _ in 0..700 {
             if calls % 30 < 15 {
-                tree.insert(format!("goes:{added}").as_bytes(), dice.below(3000) as f64);
+                tree.insert(format!("goes:{added}").as_bytes(), rng.below(3000) as f64);
                 added += 1;
             } else if added > 0 {
                 added -= 1;
                 assert!(tree.remove(format!("goes:{added}").as_bytes()).is_some());
             }
         }
-        let moved = stays(dice.below(2000));
-        tree.insert(&moved, dice.below(3000) as f64);
+        let moved = stays(rng.below(2000));
+        tree.insert(&moved, rng.below(3000) as f64);
     }
     assert!(calls > 60, "{calls}");
     assert!((0..2000).all(|n| seen.contains(&stays(n))));

@@ -1,6 +1,6 @@
-//! Taking elements out of the tree. A leaf or node that gets small joins a neighbour under the same parent when both
-//! together leave room; one that gets empty goes. The first and the last leaf are left to drain, so that popping
-//! does not pay for joins that the next pops would undo.
+//! Taking elements out of the tree. A leaf or node that gets small joins a neighbour under the same parent
+//! when both together leave room; one that gets empty goes. The first and the last leaf are left to drain, so
+//! that popping does not pay for joins that the next pops would undo.
 
 use super::arena::NONE;
 use super::bounds::{Cut, LexRange, ScoreRange};
@@ -73,8 +73,8 @@ impl Tree {
         }
     }
 
-    /// Takes elements out of the leaf at the end of the path and puts the tree in order above; the index, the members
-    /// out of line and `len` are the caller's business.
+    /// Takes elements out of the leaf at the end of the path and puts the tree in order above; the index, the
+    /// members out of line and `len` are the caller's business.
     pub(super) fn take_out(&mut self, path: &Path, range: Range<usize>) {
         let count = range.len() as u64;
         for &(node, child) in &path.steps[..self.height] {
@@ -128,8 +128,9 @@ impl Tree {
         }
     }
 
-    /// Joins the leaves `left_at` and `left_at + 1` of a parent if they fit well; the caller then takes the second out of
-    /// the parent. The larger of the two keeps its id, so that the index hears of the fewer elements.
+    /// Joins the leaves `left_at` and `left_at + 1` of a parent if they fit well; the caller then takes the
+    /// second out of the parent. The larger of the two keeps its id, so that the index hears of the fewer
+    /// elements.
     fn join_leaves(&mut self, parent: u32, left_at: usize) -> bool {
         let node = &self.inners[parent];
         let (left_id, right_id) = (node.child(left_at), node.child(left_at + 1));

@@ -1,10 +1,11 @@
 //! The large sorted set: a counted B+ tree over packed leaves, and an index from members to leaves.
 //!
-//! Invariants: leaves, linked both ways, hold the elements in the order of (score, member); every inner node knows how
-//! many elements are below each child; the index has one slot per element, with the id of its leaf. Order: scores
-//! by value (-0 equals 0, NaN never comes in), equal scores by the bytes of the member.
+//! Invariants: leaves, linked both ways, hold the elements in the order of (score, member); every inner node
+//! knows how many elements are below each child; the index has one slot per element, with the id of its leaf.
+//! Order: scores by value (-0 equals 0, NaN never comes in), equal scores by the bytes of the member.
 //!
-//! This file: the parts, looking up and walking down. Changes are in `grow` and `thin`, walks along the leaves in `walk`.
+//! This file: the parts, looking up and walking down. Changes are in `grow` and `thin`, walks along the
+//! leaves in `walk`.
 
 use super::arena::{Arena, NONE};
 use super::bounds::{Cut, LexBound, LexRange, Place, ScoreRange};
@@ -34,8 +35,8 @@ pub struct Tree {
     pub(super) out_bytes: usize,
 }
 
-/// Levels of inner nodes that a path may have. Nodes of a level hold on average 16 children or more, so that this is
-/// never reached.
+/// Levels of inner nodes that a path may have. Nodes of a level hold on average 16 children or more, so that
+/// this is never reached.
 pub(super) const HEIGHT_MAX: usize = 16;
 
 /// The way from the root to a leaf: at each level the node and the place of the child taken.

@@ -52,10 +52,10 @@ impl Tree {
         self.range(0..self.len)
     }
 
-    /// Visits elements in the order of their members' hashes, from `cursor` on (0: from the start), until at least
-    /// `count` were visited; returns the cursor to go on with, 0 at the end. An element that is there from the start to
-    /// the end of a whole scan is visited at least once, whatever changes between the calls; elements with equal hashes
-    /// are visited together. Cursors are at most 2^32.
+    /// Visits elements in the order of their members' hashes, from `cursor` on (0: from the start), until at
+    /// least `count` were visited; returns the cursor to go on with, 0 at the end. An element that is there
+    /// from the start to the end of a whole scan is visited at least once, whatever changes between the
+    /// calls; elements with equal hashes are visited together. Cursors are at most 2^32.
     pub fn scan(&self, cursor: u64, count: usize, mut visit: impl FnMut(&[u8], f64)) -> u64 {
         let Ok(from) = u32::try_from(cursor) else { return 0 };
         let (mut seen, mut last, mut next) = (0, None, 0);
