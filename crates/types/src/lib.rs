@@ -7,3 +7,6 @@ pub mod intset;
 pub mod list;
 pub mod listpack;
 mod node;
+#[cfg(test)]
+mod rng;
+pub mod zset;
