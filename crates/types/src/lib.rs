@@ -3,5 +3,6 @@
 pub mod bits;
 pub mod geohash;
 pub mod hyperloglog;
+pub mod lcs;
 #[cfg(test)]
 mod sample;

@@ -119,6 +119,9 @@ pub fn get(bytes: &[u8], field: FieldType, offset: u64) -> i64 {
 
 /// Writes a value to a field that lies within the string. `None`: it did not fit and nothing was written. An unsigned
 /// field takes the 64 bits of a negative value for a large number, as in Redis.
+///
+/// Also as in Redis, saturation takes the wrong end for a signed field of less than 64 bits if the distance of the
+/// value below the maximum exceeds an `i64`: `SET i8 0 -9223372036854775808` stores 127.
 pub fn set(
     bytes: &mut [u8],
     field: FieldType,
@@ -126,7 +129,11 @@ pub fn set(
     value: i64,
     overflow: Overflow,
 ) -> Option<Written> {
-    let wanted = if field.signed { i128::from(value) } else { i128::from(value as u64) };
+    let mut wanted = if field.signed { i128::from(value) } else { i128::from(value as u64) };
+    let far_below = field.signed && field.bits < 64 && field.max() - wanted > i128::from(i64::MAX);
+    if far_below && overflow == Overflow::Saturate {
+        wanted = field.max();
+    }
     let new = overflow.fit(field, wanted)?;
     Some(store(bytes, field, offset, new))
 }
@@ -299,9 +306,18 @@ mod tests {
         );
         assert_eq!(set(&mut bytes, field("u4"), 4, -3, Overflow::Wrap), Some(Written { old: 0, new: 13 }));
         assert_eq!(bytes, [0xfd]);
-        assert_eq!(
-            set(&mut bytes, field("i4"), 4, -9, Overflow::Saturate),
-            Some(Written { old: -3, new: -8 })
-        );
+    }
+
+    /// Replies of redis-server 7.0.15.
+    #[test]
+    fn setting_a_signed_field_saturates() {
+        let mut bytes = [0u8; 2];
+        let mut set =
+            |value: i64| set(&mut bytes, field("i8"), 3, value, Overflow::Saturate).map(|set| set.new);
+        assert_eq!(set(-129), Some(-128));
+        assert_eq!(set(i64::MAX), Some(127));
+        assert_eq!(set(i64::MIN + 128), Some(-128));
+        assert_eq!(set(i64::MIN + 127), Some(127));
+        assert_eq!(set(i64::MIN), Some(127));
     }
 }
