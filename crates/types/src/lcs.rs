@@ -1,10 +1,11 @@
 //! Longest common subsequence for `LCS`: its length, its bytes, and the ranges where both strings match.
 //!
-//! Redis fills a table of 32-bit lengths and walks it back from the end. The walk only asks, at each cell (i, j) with
-//! different bytes, whether LCS(i, j) exceeds LCS(i, j-1); if it does, it drops a byte of the first string, otherwise
-//! one of the second. That is one bit per cell, and 64 of them are computed at a time (Hyyrö, "Bit-parallel LCS-length
-//! computation revisited", 2004), so this takes 1/32 of Redis' memory, and only one row where just the length is
-//! wanted, and still walks the same way. Of several longest subsequences it finds the one that Redis finds.
+//! Redis fills a table of 32-bit lengths and walks it back from the end. The walk only asks, at each cell (i,
+//! j) with different bytes, whether LCS(i, j) exceeds LCS(i, j-1); if it does, it drops a byte of the first
+//! string, otherwise one of the second. That is one bit per cell, and 64 of them are computed at a time
+//! (Hyyrö, "Bit-parallel LCS-length computation revisited", 2004), so this takes 1/32 of Redis' memory, and
+//! only one row where just the length is wanted, and still walks the same way. Of several longest
+//! subsequences it finds the one that Redis finds.
 //!
 //! The limit on the size of the strings stays that of Redis' table, because clients see the error.
 #![forbid(unsafe_code)]
@@ -48,13 +49,8 @@ pub struct Match {
 
 impl Match {
     /// Number of bytes.
-    pub fn len(&self) -> usize {
+    pub fn length(&self) -> usize {
         self.a.1 - self.a.0 + 1
-    }
-
-    /// Never: a match has at least one byte.
-    pub fn is_empty(&self) -> bool {
-        false
     }
 }
 
@@ -141,7 +137,8 @@ struct Row {
 }
 
 impl Row {
-    /// The row before the first. The masks take 1/8 byte a cell at most, as there are no more masks than rows.
+    /// The row before the first. The masks take 1/8 byte a cell at most, as there are no more masks than
+    /// rows.
     fn new(rows: &[u8], columns: &[u8]) -> Result<Row, LcsError> {
         let words = columns.len().div_ceil(WORD_BITS);
         let mut mask_at = [None; 256];
@@ -274,7 +271,7 @@ mod tests {
             assert_eq!(subsequence(&a, &b, BYTES_MAX).as_ref(), Ok(&bytes), "{a:?} {b:?}");
             let len_min = sample.below(5) as i64 - 1;
             let found = matches(&a, &b, len_min, BYTES_MAX).expect("small strings");
-            let long = ranges.into_iter().filter(|range| range.len() as i64 >= len_min);
+            let long = ranges.into_iter().filter(|range| range.length() as i64 >= len_min);
             assert_eq!(found, Matches { ranges: long.collect(), len: bytes.len() }, "{a:?} {b:?}");
         }
     }

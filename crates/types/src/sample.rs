@@ -1,5 +1,5 @@
-//! Seeded random inputs for the tests of this crate. The seed is fixed unless `WEFT_SEED` is set, and is printed
-//! (the test runner shows it when a test fails), so that every failure can be replayed.
+//! Seeded random inputs for the tests of this crate. The seed is fixed unless `WEFT_SEED` is set, and is
+//! printed (the test runner shows it when a test fails), so that every failure can be replayed.
 #![forbid(unsafe_code)]
 
 /// SplitMix64 (Steele, Lea and Flood, 2014).

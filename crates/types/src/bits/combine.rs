@@ -1,7 +1,7 @@
 //! The operations of `BITOP` on strings of different lengths: shorter ones are followed by zeros.
 //!
-//! The result is computed a block at a time, so that it stays in the first-level cache while all sources are read
-//! over it; the loops over bytes are ones that the compiler turns into vector instructions.
+//! The result is computed a block at a time, so that it stays in the first-level cache while all sources are
+//! read over it; the loops over bytes are ones that the compiler turns into vector instructions.
 #![forbid(unsafe_code)]
 
 use super::BitError;
@@ -127,7 +127,8 @@ fn and_not(block: &mut [u8], source: &[u8]) {
     block.iter_mut().zip(source).for_each(|(bits, source)| *bits &= !source);
 }
 
-/// Reduces `block`, which holds the first source, to the bits that no other source has, and adds what only one has.
+/// Reduces `block`, which holds the first source, to the bits that no other source has, and adds what only
+/// one has.
 fn exactly_one<'a>(block: &mut [u8], rest: impl Iterator<Item = &'a [u8]>) {
     let mut repeated = [0; BLOCK_BYTES];
     for source in rest {

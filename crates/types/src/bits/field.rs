@@ -80,8 +80,9 @@ pub struct Written {
     pub new: i64,
 }
 
-/// The bit offset in an argument of `GETBIT`, `SETBIT` or `BITFIELD`. With a field type, `#n` is n times its width.
-/// The byte of the first bit must lie below `bytes_max` (proto-max-bulk-len; `u64::MAX` for a replication stream).
+/// The bit offset in an argument of `GETBIT`, `SETBIT` or `BITFIELD`. With a field type, `#n` is n times its
+/// width. The byte of the first bit must lie below `bytes_max` (proto-max-bulk-len; `u64::MAX` for a
+/// replication stream).
 pub fn parse_offset(text: &[u8], field: Option<FieldType>, bytes_max: u64) -> Result<u64, BitError> {
     let offset = match (text, field) {
         ([b'#', index @ ..], Some(field)) => {
@@ -117,11 +118,11 @@ pub fn get(bytes: &[u8], field: FieldType, offset: u64) -> i64 {
     field.value_of((window >> shift) as u64)
 }
 
-/// Writes a value to a field that lies within the string. `None`: it did not fit and nothing was written. An unsigned
-/// field takes the 64 bits of a negative value for a large number, as in Redis.
+/// Writes a value to a field that lies within the string. `None`: it did not fit and nothing was written. An
+/// unsigned field takes the 64 bits of a negative value for a large number, as in Redis.
 ///
-/// Also as in Redis, saturation takes the wrong end for a signed field of less than 64 bits if the distance of the
-/// value below the maximum exceeds an `i64`: `SET i8 0 -9223372036854775808` stores 127.
+/// Also as in Redis, saturation takes the wrong end for a signed field of less than 64 bits if the distance
+/// of the value below the maximum exceeds an `i64`: `SET i8 0 -9223372036854775808` stores 127.
 pub fn set(
     bytes: &mut [u8],
     field: FieldType,

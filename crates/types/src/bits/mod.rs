@@ -1,8 +1,8 @@
-//! Strings as arrays of bits: bit 0 is the most significant bit of the first byte. Single bits, counts and positions
-//! stand here, [`combine`] has the operations of `BITOP` and [`field`] the integers of `BITFIELD`.
+//! Strings as arrays of bits: bit 0 is the most significant bit of the first byte. Single bits, counts and
+//! positions stand here, [`combine`] has the operations of `BITOP` and [`field`] the integers of `BITFIELD`.
 //!
-//! Offsets and ranges come from clients and are checked; that a string is long enough for a write is up to the
-//! caller, who has grown it. This module knows no keys and no replies.
+//! Offsets and ranges come from clients and are checked; that a string is long enough for a write is up to
+//! the caller, who has grown it. This module knows no keys and no replies.
 #![forbid(unsafe_code)]
 
 pub mod combine;
@@ -108,10 +108,11 @@ fn last_byte_mask(end: usize) -> u8 {
     0xff << (7 - (end - 1) % 8)
 }
 
-/// The offset of the first bit equal to `bit`, or -1. `bytes` is `None` for a missing key, which is endlessly zero.
+/// The offset of the first bit equal to `bit`, or -1. `bytes` is `None` for a missing key, which is endlessly
+/// zero.
 ///
-/// Without an end of the range, a string of ones is followed by zeros: the first clear bit is then the one after the
-/// string. With an end, there is no clear bit.
+/// Without an end of the range, a string of ones is followed by zeros: the first clear bit is then the one
+/// after the string. With an end, there is no clear bit.
 pub fn position(bytes: Option<&[u8]>, bit: bool, range: Option<Range>) -> i64 {
     let Some(bytes) = bytes else { return if bit { -1 } else { 0 } };
     let range = range.unwrap_or(Range { start: 0, end: None, unit: RangeUnit::Byte });

@@ -1,12 +1,14 @@
-//! Geohashes as Redis stores them: the score of a sorted set member is a 52-bit integer that interleaves 26 bits of
-//! latitude (even positions) with 26 bits of longitude, over the range of the Web Mercator projection.
+//! Geohashes as Redis stores them: the score of a sorted set member is a 52-bit integer that interleaves 26
+//! bits of latitude (even positions) with 26 bits of longitude, over the range of the Web Mercator
+//! projection.
 //!
-//! The floating-point operations are those of Redis in the same order, so that scores, positions, distances and the
-//! choice of score ranges are equal. Areas to search are in [`search`]. This module knows no sorted sets.
+//! The floating-point operations are those of Redis in the same order, so that scores, positions, distances
+//! and the choice of score ranges are equal. Areas to search are in [`search`]. This module knows no sorted
+//! sets.
 //!
-//! How positions are printed is up to the reply: since Redis 8 `GEOPOS` writes a coordinate like any other double
-//! (shortest digits that read back the same: `13.361389338970184`); Redis 7 writes 17 digits after the point and
-//! strips trailing zeros (`13.36138933897018433`).
+//! How positions are printed is up to the reply: since Redis 8 `GEOPOS` writes a coordinate like any other
+//! double (shortest digits that read back the same: `13.361389338970184`); Redis 7 writes 17 digits after the
+//! point and strips trailing zeros (`13.36138933897018433`).
 #![forbid(unsafe_code)]
 
 pub mod search;
@@ -136,7 +138,8 @@ pub fn decode(score: f64) -> Point {
     Point { longitude: centre(area.longitude, LONGITUDE_MAX), latitude: centre(area.latitude, LATITUDE_MAX) }
 }
 
-/// A score as an integer, out of range scores as the conversion of C behaves on x86-64 (it is undefined in C).
+/// A score as an integer, out of range scores as the conversion of C behaves on x86-64 (it is undefined in
+/// C).
 fn score_bits(score: f64) -> u64 {
     const TWO_TO_63: f64 = (1u64 << 63) as f64;
     if score < TWO_TO_63 {
@@ -148,8 +151,8 @@ fn score_bits(score: f64) -> u64 {
     }
 }
 
-/// The standard geohash text of a stored score. Its latitudes range over ±90 degrees, so the position is encoded
-/// anew; 52 bits give ten letters and the eleventh is always `0`.
+/// The standard geohash text of a stored score. Its latitudes range over ±90 degrees, so the position is
+/// encoded anew; 52 bits give ten letters and the eleventh is always `0`.
 pub fn text(score: f64) -> [u8; TEXT_LEN] {
     let bits = Cell::containing(decode(score), 90.0, STEP_MAX).bits;
     std::array::from_fn(|letter| {
@@ -158,8 +161,8 @@ pub fn text(score: f64) -> [u8; TEXT_LEN] {
     })
 }
 
-/// Great-circle distance in metres (haversine). Of opposite points too, where Redis can reply `nan`: rounding may
-/// carry `a` beyond 1 there.
+/// Great-circle distance in metres (haversine). Of opposite points too, where Redis can reply `nan`: rounding
+/// may carry `a` beyond 1 there.
 pub fn distance_m(from: Point, to: Point) -> f64 {
     let v = ((to.longitude.to_radians() - from.longitude.to_radians()) / 2.0).sin();
     if v == 0.0 {

@@ -1,8 +1,8 @@
 //! Which score ranges a search by radius or box has to read, and which of the points found lie within.
 //!
-//! The cell of the centre and its eight neighbours, at a grid size fitted to the shape, cover the shape; cells that
-//! the bounding box does not reach are left out. The ranges come in the order in which Redis reads them, since that
-//! is the order of unsorted replies and decides what `COUNT n ANY` returns.
+//! The cell of the centre and its eight neighbours, at a grid size fitted to the shape, cover the shape;
+//! cells that the bounding box does not reach are left out. The ranges come in the order in which Redis reads
+//! them, since that is the order of unsorted replies and decides what `COUNT n ANY` returns.
 #![forbid(unsafe_code)]
 
 use super::{
@@ -98,8 +98,9 @@ impl Shape {
         reach * self.unit.metres()
     }
 
-    /// The box that bounds the shape, as wide as on the parallel (of its northern and southern edges) nearer to the
-    /// pole. Its edges may lie beyond the poles or the date line, and are not numbers if the shape is infinite.
+    /// The box that bounds the shape, as wide as on the parallel (of its northern and southern edges) nearer
+    /// to the pole. Its edges may lie beyond the poles or the date line, and are not numbers if the shape is
+    /// infinite.
     fn bounding_box(&self) -> Area {
         let (half_width, half_height) = match self.extent {
             Extent::Radius(radius) => (radius, radius),
@@ -208,8 +209,8 @@ impl Cell {
     }
 }
 
-/// Adds `by` to the number that lies in the `mask` positions of `bits`, modulo the `used` bits; other positions
-/// come out zero.
+/// Adds `by` to the number that lies in the `mask` positions of `bits`, modulo the `used` bits; other
+/// positions come out zero.
 fn shift(bits: u64, mask: u64, used: u64, by: i8) -> u64 {
     let number = bits & mask;
     let between = !mask & used;

@@ -120,7 +120,8 @@ fn scores_within(shape: &Shape, scores: &[u64]) -> Vec<u64> {
     found
 }
 
-/// Away from the poles and the date line, where Redis' method is exact, a search finds what a full scan finds.
+/// Away from the poles and the date line, where Redis' method is exact, a search finds what a full scan
+/// finds.
 #[test]
 fn searches_find_every_point() {
     let mut sample = Sample::new(13);

@@ -1,5 +1,5 @@
-//! Dense registers: 16384 fields of 6 bits, packed from the least significant bit of the first byte on, so that
-//! 3 bytes hold 4 registers.
+//! Dense registers: 16384 fields of 6 bits, packed from the least significant bit of the first byte on, so
+//! that 3 bytes hold 4 registers.
 #![forbid(unsafe_code)]
 
 use super::REGISTERS;

@@ -1,6 +1,6 @@
-//! The cardinality from the histogram of register values: Otmar Ertl, "New cardinality estimation algorithms for
-//! HyperLogLog sketches", arXiv:1702.01284, with the operations in the order Redis has them, so that the same
-//! registers give the same integer.
+//! The cardinality from the histogram of register values: Otmar Ertl, "New cardinality estimation algorithms
+//! for HyperLogLog sketches", arXiv:1702.01284, with the operations in the order Redis has them, so that the
+//! same registers give the same integer.
 #![forbid(unsafe_code)]
 
 use super::dense::Histogram;

@@ -1,4 +1,5 @@
-//! HyperLogLog in the exact string format of Redis, so that `GET`, `DUMP` and replication carry the same bytes.
+//! HyperLogLog in the exact string format of Redis, so that `GET`, `DUMP` and replication carry the same
+//! bytes.
 //!
 //! ```text
 //! +------+---+-----+----------+~~~~~~~~~~~+
@@ -6,12 +7,13 @@
 //! +------+---+-----+----------+~~~~~~~~~~~+
 //! ```
 //!
-//! `E` is the encoding (0 dense, 1 sparse). `card` is the last computed cardinality, little endian; its top bit says
-//! that it is out of date. Dense registers are 16384 fields of 6 bits; the sparse form is described in [`sparse`].
+//! `E` is the encoding (0 dense, 1 sparse). `card` is the last computed cardinality, little endian; its top
+//! bit says that it is out of date. Dense registers are 16384 fields of 6 bits; the sparse form is described
+//! in `sparse`.
 //!
-//! The values are plain strings that any client may have written with `SET`, so every function here checks what it
-//! reads: bytes that are no HyperLogLog, or runs that do not add up to 16384 registers, are errors and never panics.
-//! This module knows no keys and no replies.
+//! The values are plain strings that any client may have written with `SET`, so every function here checks
+//! what it reads: bytes that are no HyperLogLog, or runs that do not add up to 16384 registers, are errors
+//! and never panics. This module knows no keys and no replies.
 #![forbid(unsafe_code)]
 
 mod dense;
@@ -88,13 +90,15 @@ impl Encoding {
 /// What `PFCOUNT` of one key found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Count {
-    /// The estimate. Above `i64::MAX` only for hostile registers; Redis then replies with the same bits as `i64`.
+    /// The estimate. Above `i64::MAX` only for hostile registers; Redis then replies with the same bits as
+    /// `i64`.
     pub cardinality: u64,
     /// The cached cardinality in the string was rewritten: the key counts as modified.
     pub cache_updated: bool,
 }
 
-/// A fresh sparse value with no elements. Its cache is marked out of date, as after the `PFADD` that makes a key.
+/// A fresh sparse value with no elements. Its cache is marked out of date, as after the `PFADD` that makes a
+/// key.
 pub fn empty() -> Vec<u8> {
     let mut hll = Vec::with_capacity(HEADER_BYTES + 16);
     hll.extend_from_slice(MAGIC);
@@ -149,7 +153,8 @@ fn raise_sparse(
     }
 }
 
-/// The cardinality of one value, from its cache if that is valid; otherwise computed and written to the cache.
+/// The cardinality of one value, from its cache if that is valid; otherwise computed and written to the
+/// cache.
 pub fn count(hll: &mut [u8]) -> Result<Count, HllError> {
     let encoding = validate(hll)?;
     if hll[STALE_AT] & STALE == 0 {

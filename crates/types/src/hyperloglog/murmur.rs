@@ -1,4 +1,5 @@
-//! MurmurHash64A (Austin Appleby, public domain), little endian on every machine, and what HyperLogLog reads from it.
+//! MurmurHash64A (Austin Appleby, public domain), little endian on every machine, and what HyperLogLog reads
+//! from it.
 #![forbid(unsafe_code)]
 
 use super::{INDEX_BITS, RANK_BITS, REGISTERS};
@@ -8,7 +9,8 @@ const SEED: u64 = 0xadc8_3b19;
 const MULTIPLIER: u64 = 0xc6a4_a793_5bd1_e995;
 const SHIFT: u32 = 47;
 
-/// The register an element belongs to, and the rank (1 to 51): the position of the lowest set bit in the rest.
+/// The register an element belongs to, and the rank (1 to 51): the position of the lowest set bit in the
+/// rest.
 pub(super) fn index_and_rank(element: &[u8]) -> (usize, u8) {
     let hash = murmur64a(element, SEED);
     let index = hash as usize & (REGISTERS - 1);

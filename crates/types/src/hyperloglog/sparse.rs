@@ -6,8 +6,9 @@
 //! | XZERO  | `01rrrrrr rrrrrrrr`   | r + 1 (1 to 16384) registers of zero           |
 //! | VAL    | `1vvvvvrr`            | r + 1 (1 to 4) registers of v + 1 (1 to 32)    |
 //!
-//! A valid value covers exactly 16384 registers. Which of several equivalent sequences is stored depends on how runs
-//! are split and merged on update; this follows Redis step by step, because the bytes are visible to clients.
+//! A valid value covers exactly 16384 registers. Which of several equivalent sequences is stored depends on
+//! how runs are split and merged on update; this follows Redis step by step, because the bytes are visible to
+//! clients.
 #![forbid(unsafe_code)]
 
 use super::dense::Histogram;
@@ -65,8 +66,8 @@ pub(super) fn push_zeros(bytes: &mut impl Extend<u8>, run: usize) {
     }
 }
 
-/// The opcodes of a whole value (without header). Yields an error, and then ends, if they do not cover exactly
-/// 16384 registers; so there are never more than 16384 of them, however long a hostile string is.
+/// The opcodes of a whole value (without header). Yields an error, and then ends, if they do not cover
+/// exactly 16384 registers; so there are never more than 16384 of them, however long a hostile string is.
 pub(super) fn opcodes(bytes: &[u8]) -> impl Iterator<Item = Result<Opcode, HllError>> + '_ {
     let mut at = 0;
     let mut covered = 0;
@@ -88,7 +89,8 @@ pub(super) fn opcodes(bytes: &[u8]) -> impl Iterator<Item = Result<Opcode, HllEr
     })
 }
 
-/// Calls `visit(first, run, value)` for each run; all of them lie within 16384 registers, even if an error follows.
+/// Calls `visit(first, run, value)` for each run; all of them lie within 16384 registers, even if an error
+/// follows.
 pub(super) fn for_each_run(bytes: &[u8], mut visit: impl FnMut(usize, usize, u8)) -> Result<(), HllError> {
     let mut first = 0;
     for opcode in opcodes(bytes) {
@@ -114,8 +116,8 @@ struct Place {
 
 const START: Place = Place { at: HEADER_BYTES, first: 0 };
 
-/// Where the search for the next register may begin, if registers are raised in ascending order. An update changes
-/// nothing before the opcode that precedes it, so the cursor rests one further back.
+/// Where the search for the next register may begin, if registers are raised in ascending order. An update
+/// changes nothing before the opcode that precedes it, so the cursor rests one further back.
 pub(super) struct Cursor(Place);
 
 impl Default for Cursor {

@@ -156,7 +156,8 @@ fn runs_that_do_not_cover_all_registers() {
     assert_eq!(add(&mut too_short, b"x", 3000), Err(HllError::Corrupted));
 }
 
-/// Random opcodes, most of them not summing up to 16384: no call may panic, and what it accepts must stay readable.
+/// Random opcodes, most of them not summing up to 16384: no call may panic, and what it accepts must stay
+/// readable.
 #[test]
 fn hostile_runs_never_panic() {
     let mut sample = Sample::new(4);

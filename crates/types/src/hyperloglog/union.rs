@@ -1,5 +1,5 @@
-//! Unpacked registers: the maximum over several HyperLogLogs, for `PFCOUNT` of several keys and for `PFMERGE`.
-//! They can be gathered on several shards and merged.
+//! Unpacked registers: the maximum over several HyperLogLogs, for `PFCOUNT` of several keys and for
+//! `PFMERGE`. They can be gathered on several shards and merged.
 #![forbid(unsafe_code)]
 
 use super::{Encoding, HEADER_BYTES, HllError, REGISTERS, dense, estimate, sparse};
@@ -60,9 +60,9 @@ impl Registers {
         estimate::cardinality(&histogram)
     }
 
-    /// Raises the registers of `destination` to these and marks its cache out of date: the last step of `PFMERGE`.
-    /// Redis passes `as_dense` if the destination or any source is dense. A sparse destination is written register
-    /// by register in order, which decides how its runs are split and merged, as in Redis.
+    /// Raises the registers of `destination` to these and marks its cache out of date: the last step of
+    /// `PFMERGE`. Redis passes `as_dense` if the destination or any source is dense. A sparse destination is
+    /// written register by register in order, which decides how its runs are split and merged, as in Redis.
     pub fn store(
         &self,
         destination: &mut Vec<u8>,
