@@ -1,12 +1,20 @@
-//! The data types that stand behind keys: pure values, one file or folder each. This crate knows no keyspace,
-//! no reply and no clock (times come in as arguments), and depends only on `base` and `table`.
+//! The data types that stand behind keys: pure values, one file or folder each, and the algorithms on their
+//! bytes. This crate knows no keyspace, no reply and no clock (times come in as arguments), and depends only on
+//! `base` and `table`.
 #![deny(unsafe_code)]
 
+pub mod bits;
 mod entry;
+pub mod geohash;
+pub mod hyperloglog;
 pub mod intset;
+pub mod lcs;
 pub mod list;
 pub mod listpack;
 mod node;
 #[cfg(test)]
-mod rng;
+mod sample;
 pub mod zset;
+
+pub use list::List;
+pub use zset::ZSet;
