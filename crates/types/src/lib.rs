@@ -13,6 +13,8 @@ pub mod list;
 pub mod listpack;
 mod node;
 #[cfg(test)]
+mod rng;
+#[cfg(test)]
 mod sample;
 pub mod zset;
 

@@ -1,0 +1,188 @@
+//! `cargo xtask test`: everything CI runs, as a list of steps. To add a step, add a line to [`STEPS`].
+//!
+//! Every step runs even when one before it failed. The last line of the output is `N passed, N failed, N skipped`,
+//! where a check that could not run (a program or a crate is not there yet) counts as skipped, never as passed.
+
+use crate::command_line::{command, run, run_shown};
+use crate::{provision, spec_task, tidy};
+use spec::peer::Peer;
+use spec::{Options, Tally, suite};
+use std::time::Instant;
+use testkit::{Program, Server};
+
+/// One line of CI.
+struct Step {
+    name: &'static str,
+    run: fn() -> Outcome,
+}
+
+/// Counts of the checks within a step, or why it could not run.
+enum Outcome {
+    Counted(Tally),
+    /// A single check.
+    Single(bool),
+    Skipped(String),
+    Broken(String),
+}
+
+const STEPS: &[Step] = &[
+    Step { name: "provision", run: provision_step },
+    Step { name: "tidy", run: tidy_step },
+    Step { name: "build", run: build_step },
+    Step { name: "unit", run: unit_step },
+    Step { name: "spec-redis", run: || spec_step(Peer::program("redis-server")) },
+    Step { name: "spec-1-shard", run: || spec_step(Peer::weft(1)) },
+    Step { name: "spec-4-shards", run: || spec_step(Peer::weft(4)) },
+    Step { name: "redis-py", run: redis_py_step },
+];
+
+/// Runs the steps named, or all; false when anything failed.
+pub fn main(arguments: &[String]) -> Result<bool, String> {
+    if arguments.iter().any(|argument| argument == "--list") {
+        STEPS.iter().for_each(|step| println!("{}", step.name));
+        return Ok(true);
+    }
+    if let Some(unknown) = arguments.iter().find(|name| STEPS.iter().all(|step| step.name != *name)) {
+        return Err(format!("there is no step {unknown}; see cargo xtask test --list"));
+    }
+    let mut total = Tally::default();
+    let mut table = Vec::new();
+    for step in
+        STEPS.iter().filter(|step| arguments.is_empty() || arguments.iter().any(|name| name == step.name))
+    {
+        println!("==> {}", step.name);
+        let start = Instant::now();
+        let (tally, result) = judged((step.run)());
+        total.add(tally);
+        table.push(format!("{:16} {:7.1} s  {result}", step.name, start.elapsed().as_secs_f64()));
+    }
+    println!("\n{}\n", table.join("\n"));
+    println!("{total}");
+    Ok(total.failed == 0)
+}
+
+fn judged(outcome: Outcome) -> (Tally, String) {
+    match outcome {
+        Outcome::Counted(tally) => (tally, tally.to_string()),
+        Outcome::Single(true) => (Tally { passed: 1, ..Tally::default() }, "passed".into()),
+        Outcome::Single(false) => (Tally { failed: 1, ..Tally::default() }, "FAILED".into()),
+        Outcome::Skipped(why) => (Tally { skipped: 1, ..Tally::default() }, format!("skipped: {why}")),
+        Outcome::Broken(why) => (Tally { failed: 1, ..Tally::default() }, format!("FAILED: {why}")),
+    }
+}
+
+/// What cannot be installed is no failure by itself: the steps that need it are counted as skipped.
+fn provision_step() -> Outcome {
+    let problems: Vec<String> = [provision::redis_server(), provision::python().map(|_| ())]
+        .into_iter()
+        .filter_map(Result::err)
+        .collect();
+    if problems.is_empty() { Outcome::Single(true) } else { Outcome::Skipped(problems.join("; ")) }
+}
+
+fn tidy_step() -> Outcome {
+    tidy::main(&[]).map_or_else(Outcome::Broken, Outcome::Single)
+}
+
+fn build_step() -> Outcome {
+    if !crate::root().join("crates/server/Cargo.toml").is_file() {
+        return Outcome::Skipped("there is no crate server yet".into());
+    }
+    let build = run(&mut command("cargo", &["build", "--profile", "fast", "--bin", "weft-server"]));
+    build.map_or_else(Outcome::Broken, Outcome::Single)
+}
+
+/// All tests of all crates. The dialogues have steps of their own and are left out here.
+fn unit_step() -> Outcome {
+    let arguments =
+        ["test", "--workspace", "--profile", "fast", "--no-fail-fast", "--", "--skip", "dialogues_hold_for"];
+    let ran = match run_shown(&mut command("cargo", &arguments)) {
+        Ok(ran) => ran,
+        Err(why) => return Outcome::Broken(why),
+    };
+    let mut tally = Tally::default();
+    for line in ran.output.lines().filter_map(|line| line.strip_prefix("test result: ")) {
+        tally.passed += count_before(line, " passed");
+        tally.failed += count_before(line, " failed");
+        tally.skipped += count_before(line, " ignored");
+    }
+    if !ran.success && tally.failed == 0 {
+        return Outcome::Broken("cargo test failed without a failed test".into());
+    }
+    Outcome::Counted(tally)
+}
+
+fn spec_step(peer: Peer) -> Outcome {
+    if !peer.is_available() {
+        return Outcome::Skipped(format!("{} is not there", peer.name));
+    }
+    let options = Options {
+        directory: spec_task::directory(),
+        peers: vec![peer],
+        filters: vec![],
+        workers_max: spec_task::WORKERS_MAX,
+        record: false,
+    };
+    match suite::run(&options) {
+        Ok(tally) if tally.passed == 0 && tally.failed == 0 => {
+            Outcome::Broken("no dialogue was replayed".into())
+        }
+        Ok(tally) => Outcome::Counted(tally),
+        Err(error) => Outcome::Broken(error.to_string()),
+    }
+}
+
+/// redis-py as a real client, against our server with several shards, and against redis-server to prove the tests.
+fn redis_py_step() -> Outcome {
+    let python = match provision::python() {
+        Ok(python) => python,
+        Err(why) => return Outcome::Skipped(why),
+    };
+    let mut total = Tally::default();
+    for (program, arguments) in [(Program::redis(), vec![]), (Program::Weft, vec!["--shards", "4"])] {
+        if program.find().is_none() {
+            println!("{program:?} is not there");
+            total.skipped += 1;
+            continue;
+        }
+        let server = match Server::start(&program, &arguments) {
+            Ok(server) => server,
+            Err(error) => return Outcome::Broken(error.to_string()),
+        };
+        let mut pytest =
+            command(&python, &["-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/clients/redis_py"]);
+        let pytest = pytest.env("WEFT_PORT", server.port().to_string()).env("PYTHONDONTWRITEBYTECODE", "1");
+        let ran = match run_shown(pytest) {
+            Ok(ran) => ran,
+            Err(why) => return Outcome::Broken(why),
+        };
+        let summary = ran.output.lines().last().unwrap_or_default();
+        let failed = count_before(summary, " failed") + count_before(summary, " error");
+        total.add(Tally {
+            passed: count_before(summary, " passed"),
+            failed: if ran.success { failed } else { failed.max(1) },
+            skipped: count_before(summary, " skipped"),
+        });
+    }
+    Outcome::Counted(total)
+}
+
+/// The number that stands right before a word: 12 in `12 passed`.
+fn count_before(line: &str, word: &str) -> usize {
+    let Some(at) = line.find(word) else { return 0 };
+    let start = line[..at].rfind(|c: char| !c.is_ascii_digit()).map_or(0, |before| before + 1);
+    line[start..at].parse().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::count_before;
+
+    #[test]
+    fn numbers_are_read_from_summaries() {
+        let cargo = "ok. 14 passed; 2 failed; 0 ignored; 0 measured";
+        assert_eq!((count_before(cargo, " passed"), count_before(cargo, " failed")), (14, 2));
+        assert_eq!(count_before("1 failed, 23 passed in 0.55s", " passed"), 23);
+        assert_eq!(count_before("23 passed in 0.55s", " error"), 0);
+    }
+}
