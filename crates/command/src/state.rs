@@ -76,7 +76,7 @@ impl ShardCx {
             dbs,
             seed,
             config,
-            random: Random::new(random_seed),
+            random: Random::from_seed(random_seed),
             now_ms: 0,
             now_us: 0,
             started_us: 0,

@@ -375,30 +375,32 @@ impl Db {
             if self.expiring == 0 {
                 break;
             }
+            let cursor = self.sweep_cursor;
+            if self.table.meta_at(cursor).expire_min > now_ms {
+                self.sweep_cursor = self.table.next_segment(cursor);
+                continue;
+            }
             let (expiring, outside) = (&mut self.expiring, &mut self.outside);
-            let mut earliest = u64::MAX;
-            self.sweep_cursor = self.table.sweep_if(
-                self.sweep_cursor,
-                |meta| meta.expire_min <= now_ms,
-                |record| match record::expire(record) {
-                    Some(at_ms) if at_ms <= now_ms => {
-                        gone(record::key(record));
-                        *expiring -= 1;
-                        *outside -= record::outside_bytes(record);
-                        if record::owns_box(record) {
-                            drop(record::take_value(record));
-                        }
-                        record::release_key(record);
-                        removed += 1;
-                        Keep::Remove
-                    }
-                    other => {
-                        earliest = earliest.min(other.unwrap_or(u64::MAX));
-                        Keep::Yes
-                    }
-                },
-                |meta| meta.expire_min = earliest,
-            );
+            let mut first = true;
+            self.sweep_cursor = self.table.sweep(cursor, |record, meta| {
+                if std::mem::take(&mut first) {
+                    meta.expire_min = u64::MAX;
+                }
+                let Some(at_ms) = record::expire(record) else { return Keep::Yes };
+                if at_ms > now_ms {
+                    meta.expire_min = meta.expire_min.min(at_ms);
+                    return Keep::Yes;
+                }
+                gone(record::key(record));
+                *expiring -= 1;
+                *outside -= record::outside_bytes(record);
+                if record::owns_box(record) {
+                    drop(record::take_value(record));
+                }
+                record::release_key(record);
+                removed += 1;
+                Keep::Remove
+            });
         }
         removed
     }

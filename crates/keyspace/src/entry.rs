@@ -3,7 +3,6 @@
 use crate::value::Value;
 
 /// What stands under a key: for RENAME, MOVE, COPY, and for commands that borrow keys from other shards.
-#[derive(Debug)]
 pub struct Entry {
     pub value: Value,
     /// Expiry in unix milliseconds.

@@ -89,6 +89,10 @@ impl Layout for KeyLayout {
     fn key(record: &[u8]) -> &[u8] {
         key(record)
     }
+
+    fn merged_meta(left: &SegmentMeta, right: &SegmentMeta) -> SegmentMeta {
+        SegmentMeta { expire_min: left.expire_min.min(right.expire_min) }
+    }
 }
 
 #[inline]

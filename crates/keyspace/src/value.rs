@@ -30,7 +30,6 @@ impl Kind {
 }
 
 /// A value that belongs to whoever holds it: on its way into, out of or between keyspaces.
-#[derive(Debug)]
 pub enum Value {
     /// `raw`: reported as encoding `raw` even if short, because it was built by APPEND or SETRANGE.
     Str {
@@ -119,10 +118,10 @@ impl ValueRef<'_> {
         match self {
             Self::Str { bytes: StrRef::Shared(blob), raw } => Value::Str { bytes: Arc::clone(blob), raw: *raw },
             Self::Str { bytes, raw } => Value::Str { bytes: Arc::new(bytes.bytes().to_vec()), raw: *raw },
-            Self::List(list) => Value::List(Box::new(list.duplicate())),
+            Self::List(list) => Value::List(Box::new(List::clone(list))),
             Self::Set(set) => Value::Set(Box::new(set.duplicate())),
             Self::Hash(hash) => Value::Hash(Box::new(hash.duplicate())),
-            Self::ZSet(zset) => Value::ZSet(Box::new(zset.duplicate())),
+            Self::ZSet(zset) => Value::ZSet(Box::new(ZSet::clone(zset))),
         }
     }
 }

@@ -77,7 +77,6 @@ impl Batch {
 }
 
 /// A key with what stands under it, on its way between shards. The entry is out of any keyspace meanwhile, its key locked.
-#[derive(Debug)]
 pub struct Held {
     pub db: u16,
     pub key: Vec<u8>,

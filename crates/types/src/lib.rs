@@ -20,3 +20,4 @@ pub mod zset;
 
 pub use list::List;
 pub use zset::ZSet;
+pub mod hash; pub mod set; pub use hash::Hash; pub use set::Set;

@@ -1,0 +1,84 @@
+//! Sending what a connection has to say.
+
+use resp::Reply;
+use runtime::Reactor;
+use std::io::{self, IoSlice};
+
+/// Slices given to one system call at most.
+const SLICES_MAX: usize = 64;
+
+/// Output already handed to the system, of the replies that are not all sent yet.
+#[derive(Clone, Copy, Default)]
+pub struct Sent {
+    bytes: usize,
+}
+
+/// What became of an attempt to send.
+#[derive(PartialEq, Eq)]
+pub enum Outcome {
+    /// All sent; the reply is empty again.
+    Done,
+    /// The socket takes no more for now.
+    Blocked,
+    /// The peer is gone.
+    Broken,
+}
+
+/// Sends as much as the socket takes.
+#[inline]
+pub fn flush(reactor: &mut dyn Reactor, token: usize, out: &mut Reply, sent: &mut Sent) -> Outcome {
+    let total = out.len();
+    while sent.bytes < total {
+        let result = if out.blobs.is_empty() {
+            reactor.send(token, &[IoSlice::new(&out.buf[sent.bytes..])])
+        } else {
+            send_slices(reactor, token, out, sent.bytes)
+        };
+        match result {
+            Ok(0) => return Outcome::Broken,
+            Ok(count) => {
+                sent.bytes += count;
+                if sent.bytes < total && out.blobs.is_empty() {
+                    return Outcome::Blocked;
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Outcome::Blocked,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return Outcome::Broken,
+        }
+    }
+    out.clear();
+    if out.buf.capacity() > IDLE_OUTPUT_BYTES_MAX {
+        out.buf = Vec::new();
+    }
+    sent.bytes = 0;
+    Outcome::Done
+}
+
+/// Output buffers larger than this are given back once they are empty.
+const IDLE_OUTPUT_BYTES_MAX: usize = 64 * 1024;
+
+fn send_slices(
+    reactor: &mut dyn Reactor,
+    token: usize,
+    out: &Reply,
+    skip: usize,
+) -> io::Result<usize> {
+    let mut slices = Vec::with_capacity(SLICES_MAX);
+    let (mut from, mut skip) = (0, skip);
+    let mut add = |bytes| {
+        let bytes: &[u8] = bytes;
+        let cut = skip.min(bytes.len());
+        skip -= cut;
+        if cut < bytes.len() && slices.len() < SLICES_MAX {
+            slices.push(IoSlice::new(&bytes[cut..]));
+        }
+    };
+    for (position, blob) in &out.blobs {
+        add(&out.buf[from..*position]);
+        add(blob.as_slice());
+        from = *position;
+    }
+    add(&out.buf[from..]);
+    reactor.send(token, &slices)
+}

@@ -1,0 +1,332 @@
+//! The loop of one shard's thread: the turn of `docs/ARCHITECTURE.md`, on a real reactor.
+
+use crate::connection::{self, Outcome, Sent};
+use command::session::Session;
+use config::Config;
+use mailbox::Port;
+use runtime::{Event, Listener, Reactor, Socket, Waker, clock};
+use shard::{Message, Shard};
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+/// What travels between shard threads.
+pub enum Mail {
+    Shard(Message),
+    /// A new connection to serve.
+    Adopt { socket: Socket, is_unix: bool },
+}
+
+/// Input bytes collected before they are executed.
+const INPUT_BYTES: usize = 256 * 1024;
+/// One connection's share of them per turn.
+const INPUT_BYTES_PER_CONN: usize = 32 * 1024;
+/// Connections accepted per event; more wait for the next turn.
+const ACCEPTS_MAX: usize = 256;
+/// Time between two rounds of housekeeping.
+const TICK_US: u64 = 100_000;
+/// Listeners' tokens lie above all connections'.
+const LISTENER_TOKENS: usize = 1 << 30;
+
+/// What all shard threads share: set-up and a few words about the process, never data.
+pub struct Process {
+    pub config: Arc<Config>,
+    pub wakers: Vec<std::sync::OnceLock<Waker>>,
+    pub ending: AtomicBool,
+    pub next_client: AtomicU64,
+    pub clients: AtomicU64,
+}
+
+pub struct ShardLoop {
+    id: usize,
+    shard: Shard,
+    reactor: Box<dyn Reactor>,
+    port: Port<Mail>,
+    process: Arc<Process>,
+    listeners: Vec<Listener>,
+    /// Which shard gets the next connection.
+    next_shard: usize,
+    sent: Vec<Sent>,
+    mail: VecDeque<Mail>,
+    events: Vec<Event>,
+    input: Vec<u8>,
+    inputs: Vec<(u32, Range<usize>)>,
+    /// Connections that may have more input than was read.
+    unread: Vec<usize>,
+    next_tick_us: u64,
+}
+
+impl ShardLoop {
+    pub fn new(
+        shard: Shard,
+        reactor: Box<dyn Reactor>,
+        port: Port<Mail>,
+        process: Arc<Process>,
+        listeners: Vec<Listener>,
+    ) -> Self {
+        Self {
+            id: shard.cx.id as usize,
+            shard,
+            reactor,
+            port,
+            process,
+            listeners,
+            next_shard: 0,
+            sent: Vec::new(),
+            mail: VecDeque::new(),
+            events: Vec::new(),
+            input: vec![0; INPUT_BYTES],
+            inputs: Vec::new(),
+            unread: Vec::new(),
+            next_tick_us: 0,
+        }
+    }
+
+    /// Runs until the process ends.
+    ///
+    /// # Errors
+    /// When the reactor fails.
+    pub fn run(mut self) -> std::io::Result<()> {
+        for (index, listener) in self.listeners.iter().enumerate() {
+            self.reactor.add_listener(LISTENER_TOKENS + index, listener.fd())?;
+        }
+        while !self.process.ending.load(Ordering::Relaxed) {
+            self.turn()?;
+        }
+        Ok(())
+    }
+
+    fn turn(&mut self) -> std::io::Result<()> {
+        self.wait()?;
+        let (now_ms, now_us) = clock::now();
+        self.shard.set_time(now_ms, now_us);
+        self.collect();
+        self.take_mail();
+        self.execute();
+        self.publish();
+        self.flush();
+        if now_us >= self.next_tick_us {
+            self.tick(now_ms, now_us);
+        }
+        Ok(())
+    }
+
+    fn wait(&mut self) -> std::io::Result<()> {
+        self.events.clear();
+        let busy = !self.unread.is_empty() || self.port.has_mail();
+        if busy || !self.port.prepare_sleep() {
+            return self.reactor.wait(Some(Duration::ZERO), &mut self.events);
+        }
+        let (_, now_us) = clock::now();
+        let timeout = self.next_tick_us.saturating_sub(now_us).max(1);
+        let timeout = self.ticks().then(|| Duration::from_micros(timeout));
+        let result = self.reactor.wait(timeout, &mut self.events);
+        self.port.awake();
+        result
+    }
+
+    /// Whether anything needs the clock. An idle shard without expiring keys sleeps for good.
+    fn ticks(&self) -> bool {
+        self.id == 0 || self.shard.cx.dbs.iter().any(|db| db.expiring() > 0)
+    }
+
+    /// Step 1: reads what the connections brought, without looking at it.
+    fn collect(&mut self) {
+        let events = std::mem::take(&mut self.events);
+        let mut used = 0;
+        let unread = std::mem::take(&mut self.unread);
+        let readable = events.iter().filter_map(|e| match e {
+            Event::Readable(token) => Some(*token),
+            _ => None,
+        });
+        for token in unread.into_iter().chain(readable) {
+            if token >= LISTENER_TOKENS {
+                self.accept(token - LISTENER_TOKENS);
+                continue;
+            }
+            if self.inputs.iter().rev().take(8).any(|(conn, _)| *conn as usize == token) {
+                continue;
+            }
+            used = self.read(token, used);
+        }
+        for event in &events {
+            if let Event::Writable(token) = event {
+                self.send(*token);
+            }
+        }
+        self.events = events;
+    }
+
+    /// Reads from one connection into the shared buffer from `used` on; how much of it is used now.
+    fn read(&mut self, token: usize, used: usize) -> usize {
+        if !self.shard.conn(token).open {
+            return used;
+        }
+        let end = (used + INPUT_BYTES_PER_CONN).min(self.input.len());
+        if end - used < INPUT_BYTES_PER_CONN / 4 {
+            self.unread.push(token);
+            return used;
+        }
+        match self.reactor.recv(token, &mut self.input[used..end]) {
+            Ok(0) => self.close(token),
+            Ok(count) => {
+                self.inputs.push((token as u32, used..used + count));
+                if count == end - used {
+                    self.unread.push(token);
+                }
+                return used + count;
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => self.unread.push(token),
+            Err(_) => self.close(token),
+        }
+        used
+    }
+
+    /// Step 2: everything other shards sent, in order.
+    fn take_mail(&mut self) {
+        self.port.drain(&mut self.mail);
+        while let Some(mail) = self.mail.pop_front() {
+            match mail {
+                Mail::Shard(message) => {
+                    if let Message::Commands(batch) = &message {
+                        self.port.wait_armed(batch.from as usize, batch.turn);
+                    }
+                    self.shard.on_message(message);
+                }
+                Mail::Adopt { socket, is_unix } => self.adopt(socket, is_unix),
+            }
+        }
+    }
+
+    /// Step 3: parses and runs what was collected.
+    fn execute(&mut self) {
+        let inputs = std::mem::take(&mut self.inputs);
+        self.shard.receive(&self.input, &inputs);
+        self.inputs = inputs;
+        self.inputs.clear();
+        self.shard.resume();
+    }
+
+    /// Step 4: hands this turn's messages over.
+    fn publish(&mut self) {
+        let outgoing = &mut self.shard.outgoing;
+        let wakers = &self.process.wakers;
+        let wake = |to: usize| {
+            if let Some(waker) = wakers[to].get() {
+                waker.wake();
+            }
+        };
+        if outgoing.batches.iter().any(Option::is_some) {
+            let turn = self.port.next_turn();
+            let exclusive = std::mem::take(&mut outgoing.exclusive);
+            let messages = outgoing.batches.iter_mut().enumerate().filter_map(|(to, batch)| {
+                let mut batch = batch.take()?;
+                batch.turn = turn;
+                Some((to, Mail::Shard(Message::Commands(batch))))
+            });
+            self.port.publish(messages, exclusive, wake);
+        }
+        for (to, message) in outgoing.posts.drain(..) {
+            if self.port.send(to, Mail::Shard(message)) {
+                wake(to);
+            }
+        }
+    }
+
+    /// Step 5: one send per connection that has something to say.
+    fn flush(&mut self) {
+        let mut dirty = std::mem::take(&mut self.shard.dirty_conns);
+        for conn in dirty.drain(..) {
+            let conn = conn as usize;
+            self.shard.conn_mut(conn).dirty = false;
+            self.send(conn);
+        }
+        if self.shard.dirty_conns.is_empty() {
+            self.shard.dirty_conns = dirty;
+        }
+    }
+
+    fn send(&mut self, token: usize) {
+        let conn = self.shard.conn_mut(token);
+        if !conn.open {
+            return;
+        }
+        let outcome =
+            connection::flush(self.reactor.as_mut(), token, &mut conn.out, &mut self.sent[token]);
+        let over = conn.closing && conn.is_in_order() && conn.out.is_empty();
+        if outcome == Outcome::Broken || over {
+            self.close(token);
+        }
+    }
+
+    fn close(&mut self, token: usize) {
+        drop(self.reactor.remove(token));
+        if self.shard.conn(token).open {
+            self.shard.close(token);
+            self.process.clients.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Accepts waiting connections and deals them out.
+    fn accept(&mut self, listener: usize) {
+        for _ in 0..ACCEPTS_MAX {
+            let Ok(socket) = self.listeners[listener].accept() else { return };
+            let is_unix = self.listeners[listener].is_unix;
+            let to = self.next_shard % self.port.shards();
+            self.next_shard += 1;
+            if to == self.id {
+                self.adopt(socket, is_unix);
+            } else if self.port.send(to, Mail::Adopt { socket, is_unix }) {
+                if let Some(waker) = self.process.wakers[to].get() {
+                    waker.wake();
+                }
+            }
+        }
+        self.unread.push(LISTENER_TOKENS + listener);
+    }
+
+    fn adopt(&mut self, socket: Socket, is_unix: bool) {
+        if !is_unix {
+            socket.set_tcp_options(300);
+        }
+        let (addr, local_addr) =
+            if is_unix { Default::default() } else { socket.addresses() };
+        let (now_ms, _) = clock::now();
+        let session = Session {
+            id: self.process.next_client.fetch_add(1, Ordering::Relaxed),
+            addr,
+            local_addr,
+            authenticated: true,
+            unix_socket: is_unix,
+            fd: socket.fd(),
+            created_ms: now_ms,
+            last_active_ms: now_ms,
+            ..Session::default()
+        };
+        self.process.clients.fetch_add(1, Ordering::Relaxed);
+        let token = self.shard.open(session);
+        if self.sent.len() <= token {
+            self.sent.resize(token + 1, Sent::default());
+        }
+        self.sent[token] = Sent::default();
+        if self.reactor.add(token, socket).is_err() {
+            self.close(token);
+        }
+    }
+
+    /// Housekeeping, ten times a second.
+    fn tick(&mut self, now_ms: u64, now_us: u64) {
+        self.next_tick_us = now_us + TICK_US;
+        for db in &mut self.shard.cx.dbs {
+            let removed = db.expire_sweep(now_ms, 64, |_| {});
+            self.shard.cx.stats.expired_keys += removed as u64;
+        }
+        if self.id == 0 && runtime::signals::asked_to_end() {
+            self.process.ending.store(true, Ordering::SeqCst);
+            self.process.wakers.iter().filter_map(|w| w.get()).for_each(Waker::wake);
+        }
+    }
+}
