@@ -43,17 +43,21 @@ pub(super) fn node_name(text: &[u8]) -> Outcome {
     all(text, fine, "Announced human node name contained invalid character")
 }
 
-/// Variables in braces must be known, and braces closed.
+/// Variables in braces must be known, braces closed, and something must remain to be seen.
 pub(super) fn proc_title(text: &[u8]) -> Outcome {
     const KNOWN: [&[u8]; 7] =
         [b"title", b"listen-addr", b"server-mode", b"port", b"tls-port", b"unixsocket", b"config-file"];
+    const INVALID: &str = "template format is invalid or contains unknown variables";
+    if text.trim_ascii().is_empty() {
+        return Err(INVALID);
+    }
     let mut rest = text;
     while let Some(open) = rest.iter().position(|b| *b == b'{') {
         let name = &rest[open + 1..];
         let close = name.iter().position(|b| *b == b'}');
         match close {
             Some(close) if KNOWN.contains(&&name[..close]) => rest = &name[close + 1..],
-            _ => return Err("template format is invalid or contains unknown variables"),
+            _ => return Err(INVALID),
         }
     }
     Ok(())
@@ -85,7 +89,7 @@ mod tests {
     #[test]
     fn titles() {
         assert!(proc_title(b"{title} x {port}").is_ok());
-        assert!(proc_title(b"{x}").is_err() && proc_title(b"{title").is_err());
+        assert!(proc_title(b"{x}").is_err() && proc_title(b" ").is_err() && proc_title(b"{title").is_err());
     }
 
     #[test]

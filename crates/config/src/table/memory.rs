@@ -34,8 +34,8 @@ pub(super) const CLIENTS: &[Directive] = &[
     bytes("client-query-buffer-limit", 1 << 20, SIZE_MAX, "1gb").works("Input at which a client is closed."),
     bytes("proto-max-bulk-len", 1 << 20, SIZE_MAX, "512mb").works("The longest argument and string."),
     special("client-output-buffer-limit", Kind::OutputLimits, CLIENT_OUTPUT).works(
-        "Class (normal, replica, pubsub), hard limit, soft limit and seconds above the soft limit after which \
-         a client that does not read is closed; 0 is no limit.",
+        "Class (normal, replica, pubsub), hard limit, soft limit and seconds above the soft limit after \
+         which a client that does not read is closed; 0 is no limit.",
     ),
     special("maxmemory-clients", Kind::BytesOrPercent, "0")
         .later("evicting clients", "Memory of all clients together, or its percentage of `maxmemory`."),

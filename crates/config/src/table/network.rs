@@ -17,8 +17,8 @@ pub(super) const INCLUDES: &[Directive] = &[
 
 pub(super) const NETWORK: &[Directive] = &[
     special("bind", Kind::Addresses, "* -::*").works(
-        "Addresses to listen on. `*` is every IPv4 address, `::*` every IPv6 address; an address after `-` may \
-         be missing from the machine.",
+        "Addresses to listen on. `*` is every IPv4 address, `::*` every IPv6 address; an address after `-` \
+         may be missing from the machine.",
     ),
     optional("bind-source-addr").accepted("Address of outgoing connections. Weft makes none yet."),
     yes_no("protected-mode", "yes")
