@@ -26,7 +26,8 @@ const INTRODUCTION: &str = "\
 
 The server reads the configuration file named on its command line, then the standard input if an argument is
 `-`, then options: the name of a directive after two dashes and its arguments. The last word wins; several
-`save` lines add up. Names, values and messages are those of Redis 7 and 8, so an existing `redis.conf` can be used.
+`save` lines add up. Names, values and messages are those of Redis 7 and 8, so an existing `redis.conf` can be
+used.
 
     weft-server /etc/weft.conf --port 7000 --save \"\" --shards 4
 
