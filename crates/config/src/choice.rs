@@ -1,0 +1,136 @@
+//! Directives whose value is one of a few names: one Rust enum each, whose names are the table's.
+//! The names stand in redis-server's order, which its error messages show.
+
+/// Defines the enum, its list of names with numbers for the table, and the way back from a number.
+macro_rules! choice {
+    ($(#[$doc:meta])* $name:ident {
+        $($(#[$variant_doc:meta])* $variant:ident = $text:literal $(| $synonym:literal)?,)*
+    }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $name { $($(#[$variant_doc])* $variant,)* }
+
+        impl $name {
+            /// Name and number of every choice; a synonym follows the name that is shown.
+            pub(crate) const NAMES: &'static [(&'static str, u32)] = &[
+                $(($text, $name::$variant as u32), $(($synonym, $name::$variant as u32),)?)*
+            ];
+
+            /// The name as in a configuration file.
+            pub fn name(self) -> &'static str {
+                match self { $($name::$variant => $text,)* }
+            }
+
+            pub(crate) fn from_number(number: u32) -> Option<Self> {
+                [$($name::$variant,)*].into_iter().find(|choice| *choice as u32 == number)
+            }
+        }
+    };
+}
+
+choice! {
+    /// What to evict when memory is full (`maxmemory-policy`).
+    MaxmemoryPolicy {
+        VolatileLru = "volatile-lru",
+        VolatileLfu = "volatile-lfu",
+        VolatileRandom = "volatile-random",
+        VolatileTtl = "volatile-ttl",
+        AllkeysLru = "allkeys-lru",
+        AllkeysLfu = "allkeys-lfu",
+        AllkeysRandom = "allkeys-random",
+        NoEviction = "noeviction",
+    }
+}
+
+choice! {
+    /// How much to log (`loglevel`).
+    LogLevel {
+        Debug = "debug",
+        Verbose = "verbose",
+        Notice = "notice",
+        Warning = "warning",
+        Nothing = "nothing",
+    }
+}
+
+choice! {
+    /// When the append-only file is flushed to disk (`appendfsync`).
+    AppendFsync { EverySec = "everysec", Always = "always", No = "no", }
+}
+
+choice! {
+    /// Who may use a guarded feature (`enable-debug-command` and its kind).
+    WhoMay { Nobody = "no", Everybody = "yes", Local = "local", }
+}
+
+choice! {
+    /// Whether payloads of RESTORE are checked deeply (`sanitize-dump-payload`).
+    SanitizeDump { No = "no", Yes = "yes", Clients = "clients", }
+}
+
+choice! {
+    /// Channels a new user may reach (`acl-pubsub-default`).
+    PubsubDefault { AllChannels = "allchannels", ResetChannels = "resetchannels", }
+}
+
+choice! {
+    /// Whether to set the kernel's out-of-memory score (`oom-score-adj`).
+    OomScoreAdj { No = "no", Relative = "yes" | "relative", Absolute = "absolute", }
+}
+
+choice! {
+    /// The system interface of the event loop (`io-backend`).
+    IoBackend {
+        /// io_uring where the kernel allows it, else epoll.
+        Auto = "auto",
+        IoUring = "io_uring",
+        Epoll = "epoll",
+    }
+}
+
+/// Numbers names in their order, for choices that only the table knows yet.
+macro_rules! names {
+    ($($(#[$doc:meta])* $list:ident = [$($name:literal),* $(,)?];)*) => {
+        $($(#[$doc])* pub(crate) const $list: &[(&str, u32)] = &number([$($name),*]);)*
+    };
+}
+
+const fn number<const N: usize>(names: [&'static str; N]) -> [(&'static str, u32); N] {
+    let mut numbered = [("", 0); N];
+    let mut at = 0;
+    while at < N {
+        numbered[at] = (names[at], at as u32);
+        at += 1;
+    }
+    numbered
+}
+
+names! {
+    SUPERVISED = ["upstart", "systemd", "auto", "no"];
+    SYSLOG_FACILITY =
+        ["user", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"];
+    DISKLESS_LOAD = ["disabled", "on-empty-db", "swapdb"];
+    TLS_AUTH_CLIENTS = ["no", "yes", "optional"];
+    ENDPOINT_TYPE = ["ip", "hostname", "unknown-endpoint"];
+    PROPAGATION_ERROR = ["ignore", "panic", "panic-on-replicas"];
+}
+
+/// `shutdown-on-sigint`, `shutdown-on-sigterm`: any number of these together.
+pub(crate) const SHUTDOWN_FLAGS: &[(&str, u32)] =
+    &[("default", 0), ("save", SHUTDOWN_SAVE), ("nosave", SHUTDOWN_NOSAVE), ("now", 4), ("force", 8)];
+pub(crate) const SHUTDOWN_SAVE: u32 = 1;
+pub(crate) const SHUTDOWN_NOSAVE: u32 = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_come_back() {
+        for (name, number) in MaxmemoryPolicy::NAMES {
+            assert_eq!(MaxmemoryPolicy::from_number(*number).unwrap().name(), *name);
+        }
+        assert_eq!(MaxmemoryPolicy::from_number(99), None);
+        assert_eq!(OomScoreAdj::NAMES[2], ("relative", OomScoreAdj::Relative as u32));
+    }
+}

@@ -1,0 +1,100 @@
+//! Checks of texts beyond their kind, with redis-server's messages.
+
+type Outcome = Result<(), &'static str>;
+
+fn is_file_name(text: &[u8]) -> bool {
+    !text.contains(&b'/') && !text.contains(&b'\\')
+}
+
+fn all(text: &[u8], fine: impl Fn(u8) -> bool, message: &'static str) -> Outcome {
+    if text.iter().all(|b| fine(*b)) { Ok(()) } else { Err(message) }
+}
+
+pub(super) fn file_name(text: &[u8]) -> Outcome {
+    if is_file_name(text) { Ok(()) } else { Err("dbfilename can't be a path, just a filename") }
+}
+
+pub(super) fn append_file_name(text: &[u8]) -> Outcome {
+    match text {
+        [] => Err("appendfilename can't be empty"),
+        _ if is_file_name(text) => Ok(()),
+        _ => Err("appendfilename can't be a path, just a filename"),
+    }
+}
+
+pub(super) fn append_directory_name(text: &[u8]) -> Outcome {
+    match text {
+        [] => Err("appenddirname can't be empty"),
+        _ if is_file_name(text) => Ok(()),
+        _ => Err("appenddirname can't be a path, just a dirname"),
+    }
+}
+
+pub(super) fn host_name(text: &[u8]) -> Outcome {
+    if text.len() >= 256 {
+        return Err("Hostnames must be less than 256 characters");
+    }
+    let fine = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'.';
+    all(text, fine, "Hostnames may only contain alphanumeric characters, hyphens or dots")
+}
+
+pub(super) fn node_name(text: &[u8]) -> Outcome {
+    let fine = |b: u8| !b"!#$%&()*+:;<>?@[]^{|}~".contains(&b);
+    all(text, fine, "Announced human node name contained invalid character")
+}
+
+/// Variables in braces must be known, braces closed, and something must remain to be seen.
+pub(super) fn proc_title(text: &[u8]) -> Outcome {
+    const KNOWN: [&[u8]; 7] =
+        [b"title", b"listen-addr", b"server-mode", b"port", b"tls-port", b"unixsocket", b"config-file"];
+    const INVALID: &str = "template format is invalid or contains unknown variables";
+    if text.trim_ascii().is_empty() {
+        return Err(INVALID);
+    }
+    let mut rest = text;
+    while let Some(open) = rest.iter().position(|b| *b == b'{') {
+        let name = &rest[open + 1..];
+        let close = name.iter().position(|b| *b == b'}');
+        match close {
+            Some(close) if KNOWN.contains(&&name[..close]) => rest = &name[close + 1..],
+            _ => return Err(INVALID),
+        }
+    }
+    Ok(())
+}
+
+/// Numbers and ranges with commas between them: `0-3,8`.
+pub(super) fn cpu_list(text: &[u8]) -> Outcome {
+    if text.is_empty() || crate::settings::cpus(text).is_some() {
+        return Ok(());
+    }
+    Err("argument must be a list of cores such as 0-3,8")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names() {
+        assert!(file_name(b"dump.rdb").is_ok() && file_name(b"").is_ok());
+        assert!(file_name(b"a/b").is_err() && file_name(b"a\\b").is_err());
+        assert!(append_file_name(b"").is_err() && append_directory_name(b"a/b").is_err());
+        assert!(
+            host_name(b"a-b.C1").is_ok() && host_name(b"a_b").is_err() && host_name(&[b'a'; 256]).is_err()
+        );
+        assert!(node_name(b"node 1").is_ok() && node_name(b"a;b").is_err());
+    }
+
+    #[test]
+    fn titles() {
+        assert!(proc_title(b"{title} x {port}").is_ok());
+        assert!(proc_title(b"{x}").is_err() && proc_title(b" ").is_err() && proc_title(b"{title").is_err());
+    }
+
+    #[test]
+    fn cores() {
+        assert!(cpu_list(b"0-3,8").is_ok() && cpu_list(b"").is_ok());
+        assert!(cpu_list(b"3-0").is_err() && cpu_list(b"a").is_err() && cpu_list(b"0-99999999999").is_err());
+    }
+}

@@ -1,0 +1,69 @@
+//! What the server observes, how it stores data, and the directives that are Weft's own.
+
+use super::checks;
+use crate::choice::IoBackend;
+use crate::directive::{
+    Directive, I32_MAX, I64_MAX, Kind, SIZE_MAX, bytes, choice, int, obsolete, optional, special, yes_no,
+};
+
+pub(super) const SLOW_LOG: &[Directive] = &[
+    int("slowlog-log-slower-than", -1, I64_MAX, "10000")
+        .works("Microseconds after which a command is logged as slow; -1 logs none, 0 all."),
+    int("slowlog-max-len", 0, I64_MAX, "128").works("Entries of the slow log."),
+];
+
+pub(super) const LATENCY: &[Directive] = &[
+    int("latency-monitor-threshold", 0, I64_MAX, "0")
+        .works("Milliseconds after which LATENCY notes an event; 0 notes none."),
+    yes_no("latency-tracking", "yes").accepted("Latencies of commands are not collected yet."),
+    special("latency-tracking-info-percentiles", Kind::Percentiles, "50 99 99.9")
+        .accepted("Latencies of commands are not collected yet."),
+];
+
+pub(super) const EVENTS: &[Directive] = &[special("notify-keyspace-events", Kind::KeyEvents, "")
+    .later("keyspace events", "Classes of events to publish, one letter each.")];
+
+pub(super) const ENCODINGS: &[Directive] = &[
+    int("hash-max-listpack-entries", 0, I64_MAX, "512")
+        .aliases(&["hash-max-ziplist-entries"])
+        .works("Fields of a hash that is kept as a listpack."),
+    bytes("hash-max-listpack-value", 0, SIZE_MAX, "64")
+        .aliases(&["hash-max-ziplist-value"])
+        .works("Bytes of its longest field or value."),
+    int("list-max-listpack-size", -I32_MAX - 1, I32_MAX, "-2")
+        .aliases(&["list-max-ziplist-size"])
+        .works("Elements in a node of a list; -1 to -5 stand for 4, 8, 16, 32, 64 KiB."),
+    int("list-compress-depth", 0, I32_MAX, "0").accepted("Nodes of lists are not compressed."),
+    int("set-max-intset-entries", 0, I64_MAX, "512").works("Members of a set of integers kept as an intset."),
+    int("set-max-listpack-entries", 0, I64_MAX, "128").works("Members of a set that is kept as a listpack."),
+    int("set-max-listpack-value", 0, I64_MAX, "64").works("Bytes of its longest member."),
+    int("zset-max-listpack-entries", 0, I64_MAX, "128")
+        .aliases(&["zset-max-ziplist-entries"])
+        .works("Members of a sorted set that is kept as a listpack."),
+    bytes("zset-max-listpack-value", 0, SIZE_MAX, "64")
+        .aliases(&["zset-max-ziplist-value"])
+        .works("Bytes of its longest member."),
+    bytes("hll-sparse-max-bytes", 0, SIZE_MAX, "3000").works("Bytes of a HyperLogLog in its sparse form."),
+    bytes("stream-node-max-bytes", 0, SIZE_MAX, "4096").works("Bytes of a node of a stream; 0 is no limit."),
+    int("stream-node-max-entries", 0, I64_MAX, "100").works("Entries of a node of a stream; 0 is no limit."),
+    yes_no("activerehashing", "yes").accepted("Tables grow in bounded steps; nothing is left to rehash."),
+    special("hz", Kind::Clamped { low: 1, high: 500 }, "10")
+        .accepted("Periodic work follows the clock and the load, not a rate."),
+    yes_no("dynamic-hz", "yes").accepted("Periodic work follows the clock and the load, not a rate."),
+    obsolete("list-max-ziplist-entries"),
+    obsolete("list-max-ziplist-value"),
+];
+
+pub(super) const WEFT: &[Directive] = &[
+    int("shards", 0, 1024, "0").immutable().works(
+        "Number of shards, each a thread with its part of the keys; 0 is one for each available core.",
+    ),
+    yes_no("cpu-pinning", "yes").immutable().works("Keep every shard on one core."),
+    optional("shard-cpus")
+        .immutable()
+        .check(checks::cpu_list)
+        .works("Cores for the shards, such as `0-3,8`; empty is every core the process may use."),
+    choice("io-backend", IoBackend::NAMES, "auto")
+        .immutable()
+        .works("System interface of the event loop: auto, io_uring, epoll."),
+];

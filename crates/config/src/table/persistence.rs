@@ -1,0 +1,84 @@
+//! Snapshots, the append-only file and what happens at shutdown.
+
+use super::checks;
+use crate::choice::{AppendFsync, SanitizeDump};
+use crate::directive::{
+    Directive, I32_MAX, I64_MAX, Kind, SIZE_MAX, bytes, choice, int, obsolete, optional, shutdown_flags,
+    special, text, yes_no,
+};
+
+const WORK: &str = "persistence";
+
+pub(super) const SNAPSHOTS: &[Directive] = &[
+    special("save", Kind::SavePoints, "3600 1 300 100 60 10000").neutral("").later(
+        WORK,
+        "Snapshot after so many seconds if so many keys changed; several pairs; `\"\"` for never.",
+    ),
+    yes_no("stop-writes-on-bgsave-error", "yes").later(WORK, "Refuse writes after a snapshot failed."),
+    yes_no("rdbcompression", "yes").later(WORK, "Compress strings in snapshots."),
+    yes_no("rdbchecksum", "yes").immutable().later(WORK, "End snapshots with a check sum."),
+    choice("sanitize-dump-payload", SanitizeDump::NAMES, "no")
+        .accepted("Payloads of RESTORE are always checked completely."),
+    text("dbfilename", "dump.rdb").protected().check(checks::file_name).later(WORK, "Name of the snapshot."),
+    yes_no("rdb-del-sync-files", "no").later("replication", "Remove snapshots made for replicas."),
+    special("dir", Kind::Directory, ".")
+        .protected()
+        .fixed_while_loading()
+        .works("The working directory: where snapshots and append-only files are."),
+    yes_no("rdb-save-incremental-fsync", "yes").accepted("Snapshots are always flushed as they are written."),
+    int("rdb-key-save-delay", -I32_MAX - 1, I32_MAX, "0").hidden().accepted("For tests of Redis itself."),
+    int("key-load-delay", -I32_MAX - 1, I32_MAX, "0").hidden().accepted("For tests of Redis itself."),
+    int("loading-process-events-interval-bytes", 1024, I32_MAX, "2097152")
+        .hidden()
+        .accepted("Shards serve their clients while they load."),
+];
+
+pub(super) const APPEND_ONLY: &[Directive] = &[
+    yes_no("appendonly", "no").later(WORK, "Log every write to an append-only file."),
+    text("appendfilename", "appendonly.aof")
+        .immutable()
+        .check(checks::append_file_name)
+        .later(WORK, "Start of the names of the append-only files."),
+    text("appenddirname", "appendonlydir")
+        .immutable()
+        .check(checks::append_directory_name)
+        .later(WORK, "Directory of the append-only files, in `dir`."),
+    choice("appendfsync", AppendFsync::NAMES, "everysec")
+        .later(WORK, "When the append-only file is flushed to disk."),
+    yes_no("no-appendfsync-on-rewrite", "no").later(WORK, "Do not flush while a rewrite runs."),
+    int("auto-aof-rewrite-percentage", 0, I32_MAX, "100")
+        .later(WORK, "Growth in percent that starts a rewrite."),
+    bytes("auto-aof-rewrite-min-size", 0, SIZE_MAX, "64mb").later(WORK, "Size below which none starts."),
+    yes_no("aof-load-truncated", "yes").later(WORK, "Load a file whose end is missing."),
+    yes_no("aof-use-rdb-preamble", "yes").later(WORK, "Start the append-only file with a snapshot."),
+    yes_no("aof-timestamp-enabled", "no").later(WORK, "Write times into the append-only file."),
+    yes_no("aof-rewrite-incremental-fsync", "yes").accepted("Files are always flushed as they are written."),
+    yes_no("aof-disable-auto-gc", "no").hidden().later(WORK, "Keep files that a rewrite replaced."),
+];
+
+pub(super) const SHUTDOWN: &[Directive] = &[
+    int("shutdown-timeout", 0, I32_MAX, "10")
+        .later("replication", "Seconds to wait for replicas at shutdown."),
+    shutdown_flags("shutdown-on-sigint").later(WORK, "What SIGINT does: save, nosave, now, force."),
+    shutdown_flags("shutdown-on-sigterm").later(WORK, "What SIGTERM does: save, nosave, now, force."),
+];
+
+pub(super) const BLOCKING: &[Directive] = &[
+    int("busy-reply-threshold", 0, I64_MAX, "5000")
+        .aliases(&["lua-time-limit"])
+        .later("scripts", "Milliseconds after which others are told that a script is running."),
+    obsolete("lua-replicate-commands"),
+];
+
+pub(super) const CPU_LISTS: &[Directive] = &[
+    optional("server-cpulist")
+        .aliases(&["server_cpulist"])
+        .immutable()
+        .accepted("Use `shard-cpus` to say where shards run."),
+    optional("bio-cpulist").aliases(&["bio_cpulist"]).immutable().accepted("There are no such threads."),
+    optional("aof-rewrite-cpulist")
+        .aliases(&["aof_rewrite_cpulist"])
+        .immutable()
+        .accepted("There is no such process."),
+    optional("bgsave-cpulist").aliases(&["bgsave_cpulist"]).immutable().accepted("There is no such process."),
+];
