@@ -49,6 +49,11 @@ pub struct Conn {
 }
 
 impl Conn {
+    /// An unused connection slot, or one in use, of a generation.
+    pub fn new(generation: u32, open: bool) -> Self {
+        Self { generation, open, ..Self::default() }
+    }
+
     /// Whether requests are read now.
     #[inline]
     pub fn takes_input(&self) -> bool {

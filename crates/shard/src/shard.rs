@@ -119,7 +119,7 @@ impl Shard {
             }
         };
         let generation = self.conns[index].generation;
-        self.conns[index] = Conn { generation, open: true, ..Conn::default() };
+        self.conns[index] = Conn::new(generation, true);
         self.cx.sessions.put(index, session);
         self.cx.stats.connections += 1;
         self.sync_from_session(index);
@@ -133,7 +133,7 @@ impl Shard {
             return;
         }
         let generation = slot.generation.wrapping_add(1);
-        *slot = Conn { generation, ..Conn::default() };
+        *slot = Conn::new(generation, false);
         self.cx.sessions.take(conn);
         self.free_conns.push(conn as u32);
     }

@@ -20,4 +20,3 @@ pub mod zset;
 
 pub use list::List;
 pub use zset::ZSet;
-pub mod hash; pub mod set; pub use hash::Hash; pub use set::Set;
