@@ -1,0 +1,388 @@
+//! Tests of the whole table against a std HashMap, with all invariants checked along the way.
+
+use crate::bucket::ones;
+use crate::position::{bucket, next_segment, position, tag};
+use crate::segment::{BUCKETS, View};
+use crate::size::class_bytes;
+use crate::{Keep, Layout, RECORD_BYTES_MAX, Table};
+use base::hash::HashSeed;
+use std::collections::{HashMap, HashSet};
+
+/// Length (2 bytes), length of the key (1), key, value. The meta is the least value byte seen, as an expiry would be.
+struct Plain;
+
+const FRAME_BYTES: usize = 3;
+
+impl Layout for Plain {
+    type Meta = Option<u8>;
+
+    fn record_len(record: &[u8]) -> usize {
+        u16::from_le_bytes([record[0], record[1]]).into()
+    }
+
+    fn key(record: &[u8]) -> &[u8] {
+        &record[FRAME_BYTES..FRAME_BYTES + usize::from(record[2])]
+    }
+
+    fn merged_meta(left: &Self::Meta, right: &Self::Meta) -> Self::Meta {
+        left.iter().chain(right).min().copied()
+    }
+}
+
+fn record(key: &[u8], value: &[u8]) -> Vec<u8> {
+    let len = (FRAME_BYTES + key.len() + value.len()) as u16;
+    [&len.to_le_bytes()[..], &[key.len() as u8], key, value].concat()
+}
+
+/// SplitMix64.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ z >> 31
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        (self.next() % bound as u64) as usize
+    }
+}
+
+fn table(seed: u64) -> Table<Plain> {
+    Table::new(HashSeed::new(seed, 7))
+}
+
+fn put(table: &mut Table<Plain>, key: &[u8], value: &[u8]) {
+    let (hash, new) = (table.hash(key), record(key, value));
+    let pos = match table.find(hash, key) {
+        None => table.insert(hash, new.len(), |bytes| bytes.copy_from_slice(&new)),
+        Some(pos) => {
+            let before = table.record(pos).to_vec();
+            table.replace(pos, new.len(), |old, bytes| {
+                assert_eq!(old, before);
+                if bytes.len() <= old.len() {
+                    assert_eq!(bytes, &old[..bytes.len()]);
+                }
+                bytes.copy_from_slice(&new);
+            })
+        }
+    };
+    assert_eq!(table.record(pos), new);
+    let least = value.first().copied();
+    let meta = table.meta_mut(pos);
+    *meta = meta.iter().chain(&least).min().copied();
+}
+
+fn delete(table: &mut Table<Plain>, key: &[u8]) -> bool {
+    let found = table.find(table.hash(key), key);
+    found.inspect(|&pos| table.remove(pos)).is_some()
+}
+
+fn check_segment(table: &Table<Plain>, segment: View<'_, Option<u8>>, at: u64, depth: u32) -> usize {
+    let header = segment.header();
+    assert_eq!((header.prefix, u32::from(header.depth)), (at, depth));
+    let (mut len, mut live) = (0, 0);
+    let mut spans = Vec::new();
+    for home in 0..BUCKETS {
+        let line = segment.bucket(home);
+        assert_eq!(u32::from(line.displaced), segment.bucket(home + 1).guests().count_ones());
+        assert!(line.displaced == 0 || !line.has_room(), "displaced from a bucket with room");
+        for (place, slots) in segment.at_home(home) {
+            for slot in ones(slots) {
+                let bytes = segment.record(place, slot);
+                let hash = table.hash(Plain::key(bytes));
+                assert_eq!(bucket(position(hash), depth), home);
+                assert_eq!(segment.bucket(place).get(slot).0, tag(hash));
+                assert!(
+                    position(hash) >= at && next_segment(at, depth).is_none_or(|end| position(hash) < end)
+                );
+                assert!(bytes.len() <= usize::from(header.fill));
+                len += 1;
+                live += Plain::record_len(bytes);
+                spans.push((bytes.len(), Plain::record_len(bytes)));
+            }
+        }
+    }
+    spans.sort_unstable();
+    assert!(spans.windows(2).all(|pair| pair[1].0 - pair[1].1 >= pair[0].0), "records overlap");
+    assert_eq!((len, live), (usize::from(header.len), header.live_bytes()));
+    assert!(header.fill <= header.capacity);
+    len
+}
+
+fn check(table: &Table<Plain>) {
+    let (mut len, mut bytes, mut segments) = (0, 0, 0);
+    let mut at = Some(0);
+    while let Some(start) = at {
+        let (first, depth) = table.directory.view(start);
+        let mut next = Some(first);
+        while let Some(segment) = next {
+            len += check_segment(table, segment, start, depth);
+            bytes += class_bytes(segment.header().class);
+            next = segment.next();
+        }
+        segments += 1;
+        at = next_segment(start, depth);
+    }
+    assert_eq!((len, segments), (table.len(), table.segments()));
+    assert!(bytes < table.bytes() && table.bytes() <= bytes + 32 * segments.max(64));
+    assert_eq!(table.iter().count(), len);
+}
+
+fn check_equal(table: &Table<Plain>, model: &HashMap<Vec<u8>, Vec<u8>>) {
+    check(table);
+    assert_eq!(table.len(), model.len());
+    for (key, value) in model {
+        let pos = table.find(table.hash(key), key).expect("in the model");
+        assert_eq!(table.record(pos), record(key, value));
+    }
+    for bytes in table.iter() {
+        assert_eq!(record(Plain::key(bytes), &model[Plain::key(bytes)]), bytes);
+    }
+}
+
+/// Random work on a table and a model. `longest`: of values; `growth`: inserts in 100.
+fn work(table: &mut Table<Plain>, random: &mut Random, steps: usize, keys: usize, longest: usize) {
+    let mut model = HashMap::new();
+    for bytes in table.iter() {
+        model.insert(Plain::key(bytes).to_vec(), bytes[FRAME_BYTES + Plain::key(bytes).len()..].to_vec());
+    }
+    let mut growing = true;
+    for step in 0..steps {
+        if step % (steps / 6).max(1) == 0 {
+            growing = random.below(2) == 0 || model.len() < keys / 4;
+            check_equal(table, &model);
+        }
+        let key = format!("key:{}", random.below(keys)).into_bytes();
+        match random.below(100) {
+            0..=1 => {
+                let bar = random.below(12) as u8;
+                let cursor = random.next();
+                table.sweep(cursor, |bytes, _| {
+                    let key = Plain::key(bytes);
+                    let value = model[key].first().copied();
+                    if value.is_none_or(|value| value >= bar) {
+                        return Keep::Yes;
+                    }
+                    model.remove(key);
+                    Keep::Remove
+                });
+            }
+            2 => {
+                let pos = table.random(&mut || random.next());
+                assert_eq!(pos.is_none(), model.is_empty());
+                assert!(pos.is_none_or(|pos| model.contains_key(Plain::key(table.record(pos)))));
+            }
+            draw if draw < if growing { 75 } else { 25 } => {
+                let value = vec![random.next() as u8; random.below(longest + 1)];
+                put(table, &key, &value);
+                model.insert(key, value);
+            }
+            _ => assert_eq!(delete(table, &key), model.remove(&key).is_some()),
+        }
+    }
+    check_equal(table, &model);
+    let least = model.values().filter_map(|value| value.first()).min().copied();
+    let mut cursor = 0;
+    let mut metas = Vec::new();
+    loop {
+        metas.push(*table.meta_at(cursor));
+        cursor = table.next_segment(cursor);
+        if cursor == 0 {
+            break;
+        }
+    }
+    // A meta is never later than any of its records, whatever was split and merged.
+    assert!(least.is_none() || metas.iter().flatten().min() <= least.as_ref());
+}
+
+#[test]
+fn agrees_with_a_hash_map() {
+    for seed in 1..=6 {
+        println!("seed {seed}");
+        let mut random = Random(seed);
+        let mut table = table(seed);
+        let steps = if cfg!(miri) { 400 } else { 30_000 };
+        for (keys, longest) in
+            [(200, 900), (20_000, 40), (3_000, 300), (50, RECORD_BYTES_MAX - 20), (30_000, 5)]
+        {
+            work(&mut table, &mut random, steps, keys, longest);
+        }
+    }
+}
+
+#[test]
+fn overflows_where_splits_cannot_help() {
+    for (seed, depth_max) in [(1, 0), (2, 1), (3, 3)] {
+        println!("seed {seed}");
+        let mut random = Random(seed);
+        let mut table = table(seed);
+        table.depth_max = depth_max;
+        let steps = if cfg!(miri) { 400 } else { 20_000 };
+        work(&mut table, &mut random, steps, 8_000, 30);
+        work(&mut table, &mut random, steps, 2_000, 700);
+        assert!(table.segments() <= 1 << depth_max);
+        table.clear(|_| ());
+        check(&table);
+    }
+}
+
+#[test]
+fn a_scan_misses_nothing_while_the_table_grows_and_shrinks() {
+    for seed in 1..=8 {
+        println!("seed {seed}");
+        let mut random = Random(seed);
+        let mut table = table(seed);
+        let (stay, come) = if cfg!(miri) { (50, 300) } else { (1_000, 30_000) };
+        (0..stay).for_each(|n| put(&mut table, format!("stay:{n}").as_bytes(), b"value"));
+        let mut others = 0;
+        for round in 0..6 {
+            let mut seen = HashSet::new();
+            let mut cursor = 0;
+            loop {
+                let before = cursor;
+                cursor = table.scan(cursor, 1 + random.below(50), |bytes| {
+                    seen.insert(Plain::key(bytes).to_vec());
+                });
+                assert!(cursor == 0 || cursor > before && cursor < 1 << 48);
+                if cursor == 0 {
+                    break;
+                }
+                let many = random.below(come / 20);
+                for _ in 0..many {
+                    if round % 2 == 0 && others < come {
+                        put(&mut table, format!("other:{others}").as_bytes(), &[9; 30]);
+                        others += 1;
+                    } else if round % 2 == 1 && others > 0 {
+                        others -= 1;
+                        assert!(delete(&mut table, format!("other:{others}").as_bytes()));
+                    }
+                }
+            }
+            check(&table);
+            assert!((0..stay).all(|n| seen.contains(format!("stay:{n}").as_bytes())), "round {round}");
+        }
+    }
+}
+
+#[test]
+fn a_quiet_scan_visits_each_record_once_in_the_order_of_hashes() {
+    let mut table = table(3);
+    let many = if cfg!(miri) { 700 } else { 20_000 };
+    (0..many).for_each(|n| put(&mut table, format!("{n}").as_bytes(), b"v"));
+    let (mut cursor, mut seen, mut count) = (0, HashSet::new(), 0);
+    loop {
+        let next = table.scan(cursor, 10, |bytes| {
+            let at = table.cursor_of(table.hash(Plain::key(bytes)));
+            assert!(at >= cursor);
+            seen.insert(Plain::key(bytes).to_vec());
+            count += 1;
+        });
+        if next == 0 {
+            break;
+        }
+        cursor = next;
+    }
+    assert_eq!((seen.len(), count), (many, many));
+    let mut segments = 0;
+    let mut visited = 0;
+    cursor = 0;
+    loop {
+        cursor = table.visit_segment(cursor, |_| visited += 1);
+        segments += 1;
+        if cursor == 0 {
+            break;
+        }
+    }
+    assert_eq!((segments, visited), (table.segments(), many));
+}
+
+#[test]
+fn memory_goes_down_with_the_content() {
+    for order in 0..3 {
+        let mut table = table(11);
+        let many = if cfg!(miri) { 1_000 } else { 50_000 };
+        let mut keys: Vec<usize> = (0..many).collect();
+        keys.iter().for_each(|n| put(&mut table, format!("{n}").as_bytes(), &[5; 40]));
+        let full = table.bytes();
+        match order {
+            0 => (),
+            1 => keys.reverse(),
+            _ => keys.sort_by_key(|n| table.hash(format!("{n}").as_bytes())),
+        }
+        for (at, n) in keys.iter().enumerate() {
+            if at % (many / 10) == 0 {
+                check(&table);
+                let left = many - at;
+                assert!(
+                    table.bytes() <= 2 * full * left / many + full / 10,
+                    "{order}: {} for {left}",
+                    table.bytes()
+                );
+            }
+            assert!(delete(&mut table, format!("{n}").as_bytes()));
+        }
+        check(&table);
+        assert!(table.bytes() <= 2 * 2560 && table.segments() == 1, "{order}: {}", table.bytes());
+    }
+}
+
+#[test]
+fn full_tables_are_compact() {
+    let many: usize = if cfg!(miri) { 2_000 } else { 400_000 };
+    for (value_bytes, bound) in [(2, 27.0), (39, 66.0)] {
+        let mut table = table(5);
+        for n in 0..many {
+            // Key of 12 bytes: records of 17 and 54 bytes.
+            put(&mut table, format!("{n:012}").as_bytes(), &vec![1; value_bytes]);
+            if n >= 100_000 && n % 1_000 == 0 {
+                let each = table.bytes() as f64 / (n + 1) as f64;
+                assert!(each <= bound, "{each:.2} bytes each for {} records", n + 1);
+            }
+        }
+        check(&table);
+    }
+}
+
+#[test]
+fn random_records_are_near_even() {
+    let mut table = table(9);
+    let many = if cfg!(miri) { 50 } else { 3_000 };
+    (0..many).for_each(|n| put(&mut table, &[(n % 256) as u8, (n / 256) as u8], b""));
+    let mut random = Random(4);
+    let mut counts = HashMap::new();
+    for _ in 0..many * 200 {
+        let pos = table.random(&mut || random.next()).expect("not empty");
+        *counts.entry(Plain::key(table.record(pos)).to_vec()).or_insert(0u32) += 1;
+    }
+    assert_eq!(counts.len(), many);
+    assert!(counts.values().all(|count| (100..320).contains(count)));
+}
+
+#[test]
+#[should_panic(expected = "a Pos from before")]
+fn a_stale_pos_panics() {
+    let mut table = table(1);
+    put(&mut table, b"a", b"1");
+    let pos = table.find(table.hash(b"a"), b"a").expect("just put");
+    table.remove(pos);
+    table.record(pos);
+}
+
+#[test]
+fn versions_pass_to_both_halves_and_keep_segments_apart() {
+    let mut table = table(2);
+    put(&mut table, b"first", b"");
+    table.set_version_at(0, 5);
+    let many = if cfg!(miri) { 700 } else { 3_000 };
+    (0..many).for_each(|n| put(&mut table, format!("{n}").as_bytes(), b"v"));
+    let pos = table.find(table.hash(b"first"), b"first").expect("there");
+    assert_eq!(table.version(pos), 5);
+    assert_eq!((table.version_at(0), table.version_at((1 << 48) - 1)), (5, 5));
+    table.set_version_at(0, 6);
+    (0..many).for_each(|n| assert!(delete(&mut table, format!("{n}").as_bytes())));
+    check(&table);
+    assert!(table.segments() > 1);
+}
