@@ -3,7 +3,13 @@
 #![deny(unsafe_code)]
 
 mod entry;
+pub mod hash;
+mod hash_record;
+mod hash_table;
 pub mod intset;
 pub mod list;
 pub mod listpack;
 mod node;
+mod outline;
+pub mod set;
+mod set_table;
