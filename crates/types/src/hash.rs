@@ -1,0 +1,514 @@
+//! Hash: fields with values, and with an expire time for any field, in one of three forms with the names, thresholds
+//! and conversions of Redis 7.4.
+//!
+//! Few and short fields are a listpack of pairs; once a field got an expire time, a listpack of triples ordered by that
+//! time ("listpackex", no expire time being 0 and last); all others a table. A hash only ever moves towards the table.
+//!
+//! A field has expired when its time is not after `now` (unix milliseconds, given by the caller). Reading treats it as
+//! absent; `len` still counts it, as HLEN does, until `expire_fields` removes it and tells so. Nothing else removes
+//! expired fields, but setting one makes it a new field. An empty hash may exist for a moment; deleting its key is the
+//! keyspace's business.
+
+use crate::entry::{Item, Needle};
+use crate::hash_record::EXPIRE_MS_MAX;
+use crate::hash_table::{HashTable, Parts, TableIter};
+use crate::listpack::{self, At, Corrupt, Listpack};
+use crate::set::pick;
+use base::hash::HashSeed;
+use std::collections::HashSet;
+
+/// The latest expire time a field can have, unix milliseconds.
+pub const FIELD_EXPIRE_MS_MAX: u64 = EXPIRE_MS_MAX;
+
+/// When a hash changes its form: `hash-max-listpack-entries`, `hash-max-listpack-value`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HashLimits {
+    /// Most fields in a listpack.
+    pub max_listpack_entries: usize,
+    /// Longest field or value of a listpack in bytes.
+    pub max_listpack_value: usize,
+}
+
+impl Default for HashLimits {
+    fn default() -> Self {
+        Self { max_listpack_entries: 128, max_listpack_value: 64 }
+    }
+}
+
+/// What setting a field does to the expire time it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldTtl {
+    Clear,
+    Keep,
+}
+
+/// A field, its value and its expire time in unix milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry<'a> {
+    pub field: Item<'a>,
+    pub value: Item<'a>,
+    pub expire: Option<u64>,
+}
+
+impl Entry<'_> {
+    #[inline]
+    pub fn is_live(&self, now: u64) -> bool {
+        is_live(self.expire.unwrap_or(0), now)
+    }
+}
+
+impl<'a> From<Parts<'a>> for Entry<'a> {
+    #[inline]
+    fn from(parts: Parts<'a>) -> Self {
+        let expire = (parts.expire != 0).then_some(parts.expire);
+        Self { field: Item::Str(parts.field), value: Item::Str(parts.value), expire }
+    }
+}
+
+#[inline]
+fn is_live(expire: u64, now: u64) -> bool {
+    expire == 0 || expire > now
+}
+
+/// Fields and values.
+#[derive(Clone)]
+pub enum Hash {
+    Listpack(Listpack),
+    ListpackEx(Listpack),
+    Table(Box<HashTable>),
+}
+
+/// Entries of a listpack that make one field, and the listpack.
+#[derive(Clone, Copy)]
+struct Packed<'a> {
+    listpack: &'a Listpack,
+    width: usize,
+}
+
+impl<'a> Packed<'a> {
+    fn find(self, field: &[u8]) -> Option<At> {
+        self.listpack.find_first(field, self.width - 1)
+    }
+
+    /// The field that starts at `at`, and the place of the next.
+    fn read(self, at: At) -> (Entry<'a>, Option<At>) {
+        let (field, at) = self.listpack.get_next(at);
+        let (value, mut next) = self.listpack.get_next(at.expect("a value follows its field"));
+        let mut expire = 0;
+        if self.width == 3 {
+            let time;
+            (time, next) = self.listpack.get_next(next.expect("an expire time follows its value"));
+            expire = time.as_int().map_or(0, |time| time as u64);
+        }
+        (Entry { field, value, expire: (expire != 0).then_some(expire) }, next)
+    }
+
+    fn get(self, field: &[u8]) -> Option<(At, Entry<'a>)> {
+        let at = self.find(field)?;
+        Some((at, self.read(at).0))
+    }
+
+    /// How many fields at the front have expired.
+    fn expired(self, now: u64) -> usize {
+        if self.width == 2 { 0 } else { self.iter().take_while(|entry| !entry.is_live(now)).count() }
+    }
+
+    fn iter(self) -> Iter<'a> {
+        Iter::Packed { entries: self.listpack.iter(), width: self.width }
+    }
+}
+
+impl Default for Hash {
+    fn default() -> Self {
+        Self::Listpack(Listpack::new())
+    }
+}
+
+impl Hash {
+    /// An empty hash.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The hash of a file's listpack of pairs; fields that come twice make it corrupt.
+    pub fn from_listpack(raw: Vec<u8>, limits: &HashLimits, seed: &HashSeed) -> Result<Self, Corrupt> {
+        Self::load(Self::Listpack(Listpack::from_bytes(raw)?), limits, seed)
+    }
+
+    /// The hash of a file's listpack of triples, which must be ordered by expire time.
+    pub fn from_listpack_ex(raw: Vec<u8>, limits: &HashLimits, seed: &HashSeed) -> Result<Self, Corrupt> {
+        let listpack = Listpack::from_bytes(raw)?;
+        let mut last = 1;
+        for time in listpack.iter().skip(2).step_by(3) {
+            let time = match time {
+                Item::Int(0) => u64::MAX,
+                Item::Int(time) => u64::try_from(time).map_err(|_| Corrupt)?,
+                Item::Str(_) => return Err(Corrupt),
+            };
+            if time < last || (time > FIELD_EXPIRE_MS_MAX && time != u64::MAX) {
+                return Err(Corrupt);
+            }
+            last = time;
+        }
+        Self::load(Self::ListpackEx(listpack), limits, seed)
+    }
+
+    fn load(mut hash: Self, limits: &HashLimits, seed: &HashSeed) -> Result<Self, Corrupt> {
+        let Some(packed) = hash.packed() else { unreachable!("files hold listpacks here") };
+        let count = packed.listpack.len();
+        if count == 0 || !count.is_multiple_of(packed.width) {
+            return Err(Corrupt);
+        }
+        let (mut seen, mut longest) = (HashSet::with_capacity(count / packed.width), 0);
+        for entry in packed.iter() {
+            longest = longest.max(entry.field.len()).max(entry.value.len());
+            if !seen.insert(entry.field.to_vec()) {
+                return Err(Corrupt);
+            }
+        }
+        if seen.len() > limits.max_listpack_entries || longest > limits.max_listpack_value {
+            hash.become_table(seed);
+        }
+        Ok(hash)
+    }
+
+    #[inline]
+    fn packed(&self) -> Option<Packed<'_>> {
+        match self {
+            Self::Listpack(listpack) => Some(Packed { listpack, width: 2 }),
+            Self::ListpackEx(listpack) => Some(Packed { listpack, width: 3 }),
+            Self::Table(_) => None,
+        }
+    }
+
+    /// Fields, expired ones that are still there included.
+    #[inline]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Listpack(listpack) => listpack.len() / 2,
+            Self::ListpackEx(listpack) => listpack.len() / 3,
+            Self::Table(table) => table.len(),
+        }
+    }
+
+    /// Fields that have not expired.
+    pub fn live_len(&self, now: u64) -> usize {
+        match self {
+            Self::Table(table) => table.live_len(now),
+            _ => self.len() - self.packed().map_or(0, |packed| packed.expired(now)),
+        }
+    }
+
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Listpack(listpack) | Self::ListpackEx(listpack) => listpack.is_empty(),
+            Self::Table(table) => table.len() == 0,
+        }
+    }
+
+    /// Heap bytes held.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Listpack(listpack) | Self::ListpackEx(listpack) => listpack.bytes(),
+            Self::Table(table) => table.bytes(),
+        }
+    }
+
+    /// The name for OBJECT ENCODING.
+    pub fn encoding(&self) -> &'static str {
+        match self {
+            Self::Listpack(_) => "listpack",
+            Self::ListpackEx(_) => "listpackex",
+            Self::Table(_) => "hashtable",
+        }
+    }
+
+    // ---- reading
+
+    /// The value of a field.
+    #[inline]
+    pub fn get(&self, field: &[u8], now: u64) -> Option<Item<'_>> {
+        self.entry(field, now).map(|entry| entry.value)
+    }
+
+    /// A field with its value and expire time.
+    #[inline]
+    pub fn entry(&self, field: &[u8], now: u64) -> Option<Entry<'_>> {
+        let entry = match self {
+            Self::Table(table) => table.parts(table.find(field)?).into(),
+            _ => self.packed()?.get(field)?.1,
+        };
+        entry.is_live(now).then_some(entry)
+    }
+
+    #[inline]
+    pub fn contains(&self, field: &[u8], now: u64) -> bool {
+        self.entry(field, now).is_some()
+    }
+
+    /// All fields, expired ones included: in order of arrival or expire time when packed, else in hash order.
+    pub fn iter_all(&self) -> Iter<'_> {
+        match self {
+            Self::Listpack(listpack) => Packed { listpack, width: 2 }.iter(),
+            Self::ListpackEx(listpack) => Packed { listpack, width: 3 }.iter(),
+            Self::Table(table) => Iter::Table(table.iter()),
+        }
+    }
+
+    /// The fields that have not expired.
+    pub fn iter(&self, now: u64) -> impl Iterator<Item = Entry<'_>> {
+        self.iter_all().filter(move |entry| entry.is_live(now))
+    }
+
+    /// Visits fields from `cursor` on, at least `count` (expired ones, which are not shown, counted) unless the end
+    /// comes first; the next cursor, 0 at the end. Packed forms are visited whole. Fields present all the while are
+    /// visited at least once, also when the hash changes its form in between.
+    pub fn scan(&self, cursor: u64, count: usize, now: u64, mut visit: impl FnMut(Entry<'_>)) -> u64 {
+        match self {
+            Self::Table(table) => table.scan(cursor, count, |parts| {
+                if parts.is_live(now) {
+                    visit(parts.into());
+                }
+            }),
+            _ => {
+                self.iter(now).for_each(visit);
+                0
+            }
+        }
+    }
+
+    /// A random field that has not expired, each about as likely as any other.
+    pub fn random(&self, now: u64, random: &mut impl FnMut() -> u64) -> Option<Entry<'_>> {
+        if let Self::Table(table) = self {
+            return table.random(now, random).map(Entry::from);
+        }
+        let packed = self.packed()?;
+        let expired = packed.expired(now);
+        let nth = expired + pick(self.len() - expired, random)?;
+        let at = packed.listpack.seek((nth * packed.width) as i64)?;
+        Some(packed.read(at).0)
+    }
+
+    // ---- changing
+
+    /// To be called with all the fields and values of one command before they are set: converts to a table if there
+    /// are too many pairs, one is too long, or all together are.
+    pub fn grow<'a>(&mut self, parts: impl Iterator<Item = &'a [u8]>, limits: &HashLimits, seed: &HashSeed) {
+        let Some(packed) = self.packed() else { return };
+        let (mut count, mut sum, mut longest) = (0, 0usize, 0);
+        for part in parts {
+            count += 1;
+            sum += part.len();
+            longest = longest.max(part.len());
+        }
+        let long = longest > limits.max_listpack_value || count / 2 > limits.max_listpack_entries;
+        if long || !packed.listpack.fits(sum) {
+            self.become_table(seed);
+        }
+    }
+
+    /// Sets a field; true if it is new (or had expired).
+    pub fn set(
+        &mut self,
+        field: &[u8],
+        value: &[u8],
+        ttl: FieldTtl,
+        now: u64,
+        limits: &HashLimits,
+        seed: &HashSeed,
+    ) -> bool {
+        if field.len().max(value.len()) > limits.max_listpack_value {
+            self.grow([field, value].into_iter(), limits, seed);
+        }
+        if let Self::Table(table) = self {
+            return set_in_table(table, field, value, ttl, now);
+        }
+        let created = self.set_packed(field, value, ttl, now);
+        if self.len() > limits.max_listpack_entries || !self.packed().is_some_and(|p| p.listpack.fits(0)) {
+            self.become_table(seed);
+        }
+        created
+    }
+
+    fn set_packed(&mut self, field: &[u8], value: &[u8], ttl: FieldTtl, now: u64) -> bool {
+        let packed = self.packed().expect("the table was dealt with");
+        let found = packed.get(field).map(|(at, entry)| (at, entry.expire.unwrap_or(0)));
+        let (field, value) = (Needle::new(field).item(), Item::new(value));
+        let (Self::Listpack(listpack) | Self::ListpackEx(listpack)) = self else { unreachable!("packed") };
+        let Some((at, expire)) = found else {
+            match self {
+                Self::Listpack(listpack) => listpack.insert_row(listpack.end(), &[field, value]),
+                Self::ListpackEx(listpack) => {
+                    listpack.insert_row(listpack.end(), &[field, value, Item::Int(0)]);
+                }
+                Self::Table(_) => unreachable!("packed"),
+            }
+            return true;
+        };
+        let live = is_live(expire, now);
+        if expire != 0 && (ttl == FieldTtl::Clear || !live) {
+            listpack.remove(at, 3);
+            listpack.insert_row(listpack.end(), &[field, value, Item::Int(0)]);
+        } else {
+            let at = listpack.next(at).expect("a value follows its field");
+            listpack.replace(at, value);
+        }
+        !live
+    }
+
+    /// Removes a field; false if it was not there or had expired (then `expire_fields` will remove it).
+    pub fn remove(&mut self, field: &[u8], now: u64) -> bool {
+        match self {
+            Self::Table(table) => match table.find(field) {
+                Some(pos) if table.parts(pos).is_live(now) => table.remove(pos),
+                _ => return false,
+            },
+            _ => {
+                let packed = self.packed().expect("not a table");
+                let (width, found) = (packed.width, packed.get(field));
+                let Some(at) = found.and_then(|(at, entry)| entry.is_live(now).then_some(at)) else {
+                    return false;
+                };
+                let (Self::Listpack(listpack) | Self::ListpackEx(listpack)) = self else {
+                    unreachable!("packed")
+                };
+                listpack.remove(at, width);
+            }
+        }
+        true
+    }
+
+    /// Gives a field an expire time, at most [`FIELD_EXPIRE_MS_MAX`], or takes it away (`None`); false if there is no
+    /// such field. A time that is not after `now` leaves an expired field for `expire_fields`.
+    pub fn set_expire(&mut self, field: &[u8], expire: Option<u64>, now: u64) -> bool {
+        let expire = expire.map_or(0, |time| time.clamp(1, FIELD_EXPIRE_MS_MAX));
+        if let Self::Table(table) = self {
+            let Some(pos) = table.find(field).filter(|&pos| table.parts(pos).is_live(now)) else {
+                return false;
+            };
+            if table.parts(pos).expire != expire {
+                table.rewrite(pos, None, expire);
+            }
+            return true;
+        }
+        let packed = self.packed().expect("not a table");
+        let Some((at, entry)) = packed.get(field).filter(|(_, entry)| entry.is_live(now)) else {
+            return false;
+        };
+        if entry.expire.unwrap_or(0) == expire {
+            return true;
+        }
+        let value = entry.value.to_vec();
+        let row = [Needle::new(field).item(), Item::new(&value), Item::Int(expire as i64)];
+        match self {
+            Self::Listpack(_) => {
+                self.become_listpack_ex();
+                self.set_expire(field, Some(expire), now)
+            }
+            Self::ListpackEx(listpack) => {
+                listpack.remove(at, 3);
+                let place = place_by_expire(listpack, expire);
+                listpack.insert_row(place, &row);
+                true
+            }
+            Self::Table(_) => unreachable!("dealt with"),
+        }
+    }
+
+    fn become_listpack_ex(&mut self) {
+        let Self::Listpack(pairs) = &*self else { return };
+        let mut triples = Listpack::with_capacity(pairs.total_bytes() + pairs.len());
+        for entry in self.iter_all() {
+            triples.insert_row(triples.end(), &[entry.field, entry.value, Item::Int(0)]);
+        }
+        *self = Self::ListpackEx(triples);
+    }
+
+    fn become_table(&mut self, seed: &HashSeed) {
+        let mut table = Box::new(HashTable::new(seed.clone()));
+        for entry in self.iter_all() {
+            table.insert(&entry.field.text(), &entry.value.text(), entry.expire.unwrap_or(0));
+        }
+        *self = Self::Table(table);
+    }
+
+    /// No field expires before this; `None` if none ever does. In a table the time may be too early (never too late)
+    /// until `expire_fields` has come round.
+    pub fn next_expire(&self) -> Option<u64> {
+        match self {
+            Self::Listpack(_) => None,
+            Self::ListpackEx(_) => self.iter_all().next().and_then(|entry| entry.expire),
+            Self::Table(table) => Some(table.next_expire()).filter(|&time| time != u64::MAX),
+        }
+    }
+
+    /// Removes fields whose time has come, showing each to `on_expired` first; returns how many. Visits about `budget`
+    /// fields, at least one segment of a table. As long as `next_expire` is not after `now` there is more to do.
+    pub fn expire_fields(&mut self, now: u64, budget: usize, mut on_expired: impl FnMut(&[u8])) -> usize {
+        match self {
+            Self::Listpack(_) => 0,
+            Self::ListpackEx(listpack) => {
+                let packed = Packed { listpack, width: 3 };
+                let expired = packed.iter().take(budget).take_while(|entry| !entry.is_live(now));
+                let removed = expired.inspect(|entry| entry.field.with_text(&mut on_expired)).count();
+                listpack.remove_range(0, 3 * removed);
+                removed
+            }
+            Self::Table(table) => table.expire_fields(now, budget, on_expired),
+        }
+    }
+}
+
+fn set_in_table(table: &mut HashTable, field: &[u8], value: &[u8], ttl: FieldTtl, now: u64) -> bool {
+    let Some(pos) = table.find(field) else {
+        table.insert(field, value, 0);
+        return true;
+    };
+    let old = table.parts(pos);
+    let live = old.is_live(now);
+    let expire = if live && ttl == FieldTtl::Keep { old.expire } else { 0 };
+    table.rewrite(pos, Some(value), expire);
+    !live
+}
+
+/// Where a triple with this expire time belongs: before the first that expires no earlier.
+fn place_by_expire(listpack: &Listpack, expire: u64) -> At {
+    let packed = Packed { listpack, width: 3 };
+    let mut place = listpack.first().filter(|_| expire != 0);
+    while let Some(at) = place {
+        let (entry, next) = packed.read(at);
+        if entry.expire.is_none_or(|time| time >= expire) {
+            return at;
+        }
+        place = next;
+    }
+    listpack.end()
+}
+
+/// The fields of a hash.
+pub enum Iter<'a> {
+    Packed { entries: listpack::Iter<'a>, width: usize },
+    Table(TableIter<'a>),
+}
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = Entry<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Entry<'a>> {
+        match self {
+            Self::Packed { entries, width } => {
+                let (field, value) = (entries.next()?, entries.next()?);
+                let expire =
+                    if *width == 3 { entries.next()?.as_int().map(|time| time as u64) } else { None };
+                Some(Entry { field, value, expire: expire.filter(|&time| time != 0) })
+            }
+            Self::Table(iter) => iter.next().map(Entry::from),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "hash_tests.rs"]
+mod tests;

@@ -1,0 +1,165 @@
+//! The table behind large sets. A record is one length byte and the member; longer members (length byte 255) stand in
+//! a block of their own, which this table owns.
+#![allow(unsafe_code)]
+
+use crate::outline;
+use base::hash::HashSeed;
+use table::{Layout, Pos, Table};
+
+/// Longest member kept in the record.
+const INLINE_BYTES_MAX: usize = 250;
+/// Length byte of a record that holds a reference.
+const OUTLINE: u8 = 255;
+
+#[derive(Debug)]
+struct Members;
+
+impl Layout for Members {
+    type Meta = ();
+
+    #[inline]
+    fn record_len(record: &[u8]) -> usize {
+        match record[0] {
+            OUTLINE => 1 + outline::REF_BYTES,
+            len => 1 + usize::from(len),
+        }
+    }
+
+    #[inline]
+    fn key(record: &[u8]) -> &[u8] {
+        match record[0] {
+            // SAFETY: `insert` wrote the reference; its block lives until the record is removed or the table dropped.
+            OUTLINE => unsafe { outline::get(&record[1..1 + outline::REF_BYTES]) },
+            len => &record[1..1 + usize::from(len)],
+        }
+    }
+}
+
+/// The members of a set in a table.
+pub struct SetTable {
+    table: Table<Members>,
+    /// Bytes of the blocks of long members.
+    outline_bytes: usize,
+}
+
+impl SetTable {
+    pub fn new(seed: HashSeed) -> Self {
+        Self { table: Table::new(seed), outline_bytes: 0 }
+    }
+
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Heap bytes held.
+    pub fn bytes(&self) -> usize {
+        size_of::<Self>() + self.table.bytes() + self.outline_bytes
+    }
+
+    #[inline]
+    pub fn contains(&self, member: &[u8]) -> bool {
+        self.table.find(self.table.hash(member), member).is_some()
+    }
+
+    /// Adds `member`; false if it was there.
+    #[inline]
+    pub fn add(&mut self, member: &[u8]) -> bool {
+        let hash = self.table.hash(member);
+        if self.table.find(hash, member).is_some() {
+            return false;
+        }
+        if member.len() <= INLINE_BYTES_MAX {
+            self.table.insert(hash, 1 + member.len(), |record| {
+                record[0] = member.len() as u8;
+                record[1..].copy_from_slice(member);
+            });
+        } else {
+            self.table.insert(hash, 1 + outline::REF_BYTES, |record| {
+                record[0] = OUTLINE;
+                outline::put(member, &mut record[1..]);
+            });
+            self.outline_bytes += member.len();
+        }
+        true
+    }
+
+    /// Removes `member`; false if it was not there.
+    pub fn remove(&mut self, member: &[u8]) -> bool {
+        let found = self.table.find(self.table.hash(member), member);
+        found.inspect(|&pos| self.remove_at(pos)).is_some()
+    }
+
+    fn remove_at(&mut self, pos: Pos) {
+        let record = self.table.record(pos);
+        let mut slot = [0; outline::REF_BYTES];
+        let is_outline = record[0] == OUTLINE;
+        if is_outline {
+            slot.copy_from_slice(&record[1..]);
+        }
+        self.table.remove(pos);
+        if is_outline {
+            // SAFETY: `insert` wrote the reference, and the only record with it is gone.
+            self.outline_bytes -= unsafe { outline::free(&slot) };
+        }
+    }
+
+    /// See `Table::scan`.
+    pub fn scan(&self, cursor: u64, count: usize, mut visit: impl FnMut(&[u8])) -> u64 {
+        self.table.scan(cursor, count, |record| visit(Members::key(record)))
+    }
+
+    pub fn random(&self, random: &mut impl FnMut() -> u64) -> Option<&[u8]> {
+        self.table.random(random).map(|pos| Members::key(self.table.record(pos)))
+    }
+
+    /// Removes a random member and returns it.
+    pub fn pop(&mut self, random: &mut impl FnMut() -> u64) -> Option<Vec<u8>> {
+        let pos = self.table.random(random)?;
+        let member = Members::key(self.table.record(pos)).to_vec();
+        self.remove_at(pos);
+        Some(member)
+    }
+
+    pub fn iter(&self) -> TableIter<'_> {
+        TableIter(self.table.iter())
+    }
+}
+
+impl Clone for SetTable {
+    /// A deep copy: long members get blocks of their own.
+    fn clone(&self) -> Self {
+        let mut copy = Self::new(self.table.seed().clone());
+        for member in self.iter() {
+            copy.add(member);
+        }
+        copy
+    }
+}
+
+impl Drop for SetTable {
+    fn drop(&mut self) {
+        if self.outline_bytes == 0 {
+            return;
+        }
+        for record in self.table.iter() {
+            if record[0] == OUTLINE {
+                // SAFETY: `insert` wrote the reference; nothing reads the records after this but the table's drop,
+                // which frees memory without looking at them.
+                unsafe { outline::free(&record[1..]) };
+            }
+        }
+    }
+}
+
+/// The members in table order.
+pub struct TableIter<'a>(table::Iter<'a, Members>);
+
+impl<'a> Iterator for TableIter<'a> {
+    type Item = &'a [u8];
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a [u8]> {
+        self.0.next().map(Members::key)
+    }
+}
