@@ -119,8 +119,8 @@ impl ValueRef<'_> {
             Self::Str { bytes: StrRef::Shared(blob), raw } => Value::Str { bytes: Arc::clone(blob), raw: *raw },
             Self::Str { bytes, raw } => Value::Str { bytes: Arc::new(bytes.bytes().to_vec()), raw: *raw },
             Self::List(list) => Value::List(Box::new(List::clone(list))),
-            Self::Set(set) => Value::Set(Box::new(set.duplicate())),
-            Self::Hash(hash) => Value::Hash(Box::new(hash.duplicate())),
+            Self::Set(set) => Value::Set(Box::new(Set::clone(set))),
+            Self::Hash(hash) => Value::Hash(Box::new(Hash::clone(hash))),
             Self::ZSet(zset) => Value::ZSet(Box::new(ZSet::clone(zset))),
         }
     }
