@@ -2,14 +2,9 @@
 //! no reply and no clock (times come in as arguments), and depends only on `base` and `table`.
 #![deny(unsafe_code)]
 
-mod entry;
 pub mod hash;
-mod hash_record;
-mod hash_table;
 pub mod intset;
 pub mod list;
 pub mod listpack;
-mod node;
 mod outline;
 pub mod set;
-mod set_table;
