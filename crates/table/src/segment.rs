@@ -253,18 +253,24 @@ impl<'a, M> View<'a, M> {
 }
 
 /// Equality of keys. They are short: words at a time beat a call to memcmp.
-#[inline]
+#[inline(always)]
 fn same(a: &[u8], b: &[u8]) -> bool {
     if a.len() != b.len() {
         return false;
     }
-    let word = |bytes: &[u8], at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("8 bytes"));
-    if a.len() >= 8 {
-        let last = a.len() - 8;
-        (0..last).step_by(8).all(|at| word(a, at) == word(b, at)) && word(a, last) == word(b, last)
-    } else {
-        a.iter().zip(b).all(|(a, b)| a == b)
+    if a.len() < 8 {
+        return a.iter().zip(b).all(|(a, b)| a == b);
     }
+    let word = |bytes: &[u8], at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("8 bytes"));
+    let last = a.len() - 8;
+    let mut at = 0;
+    while at < last {
+        if word(a, at) != word(b, at) {
+            return false;
+        }
+        at += 8;
+    }
+    word(a, last) == word(b, last)
 }
 
 /// Exclusive access to a segment.

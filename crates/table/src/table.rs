@@ -1,10 +1,11 @@
 //! The table: finding, adding, replacing and removing records.
 
+use crate::bucket::ones;
 use crate::directory::Directory;
 use crate::position::{bucket, position, tag};
 use crate::prefetch::prefetch;
 use crate::reshape::Room;
-use crate::segment::{Block, Header, Segment, View, ViewMut, class_for_heap};
+use crate::segment::{BUCKETS, Block, Header, Segment, View, ViewMut, class_for_heap};
 use crate::{Layout, RECORD_BYTES_MAX};
 use base::hash::HashSeed;
 use std::mem::MaybeUninit;
@@ -104,45 +105,61 @@ impl<L: Layout> Table<L> {
     /// Stage 1 of a lookup to come: asks for the line of the bucket.
     #[inline]
     pub fn prefetch_bucket(&self, hash: u64) {
-        let position = position(hash);
-        let (segment, depth) = self.directory.view(position);
-        prefetch(segment.bucket_address(bucket(position, depth)));
+        let (segment, home) = self.home(hash);
+        prefetch(segment.bucket_address(home));
     }
 
-    /// As `prefetch_bucket`, and for the header, which an insert or a removal also needs.
+    /// Stage 1 of a lookup that may insert, replace or remove: asks for the header as well.
     #[inline]
     pub fn prefetch_bucket_for_write(&self, hash: u64) {
-        let position = position(hash);
-        let (segment, depth) = self.directory.view(position);
-        prefetch(segment.bucket_address(bucket(position, depth)));
+        let (segment, home) = self.home(hash);
+        prefetch(segment.bucket_address(home));
         prefetch(segment.header_address());
     }
 
-    /// Stage 2: reads the bucket and asks for the first two lines of the records whose tag matches.
+    /// Stage 2: reads the bucket and asks for the records whose tag matches.
     #[inline]
     pub fn prefetch_record(&self, hash: u64) {
-        let position = position(hash);
-        let (segment, depth) = self.directory.view(position);
-        let home = bucket(position, depth);
+        self.prefetch_matches(hash);
+    }
+
+    /// Stage 2 of a lookup that may insert, replace or remove: reads the header as well, and asks for the place of a new
+    /// record.
+    #[inline]
+    pub fn prefetch_record_for_write(&self, hash: u64) {
+        let segment = self.prefetch_matches(hash);
+        let free = segment.record_address(segment.header().fill);
+        prefetch(free.wrapping_sub(1));
+        prefetch(free.wrapping_sub(64));
+    }
+
+    #[inline]
+    fn prefetch_matches(&self, hash: u64) -> View<'_, L::Meta> {
+        let (segment, home) = self.home(hash);
         let line = segment.bucket(home);
-        let mut left = line.matches(tag(hash)) & line.own();
-        while left != 0 {
-            let start = segment.record_address(line.offset(left.trailing_zeros() as usize));
+        for slot in ones(line.matches(tag(hash)) & line.own()) {
+            let start = segment.record_address(line.offset(slot));
             prefetch(start);
             prefetch(start.wrapping_add(63));
-            left &= left - 1;
         }
         if line.displaced > 0 {
-            prefetch(segment.bucket_address((home + 1) % crate::segment::BUCKETS));
+            prefetch(segment.bucket_address((home + 1) % BUCKETS));
         }
+        segment
+    }
+
+    /// The segment and the home bucket of a hash.
+    #[inline]
+    fn home(&self, hash: u64) -> (View<'_, L::Meta>, usize) {
+        let position = position(hash);
+        let (segment, depth) = self.directory.view(position);
+        (segment, bucket(position, depth))
     }
 
     /// The record of `key`, whose hash is `hash`.
     #[inline]
     pub fn find(&self, hash: u64, key: &[u8]) -> Option<Pos> {
-        let position = position(hash);
-        let (segment, depth) = self.directory.view(position);
-        let home = bucket(position, depth);
+        let (segment, home) = self.home(hash);
         if let Some((bucket, slot)) = segment.find::<L>(home, tag(hash), key) {
             return Some(self.pos(segment.base(), bucket, slot));
         }
@@ -265,7 +282,9 @@ impl<L: Layout> Table<L> {
         let (mut segment, bucket, slot) = self.view_mut(pos);
         let old_len = L::record_len(segment.view().record(bucket, slot));
         if len <= old_len {
-            segment.header_mut().dead += (old_len - len) as u16;
+            if len < old_len {
+                segment.header_mut().dead += (old_len - len) as u16;
+            }
             let old = Copied::new(&segment.view().record(bucket, slot)[..old_len]);
             fill(old.bytes(), segment.into_record(bucket, slot, len));
         } else if segment.has_heap_room(len) {
