@@ -1,21 +1,26 @@
-//! Hash: fields with values, and with an expire time for any field, in one of three forms with the names, thresholds
-//! and conversions of Redis 7.4.
+//! Hash: fields with values, and with an expire time for any field, in one of three forms with the names,
+//! thresholds and conversions of Redis 7.4.
 //!
-//! Few and short fields are a listpack of pairs; once a field got an expire time, a listpack of triples ordered by that
-//! time ("listpackex", no expire time being 0 and last); all others a table. A hash only ever moves towards the table.
+//! Few and short fields are a listpack of pairs; once a field got an expire time, a listpack of triples
+//! ordered by that time ("listpackex", no expire time being 0 and last); all others a table. A hash only ever
+//! moves towards the table.
 //!
-//! A field has expired when its time is not after `now` (unix milliseconds, given by the caller). Reading treats it as
-//! absent; `len` still counts it, as HLEN does, until `expire_fields` removes it and tells so. Nothing else removes
-//! expired fields, but setting one makes it a new field. An empty hash may exist for a moment; deleting its key is the
-//! keyspace's business.
+//! A field has expired when its time is not after `now` (unix milliseconds, given by the caller). Reading
+//! treats it as absent; `len` still counts it, as HLEN does, until `expire_fields` removes it and tells so.
+//! Nothing else removes expired fields, but setting one makes it a new field. An empty hash may exist for a
+//! moment; deleting its key is the keyspace's business.
 
-use crate::entry::{Item, Needle};
-use crate::hash_record::EXPIRE_MS_MAX;
-use crate::hash_table::{HashTable, Parts, TableIter};
-use crate::listpack::{self, At, Corrupt, Listpack};
+mod packed;
+mod record;
+mod table;
+
+use crate::listpack::{self, Corrupt, Item, Listpack, Needle};
 use crate::set::pick;
 use base::hash::HashSeed;
+use packed::{Packed, place_by_expire};
+use record::EXPIRE_MS_MAX;
 use std::collections::HashSet;
+use table::{HashTable, Parts, TableIter};
 
 /// The latest expire time a field can have, unix milliseconds.
 pub const FIELD_EXPIRE_MS_MAX: u64 = EXPIRE_MS_MAX;
@@ -76,46 +81,6 @@ pub enum Hash {
     Listpack(Listpack),
     ListpackEx(Listpack),
     Table(Box<HashTable>),
-}
-
-/// Entries of a listpack that make one field, and the listpack.
-#[derive(Clone, Copy)]
-struct Packed<'a> {
-    listpack: &'a Listpack,
-    width: usize,
-}
-
-impl<'a> Packed<'a> {
-    fn find(self, field: &[u8]) -> Option<At> {
-        self.listpack.find_first(field, self.width - 1)
-    }
-
-    /// The field that starts at `at`, and the place of the next.
-    fn read(self, at: At) -> (Entry<'a>, Option<At>) {
-        let (field, at) = self.listpack.get_next(at);
-        let (value, mut next) = self.listpack.get_next(at.expect("a value follows its field"));
-        let mut expire = 0;
-        if self.width == 3 {
-            let time;
-            (time, next) = self.listpack.get_next(next.expect("an expire time follows its value"));
-            expire = time.as_int().map_or(0, |time| time as u64);
-        }
-        (Entry { field, value, expire: (expire != 0).then_some(expire) }, next)
-    }
-
-    fn get(self, field: &[u8]) -> Option<(At, Entry<'a>)> {
-        let at = self.find(field)?;
-        Some((at, self.read(at).0))
-    }
-
-    /// How many fields at the front have expired.
-    fn expired(self, now: u64) -> usize {
-        if self.width == 2 { 0 } else { self.iter().take_while(|entry| !entry.is_live(now)).count() }
-    }
-
-    fn iter(self) -> Iter<'a> {
-        Iter::Packed { entries: self.listpack.iter(), width: self.width }
-    }
 }
 
 impl Default for Hash {
@@ -261,9 +226,9 @@ impl Hash {
         self.iter_all().filter(move |entry| entry.is_live(now))
     }
 
-    /// Visits fields from `cursor` on, at least `count` (expired ones, which are not shown, counted) unless the end
-    /// comes first; the next cursor, 0 at the end. Packed forms are visited whole. Fields present all the while are
-    /// visited at least once, also when the hash changes its form in between.
+    /// Visits fields from `cursor` on, at least `count` (expired ones, which are not shown, counted) unless
+    /// the end comes first; the next cursor, 0 at the end. Packed forms are visited whole. Fields present all
+    /// the while are visited at least once, also when the hash changes its form in between.
     pub fn scan(&self, cursor: u64, count: usize, now: u64, mut visit: impl FnMut(Entry<'_>)) -> u64 {
         match self {
             Self::Table(table) => table.scan(cursor, count, |parts| {
@@ -292,8 +257,8 @@ impl Hash {
 
     // ---- changing
 
-    /// To be called with all the fields and values of one command before they are set: converts to a table if there
-    /// are too many pairs, one is too long, or all together are.
+    /// To be called with all the fields and values of one command before they are set: converts to a table if
+    /// there are too many pairs, one is too long, or all together are.
     pub fn grow<'a>(&mut self, parts: impl Iterator<Item = &'a [u8]>, limits: &HashLimits, seed: &HashSeed) {
         let Some(packed) = self.packed() else { return };
         let (mut count, mut sum, mut longest) = (0, 0usize, 0);
@@ -379,8 +344,8 @@ impl Hash {
         true
     }
 
-    /// Gives a field an expire time, at most [`FIELD_EXPIRE_MS_MAX`], or takes it away (`None`); false if there is no
-    /// such field. A time that is not after `now` leaves an expired field for `expire_fields`.
+    /// Gives a field an expire time, at most [`FIELD_EXPIRE_MS_MAX`], or takes it away (`None`); false if
+    /// there is no such field. A time that is not after `now` leaves an expired field for `expire_fields`.
     pub fn set_expire(&mut self, field: &[u8], expire: Option<u64>, now: u64) -> bool {
         let expire = expire.map_or(0, |time| time.clamp(1, FIELD_EXPIRE_MS_MAX));
         if let Self::Table(table) = self {
@@ -433,8 +398,8 @@ impl Hash {
         *self = Self::Table(table);
     }
 
-    /// No field expires before this; `None` if none ever does. In a table the time may be too early (never too late)
-    /// until `expire_fields` has come round.
+    /// No field expires before this; `None` if none ever does. In a table the time may be too early (never
+    /// too late) until `expire_fields` has come round.
     pub fn next_expire(&self) -> Option<u64> {
         match self {
             Self::Listpack(_) => None,
@@ -443,8 +408,9 @@ impl Hash {
         }
     }
 
-    /// Removes fields whose time has come, showing each to `on_expired` first; returns how many. Visits about `budget`
-    /// fields, at least one segment of a table. As long as `next_expire` is not after `now` there is more to do.
+    /// Removes fields whose time has come, showing each to `on_expired` first; returns how many. Visits about
+    /// `budget` fields, at least one segment of a table. As long as `next_expire` is not after `now` there is
+    /// more to do.
     pub fn expire_fields(&mut self, now: u64, budget: usize, mut on_expired: impl FnMut(&[u8])) -> usize {
         match self {
             Self::Listpack(_) => 0,
@@ -472,20 +438,6 @@ fn set_in_table(table: &mut HashTable, field: &[u8], value: &[u8], ttl: FieldTtl
     !live
 }
 
-/// Where a triple with this expire time belongs: before the first that expires no earlier.
-fn place_by_expire(listpack: &Listpack, expire: u64) -> At {
-    let packed = Packed { listpack, width: 3 };
-    let mut place = listpack.first().filter(|_| expire != 0);
-    while let Some(at) = place {
-        let (entry, next) = packed.read(at);
-        if entry.expire.is_none_or(|time| time >= expire) {
-            return at;
-        }
-        place = next;
-    }
-    listpack.end()
-}
-
 /// The fields of a hash.
 pub enum Iter<'a> {
     Packed { entries: listpack::Iter<'a>, width: usize },
@@ -510,5 +462,4 @@ impl<'a> Iterator for Iter<'a> {
 }
 
 #[cfg(test)]
-#[path = "hash_tests.rs"]
 mod tests;

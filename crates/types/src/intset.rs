@@ -1,9 +1,12 @@
-//! Intset: a sorted array of distinct integers, byte for byte the format of Redis (RDB files carry it as it is).
+//! Intset: a sorted array of distinct integers, byte for byte the format of Redis (RDB files carry it as it
+//! is).
 //!
-//! Layout: width of one integer in bytes (u32: 2, 4 or 8), count (u32), integers ascending; all little endian.
-//! All integers have the width of the widest ever added; adding a wider one rewrites the array, removing never does.
+//! Layout: width of one integer in bytes (u32: 2, 4 or 8), count (u32), integers ascending; all little
+//! endian. All integers have the width of the widest ever added; adding a wider one rewrites the array,
+//! removing never does.
 //!
-//! Invariant: the bytes are always a valid intset. Lookup is a binary search, adding and removing move the tail.
+//! Invariant: the bytes are always a valid intset. Lookup is a binary search, adding and removing move the
+//! tail.
 
 use crate::listpack::Corrupt;
 

@@ -4,24 +4,19 @@
 #![deny(unsafe_code)]
 
 pub mod bits;
-mod entry;
 pub mod geohash;
 pub mod hash;
-mod hash_record;
-mod hash_table;
 pub mod hyperloglog;
 pub mod intset;
 pub mod lcs;
 pub mod list;
 pub mod listpack;
-mod node;
 mod outline;
 #[cfg(test)]
 mod rng;
 #[cfg(test)]
 mod sample;
 pub mod set;
-mod set_table;
 pub mod zset;
 
 pub use hash::Hash;

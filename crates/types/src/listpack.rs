@@ -1,14 +1,16 @@
-//! Listpack: a short sequence of strings and integers in one block of bytes, byte for byte the format of Redis, so
-//! that DUMP payloads and RDB files carry it as it is.
+//! Listpack: a short sequence of strings and integers in one block of bytes, byte for byte the format of
+//! Redis, so that DUMP payloads and RDB files carry it as it is.
 //!
 //! Layout: total bytes (u32), number of entries (u16; 65535 = count them), entries, 0xFF. All little endian.
 //!
-//! Invariant: the bytes always form a valid listpack; foreign bytes enter only through [`Listpack::from_bytes`],
-//! which checks every entry. Finding and changing an element is linear in the bytes; users bound the size.
-//! It does not know what its entries mean (pairs, scores), nor whether they are unique.
+//! Invariant: the bytes always form a valid listpack; foreign bytes enter only through
+//! [`Listpack::from_bytes`], which checks every entry. Finding and changing an element is linear in the
+//! bytes; users bound the size. It does not know what its entries mean (pairs, scores), nor whether they are
+//! unique.
 
-use crate::entry;
-pub use crate::entry::{Item, Needle, Text};
+pub(crate) mod entry;
+
+pub use entry::{Item, Needle, Text};
 
 const HEADER_BYTES: usize = 6;
 /// Header and terminator: what an empty listpack takes.
@@ -224,11 +226,11 @@ impl Listpack {
     /// The first entry equal to `needle` at `from` or later, looking at one entry, then passing over `skip`
     /// entries, and so on (`skip` 1 looks at the fields of field-value pairs).
     pub fn find(&self, from: At, needle: &[u8], skip: usize) -> Option<At> {
-        let needle = Needle::new(needle);
+        let finder = entry::Finder::new(needle);
         let mut row = &self.raw[from.0..self.raw.len() - 1];
         while !row.is_empty() {
-            let (item, mut len) = entry::read(row);
-            if needle.matches(item) {
+            let (found, mut len) = finder.look(row);
+            if found {
                 return Some(At(self.raw.len() - 1 - row.len()));
             }
             for _ in 0..skip {
@@ -314,7 +316,8 @@ impl Listpack {
         self.raw.shrink_to_fit();
     }
 
-    /// Makes the `old` bytes at `offset` `new` bytes long (content arbitrary) and writes the total to the header.
+    /// Makes the `old` bytes at `offset` `new` bytes long (content arbitrary) and writes the total to the
+    /// header.
     fn resize_gap(&mut self, offset: usize, old: usize, new: usize) {
         let len = self.raw.len();
         if new > old {
@@ -408,5 +411,4 @@ impl<'a> IntoIterator for &'a Listpack {
 }
 
 #[cfg(test)]
-#[path = "listpack_tests.rs"]
 mod tests;

@@ -1,8 +1,9 @@
-//! Byte strings too long for a table's record: the record holds a reference of 16 bytes to a block of its own.
+//! Byte strings too long for a table's record: the record holds a reference of 16 bytes to a block of its
+//! own.
 //!
-//! The block belongs to the record: whoever removes the record frees the block, whoever copies a table makes new
-//! blocks. A reference is the block's address and length as integers (with exposed provenance), so that records may
-//! be copied about as plain bytes.
+//! The block belongs to the record: whoever removes the record frees the block, whoever copies a table makes
+//! new blocks. A reference is the block's address and length as integers (with exposed provenance), so that
+//! records may be copied about as plain bytes.
 #![allow(unsafe_code)]
 
 /// Bytes a reference takes in a record.
@@ -37,7 +38,8 @@ pub unsafe fn get(slot: &[u8]) -> &[u8] {
 /// `slot` was written by `put`, the block was not freed before, and nothing refers to it any more.
 pub unsafe fn free(slot: &[u8]) -> usize {
     let (address, len) = read(slot);
-    // SAFETY: the address and length are those of the box that `put` gave up, and the caller promises this is the end.
+    // SAFETY: the address and length are those of the box that `put` gave up, and the caller promises this is
+    // the end.
     drop(unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(address, len)) });
     len
 }

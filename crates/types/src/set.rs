@@ -1,20 +1,22 @@
 //! Set: distinct byte strings, in one of three forms with the names, thresholds and conversions of Redis 7.2.
 //!
-//! Integers alone are an intset, few and short members a listpack, all others a table. A set only ever moves towards
-//! the table; removing members does not bring it back. An empty set may exist for a moment; deleting its key is the
-//! keyspace's business. Set algebra stands with the commands.
+//! Integers alone are an intset, few and short members a listpack, all others a table. A set only ever moves
+//! towards the table; removing members does not bring it back. An empty set may exist for a moment; deleting
+//! its key is the keyspace's business. Set algebra stands with the commands.
 
-use crate::entry::{Item, Needle};
+mod table;
+
 use crate::intset::{self, Intset};
-use crate::listpack::{self, Corrupt, Listpack};
-use crate::set_table::{SetTable, TableIter};
+use crate::listpack::{self, Corrupt, Item, Listpack, Needle};
 use base::hash::HashSeed;
 use std::collections::HashSet;
+use table::{SetTable, TableIter};
 
 /// More integers than this no intset holds, whatever the configuration says.
 const INTSET_ENTRIES_MAX: usize = 1 << 30;
 
-/// When a set changes its form: `set-max-intset-entries`, `set-max-listpack-entries`, `set-max-listpack-value`.
+/// When a set changes its form: `set-max-intset-entries`, `set-max-listpack-entries`,
+/// `set-max-listpack-value`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SetLimits {
     pub max_intset_entries: usize,
@@ -231,9 +233,9 @@ impl Set {
         }
     }
 
-    /// Visits members from `cursor` on, at least `count` unless the end comes first; the next cursor, 0 at the end.
-    /// Packed forms are visited whole. Members present all the while are visited at least once, also when the set
-    /// changes its form in between (a packed form is then visited from the beginning).
+    /// Visits members from `cursor` on, at least `count` unless the end comes first; the next cursor, 0 at
+    /// the end. Packed forms are visited whole. Members present all the while are visited at least once, also
+    /// when the set changes its form in between (a packed form is then visited from the beginning).
     pub fn scan(&self, cursor: u64, count: usize, mut visit: impl FnMut(Item<'_>)) -> u64 {
         match self {
             Self::Table(table) => table.scan(cursor, count, |member| visit(Item::Str(member))),
@@ -272,5 +274,4 @@ impl<'a> Iterator for Iter<'a> {
 }
 
 #[cfg(test)]
-#[path = "set_tests.rs"]
 mod tests;

@@ -1,4 +1,5 @@
-//! Hash against a map of the standard library, through all forms and with expire times, and the conversions of Redis.
+//! Hash against a map of the standard library, through all forms and with expire times, and the conversions
+//! of Redis.
 
 use super::*;
 use base::random::Random;

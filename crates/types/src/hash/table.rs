@@ -1,13 +1,14 @@
 //! The table behind large hashes, with an expire time per field.
 //!
-//! Every segment of the table knows a time before which none of its fields expires (its meta), and the table one
-//! before which none at all does. Both are lower bounds: taking an expire time away or moving it later leaves them,
-//! and a sweep makes them exact again. Fields are not removed by reading, only by `expire_fields`.
+//! Every segment of the table knows a time before which none of its fields expires (its meta), and the table
+//! one before which none at all does. Both are lower bounds: taking an expire time away or moving it later
+//! leaves them, and a sweep makes them exact again. Fields are not removed by reading, only by
+//! `expire_fields`.
 #![allow(unsafe_code)]
 
-use crate::hash_record::{EXPIRE_MS_MAX, Earliest, Fields, INLINE_BYTES_MAX, Shape};
+use super::record::{EXPIRE_MS_MAX, Earliest, Fields, INLINE_BYTES_MAX, Shape};
+use ::table::{Keep, Pos, Table};
 use base::hash::HashSeed;
-use table::{Keep, Pos, Table};
 
 /// Draws of a random field before the live ones are counted.
 const RANDOM_TRIES: usize = 32;
@@ -146,8 +147,8 @@ impl HashTable {
         self.pass_earliest = self.pass_earliest.min(expire);
     }
 
-    /// Removes fields whose time has come, until `budget` is spent: every segment passed costs one, every segment
-    /// swept as many as it has fields. `next_expire` is above `now` only after a whole pass.
+    /// Removes fields whose time has come, until `budget` is spent: every segment passed costs one, every
+    /// segment swept as many as it has fields. `next_expire` is above `now` only after a whole pass.
     pub fn expire_fields(&mut self, now: u64, budget: usize, mut on_expired: impl FnMut(&[u8])) -> usize {
         let (mut spent, mut removed) = (0, 0);
         while self.next_expire <= now && spent < budget {
@@ -252,15 +253,15 @@ impl Drop for HashTable {
             return;
         }
         for record in self.table.iter() {
-            // SAFETY: nothing reads the records after this but the table's drop, which frees memory without looking
-            // at them.
+            // SAFETY: nothing reads the records after this but the table's drop, which frees memory without
+            // looking at them.
             unsafe { Shape::of(record).blocks(record).free() };
         }
     }
 }
 
 /// The fields of a table.
-pub struct TableIter<'a>(table::Iter<'a, Fields>);
+pub struct TableIter<'a>(::table::Iter<'a, Fields>);
 
 impl<'a> Iterator for TableIter<'a> {
     type Item = Parts<'a>;

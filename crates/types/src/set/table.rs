@@ -1,10 +1,10 @@
-//! The table behind large sets. A record is one length byte and the member; longer members (length byte 255) stand in
-//! a block of their own, which this table owns.
+//! The table behind large sets. A record is one length byte and the member; longer members (length byte 255)
+//! stand in a block of their own, which this table owns.
 #![allow(unsafe_code)]
 
 use crate::outline;
+use ::table::{Layout, Pos, Table};
 use base::hash::HashSeed;
-use table::{Layout, Pos, Table};
 
 /// Longest member kept in the record.
 const INLINE_BYTES_MAX: usize = 250;
@@ -28,7 +28,8 @@ impl Layout for Members {
     #[inline]
     fn key(record: &[u8]) -> &[u8] {
         match record[0] {
-            // SAFETY: `insert` wrote the reference; its block lives until the record is removed or the table dropped.
+            // SAFETY: `insert` wrote the reference; its block lives until the record is removed or the table
+            // dropped.
             OUTLINE => unsafe { outline::get(&record[1..1 + outline::REF_BYTES]) },
             len => &record[1..1 + usize::from(len)],
         }
@@ -144,8 +145,8 @@ impl Drop for SetTable {
         }
         for record in self.table.iter() {
             if record[0] == OUTLINE {
-                // SAFETY: `insert` wrote the reference; nothing reads the records after this but the table's drop,
-                // which frees memory without looking at them.
+                // SAFETY: `insert` wrote the reference; nothing reads the records after this but the table's
+                // drop, which frees memory without looking at them.
                 unsafe { outline::free(&record[1..]) };
             }
         }
@@ -153,7 +154,7 @@ impl Drop for SetTable {
 }
 
 /// The members in table order.
-pub struct TableIter<'a>(table::Iter<'a, Members>);
+pub struct TableIter<'a>(::table::Iter<'a, Members>);
 
 impl<'a> Iterator for TableIter<'a> {
     type Item = &'a [u8];

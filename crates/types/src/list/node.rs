@@ -1,17 +1,19 @@
-//! One node of a list: listpack entries in a buffer with free room at either end, or one large element by itself.
+//! One node of a list: listpack entries in a buffer with free room at either end, or one large element by
+//! itself.
 //!
-//! Pushing and popping at either end moves nothing while room lasts; when it ends, one move or a larger buffer
-//! makes new room in proportion to the content. Inside, the shorter side moves. The node does not know the limits
-//! of its list; those come as arguments.
+//! Pushing and popping at either end moves nothing while room lasts; when it ends, one move or a larger
+//! buffer makes new room in proportion to the content. Inside, the shorter side moves. The node does not know
+//! the limits of its list; those come as arguments.
 
-use crate::entry::{self, Item, Needle};
-use crate::list::End;
-use crate::listpack::{EMPTY_BYTES, Iter};
+use super::End;
+use crate::listpack::entry;
+use crate::listpack::{EMPTY_BYTES, Item, Iter, Needle};
 
 /// Smallest buffer allocated.
 const CAPACITY_MIN: usize = 32;
 
-/// Invariant: `head..tail` is within `buf` and holds `count` whole entries, or (plain) `buf` is the one element.
+/// Invariant: `head..tail` is within `buf` and holds `count` whole entries, or (plain) `buf` is the one
+/// element.
 #[derive(Debug, Default)]
 pub struct Node {
     buf: Box<[u8]>,
@@ -72,7 +74,8 @@ impl Node {
         (self.tail - self.head) as usize
     }
 
-    /// What the node would take as a listpack (or the element's length): the size Redis compares with its limits.
+    /// What the node would take as a listpack (or the element's length): the size Redis compares with its
+    /// limits.
     #[inline]
     pub fn listpack_bytes(&self) -> usize {
         if self.plain { self.buf.len() } else { self.used() + EMPTY_BYTES }
@@ -108,7 +111,8 @@ impl Node {
         }
     }
 
-    /// Adds a value at an end of a packed node. The buffer grows up to `room` bytes, and beyond only if it must.
+    /// Adds a value at an end of a packed node. The buffer grows up to `room` bytes, and beyond only if it
+    /// must.
     #[inline]
     pub fn push(&mut self, end: End, item: Item<'_>, room: usize) {
         let need = entry::bytes(item);
@@ -147,9 +151,9 @@ impl Node {
         }
     }
 
-    /// Makes `need` bytes and more free at `end`: moves the entries if an eighth of the content would be free, else
-    /// takes a larger buffer, half as large again below `room` and by an eighth above. An end never yet used gets no
-    /// room; otherwise a quarter of it.
+    /// Makes `need` bytes and more free at `end`: moves the entries if an eighth of the content would be
+    /// free, else takes a larger buffer, half as large again below `room` and by an eighth above. An end
+    /// never yet used gets no room; otherwise a quarter of it.
     #[cold]
     fn make_gap(&mut self, end: End, need: usize, room: usize) {
         let (used, capacity) = (self.used(), self.buf.len());

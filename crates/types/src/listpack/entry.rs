@@ -1,12 +1,13 @@
-//! The entries of a listpack: how one value is laid out in bytes, without the header and terminator around them.
-//! Both `Listpack` and the nodes of `List` are rows of such entries.
+//! The entries of a listpack: how one value is laid out in bytes, without the header and terminator around
+//! them. Both `Listpack` and the nodes of `List` are rows of such entries.
 //!
-//! An entry is an encoding byte (with part of the value or length in it), the rest of the value, and the length of
-//! all that again, written so that it can be read backwards ("backlen", 7 bits a byte, 1–5 bytes). The format is
-//! the one of Redis (listpack.md of antirez; RDB files carry it), so bytes can go to and come from files as they are.
+//! An entry is an encoding byte (with part of the value or length in it), the rest of the value, and the
+//! length of all that again, written so that it can be read backwards ("backlen", 7 bits a byte, 1–5 bytes).
+//! The format is the one of Redis (listpack.md of antirez; RDB files carry it), so bytes can go to and come
+//! from files as they are.
 //!
-//! Reading functions other than [`check`] take entries that were checked or written here; on anything else they
-//! may panic, never read out of bounds.
+//! Reading functions other than [`check`] take entries that were checked or written here; on anything else
+//! they may panic, never read out of bounds.
 
 use base::number::{I64Buf, append_i64, i64_text_bytes, parse_i64};
 use std::ops::Deref;
@@ -140,6 +141,35 @@ impl<'a> Needle<'a> {
     }
 }
 
+/// Compares entries with one string without decoding the short ones.
+pub struct Finder<'a> {
+    needle: Needle<'a>,
+    /// Last byte of the needle; for an empty one the encoding byte, which then stands in its place.
+    last: u8,
+}
+
+impl<'a> Finder<'a> {
+    #[inline]
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self { needle: Needle::new(bytes), last: *bytes.last().unwrap_or(&0x80) }
+    }
+
+    /// Whether the entry that begins `row` is the string, and the bytes of the entry. Strings that are
+    /// compared often begin alike (`field:1`, `field:2`), so the last byte is looked at first.
+    #[inline]
+    pub fn look(&self, row: &[u8]) -> (bool, usize) {
+        let first = row[0];
+        if first & 0xC0 == 0x80 {
+            let n = usize::from(first & 0x3F);
+            let bytes = self.needle.bytes;
+            (n == bytes.len() && row[n] == self.last && row[1..1 + n] == *bytes, n + 2)
+        } else {
+            let (item, len) = read(row);
+            (self.needle.matches(item), len)
+        }
+    }
+}
+
 /// Bytes of the backlen of an entry whose encoding byte and value take `len` bytes.
 /// The bounds are those of Redis, which leaves the largest value of each width unused.
 #[inline]
@@ -229,8 +259,8 @@ fn write_int(value: i64, out: &mut [u8]) -> usize {
     body
 }
 
-/// Most significant group first; every byte but the first has its top bit set, so a reader that comes from the
-/// right knows when to stop.
+/// Most significant group first; every byte but the first has its top bit set, so a reader that comes from
+/// the right knows when to stop.
 #[inline]
 fn write_backlen(body: usize, out: &mut [u8]) {
     let count = out.len();
@@ -292,6 +322,10 @@ fn body_of(row: &[u8], first: u8) -> usize {
 /// Bytes of the entry that begins `row`.
 #[inline]
 pub fn skip(row: &[u8]) -> usize {
+    let first = row[0];
+    if first & 0xC0 == 0x80 {
+        return usize::from(first & 0x3F) + 2;
+    }
     let body = body_of(row, row[0]);
     body + backlen_bytes(body)
 }

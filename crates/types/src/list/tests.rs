@@ -1,6 +1,7 @@
 //! List against a deque of strings, with node limits small enough to split often, and its encodings.
 
 use super::*;
+use crate::listpack::Corrupt;
 use base::random::Random;
 
 fn random_value(rng: &mut Random) -> Vec<u8> {

@@ -1,13 +1,13 @@
 //! The record of one hash field in a table: `[header 3][expire 6, if any][field][value]`.
 //!
-//! The header packs, from the low bits: bytes of the field slot (10 bits), bytes of the value slot (10), has an expire
-//! time, field is out of line, value is out of line. A slot out of line holds a reference to a block that the table of
-//! the record owns. The expire time is unix milliseconds, 48 bits, little endian.
+//! The header packs, from the low bits: bytes of the field slot (10 bits), bytes of the value slot (10), has
+//! an expire time, field is out of line, value is out of line. A slot out of line holds a reference to a
+//! block that the table of the record owns. The expire time is unix milliseconds, 48 bits, little endian.
 #![allow(unsafe_code)]
 
 use crate::outline;
+use ::table::Layout;
 use std::ops::Range;
-use table::Layout;
 
 /// Longest field or value kept in the record.
 pub const INLINE_BYTES_MAX: usize = 400;
@@ -225,7 +225,8 @@ impl Blocks {
     /// The record or value they were taken from is gone, and no other `Blocks` was freed for it.
     pub unsafe fn free(self) -> usize {
         let slots = self.field.iter().chain(&self.value);
-        // SAFETY: only `write_field` and `write_value` make slots out of line; the rest is the caller's promise.
+        // SAFETY: only `write_field` and `write_value` make slots out of line; the rest is the caller's
+        // promise.
         slots.map(|slot| unsafe { outline::free(slot) }).sum()
     }
 }
