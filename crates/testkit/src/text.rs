@@ -17,7 +17,10 @@ pub fn lines(value: &Value) -> Vec<String> {
     match value {
         Value::Simple(text) if is_plain(text) => vec![String::from_utf8_lossy(text).into_owned()],
         Value::Simple(text) => vec![format!("(status) {}", quote(text))],
-        Value::Error(text) => vec![format!("(error) {}", escape(text, None))],
+        Value::Error(text) if is_plain_error(text) => {
+            vec![format!("(error) {}", String::from_utf8_lossy(text))]
+        }
+        Value::Error(text) => vec![format!("(error) {}", quote(text))],
         Value::Integer(number) => vec![format!("(integer) {number}")],
         Value::Bulk(bytes) => vec![quote(bytes)],
         Value::Null => vec!["(nil)".into()],
@@ -41,7 +44,20 @@ pub fn lines(value: &Value) -> Vec<String> {
 
 /// The bytes in double quotes, with everything that is not printable ASCII escaped.
 pub fn quote(bytes: &[u8]) -> String {
-    format!("\"{}\"", escape(bytes, Some('"')))
+    let mut out = String::with_capacity(bytes.len() + 2);
+    out.push('"');
+    for &byte in bytes {
+        match byte {
+            b'\n' => out.push_str("\\n"),
+            b'\r' => out.push_str("\\r"),
+            b'\t' => out.push_str("\\t"),
+            b'\\' | b'"' => out.extend(['\\', byte as char]),
+            0x20..=0x7e => out.push(byte as char),
+            _ => out.push_str(&format!("\\x{byte:02x}")),
+        }
+    }
+    out.push('"');
+    out
 }
 
 /// The shortest text that reads back as the same number.
@@ -83,20 +99,10 @@ pub fn unescape(text: &str) -> Vec<u8> {
     out
 }
 
-fn escape(bytes: &[u8], delimiter: Option<char>) -> String {
-    let mut out = String::with_capacity(bytes.len());
-    for &byte in bytes {
-        match byte {
-            b'\n' => out.push_str("\\n"),
-            b'\r' => out.push_str("\\r"),
-            b'\t' => out.push_str("\\t"),
-            b'\\' if delimiter.is_some() => out.push_str("\\\\"),
-            _ if Some(byte as char) == delimiter => out.extend(['\\', byte as char]),
-            0x20..=0x7e => out.push(byte as char),
-            _ => out.push_str(&format!("\\x{byte:02x}")),
-        }
-    }
-    out
+/// True for an error that can stand bare: printable, and without blanks at the end that an editor would take away.
+fn is_plain_error(text: &[u8]) -> bool {
+    let printable = text.iter().all(|&byte| (0x20..=0x7e).contains(&byte));
+    printable && text.first().is_some_and(|first| !b"\" ".contains(first)) && text.last() != Some(&b' ')
 }
 
 /// True for a status line that can stand bare without being taken for something else.

@@ -2,7 +2,7 @@
 
 use crate::expect::Expect;
 use crate::notation;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use testkit::words;
 
 /// Longest `@wait`, in milliseconds.
@@ -62,6 +62,9 @@ pub enum Step {
     Blocked { count: usize },
     /// `@repeat n words`: a pipeline in which `{i}` counts from 1; no reply may be an error.
     Repeat { count: u64, words: Vec<Vec<u8>> },
+    /// `@scan words`: the command again and again with the cursor in place of `{cursor}`, from 0 until 0 comes back;
+    /// the elements of all its replies together are then what the next reply is.
+    Scan { connection: String, words: Vec<Vec<u8>> },
     /// `@close name`
     Close { connection: String },
 }
@@ -186,6 +189,7 @@ impl Reader {
                 Step::Wait { ms: Some(number()?).filter(|ms| *ms <= WAIT_MS_MAX).ok_or("too long a wait")? }
             }
             "blocked" => Step::Blocked { count: number()? as usize },
+            "scan" => Step::Scan { connection: self.last.clone(), words: words::split(argument)? },
             "close" => Step::Close { connection: argument.to_owned() },
             "repeat" => {
                 let (count, command) =
@@ -243,34 +247,47 @@ impl Reader {
             if !titles.insert(&section.title) {
                 return Err((section.line, "this title was used before in the file".into()));
             }
-            if let Some(at) = unanswered(section) {
-                return Err((at, "no reply follows this command; write < ? to have it recorded".into()));
+            if let Some((name, sent, received)) = unanswered(section) {
+                let of = if name.is_empty() { String::new() } else { format!(" of {name}") };
+                let what =
+                    format!("{sent} commands{of} and {received} replies; write < ? to have replies recorded");
+                return Err((section.line, what));
             }
         }
         Ok(self.sections)
     }
 }
 
-/// The first line of a connection's commands after which the section expects nothing from that connection.
-fn unanswered(section: &Section) -> Option<usize> {
-    let mut heard = BTreeSet::new();
-    let mut found = None;
-    for (at, step) in section.steps.iter().rev() {
+/// The first connection that sends more commands than it expects replies, and how many of each. Where replies may
+/// rightly be missing nothing is said: after raw bytes, CLIENT REPLY, and for a connection that ends on the way.
+fn unanswered(section: &Section) -> Option<(&str, usize, usize)> {
+    let mut counts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    let mut exempt = BTreeSet::new();
+    for (_, step) in &section.steps {
         match step {
-            Step::Receive { connection, .. }
-            | Step::ReceiveRaw { connection, .. }
+            Step::Send { connection, words } => {
+                counts.entry(connection).or_default().0 += 1;
+                let is = |index: usize, name: &[u8]| {
+                    words.get(index).is_some_and(|w| w.eq_ignore_ascii_case(name))
+                };
+                if is(0, b"CLIENT") && is(1, b"REPLY") {
+                    exempt.insert(connection.as_str());
+                }
+            }
+            Step::Scan { connection, .. } => counts.entry(connection).or_default().0 += 1,
+            Step::Receive { expect: Expect::Closed, connection, .. }
+            | Step::SendRaw { connection, .. }
             | Step::Close { connection } => {
-                heard.insert(connection.as_str());
+                exempt.insert(connection);
             }
-            Step::Send { connection, .. } | Step::SendRaw { connection, .. }
-                if !heard.contains(connection.as_str()) =>
-            {
-                found = Some(*at);
-            }
+            Step::Receive { expect: Expect::Nothing, .. } => {}
+            Step::Receive { connection, .. } => counts.entry(connection).or_default().1 += 1,
             _ => {}
         }
     }
-    found
+    let (name, (sent, received)) =
+        counts.into_iter().find(|(name, (sent, received))| sent > received && !exempt.contains(name))?;
+    Some((name, sent, received))
 }
 
 /// The connection's name, the arrow and what follows it.
@@ -321,7 +338,8 @@ mod tests {
     #[test]
     fn mistakes_name_their_line() {
         for (text, line) in [
-            ("# t\n> GET k\n", 1),
+            ("# t\n> GET k\n", 0),
+            ("\n# t\n> GET k\nc> A\nc< (nil)\n> GET k\n< (nil)\n", 1),
             ("> GET k\n< (nil)\n", 0),
             ("# t\n> GET k\n< (nul)\n", 2),
             ("# t\n@wiat 5\n", 1),

@@ -135,6 +135,7 @@ fn scalar(text: &str) -> Result<Expect, String> {
         "empty push" => Value::Push(vec![]),
         "empty map" => Value::Map(vec![]),
         "status" => Value::Simple(quoted(rest)?),
+        "error" if rest.starts_with('"') => Value::Error(quoted(rest)?),
         "error" => Value::Error(rest.as_bytes().to_vec()),
         "blob error" => Value::BlobError(quoted(rest)?),
         "big number" => Value::BigNumber(rest.to_owned()),
@@ -218,7 +219,7 @@ mod tests {
         let pick = (*state >> 33) as usize;
         let bytes: Vec<u8> = (0..pick % 5).map(|n| (pick >> n) as u8).collect();
         let mut some = |count: usize| (0..count).map(|_| random(state, depth + 1)).collect::<Vec<Value>>();
-        match pick % if depth > 3 { 9 } else { 13 } {
+        match pick % if depth > 3 { 10 } else { 14 } {
             0 => Value::Simple(bytes),
             1 => Value::Integer(pick as i64 - 1_000_000),
             2 => Value::Bulk(bytes),
@@ -228,9 +229,10 @@ mod tests {
             6 => Value::Double(pick as f64 / 64.0),
             7 => Value::BlobError(bytes),
             8 => Value::Verbatim { format: "txt".into(), text: bytes },
-            9 => Value::Array(some(pick / 16 % 13)),
-            10 => Value::Set(some(pick / 16 % 4)),
-            11 => Value::Push(some(pick / 16 % 4)),
+            9 => Value::Error(bytes),
+            10 => Value::Array(some(pick / 16 % 13)),
+            11 => Value::Set(some(pick / 16 % 4)),
+            12 => Value::Push(some(pick / 16 % 4)),
             _ => Value::Map(
                 (0..pick / 16 % 4).map(|n| (Value::Integer(n as i64), some(1).remove(0))).collect(),
             ),

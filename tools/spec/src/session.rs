@@ -48,6 +48,7 @@ pub fn play(running: &mut Running, section: &Section, recorded: Option<&mut Reco
         running,
         resp3: section.needs.resp3,
         connections: BTreeMap::new(),
+        gathered: None,
         held: None,
         saved: Saved::new(),
         recorded,
@@ -98,6 +99,8 @@ struct Session<'a> {
     running: &'a mut Running,
     resp3: bool,
     connections: BTreeMap<String, Client>,
+    /// What `@scan` has gathered, until it is compared.
+    gathered: Option<Value>,
     /// Commands not sent yet, and the connection they are for.
     held: Option<(String, Vec<u8>)>,
     saved: Saved,
@@ -145,6 +148,11 @@ impl Session<'_> {
                 self.flush().map_err(failed)?;
                 self.repeat(*count, words)
             }
+            Step::Scan { connection, words } => {
+                self.flush().map_err(failed)?;
+                self.gathered = Some(self.scan(connection, words)?);
+                Ok(())
+            }
             Step::Close { connection } => {
                 self.flush().map_err(failed)?;
                 self.connections.remove(connection);
@@ -188,24 +196,16 @@ impl Session<'_> {
 
     /// Waits for a reply and compares it; what came instead is the error.
     fn receive(&mut self, line: usize, connection: &str, expect: &Expect) -> Result<(), String> {
-        let client = self.connection(connection).map_err(|error| error.to_string())?;
-        match expect {
-            Expect::Nothing => {
-                let bytes = client.receive_within(SILENCE);
-                return if bytes.is_empty() { Ok(()) } else { Err(text::quote(&bytes)) };
-            }
-            Expect::Closed => {
-                let closed = client.is_closed_within(REPLY_TIMEOUT);
-                let unread = text::quote(client.unread());
-                return match (closed, unread.as_str()) {
-                    (true, "\"\"") => Ok(()),
-                    (true, _) => Err(format!("(closed) after {unread}")),
-                    (false, _) => Err("the connection is still open".into()),
-                };
-            }
-            _ => {}
+        if matches!(expect, Expect::Nothing | Expect::Closed) {
+            let client = self.connection(connection).map_err(|error| error.to_string())?;
+            return if *expect == Expect::Closed { expect_closed(client) } else { expect_nothing(client) };
         }
-        let value = client.receive().map_err(|error| format!("({error})"))?;
+        let value = match self.gathered.take() {
+            Some(gathered) => gathered,
+            None => {
+                self.connection(connection).and_then(Client::receive).map_err(|error| format!("({error})"))?
+            }
+        };
         if let (Expect::Unrecorded, Some(recorded)) = (expect, &mut self.recorded) {
             recorded.push((line, text::lines(&value)));
             return Ok(());
@@ -248,6 +248,28 @@ impl Session<'_> {
             }
             std::thread::sleep(Duration::from_millis(1));
         }
+    }
+
+    fn scan(&mut self, connection: &str, words: &[Vec<u8>]) -> Result<Value, Failure> {
+        const CALLS_MAX: usize = 100_000;
+        let client = self.connection(connection).map_err(failed)?;
+        let mut cursor = b"0".to_vec();
+        let mut all = Vec::new();
+        for _ in 0..CALLS_MAX {
+            let words: Vec<_> = words.iter().map(|word| replace(word, b"{cursor}", &cursor)).collect();
+            let reply = client.try_cmd(&words).map_err(failed)?;
+            match reply {
+                Value::Array(parts) if parts.len() == 2 => {
+                    cursor = parts[0].bytes().unwrap_or_default().to_vec();
+                    all.extend_from_slice(parts[1].items().unwrap_or_default());
+                }
+                other => return Ok(other),
+            }
+            if cursor == b"0" {
+                return Ok(Value::Array(all));
+            }
+        }
+        Err(at_line(0, format!("the cursor did not come back to 0 in {CALLS_MAX} calls")))
     }
 
     fn repeat(&mut self, count: u64, words: &[Vec<u8>]) -> Result<(), Failure> {
@@ -296,6 +318,19 @@ impl Session<'_> {
         }
         Ok(())
     }
+}
+
+fn expect_nothing(client: &mut Client) -> Result<(), String> {
+    let bytes = client.receive_within(SILENCE);
+    if bytes.is_empty() { Ok(()) } else { Err(text::quote(&bytes)) }
+}
+
+fn expect_closed(client: &mut Client) -> Result<(), String> {
+    if !client.is_closed_within(REPLY_TIMEOUT) {
+        return Err("the connection is still open".into());
+    }
+    let unread = client.unread();
+    if unread.is_empty() { Ok(()) } else { Err(format!("(closed) after {}", text::quote(unread))) }
 }
 
 fn failed(error: io::Error) -> Failure {

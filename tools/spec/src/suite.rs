@@ -206,7 +206,8 @@ fn report(path: &str, peer: &str, dialogue: &Dialogue, section: &Section, failur
     }
     let got: Vec<&str> = failure.got.lines().collect();
     let arrow = expected[0].split(' ').next().unwrap_or("<");
-    let same = expected.iter().zip(&got).take_while(|(line, got)| line.ends_with(*got)).count();
+    let said = |line: &str| line.split_once(' ').map_or(String::new(), |(_, text)| text.to_owned());
+    let same = expected.iter().zip(&got).take_while(|(line, got)| said(line) == **got).count();
     for line in &expected[..same] {
         out.push_str(&format!("    {line}\n"));
     }
