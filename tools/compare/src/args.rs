@@ -15,7 +15,7 @@ modes
   cases          list the cases
 
 servers
-  --weft PATH            the server under test [target/release/weft]
+  --weft PATH            the server under test [target/release/weft-server]
   --weft-args 'A B'      further arguments (split at blanks)
   --shards N[,N…]        --shards for Weft; in mode `self` one server for each
   --peer PATH            a peer; repeatable; the first is the baseline [redis-server]
@@ -104,7 +104,7 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             mode: Mode::Peers,
-            weft: Some(Program::new("target/release/weft")),
+            weft: Some(Program::new("target/release/weft-server")),
             peers: Vec::new(),
             shards: Vec::new(),
             server_cpus: "0".into(),
@@ -178,7 +178,7 @@ pub fn parse(words: impl Iterator<Item = String>) -> Outcome<Options> {
 
 fn server_named<'o>(options: &'o mut Options, named: &Named) -> &'o mut Program {
     match named {
-        Named::Weft => options.weft.get_or_insert_with(|| Program::new("target/release/weft")),
+        Named::Weft => options.weft.get_or_insert_with(|| Program::new("target/release/weft-server")),
         Named::LastPeer => {
             if options.peers.is_empty() {
                 options.peers.push(Program::new("redis-server"));

@@ -63,6 +63,7 @@ const BASE: Case = Case {
     usual: true,
 };
 
+const SET_ONE: &[&str] = &["SET", "key:__rand_int__", VALUE];
 const GET: &[&str] = &["GET", "key:__rand_int__"];
 const MSET_10: &[&str] = &[
     "MSET",
@@ -91,9 +92,9 @@ const MSET_10: &[&str] = &[
 #[rustfmt::skip]
 pub const CASES: &[Case] = &[
     Case { name: "get_p16", command: GET, ..BASE },
-    Case { name: "set_p16", command: &["SET", "key:__rand_int__", VALUE], ..BASE },
+    Case { name: "set_p16", command: SET_ONE, ..BASE },
     Case { name: "get_p1", command: GET, pipeline: 1, requests: 300_000, ..BASE },
-    Case { name: "set_p1", command: &["SET", "key:__rand_int__", VALUE], pipeline: 1, requests: 300_000, ..BASE },
+    Case { name: "set_p1", command: SET_ONE, pipeline: 1, requests: 300_000, ..BASE },
     Case { name: "get_p1_400c", command: GET, pipeline: 1, connections: 400, requests: 300_000, ..BASE },
     Case { name: "incr", command: &["INCR", "ctr:__rand_int__"], data: COUNTERS, ..BASE },
     Case { name: "lpush", command: &["LPUSH", "list:push", VALUE],
@@ -115,14 +116,16 @@ pub const CASES: &[Case] = &[
     Case { name: "mset_10", command: MSET_10, requests: 150_000, ..BASE },
 
     // Collections over many keys: what several shards can share, unlike one hot key.
-    Case { name: "lpush_spread", command: &["LPUSH", "l:__rand_int__", VALUE], range: 10_000, usual: false, ..BASE },
+    Case { name: "lpush_spread", command: &["LPUSH", "l:__rand_int__", VALUE], range: 10_000,
+           usual: false, ..BASE },
     Case { name: "hset_spread", command: &["HSET", "h:__rand_int__", "f:__rand_int__", VALUE], range: 10_000,
            usual: false, ..BASE },
     Case { name: "zadd_spread", command: &["ZADD", "z:__rand_int__", RANDOM, "m:__rand_int__"], range: 10_000,
            usual: false, ..BASE },
     // Depths and connection counts around the usual ones.
     Case { name: "ping_p1", command: &["PING"], pipeline: 1, requests: 300_000, usual: false, ..BASE },
-    Case { name: "get_p1_1c", command: GET, pipeline: 1, connections: 1, requests: 100_000, usual: false, ..BASE },
+    Case { name: "get_p1_1c", command: GET, pipeline: 1, connections: 1, requests: 100_000,
+           usual: false, ..BASE },
     Case { name: "get_p100", command: GET, pipeline: 100, requests: 2_000_000, usual: false, ..BASE },
     Case { name: "get_miss_p16", command: &["GET", "nil:__rand_int__"], usual: false, ..BASE },
 ];

@@ -121,13 +121,14 @@ fn draw(panel: &Panel, report: &Report, top: f64, group_height: f64, out: &mut S
         top + 20.0,
         escaped(&panel.title)
     );
+    let line = |at: f64, stroke: &str, width: f64| {
+        let (from, to) =
+            (format!("x1=\"{at:.1}\" y1=\"{bars_top}\""), format!("x2=\"{at:.1}\" y2=\"{bottom}\""));
+        format!("<line {from} {to} stroke=\"{stroke}\" stroke-width=\"{width}\"/>")
+    };
     for tick in ticks(longest) {
-        let (stroke, width) = if tick == 1.0 { (INK, 1.4) } else { ("#dddddd", 1.0) };
         let at = x(tick);
-        let _ = writeln!(
-            out,
-            "<line x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"{bars_top}\" y2=\"{bottom}\" stroke=\"{stroke}\" stroke-width=\"{width}\"/>"
-        );
+        let _ = writeln!(out, "{}", if tick == 1.0 { line(at, INK, 1.4) } else { line(at, "#dddddd", 1.0) });
         text(out, at, bars_top - 5.0, "middle", FAINT, 11.0, &format!("{tick}"));
     }
     for (row, group) in panel.groups.iter().enumerate() {
@@ -156,12 +157,18 @@ fn bar(out: &mut String, ratio: Option<Spread>, top: f64, colour: &str, x: &impl
     );
     let (from, to) = (x(ratio.min), x(ratio.max));
     if to - from > 1.0 {
-        let _ = writeln!(
-            out,
-            "<line x1=\"{from:.1}\" x2=\"{to:.1}\" y1=\"{middle:.1}\" y2=\"{middle:.1}\" stroke=\"{INK}\" stroke-opacity=\"0.65\"/>"
-        );
+        let ends = format!("x1=\"{from:.1}\" x2=\"{to:.1}\" y1=\"{middle:.1}\" y2=\"{middle:.1}\"");
+        let _ = writeln!(out, "<line {ends} stroke=\"{INK}\" stroke-opacity=\"0.65\"/>");
     }
-    text(out, to.max(end) + 7.0, top + 11.0, "start", INK, 12.0, &format!("{:.2}", ratio.median));
+    // A white ground keeps the figure readable where it stands on the line at 1.
+    let figure = to.max(end) + 7.0;
+    let _ = writeln!(
+        out,
+        "<rect x=\"{:.1}\" y=\"{top:.1}\" width=\"30\" height=\"{}\" fill=\"#ffffff\"/>",
+        figure - 3.0,
+        BAR - 2.0
+    );
+    text(out, figure, top + 11.0, "start", INK, 12.0, &format!("{:.2}", ratio.median));
 }
 
 /// Round values up to the end of the scale; 1 is always among them.
@@ -181,11 +188,8 @@ fn ticks(longest: f64) -> Vec<f64> {
 }
 
 fn text(out: &mut String, x: f64, y: f64, anchor: &str, fill: &str, size: f64, words: &str) {
-    let _ = writeln!(
-        out,
-        "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" fill=\"{fill}\" font-size=\"{size}\">{}</text>",
-        escaped(words)
-    );
+    let place = format!("x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\"");
+    let _ = writeln!(out, "<text {place} fill=\"{fill}\" font-size=\"{size}\">{}</text>", escaped(words));
 }
 
 fn colour(server: usize) -> &'static str {

@@ -1,8 +1,10 @@
 //! Instructions per request in user space, counted by callgrind: a figure that no neighbour disturbs.
 //!
-//! Two bursts of different length are counted separately and subtracted, so connection set-up and the server's
-//! background work fall out. The kernel's instructions are not counted, and a server that spins while it waits
-//! counts its spinning.
+//! Two bursts of different length are counted separately and subtracted, so connection set-up and background
+//! work fall out. The kernel's instructions are not counted; a server that spins while it waits counts that.
+//!
+//! Compare a server with its own past by this figure, not with another server: Valkey 9.1 spends half as many
+//! instructions again as Redis 7.0 on a pipelined GET and yet less time, because it waits less for memory.
 
 use std::fs;
 use std::path::{Path, PathBuf};

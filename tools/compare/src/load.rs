@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::args::{Generator, Options};
 use crate::cases::{Case, VALUE};
 use crate::data::value;
-use crate::process::{quoted, temporary_directory};
+use crate::process::{ENDS_WITH_US, quoted, temporary_directory};
 use crate::{Outcome, memtier};
 
 /// What the generator says about a burst.
@@ -70,14 +70,15 @@ pub fn run(case: &Case, port: u16, options: &Options) -> Outcome<Burst> {
 /// Output goes to a file: a pipe that nobody empties would stop the generator.
 fn run_in(words: &[String], directory: &std::path::Path, longest: Duration) -> Outcome<()> {
     let out = File::create(directory.join("out"))?;
-    let mut child = Command::new(&words[0])
-        .args(&words[1..])
+    let mut child = Command::new(ENDS_WITH_US[0])
+        .args(&ENDS_WITH_US[1..])
+        .args(words)
         .current_dir(directory)
         .stdin(Stdio::null())
         .stdout(out.try_clone()?)
         .stderr(out)
         .spawn()
-        .map_err(|error| format!("cannot start {}: {error}", words[0]))?;
+        .map_err(|error| format!("cannot start {}: {error}", ENDS_WITH_US[0]))?;
     let end = Instant::now() + longest;
     while Instant::now() < end {
         if let Some(status) = child.try_wait()? {

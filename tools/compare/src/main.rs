@@ -26,7 +26,7 @@ mod table;
 
 use std::process::ExitCode;
 
-/// Anything the world did: a server that does not start, a tool that is missing, an option that makes no sense.
+/// What the world did: a server that does not start, a tool that is missing, an option that makes no sense.
 type Failure = Box<dyn std::error::Error>;
 type Outcome<T> = Result<T, Failure>;
 

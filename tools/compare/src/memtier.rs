@@ -1,6 +1,6 @@
 //! memtier_benchmark as the load generator, for the GET and SET cases.
 //!
-//! It numbers keys without leading zeros, so its keys are `key` and 13 digits from 10^12 on: 16 bytes as well.
+//! It numbers keys without leading zeros: they are `key` and 13 digits from 10^12 on, 16 bytes as well.
 
 use crate::Outcome;
 use crate::args::Options;

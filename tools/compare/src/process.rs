@@ -18,6 +18,9 @@ use crate::client::{Client, Reply, info_field};
 const START_LONGEST: Duration = Duration::from_secs(30);
 const STOP_LONGEST: Duration = Duration::from_secs(20);
 
+/// Words before every program we start: the kernel ends it when this process ends, even by a signal.
+pub const ENDS_WITH_US: [&str; 3] = ["setpriv", "--pdeathsig", "TERM"];
+
 /// How to start a server.
 #[derive(Clone, Debug)]
 pub struct Launch {
@@ -46,13 +49,14 @@ impl Server {
         let directory = temporary_directory("server")?;
         let words = command_words(launch, port, &directory.to_string_lossy());
         let log = fs::File::create(directory.join("log"))?;
-        let child = Command::new(&words[0])
-            .args(&words[1..])
+        let child = Command::new(ENDS_WITH_US[0])
+            .args(&ENDS_WITH_US[1..])
+            .args(&words)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
             .spawn()
-            .map_err(|error| format!("cannot start {}: {error}", words[0]))?;
+            .map_err(|error| format!("cannot start {}: {error}", ENDS_WITH_US[0]))?;
         let command_line = words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
         let name = String::new();
         let mut server = Server { pid: child.id(), child, port, name, command_line, directory };

@@ -33,8 +33,8 @@ impl CpuTime {
         Ok(CpuTime { nanos, user_ticks, system_ticks })
     }
 
-    /// Seconds of CPU time since `earlier`: exact nanoseconds, unless the ticks show clearly more, which means
-    /// that threads ended in between or that the kernel keeps no schedstat.
+    /// Seconds of CPU time since `earlier`: exact nanoseconds, unless the ticks show clearly more. Then threads
+    /// ended in between, or the kernel keeps no schedstat.
     pub fn seconds_since(&self, earlier: &CpuTime) -> f64 {
         let exact = self.nanos.saturating_sub(earlier.nanos) as f64 / 1e9;
         let ticks =
