@@ -1,0 +1,231 @@
+//! The cases, as tables. A new case is a new row.
+
+use crate::data::{Data, Kind};
+
+/// Placeholders in a command: a random number below the key range (redis-benchmark puts it in) …
+pub const RANDOM: &str = "__rand_int__";
+/// … and a value of 64 letters.
+pub const VALUE: &str = "{64 bytes}";
+pub const VALUE_BYTES: usize = 64;
+
+/// Bytes of the value in the memory cases.
+const MEMORY_VALUE_BYTES: usize = 32;
+
+/// When a case's data is (re)made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reset {
+    /// Loaded once and shared with other cases; the case does not change its shape.
+    Never,
+    /// Deleted and loaded again before every burst.
+    EveryRound,
+    /// Likewise, with one element for every request of the burst.
+    EveryRoundPerRequest,
+}
+
+/// A burst of equal requests.
+#[derive(Clone, Copy, Debug)]
+pub struct Case {
+    pub name: &'static str,
+    pub command: &'static [&'static str],
+    pub pipeline: u32,
+    pub connections: u32,
+    pub requests: u64,
+    pub data: Data,
+    pub reset: Reset,
+    /// Range of the random numbers; 0 means that of `--keys`.
+    pub range: u64,
+    /// Whether the group `rates` has it; the others are in `extra`.
+    pub usual: bool,
+}
+
+/// `count: 0` stands for `--keys`.
+const STRINGS: Data =
+    Data { kind: Kind::Strings { value_bytes: VALUE_BYTES, ttl: false }, key: "key:", count: 0 };
+const COUNTERS: Data = Data { kind: Kind::Counters, key: "ctr:", count: 0 };
+const fn one_key(kind: Kind, key: &'static str, count: u64) -> Data {
+    Data { kind, key, count }
+}
+const LIST: Kind = Kind::List { value_bytes: VALUE_BYTES };
+const SET: Kind = Kind::Set { member_prefix: "element:" };
+const HASH: Kind = Kind::Hash { member_prefix: "element:", value_bytes: VALUE_BYTES };
+const SORTED_SET: Kind = Kind::SortedSet { member_prefix: "element:" };
+
+/// What most rows share: pipelines of 16 on 50 connections over the shared strings.
+const BASE: Case = Case {
+    name: "",
+    command: &[],
+    pipeline: 16,
+    connections: 50,
+    requests: 1_000_000,
+    data: STRINGS,
+    reset: Reset::Never,
+    range: 0,
+    usual: true,
+};
+
+const SET_ONE: &[&str] = &["SET", "key:__rand_int__", VALUE];
+const GET: &[&str] = &["GET", "key:__rand_int__"];
+const MSET_10: &[&str] = &[
+    "MSET",
+    "key:__rand_int__",
+    VALUE,
+    "key:__rand_int__",
+    VALUE,
+    "key:__rand_int__",
+    VALUE,
+    "key:__rand_int__",
+    VALUE,
+    "key:__rand_int__",
+    VALUE,
+    "key:__rand_int__",
+    VALUE,
+    "key:__rand_int__",
+    VALUE,
+    "key:__rand_int__",
+    VALUE,
+    "key:__rand_int__",
+    VALUE,
+    "key:__rand_int__",
+    VALUE,
+];
+
+#[rustfmt::skip]
+pub const CASES: &[Case] = &[
+    Case { name: "get_p16", command: GET, ..BASE },
+    Case { name: "set_p16", command: SET_ONE, ..BASE },
+    Case { name: "get_p1", command: GET, pipeline: 1, requests: 300_000, ..BASE },
+    Case { name: "set_p1", command: SET_ONE, pipeline: 1, requests: 300_000, ..BASE },
+    Case { name: "get_p1_400c", command: GET, pipeline: 1, connections: 400, requests: 300_000, ..BASE },
+    Case { name: "incr", command: &["INCR", "ctr:__rand_int__"], data: COUNTERS, ..BASE },
+    Case { name: "lpush", command: &["LPUSH", "list:push", VALUE],
+           data: one_key(LIST, "list:push", 1), reset: Reset::EveryRound, ..BASE },
+    Case { name: "rpop", command: &["RPOP", "list:pop"],
+           data: one_key(LIST, "list:pop", 0), reset: Reset::EveryRoundPerRequest, ..BASE },
+    Case { name: "sadd", command: &["SADD", "set:add", "element:__rand_int__"],
+           data: one_key(SET, "set:add", 1), reset: Reset::EveryRound, ..BASE },
+    Case { name: "hset", command: &["HSET", "hash:set", "element:__rand_int__", VALUE],
+           data: one_key(HASH, "hash:set", 1), reset: Reset::EveryRound, ..BASE },
+    Case { name: "zadd", command: &["ZADD", "zset:add", RANDOM, "element:__rand_int__"], requests: 500_000,
+           data: one_key(SORTED_SET, "zset:add", 1), reset: Reset::EveryRound, ..BASE },
+    Case { name: "spop", command: &["SPOP", "set:pop"],
+           data: one_key(SET, "set:pop", 0), reset: Reset::EveryRoundPerRequest, ..BASE },
+    Case { name: "zrange_100", command: &["ZRANGE", "zset:read", "0", "99"], requests: 100_000,
+           data: one_key(SORTED_SET, "zset:read", 100_000), ..BASE },
+    Case { name: "lrange_100", command: &["LRANGE", "list:read", "0", "99"], requests: 100_000,
+           data: one_key(LIST, "list:read", 100_000), ..BASE },
+    Case { name: "mset_10", command: MSET_10, requests: 150_000, ..BASE },
+
+    // Collections over many keys: what several shards can share, unlike one hot key.
+    Case { name: "lpush_spread", command: &["LPUSH", "l:__rand_int__", VALUE], range: 10_000,
+           usual: false, ..BASE },
+    Case { name: "hset_spread", command: &["HSET", "h:__rand_int__", "f:__rand_int__", VALUE], range: 10_000,
+           usual: false, ..BASE },
+    Case { name: "zadd_spread", command: &["ZADD", "z:__rand_int__", RANDOM, "m:__rand_int__"], range: 10_000,
+           usual: false, ..BASE },
+    // Depths and connection counts around the usual ones.
+    Case { name: "ping_p1", command: &["PING"], pipeline: 1, requests: 300_000, usual: false, ..BASE },
+    Case { name: "get_p1_1c", command: GET, pipeline: 1, connections: 1, requests: 100_000,
+           usual: false, ..BASE },
+    Case { name: "get_p100", command: GET, pipeline: 100, requests: 2_000_000, usual: false, ..BASE },
+    Case { name: "get_miss_p16", command: &["GET", "nil:__rand_int__"], usual: false, ..BASE },
+];
+
+/// Resident growth per element after loading a data set into a fresh server.
+#[derive(Clone, Copy, Debug)]
+pub struct MemoryCase {
+    pub name: &'static str,
+    pub data: Data,
+    /// Bytes of key or member and value (and score) in one element.
+    pub payload_bytes: u64,
+}
+
+const fn strings(count: u64, ttl: bool) -> Data {
+    Data { kind: Kind::Strings { value_bytes: MEMORY_VALUE_BYTES, ttl }, key: "key:", count }
+}
+
+#[rustfmt::skip]
+pub const MEMORY_CASES: &[MemoryCase] = &[
+    MemoryCase { name: "mem_1m", data: strings(1_000_000, false), payload_bytes: 48 },
+    MemoryCase { name: "mem_1m_ttl", data: strings(1_000_000, true), payload_bytes: 48 },
+    MemoryCase { name: "mem_5m", data: strings(5_000_000, false), payload_bytes: 48 },
+    MemoryCase { name: "mem_5m_ttl", data: strings(5_000_000, true), payload_bytes: 48 },
+    MemoryCase { name: "mem_hash_1m", payload_bytes: 48, data: one_key(
+        Kind::Hash { member_prefix: "fld:", value_bytes: MEMORY_VALUE_BYTES }, "hash:mem", 1_000_000) },
+    MemoryCase { name: "mem_set_1m", payload_bytes: 16, data: one_key(
+        Kind::Set { member_prefix: "mem:" }, "set:mem", 1_000_000) },
+    MemoryCase { name: "mem_zset_1m", payload_bytes: 24, data: one_key(
+        Kind::SortedSet { member_prefix: "mem:" }, "zset:mem", 1_000_000) },
+];
+
+/// The name of the case that only waits.
+pub const IDLE: &str = "idle";
+
+/// What a run measures.
+#[derive(Default)]
+pub struct Selection {
+    pub rates: Vec<Case>,
+    pub memory: Vec<MemoryCase>,
+    pub idle: bool,
+}
+
+impl Selection {
+    /// Resolves names and groups; every case comes once, in the order of the tables.
+    pub fn of(names: &[String]) -> Result<Selection, String> {
+        let wants = |name: &str, group: &str| names.iter().any(|n| n == name || n == group || n == "all");
+        for name in names {
+            let group = ["rates", "extra", "memory", IDLE, "all"].contains(&name.as_str());
+            let case = CASES.iter().any(|case| case.name == name)
+                || MEMORY_CASES.iter().any(|case| case.name == name);
+            if !group && !case {
+                return Err(format!("no case {name:?}; `compare cases` lists them"));
+            }
+        }
+        let group = |case: &Case| if case.usual { "rates" } else { "extra" };
+        Ok(Selection {
+            rates: CASES.iter().filter(|case| wants(case.name, group(case))).copied().collect(),
+            memory: MEMORY_CASES.iter().filter(|case| wants(case.name, "memory")).copied().collect(),
+            idle: wants(IDLE, IDLE),
+        })
+    }
+}
+
+/// The list for people.
+pub fn print() {
+    println!("{:<14} {:>8} {:>5} {:>9}  command", "rates", "pipeline", "conns", "requests");
+    for case in CASES {
+        let extra = if case.usual { "" } else { " (extra)" };
+        let mut command = case.command.join(" ");
+        if command.len() > 70 {
+            command = format!("{} …", &command[..60]);
+        }
+        println!(
+            "{:<14} {:>8} {:>5} {:>9}  {command}{extra}",
+            case.name, case.pipeline, case.connections, case.requests
+        );
+    }
+    println!("\nmemory");
+    for case in MEMORY_CASES {
+        println!("{:<14} {} elements, payload {} bytes each", case.name, case.data.count, case.payload_bytes);
+    }
+    println!("\n{IDLE:<14} CPU of a server with its data that nobody asks for anything");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_groups_resolve() {
+        let names = |text: &str| text.split(',').map(str::to_owned).collect::<Vec<_>>();
+        let all = Selection::of(&names("all")).unwrap();
+        let mut seen: Vec<&str> = all.rates.iter().map(|case| case.name).collect();
+        seen.extend(all.memory.iter().map(|case| case.name));
+        seen.sort_unstable();
+        assert!(seen.windows(2).all(|pair| pair[0] != pair[1]));
+        assert!(all.idle);
+        let some = Selection::of(&names("set_p16,mem_1m,get_p16")).unwrap();
+        assert_eq!(some.rates.iter().map(|case| case.name).collect::<Vec<_>>(), ["get_p16", "set_p16"]);
+        assert_eq!(some.memory.len(), 1);
+        assert!(!some.idle && Selection::of(&names("nothing")).is_err());
+    }
+}

@@ -1,0 +1,175 @@
+//! One burst of load from an outside generator, and what it reports. Here: redis-benchmark.
+
+use std::fs::{self, File};
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::args::{Generator, Options};
+use crate::cases::{Case, VALUE};
+use crate::data::value;
+use crate::process::{ENDS_WITH_US, quoted, temporary_directory};
+use crate::{Outcome, memtier};
+
+/// What the generator says about a burst.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Burst {
+    /// Requests that were answered; the generator may round up to whole pipelines.
+    pub requests: u64,
+    pub requests_per_second: f64,
+    pub p50_ms: f64,
+    pub p99_ms: f64,
+    pub p999_ms: f64,
+}
+
+/// The words that load `port` with a case.
+pub fn command_words(case: &Case, port: u16, options: &Options) -> Outcome<Vec<String>> {
+    let mut words: Vec<String> = ["taskset", "-c", &options.load_cpus].map(str::to_owned).into();
+    match options.generator {
+        Generator::RedisBenchmark => words.extend(redis_benchmark_words(case, port, options)),
+        Generator::Memtier => words.extend(memtier::words(case, port, options)?),
+    }
+    Ok(words)
+}
+
+fn redis_benchmark_words(case: &Case, port: u16, options: &Options) -> Vec<String> {
+    let mut words = vec!["redis-benchmark".to_owned(), "-h".into(), "127.0.0.1".into()];
+    let mut option = |name: &str, value: u64| words.extend([name.to_owned(), value.to_string()]);
+    option("-p", port.into());
+    option("-n", case.requests);
+    option("-c", case.connections.into());
+    option("-P", case.pipeline.into());
+    option("-r", case.range);
+    option("--precision", 3);
+    if options.load_threads > 1 {
+        option("--threads", options.load_threads.into());
+    }
+    let payload = String::from_utf8_lossy(&value(crate::cases::VALUE_BYTES)).into_owned();
+    words.extend(
+        case.command.iter().map(|&word| if word == VALUE { payload.clone() } else { word.to_owned() }),
+    );
+    words
+}
+
+/// Runs one burst to its end, or kills the generator when it takes too long.
+pub fn run(case: &Case, port: u16, options: &Options) -> Outcome<Burst> {
+    let words = command_words(case, port, options)?;
+    let directory = temporary_directory("load")?;
+    let result = run_in(&words, &directory, Duration::from_secs(options.timeout_seconds));
+    let text = result.and_then(|()| Ok(fs::read_to_string(directory.join("out"))?));
+    let _ = fs::remove_dir_all(&directory);
+    let text = text?;
+    let burst = match options.generator {
+        Generator::RedisBenchmark => parse(&text),
+        Generator::Memtier => memtier::parse(&text),
+    };
+    let tail = || text.lines().rev().take(3).collect::<Vec<_>>().join(" / ");
+    burst.ok_or_else(|| format!("{} reported nothing usable: {}", words[3], tail()).into())
+}
+
+/// Output goes to a file: a pipe that nobody empties would stop the generator.
+fn run_in(words: &[String], directory: &std::path::Path, longest: Duration) -> Outcome<()> {
+    let out = File::create(directory.join("out"))?;
+    let mut child = Command::new(ENDS_WITH_US[0])
+        .args(&ENDS_WITH_US[1..])
+        .args(words)
+        .current_dir(directory)
+        .stdin(Stdio::null())
+        .stdout(out.try_clone()?)
+        .stderr(out)
+        .spawn()
+        .map_err(|error| format!("cannot start {}: {error}", ENDS_WITH_US[0]))?;
+    let end = Instant::now() + longest;
+    while Instant::now() < end {
+        if let Some(status) = child.try_wait()? {
+            if status.success() {
+                return Ok(());
+            }
+            let text = fs::read_to_string(directory.join("out")).unwrap_or_default();
+            let last = text.rsplit(['\r', '\n']).find(|line| !line.trim().is_empty()).unwrap_or_default();
+            return Err(format!("{} failed ({status}): {}", words[3], last.trim()).into());
+        }
+        sleep(Duration::from_millis(5));
+    }
+    child.kill()?;
+    child.wait()?;
+    Err(format!("{} took longer than {} s", words[3], longest.as_secs()).into())
+}
+
+/// Reads redis-benchmark's report for people, the only one with p99.9.
+fn parse(text: &str) -> Option<Burst> {
+    let number_before = |line: &str, tail: &str| line.trim().strip_suffix(tail)?.trim().parse::<f64>().ok();
+    let mut lines = text.split(['\r', '\n']);
+    let requests =
+        lines.clone().find_map(|line| line.split_once(" requests completed in")?.0.trim().parse().ok())?;
+    let requests_per_second = lines.clone().find_map(|line| {
+        number_before(line.trim().strip_prefix("throughput summary:")?, "requests per second")
+    })?;
+    // "99.902% <= 3.791 milliseconds (cumulative count 99904)", percentiles rising.
+    let p999_ms = lines.clone().find_map(|line| {
+        let (percent, rest) = line.split_once("% <= ")?;
+        let enough = percent.trim().parse::<f64>().ok()? >= 99.9;
+        if enough { rest.split_once(" milliseconds")?.0.parse().ok() } else { None }
+    })?;
+    // The summary's last line stands under the heads avg, min, p50, p95, p99, max.
+    lines.find(|line| line.trim_start().starts_with("avg ") && line.trim_end().ends_with("max"))?;
+    let summary: Vec<f64> = lines
+        .find(|line| !line.trim().is_empty())?
+        .split_whitespace()
+        .map(|word| word.parse().ok())
+        .collect::<Option<_>>()?;
+    let [_, _, p50_ms, _, p99_ms, _] = summary[..] else { return None };
+    Some(Burst { requests, requests_per_second, p50_ms, p99_ms, p999_ms })
+}
+
+/// The words with a placeholder for the port, for reports.
+pub fn shown(case: &Case, options: &Options) -> String {
+    let words = command_words(case, 0, options).unwrap_or_default();
+    let mut port_next = false;
+    let shown = words.iter().map(|word| {
+        let port = std::mem::replace(&mut port_next, word == "-p");
+        if port { "PORT".to_owned() } else { quoted(word) }
+    });
+    shown.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REPORT: &str = "\
+GET k: rps=0.0 (overall: 0.0)\r====== GET key:__rand_int__ ======
+  100000 requests completed in 0.21 seconds
+  50 parallel clients
+
+Latency by percentile distribution:
+0.000% <= 0.335 milliseconds (cumulative count 16)
+99.805% <= 3.735 milliseconds (cumulative count 99808)
+99.902% <= 3.791 milliseconds (cumulative count 99904)
+100.000% <= 3.839 milliseconds (cumulative count 100000)
+
+Cumulative distribution of latencies:
+100.000% <= 4.103 milliseconds (cumulative count 100000)
+
+Summary:
+  throughput summary: 485436.91 requests per second
+  latency summary (msec):
+          avg       min       p50       p95       p99       max
+        1.442     0.328     1.335     2.567     3.279     3.839
+";
+
+    #[test]
+    fn reads_the_report() {
+        let burst = parse(REPORT).unwrap();
+        assert_eq!(burst.requests, 100_000);
+        assert_eq!(burst.requests_per_second, 485_436.91);
+        assert_eq!((burst.p50_ms, burst.p99_ms, burst.p999_ms), (1.335, 3.279, 3.791));
+    }
+
+    #[test]
+    fn a_cut_report_is_no_report() {
+        for length in 0..REPORT.len() - 45 {
+            assert_eq!(parse(&REPORT[..length]), None, "{length}");
+        }
+    }
+}
