@@ -1,0 +1,268 @@
+//! LZF, the compression of strings in RDB files, compatible with liblzf in both directions.
+//!
+//! A compressed text is a row of pieces:
+//!
+//! ```text
+//! 000lllll                    l + 1 literal bytes follow (1 to 32)
+//! lllooooo oooooooo           copy l + 2 bytes (3 to 8) from o + 1 bytes back, 1 <= l <= 6
+//! 111ooooo llllllll oooooooo  copy l + 9 bytes (9 to 264) from o + 1 bytes back
+//! ```
+//!
+//! What is read may be hostile: [`decompress`] never panics and never allocates more than 88 times its input.
+
+const LITERALS_MAX: usize = 32;
+const COPY_BYTES_MIN: usize = 3;
+const COPY_BYTES_MAX: usize = 264;
+const DISTANCE_MAX: usize = 1 << 13;
+
+/// Three bytes of input can say 264 bytes of output, at best.
+const EXPANSION_MAX: usize = COPY_BYTES_MAX / 3;
+
+/// Inputs longer than this are not compressed: positions are kept in 32 bits.
+const INPUT_BYTES_MAX: usize = u32::MAX as usize - 1;
+
+/// Compresses `input` into at most `bytes_max` bytes; `None` if it does not get that small (or is empty).
+///
+/// Redis stores a string compressed if it has more than 20 bytes and shrinks by at least four.
+pub fn compress(input: &[u8], bytes_max: usize) -> Option<Vec<u8>> {
+    if input.is_empty() || bytes_max == 0 || input.len() > INPUT_BYTES_MAX {
+        return None;
+    }
+    let mut seen = Seen::new(input.len());
+    let mut out = Vec::with_capacity(bytes_max.min(input.len()));
+    let (mut at, mut literals_from) = (0, 0);
+    while let Some(&[a, b, c]) = input.get(at..).and_then(|rest| rest.first_chunk::<COPY_BYTES_MIN>()) {
+        let candidate = seen.replace([a, b, c], at);
+        let len = candidate.map_or(0, |from| common_len(input, from, at));
+        if len < COPY_BYTES_MIN {
+            at += 1;
+            // Text that does not shrink shall not be read to its end in vain.
+            if out.len() + (at - literals_from) > bytes_max {
+                return None;
+            }
+            continue;
+        }
+        let distance = candidate.map_or(0, |from| at - from);
+        append_literals(&mut out, &input[literals_from..at]);
+        append_copy(&mut out, distance, len);
+        if out.len() > bytes_max {
+            return None;
+        }
+        at += len;
+        literals_from = at;
+        // Remember the last two places inside the copy, as liblzf does, and skip the others for speed.
+        for place in at - 2..at {
+            if let Some(&bytes) = input.get(place..).and_then(|rest| rest.first_chunk::<COPY_BYTES_MIN>()) {
+                seen.replace(bytes, place);
+            }
+        }
+    }
+    append_literals(&mut out, &input[literals_from..]);
+    (out.len() <= bytes_max).then_some(out)
+}
+
+/// Where each hash of three bytes was seen last.
+struct Seen {
+    /// Position plus one, 0 for never. A power of two of them.
+    positions: Vec<u32>,
+    hash_shift: u32,
+}
+
+impl Seen {
+    /// A table that fits an input of `len` bytes, so that short strings do not pay for clearing a large one.
+    fn new(len: usize) -> Self {
+        let bits = len.next_power_of_two().trailing_zeros().clamp(8, 15);
+        Self { positions: vec![0; 1 << bits], hash_shift: 32 - bits }
+    }
+
+    /// Notes that `bytes` stand at `position`, and returns where bytes of the same hash stood before, if that is near
+    /// enough to be copied from.
+    #[inline]
+    fn replace(&mut self, [a, b, c]: [u8; 3], position: usize) -> Option<usize> {
+        let hash = u32::from_le_bytes([a, b, c, 0]).wrapping_mul(0x9e37_79b1) >> self.hash_shift;
+        let slot = &mut self.positions[hash as usize];
+        let before = std::mem::replace(slot, position as u32 + 1).checked_sub(1)? as usize;
+        (position - before <= DISTANCE_MAX).then_some(before)
+    }
+}
+
+/// How many bytes at `from` and at the later `at` agree, up to the most that one piece can copy.
+#[inline]
+fn common_len(input: &[u8], from: usize, at: usize) -> usize {
+    let later = &input[at..input.len().min(at + COPY_BYTES_MAX)];
+    let mut len = 0;
+    for (a, b) in input[from..].chunks(8).zip(later.chunks(8)) {
+        if a.len() < 8 || a != b {
+            return len + a.iter().zip(b).take_while(|(a, b)| a == b).count();
+        }
+        len += 8;
+    }
+    len
+}
+
+fn append_literals(out: &mut Vec<u8>, literals: &[u8]) {
+    for chunk in literals.chunks(LITERALS_MAX) {
+        out.push(chunk.len() as u8 - 1);
+        out.extend_from_slice(chunk);
+    }
+}
+
+fn append_copy(out: &mut Vec<u8>, distance: usize, len: usize) {
+    let [high, low] = (distance as u16 - 1).to_be_bytes();
+    match len - 2 {
+        short @ ..7 => out.extend_from_slice(&[(short as u8) << 5 | high, low]),
+        long => out.extend_from_slice(&[7 << 5 | high, (long - 7) as u8, low]),
+    }
+}
+
+/// Decompresses to exactly `len` bytes; `None` if `input` is not the compressed form of so many.
+pub fn decompress(input: &[u8], len: usize) -> Option<Vec<u8>> {
+    if len > input.len().saturating_mul(EXPANSION_MAX) {
+        return None;
+    }
+    let mut out = Vec::with_capacity(len);
+    let mut rest = input;
+    while let [control, tail @ ..] = rest {
+        let control = usize::from(*control);
+        if control < LITERALS_MAX {
+            let (literals, tail) = tail.split_at_checked(control + 1)?;
+            if literals.len() > len - out.len() {
+                return None;
+            }
+            out.extend_from_slice(literals);
+            rest = tail;
+            continue;
+        }
+        let (count, low, tail) = match (control >> 5, tail) {
+            (7, [extra, low, tail @ ..]) => (usize::from(*extra) + 9, *low, tail),
+            (short @ ..7, [low, tail @ ..]) => (short + 2, *low, tail),
+            _ => return None,
+        };
+        let distance = ((control & 31) << 8 | usize::from(low)) + 1;
+        let from = out.len().checked_sub(distance)?;
+        if count > len - out.len() {
+            return None;
+        }
+        // A copy may reach into what it writes: then it repeats the bytes from `from` on, more of them each time.
+        let mut left = count;
+        while left > 0 {
+            let now = left.min(out.len() - from);
+            out.extend_from_within(from..from + now);
+            left -= now;
+        }
+        rest = tail;
+    }
+    (out.len() == len).then_some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Random;
+
+    #[test]
+    fn reads_what_liblzf_wrote() {
+        // Written by liblzf 3.6 (the Python package python-lzf).
+        let written: &[(&[u8], &[u8])] = &[
+            (b"\x01aa\xe0\x11\x00\x01aa", b"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+            (b"\x03abca\xe0\x0a\x02\x00c", b"abcabcabcabcabcabcabcabc"),
+            (b"\x1fthe quick brown fox jumps over t \x1e\x08lazy dog;`\x0d\xe0\x04,\x01ox", b"the quick brown fox jumps over the lazy dog; the quick brown fox"),
+            (b"\x01\x00\x00\xe0\xff\x00\xe0\x17\x00\x01\x00\x00", &[0; 300]),
+            (b"\x06hello h\xe0\x08\x05\x04world\xe0\x0a\x05\x090123456789\xe0\x00\x0a\x0189", b"hello hello hello hello world world world world 0123456789 0123456789"),
+            (b"\x1f\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f\x08 !\"#$%&'\x00\xe0\x1c'\x01&'", b"\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f !\"#$%&'\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f !\"#$%&'"),
+        ];
+        for (compressed, text) in written {
+            assert_eq!(decompress(compressed, text.len()).as_deref(), Some(*text));
+            let ours = compress(text, text.len()).expect("compressible");
+            assert_eq!(decompress(&ours, text.len()).as_deref(), Some(*text));
+            assert!(ours.len() <= compressed.len() + 2, "{} bytes for {}", ours.len(), compressed.len());
+        }
+    }
+
+    /// Text with repetitions near and far.
+    fn draw_text(random: &mut Random) -> Vec<u8> {
+        let (len_bits, alphabet_bits) = (random.below(15), random.below(9));
+        let (len, alphabet) = (random.index(1 << len_bits), 1 + random.below(1 << alphabet_bits));
+        let mut text: Vec<u8> = Vec::new();
+        while text.len() < len {
+            if random.below(3) > 0 || text.is_empty() {
+                text.extend((0..1 + random.below(40)).map(|_| random.below(alphabet) as u8));
+            } else {
+                let from = random.index(text.len());
+                let count = 1 + random.index(600);
+                (from..from + count).for_each(|place| text.push(text[place]));
+            }
+        }
+        text
+    }
+
+    #[test]
+    fn what_is_compressed_comes_back() {
+        let seed = 71;
+        let mut random = Random::from_seed(seed);
+        let mut smaller = 0;
+        for _ in 0..2_000 {
+            let text = draw_text(&mut random);
+            // Every thirty-two bytes cost one more at worst.
+            let worst = text.len() + text.len() / 32 + 1;
+            let Some(compressed) = compress(&text, worst) else {
+                assert!(text.is_empty());
+                continue;
+            };
+            assert_eq!(decompress(&compressed, text.len()), Some(text.clone()), "seed {seed}");
+            assert_eq!(compress(&text, compressed.len()).as_ref(), Some(&compressed));
+            assert_eq!(compress(&text, compressed.len() - 1), None);
+            assert_eq!(decompress(&compressed, text.len() + 1), None);
+            assert_eq!(decompress(&compressed, text.len() - 1), None);
+            smaller += u32::from(compressed.len() < text.len());
+        }
+        assert!(smaller > 1_000, "{smaller}");
+    }
+
+    #[test]
+    fn the_longest_copies_and_distances() {
+        let zeros = vec![0; 10_000];
+        let compressed = compress(&zeros, 200).unwrap();
+        assert_eq!(decompress(&compressed, zeros.len()), Some(zeros));
+        for gap in [DISTANCE_MAX - 3, DISTANCE_MAX - 2, DISTANCE_MAX] {
+            let noise = |index: usize| (index.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as u8;
+            let text = [b"needle".to_vec(), (0..gap - 3).map(noise).collect(), b"needle".to_vec()].concat();
+            let compressed = compress(&text, text.len() * 2).unwrap();
+            assert_eq!(decompress(&compressed, text.len()), Some(text));
+        }
+    }
+
+    #[test]
+    fn hostile_input_is_refused() {
+        let refused: &[(&[u8], usize)] = &[
+            (b"", 1),
+            (b"\x00", 1),             // a literal that is missing
+            (b"\x01a", 2),            // half of the literals
+            (b"\x00a", 0),            // more than was said
+            (b"\x20\x00", 3),         // a copy from before the start
+            (b"\x00a\x20\x01", 4),    // the same, a byte too far
+            (b"\x00a\x20", 4),        // a copy without its distance
+            (b"\x00a\xe0", 10),       // a long copy without its length
+            (b"\x00a\xe0\x00", 10),   // a long copy without its distance
+            (b"\x00a\x20\x00", 3),    // a copy that does not fit
+            (b"\x00a", usize::MAX),   // a length that would exhaust memory
+            (b"\x00a\x20\x00", 1000), // a length that so few bytes cannot reach
+        ];
+        for (input, len) in refused {
+            assert_eq!(decompress(input, *len), None, "{} to {len} bytes", input.escape_ascii());
+        }
+        assert_eq!(decompress(b"\x00a\x20\x00", 4).as_deref(), Some(&b"aaaa"[..]));
+        assert_eq!(decompress(b"", 0).as_deref(), Some(&b""[..]));
+    }
+
+    #[test]
+    fn random_input_never_panics() {
+        let mut random = Random::from_seed(72);
+        for _ in 0..50_000 {
+            let mut input = vec![0; random.index(40)];
+            random.fill(&mut input);
+            let len = random.index(400);
+            assert!(decompress(&input, len).is_none_or(|out| out.len() == len));
+        }
+    }
+}
