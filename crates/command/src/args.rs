@@ -22,13 +22,7 @@ impl<'a> Args<'a> {
     }
 
     /// As [`Args::new`], with the hash of argument `index` already known.
-    pub fn with_hash(
-        buf: &'a [u8],
-        spans: &'a [Span],
-        seed: &'a HashSeed,
-        index: usize,
-        hash: u64,
-    ) -> Self {
+    pub fn with_hash(buf: &'a [u8], spans: &'a [Span], seed: &'a HashSeed, index: usize, hash: u64) -> Self {
         Self { buf, spans, seed, hashed: index, hash }
     }
 
@@ -62,7 +56,10 @@ impl<'a> Args<'a> {
     }
 
     /// The arguments from `index` on.
-    pub fn from(&self, index: usize) -> impl DoubleEndedIterator<Item = &'a [u8]> + ExactSizeIterator + Clone + use<'a> {
+    pub fn from(
+        &self,
+        index: usize,
+    ) -> impl DoubleEndedIterator<Item = &'a [u8]> + ExactSizeIterator + Clone + use<'a> {
         let (buf, spans) = (self.buf, self.spans);
         spans[index.min(spans.len())..].iter().map(move |s| s.of(buf))
     }

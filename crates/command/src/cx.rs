@@ -2,8 +2,8 @@
 
 use crate::session::Session;
 use crate::{Error, ShardCx};
-use keyspace::{Db, Found, Key, Typed, Update, ValueRef};
 use keyspace::value::StrRef;
+use keyspace::{Db, Found, Key, Typed, Update, ValueRef};
 use table::Pos;
 
 /// The class of a keyspace event, as `notify-keyspace-events` names them.
@@ -33,6 +33,16 @@ impl<'a> Cx<'a> {
     #[inline]
     pub fn db(&mut self) -> &mut Db {
         &mut self.shard.dbs[self.db as usize]
+    }
+
+    /// The keys of a command that are not on this shard: return them as [`Error::NeedKeys`] before changing anything, and the
+    /// command runs again with all of them here. For keys that no key specification names (SORT … BY).
+    ///
+    /// # Errors
+    /// `NeedKeys` when some of `keys` are elsewhere.
+    pub fn require_keys(&self, keys: impl Iterator<Item = Vec<u8>>) -> Result<(), Error> {
+        let missing: Vec<_> = keys.filter(|key| !self.shard.has_key(key)).collect();
+        if missing.is_empty() { Ok(()) } else { Err(Error::NeedKeys(missing)) }
     }
 
     /// Wall clock, unix ms.

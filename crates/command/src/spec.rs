@@ -185,9 +185,17 @@ pub enum Begin {
 pub enum Find {
     /// Up to `last` behind the first (negative: counted from the last argument), every `step`-th; `limit` > 1 with `last` -1:
     /// only the first 1/limit of the arguments.
-    Range { last: i16, step: u16, limit: u16 },
+    Range {
+        last: i16,
+        step: u16,
+        limit: u16,
+    },
     /// A count at `index` behind the beginning, keys from `first`, every `step`-th.
-    KeyNum { index: u16, first: u16, step: u16 },
+    KeyNum {
+        index: u16,
+        first: u16,
+        step: u16,
+    },
     Unknown,
 }
 
@@ -213,12 +221,7 @@ impl KeySpec {
 
     /// Keys from argument `index` to the one `last` behind it (negative: from the end), every `step`-th.
     pub const fn range(index: u16, last: i16, step: u16, access: u16) -> Self {
-        Self {
-            begin: Begin::Index(index),
-            find: Find::Range { last, step, limit: 0 },
-            access,
-            notes: "",
-        }
+        Self { begin: Begin::Index(index), find: Find::Range { last, step, limit: 0 }, access, notes: "" }
     }
 
     /// A key count at argument `index`, the keys behind it.

@@ -7,23 +7,41 @@ use base::random::Random;
 use config::Config;
 use keyspace::Db;
 use std::sync::Arc;
+use types::hash::HashLimits;
+use types::list::ListLimit;
+use types::set::SetLimits;
+use types::zset::ZSetLimits;
+
+/// Number of slots, as in Redis Cluster.
+pub const SLOTS: u32 = 16384;
 
 /// What a command asks of the connection layer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Close this connection once its replies are sent.
-    CloseAfterReply { conn: usize },
+    CloseAfterReply {
+        conn: usize,
+    },
     /// Close this connection now.
-    Kill { conn: usize },
+    Kill {
+        conn: usize,
+    },
     /// Hold back commands of all clients (or only writes) until this time.
-    Pause { until_ms: u64, writes_only: bool },
+    Pause {
+        until_ms: u64,
+        writes_only: bool,
+    },
     Unpause,
     /// The configuration has changed; the fields are the directives' names.
     ConfigChanged(Vec<&'static str>),
     /// Stop the process.
-    Shutdown { now: bool },
+    Shutdown {
+        now: bool,
+    },
     /// This shard sleeps for a while (DEBUG SLEEP).
-    Sleep { micros: u64 },
+    Sleep {
+        micros: u64,
+    },
 }
 
 /// Counters of one shard since start or CONFIG RESETSTAT.
@@ -44,12 +62,50 @@ pub struct Stats {
     pub turns: u64,
 }
 
+/// When small collections stop being packed, from the configuration.
+#[derive(Clone, Copy)]
+pub struct Limits {
+    pub list: ListLimit,
+    pub set: SetLimits,
+    pub hash: HashLimits,
+    pub zset: ZSetLimits,
+    /// `hll-sparse-max-bytes`
+    pub hll_sparse_bytes_max: usize,
+    /// `proto-max-bulk-len`: no string grows longer.
+    pub string_bytes_max: usize,
+}
+
+impl Limits {
+    pub fn new(config: &Config) -> Self {
+        Self {
+            list: ListLimit::new(config.list_max_listpack_size),
+            set: SetLimits {
+                max_intset_entries: config.set_max_intset_entries as usize,
+                max_listpack_entries: config.set_max_listpack_entries as usize,
+                max_listpack_value: config.set_max_listpack_value as usize,
+            },
+            hash: HashLimits {
+                max_listpack_entries: config.hash_max_listpack_entries as usize,
+                max_listpack_value: config.hash_max_listpack_value as usize,
+            },
+            zset: ZSetLimits {
+                max_listpack_entries: config.zset_max_listpack_entries as usize,
+                max_listpack_value: config.zset_max_listpack_value as usize,
+            },
+            hll_sparse_bytes_max: config.hll_sparse_max_bytes as usize,
+            string_bytes_max: config.proto_max_bulk_len as usize,
+        }
+    }
+}
+
 pub struct ShardCx {
     pub id: u16,
     pub shards: u16,
     pub dbs: Vec<Db>,
     pub seed: HashSeed,
     pub config: Arc<Config>,
+    /// Derived from `config`; see [`ShardCx::set_config`].
+    pub limits: Limits,
     pub random: Random,
     /// Wall clock in unix ms and monotonic clock in µs, as of the beginning of the turn (or of a long command).
     pub now_ms: u64,
@@ -75,6 +131,7 @@ impl ShardCx {
             shards,
             dbs,
             seed,
+            limits: Limits::new(&config),
             config,
             random: Random::from_seed(random_seed),
             now_ms: 0,
@@ -88,6 +145,21 @@ impl ShardCx {
             active_expire: true,
             guests: Vec::new(),
         }
+    }
+
+    /// Takes over a changed configuration.
+    pub fn set_config(&mut self, config: Arc<Config>) {
+        self.limits = Limits::new(&config);
+        self.config = config;
+    }
+
+    /// Whether a key belongs to this shard or has been brought here for the command that runs now.
+    pub fn has_key(&self, key: &[u8]) -> bool {
+        if self.shards == 1 {
+            return true;
+        }
+        let slot = u32::from(base::slot::key_slot(key));
+        (slot * u32::from(self.shards) / SLOTS) as u16 == self.id || self.guests.iter().any(|g| g == key)
     }
 
     /// Bytes of all data of this shard.

@@ -347,7 +347,9 @@ pub fn release_key(record: &[u8]) {
     if record[0] & LONG_KEY != 0 {
         let key = long_key(&record[key_start(record) - LONG_KEY_BYTES..key_start(record)]);
         // SAFETY: `write` leaked exactly this boxed slice, and the record that owned it goes away.
-        drop(unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(key.as_ptr().cast_mut(), key.len())) });
+        drop(unsafe {
+            Box::from_raw(std::ptr::slice_from_raw_parts_mut(key.as_ptr().cast_mut(), key.len()))
+        });
     }
 }
 

@@ -116,7 +116,9 @@ impl ValueRef<'_> {
     /// A copy that shares nothing that can change.
     pub fn duplicate(&self) -> Value {
         match self {
-            Self::Str { bytes: StrRef::Shared(blob), raw } => Value::Str { bytes: Arc::clone(blob), raw: *raw },
+            Self::Str { bytes: StrRef::Shared(blob), raw } => {
+                Value::Str { bytes: Arc::clone(blob), raw: *raw }
+            }
             Self::Str { bytes, raw } => Value::Str { bytes: Arc::new(bytes.bytes().to_vec()), raw: *raw },
             Self::List(list) => Value::List(Box::new(List::clone(list))),
             Self::Set(set) => Value::Set(Box::new(Set::clone(set))),

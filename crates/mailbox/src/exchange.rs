@@ -80,7 +80,11 @@ impl<T: Send> Port<T> {
     ) {
         let exchange = &*self.exchange;
         let own = &exchange.stations[self.id];
-        if exclusive { exchange.enter_exclusive() } else { exchange.enter_shared(own) }
+        if exclusive {
+            exchange.enter_exclusive()
+        } else {
+            exchange.enter_shared(own)
+        }
         let mut touched = 0u64;
         let mut many = false;
         for (to, message) in messages {

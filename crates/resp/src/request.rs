@@ -324,10 +324,7 @@ mod tests {
                 assert!(matches!(got, Parsed::Incomplete { .. }), "{end}");
                 assert!(spans.is_empty());
             }
-            assert_eq!(
-                parser.parse(whole, 0, &mut spans, &LIMITS),
-                Ok(Parsed::Request { end: whole.len() })
-            );
+            assert_eq!(parser.parse(whole, 0, &mut spans, &LIMITS), Ok(Parsed::Request { end: whole.len() }));
             assert_eq!(spans, once);
         }
     }

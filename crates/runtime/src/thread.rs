@@ -35,9 +35,6 @@ pub fn pin_to(cpu: usize) -> io::Result<()> {
 ///
 /// # Errors
 /// What the system says.
-pub fn spawn(
-    name: String,
-    run: impl FnOnce() + Send + 'static,
-) -> io::Result<std::thread::JoinHandle<()>> {
+pub fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> io::Result<std::thread::JoinHandle<()>> {
     std::thread::Builder::new().name(name).spawn(run)
 }

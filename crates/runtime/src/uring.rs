@@ -51,8 +51,7 @@ impl Uring {
             .setup_defer_taskrun()
             .setup_cqsize(entries * 8)
             .build(entries)?;
-        let mut uring =
-            Self { ring, waker: Waker::new()?, slots: Vec::new(), backlog: Vec::new() };
+        let mut uring = Self { ring, waker: Waker::new()?, slots: Vec::new(), backlog: Vec::new() };
         uring.poll(uring.waker.fd(), READ, true, WAKER);
         uring.ring.submit()?;
         Ok(uring)
@@ -124,7 +123,11 @@ impl Reactor for Uring {
         let result = match timeout {
             Some(Duration::ZERO) => {
                 let ready = !self.ring.completion().is_empty();
-                if ready { self.ring.submit() } else { self.ring.submitter().submit_with_args(0, &SubmitArgs::new()) }
+                if ready {
+                    self.ring.submit()
+                } else {
+                    self.ring.submitter().submit_with_args(0, &SubmitArgs::new())
+                }
             }
             Some(_) => self.ring.submitter().submit_with_args(1, &SubmitArgs::new().timespec(&span)),
             None => self.ring.submit_and_wait(1),
@@ -132,7 +135,10 @@ impl Reactor for Uring {
         match result {
             Ok(_) => {}
             Err(error)
-                if matches!(error.raw_os_error(), Some(libc::ETIME | libc::EINTR | libc::EBUSY | libc::EAGAIN)) => {}
+                if matches!(
+                    error.raw_os_error(),
+                    Some(libc::ETIME | libc::EINTR | libc::EBUSY | libc::EAGAIN)
+                ) => {}
             Err(error) => return Err(error),
         }
         loop {

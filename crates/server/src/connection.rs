@@ -58,12 +58,7 @@ pub fn flush(reactor: &mut dyn Reactor, token: usize, out: &mut Reply, sent: &mu
 /// Output buffers larger than this are given back once they are empty.
 const IDLE_OUTPUT_BYTES_MAX: usize = 64 * 1024;
 
-fn send_slices(
-    reactor: &mut dyn Reactor,
-    token: usize,
-    out: &Reply,
-    skip: usize,
-) -> io::Result<usize> {
+fn send_slices(reactor: &mut dyn Reactor, token: usize, out: &Reply, skip: usize) -> io::Result<usize> {
     let mut slices = Vec::with_capacity(SLICES_MAX);
     let (mut from, mut skip) = (0, skip);
     let mut add = |bytes| {

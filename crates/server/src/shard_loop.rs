@@ -16,7 +16,10 @@ use std::time::Duration;
 pub enum Mail {
     Shard(Message),
     /// A new connection to serve.
-    Adopt { socket: Socket, is_unix: bool },
+    Adopt {
+        socket: Socket,
+        is_unix: bool,
+    },
 }
 
 /// Input bytes collected before they are executed.
@@ -254,8 +257,7 @@ impl ShardLoop {
         if !conn.open {
             return;
         }
-        let outcome =
-            connection::flush(self.reactor.as_mut(), token, &mut conn.out, &mut self.sent[token]);
+        let outcome = connection::flush(self.reactor.as_mut(), token, &mut conn.out, &mut self.sent[token]);
         let over = conn.closing && conn.is_in_order() && conn.out.is_empty();
         if outcome == Outcome::Broken || over {
             self.close(token);
@@ -292,8 +294,7 @@ impl ShardLoop {
         if !is_unix {
             socket.set_tcp_options(300);
         }
-        let (addr, local_addr) =
-            if is_unix { Default::default() } else { socket.addresses() };
+        let (addr, local_addr) = if is_unix { Default::default() } else { socket.addresses() };
         let (now_ms, _) = clock::now();
         let session = Session {
             id: self.process.next_client.fetch_add(1, Ordering::Relaxed),

@@ -32,12 +32,7 @@ pub fn execute(
 }
 
 #[cold]
-fn fail(
-    shard: &mut ShardCx,
-    error: Error,
-    mark: (usize, usize),
-    out: &mut Reply,
-) -> Option<Vec<Vec<u8>>> {
+fn fail(shard: &mut ShardCx, error: Error, mark: (usize, usize), out: &mut Reply) -> Option<Vec<Vec<u8>>> {
     out.rewind(mark);
     if let Error::NeedKeys(keys) = error {
         return Some(keys);

@@ -36,9 +36,19 @@ pub(crate) struct Operation {
 
 enum Kind {
     /// Replies of the shares in the order they were asked, and for each key the share it belongs to.
-    Split { merge: Merge, shares: Vec<(u16, Reply)>, of_key: Vec<u16> },
-    All { parts: Vec<Reply> },
-    Hold { keys: Vec<(u16, Held)>, wanted: Vec<Vec<u8>>, attempts: u32 },
+    Split {
+        merge: Merge,
+        shares: Vec<(u16, Reply)>,
+        of_key: Vec<u16>,
+    },
+    All {
+        parts: Vec<Reply>,
+    },
+    Hold {
+        keys: Vec<(u16, Held)>,
+        wanted: Vec<Vec<u8>>,
+        attempts: u32,
+    },
 }
 
 impl Shard {
@@ -57,7 +67,11 @@ impl Shard {
             return self.reply_error(conn, &Error::wrong_arity(command.name));
         }
         let mut involved: Vec<u16> = Vec::new();
-        shards.iter().for_each(|s| if !involved.contains(s) { involved.push(*s) });
+        shards.iter().for_each(|s| {
+            if !involved.contains(s) {
+                involved.push(*s)
+            }
+        });
         let op = self.next_op();
         let conn_db = (self.conns[conn].db, self.conns[conn].resp3);
         for (share, &shard) in involved.iter().enumerate() {
@@ -212,10 +226,8 @@ impl Shard {
         let (buf, spans) = own_args(args);
         let missing = involved.len();
         let home = self.cx.id;
-        self.ops.insert(
-            op,
-            Operation { home, ask, command, caller, buf, spans, kind, missing, here, elsewhere },
-        );
+        self.ops
+            .insert(op, Operation { home, ask, command, caller, buf, spans, kind, missing, here, elsewhere });
         self.outgoing.exclusive = true;
     }
 

@@ -1,10 +1,8 @@
 //! Which shard a command belongs to.
 
 use base::slot::key_slot;
+use command::state::SLOTS;
 use command::{Args, Command};
-
-/// Number of slots, as in Redis Cluster.
-pub const SLOTS: usize = 16384;
 
 /// The slot table: which shard has which slot. Contiguous ranges, as even as can be.
 #[derive(Clone, Copy, Debug)]
@@ -14,13 +12,13 @@ pub struct SlotMap {
 
 impl SlotMap {
     pub fn new(shards: u16) -> Self {
-        assert!(shards > 0 && shards as usize <= SLOTS);
+        assert!(shards > 0 && u32::from(shards) <= SLOTS);
         Self { shards }
     }
 
     #[inline]
     pub fn shard_of_slot(self, slot: u16) -> u16 {
-        (u32::from(slot) * u32::from(self.shards) / SLOTS as u32) as u16
+        (u32::from(slot) * u32::from(self.shards) / SLOTS) as u16
     }
 
     #[inline]

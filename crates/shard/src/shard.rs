@@ -230,7 +230,8 @@ impl Shard {
         let spans = &self.spans[mark..];
         let mut command = command::lookup(spans[0].of(buf));
         if let Some(container @ Command { plan: Plan::Container, .. }) = command {
-            if let Some(sub) = spans.get(1).and_then(|s| command::registry::subcommand(container, s.of(buf))) {
+            if let Some(sub) = spans.get(1).and_then(|s| command::registry::subcommand(container, s.of(buf)))
+            {
                 command = Some(sub);
             }
         }
@@ -616,7 +617,9 @@ impl Shard {
             let (buf, blobs) = (&batch.replies.buf, &batch.replies.blobs);
             self.complete(item.ask, item.command, executed_here, |out| {
                 let base = out.buf.len();
-                for (pos, blob) in blobs.iter().filter(|(pos, _)| (start as usize..end as usize).contains(pos)) {
+                for (pos, blob) in
+                    blobs.iter().filter(|(pos, _)| (start as usize..end as usize).contains(pos))
+                {
                     out.blobs.push((base + pos - start as usize, blob.clone()));
                 }
                 out.raw(&buf[start as usize..end as usize]);
@@ -663,8 +666,7 @@ impl Shard {
         }
         let mut indexes = Vec::new();
         command.key_indexes(&args, &mut indexes).ok()?;
-        let things: Vec<_> =
-            indexes.iter().map(|&i| (Thing::Key(db, args[i].to_vec()), false)).collect();
+        let things: Vec<_> = indexes.iter().map(|&i| (Thing::Key(db, args[i].to_vec()), false)).collect();
         things.iter().any(|(thing, _)| self.locks.is_contended(thing)).then_some(things)
     }
 
@@ -734,13 +736,7 @@ const IDLE_INPUT_BYTES_MAX: usize = 16 * 1024;
 /// Batches kept for reuse.
 const BATCH_POOL_MAX: usize = 64;
 
-fn parked(
-    home: u16,
-    ask: Ask,
-    command: &'static Command,
-    caller: Caller,
-    args: Args<'_>,
-) -> Parked {
+fn parked(home: u16, ask: Ask, command: &'static Command, caller: Caller, args: Args<'_>) -> Parked {
     let (mut buf, mut spans) = (Vec::new(), Vec::with_capacity(args.len()));
     for arg in args.from(0) {
         spans.push(Span { start: buf.len() as u32, len: arg.len() as u32 });

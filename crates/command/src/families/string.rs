@@ -3,8 +3,8 @@
 use crate::spec::{KeySpec, Merge, access::*, acl, flag::*};
 use crate::{Args, Command, Cx, Error, Event, Outcome};
 use base::number::I64Buf;
-use keyspace::value::StrRef;
 use keyspace::Key;
+use keyspace::value::StrRef;
 use resp::Reply;
 
 pub const COMMANDS: &[Command] = &[
@@ -16,7 +16,11 @@ pub const COMMANDS: &[Command] = &[
         .group("string")
         .summary("Returns the string value of a key.")
         .complexity("O(1)"),
-    Command::new("SET", set).arity(-3).keys(&[KeySpec::at(1, OW | UPDATE)]).flags(WRITE | DENYOOM).acl(acl::STRING),
+    Command::new("SET", set)
+        .arity(-3)
+        .keys(&[KeySpec::at(1, OW | UPDATE)])
+        .flags(WRITE | DENYOOM)
+        .acl(acl::STRING),
     Command::new("INCR", incr).arity(2).keys(&[KeySpec::at(1, RW | UPDATE)]).flags(WRITE | DENYOOM | FAST),
     Command::new("DEL", del)
         .arity(-2)
