@@ -55,6 +55,7 @@ impl Bucket {
         self.offsets[slot]
     }
 
+    #[inline]
     pub(crate) fn set_offset(&mut self, slot: usize, offset: u16) {
         self.offsets[slot] = offset;
     }
@@ -94,7 +95,7 @@ impl Bucket {
             let bits = vld1_u8(BITS.as_ptr());
             let low = u32::from(vaddv_u8(vand_u8(vget_low_u8(equal), bits)));
             let high = u32::from(vaddv_u8(vand_u8(vget_high_u8(equal), bits)));
-            low | high << 8 | fives(16) << 16
+            low | high << 8 | rest(16) << 16
         }
     }
 
@@ -105,6 +106,7 @@ impl Bucket {
     }
 
     /// Adds a record of this home. The bucket must have room.
+    #[inline]
     pub(crate) fn push_own(&mut self, (tag, offset): Slot) -> usize {
         debug_assert!(self.has_room());
         let slot = usize::from(self.own);
@@ -114,6 +116,7 @@ impl Bucket {
     }
 
     /// Adds a guest. The bucket must have room; the one before counts it as displaced.
+    #[inline]
     pub(crate) fn push_guest(&mut self, (tag, offset): Slot) -> usize {
         debug_assert!(self.has_room());
         self.guests += 1;

@@ -8,8 +8,9 @@
 //! the segment, or `SUB` plus the bits of the small directory. Invariants: a segment of depth d stands in exactly the
 //! entries of the stretch of 2^-d that it covers, and is owned by the directory; small directories stand in one entry.
 
-use crate::segment::{Block, Segment, View, ViewMut};
+use crate::segment::{Block, Segment};
 use crate::size::class_bytes;
+use crate::view::{View, ViewMut};
 use std::alloc::{Layout as Request, alloc, dealloc, handle_alloc_error};
 use std::marker::PhantomData;
 use std::ptr::NonNull;

@@ -29,6 +29,7 @@ mod scan;
 mod segment;
 mod size;
 mod table;
+mod view;
 
 pub use scan::Iter;
 pub use table::{Pos, Table};

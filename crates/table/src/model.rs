@@ -2,8 +2,9 @@
 
 use crate::bucket::ones;
 use crate::position::{bucket, next_segment, position, tag};
-use crate::segment::{BUCKETS, View};
+use crate::segment::BUCKETS;
 use crate::size::class_bytes;
+use crate::view::View;
 use crate::{Keep, Layout, RECORD_BYTES_MAX, Table};
 use base::hash::HashSeed;
 use std::collections::{HashMap, HashSet};

@@ -5,8 +5,9 @@
 
 use crate::bucket::{SLOTS, ones};
 use crate::position::{bucket, from_cursor, next_bucket, next_segment, position, to_cursor};
-use crate::segment::{BUCKETS, View, ViewMut};
+use crate::segment::BUCKETS;
 use crate::table::{Pos, Table};
+use crate::view::{View, ViewMut};
 use crate::{Keep, Layout};
 
 /// Tries to hit a used slot of a segment by chance, before counting. A segment in a filled table is at least 45 % full.
