@@ -1,7 +1,7 @@
 //! A bucket: one cache line that tells where 20 records are.
 //!
-//! Records whose home it is fill the slots from the front, guests (records whose home is the bucket before) from the
-//! back. `displaced` counts the records whose home it is and that are guests of the next one.
+//! Records whose home it is fill the slots from the front, guests (records whose home is the bucket before)
+//! from the back. `displaced` counts the records whose home it is and that are guests of the next one.
 
 pub(crate) const SLOTS: usize = 20;
 
@@ -70,7 +70,8 @@ impl Bucket {
     pub(crate) fn matches(&self, tag: u8) -> u32 {
         use std::arch::x86_64::{__m128i, _mm_cmpeq_epi8, _mm_load_si128, _mm_movemask_epi8, _mm_set1_epi8};
         let line: *const __m128i = std::ptr::from_ref(self).cast();
-        // SAFETY: SSE2 is part of x86-64; a bucket is 64 bytes, aligned to 64, all initialised, so both loads are inside.
+        // SAFETY: SSE2 is part of x86-64; a bucket is 64 bytes, aligned to 64, all initialised, so both loads
+        // are inside.
         unsafe {
             let tag = _mm_set1_epi8(tag as i8);
             let front = _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_load_si128(line), tag)) as u32;

@@ -9,7 +9,8 @@ use crate::{Keep, Layout, RECORD_BYTES_MAX, Table};
 use base::hash::HashSeed;
 use std::collections::{HashMap, HashSet};
 
-/// Length (2 bytes), length of the key (1), key, value. The meta is the least value byte seen, as an expiry would be.
+/// Length (2 bytes), length of the key (1), key, value. The meta is the least value byte seen, as an expiry
+/// would be.
 struct Plain;
 
 const FRAME_BYTES: usize = 3;

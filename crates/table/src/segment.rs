@@ -1,10 +1,12 @@
 //! A segment: 32 buckets, a header and the heap of its records, in one block.
 //!
-//! The heap lies below the base (where the buckets start) and grows down. So a record is found from the base and its
-//! distance alone, and all from a record up to the base is initialised memory, without a look at the header.
+//! The heap lies below the base (where the buckets start) and grows down. So a record is found from the base
+//! and its distance alone, and all from a record up to the base is initialised memory, without a look at the
+//! header.
 //!
 //! Invariants:
-//! - the offset of a slot in use is between 1 and `fill`; `fill` ≤ `capacity`, the bytes of the block below the base;
+//! - the offset of a slot in use is between 1 and `fill`; `fill` ≤ `capacity`, the bytes of the block below
+//!   the base;
 //! - `len` slots are in use; `dead` bytes of the heap belong to no record;
 //! - a bucket's `displaced` is the number of guests of the next bucket (the last's next is the first);
 //! - a bucket with displaced records is full.
@@ -83,8 +85,8 @@ impl<M: Default> Segment<M> {
         // SAFETY: the size is not 0.
         let start = unsafe { alloc_zeroed(request(class)) };
         let Some(start) = NonNull::new(start) else { handle_alloc_error(request(class)) };
-        // SAFETY: capacity + size_of::<Block> is the size of the block, and capacity is a multiple of the alignment as
-        // both of its terms are.
+        // SAFETY: capacity + size_of::<Block> is the size of the block, and capacity is a multiple of the
+        // alignment as both of its terms are.
         let base = unsafe { start.add(capacity) }.cast::<Block<M>>();
         let header = Header {
             prefix,
@@ -135,7 +137,8 @@ impl<M> Drop for Segment<M> {
             next = segment.view_mut().header_mut().next.take();
         }
         let (class, capacity) = (self.view().header().class, self.view().header().capacity);
-        // SAFETY: this owner frees the block it allocated, with the same size, and its header is dropped once.
+        // SAFETY: this owner frees the block it allocated, with the same size, and its header is dropped
+        // once.
         unsafe {
             (&raw mut (*self.0.as_ptr()).header).drop_in_place();
             dealloc(self.0.cast::<u8>().sub(usize::from(capacity)).as_ptr(), request(class));
@@ -144,7 +147,8 @@ impl<M> Drop for Segment<M> {
 }
 
 impl<M: Default> ViewMut<'_, M> {
-    /// A copy of this segment in a block of `class`, without dead bytes. Takes the meta and overflow segments along.
+    /// A copy of this segment in a block of `class`, without dead bytes. Takes the meta and overflow segments
+    /// along.
     pub(crate) fn resized<L: Layout<Meta = M>>(&mut self, class: u8) -> Segment<M> {
         let (prefix, depth) = (self.view().header().prefix, self.view().header().depth);
         let mut segment = Segment::new(class, prefix, u32::from(depth));

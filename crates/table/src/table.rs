@@ -13,8 +13,9 @@ use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Where a record stands. Valid until the next call on the table that can move records (insert, replace, remove, sweep,
-/// clear). Using it later panics in debug builds; in release builds it panics or shows another record, but is memory-safe.
+/// Where a record stands. Valid until the next call on the table that can move records (insert, replace,
+/// remove, sweep, clear). Using it later panics in debug builds; in release builds it panics or shows another
+/// record, but is memory-safe.
 #[derive(Clone, Copy, Debug)]
 pub struct Pos {
     base: NonNull<u8>,
@@ -30,8 +31,8 @@ unsafe impl Send for Pos {}
 // SAFETY: as above.
 unsafe impl Sync for Pos {}
 
-/// Tells the states of all tables apart: a new one whenever a block is freed. 34 bits are the table's, 20 count; the low
-/// `PLACE_BITS` are left for a Pos.
+/// Tells the states of all tables apart: a new one whenever a block is freed. 34 bits are the table's, 20
+/// count; the low `PLACE_BITS` are left for a Pos.
 struct Stamp(u64);
 
 const STAMP_COUNT_BITS: u32 = 20;
@@ -126,8 +127,8 @@ impl<L: Layout> Table<L> {
         self.prefetch_matches(hash);
     }
 
-    /// Stage 2 of a lookup that may insert, replace or remove: reads the header as well, and asks for the place of a new
-    /// record.
+    /// Stage 2 of a lookup that may insert, replace or remove: reads the header as well, and asks for the
+    /// place of a new record.
     #[inline]
     pub fn prefetch_record_for_write(&self, hash: u64) {
         let segment = self.prefetch_matches(hash);
@@ -237,8 +238,8 @@ impl<L: Layout> Table<L> {
         segment.into_record(bucket, slot, len)
     }
 
-    /// Adds a record of `len` bytes whose key is known absent: `fill` writes it into `len` bytes of unspecified content.
-    /// The key it writes must hash to `hash`.
+    /// Adds a record of `len` bytes whose key is known absent: `fill` writes it into `len` bytes of
+    /// unspecified content. The key it writes must hash to `hash`.
     ///
     /// # Panics
     /// If `len` is 0 or above [`RECORD_BYTES_MAX`].
@@ -275,9 +276,9 @@ impl<L: Layout> Table<L> {
         self.pos(base, bucket, slot)
     }
 
-    /// Replaces the record at `pos` by one of `len` bytes with the same key: `fill(old, new)` writes it. The bytes of
-    /// `new` are unspecified, except that they start as those of `old` if `len` is not longer: then the record stays where
-    /// it is and `old` is a copy.
+    /// Replaces the record at `pos` by one of `len` bytes with the same key: `fill(old, new)` writes it. The
+    /// bytes of `new` are unspecified, except that they start as those of `old` if `len` is not longer: then
+    /// the record stays where it is and `old` is a copy.
     ///
     /// # Panics
     /// If `len` is 0 or above [`RECORD_BYTES_MAX`].
@@ -362,8 +363,8 @@ impl<L: Layout> Table<L> {
         &mut self.header_mut(pos).meta
     }
 
-    /// The version of the segment that holds the record: 0 at first, kept by both halves of a split. Segments of
-    /// different versions are never merged.
+    /// The version of the segment that holds the record: 0 at first, kept by both halves of a split. Segments
+    /// of different versions are never merged.
     #[inline]
     pub fn version(&self, pos: Pos) -> u64 {
         self.header(pos).version

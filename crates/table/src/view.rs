@@ -1,6 +1,7 @@
 //! Access to a segment: finding, placing and removing records in its buckets.
 //!
-//! Views borrow a live segment, as `&` and `&mut` would; they are pointers because the heap lies below the base.
+//! Views borrow a live segment, as `&` and `&mut` would; they are pointers because the heap lies below the
+//! base.
 
 use crate::Layout;
 use crate::bucket::{Bucket, Slot};
@@ -70,8 +71,8 @@ impl<'a, M> View<'a, M> {
     pub(crate) fn record(self, bucket: usize, slot: usize) -> &'a [u8] {
         debug_assert!(self.bucket(bucket).used() >> slot & 1 == 1);
         let offset = usize::from(self.bucket(bucket).offset(slot));
-        // SAFETY: offsets in buckets never exceed the fill, so the range is in the block, below the base; all of a block
-        // is initialised; nobody writes to it during 'a.
+        // SAFETY: offsets in buckets never exceed the fill, so the range is in the block, below the base; all
+        // of a block is initialised; nobody writes to it during 'a.
         unsafe { std::slice::from_raw_parts(self.base.cast::<u8>().sub(offset).as_ptr(), offset) }
     }
 
@@ -219,7 +220,8 @@ impl<'a, M> ViewMut<'a, M> {
         usize::from(header.capacity - header.fill) >= len
     }
 
-    /// Room for a record of `len` bytes: its bucket, slot and offset. `None` if there is none in heap or buckets.
+    /// Room for a record of `len` bytes: its bucket, slot and offset. `None` if there is none in heap or
+    /// buckets.
     #[inline]
     pub(crate) fn admit(&mut self, home: usize, tag: u8, len: usize) -> Option<(usize, usize, u16)> {
         if usize::from(self.view().header().len) >= LEN_MAX || !self.has_heap_room(len) {
@@ -246,9 +248,9 @@ impl<'a, M> ViewMut<'a, M> {
         Some((beside, self.bucket_mut(beside).push_guest(record)))
     }
 
-    /// Makes room in the full bucket `from` by moving one record of each bucket from there to the next, up to the first
-    /// with room. As a bucket with displaced records is always full, looking to that side only finds room whenever
-    /// there is a placement at all.
+    /// Makes room in the full bucket `from` by moving one record of each bucket from there to the next, up to
+    /// the first with room. As a bucket with displaced records is always full, looking to that side only
+    /// finds room whenever there is a placement at all.
     #[cold]
     fn shift_from(&mut self, home: usize, from: usize) -> Option<()> {
         let mut free = from;
@@ -277,7 +279,8 @@ impl<'a, M> ViewMut<'a, M> {
         self.draw_back(bucket);
     }
 
-    /// Removes as `remove` does but leaves displaced records where they are; `draw_back` all buckets afterwards.
+    /// Removes as `remove` does but leaves displaced records where they are; `draw_back` all buckets
+    /// afterwards.
     pub(crate) fn forget(&mut self, bucket: usize, slot: usize, len: usize) {
         let offset = self.view().bucket(bucket).offset(slot);
         let header = self.header_mut();
