@@ -4,8 +4,8 @@
 //! block:
 //!
 //! ```text
-//!   directory ──> │ free │ record … record record │ 32 buckets × 64 bytes │ header │      one block, at most
-//!   64 KiB <── heap, growing down ── ^ base, 64-aligned
+//!   directory ──> │ free │ record … record record │ 32 buckets × 64 bytes │ header │
+//!                        <── heap, growing down ── ^ base, 64-aligned; at most 64 KiB in all
 //! ```
 //!
 //! - A directory entry gives the base and the depth of a segment, a bucket the distance of each record below
