@@ -74,6 +74,9 @@ pub struct Shard {
     queue: Vec<Queued>,
     spans: Vec<Span>,
     scratch: Reply,
+    /// Commands sent to other shards and replies that came back, since start.
+    forwarded: u64,
+    returned: u64,
     /// Connections whose input may go on.
     resume: Vec<u32>,
     pub(crate) ready: Vec<(WaiterId, Job)>,
@@ -98,6 +101,8 @@ impl Shard {
             queue: Vec::new(),
             spans: Vec::new(),
             scratch: Reply::default(),
+            forwarded: 0,
+            returned: 0,
             resume: Vec::new(),
             ready: Vec::new(),
         }
@@ -144,6 +149,11 @@ impl Shard {
 
     pub fn conn_mut(&mut self, conn: usize) -> &mut Conn {
         &mut self.conns[conn]
+    }
+
+    /// Whether commands of this shard's connections are under way on other shards.
+    pub fn awaits_others(&self) -> bool {
+        self.forwarded > self.returned || !self.ops.is_empty()
     }
 
     /// Whether anything waits to be published.
@@ -350,7 +360,7 @@ impl Shard {
             conn.writes_elsewhere += 1;
         }
         let ask = Ask::Whole(self.expect(index));
-        self.cx.stats.forwarded += u64::from(!here);
+        self.forwarded += u64::from(!here);
         let (db, resp3) = (self.conns[index].db, self.conns[index].resp3);
         let batch = self.batch_for(shard as usize);
         let first = batch.spans.len() as u32;
@@ -642,6 +652,7 @@ impl Shard {
     ) {
         match ask {
             Ask::Whole(ticket) => {
+                self.returned += u64::from(!here);
                 let conn = &mut self.conns[ticket.conn as usize];
                 if conn.generation != ticket.generation {
                     return;
