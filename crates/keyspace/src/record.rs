@@ -26,6 +26,8 @@ const LONG_KEY_BYTES: usize = 12;
 const HAS_EXPIRE: u8 = 0x10;
 const LONG_KEY: u8 = 0x20;
 
+/// Times of expiry from here on (the year 10889) stand as this in the record.
+pub const FAR_MS: u64 = (1 << 48) - 1;
 /// Keys up to this length stand in the record.
 pub const INLINE_KEY_BYTES_MAX: usize = 255;
 /// Strings stand in the record while all of it is at most this long.
@@ -62,15 +64,18 @@ impl Code {
     }
 }
 
-/// The earliest expiry among a segment's records (a lower bound), unix ms; `u64::MAX` for none.
+/// Lower bounds of the times at which something in a segment expires, unix ms; `u64::MAX` for never.
 #[derive(Clone, Debug)]
 pub struct SegmentMeta {
+    /// Of its keys.
     pub expire_min: u64,
+    /// Of the fields of its hashes.
+    pub field_min: u64,
 }
 
 impl Default for SegmentMeta {
     fn default() -> Self {
-        Self { expire_min: u64::MAX }
+        Self { expire_min: u64::MAX, field_min: u64::MAX }
     }
 }
 
@@ -91,7 +96,10 @@ impl Layout for KeyLayout {
     }
 
     fn merged_meta(left: &SegmentMeta, right: &SegmentMeta) -> SegmentMeta {
-        SegmentMeta { expire_min: left.expire_min.min(right.expire_min) }
+        SegmentMeta {
+            expire_min: left.expire_min.min(right.expire_min),
+            field_min: left.field_min.min(right.field_min),
+        }
     }
 }
 
@@ -182,6 +190,7 @@ pub fn expire(record: &[u8]) -> Option<u64> {
 /// Overwrites the expiry of a record that has one.
 pub fn set_expire(record: &mut [u8], at_ms: u64) {
     debug_assert!(record[0] & HAS_EXPIRE != 0);
+    let at_ms = at_ms.min(FAR_MS);
     record[HEAD_BYTES..HEAD_BYTES + EXPIRE_BYTES].copy_from_slice(&at_ms.to_le_bytes()[..6]);
 }
 

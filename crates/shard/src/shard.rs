@@ -391,7 +391,7 @@ impl Shard {
         if matches!(command.plan, Plan::Connection) {
             self.sync_from_session(index);
         }
-        self.mark_dirty(index);
+        self.after_fulfil(index);
     }
 
     /// Runs a command whose reply must wait for earlier ones, or must not be sent.
@@ -454,7 +454,7 @@ impl Shard {
         let mut out = Reply::new(self.conns[index].resp3);
         out.error(error.line());
         self.deliver_here(index, &mut out);
-        self.mark_dirty(index);
+        self.after_fulfil(index);
     }
 
     #[inline]
@@ -478,7 +478,7 @@ impl Shard {
 
     /// Goes on with the input of connections that had to wait. Call once per turn, after the mail.
     pub fn resume(&mut self) {
-        for index in std::mem::take(&mut self.resume) {
+        while let Some(index) = self.resume.pop() {
             let conn = &self.conns[index as usize];
             if conn.open && !conn.fenced && !conn.input.is_empty() {
                 self.receive_own(index as usize);
@@ -506,6 +506,9 @@ impl Shard {
         conn.replies = session.reply_mode;
         conn.authenticated = session.authenticated;
         conn.closing |= session.close_after_reply;
+        if session.no_touch {
+            self.cx.ages.note_no_touch();
+        }
     }
 
     /// The batch of this turn for a shard.
@@ -666,7 +669,11 @@ impl Shard {
         }
         let mut indexes = Vec::new();
         command.key_indexes(&args, &mut indexes).ok()?;
-        let things: Vec<_> = indexes.iter().map(|&i| (Thing::Key(db, args[i].to_vec()), false)).collect();
+        let other_db =
+            if command.flags & flag::CROSS_DB != 0 { command::families::other_db(args) } else { None };
+        let dbs = || [Some(db), other_db].into_iter().flatten();
+        let key = |db, i: usize| (Thing::Key(db, args[i].to_vec()), false);
+        let things: Vec<_> = indexes.iter().flat_map(|&i| dbs().map(move |db| key(db, i))).collect();
         things.iter().any(|(thing, _)| self.locks.is_contended(thing)).then_some(things)
     }
 
