@@ -3,10 +3,11 @@
 use crate::{Args, Command};
 
 mod generic;
+mod probe;
 mod string;
 
 /// All families.
-pub const ALL: &[&[Command]] = &[generic::COMMANDS, string::COMMANDS];
+pub const ALL: &[&[Command]] = &[generic::COMMANDS, string::COMMANDS, probe::COMMANDS];
 
 /// The database that a command names beside the client's own (COPY … DB n, MOVE key n); it may not exist.
 pub fn other_db(args: Args<'_>) -> Option<u16> {
