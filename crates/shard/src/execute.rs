@@ -24,10 +24,8 @@ pub fn execute(
     let mark = out.mark();
     out.resp3 = caller.resp3;
     shard.stats.commands += 1;
-    if shard.limits.memory_bytes_max != 0 {
-        if let Err(error) = eviction::before(shard, command) {
-            return fail(shard, error, mark, out);
-        }
+    if let Err(error) = eviction::before(shard, command) {
+        return fail(shard, error, mark, out);
     }
     let mut cx = Cx { shard, db: caller.db, resp3: caller.resp3, conn: caller.conn };
     match (command.handler)(&mut cx, args, out) {
