@@ -88,10 +88,10 @@ impl<'a> Cx<'a> {
     #[inline]
     pub fn find(&mut self, key: Key<'_>) -> Option<Pos> {
         let found = self.find_untouched(key);
-        if let Some(pos) = found {
-            if !self.shard.ages.some_reads_leave || self.read_renews() {
-                self.touch(pos);
-            }
+        if let Some(pos) = found
+            && (!self.shard.ages.some_reads_leave || self.read_renews())
+        {
+            self.touch(pos);
         }
         found
     }

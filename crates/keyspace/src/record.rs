@@ -277,7 +277,7 @@ fn write_head(record: &mut [u8], code: Code, expire: Option<u64>, age: u32, payl
 #[inline]
 pub fn value(record: &[u8]) -> ValueRef<'_> {
     let payload = payload(record);
-    // SAFETY (all arms): the code says which type `leak` boxed, the record owns the box, and the reference borrows the
+    // SAFETY: for all arms: the code says which type `leak` boxed, the record owns the box, and the reference borrows the
     // record, so nothing can release it meanwhile.
     unsafe {
         match code(record) {
@@ -329,7 +329,7 @@ pub fn leak(value: Value) -> (Code, [u8; 8]) {
 
 /// Takes the value over from a record that is about to go or to get another payload.
 pub fn take_value(record: &[u8]) -> Value {
-    // SAFETY (all arms): the code says what `leak` boxed; the caller removes or rewrites the record, so the address is
+    // SAFETY: for all arms: the code says what `leak` boxed; the caller removes or rewrites the record, so the address is
     // used by nobody else from here on.
     unsafe {
         match code(record) {

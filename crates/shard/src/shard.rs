@@ -673,8 +673,15 @@ impl Shard {
             if command.flags & flag::CROSS_DB != 0 { command::families::other_db(args) } else { None };
         let dbs = || [Some(db), other_db].into_iter().flatten();
         let key = |db, i: usize| (Thing::Key(db, args[i].to_vec()), false);
-        let things: Vec<_> = indexes.iter().flat_map(|&i| dbs().map(move |db| key(db, i))).collect();
-        things.iter().any(|(thing, _)| self.locks.is_contended(thing)).then_some(things)
+        let mut things: Vec<_> = indexes.iter().flat_map(|&i| dbs().map(move |db| key(db, i))).collect();
+        // Keys that only the handler will name may be away. And commands that look at all keys neither overtake those that
+        // wait for a key, nor are overtaken.
+        let alone = command.has_unknown_keys() && self.locks.is_contended(&Thing::Shard);
+        let waits = alone
+            || self.locks.is_wanted_alone(&Thing::Shard)
+            || things.iter().any(|(thing, _)| self.locks.is_contended(thing));
+        things.push((Thing::Shard, !alone));
+        waits.then_some(things)
     }
 
     fn park(&mut self, things: Vec<(Thing, bool)>, parked: Parked) {
