@@ -8,7 +8,7 @@
 use crate::age::AgeRule;
 use crate::entry::Entry;
 use crate::key::Key;
-use crate::record::{self, Code, FAR_MS, KeyLayout};
+use crate::record::{self, Code, EXPIRE_MAX_MS, KeyLayout};
 use crate::sweep::Sweep;
 use crate::typed::{Typed, Update};
 use crate::value::{StrRef, Value, ValueRef};
@@ -134,7 +134,7 @@ impl Db {
     #[inline]
     fn expire_of(&self, record: &[u8]) -> Option<u64> {
         match record::expire(record) {
-            Some(FAR_MS) => Some(self.far.get(record::key(record)).copied().unwrap_or(FAR_MS)),
+            Some(EXPIRE_MAX_MS) => Some(self.far.get(record::key(record)).copied().unwrap_or(EXPIRE_MAX_MS)),
             expire => expire,
         }
     }
@@ -198,7 +198,7 @@ impl Db {
             let meta = self.table.meta_mut(pos);
             meta.expire_min = meta.expire_min.min(at_ms);
         }
-        if !self.far.is_empty() || expire.is_some_and(|at_ms| at_ms >= FAR_MS) {
+        if !self.far.is_empty() || expire.is_some_and(|at_ms| at_ms >= EXPIRE_MAX_MS) {
             self.note_far(pos, expire);
         }
     }
@@ -206,7 +206,7 @@ impl Db {
     #[cold]
     fn note_far(&mut self, pos: Pos, expire: Option<u64>) {
         let key = record::key(self.table.record(pos));
-        match expire.filter(|&at_ms| at_ms >= FAR_MS) {
+        match expire.filter(|&at_ms| at_ms >= EXPIRE_MAX_MS) {
             Some(at_ms) => self.far.insert(key.into(), at_ms),
             None => self.far.remove(key),
         };
@@ -348,7 +348,7 @@ impl Db {
         self.expiring -= usize::from(record::expire(record).is_some());
         self.outside -= record::key_outside_bytes(record);
         self.live -= record.len();
-        if record::expire(record) == Some(FAR_MS) {
+        if record::expire(record) == Some(EXPIRE_MAX_MS) {
             self.far.remove(record::key(record));
         }
         record::release_key(record);

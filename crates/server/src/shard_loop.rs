@@ -339,7 +339,7 @@ impl ShardLoop {
     /// Housekeeping, ten times a second.
     fn tick(&mut self, now_us: u64) {
         self.next_tick_us = now_us + TICK_US;
-        let more_expires = command::expiry::sweep(&mut self.shard.cx);
+        let more_expires = command::sweep::sweep(&mut self.shard.cx);
         let more_to_evict = command::eviction::tick(&mut self.shard.cx);
         if more_expires || more_to_evict {
             self.next_tick_us = now_us + SHORT_TICK_US;

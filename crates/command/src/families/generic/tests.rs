@@ -1,7 +1,7 @@
 //! Commands run as the `shard` crate runs them, on a shard alone; values of other families are put in place by hand.
 
 use crate::spec::Plan;
-use crate::{Args, Cx, Error, ShardCx, eviction, expiry};
+use crate::{Args, Cx, Error, ShardCx, eviction, sweep};
 use base::hash::HashSeed;
 use config::Config;
 use keyspace::{Key, Typed};
@@ -298,17 +298,17 @@ fn active_expiry_removes_keys_and_fields() {
     bed.hash("all", &[("a", "1", Some(NOW_MS + 10))]);
     bed.shard.now_ms += 2500;
     bed.shard.active_expire = false;
-    assert!(!expiry::sweep(&mut bed.shard));
+    assert!(!sweep::sweep(&mut bed.shard));
     assert_eq!(bed.shard.dbs[0].len(), 5002);
     bed.shard.active_expire = true;
-    while expiry::sweep(&mut bed.shard) {}
+    while sweep::sweep(&mut bed.shard) {}
     assert_eq!(bed.shard.dbs[0].len(), 2501);
     assert_eq!((bed.shard.stats.expired_keys, bed.shard.stats.expired_fields), (2500, 2));
     assert_eq!(bed.run("TYPE all"), "none");
     bed.shard.now_ms += 10_000;
-    while expiry::sweep(&mut bed.shard) {}
+    while sweep::sweep(&mut bed.shard) {}
     assert_eq!(bed.run("KEYS *"), "h");
-    assert!(!bed.shard.dbs[0].has_expiry() || !expiry::sweep(&mut bed.shard));
+    assert!(!bed.shard.dbs[0].has_expiry() || !sweep::sweep(&mut bed.shard));
     assert_eq!(bed.shard.dbs[0].live_bytes() > 0, true);
     bed.run("DEL h");
     let db = &bed.shard.dbs[0];
