@@ -30,6 +30,8 @@ const INPUT_BYTES_PER_CONN: usize = 32 * 1024;
 const ACCEPTS_MAX: usize = 256;
 /// Time between two rounds of housekeeping.
 const TICK_US: u64 = 100_000;
+/// The same while housekeeping has more to do.
+const SHORT_TICK_US: u64 = 10_000;
 /// Listeners' tokens lie above all connections'.
 const LISTENER_TOKENS: usize = 1 << 30;
 
@@ -78,6 +80,8 @@ pub struct Process {
     pub ending: AtomicBool,
     pub next_client: AtomicU64,
     pub clients: AtomicU64,
+    /// Bytes of data of each shard, for `maxmemory`.
+    pub used_bytes: Vec<AtomicU64>,
 }
 
 pub struct ShardLoop {
@@ -149,13 +153,14 @@ impl ShardLoop {
         self.wait()?;
         let (now_ms, now_us) = clock::now();
         self.shard.set_time(now_ms, now_us);
+        self.exchange_memory();
         self.collect();
         self.take_mail();
         self.execute();
         self.publish();
         self.flush();
         if now_us >= self.next_tick_us {
-            self.tick(now_ms, now_us);
+            self.tick(now_us);
         }
         Ok(())
     }
@@ -190,7 +195,20 @@ impl ShardLoop {
 
     /// Whether anything needs the clock. An idle shard without expiring keys sleeps for good.
     fn ticks(&self) -> bool {
-        self.id == 0 || self.shard.cx.dbs.iter().any(|db| db.expiring() > 0)
+        let cx = &self.shard.cx;
+        self.id == 0 || cx.limits.memory_bytes_max != 0 || cx.dbs.iter().any(|db| db.has_expiry())
+    }
+
+    /// Tells the other shards how much this one holds, and learns how much they do.
+    fn exchange_memory(&mut self) {
+        let cx = &mut self.shard.cx;
+        if cx.limits.memory_bytes_max == 0 {
+            return;
+        }
+        let used = &self.process.used_bytes;
+        used[self.id].store(cx.used_bytes(), Ordering::Relaxed);
+        let others = used.iter().enumerate().filter(|(id, _)| *id != self.id);
+        cx.eviction.other_bytes = others.map(|(_, bytes)| bytes.load(Ordering::Relaxed)).sum();
     }
 
     /// Step 1: reads what the connections brought, without looking at it.
@@ -386,11 +404,12 @@ impl ShardLoop {
     }
 
     /// Housekeeping, ten times a second.
-    fn tick(&mut self, now_ms: u64, now_us: u64) {
+    fn tick(&mut self, now_us: u64) {
         self.next_tick_us = now_us + TICK_US;
-        for db in &mut self.shard.cx.dbs {
-            let removed = db.expire_sweep(now_ms, 64, |_| {});
-            self.shard.cx.stats.expired_keys += removed as u64;
+        let more_expires = command::sweep::sweep(&mut self.shard.cx);
+        let more_to_evict = command::eviction::tick(&mut self.shard.cx);
+        if more_expires || more_to_evict {
+            self.next_tick_us = now_us + SHORT_TICK_US;
         }
         if self.id == 0 && runtime::signals::asked_to_end() {
             self.process.ending.store(true, Ordering::SeqCst);

@@ -22,11 +22,6 @@ pub const COMMANDS: &[Command] = &[
         .flags(WRITE | DENYOOM)
         .acl(acl::STRING),
     Command::new("INCR", incr).arity(2).keys(&[KeySpec::at(1, RW | UPDATE)]).flags(WRITE | DENYOOM | FAST),
-    Command::new("DEL", del)
-        .arity(-2)
-        .keys(&[KeySpec::range(1, -1, 1, RM | DELETE)])
-        .flags(WRITE)
-        .split(Merge::Sum),
     Command::new("MGET", mget)
         .arity(-2)
         .keys(&[KeySpec::range(1, -1, 1, RO | ACCESS)])
@@ -95,19 +90,6 @@ fn add(cx: &mut Cx<'_>, key: Key<'_>, by: i64, out: &mut Reply) -> Outcome {
     cx.db().put_str(key, pos, text.as_bytes(), expire, age);
     cx.event(Event::String, "incrby", key.bytes);
     out.int(new);
-    Ok(())
-}
-
-/// DEL key [key …]
-fn del(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
-    let mut removed = 0;
-    for index in 1..args.len() {
-        if cx.delete(args.key(index)) {
-            removed += 1;
-            cx.event(Event::Generic, "del", &args[index]);
-        }
-    }
-    out.count(removed);
     Ok(())
 }
 
