@@ -8,11 +8,13 @@
 pub mod args;
 pub mod cx;
 pub mod error;
+pub mod expiry;
 pub mod families;
 pub mod registry;
 pub mod session;
 pub mod spec;
 pub mod state;
+pub mod string_value;
 
 pub use args::Args;
 pub use cx::{Cx, Event};

@@ -26,6 +26,8 @@ const LONG_KEY_BYTES: usize = 12;
 const HAS_EXPIRE: u8 = 0x10;
 const LONG_KEY: u8 = 0x20;
 
+/// The latest expiry a record can hold, unix ms: in the year 10889.
+pub const EXPIRE_MAX_MS: u64 = (1 << 48) - 1;
 /// Keys up to this length stand in the record.
 pub const INLINE_KEY_BYTES_MAX: usize = 255;
 /// Strings stand in the record while all of it is at most this long.
@@ -179,9 +181,10 @@ pub fn expire(record: &[u8]) -> Option<u64> {
     Some(u64::from_le_bytes(bytes))
 }
 
-/// Overwrites the expiry of a record that has one.
+/// Overwrites the expiry of a record that has one. A time beyond [`EXPIRE_MAX_MS`] becomes that.
 pub fn set_expire(record: &mut [u8], at_ms: u64) {
     debug_assert!(record[0] & HAS_EXPIRE != 0);
+    let at_ms = at_ms.min(EXPIRE_MAX_MS);
     record[HEAD_BYTES..HEAD_BYTES + EXPIRE_BYTES].copy_from_slice(&at_ms.to_le_bytes()[..6]);
 }
 

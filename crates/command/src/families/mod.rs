@@ -2,10 +2,12 @@
 
 use crate::{Args, Command};
 
+mod bitmap;
+mod hyperloglog;
 mod string;
 
 /// All families.
-pub const ALL: &[&[Command]] = &[string::COMMANDS];
+pub const ALL: &[&[Command]] = &[string::COMMANDS, bitmap::COMMANDS, hyperloglog::COMMANDS];
 
 /// The database that a command names beside the client's own (COPY … DB n).
 pub fn other_db(args: Args<'_>) -> Option<u16> {
