@@ -4,10 +4,11 @@ use crate::{Args, Command};
 
 mod bitmap;
 mod hyperloglog;
+mod probe;
 mod string;
 
 /// All families.
-pub const ALL: &[&[Command]] = &[string::COMMANDS, bitmap::COMMANDS, hyperloglog::COMMANDS];
+pub const ALL: &[&[Command]] = &[string::COMMANDS, bitmap::COMMANDS, hyperloglog::COMMANDS, probe::COMMANDS];
 
 /// The database that a command names beside the client's own (COPY … DB n).
 pub fn other_db(args: Args<'_>) -> Option<u16> {
