@@ -168,7 +168,8 @@ impl ShardLoop {
     fn wait(&mut self) -> std::io::Result<()> {
         self.events.clear();
         let busy = !self.unread.is_empty() || self.port.has_mail();
-        if busy || self.spin.until_mail(&self.port, self.shard.awaits_others()) || !self.port.prepare_sleep() {
+        if busy || self.spin.until_mail(&self.port, self.shard.awaits_others()) || !self.port.prepare_sleep()
+        {
             return self.reactor.wait(Some(Duration::ZERO), &mut self.events);
         }
         let (_, now_us) = clock::now();
