@@ -10,6 +10,7 @@ pub mod cx;
 pub mod error;
 pub mod families;
 pub mod registry;
+pub mod scan_options;
 pub mod session;
 pub mod spec;
 pub mod state;

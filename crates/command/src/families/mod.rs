@@ -2,11 +2,13 @@
 
 use crate::{Args, Command};
 
+mod geo;
 mod probe;
 mod string;
+mod zset;
 
 /// All families.
-pub const ALL: &[&[Command]] = &[string::COMMANDS, probe::COMMANDS];
+pub const ALL: &[&[Command]] = &[string::COMMANDS, probe::COMMANDS, zset::COMMANDS, geo::COMMANDS];
 
 /// The database that a command names beside the client's own (COPY … DB n).
 pub fn other_db(args: Args<'_>) -> Option<u16> {
