@@ -4,13 +4,22 @@ use crate::{Args, Command};
 
 mod bitmap;
 mod generic;
+mod geo;
 mod hyperloglog;
 mod probe;
 mod string;
+mod zset;
 
 /// All families.
-pub const ALL: &[&[Command]] =
-    &[generic::COMMANDS, string::COMMANDS, bitmap::COMMANDS, hyperloglog::COMMANDS, probe::COMMANDS];
+pub const ALL: &[&[Command]] = &[
+    generic::COMMANDS,
+    string::COMMANDS,
+    bitmap::COMMANDS,
+    hyperloglog::COMMANDS,
+    zset::COMMANDS,
+    geo::COMMANDS,
+    probe::COMMANDS,
+];
 
 /// The database that a command names beside the client's own (COPY … DB n, MOVE key n); it may not exist.
 pub fn other_db(args: Args<'_>) -> Option<u16> {
