@@ -3,6 +3,7 @@
 use crate::{Args, Command};
 
 mod bitmap;
+mod dump;
 mod generic;
 mod geo;
 mod hyperloglog;
@@ -18,6 +19,7 @@ pub const ALL: &[&[Command]] = &[
     hyperloglog::COMMANDS,
     zset::COMMANDS,
     geo::COMMANDS,
+    dump::COMMANDS,
     probe::COMMANDS,
 ];
 

@@ -8,8 +8,8 @@ mod part;
 mod read;
 mod write;
 
-use crate::Command;
 use crate::spec::{Begin, Find, KeySpec, Merge, access::*, acl, flag::*};
+use crate::{Args, Command, Cx};
 
 const fn row(name: &'static str, handler: crate::spec::Handler) -> Command {
     Command::new(name, handler).acl(acl::STRING).group("string").complexity("O(1)")
