@@ -46,6 +46,8 @@ pub struct Conn {
     pub replies: ReplyMode,
     pub commands: u64,
     pub last_command: Option<&'static Command>,
+    /// When bytes came last, unix ms.
+    pub last_input_ms: u64,
 }
 
 impl Conn {

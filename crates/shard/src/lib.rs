@@ -16,5 +16,6 @@ pub mod multi;
 pub mod route;
 pub mod shard;
 
+pub use execute::last_command;
 pub use message::Message;
 pub use shard::{Outgoing, Shard};
