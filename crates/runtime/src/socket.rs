@@ -147,6 +147,11 @@ impl ListenError {
         move |error| Self { call, error }
     }
 
+    /// Somebody else has this address.
+    pub fn is_in_use(&self) -> bool {
+        self.error.raw_os_error() == Some(libc::EADDRINUSE)
+    }
+
     /// The machine does not have this address.
     pub fn is_missing_address(&self) -> bool {
         self.error.raw_os_error() == Some(libc::EADDRNOTAVAIL)

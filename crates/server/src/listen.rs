@@ -3,7 +3,9 @@
 use crate::log;
 use config::Config;
 use runtime::Listener;
+use runtime::socket::ListenError;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::time::Duration;
 
 /// All listening sockets; `None` when the server cannot start, which the log explains.
 pub fn listeners(config: &Config) -> Option<Vec<Listener>> {
@@ -59,7 +61,7 @@ fn tcp(written: &str, config: &Config) -> Option<Option<Listener>> {
             return optional.then_some(None);
         }
     };
-    match Listener::tcp(address, backlog(config)) {
+    match listen_patiently(address, backlog(config)) {
         Ok(listener) => Some(Some(listener)),
         Err(error) => {
             warn(&error);
@@ -67,6 +69,20 @@ fn tcp(written: &str, config: &Config) -> Option<Option<Listener>> {
             tolerable.then_some(None)
         }
     }
+}
+
+/// A process that was killed leaves its sockets to the kernel for a moment if it used io_uring; a server that takes its place
+/// at once must not stumble over them.
+fn listen_patiently(address: SocketAddr, backlog: i32) -> Result<Listener, ListenError> {
+    const ATTEMPTS: u32 = 20;
+    const PAUSE: Duration = Duration::from_millis(20);
+    for _ in 1..ATTEMPTS {
+        match Listener::tcp(address, backlog) {
+            Err(error) if error.is_in_use() => std::thread::sleep(PAUSE),
+            result => return result,
+        }
+    }
+    Listener::tcp(address, backlog)
 }
 
 /// The address of a word of `bind`. A name stands for its first address of the family that its form suggests: IPv6 if there

@@ -13,8 +13,8 @@ use runtime::signals::{self, Signal};
 use runtime::{BackEnd, Listener, clock, thread};
 use shard::Shard;
 use std::io;
-use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Barrier};
 
 /// What a shard's thread found when it started.
 struct Started {
@@ -37,6 +37,8 @@ struct Seat {
     port: Port<Mail>,
     listeners: Vec<Listener>,
     process: Arc<Process>,
+    /// Opened when all shards are there: none serves before.
+    gate: Arc<Barrier>,
 }
 
 /// Serves until somebody asks for the end.
@@ -53,6 +55,7 @@ pub fn run(
     let names: Vec<(bool, String)> = listeners.iter().map(|l| (l.is_unix, l.name.clone())).collect();
     let process = Arc::new(Process::new(Arc::clone(&config), shards));
     let (tell, told) = channel();
+    let gate = Arc::new(Barrier::new(shards + 1));
     let seed = HashSeed::new(clock::entropy(), clock::entropy());
     let ring_entries = back_end::ring_entries(shards);
     let mut listeners = Some(listeners);
@@ -67,6 +70,7 @@ pub fn run(
             port,
             listeners: listeners.take().unwrap_or_default(),
             process: Arc::clone(&process),
+            gate: Arc::clone(&gate),
         };
         let tell = tell.clone();
         let thread = thread::spawn(format!("shard-{id}"), move || run_shard(seat, &tell));
@@ -77,6 +81,7 @@ pub fn run(
     watch_signals(Arc::clone(&process))
         .map_err(|e| format!("Cannot wait for signals: {}", runtime::reason(&e)))?;
     report_ready(&names);
+    gate.wait();
     systemd.tell("READY=1\nSTATUS=Ready to accept connections");
     for thread in threads {
         // A panic has ended the process long before.
@@ -173,6 +178,7 @@ fn run_shard(seat: Seat, tell: &Sender<Started>) {
     }
     let (ring_entries, refusal) = (Ok(opened.ring_entries), opened.refusal);
     let _ = tell.send(Started { shard: id, ring_entries, refusal, unpinned });
+    seat.gate.wait();
     let shards = process.wakers.len() as u16;
     let cx = ShardCx::new(id as u16, shards, Arc::clone(&process.config), seat.seed, clock::entropy());
     let shard_loop = ShardLoop::new(Shard::new(cx), opened.reactor, seat.port, process, seat.listeners);
