@@ -1,8 +1,8 @@
 //! Running one command on this shard.
 
+use crate::running;
 use command::{Args, Command, Cx, Error, ShardCx};
 use resp::Reply;
-use std::cell::Cell;
 
 /// Who asked: the connection if it is this shard's, the database and the protocol.
 #[derive(Clone, Copy)]
@@ -10,15 +10,6 @@ pub struct Caller {
     pub conn: Option<usize>,
     pub db: u16,
     pub resp3: bool,
-}
-
-thread_local! {
-    static RUNNING: Cell<&'static str> = const { Cell::new("") };
-}
-
-/// The command that this thread runs or ran last, for crash reports; empty if none.
-pub fn last_command() -> &'static str {
-    RUNNING.get()
 }
 
 /// Runs the handler; an error becomes its reply. Returns the keys that must be brought here first, if any: then nothing
@@ -34,7 +25,7 @@ pub fn execute(
     let mark = out.mark();
     out.resp3 = caller.resp3;
     shard.stats.commands += 1;
-    RUNNING.set(command.name);
+    running::note(command.name);
     let mut cx = Cx { shard, db: caller.db, resp3: caller.resp3, conn: caller.conn };
     match (command.handler)(&mut cx, args, out) {
         Ok(()) => None,

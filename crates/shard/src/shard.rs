@@ -156,7 +156,7 @@ impl Shard {
         for (conn, range) in inputs {
             let conn = *conn as usize;
             self.cx.stats.net_in_bytes += range.len() as u64;
-            self.conns[conn].last_input_ms = self.cx.now_ms;
+            self.conns[conn].last_active_ms = self.cx.now_ms;
             if !self.conns[conn].input.is_empty() {
                 self.conns[conn].input.extend_from_slice(&buf[range.clone()]);
                 self.receive_own(conn);
@@ -493,7 +493,6 @@ impl Shard {
             let Some(session) = self.cx.sessions.get_mut(index) else { continue };
             session.commands = conn.commands;
             session.last_command = conn.last_command;
-            session.last_active_ms = conn.last_input_ms;
             session.query_bytes = conn.input.len();
             session.output_bytes = conn.out.len();
         }

@@ -133,7 +133,7 @@ impl ShardLoop {
             ..Session::default()
         };
         let token = self.shard.open(session);
-        self.shard.conn_mut(token).last_input_ms = now_ms;
+        self.shard.conn_mut(token).last_active_ms = now_ms;
         if self.sent.len() <= token {
             self.sent.resize(token + 1, Default::default());
         }

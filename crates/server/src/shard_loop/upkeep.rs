@@ -126,7 +126,7 @@ impl ShardLoop {
             self.next_idle_check = (self.next_idle_check + 1) % tokens;
             let token = self.next_idle_check;
             let conn = self.shard.conn(token);
-            let idle = now_ms.saturating_sub(conn.last_input_ms) > timeout_ms;
+            let idle = now_ms.saturating_sub(conn.last_active_ms) > timeout_ms;
             if idle && conn.open && conn.outstanding() == 0 && conn.out.is_empty() {
                 log::verbose("Closing idle client");
                 self.close(token);
