@@ -166,6 +166,7 @@ impl Shard {
         for (conn, range) in inputs {
             let conn = *conn as usize;
             self.cx.stats.net_in_bytes += range.len() as u64;
+            self.conns[conn].last_active_ms = self.cx.now_ms;
             if !self.conns[conn].input.is_empty() {
                 self.conns[conn].input.extend_from_slice(&buf[range.clone()]);
                 self.receive_own(conn);
