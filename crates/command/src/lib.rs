@@ -5,14 +5,22 @@
 //! live on several shards is split, or its keys are brought together, by the `shard` crate, guided by the row.
 #![forbid(unsafe_code)]
 
+pub mod accounts;
 pub mod args;
 pub mod cx;
 pub mod error;
 pub mod families;
+pub mod help;
+pub mod histogram;
+pub mod latency;
+pub mod parts;
+pub mod platform;
 pub mod registry;
 pub mod session;
+pub mod slowlog;
 pub mod spec;
 pub mod state;
+pub mod statistics;
 
 pub use args::Args;
 pub use cx::{Cx, Event};

@@ -10,6 +10,7 @@ pub mod signals;
 pub mod socket;
 pub mod thread;
 pub mod uring;
+pub mod usage;
 pub mod waker;
 
 pub use reactor::{BackEnd, Event, Reactor};

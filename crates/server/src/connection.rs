@@ -13,6 +13,12 @@ pub struct Sent {
     bytes: usize,
 }
 
+impl Sent {
+    pub fn bytes(self) -> usize {
+        self.bytes
+    }
+}
+
 /// What became of an attempt to send.
 #[derive(PartialEq, Eq)]
 pub enum Outcome {

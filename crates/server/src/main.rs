@@ -3,6 +3,8 @@
 
 mod connection;
 mod log;
+mod platform;
+mod requests;
 mod shard_loop;
 mod start;
 

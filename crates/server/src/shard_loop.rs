@@ -40,14 +40,15 @@ pub struct Process {
     pub ending: AtomicBool,
     pub next_client: AtomicU64,
     pub clients: AtomicU64,
+    pub about: std::sync::OnceLock<Arc<command::platform::About>>,
 }
 
 pub struct ShardLoop {
     id: usize,
-    shard: Shard,
+    pub(crate) shard: Shard,
     reactor: Box<dyn Reactor>,
     port: Port<Mail>,
-    process: Arc<Process>,
+    pub(crate) process: Arc<Process>,
     listeners: Vec<Listener>,
     /// Which shard gets the next connection.
     next_shard: usize,
@@ -108,6 +109,7 @@ impl ShardLoop {
         self.collect();
         self.take_mail();
         self.execute();
+        self.see_to_requests();
         self.publish();
         self.flush();
         if now_us >= self.next_tick_us {
@@ -124,7 +126,7 @@ impl ShardLoop {
         }
         let (_, now_us) = clock::now();
         let timeout = self.next_tick_us.saturating_sub(now_us).max(1);
-        let timeout = self.ticks().then(|| Duration::from_micros(timeout));
+        let timeout = self.requests_timeout(self.ticks().then(|| Duration::from_micros(timeout)));
         let result = self.reactor.wait(timeout, &mut self.events);
         self.port.awake();
         result
@@ -206,6 +208,7 @@ impl ShardLoop {
 
     /// Step 3: parses and runs what was collected.
     fn execute(&mut self) {
+        self.shard.end_pause();
         let inputs = std::mem::take(&mut self.inputs);
         self.shard.receive(&self.input, &inputs);
         self.inputs = inputs;
@@ -257,14 +260,19 @@ impl ShardLoop {
         if !conn.open {
             return;
         }
+        let unsent = conn.out.len() - self.sent[token].bytes();
         let outcome = connection::flush(self.reactor.as_mut(), token, &mut conn.out, &mut self.sent[token]);
+        let sent = (unsent + self.sent[token].bytes() - conn.out.len()) as u64;
+        conn.net_out_bytes += sent;
+        self.shard.cx.stats.net_out_bytes += sent;
+        let conn = self.shard.conn_mut(token);
         let over = conn.closing && conn.is_in_order() && conn.out.is_empty();
         if outcome == Outcome::Broken || over {
             self.close(token);
         }
     }
 
-    fn close(&mut self, token: usize) {
+    pub(crate) fn close(&mut self, token: usize) {
         drop(self.reactor.remove(token));
         if self.shard.conn(token).open {
             self.shard.close(token);
@@ -294,13 +302,14 @@ impl ShardLoop {
         if !is_unix {
             socket.set_tcp_options(300);
         }
+        let authenticated = self.shard.cx.config.requirepass.is_none();
         let (addr, local_addr) = if is_unix { Default::default() } else { socket.addresses() };
         let (now_ms, _) = clock::now();
         let session = Session {
             id: self.process.next_client.fetch_add(1, Ordering::Relaxed),
             addr,
             local_addr,
-            authenticated: true,
+            authenticated,
             unix_socket: is_unix,
             fd: socket.fd(),
             created_ms: now_ms,

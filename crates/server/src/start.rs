@@ -1,6 +1,7 @@
 //! From the command line to running shards.
 
 use crate::log;
+use crate::platform;
 use crate::shard_loop::{Mail, Process, ShardLoop};
 use base::hash::HashSeed;
 use command::ShardCx;
@@ -57,6 +58,7 @@ fn serve(
         ending: AtomicBool::new(false),
         next_client: AtomicU64::new(1),
         clients: AtomicU64::new(0),
+        about: OnceLock::new(),
     });
     let mut listeners = Some(listeners);
     let mut threads = Vec::new();
@@ -95,7 +97,9 @@ fn run_shard(
     if process.wakers[id].set(reactor.waker()).is_err() {
         unreachable!("each shard starts once");
     }
-    let cx = ShardCx::new(id as u16, shards as u16, config, seed, clock::entropy());
+    let mut cx = ShardCx::new(id as u16, shards as u16, config, seed, clock::entropy());
+    let about = process.about.get_or_init(|| platform::about(reactor.name(), ""));
+    platform::install(&mut cx, about);
     let shard = Shard::new(cx);
     if let Err(error) = ShardLoop::new(shard, reactor, port, process, listeners).run() {
         log::line(format_args!("shard {id}: {error}"));
