@@ -1,8 +1,8 @@
 //! The books a shard keeps of what it ran: who was slow, what failed.
 
 use crate::slowlog::{self, Entry};
-use crate::{Args, Command, Error, ShardCx};
 use crate::spec::flag;
+use crate::{Args, Command, Error, ShardCx};
 
 impl ShardCx {
     /// An error reply has been written.
@@ -17,6 +17,14 @@ impl ShardCx {
         (self.platform.wall_us)()
     }
 
+    /// Notes, from time to time, how much has been done.
+    pub fn sample_rates(&mut self) {
+        if self.rates.is_due(self.now_us) {
+            let totals = [self.commands.total(), self.stats.net_in_bytes, self.stats.net_out_bytes];
+            self.rates.sample(self.now_us, totals, self.data_bytes() as u64);
+        }
+    }
+
     /// Ends a run of short commands; a slow one is an event.
     #[inline]
     pub fn end_run(&mut self, now_ns: u64) {
@@ -26,7 +34,14 @@ impl ShardCx {
 
     /// A command timed alone took `nanos`.
     #[inline]
-    pub fn ran_alone(&mut self, command: &Command, args: Args<'_>, nanos: u64, counts: bool, conn: Option<usize>) {
+    pub fn ran_alone(
+        &mut self,
+        command: &Command,
+        args: Args<'_>,
+        nanos: u64,
+        counts: bool,
+        conn: Option<usize>,
+    ) {
         self.commands.ran_alone(command.id, nanos, counts);
         let event = if command.flags & flag::FAST != 0 { "fast-command" } else { "command" };
         self.check_latency(event, nanos);

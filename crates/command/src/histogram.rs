@@ -47,7 +47,11 @@ impl Histogram {
 
     /// Buckets that are not empty, ascending, with their counts.
     pub fn filled(&self) -> impl Iterator<Item = (usize, u32)> {
-        self.counts.iter().enumerate().filter(|(_, count)| **count > 0).map(|(bucket, count)| (bucket, *count))
+        self.counts
+            .iter()
+            .enumerate()
+            .filter(|(_, count)| **count > 0)
+            .map(|(bucket, count)| (bucket, *count))
     }
 
     /// Adds what [`Histogram::filled`] of another one told.

@@ -15,6 +15,7 @@ pub mod histogram;
 pub mod latency;
 pub mod parts;
 pub mod platform;
+pub mod rates;
 pub mod registry;
 pub mod session;
 pub mod slowlog;

@@ -14,10 +14,12 @@ struct Table {
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
     let mut next = 0;
-    let rows = families::ALL.iter().flat_map(|family| family.iter()).map(|row| numbered(row, None, &mut next));
+    let rows =
+        families::ALL.iter().flat_map(|family| family.iter()).map(|row| numbered(row, None, &mut next));
     // The table lives as long as the process.
     let rows: &'static [Command] = Box::leak(rows.collect());
-    let mut by_id: Vec<&'static Command> = rows.iter().chain(rows.iter().flat_map(|r| r.subcommands)).collect();
+    let mut by_id: Vec<&'static Command> =
+        rows.iter().chain(rows.iter().flat_map(|r| r.subcommands)).collect();
     by_id.sort_by_key(|command| command.id);
     Table { rows, by_id }
 });

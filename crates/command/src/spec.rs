@@ -395,6 +395,12 @@ impl Command {
         row
     }
 
+    /// Makes a container of a command that does something by itself.
+    pub const fn with_subcommands(mut self, subcommands: &'static [Command]) -> Self {
+        self.subcommands = subcommands;
+        self
+    }
+
     pub const fn arity(mut self, arity: i16) -> Self {
         self.arity = arity;
         self

@@ -1,9 +1,10 @@
 //! The state of one shard that commands work on. There is no global state: what concerns several shards travels by
 //! message.
 
-use crate::session::Sessions;
 use crate::latency::Latency;
 use crate::platform::{About, Platform};
+use crate::rates::Rates;
+use crate::session::Sessions;
 use crate::slowlog::SlowLog;
 use crate::statistics::{CommandStats, ErrorStats};
 use base::hash::HashSeed;
@@ -29,19 +30,13 @@ pub const REDIS_VERSION: &str = "7.4.0";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Close this connection once its replies are sent.
-    CloseAfterReply {
-        conn: usize,
-    },
+    CloseAfterReply { conn: usize },
     /// Close this connection now.
-    Kill {
-        conn: usize,
-    },
+    Kill { conn: usize },
     /// The configuration has changed; the fields are the directives' names.
     ConfigChanged(Vec<&'static str>),
     /// Stop the process.
-    Shutdown {
-        now: bool,
-    },
+    Shutdown { now: bool },
 }
 
 /// CLIENT PAUSE: commands of all clients, or only those that write, are held back until a time.
@@ -124,6 +119,7 @@ pub struct ShardCx {
     pub stats: Stats,
     pub commands: CommandStats,
     pub errors: ErrorStats,
+    pub rates: Rates,
     pub slow_log: SlowLog,
     pub latency: Latency,
     pub platform: Platform,
@@ -161,6 +157,7 @@ impl ShardCx {
             stats: Stats::default(),
             commands: CommandStats::default(),
             errors: ErrorStats::default(),
+            rates: Rates::default(),
             slow_log: SlowLog::default(),
             latency: Latency::default(),
             platform: Platform::default(),

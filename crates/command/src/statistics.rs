@@ -23,6 +23,8 @@ pub struct CommandStats {
     run: Vec<u16>,
     run_calls: u32,
     run_began_ns: u64,
+    /// Commands since the start.
+    total: u64,
     /// Time every command alone.
     pub all_alone: bool,
     /// Keep histograms (`latency-tracking`).
@@ -32,13 +34,26 @@ pub struct CommandStats {
 impl Default for CommandStats {
     fn default() -> Self {
         let rows = vec![CommandStat::default(); registry::ids()];
-        Self { rows, run: Vec::new(), run_calls: 0, run_began_ns: 0, all_alone: false, keeps_times: true }
+        Self {
+            rows,
+            run: Vec::new(),
+            run_calls: 0,
+            run_began_ns: 0,
+            total: 0,
+            all_alone: false,
+            keeps_times: true,
+        }
     }
 }
 
 impl CommandStats {
     pub fn row(&self, id: u16) -> &CommandStat {
         &self.rows[id as usize]
+    }
+
+    /// Commands that have run.
+    pub fn total(&self) -> u64 {
+        self.total
     }
 
     /// Rows of commands that have been called or refused, with their numbers.
@@ -56,6 +71,7 @@ impl CommandStats {
     pub fn ran_in_run(&mut self, id: u16, counts: bool) {
         let row = &mut self.rows[id as usize];
         row.calls += u64::from(counts);
+        self.total += u64::from(counts);
         row.in_run += 1;
         self.run_calls += 1;
         if row.in_run == 1 {
@@ -89,6 +105,7 @@ impl CommandStats {
     pub fn ran_alone(&mut self, id: u16, nanos: u64, counts: bool) {
         let row = &mut self.rows[id as usize];
         row.calls += u64::from(counts);
+        self.total += u64::from(counts);
         row.nanos += nanos;
         if self.keeps_times && counts {
             row.times.get_or_insert_default().add(nanos, 1);
@@ -107,7 +124,7 @@ impl CommandStats {
     pub fn reset(&mut self) {
         self.rows.iter_mut().for_each(|row| *row = CommandStat::default());
         self.run.clear();
-        self.run_calls = 0;
+        (self.run_calls, self.total) = (0, 0);
     }
 
     /// LATENCY RESET, `latency-tracking no`: forgets the histograms only.

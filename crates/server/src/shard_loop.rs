@@ -330,7 +330,8 @@ impl ShardLoop {
     /// Housekeeping, ten times a second.
     fn tick(&mut self, now_ms: u64, now_us: u64) {
         self.next_tick_us = now_us + TICK_US;
-        for db in &mut self.shard.cx.dbs {
+        let sweeps = self.shard.cx.active_expire && self.shard.cx.pause.is_none();
+        for db in self.shard.cx.dbs.iter_mut().filter(|_| sweeps) {
             let removed = db.expire_sweep(now_ms, 64, |_| {});
             self.shard.cx.stats.expired_keys += removed as u64;
         }

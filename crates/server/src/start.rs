@@ -20,7 +20,13 @@ pub fn run(args: Vec<OsString>) -> i32 {
     let mut shards = 0usize;
     let mut back_end = BackEnd::Auto;
     let args: Vec<String> = args.into_iter().map(|a| a.to_string_lossy().into_owned()).collect();
+    let mut config = Config::default();
     for pair in args.windows(2) {
+        let directive =
+            pair[0].strip_prefix("--").and_then(|name| config::DirectiveId::find(name.as_bytes()));
+        if let Some(id) = directive {
+            let _ = config.assign(id, pair[1].as_bytes());
+        }
         match pair[0].as_str() {
             "--port" => port = pair[1].parse().unwrap_or(6379),
             "--shards" => shards = pair[1].parse().unwrap_or(0),
@@ -41,7 +47,7 @@ pub fn run(args: Vec<OsString>) -> i32 {
         }
     };
     signals::install();
-    serve(Arc::new(Config::default()), shards, back_end, cpus, listeners)
+    serve(Arc::new(config), shards, back_end, cpus, listeners)
 }
 
 fn serve(

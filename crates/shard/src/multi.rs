@@ -129,7 +129,8 @@ impl Shard {
         if command.flags & flag::SESSIONS != 0 {
             self.sync_to_sessions();
         }
-        let caller = Caller { conn: Some(conn), db: self.conns[conn].db, resp3: self.conns[conn].resp3, counts: true };
+        let caller =
+            Caller { conn: Some(conn), db: self.conns[conn].db, resp3: self.conns[conn].resp3, counts: true };
         let mut part = Reply::new(caller.resp3);
         execute::execute(&mut self.cx, command, args, caller, &mut part);
         let mut out = Reply::new(caller.resp3);
@@ -148,7 +149,8 @@ impl Shard {
         keys: Vec<Vec<u8>>,
     ) {
         let ask = Ask::Whole(self.expect(conn));
-        let caller = Caller { conn: Some(conn), db: self.conns[conn].db, resp3: self.conns[conn].resp3, counts: true };
+        let caller =
+            Caller { conn: Some(conn), db: self.conns[conn].db, resp3: self.conns[conn].resp3, counts: true };
         // Whatever the connection sends next goes behind this by the same way.
         self.conns[conn].through_own_mailbox += 1;
         self.hold_keys(self.cx.id, ask, command, args, caller, keys, 0);

@@ -1,7 +1,9 @@
 //! What connections count and what sessions show: brought together before a command looks at the sessions.
 
 use crate::shard::Shard;
+use command::session::Session;
 use command::{Command, Error};
+use config::WhoMay;
 
 impl Shard {
     /// Writes what is counted per connection into all sessions.
@@ -20,6 +22,27 @@ impl Shard {
         session.output_bytes = conn.out.len();
         session.net_in_bytes = conn.net_in_bytes;
         session.net_out_bytes = conn.net_out_bytes;
+    }
+
+    /// Whether the configuration lets this client use DEBUG or MODULE; answers the error if not.
+    #[cold]
+    pub(crate) fn may_use(&mut self, index: usize, command: &Command) -> bool {
+        let is_debug = command.full_name == "debug";
+        let (option, who) = match is_debug {
+            true => ("enable-debug-command", self.cx.config.enable_debug_command),
+            false => ("enable-module-command", self.cx.config.enable_module_command),
+        };
+        let is_local = self.cx.sessions.get(index).is_some_and(Session::is_local);
+        if who == WhoMay::Everybody || who == WhoMay::Local && is_local {
+            return true;
+        }
+        let name = if is_debug { "DEBUG" } else { "MODULE" };
+        let error = Error::err(format_args!(
+            "{name} command not allowed. If the {option} option is set to \"local\", you can run it from a local \
+             connection, otherwise you need to set this option in the configuration file, and then restart the server."
+        ));
+        self.reject(index, command, &error);
+        false
     }
 
     /// Refuses a command before it runs.

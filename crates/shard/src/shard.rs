@@ -108,6 +108,7 @@ impl Shard {
     pub fn set_time(&mut self, now_ms: u64, now_us: u64) {
         self.cx.now_ms = now_ms;
         self.cx.now_us = now_us;
+        self.cx.sample_rates();
     }
 
     /// A new connection; its index, which stays its name until [`Shard::close`].
@@ -312,6 +313,9 @@ impl Shard {
         }
         if !conn.authenticated && command.flags & flag::NO_AUTH == 0 && self.cx.config.requirepass.is_some() {
             return self.reject(index, command, &Error::NO_AUTH);
+        }
+        if command.flags & flag::PROTECTED != 0 && !self.may_use(index, command) {
+            return;
         }
         if !self.cx.monitors.is_empty() {
             self.feed_monitors(index, command, args);

@@ -3,10 +3,11 @@
 use crate::{Args, Command};
 
 mod connection;
+mod server;
 mod string;
 
 /// All families.
-pub const ALL: &[&[Command]] = &[string::COMMANDS, connection::COMMANDS];
+pub const ALL: &[&[Command]] = &[string::COMMANDS, connection::COMMANDS, server::COMMANDS];
 
 /// The database that a command names beside the client's own (COPY … DB n).
 pub fn other_db(args: Args<'_>) -> Option<u16> {

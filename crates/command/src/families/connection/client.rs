@@ -32,7 +32,11 @@ pub fn setname(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 /// CLIENT GETNAME
 pub fn getname(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     let session = cx.session();
-    if session.name.is_empty() { out.null() } else { out.bulk(&session.name) }
+    if session.name.is_empty() {
+        out.null()
+    } else {
+        out.bulk(&session.name)
+    }
     Ok(())
 }
 

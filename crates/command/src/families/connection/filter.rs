@@ -23,9 +23,9 @@ impl ClientType {
             ("pubsub", Self::PubSub),
             ("master", Self::Primary),
         ];
-        known.iter().find(|(text, _)| name.eq_ignore_ascii_case(text.as_bytes())).map(|k| k.1).ok_or_else(|| {
-            Error::err(format_args!("Unknown client type '{}'", String::from_utf8_lossy(name)))
-        })
+        known.iter().find(|(text, _)| name.eq_ignore_ascii_case(text.as_bytes())).map(|k| k.1).ok_or_else(
+            || Error::err(format_args!("Unknown client type '{}'", String::from_utf8_lossy(name))),
+        )
     }
 
     pub fn of(_session: &Session) -> Self {
@@ -69,8 +69,7 @@ impl<'a> Filter<'a> {
             let id = args.int(at + 1).ok().filter(|id| *id > 0);
             self.id = Some(id.ok_or(Error::err("client-id should be greater than 0"))? as u64);
         } else if args.is(at, "MAXAGE") {
-            let age =
-                args.int(at + 1).map_err(|_| Error::err("maxage is not an integer or out of range"))?;
+            let age = args.int(at + 1).map_err(|_| Error::err("maxage is not an integer or out of range"))?;
             if age <= 0 {
                 return Err(Error::err("maxage should be greater than 0"));
             }

@@ -166,9 +166,7 @@ pub fn reset(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
 pub fn select(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let index = args.int(1)?;
     if i32::try_from(index).is_err() {
-        return Err(Error::err(
-            "value is out of range, value must between -2147483648 and 2147483647",
-        ));
+        return Err(Error::err("value is out of range, value must between -2147483648 and 2147483647"));
     }
     match usize::try_from(index) {
         Ok(db) if db < cx.shard.dbs.len() => cx.session().db = db as u16,
