@@ -46,7 +46,12 @@ pub fn matches_within(pattern: &[u8], text: &[u8], nocase: bool, steps: &mut u64
             *steps = steps.checked_sub(1)?;
             continue;
         }
-        let (matched, next) = match_item(pattern, p, text[t], nocase);
+        let (matched, next) = match pattern.get(p) {
+            Some(&literal) if !matches!(literal, b'?' | b'[' | b'\\') => {
+                (same(literal, text[t], nocase), p + 1)
+            }
+            _ => match_item(pattern, p, text[t], nocase),
+        };
         *steps = steps.checked_sub((next - p) as u64)?;
         if matched {
             (p, t) = (next, t + 1);

@@ -81,20 +81,18 @@ fn generate(high: Float, width: u64, distance: u64, exponent: i32) -> Decimal {
     let mut decimal = Decimal { bytes: [0; DIGITS_MAX], len: 0, exponent };
     let point = -high.exponent as u32;
     let one = 1u64 << point;
-    let mut whole = high.mantissa >> point;
+    // At most ten digits, as the point is at bit 32 or above.
+    let mut whole = (high.mantissa >> point) as u32;
     let mut part = high.mantissa & (one - 1);
 
-    for kappa in (0..10).rev() {
-        let unit = 10u64.pow(kappa);
-        let digit = whole / unit;
-        if digit != 0 || decimal.len != 0 {
-            decimal.push(digit);
-        }
-        whole -= digit * unit;
-        let rest = (whole << point) + part;
+    for kappa in (0..=whole.ilog10()).rev() {
+        let unit = TENS[kappa as usize];
+        decimal.push(u64::from(whole / unit));
+        whole %= unit;
+        let rest = (u64::from(whole) << point) + part;
         if rest <= width {
             decimal.exponent += kappa as i32;
-            settle(&mut decimal, width, rest, unit << point, distance);
+            settle(&mut decimal, width, rest, u64::from(unit) << point, distance);
             return decimal;
         }
     }
@@ -105,10 +103,7 @@ fn generate(high: Float, width: u64, distance: u64, exponent: i32) -> Decimal {
         width = width.wrapping_mul(10);
         scale = scale.wrapping_mul(10);
         kappa -= 1;
-        let digit = part >> point;
-        if digit != 0 || decimal.len != 0 {
-            decimal.push(digit);
-        }
+        decimal.push(part >> point);
         part &= one - 1;
         if part < width {
             decimal.exponent += kappa;
@@ -117,6 +112,16 @@ fn generate(high: Float, width: u64, distance: u64, exponent: i32) -> Decimal {
         }
     }
 }
+
+const TENS: [u32; 10] = {
+    let mut tens = [1; 10];
+    let mut power = 1;
+    while power < 10 {
+        tens[power] = tens[power - 1] * 10;
+        power += 1;
+    }
+    tens
+};
 
 /// Lowers the last digit while that brings the number nearer to the true value and keeps it inside the interval.
 fn settle(decimal: &mut Decimal, width: u64, mut rest: u64, unit: u64, distance: u64) {

@@ -32,19 +32,18 @@ pub fn compress(input: &[u8], bytes_max: usize) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(bytes_max.min(input.len()));
     let (mut at, mut literals_from) = (0, 0);
     while let Some(&[a, b, c]) = input.get(at..).and_then(|rest| rest.first_chunk::<COPY_BYTES_MIN>()) {
-        let candidate = seen.replace([a, b, c], at);
-        let len = candidate.map_or(0, |from| common_len(input, from, at));
-        if len < COPY_BYTES_MIN {
+        let near = seen.replace([a, b, c], at);
+        let Some(from) = near.filter(|&from| input[from..].starts_with(&[a, b, c])) else {
             at += 1;
             // Text that does not shrink shall not be read to its end in vain.
             if out.len() + (at - literals_from) > bytes_max {
                 return None;
             }
             continue;
-        }
-        let distance = candidate.map_or(0, |from| at - from);
+        };
+        let len = common_len(input, from, at);
         append_literals(&mut out, &input[literals_from..at]);
-        append_copy(&mut out, distance, len);
+        append_copy(&mut out, at - from, len);
         if out.len() > bytes_max {
             return None;
         }

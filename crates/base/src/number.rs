@@ -51,17 +51,23 @@ fn digit(byte: u8) -> Option<u64> {
 /// Appends the decimal text of `value`.
 #[inline]
 pub fn append_i64(out: &mut Vec<u8>, value: i64) {
-    if (0..10).contains(&value) {
-        out.push(b'0' + value as u8);
-    } else {
-        out.extend_from_slice(I64Buf::new(value).as_bytes());
+    match u64::try_from(value) {
+        Ok(value) => append_u64(out, value),
+        Err(_) => I64Buf::new(value).append_to(out),
     }
 }
 
 /// Appends the decimal text of `value`.
 #[inline]
 pub fn append_u64(out: &mut Vec<u8>, value: u64) {
-    out.extend_from_slice(I64Buf::from_u64(value).as_bytes());
+    if value < 100_000_000 {
+        let (text, len) = short_text(value);
+        let end = out.len() + len;
+        out.extend_from_slice(&text);
+        out.truncate(end);
+    } else {
+        I64Buf::from_u64(value).append_to(out);
+    }
 }
 
 /// How many bytes the decimal text of `value` takes, sign included.
@@ -70,62 +76,103 @@ pub fn i64_text_bytes(value: i64) -> usize {
     usize::from(value < 0) + value.unsigned_abs().checked_ilog10().unwrap_or(0) as usize + 1
 }
 
-const PAIRS: [[u8; 2]; 100] = {
-    let mut pairs = [[0; 2]; 100];
-    let mut i = 0;
-    while i < 100 {
-        pairs[i] = [b'0' + (i / 10) as u8, b'0' + (i % 10) as u8];
-        i += 1;
-    }
-    pairs
-};
+/// The eight decimal digits of a number below 10^8, leading zeros included, each in a byte: the first in the lowest.
+///
+/// All eight at once, in one register: the halves of four digits, then their pairs, then the digits are taken apart by
+/// multiplying with a reciprocal. Memory written byte by byte and read back as words would cost more than this.
+#[inline]
+fn eight_digits(value: u64) -> u64 {
+    debug_assert!(value < 100_000_000);
+    let fours = (value / 10_000) | ((value % 10_000) << 32);
+    let hundreds = ((fours * 10_486) >> 20) & 0x0000_007f_0000_007f;
+    let pairs = hundreds | ((fours - hundreds * 100) << 16);
+    let tens = ((pairs * 103) >> 10) & 0x000f_000f_000f_000f;
+    tens | ((pairs - tens * 10) << 8)
+}
+
+const ASCII_ZEROS: u64 = u64::from_le_bytes(*b"00000000");
+
+/// The text of a number below 10^8 without leading zeros, and its length; what follows it is of no meaning.
+#[inline]
+fn short_text(value: u64) -> ([u8; 8], usize) {
+    let digits = eight_digits(value);
+    // Zero keeps its last digit.
+    let leading = (digits.trailing_zeros() / 8).min(7);
+    (((digits | ASCII_ZEROS) >> (leading * 8)).to_le_bytes(), 8 - leading as usize)
+}
 
 /// The decimal text of one integer, on the stack.
 #[derive(Clone, Copy)]
 pub struct I64Buf {
-    /// The text stands at the end; `start` is its first byte.
-    bytes: [u8; I64_TEXT_BYTES_MAX],
-    start: u8,
+    /// The text stands at the start. Pieces are written eight bytes at a time, hence more room than it can take.
+    bytes: [u8; 24],
+    len: usize,
 }
 
 impl I64Buf {
     /// The text of a signed integer.
     #[inline]
     pub fn new(value: i64) -> Self {
-        let mut buf = Self::from_u64(value.unsigned_abs());
+        let mut buf = Self { bytes: [0; 24], len: 0 };
         if value < 0 {
-            // 2^63 has nineteen digits, so a byte is left for the sign.
-            buf.start -= 1;
-            buf.bytes[usize::from(buf.start)] = b'-';
+            buf.bytes[0] = b'-';
+            buf.len = 1;
         }
+        buf.push(value.unsigned_abs());
         buf
     }
 
     /// The text of an unsigned integer.
     #[inline]
-    pub fn from_u64(mut value: u64) -> Self {
-        let mut bytes = [0; I64_TEXT_BYTES_MAX];
-        let mut start = I64_TEXT_BYTES_MAX;
-        while value >= 100 {
-            let pair = PAIRS[(value % 100) as usize];
-            value /= 100;
-            start -= 2;
-            bytes[start..start + 2].copy_from_slice(&pair);
+    pub fn from_u64(value: u64) -> Self {
+        let mut buf = Self { bytes: [0; 24], len: 0 };
+        buf.push(value);
+        buf
+    }
+
+    #[inline]
+    fn push(&mut self, value: u64) {
+        const PIECE: u64 = 100_000_000;
+        if value < PIECE {
+            return self.push_first(value);
         }
-        if value >= 10 {
-            start -= 2;
-            bytes[start..start + 2].copy_from_slice(&PAIRS[value as usize]);
+        let (high, low) = (value / PIECE, value % PIECE);
+        if high < PIECE {
+            self.push_first(high);
         } else {
-            start -= 1;
-            bytes[start] = b'0' + value as u8;
+            self.push_first(high / PIECE);
+            self.push_eight(high % PIECE);
         }
-        Self { bytes, start: start as u8 }
+        self.push_eight(low);
+    }
+
+    #[inline]
+    fn push_first(&mut self, value: u64) {
+        let (text, len) = short_text(value);
+        self.bytes[self.len..self.len + 8].copy_from_slice(&text);
+        self.len += len;
+    }
+
+    #[inline]
+    fn push_eight(&mut self, value: u64) {
+        let text = (eight_digits(value) | ASCII_ZEROS).to_le_bytes();
+        self.bytes[self.len..self.len + 8].copy_from_slice(&text);
+        self.len += 8;
     }
 
     /// The text.
     #[inline]
     pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes[usize::from(self.start)..]
+        &self.bytes[..self.len]
+    }
+
+    /// Appends the text. Copying all bytes and taking some back is cheaper than copying a number known only at run
+    /// time.
+    #[inline]
+    fn append_to(&self, out: &mut Vec<u8>) {
+        let end = out.len() + self.len;
+        out.extend_from_slice(&self.bytes);
+        out.truncate(end);
     }
 }
 
@@ -195,6 +242,20 @@ mod tests {
         assert_eq!(parse_u64(b"0"), Some(0));
         for refused in [&b""[..], b"-1", b"+1", b"00", b"1 "] {
             assert_eq!(parse_u64(refused), None);
+        }
+    }
+
+    #[test]
+    fn all_numbers_of_up_to_five_digits_and_the_borders_of_pieces() {
+        let borders = [100_000_000u64, 10_000_000_000_000_000, u64::MAX];
+        let near = borders
+            .into_iter()
+            .flat_map(|border| (border - 3..=border).chain(border..border.saturating_add(3)));
+        for value in (0..100_000).chain(99_990_000..100_000_000).chain(near) {
+            let mut out = Vec::new();
+            append_u64(&mut out, value);
+            assert_eq!(out, value.to_string().as_bytes());
+            assert_eq!(I64Buf::from_u64(value).as_bytes(), out);
         }
     }
 

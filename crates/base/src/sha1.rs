@@ -42,21 +42,31 @@ fn compress(state: &mut [u32; 5], block: &[u8; 64]) {
         let mixed = schedule[t - 3] ^ schedule[t - 8] ^ schedule[t - 14] ^ schedule[t - 16];
         schedule[t] = mixed.rotate_left(1);
     }
-    let [mut a, mut b, mut c, mut d, mut e] = *state;
-    for (t, word) in schedule.into_iter().enumerate() {
-        let (function, constant) = match t / 20 {
-            0 => (d ^ (b & (c ^ d)), 0x5a82_7999),
-            1 => (b ^ c ^ d, 0x6ed9_eba1),
-            2 => ((b & c) | (d & (b | c)), 0x8f1b_bcdc),
-            _ => (b ^ c ^ d, 0xca62_c1d6u32),
-        };
-        let sum =
-            a.rotate_left(5).wrapping_add(function).wrapping_add(e).wrapping_add(constant).wrapping_add(word);
-        (a, b, c, d, e) = (sum, a, b.rotate_left(30), c, d);
-    }
-    for (word, addend) in state.iter_mut().zip([a, b, c, d, e]) {
+    // Four times twenty rounds, each with its own function and constant.
+    let [early, second, third, last] = schedule.as_chunks::<20>().0 else { unreachable!("eighty words") };
+    let mixed = *state;
+    let mixed = rounds(mixed, early, 0x5a82_7999, |b, c, d| d ^ (b & (c ^ d)));
+    let mixed = rounds(mixed, second, 0x6ed9_eba1, |b, c, d| b ^ c ^ d);
+    let mixed = rounds(mixed, third, 0x8f1b_bcdc, |b, c, d| (b & c) | (d & (b | c)));
+    let mixed = rounds(mixed, last, 0xca62_c1d6, |b, c, d| b ^ c ^ d);
+    for (word, addend) in state.iter_mut().zip(mixed) {
         *word = word.wrapping_add(addend);
     }
+}
+
+#[inline(always)]
+fn rounds(
+    state: [u32; 5],
+    words: &[u32; 20],
+    constant: u32,
+    function: impl Fn(u32, u32, u32) -> u32,
+) -> [u32; 5] {
+    let [mut a, mut b, mut c, mut d, mut e] = state;
+    for word in words {
+        let sum = a.rotate_left(5).wrapping_add(function(b, c, d)).wrapping_add(e);
+        (a, b, c, d, e) = (sum.wrapping_add(constant).wrapping_add(*word), a, b.rotate_left(30), c, d);
+    }
+    [a, b, c, d, e]
 }
 
 #[cfg(test)]

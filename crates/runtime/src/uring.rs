@@ -24,11 +24,15 @@ const READ: u32 = (libc::POLLIN | libc::POLLRDHUP) as u32;
 const WRITE: u32 = libc::POLLOUT as u32;
 /// Set in the user data of a poll for room.
 const ROOM_BIT: u64 = 1 << 63;
+/// Set in the user data of a listener's poll.
+const LISTENER_BIT: u64 = 1 << 62;
 
 pub struct Uring {
     ring: IoUring,
     waker: Waker,
     slots: Vec<Slot>,
+    /// Listening sockets by token; the caller owns the descriptors.
+    listeners: Vec<(usize, RawFd)>,
     /// Entries that did not fit the submission queue.
     backlog: Vec<squeue::Entry>,
 }
@@ -36,8 +40,6 @@ pub struct Uring {
 #[derive(Default)]
 struct Slot {
     socket: Option<Socket>,
-    /// A listener's descriptor, which the caller owns.
-    listener: Option<RawFd>,
     generation: u32,
     room_asked: bool,
 }
@@ -51,7 +53,7 @@ impl Uring {
             .setup_defer_taskrun()
             .setup_cqsize(entries * 8)
             .build(entries)?;
-        let mut uring = Self { ring, waker: Waker::new()?, slots: Vec::new(), backlog: Vec::new() };
+        let mut uring = Self { ring, waker: Waker::new()?, slots: Vec::new(), listeners: Vec::new(), backlog: Vec::new() };
         uring.poll(uring.waker.fd(), READ, true, WAKER);
         uring.ring.submit()?;
         Ok(uring)
@@ -81,7 +83,7 @@ impl Uring {
     }
 
     fn name_of(&self, token: usize) -> u64 {
-        u64::from(self.slots[token].generation & 0x3fff_ffff) << TOKEN_BITS | token as u64
+        u64::from(self.slots[token].generation & 0x1fff_ffff) << TOKEN_BITS | token as u64
     }
 
     fn on_completion(&mut self, entry: &cqueue::Entry, out: &mut Vec<Event>) {
@@ -97,11 +99,19 @@ impl Uring {
             return;
         }
         let token = (data & TOKEN_MASK) as usize;
+        if data & LISTENER_BIT != 0 {
+            out.push(Event::Readable(token));
+            let found = self.listeners.iter().find(|(known, _)| *known == token);
+            if let (true, Some(&(_, fd))) = (ended, found) {
+                self.poll(fd, READ, true, data);
+            }
+            return;
+        }
         if data == NOBODY || token >= self.slots.len() || self.name_of(token) != data {
             return;
         }
         let slot = &mut self.slots[token];
-        let Some(fd) = slot.listener.or(slot.socket.as_ref().map(Socket::fd)) else { return };
+        let Some(fd) = slot.socket.as_ref().map(Socket::fd) else { return };
         if for_room {
             slot.room_asked = false;
             out.push(Event::Writable(token));
@@ -157,9 +167,8 @@ impl Reactor for Uring {
     }
 
     fn add_listener(&mut self, token: usize, fd: RawFd) -> io::Result<()> {
-        self.slot(token).listener = Some(fd);
-        let name = self.name_of(token);
-        self.poll(fd, READ, true, name);
+        self.listeners.push((token, fd));
+        self.poll(fd, READ, true, LISTENER_BIT | token as u64);
         Ok(())
     }
 

@@ -1,5 +1,5 @@
-//! Prints the memory of tables of 17- and 54-byte records at many sizes: bytes per record as the table counts them and as
-//! the operating system does.
+//! Prints the memory of tables of 17- and 54-byte records at many sizes: bytes per record as the table counts
+//! them and as the operating system does.
 
 use base::hash::HashSeed;
 use table::{Layout, Table};

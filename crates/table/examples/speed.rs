@@ -1,6 +1,6 @@
-//! Nanoseconds of processor time per find, insert, replace and remove in tables of 1 and 5 million records (or as many millions as given),
-//! one by one and in batches of 16 with two stages of prefetch. Medians of several passes.
-//! Arguments that are no numbers choose what to measure by parts of names.
+//! Nanoseconds of processor time per find, insert, replace and remove in tables of 1 and 5 million records
+//! (or as many millions as given), one by one and in batches of 16 with two stages of prefetch. Medians of
+//! several passes. Arguments that are no numbers choose what to measure by parts of names.
 
 use base::hash::HashSeed;
 use std::hint::black_box;

@@ -1,7 +1,7 @@
 //! A bucket: one cache line that tells where 20 records are.
 //!
-//! Records whose home it is fill the slots from the front, guests (records whose home is the bucket before) from the
-//! back. `displaced` counts the records whose home it is and that are guests of the next one.
+//! Records whose home it is fill the slots from the front, guests (records whose home is the bucket before)
+//! from the back. `displaced` counts the records whose home it is and that are guests of the next one.
 
 pub(crate) const SLOTS: usize = 20;
 
@@ -55,6 +55,7 @@ impl Bucket {
         self.offsets[slot]
     }
 
+    #[inline]
     pub(crate) fn set_offset(&mut self, slot: usize, offset: u16) {
         self.offsets[slot] = offset;
     }
@@ -69,7 +70,8 @@ impl Bucket {
     pub(crate) fn matches(&self, tag: u8) -> u32 {
         use std::arch::x86_64::{__m128i, _mm_cmpeq_epi8, _mm_load_si128, _mm_movemask_epi8, _mm_set1_epi8};
         let line: *const __m128i = std::ptr::from_ref(self).cast();
-        // SAFETY: SSE2 is part of x86-64; a bucket is 64 bytes, aligned to 64, all initialised, so both loads are inside.
+        // SAFETY: SSE2 is part of x86-64; a bucket is 64 bytes, aligned to 64, all initialised, so both loads
+        // are inside.
         unsafe {
             let tag = _mm_set1_epi8(tag as i8);
             let front = _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_load_si128(line), tag)) as u32;
@@ -94,7 +96,7 @@ impl Bucket {
             let bits = vld1_u8(BITS.as_ptr());
             let low = u32::from(vaddv_u8(vand_u8(vget_low_u8(equal), bits)));
             let high = u32::from(vaddv_u8(vand_u8(vget_high_u8(equal), bits)));
-            low | high << 8 | fives(16) << 16
+            low | high << 8 | rest(16) << 16
         }
     }
 
@@ -105,6 +107,7 @@ impl Bucket {
     }
 
     /// Adds a record of this home. The bucket must have room.
+    #[inline]
     pub(crate) fn push_own(&mut self, (tag, offset): Slot) -> usize {
         debug_assert!(self.has_room());
         let slot = usize::from(self.own);
@@ -114,6 +117,7 @@ impl Bucket {
     }
 
     /// Adds a guest. The bucket must have room; the one before counts it as displaced.
+    #[inline]
     pub(crate) fn push_guest(&mut self, (tag, offset): Slot) -> usize {
         debug_assert!(self.has_room());
         self.guests += 1;

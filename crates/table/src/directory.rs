@@ -1,15 +1,18 @@
 //! The directory: which segment covers a position.
 //!
-//! A root of up to 1,024 entries, indexed by the top bits of a position. While it is smaller it doubles as a whole; once
-//! full, an entry that needs more becomes a small directory of its own, which doubles by itself. So growth of the
-//! directory is many small steps: at 20 million records a step copies about a hundred entries.
+//! A root of up to 1,024 entries, indexed by the top bits of a position. While it is smaller it doubles as a
+//! whole; once full, an entry that needs more becomes a small directory of its own, which doubles by itself.
+//! So growth of the directory is many small steps: at 20 million records a step copies about a hundred
+//! entries.
 //!
-//! An entry is a pointer (segments and small directories are aligned to 64) with a code in its low 6 bits: the depth of
-//! the segment, or `SUB` plus the bits of the small directory. Invariants: a segment of depth d stands in exactly the
-//! entries of the stretch of 2^-d that it covers, and is owned by the directory; small directories stand in one entry.
+//! An entry is a pointer (segments and small directories are aligned to 64) with a code in its low 6 bits:
+//! the depth of the segment, or `SUB` plus the bits of the small directory. Invariants: a segment of depth d
+//! stands in exactly the entries of the stretch of 2^-d that it covers, and is owned by the directory; small
+//! directories stand in one entry.
 
-use crate::segment::{Block, Segment, View, ViewMut};
+use crate::segment::{Block, Segment};
 use crate::size::class_bytes;
+use crate::view::{View, ViewMut};
 use std::alloc::{Layout as Request, alloc, dealloc, handle_alloc_error};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
@@ -166,7 +169,8 @@ impl<M> Directory<M> {
 
     /// Takes ownership of the segment at `position`, whose entries must be written over at once.
     fn take(&mut self, position: u64) -> Segment<M> {
-        // SAFETY: the entry's segment was given by `into_raw`; callers overwrite all its entries before anything else.
+        // SAFETY: the entry's segment was given by `into_raw`; callers overwrite all its entries before
+        // anything else.
         let segment = unsafe { Segment::from_raw(self.entry(position).pointer().cast()) };
         self.segments -= 1;
         self.bytes -= bytes_of(segment.view());
@@ -273,8 +277,8 @@ impl<M> Drop for Directory<M> {
         while let Some(at) = position {
             let depth = self.view(at).1;
             position = crate::position::next_segment(at, depth);
-            // SAFETY: each segment is reached once, and no entry is read again behind `position`. Entries of this segment
-            // are not overwritten, but the walk is past them.
+            // SAFETY: each segment is reached once, and no entry is read again behind `position`. Entries of
+            // this segment are not overwritten, but the walk is past them.
             drop(unsafe { Segment::<M>::from_raw(self.entry(at).pointer().cast()) });
         }
         for at in 0..self.root.len() {

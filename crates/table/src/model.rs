@@ -2,13 +2,15 @@
 
 use crate::bucket::ones;
 use crate::position::{bucket, next_segment, position, tag};
-use crate::segment::{BUCKETS, View};
+use crate::segment::BUCKETS;
 use crate::size::class_bytes;
+use crate::view::View;
 use crate::{Keep, Layout, RECORD_BYTES_MAX, Table};
 use base::hash::HashSeed;
 use std::collections::{HashMap, HashSet};
 
-/// Length (2 bytes), length of the key (1), key, value. The meta is the least value byte seen, as an expiry would be.
+/// Length (2 bytes), length of the key (1), key, value. The meta is the least value byte seen, as an expiry
+/// would be.
 struct Plain;
 
 const FRAME_BYTES: usize = 3;

@@ -1,9 +1,10 @@
 //! Where a hash stands: positions, buckets and cursors.
 //!
-//! A position is the hash bent by x = u + u(1 − u)/3 (u, x in [0, 1)): monotone, so the order of positions is the order
-//! of hashes, but records are twice as dense at the upper end as at the lower one (spiral storage, Martin 1979).
-//! Segments cover equal stretches of positions, so their loads lie evenly between half full and full and as a table
-//! grows they split one after the other, from the upper end to the lower, instead of all at once.
+//! A position is the hash bent by x = u + u(1 − u)/3 (u, x in [0, 1)): monotone, so the order of positions is
+//! the order of hashes, but records are twice as dense at the upper end as at the lower one (spiral storage,
+//! Martin 1979). Segments cover equal stretches of positions, so their loads lie evenly between half full and
+//! full and as a table grows they split one after the other, from the upper end to the lower, instead of all
+//! at once.
 
 /// Bits of a position that choose the bucket in a segment.
 pub(crate) const BUCKET_BITS: u32 = 5;

@@ -6,11 +6,10 @@ use crate::Layout;
 use crate::bucket::ones;
 use crate::position::{bucket, position, tag};
 use crate::prefetch::prefetch;
-use crate::segment::{
-    BUCKETS, Block, Header, LEN_MAX, Segment, View, ViewMut, class_for_heap, heap_capacity,
-};
+use crate::segment::{BUCKETS, Block, Header, LEN_MAX, Segment, class_for_heap, heap_capacity};
 use crate::size::{CLASS_MAX, class_bytes};
 use crate::table::Table;
+use crate::view::{View, ViewMut};
 use std::ptr::NonNull;
 
 /// A segment this full splits rather than taking a larger block: 85 % of the slots.

@@ -1,23 +1,27 @@
 //! Going through a table: scans, sweeps, iteration, random records.
 //!
-//! A cursor is a place in the order of hashes, not in memory: whatever the table does between calls, all records below the
-//! cursor have been visited and those above have not.
+//! A cursor is a place in the order of hashes, not in memory: whatever the table does between calls, all
+//! records below the cursor have been visited and those above have not.
 
 use crate::bucket::{SLOTS, ones};
 use crate::position::{bucket, from_cursor, next_bucket, next_segment, position, to_cursor};
-use crate::segment::{BUCKETS, View, ViewMut};
+use crate::segment::BUCKETS;
 use crate::table::{Pos, Table};
+use crate::view::{View, ViewMut};
 use crate::{Keep, Layout};
 
-/// Tries to hit a used slot of a segment by chance, before counting. A segment in a filled table is at least 45 % full.
+/// Tries to hit a used slot of a segment by chance, before counting. A segment in a filled table is at least
+/// 45 % full.
 const RANDOM_TRIES: usize = 32;
 
 impl<L: Layout> Table<L> {
-    /// Visits records in the order of their hashes from `cursor` (0 at first). Stops at the first bucket boundary at which
-    /// `count` records or more were visited. Returns the next cursor, below 2^48, or 0 at the end.
+    /// Visits records in the order of their hashes from `cursor` (0 at first). Stops at the first bucket
+    /// boundary at which `count` records or more were visited. Returns the next cursor, below 2^48, or 0 at
+    /// the end.
     ///
-    /// A record that is in the table from the start to the end of a whole scan is visited at least once, whatever splits,
-    /// merges and compactions happen between calls; after a merge some may be visited twice. Any cursor is allowed.
+    /// A record that is in the table from the start to the end of a whole scan is visited at least once,
+    /// whatever splits, merges and compactions happen between calls; after a merge some may be visited twice.
+    /// Any cursor is allowed.
     pub fn scan(&self, cursor: u64, count: usize, mut visit: impl FnMut(&[u8])) -> u64 {
         let mut at = from_cursor(cursor);
         let mut visited = 0;
@@ -39,8 +43,8 @@ impl<L: Layout> Table<L> {
         }
     }
 
-    /// The cursor of a hash: a scan that returned `c` has visited exactly the records with `cursor_of(hash) < c`, and the
-    /// sweep and segment calls take it as a place in the segment of that hash.
+    /// The cursor of a hash: a scan that returned `c` has visited exactly the records with `cursor_of(hash) <
+    /// c`, and the sweep and segment calls take it as a place in the segment of that hash.
     pub fn cursor_of(&self, hash: u64) -> u64 {
         to_cursor(Some(position(hash)))
     }
@@ -69,7 +73,8 @@ impl<L: Layout> Table<L> {
         self.directory.view_mut(from_cursor(cursor)).0.header_mut().version = version;
     }
 
-    /// Visits all records of the segment at `cursor`. Returns the cursor of the next segment, 0 after the last.
+    /// Visits all records of the segment at `cursor`. Returns the cursor of the next segment, 0 after the
+    /// last.
     pub fn visit_segment(&self, cursor: u64, mut visit: impl FnMut(&[u8])) -> u64 {
         let mut next = Some(self.directory.view(from_cursor(cursor)).0);
         while let Some(segment) = next {
@@ -81,8 +86,9 @@ impl<L: Layout> Table<L> {
         self.next_segment(cursor)
     }
 
-    /// Visits all records of the segment at `cursor` together with the segment's meta, and removes those for which `visit`
-    /// says so. Returns the cursor of the next segment, 0 after the last. For expiry: bounded work per call.
+    /// Visits all records of the segment at `cursor` together with the segment's meta, and removes those for
+    /// which `visit` says so. Returns the cursor of the next segment, 0 after the last. For expiry: bounded
+    /// work per call.
     pub fn sweep(&mut self, cursor: u64, mut visit: impl FnMut(&[u8], &mut L::Meta) -> Keep) -> u64 {
         let at = from_cursor(cursor);
         let mut meta = std::mem::take(self.meta_at_mut(cursor));
@@ -102,9 +108,10 @@ impl<L: Layout> Table<L> {
         to_cursor(next_segment(at, depth))
     }
 
-    /// A record by chance. As even as the loads of segments are: a record in a segment with 10 % more records than it should
-    /// have by the width of its stretch is 10 % less likely (the deviation is about 5 %); in a table of one segment exactly
-    /// even. `None` if the table is empty. `random` gives evenly distributed numbers.
+    /// A record by chance. As even as the loads of segments are: a record in a segment with 10 % more records
+    /// than it should have by the width of its stretch is 10 % less likely (the deviation is about 5 %); in a
+    /// table of one segment exactly even. `None` if the table is empty. `random` gives evenly distributed
+    /// numbers.
     pub fn random(&self, random: &mut impl FnMut() -> u64) -> Option<Pos> {
         if self.is_empty() {
             return None;
@@ -208,7 +215,8 @@ fn sweep_one<L: Layout>(
         segment.forget(bucket, slot, len);
     };
     for (bucket, &doomed) in doomed.iter().enumerate() {
-        // The last record of its kind moves into the slot, so go from there: own records downwards, guests upwards.
+        // The last record of its kind moves into the slot, so go from there: own records downwards, guests
+        // upwards.
         let own = doomed & segment.view().bucket(bucket).own();
         (0..SLOTS).rev().filter(|slot| own >> slot & 1 == 1).for_each(|slot| forget(segment, bucket, slot));
         ones(doomed & !own).for_each(|slot| forget(segment, bucket, slot));

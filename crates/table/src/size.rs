@@ -1,8 +1,8 @@
 //! The sizes of segment blocks.
 //!
-//! Blocks come in sizes of 4, 5, 6 and 7 times a power of two, as the classes of mimalloc (and jemalloc) do, so that what
-//! is counted is what the allocator takes. An allocator may have to add up to the alignment to an aligned request, so a
-//! block asks for `ALIGNMENT` less than its class and counts the whole of it.
+//! Blocks come in sizes of 4, 5, 6 and 7 times a power of two, as the classes of mimalloc (and jemalloc) do,
+//! so that what is counted is what the allocator takes. An allocator may have to add up to the alignment to
+//! an aligned request, so a block asks for `ALIGNMENT` less than its class and counts the whole of it.
 
 pub(crate) const ALIGNMENT: usize = 64;
 

@@ -2,46 +2,50 @@
 
 use crate::bucket::ones;
 use crate::directory::Directory;
-use crate::position::{bucket, position, tag};
+use crate::position::{BUCKET_BITS, bucket, position, tag};
 use crate::prefetch::prefetch;
 use crate::reshape::Room;
-use crate::segment::{BUCKETS, Block, Header, Segment, View, ViewMut, class_for_heap};
+use crate::segment::{BUCKETS, Block, Header, Segment, class_for_heap};
+use crate::view::{View, ViewMut};
 use crate::{Layout, RECORD_BYTES_MAX};
 use base::hash::HashSeed;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Where a record stands. Valid until the next call on the table that can move records (insert, replace, remove, sweep,
-/// clear); using it later panics.
+/// Where a record stands. Valid until the next call on the table that can move records (insert, replace,
+/// remove, sweep, clear). Using it later panics in debug builds; in release builds it panics or shows another
+/// record, but is memory-safe.
 #[derive(Clone, Copy, Debug)]
 pub struct Pos {
     base: NonNull<u8>,
-    stamp: Stamp,
-    bucket: u8,
-    slot: u8,
+    /// Stamp of the table's state, bucket, slot: 54, 5 and 5 bits, so that a Pos travels in two registers.
+    place: u64,
 }
+
+const SLOT_BITS: u32 = 5;
+const PLACE_BITS: u32 = BUCKET_BITS + SLOT_BITS;
 
 // SAFETY: a Pos gives no access by itself; the table it is shown to does.
 unsafe impl Send for Pos {}
 // SAFETY: as above.
 unsafe impl Sync for Pos {}
 
-/// Tells the states of all tables apart: a new one whenever a block is freed. 40 bits are the table's, 24 count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Tells the states of all tables apart: a new one whenever a block is freed. 34 bits are the table's, 20
+/// count; the low `PLACE_BITS` are left for a Pos.
 struct Stamp(u64);
 
-const STAMP_COUNT_BITS: u32 = 24;
+const STAMP_COUNT_BITS: u32 = 20;
 static STAMPS: AtomicU64 = AtomicU64::new(1);
 
 impl Stamp {
     fn new() -> Self {
-        Self(STAMPS.fetch_add(1, Ordering::Relaxed) << STAMP_COUNT_BITS)
+        Self(STAMPS.fetch_add(1, Ordering::Relaxed) << (STAMP_COUNT_BITS + PLACE_BITS))
     }
 
     fn advance(&mut self) {
-        self.0 += 1;
-        if self.0.is_multiple_of(1 << STAMP_COUNT_BITS) {
+        self.0 += 1 << PLACE_BITS;
+        if self.0.is_multiple_of(1 << (STAMP_COUNT_BITS + PLACE_BITS)) {
             *self = Self::new();
         }
     }
@@ -123,8 +127,8 @@ impl<L: Layout> Table<L> {
         self.prefetch_matches(hash);
     }
 
-    /// Stage 2 of a lookup that may insert, replace or remove: reads the header as well, and asks for the place of a new
-    /// record.
+    /// Stage 2 of a lookup that may insert, replace or remove: reads the header as well, and asks for the
+    /// place of a new record.
     #[inline]
     pub fn prefetch_record_for_write(&self, hash: u64) {
         let segment = self.prefetch_matches(hash);
@@ -183,7 +187,7 @@ impl<L: Layout> Table<L> {
 
     #[inline]
     pub(crate) fn pos(&self, base: NonNull<Block<L::Meta>>, bucket: usize, slot: usize) -> Pos {
-        Pos { base: base.cast(), stamp: self.stamp, bucket: bucket as u8, slot: slot as u8 }
+        Pos { base: base.cast(), place: self.stamp.0 | (bucket << SLOT_BITS | slot) as u64 }
     }
 
     /// Makes every Pos invalid: to be called when a block is freed.
@@ -200,10 +204,12 @@ impl<L: Layout> Table<L> {
 
     #[inline]
     fn view(&self, pos: Pos) -> (View<'_, L::Meta>, usize, usize) {
-        assert!(pos.stamp == self.stamp, "a Pos from before a change of the table");
+        let place = pos.place ^ self.stamp.0;
+        assert!(place < 1 << PLACE_BITS, "a Pos from before a change of the table");
+        let place = place as usize;
         // SAFETY: the stamp tells that this table made the Pos, and has freed no block since.
         let segment = unsafe { View::from_raw(pos.base.cast::<Block<L::Meta>>()) };
-        let (bucket, slot) = (usize::from(pos.bucket), usize::from(pos.slot));
+        let (bucket, slot) = (place >> SLOT_BITS, place % (1 << SLOT_BITS));
         assert!(segment.bucket(bucket).used() >> slot & 1 == 1, "a Pos from before a removal");
         (segment, bucket, slot)
     }
@@ -232,8 +238,8 @@ impl<L: Layout> Table<L> {
         segment.into_record(bucket, slot, len)
     }
 
-    /// Adds a record of `len` bytes whose key is known absent: `fill` writes it into `len` bytes of unspecified content.
-    /// The key it writes must hash to `hash`.
+    /// Adds a record of `len` bytes whose key is known absent: `fill` writes it into `len` bytes of
+    /// unspecified content. The key it writes must hash to `hash`.
     ///
     /// # Panics
     /// If `len` is 0 or above [`RECORD_BYTES_MAX`].
@@ -270,9 +276,9 @@ impl<L: Layout> Table<L> {
         self.pos(base, bucket, slot)
     }
 
-    /// Replaces the record at `pos` by one of `len` bytes with the same key: `fill(old, new)` writes it. The bytes of
-    /// `new` are unspecified, except that they start as those of `old` if `len` is not longer: then the record stays where
-    /// it is and `old` is a copy.
+    /// Replaces the record at `pos` by one of `len` bytes with the same key: `fill(old, new)` writes it. The
+    /// bytes of `new` are unspecified, except that they start as those of `old` if `len` is not longer: then
+    /// the record stays where it is and `old` is a copy.
     ///
     /// # Panics
     /// If `len` is 0 or above [`RECORD_BYTES_MAX`].
@@ -285,8 +291,9 @@ impl<L: Layout> Table<L> {
             if len < old_len {
                 segment.header_mut().dead += (old_len - len) as u16;
             }
-            let old = Copied::new(&segment.view().record(bucket, slot)[..old_len]);
-            fill(old.bytes(), segment.into_record(bucket, slot, len));
+            let mut buffer = BUFFER;
+            let old = copied(&mut buffer, &segment.view().record(bucket, slot)[..old_len]);
+            fill(old, segment.into_record(bucket, slot, len));
         } else if segment.has_heap_room(len) {
             let old_offset = segment.view().bucket(bucket).offset(slot);
             let header = segment.header_mut();
@@ -305,11 +312,12 @@ impl<L: Layout> Table<L> {
 
     #[cold]
     fn replace_elsewhere(&mut self, pos: Pos, len: usize, fill: impl FnOnce(&[u8], &mut [u8])) -> Pos {
-        let old = Copied::new(self.record(pos));
+        let mut buffer = BUFFER;
+        let old = copied(&mut buffer, self.record(pos));
         let (mut segment, bucket, slot) = self.view_mut(pos);
-        segment.remove(bucket, slot, old.len);
+        segment.remove(bucket, slot, old.len());
         self.len -= 1;
-        self.insert(self.hash(L::key(old.bytes())), len, |new| fill(old.bytes(), new))
+        self.insert(self.hash(L::key(old)), len, |new| fill(old, new))
     }
 
     /// Removes the record at `pos`.
@@ -355,8 +363,8 @@ impl<L: Layout> Table<L> {
         &mut self.header_mut(pos).meta
     }
 
-    /// The version of the segment that holds the record: 0 at first, kept by both halves of a split. Segments of
-    /// different versions are never merged.
+    /// The version of the segment that holds the record: 0 at first, kept by both halves of a split. Segments
+    /// of different versions are never merged.
     #[inline]
     pub fn version(&self, pos: Pos) -> u64 {
         self.header(pos).version
@@ -376,26 +384,16 @@ impl<L: Layout> Table<L> {
     }
 }
 
-/// A copy of a record's bytes.
-struct Copied {
-    bytes: [MaybeUninit<u8>; RECORD_BYTES_MAX],
-    len: usize,
-}
+type Buffer = [MaybeUninit<u8>; RECORD_BYTES_MAX];
+const BUFFER: Buffer = [const { MaybeUninit::uninit() }; RECORD_BYTES_MAX];
 
-impl Copied {
-    #[inline]
-    fn new(bytes: &[u8]) -> Self {
-        let mut copied =
-            Self { bytes: [const { MaybeUninit::uninit() }; RECORD_BYTES_MAX], len: bytes.len() };
-        assert!(bytes.len() <= RECORD_BYTES_MAX);
-        // SAFETY: as long as asserted, and apart.
-        unsafe { bytes.as_ptr().copy_to_nonoverlapping(copied.bytes.as_mut_ptr().cast(), bytes.len()) };
-        copied
-    }
-
-    #[inline]
-    fn bytes(&self) -> &[u8] {
-        // SAFETY: `new` initialised that many.
-        unsafe { std::slice::from_raw_parts(self.bytes.as_ptr().cast(), self.len) }
+/// Copies `bytes`, of a record, to the front of `buffer`. (A buffer passed by value would be copied whole.)
+#[inline]
+fn copied<'a>(buffer: &'a mut Buffer, bytes: &[u8]) -> &'a [u8] {
+    let buffer = &mut buffer[..bytes.len()];
+    // SAFETY: both are as long as `bytes`, and apart; that many bytes are initialised then.
+    unsafe {
+        bytes.as_ptr().copy_to_nonoverlapping(buffer.as_mut_ptr().cast(), bytes.len());
+        std::slice::from_raw_parts(buffer.as_ptr().cast(), bytes.len())
     }
 }

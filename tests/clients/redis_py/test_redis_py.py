@@ -167,8 +167,8 @@ def test_sorted_sets(client):
     assert client.zrank("z", "a") == 2
     assert client.zcount("z", 0, 5) == 2
     assert client.zrem("z", "a") == 1
-    popped = client.zpopmin("z")
-    assert [tuple(pair) for pair in popped] == [("b", 2.5)]
+    # redis-py leaves a single pair flat in RESP3.
+    assert client.zpopmin("z") in ([("b", 2.5)], ["b", 2.5])
     assert client.zcard("z") == 1
     assert dict(client.zscan_iter("z")) == {"c": 3.0}
 

@@ -6,7 +6,8 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
-const TIMEOUT: Duration = Duration::from_secs(120);
+/// For commands that may take long, such as loading under valgrind or deleting a large key.
+const PATIENT: Duration = Duration::from_secs(120);
 const REPLY_BYTES_MAX: usize = 64 << 20;
 const REPLY_DEPTH_MAX: u32 = 8;
 
@@ -27,11 +28,16 @@ pub struct Client {
 
 impl Client {
     pub fn connect(port: u16) -> io::Result<Client> {
+        Client::connect_for(port, PATIENT)
+    }
+
+    /// A connection on which no read or write waits longer than `longest`.
+    pub fn connect_for(port: u16, longest: Duration) -> io::Result<Client> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let output = TcpStream::connect_timeout(&address, Duration::from_secs(5))?;
         output.set_nodelay(true)?;
-        output.set_read_timeout(Some(TIMEOUT))?;
-        output.set_write_timeout(Some(TIMEOUT))?;
+        output.set_read_timeout(Some(longest))?;
+        output.set_write_timeout(Some(longest))?;
         Ok(Client { input: BufReader::with_capacity(256 << 10, output.try_clone()?), output })
     }
 

@@ -16,6 +16,7 @@ use crate::args::Program;
 use crate::client::{Client, Reply, info_field};
 
 const START_LONGEST: Duration = Duration::from_secs(30);
+const ANSWER_LONGEST: Duration = Duration::from_secs(3);
 const STOP_LONGEST: Duration = Duration::from_secs(20);
 
 /// Words before every program we start: the kernel ends it when this process ends, even by a signal.
@@ -82,9 +83,12 @@ impl Server {
                     format!("{}\nended at once ({status}):\n{}", self.command_line, self.log_tail()).into()
                 );
             }
-            let pong = self.client().and_then(|mut client| client.call(&["PING"]));
-            if matches!(pong, Ok(Reply::Status(_))) {
-                return Ok(());
+            let pong = Client::connect_for(self.port, ANSWER_LONGEST).and_then(|mut c| c.call(&["PING"]));
+            // Whoever answers is there, unless the answer says that it is still loading.
+            match pong {
+                Ok(Reply::Error(text)) if text.starts_with("LOADING") => {}
+                Ok(_) => return Ok(()),
+                Err(_) => {}
             }
             sleep(Duration::from_millis(20));
         }
@@ -101,7 +105,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        if let Ok(mut client) = self.client() {
+        if let Ok(mut client) = Client::connect_for(self.port, ANSWER_LONGEST) {
             let _ = client.call(&["SHUTDOWN", "NOSAVE"]);
         }
         let end = Instant::now() + STOP_LONGEST;

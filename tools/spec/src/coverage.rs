@@ -53,7 +53,7 @@ fn count_section(section: &Section, counts: &mut BTreeMap<String, Count>) {
 }
 
 fn name(words: &[Vec<u8>]) -> String {
-    let word = |index: usize| words.get(index).map(|w| String::from_utf8_lossy(w).to_ascii_uppercase());
+    let word = |index: usize| words.get(index).map(|w| w.to_ascii_uppercase().escape_ascii().to_string());
     let first = word(0).unwrap_or_default();
     match word(1) {
         Some(second) if CONTAINERS.contains(&first.as_str()) => format!("{first} {second}"),

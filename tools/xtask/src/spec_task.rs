@@ -101,11 +101,16 @@ fn show_coverage(options: &Options) -> Result<bool, String> {
             .unwrap_or_default()
             .iter()
             .filter_map(|name| name.string())
-            .map(|name| name.to_ascii_uppercase())
-            .filter(|name| !counts.keys().any(|known| known.split(' ').next() == Some(name)))
+            .map(|name| name.to_ascii_uppercase().replace('|', " "))
+            .filter(|name| !counts.contains_key(name) && !counts.keys().any(|known| is_within(known, name)))
             .collect();
         missing.sort();
         println!("in no dialogue: {}", missing.join(" "));
     }
     Ok(true)
+}
+
+/// True for `CLIENT LIST` within `CLIENT`.
+fn is_within(command: &str, container: &str) -> bool {
+    command.strip_prefix(container).is_some_and(|rest| rest.starts_with(' '))
 }

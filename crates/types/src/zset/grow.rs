@@ -55,6 +55,7 @@ impl Tree {
         loop {
             let path = self.descend(&cut);
             let leaf = &self.leaves[path.leaf];
+            leaf.touch_all();
             let at = leaf.view().rank(&cut, &self.outs);
             if leaf.has_room(raw.len()) {
                 self.edit(path.leaf, |leaf| leaf.insert(at, score, tag, raw, out));

@@ -133,7 +133,31 @@ pub(super) fn halve(len: usize, mut below: impl FnMut(usize) -> bool) -> usize {
     low
 }
 
+/// Asks for all cache lines of `bytes` at once, instead of one after the other as a search finds out that it
+/// needs them: loads that nothing waits for.
+#[inline]
+pub(super) fn touch(bytes: &[u8]) {
+    std::hint::black_box(bytes.iter().step_by(64).fold(0u8, |sum, &byte| sum ^ byte));
+}
+
 impl Leaf {
+    /// Touches what a search by score reads.
+    #[inline]
+    pub fn touch_scores(&self) {
+        touch(&self.block[..8 * self.len()]);
+    }
+
+    /// Touches the tags, and what is read when one of them matches.
+    #[inline]
+    pub fn touch_members(&self) {
+        touch(&self.block[8 * self.slots as usize..]);
+    }
+
+    #[inline]
+    pub fn touch_all(&self) {
+        touch(&self.block);
+    }
+
     /// An empty leaf between these two.
     pub fn new(prev: u32, next: u32) -> Self {
         Self { block: Box::default(), len: 0, slots: 0, next, prev }

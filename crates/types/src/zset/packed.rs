@@ -9,6 +9,7 @@ use super::grow::Change;
 use crate::listpack::{At, Corrupt, Item, Iter, Listpack};
 use base::number;
 use std::cmp::Ordering;
+use std::iter::Take;
 use std::ops::Range;
 
 /// Room for the text of any score.
@@ -156,17 +157,18 @@ impl Packed {
         start..pairs.find(|(_, pair)| ends(pair)).map_or(len, |(end, _)| end)
     }
 
-    pub fn range(&self, ranks: Range<usize>) -> std::iter::Take<Pairs<'_>> {
-        let mut items = self.list.iter();
-        if ranks.start > 0 {
-            items.nth(2 * ranks.start - 1);
+    pub fn range(&self, ranks: Range<usize>) -> Take<Pairs<'_>> {
+        let (mut items, before) = (self.list.iter(), ranks.start.min(self.len()));
+        if before > 0 {
+            items.nth(2 * before - 1);
         }
         Pairs(items).take(ranks.len())
     }
 
-    pub fn range_back(&self, ranks: Range<usize>) -> std::iter::Take<PairsBack<'_>> {
-        let ranks = ranks.start..ranks.end.min(self.len());
-        let (mut items, behind) = (self.list.iter(), self.len() - ranks.end.min(self.len()));
+    pub fn range_back(&self, ranks: Range<usize>) -> Take<PairsBack<'_>> {
+        let len = self.len();
+        let ranks = ranks.start..ranks.end.min(len);
+        let (mut items, behind) = (self.list.iter(), len - ranks.end);
         if behind > 0 {
             items.nth_back(2 * behind - 1);
         }

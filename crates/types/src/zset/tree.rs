@@ -96,6 +96,7 @@ impl Tree {
     pub(super) fn find(&self, hash: u32, member: &[u8]) -> Option<Spot> {
         self.index.leaves(hash).find_map(|id| {
             let leaf = &self.leaves[id];
+            leaf.touch_members();
             let view = leaf.view();
             let at = leaf.find(hash as u8, |at| view.member(at, &self.outs) == member)?;
             Some(Spot { leaf: id, at })
@@ -121,7 +122,9 @@ impl Tree {
             below += inner.count_before(at);
             node = inner.child(at);
         }
-        below as usize + self.leaves[node].view().rank(cut, &self.outs)
+        let leaf = &self.leaves[node];
+        leaf.touch_scores();
+        below as usize + leaf.view().rank(cut, &self.outs)
     }
 
     pub(super) fn descend(&self, cut: &Cut) -> Path {

@@ -1,5 +1,6 @@
 //! Walks: along the leaves by rank, either way, and through the index in the order of the hashes.
 
+use super::arena::NONE;
 use super::leaf::{Leaf, View};
 use super::tree::Tree;
 use std::ops::Range;
@@ -30,6 +31,7 @@ impl Tree {
     pub fn range(&self, ranks: Range<usize>) -> Forward<'_> {
         let ranks = ranks.start..ranks.end.min(self.len);
         let (leaf, at) = self.leaf_of(if ranks.is_empty() { 0 } else { ranks.start });
+        self.touch_walk(leaf, leaf.next, at + ranks.len() > leaf.len());
         Forward { tree: self, leaf, view: leaf.view(), at, left: ranks.len() }
     }
 
@@ -37,7 +39,21 @@ impl Tree {
     pub fn range_back(&self, ranks: Range<usize>) -> Backward<'_> {
         let ranks = ranks.start..ranks.end.min(self.len);
         let (leaf, at) = self.leaf_of(if ranks.is_empty() { 0 } else { ranks.end - 1 });
+        self.touch_walk(leaf, leaf.prev, ranks.len() > at + 1);
         Backward { tree: self, leaf, view: leaf.view(), at: at + 1, left: ranks.len() }
+    }
+
+    /// A walk starts in `leaf` and goes on in `next` if it is longer.
+    fn touch_walk(&self, leaf: &Leaf, next: u32, goes_on: bool) {
+        leaf.touch_all();
+        self.touch_next(next, goes_on);
+    }
+
+    #[inline]
+    fn touch_next(&self, next: u32, goes_on: bool) {
+        if goes_on && next != NONE {
+            self.leaves[next].touch_all();
+        }
     }
 
     fn leaf_of(&self, rank: usize) -> (&Leaf, usize) {
@@ -105,6 +121,7 @@ impl<'a> Iterator for Forward<'a> {
             self.leaf = &self.tree.leaves[self.leaf.next];
             self.view = self.leaf.view();
             self.at = 0;
+            self.tree.touch_next(self.leaf.next, self.left >= self.leaf.len());
         }
         self.at += 1;
         Some((self.view.member(self.at - 1, &self.tree.outs), self.view.score(self.at - 1)))
@@ -125,6 +142,7 @@ impl<'a> Iterator for Backward<'a> {
             self.leaf = &self.tree.leaves[self.leaf.prev];
             self.view = self.leaf.view();
             self.at = self.view.scores.len();
+            self.tree.touch_next(self.leaf.prev, self.left >= self.leaf.len());
         }
         self.at -= 1;
         Some((self.view.member(self.at, &self.tree.outs), self.view.score(self.at)))

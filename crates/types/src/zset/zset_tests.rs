@@ -44,7 +44,6 @@ fn draw_member(rng: &mut Rng) -> Vec<u8> {
     }
 }
 
-/// A set that stays a listpack and one that is a tree from the start, with the same content.
 fn compare(set: &ZSet, list: &Elements, rng: &mut Rng) {
     assert_eq!(set.len(), list.len());
     assert_eq!(owned(set.iter()), *list);
@@ -56,6 +55,11 @@ fn compare(set: &ZSet, list: &Elements, rng: &mut Rng) {
     assert_eq!(owned(set.first().into_iter()), list.first().cloned().into_iter().collect::<Vec<_>>());
     assert_eq!(owned(set.last().into_iter()), list.last().cloned().into_iter().collect::<Vec<_>>());
     assert_eq!(set.random(u64::MAX).is_none(), list.is_empty());
+    for huge in [usize::MAX, usize::MAX / 2 + 2] {
+        assert!(set.get(huge).is_none() && set.range(huge..usize::MAX).next().is_none());
+        assert!(set.range_back(huge..usize::MAX).next().is_none());
+        assert_eq!(owned(set.range(0..huge)), *list);
+    }
     let (start, end) = (rng.below(list.len() + 2), rng.below(list.len() + 3));
     let inside = &list[start.min(list.len())..end.clamp(start.min(list.len()), list.len())];
     assert_eq!(owned(set.range(start..end)), inside);

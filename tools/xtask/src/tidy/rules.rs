@@ -5,7 +5,7 @@ use super::{Problem, Source};
 /// Crates that may contain `unsafe`, each block with its reason (clippy sees to that).
 const UNSAFE_ALLOWED: [&str; 5] = ["keyspace", "mailbox", "runtime", "table", "types"];
 
-/// Crates that may use the clock, threads, files and sockets; so may tools, benches and tests.
+/// Crates that may use the clock, threads, files and sockets; so may tools, benches, examples and tests.
 const SYSTEM_ALLOWED: [&str; 3] = ["runtime", "server", "testkit"];
 
 /// The clock, threads, files and sockets: the simulator must be able to stand in for all of them.
@@ -67,7 +67,8 @@ fn must_forbid_unsafe(path: &str) -> bool {
 fn may_use_system(path: &str) -> bool {
     let Some(name) = crate_name(path) else { return true };
     let is_test = path.contains("/tests/") || path.ends_with("/tests.rs") || path.contains("/benches/");
-    SYSTEM_ALLOWED.contains(&name) || is_test
+    let is_example = path.contains("/examples/");
+    SYSTEM_ALLOWED.contains(&name) || is_test || is_example
 }
 
 /// Where a word begins in the code, not as the end of a longer one.
@@ -124,9 +125,12 @@ mod tests {
     #[test]
     fn rules_end_where_they_should() {
         let clock = "//! A.\nfn a() { Instant::now() }\n";
-        for path in
-            ["crates/runtime/src/a.rs", "tools/x/src/a.rs", "crates/shard/tests/a.rs", "benches/benches/a.rs"]
-        {
+        for path in [
+            "crates/runtime/src/a.rs",
+            "tools/x/src/a.rs",
+            "crates/shard/tests/a.rs",
+            "crates/a/examples/b.rs",
+        ] {
             assert_eq!(lines(path, clock), [], "{path}");
         }
         assert_eq!(
