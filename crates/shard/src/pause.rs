@@ -50,11 +50,7 @@ impl Shard {
     fn run_postponed(&mut self, index: usize) {
         let mut held = std::mem::take(&mut self.conns[index].postponed);
         while let Some(one) = held.pop_front() {
-            let spans = std::mem::replace(&mut self.spans, one.spans);
-            let queue = std::mem::take(&mut self.queue);
-            self.enqueue(index, &one.buf, 0);
-            self.run_queue(&one.buf);
-            (self.spans, self.queue) = (spans, queue);
+            self.run_owned(index, &one.buf, one.spans);
             let conn = &mut self.conns[index];
             if !conn.open || conn.closing {
                 return;

@@ -108,6 +108,7 @@ impl Shard {
     pub fn set_time(&mut self, now_ms: u64, now_us: u64) {
         self.cx.now_ms = now_ms;
         self.cx.now_us = now_us;
+        self.cx.stats.turns += 1;
         self.cx.sample_rates();
     }
 
@@ -220,6 +221,10 @@ impl Shard {
                 }
                 Err(error) => {
                     self.run_queue(buf);
+                    if let Some(end) = self.run_quoted_line(conn, buf, at) {
+                        at = end;
+                        continue;
+                    }
                     self.reply_error(conn, &Error::err(error.0));
                     self.conns[conn].closing = true;
                     return end;

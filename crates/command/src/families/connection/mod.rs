@@ -121,7 +121,7 @@ const CLIENT_SUBCOMMANDS: &[Command] = &[
         .since("5.0.0")
         .complexity("O(1)")
         .summary("Returns the client's number."),
-    client(Command::new("INFO", client::info))
+    client(Command::new("INFO", client::info).flags(SESSIONS))
         .arity(2)
         .since("6.2.0")
         .complexity("O(1)")
