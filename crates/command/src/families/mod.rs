@@ -3,16 +3,19 @@
 use crate::{Args, Command};
 
 mod bitmap;
+mod connection;
 mod dump;
 mod generic;
 mod geo;
 mod hyperloglog;
-mod probe;
+mod server;
 mod string;
 mod zset;
 
 /// All families.
 pub const ALL: &[&[Command]] = &[
+    connection::COMMANDS,
+    server::COMMANDS,
     generic::COMMANDS,
     string::COMMANDS,
     bitmap::COMMANDS,
@@ -20,7 +23,6 @@ pub const ALL: &[&[Command]] = &[
     zset::COMMANDS,
     geo::COMMANDS,
     dump::COMMANDS,
-    probe::COMMANDS,
 ];
 
 /// The database that a command names beside the client's own (COPY … DB n, MOVE key n); it may not exist.
