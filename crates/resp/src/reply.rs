@@ -186,6 +186,11 @@ impl Reply {
         }
     }
 
+    /// A double in the fewest digits: `,1.5` or a bulk string.
+    pub fn double(&mut self, value: f64) {
+        self.double_text(base::number::format_shortest(value).as_bytes());
+    }
+
     /// A double whose text the caller has formatted: `,1.5` or a bulk string.
     pub fn double_text(&mut self, text: &[u8]) {
         if self.resp3 { self.text_line(b',', text) } else { self.bulk(text) }
