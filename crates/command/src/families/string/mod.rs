@@ -9,8 +9,7 @@ mod read;
 mod write;
 
 use crate::spec::{Begin, Find, KeySpec, Merge, access::*, acl, flag::*};
-use crate::{Args, Command, Cx, Event, Outcome};
-use resp::Reply;
+use crate::{Args, Command, Cx};
 
 const fn row(name: &'static str, handler: crate::spec::Handler) -> Command {
     Command::new(name, handler).acl(acl::STRING).group("string").complexity("O(1)")
