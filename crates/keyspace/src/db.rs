@@ -388,12 +388,11 @@ impl Db {
             self.put(key, None, Value::Str { bytes: Arc::new(bytes), raw }, None, age);
             return result;
         };
-        self.touch(pos, age);
         let record = self.table.record(pos);
         if matches!(record::code(record), Code::Blob | Code::BlobRaw) {
-            let before = record::value_outside_bytes(record);
+            self.touch(pos, age);
             let record = self.table.record_mut(pos);
-            record::set_age(record, age);
+            let before = record::value_outside_bytes(record);
             let result = edit(record::blob_mut(record));
             if raw {
                 record::set_code(record, Code::BlobRaw);
