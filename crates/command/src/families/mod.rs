@@ -2,11 +2,13 @@
 
 use crate::{Args, Command};
 
+mod list;
 mod probe;
+mod set;
 mod string;
 
 /// All families.
-pub const ALL: &[&[Command]] = &[string::COMMANDS, probe::COMMANDS];
+pub const ALL: &[&[Command]] = &[string::COMMANDS, list::COMMANDS, set::COMMANDS, probe::COMMANDS];
 
 /// The database that a command names beside the client's own (COPY … DB n).
 pub fn other_db(args: Args<'_>) -> Option<u16> {

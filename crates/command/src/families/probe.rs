@@ -3,8 +3,12 @@
 use crate::{Args, Command, Cx, Outcome, ShardCx};
 use resp::{Reply, reader};
 
-pub const COMMANDS: &[Command] =
-    &[Command::new("PING", ping), Command::on_all("DBSIZE", part, sum), Command::on_all("FLUSHALL", flush, all_ok), Command::new("INFO", info)];
+pub const COMMANDS: &[Command] = &[
+    Command::new("PING", ping),
+    Command::on_all("DBSIZE", part, sum),
+    Command::on_all("FLUSHALL", flush, all_ok),
+    Command::new("INFO", info),
+];
 
 fn ping(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     out.status("PONG");
