@@ -5,9 +5,13 @@
 //! live on several shards is split, or its keys are brought together, by the `shard` crate, guided by the row.
 #![forbid(unsafe_code)]
 
+pub mod age;
 pub mod args;
 pub mod cx;
 pub mod error;
+pub mod eviction;
+
+pub mod expiry;
 pub mod families;
 pub mod index_range;
 pub mod items;
@@ -16,6 +20,8 @@ pub mod scan_options;
 pub mod session;
 pub mod spec;
 pub mod state;
+pub mod string_value;
+pub mod sweep;
 
 pub use args::Args;
 pub use cx::{Cx, Event};

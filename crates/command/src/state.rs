@@ -1,6 +1,8 @@
 //! The state of one shard that commands work on. There is no global state: what concerns several shards travels by
 //! message.
 
+use crate::age::Ages;
+use crate::eviction::Eviction;
 use crate::session::Sessions;
 use base::hash::HashSeed;
 use base::random::Random;
@@ -73,6 +75,8 @@ pub struct Limits {
     pub hll_sparse_bytes_max: usize,
     /// `proto-max-bulk-len`: no string grows longer.
     pub string_bytes_max: usize,
+    /// `maxmemory`; 0 is no limit.
+    pub memory_bytes_max: u64,
 }
 
 impl Limits {
@@ -94,6 +98,7 @@ impl Limits {
             },
             hll_sparse_bytes_max: config.hll_sparse_max_bytes as usize,
             string_bytes_max: config.proto_max_bulk_len as usize,
+            memory_bytes_max: config.maxmemory,
         }
     }
 }
@@ -119,14 +124,16 @@ pub struct ShardCx {
     pub sessions: Sessions,
     pub effects: Vec<Effect>,
     pub active_expire: bool,
-    /// Keys of other shards that are here for the command that runs now.
+    pub ages: Ages,
+    pub eviction: Eviction,
+    /// Keys of other shards that are here for the command that runs now, in order.
     pub guests: Vec<Vec<u8>>,
 }
 
 impl ShardCx {
     pub fn new(id: u16, shards: u16, config: Arc<Config>, seed: HashSeed, random_seed: u64) -> Self {
         let dbs = (0..config.databases.max(1)).map(|_| Db::new(seed.clone())).collect();
-        Self {
+        let mut shard = Self {
             id,
             shards,
             dbs,
@@ -143,14 +150,19 @@ impl ShardCx {
             sessions: Sessions::default(),
             effects: Vec::new(),
             active_expire: true,
+            ages: Ages::default(),
+            eviction: Eviction::default(),
             guests: Vec::new(),
-        }
+        };
+        shard.set_ages();
+        shard
     }
 
     /// Takes over a changed configuration.
     pub fn set_config(&mut self, config: Arc<Config>) {
         self.limits = Limits::new(&config);
         self.config = config;
+        self.set_ages();
     }
 
     /// Whether a key belongs to this shard or has been brought here for the command that runs now.
@@ -159,7 +171,8 @@ impl ShardCx {
             return true;
         }
         let slot = u32::from(base::slot::key_slot(key));
-        (slot * u32::from(self.shards) / SLOTS) as u16 == self.id || self.guests.iter().any(|g| g == key)
+        (slot * u32::from(self.shards) / SLOTS) as u16 == self.id
+            || self.guests.binary_search_by(|guest| guest.as_slice().cmp(key)).is_ok()
     }
 
     /// Bytes of all data of this shard.
@@ -167,9 +180,9 @@ impl ShardCx {
         self.dbs.iter().map(Db::bytes).sum()
     }
 
-    /// The age a key gets when it is written or read now: seconds (24 bits) under LRU.
+    /// The age a key gets when it is made now; see [`Ages`].
     #[inline]
     pub fn clock_age(&self) -> u32 {
-        (self.now_ms / 1000) as u32 & 0x00ff_ffff
+        self.ages.rule.fresh(self.now_ms)
     }
 }

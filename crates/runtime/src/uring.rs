@@ -53,7 +53,13 @@ impl Uring {
             .setup_defer_taskrun()
             .setup_cqsize(entries * 8)
             .build(entries)?;
-        let mut uring = Self { ring, waker: Waker::new()?, slots: Vec::new(), listeners: Vec::new(), backlog: Vec::new() };
+        let mut uring = Self {
+            ring,
+            waker: Waker::new()?,
+            slots: Vec::new(),
+            listeners: Vec::new(),
+            backlog: Vec::new(),
+        };
         uring.poll(uring.waker.fd(), READ, true, WAKER);
         uring.ring.submit()?;
         Ok(uring)

@@ -30,8 +30,48 @@ const INPUT_BYTES_PER_CONN: usize = 32 * 1024;
 const ACCEPTS_MAX: usize = 256;
 /// Time between two rounds of housekeeping.
 const TICK_US: u64 = 100_000;
+/// The same while housekeeping has more to do.
+const SHORT_TICK_US: u64 = 10_000;
 /// Listeners' tokens lie above all connections'.
 const LISTENER_TOKENS: usize = 1 << 30;
+
+/// Replies are held back for others of the same connection this long at most, and up to this many bytes.
+const HOLD_BACK_US: u64 = 200;
+const HOLD_BACK_BYTES_MAX: usize = 16 * 1024;
+const HELD_BACK_MAX: usize = 4096;
+
+/// Looking for mail a little longer before going to sleep: a wake-up costs both sides more than the wait. The limit follows
+/// success, so that where looking does not pay it costs next to nothing.
+struct Spin {
+    rounds_max: u32,
+}
+
+impl Default for Spin {
+    fn default() -> Self {
+        Self { rounds_max: 64 }
+    }
+}
+
+impl Spin {
+    const ROUNDS_MIN: u32 = 16;
+    const ROUNDS_MAX: u32 = 1024;
+
+    /// Whether mail has come.
+    fn until_mail(&mut self, port: &Port<Mail>, awaited: bool) -> bool {
+        if !awaited {
+            return false;
+        }
+        for _ in 0..self.rounds_max {
+            if port.has_mail() {
+                self.rounds_max = (self.rounds_max * 2).min(Self::ROUNDS_MAX);
+                return true;
+            }
+            std::hint::spin_loop();
+        }
+        self.rounds_max = (self.rounds_max / 2).max(Self::ROUNDS_MIN);
+        false
+    }
+}
 
 /// What all shard threads share: set-up and a few words about the process, never data.
 pub struct Process {
@@ -40,6 +80,8 @@ pub struct Process {
     pub ending: AtomicBool,
     pub next_client: AtomicU64,
     pub clients: AtomicU64,
+    /// Bytes of data of each shard, for `maxmemory`.
+    pub used_bytes: Vec<AtomicU64>,
 }
 
 pub struct ShardLoop {
@@ -59,6 +101,10 @@ pub struct ShardLoop {
     /// Connections that may have more input than was read.
     unread: Vec<usize>,
     next_tick_us: u64,
+    /// Connections with replies that wait for others, asked of other shards, to go out with them.
+    held_back: Vec<usize>,
+    /// How long to look for mail before sleeping, while replies of other shards are awaited.
+    spin: Spin,
 }
 
 impl ShardLoop {
@@ -84,6 +130,8 @@ impl ShardLoop {
             inputs: Vec::new(),
             unread: Vec::new(),
             next_tick_us: 0,
+            held_back: Vec::new(),
+            spin: Spin::default(),
         }
     }
 
@@ -105,13 +153,14 @@ impl ShardLoop {
         self.wait()?;
         let (now_ms, now_us) = clock::now();
         self.shard.set_time(now_ms, now_us);
+        self.exchange_memory();
         self.collect();
         self.take_mail();
         self.execute();
         self.publish();
         self.flush();
         if now_us >= self.next_tick_us {
-            self.tick(now_ms, now_us);
+            self.tick(now_us);
         }
         Ok(())
     }
@@ -119,20 +168,48 @@ impl ShardLoop {
     fn wait(&mut self) -> std::io::Result<()> {
         self.events.clear();
         let busy = !self.unread.is_empty() || self.port.has_mail();
-        if busy || !self.port.prepare_sleep() {
+        if busy || self.spin.until_mail(&self.port, self.shard.awaits_others()) || !self.port.prepare_sleep()
+        {
             return self.reactor.wait(Some(Duration::ZERO), &mut self.events);
         }
         let (_, now_us) = clock::now();
-        let timeout = self.next_tick_us.saturating_sub(now_us).max(1);
-        let timeout = self.ticks().then(|| Duration::from_micros(timeout));
-        let result = self.reactor.wait(timeout, &mut self.events);
+        let tick = self.ticks().then(|| self.next_tick_us.saturating_sub(now_us).max(1));
+        let held = (!self.held_back.is_empty()).then_some(HOLD_BACK_US);
+        let timeout = match (tick, held) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        let result = self.reactor.wait(timeout.map(Duration::from_micros), &mut self.events);
         self.port.awake();
+        if self.events.is_empty() {
+            self.send_held_back();
+        }
         result
+    }
+
+    /// Sends what was held back for too long.
+    fn send_held_back(&mut self) {
+        for token in std::mem::take(&mut self.held_back) {
+            self.send(token);
+        }
     }
 
     /// Whether anything needs the clock. An idle shard without expiring keys sleeps for good.
     fn ticks(&self) -> bool {
-        self.id == 0 || self.shard.cx.dbs.iter().any(|db| db.expiring() > 0)
+        let cx = &self.shard.cx;
+        self.id == 0 || cx.limits.memory_bytes_max != 0 || cx.dbs.iter().any(|db| db.has_expiry())
+    }
+
+    /// Tells the other shards how much this one holds, and learns how much they do.
+    fn exchange_memory(&mut self) {
+        let cx = &mut self.shard.cx;
+        if cx.limits.memory_bytes_max == 0 {
+            return;
+        }
+        let used = &self.process.used_bytes;
+        used[self.id].store(cx.used_bytes(), Ordering::Relaxed);
+        let others = used.iter().enumerate().filter(|(id, _)| *id != self.id);
+        cx.eviction.other_bytes = others.map(|(_, bytes)| bytes.load(Ordering::Relaxed)).sum();
     }
 
     /// Step 1: reads what the connections brought, without looking at it.
@@ -243,12 +320,21 @@ impl ShardLoop {
     fn flush(&mut self) {
         let mut dirty = std::mem::take(&mut self.shard.dirty_conns);
         for conn in dirty.drain(..) {
-            let conn = conn as usize;
-            self.shard.conn_mut(conn).dirty = false;
-            self.send(conn);
+            let token = conn as usize;
+            let conn = self.shard.conn_mut(token);
+            conn.dirty = false;
+            if !conn.is_in_order() && conn.out.len() < HOLD_BACK_BYTES_MAX {
+                // More is on its way from other shards, and one system call can carry all of it.
+                self.held_back.push(token);
+            } else {
+                self.send(token);
+            }
         }
         if self.shard.dirty_conns.is_empty() {
             self.shard.dirty_conns = dirty;
+        }
+        if self.held_back.len() > HELD_BACK_MAX {
+            self.send_held_back();
         }
     }
 
@@ -319,11 +405,12 @@ impl ShardLoop {
     }
 
     /// Housekeeping, ten times a second.
-    fn tick(&mut self, now_ms: u64, now_us: u64) {
+    fn tick(&mut self, now_us: u64) {
         self.next_tick_us = now_us + TICK_US;
-        for db in &mut self.shard.cx.dbs {
-            let removed = db.expire_sweep(now_ms, 64, |_| {});
-            self.shard.cx.stats.expired_keys += removed as u64;
+        let more_expires = command::sweep::sweep(&mut self.shard.cx);
+        let more_to_evict = command::eviction::tick(&mut self.shard.cx);
+        if more_expires || more_to_evict {
+            self.next_tick_us = now_us + SHORT_TICK_US;
         }
         if self.id == 0 && runtime::signals::asked_to_end() {
             self.process.ending.store(true, Ordering::SeqCst);

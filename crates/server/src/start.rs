@@ -57,6 +57,7 @@ fn serve(
         ending: AtomicBool::new(false),
         next_client: AtomicU64::new(1),
         clients: AtomicU64::new(0),
+        used_bytes: (0..shards).map(|_| AtomicU64::new(0)).collect(),
     });
     let mut listeners = Some(listeners);
     let mut threads = Vec::new();

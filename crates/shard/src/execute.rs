@@ -1,6 +1,6 @@
 //! Running one command on this shard.
 
-use command::{Args, Command, Cx, Error, ShardCx};
+use command::{Args, Command, Cx, Error, ShardCx, eviction};
 use resp::Reply;
 
 /// Who asked: the connection if it is this shard's, the database and the protocol.
@@ -24,6 +24,9 @@ pub fn execute(
     let mark = out.mark();
     out.resp3 = caller.resp3;
     shard.stats.commands += 1;
+    if let Err(error) = eviction::before(shard, command) {
+        return fail(shard, error, mark, out);
+    }
     let mut cx = Cx { shard, db: caller.db, resp3: caller.resp3, conn: caller.conn };
     match (command.handler)(&mut cx, args, out) {
         Ok(()) => None,

@@ -74,6 +74,9 @@ pub struct Shard {
     queue: Vec<Queued>,
     spans: Vec<Span>,
     scratch: Reply,
+    /// Commands sent to other shards and replies that came back, since start.
+    forwarded: u64,
+    returned: u64,
     /// Connections whose input may go on.
     resume: Vec<u32>,
     pub(crate) ready: Vec<(WaiterId, Job)>,
@@ -98,6 +101,8 @@ impl Shard {
             queue: Vec::new(),
             spans: Vec::new(),
             scratch: Reply::default(),
+            forwarded: 0,
+            returned: 0,
             resume: Vec::new(),
             ready: Vec::new(),
         }
@@ -144,6 +149,11 @@ impl Shard {
 
     pub fn conn_mut(&mut self, conn: usize) -> &mut Conn {
         &mut self.conns[conn]
+    }
+
+    /// Whether commands of this shard's connections are under way on other shards.
+    pub fn awaits_others(&self) -> bool {
+        self.forwarded > self.returned || !self.ops.is_empty()
     }
 
     /// Whether anything waits to be published.
@@ -350,7 +360,7 @@ impl Shard {
             conn.writes_elsewhere += 1;
         }
         let ask = Ask::Whole(self.expect(index));
-        self.cx.stats.forwarded += u64::from(!here);
+        self.forwarded += u64::from(!here);
         let (db, resp3) = (self.conns[index].db, self.conns[index].resp3);
         let batch = self.batch_for(shard as usize);
         let first = batch.spans.len() as u32;
@@ -391,7 +401,7 @@ impl Shard {
         if matches!(command.plan, Plan::Connection) {
             self.sync_from_session(index);
         }
-        self.mark_dirty(index);
+        self.after_fulfil(index);
     }
 
     /// Runs a command whose reply must wait for earlier ones, or must not be sent.
@@ -454,7 +464,7 @@ impl Shard {
         let mut out = Reply::new(self.conns[index].resp3);
         out.error(error.line());
         self.deliver_here(index, &mut out);
-        self.mark_dirty(index);
+        self.after_fulfil(index);
     }
 
     #[inline]
@@ -478,7 +488,7 @@ impl Shard {
 
     /// Goes on with the input of connections that had to wait. Call once per turn, after the mail.
     pub fn resume(&mut self) {
-        for index in std::mem::take(&mut self.resume) {
+        while let Some(index) = self.resume.pop() {
             let conn = &self.conns[index as usize];
             if conn.open && !conn.fenced && !conn.input.is_empty() {
                 self.receive_own(index as usize);
@@ -506,6 +516,9 @@ impl Shard {
         conn.replies = session.reply_mode;
         conn.authenticated = session.authenticated;
         conn.closing |= session.close_after_reply;
+        if session.no_touch {
+            self.cx.ages.note_no_touch();
+        }
     }
 
     /// The batch of this turn for a shard.
@@ -642,6 +655,7 @@ impl Shard {
     ) {
         match ask {
             Ask::Whole(ticket) => {
+                self.returned += u64::from(!here);
                 let conn = &mut self.conns[ticket.conn as usize];
                 if conn.generation != ticket.generation {
                     return;
@@ -666,8 +680,19 @@ impl Shard {
         }
         let mut indexes = Vec::new();
         command.key_indexes(&args, &mut indexes).ok()?;
-        let things: Vec<_> = indexes.iter().map(|&i| (Thing::Key(db, args[i].to_vec()), false)).collect();
-        things.iter().any(|(thing, _)| self.locks.is_contended(thing)).then_some(things)
+        let other_db =
+            if command.flags & flag::CROSS_DB != 0 { command::families::other_db(args) } else { None };
+        let dbs = || [Some(db), other_db].into_iter().flatten();
+        let key = |db, i: usize| (Thing::Key(db, args[i].to_vec()), false);
+        let mut things: Vec<_> = indexes.iter().flat_map(|&i| dbs().map(move |db| key(db, i))).collect();
+        // Keys that only the handler will name may be away. And commands that look at all keys neither overtake those that
+        // wait for a key, nor are overtaken.
+        let alone = command.has_unknown_keys() && self.locks.is_contended(&Thing::Shard);
+        let waits = alone
+            || self.locks.is_wanted_alone(&Thing::Shard)
+            || things.iter().any(|(thing, _)| self.locks.is_contended(thing));
+        things.push((Thing::Shard, !alone));
+        waits.then_some(things)
     }
 
     fn park(&mut self, things: Vec<(Thing, bool)>, parked: Parked) {

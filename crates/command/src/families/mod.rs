@@ -2,16 +2,27 @@
 
 use crate::{Args, Command};
 
+mod bitmap;
+mod generic;
+mod hyperloglog;
 mod list;
 mod probe;
 mod set;
 mod string;
 
 /// All families.
-pub const ALL: &[&[Command]] = &[string::COMMANDS, list::COMMANDS, set::COMMANDS, probe::COMMANDS];
+pub const ALL: &[&[Command]] = &[
+    generic::COMMANDS,
+    string::COMMANDS,
+    bitmap::COMMANDS,
+    hyperloglog::COMMANDS,
+    list::COMMANDS,
+    set::COMMANDS,
+    probe::COMMANDS,
+];
 
-/// The database that a command names beside the client's own (COPY … DB n).
+/// The database that a command names beside the client's own (COPY … DB n, MOVE key n); it may not exist.
 pub fn other_db(args: Args<'_>) -> Option<u16> {
-    let at = (3..args.len()).find(|&i| args.is(i, "DB"))?;
-    u16::try_from(args.int(at + 1).ok()?).ok()
+    let at = if args.is(0, "MOVE") { 2 } else { (3..args.len()).find(|&i| args.is(i, "DB"))? + 1 };
+    u16::try_from(args.int(at).ok()?).ok()
 }
