@@ -74,15 +74,16 @@ pub fn lrem(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 pub fn ltrim(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let (start, stop) = (args.int(2)?, args.int(3)?);
     let key = args.key(1);
-    let list = cx.update::<List>(key)?;
-    if let Some(mut list) = list {
-        let kept = clamp(start, stop, list.len());
-        list.keep(kept.start, kept.len());
-        let emptied = list.finish();
-        cx.event(Event::List, "ltrim", key.bytes);
-        if emptied {
-            cx.event(Event::Generic, "del", key.bytes);
-        }
+    let Some(mut list) = cx.update::<List>(key)? else {
+        out.ok();
+        return Ok(());
+    };
+    let kept = clamp(start, stop, list.len());
+    list.keep(kept.start, kept.len());
+    let emptied = list.finish();
+    cx.event(Event::List, "ltrim", key.bytes);
+    if emptied {
+        cx.event(Event::Generic, "del", key.bytes);
     }
     out.ok();
     Ok(())

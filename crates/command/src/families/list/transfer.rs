@@ -69,15 +69,16 @@ fn find_both(
     source: Key<'_>,
     destination: Key<'_>,
 ) -> Result<Option<(Pos, Option<Pos>)>, Error> {
+    // In this order: should the source's time be over, its removal does not spoil a place that is used.
+    let destination_pos = cx.find_for_write(destination);
     let Some(source_pos) = cx.find_for_write(source) else { return Ok(None) };
-    if List::of(cx.db().value(source_pos)).is_none() {
-        return Err(Error::WRONG_TYPE);
+    for pos in [Some(source_pos), destination_pos].into_iter().flatten() {
+        if List::of(cx.db().value(pos)).is_none() {
+            return Err(Error::WRONG_TYPE);
+        }
+        cx.touch(pos);
     }
-    let Some(pos) = cx.find_for_write(destination) else { return Ok(Some((source_pos, None))) };
-    if List::of(cx.db().value(pos)).is_none() {
-        return Err(Error::WRONG_TYPE);
-    }
-    Ok(Some((source_pos, Some(pos))))
+    Ok(Some((source_pos, destination_pos)))
 }
 
 /// How many elements LMOVEM moves, and in which order they arrive.

@@ -123,22 +123,10 @@ pub fn read_sets<'c>(
     args: Args<'_>,
     indexes: Range<usize>,
 ) -> Result<Vec<Option<&'c Set>>, Error> {
-    let expired_before = cx.shard.stats.expired_keys;
-    let mut places = Vec::with_capacity(indexes.len());
-    for index in indexes.clone() {
-        let place = cx.find(args.key(index));
-        if place.is_some_and(|pos| Set::of(cx.db().value(pos)).is_none()) {
-            return Err(Error::WRONG_TYPE);
-        }
-        places.push(place);
-    }
-    if cx.shard.stats.expired_keys != expired_before {
-        // Removing an expired entry may have moved the others.
-        places = indexes.map(|index| cx.find_for_write(args.key(index))).collect();
-    }
+    let places = cx.find_all(indexes.map(|index| args.key(index)));
     let db = &cx.shard.dbs[cx.db as usize];
-    let set_at = |pos| Set::of(db.value(pos)).expect("the type was checked");
-    Ok(places.into_iter().map(|place| place.map(set_at)).collect())
+    let set_at = |pos| Set::of(db.value(pos)).ok_or(Error::WRONG_TYPE);
+    places.into_iter().map(|place| place.map(set_at).transpose()).collect()
 }
 
 /// Visits each member of the result once, in any order, until `see` returns false.

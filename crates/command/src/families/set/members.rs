@@ -47,21 +47,21 @@ pub fn srem(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 /// SMOVE source destination member
 pub fn smove(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let (source, destination, member) = (args.key(1), args.key(2), &args[3]);
+    let destination_pos = cx.find_for_write(destination);
     let Some(pos) = cx.find_for_write(source) else {
         out.int(0);
         return Ok(());
     };
-    let Some(set) = Set::of(cx.db().value(pos)) else { return Err(Error::WRONG_TYPE) };
+    let set = Set::of(cx.db().value(pos)).ok_or(Error::WRONG_TYPE)?;
     let there = set.contains(member);
-    if let Some(pos) = cx.find_for_write(destination)
-        && Set::of(cx.db().value(pos)).is_none()
-    {
+    if destination_pos.is_some_and(|pos| Set::of(cx.db().value(pos)).is_none()) {
         return Err(Error::WRONG_TYPE);
     }
     if !there || source.bytes == destination.bytes {
         out.int(i64::from(there));
         return Ok(());
     }
+    cx.touch(pos);
     let mut set = cx.db().update::<Set>(pos);
     set.remove(member);
     let emptied = set.finish();

@@ -46,6 +46,7 @@ fn find_set(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Option<Pos>, Error> {
     if Set::of(cx.db().value(pos)).is_none() {
         return Err(Error::WRONG_TYPE);
     }
+    cx.touch(pos);
     Ok(Some(pos))
 }
 
