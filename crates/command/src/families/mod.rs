@@ -8,7 +8,9 @@ mod dump;
 mod generic;
 mod geo;
 mod hyperloglog;
+mod list;
 mod server;
+mod set;
 mod string;
 mod zset;
 
@@ -20,6 +22,8 @@ pub const ALL: &[&[Command]] = &[
     string::COMMANDS,
     bitmap::COMMANDS,
     hyperloglog::COMMANDS,
+    list::COMMANDS,
+    set::COMMANDS,
     zset::COMMANDS,
     geo::COMMANDS,
     dump::COMMANDS,
