@@ -3,11 +3,12 @@
 use crate::{Args, Command};
 
 mod generic;
+mod hash;
 mod probe;
 mod string;
 
 /// All families.
-pub const ALL: &[&[Command]] = &[generic::COMMANDS, string::COMMANDS, probe::COMMANDS];
+pub const ALL: &[&[Command]] = &[generic::COMMANDS, hash::COMMANDS, string::COMMANDS, probe::COMMANDS];
 
 /// The database that a command names beside the client's own (COPY … DB n, MOVE key n); it may not exist.
 pub fn other_db(args: Args<'_>) -> Option<u16> {
