@@ -11,7 +11,7 @@ use crate::multi::{self, Operation};
 use crate::route::{self, Place, SlotMap};
 use crate::timing;
 use command::session::{ReplyMode, Session};
-use command::spec::flag;
+use command::spec::{Expand, flag};
 use command::{Args, Command, Error, Plan, ShardCx};
 use resp::{Limits, Parsed, Reply, Span};
 use std::collections::HashMap;
@@ -339,12 +339,34 @@ impl Shard {
             Plan::Keys | Plan::Split(_) if q.key_index != 0 => self.run_at(index, command, args, q.shard, q),
             Plan::Keys | Plan::Split(_) => self.run_many(index, command, args, q),
             Plan::Connection | Plan::Container => self.run_here(index, command, args),
+            Plan::WithSession(expand, row) => self.run_expanded(index, expand, row, args),
             Plan::Cursor => {
                 let shard = route::cursor_shard(self.cx.shards, args.get(1).unwrap_or_default());
                 self.run_at(index, command, args, shard, q);
             }
             Plan::All(..) => self.start_all(index, command, args),
         }
+    }
+
+    /// A command that needs its session as it is now, and then runs where its key is.
+    fn run_expanded(&mut self, index: usize, expand: Expand, row: &'static Command, args: Args<'_>) {
+        let (mut buf, mut spans) = (Vec::new(), Vec::new());
+        let session = self.cx.sessions.get(index).expect("an open connection has a session");
+        expand(session, args, &mut |arg| {
+            spans.push(Span { start: buf.len() as u32, len: arg.len() as u32 });
+            buf.extend_from_slice(arg);
+        });
+        if buf.len() > u32::MAX as usize {
+            return self.reply_error(index, &Error::STRING_TOO_LONG);
+        }
+        let seed = self.cx.seed.clone();
+        let key_index = row.only_key().expect("such a row has one key");
+        let key = spans[key_index].of(&buf);
+        let (hash, shard) = (seed.hash(key), self.map.shard_of(key));
+        let args = Args::with_hash(&buf, &spans, &seed, key_index, hash);
+        let (conn, spans) = (index as u32, (0, args.len() as u32));
+        let q = Queued { conn, spans, command: Some(row), key_index: key_index as u16, shard, hash };
+        self.run_at(index, row, args, shard, &q);
     }
 
     /// A command with several keys (or with keys that depend on its arguments).

@@ -7,6 +7,7 @@ mod connection;
 mod dump;
 mod generic;
 mod geo;
+mod hash;
 mod hyperloglog;
 mod list;
 mod server;
@@ -24,6 +25,7 @@ pub const ALL: &[&[Command]] = &[
     hyperloglog::COMMANDS,
     list::COMMANDS,
     set::COMMANDS,
+    hash::COMMANDS,
     zset::COMMANDS,
     geo::COMMANDS,
     dump::COMMANDS,
