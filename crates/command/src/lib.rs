@@ -10,7 +10,6 @@ pub mod args;
 pub mod cx;
 pub mod error;
 pub mod eviction;
-
 pub mod families;
 pub mod registry;
 pub mod session;
