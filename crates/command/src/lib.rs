@@ -10,11 +10,13 @@ pub mod args;
 pub mod cx;
 pub mod error;
 pub mod eviction;
+pub mod expiry;
 pub mod families;
 pub mod registry;
 pub mod session;
 pub mod spec;
 pub mod state;
+pub mod string_value;
 pub mod sweep;
 
 pub use args::Args;

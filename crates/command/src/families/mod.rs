@@ -2,12 +2,15 @@
 
 use crate::{Args, Command};
 
+mod bitmap;
 mod generic;
+mod hyperloglog;
 mod probe;
 mod string;
 
 /// All families.
-pub const ALL: &[&[Command]] = &[generic::COMMANDS, string::COMMANDS, probe::COMMANDS];
+pub const ALL: &[&[Command]] =
+    &[bitmap::COMMANDS, generic::COMMANDS, hyperloglog::COMMANDS, probe::COMMANDS, string::COMMANDS];
 
 /// The database that a command names beside the client's own (COPY … DB n, MOVE key n); it may not exist.
 pub fn other_db(args: Args<'_>) -> Option<u16> {
