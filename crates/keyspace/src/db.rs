@@ -35,7 +35,7 @@ pub struct Db {
     /// How ages are renewed; the same in all databases of a shard.
     pub ages: AgeRule,
     pub(crate) sweep: Sweep,
-    far: HashMap<Box<[u8]>, u64>,
+    pub(crate) far: HashMap<Box<[u8]>, u64>,
     /// Where short strings are while they change; kept for its memory.
     scratch: Vec<u8>,
 }
@@ -242,6 +242,9 @@ impl Db {
             let pos = self.table.insert(key.hash, len, |new| {
                 record::write(new, key.bytes, Code::Inline, expire, age, bytes.len()).copy_from_slice(bytes);
             });
+            if key.bytes.len() > record::INLINE_KEY_BYTES_MAX {
+                self.outside += key.bytes.len();
+            }
             if expire.is_some() {
                 self.note_expire(pos, false, expire);
             }
