@@ -13,6 +13,7 @@ pub mod eviction;
 pub mod expiry;
 pub mod families;
 pub mod registry;
+pub mod scan_options;
 pub mod session;
 pub mod spec;
 pub mod state;

@@ -45,6 +45,8 @@ pub struct Conn {
     pub authenticated: bool,
     pub replies: ReplyMode,
     pub commands: u64,
+    /// When it last sent something, unix ms.
+    pub last_active_ms: u64,
     pub last_command: Option<&'static Command>,
 }
 

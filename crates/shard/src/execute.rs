@@ -1,5 +1,6 @@
 //! Running one command on this shard.
 
+use crate::running;
 use command::{Args, Command, Cx, Error, ShardCx, eviction};
 use resp::Reply;
 
@@ -27,6 +28,7 @@ pub fn execute(
     if let Err(error) = eviction::before(shard, command) {
         return fail(shard, error, mark, out);
     }
+    running::note(command.name);
     let mut cx = Cx { shard, db: caller.db, resp3: caller.resp3, conn: caller.conn };
     match (command.handler)(&mut cx, args, out) {
         Ok(()) => None,

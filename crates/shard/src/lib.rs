@@ -14,7 +14,9 @@ pub mod locks;
 pub mod message;
 pub mod multi;
 pub mod route;
+mod running;
 pub mod shard;
 
 pub use message::Message;
+pub use running::last_command;
 pub use shard::{Outgoing, Shard};

@@ -74,6 +74,9 @@ pub struct Shard {
     queue: Vec<Queued>,
     spans: Vec<Span>,
     scratch: Reply,
+    /// Commands sent to other shards and replies that came back, since start.
+    forwarded: u64,
+    returned: u64,
     /// Connections whose input may go on.
     resume: Vec<u32>,
     pub(crate) ready: Vec<(WaiterId, Job)>,
@@ -98,6 +101,8 @@ impl Shard {
             queue: Vec::new(),
             spans: Vec::new(),
             scratch: Reply::default(),
+            forwarded: 0,
+            returned: 0,
             resume: Vec::new(),
             ready: Vec::new(),
         }
@@ -146,6 +151,11 @@ impl Shard {
         &mut self.conns[conn]
     }
 
+    /// Whether commands of this shard's connections are under way on other shards.
+    pub fn awaits_others(&self) -> bool {
+        self.forwarded > self.returned || !self.ops.is_empty()
+    }
+
     /// Whether anything waits to be published.
     pub fn has_outgoing(&self) -> bool {
         !self.outgoing.posts.is_empty() || self.outgoing.batches.iter().any(Option::is_some)
@@ -156,6 +166,7 @@ impl Shard {
         for (conn, range) in inputs {
             let conn = *conn as usize;
             self.cx.stats.net_in_bytes += range.len() as u64;
+            self.conns[conn].last_active_ms = self.cx.now_ms;
             if !self.conns[conn].input.is_empty() {
                 self.conns[conn].input.extend_from_slice(&buf[range.clone()]);
                 self.receive_own(conn);
@@ -350,7 +361,7 @@ impl Shard {
             conn.writes_elsewhere += 1;
         }
         let ask = Ask::Whole(self.expect(index));
-        self.cx.stats.forwarded += u64::from(!here);
+        self.forwarded += u64::from(!here);
         let (db, resp3) = (self.conns[index].db, self.conns[index].resp3);
         let batch = self.batch_for(shard as usize);
         let first = batch.spans.len() as u32;
@@ -645,6 +656,7 @@ impl Shard {
     ) {
         match ask {
             Ask::Whole(ticket) => {
+                self.returned += u64::from(!here);
                 let conn = &mut self.conns[ticket.conn as usize];
                 if conn.generation != ticket.generation {
                     return;

@@ -3,14 +3,25 @@
 use crate::{Args, Command};
 
 mod bitmap;
+mod dump;
 mod generic;
+mod geo;
 mod hyperloglog;
 mod probe;
 mod string;
+mod zset;
 
 /// All families.
-pub const ALL: &[&[Command]] =
-    &[bitmap::COMMANDS, generic::COMMANDS, hyperloglog::COMMANDS, probe::COMMANDS, string::COMMANDS];
+pub const ALL: &[&[Command]] = &[
+    generic::COMMANDS,
+    string::COMMANDS,
+    bitmap::COMMANDS,
+    hyperloglog::COMMANDS,
+    zset::COMMANDS,
+    geo::COMMANDS,
+    dump::COMMANDS,
+    probe::COMMANDS,
+];
 
 /// The database that a command names beside the client's own (COPY … DB n, MOVE key n); it may not exist.
 pub fn other_db(args: Args<'_>) -> Option<u16> {

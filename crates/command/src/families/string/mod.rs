@@ -9,8 +9,7 @@ mod read;
 mod write;
 
 use crate::spec::{Begin, Find, KeySpec, Merge, access::*, acl, flag::*};
-use crate::{Args, Command, Cx, Event, Outcome};
-use resp::Reply;
+use crate::{Args, Command, Cx};
 
 const fn row(name: &'static str, handler: crate::spec::Handler) -> Command {
     Command::new(name, handler).acl(acl::STRING).group("string").complexity("O(1)")
@@ -87,13 +86,6 @@ pub const COMMANDS: &[Command] = &[
             "expiration(EX@seconds:integer|PX@milliseconds:integer|EXAT@unix-time-seconds:unix-time|",
             "PXAT@unix-time-milliseconds:unix-time|persist=PERSIST)? enx=ENX?",
         )),
-    row("DEL", del)
-        .arity(-2)
-        .keys(&[KeySpec::range(1, -1, 1, RM | DELETE)])
-        .flags(WRITE)
-        .acl(acl::KEYSPACE)
-        .group("generic")
-        .split(Merge::Sum),
     row("MGET", read::mget)
         .arity(-2)
         .keys(&[KeySpec::range(1, -1, 1, RO | ACCESS)])
@@ -268,17 +260,4 @@ fn prefetch(cx: &mut Cx<'_>, args: Args<'_>, first: usize, step: usize) {
         count += 1;
     }
     hashes[..count].iter().for_each(|&hash| cx.db().prefetch_record(hash));
-}
-
-/// DEL key [key …]
-fn del(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
-    let mut removed = 0;
-    for index in 1..args.len() {
-        if cx.delete(args.key(index)) {
-            removed += 1;
-            cx.event(Event::Generic, "del", &args[index]);
-        }
-    }
-    out.count(removed);
-    Ok(())
 }
