@@ -5,9 +5,9 @@
 
 use crate::{Cx, Error, Event, Outcome};
 use base::number::I64Buf;
+use keyspace::Pos;
 use keyspace::{Key, Typed};
 use resp::Reply;
-use table::Pos;
 use types::Hash;
 use types::listpack::Item;
 
