@@ -88,10 +88,10 @@ impl<'a> Cx<'a> {
     #[inline]
     pub fn find(&mut self, key: Key<'_>) -> Option<Pos> {
         let found = self.find_untouched(key);
-        if let Some(pos) = found {
-            if !self.shard.ages.some_reads_leave || self.read_renews() {
-                self.touch(pos);
-            }
+        if let Some(pos) = found
+            && (!self.shard.ages.some_reads_leave || self.read_renews())
+        {
+            self.touch(pos);
         }
         found
     }
@@ -112,6 +112,15 @@ impl<'a> Cx<'a> {
     pub fn touch(&mut self, pos: Pos) {
         let age = self.shard.clock_age();
         self.db().touch(pos, age);
+    }
+
+    /// As [`Cx::find`] for keys that are read together: all places are good at the same time.
+    pub fn find_all<'k>(&mut self, keys: impl Iterator<Item = Key<'k>> + Clone) -> Vec<Option<Pos>> {
+        // What is over goes now, so that the second look finds the entries where they then stay.
+        keys.clone().for_each(|key| {
+            self.find(key);
+        });
+        keys.map(|key| self.find_for_write(key)).collect()
     }
 
     /// The value of a key, for reading.
@@ -196,6 +205,13 @@ impl<'a> Cx<'a> {
     #[inline]
     pub fn event(&mut self, class: Event, name: &'static str, key: &[u8]) {
         self.event_in(self.db, class, name, key);
+    }
+
+    /// Says that a key's bytes have changed where Redis publishes no event: a cache inside the value, or a string that
+    /// was only lengthened.
+    #[inline]
+    pub fn changed(&mut self, _key: &[u8]) {
+        self.shard.dirty += 1;
     }
 
     /// As [`Cx::event`] for a key of another database.

@@ -76,11 +76,17 @@ impl ShardCx {
     }
 }
 
-/// To be called before a command runs, if there is a `maxmemory`: makes room for commands that may need memory.
+/// To be called before a command runs: makes room for commands that may need memory.
 ///
 /// # Errors
 /// OOM
+#[inline]
 pub fn before(shard: &mut ShardCx, command: &Command) -> Result<(), Error> {
+    if shard.limits.memory_bytes_max == 0 { Ok(()) } else { make_room(shard, command) }
+}
+
+#[cold]
+fn make_room(shard: &mut ShardCx, command: &Command) -> Result<(), Error> {
     if command.flags & flag::DENYOOM == 0 || shard.all_used_bytes() <= shard.limits.memory_bytes_max {
         return Ok(());
     }

@@ -66,6 +66,13 @@ pub struct Session {
     pub close_after_reply: bool,
 }
 
+impl Session {
+    /// Whether the client is on this machine: it came by the loopback or the Unix socket.
+    pub fn is_local(&self) -> bool {
+        self.unix_socket || self.addr.starts_with("127.") || self.addr.starts_with("[::1]")
+    }
+}
+
 /// Sessions of one shard's connections, by connection index.
 #[derive(Default)]
 pub struct Sessions {

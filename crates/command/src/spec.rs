@@ -17,6 +17,10 @@ pub type MergeHandler = fn(&mut ShardCx, Args<'_>, &[&[u8]], &mut Reply) -> Outc
 /// Puts the arguments for another row: those of the client, and what the session adds to them.
 pub type Expand = fn(&Session, Args<'_>, &mut dyn FnMut(&[u8]));
 
+/// Looks at a command for all shards before it leaves the client's shard: refuses it, or says with which arguments the
+/// parts and the merge run (the client's own, with what only its shard knows added).
+pub type PrepareHandler = fn(&mut Cx<'_>, Args<'_>) -> Result<Vec<Vec<u8>>, Error>;
+
 /// How the parts of a split command become one reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Merge {
@@ -73,6 +77,12 @@ pub mod flag {
     pub const PROTECTED: u32 = 1 << 20;
     /// Its keys may be in two databases (COPY, MOVE); not shown to clients.
     pub const CROSS_DB: u32 = 1 << 30;
+    /// Its parts look at the sessions, which must be up to date; not shown to clients.
+    pub const SESSIONS: u32 = 1 << 29;
+    /// Its subcommands are rows for our sake; clients see one command (DEBUG). Not shown to clients.
+    pub const ONE_NAME: u32 = 1 << 28;
+    /// Takes so little time that it is timed together with its neighbours: set by the registry; not shown to clients.
+    pub const SHORT: u32 = 1 << 27;
 
     /// Names in the order Redis lists them.
     pub const NAMES: [(u32, &str); 21] = [
@@ -337,6 +347,11 @@ pub struct Command {
     /// The arguments in the notation that `docs` reads; see `families::command_docs`.
     pub syntax: &'static str,
     pub subcommands: &'static [Command],
+    pub prepare: Option<PrepareHandler>,
+    /// Its number among all commands and subcommands; given by the registry.
+    pub id: u16,
+    /// `get`, `config|get`; given by the registry.
+    pub full_name: &'static str,
 }
 
 impl Command {
@@ -359,6 +374,9 @@ impl Command {
             tips: &[],
             syntax: "",
             subcommands: &[],
+            prepare: None,
+            id: 0,
+            full_name: "",
         }
     }
 
@@ -369,6 +387,12 @@ impl Command {
         row
     }
 
+    /// What runs on the client's shard before a command for all shards sets out.
+    pub const fn prepare(mut self, prepare: PrepareHandler) -> Self {
+        self.prepare = Some(prepare);
+        self
+    }
+
     /// A container such as CONFIG. Called without a known subcommand it answers an error.
     pub const fn container(name: &'static str, subcommands: &'static [Command]) -> Self {
         let mut row = Self::new(name, crate::registry::container_without_subcommand);
@@ -376,6 +400,12 @@ impl Command {
         row.subcommands = subcommands;
         row.arity = -2;
         row
+    }
+
+    /// Makes a container of a command that does something by itself.
+    pub const fn with_subcommands(mut self, subcommands: &'static [Command]) -> Self {
+        self.subcommands = subcommands;
+        self
     }
 
     pub const fn arity(mut self, arity: i16) -> Self {

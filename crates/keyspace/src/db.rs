@@ -8,7 +8,7 @@
 use crate::age::AgeRule;
 use crate::entry::Entry;
 use crate::key::Key;
-use crate::record::{self, Code, FAR_MS, KeyLayout};
+use crate::record::{self, Code, EXPIRE_MAX_MS, KeyLayout};
 use crate::sweep::Sweep;
 use crate::typed::{Typed, Update};
 use crate::value::{StrRef, Value, ValueRef};
@@ -36,6 +36,8 @@ pub struct Db {
     pub ages: AgeRule,
     pub(crate) sweep: Sweep,
     far: HashMap<Box<[u8]>, u64>,
+    /// Where short strings are while they change; kept for its memory.
+    scratch: Vec<u8>,
 }
 
 impl Db {
@@ -48,6 +50,7 @@ impl Db {
             ages: AgeRule::LRU,
             sweep: Sweep::default(),
             far: HashMap::new(),
+            scratch: Vec::new(),
         }
     }
 
@@ -134,7 +137,7 @@ impl Db {
     #[inline]
     fn expire_of(&self, record: &[u8]) -> Option<u64> {
         match record::expire(record) {
-            Some(FAR_MS) => Some(self.far.get(record::key(record)).copied().unwrap_or(FAR_MS)),
+            Some(EXPIRE_MAX_MS) => Some(self.far.get(record::key(record)).copied().unwrap_or(EXPIRE_MAX_MS)),
             expire => expire,
         }
     }
@@ -198,7 +201,7 @@ impl Db {
             let meta = self.table.meta_mut(pos);
             meta.expire_min = meta.expire_min.min(at_ms);
         }
-        if !self.far.is_empty() || expire.is_some_and(|at_ms| at_ms >= FAR_MS) {
+        if !self.far.is_empty() || expire.is_some_and(|at_ms| at_ms >= EXPIRE_MAX_MS) {
             self.note_far(pos, expire);
         }
     }
@@ -206,7 +209,7 @@ impl Db {
     #[cold]
     fn note_far(&mut self, pos: Pos, expire: Option<u64>) {
         let key = record::key(self.table.record(pos));
-        match expire.filter(|&at_ms| at_ms >= FAR_MS) {
+        match expire.filter(|&at_ms| at_ms >= EXPIRE_MAX_MS) {
             Some(at_ms) => self.far.insert(key.into(), at_ms),
             None => self.far.remove(key),
         };
@@ -247,10 +250,14 @@ impl Db {
         let age = self.renewed(pos, age);
         let old = self.table.record(pos);
         let had = record::expire(old);
-        if record::code(old) == Code::Inline && old.len() == len && had.is_none() && expire.is_none() {
+        if record::code(old) == Code::Inline && old.len() == len && had.is_some() == expire.is_some() {
             let record = self.table.record_mut(pos);
             record::payload_mut(record).copy_from_slice(bytes);
             record::set_age(record, age);
+            if let Some(at_ms) = expire.filter(|_| expire != had) {
+                record::set_expire(record, at_ms);
+                self.note_expire(pos, true, expire);
+            }
             return pos;
         }
         self.live = self.live + len - old.len();
@@ -348,7 +355,7 @@ impl Db {
         self.expiring -= usize::from(record::expire(record).is_some());
         self.outside -= record::key_outside_bytes(record);
         self.live -= record.len();
-        if record::expire(record) == Some(FAR_MS) {
+        if record::expire(record) == Some(EXPIRE_MAX_MS) {
             self.far.remove(record::key(record));
         }
         record::release_key(record);
@@ -381,32 +388,56 @@ impl Db {
             self.put(key, None, Value::Str { bytes: Arc::new(bytes), raw }, None, age);
             return result;
         };
-        self.touch(pos, age);
         let record = self.table.record(pos);
         if matches!(record::code(record), Code::Blob | Code::BlobRaw) {
+            self.touch(pos, age);
+            let record = self.table.record_mut(pos);
             let before = record::value_outside_bytes(record);
-            let result = edit(record::blob_mut(self.table.record_mut(pos)));
-            let after = record::value_outside_bytes(self.table.record(pos));
-            self.account(before, after);
+            let result = edit(record::blob_mut(record));
             if raw {
-                record::set_code(self.table.record_mut(pos), Code::BlobRaw);
+                record::set_code(record, Code::BlobRaw);
             }
+            let after = record::value_outside_bytes(record);
+            self.account(before, after);
             return result;
         }
-        let mut bytes = record::payload(record).to_vec();
+        let mut bytes = std::mem::take(&mut self.scratch);
+        bytes.clear();
+        bytes.extend_from_slice(record::payload(record));
         let expire = self.expire_of(record);
         let was_raw = record::code(record) == Code::InlineRaw;
         let result = edit(&mut bytes);
-        if record::payload(record).len() == bytes.len() {
-            record::payload_mut(self.table.record_mut(pos)).copy_from_slice(&bytes);
-            if raw {
-                record::set_code(self.table.record_mut(pos), Code::InlineRaw);
-            }
+        let raw = raw || was_raw;
+        if !record::fits_inline(key.bytes, bytes.len()) {
+            self.put(key, Some(pos), Value::Str { bytes: Arc::new(bytes), raw }, expire, age);
             return result;
         }
-        let value = Value::Str { bytes: Arc::new(bytes), raw: raw || was_raw };
-        self.put(key, Some(pos), value, expire, age);
+        let pos = self.put_str(key, Some(pos), &bytes, expire, age);
+        if raw {
+            record::set_code(self.table.record_mut(pos), Code::InlineRaw);
+        }
+        self.scratch = bytes;
         result
+    }
+
+    /// The bytes of the string at `pos`, to be changed where they are; `None` if the value is none. From now on its
+    /// encoding is reported as `raw`.
+    pub fn str_mut(&mut self, pos: Pos) -> Option<&mut [u8]> {
+        let record = self.table.record_mut(pos);
+        match record::code(record) {
+            Code::Inline | Code::InlineRaw => {
+                record::set_code(record, Code::InlineRaw);
+                return Some(record::payload_mut(self.table.record_mut(pos)));
+            }
+            Code::Blob | Code::BlobRaw => record::set_code(record, Code::BlobRaw),
+            _ => return None,
+        }
+        let before = record::value_outside_bytes(record);
+        // A reply may still hold the bytes; then this copies them, into less memory perhaps.
+        record::blob_mut(record);
+        let after = record::value_outside_bytes(record);
+        self.account(before, after);
+        Some(record::blob_mut(self.table.record_mut(pos)))
     }
 
     /// The string at `pos`, if the value is one.

@@ -40,6 +40,27 @@ impl Reply {
         self.blobs.clear();
     }
 
+    /// Drops the first `bytes` bytes, which have been sent. A shared value goes as a whole or not at all: how many bytes of
+    /// what is now the first one should have gone as well.
+    pub fn drop_front(&mut self, bytes: usize) -> usize {
+        let (mut rest, mut at, mut blobs) = (bytes, 0, 0);
+        for (position, blob) in &self.blobs {
+            let before = position - at;
+            if rest < before + blob.len() {
+                break;
+            }
+            rest -= before + blob.len();
+            at = *position;
+            blobs += 1;
+        }
+        let limit = self.blobs.get(blobs).map_or(self.buf.len(), |(position, _)| *position);
+        let plain = rest.min(limit - at);
+        self.buf.drain(..at + plain);
+        self.blobs.drain(..blobs);
+        self.blobs.iter_mut().for_each(|(position, _)| *position -= at + plain);
+        rest - plain
+    }
+
     /// Where the next reply begins; for [`Reply::rewind`].
     pub fn mark(&self) -> (usize, usize) {
         (self.buf.len(), self.blobs.len())
@@ -186,6 +207,11 @@ impl Reply {
         }
     }
 
+    /// A double in the fewest digits: `,1.5` or a bulk string.
+    pub fn double(&mut self, value: f64) {
+        self.double_text(base::number::format_shortest(value).as_bytes());
+    }
+
     /// A double whose text the caller has formatted: `,1.5` or a bulk string.
     pub fn double_text(&mut self, text: &[u8]) {
         if self.resp3 { self.text_line(b',', text) } else { self.bulk(text) }
@@ -259,6 +285,37 @@ mod tests {
     #[test]
     fn nothing_can_be_injected_into_a_line() {
         assert_eq!(both(|r| r.error("ERR a\r\n+b")).0, "-ERR a  +b\r\n");
+    }
+
+    /// All that would be sent.
+    fn wire(reply: &Reply) -> Vec<u8> {
+        let (mut bytes, mut from) = (Vec::new(), 0);
+        for (position, blob) in &reply.blobs {
+            bytes.extend_from_slice(&reply.buf[from..*position]);
+            bytes.extend_from_slice(blob);
+            from = *position;
+        }
+        bytes.extend_from_slice(&reply.buf[from..]);
+        bytes
+    }
+
+    #[test]
+    fn the_front_can_be_dropped_anywhere() {
+        let make = || {
+            let mut reply = Reply::new(false);
+            reply.int(1);
+            reply.bulk_shared(Arc::new(b"abcdef".to_vec()));
+            reply.bulk_shared(Arc::new(b"ghi".to_vec()));
+            reply.int(2);
+            reply
+        };
+        let whole = wire(&make());
+        for bytes in 0..=whole.len() {
+            let mut reply = make();
+            let more = reply.drop_front(bytes);
+            assert_eq!(wire(&reply)[more..], whole[bytes..], "{bytes}");
+            assert!(more == 0 || reply.blobs[0].0 == 0 && more < reply.blobs[0].1.len(), "{bytes}");
+        }
     }
 
     #[test]

@@ -7,8 +7,9 @@ use crate::conn::Conn;
 use crate::execute::{self, Caller};
 use crate::locks::{Locks, Thing, WaiterId};
 use crate::message::{Ask, Batch, Held, Item, Message, OpId, Ticket};
-use crate::multi::Operation;
+use crate::multi::{self, Operation};
 use crate::route::{self, Place, SlotMap};
+use crate::timing;
 use command::session::{ReplyMode, Session};
 use command::spec::{Expand, flag};
 use command::{Args, Command, Error, Plan, ShardCx};
@@ -32,10 +33,10 @@ pub struct Outgoing {
 
 /// A parsed command that has not run yet.
 #[derive(Clone, Copy)]
-struct Queued {
-    conn: u32,
+pub(crate) struct Queued {
+    pub(crate) conn: u32,
     spans: (u32, u32),
-    command: Option<&'static Command>,
+    pub(crate) command: Option<&'static Command>,
     key_index: u16,
     shard: u16,
     hash: u64,
@@ -71,11 +72,14 @@ pub struct Shard {
     pub(crate) holds: HashMap<(u16, OpId), Vec<WaiterId>>,
     pub(crate) ops: HashMap<OpId, Operation>,
     pub(crate) next_op: OpId,
-    queue: Vec<Queued>,
-    spans: Vec<Span>,
+    pub(crate) queue: Vec<Queued>,
+    pub(crate) spans: Vec<Span>,
     scratch: Reply,
+    /// Commands sent to other shards and replies that came back, since start.
+    forwarded: u64,
+    returned: u64,
     /// Connections whose input may go on.
-    resume: Vec<u32>,
+    pub(crate) resume: Vec<u32>,
     pub(crate) ready: Vec<(WaiterId, Job)>,
 }
 
@@ -98,6 +102,8 @@ impl Shard {
             queue: Vec::new(),
             spans: Vec::new(),
             scratch: Reply::default(),
+            forwarded: 0,
+            returned: 0,
             resume: Vec::new(),
             ready: Vec::new(),
         }
@@ -107,6 +113,8 @@ impl Shard {
     pub fn set_time(&mut self, now_ms: u64, now_us: u64) {
         self.cx.now_ms = now_ms;
         self.cx.now_us = now_us;
+        self.cx.stats.turns += 1;
+        self.cx.sample_rates();
     }
 
     /// A new connection; its index, which stays its name until [`Shard::close`].
@@ -135,6 +143,7 @@ impl Shard {
         let generation = slot.generation.wrapping_add(1);
         *slot = Conn::new(generation, false);
         self.cx.sessions.take(conn);
+        self.cx.monitoring.retain(|index| *index != conn);
         self.free_conns.push(conn as u32);
     }
 
@@ -144,6 +153,11 @@ impl Shard {
 
     pub fn conn_mut(&mut self, conn: usize) -> &mut Conn {
         &mut self.conns[conn]
+    }
+
+    /// Whether commands of this shard's connections are under way on other shards.
+    pub fn awaits_others(&self) -> bool {
+        self.forwarded > self.returned || !self.ops.is_empty()
     }
 
     /// Whether anything waits to be published.
@@ -156,6 +170,8 @@ impl Shard {
         for (conn, range) in inputs {
             let conn = *conn as usize;
             self.cx.stats.net_in_bytes += range.len() as u64;
+            self.conns[conn].net_in_bytes += range.len() as u64;
+            self.conns[conn].last_active_ms = self.cx.now_ms;
             if !self.conns[conn].input.is_empty() {
                 self.conns[conn].input.extend_from_slice(&buf[range.clone()]);
                 self.receive_own(conn);
@@ -215,6 +231,10 @@ impl Shard {
                 }
                 Err(error) => {
                     self.run_queue(buf);
+                    if let Some(end) = self.run_quoted_line(conn, buf, at) {
+                        at = end;
+                        continue;
+                    }
                     self.reply_error(conn, &Error::err(error.0));
                     self.conns[conn].closing = true;
                     return end;
@@ -226,7 +246,7 @@ impl Shard {
 
     /// Puts the request whose spans begin at `mark` into the queue and asks for the memory of its key.
     #[inline]
-    fn enqueue(&mut self, conn: usize, buf: &[u8], mark: usize) {
+    pub(crate) fn enqueue(&mut self, conn: usize, buf: &[u8], mark: usize) {
         let spans = &self.spans[mark..];
         let mut command = command::lookup(spans[0].of(buf));
         if let Some(container @ Command { plan: Plan::Container, .. }) = command {
@@ -261,13 +281,14 @@ impl Shard {
     }
 
     /// Runs or forwards all queued commands, in order.
-    fn run_queue(&mut self, buf: &[u8]) {
+    pub(crate) fn run_queue(&mut self, buf: &[u8]) {
         if self.queue.is_empty() {
             self.spans.clear();
             return;
         }
         let queue = std::mem::take(&mut self.queue);
         let spans = std::mem::take(&mut self.spans);
+        timing::begin_chunk(&mut self.cx);
         for q in &queue {
             if q.key_index != 0 && q.shard == self.cx.id {
                 let db = self.conns[q.conn as usize].db as usize;
@@ -280,6 +301,7 @@ impl Shard {
             let args = Args::with_hash(buf, own, &seed, q.key_index as usize, q.hash);
             self.dispatch(q, args);
         }
+        timing::end_chunk(&mut self.cx);
         (self.queue, self.spans) = (queue, spans);
         self.queue.clear();
         self.spans.clear();
@@ -288,6 +310,9 @@ impl Shard {
     #[inline]
     fn dispatch(&mut self, q: &Queued, args: Args<'_>) {
         let index = q.conn as usize;
+        if self.cx.pause.is_some() && self.postpone(q, args) {
+            return;
+        }
         let conn = &mut self.conns[index];
         if !conn.open || conn.closing {
             return;
@@ -299,10 +324,16 @@ impl Shard {
         conn.last_command = Some(command);
         conn.commands += 1;
         if !command.takes(args.len()) {
-            return self.reply_error(index, &Error::wrong_arity(&full_name(command, args)));
+            return self.reject(index, command, &Error::wrong_arity(command.full_name));
         }
-        if !conn.authenticated && command.flags & flag::NO_AUTH == 0 {
-            return self.reply_error(index, &Error::NO_AUTH);
+        if !conn.authenticated && command.flags & flag::NO_AUTH == 0 && self.cx.config.requirepass.is_some() {
+            return self.reject(index, command, &Error::NO_AUTH);
+        }
+        if command.flags & flag::PROTECTED != 0 && !self.may_use(index, command) {
+            return;
+        }
+        if !self.cx.monitors.is_empty() {
+            self.feed_monitors(index, command, args);
         }
         match command.plan {
             Plan::Keys | Plan::Split(_) if q.key_index != 0 => self.run_at(index, command, args, q.shard, q),
@@ -372,7 +403,7 @@ impl Shard {
             conn.writes_elsewhere += 1;
         }
         let ask = Ask::Whole(self.expect(index));
-        self.cx.stats.forwarded += u64::from(!here);
+        self.forwarded += u64::from(!here);
         let (db, resp3) = (self.conns[index].db, self.conns[index].resp3);
         let batch = self.batch_for(shard as usize);
         let first = batch.spans.len() as u32;
@@ -393,13 +424,16 @@ impl Shard {
     #[inline]
     fn run_here(&mut self, index: usize, command: &'static Command, args: Args<'_>) {
         let conn = &mut self.conns[index];
-        let caller = Caller { conn: Some(index), db: conn.db, resp3: conn.resp3 };
+        let caller = Caller { conn: Some(index), db: conn.db, resp3: conn.resp3, counts: true };
         if !self.locks.is_empty() && !matches!(command.plan, Plan::Connection) {
             if let Some(things) = self.contended(command, args, caller.db) {
                 self.conns[index].through_own_mailbox += 1;
                 let ask = Ask::Whole(self.expect(index));
                 return self.park(things, parked(self.cx.id, ask, command, caller, args));
             }
+        }
+        if command.flags & flag::SESSIONS != 0 {
+            self.sync_to_session(index);
         }
         let conn = &mut self.conns[index];
         let needed = if conn.is_in_order() && conn.replies == ReplyMode::On {
@@ -427,6 +461,9 @@ impl Shard {
         let mut out = std::mem::take(&mut self.scratch);
         let needed = execute::execute(&mut self.cx, command, args, caller, &mut out);
         if needed.is_none() {
+            if matches!(command.plan, Plan::Connection) {
+                self.sync_from_session(index);
+            }
             self.deliver_here(index, &mut out);
         }
         out.clear();
@@ -436,7 +473,8 @@ impl Shard {
 
     /// Gives a connection of this shard a reply that is complete, in its order and if it wants it.
     pub(crate) fn deliver_here(&mut self, index: usize, out: &mut Reply) {
-        if self.discards(index) {
+        // CLIENT REPLY OFF and SKIP say nothing themselves, which must not count as the reply that is skipped.
+        if out.is_empty() || self.discards(index) {
             return;
         }
         let conn = &mut self.conns[index];
@@ -472,7 +510,7 @@ impl Shard {
     }
 
     pub(crate) fn reply_error(&mut self, index: usize, error: &Error) {
-        self.cx.stats.error_replies += 1;
+        self.cx.count_error(error);
         let mut out = Reply::new(self.conns[index].resp3);
         out.error(error.line());
         self.deliver_here(index, &mut out);
@@ -505,17 +543,6 @@ impl Shard {
             if conn.open && !conn.fenced && !conn.input.is_empty() {
                 self.receive_own(index as usize);
             }
-        }
-    }
-
-    /// Writes what is counted per connection into the sessions, before a command looks at them.
-    pub(crate) fn sync_to_sessions(&mut self) {
-        for (index, conn) in self.conns.iter().enumerate().filter(|(_, c)| c.open) {
-            let Some(session) = self.cx.sessions.get_mut(index) else { continue };
-            session.commands = conn.commands;
-            session.last_command = conn.last_command;
-            session.query_bytes = conn.input.len();
-            session.output_bytes = conn.out.len();
         }
     }
 
@@ -555,6 +582,9 @@ impl Shard {
             }
             Message::Granted { op, from, keys } => self.on_granted(op, from, keys),
             Message::Release { home, op, keys } => self.on_release(home, op, keys),
+            Message::Slow { ticket, entry } => self.on_slow(ticket, *entry),
+            Message::Monitored { from, lines } => self.on_monitored(from, &lines),
+            Message::MonitorsGone { from } => self.cx.monitors.retain(|shard| *shard != from),
         }
     }
 
@@ -569,6 +599,7 @@ impl Shard {
         for item in items.iter().filter(|i| i.key_index != 0) {
             self.cx.dbs[item.db as usize].prefetch_record(item.hash);
         }
+        timing::begin_chunk(&mut self.cx);
         let mut done = items;
         for item in &mut done {
             let spans = &batch.spans[item.spans.0 as usize..(item.spans.0 + item.spans.1) as usize];
@@ -578,6 +609,7 @@ impl Shard {
                 item.reply = Some((start, out.buf.len() as u32));
             }
         }
+        timing::end_chunk(&mut self.cx);
         batch.items = done;
         batch.replies = out;
         batch.executed_by = self.cx.id;
@@ -590,7 +622,7 @@ impl Shard {
 
     /// One item of a batch; whether its reply is in `out`.
     fn run_item(&mut self, home: u16, item: &Item, args: Args<'_>, out: &mut Reply) -> bool {
-        let caller = Caller { conn: None, db: item.db, resp3: item.resp3 };
+        let caller = Caller { conn: None, db: item.db, resp3: item.resp3, counts: true };
         if let Ask::Hold(op) = item.ask {
             let keys = args.from(0).map(<[u8]>::to_vec).collect();
             self.hold(home, op, item.db, keys);
@@ -601,6 +633,9 @@ impl Shard {
                 self.park(things, parked(home, item.ask, item.command, caller, args));
                 return false;
             }
+        }
+        if item.command.flags & flag::SESSIONS != 0 {
+            self.sync_to_sessions();
         }
         self.run_for(home, item.ask, item.command, args, caller, out)
     }
@@ -620,8 +655,13 @@ impl Shard {
             let conn = &self.conns[ticket.conn as usize];
             caller.conn = (conn.generation == ticket.generation).then_some(ticket.conn as usize);
         }
+        // Parts and shares are counted once, where the first of them runs.
+        caller.counts = !matches!(ask, Ask::Share(op) | Ask::Part(op) if op >> multi::SHARE_SHIFT != 0);
         match execute::execute(&mut self.cx, command, args, caller, out) {
-            None => true,
+            None => {
+                self.tell_slow(home, ask);
+                true
+            }
             Some(mut keys) => {
                 let mut indexes = Vec::new();
                 if command.key_indexes(&args, &mut indexes).is_ok() {
@@ -667,6 +707,7 @@ impl Shard {
     ) {
         match ask {
             Ask::Whole(ticket) => {
+                self.returned += u64::from(!here);
                 let conn = &mut self.conns[ticket.conn as usize];
                 if conn.generation != ticket.generation {
                     return;
@@ -695,8 +736,15 @@ impl Shard {
             if command.flags & flag::CROSS_DB != 0 { command::families::other_db(args) } else { None };
         let dbs = || [Some(db), other_db].into_iter().flatten();
         let key = |db, i: usize| (Thing::Key(db, args[i].to_vec()), false);
-        let things: Vec<_> = indexes.iter().flat_map(|&i| dbs().map(move |db| key(db, i))).collect();
-        things.iter().any(|(thing, _)| self.locks.is_contended(thing)).then_some(things)
+        let mut things: Vec<_> = indexes.iter().flat_map(|&i| dbs().map(move |db| key(db, i))).collect();
+        // Keys that only the handler will name may be away. And commands that look at all keys neither overtake those that
+        // wait for a key, nor are overtaken.
+        let alone = command.has_unknown_keys() && self.locks.is_contended(&Thing::Shard);
+        let waits = alone
+            || self.locks.is_wanted_alone(&Thing::Shard)
+            || things.iter().any(|(thing, _)| self.locks.is_contended(thing));
+        things.push((Thing::Shard, !alone));
+        waits.then_some(things)
     }
 
     fn park(&mut self, things: Vec<(Thing, bool)>, parked: Parked) {
@@ -772,13 +820,4 @@ fn parked(home: u16, ask: Ask, command: &'static Command, caller: Caller, args: 
         buf.extend_from_slice(arg);
     }
     Parked { home, ask, command, caller, buf, spans }
-}
-
-/// The name to show in an arity error: `get`, `config|get`.
-fn full_name(command: &Command, args: Args<'_>) -> String {
-    let first = String::from_utf8_lossy(&args[0]).to_ascii_lowercase();
-    if command.name.eq_ignore_ascii_case(&first) {
-        return first;
-    }
-    format!("{first}|{}", command.name.to_ascii_lowercase())
 }

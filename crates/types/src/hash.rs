@@ -95,6 +95,15 @@ impl Hash {
         Self::default()
     }
 
+    /// An empty hash that is to take `count` fields: a table if they are too many for a listpack.
+    pub fn for_fields(count: usize, limits: &HashLimits, seed: &HashSeed) -> Self {
+        let mut hash = Self::new();
+        if count > limits.max_listpack_entries {
+            hash.become_table(seed);
+        }
+        hash
+    }
+
     /// The hash of a file's listpack of pairs; fields that come twice make it corrupt.
     pub fn from_listpack(raw: Vec<u8>, limits: &HashLimits, seed: &HashSeed) -> Result<Self, Corrupt> {
         Self::load(Self::Listpack(Listpack::from_bytes(raw)?), limits, seed)

@@ -2,13 +2,30 @@
 
 use crate::{Args, Command};
 
+mod bitmap;
+mod connection;
+mod dump;
 mod generic;
+mod geo;
 mod hash;
-mod probe;
+mod hyperloglog;
+mod server;
 mod string;
+mod zset;
 
 /// All families.
-pub const ALL: &[&[Command]] = &[generic::COMMANDS, hash::COMMANDS, string::COMMANDS, probe::COMMANDS];
+pub const ALL: &[&[Command]] = &[
+    connection::COMMANDS,
+    server::COMMANDS,
+    generic::COMMANDS,
+    hash::COMMANDS,
+    string::COMMANDS,
+    bitmap::COMMANDS,
+    hyperloglog::COMMANDS,
+    zset::COMMANDS,
+    geo::COMMANDS,
+    dump::COMMANDS,
+];
 
 /// The database that a command names beside the client's own (COPY … DB n, MOVE key n); it may not exist.
 pub fn other_db(args: Args<'_>) -> Option<u16> {

@@ -9,6 +9,8 @@ mod object;
 mod scan;
 mod sort;
 mod sort_keys;
+#[cfg(test)]
+mod tests;
 
 use crate::spec::{KeySpec, Merge, Plan, access::*, acl, flag::*};
 use crate::{Command, Event};
