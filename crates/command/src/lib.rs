@@ -11,11 +11,12 @@ pub mod args;
 pub mod cx;
 pub mod error;
 pub mod eviction;
-
 pub mod expiry;
 pub mod families;
 pub mod help;
 pub mod histogram;
+pub mod index_range;
+pub mod items;
 pub mod latency;
 pub mod parts;
 pub mod platform;

@@ -14,12 +14,11 @@ pub type PartHandler = fn(&mut Cx<'_>, Args<'_>, &mut Reply) -> Outcome;
 /// Makes the client's reply from the parts of all shards, in shard order.
 pub type MergeHandler = fn(&mut ShardCx, Args<'_>, &[&[u8]], &mut Reply) -> Outcome;
 
-/// Puts the arguments for another row: those of the client, and what the session adds to them.
-pub type Expand = fn(&Session, Args<'_>, &mut dyn FnMut(&[u8]));
-
 /// Looks at a command for all shards before it leaves the client's shard: refuses it, or says with which arguments the
 /// parts and the merge run (the client's own, with what only its shard knows added).
 pub type PrepareHandler = fn(&mut Cx<'_>, Args<'_>) -> Result<Vec<Vec<u8>>, Error>;
+/// Puts the arguments for another row: those of the client, and what the session adds to them.
+pub type Expand = fn(&Session, Args<'_>, &mut dyn FnMut(&[u8]));
 
 /// How the parts of a split command become one reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

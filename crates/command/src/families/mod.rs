@@ -9,7 +9,9 @@ mod generic;
 mod geo;
 mod hash;
 mod hyperloglog;
+mod list;
 mod server;
+mod set;
 mod string;
 mod zset;
 
@@ -18,10 +20,12 @@ pub const ALL: &[&[Command]] = &[
     connection::COMMANDS,
     server::COMMANDS,
     generic::COMMANDS,
-    hash::COMMANDS,
     string::COMMANDS,
     bitmap::COMMANDS,
     hyperloglog::COMMANDS,
+    list::COMMANDS,
+    set::COMMANDS,
+    hash::COMMANDS,
     zset::COMMANDS,
     geo::COMMANDS,
     dump::COMMANDS,

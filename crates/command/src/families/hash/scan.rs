@@ -3,7 +3,8 @@
 //! Cursors are the table's, with its guarantee: a field that is there from the start to the end is returned. A packed
 //! hash is returned whole.
 
-use super::fields::{self, reply_item};
+use super::fields;
+use crate::items::reply_item;
 use crate::scan_options::ScanOptions;
 use crate::{Args, Cx, Outcome};
 use base::number::I64Buf;
@@ -19,22 +20,23 @@ pub fn hscan(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         out.array(0);
         return Ok(());
     };
-    let options = ScanOptions::parse_for_hash(args, 3)?;
+    let options = ScanOptions::parse(args, 3, true)?;
     let now_ms = cx.now_ms();
-    let (mut found, mut count) = (Reply::new(false), 0);
+    let (mark, mut count) = (out.mark(), 0);
     let next = fields::at(cx, pos).scan(cursor, options.count, now_ms, |entry| {
-        if !entry.field.with_text(|field| options.admits(field)) {
+        if !options.admits(entry.field) {
             return;
         }
         count += 1;
-        reply_item(&mut found, entry.field);
-        if options.values {
-            reply_item(&mut found, entry.value);
+        reply_item(out, entry.field);
+        if !options.no_values {
+            reply_item(out, entry.value);
         }
     });
-    out.array(2);
-    out.bulk(I64Buf::from_u64(next).as_bytes());
-    out.array(if options.values { 2 * count } else { count });
-    out.append(&mut found);
+    out.before(mark, |out| {
+        out.array(2);
+        out.bulk(I64Buf::from_u64(next).as_bytes());
+        out.array(if options.no_values { count } else { 2 * count });
+    });
     Ok(())
 }

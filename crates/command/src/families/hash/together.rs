@@ -1,9 +1,10 @@
 //! Commands that do two things to fields at once: HGETDEL, HGETEX, HSETEX.
 
 use super::expire::{Changed, set_one};
-use super::fields::{check_type, may_be_over, reply_item};
+use super::fields::{check_type, may_be_over};
 use super::syntax::{FieldsOption, field_time, fields_at, unknown};
 use crate::expiry::TimeForm;
+use crate::items::reply_item;
 use crate::{Args, Cx, Error, Event, Outcome};
 use keyspace::Update;
 use resp::Reply;
