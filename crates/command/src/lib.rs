@@ -13,6 +13,8 @@ pub mod eviction;
 
 pub mod expiry;
 pub mod families;
+pub mod index_range;
+pub mod items;
 pub mod registry;
 pub mod scan_options;
 pub mod session;

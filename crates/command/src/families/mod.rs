@@ -7,7 +7,9 @@ mod dump;
 mod generic;
 mod geo;
 mod hyperloglog;
+mod list;
 mod probe;
+mod set;
 mod string;
 mod zset;
 
@@ -17,6 +19,8 @@ pub const ALL: &[&[Command]] = &[
     string::COMMANDS,
     bitmap::COMMANDS,
     hyperloglog::COMMANDS,
+    list::COMMANDS,
+    set::COMMANDS,
     zset::COMMANDS,
     geo::COMMANDS,
     dump::COMMANDS,

@@ -1,7 +1,7 @@
 //! Commands that look at single members, count, or go through a set.
 
 use super::ranges::{lex_range, score_range};
-use super::reply_member;
+use crate::items::reply_item;
 use crate::scan_options::ScanOptions;
 use crate::{Args, Cx, Error, Outcome};
 use base::number::I64Buf;
@@ -96,11 +96,11 @@ pub fn zscan(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let zset = cx.read::<ZSet>(args.key(1))?;
     let (mut found, mut elements, mut next) = (Reply::new(out.resp3), 0, 0);
     if let Some(zset) = zset {
-        let options = ScanOptions::parse(args, 3)?;
+        let options = ScanOptions::parse(args, 3, false)?;
         next = zset.scan(cursor, options.count, |member, score| {
-            if member.with_text(|text| options.admits(text)) {
+            if options.admits(member) {
                 elements += 2;
-                reply_member(&mut found, member);
+                reply_item(&mut found, member);
                 // A bulk string in RESP3 as well.
                 found.bulk(base::number::format_shortest(score).as_bytes());
             }
