@@ -35,7 +35,7 @@ pub struct Db {
     /// How ages are renewed; the same in all databases of a shard.
     pub ages: AgeRule,
     pub(crate) sweep: Sweep,
-    far: HashMap<Box<[u8]>, u64>,
+    pub(crate) far: HashMap<Box<[u8]>, u64>,
     /// Where short strings are while they change; kept for its memory.
     scratch: Vec<u8>,
 }
@@ -242,6 +242,9 @@ impl Db {
             let pos = self.table.insert(key.hash, len, |new| {
                 record::write(new, key.bytes, Code::Inline, expire, age, bytes.len()).copy_from_slice(bytes);
             });
+            if key.bytes.len() > record::INLINE_KEY_BYTES_MAX {
+                self.outside += key.bytes.len();
+            }
             if expire.is_some() {
                 self.note_expire(pos, false, expire);
             }
@@ -249,7 +252,7 @@ impl Db {
         };
         let age = self.renewed(pos, age);
         let old = self.table.record(pos);
-        let had = record::expire(old);
+        let had = self.expire_of(old);
         if record::code(old) == Code::Inline && old.len() == len && had.is_some() == expire.is_some() {
             let record = self.table.record_mut(pos);
             record::payload_mut(record).copy_from_slice(bytes);
@@ -388,12 +391,11 @@ impl Db {
             self.put(key, None, Value::Str { bytes: Arc::new(bytes), raw }, None, age);
             return result;
         };
-        self.touch(pos, age);
         let record = self.table.record(pos);
         if matches!(record::code(record), Code::Blob | Code::BlobRaw) {
-            let before = record::value_outside_bytes(record);
+            self.touch(pos, age);
             let record = self.table.record_mut(pos);
-            record::set_age(record, age);
+            let before = record::value_outside_bytes(record);
             let result = edit(record::blob_mut(record));
             if raw {
                 record::set_code(record, Code::BlobRaw);
@@ -405,7 +407,7 @@ impl Db {
         let mut bytes = std::mem::take(&mut self.scratch);
         bytes.clear();
         bytes.extend_from_slice(record::payload(record));
-        let expire = self.expire_of(record);
+        let expire = self.expire(pos);
         let was_raw = record::code(record) == Code::InlineRaw;
         let result = edit(&mut bytes);
         let raw = raw || was_raw;

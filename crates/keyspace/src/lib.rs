@@ -7,6 +7,8 @@ pub mod age;
 pub mod db;
 pub mod entry;
 pub mod key;
+#[cfg(test)]
+mod model;
 pub mod record;
 pub mod sample;
 pub mod sweep;

@@ -1,15 +1,22 @@
 //! The loop of one shard's thread: the turn of `docs/ARCHITECTURE.md`, on a real reactor.
 
+mod accept;
+mod drain;
+mod spin;
+mod upkeep;
+
+use self::spin::Spin;
 use crate::connection::{self, Outcome, Sent};
-use command::session::Session;
 use config::Config;
 use mailbox::Port;
+use runtime::socket::Reserve;
 use runtime::{Event, Listener, Reactor, Socket, Waker, clock};
 use shard::{Message, Shard};
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// What travels between shard threads.
@@ -26,70 +33,59 @@ pub enum Mail {
 const INPUT_BYTES: usize = 256 * 1024;
 /// One connection's share of them per turn.
 const INPUT_BYTES_PER_CONN: usize = 32 * 1024;
-/// Connections accepted per event; more wait for the next turn.
-const ACCEPTS_MAX: usize = 256;
-/// Time between two rounds of housekeeping.
-const TICK_US: u64 = 100_000;
-/// The same while housekeeping has more to do.
-const SHORT_TICK_US: u64 = 10_000;
 /// Listeners' tokens lie above all connections'.
 const LISTENER_TOKENS: usize = 1 << 30;
 
 /// Replies are held back for others of the same connection this long at most, and up to this many bytes.
-const HOLD_BACK_US: u64 = 200;
+const HOLD_BACK: Duration = Duration::from_micros(200);
 const HOLD_BACK_BYTES_MAX: usize = 16 * 1024;
 const HELD_BACK_MAX: usize = 4096;
-
-/// Looking for mail a little longer before going to sleep: a wake-up costs both sides more than the wait. The limit follows
-/// success, so that where looking does not pay it costs next to nothing.
-struct Spin {
-    rounds_max: u32,
-}
-
-impl Default for Spin {
-    fn default() -> Self {
-        Self { rounds_max: 64 }
-    }
-}
-
-impl Spin {
-    const ROUNDS_MIN: u32 = 16;
-    const ROUNDS_MAX: u32 = 1024;
-
-    /// Whether mail has come.
-    fn until_mail(&mut self, port: &Port<Mail>, awaited: bool) -> bool {
-        if !awaited {
-            return false;
-        }
-        for _ in 0..self.rounds_max {
-            if port.has_mail() {
-                self.rounds_max = (self.rounds_max * 2).min(Self::ROUNDS_MAX);
-                return true;
-            }
-            std::hint::spin_loop();
-        }
-        self.rounds_max = (self.rounds_max / 2).max(Self::ROUNDS_MIN);
-        false
-    }
-}
 
 /// What all shard threads share: set-up and a few words about the process, never data.
 pub struct Process {
     pub config: Arc<Config>,
-    pub wakers: Vec<std::sync::OnceLock<Waker>>,
-    pub ending: AtomicBool,
-    pub next_client: AtomicU64,
-    pub clients: AtomicU64,
+    pub wakers: Vec<OnceLock<Waker>>,
+    ending: AtomicBool,
+    next_client: AtomicU64,
+    /// Connections that have been let in and are not closed.
+    clients: AtomicU64,
     /// Bytes of data of each shard, for `maxmemory`.
     pub used_bytes: Vec<AtomicU64>,
+    /// The path of the configuration file, or empty.
+    pub config_file: String,
+    pub about: OnceLock<Arc<command::platform::About>>,
+    /// Shards that owe no reply any more, once the end has been asked for.
+    settled: AtomicUsize,
+}
+
+impl Process {
+    pub fn new(config: Arc<Config>, shards: usize, config_file: String) -> Self {
+        Self {
+            config,
+            wakers: (0..shards).map(|_| OnceLock::new()).collect(),
+            ending: AtomicBool::new(false),
+            next_client: AtomicU64::new(1),
+            clients: AtomicU64::new(0),
+            used_bytes: (0..shards).map(|_| AtomicU64::new(0)).collect(),
+            config_file,
+            about: OnceLock::new(),
+            settled: AtomicUsize::new(0),
+        }
+    }
+
+    /// Asks all shards to end: pending replies are sent, nothing new is read.
+    pub fn end(&self) {
+        self.ending.store(true, Ordering::SeqCst);
+        self.wakers.iter().filter_map(OnceLock::get).for_each(Waker::wake);
+    }
 }
 
 pub struct ShardLoop {
     id: usize,
-    shard: Shard,
+    pub(crate) shard: Shard,
     reactor: Box<dyn Reactor>,
     port: Port<Mail>,
-    process: Arc<Process>,
+    pub(crate) process: Arc<Process>,
     listeners: Vec<Listener>,
     /// Which shard gets the next connection.
     next_shard: usize,
@@ -105,6 +101,12 @@ pub struct ShardLoop {
     held_back: Vec<usize>,
     /// How long to look for mail before sleeping, while replies of other shards are awaited.
     spin: Spin,
+    /// Lets a connection be answered when no descriptor is left.
+    reserve: Reserve,
+    next_complaint_us: u64,
+    /// Connections above the soft limit of unsent replies.
+    slow: Vec<upkeep::Slow>,
+    next_idle_check: usize,
 }
 
 impl ShardLoop {
@@ -132,6 +134,10 @@ impl ShardLoop {
             next_tick_us: 0,
             held_back: Vec::new(),
             spin: Spin::default(),
+            reserve: Reserve::new(),
+            next_complaint_us: 0,
+            slow: Vec::new(),
+            next_idle_check: 0,
         }
     }
 
@@ -146,6 +152,9 @@ impl ShardLoop {
         while !self.process.ending.load(Ordering::Relaxed) {
             self.turn()?;
         }
+        self.drain()?;
+        // The process ends now: giving back every key's memory would only take time.
+        std::mem::forget(self);
         Ok(())
     }
 
@@ -157,10 +166,11 @@ impl ShardLoop {
         self.collect();
         self.take_mail();
         self.execute();
+        self.see_to_requests();
         self.publish();
         self.flush();
         if now_us >= self.next_tick_us {
-            self.tick(now_us);
+            self.tick(now_ms, now_us);
         }
         Ok(())
     }
@@ -173,13 +183,13 @@ impl ShardLoop {
             return self.reactor.wait(Some(Duration::ZERO), &mut self.events);
         }
         let (_, now_us) = clock::now();
-        let tick = self.ticks().then(|| self.next_tick_us.saturating_sub(now_us).max(1));
-        let held = (!self.held_back.is_empty()).then_some(HOLD_BACK_US);
-        let timeout = match (tick, held) {
+        let held = (!self.held_back.is_empty()).then_some(HOLD_BACK);
+        let timeout = match (self.sleep_max(now_us), held) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         };
-        let result = self.reactor.wait(timeout.map(Duration::from_micros), &mut self.events);
+        let timeout = self.requests_timeout(timeout);
+        let result = self.reactor.wait(timeout, &mut self.events);
         self.port.awake();
         if self.events.is_empty() {
             self.send_held_back();
@@ -192,12 +202,6 @@ impl ShardLoop {
         for token in std::mem::take(&mut self.held_back) {
             self.send(token);
         }
-    }
-
-    /// Whether anything needs the clock. An idle shard without expiring keys sleeps for good.
-    fn ticks(&self) -> bool {
-        let cx = &self.shard.cx;
-        self.id == 0 || cx.limits.memory_bytes_max != 0 || cx.dbs.iter().any(|db| db.has_expiry())
     }
 
     /// Tells the other shards how much this one holds, and learns how much they do.
@@ -251,6 +255,7 @@ impl ShardLoop {
         }
         match self.reactor.recv(token, &mut self.input[used..end]) {
             Ok(0) => self.close(token),
+            Ok(count) if self.sends_too_much(token, count) => self.close(token),
             Ok(count) => {
                 self.inputs.push((token as u32, used..used + count));
                 if count == end - used {
@@ -283,6 +288,7 @@ impl ShardLoop {
 
     /// Step 3: parses and runs what was collected.
     fn execute(&mut self) {
+        self.shard.end_pause();
         let inputs = std::mem::take(&mut self.inputs);
         self.shard.receive(&self.input, &inputs);
         self.inputs = inputs;
@@ -343,78 +349,23 @@ impl ShardLoop {
         if !conn.open {
             return;
         }
+        let unsent = conn.out.len() - self.sent[token].bytes();
         let outcome = connection::flush(self.reactor.as_mut(), token, &mut conn.out, &mut self.sent[token]);
+        let sent = (unsent + self.sent[token].bytes() - conn.out.len()) as u64;
+        conn.net_out_bytes += sent;
+        self.shard.cx.stats.net_out_bytes += sent;
+        let conn = self.shard.conn_mut(token);
         let over = conn.closing && conn.is_in_order() && conn.out.is_empty();
-        if outcome == Outcome::Broken || over {
+        if outcome == Outcome::Broken || over || outcome == Outcome::Blocked && self.reads_too_slowly(token) {
             self.close(token);
         }
     }
 
-    fn close(&mut self, token: usize) {
+    pub(crate) fn close(&mut self, token: usize) {
         drop(self.reactor.remove(token));
         if self.shard.conn(token).open {
             self.shard.close(token);
             self.process.clients.fetch_sub(1, Ordering::Relaxed);
-        }
-    }
-
-    /// Accepts waiting connections and deals them out.
-    fn accept(&mut self, listener: usize) {
-        for _ in 0..ACCEPTS_MAX {
-            let Ok(socket) = self.listeners[listener].accept() else { return };
-            let is_unix = self.listeners[listener].is_unix;
-            let to = self.next_shard % self.port.shards();
-            self.next_shard += 1;
-            if to == self.id {
-                self.adopt(socket, is_unix);
-            } else if self.port.send(to, Mail::Adopt { socket, is_unix }) {
-                if let Some(waker) = self.process.wakers[to].get() {
-                    waker.wake();
-                }
-            }
-        }
-        self.unread.push(LISTENER_TOKENS + listener);
-    }
-
-    fn adopt(&mut self, socket: Socket, is_unix: bool) {
-        if !is_unix {
-            socket.set_tcp_options(300);
-        }
-        let (addr, local_addr) = if is_unix { Default::default() } else { socket.addresses() };
-        let (now_ms, _) = clock::now();
-        let session = Session {
-            id: self.process.next_client.fetch_add(1, Ordering::Relaxed),
-            addr,
-            local_addr,
-            authenticated: true,
-            unix_socket: is_unix,
-            fd: socket.fd(),
-            created_ms: now_ms,
-            last_active_ms: now_ms,
-            ..Session::default()
-        };
-        self.process.clients.fetch_add(1, Ordering::Relaxed);
-        let token = self.shard.open(session);
-        if self.sent.len() <= token {
-            self.sent.resize(token + 1, Sent::default());
-        }
-        self.sent[token] = Sent::default();
-        if self.reactor.add(token, socket).is_err() {
-            self.close(token);
-        }
-    }
-
-    /// Housekeeping, ten times a second.
-    fn tick(&mut self, now_us: u64) {
-        self.next_tick_us = now_us + TICK_US;
-        let more_expires = command::sweep::sweep(&mut self.shard.cx);
-        let more_to_evict = command::eviction::tick(&mut self.shard.cx);
-        if more_expires || more_to_evict {
-            self.next_tick_us = now_us + SHORT_TICK_US;
-        }
-        if self.id == 0 && runtime::signals::asked_to_end() {
-            self.process.ending.store(true, Ordering::SeqCst);
-            self.process.wakers.iter().filter_map(|w| w.get()).for_each(Waker::wake);
         }
     }
 }
