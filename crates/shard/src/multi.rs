@@ -302,6 +302,7 @@ impl Shard {
         }
         if let Err(error) = merge(&mut self.cx, args, parts, out) {
             out.clear();
+            self.cx.count_error(&error);
             out.error(error.line());
         }
     }
