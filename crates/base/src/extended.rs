@@ -40,6 +40,9 @@ impl Extended {
     /// Zero, the value of a missing key or field.
     pub const ZERO: Self = Self(Kind::Zero);
 
+    /// The largest finite number (`LDBL_MAX`).
+    pub const MAX: Self = Self(Kind::Finite { negative: false, mantissa: u64::MAX, exponent: 16320 });
+
     /// Reads a number as `string2ld` does: the grammar of `strtold`, infinities included, and all of the text must be
     /// used. Refused besides: the empty text, one longer than [`EXTENDED_TEXT_BYTES_MAX`], leading space, nan, and a
     /// number too large for the format or so small that it would become zero.
@@ -97,6 +100,31 @@ impl Extended {
                 Self::new(large.2, sum(large, small).round(EXTENDED))
             }
         }
+    }
+
+    /// The number with the other sign.
+    pub fn negated(self) -> Self {
+        Self(match self.0 {
+            Kind::Finite { negative, mantissa, exponent } => {
+                Kind::Finite { negative: !negative, mantissa, exponent }
+            }
+            Kind::Infinite { negative } => Kind::Infinite { negative: !negative },
+            kind => kind,
+        })
+    }
+
+    /// Whether this is greater than `other`. Nan is not, and nothing is greater than nan.
+    pub fn exceeds(self, other: Self) -> bool {
+        match (self.0, other.0) {
+            (Kind::NotANumber, _) | (_, Kind::NotANumber) => false,
+            // Equal infinities have no difference.
+            (a, b) if a == b => false,
+            _ => !self.plus(other.negated()).is_negative_or_zero(),
+        }
+    }
+
+    fn is_negative_or_zero(self) -> bool {
+        matches!(self.0, Kind::Zero | Kind::Finite { negative: true, .. } | Kind::Infinite { negative: true })
     }
 
     /// Appends the number as `ld2string` does for people: seventeen digits after the point, rounded to nearest, less
@@ -279,6 +307,25 @@ mod tests {
         };
         let sum = value.plus(by);
         if sum.is_finite() { human(sum) } else { NOT_FINITE.to_owned() }
+    }
+
+    #[test]
+    fn order_and_sign() {
+        let ascending =
+            ["-inf", "-1e4932", "-2", "-1.5", "-1e-4930", "0", "1e-4930", "0.1", "7", "1e30", "inf"];
+        let number = |text: &str| Extended::parse(text.as_bytes()).unwrap();
+        for (i, a) in ascending.iter().enumerate() {
+            for (j, b) in ascending.iter().enumerate() {
+                assert_eq!(number(a).exceeds(number(b)), i > j, "{a} {b}");
+                assert_eq!(number(b).negated().exceeds(number(a).negated()), i > j, "{a} {b}");
+            }
+        }
+        assert!(
+            number("inf").exceeds(Extended::MAX) && Extended::MAX.exceeds(number("1.1897314953572317e4932"))
+        );
+        assert!(!Extended::MAX.plus(Extended::MAX).is_finite());
+        let nan = number("inf").plus(number("-inf"));
+        assert!(!nan.exceeds(Extended::ZERO) && !Extended::ZERO.exceeds(nan));
     }
 
     fn human(number: Extended) -> String {

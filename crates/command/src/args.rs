@@ -91,6 +91,14 @@ impl<'a> Args<'a> {
         self.get(index).and_then(base::number::parse_i64).ok_or(Error::NOT_AN_INTEGER)
     }
 
+    /// A cursor of SCAN and its kin.
+    ///
+    /// # Errors
+    /// `ERR invalid cursor`
+    pub fn cursor(&self, index: usize) -> Result<u64, Error> {
+        self.get(index).and_then(parse_cursor).ok_or(Error::INVALID_CURSOR)
+    }
+
     /// A double.
     ///
     /// # Errors
@@ -112,4 +120,27 @@ impl Index<usize> for Args<'_> {
 #[inline]
 pub fn is_word(arg: &[u8], word: &str) -> bool {
     arg.eq_ignore_ascii_case(word.as_bytes())
+}
+
+/// A natural number that fits 64 bits; leading zeros do not matter.
+pub fn parse_cursor(text: &[u8]) -> Option<u64> {
+    if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cursors_are_natural_numbers() {
+        assert_eq!(parse_cursor(b"0"), Some(0));
+        assert_eq!(parse_cursor(b"007"), Some(7));
+        assert_eq!(parse_cursor(b"18446744073709551615"), Some(u64::MAX));
+        for bad in [&b""[..], b"-1", b"+1", b" 1", b"1 ", b"x", b"18446744073709551616", b"1.0"] {
+            assert_eq!(parse_cursor(bad), None);
+        }
+    }
 }

@@ -16,6 +16,7 @@ pub enum Event {
     Hash,
     ZSet,
     Expired,
+    Evicted,
     New,
 }
 
@@ -30,6 +31,11 @@ pub struct Cx<'a> {
 }
 
 impl<'a> Cx<'a> {
+    /// For what the shard does of its own accord in a database: expiry, eviction.
+    pub fn internal(shard: &'a mut ShardCx, db: u16) -> Self {
+        Self { shard, db, resp3: false, conn: None }
+    }
+
     #[inline]
     pub fn db(&mut self) -> &mut Db {
         &mut self.shard.dbs[self.db as usize]
@@ -81,16 +87,40 @@ impl<'a> Cx<'a> {
     /// Where a live entry stands, for a command that reads it: counts a hit or a miss and renews its age.
     #[inline]
     pub fn find(&mut self, key: Key<'_>) -> Option<Pos> {
+        let found = self.find_untouched(key);
+        if let Some(pos) = found
+            && (!self.shard.ages.some_reads_leave || self.read_renews())
+        {
+            self.touch(pos);
+        }
+        found
+    }
+
+    /// As [`Cx::find`], but leaves the age: for commands that look at a key rather than use it (TTL, TYPE, EXISTS, OBJECT).
+    #[inline]
+    pub fn find_untouched(&mut self, key: Key<'_>) -> Option<Pos> {
         let found = self.find_for_write(key);
         match found {
-            Some(pos) => {
-                self.shard.stats.hits += 1;
-                let age = self.shard.clock_age();
-                self.db().set_age(pos, age);
-            }
+            Some(_) => self.shard.stats.hits += 1,
             None => self.shard.stats.misses += 1,
         }
         found
+    }
+
+    /// Renews the age of an entry.
+    #[inline]
+    pub fn touch(&mut self, pos: Pos) {
+        let age = self.shard.clock_age();
+        self.db().touch(pos, age);
+    }
+
+    /// As [`Cx::find`] for keys that are read together: all places are good at the same time.
+    pub fn find_all<'k>(&mut self, keys: impl Iterator<Item = Key<'k>> + Clone) -> Vec<Option<Pos>> {
+        // What is over goes now, so that the second look finds the entries where they then stay.
+        keys.clone().for_each(|key| {
+            self.find(key);
+        });
+        keys.map(|key| self.find_for_write(key)).collect()
     }
 
     /// The value of a key, for reading.
@@ -133,6 +163,7 @@ impl<'a> Cx<'a> {
         if T::of(self.db().value(pos)).is_none() {
             return Err(Error::WRONG_TYPE);
         }
+        self.touch(pos);
         Ok(Some(self.db().update::<T>(pos)))
     }
 
@@ -149,7 +180,10 @@ impl<'a> Cx<'a> {
         let age = self.shard.clock_age();
         let pos = match self.find_for_write(key) {
             Some(pos) if T::of(self.db().value(pos)).is_none() => return Err(Error::WRONG_TYPE),
-            Some(pos) => pos,
+            Some(pos) => {
+                self.db().touch(pos, age);
+                pos
+            }
             None => self.db().put(key, None, new().into_value(), None, age),
         };
         Ok(self.db().update::<T>(pos))
@@ -171,6 +205,13 @@ impl<'a> Cx<'a> {
     #[inline]
     pub fn event(&mut self, class: Event, name: &'static str, key: &[u8]) {
         self.event_in(self.db, class, name, key);
+    }
+
+    /// Says that a key's bytes have changed where Redis publishes no event: a cache inside the value, or a string that
+    /// was only lengthened.
+    #[inline]
+    pub fn changed(&mut self, _key: &[u8]) {
+        self.shard.dirty += 1;
     }
 
     /// As [`Cx::event`] for a key of another database.

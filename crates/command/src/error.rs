@@ -31,6 +31,7 @@ texts! {
     OVERFLOW = "ERR increment or decrement would overflow";
     NAN_OR_INFINITY = "ERR increment would produce NaN or Infinity";
     STRING_TOO_LONG = "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
+    NO_MEMORY_FOR_STRING = "ERR Insufficient memory, failed allocating the string";
     OFFSET_OUT_OF_RANGE = "ERR offset is out of range";
     BIT_OFFSET = "ERR bit offset is not an integer or out of range";
     BIT_VALUE = "ERR bit is not an integer or out of range";

@@ -1,6 +1,7 @@
 //! The row of a command: all that is known of it without running it. COMMAND, arity checks, key extraction, routing and
 //! the fuzzer's grammar derive from these rows.
 
+use crate::session::Session;
 use crate::{Args, Cx, Error, Outcome, ShardCx};
 use resp::Reply;
 
@@ -16,6 +17,8 @@ pub type MergeHandler = fn(&mut ShardCx, Args<'_>, &[&[u8]], &mut Reply) -> Outc
 /// Looks at a command for all shards before it leaves the client's shard: refuses it, or says with which arguments the
 /// parts and the merge run (the client's own, with what only its shard knows added).
 pub type PrepareHandler = fn(&mut Cx<'_>, Args<'_>) -> Result<Vec<Vec<u8>>, Error>;
+/// Puts the arguments for another row: those of the client, and what the session adds to them.
+pub type Expand = fn(&Session, Args<'_>, &mut dyn FnMut(&[u8]));
 
 /// How the parts of a split command become one reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +44,9 @@ pub enum Plan {
     All(PartHandler, MergeHandler),
     /// On the shard that the cursor in argument 1 names (SCAN).
     Cursor,
+    /// As `Keys`, but needs the session, which the shard of its key may not have: the other row runs there instead, with
+    /// these arguments. The row's own handler is for callers that have both, a transaction's.
+    WithSession(Expand, &'static Command),
     /// A container: its subcommands have the rows.
     Container,
 }

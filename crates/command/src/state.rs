@@ -1,6 +1,8 @@
 //! The state of one shard that commands work on. There is no global state: what concerns several shards travels by
 //! message.
 
+use crate::age::Ages;
+use crate::eviction::Eviction;
 use crate::latency::Latency;
 use crate::platform::{About, Platform};
 use crate::rates::Rates;
@@ -74,6 +76,8 @@ pub struct Limits {
     pub hll_sparse_bytes_max: usize,
     /// `proto-max-bulk-len`: no string grows longer.
     pub string_bytes_max: usize,
+    /// `maxmemory`; 0 is no limit.
+    pub memory_bytes_max: u64,
 }
 
 impl Limits {
@@ -95,6 +99,7 @@ impl Limits {
             },
             hll_sparse_bytes_max: config.hll_sparse_max_bytes as usize,
             string_bytes_max: config.proto_max_bulk_len as usize,
+            memory_bytes_max: config.maxmemory,
         }
     }
 }
@@ -131,9 +136,11 @@ pub struct ShardCx {
     pub sessions: Sessions,
     pub effects: Vec<Effect>,
     pub active_expire: bool,
+    pub ages: Ages,
+    pub eviction: Eviction,
     /// Set while commands are held back; ended by the connection layer.
     pub pause: Option<Pause>,
-    /// Keys of other shards that are here for the command that runs now.
+    /// Keys of other shards that are here for the command that runs now, in order.
     pub guests: Vec<Vec<u8>>,
 }
 
@@ -168,6 +175,8 @@ impl ShardCx {
             sessions: Sessions::default(),
             effects: Vec::new(),
             active_expire: true,
+            ages: Ages::default(),
+            eviction: Eviction::default(),
             pause: None,
             guests: Vec::new(),
         };
@@ -184,6 +193,7 @@ impl ShardCx {
             self.commands.forget_times();
         }
         self.config = config;
+        self.set_ages();
     }
 
     /// Whether a key belongs to this shard or has been brought here for the command that runs now.
@@ -192,7 +202,8 @@ impl ShardCx {
             return true;
         }
         let slot = u32::from(base::slot::key_slot(key));
-        (slot * u32::from(self.shards) / SLOTS) as u16 == self.id || self.guests.iter().any(|g| g == key)
+        (slot * u32::from(self.shards) / SLOTS) as u16 == self.id
+            || self.guests.binary_search_by(|guest| guest.as_slice().cmp(key)).is_ok()
     }
 
     /// Bytes of all data of this shard.
@@ -200,9 +211,9 @@ impl ShardCx {
         self.dbs.iter().map(Db::bytes).sum()
     }
 
-    /// The age a key gets when it is written or read now: seconds (24 bits) under LRU.
+    /// The age a key gets when it is made now; see [`Ages`].
     #[inline]
     pub fn clock_age(&self) -> u32 {
-        (self.now_ms / 1000) as u32 & 0x00ff_ffff
+        self.ages.rule.fresh(self.now_ms)
     }
 }

@@ -62,6 +62,7 @@ settings! {
     logfile: Option<PathBuf> = "logfile";
     pidfile: Option<PathBuf> = "pidfile";
     daemonize: bool = "daemonize";
+    syslog_enabled: bool = "syslog-enabled";
     databases: u32 = "databases";
     hz: u32 = "hz";
 

@@ -1,16 +1,21 @@
 //! One logical database of one shard.
 //!
 //! Invariants: `expiring` is the number of records with an expiry; `outside` the exact bytes records own outside the
-//! table; a segment's `expire_min` is never later than its earliest expiry.
+//! table, `live` those of the records themselves; a segment's `expire_min` is never later than its earliest expiry, its
+//! `field_min` never later than that of any field of its hashes; `far` has an entry for exactly the records whose expiry
+//! does not fit them.
 
+use crate::age::AgeRule;
 use crate::entry::Entry;
 use crate::key::Key;
-use crate::record::{self, Code, KeyLayout};
+use crate::record::{self, Code, EXPIRE_MAX_MS, KeyLayout};
+use crate::sweep::Sweep;
 use crate::typed::{Typed, Update};
 use crate::value::{StrRef, Value, ValueRef};
 use base::hash::HashSeed;
+use std::collections::HashMap;
 use std::sync::Arc;
-use table::{Keep, Pos, Table};
+use table::{Pos, Table};
 
 /// What a look-up came to.
 #[derive(Clone, Copy)]
@@ -23,15 +28,30 @@ pub enum Found {
 }
 
 pub struct Db {
-    table: Table<KeyLayout>,
-    expiring: usize,
-    outside: usize,
-    sweep_cursor: u64,
+    pub(crate) table: Table<KeyLayout>,
+    pub(crate) expiring: usize,
+    pub(crate) outside: usize,
+    pub(crate) live: usize,
+    /// How ages are renewed; the same in all databases of a shard.
+    pub ages: AgeRule,
+    pub(crate) sweep: Sweep,
+    pub(crate) far: HashMap<Box<[u8]>, u64>,
+    /// Where short strings are while they change; kept for its memory.
+    scratch: Vec<u8>,
 }
 
 impl Db {
     pub fn new(seed: HashSeed) -> Self {
-        Self { table: Table::new(seed), expiring: 0, outside: 0, sweep_cursor: 0 }
+        Self {
+            table: Table::new(seed),
+            expiring: 0,
+            outside: 0,
+            live: 0,
+            ages: AgeRule::LRU,
+            sweep: Sweep::default(),
+            far: HashMap::new(),
+            scratch: Vec::new(),
+        }
     }
 
     /// Keys, expired ones not yet removed included.
@@ -56,6 +76,16 @@ impl Db {
     /// Bytes of the table alone: what keys cost beyond large values.
     pub fn table_bytes(&self) -> usize {
         self.table.bytes()
+    }
+
+    /// Bytes of the records with their slots: what [`Db::table_bytes`] would be without any room to spare.
+    pub fn live_bytes(&self) -> usize {
+        self.live + self.len() * SLOT_BYTES
+    }
+
+    /// Bytes that records own outside the table.
+    pub fn outside_bytes(&self) -> usize {
+        self.outside
     }
 
     pub fn segments(&self) -> usize {
@@ -99,8 +129,17 @@ impl Db {
         record::value(self.table.record(pos))
     }
 
+    #[inline]
     pub fn expire(&self, pos: Pos) -> Option<u64> {
-        record::expire(self.table.record(pos))
+        self.expire_of(self.table.record(pos))
+    }
+
+    #[inline]
+    fn expire_of(&self, record: &[u8]) -> Option<u64> {
+        match record::expire(record) {
+            Some(EXPIRE_MAX_MS) => Some(self.far.get(record::key(record)).copied().unwrap_or(EXPIRE_MAX_MS)),
+            expire => expire,
+        }
     }
 
     pub fn age(&self, pos: Pos) -> u32 {
@@ -113,6 +152,18 @@ impl Db {
         if record::age(self.table.record(pos)) != age {
             record::set_age(self.table.record_mut(pos), age);
         }
+    }
+
+    /// Renews the age of an entry that is used now; `fresh` is [`AgeRule::fresh`].
+    #[inline]
+    pub fn touch(&mut self, pos: Pos, fresh: u32) {
+        let age = self.renewed(pos, fresh);
+        self.set_age(pos, age);
+    }
+
+    #[inline]
+    fn renewed(&mut self, pos: Pos, fresh: u32) -> u32 {
+        self.ages.used(record::age(self.table.record(pos)), fresh)
     }
 
     /// Bytes of one entry: its record, its share of the table and what it owns outside.
@@ -134,6 +185,7 @@ impl Db {
             _ => {
                 let (code, payload) = (record::code(old), record::payload(old).len());
                 let len = if expire.is_some() { old.len() + 6 } else { old.len() - 6 };
+                self.live = self.live + len - old.len();
                 self.table.replace(pos, len, |old, new| {
                     record::rewrite(old, new, code, expire, payload).copy_from_slice(record::payload(old));
                 })
@@ -149,9 +201,28 @@ impl Db {
             let meta = self.table.meta_mut(pos);
             meta.expire_min = meta.expire_min.min(at_ms);
         }
+        if !self.far.is_empty() || expire.is_some_and(|at_ms| at_ms >= EXPIRE_MAX_MS) {
+            self.note_far(pos, expire);
+        }
     }
 
-    /// Stores a string under a key that is at `pos`, or absent. Any earlier value and expiry go.
+    #[cold]
+    fn note_far(&mut self, pos: Pos, expire: Option<u64>) {
+        let key = record::key(self.table.record(pos));
+        match expire.filter(|&at_ms| at_ms >= EXPIRE_MAX_MS) {
+            Some(at_ms) => self.far.insert(key.into(), at_ms),
+            None => self.far.remove(key),
+        };
+    }
+
+    /// Fields of the hash at `pos` expire, none of them before `at_ms`.
+    pub(crate) fn note_field_expire(&mut self, pos: Pos, at_ms: u64) {
+        let meta = self.table.meta_mut(pos);
+        meta.field_min = meta.field_min.min(at_ms);
+        self.sweep.note_fields();
+    }
+
+    /// Stores a string under a key that is at `pos`, or absent. Any earlier value and expiry go. `age`: of an entry made now.
     #[inline]
     pub fn put_str(
         &mut self,
@@ -167,22 +238,32 @@ impl Db {
         }
         let len = record::len_for(key.bytes, expire.is_some(), bytes.len());
         let Some(pos) = pos else {
+            self.live += len;
             let pos = self.table.insert(key.hash, len, |new| {
                 record::write(new, key.bytes, Code::Inline, expire, age, bytes.len()).copy_from_slice(bytes);
             });
+            if key.bytes.len() > record::INLINE_KEY_BYTES_MAX {
+                self.outside += key.bytes.len();
+            }
             if expire.is_some() {
                 self.note_expire(pos, false, expire);
             }
             return pos;
         };
+        let age = self.renewed(pos, age);
         let old = self.table.record(pos);
-        let had = record::expire(old);
-        if record::code(old) == Code::Inline && old.len() == len && had.is_none() && expire.is_none() {
+        let had = self.expire_of(old);
+        if record::code(old) == Code::Inline && old.len() == len && had.is_some() == expire.is_some() {
             let record = self.table.record_mut(pos);
             record::payload_mut(record).copy_from_slice(bytes);
             record::set_age(record, age);
+            if let Some(at_ms) = expire.filter(|_| expire != had) {
+                record::set_expire(record, at_ms);
+                self.note_expire(pos, true, expire);
+            }
             return pos;
         }
+        self.live = self.live + len - old.len();
         self.release_value(pos);
         let pos = self.table.replace(pos, len, |old, new| {
             record::rewrite(old, new, Code::Inline, expire, bytes.len()).copy_from_slice(bytes);
@@ -212,11 +293,15 @@ impl Db {
             }
             value => value,
         };
+        let field_expire = if let Value::Hash(hash) = &value { hash.next_expire() } else { None };
         let (code, payload) = record::leak(value);
         let len = record::len_for(key.bytes, expire.is_some(), payload.len());
         let (pos, had) = match pos {
             Some(pos) => {
-                let had = self.expire(pos).is_some();
+                let age = self.renewed(pos, age);
+                let old = self.table.record(pos);
+                let had = record::expire(old).is_some();
+                self.live = self.live + len - old.len();
                 self.release_value(pos);
                 let pos = self.table.replace(pos, len, |old, new| {
                     record::rewrite(old, new, code, expire, payload.len()).copy_from_slice(&payload);
@@ -225,6 +310,7 @@ impl Db {
                 (pos, had)
             }
             None => {
+                self.live += len;
                 let pos = self.table.insert(key.hash, len, |new| {
                     record::write(new, key.bytes, code, expire, age, payload.len()).copy_from_slice(&payload);
                 });
@@ -236,6 +322,9 @@ impl Db {
         };
         self.outside += record::value_outside_bytes(self.table.record(pos));
         self.note_expire(pos, had, expire);
+        if let Some(at_ms) = field_expire {
+            self.note_field_expire(pos, at_ms);
+        }
         pos
     }
 
@@ -251,7 +340,7 @@ impl Db {
         self.outside -= record::value_outside_bytes(record);
         let entry = Entry {
             value: record::take_value(record),
-            expire: record::expire(record),
+            expire: self.expire_of(record),
             age: record::age(record),
         };
         self.forget(pos);
@@ -268,6 +357,10 @@ impl Db {
         let record = self.table.record(pos);
         self.expiring -= usize::from(record::expire(record).is_some());
         self.outside -= record::key_outside_bytes(record);
+        self.live -= record.len();
+        if record::expire(record) == Some(EXPIRE_MAX_MS) {
+            self.far.remove(record::key(record));
+        }
         record::release_key(record);
         self.table.remove(pos);
     }
@@ -300,29 +393,54 @@ impl Db {
         };
         let record = self.table.record(pos);
         if matches!(record::code(record), Code::Blob | Code::BlobRaw) {
+            self.touch(pos, age);
+            let record = self.table.record_mut(pos);
             let before = record::value_outside_bytes(record);
-            let result = edit(record::blob_mut(self.table.record_mut(pos)));
-            let after = record::value_outside_bytes(self.table.record(pos));
-            self.account(before, after);
+            let result = edit(record::blob_mut(record));
             if raw {
-                record::set_code(self.table.record_mut(pos), Code::BlobRaw);
+                record::set_code(record, Code::BlobRaw);
             }
+            let after = record::value_outside_bytes(record);
+            self.account(before, after);
             return result;
         }
-        let mut bytes = record::payload(record).to_vec();
-        let expire = record::expire(record);
+        let mut bytes = std::mem::take(&mut self.scratch);
+        bytes.clear();
+        bytes.extend_from_slice(record::payload(record));
+        let expire = self.expire(pos);
         let was_raw = record::code(record) == Code::InlineRaw;
         let result = edit(&mut bytes);
-        if record::payload(record).len() == bytes.len() {
-            record::payload_mut(self.table.record_mut(pos)).copy_from_slice(&bytes);
-            if raw {
-                record::set_code(self.table.record_mut(pos), Code::InlineRaw);
-            }
+        let raw = raw || was_raw;
+        if !record::fits_inline(key.bytes, bytes.len()) {
+            self.put(key, Some(pos), Value::Str { bytes: Arc::new(bytes), raw }, expire, age);
             return result;
         }
-        let value = Value::Str { bytes: Arc::new(bytes), raw: raw || was_raw };
-        self.put(key, Some(pos), value, expire, age);
+        let pos = self.put_str(key, Some(pos), &bytes, expire, age);
+        if raw {
+            record::set_code(self.table.record_mut(pos), Code::InlineRaw);
+        }
+        self.scratch = bytes;
         result
+    }
+
+    /// The bytes of the string at `pos`, to be changed where they are; `None` if the value is none. From now on its
+    /// encoding is reported as `raw`.
+    pub fn str_mut(&mut self, pos: Pos) -> Option<&mut [u8]> {
+        let record = self.table.record_mut(pos);
+        match record::code(record) {
+            Code::Inline | Code::InlineRaw => {
+                record::set_code(record, Code::InlineRaw);
+                return Some(record::payload_mut(self.table.record_mut(pos)));
+            }
+            Code::Blob | Code::BlobRaw => record::set_code(record, Code::BlobRaw),
+            _ => return None,
+        }
+        let before = record::value_outside_bytes(record);
+        // A reply may still hold the bytes; then this copies them, into less memory perhaps.
+        record::blob_mut(record);
+        let after = record::value_outside_bytes(record);
+        self.account(before, after);
+        Some(record::blob_mut(self.table.record_mut(pos)))
     }
 
     /// The string at `pos`, if the value is one.
@@ -350,12 +468,12 @@ impl Db {
         count: usize,
         mut visit: impl FnMut(&[u8], ValueRef<'_>, Option<u64>),
     ) -> u64 {
-        self.table.scan(cursor, count, |r| visit(record::key(r), record::value(r), record::expire(r)))
+        self.table.scan(cursor, count, |r| visit(record::key(r), record::value(r), self.expire_of(r)))
     }
 
     /// All entries.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], ValueRef<'_>, Option<u64>)> {
-        self.table.iter().map(|r| (record::key(r), record::value(r), record::expire(r)))
+        self.table.iter().map(|r| (record::key(r), record::value(r), self.expire_of(r)))
     }
 
     /// A random entry, maybe an expired one.
@@ -367,49 +485,13 @@ impl Db {
         record::key(self.table.record(pos))
     }
 
-    /// One step of the active expiry: visits `segments_max` segments at most, removes what is over at `now_ms` and
-    /// tells each key. Segments in which nothing is due cost one comparison. Returns how many entries were removed.
-    pub fn expire_sweep(&mut self, now_ms: u64, segments_max: usize, mut gone: impl FnMut(&[u8])) -> usize {
-        let mut removed = 0;
-        for _ in 0..segments_max.min(self.table.segments()) {
-            if self.expiring == 0 {
-                break;
-            }
-            let cursor = self.sweep_cursor;
-            if self.table.meta_at(cursor).expire_min > now_ms {
-                self.sweep_cursor = self.table.next_segment(cursor);
-                continue;
-            }
-            let (expiring, outside) = (&mut self.expiring, &mut self.outside);
-            let mut first = true;
-            self.sweep_cursor = self.table.sweep(cursor, |record, meta| {
-                if std::mem::take(&mut first) {
-                    meta.expire_min = u64::MAX;
-                }
-                let Some(at_ms) = record::expire(record) else { return Keep::Yes };
-                if at_ms > now_ms {
-                    meta.expire_min = meta.expire_min.min(at_ms);
-                    return Keep::Yes;
-                }
-                gone(record::key(record));
-                *expiring -= 1;
-                *outside -= record::outside_bytes(record);
-                if record::owns_box(record) {
-                    drop(record::take_value(record));
-                }
-                record::release_key(record);
-                removed += 1;
-                Keep::Remove
-            });
-        }
-        removed
-    }
-
     /// Removes everything.
     pub fn clear(&mut self) {
         self.release_all();
         self.table.clear(|_| {});
-        (self.expiring, self.outside, self.sweep_cursor) = (0, 0, 0);
+        (self.expiring, self.outside, self.live) = (0, 0, 0);
+        self.sweep = Sweep::default();
+        self.far.clear();
     }
 
     fn release_all(&mut self) {

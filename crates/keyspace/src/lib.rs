@@ -3,15 +3,22 @@
 //!
 //! This crate never reads a clock (the time comes in), never writes a reply and knows no command.
 
+pub mod age;
 pub mod db;
 pub mod entry;
 pub mod key;
+#[cfg(test)]
+mod model;
 pub mod record;
+pub mod sample;
+pub mod sweep;
 pub mod typed;
 pub mod value;
 
+pub use age::AgeRule;
 pub use db::{Db, Found};
 pub use entry::Entry;
 pub use key::Key;
+pub use sweep::Swept;
 pub use typed::{Typed, Update};
 pub use value::{Kind, Value, ValueRef};

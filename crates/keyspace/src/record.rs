@@ -26,6 +26,8 @@ const LONG_KEY_BYTES: usize = 12;
 const HAS_EXPIRE: u8 = 0x10;
 const LONG_KEY: u8 = 0x20;
 
+/// The latest expiry a record can hold, unix ms: in the year 10889. Stands for all later ones as well.
+pub const EXPIRE_MAX_MS: u64 = (1 << 48) - 1;
 /// Keys up to this length stand in the record.
 pub const INLINE_KEY_BYTES_MAX: usize = 255;
 /// Strings stand in the record while all of it is at most this long.
@@ -62,15 +64,18 @@ impl Code {
     }
 }
 
-/// The earliest expiry among a segment's records (a lower bound), unix ms; `u64::MAX` for none.
+/// Lower bounds of the times at which something in a segment expires, unix ms; `u64::MAX` for never.
 #[derive(Clone, Debug)]
 pub struct SegmentMeta {
+    /// Of its keys.
     pub expire_min: u64,
+    /// Of the fields of its hashes.
+    pub field_min: u64,
 }
 
 impl Default for SegmentMeta {
     fn default() -> Self {
-        Self { expire_min: u64::MAX }
+        Self { expire_min: u64::MAX, field_min: u64::MAX }
     }
 }
 
@@ -91,7 +96,10 @@ impl Layout for KeyLayout {
     }
 
     fn merged_meta(left: &SegmentMeta, right: &SegmentMeta) -> SegmentMeta {
-        SegmentMeta { expire_min: left.expire_min.min(right.expire_min) }
+        SegmentMeta {
+            expire_min: left.expire_min.min(right.expire_min),
+            field_min: left.field_min.min(right.field_min),
+        }
     }
 }
 
@@ -179,9 +187,10 @@ pub fn expire(record: &[u8]) -> Option<u64> {
     Some(u64::from_le_bytes(bytes))
 }
 
-/// Overwrites the expiry of a record that has one.
+/// Overwrites the expiry of a record that has one. A time beyond [`EXPIRE_MAX_MS`] becomes that.
 pub fn set_expire(record: &mut [u8], at_ms: u64) {
     debug_assert!(record[0] & HAS_EXPIRE != 0);
+    let at_ms = at_ms.min(EXPIRE_MAX_MS);
     record[HEAD_BYTES..HEAD_BYTES + EXPIRE_BYTES].copy_from_slice(&at_ms.to_le_bytes()[..6]);
 }
 
@@ -268,7 +277,7 @@ fn write_head(record: &mut [u8], code: Code, expire: Option<u64>, age: u32, payl
 #[inline]
 pub fn value(record: &[u8]) -> ValueRef<'_> {
     let payload = payload(record);
-    // SAFETY (all arms): the code says which type `leak` boxed, the record owns the box, and the reference borrows the
+    // SAFETY: for all arms: the code says which type `leak` boxed, the record owns the box, and the reference borrows the
     // record, so nothing can release it meanwhile.
     unsafe {
         match code(record) {
@@ -320,7 +329,7 @@ pub fn leak(value: Value) -> (Code, [u8; 8]) {
 
 /// Takes the value over from a record that is about to go or to get another payload.
 pub fn take_value(record: &[u8]) -> Value {
-    // SAFETY (all arms): the code says what `leak` boxed; the caller removes or rewrites the record, so the address is
+    // SAFETY: for all arms: the code says what `leak` boxed; the caller removes or rewrites the record, so the address is
     // used by nobody else from here on.
     unsafe {
         match code(record) {

@@ -17,10 +17,14 @@ pub trait Typed: Sized {
     fn heap_bytes(&self) -> usize;
     /// A key never holds an empty collection.
     fn is_empty(&self) -> bool;
+    /// Nothing within expires before this (unix ms).
+    fn next_expire(&self) -> Option<u64> {
+        None
+    }
 }
 
 macro_rules! typed {
-    ($type:ident) => {
+    ($type:ident $($more:item)?) => {
         impl Typed for $type {
             const KIND: Kind = Kind::$type;
             fn code() -> Code {
@@ -39,13 +43,19 @@ macro_rules! typed {
             fn is_empty(&self) -> bool {
                 self.len() == 0
             }
+            $($more)?
         }
     };
 }
 
 typed!(List);
 typed!(Set);
-typed!(Hash);
+typed!(Hash
+    #[inline]
+    fn next_expire(&self) -> Option<u64> {
+        Hash::next_expire(self)
+    }
+);
 typed!(ZSet);
 
 /// The right to change one value. When it ends, the database's memory account is brought up to date and a collection
@@ -98,6 +108,8 @@ impl<T: Typed> Drop for Update<'_, T> {
         self.db.account(before, after);
         if T::is_empty(self) {
             self.db.remove(self.pos);
+        } else if let Some(at_ms) = T::next_expire(self) {
+            self.db.note_field_expire(self.pos, at_ms);
         }
     }
 }

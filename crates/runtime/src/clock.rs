@@ -31,3 +31,31 @@ pub fn entropy() -> u64 {
     assert!(got == 8, "getrandom failed: {}", std::io::Error::last_os_error());
     u64::from_ne_bytes(bytes)
 }
+
+/// Local date and time of a unix time in ms, as `21 Nov 2026 07:40:22.123`.
+pub fn local_stamp(unix_ms: u64) -> String {
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let seconds = (unix_ms / 1000) as libc::time_t;
+    // SAFETY: an all-zero tm is valid, and localtime_r fills it.
+    let tm = unsafe {
+        let mut tm: libc::tm = std::mem::zeroed();
+        libc::localtime_r(&raw const seconds, &raw mut tm);
+        tm
+    };
+    let month = MONTHS[(tm.tm_mon as usize).min(11)];
+    let (year, ms) = (1900 + tm.tm_year, unix_ms % 1000);
+    format!("{:02} {month} {year} {:02}:{:02}:{:02}.{ms:03}", tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stamps_have_the_form_of_the_log() {
+        // Two days into 1970 it is 1970 in every time zone.
+        let stamp = local_stamp(2 * 86_400_000 + 7);
+        assert_eq!((stamp.len(), &stamp[3..12], &stamp[20..]), (24, "Jan 1970 ", ".007"));
+    }
+}

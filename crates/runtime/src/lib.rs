@@ -3,11 +3,15 @@
 //! One [`Reactor`] per shard, on io_uring or on epoll, behind one interface. This crate knows nothing of RESP, keys or
 //! commands.
 
+pub mod back_end;
 pub mod clock;
+pub mod daemon;
 pub mod epoll;
 pub mod reactor;
+pub mod rlimits;
 pub mod signals;
 pub mod socket;
+pub mod syslog;
 pub mod thread;
 pub mod uring;
 pub mod usage;
@@ -16,3 +20,12 @@ pub mod waker;
 pub use reactor::{BackEnd, Event, Reactor};
 pub use socket::{Listener, Socket};
 pub use waker::Waker;
+
+/// The system's words for an error, without its number: `Address already in use`.
+pub fn reason(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    match (error.raw_os_error(), text.rfind(" (os error ")) {
+        (Some(_), Some(at)) => text[..at].to_owned(),
+        _ => text,
+    }
+}

@@ -1,8 +1,6 @@
 //! What a shard's loop needs of the operating system.
 
-use crate::epoll::Epoll;
 use crate::socket::Socket;
-use crate::uring::Uring;
 use crate::waker::Waker;
 use std::io::{self, IoSlice};
 use std::os::fd::RawFd;
@@ -69,21 +67,3 @@ pub enum BackEnd {
     Uring,
     Epoll,
 }
-
-/// Makes a reactor on the calling thread.
-///
-/// # Errors
-/// With `Uring`, why io_uring is refused; with `Auto` only if epoll fails too.
-pub fn new_reactor(back_end: BackEnd) -> io::Result<Box<dyn Reactor>> {
-    match back_end {
-        BackEnd::Uring => Ok(Box::new(Uring::new(RING_ENTRIES)?)),
-        BackEnd::Epoll => Ok(Box::new(Epoll::new()?)),
-        BackEnd::Auto => match Uring::new(RING_ENTRIES) {
-            Ok(uring) => Ok(Box::new(uring)),
-            Err(_) => Ok(Box::new(Epoll::new()?)),
-        },
-    }
-}
-
-/// Submission queue entries of a shard's ring.
-const RING_ENTRIES: u32 = 1024;

@@ -1,31 +1,59 @@
-//! Signals that end the server politely.
+//! Signals. All threads block the two that end the server; one thread sleeps until one of them comes.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::io;
 
-static ASKED: AtomicUsize = AtomicUsize::new(0);
+/// A request to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGTERM
+    Terminate,
+    /// SIGINT
+    Interrupt,
+}
 
-extern "C" fn on_signal(signal: libc::c_int) {
-    if ASKED.fetch_add(1, Ordering::SeqCst) > 0 && signal == libc::SIGINT {
-        // SAFETY: _exit is async-signal-safe. A second Ctrl-C does not wait.
-        unsafe { libc::_exit(1) };
+impl Signal {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Terminate => "SIGTERM",
+            Self::Interrupt => "SIGINT",
+        }
     }
 }
 
-/// From now on SIGTERM and SIGINT are counted instead of killing; SIGPIPE and SIGHUP are ignored.
-pub fn install() {
-    // SAFETY: the action is fully set up and the handler is async-signal-safe.
+/// From now on SIGTERM and SIGINT wait for [`wait`], in this thread and all it starts; SIGPIPE and SIGHUP are ignored.
+/// Call before the first thread is started.
+pub fn block() {
+    let set = ends();
+    // SAFETY: the set is initialised; the old mask is not asked for.
     unsafe {
-        let mut action: libc::sigaction = std::mem::zeroed();
-        action.sa_sigaction = on_signal as extern "C" fn(libc::c_int) as usize;
-        libc::sigemptyset(&raw mut action.sa_mask);
-        libc::sigaction(libc::SIGTERM, &raw const action, std::ptr::null_mut());
-        libc::sigaction(libc::SIGINT, &raw const action, std::ptr::null_mut());
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut());
         libc::signal(libc::SIGPIPE, libc::SIG_IGN);
         libc::signal(libc::SIGHUP, libc::SIG_IGN);
     }
 }
 
-/// Whether somebody asked the process to end.
-pub fn asked_to_end() -> bool {
-    ASKED.load(Ordering::SeqCst) > 0
+/// Sleeps until somebody asks the process to end.
+///
+/// # Errors
+/// What the system says.
+pub fn wait() -> io::Result<Signal> {
+    let set = ends();
+    let mut signal = 0;
+    // SAFETY: both pointers are to live values.
+    match unsafe { libc::sigwait(&raw const set, &raw mut signal) } {
+        0 if signal == libc::SIGINT => Ok(Signal::Interrupt),
+        0 => Ok(Signal::Terminate),
+        error => Err(io::Error::from_raw_os_error(error)),
+    }
+}
+
+fn ends() -> libc::sigset_t {
+    // SAFETY: sigemptyset initialises the set before anything reads it.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        libc::sigaddset(&raw mut set, libc::SIGTERM);
+        libc::sigaddset(&raw mut set, libc::SIGINT);
+        set
+    }
 }

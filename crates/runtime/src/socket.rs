@@ -1,10 +1,39 @@
 //! Sockets: non-blocking, closed on drop.
 
+use std::fs::File;
 use std::io::{self, IoSlice};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
+
+/// A descriptor kept free, so that a connection can still be answered and closed when all others are used up.
+pub struct Reserve(Option<File>);
+
+impl Reserve {
+    pub fn new() -> Self {
+        Self(File::open("/dev/null").ok())
+    }
+
+    /// Gives the descriptor away for the time of `use_it`, then takes one back.
+    pub fn lend<T>(&mut self, use_it: impl FnOnce() -> T) -> T {
+        self.0 = None;
+        let result = use_it();
+        *self = Self::new();
+        result
+    }
+}
+
+impl Default for Reserve {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Whether a system call failed because no descriptor is left.
+pub fn is_out_of_descriptors(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
+}
 
 /// A connected stream socket.
 #[derive(Debug)]
@@ -72,6 +101,15 @@ impl Socket {
         }
     }
 
+    /// Whether the other end is on this machine's loopback interface.
+    pub fn is_from_loopback(&self) -> bool {
+        // SAFETY: the descriptor is open and given back by `into_raw_fd` below.
+        let stream = unsafe { TcpStream::from_raw_fd(self.fd()) };
+        let peer = stream.peer_addr();
+        let _ = stream.into_raw_fd();
+        peer.is_ok_and(|address| address.ip().to_canonical().is_loopback())
+    }
+
     /// (peer, local) as CLIENT LIST shows them.
     pub fn addresses(&self) -> (String, String) {
         // SAFETY: the descriptor is open and given back by `into_raw_fd` below.
@@ -91,18 +129,59 @@ pub struct Listener {
     pub is_unix: bool,
 }
 
+/// Why there is no listening socket: the call that failed and what the system says.
+#[derive(Debug)]
+pub struct ListenError {
+    pub call: &'static str,
+    pub error: io::Error,
+}
+
+impl std::fmt::Display for ListenError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.call, crate::reason(&self.error))
+    }
+}
+
+impl ListenError {
+    fn new(call: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |error| Self { call, error }
+    }
+
+    /// Somebody else has this address.
+    pub fn is_in_use(&self) -> bool {
+        self.error.raw_os_error() == Some(libc::EADDRINUSE)
+    }
+
+    /// The machine does not have this address.
+    pub fn is_missing_address(&self) -> bool {
+        self.error.raw_os_error() == Some(libc::EADDRNOTAVAIL)
+    }
+
+    /// The machine does not speak this protocol, such as IPv6.
+    pub fn is_missing_protocol(&self) -> bool {
+        const CODES: [i32; 5] = [
+            libc::ENOPROTOOPT,
+            libc::EPROTONOSUPPORT,
+            libc::ESOCKTNOSUPPORT,
+            libc::EPFNOSUPPORT,
+            libc::EAFNOSUPPORT,
+        ];
+        self.error.raw_os_error().is_some_and(|code| CODES.contains(&code))
+    }
+}
+
 impl Listener {
     /// Listens on a TCP address.
     ///
     /// # Errors
-    /// What the system says.
-    pub fn tcp(address: SocketAddr, backlog: i32) -> io::Result<Self> {
+    /// What the system says, and to what.
+    pub fn tcp(address: SocketAddr, backlog: i32) -> Result<Self, ListenError> {
         let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
         let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
         // SAFETY: plain system call.
         let fd = unsafe { libc::socket(family, kind, 0) };
         if fd < 0 {
-            return Err(io::Error::last_os_error());
+            return Err(ListenError::new("socket")(io::Error::last_os_error()));
         }
         // SAFETY: the descriptor was just made.
         let socket = Socket(unsafe { OwnedFd::from_raw_fd(fd) });
@@ -110,27 +189,34 @@ impl Listener {
         if address.is_ipv6() {
             socket.set(libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 1);
         }
-        bind(&socket, address)?;
-        // SAFETY: plain system call on an open descriptor.
-        if unsafe { libc::listen(fd, backlog) } != 0 {
-            return Err(io::Error::last_os_error());
-        }
+        bind(&socket, address).map_err(ListenError::new("bind"))?;
+        listen(fd, backlog).map_err(ListenError::new("listen"))?;
         Ok(Self { fd: socket.0, name: address.to_string(), is_unix: false })
     }
 
-    /// Listens on a Unix socket; a file left there by an earlier process is removed.
+    /// Listens on a Unix socket. A socket left there by an earlier process is removed; any other file is not.
     ///
     /// # Errors
-    /// What the system says.
-    pub fn unix(path: &Path, permissions: Option<u32>) -> io::Result<Self> {
-        use std::os::unix::fs::PermissionsExt;
-        let _ = std::fs::remove_file(path);
-        let listener = UnixListener::bind(path)?;
-        listener.set_nonblocking(true)?;
+    /// What the system says, and to what.
+    pub fn unix(path: &Path, permissions: Option<u32>, backlog: i32) -> Result<Self, ListenError> {
+        use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+        if std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket()) {
+            std::fs::remove_file(path).map_err(ListenError::new("unlink"))?;
+        }
+        let listener = UnixListener::bind(path).map_err(ListenError::new("bind"))?;
+        listener.set_nonblocking(true).map_err(ListenError::new("fcntl"))?;
+        listen(listener.as_raw_fd(), backlog).map_err(ListenError::new("listen"))?;
         if let Some(mode) = permissions {
-            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
+            let permissions = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(path, permissions).map_err(ListenError::new("chmod"))?;
         }
         Ok(Self { fd: OwnedFd::from(listener), name: path.display().to_string(), is_unix: true })
+    }
+
+    /// Takes no more connections; those that wait are refused.
+    pub fn stop(&self) {
+        // SAFETY: plain system call on an open descriptor.
+        unsafe { libc::shutdown(self.fd(), libc::SHUT_RDWR) };
     }
 
     pub fn fd(&self) -> RawFd {
@@ -169,6 +255,12 @@ impl Listener {
         // SAFETY: the descriptor was just made.
         Ok(Socket(unsafe { OwnedFd::from_raw_fd(fd) }))
     }
+}
+
+/// Also changes the backlog of a socket that listens already.
+fn listen(fd: RawFd, backlog: i32) -> io::Result<()> {
+    // SAFETY: plain system call on an open descriptor.
+    if unsafe { libc::listen(fd, backlog) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 fn bind(socket: &Socket, address: SocketAddr) -> io::Result<()> {

@@ -210,9 +210,11 @@ impl Reactor for Uring {
         let socket = slot.socket.take()?;
         slot.generation = slot.generation.wrapping_add(1);
         let asked = std::mem::take(&mut slot.room_asked);
-        self.push(opcode::PollRemove::new(name).build().user_data(NOBODY));
+        // Not PollRemove: that leaves a poll whose event is just being delivered as it is, and the poll would keep the socket
+        // open after everybody has forgotten it.
+        self.push(opcode::AsyncCancel::new(name).build().user_data(NOBODY));
         if asked {
-            self.push(opcode::PollRemove::new(name | ROOM_BIT).build().user_data(NOBODY));
+            self.push(opcode::AsyncCancel::new(name | ROOM_BIT).build().user_data(NOBODY));
         }
         Some(socket)
     }

@@ -14,10 +14,26 @@ pub struct Sent {
 }
 
 impl Sent {
+    /// Bytes of `out` that are still to be sent.
+    pub fn unsent(self, out: &Reply) -> usize {
+        out.len() - self.bytes
+    }
+
+    /// Gives back the memory of what is sent, once it is much and at least half: then a byte is moved only once or so.
+    fn give_back(&mut self, out: &mut Reply, total: usize) {
+        if self.bytes >= GIVE_BACK_BYTES_MIN && self.bytes >= total / 2 {
+            self.bytes = out.drop_front(self.bytes);
+        }
+    }
+
+    /// Bytes already handed over.
     pub fn bytes(self) -> usize {
         self.bytes
     }
 }
+
+/// Less than this is not worth moving the rest.
+const GIVE_BACK_BYTES_MIN: usize = 256 * 1024;
 
 /// What became of an attempt to send.
 #[derive(PartialEq, Eq)]
@@ -45,10 +61,14 @@ pub fn flush(reactor: &mut dyn Reactor, token: usize, out: &mut Reply, sent: &mu
             Ok(count) => {
                 sent.bytes += count;
                 if sent.bytes < total && out.blobs.is_empty() {
+                    sent.give_back(out, total);
                     return Outcome::Blocked;
                 }
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Outcome::Blocked,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                sent.give_back(out, total);
+                return Outcome::Blocked;
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(_) => return Outcome::Broken,
         }

@@ -1,35 +1,108 @@
-//! The log: one line per event, in the form of redis-server's.
+//! The log, in the form of redis-server's: `4711:M 21 Nov 2026 07:40:22.123 * text`.
+//!
+//! A file is opened anew for every line, so that it may be moved away at any time. A line that cannot be written is lost:
+//! there is nowhere left to say so. Keys and values are never logged.
 
-/// Writes a line to standard output.
-pub fn line(text: impl std::fmt::Display) {
-    let (now_ms, _) = runtime::clock::now();
-    println!("{} * {} {text}", std::process::id(), stamp(now_ms));
+use config::{Config, DirectiveId, LogLevel};
+use runtime::syslog::{self, Priority};
+use std::fmt::{Arguments, Display};
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// How important a line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
+pub enum Level {
+    Debug,
+    Verbose,
+    Notice,
+    Warning,
 }
 
-/// Date and time (UTC) of a unix time in ms, as `21 Nov 2026 07:40:22.123`.
-fn stamp(now_ms: u64) -> String {
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let (days, ms_of_day) = (now_ms / 86_400_000, now_ms % 86_400_000);
-    // Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", civil_from_days.
-    let z = days + 719_468;
-    let (era, day_of_era) = (z / 146_097, z % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    let (h, m, s) = (ms_of_day / 3_600_000, ms_of_day / 60_000 % 60, ms_of_day / 1000 % 60);
-    let (name, ms) = (MONTHS[month as usize - 1], ms_of_day % 1000);
-    format!("{day:02} {name} {year} {h:02}:{m:02}:{s:02}.{ms:03}")
+#[derive(Default)]
+struct Target {
+    /// `None` is the standard output.
+    file: Option<PathBuf>,
+    syslog: bool,
 }
 
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn stamps_are_civil_dates() {
-        assert_eq!(super::stamp(0), "01 Jan 1970 00:00:00.000");
-        assert_eq!(super::stamp(1_709_208_000_123), "29 Feb 2024 12:00:00.123");
+static TARGET: OnceLock<Target> = OnceLock::new();
+static LEVEL: AtomicU8 = AtomicU8::new(Level::Notice as u8);
+
+/// Logs as the configuration says from now on; before that, to the standard output.
+///
+/// # Errors
+/// The log file cannot be opened.
+pub fn configure(config: &Config) -> io::Result<()> {
+    set_level(config.loglevel);
+    if let Some(path) = &config.logfile {
+        open(path)?;
     }
+    if config.syslog_enabled {
+        let text = |name| String::from_utf8_lossy(&config.text(DirectiveId::of(name))).into_owned();
+        syslog::open(&text("syslog-ident"), &text("syslog-facility"));
+    }
+    let target = Target { file: config.logfile.clone(), syslog: config.syslog_enabled };
+    assert!(TARGET.set(target).is_ok(), "the log is configured once");
+    Ok(())
+}
+
+/// Logs lines of this level and above.
+pub fn set_level(level: LogLevel) {
+    let level = match level {
+        LogLevel::Debug => Level::Debug as u8,
+        LogLevel::Verbose => Level::Verbose as u8,
+        LogLevel::Notice => Level::Notice as u8,
+        LogLevel::Warning => Level::Warning as u8,
+        LogLevel::Nothing => u8::MAX,
+    };
+    LEVEL.store(level, Ordering::Relaxed);
+}
+
+pub fn verbose(text: impl Display) {
+    line(Level::Verbose, format_args!("{text}"));
+}
+
+pub fn notice(text: impl Display) {
+    line(Level::Notice, format_args!("{text}"));
+}
+
+pub fn warning(text: impl Display) {
+    line(Level::Warning, format_args!("{text}"));
+}
+
+/// Writes one line, if lines of its level are wanted.
+fn line(level: Level, text: Arguments<'_>) {
+    if (level as u8) < LEVEL.load(Ordering::Relaxed) {
+        return;
+    }
+    let (mark, priority) = match level {
+        Level::Debug => ('.', Priority::Debug),
+        Level::Verbose => ('-', Priority::Info),
+        Level::Notice => ('*', Priority::Notice),
+        Level::Warning => ('#', Priority::Warning),
+    };
+    let (now_ms, _) = runtime::clock::now();
+    let (pid, stamp) = (std::process::id(), runtime::clock::local_stamp(now_ms));
+    raw(&format!("{pid}:M {stamp} {mark} {text}\n"));
+    if TARGET.get().is_some_and(|target| target.syslog) {
+        syslog::write(priority, &text.to_string());
+    }
+}
+
+/// Writes text as it is, whatever level is wanted. For crash reports.
+pub fn raw(text: &str) {
+    let _ = match TARGET.get().and_then(|target| target.file.as_deref()) {
+        Some(path) => open(path).and_then(|mut file| file.write_all(text.as_bytes())),
+        None => {
+            let mut out = io::stdout().lock();
+            out.write_all(text.as_bytes()).and_then(|()| out.flush())
+        }
+    };
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    File::options().create(true).append(true).open(path)
 }

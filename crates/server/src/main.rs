@@ -2,11 +2,23 @@
 #![forbid(unsafe_code)]
 
 mod connection;
+mod cores;
+mod crash;
+mod files;
+mod listen;
 mod log;
+mod open_files;
 mod platform;
 mod requests;
+mod serve;
 mod shard_loop;
 mod start;
+mod supervisor;
+
+/// Of this program.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// Of the Redis that it stands in for.
+const REDIS_VERSION: &str = "7.4.0";
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

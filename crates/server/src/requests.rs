@@ -2,9 +2,8 @@
 
 use crate::log;
 use crate::shard_loop::ShardLoop;
-use runtime::{Waker, clock};
+use runtime::clock;
 use shard::effects::Request;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 impl ShardLoop {
@@ -18,9 +17,8 @@ impl ShardLoop {
             match request {
                 Request::Close(conn) => self.close(conn),
                 Request::Shutdown { .. } => {
-                    log::line("User requested shutdown...");
-                    self.process.ending.store(true, Ordering::SeqCst);
-                    self.process.wakers.iter().filter_map(|w| w.get()).for_each(Waker::wake);
+                    log::notice("User requested shutdown...");
+                    self.process.end();
                 }
                 Request::ConfigChanged(_) => {}
             }

@@ -1,15 +1,22 @@
 //! The loop of one shard's thread: the turn of `docs/ARCHITECTURE.md`, on a real reactor.
 
+mod accept;
+mod drain;
+mod spin;
+mod upkeep;
+
+use self::spin::Spin;
 use crate::connection::{self, Outcome, Sent};
-use command::session::Session;
 use config::Config;
 use mailbox::Port;
+use runtime::socket::Reserve;
 use runtime::{Event, Listener, Reactor, Socket, Waker, clock};
 use shard::{Message, Shard};
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// What travels between shard threads.
@@ -26,21 +33,51 @@ pub enum Mail {
 const INPUT_BYTES: usize = 256 * 1024;
 /// One connection's share of them per turn.
 const INPUT_BYTES_PER_CONN: usize = 32 * 1024;
-/// Connections accepted per event; more wait for the next turn.
-const ACCEPTS_MAX: usize = 256;
-/// Time between two rounds of housekeeping.
-const TICK_US: u64 = 100_000;
 /// Listeners' tokens lie above all connections'.
 const LISTENER_TOKENS: usize = 1 << 30;
+
+/// Replies are held back for others of the same connection this long at most, and up to this many bytes.
+const HOLD_BACK: Duration = Duration::from_micros(200);
+const HOLD_BACK_BYTES_MAX: usize = 16 * 1024;
+const HELD_BACK_MAX: usize = 4096;
 
 /// What all shard threads share: set-up and a few words about the process, never data.
 pub struct Process {
     pub config: Arc<Config>,
-    pub wakers: Vec<std::sync::OnceLock<Waker>>,
-    pub ending: AtomicBool,
-    pub next_client: AtomicU64,
-    pub clients: AtomicU64,
-    pub about: std::sync::OnceLock<Arc<command::platform::About>>,
+    pub wakers: Vec<OnceLock<Waker>>,
+    ending: AtomicBool,
+    next_client: AtomicU64,
+    /// Connections that have been let in and are not closed.
+    clients: AtomicU64,
+    /// Bytes of data of each shard, for `maxmemory`.
+    pub used_bytes: Vec<AtomicU64>,
+    /// The path of the configuration file, or empty.
+    pub config_file: String,
+    pub about: OnceLock<Arc<command::platform::About>>,
+    /// Shards that owe no reply any more, once the end has been asked for.
+    settled: AtomicUsize,
+}
+
+impl Process {
+    pub fn new(config: Arc<Config>, shards: usize, config_file: String) -> Self {
+        Self {
+            config,
+            wakers: (0..shards).map(|_| OnceLock::new()).collect(),
+            ending: AtomicBool::new(false),
+            next_client: AtomicU64::new(1),
+            clients: AtomicU64::new(0),
+            used_bytes: (0..shards).map(|_| AtomicU64::new(0)).collect(),
+            config_file,
+            about: OnceLock::new(),
+            settled: AtomicUsize::new(0),
+        }
+    }
+
+    /// Asks all shards to end: pending replies are sent, nothing new is read.
+    pub fn end(&self) {
+        self.ending.store(true, Ordering::SeqCst);
+        self.wakers.iter().filter_map(OnceLock::get).for_each(Waker::wake);
+    }
 }
 
 pub struct ShardLoop {
@@ -60,6 +97,16 @@ pub struct ShardLoop {
     /// Connections that may have more input than was read.
     unread: Vec<usize>,
     next_tick_us: u64,
+    /// Connections with replies that wait for others, asked of other shards, to go out with them.
+    held_back: Vec<usize>,
+    /// How long to look for mail before sleeping, while replies of other shards are awaited.
+    spin: Spin,
+    /// Lets a connection be answered when no descriptor is left.
+    reserve: Reserve,
+    next_complaint_us: u64,
+    /// Connections above the soft limit of unsent replies.
+    slow: Vec<upkeep::Slow>,
+    next_idle_check: usize,
 }
 
 impl ShardLoop {
@@ -85,6 +132,12 @@ impl ShardLoop {
             inputs: Vec::new(),
             unread: Vec::new(),
             next_tick_us: 0,
+            held_back: Vec::new(),
+            spin: Spin::default(),
+            reserve: Reserve::new(),
+            next_complaint_us: 0,
+            slow: Vec::new(),
+            next_idle_check: 0,
         }
     }
 
@@ -99,6 +152,9 @@ impl ShardLoop {
         while !self.process.ending.load(Ordering::Relaxed) {
             self.turn()?;
         }
+        self.drain()?;
+        // The process ends now: giving back every key's memory would only take time.
+        std::mem::forget(self);
         Ok(())
     }
 
@@ -106,6 +162,7 @@ impl ShardLoop {
         self.wait()?;
         let (now_ms, now_us) = clock::now();
         self.shard.set_time(now_ms, now_us);
+        self.exchange_memory();
         self.collect();
         self.take_mail();
         self.execute();
@@ -121,20 +178,42 @@ impl ShardLoop {
     fn wait(&mut self) -> std::io::Result<()> {
         self.events.clear();
         let busy = !self.unread.is_empty() || self.port.has_mail();
-        if busy || !self.port.prepare_sleep() {
+        if busy || self.spin.until_mail(&self.port, self.shard.awaits_others()) || !self.port.prepare_sleep()
+        {
             return self.reactor.wait(Some(Duration::ZERO), &mut self.events);
         }
         let (_, now_us) = clock::now();
-        let timeout = self.next_tick_us.saturating_sub(now_us).max(1);
-        let timeout = self.requests_timeout(self.ticks().then(|| Duration::from_micros(timeout)));
+        let held = (!self.held_back.is_empty()).then_some(HOLD_BACK);
+        let timeout = match (self.sleep_max(now_us), held) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        let timeout = self.requests_timeout(timeout);
         let result = self.reactor.wait(timeout, &mut self.events);
         self.port.awake();
+        if self.events.is_empty() {
+            self.send_held_back();
+        }
         result
     }
 
-    /// Whether anything needs the clock. An idle shard without expiring keys sleeps for good.
-    fn ticks(&self) -> bool {
-        self.id == 0 || self.shard.cx.dbs.iter().any(|db| db.expiring() > 0)
+    /// Sends what was held back for too long.
+    fn send_held_back(&mut self) {
+        for token in std::mem::take(&mut self.held_back) {
+            self.send(token);
+        }
+    }
+
+    /// Tells the other shards how much this one holds, and learns how much they do.
+    fn exchange_memory(&mut self) {
+        let cx = &mut self.shard.cx;
+        if cx.limits.memory_bytes_max == 0 {
+            return;
+        }
+        let used = &self.process.used_bytes;
+        used[self.id].store(cx.used_bytes(), Ordering::Relaxed);
+        let others = used.iter().enumerate().filter(|(id, _)| *id != self.id);
+        cx.eviction.other_bytes = others.map(|(_, bytes)| bytes.load(Ordering::Relaxed)).sum();
     }
 
     /// Step 1: reads what the connections brought, without looking at it.
@@ -176,6 +255,7 @@ impl ShardLoop {
         }
         match self.reactor.recv(token, &mut self.input[used..end]) {
             Ok(0) => self.close(token),
+            Ok(count) if self.sends_too_much(token, count) => self.close(token),
             Ok(count) => {
                 self.inputs.push((token as u32, used..used + count));
                 if count == end - used {
@@ -246,12 +326,21 @@ impl ShardLoop {
     fn flush(&mut self) {
         let mut dirty = std::mem::take(&mut self.shard.dirty_conns);
         for conn in dirty.drain(..) {
-            let conn = conn as usize;
-            self.shard.conn_mut(conn).dirty = false;
-            self.send(conn);
+            let token = conn as usize;
+            let conn = self.shard.conn_mut(token);
+            conn.dirty = false;
+            if !conn.is_in_order() && conn.out.len() < HOLD_BACK_BYTES_MAX {
+                // More is on its way from other shards, and one system call can carry all of it.
+                self.held_back.push(token);
+            } else {
+                self.send(token);
+            }
         }
         if self.shard.dirty_conns.is_empty() {
             self.shard.dirty_conns = dirty;
+        }
+        if self.held_back.len() > HELD_BACK_MAX {
+            self.send_held_back();
         }
     }
 
@@ -267,7 +356,7 @@ impl ShardLoop {
         self.shard.cx.stats.net_out_bytes += sent;
         let conn = self.shard.conn_mut(token);
         let over = conn.closing && conn.is_in_order() && conn.out.is_empty();
-        if outcome == Outcome::Broken || over {
+        if outcome == Outcome::Broken || over || outcome == Outcome::Blocked && self.reads_too_slowly(token) {
             self.close(token);
         }
     }
@@ -277,67 +366,6 @@ impl ShardLoop {
         if self.shard.conn(token).open {
             self.shard.close(token);
             self.process.clients.fetch_sub(1, Ordering::Relaxed);
-        }
-    }
-
-    /// Accepts waiting connections and deals them out.
-    fn accept(&mut self, listener: usize) {
-        for _ in 0..ACCEPTS_MAX {
-            let Ok(socket) = self.listeners[listener].accept() else { return };
-            let is_unix = self.listeners[listener].is_unix;
-            let to = self.next_shard % self.port.shards();
-            self.next_shard += 1;
-            if to == self.id {
-                self.adopt(socket, is_unix);
-            } else if self.port.send(to, Mail::Adopt { socket, is_unix }) {
-                if let Some(waker) = self.process.wakers[to].get() {
-                    waker.wake();
-                }
-            }
-        }
-        self.unread.push(LISTENER_TOKENS + listener);
-    }
-
-    fn adopt(&mut self, socket: Socket, is_unix: bool) {
-        if !is_unix {
-            socket.set_tcp_options(300);
-        }
-        let authenticated = self.shard.cx.config.requirepass.is_none();
-        let (addr, local_addr) = if is_unix { Default::default() } else { socket.addresses() };
-        let (now_ms, _) = clock::now();
-        let session = Session {
-            id: self.process.next_client.fetch_add(1, Ordering::Relaxed),
-            addr,
-            local_addr,
-            authenticated,
-            unix_socket: is_unix,
-            fd: socket.fd(),
-            created_ms: now_ms,
-            last_active_ms: now_ms,
-            ..Session::default()
-        };
-        self.process.clients.fetch_add(1, Ordering::Relaxed);
-        let token = self.shard.open(session);
-        if self.sent.len() <= token {
-            self.sent.resize(token + 1, Sent::default());
-        }
-        self.sent[token] = Sent::default();
-        if self.reactor.add(token, socket).is_err() {
-            self.close(token);
-        }
-    }
-
-    /// Housekeeping, ten times a second.
-    fn tick(&mut self, now_ms: u64, now_us: u64) {
-        self.next_tick_us = now_us + TICK_US;
-        let sweeps = self.shard.cx.active_expire && self.shard.cx.pause.is_none();
-        for db in self.shard.cx.dbs.iter_mut().filter(|_| sweeps) {
-            let removed = db.expire_sweep(now_ms, 64, |_| {});
-            self.shard.cx.stats.expired_keys += removed as u64;
-        }
-        if self.id == 0 && runtime::signals::asked_to_end() {
-            self.process.ending.store(true, Ordering::SeqCst);
-            self.process.wakers.iter().filter_map(|w| w.get()).for_each(Waker::wake);
         }
     }
 }

@@ -1,114 +1,129 @@
-//! From the command line to running shards.
+//! From the command line to running shards, and back.
 
-use crate::log;
-use crate::platform;
-use crate::shard_loop::{Mail, Process, ShardLoop};
-use base::hash::HashSeed;
-use command::ShardCx;
-use config::Config;
-use mailbox::{Exchange, Port};
-use runtime::reactor::{BackEnd, new_reactor};
-use runtime::{Listener, clock, signals, thread};
-use shard::Shard;
+use crate::cores::Cores;
+use crate::files::RealFiles;
+use crate::supervisor::{PidFile, Systemd};
+use crate::{REDIS_VERSION, VERSION, crash, listen, log, open_files, serve};
+use config::{CommandLine, Config, DirectiveId, Invocation, Loaded, Program, StartError};
+use runtime::{Listener, daemon, signals};
 use std::ffi::OsString;
-use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Arc, OnceLock};
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+use std::sync::Arc;
 
-/// Runs the server; the exit code.
+const FAILED: i32 = 1;
+
+/// Runs the program; its exit code.
 pub fn run(args: Vec<OsString>) -> i32 {
-    let mut port = 6379u16;
-    let mut shards = 0usize;
-    let mut back_end = BackEnd::Auto;
-    let args: Vec<String> = args.into_iter().map(|a| a.to_string_lossy().into_owned()).collect();
-    let mut config = Config::default();
-    for pair in args.windows(2) {
-        let directive =
-            pair[0].strip_prefix("--").and_then(|name| config::DirectiveId::find(name.as_bytes()));
-        if let Some(id) = directive {
-            let _ = config.assign(id, pair[1].as_bytes());
+    crash::install();
+    signals::block();
+    let args: Vec<Vec<u8>> = args.into_iter().map(OsString::into_vec).collect();
+    let command_line = match CommandLine::parse(&args) {
+        Ok(Invocation::Version) => {
+            let bits = usize::BITS;
+            println!("Weft server v={VERSION} malloc=mimalloc bits={bits} compatible=redis-{REDIS_VERSION}");
+            return 0;
         }
-        match pair[0].as_str() {
-            "--port" => port = pair[1].parse().unwrap_or(6379),
-            "--shards" => shards = pair[1].parse().unwrap_or(0),
-            "--io-backend" if pair[1] == "epoll" => back_end = BackEnd::Epoll,
-            "--io-backend" if pair[1] == "io_uring" => back_end = BackEnd::Uring,
-            _ => {}
+        Ok(Invocation::Help) => {
+            eprint!("{}", config::usage("weft-server"));
+            return FAILED;
         }
-    }
-    let cpus = thread::available_cpus();
-    if shards == 0 {
-        shards = cpus.len();
-    }
-    let listeners = match Listener::tcp(([127, 0, 0, 1], port).into(), 511) {
-        Ok(listener) => vec![listener],
-        Err(error) => {
-            log::line(format_args!("Could not listen on port {port}: {error}"));
-            return 1;
-        }
+        Ok(Invocation::Serve(command_line)) => command_line,
+        Err(error) => return refuse(&error),
     };
-    signals::install();
-    serve(Arc::new(config), shards, back_end, cpus, listeners)
+    match Config::load(&command_line, &mut RealFiles) {
+        Ok(loaded) => start(loaded, &command_line),
+        Err(error) => refuse(&error),
+    }
 }
 
-fn serve(
-    config: Arc<Config>,
-    shards: usize,
-    back_end: BackEnd,
-    cpus: Vec<usize>,
+fn refuse(error: &StartError) -> i32 {
+    eprint!("{}", error.report(Program { title: "Weft", version: VERSION }));
+    FAILED
+}
+
+fn start(loaded: Loaded, command_line: &CommandLine) -> i32 {
+    let Loaded { mut config, warnings, .. } = loaded;
+    // Relative paths of the command line are those of the directory in which the process was started.
+    let config_file = command_line.file.as_ref().and_then(|path| std::path::absolute(path).ok());
+    if let Err(error) = enter_directory(&mut config).and_then(|()| configure_log(&config)) {
+        return refuse(&error);
+    }
+    greet(config_file.as_deref());
+    for warning in &warnings {
+        log::warning(format_args!("WARNING {warning}"));
+    }
+    let cores = Cores::new(&config);
+    if !open_files::make_room(&mut config, cores.shards()) {
+        return FAILED;
+    }
+    // Before going into the background, so that the exit code tells of an address that is taken.
+    let Some(listeners) = listen::listeners(&config) else { return FAILED };
+    if config.daemonize
+        && let Err(error) = daemon::detach()
+    {
+        log::warning(format_args!("Cannot go into the background: {}", runtime::reason(&error)));
+        return FAILED;
+    }
+    serve_until_the_end(config, cores, listeners, config_file)
+}
+
+fn serve_until_the_end(
+    mut config: Config,
+    cores: Cores,
     listeners: Vec<Listener>,
+    config_file: Option<PathBuf>,
 ) -> i32 {
-    let seed = HashSeed::new(clock::entropy(), clock::entropy());
-    let process = Arc::new(Process {
-        config: Arc::clone(&config),
-        wakers: (0..shards).map(|_| OnceLock::new()).collect(),
-        ending: AtomicBool::new(false),
-        next_client: AtomicU64::new(1),
-        clients: AtomicU64::new(0),
-        about: OnceLock::new(),
-    });
-    let mut listeners = Some(listeners);
-    let mut threads = Vec::new();
-    for (id, port) in Exchange::<Mail>::ports(shards).into_iter().enumerate() {
-        let (process, config, seed) = (Arc::clone(&process), Arc::clone(&config), seed.clone());
-        let listeners = listeners.take().unwrap_or_default();
-        let cpu = cpus[id % cpus.len()];
-        let pin = shards <= cpus.len();
-        let body = move || {
-            if pin {
-                let _ = thread::pin_to(cpu);
-            }
-            run_shard(id, shards, back_end, config, seed, port, process, listeners);
-        };
-        threads.push(thread::spawn(format!("shard-{id}"), body).expect("a thread for each shard"));
+    let config_file = config_file.map_or_else(String::new, |path| path.display().to_string());
+    let pid_file = PidFile::write(&mut config);
+    let systemd = Systemd::new(&config);
+    log::notice(format_args!("Running mode=standalone, port={}.", config.port));
+    log::notice(cores.describe());
+    let socket = config.unixsocket.clone();
+    let ended = serve::run(Arc::new(config), &cores, listeners, &systemd, config_file);
+    if let Some(path) = &socket {
+        log::notice("Removing the unix socket file.");
+        crate::supervisor::remove(path);
     }
-    log::line(format_args!("Ready to accept connections, {shards} shards"));
-    for thread in threads {
-        let _ = thread.join();
+    drop(pid_file);
+    match ended {
+        Ok(()) => {
+            log::warning("Weft is now ready to exit, bye bye...");
+            0
+        }
+        Err(reason) => {
+            log::warning(reason);
+            FAILED
+        }
     }
-    0
 }
 
-#[allow(clippy::too_many_arguments)]
-fn run_shard(
-    id: usize,
-    shards: usize,
-    back_end: BackEnd,
-    config: Arc<Config>,
-    seed: HashSeed,
-    port: Port<Mail>,
-    process: Arc<Process>,
-    listeners: Vec<Listener>,
-) {
-    let reactor = new_reactor(back_end).expect("a reactor");
-    if process.wakers[id].set(reactor.waker()).is_err() {
-        unreachable!("each shard starts once");
-    }
-    let mut cx = ShardCx::new(id as u16, shards as u16, config, seed, clock::entropy());
-    let about = process.about.get_or_init(|| platform::about(reactor.name(), ""));
-    platform::install(&mut cx, about);
-    let shard = Shard::new(cx);
-    if let Err(error) = ShardLoop::new(shard, reactor, port, process, listeners).run() {
-        log::line(format_args!("shard {id}: {error}"));
-        std::process::abort();
+/// Makes `dir` the working directory and records its whole path, as CONFIG GET shows it.
+fn enter_directory(config: &mut Config) -> Result<(), StartError> {
+    let dir = config.dir.clone();
+    let failed = |error: std::io::Error| {
+        let (dir, reason) = (dir.display(), runtime::reason(&error));
+        StartError::Contradiction(format!("Can't chdir to '{dir}': {reason}"))
+    };
+    std::env::set_current_dir(&dir).map_err(failed)?;
+    let whole = std::env::current_dir().map_err(failed)?;
+    config
+        .assign(DirectiveId::of("dir"), whole.into_os_string().as_encoded_bytes())
+        .map_err(StartError::Contradiction)
+}
+
+fn configure_log(config: &Config) -> Result<(), StartError> {
+    let failed =
+        |error| StartError::Contradiction(format!("Can't open the log file: {}", runtime::reason(&error)));
+    log::configure(config).map_err(failed)
+}
+
+fn greet(config_file: Option<&std::path::Path>) {
+    let (bits, pid) = (usize::BITS, std::process::id());
+    log::notice("Weft is starting");
+    log::notice(format_args!("Weft version={VERSION}, bits={bits}, pid={pid}, just started"));
+    match config_file {
+        Some(path) => log::notice(format_args!("Configuration loaded from {}", path.display())),
+        None => log::notice("Configuration loaded: the defaults and the command line, there is no file"),
     }
 }

@@ -1,7 +1,7 @@
 //! Running one command on this shard.
 
-use crate::timing;
-use command::{Args, Command, Cx, Error, ShardCx};
+use crate::{running, timing};
+use command::{Args, Command, Cx, Error, ShardCx, eviction};
 use resp::Reply;
 
 /// Who asked: the connection if it is this shard's, the database and the protocol.
@@ -26,7 +26,11 @@ pub fn execute(
 ) -> Option<Vec<Vec<u8>>> {
     let mark = out.mark();
     out.resp3 = caller.resp3;
+    running::note(command.name);
     let begun = timing::begin(shard, command, args);
+    if let Err(error) = eviction::before(shard, command) {
+        return fail(shard, command, args, error, caller, begun, (out, mark));
+    }
     let mut cx = Cx { shard, db: caller.db, resp3: caller.resp3, conn: caller.conn };
     let result = (command.handler)(&mut cx, args, out);
     if let Err(error) = result {

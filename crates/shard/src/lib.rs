@@ -18,9 +18,11 @@ pub mod multi;
 pub mod pause;
 pub mod prepare;
 pub mod route;
+mod running;
 pub mod sessions;
 pub mod shard;
 pub mod timing;
 
 pub use message::Message;
+pub use running::last_command;
 pub use shard::{Outgoing, Shard};

@@ -5,7 +5,8 @@
 //!
 //! Things are keys, held alone, and the whole shard: operations that hold keys share it, commands that look at
 //! all keys (DBSIZE, SCAN, FLUSHALL …) need it alone, for a key that is held is out of the keyspace. Ordinary commands take part only
-//! when one of their keys has a queue.
+//! when one of their keys has a queue, or when a command that needs the whole shard waits; then they share the shard, so that neither
+//! overtakes the other.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -47,6 +48,11 @@ impl<W> Locks<W> {
     /// Whether somebody holds or waits for this.
     pub fn is_contended(&self, thing: &Thing) -> bool {
         self.queues.contains_key(thing)
+    }
+
+    /// Whether somebody holds this alone, or waits to.
+    pub fn is_wanted_alone(&self, thing: &Thing) -> bool {
+        self.queues.get(thing).is_some_and(|queue| queue.iter().any(|&(_, shares)| !shares))
     }
 
     /// Queues for all of `things` (`shared`: beside others that also share) and returns who it is now; the work comes back

@@ -187,7 +187,8 @@ impl Shard {
         let op = self.next_op();
         let mut dbs = vec![caller.db];
         if command.flags & flag::CROSS_DB != 0 {
-            dbs.extend(command::families::other_db(args).filter(|db| *db != caller.db));
+            let other = command::families::other_db(args).filter(|db| *db != caller.db);
+            dbs.extend(other.filter(|db| (*db as usize) < self.cx.dbs.len()));
         }
         let mut missing = 0;
         for shard in 0..self.cx.shards {

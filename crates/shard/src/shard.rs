@@ -11,7 +11,7 @@ use crate::multi::{self, Operation};
 use crate::route::{self, Place, SlotMap};
 use crate::timing;
 use command::session::{ReplyMode, Session};
-use command::spec::flag;
+use command::spec::{Expand, flag};
 use command::{Args, Command, Error, Plan, ShardCx};
 use resp::{Limits, Parsed, Reply, Span};
 use std::collections::HashMap;
@@ -75,6 +75,9 @@ pub struct Shard {
     pub(crate) queue: Vec<Queued>,
     pub(crate) spans: Vec<Span>,
     scratch: Reply,
+    /// Commands sent to other shards and replies that came back, since start.
+    forwarded: u64,
+    returned: u64,
     /// Connections whose input may go on.
     pub(crate) resume: Vec<u32>,
     pub(crate) ready: Vec<(WaiterId, Job)>,
@@ -99,6 +102,8 @@ impl Shard {
             queue: Vec::new(),
             spans: Vec::new(),
             scratch: Reply::default(),
+            forwarded: 0,
+            returned: 0,
             resume: Vec::new(),
             ready: Vec::new(),
         }
@@ -148,6 +153,11 @@ impl Shard {
 
     pub fn conn_mut(&mut self, conn: usize) -> &mut Conn {
         &mut self.conns[conn]
+    }
+
+    /// Whether commands of this shard's connections are under way on other shards.
+    pub fn awaits_others(&self) -> bool {
+        self.forwarded > self.returned || !self.ops.is_empty()
     }
 
     /// Whether anything waits to be published.
@@ -329,12 +339,34 @@ impl Shard {
             Plan::Keys | Plan::Split(_) if q.key_index != 0 => self.run_at(index, command, args, q.shard, q),
             Plan::Keys | Plan::Split(_) => self.run_many(index, command, args, q),
             Plan::Connection | Plan::Container => self.run_here(index, command, args),
+            Plan::WithSession(expand, row) => self.run_expanded(index, expand, row, args),
             Plan::Cursor => {
                 let shard = route::cursor_shard(self.cx.shards, args.get(1).unwrap_or_default());
                 self.run_at(index, command, args, shard, q);
             }
             Plan::All(..) => self.start_all(index, command, args),
         }
+    }
+
+    /// A command that needs its session as it is now, and then runs where its key is.
+    fn run_expanded(&mut self, index: usize, expand: Expand, row: &'static Command, args: Args<'_>) {
+        let (mut buf, mut spans) = (Vec::new(), Vec::new());
+        let session = self.cx.sessions.get(index).expect("an open connection has a session");
+        expand(session, args, &mut |arg| {
+            spans.push(Span { start: buf.len() as u32, len: arg.len() as u32 });
+            buf.extend_from_slice(arg);
+        });
+        if buf.len() > u32::MAX as usize {
+            return self.reply_error(index, &Error::STRING_TOO_LONG);
+        }
+        let seed = self.cx.seed.clone();
+        let key_index = row.only_key().expect("such a row has one key");
+        let key = spans[key_index].of(&buf);
+        let (hash, shard) = (seed.hash(key), self.map.shard_of(key));
+        let args = Args::with_hash(&buf, &spans, &seed, key_index, hash);
+        let (conn, spans) = (index as u32, (0, args.len() as u32));
+        let q = Queued { conn, spans, command: Some(row), key_index: key_index as u16, shard, hash };
+        self.run_at(index, row, args, shard, &q);
     }
 
     /// A command with several keys (or with keys that depend on its arguments).
@@ -371,7 +403,7 @@ impl Shard {
             conn.writes_elsewhere += 1;
         }
         let ask = Ask::Whole(self.expect(index));
-        self.cx.stats.forwarded += u64::from(!here);
+        self.forwarded += u64::from(!here);
         let (db, resp3) = (self.conns[index].db, self.conns[index].resp3);
         let batch = self.batch_for(shard as usize);
         let first = batch.spans.len() as u32;
@@ -415,7 +447,7 @@ impl Shard {
         if matches!(command.plan, Plan::Connection) {
             self.sync_from_session(index);
         }
-        self.mark_dirty(index);
+        self.after_fulfil(index);
     }
 
     /// Runs a command whose reply must wait for earlier ones, or must not be sent.
@@ -482,7 +514,7 @@ impl Shard {
         let mut out = Reply::new(self.conns[index].resp3);
         out.error(error.line());
         self.deliver_here(index, &mut out);
-        self.mark_dirty(index);
+        self.after_fulfil(index);
     }
 
     #[inline]
@@ -506,7 +538,7 @@ impl Shard {
 
     /// Goes on with the input of connections that had to wait. Call once per turn, after the mail.
     pub fn resume(&mut self) {
-        for index in std::mem::take(&mut self.resume) {
+        while let Some(index) = self.resume.pop() {
             let conn = &self.conns[index as usize];
             if conn.open && !conn.fenced && !conn.input.is_empty() {
                 self.receive_own(index as usize);
@@ -523,6 +555,9 @@ impl Shard {
         conn.replies = session.reply_mode;
         conn.authenticated = session.authenticated;
         conn.closing |= session.close_after_reply;
+        if session.no_touch {
+            self.cx.ages.note_no_touch();
+        }
     }
 
     /// The batch of this turn for a shard.
@@ -672,6 +707,7 @@ impl Shard {
     ) {
         match ask {
             Ask::Whole(ticket) => {
+                self.returned += u64::from(!here);
                 let conn = &mut self.conns[ticket.conn as usize];
                 if conn.generation != ticket.generation {
                     return;
@@ -696,8 +732,19 @@ impl Shard {
         }
         let mut indexes = Vec::new();
         command.key_indexes(&args, &mut indexes).ok()?;
-        let things: Vec<_> = indexes.iter().map(|&i| (Thing::Key(db, args[i].to_vec()), false)).collect();
-        things.iter().any(|(thing, _)| self.locks.is_contended(thing)).then_some(things)
+        let other_db =
+            if command.flags & flag::CROSS_DB != 0 { command::families::other_db(args) } else { None };
+        let dbs = || [Some(db), other_db].into_iter().flatten();
+        let key = |db, i: usize| (Thing::Key(db, args[i].to_vec()), false);
+        let mut things: Vec<_> = indexes.iter().flat_map(|&i| dbs().map(move |db| key(db, i))).collect();
+        // Keys that only the handler will name may be away. And commands that look at all keys neither overtake those that
+        // wait for a key, nor are overtaken.
+        let alone = command.has_unknown_keys() && self.locks.is_contended(&Thing::Shard);
+        let waits = alone
+            || self.locks.is_wanted_alone(&Thing::Shard)
+            || things.iter().any(|(thing, _)| self.locks.is_contended(thing));
+        things.push((Thing::Shard, !alone));
+        waits.then_some(things)
     }
 
     fn park(&mut self, things: Vec<(Thing, bool)>, parked: Parked) {

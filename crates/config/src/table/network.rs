@@ -61,20 +61,23 @@ pub(super) const TLS_ROWS: &[Directive] = &[
 ];
 
 pub(super) const GENERAL: &[Directive] = &[
-    yes_no("daemonize", "no").immutable().accepted(
-        "Weft stays in the foreground; let a service manager or the shell put it into the background.",
+    yes_no("daemonize", "no").immutable().works(
+        "Go on in the background. Addresses are taken before, so that the exit status tells of one in use.",
     ),
-    choice("supervised", SUPERVISED, "no")
-        .immutable()
-        .accepted("Weft does not tell a service manager that it is ready."),
-    optional("pidfile").immutable().accepted("Weft writes no file with its process id."),
+    choice("supervised", SUPERVISED, "no").immutable().works(
+        "Tell systemd when the server is ready and when it ends: systemd, auto (if systemd asks for it), no. \
+         Upstart is not supported.",
+    ),
+    optional("pidfile").immutable().works(
+        "File with the process id; removed at the end. In the background `/var/run/weft.pid` if unset.",
+    ),
     choice("loglevel", LogLevel::NAMES, "notice").works("How much to log."),
-    text("logfile", "")
-        .immutable()
-        .accepted("Weft logs to its standard output, whatever file is named here."),
-    yes_no("syslog-enabled", "no").immutable().accepted("Weft does not log to syslog."),
-    text("syslog-ident", "redis").immutable().accepted("Weft does not log to syslog."),
-    choice("syslog-facility", SYSLOG_FACILITY, "local0").immutable().accepted("Weft does not log to syslog."),
+    text("logfile", "").immutable().works(
+        "File to log to, opened anew for every line; empty is the standard output. Relative to `dir`.",
+    ),
+    yes_no("syslog-enabled", "no").immutable().works("Log to syslog as well."),
+    text("syslog-ident", "redis").immutable().works("Name in the syslog."),
+    choice("syslog-facility", SYSLOG_FACILITY, "local0").immutable().works("Facility in the syslog."),
     yes_no("crash-log-enabled", "yes").accepted("A crash report is always written."),
     yes_no("crash-memcheck-enabled", "yes").accepted("Memory is not tested after a crash."),
     yes_no("use-exit-on-panic", "no").hidden().accepted("A crash always aborts the process."),

@@ -153,13 +153,18 @@ fn raise_sparse(
     }
 }
 
+/// The cardinality in the cache of one value, if that is valid. The value must have passed [`validate`].
+pub fn cached(hll: &[u8]) -> Option<u64> {
+    let cached = hll[CARDINALITY_AT..HEADER_BYTES].try_into().expect("the cache is 8 bytes");
+    (hll[STALE_AT] & STALE == 0).then(|| u64::from_le_bytes(cached))
+}
+
 /// The cardinality of one value, from its cache if that is valid; otherwise computed and written to the
 /// cache.
 pub fn count(hll: &mut [u8]) -> Result<Count, HllError> {
     let encoding = validate(hll)?;
-    if hll[STALE_AT] & STALE == 0 {
-        let cached = hll[CARDINALITY_AT..HEADER_BYTES].try_into().expect("the cache is 8 bytes");
-        return Ok(Count { cardinality: u64::from_le_bytes(cached), cache_updated: false });
+    if let Some(cardinality) = cached(hll) {
+        return Ok(Count { cardinality, cache_updated: false });
     }
     let registers = &hll[HEADER_BYTES..];
     let histogram = match encoding {

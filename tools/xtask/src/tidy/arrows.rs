@@ -14,10 +14,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("mailbox", &["base"]),
     ("types", &["base", "table"]),
     ("keyspace", &["base", "table", "types"]),
-    ("command", &["base", "config", "keyspace", "resp", "types"]),
+    ("rdb", &["base", "keyspace", "resp", "types"]),
+    ("command", &["base", "config", "keyspace", "rdb", "resp", "types"]),
     ("script", &["base", "command", "keyspace", "resp", "types"]),
     ("search", &["base", "types"]),
-    ("persist", &["base", "keyspace", "types"]),
+    ("persist", &["base", "keyspace", "rdb", "types"]),
     (
         "shard",
         &[

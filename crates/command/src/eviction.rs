@@ -1,0 +1,223 @@
+//! Keeping to `maxmemory`: evicting keys, or refusing commands that need memory.
+//!
+//! What counts is memory for data, over all shards. A shard knows what the others use as of its turn ([`Eviction::other_bytes`],
+//! told by the runtime); when all together are above the limit, each frees its share of the excess, in proportion to what it
+//! holds: before each of its commands that may need memory, and in its housekeeping.
+//!
+//! The table gives memory back in blocks, long after the keys in them are gone. So that one eviction shows at once, the table
+//! counts as its records divided by how full it is when it is well filled (`fill`): what is free in its blocks is free.
+//!
+//! Which key goes is chosen as in Redis: `maxmemory-samples` keys by chance into a pool of the best candidates seen so far,
+//! then the best of the pool.
+
+use crate::spec::flag;
+use crate::{Command, Cx, Error, Event, ShardCx};
+use config::MaxmemoryPolicy;
+use keyspace::sample::Sampled;
+use keyspace::{Db, Found, Key, age};
+
+/// Candidates kept between evictions (Redis: EVPOOL_SIZE).
+const POOL_LEN: usize = 16;
+/// Keys evicted before one command at most, and in one round of housekeeping. While there is progress, commands may pass.
+const KEYS_PER_COMMAND: usize = 64;
+const KEYS_PER_TICK: usize = 8192;
+/// With several shards, housekeeping aims this much (1/64) below the limit, so that a shard whose share grows finds room without
+/// evicting what it has just written.
+const SLACK_SHIFT: u32 = 6;
+/// How far the remembered fill goes towards the real one in each round of housekeeping: 1/32.
+const FILL_STEP: f64 = 1.0 / 32.0;
+/// A table is never taken to be emptier than this.
+const FILL_MIN: f64 = 0.5;
+
+#[derive(Default)]
+pub struct Eviction {
+    /// Bytes of data of all other shards, as last heard.
+    pub other_bytes: u64,
+    /// Sorted, the best candidate last.
+    pool: Vec<Candidate>,
+    /// The database that the random policies take from next.
+    next_db: usize,
+    /// Records' share of their tables when these were last well filled.
+    fill: f64,
+}
+
+struct Candidate {
+    /// The higher, the sooner it goes.
+    score: u64,
+    db: u16,
+    key: Vec<u8>,
+}
+
+impl ShardCx {
+    /// Bytes of data of this shard, as `maxmemory` counts them; what is free in the tables' blocks does not count.
+    pub fn used_bytes(&self) -> u64 {
+        let (table, live, outside) = self.memory();
+        outside + (table as f64).min(live as f64 / self.eviction.fill.max(FILL_MIN)) as u64
+    }
+
+    /// Bytes of all tables, of the records in them, and outside.
+    fn memory(&self) -> (u64, u64, u64) {
+        let add = |sum: (u64, u64, u64), db: &Db| {
+            let (table, live, outside) = (db.table_bytes(), db.live_bytes(), db.outside_bytes());
+            (sum.0 + table as u64, sum.1 + live as u64, sum.2 + outside as u64)
+        };
+        self.dbs.iter().filter(|db| !db.is_empty()).fold((0, 0, 0), add)
+    }
+
+    fn note_fill(&mut self, step: f64) {
+        let (table, live, _) = self.memory();
+        let now = if table == 0 { FILL_MIN } else { live as f64 / table as f64 };
+        let fill = &mut self.eviction.fill;
+        *fill = if now > *fill { now } else { *fill - (*fill - now) * step };
+    }
+
+    fn all_used_bytes(&self) -> u64 {
+        self.used_bytes() + self.eviction.other_bytes
+    }
+}
+
+/// To be called before a command runs: makes room for commands that may need memory.
+///
+/// # Errors
+/// OOM
+#[inline]
+pub fn before(shard: &mut ShardCx, command: &Command) -> Result<(), Error> {
+    if shard.limits.memory_bytes_max == 0 { Ok(()) } else { make_room(shard, command) }
+}
+
+#[cold]
+fn make_room(shard: &mut ShardCx, command: &Command) -> Result<(), Error> {
+    if command.flags & flag::DENYOOM == 0 || shard.all_used_bytes() <= shard.limits.memory_bytes_max {
+        return Ok(());
+    }
+    // A table that is fuller than remembered makes the figure too high.
+    shard.note_fill(0.0);
+    let limit = shard.limits.memory_bytes_max;
+    if free(shard, limit, KEYS_PER_COMMAND) {
+        return Ok(());
+    }
+    // Where this shard has nothing to evict, the others soon will.
+    let evicts = shard.shards > 1 && shard.config.maxmemory_policy != MaxmemoryPolicy::NoEviction;
+    let tolerated = if evicts { limit + (limit >> SLACK_SHIFT) } else { limit };
+    if shard.all_used_bytes() <= tolerated { Ok(()) } else { Err(Error::OUT_OF_MEMORY) }
+}
+
+/// Housekeeping, ten times a second: evicts what the limit demands. Whether it should go on sooner.
+pub fn tick(shard: &mut ShardCx) -> bool {
+    let limit = shard.limits.memory_bytes_max;
+    if limit == 0 {
+        return false;
+    }
+    shard.note_fill(FILL_STEP);
+    let target = if shard.shards > 1 { limit - (limit >> SLACK_SHIFT) } else { limit };
+    free(shard, target, KEYS_PER_TICK);
+    shard.all_used_bytes() > limit && shard.config.maxmemory_policy != MaxmemoryPolicy::NoEviction
+}
+
+/// Frees this shard's share of what is above `target`, `keys_max` keys at most. False if there was nothing to evict.
+fn free(shard: &mut ShardCx, target: u64, keys_max: usize) -> bool {
+    let own = shard.used_bytes();
+    let total = own + shard.eviction.other_bytes;
+    if shard.config.maxmemory_policy == MaxmemoryPolicy::NoEviction || total <= target {
+        return false;
+    }
+    let share = u128::from(total - target) * u128::from(own) / u128::from(total);
+    let goal = own - (share as u64).clamp(1.min(own), own);
+    let mut evicted = 0;
+    while shard.used_bytes() > goal && evicted < keys_max && evict_one(shard) {
+        evicted += 1;
+    }
+    evicted > 0
+}
+
+/// Evicts the best candidate; false if there is none.
+fn evict_one(shard: &mut ShardCx) -> bool {
+    match shard.config.maxmemory_policy {
+        MaxmemoryPolicy::AllkeysRandom | MaxmemoryPolicy::VolatileRandom => evict_random(shard),
+        _ => evict_best(shard),
+    }
+}
+
+fn evict_random(shard: &mut ShardCx) -> bool {
+    let volatile = shard.config.maxmemory_policy.is_volatile();
+    for _ in 0..shard.dbs.len() {
+        let at = shard.eviction.next_db % shard.dbs.len();
+        shard.eviction.next_db = at + 1;
+        let mut chosen = None;
+        sample(&shard.dbs[at], volatile, 1, &mut shard.random, |s| chosen = Some(s.key.to_vec()));
+        if chosen.is_some_and(|key| evict(shard, at as u16, &key)) {
+            return true;
+        }
+    }
+    false
+}
+
+fn evict_best(shard: &mut ShardCx) -> bool {
+    // Candidates may be gone by now; a pool filled anew has one that is not, if there is any.
+    for _ in 0..2 {
+        fill_pool(shard);
+        while let Some(best) = shard.eviction.pool.pop() {
+            if evict(shard, best.db, &best.key) {
+                return true;
+            }
+        }
+    }
+    false
+}
+
+fn fill_pool(shard: &mut ShardCx) {
+    let (policy, now_ms, rule) = (shard.config.maxmemory_policy, shard.now_ms, shard.ages.rule);
+    let count = shard.config.maxmemory_samples as usize;
+    for (db, space) in shard.dbs.iter().enumerate().filter(|(_, space)| !space.is_empty()) {
+        let pool = &mut shard.eviction.pool;
+        sample(space, policy.is_volatile(), count, &mut shard.random, |sampled| {
+            let score = match policy {
+                MaxmemoryPolicy::VolatileTtl => u64::MAX - sampled.expire.unwrap_or(u64::MAX),
+                _ if policy.is_lfu() => u64::from(u8::MAX - rule.count(sampled.age, now_ms)),
+                _ => age::idle_seconds(sampled.age, now_ms),
+            };
+            offer(pool, score, db as u16, sampled.key);
+        });
+    }
+}
+
+fn sample(
+    db: &Db,
+    volatile: bool,
+    count: usize,
+    random: &mut base::random::Random,
+    visit: impl FnMut(Sampled<'_>),
+) {
+    let mut random = || random.next_u64();
+    if volatile {
+        db.sample_expiring(count, &mut random, visit);
+    } else {
+        db.sample(count, &mut random, visit);
+    }
+}
+
+fn offer(pool: &mut Vec<Candidate>, score: u64, db: u16, key: &[u8]) {
+    let at = pool.partition_point(|candidate| candidate.score < score);
+    if pool.len() == POOL_LEN && at == 0 || pool.iter().any(|c| c.db == db && c.key == key) {
+        return;
+    }
+    pool.insert(at, Candidate { score, db, key: key.to_vec() });
+    if pool.len() > POOL_LEN {
+        pool.remove(0);
+    }
+}
+
+/// Removes a key, if it is (still) there and may go.
+fn evict(shard: &mut ShardCx, db: u16, key: &[u8]) -> bool {
+    let volatile = shard.config.maxmemory_policy.is_volatile();
+    let hashed = Key::new(key, &shard.seed);
+    let Some(space) = shard.dbs.get_mut(db as usize) else { return false };
+    let Found::Live(pos) = space.find(hashed, 0) else { return false };
+    if volatile && space.expire(pos).is_none() {
+        return false;
+    }
+    space.remove(pos);
+    shard.stats.evicted_keys += 1;
+    Cx::internal(shard, db).event(Event::Evicted, "evicted", key);
+    true
+}

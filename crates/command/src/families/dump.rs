@@ -1,0 +1,163 @@
+//! DUMP and RESTORE: a value of any type as a string of bytes, and back. The format is the `rdb` crate's business.
+
+use crate::spec::{KeySpec, access::*, acl, flag::*};
+use crate::{Args, Command, Cx, Error, Event, Outcome, ShardCx};
+use rdb::Shapes;
+use rdb::dump::Refused;
+use rdb::encode::Options;
+use resp::Reply;
+use std::sync::Arc;
+
+const COMPLEXITY: &str = "O(1) to find the key and O(N*M) to serialize it, where N is the number of its elements and M \
+    their average size.";
+const RESTORE_COMPLEXITY: &str = "O(1) to create the key and O(N*M) to rebuild the value, where N is the number of its \
+    elements and M their average size. For sorted sets O(N*M*log(N)).";
+
+pub const COMMANDS: &[Command] = &[
+    Command::new("DUMP", dump)
+        .arity(2)
+        .keys(&[KeySpec::at(1, RO | ACCESS)])
+        .flags(READONLY)
+        .acl(acl::KEYSPACE)
+        .group("generic")
+        .since("2.6.0")
+        .summary("Returns the value of a key in serialized form.")
+        .complexity(COMPLEXITY)
+        .tips(&["nondeterministic_output"])
+        .syntax("key:key"),
+    restore_row("RESTORE", WRITE | DENYOOM)
+        .group("generic")
+        .since("2.6.0")
+        .summary("Creates a key from a value in serialized form."),
+    restore_row("RESTORE-ASKING", WRITE | DENYOOM | ASKING)
+        .group("server")
+        .since("3.0.0")
+        .summary("As RESTORE, for keys that are moved within a cluster."),
+];
+
+const RESTORE_KEYS: &[KeySpec] = &[KeySpec::at(1, OW | UPDATE)];
+
+const fn restore_row(name: &'static str, flags: u32) -> Command {
+    Command::new(name, restore)
+        .arity(-4)
+        .keys(RESTORE_KEYS)
+        .flags(flags)
+        .acl(acl::KEYSPACE | acl::DANGEROUS)
+        .complexity(RESTORE_COMPLEXITY)
+        .history(&[
+            ("3.0.0", "Added the `REPLACE` modifier."),
+            ("5.0.0", "Added the `ABSTTL` modifier."),
+            ("5.0.0", "Added the `IDLETIME` and `FREQ` options."),
+        ])
+        .syntax(
+            "key:key ttl:integer serialized-value:string replace=REPLACE?^3.0.0 absttl=ABSTTL?^5.0.0 \
+             IDLETIME@seconds:integer?^5.0.0 FREQ@frequency:integer?^5.0.0",
+        )
+}
+
+/// From this length on a payload is sent from where it lies.
+const SHARE_BYTES_MIN: usize = 16 * 1024;
+
+/// DUMP key
+fn dump(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let options = Options { compress: cx.shard.config.rdbcompression, ..Options::default() };
+    let Some(value) = cx.value(args.key(1)) else {
+        out.null();
+        return Ok(());
+    };
+    let payload = rdb::dump::payload(value, &options);
+    if payload.len() < SHARE_BYTES_MIN {
+        out.bulk(&payload);
+    } else {
+        out.bulk_shared(Arc::new(payload));
+    }
+    Ok(())
+}
+
+#[derive(Default)]
+struct RestoreOptions {
+    replace: bool,
+    absolute_ttl: bool,
+    idle_s: Option<i64>,
+    frequency: Option<i64>,
+}
+
+impl RestoreOptions {
+    fn parse(args: Args<'_>) -> Result<Self, Error> {
+        let mut it = Self::default();
+        let mut index = 4;
+        while index < args.len() {
+            let has_more = index + 1 < args.len();
+            if args.is(index, "REPLACE") {
+                it.replace = true;
+            } else if args.is(index, "ABSTTL") {
+                it.absolute_ttl = true;
+            } else if args.is(index, "IDLETIME") && has_more && it.frequency.is_none() {
+                index += 1;
+                it.idle_s = Some(args.int(index)?);
+                if it.idle_s < Some(0) {
+                    return Err(Error::err("Invalid IDLETIME value, must be >= 0"));
+                }
+            } else if args.is(index, "FREQ") && has_more && it.idle_s.is_none() {
+                index += 1;
+                it.frequency = Some(args.int(index)?);
+                if !it.frequency.is_some_and(|frequency| (0..=255).contains(&frequency)) {
+                    return Err(Error::err("Invalid FREQ value, must be >= 0 and <= 255"));
+                }
+            } else {
+                return Err(Error::SYNTAX);
+            }
+            index += 1;
+        }
+        Ok(it)
+    }
+}
+
+/// RESTORE key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]
+fn restore(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let options = RestoreOptions::parse(args)?;
+    let key = args.key(1);
+    let pos = cx.find_for_write(key);
+    if pos.is_some() && !options.replace {
+        return Err(Error::BUSY_KEY);
+    }
+    let ttl_ms = u64::try_from(args.int(2)?).map_err(|_| Error::err("Invalid TTL value, must be >= 0"))?;
+    let value = rdb::dump::restore(&args[3], &shapes(cx.shard)).map_err(|refused| match refused {
+        Refused::Trailer => Error::BAD_DUMP,
+        Refused::Value(_) => Error::BAD_DATA_FORMAT,
+    })?;
+    let now_ms = cx.now_ms();
+    let expire = match ttl_ms {
+        0 => None,
+        at_ms if options.absolute_ttl => Some(at_ms),
+        ttl_ms => Some((ttl_ms + now_ms).min(i64::MAX as u64)),
+    };
+    out.ok();
+    if expire.is_some_and(|at_ms| at_ms <= now_ms) {
+        if let Some(pos) = pos {
+            cx.db().remove(pos);
+            cx.event(Event::Generic, "del", key.bytes);
+        }
+        return Ok(());
+    }
+    let age = age(cx.shard, &options);
+    let pos = cx.db().put(key, pos, value, expire, age);
+    cx.db().set_age(pos, age);
+    cx.event(Event::Generic, "restore", key.bytes);
+    Ok(())
+}
+
+fn shapes(shard: &ShardCx) -> Shapes<'_> {
+    let limits = &shard.limits;
+    Shapes { list: limits.list, set: limits.set, hash: limits.hash, zset: limits.zset, seed: &shard.seed }
+}
+
+/// The age of a restored key: what the policy has no use for is passed over.
+fn age(shard: &ShardCx, options: &RestoreOptions) -> u32 {
+    let (rule, now_ms) = (shard.ages.rule, shard.now_ms);
+    match (options.idle_s, options.frequency) {
+        (_, Some(frequency)) if rule.counts() => rule.with_count(frequency as u8, now_ms),
+        (Some(idle_s), _) if !rule.counts() => rule.idle_for(idle_s.unsigned_abs(), now_ms),
+        _ => shard.clock_age(),
+    }
+}

@@ -1,0 +1,154 @@
+//! Whether keys exist, what type they have, and moving them about.
+
+use super::GENERIC;
+use crate::{Args, Cx, Error, Outcome};
+use keyspace::{Entry, Key};
+use resp::Reply;
+
+/// DEL key [key …], UNLINK key [key …]
+pub fn del(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let mut removed = 0;
+    for index in 1..args.len() {
+        if cx.delete(args.key(index)) {
+            removed += 1;
+            cx.event(GENERIC, "del", &args[index]);
+        }
+    }
+    out.count(removed);
+    Ok(())
+}
+
+/// EXISTS key [key …]
+pub fn exists(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let found = (1..args.len()).filter(|&index| cx.find_untouched(args.key(index)).is_some()).count();
+    out.count(found);
+    Ok(())
+}
+
+/// TOUCH key [key …]. Touches even for clients that do not otherwise.
+pub fn touch(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let mut touched = 0;
+    for index in 1..args.len() {
+        if let Some(pos) = cx.find_untouched(args.key(index)) {
+            cx.touch(pos);
+            touched += 1;
+        }
+    }
+    out.count(touched);
+    Ok(())
+}
+
+/// TYPE key
+pub fn type_name(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    match cx.find_untouched(args.key(1)) {
+        Some(pos) => out.status(cx.db().value(pos).kind().name()),
+        None => out.status("none"),
+    }
+    Ok(())
+}
+
+/// RENAME key newkey
+pub fn rename(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let (from, to) = (args.key(1), args.key(2));
+    if cx.find_for_write(from).is_none() {
+        return Err(Error::NO_SUCH_KEY);
+    }
+    if from.bytes != to.bytes {
+        cx.delete(to);
+        move_to(cx, from, to);
+    }
+    out.ok();
+    Ok(())
+}
+
+/// RENAMENX key newkey
+pub fn renamenx(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let (from, to) = (args.key(1), args.key(2));
+    if cx.find_for_write(from).is_none() {
+        return Err(Error::NO_SUCH_KEY);
+    }
+    let free = from.bytes != to.bytes && cx.find_for_write(to).is_none();
+    if free {
+        move_to(cx, from, to);
+    }
+    out.int(i64::from(free));
+    Ok(())
+}
+
+/// Moves the entry of `from`, which is there, to `to`, which is not.
+fn move_to(cx: &mut Cx<'_>, from: Key<'_>, to: Key<'_>) {
+    let pos = cx.find_for_write(from).expect("looked up by the caller");
+    let entry = cx.db().take(pos);
+    cx.db().install(to, entry);
+    cx.event(GENERIC, "rename_from", from.bytes);
+    cx.event(GENERIC, "rename_to", to.bytes);
+}
+
+/// A database's number.
+fn db_index(cx: &Cx<'_>, args: Args<'_>, index: usize) -> Result<u16, Error> {
+    let number = i32::try_from(args.int(index)?).map_err(|_| {
+        Error::err(format_args!("value is out of range, value must between {} and {}", i32::MIN, i32::MAX))
+    })?;
+    let db = usize::try_from(number).ok().filter(|&db| db < cx.shard.dbs.len());
+    db.map(|db| db as u16).ok_or(Error::DB_INDEX_OUT_OF_RANGE)
+}
+
+/// COPY source destination [DB destination-db] [REPLACE]
+pub fn copy(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let (mut db, mut replace) = (cx.db, false);
+    let mut index = 3;
+    while index < args.len() {
+        if args.is(index, "REPLACE") {
+            replace = true;
+        } else if args.is(index, "DB") && index + 1 < args.len() {
+            db = db_index(cx, args, index + 1)?;
+            index += 1;
+        } else {
+            return Err(Error::SYNTAX);
+        }
+        index += 1;
+    }
+    let (from, to) = (args.key(1), args.key(2));
+    if db == cx.db && from.bytes == to.bytes {
+        return Err(Error::SAME_OBJECT);
+    }
+    let copied = cx.find(from).is_some() && (replace || cx.find_in(db, to).is_none());
+    if copied {
+        copy_to(cx, from, db, to);
+    }
+    out.int(i64::from(copied));
+    Ok(())
+}
+
+/// Copies the entry of `from`, which is there, over whatever is at `to` in `db`.
+fn copy_to(cx: &mut Cx<'_>, from: Key<'_>, db: u16, to: Key<'_>) {
+    let age = cx.shard.clock_age();
+    if let Some(old) = cx.find_in(db, to) {
+        cx.shard.dbs[db as usize].remove(old);
+    }
+    let pos = cx.find_for_write(from).expect("looked up by the caller");
+    let (value, expire) = (cx.db().value(pos).duplicate(), cx.db().expire(pos));
+    cx.shard.dbs[db as usize].install(to, Entry { value, expire, age });
+    cx.event_in(db, GENERIC, "copy_to", to.bytes);
+}
+
+/// MOVE key db
+pub fn move_key(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let db = db_index(cx, args, 2)?;
+    if db == cx.db {
+        return Err(Error::SAME_OBJECT);
+    }
+    let key = args.key(1);
+    let moved = match cx.find_for_write(key) {
+        Some(pos) if cx.find_in(db, key).is_none() => {
+            let entry = cx.db().take(pos);
+            cx.shard.dbs[db as usize].install(key, entry);
+            cx.event(GENERIC, "move_from", key.bytes);
+            cx.event_in(db, GENERIC, "move_to", key.bytes);
+            true
+        }
+        _ => false,
+    };
+    out.int(i64::from(moved));
+    Ok(())
+}

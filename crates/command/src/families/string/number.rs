@@ -1,0 +1,69 @@
+//! Strings as numbers: counters.
+
+use crate::string_value::put;
+use crate::{Args, Cx, Error, Event, Outcome};
+use base::extended::Extended;
+use base::number::{I64Buf, parse_i64};
+use keyspace::Key;
+use resp::Reply;
+
+/// INCR key
+pub fn incr(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    add(cx, args.key(1), 1, out)
+}
+
+/// DECR key
+pub fn decr(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    add(cx, args.key(1), -1, out)
+}
+
+/// INCRBY key increment
+pub fn incrby(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let by = args.int(2)?;
+    add(cx, args.key(1), by, out)
+}
+
+/// DECRBY key decrement
+pub fn decrby(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let by = args.int(2)?.checked_neg().ok_or_else(|| Error::err("decrement would overflow"))?;
+    add(cx, args.key(1), by, out)
+}
+
+fn add(cx: &mut Cx<'_>, key: Key<'_>, by: i64, out: &mut Reply) -> Outcome {
+    let pos = cx.find_for_write(key);
+    let (old, expire) = match pos {
+        None => (0, None),
+        Some(pos) => {
+            let text = cx.db().str(pos).ok_or(Error::WRONG_TYPE)?.bytes();
+            (parse_i64(text).ok_or(Error::NOT_AN_INTEGER)?, cx.db().expire(pos))
+        }
+    };
+    let new = old.checked_add(by).ok_or(Error::OVERFLOW)?;
+    put(cx, key, pos, I64Buf::new(new).as_bytes(), expire);
+    cx.event(Event::String, "incrby", key.bytes);
+    out.int(new);
+    Ok(())
+}
+
+/// INCRBYFLOAT key increment
+pub fn incrbyfloat(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let key = args.key(1);
+    let pos = cx.find_for_write(key);
+    let (old, expire) = match pos {
+        None => (Extended::ZERO, None),
+        Some(pos) => {
+            let text = cx.db().str(pos).ok_or(Error::WRONG_TYPE)?.bytes();
+            (Extended::parse(text).ok_or(Error::NOT_A_FLOAT)?, cx.db().expire(pos))
+        }
+    };
+    let new = old.plus(Extended::parse(&args[2]).ok_or(Error::NOT_A_FLOAT)?);
+    if !new.is_finite() {
+        return Err(Error::NAN_OR_INFINITY);
+    }
+    let mut text = Vec::new();
+    new.append_human(&mut text);
+    put(cx, key, pos, &text, expire);
+    cx.event(Event::String, "incrbyfloat", key.bytes);
+    out.bulk(&text);
+    Ok(())
+}

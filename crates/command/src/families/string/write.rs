@@ -1,0 +1,251 @@
+//! Strings stored as a whole: SET with its options, its older relatives, and several keys at once.
+
+use super::compare::Comparison;
+use crate::expiry::{Expiration, TimeForm};
+use crate::string_value::{self, put};
+use crate::{Args, Cx, Error, Event, Outcome};
+use keyspace::Key;
+use resp::Reply;
+use std::mem::discriminant;
+use table::Pos;
+
+/// When a string is stored.
+#[derive(Clone, Copy, Default)]
+enum Condition<'a> {
+    #[default]
+    Always,
+    /// `NX`
+    Absent,
+    /// `XX`
+    Present,
+    /// `IFEQ` and the like.
+    If(Comparison<'a>),
+}
+
+impl<'a> Condition<'a> {
+    /// Reads the option at `index` if it is a condition and no other has been given; how many arguments it has, or 0.
+    fn read(&mut self, args: Args<'a>, index: usize) -> usize {
+        let (found, count) = if args.is(index, "NX") {
+            (Self::Absent, 1)
+        } else if args.is(index, "XX") {
+            (Self::Present, 1)
+        } else if let (Some(word), Some(text)) = (args.get(index), args.get(index + 1)) {
+            let Some(comparison) = Comparison::parse(word, text) else { return 0 };
+            (Self::If(comparison), 2)
+        } else {
+            return 0;
+        };
+        let agrees = match (&*self, &found) {
+            (Self::Always, _) => true,
+            (Self::If(a), Self::If(b)) => a.is_same_kind(b),
+            (a, b) => discriminant(a) == discriminant(b),
+        };
+        if !agrees {
+            return 0;
+        }
+        *self = found;
+        count
+    }
+
+    /// Whether a key at `pos` (or absent) may be set.
+    fn holds(&self, cx: &mut Cx<'_>, pos: Option<Pos>) -> Result<bool, Error> {
+        match (self, pos) {
+            (Self::Always, _) => Ok(true),
+            (Self::Absent, pos) => Ok(pos.is_none()),
+            (Self::Present, pos) => Ok(pos.is_some()),
+            (Self::If(comparison), None) => Ok(comparison.holds_for_absent()),
+            (Self::If(comparison), Some(pos)) => {
+                let value = cx.db().str(pos).ok_or(Error::WRONG_TYPE)?;
+                comparison.holds(value.bytes())
+            }
+        }
+    }
+}
+
+/// SET key value [NX | XX | IFEQ value | IFNE value | IFDEQ digest | IFDNE digest] [GET]
+/// [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]
+pub fn set(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    if args.len() > 3 {
+        return set_with_options(cx, args, out);
+    }
+    let key = args.key(1);
+    let pos = cx.find_for_write(key);
+    put(cx, key, pos, &args[2], None);
+    cx.event(Event::String, "set", &args[1]);
+    out.ok();
+    Ok(())
+}
+
+fn set_with_options(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let (mut condition, mut expiration, mut get) = (Condition::default(), Expiration::default(), false);
+    let mut index = 3;
+    while index < args.len() {
+        if args.is(index, "GET") {
+            get = true;
+            index += 1;
+            continue;
+        }
+        match expiration.read(args, index, Expiration::Keep) {
+            0 => match condition.read(args, index) {
+                0 => return Err(Error::SYNTAX),
+                count => index += count,
+            },
+            count => index += count,
+        }
+    }
+    let at_ms = expiration.at_ms(cx.now_ms(), "set")?;
+    let key = args.key(1);
+    let pos = if get { cx.find(key) } else { cx.find_for_write(key) };
+    if get {
+        match pos {
+            Some(pos) => string_value::reply(out, cx.db().str(pos).ok_or(Error::WRONG_TYPE)?),
+            None => out.null(),
+        }
+    }
+    if !condition.holds(cx, pos)? {
+        if !get {
+            out.null();
+        }
+        return Ok(());
+    }
+    store(cx, key, pos, &args[2], expiration, at_ms);
+    if !get {
+        out.ok();
+    }
+    Ok(())
+}
+
+/// Stores a string and its time to live, and says so.
+fn store(
+    cx: &mut Cx<'_>,
+    key: Key<'_>,
+    pos: Option<Pos>,
+    value: &[u8],
+    expiration: Expiration<'_>,
+    at_ms: Option<u64>,
+) {
+    let expire = match (expiration, pos) {
+        (Expiration::Keep, Some(pos)) => cx.db().expire(pos),
+        _ => at_ms,
+    };
+    put(cx, key, pos, value, expire);
+    cx.event(Event::String, "set", key.bytes);
+    if at_ms.is_some() {
+        cx.event(Event::Generic, "expire", key.bytes);
+    }
+}
+
+/// SETNX key value
+pub fn setnx(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let key = args.key(1);
+    let pos = cx.find_for_write(key);
+    if pos.is_none() {
+        store(cx, key, None, &args[2], Expiration::Unspecified, None);
+    }
+    out.int(i64::from(pos.is_none()));
+    Ok(())
+}
+
+/// SETEX key seconds value
+pub fn setex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    set_for(cx, args, TimeForm::Seconds, "setex", out)
+}
+
+/// PSETEX key milliseconds value
+pub fn psetex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    set_for(cx, args, TimeForm::Millis, "psetex", out)
+}
+
+fn set_for(cx: &mut Cx<'_>, args: Args<'_>, form: TimeForm, command: &str, out: &mut Reply) -> Outcome {
+    let at_ms = form.at_ms(&args[2], cx.now_ms(), command)?;
+    let key = args.key(1);
+    let pos = cx.find_for_write(key);
+    store(cx, key, pos, &args[3], Expiration::Unspecified, Some(at_ms));
+    out.ok();
+    Ok(())
+}
+
+/// GETSET key value
+pub fn getset(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let key = args.key(1);
+    let pos = cx.find(key);
+    match pos {
+        Some(pos) => string_value::reply(out, cx.db().str(pos).ok_or(Error::WRONG_TYPE)?),
+        None => out.null(),
+    }
+    store(cx, key, pos, &args[2], Expiration::Unspecified, None);
+    Ok(())
+}
+
+/// MSET key value [key value …]
+pub fn mset(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    if args.len().is_multiple_of(2) {
+        return Err(Error::wrong_arity("mset"));
+    }
+    set_all(cx, args, 1..args.len(), Expiration::Unspecified, None);
+    out.ok();
+    Ok(())
+}
+
+/// MSETNX key value [key value …]
+pub fn msetnx(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    if args.len().is_multiple_of(2) {
+        return Err(Error::wrong_arity("msetnx"));
+    }
+    let free = (1..args.len()).step_by(2).all(|index| cx.find_for_write(args.key(index)).is_none());
+    if free {
+        set_all(cx, args, 1..args.len(), Expiration::Unspecified, None);
+    }
+    out.int(i64::from(free));
+    Ok(())
+}
+
+/// MSETEX numkeys key value [key value …] [NX | XX]
+/// [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]
+pub fn msetex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let count = base::number::parse_i64(&args[1]).filter(|count| (1..=i64::from(i32::MAX)).contains(count));
+    let count = count.ok_or_else(|| Error::err("invalid numkeys value"))? as usize;
+    let end = 2 + 2 * count;
+    if end > args.len() {
+        return Err(Error::err("wrong number of key-value pairs"));
+    }
+    let (mut condition, mut expiration, mut index) = (Condition::default(), Expiration::default(), end);
+    while index < args.len() {
+        let read = match expiration.read(args, index, Expiration::Keep) {
+            0 => condition.read(args, index),
+            count => count,
+        };
+        if read == 0 || matches!(condition, Condition::If(_)) {
+            return Err(Error::SYNTAX);
+        }
+        index += read;
+    }
+    let at_ms = expiration.at_ms(cx.now_ms(), "msetex")?;
+    let mut keys = (2..end).step_by(2).map(|index| args.key(index));
+    let holds = match condition {
+        Condition::Absent => keys.all(|key| cx.find_for_write(key).is_none()),
+        Condition::Present => keys.all(|key| cx.find(key).is_some()),
+        Condition::Always | Condition::If(_) => true,
+    };
+    if holds {
+        set_all(cx, args, 2..end, expiration, at_ms);
+    }
+    out.int(i64::from(holds));
+    Ok(())
+}
+
+/// Sets the pairs of key and value among the arguments.
+fn set_all(
+    cx: &mut Cx<'_>,
+    args: Args<'_>,
+    pairs: std::ops::Range<usize>,
+    expiration: Expiration<'_>,
+    at_ms: Option<u64>,
+) {
+    super::prefetch(cx, args, pairs.start, 2);
+    for index in pairs.step_by(2) {
+        let key = args.key(index);
+        let pos = cx.find_for_write(key);
+        store(cx, key, pos, &args[index + 1], expiration, at_ms);
+    }
+}

@@ -1,0 +1,114 @@
+//! Commands that look at single members, count, or go through a set.
+
+use super::ranges::{lex_range, score_range};
+use super::reply_member;
+use crate::scan_options::ScanOptions;
+use crate::{Args, Cx, Error, Outcome};
+use base::number::I64Buf;
+use resp::Reply;
+use std::ops::Range;
+use types::ZSet;
+
+/// ZCARD key
+pub fn zcard(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    out.count(cx.read::<ZSet>(args.key(1))?.map_or(0, ZSet::len));
+    Ok(())
+}
+
+/// ZCOUNT key min max
+pub fn zcount(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let range = score_range(&args[2], &args[3])?;
+    count(cx, args, out, |zset| zset.score_ranks(&range))
+}
+
+/// ZLEXCOUNT key min max
+pub fn zlexcount(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let range = lex_range(&args[2], &args[3])?;
+    count(cx, args, out, |zset| zset.lex_ranks(&range))
+}
+
+fn count(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply, ranks: impl Fn(&ZSet) -> Range<usize>) -> Outcome {
+    out.count(cx.read::<ZSet>(args.key(1))?.map_or(0, |zset| ranks(zset).len()));
+    Ok(())
+}
+
+/// ZSCORE key member
+pub fn zscore(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    match cx.read::<ZSet>(args.key(1))?.and_then(|zset| zset.score(&args[2])) {
+        Some(score) => out.double(score),
+        None => out.null(),
+    }
+    Ok(())
+}
+
+/// ZMSCORE key member [member …]
+pub fn zmscore(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let zset = cx.read::<ZSet>(args.key(1))?;
+    out.array(args.len() - 2);
+    for member in args.from(2) {
+        match zset.and_then(|zset| zset.score(member)) {
+            Some(score) => out.double(score),
+            None => out.null(),
+        }
+    }
+    Ok(())
+}
+
+/// ZRANK key member [WITHSCORE]
+pub fn zrank(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    rank(cx, args, "zrank", out, ZSet::rank)
+}
+
+/// ZREVRANK key member [WITHSCORE]
+pub fn zrevrank(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    rank(cx, args, "zrevrank", out, ZSet::rank_back)
+}
+
+fn rank(
+    cx: &mut Cx<'_>,
+    args: Args<'_>,
+    name: &str,
+    out: &mut Reply,
+    look: impl Fn(&ZSet, &[u8]) -> Option<(usize, f64)>,
+) -> Outcome {
+    let with_score = match args.len() {
+        3 => false,
+        4 if args.is(3, "WITHSCORE") => true,
+        4 => return Err(Error::SYNTAX),
+        _ => return Err(Error::wrong_arity(name)),
+    };
+    match cx.read::<ZSet>(args.key(1))?.and_then(|zset| look(zset, &args[2])) {
+        Some((rank, score)) if with_score => {
+            out.array(2);
+            out.count(rank);
+            out.double(score);
+        }
+        Some((rank, _)) => out.count(rank),
+        None if with_score => out.null_array(),
+        None => out.null(),
+    }
+    Ok(())
+}
+
+/// ZSCAN key cursor [MATCH pattern] [COUNT count]
+pub fn zscan(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let cursor = args.cursor(2)?;
+    let zset = cx.read::<ZSet>(args.key(1))?;
+    let (mut found, mut elements, mut next) = (Reply::new(out.resp3), 0, 0);
+    if let Some(zset) = zset {
+        let options = ScanOptions::parse(args, 3, false)?;
+        next = zset.scan(cursor, options.count, |member, score| {
+            if options.admits(member) {
+                elements += 2;
+                reply_member(&mut found, member);
+                // A bulk string in RESP3 as well.
+                found.bulk(base::number::format_shortest(score).as_bytes());
+            }
+        });
+    }
+    out.array(2);
+    out.bulk(I64Buf::from_u64(next).as_bytes());
+    out.array(elements);
+    out.append(&mut found);
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! Reading the ranges that clients write, and making ranks of them.
+
+use crate::Error;
+use base::number;
+use std::ops::Range;
+use types::zset::{LexBound, LexRange, ScoreBound, ScoreRange};
+
+/// `min` and `max` of a range by score: a number, or `(` and a number that is itself left out.
+///
+/// # Errors
+/// `ERR min or max is not a float`
+pub fn score_range(min: &[u8], max: &[u8]) -> Result<ScoreRange, Error> {
+    let bound = |text| score_bound(text).ok_or(Error::MIN_MAX_NOT_FLOAT);
+    Ok(ScoreRange { min: bound(min)?, max: bound(max)? })
+}
+
+fn score_bound(text: &[u8]) -> Option<ScoreBound> {
+    match text {
+        [b'(', text @ ..] => score(text).map(ScoreBound::Exclusive),
+        text => score(text).map(ScoreBound::Inclusive),
+    }
+}
+
+/// As Redis reads bounds since 8.0: nothing at all is 0, numbers out of range become infinite or 0, and there are no
+/// hexadecimal ones.
+fn score(text: &[u8]) -> Option<f64> {
+    if text.is_empty() {
+        return Some(0.0);
+    }
+    let hexadecimal = text.iter().any(|b| b.eq_ignore_ascii_case(&b'x'));
+    number::parse_f64(text).filter(|_| !hexadecimal).or_else(|| {
+        let decimal =
+            text.iter().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-'));
+        std::str::from_utf8(text).ok().filter(|_| decimal)?.parse().ok()
+    })
+}
+
+/// `min` and `max` of a range by name: `-`, `+`, `[name` or `(name`.
+///
+/// # Errors
+/// `ERR min or max not valid string range item`
+pub fn lex_range<'a>(min: &'a [u8], max: &'a [u8]) -> Result<LexRange<'a>, Error> {
+    let bound = |text| lex_bound(text).ok_or(Error::MIN_MAX_NOT_STRING_RANGE);
+    Ok(LexRange { min: bound(min)?, max: bound(max)? })
+}
+
+fn lex_bound(text: &[u8]) -> Option<LexBound<'_>> {
+    match text {
+        b"-" => Some(LexBound::Min),
+        b"+" => Some(LexBound::Max),
+        [b'(', name @ ..] => Some(LexBound::Exclusive(name)),
+        [b'[', name @ ..] => Some(LexBound::Inclusive(name)),
+        _ => None,
+    }
+}
+
+/// The ranks from `start` to `stop`, both included, negative ones counted from the end, of `len`.
+#[inline]
+pub fn rank_range(start: i64, stop: i64, len: usize) -> Range<usize> {
+    let from_end = |index: i64| if index < 0 { index.saturating_add(len as i64) } else { index };
+    let (start, stop) = (from_end(start).max(0), from_end(stop));
+    if start > stop || start >= len as i64 {
+        return 0..0;
+    }
+    start as usize..(stop as usize).min(len - 1) + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranks_count_from_either_end() {
+        assert_eq!(rank_range(0, -1, 3), 0..3);
+        assert_eq!(rank_range(-2, -1, 3), 1..3);
+        assert_eq!(rank_range(-100, 100, 3), 0..3);
+        assert_eq!(rank_range(i64::MIN, i64::MAX, 3), 0..3);
+        for (start, stop, len) in [(2, 1, 3), (3, 5, 3), (0, -4, 3), (0, -1, 0), (i64::MAX, i64::MIN, 3)] {
+            assert!(rank_range(start, stop, len).is_empty());
+        }
+    }
+
+    #[test]
+    fn bounds_of_scores() {
+        use ScoreBound::{Exclusive, Inclusive};
+        let bound = |text: &str| score_bound(text.as_bytes());
+        assert_eq!(bound("1.5"), Some(Inclusive(1.5)));
+        assert_eq!(bound("(-inf"), Some(Exclusive(f64::NEG_INFINITY)));
+        assert_eq!(bound("+inf"), Some(Inclusive(f64::INFINITY)));
+        assert_eq!(bound(""), Some(Inclusive(0.0)));
+        assert_eq!(bound("("), Some(Exclusive(0.0)));
+        assert_eq!(bound("1e999"), Some(Inclusive(f64::INFINITY)));
+        assert_eq!(bound("1e-999"), Some(Inclusive(0.0)));
+        for wrong in ["nan", "(nan", "1x", "((1", "[1", "1e", " 1", ".", "0x10"] {
+            assert_eq!(bound(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn bounds_of_names() {
+        assert_eq!(lex_bound(b"[a"), Some(LexBound::Inclusive(b"a")));
+        assert_eq!(lex_bound(b"("), Some(LexBound::Exclusive(b"")));
+        for wrong in [&b""[..], b"a", b"-a", b"+inf", b"--"] {
+            assert_eq!(lex_bound(wrong), None);
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Active expiry, with its events. The bookkeeping of what expires where is `keyspace::sweep`'s.
+
+use crate::{Cx, Event, ShardCx};
+use keyspace::Swept;
+
+/// Work for all databases in one sweep at the lowest `active-expire-effort`, in units of `keyspace::Db::sweep`: some hundred
+/// segments looked at, or many more passed over; about a millisecond.
+const WORK: usize = 8192;
+
+/// What one key or hash has lost.
+enum Gone {
+    Key(Vec<u8>),
+    Fields { key: Vec<u8>, count: usize, emptied: bool },
+}
+
+/// Removes keys and fields whose time is over, for a bounded time. Call it ten times a second; whether it should go on
+/// sooner, because there is more to remove.
+pub fn sweep(shard: &mut ShardCx) -> bool {
+    if !shard.active_expire {
+        return false;
+    }
+    let mut work = WORK * shard.config.active_expire_effort as usize;
+    let first = shard.random.index(shard.dbs.len());
+    let mut gone = Vec::new();
+    for step in 0..shard.dbs.len() {
+        let db = (first + step) % shard.dbs.len();
+        if work == 0 || !shard.dbs[db].has_expiry() {
+            continue;
+        }
+        work = shard.dbs[db].sweep(shard.now_ms, work, |swept| gone.push(Gone::new(swept)));
+        tell(&mut Cx::internal(shard, db as u16), gone.drain(..));
+    }
+    work == 0
+}
+
+impl Gone {
+    fn new(swept: Swept<'_>) -> Self {
+        match swept {
+            Swept::Key(key) => Self::Key(key.to_vec()),
+            Swept::Fields { key, count, emptied } => Self::Fields { key: key.to_vec(), count, emptied },
+        }
+    }
+}
+
+fn tell(cx: &mut Cx<'_>, gone: impl Iterator<Item = Gone>) {
+    for gone in gone {
+        match gone {
+            Gone::Key(key) => {
+                cx.shard.stats.expired_keys += 1;
+                cx.event(Event::Expired, "expired", &key);
+            }
+            Gone::Fields { key, count, emptied } => {
+                cx.shard.stats.expired_fields += count as u64;
+                cx.event(Event::Hash, "hexpired", &key);
+                if emptied {
+                    cx.event(Event::Generic, "del", &key);
+                }
+            }
+        }
+    }
+}

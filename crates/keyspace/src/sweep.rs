@@ -1,0 +1,129 @@
+//! Active expiry: removing keys and fields of hashes whose time is over although nobody asks for them.
+//!
+//! A sweep goes round the table segment by segment. A segment in which nothing is due costs one comparison.
+
+use crate::db::Db;
+use crate::record::{self, Code, SegmentMeta};
+use table::Keep;
+use types::Hash;
+
+/// What a sweep has removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Swept<'a> {
+    /// A key whose time was over.
+    Key(&'a [u8]),
+    /// Some fields of the hash under this key, and how many; it is gone if none are left.
+    Fields { key: &'a [u8], count: usize, emptied: bool },
+}
+
+/// What it costs to look at all records of a segment, in segments passed over.
+const VISIT_COST: usize = 64;
+/// Fields of one hash looked at in one visit.
+const FIELDS_MAX: usize = 1024;
+
+/// Where the sweep stands.
+#[derive(Default)]
+pub(crate) struct Sweep {
+    cursor: u64,
+    /// Some field of some hash may expire.
+    fields: bool,
+    /// One was seen since the round began.
+    fields_seen: bool,
+}
+
+impl Sweep {
+    pub(crate) fn note_fields(&mut self) {
+        (self.fields, self.fields_seen) = (true, true);
+    }
+}
+
+impl Db {
+    /// Whether a sweep may ever find something, as things are.
+    pub fn has_expiry(&self) -> bool {
+        self.expiring > 0 || self.sweep.fields
+    }
+
+    /// Goes on with the active expiry for about `work_max` units, one round at most: removes what is over at `now_ms`
+    /// and tells it. Returns what is left of `work_max`: nothing left means that there may be more to remove.
+    pub fn sweep(&mut self, now_ms: u64, work_max: usize, mut gone: impl FnMut(Swept<'_>)) -> usize {
+        let mut work = work_max;
+        for _ in 0..self.segments() {
+            if work == 0 || !self.has_expiry() {
+                return work;
+            }
+            let meta = self.table.meta_at(self.sweep.cursor);
+            self.sweep.fields_seen |= meta.field_min != u64::MAX;
+            if meta.expire_min > now_ms && meta.field_min > now_ms {
+                work -= 1;
+                self.sweep.cursor = self.table.next_segment(self.sweep.cursor);
+            } else {
+                work = work.saturating_sub(VISIT_COST);
+                self.sweep_segment(now_ms, &mut gone);
+            }
+            if self.sweep.cursor == 0 {
+                self.sweep.fields = std::mem::take(&mut self.sweep.fields_seen);
+            }
+        }
+        work
+    }
+
+    fn sweep_segment(&mut self, now_ms: u64, gone: &mut impl FnMut(Swept<'_>)) {
+        let (expiring, outside, live) = (&mut self.expiring, &mut self.outside, &mut self.live);
+        let (cursor, mut first) = (self.sweep.cursor, true);
+        self.sweep.cursor = self.table.sweep(cursor, |record, meta| {
+            if std::mem::take(&mut first) {
+                *meta = SegmentMeta::default();
+            }
+            let expire = record::expire(record);
+            let over = expire.is_some_and(|at_ms| at_ms <= now_ms);
+            if over {
+                gone(Swept::Key(record::key(record)));
+            } else if !sweep_fields(record, meta, now_ms, outside, gone) {
+                meta.expire_min = meta.expire_min.min(expire.unwrap_or(u64::MAX));
+                return Keep::Yes;
+            }
+            *expiring -= usize::from(expire.is_some());
+            *outside -= record::outside_bytes(record);
+            *live -= record.len();
+            if record::owns_box(record) {
+                drop(record::take_value(record));
+            }
+            record::release_key(record);
+            Keep::Remove
+        });
+        if first {
+            // It is empty, and nobody has reset its bounds.
+            *self.table.meta_at_mut(cursor) = SegmentMeta::default();
+        }
+    }
+}
+
+/// Removes the fields that are over; whether none are left, so that the record must go.
+fn sweep_fields(
+    record: &[u8],
+    meta: &mut SegmentMeta,
+    now_ms: u64,
+    outside: &mut usize,
+    gone: &mut impl FnMut(Swept<'_>),
+) -> bool {
+    if record::code(record) != Code::Hash {
+        return false;
+    }
+    // SAFETY: the code says that the record owns a boxed `Hash`; the table is borrowed mutably by the sweep, and the
+    // visit has no other reference to the value.
+    let hash = unsafe { &mut *record::boxed::<Hash>(record) };
+    if hash.next_expire().is_some_and(|at_ms| at_ms <= now_ms) {
+        let before = hash.bytes();
+        let count = hash.expire_fields(now_ms, FIELDS_MAX, |_| {});
+        *outside = *outside + hash.bytes() - before;
+        let emptied = hash.is_empty();
+        if count > 0 {
+            gone(Swept::Fields { key: record::key(record), count, emptied });
+        }
+        if emptied {
+            return true;
+        }
+    }
+    meta.field_min = meta.field_min.min(hash.next_expire().unwrap_or(u64::MAX));
+    false
+}

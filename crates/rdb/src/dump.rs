@@ -1,0 +1,105 @@
+//! The payload of DUMP and RESTORE: one value by itself.
+//!
+//! ```text
+//! type (1 byte), value, version (2 bytes), CRC-64 of all before it (8 bytes), the last two little endian
+//! ```
+//!
+//! The version written is the oldest that knows the value's type, so that a payload restores into as old a server as
+//! possible. Bytes between value and version are passed over, as Redis does.
+
+use crate::encode::{Options, append_value, type_of};
+use crate::{Error, Reader, Shapes, VERSION_READ_MAX, decode};
+use base::crc64::crc64;
+use keyspace::{Value, ValueRef};
+
+const VERSION_BYTES: usize = 2;
+const CRC_BYTES: usize = 8;
+
+/// Why a payload is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// Its end says that it was damaged, or comes from a newer server.
+    Trailer,
+    Value(Error),
+}
+
+/// The payload of a value.
+pub fn payload(value: ValueRef<'_>, options: &Options) -> Vec<u8> {
+    let kind = type_of(value, options);
+    let mut out = vec![kind.byte()];
+    append_value(&mut out, value, kind, options);
+    seal(&mut out, kind.version());
+    out
+}
+
+/// Appends version and check sum to a type and value.
+pub fn seal(out: &mut Vec<u8>, version: u16) {
+    out.extend_from_slice(&version.to_le_bytes());
+    out.extend_from_slice(&crc64(0, out).to_le_bytes());
+}
+
+/// Type and value of a payload whose version is known and whose check sum is right.
+pub fn open(payload: &[u8]) -> Option<&[u8]> {
+    let (summed, crc) = payload.split_last_chunk::<CRC_BYTES>()?;
+    let (body, version) = summed.split_last_chunk::<VERSION_BYTES>()?;
+    let is_known = u16::from_le_bytes(*version) <= VERSION_READ_MAX;
+    (is_known && crc64(0, summed) == u64::from_le_bytes(*crc)).then_some(body)
+}
+
+/// The value of a payload.
+///
+/// # Errors
+/// See [`Refused`].
+pub fn restore(payload: &[u8], shapes: &Shapes<'_>) -> Result<Value, Refused> {
+    let mut reader = Reader::new(open(payload).ok_or(Refused::Trailer)?);
+    let kind = reader.byte().and_then(decode::known_type).map_err(Refused::Value)?;
+    decode::value(kind, &mut reader, shapes).map_err(Refused::Value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base::hash::HashSeed;
+    use keyspace::value::StrRef;
+
+    #[test]
+    fn a_payload_of_redis_opens_and_a_damaged_one_does_not() {
+        // SET k hello, DUMP k on Redis 7.0.
+        let payload = b"\x00\x05hello\x0a\x00cr\xdfve4 \x0a";
+        let hello = ValueRef::Str { bytes: StrRef::Inline(b"hello"), raw: false };
+        assert_eq!(super::payload(hello, &Options::default()), payload);
+        assert_eq!(open(payload), Some(&payload[..7]));
+        for at in 0..payload.len() {
+            let mut damaged = payload.to_vec();
+            damaged[at] ^= 1;
+            assert_eq!(open(&damaged), None, "{at}");
+            assert_eq!(open(&payload[..at]), None, "{at}");
+        }
+    }
+
+    #[test]
+    fn newer_versions_are_refused() {
+        let mut newer = b"\x00\x05hello".to_vec();
+        seal(&mut newer, VERSION_READ_MAX + 1);
+        let seed = HashSeed::new(1, 2);
+        let refused = restore(&newer, &Shapes::with_defaults(&seed)).err();
+        assert_eq!(refused, Some(Refused::Trailer));
+    }
+
+    #[test]
+    fn a_payload_without_a_value_is_refused() {
+        let seed = HashSeed::new(1, 2);
+        for (body, error) in [
+            (&b""[..], Error::Truncated),
+            (&[0], Error::Truncated),
+            (&[15, 1], Error::Unsupported(15)),
+            (&[7, 1], Error::Unsupported(7)),
+            (&[255, 1], Error::Unsupported(255)),
+        ] {
+            let mut payload = body.to_vec();
+            seal(&mut payload, 9);
+            let refused = restore(&payload, &Shapes::with_defaults(&seed)).err();
+            assert_eq!(refused, Some(Refused::Value(error)));
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The type bytes of values (`RDB_TYPE_*` in `rdb.h` of Redis).
+
+/// How a value is laid out. The names say what stands behind the byte; a type once used keeps its number for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Type {
+    String = 0,
+    /// Strings, head first.
+    List = 1,
+    /// Strings.
+    Set = 2,
+    /// Pairs of string and score, the score as text.
+    ZSetText = 3,
+    /// Pairs of field and value.
+    Hash = 4,
+    /// Pairs of string and score, the score as eight bytes.
+    ZSet = 5,
+    HashZipmap = 9,
+    ListZiplist = 10,
+    SetIntset = 11,
+    ZSetZiplist = 12,
+    HashZiplist = 13,
+    /// Ziplists.
+    ListQuicklist = 14,
+    HashListpack = 16,
+    ZSetListpack = 17,
+    /// Nodes, each a listpack or one element.
+    ListQuicklist2 = 18,
+    SetListpack = 20,
+    /// As `HashMetadata`, with absolute times and without the earliest in front (release candidates of Redis 7.4).
+    HashMetadataEarly = 22,
+    /// As `HashListpackEx` without the earliest time in front (release candidates of Redis 7.4).
+    HashListpackExEarly = 23,
+    /// The earliest expire time, then triples of expire time, field and value.
+    HashMetadata = 24,
+    /// The earliest expire time, then a listpack of field, value and expire time.
+    HashListpackEx = 25,
+}
+
+impl Type {
+    /// All types of values that can be read.
+    pub const ALL: [Self; 20] = [
+        Self::String,
+        Self::List,
+        Self::Set,
+        Self::ZSetText,
+        Self::Hash,
+        Self::ZSet,
+        Self::HashZipmap,
+        Self::ListZiplist,
+        Self::SetIntset,
+        Self::ZSetZiplist,
+        Self::HashZiplist,
+        Self::ListQuicklist,
+        Self::HashListpack,
+        Self::ZSetListpack,
+        Self::ListQuicklist2,
+        Self::SetListpack,
+        Self::HashMetadataEarly,
+        Self::HashListpackExEarly,
+        Self::HashMetadata,
+        Self::HashListpackEx,
+    ];
+
+    /// The type of a byte; `None` for what is no value, or none that can be read (streams, modules).
+    pub fn from_byte(byte: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.byte() == byte)
+    }
+
+    pub fn byte(self) -> u8 {
+        self as u8
+    }
+
+    /// The oldest version whose readers know the type, as far as it matters to who writes today.
+    pub fn version(self) -> u16 {
+        match self {
+            Self::SetListpack => 11,
+            Self::HashMetadataEarly
+            | Self::HashListpackExEarly
+            | Self::HashMetadata
+            | Self::HashListpackEx => 12,
+            _ => super::VERSION_MIN,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_and_types_correspond() {
+        for byte in 0..=u8::MAX {
+            let known = Type::from_byte(byte);
+            assert_eq!(known.map_or(byte, Type::byte), byte);
+            let unread = matches!(byte, 6 | 7 | 8 | 15 | 19 | 21 | 26..);
+            assert_eq!(known.is_none(), unread, "{byte}");
+        }
+    }
+}

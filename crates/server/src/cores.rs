@@ -1,0 +1,86 @@
+//! How many shards there are and which processor each is kept on.
+
+use config::Config;
+use runtime::thread;
+use std::fmt::Write;
+
+/// One entry per shard: its processor, or `None` to let the scheduler choose.
+pub struct Cores(pub Vec<Option<usize>>);
+
+impl Cores {
+    /// As the configuration says, on this machine.
+    pub fn new(config: &Config) -> Self {
+        let available = thread::available_cpus();
+        // A container's share of processor time may be less than the processors it may run on.
+        let quota = std::thread::available_parallelism().map_or(available.len(), usize::from);
+        Self::plan(config, &available, quota)
+    }
+
+    fn plan(config: &Config, available: &[usize], quota: usize) -> Self {
+        let named = &config.shard_cpus;
+        let shards = match (config.shards, named.len()) {
+            (0, 0) => quota.min(available.len()).max(1),
+            (0, named) => named,
+            (shards, _) => shards,
+        };
+        let cpus = if named.is_empty() { available } else { named };
+        // Two shards on one processor, or several containers all on the first ones, are better left to the scheduler.
+        let crowded = shards > cpus.len() || named.is_empty() && quota < available.len();
+        let pin = config.cpu_pinning && !crowded;
+        Self((0..shards).map(|shard| pin.then(|| cpus[shard])).collect())
+    }
+
+    pub fn shards(&self) -> usize {
+        self.0.len()
+    }
+
+    /// For the log.
+    pub fn describe(&self) -> String {
+        let shards = self.shards();
+        let mut text = format!("Shards: {shards}, ");
+        let pinned: Vec<usize> = self.0.iter().flatten().copied().collect();
+        if pinned.is_empty() {
+            text.push_str("on any processor");
+            return text;
+        }
+        text.push_str("each kept on a processor of its own:");
+        for cpu in &pinned {
+            let _ = write!(text, " {cpu}");
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use config::DirectiveId;
+
+    fn plan(settings: &[(&'static str, &str)], available: &[usize], quota: usize) -> Vec<Option<usize>> {
+        let mut config = Config::default();
+        for (name, value) in settings {
+            config.assign(DirectiveId::of(name), value.as_bytes()).unwrap();
+        }
+        Cores::plan(&config, available, quota).0
+    }
+
+    #[test]
+    fn shards_and_processors() {
+        assert_eq!(plan(&[], &[0, 1], 2), [Some(0), Some(1)]);
+        assert_eq!(plan(&[("shards", "1")], &[3, 5], 2), [Some(3)]);
+        assert_eq!(plan(&[("shards", "3")], &[0, 1], 2), [None, None, None]);
+        assert_eq!(plan(&[("cpu-pinning", "no")], &[0, 1], 2), [None, None]);
+        assert_eq!(plan(&[], &[0, 1, 2, 3], 2), [None, None], "a container with two processors' time");
+        assert_eq!(plan(&[("shard-cpus", "2-3")], &[0, 1, 2, 3], 4), [Some(2), Some(3)]);
+        assert_eq!(plan(&[("shard-cpus", "2"), ("shards", "2")], &[0, 1, 2], 3), [None, None]);
+    }
+
+    #[test]
+    fn the_log_names_the_processors() {
+        assert_eq!(
+            Cores(vec![Some(0), Some(4)]).describe(),
+            "Shards: 2, each kept on a processor of its own: 0 4"
+        );
+        assert_eq!(Cores(vec![None]).describe(), "Shards: 1, on any processor");
+    }
+}

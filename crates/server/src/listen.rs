@@ -1,0 +1,133 @@
+//! Opening the sockets that the configuration names.
+
+use crate::log;
+use config::Config;
+use runtime::Listener;
+use runtime::socket::ListenError;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::time::Duration;
+
+/// All listening sockets; `None` when the server cannot start, which the log explains.
+pub fn listeners(config: &Config) -> Option<Vec<Listener>> {
+    warn_of_short_backlog(config.tcp_backlog);
+    let mut listeners = Vec::new();
+    if config.port != 0 {
+        for address in &config.bind {
+            match tcp(address, config) {
+                Some(found) => listeners.extend(found),
+                None => {
+                    log::warning(format_args!("Failed listening on port {} (tcp), exiting.", config.port));
+                    return None;
+                }
+            }
+        }
+    }
+    if let Some(path) = &config.unixsocket {
+        let permissions = (config.unixsocketperm != 0).then_some(config.unixsocketperm);
+        match Listener::unix(path, permissions, backlog(config)) {
+            Ok(listener) => listeners.push(listener),
+            Err(error) => {
+                log::warning(format_args!(
+                    "Failed opening Unix socket {}: {error}, exiting.",
+                    path.display()
+                ));
+                return None;
+            }
+        }
+    }
+    if listeners.is_empty() {
+        log::warning("Configured to not listen anywhere, exiting.");
+        return None;
+    }
+    Some(listeners)
+}
+
+/// The listener on one address of `bind`: `Some(None)` if it may be missing and is, `None` if the server must not start.
+fn tcp(written: &str, config: &Config) -> Option<Option<Listener>> {
+    let (optional, name) = match written.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, written),
+    };
+    let warn = |what: &dyn std::fmt::Display| {
+        let port = config.port;
+        log::warning(format_args!(
+            "Warning: Could not create server TCP listening socket {name}:{port}: {what}"
+        ));
+    };
+    let address = match resolve(name, config.port) {
+        Ok(address) => address,
+        Err(reason) => {
+            warn(&reason);
+            return optional.then_some(None);
+        }
+    };
+    match listen_patiently(address, backlog(config)) {
+        Ok(listener) => Some(Some(listener)),
+        Err(error) => {
+            warn(&error);
+            let tolerable = error.is_missing_protocol() || optional && error.is_missing_address();
+            tolerable.then_some(None)
+        }
+    }
+}
+
+/// A process that was killed leaves its sockets to the kernel for a moment if it used io_uring; a server that takes its place
+/// at once must not stumble over them.
+fn listen_patiently(address: SocketAddr, backlog: i32) -> Result<Listener, ListenError> {
+    const ATTEMPTS: u32 = 20;
+    const PAUSE: Duration = Duration::from_millis(20);
+    for _ in 1..ATTEMPTS {
+        match Listener::tcp(address, backlog) {
+            Err(error) if error.is_in_use() => std::thread::sleep(PAUSE),
+            result => return result,
+        }
+    }
+    Listener::tcp(address, backlog)
+}
+
+/// The address of a word of `bind`. A name stands for its first address of the family that its form suggests: IPv6 if there
+/// is a colon in it.
+fn resolve(name: &str, port: u16) -> Result<SocketAddr, String> {
+    match name {
+        "*" => return Ok((Ipv4Addr::UNSPECIFIED, port).into()),
+        "::*" => return Ok((Ipv6Addr::UNSPECIFIED, port).into()),
+        _ => {}
+    }
+    if let Ok(ip) = name.parse::<IpAddr>() {
+        return Ok((ip, port).into());
+    }
+    let found = (name, port).to_socket_addrs().map_err(|error| runtime::reason(&error))?;
+    let mut fitting = found.filter(|address| address.is_ipv6() == name.contains(':'));
+    fitting.next().ok_or_else(|| "Name or service not known".to_owned())
+}
+
+fn backlog(config: &Config) -> i32 {
+    i32::try_from(config.tcp_backlog).unwrap_or(i32::MAX)
+}
+
+fn warn_of_short_backlog(backlog: u32) {
+    const PATH: &str = "/proc/sys/net/core/somaxconn";
+    let most = std::fs::read_to_string(PATH).ok().and_then(|text| text.trim().parse::<u32>().ok());
+    if let Some(most) = most.filter(|&most| most > 0 && most < backlog) {
+        log::warning(format_args!(
+            "WARNING: The TCP backlog setting of {backlog} cannot be enforced because {PATH} is set to the lower value \
+             of {most}."
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_bind() {
+        let shown = |name| resolve(name, 1).map(|address| address.to_string());
+        assert_eq!(shown("*").unwrap(), "0.0.0.0:1");
+        assert_eq!(shown("::*").unwrap(), "[::]:1");
+        assert_eq!(shown("::1").unwrap(), "[::1]:1");
+        assert_eq!(shown("10.1.2.3").unwrap(), "10.1.2.3:1");
+        assert_eq!(shown("localhost").unwrap(), "127.0.0.1:1");
+        assert!(shown("not an address").is_err());
+    }
+}

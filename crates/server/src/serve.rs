@@ -1,0 +1,192 @@
+//! The shards' threads, from the first to the last.
+
+use crate::cores::Cores;
+use crate::log;
+use crate::platform;
+use crate::shard_loop::{Mail, Process, ShardLoop};
+use crate::supervisor::Systemd;
+use base::hash::HashSeed;
+use command::ShardCx;
+use config::{Config, IoBackend};
+use mailbox::{Exchange, Port};
+use runtime::back_end::{self, RING_ENTRIES_MAX};
+use runtime::signals::{self, Signal};
+use runtime::{BackEnd, Listener, clock, thread};
+use shard::Shard;
+use std::io;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Barrier};
+
+/// What a shard's thread found when it started.
+struct Started {
+    shard: usize,
+    /// Entries of its ring, `None` with epoll; why there is no reactor.
+    ring_entries: io::Result<Option<u32>>,
+    /// Why it is epoll although io_uring would have been preferred.
+    refusal: Option<io::Error>,
+    /// Why it is not kept on its processor.
+    unpinned: Option<io::Error>,
+}
+
+/// What a shard's thread needs.
+struct Seat {
+    id: usize,
+    cpu: Option<usize>,
+    back_end: BackEnd,
+    ring_entries: u32,
+    seed: HashSeed,
+    port: Port<Mail>,
+    listeners: Vec<Listener>,
+    process: Arc<Process>,
+    /// Opened when all shards are there: none serves before.
+    gate: Arc<Barrier>,
+}
+
+/// Serves until somebody asks for the end.
+///
+/// # Errors
+/// Why there are no shards, for the log.
+pub fn run(
+    config: Arc<Config>,
+    cores: &Cores,
+    listeners: Vec<Listener>,
+    systemd: &Systemd,
+    config_file: String,
+) -> Result<(), String> {
+    let shards = cores.shards();
+    let names: Vec<(bool, String)> = listeners.iter().map(|l| (l.is_unix, l.name.clone())).collect();
+    let process = Arc::new(Process::new(Arc::clone(&config), shards, config_file));
+    let (tell, told) = channel();
+    let gate = Arc::new(Barrier::new(shards + 1));
+    let seed = HashSeed::new(clock::entropy(), clock::entropy());
+    let ring_entries = back_end::ring_entries(shards);
+    let mut listeners = Some(listeners);
+    let mut threads = Vec::with_capacity(shards);
+    for (id, port) in Exchange::<Mail>::ports(shards).into_iter().enumerate() {
+        let seat = Seat {
+            id,
+            cpu: cores.0[id],
+            back_end: wanted(config.io_backend),
+            ring_entries,
+            seed: seed.clone(),
+            port,
+            listeners: listeners.take().unwrap_or_default(),
+            process: Arc::clone(&process),
+            gate: Arc::clone(&gate),
+        };
+        let tell = tell.clone();
+        let thread = thread::spawn(format!("shard-{id}"), move || run_shard(seat, &tell));
+        threads.push(thread.map_err(|e| format!("Cannot start shard {id}: {}", runtime::reason(&e)))?);
+    }
+    drop(tell);
+    report_start(told.iter().take(shards).collect(), ring_entries)?;
+    watch_signals(Arc::clone(&process))
+        .map_err(|e| format!("Cannot wait for signals: {}", runtime::reason(&e)))?;
+    report_ready(&names);
+    gate.wait();
+    systemd.tell("READY=1\nSTATUS=Ready to accept connections");
+    for thread in threads {
+        // A panic has ended the process long before.
+        let _ = thread.join();
+    }
+    systemd.tell("STOPPING=1");
+    Ok(())
+}
+
+fn wanted(choice: IoBackend) -> BackEnd {
+    match choice {
+        IoBackend::Auto => BackEnd::Auto,
+        IoBackend::IoUring => BackEnd::Uring,
+        IoBackend::Epoll => BackEnd::Epoll,
+    }
+}
+
+/// Says once what all shards found.
+fn report_start(started: Vec<Started>, ring_entries: u32) -> Result<(), String> {
+    let shards = started.len();
+    let (mut epoll, mut smallest, mut refusal) = (0, u32::MAX, None);
+    for one in started {
+        if let Some(error) = one.unpinned {
+            let reason = runtime::reason(&error);
+            log::warning(format_args!("Shard {} is not kept on its processor: {reason}", one.shard));
+        }
+        match one.ring_entries {
+            Err(error) => return Err(format!("I/O: no io_uring. {}", back_end::explain(&error, shards))),
+            Ok(Some(entries)) => smallest = smallest.min(entries),
+            Ok(None) => epoll += 1,
+        }
+        refusal = one.refusal.or(refusal);
+    }
+    match &refusal {
+        None if epoll > 0 => log::notice("I/O: epoll"),
+        None => log::notice(format_args!("I/O: io_uring, {smallest} entries in each ring")),
+        Some(error) => {
+            let why = back_end::explain(error, shards);
+            log::warning(format_args!(
+                "I/O: epoll for {epoll} of {shards} shards, io_uring is refused. {why}"
+            ));
+        }
+    }
+    if refusal.is_none() && epoll == 0 && smallest < RING_ENTRIES_MAX.max(ring_entries) {
+        let kib = back_end::ring_bytes(RING_ENTRIES_MAX) / 1024 * shards as u64;
+        log::notice(format_args!(
+            "The rings are smaller than they could be, for want of locked memory: {kib} KiB would be enough (ulimit -l, \
+             LimitMEMLOCK=)"
+        ));
+    }
+    Ok(())
+}
+
+fn report_ready(names: &[(bool, String)]) {
+    let listed: Vec<&str> = names.iter().map(|(_, name)| name.as_str()).collect();
+    log::notice(format_args!("Listening on {}", listed.join(", ")));
+    log::notice("Server initialized");
+    for (unix, kind) in [(false, "tcp"), (true, "unix")] {
+        if names.iter().any(|(is_unix, _)| *is_unix == unix) {
+            log::notice(format_args!("Ready to accept connections {kind}"));
+        }
+    }
+}
+
+/// Starts the thread that sleeps until a signal comes.
+fn watch_signals(process: Arc<Process>) -> io::Result<()> {
+    let watch = move || {
+        let mut asked = false;
+        while let Ok(signal) = signals::wait() {
+            if asked && signal == Signal::Interrupt {
+                log::warning("You insist... exiting now.");
+                std::process::exit(1);
+            }
+            log::warning(format_args!("Received {} scheduling shutdown...", signal.name()));
+            asked = true;
+            process.end();
+        }
+    };
+    thread::spawn("signals".to_owned(), watch).map(drop)
+}
+
+fn run_shard(seat: Seat, tell: &Sender<Started>) {
+    let Seat { id, cpu, process, .. } = seat;
+    let unpinned = cpu.and_then(|cpu| thread::pin_to(cpu).err());
+    let opened = match back_end::open(seat.back_end, seat.ring_entries) {
+        Ok(opened) => opened,
+        Err(error) => {
+            let _ = tell.send(Started { shard: id, ring_entries: Err(error), refusal: None, unpinned });
+            return;
+        }
+    };
+    if process.wakers[id].set(opened.reactor.waker()).is_err() {
+        unreachable!("each shard starts once");
+    }
+    let (ring_entries, refusal) = (Ok(opened.ring_entries), opened.refusal);
+    let _ = tell.send(Started { shard: id, ring_entries, refusal, unpinned });
+    seat.gate.wait();
+    let shards = process.wakers.len() as u16;
+    let mut cx = ShardCx::new(id as u16, shards, Arc::clone(&process.config), seat.seed, clock::entropy());
+    let about = process.about.get_or_init(|| platform::about(opened.reactor.name(), &process.config_file));
+    platform::install(&mut cx, about);
+    let shard_loop = ShardLoop::new(Shard::new(cx), opened.reactor, seat.port, process, seat.listeners);
+    if let Err(error) = shard_loop.run() {
+        panic!("the reactor of shard {id} failed: {error}");
+    }
+}

@@ -1,0 +1,173 @@
+//! New connections: who may come in, and which shard serves them.
+
+use super::{LISTENER_TOKENS, Mail, ShardLoop};
+use crate::log;
+use command::session::Session;
+use runtime::socket::is_out_of_descriptors;
+use runtime::{Socket, clock};
+use std::io::{ErrorKind, IoSlice};
+use std::sync::atomic::Ordering;
+
+/// Connections accepted per event; more wait for the next turn.
+const ACCEPTS_MAX: usize = 256;
+/// Time between two complaints about the same trouble.
+const COMPLAINT_US: u64 = 1_000_000;
+
+const TOO_MANY: &[u8] = b"-ERR max number of clients reached\r\n";
+const PROTECTED: &[u8] = b"-DENIED Redis is running in protected mode because protected \
+    mode is enabled and no password is set for the default user. \
+    In this mode connections are only accepted from the loopback interface. \
+    If you want to connect from external computers to Redis you \
+    may adopt one of the following solutions: \
+    1) Just disable protected mode sending the command \
+    'CONFIG SET protected-mode no' from the loopback interface \
+    by connecting to Redis from the same host the server is \
+    running, however MAKE SURE Redis is not publicly accessible \
+    from internet if you do so. Use CONFIG REWRITE to make this \
+    change permanent. \
+    2) Alternatively you can just disable the protected mode by \
+    editing the Redis configuration file, and setting the protected \
+    mode option to 'no', and then restarting the server. \
+    3) If you started the server manually just for testing, restart \
+    it with the '--protected-mode no' option. \
+    4) Set up an authentication password for the default user. \
+    NOTE: You only need to do one of the above things in order for \
+    the server to start accepting connections from the outside.\r\n";
+
+impl ShardLoop {
+    /// Accepts waiting connections and deals them out.
+    pub(super) fn accept(&mut self, listener: usize) {
+        for _ in 0..ACCEPTS_MAX {
+            match self.listeners[listener].accept() {
+                Ok(socket) => self.admit(socket, self.listeners[listener].is_unix),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) if is_out_of_descriptors(&error) => {
+                    self.complain(&error);
+                    if !self.turn_away_one(listener) {
+                        return;
+                    }
+                }
+                // The peer of that one is gone already; the next may be fine.
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
+                Err(error) => return self.complain(&error),
+            }
+        }
+        self.unread.push(LISTENER_TOKENS + listener);
+    }
+
+    /// Lets a connection in, or says why not.
+    fn admit(&mut self, socket: Socket, is_unix: bool) {
+        let config = &self.shard.cx.config;
+        let before = self.process.clients.fetch_add(1, Ordering::Relaxed);
+        let refusal = if before >= u64::from(config.maxclients) {
+            Some(TOO_MANY)
+        } else if !is_unix
+            && config.protected_mode
+            && config.requirepass.is_none()
+            && !socket.is_from_loopback()
+        {
+            Some(PROTECTED)
+        } else {
+            None
+        };
+        match refusal {
+            Some(text) => {
+                self.process.clients.fetch_sub(1, Ordering::Relaxed);
+                self.turn_away(&socket, text);
+            }
+            None => self.deal(socket, is_unix),
+        }
+    }
+
+    /// The caller closes the socket.
+    fn turn_away(&mut self, socket: &Socket, text: &[u8]) {
+        // A client that cannot even take this line gets none.
+        let _ = socket.send(&[IoSlice::new(text)]);
+        self.shard.cx.stats.rejected_connections += 1;
+    }
+
+    /// With no descriptor left, the connections that wait would wait for ever. One after the other is answered and closed
+    /// with the help of the descriptor in reserve. False: none waits.
+    fn turn_away_one(&mut self, listener: usize) -> bool {
+        let listener = &self.listeners[listener];
+        let accepted = self.reserve.lend(|| {
+            let socket = listener.accept().ok()?;
+            socket.send(&[IoSlice::new(TOO_MANY)]).ok()
+        });
+        self.shard.cx.stats.rejected_connections += u64::from(accepted.is_some());
+        accepted.is_some()
+    }
+
+    /// Gives the connection to the shard whose turn it is.
+    fn deal(&mut self, socket: Socket, is_unix: bool) {
+        let to = self.next_shard % self.port.shards();
+        self.next_shard += 1;
+        if to == self.id {
+            self.adopt(socket, is_unix);
+        } else if self.port.send(to, Mail::Adopt { socket, is_unix }) {
+            if let Some(waker) = self.process.wakers[to].get() {
+                waker.wake();
+            }
+        }
+    }
+
+    /// Serves a connection that has been let in and counted.
+    pub(super) fn adopt(&mut self, socket: Socket, is_unix: bool) {
+        let config = &self.shard.cx.config;
+        if !is_unix {
+            socket.set_tcp_options(i32::try_from(config.tcp_keepalive_s).unwrap_or(i32::MAX));
+        }
+        let (addr, local_addr) = if is_unix { self.unix_addresses() } else { socket.addresses() };
+        log::verbose(format_args!("Accepted {addr}"));
+        let (now_ms, _) = clock::now();
+        let session = Session {
+            id: self.process.next_client.fetch_add(1, Ordering::Relaxed),
+            addr,
+            local_addr,
+            authenticated: config.requirepass.is_none(),
+            unix_socket: is_unix,
+            fd: socket.fd(),
+            created_ms: now_ms,
+            last_active_ms: now_ms,
+            ..Session::default()
+        };
+        let token = self.shard.open(session);
+        self.shard.conn_mut(token).last_active_ms = now_ms;
+        if self.sent.len() <= token {
+            self.sent.resize(token + 1, Default::default());
+        }
+        self.sent[token] = Default::default();
+        if self.reactor.add(token, socket).is_err() {
+            self.close(token);
+        }
+    }
+
+    /// (peer, local) of a connection over the Unix socket, as CLIENT LIST shows them.
+    fn unix_addresses(&self) -> (String, String) {
+        let path = self.shard.cx.config.unixsocket.as_deref();
+        let name = path.map_or_else(String::new, |path| format!("{}:0", path.display()));
+        (name.clone(), name)
+    }
+
+    /// Logs an error of accepting, not more than once a second.
+    fn complain(&mut self, error: &std::io::Error) {
+        let (_, now_us) = clock::now();
+        if now_us >= self.next_complaint_us {
+            self.next_complaint_us = now_us + COMPLAINT_US;
+            log::warning(format_args!("Error accepting a client connection: {}", runtime::reason(error)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_of_protected_mode_is_one_line() {
+        let text = std::str::from_utf8(PROTECTED).unwrap();
+        assert!(text.contains("protected mode is enabled and") && !text.contains("  "));
+        assert_eq!(text.matches('\n').count(), 1);
+    }
+}

@@ -1,0 +1,188 @@
+//! What a shard does now and then, and what it does not put up with: expired keys, idle clients, clients that send too much
+//! or read too slowly.
+//!
+//! Nothing here runs while there is nothing to look after: an idle shard sleeps for good.
+
+use super::ShardLoop;
+use crate::log;
+use config::OutputLimit;
+use std::time::Duration;
+
+/// Time between two rounds while the shard is awake or has keys that expire.
+const TICK_US: u64 = 100_000;
+/// The same while there is more to expire or to evict.
+const SHORT_TICK_US: u64 = 10_000;
+/// Time between two rounds when only clients have to be looked after.
+const CLIENT_TICK_US: u64 = 1_000_000;
+/// Clients looked at in one round, at least; a quarter of them if that is more.
+const IDLE_CHECKS_MIN: usize = 1024;
+/// No limit on a client's input is lower, so that less need not be looked at.
+const INPUT_BYTES_FREE: usize = 1 << 20;
+/// Input of one client before it has given its password.
+const INPUT_BYTES_MAX_BEFORE_AUTH: usize = 1 << 20;
+/// Input of one client at most, whatever is configured: positions in it have 32 bits.
+const INPUT_BYTES_MAX: u64 = (u32::MAX as u64) - (16 << 20);
+
+/// A client whose unsent replies exceed the soft limit.
+pub(super) struct Slow {
+    token: u32,
+    generation: u32,
+    since_ms: u64,
+}
+
+impl ShardLoop {
+    /// How long the shard may sleep; `None`: until something happens.
+    pub(super) fn sleep_max(&self, now_us: u64) -> Option<Duration> {
+        let clients =
+            !self.slow.is_empty() || self.shard.cx.config.timeout_s > 0 && !self.shard.cx.sessions.is_empty();
+        let cx = &self.shard.cx;
+        let wait_us = if cx.limits.memory_bytes_max != 0 || cx.dbs.iter().any(|db| db.has_expiry()) {
+            self.next_tick_us.saturating_sub(now_us)
+        } else if clients {
+            CLIENT_TICK_US
+        } else {
+            return None;
+        };
+        Some(Duration::from_micros(wait_us.max(1)))
+    }
+
+    /// One round, at most ten times a second.
+    pub(super) fn tick(&mut self, now_ms: u64, now_us: u64) {
+        self.next_tick_us = now_us + TICK_US;
+        // A pause keeps the data as it is.
+        let paused = self.shard.cx.pause.is_some();
+        let more_expires = !paused && command::sweep::sweep(&mut self.shard.cx);
+        let more_to_evict = command::eviction::tick(&mut self.shard.cx);
+        if more_expires || more_to_evict {
+            self.next_tick_us = now_us + SHORT_TICK_US;
+        }
+        self.close_idle(now_ms);
+        self.close_slow(now_ms);
+    }
+
+    /// Whether a connection that has just sent `count` bytes has sent too many that cannot be executed yet.
+    #[inline]
+    pub(super) fn sends_too_much(&self, token: usize, count: usize) -> bool {
+        let bytes = self.shard.conn(token).input.len() + count;
+        bytes > INPUT_BYTES_FREE && self.exceeds_input_limit(token, bytes)
+    }
+
+    #[cold]
+    fn exceeds_input_limit(&self, token: usize, bytes: usize) -> bool {
+        let most = self.shard.cx.config.client_query_buffer_limit.min(INPUT_BYTES_MAX);
+        let unknown = !self.shard.conn(token).authenticated && bytes > INPUT_BYTES_MAX_BEFORE_AUTH;
+        let over = unknown || bytes as u64 > most;
+        if over {
+            let client = self.describe(token);
+            log::warning(format_args!(
+                "Closing client that reached max query buffer length: {client} qbuf={bytes}"
+            ));
+        }
+        over
+    }
+
+    /// Whether a connection whose socket takes no more must be closed for what it has not read.
+    #[cold]
+    pub(super) fn reads_too_slowly(&mut self, token: usize) -> bool {
+        let limit = self.shard.cx.config.client_output_buffer_limit.normal;
+        let bytes = self.unsent_bytes(token);
+        if exceeds(bytes, limit.hard_bytes) {
+            self.log_slow(token, bytes);
+            return true;
+        }
+        let generation = self.shard.conn(token).generation;
+        let known = |slow: &Slow| slow.token as usize == token && slow.generation == generation;
+        if exceeds(bytes, limit.soft_bytes) && !self.slow.iter().any(known) {
+            self.slow.push(Slow { token: token as u32, generation, since_ms: self.shard.cx.now_ms });
+        }
+        false
+    }
+
+    /// Closes the clients that have been above the soft limit for too long; forgets those that are below it again.
+    fn close_slow(&mut self, now_ms: u64) {
+        if self.slow.is_empty() {
+            return;
+        }
+        let limit = self.shard.cx.config.client_output_buffer_limit.normal;
+        for slow in std::mem::take(&mut self.slow) {
+            let token = slow.token as usize;
+            let conn = self.shard.conn(token);
+            let same = conn.open && conn.generation == slow.generation;
+            let bytes = if same { self.unsent_bytes(token) } else { 0 };
+            if !same || !exceeds(bytes, limit.soft_bytes) {
+                continue;
+            }
+            if is_over(&limit, now_ms.saturating_sub(slow.since_ms)) {
+                self.log_slow(token, bytes);
+                self.close(token);
+            } else {
+                self.slow.push(slow);
+            }
+        }
+    }
+
+    /// Closes some of the clients that have said nothing for `timeout`. A client that waits for a reply is not idle.
+    fn close_idle(&mut self, now_ms: u64) {
+        let timeout_ms = u64::from(self.shard.cx.config.timeout_s) * 1000;
+        let tokens = self.sent.len();
+        if timeout_ms == 0 || tokens == 0 {
+            return;
+        }
+        for _ in 0..(tokens / 4).max(IDLE_CHECKS_MIN).min(tokens) {
+            self.next_idle_check = (self.next_idle_check + 1) % tokens;
+            let token = self.next_idle_check;
+            let conn = self.shard.conn(token);
+            let idle = now_ms.saturating_sub(conn.last_active_ms) > timeout_ms;
+            if idle && conn.open && conn.outstanding() == 0 && conn.out.is_empty() {
+                log::verbose("Closing idle client");
+                self.close(token);
+            }
+        }
+    }
+
+    /// Bytes of replies that the system has not taken.
+    pub(super) fn unsent_bytes(&self, token: usize) -> usize {
+        self.sent[token].unsent(&self.shard.conn(token).out)
+    }
+
+    fn log_slow(&self, token: usize, bytes: usize) {
+        let client = self.describe(token);
+        log::warning(format_args!(
+            "Client {client} omem={bytes} closed for overcoming of output buffer limits."
+        ));
+    }
+
+    fn describe(&self, token: usize) -> String {
+        match self.shard.cx.sessions.get(token) {
+            Some(session) => {
+                let (id, addr, local) = (session.id, &session.addr, &session.local_addr);
+                format!("id={id} addr={addr} laddr={local}")
+            }
+            None => "id=?".to_owned(),
+        }
+    }
+}
+
+/// Whether `bytes` reach a limit; 0 is none.
+fn exceeds(bytes: usize, limit: u64) -> bool {
+    limit > 0 && bytes as u64 >= limit
+}
+
+/// Whether the time above the soft limit is over.
+fn is_over(limit: &OutputLimit, elapsed_ms: u64) -> bool {
+    elapsed_ms > limit.soft_seconds.saturating_mul(1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_limit_is_exceeded_by_nothing() {
+        assert!(!exceeds(usize::MAX, 0));
+        assert!(!exceeds(9, 10));
+        assert!(exceeds(10, 10));
+        let limit = OutputLimit { hard_bytes: 0, soft_bytes: 1, soft_seconds: 2 };
+        assert!(!is_over(&limit, 2000) && is_over(&limit, 2001));
+    }
+}

@@ -1,0 +1,164 @@
+//! The command line, configuration files, the log and the background.
+
+use crate::programs::{Directory, WEFT, eventually, run, serve, text};
+use std::fs;
+use std::io::Write;
+use std::process::{Command, Stdio};
+use testkit::{Client, Value};
+
+#[test]
+fn version_and_help() {
+    let version = run(&["--version"]);
+    assert!(version.status.success());
+    assert!(text(&version).starts_with("Weft server v="));
+    let help = run(&["--help"]);
+    assert_eq!(help.status.code(), Some(1));
+    assert!(text(&help).contains("Usage: weft-server"));
+}
+
+#[test]
+fn an_unknown_directive_stops_the_start() {
+    let directory = Directory::new();
+    let file = directory.write("weft.conf", "# a comment\nport 0\nno-such-thing yes\n");
+    let output = run(&[&file]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = text(&output);
+    assert!(text.contains("*** FATAL CONFIG FILE ERROR (Weft "), "{text}");
+    assert!(text.contains(&format!("at line 3 of {file}")), "{text}");
+    assert!(text.contains(">>> 'no-such-thing yes'"), "{text}");
+    assert!(text.contains("Bad directive or wrong number of arguments"), "{text}");
+}
+
+#[test]
+fn what_cannot_be_read_or_entered_stops_the_start() {
+    let output = run(&["/no/such/file.conf"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output).contains("can't open config file '/no/such/file.conf': No such file or directory"));
+    let output = run(&["--dir", "/no/such/directory"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output).contains("Can't chdir to '/no/such/directory': No such file or directory"));
+    let output = run(&["--logfile", "/no/such/file.log"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output).contains("Can't open the log file: No such file or directory"));
+}
+
+#[test]
+fn directives_of_later_work_are_warned_about() {
+    let directory = Directory::new();
+    let file = directory.write("later.conf", "tls-replication yes\nmaxclients 100\n");
+    let mut server = serve(&["--include", &file]);
+    assert!(server.client().cmd(&["SET", "k", "v"]).is_ok());
+    assert!(
+        server.log().contains("WARNING 'tls-replication' has no effect: TLS is not part of this version")
+    );
+    assert!(!server.log().contains("'maxclients'"));
+    server.stop().unwrap();
+}
+
+#[test]
+fn configuration_from_the_standard_input() {
+    let directory = Directory::new();
+    let socket = directory.file("weft.sock");
+    let mut child = Command::new(WEFT).arg("-").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let text = format!("port 0\nshards 1\nunixsocket {}\n", socket.display());
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    eventually("a connection", || Client::connect_unix(&socket).is_ok());
+    terminate(child.id());
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn the_log_goes_to_its_file_and_says_what_matters() {
+    let mut server = serve(&["--logfile", "weft.log", "--pidfile", "weft.pid", "--shards", "2"]);
+    let read = |name: &str| fs::read_to_string(server.directory().join(name)).unwrap();
+    assert_eq!(read("weft.pid"), format!("{}\n", server.pid()));
+    let log = read("weft.log");
+    let pid = server.pid();
+    for text in [
+        "Weft version=",
+        &format!("pid={pid}, just started"),
+        &format!("Running mode=standalone, port={}.", server.port()),
+        "Shards: 2, ",
+        "I/O: ",
+        &format!("Listening on 127.0.0.1:{}", server.port()),
+        "Ready to accept connections tcp",
+    ] {
+        assert!(log.contains(text), "{text} is missing in {log}");
+    }
+    assert!(log.lines().all(|line| line.starts_with(&format!("{pid}:M "))), "{log}");
+    assert_eq!(server.log(), "");
+    assert!(server.stop().unwrap().success());
+    assert!(!server.directory().join("weft.pid").exists());
+}
+
+#[test]
+fn a_higher_log_level_says_less() {
+    let server = serve(&["--loglevel", "warning"]);
+    assert_eq!(server.log(), "");
+    let server = serve(&["--loglevel", "verbose"]);
+    drop(server.client());
+    eventually("a line about a connection", || server.log().contains(" - Accepted 127.0.0.1:"));
+}
+
+#[test]
+fn the_background() {
+    let directory = Directory::new();
+    let dir = directory.path().to_str().unwrap();
+    let files = ["--pidfile", "weft.pid", "--logfile", "weft.log", "--unixsocket", "weft.sock"];
+    let output =
+        run(&[&["--daemonize", "yes", "--port", "0", "--dir", dir, "--shards", "2"], &files[..]].concat());
+    assert!(output.status.success(), "{}", text(&output));
+    let socket = directory.file("weft.sock");
+    eventually("a reply", || {
+        Client::connect_unix(&socket)
+            .is_ok_and(|mut c| c.try_cmd(&["SET", "k", "v"]).is_ok_and(|v| v.is_ok()))
+    });
+    let pid: u32 = fs::read_to_string(directory.file("weft.pid")).unwrap().trim().parse().unwrap();
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
+    let (session, terminal) = (fields[3], fields[4]);
+    assert_ne!(session, pid.to_string(), "the second child leads no session");
+    assert_eq!(terminal, "0");
+    terminate(pid);
+    eventually("the end", || !directory.file("weft.pid").exists());
+    assert!(!socket.exists());
+    assert!(fs::read_to_string(directory.file("weft.log")).unwrap().contains("bye bye"));
+}
+
+#[test]
+fn a_taken_address_is_told_before_going_into_the_background() {
+    let server = serve(&[]);
+    let port = server.port().to_string();
+    let output = run(&["--daemonize", "yes", "--port", &port, "--bind", "127.0.0.1"]);
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn systemd_is_told() {
+    use std::os::unix::net::UnixDatagram;
+    let directory = Directory::new();
+    let notify = UnixDatagram::bind(directory.file("notify")).unwrap();
+    notify.set_read_timeout(Some(std::time::Duration::from_secs(10))).unwrap();
+    let mut child = Command::new(WEFT)
+        .args(["--supervised", "systemd", "--port", "0", "--unixsocket", "s", "--shards", "1", "--dir"])
+        .arg(directory.path())
+        .env("NOTIFY_SOCKET", directory.file("notify"))
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut buffer = [0; 256];
+    let mut told = || {
+        let count = notify.recv(&mut buffer).unwrap();
+        String::from_utf8_lossy(&buffer[..count]).into_owned()
+    };
+    assert!(told().starts_with("READY=1"));
+    let mut client = Client::connect_unix(directory.file("s")).unwrap();
+    assert_eq!(client.cmd(&["GET", "none"]), Value::Null);
+    terminate(child.id());
+    assert!(told().starts_with("STOPPING=1"));
+    assert!(child.wait().unwrap().success());
+}
+
+fn terminate(pid: u32) {
+    assert!(Command::new("kill").args(["-TERM", &pid.to_string()]).status().unwrap().success());
+}

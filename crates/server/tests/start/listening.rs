@@ -1,0 +1,173 @@
+//! Where the server can be reached, and by whom.
+
+use crate::programs::{Directory, eventually, has, run, serve, text};
+use std::net::{IpAddr, TcpListener, UdpSocket};
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+use std::time::Duration;
+use testkit::{Client, Value};
+
+#[test]
+fn several_addresses() {
+    if TcpListener::bind("[::1]:0").is_err() {
+        return eprintln!("not tried: there is no IPv6 here");
+    }
+    let server = serve(&["--bind", "127.0.0.1", "::1", "-192.0.2.77"]);
+    assert!(server.client().cmd(&["SET", "k", "v"]).is_ok());
+    let mut client = Client::connect(("::1", server.port())).unwrap();
+    assert_eq!(client.cmd(&["GET", "k"]), Value::bulk("v"));
+    let warning = format!(
+        "Warning: Could not create server TCP listening socket 192.0.2.77:{}: bind: Cannot assign requested address",
+        server.port()
+    );
+    assert!(server.log().contains(&warning));
+    drop(serve(&["--bind", "localhost"]));
+    let any = serve(&["--bind", "*", "-::*"]);
+    assert_eq!(Client::connect(("::1", any.port())).unwrap().cmd(&["GET", "none"]), Value::Null);
+}
+
+#[test]
+fn addresses_that_cannot_be_had() {
+    let server = serve(&[]);
+    let port = server.port().to_string();
+    let output = run(&["--port", &port, "--bind", "127.0.0.1"]);
+    assert_eq!(output.status.code(), Some(1));
+    let reason = format!("listening socket 127.0.0.1:{port}: bind: Address already in use");
+    assert!(text(&output).contains(&reason), "{}", text(&output));
+    let output = run(&["--port", &port, "--bind", "192.0.2.77"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output).contains("bind: Cannot assign requested address"));
+    let output = run(&["--port", "0"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output).contains("Configured to not listen anywhere, exiting."));
+}
+
+#[test]
+fn a_unix_socket() {
+    let mut server = serve(&["--unixsocket", "weft.sock", "--unixsocketperm", "700", "--shards", "2"]);
+    let path = server.directory().join("weft.sock");
+    assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+    let mut client = Client::connect_unix(&path).unwrap();
+    assert!(client.cmd(&["SET", "k", "v"]).is_ok());
+    assert_eq!(server.client().cmd(&["GET", "k"]), Value::bulk("v"));
+    // A socket that a killed server left is taken over; at the end it goes.
+    server.restart().unwrap();
+    assert_eq!(Client::connect_unix(&path).unwrap().cmd(&["GET", "k"]), Value::Null);
+    assert!(server.stop().unwrap().success());
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_file_in_the_place_of_the_socket_is_spared() {
+    let directory = Directory::new();
+    let file = directory.write("precious", "data");
+    let output = run(&["--port", "0", "--unixsocket", &file]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output).contains("Failed opening Unix socket"), "{}", text(&output));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "data");
+}
+
+#[test]
+fn protected_mode() {
+    let Some(outside) = address_outside_loopback() else {
+        return eprintln!("not tried: this machine has only a loopback address");
+    };
+    let server = serve(&["--bind", "*"]);
+    let mut client = Client::connect((outside, server.port())).unwrap();
+    let Value::Error(text) = client.receive().unwrap() else { panic!("an error was expected") };
+    let text = String::from_utf8(text).unwrap();
+    assert!(text.starts_with("DENIED Redis is running in protected mode because protected mode is enabled"));
+    assert!(text.ends_with("start accepting connections from the outside."));
+    assert!(client.is_closed_within(Duration::from_secs(5)));
+    assert_eq!(server.client().cmd(&["GET", "none"]), Value::Null);
+
+    let open = serve(&["--bind", "*", "--protected-mode", "no"]);
+    assert_eq!(Client::connect((outside, open.port())).unwrap().cmd(&["GET", "none"]), Value::Null);
+    let locked = serve(&["--bind", "*", "--requirepass", "secret"]);
+    let reply = Client::connect((outside, locked.port())).unwrap().cmd(&["GET", "none"]);
+    assert_eq!(reply, Value::Error(b"NOAUTH Authentication required.".to_vec()));
+}
+
+/// An address of this machine that packets to the world would leave from. None is sent.
+fn address_outside_loopback() -> Option<IpAddr> {
+    let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
+    socket.connect("192.0.2.1:9").ok()?;
+    socket.local_addr().ok().map(|address| address.ip()).filter(|ip| !ip.is_loopback())
+}
+
+#[test]
+fn too_many_clients() {
+    let server = serve(&["--maxclients", "3", "--shards", "2"]);
+    let mut clients = Vec::new();
+    // The connection that found the server ready may still count.
+    eventually("three clients", || {
+        let mut client = server.client();
+        if client.try_cmd(&["GET", "none"]).is_ok_and(|reply| reply.is_null()) {
+            clients.push(client);
+        }
+        clients.len() == 3
+    });
+    let mut one_more = server.client();
+    assert_eq!(one_more.receive().unwrap(), Value::Error(b"ERR max number of clients reached".to_vec()));
+    assert!(one_more.is_closed_within(Duration::from_secs(5)));
+    clients.pop();
+    eventually("room for another", || server.client().try_cmd(&["GET", "none"]).is_ok_and(|r| r.is_null()));
+}
+
+#[test]
+fn no_descriptors_left() {
+    if !has("prlimit") {
+        return;
+    }
+    let server = serve(&["--shards", "2"]);
+    let mut old = server.client();
+    assert!(old.cmd(&["SET", "k", "v"]).is_ok());
+    let open = std::fs::read_dir(format!("/proc/{}/fd", server.pid())).unwrap().count();
+    let limit = |soft: usize| {
+        let (pid, files) = (format!("--pid={}", server.pid()), format!("--nofile={soft}:"));
+        assert!(Command::new("prlimit").args([pid, files]).status().unwrap().success());
+    };
+    limit(open);
+    let refused = |server: &testkit::Server| {
+        let mut client = server.client();
+        let refused = Value::Error(b"ERR max number of clients reached".to_vec());
+        client.receive().is_ok_and(|reply| reply == refused)
+    };
+    // Each of them gets an answer; none waits in the backlog for ever.
+    let mut accepted = Vec::new();
+    for _ in 0..4 {
+        let mut client = server.client();
+        client.set_timeout(Duration::from_millis(300));
+        match client.receive() {
+            Ok(reply) => assert_eq!(reply, Value::Error(b"ERR max number of clients reached".to_vec())),
+            Err(_) => accepted.push(client),
+        }
+    }
+    assert!(accepted.len() < 3, "there were that many descriptors");
+    assert!(refused(&server));
+    assert_eq!(old.cmd(&["GET", "k"]), Value::bulk("v"));
+    assert!(server.log().contains("Error accepting a client connection: Too many open files"));
+    limit(open + 100);
+    assert_eq!(server.client().cmd(&["GET", "k"]), Value::bulk("v"));
+}
+
+#[test]
+fn few_descriptors_from_the_start() {
+    let server = crate::programs::serve_by("ulimit -n 64; exec \"$@\"", &["--shards", "2"]).unwrap();
+    assert!(
+        server.log().contains("maxclients has been reduced to 28 to compensate for low ulimit"),
+        "{}",
+        server.log()
+    );
+    let mut clients: Vec<Client> = (0..60).map(|_| server.client()).collect();
+    let served = clients
+        .iter_mut()
+        .map(|c| c.try_cmd(&["GET", "none"]).is_ok_and(|r| r.is_null()))
+        .filter(|served| *served)
+        .count();
+    assert!((27..=28).contains(&served), "{served}");
+    drop(clients);
+    eventually("room again", || server.client().try_cmd(&["GET", "none"]).is_ok_and(|r| r.is_null()));
+    let error = crate::programs::serve_by("ulimit -n 30; exec \"$@\"", &["--shards", "2"]).err().unwrap();
+    assert!(error.to_string().contains("is not enough for the server to start"), "{error}");
+}
