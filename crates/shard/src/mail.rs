@@ -24,7 +24,7 @@ impl Shard {
             }
             Message::Granted { op, from, keys } => self.on_granted(op, from, keys),
             Message::Release { home, op, keys } => self.on_release(home, op, keys),
-            Message::Slow { ticket, entry } => self.on_slow(ticket, *entry),
+            Message::Slow { ask, entry } => self.on_slow(ask, *entry),
             Message::Monitored { from, lines } => self.on_monitored(from, &lines),
             Message::MonitorsGone { from } => self.cx.monitors.retain(|shard| *shard != from),
         }
