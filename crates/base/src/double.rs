@@ -55,8 +55,8 @@ fn parse_hex_f64(digits: &[u8]) -> Option<f64> {
 /// The longest text of a double in either format is shorter than this.
 const F64_TEXT_BYTES_MAX: usize = 32;
 
-/// The text of one double, on the stack.
-#[derive(Clone, Copy)]
+/// The text of one double, on the stack; empty to begin with.
+#[derive(Clone, Copy, Default)]
 pub struct F64Buf {
     bytes: [u8; F64_TEXT_BYTES_MAX],
     len: usize,

@@ -5,6 +5,7 @@
 //! live on several shards is split, or its keys are brought together, by the `shard` crate, guided by the row.
 #![forbid(unsafe_code)]
 
+pub mod accounts;
 pub mod age;
 pub mod args;
 pub mod cx;
@@ -12,11 +13,21 @@ pub mod error;
 pub mod eviction;
 pub mod expiry;
 pub mod families;
+pub mod help;
+pub mod histogram;
+pub mod index_range;
+pub mod items;
+pub mod latency;
+pub mod parts;
+pub mod platform;
+pub mod rates;
 pub mod registry;
 pub mod scan_options;
 pub mod session;
+pub mod slowlog;
 pub mod spec;
 pub mod state;
+pub mod statistics;
 pub mod string_value;
 pub mod sweep;
 

@@ -1,14 +1,68 @@
 //! Finding a command by its name.
 
 use crate::families;
-use crate::spec::Command;
+use crate::spec::{Command, Plan, flag};
 use crate::{Args, Cx, Error, Outcome};
 use resp::Reply;
 use std::sync::LazyLock;
 
+/// The rows with what only the whole table can tell: numbers, full names, which commands are short.
+struct Table {
+    rows: &'static [Command],
+    by_id: Vec<&'static Command>,
+}
+
+static TABLE: LazyLock<Table> = LazyLock::new(|| {
+    let mut next = 0;
+    let rows =
+        families::ALL.iter().flat_map(|family| family.iter()).map(|row| numbered(row, None, &mut next));
+    // The table lives as long as the process.
+    let rows: &'static [Command] = Box::leak(rows.collect());
+    let mut by_id: Vec<&'static Command> =
+        rows.iter().chain(rows.iter().flat_map(|r| r.subcommands)).collect();
+    by_id.sort_by_key(|command| command.id);
+    Table { rows, by_id }
+});
+
+fn numbered(row: &Command, container: Option<&Command>, next: &mut u16) -> Command {
+    let mut row = *row;
+    row.id = *next;
+    *next += 1;
+    let name = row.name.to_ascii_lowercase();
+    row.full_name = match container {
+        None => name.leak(),
+        Some(container) if container.flags & flag::ONE_NAME != 0 => container.full_name,
+        Some(container) => format!("{}|{name}", container.full_name).leak(),
+    };
+    let in_place = matches!(row.plan, Plan::Keys | Plan::Connection | Plan::Cursor);
+    if in_place && (row.flags & flag::FAST != 0 || row.complexity == "O(1)") {
+        row.flags |= flag::SHORT;
+    }
+    let subcommands = row.subcommands.iter().map(|sub| numbered(sub, Some(&row), next)).collect::<Vec<_>>();
+    row.subcommands = subcommands.leak();
+    row
+}
+
 /// All top-level commands, in the order of the families.
 pub fn all() -> impl Iterator<Item = &'static Command> {
-    families::ALL.iter().flat_map(|family| family.iter())
+    TABLE.rows.iter()
+}
+
+/// Number of commands and subcommands: their `id`s lie below.
+pub fn ids() -> usize {
+    TABLE.by_id.len()
+}
+
+/// The command or subcommand with this number.
+pub fn by_id(id: usize) -> &'static Command {
+    TABLE.by_id[id]
+}
+
+/// The row for a full name such as `get` or `config|get`, in any case.
+pub fn lookup_full(name: &[u8]) -> Option<&'static Command> {
+    let Some(bar) = name.iter().position(|&b| b == b'|') else { return lookup(name) };
+    let container = lookup(&name[..bar]).filter(|c| c.flags & flag::ONE_NAME == 0)?;
+    subcommand(container, &name[bar + 1..])
 }
 
 /// Open addressing over the first eight bytes and the length of the upper-case name: one probe for nearly all.
@@ -68,6 +122,12 @@ pub(crate) fn container_without_subcommand(_: &mut Cx<'_>, args: Args<'_>, _: &m
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_are_dense_and_names_full() {
+        (0..ids()).for_each(|id| assert_eq!(by_id(id).id as usize, id));
+        assert_eq!(lookup_full(b"GET").unwrap().full_name, "get");
+    }
 
     #[test]
     fn every_command_is_found_in_any_case() {

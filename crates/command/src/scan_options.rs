@@ -1,26 +1,36 @@
-//! The options that HSCAN, SSCAN and ZSCAN share.
+//! The options that SSCAN, HSCAN and ZSCAN share.
 
 use crate::{Args, Error};
 use base::glob;
+use types::listpack::Item;
 
 /// Elements looked at in one step unless COUNT says otherwise.
 const COUNT: usize = 10;
 
-/// MATCH and COUNT.
 pub struct ScanOptions<'a> {
-    pattern: Option<&'a [u8]>,
-    /// How many elements to look at, at least 1.
+    pub pattern: Option<&'a [u8]>,
+    /// At least 1.
     pub count: usize,
+    /// Fields without values (HSCAN only).
+    pub no_values: bool,
 }
 
 impl<'a> ScanOptions<'a> {
-    /// Reads the options from argument `index` on.
+    /// Reads the arguments from `index` on. `hash`: NOVALUES is allowed.
     ///
     /// # Errors
-    /// `ERR syntax error`, `ERR value is not an integer or out of range`
-    pub fn parse(args: Args<'a>, mut index: usize) -> Result<Self, Error> {
-        let mut options = Self { pattern: None, count: COUNT };
+    /// Syntax, and a COUNT that is no number.
+    pub fn parse(args: Args<'a>, mut index: usize, hash: bool) -> Result<Self, Error> {
+        let mut options = Self { pattern: None, count: COUNT, no_values: false };
         while index < args.len() {
+            if args.is(index, "NOVALUES") {
+                if !hash {
+                    return Err(Error::err("NOVALUES option can only be used in HSCAN"));
+                }
+                options.no_values = true;
+                index += 1;
+                continue;
+            }
             let value = args.get(index + 1).ok_or(Error::SYNTAX)?;
             if args.is(index, "COUNT") {
                 let count = args.int(index + 1)?;
@@ -35,8 +45,8 @@ impl<'a> ScanOptions<'a> {
         Ok(options)
     }
 
-    /// Whether an element of this name is wanted.
-    pub fn admits(&self, name: &[u8]) -> bool {
-        self.pattern.is_none_or(|pattern| glob::matches(pattern, name))
+    /// Whether an element is wanted.
+    pub fn admits(&self, element: Item<'_>) -> bool {
+        self.pattern.is_none_or(|pattern| element.with_text(|text| glob::matches(pattern, text)))
     }
 }

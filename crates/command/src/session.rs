@@ -13,6 +13,24 @@ pub enum ReplyMode {
     SkipNext,
 }
 
+/// Names of fields for hashes to come (HIMPORT).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fieldset {
+    pub name: Vec<u8>,
+    /// Ascending; with each the place of its value among those that the client sends.
+    pub fields: Vec<(Vec<u8>, usize)>,
+}
+
+impl Fieldset {
+    /// `None` if a name comes twice.
+    pub fn new<'a>(name: &[u8], fields: impl Iterator<Item = &'a [u8]>) -> Option<Self> {
+        let mut fields: Vec<_> = fields.enumerate().map(|(index, field)| (field.to_vec(), index)).collect();
+        fields.sort_unstable();
+        let twice = fields.windows(2).any(|pair| pair[0].0 == pair[1].0);
+        (!twice).then(|| Self { name: name.to_vec(), fields })
+    }
+}
+
 #[derive(Clone, Default)]
 pub struct Session {
     /// CLIENT ID; unique in the process, ascending.
@@ -43,8 +61,16 @@ pub struct Session {
     pub net_in_bytes: u64,
     pub net_out_bytes: u64,
     pub commands: u64,
+    pub fieldsets: Vec<Fieldset>,
     /// Closed after the replies written so far have been sent.
     pub close_after_reply: bool,
+}
+
+impl Session {
+    /// Whether the client is on this machine: it came by the loopback or the Unix socket.
+    pub fn is_local(&self) -> bool {
+        self.unix_socket || self.addr.starts_with("127.") || self.addr.starts_with("[::1]")
+    }
 }
 
 /// Sessions of one shard's connections, by connection index.
@@ -91,5 +117,18 @@ impl Sessions {
     /// Sessions with their connection indexes.
     pub fn iter(&self) -> impl Iterator<Item = (usize, &Session)> {
         self.slots.iter().enumerate().filter_map(|(i, s)| Some((i, s.as_deref()?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fieldsets_are_sorted_and_know_the_order_of_values() {
+        let fields = [&b"name"[..], b"", b"age"];
+        let fieldset = Fieldset::new(b"user", fields.into_iter()).unwrap();
+        assert_eq!(fieldset.fields, [(b"".to_vec(), 1), (b"age".to_vec(), 2), (b"name".to_vec(), 0)]);
+        assert_eq!(Fieldset::new(b"user", [&b"a"[..], b"b", b"a"].into_iter()), None);
     }
 }

@@ -1,6 +1,7 @@
 //! The row of a command: all that is known of it without running it. COMMAND, arity checks, key extraction, routing and
 //! the fuzzer's grammar derive from these rows.
 
+use crate::session::Session;
 use crate::{Args, Cx, Error, Outcome, ShardCx};
 use resp::Reply;
 
@@ -12,6 +13,12 @@ pub type PartHandler = fn(&mut Cx<'_>, Args<'_>, &mut Reply) -> Outcome;
 
 /// Makes the client's reply from the parts of all shards, in shard order.
 pub type MergeHandler = fn(&mut ShardCx, Args<'_>, &[&[u8]], &mut Reply) -> Outcome;
+
+/// Looks at a command for all shards before it leaves the client's shard: refuses it, or says with which arguments the
+/// parts and the merge run (the client's own, with what only its shard knows added).
+pub type PrepareHandler = fn(&mut Cx<'_>, Args<'_>) -> Result<Vec<Vec<u8>>, Error>;
+/// Puts the arguments for another row: those of the client, and what the session adds to them.
+pub type Expand = fn(&Session, Args<'_>, &mut dyn FnMut(&[u8]));
 
 /// How the parts of a split command become one reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +44,9 @@ pub enum Plan {
     All(PartHandler, MergeHandler),
     /// On the shard that the cursor in argument 1 names (SCAN).
     Cursor,
+    /// As `Keys`, but needs the session, which the shard of its key may not have: the other row runs there instead, with
+    /// these arguments. The row's own handler is for callers that have both, a transaction's.
+    WithSession(Expand, &'static Command),
     /// A container: its subcommands have the rows.
     Container,
 }
@@ -66,6 +76,12 @@ pub mod flag {
     pub const PROTECTED: u32 = 1 << 20;
     /// Its keys may be in two databases (COPY, MOVE); not shown to clients.
     pub const CROSS_DB: u32 = 1 << 30;
+    /// Its parts look at the sessions, which must be up to date; not shown to clients.
+    pub const SESSIONS: u32 = 1 << 29;
+    /// Its subcommands are rows for our sake; clients see one command (DEBUG). Not shown to clients.
+    pub const ONE_NAME: u32 = 1 << 28;
+    /// Takes so little time that it is timed together with its neighbours: set by the registry; not shown to clients.
+    pub const SHORT: u32 = 1 << 27;
 
     /// Names in the order Redis lists them.
     pub const NAMES: [(u32, &str); 21] = [
@@ -330,6 +346,11 @@ pub struct Command {
     /// The arguments in the notation that `docs` reads; see `families::command_docs`.
     pub syntax: &'static str,
     pub subcommands: &'static [Command],
+    pub prepare: Option<PrepareHandler>,
+    /// Its number among all commands and subcommands; given by the registry.
+    pub id: u16,
+    /// `get`, `config|get`; given by the registry.
+    pub full_name: &'static str,
 }
 
 impl Command {
@@ -352,6 +373,9 @@ impl Command {
             tips: &[],
             syntax: "",
             subcommands: &[],
+            prepare: None,
+            id: 0,
+            full_name: "",
         }
     }
 
@@ -362,6 +386,12 @@ impl Command {
         row
     }
 
+    /// What runs on the client's shard before a command for all shards sets out.
+    pub const fn prepare(mut self, prepare: PrepareHandler) -> Self {
+        self.prepare = Some(prepare);
+        self
+    }
+
     /// A container such as CONFIG. Called without a known subcommand it answers an error.
     pub const fn container(name: &'static str, subcommands: &'static [Command]) -> Self {
         let mut row = Self::new(name, crate::registry::container_without_subcommand);
@@ -369,6 +399,12 @@ impl Command {
         row.subcommands = subcommands;
         row.arity = -2;
         row
+    }
+
+    /// Makes a container of a command that does something by itself.
+    pub const fn with_subcommands(mut self, subcommands: &'static [Command]) -> Self {
+        self.subcommands = subcommands;
+        self
     }
 
     pub const fn arity(mut self, arity: i16) -> Self {

@@ -3,7 +3,12 @@
 
 use crate::age::Ages;
 use crate::eviction::Eviction;
+use crate::latency::Latency;
+use crate::platform::{About, Platform};
+use crate::rates::Rates;
 use crate::session::Sessions;
+use crate::slowlog::SlowLog;
+use crate::statistics::{CommandStats, ErrorStats};
 use base::hash::HashSeed;
 use base::random::Random;
 use config::Config;
@@ -17,39 +22,35 @@ use types::zset::ZSetLimits;
 /// Number of slots, as in Redis Cluster.
 pub const SLOTS: u32 = 16384;
 
+/// With a slow log threshold below this, in µs, even short commands are timed alone.
+const ALONE_BELOW_US: i64 = 1000;
+
+/// The version of Redis whose behaviour clients may expect, as HELLO and INFO tell it.
+pub const REDIS_VERSION: &str = "7.4.0";
+
 /// What a command asks of the connection layer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Close this connection once its replies are sent.
-    CloseAfterReply {
-        conn: usize,
-    },
+    CloseAfterReply { conn: usize },
     /// Close this connection now.
-    Kill {
-        conn: usize,
-    },
-    /// Hold back commands of all clients (or only writes) until this time.
-    Pause {
-        until_ms: u64,
-        writes_only: bool,
-    },
-    Unpause,
+    Kill { conn: usize },
     /// The configuration has changed; the fields are the directives' names.
     ConfigChanged(Vec<&'static str>),
     /// Stop the process.
-    Shutdown {
-        now: bool,
-    },
-    /// This shard sleeps for a while (DEBUG SLEEP).
-    Sleep {
-        micros: u64,
-    },
+    Shutdown { now: bool },
+}
+
+/// CLIENT PAUSE: commands of all clients, or only those that write, are held back until a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pause {
+    pub until_ms: u64,
+    pub writes_only: bool,
 }
 
 /// Counters of one shard since start or CONFIG RESETSTAT.
 #[derive(Clone, Debug, Default)]
 pub struct Stats {
-    pub commands: u64,
     pub connections: u64,
     pub rejected_connections: u64,
     pub hits: u64,
@@ -121,11 +122,24 @@ pub struct ShardCx {
     /// Changes since the last save.
     pub dirty: u64,
     pub stats: Stats,
+    pub commands: CommandStats,
+    pub errors: ErrorStats,
+    pub rates: Rates,
+    pub slow_log: SlowLog,
+    pub latency: Latency,
+    pub platform: Platform,
+    pub about: Arc<About>,
+    /// Shards that have monitors; connections of this shard that are; lines of this turn for them.
+    pub monitors: Vec<u16>,
+    pub monitoring: Vec<usize>,
+    pub monitored: Vec<u8>,
     pub sessions: Sessions,
     pub effects: Vec<Effect>,
     pub active_expire: bool,
     pub ages: Ages,
     pub eviction: Eviction,
+    /// Set while commands are held back; ended by the connection layer.
+    pub pause: Option<Pause>,
     /// Keys of other shards that are here for the command that runs now, in order.
     pub guests: Vec<Vec<u8>>,
 }
@@ -133,12 +147,13 @@ pub struct ShardCx {
 impl ShardCx {
     pub fn new(id: u16, shards: u16, config: Arc<Config>, seed: HashSeed, random_seed: u64) -> Self {
         let dbs = (0..config.databases.max(1)).map(|_| Db::new(seed.clone())).collect();
-        let mut shard = Self {
+        let (limits, first) = (Limits::new(&config), Arc::clone(&config));
+        let mut cx = Self {
             id,
             shards,
             dbs,
             seed,
-            limits: Limits::new(&config),
+            limits,
             config,
             random: Random::from_seed(random_seed),
             now_ms: 0,
@@ -147,20 +162,36 @@ impl ShardCx {
             started_ms: 0,
             dirty: 0,
             stats: Stats::default(),
+            commands: CommandStats::default(),
+            errors: ErrorStats::default(),
+            rates: Rates::default(),
+            slow_log: SlowLog::default(),
+            latency: Latency::default(),
+            platform: Platform::default(),
+            about: Arc::default(),
+            monitors: Vec::new(),
+            monitoring: Vec::new(),
+            monitored: Vec::new(),
             sessions: Sessions::default(),
             effects: Vec::new(),
             active_expire: true,
             ages: Ages::default(),
             eviction: Eviction::default(),
+            pause: None,
             guests: Vec::new(),
         };
-        shard.set_ages();
-        shard
+        cx.set_config(first);
+        cx
     }
 
     /// Takes over a changed configuration.
     pub fn set_config(&mut self, config: Arc<Config>) {
         self.limits = Limits::new(&config);
+        self.commands.all_alone = (0..ALONE_BELOW_US).contains(&config.slowlog_log_slower_than);
+        self.commands.keeps_times = config.latency_tracking;
+        if !config.latency_tracking {
+            self.commands.forget_times();
+        }
         self.config = config;
         self.set_ages();
     }

@@ -61,7 +61,7 @@ pub fn edit<R>(
     };
     let len = db.str(pos).ok_or(Error::WRONG_TYPE)?.bytes().len();
     if len >= len_min {
-        db.set_age(pos, age);
+        db.touch(pos, age);
         return Ok(change(db.str_mut(pos).expect("it is a string")));
     }
     db.edit_str(key, Some(pos), true, age, |bytes| {

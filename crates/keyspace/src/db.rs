@@ -393,10 +393,9 @@ impl Db {
         };
         let record = self.table.record(pos);
         if matches!(record::code(record), Code::Blob | Code::BlobRaw) {
-            let before = record::value_outside_bytes(record);
-            let age = self.renewed(pos, age);
+            self.touch(pos, age);
             let record = self.table.record_mut(pos);
-            record::set_age(record, age);
+            let before = record::value_outside_bytes(record);
             let result = edit(record::blob_mut(record));
             if raw {
                 record::set_code(record, Code::BlobRaw);

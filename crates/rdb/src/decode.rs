@@ -91,7 +91,7 @@ fn quicklist_of_ziplists(reader: &mut Reader<'_>, shapes: &Shapes<'_>) -> Result
 fn quicklist(reader: &mut Reader<'_>, shapes: &Shapes<'_>) -> Result<List, Error> {
     let mut list = List::new(shapes.list);
     for _ in 0..reader.count()? {
-        let (mark, node) = (reader.len()?, reader.string()?);
+        let (mark, node) = (reader.length()?, reader.string()?);
         match mark {
             NODE_PLAIN if !node.is_empty() => list.load_plain(&node),
             NODE_PACKED => list.load_listpack(node.into_vec())?,
@@ -210,7 +210,7 @@ fn hash_of_triples(kind: Type, reader: &mut Reader<'_>, shapes: &Shapes<'_>) -> 
     let count = reader.count()?;
     let mut hash = HashBuilder::new(count, shapes);
     for _ in 0..count {
-        let offset_ms = reader.len()?;
+        let offset_ms = reader.length()?;
         let at_ms = if offset_ms == 0 { 0 } else { i128::from(offset_ms) + base_ms };
         let at_ms = u64::try_from(at_ms).ok().filter(|&at_ms| at_ms <= FIELD_EXPIRE_MS_MAX);
         let at_ms = at_ms.ok_or(Error::Corrupt("expire time of a field"))?;

@@ -18,6 +18,9 @@ mod reader;
 mod shapes;
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
 pub use error::Error;
 pub use object::Type;
 pub use reader::{Reader, Text};

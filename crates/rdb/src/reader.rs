@@ -84,12 +84,12 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// `Corrupt` if it is the beginning of an encoded string.
-    pub fn len(&mut self) -> Result<u64, Error> {
+    pub fn length(&mut self) -> Result<u64, Error> {
         let first = self.byte()?;
-        self.len_behind(first)
+        self.length_behind(first)
     }
 
-    fn len_behind(&mut self, first: u8) -> Result<u64, Error> {
+    fn length_behind(&mut self, first: u8) -> Result<u64, Error> {
         match first {
             0..0x40 => Ok(u64::from(first)),
             0x40..0x80 => Ok(u64::from(first & 0x3F) << 8 | u64::from(self.byte()?)),
@@ -104,7 +104,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// `Empty` for none.
     pub fn count(&mut self) -> Result<u64, Error> {
-        self.len().and_then(|count| if count == 0 { Err(Error::Empty) } else { Ok(count) })
+        self.length().and_then(|count| if count == 0 { Err(Error::Empty) } else { Ok(count) })
     }
 
     /// A string in any of its encodings.
@@ -116,16 +116,16 @@ impl<'a> Reader<'a> {
             INT_16 => int(i16::from_le_bytes(self.array()?).into()),
             INT_32 => int(i32::from_le_bytes(self.array()?).into()),
             COMPRESSED => self.compressed(),
-            SPECIAL.. => Err(Error::Corrupt("string encoding")),
-            _ => {
-                let len = self.len_behind(first)?;
+            0..SPECIAL => {
+                let len = self.length_behind(first)?;
                 self.take(len).map(Text::Raw)
             }
+            _ => Err(Error::Corrupt("string encoding")),
         }
     }
 
     fn compressed(&mut self) -> Result<Text<'a>, Error> {
-        let (packed_len, len) = (self.len()?, self.len()?);
+        let (packed_len, len) = (self.length()?, self.length()?);
         let packed = self.take(packed_len)?;
         let text = usize::try_from(len).ok().and_then(|len| lzf::decompress(packed, len));
         text.map(Text::Unpacked).ok_or(Error::Corrupt("compressed string"))
@@ -142,10 +142,10 @@ mod tests {
 
     #[test]
     fn what_is_cut_off_or_unknown_is_refused() {
-        assert_eq!(Reader::new(b"").len(), Err(Error::Truncated));
-        assert_eq!(Reader::new(&[0x40]).len(), Err(Error::Truncated));
-        assert_eq!(Reader::new(&[0x82, 0, 0, 0, 0]).len(), Err(Error::Corrupt("length")));
-        assert_eq!(Reader::new(&[0xC0, 1]).len(), Err(Error::Corrupt("length")));
+        assert_eq!(Reader::new(b"").length(), Err(Error::Truncated));
+        assert_eq!(Reader::new(&[0x40]).length(), Err(Error::Truncated));
+        assert_eq!(Reader::new(&[0x82, 0, 0, 0, 0]).length(), Err(Error::Corrupt("length")));
+        assert_eq!(Reader::new(&[0xC0, 1]).length(), Err(Error::Corrupt("length")));
         assert_eq!(Reader::new(&[0]).count(), Err(Error::Empty));
         assert_eq!(string_error(&[5, b'a']), Error::Truncated);
         assert_eq!(string_error(&[0x81, 255, 255, 255, 255, 255, 255, 255, 255, 1]), Error::Truncated);

@@ -111,7 +111,7 @@ mod tests {
             let mut out = Vec::new();
             append_len(&mut out, len);
             assert_eq!(out, bytes, "{len}");
-            assert_eq!(Reader::new(&out).len(), Ok(len));
+            assert_eq!(Reader::new(&out).length(), Ok(len));
         }
     }
 

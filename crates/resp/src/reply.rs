@@ -222,6 +222,36 @@ impl Reply {
         if self.resp3 { self.text_line(b'(', text) } else { self.bulk(text) }
     }
 
+    /// Begins a run of bulk strings that take about `bytes` bytes in all, headers included. Their array header is the
+    /// caller's to write before, or after by [`Reply::array_around`].
+    #[inline]
+    pub fn run(&mut self, bytes: usize) -> BulkRun<'_> {
+        self.buf.reserve(bytes);
+        let at = self.buf.len();
+        BulkRun { buf: &mut self.buf, at }
+    }
+
+    /// Makes the `len` values written since `mark` an array.
+    pub fn array_around(&mut self, mark: (usize, usize), len: usize) {
+        self.before(mark, |out| out.array(len));
+    }
+
+    /// Makes the `len` values written since `mark` a set.
+    pub fn set_around(&mut self, mark: (usize, usize), len: usize) {
+        self.before(mark, |out| out.set(len));
+    }
+
+    /// Puts what `write` writes before all that was written since `mark`. For lengths that are known late; `write` writes
+    /// no shared values.
+    pub fn before(&mut self, mark: (usize, usize), write: impl FnOnce(&mut Self)) {
+        let (end, blobs) = (self.buf.len(), self.blobs.len());
+        write(self);
+        assert!(self.blobs.len() == blobs, "a header has no shared values");
+        let added = self.buf.len() - end;
+        self.buf[mark.0..].rotate_right(added);
+        self.blobs[mark.1..].iter_mut().for_each(|(at, _)| *at += added);
+    }
+
     /// Text with a three-letter format (`txt`, `mkd`), or a bulk string.
     pub fn verbatim(&mut self, format: &[u8; 3], text: &[u8]) {
         if !self.resp3 {
@@ -233,6 +263,75 @@ impl Reply {
         self.raw(text);
         self.raw(b"\r\n");
     }
+}
+
+/// A run of bulk strings, written into room that is made in large steps; see [`Reply::run`].
+///
+/// Invariant: `at` is the end of what has been written; the bytes of `buf` from there on are zeros and leave with the run.
+pub struct BulkRun<'r> {
+    buf: &'r mut Vec<u8>,
+    at: usize,
+}
+
+/// Room a run makes at a time: little enough to stay in the first cache until it is written.
+const RUN_STEP_BYTES: usize = 8192;
+
+impl BulkRun<'_> {
+    #[inline]
+    pub fn bulk(&mut self, bytes: &[u8]) {
+        let need = bytes.len() + LINE_BYTES_MAX + 2;
+        if self.buf.len() - self.at < need {
+            self.make_room(need);
+        }
+        let room = &mut self.buf[self.at..self.at + need];
+        let head = write_header(room, bytes.len());
+        let end = head + bytes.len();
+        room[head..end].copy_from_slice(bytes);
+        room[end..end + 2].copy_from_slice(b"\r\n");
+        self.at += end + 2;
+    }
+
+    /// A number as a bulk string.
+    #[inline]
+    pub fn int(&mut self, value: i64) {
+        let mut digits = [0u8; 20];
+        self.bulk(decimal(value, &mut digits));
+    }
+
+    #[cold]
+    fn make_room(&mut self, need: usize) {
+        self.buf.resize(self.at + need.max(RUN_STEP_BYTES), 0);
+    }
+}
+
+impl Drop for BulkRun<'_> {
+    fn drop(&mut self) {
+        self.buf.truncate(self.at);
+    }
+}
+
+/// Writes the header of a bulk string of `len` bytes to the front of `room`, which has 8 bytes to spare; returns its
+/// length.
+#[inline]
+fn write_header(room: &mut [u8], len: usize) -> usize {
+    let digit = |n: usize| b'0' + (n % 10) as u8;
+    let (head, n) = match len {
+        0..10 => ([b'$', digit(len), b'\r', b'\n', 0, 0, 0, 0], 4),
+        10..100 => ([b'$', digit(len / 10), digit(len), b'\r', b'\n', 0, 0, 0], 5),
+        100..1000 => ([b'$', digit(len / 100), digit(len / 10), digit(len), b'\r', b'\n', 0, 0], 6),
+        _ => return write_long_header(room, len),
+    };
+    room[..8].copy_from_slice(&head);
+    n
+}
+
+fn write_long_header(room: &mut [u8], len: usize) -> usize {
+    let mut digits = [0u8; 20];
+    let text = decimal(len as i64, &mut digits);
+    room[0] = b'$';
+    room[1..=text.len()].copy_from_slice(text);
+    room[1 + text.len()..3 + text.len()].copy_from_slice(b"\r\n");
+    text.len() + 3
 }
 
 /// The decimal text of a number, at the end of `digits`.
@@ -280,6 +379,38 @@ mod tests {
         assert_eq!(both(|r| r.big_number(b"123")), pair("$3\r\n123\r\n", "(123\r\n"));
         assert_eq!(both(|r| r.bulk_int(i64::MIN)).0, "$20\r\n-9223372036854775808\r\n");
         assert_eq!(both(|r| r.int(i64::MIN)).0, ":-9223372036854775808\r\n");
+    }
+
+    #[test]
+    fn a_run_writes_what_single_bulks_write() {
+        let values: Vec<Vec<u8>> =
+            [0, 1, 9, 10, 99, 100, 999, 1000, 4095, 8190, 8192, 100_000].map(|n| vec![b'x'; n]).to_vec();
+        let (mut single, mut run) = (Reply::new(false), Reply::new(false));
+        single.int(7);
+        run.int(7);
+        values.iter().for_each(|v| single.bulk(v));
+        [0, -1, i64::MIN, i64::MAX].iter().for_each(|&n| single.bulk_int(n));
+        {
+            let mut run = run.run(100);
+            values.iter().for_each(|v| run.bulk(v));
+            [0, -1, i64::MIN, i64::MAX].iter().for_each(|&n| run.int(n));
+        }
+        assert_eq!(single.buf, run.buf);
+    }
+
+    #[test]
+    fn a_header_may_come_after_the_values() {
+        let mut reply = Reply::new(true);
+        reply.int(1);
+        let mark = reply.mark();
+        reply.bulk(b"a");
+        reply.bulk_shared(Arc::new(b"abc".to_vec()));
+        reply.set_around(mark, 2);
+        assert_eq!(reply.buf, b":1\r\n~2\r\n$1\r\na\r\n$3\r\n\r\n");
+        assert_eq!(reply.blobs[0].0, 19);
+        reply.clear();
+        reply.array_around((0, 0), 0);
+        assert_eq!(reply.buf, b"*0\r\n");
     }
 
     #[test]

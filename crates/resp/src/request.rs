@@ -91,10 +91,10 @@ impl RequestParser {
         spans: &mut Vec<Span>,
         limits: &Limits,
     ) -> Result<Parsed, ProtocolError> {
-        if !self.in_progress() {
-            if let Some(end) = parse_whole(buf, start, spans, limits) {
-                return Ok(Parsed::Request { end });
-            }
+        if !self.in_progress()
+            && let Some(end) = parse_whole(buf, start, spans, limits)
+        {
+            return Ok(Parsed::Request { end });
         }
         self.parse_slowly(buf, start, spans, limits)
     }

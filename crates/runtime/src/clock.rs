@@ -5,6 +5,16 @@ pub fn now() -> (u64, u64) {
     (read(libc::CLOCK_REALTIME) / 1_000_000, read(libc::CLOCK_MONOTONIC) / 1_000)
 }
 
+/// Monotonic time in ns.
+pub fn monotonic_ns() -> u64 {
+    read(libc::CLOCK_MONOTONIC)
+}
+
+/// Unix time in µs.
+pub fn wall_us() -> u64 {
+    read(libc::CLOCK_REALTIME) / 1_000
+}
+
 /// Nanoseconds of a clock.
 fn read(clock: libc::clockid_t) -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };

@@ -14,6 +14,7 @@ pub mod socket;
 pub mod syslog;
 pub mod thread;
 pub mod uring;
+pub mod usage;
 pub mod waker;
 
 pub use reactor::{BackEnd, Event, Reactor};

@@ -25,6 +25,11 @@ impl Sent {
             self.bytes = out.drop_front(self.bytes);
         }
     }
+
+    /// Bytes already handed over.
+    pub fn bytes(self) -> usize {
+        self.bytes
+    }
 }
 
 /// Less than this is not worth moving the rest.

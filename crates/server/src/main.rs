@@ -8,6 +8,8 @@ mod files;
 mod listen;
 mod log;
 mod open_files;
+mod platform;
+mod requests;
 mod serve;
 mod shard_loop;
 mod start;

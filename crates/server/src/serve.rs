@@ -2,6 +2,7 @@
 
 use crate::cores::Cores;
 use crate::log;
+use crate::platform;
 use crate::shard_loop::{Mail, Process, ShardLoop};
 use crate::supervisor::Systemd;
 use base::hash::HashSeed;
@@ -50,10 +51,11 @@ pub fn run(
     cores: &Cores,
     listeners: Vec<Listener>,
     systemd: &Systemd,
+    config_file: String,
 ) -> Result<(), String> {
     let shards = cores.shards();
     let names: Vec<(bool, String)> = listeners.iter().map(|l| (l.is_unix, l.name.clone())).collect();
-    let process = Arc::new(Process::new(Arc::clone(&config), shards));
+    let process = Arc::new(Process::new(Arc::clone(&config), shards, config_file));
     let (tell, told) = channel();
     let gate = Arc::new(Barrier::new(shards + 1));
     let seed = HashSeed::new(clock::entropy(), clock::entropy());
@@ -180,7 +182,9 @@ fn run_shard(seat: Seat, tell: &Sender<Started>) {
     let _ = tell.send(Started { shard: id, ring_entries, refusal, unpinned });
     seat.gate.wait();
     let shards = process.wakers.len() as u16;
-    let cx = ShardCx::new(id as u16, shards, Arc::clone(&process.config), seat.seed, clock::entropy());
+    let mut cx = ShardCx::new(id as u16, shards, Arc::clone(&process.config), seat.seed, clock::entropy());
+    let about = process.about.get_or_init(|| platform::about(opened.reactor.name(), &process.config_file));
+    platform::install(&mut cx, about);
     let shard_loop = ShardLoop::new(Shard::new(cx), opened.reactor, seat.port, process, seat.listeners);
     if let Err(error) = shard_loop.run() {
         panic!("the reactor of shard {id} failed: {error}");

@@ -51,12 +51,15 @@ pub struct Process {
     clients: AtomicU64,
     /// Bytes of data of each shard, for `maxmemory`.
     pub used_bytes: Vec<AtomicU64>,
+    /// The path of the configuration file, or empty.
+    pub config_file: String,
+    pub about: OnceLock<Arc<command::platform::About>>,
     /// Shards that owe no reply any more, once the end has been asked for.
     settled: AtomicUsize,
 }
 
 impl Process {
-    pub fn new(config: Arc<Config>, shards: usize) -> Self {
+    pub fn new(config: Arc<Config>, shards: usize, config_file: String) -> Self {
         Self {
             config,
             wakers: (0..shards).map(|_| OnceLock::new()).collect(),
@@ -64,6 +67,8 @@ impl Process {
             next_client: AtomicU64::new(1),
             clients: AtomicU64::new(0),
             used_bytes: (0..shards).map(|_| AtomicU64::new(0)).collect(),
+            config_file,
+            about: OnceLock::new(),
             settled: AtomicUsize::new(0),
         }
     }
@@ -77,10 +82,10 @@ impl Process {
 
 pub struct ShardLoop {
     id: usize,
-    shard: Shard,
+    pub(crate) shard: Shard,
     reactor: Box<dyn Reactor>,
     port: Port<Mail>,
-    process: Arc<Process>,
+    pub(crate) process: Arc<Process>,
     listeners: Vec<Listener>,
     /// Which shard gets the next connection.
     next_shard: usize,
@@ -161,6 +166,7 @@ impl ShardLoop {
         self.collect();
         self.take_mail();
         self.execute();
+        self.see_to_requests();
         self.publish();
         self.flush();
         if now_us >= self.next_tick_us {
@@ -182,6 +188,7 @@ impl ShardLoop {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         };
+        let timeout = self.requests_timeout(timeout);
         let result = self.reactor.wait(timeout, &mut self.events);
         self.port.awake();
         if self.events.is_empty() {
@@ -281,6 +288,7 @@ impl ShardLoop {
 
     /// Step 3: parses and runs what was collected.
     fn execute(&mut self) {
+        self.shard.end_pause();
         let inputs = std::mem::take(&mut self.inputs);
         self.shard.receive(&self.input, &inputs);
         self.inputs = inputs;
@@ -341,14 +349,19 @@ impl ShardLoop {
         if !conn.open {
             return;
         }
+        let unsent = conn.out.len() - self.sent[token].bytes();
         let outcome = connection::flush(self.reactor.as_mut(), token, &mut conn.out, &mut self.sent[token]);
+        let sent = (unsent + self.sent[token].bytes() - conn.out.len()) as u64;
+        conn.net_out_bytes += sent;
+        self.shard.cx.stats.net_out_bytes += sent;
+        let conn = self.shard.conn_mut(token);
         let over = conn.closing && conn.is_in_order() && conn.out.is_empty();
         if outcome == Outcome::Broken || over || outcome == Outcome::Blocked && self.reads_too_slowly(token) {
             self.close(token);
         }
     }
 
-    fn close(&mut self, token: usize) {
+    pub(crate) fn close(&mut self, token: usize) {
         drop(self.reactor.remove(token));
         if self.shard.conn(token).open {
             self.shard.close(token);

@@ -49,7 +49,7 @@ fn start(loaded: Loaded, command_line: &CommandLine) -> i32 {
     if let Err(error) = enter_directory(&mut config).and_then(|()| configure_log(&config)) {
         return refuse(&error);
     }
-    greet(config_file);
+    greet(config_file.as_deref());
     for warning in &warnings {
         log::warning(format_args!("WARNING {warning}"));
     }
@@ -65,16 +65,22 @@ fn start(loaded: Loaded, command_line: &CommandLine) -> i32 {
         log::warning(format_args!("Cannot go into the background: {}", runtime::reason(&error)));
         return FAILED;
     }
-    serve_until_the_end(config, cores, listeners)
+    serve_until_the_end(config, cores, listeners, config_file)
 }
 
-fn serve_until_the_end(mut config: Config, cores: Cores, listeners: Vec<Listener>) -> i32 {
+fn serve_until_the_end(
+    mut config: Config,
+    cores: Cores,
+    listeners: Vec<Listener>,
+    config_file: Option<PathBuf>,
+) -> i32 {
+    let config_file = config_file.map_or_else(String::new, |path| path.display().to_string());
     let pid_file = PidFile::write(&mut config);
     let systemd = Systemd::new(&config);
     log::notice(format_args!("Running mode=standalone, port={}.", config.port));
     log::notice(cores.describe());
     let socket = config.unixsocket.clone();
-    let ended = serve::run(Arc::new(config), &cores, listeners, &systemd);
+    let ended = serve::run(Arc::new(config), &cores, listeners, &systemd, config_file);
     if let Some(path) = &socket {
         log::notice("Removing the unix socket file.");
         crate::supervisor::remove(path);
@@ -112,7 +118,7 @@ fn configure_log(config: &Config) -> Result<(), StartError> {
     log::configure(config).map_err(failed)
 }
 
-fn greet(config_file: Option<PathBuf>) {
+fn greet(config_file: Option<&std::path::Path>) {
     let (bits, pid) = (usize::BITS, std::process::id());
     log::notice("Weft is starting");
     log::notice(format_args!("Weft version={VERSION}, bits={bits}, pid={pid}, just started"));

@@ -5,7 +5,7 @@
 
 use command::Command;
 use command::session::ReplyMode;
-use resp::{Reply, RequestParser};
+use resp::{Reply, RequestParser, Span};
 use std::collections::VecDeque;
 
 /// A reply's place in the order.
@@ -14,6 +14,12 @@ enum Slot {
     Waiting { discard: bool },
     /// Here, but one before it is not.
     Held(Reply),
+}
+
+/// A command that a pause holds back.
+pub struct Postponed {
+    pub buf: Vec<u8>,
+    pub spans: Vec<Span>,
 }
 
 #[derive(Default)]
@@ -45,8 +51,12 @@ pub struct Conn {
     pub authenticated: bool,
     pub replies: ReplyMode,
     pub commands: u64,
+    pub net_in_bytes: u64,
+    pub net_out_bytes: u64,
     /// When it last sent something, unix ms.
     pub last_active_ms: u64,
+    /// Commands held back by CLIENT PAUSE.
+    pub postponed: VecDeque<Postponed>,
     pub last_command: Option<&'static Command>,
 }
 
@@ -59,7 +69,7 @@ impl Conn {
     /// Whether requests are read now.
     #[inline]
     pub fn takes_input(&self) -> bool {
-        self.open && !self.closing && !self.fenced
+        self.open && !self.closing && !self.fenced && self.postponed.is_empty()
     }
 
     /// Whether the next reply may be written straight to `out`.
@@ -82,6 +92,16 @@ impl Conn {
     /// Appends a reply that is here already, behind the outstanding ones.
     pub fn hold(&mut self, reply: Reply) {
         self.slots.push_back(Slot::Held(reply));
+    }
+
+    /// Bytes that are no reply but come between replies: MONITOR lines.
+    pub fn push(&mut self, bytes: &[u8]) {
+        if self.is_in_order() {
+            return self.out.raw(bytes);
+        }
+        let mut held = Reply::new(self.resp3);
+        held.raw(bytes);
+        self.hold(held);
     }
 
     /// The reply of request `seq` has come. `write` puts it at the end of the reply it is given.

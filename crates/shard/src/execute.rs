@@ -1,6 +1,6 @@
 //! Running one command on this shard.
 
-use crate::running;
+use crate::{running, timing};
 use command::{Args, Command, Cx, Error, ShardCx, eviction};
 use resp::Reply;
 
@@ -10,6 +10,8 @@ pub struct Caller {
     pub conn: Option<usize>,
     pub db: u16,
     pub resp3: bool,
+    /// The first or only shard to run it: the command is counted here.
+    pub counts: bool,
 }
 
 /// Runs the handler; an error becomes its reply. Returns the keys that must be brought here first, if any: then nothing
@@ -24,25 +26,39 @@ pub fn execute(
 ) -> Option<Vec<Vec<u8>>> {
     let mark = out.mark();
     out.resp3 = caller.resp3;
-    shard.stats.commands += 1;
-    if let Err(error) = eviction::before(shard, command) {
-        return fail(shard, error, mark, out);
-    }
     running::note(command.name);
-    let mut cx = Cx { shard, db: caller.db, resp3: caller.resp3, conn: caller.conn };
-    match (command.handler)(&mut cx, args, out) {
-        Ok(()) => None,
-        Err(error) => fail(shard, error, mark, out),
+    let begun = timing::begin(shard, command, args);
+    if let Err(error) = eviction::before(shard, command) {
+        return fail(shard, command, args, error, caller, begun, (out, mark));
     }
+    let mut cx = Cx { shard, db: caller.db, resp3: caller.resp3, conn: caller.conn };
+    let result = (command.handler)(&mut cx, args, out);
+    if let Err(error) = result {
+        return fail(shard, command, args, error, caller, begun, (out, mark));
+    }
+    timing::end(shard, command, args, begun, caller.counts, caller.conn);
+    None
 }
 
 #[cold]
-fn fail(shard: &mut ShardCx, error: Error, mark: (usize, usize), out: &mut Reply) -> Option<Vec<Vec<u8>>> {
+fn fail(
+    shard: &mut ShardCx,
+    command: &Command,
+    args: Args<'_>,
+    error: Error,
+    caller: Caller,
+    begun: Option<u64>,
+    (out, mark): (&mut Reply, (usize, usize)),
+) -> Option<Vec<Vec<u8>>> {
     out.rewind(mark);
     if let Error::NeedKeys(keys) = error {
         return Some(keys);
     }
-    shard.stats.error_replies += 1;
+    if caller.counts {
+        shard.commands.failed(command.id);
+        shard.count_error(&error);
+    }
+    timing::end(shard, command, args, begun, caller.counts, caller.conn);
     out.error(error.line());
     None
 }

@@ -9,13 +9,19 @@
 #![forbid(unsafe_code)]
 
 pub mod conn;
+pub mod effects;
 pub mod execute;
 pub mod locks;
 pub mod message;
+pub mod monitor;
 pub mod multi;
+pub mod pause;
+pub mod prepare;
 pub mod route;
 mod running;
+pub mod sessions;
 pub mod shard;
+pub mod timing;
 
 pub use message::Message;
 pub use running::last_command;

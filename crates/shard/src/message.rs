@@ -4,6 +4,7 @@
 //! receiver writes the replies into the same batch and sends it back, so a forwarded command allocates nothing.
 
 use command::Command;
+use command::slowlog::Entry as SlowEntry;
 use keyspace::Entry;
 use resp::{Reply, Span};
 
@@ -94,4 +95,10 @@ pub enum Message {
     Granted { op: OpId, from: u16, keys: Vec<Held> },
     /// The operation is over (or starts anew): put the entries back, unlock.
     Release { home: u16, op: OpId, keys: Vec<Held> },
+    /// A command that ran elsewhere was slow: for the slow log of the shard whose client it is.
+    Slow { ticket: Ticket, entry: Box<SlowEntry> },
+    /// Lines for the monitors of the receiver.
+    Monitored { from: u16, lines: Vec<u8> },
+    /// Shard `from` has no monitors any more.
+    MonitorsGone { from: u16 },
 }

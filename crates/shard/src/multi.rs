@@ -98,8 +98,15 @@ impl Shard {
 
     /// A command that every shard takes part in.
     pub(crate) fn start_all(&mut self, conn: usize, command: &'static Command, args: Args<'_>) {
+        if let Some(prepare) = command.prepare {
+            return self.start_prepared(conn, command, args, prepare);
+        }
+        self.start_parts(conn, command, args);
+    }
+
+    /// Sends every shard its part.
+    pub(crate) fn start_parts(&mut self, conn: usize, command: &'static Command, args: Args<'_>) {
         let all: Vec<u16> = (0..self.cx.shards).collect();
-        self.sync_to_sessions();
         if all.len() == 1 {
             return self.run_all_alone(conn, command, args);
         }
@@ -119,7 +126,11 @@ impl Shard {
 
     fn run_all_alone(&mut self, conn: usize, command: &'static Command, args: Args<'_>) {
         let Plan::All(_, merge) = command.plan else { unreachable!() };
-        let caller = Caller { conn: Some(conn), db: self.conns[conn].db, resp3: self.conns[conn].resp3 };
+        if command.flags & flag::SESSIONS != 0 {
+            self.sync_to_sessions();
+        }
+        let caller =
+            Caller { conn: Some(conn), db: self.conns[conn].db, resp3: self.conns[conn].resp3, counts: true };
         let mut part = Reply::new(caller.resp3);
         execute::execute(&mut self.cx, command, args, caller, &mut part);
         let mut out = Reply::new(caller.resp3);
@@ -138,7 +149,8 @@ impl Shard {
         keys: Vec<Vec<u8>>,
     ) {
         let ask = Ask::Whole(self.expect(conn));
-        let caller = Caller { conn: Some(conn), db: self.conns[conn].db, resp3: self.conns[conn].resp3 };
+        let caller =
+            Caller { conn: Some(conn), db: self.conns[conn].db, resp3: self.conns[conn].resp3, counts: true };
         // Whatever the connection sends next goes behind this by the same way.
         self.conns[conn].through_own_mailbox += 1;
         self.hold_keys(self.cx.id, ask, command, args, caller, keys, 0);
@@ -219,7 +231,7 @@ impl Shard {
     ) {
         let ask = Ask::Whole(self.expect(conn));
         let slot = &mut self.conns[conn];
-        let caller = Caller { conn: Some(conn), db: slot.db, resp3: slot.resp3 };
+        let caller = Caller { conn: Some(conn), db: slot.db, resp3: slot.resp3, counts: true };
         let here = involved.contains(&self.cx.id);
         let elsewhere = command.is_write() && involved.iter().any(|s| *s != self.cx.id);
         slot.through_own_mailbox += u32::from(here);
@@ -404,9 +416,9 @@ impl Shard {
 }
 
 /// Operation numbers use the bits below; the share's number stands above.
-const SHARE_SHIFT: u32 = 48;
+pub(crate) const SHARE_SHIFT: u32 = 48;
 
-fn own_args(args: Args<'_>) -> (Vec<u8>, Vec<Span>) {
+pub(crate) fn own_args(args: Args<'_>) -> (Vec<u8>, Vec<Span>) {
     let (mut buf, mut spans) = (Vec::new(), Vec::with_capacity(args.len()));
     for arg in args.from(0) {
         spans.push(Span { start: buf.len() as u32, len: arg.len() as u32 });

@@ -7,10 +7,11 @@ use crate::conn::Conn;
 use crate::execute::{self, Caller};
 use crate::locks::{Locks, Thing, WaiterId};
 use crate::message::{Ask, Batch, Held, Item, Message, OpId, Ticket};
-use crate::multi::Operation;
+use crate::multi::{self, Operation};
 use crate::route::{self, Place, SlotMap};
+use crate::timing;
 use command::session::{ReplyMode, Session};
-use command::spec::flag;
+use command::spec::{Expand, flag};
 use command::{Args, Command, Error, Plan, ShardCx};
 use resp::{Limits, Parsed, Reply, Span};
 use std::collections::HashMap;
@@ -32,10 +33,10 @@ pub struct Outgoing {
 
 /// A parsed command that has not run yet.
 #[derive(Clone, Copy)]
-struct Queued {
-    conn: u32,
+pub(crate) struct Queued {
+    pub(crate) conn: u32,
     spans: (u32, u32),
-    command: Option<&'static Command>,
+    pub(crate) command: Option<&'static Command>,
     key_index: u16,
     shard: u16,
     hash: u64,
@@ -71,14 +72,14 @@ pub struct Shard {
     pub(crate) holds: HashMap<(u16, OpId), Vec<WaiterId>>,
     pub(crate) ops: HashMap<OpId, Operation>,
     pub(crate) next_op: OpId,
-    queue: Vec<Queued>,
-    spans: Vec<Span>,
+    pub(crate) queue: Vec<Queued>,
+    pub(crate) spans: Vec<Span>,
     scratch: Reply,
     /// Commands sent to other shards and replies that came back, since start.
     forwarded: u64,
     returned: u64,
     /// Connections whose input may go on.
-    resume: Vec<u32>,
+    pub(crate) resume: Vec<u32>,
     pub(crate) ready: Vec<(WaiterId, Job)>,
 }
 
@@ -112,6 +113,8 @@ impl Shard {
     pub fn set_time(&mut self, now_ms: u64, now_us: u64) {
         self.cx.now_ms = now_ms;
         self.cx.now_us = now_us;
+        self.cx.stats.turns += 1;
+        self.cx.sample_rates();
     }
 
     /// A new connection; its index, which stays its name until [`Shard::close`].
@@ -140,6 +143,7 @@ impl Shard {
         let generation = slot.generation.wrapping_add(1);
         *slot = Conn::new(generation, false);
         self.cx.sessions.take(conn);
+        self.cx.monitoring.retain(|index| *index != conn);
         self.free_conns.push(conn as u32);
     }
 
@@ -166,6 +170,7 @@ impl Shard {
         for (conn, range) in inputs {
             let conn = *conn as usize;
             self.cx.stats.net_in_bytes += range.len() as u64;
+            self.conns[conn].net_in_bytes += range.len() as u64;
             self.conns[conn].last_active_ms = self.cx.now_ms;
             if !self.conns[conn].input.is_empty() {
                 self.conns[conn].input.extend_from_slice(&buf[range.clone()]);
@@ -226,6 +231,10 @@ impl Shard {
                 }
                 Err(error) => {
                     self.run_queue(buf);
+                    if let Some(end) = self.run_quoted_line(conn, buf, at) {
+                        at = end;
+                        continue;
+                    }
                     self.reply_error(conn, &Error::err(error.0));
                     self.conns[conn].closing = true;
                     return end;
@@ -237,7 +246,7 @@ impl Shard {
 
     /// Puts the request whose spans begin at `mark` into the queue and asks for the memory of its key.
     #[inline]
-    fn enqueue(&mut self, conn: usize, buf: &[u8], mark: usize) {
+    pub(crate) fn enqueue(&mut self, conn: usize, buf: &[u8], mark: usize) {
         let spans = &self.spans[mark..];
         let mut command = command::lookup(spans[0].of(buf));
         if let Some(container @ Command { plan: Plan::Container, .. }) = command {
@@ -272,13 +281,14 @@ impl Shard {
     }
 
     /// Runs or forwards all queued commands, in order.
-    fn run_queue(&mut self, buf: &[u8]) {
+    pub(crate) fn run_queue(&mut self, buf: &[u8]) {
         if self.queue.is_empty() {
             self.spans.clear();
             return;
         }
         let queue = std::mem::take(&mut self.queue);
         let spans = std::mem::take(&mut self.spans);
+        timing::begin_chunk(&mut self.cx);
         for q in &queue {
             if q.key_index != 0 && q.shard == self.cx.id {
                 let db = self.conns[q.conn as usize].db as usize;
@@ -291,6 +301,7 @@ impl Shard {
             let args = Args::with_hash(buf, own, &seed, q.key_index as usize, q.hash);
             self.dispatch(q, args);
         }
+        timing::end_chunk(&mut self.cx);
         (self.queue, self.spans) = (queue, spans);
         self.queue.clear();
         self.spans.clear();
@@ -299,6 +310,9 @@ impl Shard {
     #[inline]
     fn dispatch(&mut self, q: &Queued, args: Args<'_>) {
         let index = q.conn as usize;
+        if self.cx.pause.is_some() && self.postpone(q, args) {
+            return;
+        }
         let conn = &mut self.conns[index];
         if !conn.open || conn.closing {
             return;
@@ -310,21 +324,49 @@ impl Shard {
         conn.last_command = Some(command);
         conn.commands += 1;
         if !command.takes(args.len()) {
-            return self.reply_error(index, &Error::wrong_arity(&full_name(command, args)));
+            return self.reject(index, command, &Error::wrong_arity(command.full_name));
         }
-        if !conn.authenticated && command.flags & flag::NO_AUTH == 0 {
-            return self.reply_error(index, &Error::NO_AUTH);
+        if !conn.authenticated && command.flags & flag::NO_AUTH == 0 && self.cx.config.requirepass.is_some() {
+            return self.reject(index, command, &Error::NO_AUTH);
+        }
+        if command.flags & flag::PROTECTED != 0 && !self.may_use(index, command) {
+            return;
+        }
+        if !self.cx.monitors.is_empty() {
+            self.feed_monitors(index, command, args);
         }
         match command.plan {
             Plan::Keys | Plan::Split(_) if q.key_index != 0 => self.run_at(index, command, args, q.shard, q),
             Plan::Keys | Plan::Split(_) => self.run_many(index, command, args, q),
             Plan::Connection | Plan::Container => self.run_here(index, command, args),
+            Plan::WithSession(expand, row) => self.run_expanded(index, expand, row, args),
             Plan::Cursor => {
                 let shard = route::cursor_shard(self.cx.shards, args.get(1).unwrap_or_default());
                 self.run_at(index, command, args, shard, q);
             }
             Plan::All(..) => self.start_all(index, command, args),
         }
+    }
+
+    /// A command that needs its session as it is now, and then runs where its key is.
+    fn run_expanded(&mut self, index: usize, expand: Expand, row: &'static Command, args: Args<'_>) {
+        let (mut buf, mut spans) = (Vec::new(), Vec::new());
+        let session = self.cx.sessions.get(index).expect("an open connection has a session");
+        expand(session, args, &mut |arg| {
+            spans.push(Span { start: buf.len() as u32, len: arg.len() as u32 });
+            buf.extend_from_slice(arg);
+        });
+        if buf.len() > u32::MAX as usize {
+            return self.reply_error(index, &Error::STRING_TOO_LONG);
+        }
+        let seed = self.cx.seed.clone();
+        let key_index = row.only_key().expect("such a row has one key");
+        let key = spans[key_index].of(&buf);
+        let (hash, shard) = (seed.hash(key), self.map.shard_of(key));
+        let args = Args::with_hash(&buf, &spans, &seed, key_index, hash);
+        let (conn, spans) = (index as u32, (0, args.len() as u32));
+        let q = Queued { conn, spans, command: Some(row), key_index: key_index as u16, shard, hash };
+        self.run_at(index, row, args, shard, &q);
     }
 
     /// A command with several keys (or with keys that depend on its arguments).
@@ -382,13 +424,16 @@ impl Shard {
     #[inline]
     fn run_here(&mut self, index: usize, command: &'static Command, args: Args<'_>) {
         let conn = &mut self.conns[index];
-        let caller = Caller { conn: Some(index), db: conn.db, resp3: conn.resp3 };
+        let caller = Caller { conn: Some(index), db: conn.db, resp3: conn.resp3, counts: true };
         if !self.locks.is_empty() && !matches!(command.plan, Plan::Connection) {
             if let Some(things) = self.contended(command, args, caller.db) {
                 self.conns[index].through_own_mailbox += 1;
                 let ask = Ask::Whole(self.expect(index));
                 return self.park(things, parked(self.cx.id, ask, command, caller, args));
             }
+        }
+        if command.flags & flag::SESSIONS != 0 {
+            self.sync_to_session(index);
         }
         let conn = &mut self.conns[index];
         let needed = if conn.is_in_order() && conn.replies == ReplyMode::On {
@@ -416,6 +461,9 @@ impl Shard {
         let mut out = std::mem::take(&mut self.scratch);
         let needed = execute::execute(&mut self.cx, command, args, caller, &mut out);
         if needed.is_none() {
+            if matches!(command.plan, Plan::Connection) {
+                self.sync_from_session(index);
+            }
             self.deliver_here(index, &mut out);
         }
         out.clear();
@@ -425,7 +473,8 @@ impl Shard {
 
     /// Gives a connection of this shard a reply that is complete, in its order and if it wants it.
     pub(crate) fn deliver_here(&mut self, index: usize, out: &mut Reply) {
-        if self.discards(index) {
+        // CLIENT REPLY OFF and SKIP say nothing themselves, which must not count as the reply that is skipped.
+        if out.is_empty() || self.discards(index) {
             return;
         }
         let conn = &mut self.conns[index];
@@ -461,7 +510,7 @@ impl Shard {
     }
 
     pub(crate) fn reply_error(&mut self, index: usize, error: &Error) {
-        self.cx.stats.error_replies += 1;
+        self.cx.count_error(error);
         let mut out = Reply::new(self.conns[index].resp3);
         out.error(error.line());
         self.deliver_here(index, &mut out);
@@ -494,17 +543,6 @@ impl Shard {
             if conn.open && !conn.fenced && !conn.input.is_empty() {
                 self.receive_own(index as usize);
             }
-        }
-    }
-
-    /// Writes what is counted per connection into the sessions, before a command looks at them.
-    pub(crate) fn sync_to_sessions(&mut self) {
-        for (index, conn) in self.conns.iter().enumerate().filter(|(_, c)| c.open) {
-            let Some(session) = self.cx.sessions.get_mut(index) else { continue };
-            session.commands = conn.commands;
-            session.last_command = conn.last_command;
-            session.query_bytes = conn.input.len();
-            session.output_bytes = conn.out.len();
         }
     }
 
@@ -544,6 +582,9 @@ impl Shard {
             }
             Message::Granted { op, from, keys } => self.on_granted(op, from, keys),
             Message::Release { home, op, keys } => self.on_release(home, op, keys),
+            Message::Slow { ticket, entry } => self.on_slow(ticket, *entry),
+            Message::Monitored { from, lines } => self.on_monitored(from, &lines),
+            Message::MonitorsGone { from } => self.cx.monitors.retain(|shard| *shard != from),
         }
     }
 
@@ -558,6 +599,7 @@ impl Shard {
         for item in items.iter().filter(|i| i.key_index != 0) {
             self.cx.dbs[item.db as usize].prefetch_record(item.hash);
         }
+        timing::begin_chunk(&mut self.cx);
         let mut done = items;
         for item in &mut done {
             let spans = &batch.spans[item.spans.0 as usize..(item.spans.0 + item.spans.1) as usize];
@@ -567,6 +609,7 @@ impl Shard {
                 item.reply = Some((start, out.buf.len() as u32));
             }
         }
+        timing::end_chunk(&mut self.cx);
         batch.items = done;
         batch.replies = out;
         batch.executed_by = self.cx.id;
@@ -579,7 +622,7 @@ impl Shard {
 
     /// One item of a batch; whether its reply is in `out`.
     fn run_item(&mut self, home: u16, item: &Item, args: Args<'_>, out: &mut Reply) -> bool {
-        let caller = Caller { conn: None, db: item.db, resp3: item.resp3 };
+        let caller = Caller { conn: None, db: item.db, resp3: item.resp3, counts: true };
         if let Ask::Hold(op) = item.ask {
             let keys = args.from(0).map(<[u8]>::to_vec).collect();
             self.hold(home, op, item.db, keys);
@@ -590,6 +633,9 @@ impl Shard {
                 self.park(things, parked(home, item.ask, item.command, caller, args));
                 return false;
             }
+        }
+        if item.command.flags & flag::SESSIONS != 0 {
+            self.sync_to_sessions();
         }
         self.run_for(home, item.ask, item.command, args, caller, out)
     }
@@ -609,8 +655,13 @@ impl Shard {
             let conn = &self.conns[ticket.conn as usize];
             caller.conn = (conn.generation == ticket.generation).then_some(ticket.conn as usize);
         }
+        // Parts and shares are counted once, where the first of them runs.
+        caller.counts = !matches!(ask, Ask::Share(op) | Ask::Part(op) if op >> multi::SHARE_SHIFT != 0);
         match execute::execute(&mut self.cx, command, args, caller, out) {
-            None => true,
+            None => {
+                self.tell_slow(home, ask);
+                true
+            }
             Some(mut keys) => {
                 let mut indexes = Vec::new();
                 if command.key_indexes(&args, &mut indexes).is_ok() {
@@ -769,13 +820,4 @@ fn parked(home: u16, ask: Ask, command: &'static Command, caller: Caller, args: 
         buf.extend_from_slice(arg);
     }
     Parked { home, ask, command, caller, buf, spans }
-}
-
-/// The name to show in an arity error: `get`, `config|get`.
-fn full_name(command: &Command, args: Args<'_>) -> String {
-    let first = String::from_utf8_lossy(&args[0]).to_ascii_lowercase();
-    if command.name.eq_ignore_ascii_case(&first) {
-        return first;
-    }
-    format!("{first}|{}", command.name.to_ascii_lowercase())
 }

@@ -6,9 +6,9 @@
 //! moves towards the table.
 //!
 //! A field has expired when its time is not after `now` (unix milliseconds, given by the caller). Reading
-//! treats it as absent; `len` still counts it, as HLEN does, until `expire_fields` removes it and tells so.
-//! Nothing else removes expired fields, but setting one makes it a new field. An empty hash may exist for a
-//! moment; deleting its key is the keyspace's business.
+//! treats it as absent; `len` still counts it, as HLEN does, until `expire_fields` removes it and tells so, or
+//! `remove_expired` does it for one field. Nothing else removes expired fields, but setting one makes it a new
+//! field. An empty hash may exist for a moment; deleting its key is the keyspace's business.
 
 mod packed;
 mod record;
@@ -351,6 +351,23 @@ impl Hash {
             }
         }
         true
+    }
+
+    /// Removes a field if it is there and has expired; whether it was so.
+    pub fn remove_expired(&mut self, field: &[u8], now: u64) -> bool {
+        match self {
+            Self::Listpack(_) => false,
+            Self::ListpackEx(listpack) => {
+                let found = Packed { listpack, width: 3 }.get(field);
+                let Some((at, _)) = found.filter(|(_, entry)| !entry.is_live(now)) else { return false };
+                listpack.remove(at, 3);
+                true
+            }
+            Self::Table(table) => {
+                let found = table.find(field).filter(|&pos| !table.parts(pos).is_live(now));
+                found.map(|pos| table.remove(pos)).is_some()
+            }
+        }
     }
 
     /// Gives a field an expire time, at most [`FIELD_EXPIRE_MS_MAX`], or takes it away (`None`); false if

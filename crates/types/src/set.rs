@@ -122,6 +122,15 @@ impl Set {
         }
     }
 
+    /// Whether another set's member is one of this set.
+    #[inline]
+    pub fn contains_item(&self, member: Item<'_>) -> bool {
+        match (self, member) {
+            (Self::Intset(intset), Item::Int(value)) => intset.contains(value),
+            _ => member.with_text(|text| self.contains(text)),
+        }
+    }
+
     /// Adds `member`; false if it was there.
     #[inline]
     pub fn add(&mut self, member: &[u8], limits: &SetLimits, seed: &HashSeed) -> bool {
@@ -206,21 +215,35 @@ impl Set {
         }
     }
 
-    /// Removes a random member and returns it.
-    pub fn pop(&mut self, random: &mut impl FnMut() -> u64) -> Option<Vec<u8>> {
+    /// Removes a random member after showing it to `see`.
+    #[inline]
+    pub fn pop<R>(&mut self, random: &mut impl FnMut() -> u64, see: impl FnOnce(Item<'_>) -> R) -> Option<R> {
         match self {
             Self::Intset(intset) => {
                 let value = intset.get(pick(intset.len(), random)?)?;
                 intset.remove(value);
-                Some(Item::Int(value).to_vec())
+                Some(see(Item::Int(value)))
             }
             Self::Listpack(listpack) => {
                 let at = listpack.seek(pick(listpack.len(), random)? as i64)?;
-                let member = listpack.get(at).to_vec();
+                let result = see(listpack.get(at));
                 listpack.remove(at, 1);
-                Some(member)
+                Some(result)
             }
-            Self::Table(table) => table.pop(random),
+            Self::Table(table) => table.pop(random, |member| see(Item::Str(member))),
+        }
+    }
+
+    /// To be called before `count` members are added at once: a packed set becomes a table now if so many could not stay
+    /// packed.
+    pub fn expect(&mut self, count: usize, limits: &SetLimits, seed: &HashSeed) {
+        let too_many = match self {
+            Self::Intset(_) => count > limits.max_intset_entries,
+            Self::Listpack(_) => count > limits.max_listpack_entries,
+            Self::Table(_) => false,
+        };
+        if too_many {
+            self.become_table(seed);
         }
     }
 

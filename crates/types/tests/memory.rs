@@ -48,7 +48,7 @@ fn set(count: usize) -> Set {
         let long = if number % 10 == 3 { 300 } else { 20 };
         set.add(format!("{number:0>long$}").as_bytes(), &limits, &seed);
         if number % 4 == 0 {
-            set.pop(&mut || rng.next_u64());
+            set.pop(&mut || rng.next_u64(), |_| ());
         }
     }
     set.clone()

@@ -152,11 +152,12 @@ fn shapes(shard: &ShardCx) -> Shapes<'_> {
     Shapes { list: limits.list, set: limits.set, hash: limits.hash, zset: limits.zset, seed: &shard.seed }
 }
 
-/// The age of a restored key. Ages are times of last use, so that a frequency says nothing.
+/// The age of a restored key: what the policy has no use for is passed over.
 fn age(shard: &ShardCx, options: &RestoreOptions) -> u32 {
-    let idle_s = options.idle_s.map_or(0, |idle_s| idle_s.min(AGE_MAX.into()) as u32);
-    shard.clock_age().wrapping_sub(idle_s) & AGE_MAX
+    let (rule, now_ms) = (shard.ages.rule, shard.now_ms);
+    match (options.idle_s, options.frequency) {
+        (_, Some(frequency)) if rule.counts() => rule.with_count(frequency as u8, now_ms),
+        (Some(idle_s), _) if !rule.counts() => rule.idle_for(idle_s.unsigned_abs(), now_ms),
+        _ => shard.clock_age(),
+    }
 }
-
-/// Ages are clocks of so many seconds that wrap around.
-const AGE_MAX: u32 = 0x00ff_ffff;

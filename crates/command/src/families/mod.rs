@@ -3,24 +3,32 @@
 use crate::{Args, Command};
 
 mod bitmap;
+mod connection;
 mod dump;
 mod generic;
 mod geo;
+mod hash;
 mod hyperloglog;
-mod probe;
+mod list;
+mod server;
+mod set;
 mod string;
 mod zset;
 
 /// All families.
 pub const ALL: &[&[Command]] = &[
+    connection::COMMANDS,
+    server::COMMANDS,
     generic::COMMANDS,
     string::COMMANDS,
     bitmap::COMMANDS,
     hyperloglog::COMMANDS,
+    list::COMMANDS,
+    set::COMMANDS,
+    hash::COMMANDS,
     zset::COMMANDS,
     geo::COMMANDS,
     dump::COMMANDS,
-    probe::COMMANDS,
 ];
 
 /// The database that a command names beside the client's own (COPY … DB n, MOVE key n); it may not exist.

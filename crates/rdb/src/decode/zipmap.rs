@@ -67,7 +67,9 @@ mod tests {
 
     const EXAMPLE: &[u8] = b"\x02\x03foo\x03\x00bar\x05hello\x05\x02world??\xff";
 
-    fn read(raw: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+    type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
+
+    fn read(raw: &[u8]) -> Result<Pairs, Error> {
         let seed = HashSeed::new(3, 4);
         let hash = to_hash(raw, &Shapes::with_defaults(&seed))?;
         Ok(hash.iter_all().map(|entry| (entry.field.to_vec(), entry.value.to_vec())).collect())

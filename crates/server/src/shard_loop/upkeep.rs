@@ -49,7 +49,9 @@ impl ShardLoop {
     /// One round, at most ten times a second.
     pub(super) fn tick(&mut self, now_ms: u64, now_us: u64) {
         self.next_tick_us = now_us + TICK_US;
-        let more_expires = command::sweep::sweep(&mut self.shard.cx);
+        // A pause keeps the data as it is.
+        let paused = self.shard.cx.pause.is_some();
+        let more_expires = !paused && command::sweep::sweep(&mut self.shard.cx);
         let more_to_evict = command::eviction::tick(&mut self.shard.cx);
         if more_expires || more_to_evict {
             self.next_tick_us = now_us + SHORT_TICK_US;

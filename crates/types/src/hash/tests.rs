@@ -102,6 +102,13 @@ impl Run {
                 self.now += self.rng.below(20);
                 self.expire();
             }
+            9 => {
+                let due = !live && self.model.contains_key(&field);
+                assert_eq!(self.hash.remove_expired(&field, now), due, "seed {number}");
+                if due {
+                    self.model.remove(&field);
+                }
+            }
             10 => {
                 let found = self.hash.random(now, &mut || self.rng.next_u64()).map(|e| e.field.to_vec());
                 let any = self.model.values().any(|(_, e)| *e == 0 || *e > now);

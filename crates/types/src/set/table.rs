@@ -114,12 +114,13 @@ impl SetTable {
         self.table.random(random).map(|pos| Members::key(self.table.record(pos)))
     }
 
-    /// Removes a random member and returns it.
-    pub fn pop(&mut self, random: &mut impl FnMut() -> u64) -> Option<Vec<u8>> {
+    /// Removes a random member after showing it to `see`.
+    #[inline]
+    pub fn pop<R>(&mut self, random: &mut impl FnMut() -> u64, see: impl FnOnce(&[u8]) -> R) -> Option<R> {
         let pos = self.table.random(random)?;
-        let member = Members::key(self.table.record(pos)).to_vec();
+        let result = see(Members::key(self.table.record(pos)));
         self.remove_at(pos);
-        Some(member)
+        Some(result)
     }
 
     pub fn iter(&self) -> TableIter<'_> {

@@ -65,7 +65,11 @@ fn behaves_like_a_set() {
                         (!model.is_empty()).then_some(true)
                     );
                     let any = (!model.is_empty()).then_some(true);
-                    assert_eq!(set.pop(&mut || rng.next_u64()).map(|member| model.remove(&member)), any);
+                    assert_eq!(
+                        set.pop(&mut || rng.next_u64(), |member| member.to_vec())
+                            .map(|member| model.remove(&member)),
+                        any
+                    );
                 }
             }
         }

@@ -7,7 +7,7 @@
 use super::bounds::{LexRange, ScoreRange};
 use super::grow::Change;
 use crate::listpack::{At, Corrupt, Item, Iter, Listpack};
-use base::number;
+use base::number::{self, F64Buf};
 use std::cmp::Ordering;
 use std::iter::Take;
 use std::ops::Range;
@@ -101,7 +101,7 @@ impl Packed {
     }
 
     fn insert_new(&mut self, member: &[u8], score: f64) {
-        let (item, text) = (Item::new(member), number::format_shortest(score));
+        let (item, mut text) = (Item::new(member), F64Buf::default());
         let above = |other, low| order(low, other, score, item) == Ordering::Greater;
         let mut place = self.list.first();
         while let Some(at) = place {
@@ -110,13 +110,13 @@ impl Packed {
             }
             place = self.list.next(at).and_then(|at| self.list.next(at));
         }
-        self.list.insert_row(place.unwrap_or(self.list.end()), &[item, Item::new(text.as_bytes())]);
+        self.list.insert_row(place.unwrap_or(self.list.end()), &[item, score_item(score, &mut text)]);
     }
 
     /// Puts an element behind all others; it must belong there.
     pub(super) fn append(&mut self, member: &[u8], score: f64) {
         self.list.append(Item::new(member));
-        self.list.append(Item::new(number::format_shortest(score).as_bytes()));
+        self.list.append(score_item(score, &mut F64Buf::default()));
     }
 
     pub fn remove(&mut self, member: &[u8]) -> Option<f64> {
@@ -200,6 +200,16 @@ impl<'a> Iterator for PairsBack<'a> {
         let score = read_score(self.0.next_back()?)?;
         Some((self.0.next_back()?, score))
     }
+}
+
+/// What is stored of a score; `text` is where it stands if it is no integer. Zero has no sign here.
+fn score_item(score: f64, text: &mut F64Buf) -> Item<'_> {
+    const INTEGER_MAX: f64 = (1u64 << 62) as f64;
+    if score.abs() <= INTEGER_MAX && (score as i64) as f64 == score {
+        return Item::Int(score as i64);
+    }
+    *text = number::format_shortest(score);
+    Item::Str(text.as_bytes())
 }
 
 fn read_score(item: Item) -> Option<f64> {

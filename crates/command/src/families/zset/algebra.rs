@@ -31,11 +31,11 @@ enum Aggregate {
 }
 
 impl Aggregate {
-    /// What a score counts for, with the weight of its input.
+    /// What a score counts for, with the weight of its input; maybe not a number.
     fn weigh(self, score: f64, weight: f64) -> f64 {
         match self {
             Self::Count => weight,
-            _ => zero_for_nan(score * weight),
+            _ => score * weight,
         }
     }
 
@@ -212,7 +212,7 @@ fn union<'a>(inputs: &[Input<'a>], aggregate: Aggregate) -> Vec<(Member<'a>, f64
     let mut totals: HashMap<Member<'a>, f64> = HashMap::with_capacity(largest);
     for (source, weight) in inputs {
         source.visit(|member, score| {
-            let value = aggregate.weigh(score, *weight);
+            let value = zero_for_nan(aggregate.weigh(score, *weight));
             totals
                 .entry(Member(member.text()))
                 .and_modify(|total| *total = aggregate.add(*total, value))
@@ -229,7 +229,8 @@ fn intersection<'a>(inputs: &[Input<'a>], aggregate: Aggregate) -> Vec<(Member<'
     let mut result = Vec::new();
     smallest.visit(|member, score| {
         let text = member.text();
-        let start = aggregate.weigh(score, *weight);
+        // As in Redis only the first product is made a number before it is added to.
+        let start = zero_for_nan(aggregate.weigh(score, *weight));
         let total = others.iter().try_fold(start, |total, (source, weight)| {
             source.score(&text).map(|score| aggregate.add(total, aggregate.weigh(score, *weight)))
         });

@@ -96,9 +96,9 @@ pub fn zscan(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let zset = cx.read::<ZSet>(args.key(1))?;
     let (mut found, mut elements, mut next) = (Reply::new(out.resp3), 0, 0);
     if let Some(zset) = zset {
-        let options = ScanOptions::parse(args, 3)?;
+        let options = ScanOptions::parse(args, 3, false)?;
         next = zset.scan(cursor, options.count, |member, score| {
-            if member.with_text(|text| options.admits(text)) {
+            if options.admits(member) {
                 elements += 2;
                 reply_member(&mut found, member);
                 // A bulk string in RESP3 as well.

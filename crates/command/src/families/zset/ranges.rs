@@ -21,12 +21,14 @@ fn score_bound(text: &[u8]) -> Option<ScoreBound> {
     }
 }
 
-/// As Redis reads bounds with `strtod`: nothing at all is 0, and numbers out of range become infinite or 0.
+/// As Redis reads bounds since 8.0: nothing at all is 0, numbers out of range become infinite or 0, and there are no
+/// hexadecimal ones.
 fn score(text: &[u8]) -> Option<f64> {
     if text.is_empty() {
         return Some(0.0);
     }
-    number::parse_f64(text).or_else(|| {
+    let hexadecimal = text.iter().any(|b| b.eq_ignore_ascii_case(&b'x'));
+    number::parse_f64(text).filter(|_| !hexadecimal).or_else(|| {
         let decimal =
             text.iter().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-'));
         std::str::from_utf8(text).ok().filter(|_| decimal)?.parse().ok()
@@ -89,7 +91,7 @@ mod tests {
         assert_eq!(bound("("), Some(Exclusive(0.0)));
         assert_eq!(bound("1e999"), Some(Inclusive(f64::INFINITY)));
         assert_eq!(bound("1e-999"), Some(Inclusive(0.0)));
-        for wrong in ["nan", "(nan", "1x", "((1", "[1", "1e", " 1", "."] {
+        for wrong in ["nan", "(nan", "1x", "((1", "[1", "1e", " 1", ".", "0x10"] {
             assert_eq!(bound(wrong), None, "{wrong}");
         }
     }

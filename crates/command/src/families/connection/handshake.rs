@@ -1,0 +1,177 @@
+//! What a connection says of itself: AUTH, HELLO, SELECT, RESET, and the smallest talk.
+
+use super::client::check_name;
+use crate::session::{ReplyMode, Session};
+use crate::state::REDIS_VERSION;
+use crate::{Args, Cx, Error, Outcome};
+use resp::Reply;
+
+/// AUTH [username] password
+pub fn auth(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    match args.len() {
+        2 if cx.shard.config.requirepass.is_none() => {
+            return Err(Error::err(
+                "AUTH <password> called without any password configured for the default user. \
+                 Are you sure your configuration is correct?",
+            ));
+        }
+        2 => authenticate(cx, b"default", &args[1])?,
+        3 => authenticate(cx, &args[1], &args[2])?,
+        _ => return Err(Error::SYNTAX),
+    }
+    out.ok();
+    Ok(())
+}
+
+/// The only user is `default`; without `requirepass` any password will do.
+fn authenticate(cx: &mut Cx<'_>, user: &[u8], password: &[u8]) -> Outcome {
+    let known = match &cx.shard.config.requirepass {
+        None => true,
+        Some(secret) => is_same_secret(secret, password),
+    };
+    if user != b"default" || !known {
+        return Err(Error::WRONG_PASS);
+    }
+    cx.session().authenticated = true;
+    Ok(())
+}
+
+/// Compares without telling by the time it takes how much of a guess was right.
+fn is_same_secret(secret: &[u8], guess: &[u8]) -> bool {
+    let differences = (0..guess.len().max(secret.len()))
+        .map(|i| secret.get(i).copied().unwrap_or(0) ^ guess.get(i).copied().unwrap_or(0))
+        .fold(0, |all, bits| all | bits);
+    std::hint::black_box(differences) == 0 && secret.len() == guess.len()
+}
+
+/// HELLO [protover [AUTH username password] [SETNAME clientname]]
+pub fn hello(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let mut resp3 = cx.resp3;
+    if args.len() > 1 {
+        let version =
+            args.int(1).map_err(|_| Error::err("Protocol version is not an integer or out of range"))?;
+        if !(2..=3).contains(&version) {
+            return Err(Error::text("NOPROTO unsupported protocol version"));
+        }
+        resp3 = version == 3;
+    }
+    let (mut credentials, mut name) = (None, None);
+    let mut at = 2;
+    while at < args.len() {
+        let more = args.len() - 1 - at;
+        if args.is(at, "AUTH") && more >= 2 {
+            credentials = Some((args.at(at + 1), args.at(at + 2)));
+            at += 3;
+        } else if args.is(at, "SETNAME") && more >= 1 {
+            check_name(args.at(at + 1))?;
+            name = Some(args.at(at + 1));
+            at += 2;
+        } else {
+            let shown = String::from_utf8_lossy(&args[at]).into_owned();
+            return Err(Error::err(format_args!("Syntax error in HELLO option '{shown}'")));
+        }
+    }
+    if let Some((user, password)) = credentials {
+        authenticate(cx, user, password)?;
+    }
+    if !cx.session().authenticated && cx.shard.config.requirepass.is_some() {
+        return Err(Error::text(
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> \
+             option can be used to authenticate the client and select the RESP protocol version at the same time",
+        ));
+    }
+    let session = cx.session();
+    if let Some(name) = name {
+        session.name = name.to_vec();
+    }
+    session.resp3 = resp3;
+    out.resp3 = resp3;
+    describe(session.id, resp3, out);
+    Ok(())
+}
+
+fn describe(id: u64, resp3: bool, out: &mut Reply) {
+    out.map(7);
+    let mut pair = |name: &str, value: &str| {
+        out.bulk(name.as_bytes());
+        out.bulk(value.as_bytes());
+    };
+    pair("server", "redis");
+    pair("version", REDIS_VERSION);
+    out.bulk(b"proto");
+    out.int(if resp3 { 3 } else { 2 });
+    out.bulk(b"id");
+    out.int(id as i64);
+    let mut pair = |name: &str, value: &str| {
+        out.bulk(name.as_bytes());
+        out.bulk(value.as_bytes());
+    };
+    pair("mode", "standalone");
+    pair("role", "master");
+    out.bulk(b"modules");
+    out.array(0);
+}
+
+/// PING [message]
+pub fn ping(_: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    match args.len() {
+        1 => out.raw(b"+PONG\r\n"),
+        2 => out.bulk(&args[1]),
+        _ => return Err(Error::wrong_arity("ping")),
+    }
+    Ok(())
+}
+
+/// ECHO message
+pub fn echo(_: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    out.bulk(&args[1]);
+    Ok(())
+}
+
+/// QUIT
+pub fn quit(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+    cx.session().close_after_reply = true;
+    out.ok();
+    Ok(())
+}
+
+/// RESET
+pub fn reset(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+    let authenticated = cx.shard.config.requirepass.is_none();
+    let session = cx.session();
+    *session = Session {
+        id: session.id,
+        addr: std::mem::take(&mut session.addr),
+        local_addr: std::mem::take(&mut session.local_addr),
+        lib_name: std::mem::take(&mut session.lib_name),
+        lib_ver: std::mem::take(&mut session.lib_ver),
+        authenticated,
+        reply_mode: ReplyMode::On,
+        unix_socket: session.unix_socket,
+        fd: session.fd,
+        created_ms: session.created_ms,
+        last_active_ms: session.last_active_ms,
+        last_command: session.last_command,
+        net_in_bytes: session.net_in_bytes,
+        net_out_bytes: session.net_out_bytes,
+        commands: session.commands,
+        ..Session::default()
+    };
+    out.resp3 = false;
+    out.status("RESET");
+    Ok(())
+}
+
+/// SELECT index
+pub fn select(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let index = args.int(1)?;
+    if i32::try_from(index).is_err() {
+        return Err(Error::err("value is out of range, value must between -2147483648 and 2147483647"));
+    }
+    match usize::try_from(index) {
+        Ok(db) if db < cx.shard.dbs.len() => cx.session().db = db as u16,
+        _ => return Err(Error::DB_INDEX_OUT_OF_RANGE),
+    }
+    out.ok();
+    Ok(())
+}

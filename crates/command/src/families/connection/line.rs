@@ -1,0 +1,118 @@
+//! One line for a client: CLIENT INFO and CLIENT LIST.
+
+use super::filter::ClientType;
+use crate::parts::Part;
+use crate::session::Session;
+use crate::{Args, Cx, Error, Outcome, ShardCx};
+use resp::Reply;
+use std::fmt::Write;
+
+/// The line, without its end. Names are bytes between `!` and `~`, so the line is text.
+pub fn line(session: &Session, now_ms: u64) -> String {
+    let seconds_since = |then_ms: u64| (now_ms / 1000).saturating_sub(then_ms / 1000);
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let mut line = String::with_capacity(400);
+    let memory = size_of::<Session>() + session.query_bytes + session.output_bytes;
+    let events = if session.output_bytes > 0 { "rw" } else { "r" };
+    let written = write!(
+        line,
+        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 multi=-1 watch=0 \
+         qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl={} oll=0 omem=0 tot-mem={memory} events={events} \
+         cmd={} user=default redir=-1 resp={} lib-name={} lib-ver={} io-thread=0 tot-net-in={} tot-net-out={} \
+         tot-cmds={}",
+        session.id,
+        session.addr,
+        session.local_addr,
+        session.fd,
+        text(&session.name),
+        seconds_since(session.created_ms),
+        seconds_since(session.last_active_ms),
+        flags(session),
+        session.db,
+        session.query_bytes,
+        session.output_bytes,
+        session.last_command.map_or("NULL", |command| command.full_name),
+        if session.resp3 { 3 } else { 2 },
+        text(&session.lib_name),
+        text(&session.lib_ver),
+        session.net_in_bytes,
+        session.net_out_bytes,
+        session.commands,
+    );
+    written.expect("writing to a string");
+    line
+}
+
+fn flags(session: &Session) -> String {
+    let letters = [
+        (session.monitor, 'O'),
+        (session.close_after_reply, 'c'),
+        (session.unix_socket, 'U'),
+        (session.no_evict, 'e'),
+        (session.no_touch, 'T'),
+    ];
+    let set: String = letters.iter().filter(|(is_set, _)| *is_set).map(|(_, letter)| *letter).collect();
+    if set.is_empty() { "N".to_owned() } else { set }
+}
+
+/// What CLIENT LIST is limited to.
+enum Wanted {
+    All,
+    Type(ClientType),
+    Ids(Vec<u64>),
+}
+
+fn wanted(args: Args<'_>) -> Result<Wanted, Error> {
+    if args.len() == 4 && args.is(2, "TYPE") {
+        return Ok(Wanted::Type(ClientType::parse(&args[3])?));
+    }
+    if args.len() > 3 && args.is(2, "ID") {
+        let ids = (3..args.len()).map(|i| args.int(i).map(|id| id as u64));
+        return Ok(Wanted::Ids(ids.collect::<Result<_, _>>().map_err(|_| Error::err("Invalid client ID"))?));
+    }
+    if args.len() == 2 { Ok(Wanted::All) } else { Err(Error::SYNTAX) }
+}
+
+/// CLIENT LIST [TYPE type] | [ID id …]
+pub fn prepare(_: &mut Cx<'_>, args: Args<'_>) -> Result<Vec<Vec<u8>>, Error> {
+    wanted(args)?;
+    Ok(args.from(0).map(<[u8]>::to_vec).collect())
+}
+
+/// Numbers and lines of this shard's clients.
+pub fn part(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let (wanted, now_ms) = (wanted(args)?, cx.now_ms());
+    let sessions = cx.shard.sessions.iter().map(|(_, session)| session).filter(|session| match &wanted {
+        Wanted::All => true,
+        Wanted::Type(class) => *class == ClientType::of(session),
+        Wanted::Ids(ids) => ids.contains(&session.id),
+    });
+    let lines: Vec<(u64, String)> = sessions.map(|session| (session.id, line(session, now_ms))).collect();
+    out.array(2 * lines.len());
+    for (id, line) in lines {
+        out.int(id as i64);
+        out.bulk(line.as_bytes());
+    }
+    Ok(())
+}
+
+pub fn merge(_: &mut ShardCx, args: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> Outcome {
+    let mut lines: Vec<(i64, &[u8])> = Vec::new();
+    for part in parts {
+        let mut part = Part::new(part);
+        for _ in 0..part.array() / 2 {
+            lines.push((part.int(), part.bulk()));
+        }
+    }
+    lines.sort_unstable_by_key(|(id, _)| *id);
+    if let Wanted::Ids(ids) = wanted(args)? {
+        let order: Vec<_> = ids
+            .iter()
+            .filter_map(|id| lines.iter().find(|(known, _)| *known == *id as i64).copied())
+            .collect();
+        lines = order;
+    }
+    let text: Vec<u8> = lines.iter().flat_map(|(_, line)| [line, b"\n".as_slice()].concat()).collect();
+    out.verbatim(b"txt", &text);
+    Ok(())
+}

@@ -1,0 +1,232 @@
+//! Expire times of fields: setting, asking and taking them away.
+
+use super::fields::check_type;
+use super::syntax::{FieldsOption, TimeForm, fields_at, unknown};
+use crate::{Args, Cx, Error, Event, Outcome};
+use keyspace::Update;
+use resp::Reply;
+use std::ops::Range;
+use types::Hash;
+
+/// There is no such field.
+pub const NO_FIELD: i64 = -2;
+/// The field never expires.
+const NO_TIME: i64 = -1;
+/// The condition does not hold.
+const REFUSED: i64 = 0;
+const DONE: i64 = 1;
+/// The time is over: the field is gone.
+const DELETED: i64 = 2;
+
+const SECONDS: TimeForm = TimeForm { seconds: true, absolute: false };
+const MILLIS: TimeForm = TimeForm { seconds: false, absolute: false };
+const UNIX_SECONDS: TimeForm = TimeForm { seconds: true, absolute: true };
+const UNIX_MILLIS: TimeForm = TimeForm { seconds: false, absolute: true };
+
+/// When an expire time is set.
+#[derive(Clone, Copy)]
+enum Condition {
+    Always,
+    Unset,
+    Set,
+    Later,
+    Earlier,
+}
+
+impl Condition {
+    const WORDS: [(&'static str, Self); 4] =
+        [("NX", Self::Unset), ("XX", Self::Set), ("GT", Self::Later), ("LT", Self::Earlier)];
+
+    /// A field that never expires counts as one that expires after all others.
+    fn holds(self, old: Option<u64>, new: u64) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Unset => old.is_none(),
+            Self::Set => old.is_some(),
+            Self::Later => old.is_some_and(|old| new > old),
+            Self::Earlier => old.is_none_or(|old| new < old),
+        }
+    }
+}
+
+/// HEXPIRE key seconds [NX | XX | GT | LT] FIELDS numfields field [field …]
+pub fn hexpire(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    set(cx, args, out, SECONDS, "hexpire")
+}
+
+/// HPEXPIRE key milliseconds [NX | XX | GT | LT] FIELDS numfields field [field …]
+pub fn hpexpire(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    set(cx, args, out, MILLIS, "hpexpire")
+}
+
+/// HEXPIREAT key unix-time-seconds [NX | XX | GT | LT] FIELDS numfields field [field …]
+pub fn hexpireat(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    set(cx, args, out, UNIX_SECONDS, "hexpireat")
+}
+
+/// HPEXPIREAT key unix-time-milliseconds [NX | XX | GT | LT] FIELDS numfields field [field …]
+pub fn hpexpireat(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    set(cx, args, out, UNIX_MILLIS, "hpexpireat")
+}
+
+fn set(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply, form: TimeForm, name: &str) -> Outcome {
+    check_type(cx, args.key(1))?;
+    let now_ms = cx.now_ms();
+    let at_ms = form.at_ms(&args[2], now_ms, name)?;
+    let (condition, fields) = options(args)?;
+    out.array(fields.len());
+    let Some(mut hash) = cx.update::<Hash>(args.key(1))? else {
+        fields.for_each(|_| out.int(NO_FIELD));
+        return Ok(());
+    };
+    let mut changed = Changed::default();
+    for index in fields {
+        let field = &args[index];
+        out.int(match hash.entry(field, now_ms).map(|entry| entry.expire) {
+            None => NO_FIELD,
+            Some(old) if !condition.holds(old, at_ms) => REFUSED,
+            Some(_) => set_one(&mut hash, field, at_ms, now_ms, &mut changed),
+        });
+    }
+    let emptied = hash.finish();
+    changed.tell(cx, &args[1], emptied);
+    Ok(())
+}
+
+fn options(args: Args<'_>) -> Result<(Condition, Range<usize>), Error> {
+    let option = FieldsOption {
+        step: 1,
+        bad_count: "Parameter `numFields` should be greater than 0",
+        too_short: Error::err("FIELDS requires at least numfields and one field argument"),
+    };
+    let (mut condition, mut conditions, mut fields) = (Condition::Always, 0, None);
+    let mut index = 3;
+    while index < args.len() {
+        let word = Condition::WORDS.iter().find(|(word, _)| args.is(index, word));
+        if let Some((_, found)) = word {
+            condition = *found;
+            conditions += 1;
+            index += 1;
+        } else if args.is(index, "FIELDS") {
+            let found = option.read(args, index, fields.is_some())?;
+            index = found.end;
+            fields = Some(found);
+        } else {
+            return Err(unknown(&args[index]));
+        }
+    }
+    let fields = fields.ok_or_else(|| Error::err("missing FIELDS argument"))?;
+    if conditions > 1 {
+        return Err(Error::err("Multiple condition flags specified"));
+    }
+    Ok((condition, fields))
+}
+
+/// How many fields of a hash have got an expire time, or are gone because it is over.
+#[derive(Default)]
+pub struct Changed {
+    pub updated: usize,
+    pub deleted: usize,
+}
+
+impl Changed {
+    /// Tells what has happened; `emptied`: nothing is left of the hash.
+    pub fn tell(self, cx: &mut Cx<'_>, key: &[u8], emptied: bool) {
+        if self.deleted > 0 {
+            cx.shard.stats.expired_fields += self.deleted as u64;
+            cx.event(Event::Hash, "hdel", key);
+        } else if self.updated > 0 {
+            cx.event(Event::Hash, "hexpire", key);
+        }
+        if emptied {
+            cx.event(Event::Generic, "del", key);
+        }
+    }
+}
+
+/// Gives a field that is there an expire time, or removes it if that is over. Returns the reply of HEXPIRE.
+pub fn set_one(
+    hash: &mut Update<'_, Hash>,
+    field: &[u8],
+    at_ms: u64,
+    now_ms: u64,
+    changed: &mut Changed,
+) -> i64 {
+    if at_ms <= now_ms {
+        hash.remove(field, now_ms);
+        changed.deleted += 1;
+        return DELETED;
+    }
+    hash.set_expire(field, Some(at_ms), now_ms);
+    changed.updated += 1;
+    DONE
+}
+
+/// HTTL key FIELDS numfields field [field …]
+pub fn httl(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    times(cx, args, out, SECONDS)
+}
+
+/// HPTTL key FIELDS numfields field [field …]
+pub fn hpttl(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    times(cx, args, out, MILLIS)
+}
+
+/// HEXPIRETIME key FIELDS numfields field [field …]
+pub fn hexpiretime(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    times(cx, args, out, UNIX_SECONDS)
+}
+
+/// HPEXPIRETIME key FIELDS numfields field [field …]
+pub fn hpexpiretime(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    times(cx, args, out, UNIX_MILLIS)
+}
+
+fn times(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply, form: TimeForm) -> Outcome {
+    let now_ms = cx.now_ms();
+    let hash = cx.read::<Hash>(args.key(1))?;
+    let fields = fields_at(args, 2)?;
+    out.array(fields.len());
+    for index in fields {
+        out.int(match hash.and_then(|hash| hash.entry(&args[index], now_ms)) {
+            None => NO_FIELD,
+            Some(entry) => entry.expire.map_or(NO_TIME, |at_ms| shown(at_ms, now_ms, form)),
+        });
+    }
+    Ok(())
+}
+
+/// An expire time as a command shows it; seconds are rounded up.
+fn shown(at_ms: u64, now_ms: u64, form: TimeForm) -> i64 {
+    let millis = if form.absolute { at_ms } else { at_ms - now_ms };
+    (if form.seconds { millis.div_ceil(1000) } else { millis }) as i64
+}
+
+/// HPERSIST key FIELDS numfields field [field …]
+pub fn hpersist(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    check_type(cx, args.key(1))?;
+    let fields = fields_at(args, 2)?;
+    let now_ms = cx.now_ms();
+    out.array(fields.len());
+    let Some(mut hash) = cx.update::<Hash>(args.key(1))? else {
+        fields.for_each(|_| out.int(NO_FIELD));
+        return Ok(());
+    };
+    let mut persisted = false;
+    for index in fields {
+        out.int(match hash.entry(&args[index], now_ms).map(|entry| entry.expire) {
+            None => NO_FIELD,
+            Some(None) => NO_TIME,
+            Some(Some(_)) => {
+                hash.set_expire(&args[index], None, now_ms);
+                persisted = true;
+                DONE
+            }
+        });
+    }
+    drop(hash);
+    if persisted {
+        cx.event(Event::Hash, "hpersist", &args[1]);
+    }
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! HIMPORT: many hashes with the same fields, whose names the client sends but once.
+//!
+//! The names are a fieldset of the session. HIMPORT SET may have to run on another shard, so its fieldset is looked up
+//! where the connection is, when the command's turn has come, and the pairs travel in the place of the
+//! values (`paired`).
+
+use super::fields::check_type;
+use crate::session::{Fieldset, Session};
+use crate::spec::{KeySpec, access::*, flag::*};
+use crate::{Args, Command, Cx, Error, Event, Outcome};
+use keyspace::{Key, Value};
+use resp::Reply;
+use types::Hash;
+use types::hash::FieldTtl;
+
+/// HIMPORT SET as it travels: `HIMPORT SET key verdict [field value …]`.
+pub const PAIRED: Command =
+    Command::new("SET", set_paired).arity(-4).keys(&[KeySpec::at(2, OW | UPDATE)]).flags(WRITE | DENYOOM);
+
+/// Verdicts on the fieldset and the count of values.
+const GOOD: &[u8] = b"good";
+const NO_FIELDSET: &[u8] = b"fieldset";
+const WRONG_COUNT: &[u8] = b"count";
+
+/// HIMPORT PREPARE fieldset-name field [field …]
+pub fn prepare(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let fieldset = Fieldset::new(&args[2], args.from(3));
+    let fieldset = fieldset.ok_or_else(|| Error::err("duplicate field name in fieldset"))?;
+    let fieldsets = &mut cx.session().fieldsets;
+    match fieldsets.iter_mut().find(|other| other.name == fieldset.name) {
+        Some(other) => *other = fieldset,
+        None => fieldsets.push(fieldset),
+    }
+    out.ok();
+    Ok(())
+}
+
+/// HIMPORT DISCARD fieldset-name
+pub fn discard(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let fieldsets = &mut cx.session().fieldsets;
+    let before = fieldsets.len();
+    fieldsets.retain(|fieldset| fieldset.name != args[2]);
+    out.count(before - fieldsets.len());
+    Ok(())
+}
+
+/// HIMPORT DISCARDALL
+pub fn discard_all(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+    out.count(std::mem::take(&mut cx.session().fieldsets).len());
+    Ok(())
+}
+
+/// Puts the arguments of HIMPORT SET as [`PAIRED`] takes them.
+pub fn pair(session: &Session, args: Args<'_>, put: &mut dyn FnMut(&[u8])) {
+    args.from(0).take(3).for_each(&mut *put);
+    match find(session, args) {
+        Err(verdict) => put(verdict),
+        Ok(fieldset) => {
+            put(GOOD);
+            for (field, value) in pairs(fieldset, args) {
+                put(field);
+                put(value);
+            }
+        }
+    }
+}
+
+fn find<'s>(session: &'s Session, args: Args<'_>) -> Result<&'s Fieldset, &'static [u8]> {
+    let fieldset = session.fieldsets.iter().find(|fieldset| fieldset.name == args[3]);
+    let fieldset = fieldset.ok_or(NO_FIELDSET)?;
+    if fieldset.fields.len() == args.len() - 4 { Ok(fieldset) } else { Err(WRONG_COUNT) }
+}
+
+fn pairs<'a>(fieldset: &'a Fieldset, args: Args<'a>) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone {
+    fieldset.fields.iter().map(move |(name, index)| (name.as_slice(), args.at(4 + index)))
+}
+
+fn refused(verdict: &[u8]) -> Error {
+    Error::err(match verdict {
+        NO_FIELDSET => "no such fieldset",
+        _ => "value count does not match fieldset field count",
+    })
+}
+
+/// HIMPORT SET key fieldset-name value [value …], where the session is at hand.
+pub fn set(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    check_type(cx, args.key(2))?;
+    let session = cx.conn.and_then(|conn| cx.shard.sessions.get(conn));
+    let fieldset = session.ok_or(NO_FIELDSET).and_then(|session| find(session, args)).map_err(refused)?;
+    let hash = build(cx, pairs(fieldset, args));
+    put(cx, args.key(2), hash, out)
+}
+
+/// [`PAIRED`]
+fn set_paired(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    check_type(cx, args.key(2))?;
+    if args[3] != *GOOD {
+        return Err(refused(&args[3]));
+    }
+    let fields = (4..args.len()).step_by(2);
+    let hash = build(cx, fields.map(|index| (args.at(index), args.at(index + 1))));
+    put(cx, args.key(2), hash, out)
+}
+
+fn build<'a>(cx: &Cx<'_>, pairs: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone) -> Hash {
+    let (limits, seed, now_ms) = (cx.shard.limits.hash, &cx.shard.seed, cx.now_ms());
+    let mut hash = Hash::new();
+    hash.grow(pairs.clone().flat_map(|(field, value)| [field, value]), &limits, seed);
+    for (field, value) in pairs {
+        hash.set(field, value, FieldTtl::Clear, now_ms, &limits, seed);
+    }
+    hash
+}
+
+fn put(cx: &mut Cx<'_>, key: Key<'_>, hash: Hash, out: &mut Reply) -> Outcome {
+    let age = cx.shard.clock_age();
+    let pos = cx.find_for_write(key);
+    cx.db().put(key, pos, Value::Hash(Box::new(hash)), None, age);
+    cx.event(Event::Hash, "hset", key.bytes);
+    out.ok();
+    Ok(())
+}

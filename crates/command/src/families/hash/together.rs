@@ -1,0 +1,243 @@
+//! Commands that do two things to fields at once: HGETDEL, HGETEX, HSETEX.
+
+use super::expire::{Changed, set_one};
+use super::fields::{check_type, may_be_over, reply_item};
+use super::syntax::{FieldsOption, TimeForm, fields_at, unknown};
+use crate::{Args, Cx, Error, Event, Outcome};
+use keyspace::Update;
+use resp::Reply;
+use std::ops::Range;
+use types::Hash;
+use types::hash::FieldTtl;
+
+/// HGETDEL key FIELDS numfields field [field …]
+pub fn hgetdel(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    check_type(cx, args.key(1))?;
+    let fields = fields_at(args, 2)?;
+    let now_ms = cx.now_ms();
+    out.array(fields.len());
+    let Some(mut hash) = cx.update::<Hash>(args.key(1))? else {
+        fields.for_each(|_| out.null());
+        return Ok(());
+    };
+    let (mut expired, mut deleted) = (0, 0);
+    for index in fields {
+        if get(&mut hash, &args[index], now_ms, out, &mut expired) {
+            hash.remove(&args[index], now_ms);
+            deleted += 1;
+        }
+    }
+    let emptied = hash.finish();
+    tell_expired(cx, &args[1], expired);
+    if deleted > 0 {
+        cx.event(Event::Hash, "hdel", &args[1]);
+    }
+    if emptied {
+        cx.event(Event::Generic, "del", &args[1]);
+    }
+    Ok(())
+}
+
+/// Writes the value of a field, if there is one. An expired field is removed and counted.
+fn get(hash: &mut Update<'_, Hash>, field: &[u8], now_ms: u64, out: &mut Reply, expired: &mut usize) -> bool {
+    if let Some(value) = hash.get(field, now_ms) {
+        reply_item(out, value);
+        return true;
+    }
+    out.null();
+    *expired += usize::from(may_be_over(hash, now_ms) && hash.remove_expired(field, now_ms));
+    false
+}
+
+fn tell_expired(cx: &mut Cx<'_>, key: &[u8], count: usize) {
+    if count > 0 {
+        cx.shard.stats.expired_fields += count as u64;
+        cx.event(Event::Hash, "hexpired", key);
+    }
+}
+
+/// What happens to the expire times of the fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Time {
+    /// HGETEX leaves it, HSETEX takes it away.
+    Unspecified,
+    Keep,
+    Persist,
+    At(u64),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Condition {
+    Always,
+    /// `FNX`: none of the fields is there.
+    NoneThere,
+    /// `FXX`: all of them are.
+    AllThere,
+}
+
+struct Options {
+    time: Time,
+    condition: Condition,
+    fields: Range<usize>,
+}
+
+/// What one of the two commands takes.
+struct Grammar {
+    name: &'static str,
+    option: FieldsOption,
+    /// The word beside the times, and what it means.
+    other: (&'static str, Time),
+    conditions: bool,
+}
+
+impl Grammar {
+    fn hgetex() -> Self {
+        let (name, bad_count) = ("hgetex", "invalid number of fields");
+        let option = FieldsOption { step: 1, bad_count, too_short: Error::wrong_arity(name) };
+        Self { name, option, other: ("PERSIST", Time::Persist), conditions: false }
+    }
+
+    fn hsetex() -> Self {
+        let (name, bad_count) = ("hsetex", "invalid number of fields");
+        let option = FieldsOption { step: 2, bad_count, too_short: Error::wrong_arity(name) };
+        Self { name, option, other: ("KEEPTTL", Time::Keep), conditions: true }
+    }
+
+    fn parse(&self, args: Args<'_>, now_ms: u64) -> Result<Options, Error> {
+        let (mut time, mut condition, mut fields) = (Time::Unspecified, Condition::Always, None);
+        let mut index = 2;
+        while index < args.len() {
+            if args.is(index, "FIELDS") {
+                let found = self.option.read(args, index, fields.is_some())?;
+                index = found.end;
+                fields = Some(found);
+                continue;
+            }
+            if let Some(form) = TimeForm::parse(&args[index]) {
+                self.only_time(time)?;
+                index += 1;
+                let text = args.get(index).ok_or_else(|| Error::err("missing expire time"))?;
+                time = Time::At(form.at_ms(text, now_ms, self.name)?);
+            } else if args.is(index, self.other.0) {
+                self.only_time(time)?;
+                time = self.other.1;
+            } else if self.conditions && (args.is(index, "FXX") || args.is(index, "FNX")) {
+                if condition != Condition::Always {
+                    return Err(Error::err("Only one of FXX or FNX arguments can be specified"));
+                }
+                let all = args.is(index, "FXX");
+                condition = if all { Condition::AllThere } else { Condition::NoneThere };
+            } else {
+                return Err(unknown(&args[index]));
+            }
+            index += 1;
+        }
+        let fields = fields.ok_or_else(|| Error::err("missing FIELDS argument"))?;
+        Ok(Options { time, condition, fields })
+    }
+
+    fn only_time(&self, time: Time) -> Outcome {
+        if time == Time::Unspecified {
+            return Ok(());
+        }
+        let word = self.other.0;
+        Err(Error::err(format_args!("Only one of EX, PX, EXAT, PXAT or {word} arguments can be specified")))
+    }
+}
+
+/// HGETEX key [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | PERSIST]
+/// FIELDS numfields field [field …]
+pub fn hgetex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    check_type(cx, args.key(1))?;
+    let now_ms = cx.now_ms();
+    let options = Grammar::hgetex().parse(args, now_ms)?;
+    out.array(options.fields.len());
+    let Some(mut hash) = cx.update::<Hash>(args.key(1))? else {
+        options.fields.for_each(|_| out.null());
+        return Ok(());
+    };
+    let (mut expired, mut persisted, mut changed) = (0, false, Changed::default());
+    for index in options.fields {
+        let field = &args[index];
+        if !get(&mut hash, field, now_ms, out, &mut expired) {
+            continue;
+        }
+        match options.time {
+            Time::At(at_ms) => {
+                set_one(&mut hash, field, at_ms, now_ms, &mut changed);
+            }
+            Time::Persist if hash.entry(field, now_ms).is_some_and(|entry| entry.expire.is_some()) => {
+                persisted |= hash.set_expire(field, None, now_ms);
+            }
+            _ => {}
+        }
+    }
+    let emptied = hash.finish();
+    tell_expired(cx, &args[1], expired);
+    if persisted {
+        cx.event(Event::Hash, "hpersist", &args[1]);
+    }
+    changed.tell(cx, &args[1], emptied);
+    Ok(())
+}
+
+/// HSETEX key [FNX | FXX] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds |
+/// KEEPTTL] FIELDS numfields field value [field value …]
+pub fn hsetex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let now_ms = cx.now_ms();
+    let options = Grammar::hsetex().parse(args, now_ms)?;
+    let key = args.key(1);
+    if options.condition == Condition::AllThere && cx.find_for_write(key).is_none() {
+        out.int(0);
+        return Ok(());
+    }
+    let (limits, seed) = (cx.shard.limits.hash, cx.shard.seed.clone());
+    let mut hash = cx.upsert::<Hash>(key, Hash::new)?;
+    let mut expired = 0;
+    if !admits(&mut hash, args, &options, now_ms, &mut expired) {
+        let emptied = hash.finish();
+        tell_expired(cx, key.bytes, expired);
+        if emptied {
+            cx.event(Event::Generic, "del", key.bytes);
+        }
+        out.int(0);
+        return Ok(());
+    }
+    let first = options.fields.start;
+    hash.grow(args.from(first).take(options.fields.len()), &limits, &seed);
+    let ttl = if options.time == Time::Unspecified { FieldTtl::Clear } else { FieldTtl::Keep };
+    let mut changed = Changed::default();
+    for index in options.fields.step_by(2) {
+        let (field, value) = (&args[index], &args[index + 1]);
+        hash.set(field, value, ttl, now_ms, &limits, &seed);
+        if let Time::At(at_ms) = options.time {
+            set_one(&mut hash, field, at_ms, now_ms, &mut changed);
+        }
+    }
+    let emptied = hash.finish();
+    tell_expired(cx, key.bytes, expired);
+    cx.event(Event::Hash, "hset", key.bytes);
+    changed.tell(cx, key.bytes, emptied);
+    out.int(1);
+    Ok(())
+}
+
+/// Whether the condition of HSETEX holds. Expired fields that it comes across are removed and counted.
+fn admits(
+    hash: &mut Update<'_, Hash>,
+    args: Args<'_>,
+    options: &Options,
+    now_ms: u64,
+    expired: &mut usize,
+) -> bool {
+    let wanted = match options.condition {
+        Condition::Always => return true,
+        Condition::AllThere => true,
+        Condition::NoneThere => false,
+    };
+    options.fields.clone().step_by(2).all(|index| {
+        let there = hash.contains(&args[index], now_ms);
+        *expired += usize::from(!there && hash.remove_expired(&args[index], now_ms));
+        there == wanted
+    })
+}

@@ -1,0 +1,170 @@
+//! Setting, counting and removing fields.
+
+use super::fields::may_be_over;
+use crate::{Args, Cx, Error, Event, Outcome};
+use base::extended::Extended;
+use base::number::{I64Buf, parse_i64};
+use keyspace::{Key, Update};
+use resp::Reply;
+use types::Hash;
+use types::hash::FieldTtl;
+use types::listpack::Item;
+
+/// HSET key field value [field value …]
+pub fn hset(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let created = set(cx, args, "hset")?;
+    out.count(created);
+    Ok(())
+}
+
+/// HMSET key field value [field value …]
+pub fn hmset(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    set(cx, args, "hmset")?;
+    out.ok();
+    Ok(())
+}
+
+/// Sets all pairs from argument 2 on; how many fields are new.
+fn set(cx: &mut Cx<'_>, args: Args<'_>, name: &str) -> Result<usize, Error> {
+    if args.len() % 2 == 1 {
+        return Err(Error::wrong_arity(name));
+    }
+    let (limits, seed, now_ms) = (cx.shard.limits.hash, cx.shard.seed.clone(), cx.now_ms());
+    let mut hash = cx.upsert::<Hash>(args.key(1), Hash::new)?;
+    if args.len() > 4 {
+        hash.grow(args.from(2), &limits, &seed);
+    }
+    let mut created = 0;
+    for index in (2..args.len()).step_by(2) {
+        let (field, value) = (&args[index], &args[index + 1]);
+        created += usize::from(hash.set(field, value, FieldTtl::Clear, now_ms, &limits, &seed));
+    }
+    drop(hash);
+    cx.event(Event::Hash, "hset", &args[1]);
+    Ok(created)
+}
+
+/// HSETNX key field value
+pub fn hsetnx(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let (limits, seed, now_ms) = (cx.shard.limits.hash, cx.shard.seed.clone(), cx.now_ms());
+    let mut hash = cx.upsert::<Hash>(args.key(1), Hash::new)?;
+    if hash.contains(&args[2], now_ms) {
+        out.int(0);
+        return Ok(());
+    }
+    let expired = forget(&mut hash, &args[2], now_ms);
+    hash.set(&args[2], &args[3], FieldTtl::Clear, now_ms, &limits, &seed);
+    drop(hash);
+    tell(cx, &args[1], expired, "hset");
+    out.int(1);
+    Ok(())
+}
+
+/// Removes the field if it has expired; whether it had.
+fn forget(hash: &mut Update<'_, Hash>, field: &[u8], now_ms: u64) -> bool {
+    may_be_over(hash, now_ms) && hash.remove_expired(field, now_ms)
+}
+
+/// Tells that a field was set, after one that had expired was removed.
+fn tell(cx: &mut Cx<'_>, key: &[u8], expired: bool, name: &'static str) {
+    if expired {
+        cx.shard.stats.expired_fields += 1;
+        cx.event(Event::Hash, "hexpired", key);
+    }
+    cx.event(Event::Hash, name, key);
+}
+
+/// HINCRBY key field increment
+pub fn hincrby(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let by = args.int(3)?;
+    let new = change(cx, args.key(1), &args[2], "hincrby", |old| {
+        let old = match old {
+            None => 0,
+            Some(Item::Int(value)) => value,
+            Some(Item::Str(text)) => parse_i64(text).ok_or(Error::HASH_VALUE_NOT_INTEGER)?,
+        };
+        let new = old.checked_add(by).ok_or(Error::OVERFLOW)?;
+        Ok((Number::Int(I64Buf::new(new)), new))
+    })?;
+    out.int(new);
+    Ok(())
+}
+
+/// HINCRBYFLOAT key field increment
+pub fn hincrbyfloat(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let by = Extended::parse(&args[3]).ok_or(Error::NOT_A_FLOAT)?;
+    if !by.is_finite() {
+        return Err(Error::err("value is NaN or Infinity"));
+    }
+    change(cx, args.key(1), &args[2], "hincrbyfloat", |old| {
+        let old = match old {
+            None => Extended::ZERO,
+            Some(old) => old.with_text(Extended::parse).ok_or(Error::HASH_VALUE_NOT_FLOAT)?,
+        };
+        let new = old.plus(by);
+        if !new.is_finite() {
+            return Err(Error::NAN_OR_INFINITY);
+        }
+        let mut text = Vec::new();
+        new.append_human(&mut text);
+        out.bulk(&text);
+        Ok((Number::Float(text), ()))
+    })
+}
+
+/// The text of a number.
+enum Number {
+    Int(I64Buf),
+    Float(Vec<u8>),
+}
+
+impl Number {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Int(text) => text.as_bytes(),
+            Self::Float(text) => text,
+        }
+    }
+}
+
+/// Sets a field to what `edit` makes of its value (`None`: there is no such field), keeping its expire time.
+fn change<R>(
+    cx: &mut Cx<'_>,
+    key: Key<'_>,
+    field: &[u8],
+    name: &'static str,
+    edit: impl FnOnce(Option<Item<'_>>) -> Result<(Number, R), Error>,
+) -> Result<R, Error> {
+    let (limits, seed, now_ms) = (cx.shard.limits.hash, cx.shard.seed.clone(), cx.now_ms());
+    let mut hash = cx.upsert::<Hash>(key, Hash::new)?;
+    // Of a hash made just now `edit` cannot fail; an older one has fields, so none is left empty by an error.
+    let (number, result) = edit(hash.get(field, now_ms))?;
+    let expired = forget(&mut hash, field, now_ms);
+    hash.set(field, number.bytes(), FieldTtl::Keep, now_ms, &limits, &seed);
+    drop(hash);
+    tell(cx, key.bytes, expired, name);
+    Ok(result)
+}
+
+/// HDEL key field [field …]: expired fields that are still there count.
+pub fn hdel(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let now_ms = cx.now_ms();
+    let Some(mut hash) = cx.update::<Hash>(args.key(1))? else {
+        out.int(0);
+        return Ok(());
+    };
+    let removed = args.from(2).filter(|field| remove(&mut hash, field, now_ms)).count();
+    let emptied = hash.finish();
+    if removed > 0 {
+        cx.event(Event::Hash, "hdel", &args[1]);
+        if emptied {
+            cx.event(Event::Generic, "del", &args[1]);
+        }
+    }
+    out.count(removed);
+    Ok(())
+}
+
+fn remove(hash: &mut Update<'_, Hash>, field: &[u8], now_ms: u64) -> bool {
+    hash.remove(field, now_ms) || hash.remove_expired(field, now_ms)
+}

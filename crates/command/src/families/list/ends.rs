@@ -1,0 +1,168 @@
+//! Adding and removing at the ends of a list.
+
+use super::{end_at, popped, pushed};
+use crate::items::{reply_item, run_item};
+use crate::{Args, Cx, Error, Event, Outcome};
+use keyspace::{Key, Update};
+use resp::Reply;
+use types::List;
+use types::list::End;
+
+/// LPUSH key element [element …]
+pub fn lpush(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    push(cx, args, End::Head, out)
+}
+
+/// RPUSH key element [element …]
+pub fn rpush(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    push(cx, args, End::Tail, out)
+}
+
+#[inline]
+fn push(cx: &mut Cx<'_>, args: Args<'_>, end: End, out: &mut Reply) -> Outcome {
+    let (key, limit) = (args.key(1), cx.shard.limits.list);
+    let list = cx.upsert(key, || List::new(limit))?;
+    let len = push_all(list, args, end);
+    cx.event(Event::List, pushed(end), key.bytes);
+    out.count(len);
+    Ok(())
+}
+
+/// LPUSHX key element [element …]
+pub fn lpushx(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    push_existing(cx, args, End::Head, out)
+}
+
+/// RPUSHX key element [element …]
+pub fn rpushx(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    push_existing(cx, args, End::Tail, out)
+}
+
+fn push_existing(cx: &mut Cx<'_>, args: Args<'_>, end: End, out: &mut Reply) -> Outcome {
+    let key = args.key(1);
+    let Some(list) = cx.update::<List>(key)? else {
+        out.int(0);
+        return Ok(());
+    };
+    let len = push_all(list, args, end);
+    cx.event(Event::List, pushed(end), key.bytes);
+    out.count(len);
+    Ok(())
+}
+
+/// Adds the arguments from the second on; the new length.
+#[inline]
+fn push_all(mut list: Update<'_, List>, args: Args<'_>, end: End) -> usize {
+    if args.len() == 3 {
+        list.push(end, &args[2]);
+    } else {
+        list.grow(args.from(2).map(<[u8]>::len).sum(), args.len() - 2);
+        args.from(2).for_each(|element| list.push_grown(end, element));
+    }
+    list.len()
+}
+
+/// LPOP key [count]
+pub fn lpop(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    pop(cx, args, End::Head, out)
+}
+
+/// RPOP key [count]
+pub fn rpop(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    pop(cx, args, End::Tail, out)
+}
+
+#[inline]
+fn pop(cx: &mut Cx<'_>, args: Args<'_>, end: End, out: &mut Reply) -> Outcome {
+    if args.len() > 2 {
+        return pop_many(cx, args, end, out);
+    }
+    let key = args.key(1);
+    let Some(mut list) = cx.update::<List>(key)? else {
+        out.null();
+        return Ok(());
+    };
+    list.pop(end, |item| reply_item(out, item));
+    let emptied = list.finish();
+    removed(cx, key, end, emptied);
+    Ok(())
+}
+
+fn pop_many(cx: &mut Cx<'_>, args: Args<'_>, end: End, out: &mut Reply) -> Outcome {
+    if args.len() > 3 {
+        return Err(Error::wrong_arity(if end == End::Head { "lpop" } else { "rpop" }));
+    }
+    let count = usize::try_from(args.int(2)?).map_err(|_| Error::MUST_BE_POSITIVE)?;
+    let key = args.key(1);
+    let Some(list) = cx.update::<List>(key)? else {
+        out.null_array();
+        return Ok(());
+    };
+    if count == 0 {
+        out.array(0);
+        return Ok(());
+    }
+    let emptied = pop_range(list, end, count, out);
+    removed(cx, key, end, emptied);
+    Ok(())
+}
+
+/// Removes up to `count` elements at `end` and writes them as an array, the outermost first; whether none is left.
+fn pop_range(mut list: Update<'_, List>, end: End, count: usize, out: &mut Reply) -> bool {
+    let len = list.len();
+    let count = count.min(len);
+    out.array(count);
+    let mut run = out.run(0);
+    match end {
+        End::Head => list.range(0, count).for_each(|item| run_item(&mut run, item)),
+        End::Tail => list.range_rev(len - 1, count).for_each(|item| run_item(&mut run, item)),
+    }
+    list.remove_range(if end == End::Head { 0 } else { len - count }, count);
+    list.finish()
+}
+
+/// Tells that elements were removed at `end`.
+#[inline]
+pub fn removed(cx: &mut Cx<'_>, key: Key<'_>, end: End, emptied: bool) {
+    cx.event(Event::List, popped(end), key.bytes);
+    if emptied {
+        cx.event(Event::Generic, "del", key.bytes);
+    }
+}
+
+/// LMPOP numkeys key [key …] LEFT|RIGHT [COUNT count]
+pub fn lmpop(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let numkeys = args.int(1).ok().filter(|&n| n > 0);
+    let numkeys = numkeys.ok_or_else(|| Error::err("numkeys should be greater than 0"))? as usize;
+    let where_at = numkeys.saturating_add(2);
+    let end = end_at(args, where_at)?;
+    let count = match args.len() - where_at - 1 {
+        0 => 1,
+        1 => return Err(Error::SYNTAX),
+        more if args.is(where_at + 1, "COUNT") => {
+            let count = positive_count(args, where_at + 2)?;
+            if more > 2 {
+                return Err(Error::SYNTAX);
+            }
+            count
+        }
+        _ => return Err(Error::SYNTAX),
+    };
+    for index in 2..where_at {
+        let key = args.key(index);
+        let Some(list) = cx.update::<List>(key)? else { continue };
+        out.array(2);
+        out.bulk(key.bytes);
+        let emptied = pop_range(list, end, count, out);
+        removed(cx, key, end, emptied);
+        return Ok(());
+    }
+    out.null_array();
+    Ok(())
+}
+
+/// A number of elements of which there is at least one.
+pub fn positive_count(args: Args<'_>, index: usize) -> Result<usize, Error> {
+    let count = args.int(index).ok().and_then(|n| usize::try_from(n).ok()).filter(|&n| n > 0);
+    count.ok_or_else(|| Error::err("count should be greater than 0"))
+}

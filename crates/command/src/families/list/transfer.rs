@@ -1,0 +1,170 @@
+//! Moving elements from one list to another, or within one.
+
+use super::ends::{positive_count, removed};
+use super::{end_at, pushed};
+use crate::items::reply_item;
+use crate::{Args, Cx, Error, Event, Outcome};
+use keyspace::{Key, Typed};
+use resp::Reply;
+use table::Pos;
+use types::List;
+use types::list::End;
+
+/// LMOVE source destination LEFT|RIGHT LEFT|RIGHT
+pub fn lmove(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let (from, to) = (end_at(args, 3)?, end_at(args, 4)?);
+    move_one(cx, args, from, to, out)
+}
+
+/// RPOPLPUSH source destination
+pub fn rpoplpush(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    move_one(cx, args, End::Tail, End::Head, out)
+}
+
+fn move_one(cx: &mut Cx<'_>, args: Args<'_>, from: End, to: End, out: &mut Reply) -> Outcome {
+    let (source, destination) = (args.key(1), args.key(2));
+    let Some((source_pos, destination_pos)) = find_both(cx, source, destination)? else {
+        out.null();
+        return Ok(());
+    };
+    let mut list = cx.db().update::<List>(source_pos);
+    let start = out.buf.len();
+    list.peek(from).into_iter().for_each(|item| reply_item(out, item));
+    // The reply has the element's text: what stands between its header and the last line end.
+    let written = &out.buf[start..];
+    let header = written.iter().position(|&b| b == b'\n').map_or(0, |at| at + 1);
+    let element = &written[header..written.len() - 2];
+    if source.bytes == destination.bytes {
+        list.pop(from, |_| ());
+        list.push(to, element);
+        drop(list);
+        cx.event(Event::List, pushed(to), destination.bytes);
+        removed(cx, source, from, false);
+        return Ok(());
+    }
+    drop(list);
+    let source_pos = match destination_pos {
+        Some(pos) => {
+            cx.db().update::<List>(pos).push(to, element);
+            Some(source_pos)
+        }
+        None => {
+            let limit = cx.shard.limits.list;
+            cx.upsert(destination, || List::new(limit))?.push(to, element);
+            // The new entry may have moved the others.
+            cx.find_for_write(source)
+        }
+    };
+    cx.event(Event::List, pushed(to), destination.bytes);
+    let mut list = cx.db().update::<List>(source_pos.expect("the source was there"));
+    list.pop(from, |_| ());
+    let emptied = list.finish();
+    removed(cx, source, from, emptied);
+    Ok(())
+}
+
+/// The places of both lists; `None` if there is no source. The destination may be absent.
+fn find_both(
+    cx: &mut Cx<'_>,
+    source: Key<'_>,
+    destination: Key<'_>,
+) -> Result<Option<(Pos, Option<Pos>)>, Error> {
+    // In this order: should the source's time be over, its removal does not spoil a place that is used.
+    let destination_pos = cx.find_for_write(destination);
+    let Some(source_pos) = cx.find_for_write(source) else { return Ok(None) };
+    for pos in [Some(source_pos), destination_pos].into_iter().flatten() {
+        if List::of(cx.db().value(pos)).is_none() {
+            return Err(Error::WRONG_TYPE);
+        }
+        cx.touch(pos);
+    }
+    Ok(Some((source_pos, destination_pos)))
+}
+
+/// How many elements LMOVEM moves, and in which order they arrive.
+#[derive(Clone, Copy)]
+struct Batch {
+    count: usize,
+    /// All of them or none.
+    exactly: bool,
+    /// One by one; otherwise they keep their order.
+    one_by_one: bool,
+}
+
+impl Batch {
+    fn parse(args: Args<'_>) -> Result<Self, Error> {
+        if args.len() == 5 {
+            return Ok(Self { count: 1, exactly: false, one_by_one: false });
+        }
+        let exactly = args.is(5, "EXACTLY");
+        if args.len() != 8 || !(exactly || args.is(5, "COUNT")) {
+            return Err(Error::SYNTAX);
+        }
+        let count = positive_count(args, 6)?;
+        let one_by_one = args.is(7, "OBO");
+        if !one_by_one && !args.is(7, "BULK") {
+            return Err(Error::SYNTAX);
+        }
+        Ok(Self { count, exactly, one_by_one })
+    }
+}
+
+/// LMOVEM source destination LEFT|RIGHT LEFT|RIGHT [COUNT count|EXACTLY count OBO|BULK]
+pub fn lmovem(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let (from, to) = (end_at(args, 3)?, end_at(args, 4)?);
+    let batch = Batch::parse(args)?;
+    let (source, destination) = (args.key(1), args.key(2));
+    let Some((source_pos, _)) = find_both(cx, source, destination)? else {
+        if batch.exactly {
+            out.null_array()
+        } else {
+            out.array(0)
+        }
+        return Ok(());
+    };
+    let mut list = cx.db().update::<List>(source_pos);
+    let len = list.len();
+    if batch.exactly && batch.count > len {
+        out.null_array();
+        return Ok(());
+    }
+    let count = batch.count.min(len);
+    let first = if from == End::Head { 0 } else { len - count };
+    // Elements that go one by one to the end they came from arrive in reverse.
+    let reverse = batch.one_by_one && from == to;
+    out.array(count);
+    let moved = take_range(&mut list, first, count, reverse, out);
+    let same = source.bytes == destination.bytes;
+    if same {
+        push_block(&mut list, to, &moved);
+    }
+    let emptied = list.finish();
+    if !same {
+        let limit = cx.shard.limits.list;
+        push_block(&mut *cx.upsert(destination, || List::new(limit))?, to, &moved);
+    }
+    cx.event(Event::List, pushed(to), destination.bytes);
+    removed(cx, source, from, emptied);
+    Ok(())
+}
+
+/// Removes `count` elements from `first` on, writes them to the reply in the order they will arrive in and returns them.
+fn take_range(list: &mut List, first: usize, count: usize, reverse: bool, out: &mut Reply) -> Vec<Vec<u8>> {
+    let mut moved: Vec<Vec<u8>> = list.range(first, count).map(|item| item.to_vec()).collect();
+    if reverse {
+        moved.reverse();
+    }
+    let mut run = out.run(0);
+    moved.iter().for_each(|element| run.bulk(element));
+    list.remove_range(first, count);
+    moved
+}
+
+/// Adds elements at an end in such a way that they stand there in their order.
+fn push_block(list: &mut List, end: End, elements: &[Vec<u8>]) {
+    list.grow(elements.iter().map(Vec::len).sum(), elements.len());
+    match end {
+        End::Head => elements.iter().rev().for_each(|element| list.push_grown(end, element)),
+        End::Tail => elements.iter().for_each(|element| list.push_grown(end, element)),
+    }
+}

@@ -1,0 +1,149 @@
+//! COMMAND: what the table of commands knows, for clients.
+
+use super::{command_table, docs as command_docs};
+use crate::spec::{access, acl, flag};
+use crate::{Args, Command, Cx, Error, Outcome, help as help_form, registry};
+use resp::Reply;
+
+/// COMMAND
+pub fn all(_: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    if let Some(sub) = args.get(1) {
+        return Err(Error::unknown_subcommand("COMMAND", sub));
+    }
+    write_all(out);
+    Ok(())
+}
+
+fn write_all(out: &mut Reply) {
+    out.array(registry::all().count());
+    registry::all().for_each(|row| command_table::reply(row, out));
+}
+
+/// COMMAND COUNT
+pub fn count(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+    out.count(registry::all().count());
+    Ok(())
+}
+
+/// COMMAND INFO [name …]
+pub fn info(_: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    if args.len() == 2 {
+        write_all(out);
+        return Ok(());
+    }
+    out.array(args.len() - 2);
+    for name in args.from(2) {
+        match registry::lookup_full(name) {
+            Some(row) => command_table::reply(row, out),
+            None => out.null(),
+        }
+    }
+    Ok(())
+}
+
+/// COMMAND DOCS [name …]
+pub fn docs(_: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let rows: Vec<&Command> = match args.len() {
+        2 => registry::all().collect(),
+        _ => args.from(2).filter_map(registry::lookup_full).collect(),
+    };
+    out.map(rows.len());
+    for row in rows {
+        out.bulk(row.full_name.as_bytes());
+        command_docs::reply(row, out);
+    }
+    Ok(())
+}
+
+/// COMMAND LIST [FILTERBY MODULE name | ACLCAT category | PATTERN pattern]
+pub fn list(_: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let filtered = args.len() == 5 && args.is(2, "FILTERBY");
+    if args.len() != 2 && !filtered {
+        return Err(Error::SYNTAX);
+    }
+    let with_subcommands = registry::all().flat_map(|row| {
+        let subcommands = if row.flags & flag::ONE_NAME != 0 { &[] } else { row.subcommands };
+        std::iter::once(row).chain(subcommands)
+    });
+    let names: Vec<&str> = if !filtered {
+        registry::all().map(|row| row.full_name).collect()
+    } else if args.is(3, "MODULE") {
+        Vec::new()
+    } else if args.is(3, "ACLCAT") {
+        let category = acl::NAMES.iter().find(|(_, name)| args[4].eq_ignore_ascii_case(name.as_bytes()));
+        let bit = category.map_or(0, |(bit, _)| *bit);
+        with_subcommands
+            .filter(|row| command_table::categories(row) & bit != 0)
+            .map(|r| r.full_name)
+            .collect()
+    } else if args.is(3, "PATTERN") {
+        let fits = |name: &str| base::glob::matches_nocase(&args[4], name.as_bytes());
+        with_subcommands.map(|row| row.full_name).filter(|name| fits(name)).collect()
+    } else {
+        return Err(Error::SYNTAX);
+    };
+    out.array(names.len());
+    names.iter().for_each(|name| out.bulk(name.as_bytes()));
+    Ok(())
+}
+
+/// COMMAND GETKEYS command [arg …]
+pub fn getkeys(_: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let keys = keys_of(args)?;
+    out.array(keys.len());
+    keys.iter().for_each(|(key, _)| out.bulk(key));
+    Ok(())
+}
+
+/// COMMAND GETKEYSANDFLAGS command [arg …]
+pub fn getkeysandflags(_: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let keys = keys_of(args)?;
+    out.array(keys.len());
+    for (key, bits) in keys {
+        out.array(2);
+        out.bulk(key);
+        command_table::write_access(bits, out);
+    }
+    Ok(())
+}
+
+/// The keys of the command that stands behind the first two arguments, with what it does with them.
+fn keys_of<'a>(args: Args<'a>) -> Result<Vec<(&'a [u8], u16)>, Error> {
+    let inner = Args::new(args.buf(), &args.spans()[2..], args.seed());
+    let mut row = registry::lookup(&inner[0]).ok_or(Error::err("Invalid command specified"))?;
+    if !row.subcommands.is_empty() {
+        let sub = inner.get(1).and_then(|name| registry::subcommand(row, name));
+        row = sub.ok_or(Error::err("Invalid command specified"))?;
+    }
+    if row.keys.iter().all(|spec| spec.access & access::NOT_KEY != 0) {
+        return Err(Error::err("The command has no key arguments"));
+    }
+    if !row.takes(inner.len()) {
+        return Err(Error::err("Invalid number of arguments specified for command"));
+    }
+    let mut keys = Vec::new();
+    for spec in row.keys.iter().filter(|spec| spec.access & access::NOT_KEY == 0) {
+        let mut indexes = Vec::new();
+        spec.find(&inner, &mut indexes)?;
+        keys.extend(indexes.into_iter().map(|index| (inner.at(index), spec.access)));
+    }
+    if keys.is_empty() && row.flags & flag::NO_MANDATORY_KEYS == 0 {
+        return Err(Error::err("Invalid arguments specified for command"));
+    }
+    Ok(keys)
+}
+
+/// COMMAND HELP
+pub fn help(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+    let lines = [
+        ("(no subcommand)", "Describe all commands."),
+        ("COUNT", "Return the number of commands."),
+        ("LIST [FILTERBY (MODULE <name>|ACLCAT <cat>|PATTERN <pattern>)]", "Return the names of commands."),
+        ("INFO [<command-name> ...]", "Describe these commands, or all."),
+        ("DOCS [<command-name> ...]", "Document these commands, or all."),
+        ("GETKEYS <full-command>", "Return the keys in a command."),
+        ("GETKEYSANDFLAGS <full-command>", "Return the keys in a command, and what it does with them."),
+    ];
+    help_form::reply(out, "COMMAND", &lines);
+    Ok(())
+}

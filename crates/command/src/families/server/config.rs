@@ -1,0 +1,78 @@
+//! CONFIG. All shards change their configuration at the same place in the order of commands, each by itself and with the
+//! same result.
+
+use crate::state::Effect;
+use crate::{Args, Cx, Error, Outcome, help as help_form};
+use config::Caller;
+use resp::Reply;
+use std::sync::Arc;
+
+/// CONFIG GET parameter …
+pub fn get(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let patterns: Vec<&[u8]> = args.from(2).collect();
+    let found = cx.shard.config.get(&patterns);
+    out.map(found.len());
+    for (name, value) in found {
+        out.bulk(name.as_bytes());
+        out.bulk(&value);
+    }
+    Ok(())
+}
+
+/// CONFIG SET parameter value …; the parts get a last argument: whether the client is on this machine.
+pub fn prepare_set(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Vec<Vec<u8>>, Error> {
+    if args.len() % 2 == 1 {
+        return Err(Error::SYNTAX);
+    }
+    let is_local = cx.session().is_local();
+    let mut sent: Vec<Vec<u8>> = args.from(0).map(<[u8]>::to_vec).collect();
+    sent.push(if is_local { b"1".to_vec() } else { b"0".to_vec() });
+    Ok(sent)
+}
+
+pub fn set(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let local = args.int(args.len() - 1)? == 1;
+    let pairs: Vec<(&[u8], &[u8])> =
+        (2..args.len() - 1).step_by(2).map(|i| (args.at(i), args.at(i + 1))).collect();
+    let mut config = (*cx.shard.config).clone();
+    let changed = config.set(&pairs, Caller { local, loading: false }).map_err(Error::text)?;
+    cx.shard.set_config(Arc::new(config));
+    let names = changed.into_iter().map(|id| id.name()).collect();
+    cx.shard.effects.push(Effect::ConfigChanged(names));
+    out.ok();
+    Ok(())
+}
+
+/// CONFIG RESETSTAT
+pub fn resetstat(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+    cx.shard.stats = Default::default();
+    cx.shard.commands.reset();
+    cx.shard.errors.reset();
+    out.ok();
+    Ok(())
+}
+
+/// CONFIG REWRITE
+pub fn rewrite(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+    let about = Arc::clone(&cx.shard.about);
+    let (false, Some(replace)) = (about.config_file.is_empty(), about.rewrite_config) else {
+        return Err(Error::err("The server is running without a config file"));
+    };
+    let config = Arc::clone(&cx.shard.config);
+    replace(&about.config_file, &|old| config.rewrite(old))
+        .map_err(|reason| Error::err(format_args!("Rewriting config file: {reason}")))?;
+    out.ok();
+    Ok(())
+}
+
+/// CONFIG HELP
+pub fn help(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+    let lines = [
+        ("GET <pattern>", "Return the parameters whose names match, with their values."),
+        ("SET <directive> <value>", "Change a parameter."),
+        ("RESETSTAT", "Set the statistics that INFO shows to zero."),
+        ("REWRITE", "Write the present configuration to its file."),
+    ];
+    help_form::reply(out, "CONFIG", &lines);
+    Ok(())
+}

@@ -1,0 +1,302 @@
+//! DEBUG: what developers and Redis's own tests ask of a server. Clients see one command; its subcommands are rows so that
+//! each runs where it belongs.
+
+use crate::parts::Part;
+use crate::spec::{KeySpec, access::RO, flag::*};
+use crate::{Args, Command, Cx, Error, Outcome, ShardCx, help as help_form};
+use base::number::{parse_f64, parse_i64};
+use keyspace::{Key, ValueRef};
+use resp::Reply;
+
+const KEY: &[KeySpec] = &[KeySpec::at(2, RO)];
+
+const fn row(row: Command) -> Command {
+    row.arity(-2).flags(ADMIN | NOSCRIPT | LOADING | STALE | PROTECTED).group("server")
+}
+
+pub const SUBCOMMANDS: &[Command] = &[
+    row(Command::new("HELP", help)),
+    row(Command::on_all("SLEEP", sleep, ok)),
+    row(Command::on_all("SET-ACTIVE-EXPIRE", set_active_expire, ok)),
+    row(Command::on_all("POPULATE", populate, ok)),
+    row(Command::on_all("HTSTATS", htstats_part, htstats)).prepare(prepare_htstats),
+    row(Command::new("OBJECT", object)).keys(KEY),
+    row(Command::new("LISTPACK", listpack)).keys(KEY),
+    row(Command::new("QUICKLIST", quicklist)).keys(KEY),
+    row(Command::new("HTSTATS-KEY", htstats_key)).keys(KEY),
+    row(Command::new("PROTOCOL", protocol)),
+    row(Command::new("STRINGMATCH-LEN", stringmatch_len)),
+    row(Command::new("ERROR", error)),
+    row(Command::new("QUICKLIST-PACKED-THRESHOLD", accepted)),
+    row(Command::new("SET-DISABLE-DENY-SCRIPTS", accepted)),
+    row(Command::new("SET-SKIP-CHECKSUM-VALIDATION", accepted)),
+    row(Command::new("DICT-RESIZING", accepted)),
+    row(Command::new("REPLYBUFFER", accepted)),
+    row(Command::new("PAUSE-CRON", accepted)),
+    row(Command::new("CHANGE-REPL-ID", unsupported)),
+    row(Command::new("RELOAD", unsupported)),
+    row(Command::new("LOADAOF", unsupported)),
+    row(Command::new("DIGEST", unsupported)),
+    row(Command::new("DIGEST-VALUE", unsupported)),
+];
+
+/// Another subcommand, or one with a wrong number of arguments.
+pub fn unknown(_: &mut Cx<'_>, args: Args<'_>, _: &mut Reply) -> Outcome {
+    Err(bad_form(args))
+}
+
+fn bad_form(args: Args<'_>) -> Error {
+    let sub = args.get(1).unwrap_or_default();
+    let shown = String::from_utf8_lossy(&sub[..sub.len().min(128)]).into_owned();
+    Error::err(format_args!("unknown subcommand or wrong number of arguments for '{shown}'. Try DEBUG HELP."))
+}
+
+fn check_len(args: Args<'_>, lens: std::ops::RangeInclusive<usize>) -> Outcome {
+    if lens.contains(&args.len()) { Ok(()) } else { Err(bad_form(args)) }
+}
+
+fn ok(_: &mut ShardCx, _: Args<'_>, _: &[&[u8]], out: &mut Reply) -> Outcome {
+    out.ok();
+    Ok(())
+}
+
+/// DEBUG SLEEP seconds: all shards stand still.
+fn sleep(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    const SECONDS_MAX: f64 = 86_400.0;
+    check_len(args, 3..=3)?;
+    let seconds = parse_f64(&args[2]).unwrap_or(0.0).clamp(0.0, SECONDS_MAX);
+    (cx.shard.platform.sleep_us)((seconds * 1e6) as u64);
+    out.ok();
+    Ok(())
+}
+
+/// DEBUG SET-ACTIVE-EXPIRE 0 | 1
+fn set_active_expire(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    check_len(args, 3..=3)?;
+    cx.shard.active_expire = parse_i64(&args[2]).unwrap_or(0) != 0;
+    out.ok();
+    Ok(())
+}
+
+/// DEBUG POPULATE count [prefix] [size]: each shard makes its own keys.
+fn populate(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    check_len(args, 3..=5)?;
+    let out_of_range = || Error::err("value is out of range, must be positive");
+    let count = u64::try_from(args.int(2)?).map_err(|_| out_of_range())?;
+    let prefix = args.get(3).unwrap_or(b"key");
+    let size = if args.len() == 5 { Some(args.int(4)?) } else { None };
+    let size = size.map(|size| usize::try_from(size).map_err(|_| out_of_range())).transpose()?;
+    if size.is_some_and(|size| size > cx.shard.limits.string_bytes_max) {
+        return Err(Error::STRING_TOO_LONG);
+    }
+    let (seed, age) = (cx.shard.seed.clone(), cx.shard.clock_age());
+    for number in 0..count {
+        let name = [prefix, format!(":{number}").as_bytes()].concat();
+        if !cx.shard.has_key(&name) {
+            continue;
+        }
+        let key = Key::new(&name, &seed);
+        if cx.find_for_write(key).is_none() {
+            let mut value = format!("value:{number}").into_bytes();
+            value.resize(size.unwrap_or(value.len()), 0);
+            cx.db().put_str(key, None, &value, None, age);
+            cx.event(crate::Event::String, "set", &name);
+        }
+    }
+    out.ok();
+    Ok(())
+}
+
+/// DEBUG HTSTATS dbid [full]
+fn prepare_htstats(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Vec<Vec<u8>>, Error> {
+    check_len(args, 3..=4)?;
+    if !usize::try_from(args.int(2)?).is_ok_and(|db| db < cx.shard.dbs.len()) {
+        return Err(Error::err("Out of range database"));
+    }
+    Ok(args.from(0).map(<[u8]>::to_vec).collect())
+}
+
+fn htstats_part(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let db = &cx.shard.dbs[args.int(2)? as usize];
+    [db.len(), db.segments(), db.table_bytes(), db.expiring()].iter().for_each(|n| out.count(*n));
+    Ok(())
+}
+
+fn htstats(_: &mut ShardCx, _: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> Outcome {
+    let (mut text, mut expires) = ("[Dictionary HT]\n".to_owned(), 0);
+    for (shard, part) in parts.iter().enumerate() {
+        let mut part = Part::new(part);
+        let (len, segments, bytes) = (part.int(), part.int(), part.int());
+        expires += part.int();
+        text.push_str(&format!(
+            "Shard {shard} stats:\n number of elements: {len}\n segments: {segments}\n table bytes: {bytes}\n"
+        ));
+    }
+    text.push_str(&format!("[Expires HT]\n number of elements: {expires} (kept with their keys)\n"));
+    out.verbatim(b"txt", text.as_bytes());
+    Ok(())
+}
+
+/// The value of argument 2, without touching its age.
+fn value<'a>(cx: &'a mut Cx<'_>, args: Args<'_>) -> Result<ValueRef<'a>, Error> {
+    let pos = cx.find_for_write(args.key(2)).ok_or(Error::NO_SUCH_KEY)?;
+    Ok(cx.db().value(pos))
+}
+
+/// DEBUG OBJECT key. The address is none, and the length that of the entry in memory.
+fn object(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    check_len(args, 3..=3)?;
+    let pos = cx.find_for_write(args.key(2)).ok_or(Error::NO_SUCH_KEY)?;
+    let now = cx.shard.clock_age();
+    let (age, bytes) = (cx.db().age(pos), cx.db().entry_bytes(pos));
+    let encoding = cx.db().value(pos).encoding();
+    out.status(&format!(
+        "Value at:0x0 refcount:1 encoding:{encoding} serializedlength:{bytes} lru:{age} lru_seconds_idle:{}",
+        now.saturating_sub(age)
+    ));
+    Ok(())
+}
+
+/// DEBUG LISTPACK key
+fn listpack(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    check_len(args, 3..=3)?;
+    if !value(cx, args)?.encoding().starts_with("listpack") {
+        return Err(Error::err("Not a listpack encoded object."));
+    }
+    out.status("Listpack structure printed on stdout");
+    Ok(())
+}
+
+/// DEBUG QUICKLIST key [full]
+fn quicklist(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    check_len(args, 3..=4)?;
+    if value(cx, args)?.encoding() != "quicklist" {
+        return Err(Error::err("Not a quicklist encoded object."));
+    }
+    out.status("Quicklist structure printed on stdout");
+    Ok(())
+}
+
+/// DEBUG HTSTATS-KEY key [full]
+fn htstats_key(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    check_len(args, 3..=4)?;
+    let value = value(cx, args)?;
+    if !matches!(value.encoding(), "hashtable" | "skiplist") {
+        return Err(Error::err(
+            "The value stored at the specified key is not represented using an hash table",
+        ));
+    }
+    let len = match value {
+        ValueRef::Set(set) => set.len(),
+        ValueRef::Hash(hash) => hash.len(),
+        ValueRef::ZSet(zset) => zset.len(),
+        ValueRef::Str { .. } | ValueRef::List(_) => 0,
+    };
+    out.verbatim(
+        b"txt",
+        format!("Hash table 0 stats (main hash table):\n number of elements: {len}\n").as_bytes(),
+    );
+    Ok(())
+}
+
+/// DEBUG PROTOCOL type: a reply of that type.
+fn protocol(_: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    check_len(args, 3..=3)?;
+    let numbers = |out: &mut Reply| (0..3).for_each(|n| out.int(n));
+    match args[2].to_ascii_lowercase().as_slice() {
+        b"string" => out.bulk(b"Hello World"),
+        b"integer" => out.int(12345),
+        b"double" => out.double_text(b"3.141"),
+        b"bignum" => out.big_number(b"1234567999999999999999999999999999999"),
+        b"null" => out.null(),
+        b"array" => {
+            out.array(3);
+            numbers(out);
+        }
+        b"set" => {
+            out.set(3);
+            numbers(out);
+        }
+        b"map" => {
+            out.map(3);
+            for n in 0..3 {
+                out.int(n);
+                out.boolean(n == 1);
+            }
+        }
+        b"attrib" => {
+            if out.resp3 {
+                out.attribute(1);
+                out.bulk(b"key-popularity");
+                out.array(2);
+                out.bulk(b"key:123");
+                out.int(90);
+            }
+            out.bulk(b"Some real reply following the attribute");
+        }
+        b"push" if !out.resp3 => return Err(Error::err("RESP2 is not supported by this command")),
+        b"push" => {
+            out.push(2);
+            out.bulk(b"server-cpu-usage");
+            out.int(42);
+            out.bulk(b"Some real reply following the push reply");
+        }
+        b"true" => out.boolean(true),
+        b"false" => out.boolean(false),
+        b"verbatim" => out.verbatim(b"txt", b"This is a verbatim\nstring"),
+        _ => {
+            return Err(Error::err(
+                "Wrong protocol type name. Please use one of the following: \
+                 string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// DEBUG STRINGMATCH-LEN length pattern: matches a text of so many `a`.
+fn stringmatch_len(_: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    const LEN_MAX: usize = 1 << 20;
+    check_len(args, 4..=4)?;
+    let len = usize::try_from(args.int(2)?).unwrap_or(0).min(LEN_MAX);
+    out.int(i64::from(base::glob::matches(&args[3], &vec![b'a'; len])));
+    Ok(())
+}
+
+/// DEBUG ERROR text
+fn error(_: &mut Cx<'_>, args: Args<'_>, _: &mut Reply) -> Outcome {
+    check_len(args, 3..=3)?;
+    Err(Error::text(String::from_utf8_lossy(&args[2]).into_owned()))
+}
+
+/// Settings of things that do not exist here: changing them changes nothing.
+fn accepted(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+    out.ok();
+    Ok(())
+}
+
+fn unsupported(_: &mut Cx<'_>, args: Args<'_>, _: &mut Reply) -> Outcome {
+    let shown = String::from_utf8_lossy(&args[1]).to_ascii_uppercase();
+    Err(Error::err(format_args!("DEBUG {shown} is not supported: persistence is not part of this version")))
+}
+
+/// DEBUG HELP
+fn help(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+    let lines = [
+        ("ERROR <string>", "Return this error."),
+        ("HTSTATS <dbid> [full]", "Describe the table of a database on every shard."),
+        ("HTSTATS-KEY <key> [full]", "Describe the table of a value."),
+        ("LISTPACK <key>", "Tell whether a value is a listpack."),
+        ("OBJECT <key>", "Describe a value."),
+        ("POPULATE <count> [<prefix>] [<size>]", "Make <count> string keys <prefix>:<number>."),
+        ("PROTOCOL <type>", "Return a reply of this type."),
+        ("QUICKLIST <key> [<0|1>]", "Tell whether a value is a quicklist."),
+        ("QUICKLIST-PACKED-THRESHOLD <size>", "Accepted; changes nothing."),
+        ("SET-ACTIVE-EXPIRE <0|1>", "Stop or start removing expired keys that nobody asks for."),
+        ("SET-DISABLE-DENY-SCRIPTS <0|1>", "Accepted; changes nothing."),
+        ("SLEEP <seconds>", "Stop all shards for so long."),
+        ("STRINGMATCH-LEN <length> <pattern>", "Match a pattern with a text of so many letters."),
+    ];
+    help_form::reply(out, "DEBUG", &lines);
+    Ok(())
+}

@@ -1,0 +1,413 @@
+//! INFO: the sections, from the figures of all shards and from what the client's shard knows of the process.
+
+use super::info_lists::{self, Costs, Errors, Times};
+use super::info_numbers::{self, Numbers};
+use crate::parts::Part;
+use crate::platform::Usage;
+use crate::state::REDIS_VERSION;
+use crate::{Args, Cx, Outcome, ShardCx};
+use resp::Reply;
+use std::fmt::Write;
+
+/// Names in the order they are shown; whether they are shown unless asked for.
+const SECTIONS: [(&str, bool); 13] = [
+    ("server", true),
+    ("clients", true),
+    ("memory", true),
+    ("persistence", true),
+    ("stats", true),
+    ("replication", true),
+    ("cpu", true),
+    ("modules", true),
+    ("commandstats", false),
+    ("errorstats", true),
+    ("latencystats", false),
+    ("cluster", true),
+    ("keyspace", true),
+];
+
+/// The sections that the arguments ask for.
+fn wanted(args: Args<'_>) -> Vec<&'static str> {
+    let is_asked = |name: &str, by_default: bool| {
+        let asked = |word: &str| args.from(1).any(|arg| arg.eq_ignore_ascii_case(word.as_bytes()));
+        asked(name)
+            || asked("all")
+            || asked("everything")
+            || by_default && (args.len() == 1 || asked("default"))
+    };
+    SECTIONS.iter().filter(|(name, by_default)| is_asked(name, *by_default)).map(|(name, _)| *name).collect()
+}
+
+/// This shard's figures; the long lists only if they are asked for.
+pub fn part(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let sections = wanted(args);
+    info_numbers::of(cx.shard).write(out);
+    info_numbers::write_databases(cx, out);
+    info_lists::write_errors(cx, out);
+    if sections.contains(&"commandstats") {
+        info_lists::write_costs(cx, out);
+    }
+    if sections.contains(&"latencystats") {
+        info_lists::write_times(cx, out);
+    }
+    Ok(())
+}
+
+/// All that the parts told.
+#[derive(Default)]
+struct Facts {
+    numbers: Numbers,
+    databases: Vec<(i64, i64)>,
+    errors: Errors,
+    costs: Costs,
+    times: Times,
+    usage: Usage,
+}
+
+pub fn merge(cx: &mut ShardCx, args: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> Outcome {
+    let sections = wanted(args);
+    let mut facts = Facts { usage: (cx.platform.usage)(), ..Facts::default() };
+    for part in parts {
+        let mut part = Part::new(part);
+        facts.numbers.read_more(&mut part);
+        info_numbers::read_databases(&mut part, &mut facts.databases);
+        info_lists::read_errors(&mut part, &mut facts.errors);
+        if sections.contains(&"commandstats") {
+            info_lists::read_costs(&mut part, &mut facts.costs);
+        }
+        if sections.contains(&"latencystats") {
+            info_lists::read_times(&mut part, &mut facts.times);
+        }
+    }
+    let mut text = String::with_capacity(6000);
+    for section in sections {
+        if !text.is_empty() {
+            text.push_str("\r\n");
+        }
+        show(section, cx, &facts, &mut text);
+    }
+    out.verbatim(b"txt", text.as_bytes());
+    Ok(())
+}
+
+fn show(section: &str, cx: &ShardCx, facts: &Facts, text: &mut String) {
+    match section {
+        "server" => server(cx, text),
+        "clients" => clients(cx, facts, text),
+        "memory" => memory(cx, facts, text),
+        "persistence" => persistence(cx, facts, text),
+        "stats" => stats(facts, text),
+        "replication" => replication(cx, text),
+        "cpu" => cpu(&facts.usage, text),
+        "modules" => text.push_str("# Modules\r\n"),
+        "commandstats" => info_lists::show_costs(&facts.costs, text),
+        "errorstats" => info_lists::show_errors(&facts.errors, text),
+        "latencystats" => {
+            info_lists::show_times(&facts.times, &cx.config.latency_tracking_info_percentiles, text);
+        }
+        "cluster" => lines(text, "Cluster", &[("cluster_enabled", &"0")]),
+        _ => keyspace(facts, text),
+    }
+}
+
+type Field<'a> = (&'a str, &'a dyn std::fmt::Display);
+
+fn lines(text: &mut String, title: &str, fields: &[Field<'_>]) {
+    write!(text, "# {title}\r\n").expect("writing to a string");
+    for (name, value) in fields {
+        write!(text, "{name}:{value}\r\n").expect("writing to a string");
+    }
+}
+
+fn server(cx: &ShardCx, text: &mut String) {
+    let uptime_s = cx.now_us.saturating_sub(cx.started_us) / 1_000_000;
+    let about = &cx.about;
+    lines(
+        text,
+        "Server",
+        &[
+            ("redis_version", &REDIS_VERSION),
+            ("weft_version", &about.weft_version),
+            ("redis_git_sha1", &"00000000"),
+            ("redis_git_dirty", &0),
+            ("redis_build_id", &"0"),
+            ("redis_mode", &"standalone"),
+            ("os", &about.os),
+            ("arch_bits", &about.arch_bits),
+            ("monotonic_clock", &"POSIX clock_gettime"),
+            ("multiplexing_api", &about.io_backend),
+            ("process_id", &about.pid),
+            ("process_supervised", &"no"),
+            ("run_id", &about.run_id),
+            ("tcp_port", &cx.config.port),
+            ("server_time_usec", &cx.wall_us()),
+            ("uptime_in_seconds", &uptime_s),
+            ("uptime_in_days", &(uptime_s / 86_400)),
+            ("hz", &cx.config.hz),
+            ("configured_hz", &cx.config.hz),
+            ("lru_clock", &cx.clock_age()),
+            ("executable", &about.executable),
+            ("config_file", &about.config_file),
+            ("io_threads_active", &u8::from(cx.shards > 1)),
+            ("shards", &cx.shards),
+        ],
+    );
+}
+
+fn clients(cx: &ShardCx, facts: &Facts, text: &mut String) {
+    let numbers = &facts.numbers;
+    lines(
+        text,
+        "Clients",
+        &[
+            ("connected_clients", &numbers.clients),
+            ("cluster_connections", &0),
+            ("maxclients", &cx.config.maxclients),
+            ("client_recent_max_input_buffer", &numbers.input_bytes_max),
+            ("client_recent_max_output_buffer", &numbers.output_bytes_max),
+            ("blocked_clients", &0),
+            ("tracking_clients", &0),
+            ("pubsub_clients", &0),
+            ("watching_clients", &0),
+            ("clients_in_timeout_table", &0),
+            ("total_watched_keys", &0),
+            ("total_blocking_keys", &0),
+            ("total_blocking_keys_on_nokey", &0),
+            ("monitor_clients", &numbers.monitors),
+        ],
+    );
+}
+
+/// A size as people read it: `1.50M`.
+pub fn human(bytes: u64) -> String {
+    let (mut value, mut unit) = (bytes as f64, "B");
+    for next in ["K", "M", "G", "T", "P"] {
+        if value < 1024.0 {
+            break;
+        }
+        (value, unit) = (value / 1024.0, next);
+    }
+    if unit == "B" { format!("{bytes}B") } else { format!("{value:.2}{unit}") }
+}
+
+fn memory(cx: &ShardCx, facts: &Facts, text: &mut String) {
+    let (numbers, usage) = (&facts.numbers, &facts.usage);
+    let used = numbers.data_bytes + numbers.client_bytes;
+    let peak = (numbers.peak_bytes + numbers.client_bytes).max(used);
+    let (overhead, dataset) =
+        (used - (numbers.data_bytes - numbers.table_bytes), numbers.data_bytes - numbers.table_bytes);
+    let percent = |part: u64, whole: u64| format!("{:.2}%", 100.0 * part as f64 / whole.max(1) as f64);
+    let ratio = usage.rss_bytes as f64 / used.max(1) as f64;
+    let total = cx.about.memory_total_bytes;
+    let policy = cx.config.text(config::DirectiveId::of("maxmemory-policy"));
+    let policy = String::from_utf8_lossy(&policy);
+    lines(
+        text,
+        "Memory",
+        &[
+            ("used_memory", &used),
+            ("used_memory_human", &human(used)),
+            ("used_memory_rss", &usage.rss_bytes),
+            ("used_memory_rss_human", &human(usage.rss_bytes)),
+            ("used_memory_peak", &peak),
+            ("used_memory_peak_human", &human(peak)),
+            ("used_memory_peak_perc", &percent(used, peak)),
+            ("used_memory_overhead", &overhead),
+            ("used_memory_startup", &0),
+            ("used_memory_dataset", &dataset),
+            ("used_memory_dataset_perc", &percent(dataset, used)),
+            ("allocator_allocated", &used),
+            ("allocator_active", &usage.rss_bytes),
+            ("allocator_resident", &usage.rss_bytes),
+            ("total_system_memory", &total),
+            ("total_system_memory_human", &human(total)),
+            ("used_memory_lua", &0),
+            ("used_memory_vm_eval", &0),
+            ("used_memory_lua_human", &"0B"),
+            ("used_memory_scripts_eval", &0),
+            ("number_of_cached_scripts", &0),
+            ("number_of_functions", &0),
+            ("number_of_libraries", &0),
+            ("used_memory_vm_functions", &0),
+            ("used_memory_vm_total", &0),
+            ("used_memory_vm_total_human", &"0B"),
+            ("used_memory_functions", &0),
+            ("used_memory_scripts", &0),
+            ("used_memory_scripts_human", &"0B"),
+            ("maxmemory", &cx.config.maxmemory),
+            ("maxmemory_human", &human(cx.config.maxmemory)),
+            ("maxmemory_policy", &policy),
+            ("mem_fragmentation_ratio", &format!("{ratio:.2}")),
+            ("mem_fragmentation_bytes", &(usage.rss_bytes as i64 - used as i64)),
+            ("mem_not_counted_for_evict", &0),
+            ("mem_replication_backlog", &0),
+            ("mem_total_replication_buffers", &0),
+            ("mem_clients_slaves", &0),
+            ("mem_clients_normal", &numbers.client_bytes),
+            ("mem_cluster_links", &0),
+            ("mem_aof_buffer", &0),
+            ("mem_allocator", &cx.about.allocator),
+            ("active_defrag_running", &0),
+            ("lazyfree_pending_objects", &0),
+            ("lazyfreed_objects", &0),
+        ],
+    );
+}
+
+fn persistence(cx: &ShardCx, facts: &Facts, text: &mut String) {
+    lines(
+        text,
+        "Persistence",
+        &[
+            ("loading", &0),
+            ("async_loading", &0),
+            ("current_cow_peak", &0),
+            ("current_cow_size", &0),
+            ("current_cow_size_age", &0),
+            ("current_fork_perc", &"0.00"),
+            ("current_save_keys_processed", &0),
+            ("current_save_keys_total", &0),
+            ("rdb_changes_since_last_save", &facts.numbers.dirty),
+            ("rdb_bgsave_in_progress", &0),
+            ("rdb_last_save_time", &(cx.started_ms / 1000)),
+            ("rdb_last_bgsave_status", &"ok"),
+            ("rdb_last_bgsave_time_sec", &-1),
+            ("rdb_current_bgsave_time_sec", &-1),
+            ("rdb_saves", &0),
+            ("rdb_last_cow_size", &0),
+            ("rdb_last_load_keys_expired", &0),
+            ("rdb_last_load_keys_loaded", &0),
+            ("aof_enabled", &0),
+            ("aof_rewrite_in_progress", &0),
+            ("aof_rewrite_scheduled", &0),
+            ("aof_last_rewrite_time_sec", &-1),
+            ("aof_current_rewrite_time_sec", &-1),
+            ("aof_last_bgrewrite_status", &"ok"),
+            ("aof_rewrites", &0),
+            ("aof_rewrites_consecutive_failures", &0),
+            ("aof_last_write_status", &"ok"),
+            ("aof_last_cow_size", &0),
+            ("module_fork_in_progress", &0),
+            ("module_fork_last_cow_size", &0),
+        ],
+    );
+}
+
+fn stats(facts: &Facts, text: &mut String) {
+    let numbers = &facts.numbers;
+    let kbps = |bytes: u64| format!("{:.2}", bytes as f64 / 1024.0);
+    lines(
+        text,
+        "Stats",
+        &[
+            ("total_connections_received", &numbers.connections),
+            ("total_commands_processed", &numbers.commands),
+            ("instantaneous_ops_per_sec", &numbers.ops_rate),
+            ("total_net_input_bytes", &numbers.net_in_bytes),
+            ("total_net_output_bytes", &numbers.net_out_bytes),
+            ("total_net_repl_input_bytes", &0),
+            ("total_net_repl_output_bytes", &0),
+            ("instantaneous_input_kbps", &kbps(numbers.in_rate)),
+            ("instantaneous_output_kbps", &kbps(numbers.out_rate)),
+            ("instantaneous_input_repl_kbps", &"0.00"),
+            ("instantaneous_output_repl_kbps", &"0.00"),
+            ("rejected_connections", &numbers.rejected_connections),
+            ("sync_full", &0),
+            ("sync_partial_ok", &0),
+            ("sync_partial_err", &0),
+            ("expired_subkeys", &numbers.expired_fields),
+            ("expired_keys", &numbers.expired_keys),
+            ("expired_stale_perc", &"0.00"),
+            ("expired_time_cap_reached_count", &0),
+            ("expire_cycle_cpu_milliseconds", &0),
+            ("evicted_keys", &numbers.evicted_keys),
+            ("evicted_clients", &0),
+            ("evicted_scripts", &0),
+            ("total_eviction_exceeded_time", &0),
+            ("current_eviction_exceeded_time", &0),
+            ("keyspace_hits", &numbers.hits),
+            ("keyspace_misses", &numbers.misses),
+            ("pubsub_channels", &0),
+            ("pubsub_patterns", &0),
+            ("pubsubshard_channels", &0),
+            ("latest_fork_usec", &0),
+            ("total_forks", &0),
+            ("migrate_cached_sockets", &0),
+            ("slave_expires_tracked_keys", &0),
+            ("active_defrag_hits", &0),
+            ("active_defrag_misses", &0),
+            ("active_defrag_key_hits", &0),
+            ("active_defrag_key_misses", &0),
+            ("total_active_defrag_time", &0),
+            ("current_active_defrag_time", &0),
+            ("tracking_total_keys", &0),
+            ("tracking_total_items", &0),
+            ("tracking_total_prefixes", &0),
+            ("unexpected_error_replies", &0),
+            ("total_error_replies", &numbers.error_replies),
+            ("dump_payload_sanitizations", &0),
+            ("io_threaded_reads_processed", &0),
+            ("io_threaded_writes_processed", &0),
+            ("client_query_buffer_limit_disconnections", &0),
+            ("client_output_buffer_limit_disconnections", &0),
+            ("reply_buffer_shrinks", &0),
+            ("reply_buffer_expands", &0),
+            ("eventloop_cycles", &numbers.turns),
+            ("forwarded_commands", &numbers.forwarded),
+        ],
+    );
+}
+
+fn replication(cx: &ShardCx, text: &mut String) {
+    lines(
+        text,
+        "Replication",
+        &[
+            ("role", &"master"),
+            ("connected_slaves", &0),
+            ("master_failover_state", &"no-failover"),
+            ("master_replid", &cx.about.run_id),
+            ("master_replid2", &"0000000000000000000000000000000000000000"),
+            ("master_repl_offset", &0),
+            ("second_repl_offset", &-1),
+            ("repl_backlog_active", &0),
+            ("repl_backlog_size", &1_048_576),
+            ("repl_backlog_first_byte_offset", &0),
+            ("repl_backlog_histlen", &0),
+        ],
+    );
+}
+
+fn cpu(usage: &Usage, text: &mut String) {
+    let seconds = |micros: u64| format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000);
+    lines(
+        text,
+        "CPU",
+        &[
+            ("used_cpu_sys", &seconds(usage.system_us)),
+            ("used_cpu_user", &seconds(usage.user_us)),
+            ("used_cpu_sys_children", &seconds(usage.children_system_us)),
+            ("used_cpu_user_children", &seconds(usage.children_user_us)),
+            ("used_cpu_sys_main_thread", &seconds(usage.thread_system_us)),
+            ("used_cpu_user_main_thread", &seconds(usage.thread_user_us)),
+        ],
+    );
+}
+
+fn keyspace(facts: &Facts, text: &mut String) {
+    lines(text, "Keyspace", &[]);
+    for (db, (keys, expiring)) in facts.databases.iter().enumerate().filter(|(_, (keys, _))| *keys > 0) {
+        let line = write!(text, "db{db}:keys={keys},expires={expiring},avg_ttl=0,subexpiry=0\r\n");
+        line.expect("writing to a string");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_as_people_read_them() {
+        assert_eq!([human(0), human(1023), human(1536), human(1 << 20)], ["0B", "1023B", "1.50K", "1.00M"]);
+    }
+}

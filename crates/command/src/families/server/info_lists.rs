@@ -1,0 +1,109 @@
+//! The lists in INFO: statistics by command, by error code, and times by command.
+
+use crate::histogram::Histogram;
+use crate::parts::Part;
+use crate::{Cx, registry};
+use resp::Reply;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+/// Calls, ns, rejected and failed calls by full name.
+pub type Costs = BTreeMap<&'static str, [u64; 4]>;
+
+pub fn write_costs(cx: &Cx<'_>, out: &mut Reply) {
+    let used: Vec<_> = cx.shard.commands.used().collect();
+    out.array(5 * used.len());
+    for (id, row) in used {
+        out.count(id);
+        [row.calls, row.nanos, row.rejected, row.failed].iter().for_each(|n| out.int(*n as i64));
+    }
+}
+
+pub fn read_costs(part: &mut Part<'_>, costs: &mut Costs) {
+    for _ in 0..part.array() / 5 {
+        // Subcommands of DEBUG share a name.
+        let cost = costs.entry(registry::by_id(part.int() as usize).full_name).or_default();
+        cost.iter_mut().for_each(|sum| *sum += part.int() as u64);
+    }
+}
+
+pub fn show_costs(costs: &Costs, text: &mut String) {
+    text.push_str("# Commandstats\r\n");
+    for (name, [calls, nanos, rejected, failed]) in costs {
+        let per_call = if *calls == 0 { 0.0 } else { *nanos as f64 / 1000.0 / *calls as f64 };
+        let line = write!(
+            text,
+            "cmdstat_{name}:calls={calls},usec={},usec_per_call={per_call:.2},rejected_calls={rejected},\
+             failed_calls={failed}\r\n",
+            nanos / 1000,
+        );
+        line.expect("writing to a string");
+    }
+}
+
+/// Error replies by code.
+pub type Errors = BTreeMap<String, u64>;
+
+pub fn write_errors(cx: &Cx<'_>, out: &mut Reply) {
+    out.array(2 * cx.shard.errors.iter().len());
+    for (code, count) in cx.shard.errors.iter() {
+        out.bulk(code.as_bytes());
+        out.int(count as i64);
+    }
+}
+
+pub fn read_errors(part: &mut Part<'_>, errors: &mut Errors) {
+    for _ in 0..part.array() / 2 {
+        let code = String::from_utf8_lossy(part.bulk()).into_owned();
+        *errors.entry(code).or_default() += part.int() as u64;
+    }
+}
+
+pub fn show_errors(errors: &Errors, text: &mut String) {
+    text.push_str("# Errorstats\r\n");
+    for (code, count) in errors {
+        // A code with such characters would break the line's form.
+        let code: String = code.chars().map(|c| if c == ':' || c == '=' { '_' } else { c }).collect();
+        write!(text, "errorstat_{code}:count={count}\r\n").expect("writing to a string");
+    }
+}
+
+/// Histograms by full name.
+pub type Times = BTreeMap<&'static str, Histogram>;
+
+pub fn write_times(cx: &Cx<'_>, out: &mut Reply) {
+    let used: Vec<_> =
+        cx.shard.commands.used().filter_map(|(id, row)| Some((id, row.times.as_ref()?))).collect();
+    out.array(used.len());
+    for (id, times) in used {
+        out.count(id);
+        let filled: Vec<_> = times.filled().collect();
+        out.array(2 * filled.len());
+        for (bucket, count) in filled {
+            out.count(bucket);
+            out.int(i64::from(count));
+        }
+    }
+}
+
+pub fn read_times(part: &mut Part<'_>, times: &mut Times) {
+    for _ in 0..part.array() {
+        let histogram = times.entry(registry::by_id(part.int() as usize).full_name).or_default();
+        for _ in 0..part.array() / 2 {
+            let (bucket, count) = (part.int() as usize, part.int() as u32);
+            histogram.add_bucket(bucket, count);
+        }
+    }
+}
+
+pub fn show_times(times: &Times, percentiles: &[f64], text: &mut String) {
+    text.push_str("# Latencystats\r\n");
+    for (name, histogram) in times {
+        let values: Vec<String> = percentiles
+            .iter()
+            .map(|p| format!("p{p}={:.3}", histogram.percentile(*p) as f64 / 1000.0))
+            .collect();
+        write!(text, "latency_percentiles_usec_{name}:{}\r\n", values.join(","))
+            .expect("writing to a string");
+    }
+}

@@ -1,0 +1,110 @@
+//! The figures of one shard for INFO and MEMORY STATS: written as a list of numbers by each, added up by the client's.
+
+use crate::parts::Part;
+use crate::{Cx, ShardCx};
+use resp::Reply;
+
+macro_rules! numbers {
+    (sums: $($sum:ident)* ; maxima: $($max:ident)*) => {
+        /// Each field is the sum, or the maximum, over the shards.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct Numbers { $(pub $sum: u64,)* $(pub $max: u64,)* }
+
+        impl Numbers {
+            pub fn write(&self, out: &mut Reply) {
+                $(out.int(self.$sum as i64);)*
+                $(out.int(self.$max as i64);)*
+            }
+
+            /// Takes another shard's numbers in.
+            pub fn read_more(&mut self, part: &mut Part<'_>) {
+                $(self.$sum += part.int() as u64;)*
+                $(self.$max = self.$max.max(part.int() as u64);)*
+            }
+        }
+    };
+}
+
+numbers! {
+    sums: clients monitors dirty keys expiring data_bytes table_bytes client_bytes peak_bytes connections
+        rejected_connections commands net_in_bytes net_out_bytes hits misses expired_keys expired_fields evicted_keys
+        error_replies forwarded turns ops_rate in_rate out_rate;
+    maxima: input_bytes_max output_bytes_max
+}
+
+/// This shard's figures.
+pub fn of(cx: &ShardCx) -> Numbers {
+    let mut numbers = Numbers {
+        clients: cx.sessions.len() as u64,
+        monitors: cx.monitoring.len() as u64,
+        dirty: cx.dirty,
+        keys: cx.dbs.iter().map(|db| db.len() as u64).sum(),
+        expiring: cx.dbs.iter().map(|db| db.expiring() as u64).sum(),
+        data_bytes: cx.data_bytes() as u64,
+        table_bytes: cx.dbs.iter().map(|db| db.table_bytes() as u64).sum(),
+        connections: cx.stats.connections,
+        rejected_connections: cx.stats.rejected_connections,
+        commands: cx.commands.total(),
+        net_in_bytes: cx.stats.net_in_bytes,
+        net_out_bytes: cx.stats.net_out_bytes,
+        hits: cx.stats.hits,
+        misses: cx.stats.misses,
+        expired_keys: cx.stats.expired_keys,
+        expired_fields: cx.stats.expired_fields,
+        evicted_keys: cx.stats.evicted_keys,
+        error_replies: cx.stats.error_replies,
+        forwarded: cx.stats.forwarded,
+        turns: cx.stats.turns,
+        ..Numbers::default()
+    };
+    for (_, session) in cx.sessions.iter() {
+        let (input, output) = (session.query_bytes as u64, session.output_bytes as u64);
+        numbers.client_bytes += size_of_val(session) as u64 + input + output;
+        numbers.input_bytes_max = numbers.input_bytes_max.max(input);
+        numbers.output_bytes_max = numbers.output_bytes_max.max(output);
+    }
+    numbers.peak_bytes = cx.rates.peak_bytes().max(numbers.data_bytes);
+    (numbers.ops_rate, numbers.in_rate, numbers.out_rate) = cx.rates.per_second();
+    numbers
+}
+
+/// The databases that have keys: number, keys, keys with an expiry.
+pub fn write_databases(cx: &Cx<'_>, out: &mut Reply) {
+    let used: Vec<_> = cx.shard.dbs.iter().enumerate().filter(|(_, db)| !db.is_empty()).collect();
+    out.array(3 * used.len());
+    for (index, db) in used {
+        out.count(index);
+        out.count(db.len());
+        out.count(db.expiring());
+    }
+}
+
+/// Adds a shard's databases to `totals`, which holds (keys, expiring) by database.
+pub fn read_databases(part: &mut Part<'_>, totals: &mut Vec<(i64, i64)>) {
+    for _ in 0..part.array() / 3 {
+        let (index, keys, expiring) = (part.int() as usize, part.int(), part.int());
+        totals.resize(totals.len().max(index + 1), (0, 0));
+        totals[index].0 += keys;
+        totals[index].1 += expiring;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_shards_add_up() {
+        let one = Numbers { clients: 2, input_bytes_max: 7, ..Numbers::default() };
+        let two = Numbers { clients: 3, input_bytes_max: 5, ..Numbers::default() };
+        let mut total = Numbers::default();
+        for numbers in [one, two] {
+            let mut out = Reply::new(false);
+            numbers.write(&mut out);
+            let mut part = Part::new(&out.buf);
+            total.read_more(&mut part);
+            assert!(part.is_at_end());
+        }
+        assert_eq!((total.clients, total.input_bytes_max), (5, 7));
+    }
+}

@@ -1,0 +1,92 @@
+//! SLOWLOG: the slow commands of all shards as one log, newest first.
+
+use crate::parts::Part;
+use crate::slowlog::Entry;
+use crate::{Args, Cx, Error, Outcome, ShardCx, help as help_form, parts};
+use resp::Reply;
+
+/// Entries that GET returns unless told.
+const COUNT: i64 = 10;
+
+/// SLOWLOG GET [count]
+pub fn prepare_get(_: &mut Cx<'_>, args: Args<'_>) -> Result<Vec<Vec<u8>>, Error> {
+    if args.len() > 3 {
+        return Err(Error::wrong_arity("slowlog|get"));
+    }
+    if args.len() == 3 && !args.int(2).is_ok_and(|count| count >= -1) {
+        return Err(Error::err("count should be greater than or equal to -1"));
+    }
+    Ok(args.from(0).map(<[u8]>::to_vec).collect())
+}
+
+fn wanted(args: Args<'_>) -> usize {
+    let count = if args.len() == 3 { args.int(2).unwrap_or(COUNT) } else { COUNT };
+    usize::try_from(count).unwrap_or(usize::MAX)
+}
+
+/// The entries of this shard: time in µs, and the entry as the client gets it. Numbers are unique over all shards.
+pub fn part(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let (id, shards) = (u64::from(cx.shard.id), u64::from(cx.shard.shards));
+    let entries: Vec<&Entry> = cx.shard.slow_log.iter().take(wanted(args)).collect();
+    out.array(2 * entries.len());
+    for entry in entries {
+        out.int(entry.time_us as i64);
+        let mut shown = Reply::new(false);
+        shown.array(6);
+        shown.int((entry.id * shards + id) as i64);
+        shown.int((entry.time_us / 1_000_000) as i64);
+        shown.int(entry.micros as i64);
+        shown.array(entry.args.len());
+        entry.args.iter().for_each(|arg| shown.bulk(arg));
+        shown.bulk(entry.addr.as_bytes());
+        shown.bulk(&entry.name);
+        out.bulk(&shown.buf);
+    }
+    Ok(())
+}
+
+pub fn get(cx: &mut ShardCx, args: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> Outcome {
+    let mut entries: Vec<(i64, &[u8])> = Vec::new();
+    for part in parts {
+        let mut part = Part::new(part);
+        entries.extend((0..part.array() / 2).map(|_| (part.int(), part.bulk())));
+    }
+    entries.sort_by_key(|(time_us, _)| std::cmp::Reverse(*time_us));
+    entries.truncate(wanted(args).min(cx.config.slowlog_max_len as usize));
+    out.array(entries.len());
+    entries.iter().for_each(|(_, entry)| out.raw(entry));
+    Ok(())
+}
+
+/// SLOWLOG LEN
+pub fn len_part(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+    out.count(cx.shard.slow_log.len());
+    Ok(())
+}
+
+/// Each shard keeps as many entries as the whole log may have: the log ends where the limit says.
+pub fn len(cx: &mut ShardCx, _: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> Outcome {
+    out.int(parts::sum(parts).min(cx.config.slowlog_max_len as i64));
+    Ok(())
+}
+
+/// SLOWLOG RESET
+pub fn reset(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+    cx.shard.slow_log.clear();
+    out.ok();
+    Ok(())
+}
+
+/// SLOWLOG HELP
+pub fn help(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+    let lines = [
+        (
+            "GET [<count>]",
+            "Return the newest entries (10 unless told, -1 for all): id, time, µs, arguments, client, name.",
+        ),
+        ("LEN", "Return the number of entries."),
+        ("RESET", "Remove all entries."),
+    ];
+    help_form::reply(out, "SLOWLOG", &lines);
+    Ok(())
+}

@@ -1,0 +1,194 @@
+//! Intersection, union and difference.
+//!
+//! Members are visited where they lie. Only where a member could be met twice, or tested against very many sets, a set of
+//! those met is built.
+
+use crate::items::run_item;
+use crate::{Args, Cx, Error, Event, Outcome};
+use base::hash::HashSeed;
+use keyspace::Typed;
+use resp::Reply;
+use std::ops::Range;
+use types::Set;
+use types::intset::Intset;
+use types::listpack::Item;
+use types::set::SetLimits;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    Inter,
+    Union,
+    Diff,
+}
+
+/// What building a set takes.
+#[derive(Clone, Copy)]
+pub struct Building<'a> {
+    pub limits: SetLimits,
+    pub seed: &'a HashSeed,
+}
+
+impl<'a> Building<'a> {
+    pub fn new(cx: &Cx<'_>, args: Args<'a>) -> Self {
+        Self { limits: cx.shard.limits.set, seed: args.seed() }
+    }
+
+    /// An empty set for any number of members, of which none may come twice in a reply.
+    fn table(self) -> Set {
+        Set::new(b"", usize::MAX, &self.limits, self.seed)
+    }
+
+    fn add(self, set: &mut Set, member: Item<'_>) -> bool {
+        member.with_text(|text| set.add(text, &self.limits, self.seed))
+    }
+}
+
+/// SINTER key [key …]
+pub fn sinter(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    reply(cx, args, Operation::Inter, out)
+}
+
+/// SUNION key [key …]
+pub fn sunion(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    reply(cx, args, Operation::Union, out)
+}
+
+/// SDIFF key [key …]
+pub fn sdiff(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    reply(cx, args, Operation::Diff, out)
+}
+
+/// SINTERSTORE destination key [key …]
+pub fn sinterstore(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    store(cx, args, Operation::Inter, out)
+}
+
+/// SUNIONSTORE destination key [key …]
+pub fn sunionstore(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    store(cx, args, Operation::Union, out)
+}
+
+/// SDIFFSTORE destination key [key …]
+pub fn sdiffstore(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    store(cx, args, Operation::Diff, out)
+}
+
+fn reply(cx: &mut Cx<'_>, args: Args<'_>, operation: Operation, out: &mut Reply) -> Outcome {
+    let building = Building::new(cx, args);
+    let sets = read_sets(cx, args, 1..args.len())?;
+    let (mark, mut count) = (out.mark(), 0);
+    let mut run = out.run(0);
+    visit(operation, &sets, building, |member| {
+        run_item(&mut run, member);
+        count += 1;
+        true
+    });
+    drop(run);
+    out.set_around(mark, count);
+    Ok(())
+}
+
+fn store(cx: &mut Cx<'_>, args: Args<'_>, operation: Operation, out: &mut Reply) -> Outcome {
+    let building = Building::new(cx, args);
+    let sets = read_sets(cx, args, 2..args.len())?;
+    let mut result = Set::Intset(Intset::new());
+    visit(operation, &sets, building, |member| {
+        building.add(&mut result, member);
+        true
+    });
+    let (key, len) = (args.key(1), result.len());
+    if len > 0 {
+        let age = cx.shard.clock_age();
+        let pos = cx.find_for_write(key);
+        cx.db().put(key, pos, result.into_value(), None, age);
+        let event = match operation {
+            Operation::Inter => "sinterstore",
+            Operation::Union => "sunionstore",
+            Operation::Diff => "sdiffstore",
+        };
+        cx.event(Event::Set, event, key.bytes);
+    } else if cx.delete(key) {
+        cx.event(Event::Generic, "del", key.bytes);
+    }
+    out.count(len);
+    Ok(())
+}
+
+/// The sets under the keys at `indexes`; `None` for keys that are absent.
+///
+/// # Errors
+/// WRONGTYPE
+pub fn read_sets<'c>(
+    cx: &'c mut Cx<'_>,
+    args: Args<'_>,
+    indexes: Range<usize>,
+) -> Result<Vec<Option<&'c Set>>, Error> {
+    let places = cx.find_all(indexes.map(|index| args.key(index)));
+    let db = &cx.shard.dbs[cx.db as usize];
+    let set_at = |pos| Set::of(db.value(pos)).ok_or(Error::WRONG_TYPE);
+    places.into_iter().map(|place| place.map(set_at).transpose()).collect()
+}
+
+/// Visits each member of the result once, in any order, until `see` returns false.
+pub fn visit(
+    operation: Operation,
+    sets: &[Option<&Set>],
+    building: Building<'_>,
+    see: impl FnMut(Item<'_>) -> bool,
+) {
+    match operation {
+        Operation::Inter => intersection(sets, see),
+        Operation::Union => union(sets, building, see),
+        Operation::Diff => difference(sets, building, see),
+    }
+}
+
+fn intersection(sets: &[Option<&Set>], mut see: impl FnMut(Item<'_>) -> bool) {
+    let Some(mut sets) = sets.iter().copied().collect::<Option<Vec<&Set>>>() else { return };
+    sets.sort_unstable_by_key(|set| set.len());
+    let Some((smallest, others)) = sets.split_first() else { return };
+    let in_all = |member: &Item<'_>| others.iter().all(|set| set.contains_item(*member));
+    smallest.iter().filter(in_all).all(&mut see);
+}
+
+/// The largest set is visited as it is; of the others, what it does not have.
+fn union(sets: &[Option<&Set>], building: Building<'_>, mut see: impl FnMut(Item<'_>) -> bool) {
+    let mut sets: Vec<&Set> = sets.iter().copied().flatten().collect();
+    sets.sort_unstable_by_key(|set| std::cmp::Reverse(set.len()));
+    let Some((largest, others)) = sets.split_first() else { return };
+    if !largest.iter().all(&mut see) {
+        return;
+    }
+    let mut met = (others.len() > 1).then(|| building.table());
+    for set in others {
+        let mut news = set.iter().filter(|member| {
+            !largest.contains_item(*member) && met.as_mut().is_none_or(|met| building.add(met, *member))
+        });
+        if !news.all(&mut see) {
+            return;
+        }
+    }
+}
+
+/// Tests each member of the first set against the others; if that would be many tests, against the union of the others.
+fn difference(sets: &[Option<&Set>], building: Building<'_>, mut see: impl FnMut(Item<'_>) -> bool) {
+    let Some((Some(first), others)) = sets.split_first() else { return };
+    let mut others: Vec<&Set> = others.iter().copied().flatten().collect();
+    if others.iter().any(|set| std::ptr::eq(*set, *first)) {
+        return;
+    }
+    let total: usize = others.iter().map(|set| set.len()).sum();
+    let all;
+    if first.len().saturating_mul(others.len().saturating_sub(1)) > 2 * total {
+        let mut union = building.table();
+        others.iter().flat_map(|set| set.iter()).for_each(|member| {
+            building.add(&mut union, member);
+        });
+        all = union;
+        others = vec![&all];
+    }
+    // The larger a set, the likelier it has the member.
+    others.sort_unstable_by_key(|set| std::cmp::Reverse(set.len()));
+    let in_none = |member: &Item<'_>| !others.iter().any(|set| set.contains_item(*member));
+    first.iter().filter(in_none).all(&mut see);
+}

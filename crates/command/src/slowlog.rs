@@ -1,0 +1,104 @@
+//! The slow log of one shard: the commands that took long, the newest first, with their arguments shortened.
+
+use crate::{Args, Command};
+use std::collections::VecDeque;
+
+/// Arguments kept of a command, and bytes kept of an argument, as in Redis.
+const ARGS_MAX: usize = 32;
+const ARG_BYTES_MAX: usize = 128;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Unique on its shard, ascending; see [`SlowLog::push`].
+    pub id: u64,
+    /// Unix µs; shown in seconds.
+    pub time_us: u64,
+    pub micros: u64,
+    pub args: Vec<Vec<u8>>,
+    pub addr: String,
+    pub name: Vec<u8>,
+}
+
+#[derive(Default)]
+pub struct SlowLog {
+    entries: VecDeque<Entry>,
+    next: u64,
+    /// A command that ran for a client of another shard: its home adds who that is.
+    pub foreign: Option<Entry>,
+}
+
+impl SlowLog {
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Newest first.
+    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter()
+    }
+
+    pub fn push(&mut self, mut entry: Entry, len_max: u64) {
+        entry.id = self.next;
+        self.next += 1;
+        self.entries.push_front(entry);
+        self.entries.truncate(usize::try_from(len_max).unwrap_or(usize::MAX));
+    }
+
+    pub fn clear(&mut self) {
+        self.entries.clear();
+    }
+}
+
+/// The arguments as they are kept: secrets hidden, long ones cut.
+pub fn shortened(command: &Command, args: Args<'_>) -> Vec<Vec<u8>> {
+    let kept = if args.len() > ARGS_MAX { ARGS_MAX - 1 } else { args.len() };
+    let mut shown: Vec<Vec<u8>> = (0..kept).map(|at| shortened_arg(command, args, at)).collect();
+    if kept < args.len() {
+        shown.push(format!("... ({} more arguments)", args.len() - kept).into_bytes());
+    }
+    shown
+}
+
+fn shortened_arg(command: &Command, args: Args<'_>, at: usize) -> Vec<u8> {
+    let arg = args.at(at);
+    if is_secret(command, args, at) {
+        b"(redacted)".to_vec()
+    } else if arg.len() > ARG_BYTES_MAX {
+        let more = format!("... ({} more bytes)", arg.len() - ARG_BYTES_MAX);
+        [&arg[..ARG_BYTES_MAX], more.as_bytes()].concat()
+    } else {
+        arg.to_vec()
+    }
+}
+
+/// Whether an argument must not be shown in the slow log or to MONITOR: passwords.
+pub fn is_secret(command: &Command, args: Args<'_>, at: usize) -> bool {
+    match command.full_name {
+        "auth" => at > 0,
+        "hello" => (2..args.len()).any(|i| args.is(i, "AUTH") && (i + 1..=i + 2).contains(&at)),
+        "config|set" => at >= 3 && at % 2 == 1 && config::is_sensitive(args.at(at - 1)),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry() -> Entry {
+        Entry { id: 0, time_us: 0, micros: 0, args: Vec::new(), addr: String::new(), name: Vec::new() }
+    }
+
+    #[test]
+    fn the_newest_stay() {
+        let mut log = SlowLog::default();
+        (0..5).for_each(|_| log.push(entry(), 3));
+        assert_eq!(log.iter().map(|e| e.id).collect::<Vec<_>>(), [4, 3, 2]);
+        log.push(entry(), 0);
+        assert!(log.is_empty());
+    }
+}

@@ -1,0 +1,404 @@
+//! Values through the format and back, and hostile bytes with a right check sum: whatever is accepted must be a value
+//! on which every operation works.
+
+use crate::dump::{open, payload, restore, seal};
+use crate::encode::Options;
+use crate::{Error, Shapes, Type, append_len, append_string};
+use base::hash::HashSeed;
+use base::random::Random;
+use keyspace::value::StrRef;
+use keyspace::{Kind, Value, ValueRef};
+use std::sync::Arc;
+use types::hash::FieldTtl;
+use types::list::{End, ListLimit};
+use types::listpack::Item;
+use types::{Hash, List, Set, ZSet};
+
+/// A value that is borrowed for reading.
+fn view(value: &Value) -> ValueRef<'_> {
+    match value {
+        Value::Str { bytes, raw } => ValueRef::Str { bytes: StrRef::Shared(bytes), raw: *raw },
+        Value::List(list) => ValueRef::List(list),
+        Value::Set(set) => ValueRef::Set(set),
+        Value::Hash(hash) => ValueRef::Hash(hash),
+        Value::ZSet(zset) => ValueRef::ZSet(zset),
+    }
+}
+
+/// All that a client can see of a value, sets and hashes in the order of their bytes.
+fn content(value: &Value) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let text = |item: Item<'_>| item.to_vec();
+    let mut content: Vec<_> = match value {
+        Value::Str { bytes, .. } => vec![(bytes.to_vec(), Vec::new())],
+        Value::List(list) => return list.range(0, list.len()).map(|item| (text(item), Vec::new())).collect(),
+        Value::ZSet(zset) => {
+            return zset.iter().map(|(member, score)| (text(member), score.to_le_bytes().to_vec())).collect();
+        }
+        Value::Set(set) => set.iter().map(|member| (text(member), Vec::new())).collect(),
+        Value::Hash(hash) => {
+            let value =
+                |entry: types::hash::Entry<'_>| [text(entry.value), format!(" {:?}", entry.expire).into()];
+            hash.iter_all().map(|entry| (text(entry.field), value(entry).concat())).collect()
+        }
+    };
+    content.sort();
+    content
+}
+
+/// Text of a kind that some encoding treats specially.
+fn some_text(random: &mut Random) -> Vec<u8> {
+    match random.below(8) {
+        0 => (random.below(300) as i64 - 150).to_string().into(),
+        1 => (random.next_u64() as i64 >> random.below(64)).to_string().into(),
+        2 => vec![b'a'; random.index(40)],
+        3 => {
+            let mut noise = vec![0; random.index(100)];
+            random.fill(&mut noise);
+            noise
+        }
+        4 if random.below(10) == 0 => vec![random.below(4) as u8; 9000],
+        _ => format!("member:{}", random.below(1_000_000)).into(),
+    }
+}
+
+fn some_value(random: &mut Random, shapes: &Shapes<'_>) -> Value {
+    let count = [1, 3, 20, 150, 600][random.index(5)];
+    match random.below(6) {
+        0 => Value::string(&some_text(random)),
+        1 => {
+            let mut list = List::new(shapes.list);
+            (0..count).for_each(|_| list.push(End::Tail, &some_text(random)));
+            Value::List(Box::new(list))
+        }
+        2 => {
+            let (ints, first) = (random.below(2) == 0, random.below(1 << 40).to_string());
+            let mut set = Set::new(first.as_bytes(), 1, &shapes.set, shapes.seed);
+            set.add(first.as_bytes(), &shapes.set, shapes.seed);
+            for _ in 0..count {
+                let member = some_text(random);
+                if !ints || Item::new(&member).as_int().is_some() {
+                    set.add(&member, &shapes.set, shapes.seed);
+                }
+            }
+            Value::Set(Box::new(set))
+        }
+        3 | 4 => {
+            let mut hash = Hash::new();
+            let expiring = random.below(2) == 0;
+            for _ in 0..count {
+                let (field, value) = (some_text(random), some_text(random));
+                hash.set(&field, &value, FieldTtl::Clear, 0, &shapes.hash, shapes.seed);
+                if expiring && random.below(3) == 0 {
+                    hash.set_expire(&field, Some(1 + random.below(1 << 48)), 0);
+                }
+            }
+            Value::Hash(Box::new(hash))
+        }
+        _ => {
+            let mut zset = ZSet::new();
+            for _ in 0..count {
+                let scores = [0.0, 1.5, f64::INFINITY, f64::MIN, f64::from_bits(1), random.unit_f64()];
+                zset.insert(&some_text(random), scores[random.index(6)], &shapes.zset, shapes.seed);
+            }
+            Value::ZSet(Box::new(zset))
+        }
+    }
+}
+
+#[test]
+fn values_come_back_as_they_were() {
+    let (mut random, seed) = (Random::from_seed(11), HashSeed::new(1, 2));
+    let shapes = Shapes::with_defaults(&seed);
+    let mut kinds = std::collections::BTreeSet::new();
+    for round in 0..400 {
+        let value = some_value(&mut random, &shapes);
+        for version in [10, 11, 12] {
+            let options = Options { version, compress: round % 2 == 0 };
+            let payload = payload(view(&value), &options);
+            kinds.insert((payload[0], payload[payload.len() - 10]));
+            let back = restore(&payload, &shapes).unwrap_or_else(|e| panic!("round {round}: {e:?}"));
+            assert_eq!(content(&back), content(&value), "round {round}");
+            assert_eq!(view(&back).encoding(), view(&value).encoding(), "round {round}");
+        }
+    }
+    let expected = [
+        (0, 10),
+        (2, 10),
+        (4, 10),
+        (5, 10),
+        (11, 10),
+        (16, 10),
+        (17, 10),
+        (18, 10),
+        (20, 11),
+        (24, 12),
+        (25, 12),
+    ];
+    assert_eq!(kinds.into_iter().collect::<Vec<_>>(), expected);
+}
+
+/// Does to an accepted value what commands may do.
+fn exercise(value: Value, random: &mut Random, shapes: &Shapes<'_>) {
+    let before = content(&value);
+    let (text, other) = (some_text(random), some_text(random));
+    let mut dice = || random.next_u64();
+    match value {
+        Value::Str { .. } => {}
+        Value::List(mut list) => {
+            assert_eq!(list.len(), before.len());
+            assert!(
+                list.get(list.len() / 2).is_some_and(|item| !item.to_vec().is_empty() || item.is_empty())
+            );
+            list.insert(list.len() / 2, &text);
+            list.set(0, &other);
+            list.push(End::Head, &text);
+            list.push(End::Tail, &other);
+            while list.pop(End::Tail, |item| item.len()).is_some() {
+                list.pop(End::Head, |item| item.len());
+            }
+        }
+        Value::Set(mut set) => {
+            assert_eq!(set.len(), before.len());
+            assert!(before.iter().all(|(member, _)| set.contains(member)));
+            set.add(&text, &shapes.set, shapes.seed);
+            assert!(set.random(&mut dice).is_some());
+            before.iter().for_each(|(member, _)| assert!(set.remove(member)));
+            while set.pop(&mut dice).is_some() {}
+        }
+        Value::Hash(mut hash) => {
+            assert_eq!(hash.len(), before.len());
+            assert!(before.iter().all(|(field, _)| hash.contains(field, 0)));
+            hash.set(&text, &other, FieldTtl::Keep, 0, &shapes.hash, shapes.seed);
+            hash.set_expire(&text, Some(5), 0);
+            hash.random(0, &mut dice);
+            while hash.next_expire().is_some_and(|at_ms| at_ms <= 1 << 40) {
+                hash.expire_fields(1 << 40, 100, |_| {});
+            }
+            before.iter().for_each(|(field, _)| _ = hash.remove(field, 0));
+            assert!(hash.len() <= 1);
+        }
+        Value::ZSet(mut zset) => {
+            assert_eq!(zset.len(), before.len());
+            for (rank, (member, _)) in before.iter().enumerate() {
+                assert_eq!(zset.rank(member).map(|(rank, _)| rank), Some(rank));
+            }
+            zset.insert(&text, 0.25, &shapes.zset, shapes.seed);
+            zset.insert(&before[0].0, -1.0, &shapes.zset, shapes.seed);
+            assert_eq!(zset.range_back(0..zset.len()).count(), zset.len());
+            before.iter().for_each(|(member, _)| assert!(zset.remove(member).is_some()));
+        }
+    }
+}
+
+/// Changes a few bytes, or their number.
+fn damage(bytes: &mut Vec<u8>, random: &mut Random) {
+    for _ in 0..=random.below(3) {
+        let (at, near) = (random.index(bytes.len()), random.below(7) as u8);
+        match random.below(8) {
+            0 => bytes[at] = random.next_u64() as u8,
+            1 => bytes[at] = bytes[at].wrapping_add(1),
+            2 => bytes[at] = bytes[at].wrapping_sub(near),
+            3 => bytes[at] ^= 1 << near,
+            4 => bytes[at] = [0, 0xFF, 0x7F, 0x80, 0xFE, 0xC3, 0x81][usize::from(near)],
+            5 => drop(bytes.remove(at)),
+            6 => bytes.insert(at, near),
+            _ => bytes.truncate(at + 1),
+        }
+        if bytes.is_empty() {
+            bytes.push(near);
+        }
+    }
+}
+
+/// Values in the types that are no longer written.
+fn old_payloads() -> Vec<Vec<u8>> {
+    let strings = |kind: Type, count: u64, texts: &[&str]| {
+        let mut out = vec![kind.byte()];
+        append_len(&mut out, count);
+        texts.iter().for_each(|text| append_string(&mut out, text.as_bytes(), true));
+        out
+    };
+    let blob = |kind: Type, raw: &[u8]| {
+        let mut out = vec![kind.byte()];
+        append_string(&mut out, raw, false);
+        out
+    };
+    let ziplist = b"\x1c\0\0\0\x0e\0\0\0\x03\0\x00\xf3\x02\xf6\x02\x0bHello World\xff";
+    let pairs = b"\x15\0\0\0\x12\0\0\0\x04\0\x00\x01a\x03\xf2\x02\x01b\x03\xf3\xff";
+    let zipmap = b"\x02\x03foo\x03\x00bar\x05hello\x05\x02world??\xff";
+    let triples = b"\x13\0\0\0\x03\0\x81f\x02\x81v\x02\xf1\xe8\x03\x03\xff".to_vec();
+    let triples = [&(triples.len() as u32).to_le_bytes()[..], &triples[4..]].concat();
+    let mut scores = strings(Type::ZSetText, 2, &["a"]);
+    scores.extend_from_slice(b"\x031.5\x01b\xfe");
+    let mut early = vec![Type::HashMetadataEarly.byte()];
+    append_len(&mut early, 2);
+    early.extend_from_slice(b"\x00\x01f\x01v\x43\xe8\x01g\x01w");
+    vec![
+        strings(Type::List, 4, &["a", "12", "a", "long long long long long long"]),
+        scores,
+        blob(Type::HashZipmap, zipmap),
+        blob(Type::ListZiplist, ziplist),
+        blob(Type::ZSetZiplist, pairs),
+        blob(Type::HashZiplist, pairs),
+        [&[Type::ListQuicklist.byte(), 1][..], &blob(Type::ListQuicklist, ziplist)[1..]].concat(),
+        early,
+        blob(Type::HashListpackExEarly, &triples),
+    ]
+}
+
+#[test]
+fn types_of_old_are_read() {
+    let seed = HashSeed::new(1, 2);
+    let shapes = Shapes::with_defaults(&seed);
+    let contents: Vec<_> = old_payloads()
+        .into_iter()
+        .map(|mut old| {
+            let kind = old[0];
+            seal(&mut old, 6);
+            let value = restore(&old, &shapes).unwrap_or_else(|e| panic!("type {kind}: {e:?}"));
+            let is_scored = view(&value).kind() == Kind::ZSet;
+            let shown = |(name, value): &(Vec<u8>, Vec<u8>)| match &value[..] {
+                [] => name.escape_ascii().to_string(),
+                score if is_scored => {
+                    format!("{}={}", name.escape_ascii(), f64::from_le_bytes(score.try_into().unwrap()))
+                }
+                value => format!("{}={}", name.escape_ascii(), value.escape_ascii()),
+            };
+            content(&value).iter().map(shown).collect::<Vec<_>>().join(",")
+        })
+        .collect();
+    let expected = [
+        "a,12,a,long long long long long long",
+        "a=1.5,b=inf",
+        "foo=bar None,hello=world None",
+        "2,5,Hello World",
+        "a=1,b=2",
+        "a=1 None,b=2 None",
+        "2,5,Hello World",
+        "f=v None,g=w Some(1000)",
+        "f=v Some(1000)",
+    ];
+    assert_eq!(contents, expected);
+}
+
+fn some_shapes<'a>(random: &mut Random, seed: &'a HashSeed) -> Shapes<'a> {
+    let mut shapes = Shapes::with_defaults(seed);
+    let mut entries = || [0, 1, 5, 128, 512, usize::MAX][random.index(6)];
+    shapes.set.max_intset_entries = entries();
+    shapes.set.max_listpack_entries = entries();
+    shapes.hash.max_listpack_entries = entries();
+    shapes.zset.max_listpack_entries = entries();
+    let bytes = [0, 1, 64, usize::MAX][random.index(4)];
+    shapes.set.max_listpack_value = bytes;
+    shapes.hash.max_listpack_value = bytes;
+    shapes.zset.max_listpack_value = bytes;
+    shapes.list = ListLimit::new([-5, -2, -1, 0, 1, 7, i32::MAX][random.index(7)]);
+    shapes
+}
+
+/// Damages payloads of all types, puts the check sum right and takes what comes.
+fn survive(seed: u64, rounds: usize) -> (usize, usize) {
+    let (mut random, hash_seed) = (Random::from_seed(seed), HashSeed::new(seed, 2));
+    let shapes = Shapes::with_defaults(&hash_seed);
+    let old = old_payloads();
+    let (mut accepted, mut refused) = (0, 0);
+    for round in 0..rounds {
+        let mut body = if random.below(3) == 0 {
+            old[random.index(old.len())].clone()
+        } else {
+            let options = Options { version: 10 + random.below(3) as u16, compress: random.below(4) == 0 };
+            let whole = payload(view(&some_value(&mut random, &shapes)), &options);
+            open(&whole).expect("just sealed").to_vec()
+        };
+        damage(&mut body, &mut random);
+        seal(&mut body, 12);
+        let shapes = some_shapes(&mut random, &hash_seed);
+        let Ok(value) = restore(&body, &shapes) else {
+            refused += 1;
+            continue;
+        };
+        accepted += 1;
+        let again = payload(view(&value), &Options::default());
+        let back = restore(&again, &shapes).unwrap_or_else(|e| panic!("seed {seed} round {round}: {e:?}"));
+        assert_eq!(content(&back), content(&value), "seed {seed} round {round}");
+        exercise(value, &mut random, &shapes);
+    }
+    (accepted, refused)
+}
+
+#[test]
+fn damaged_payloads_are_refused_or_work() {
+    let rounds = std::env::var("RDB_DAMAGE_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(4_000);
+    let seed = std::env::var("RDB_DAMAGE_SEED").ok().and_then(|n| n.parse().ok()).unwrap_or(1);
+    let (accepted, refused) = survive(seed, rounds);
+    assert!(accepted > rounds / 20 && refused > rounds / 20, "{accepted} accepted, {refused} refused");
+}
+
+#[test]
+fn huge_announcements_allocate_nothing() {
+    let seed = HashSeed::new(1, 2);
+    let shapes = Shapes::with_defaults(&seed);
+    for kind in Type::ALL {
+        for count in [1 << 20, 1 << 32, u64::MAX / 2, u64::MAX] {
+            let mut body = vec![kind.byte()];
+            append_len(&mut body, count);
+            let plain = body.clone();
+            // Where a time stands in front, or a compressed string announces its length.
+            let timed = [&[kind.byte()][..], &[0; 8], &body[1..]].concat();
+            let packed = [&[kind.byte(), 0xC3, 1][..], &body[1..], &[0]].concat();
+            let has_time = matches!(kind, Type::HashMetadata | Type::HashListpackEx);
+            for mut body in [if has_time { timed } else { plain }, packed] {
+                seal(&mut body, 12);
+                assert!(restore(&body, &shapes).is_err(), "{kind:?} {count}");
+            }
+        }
+    }
+}
+
+#[test]
+fn twins_disorder_and_nothing_are_refused() {
+    let seed = HashSeed::new(1, 2);
+    let shapes = Shapes::with_defaults(&seed);
+    let refused = |body: &[u8]| {
+        let mut body = body.to_vec();
+        seal(&mut body, 12);
+        match restore(&body, &shapes) {
+            Err(crate::dump::Refused::Value(error)) => error,
+            Err(other) => panic!("{other:?}"),
+            Ok(_) => panic!("{} was accepted", body.escape_ascii()),
+        }
+    };
+    let twice = |what| Error::Corrupt(what);
+    let packed = twice("packed encoding");
+    assert_eq!(refused(b"\x02\x02\x01a\x01a"), twice("member of a set comes twice"));
+    assert_eq!(refused(b"\x02\x03\xc0\x01\xc0\x02\x011"), twice("member of a set comes twice"));
+    assert_eq!(refused(b"\x04\x02\x01a\x01b\x01a\x01c"), twice("field of a hash comes twice"));
+    assert_eq!(refused(b"\x03\x02\x01a\xfe\x01a\xff"), twice("member of a sorted set comes twice"));
+    assert_eq!(refused(b"\x03\x01\x01a\xfd"), twice("score is not a number"));
+    assert_eq!(refused(b"\x05\x01\x01a\0\0\0\0\0\0\xf8\x7f"), twice("score is not a number"));
+    assert_eq!(refused(b"\x0b\x0c\x02\0\0\0\x02\0\0\0\x02\0\x01\0"), packed);
+    assert_eq!(refused(b"\x0b\x08\x02\0\0\0\0\0\0\0"), packed);
+    assert_eq!(refused(b"\x14\x0d\x0d\0\0\0\x02\0\x81a\x02\x81a\x02\xff"), packed);
+    assert_eq!(refused(b"\x10\x0d\x0d\0\0\0\x02\0\x81a\x02\x81a\x02\x00\xff"), packed);
+    // b at 1 before a at 1; then a lone member.
+    assert_eq!(refused(b"\x11\x11\x11\0\0\0\x04\0\x81b\x02\x01\x01\x81a\x02\x01\x01\xff"), packed);
+    assert_eq!(refused(b"\x11\x0a\x0a\0\0\0\x01\0\x81b\x02\xff"), packed);
+    for empty in [&b"\x01\x00"[..], b"\x02\x00", b"\x03\x00", b"\x04\x00", b"\x05\x00", b"\x12\x00"] {
+        assert_eq!(refused(empty), Error::Empty);
+    }
+    for kind in [16, 17, 20] {
+        assert_eq!(refused(&[&[kind, 7][..], b"\x07\0\0\0\0\0\xff"].concat()), Error::Empty);
+    }
+    assert_eq!(refused(b"\x12\x01\x02\x07\x07\0\0\0\0\0\xff"), Error::Empty);
+    assert_eq!(refused(b"\x12\x01\x01\x00"), twice("node of a list"));
+    assert_eq!(refused(b"\x12\x01\x03\x01a"), twice("node of a list"));
+}
+
+#[test]
+fn a_long_string_is_restored_as_it_was() {
+    let seed = HashSeed::new(1, 2);
+    let value = Value::Str { bytes: Arc::new(vec![b'x'; 1 << 20]), raw: false };
+    let packed = payload(view(&value), &Options::default());
+    assert!(packed.len() < (1 << 20) / 50);
+    assert_eq!(content(&restore(&packed, &Shapes::with_defaults(&seed)).ok().unwrap()), content(&value));
+}

@@ -1,0 +1,95 @@
+//! What reading a hostile payload allocates at most, against the payload's size.
+
+use base::hash::HashSeed;
+use base::random::Random;
+use rdb::dump::{restore, seal};
+use rdb::{Shapes, Type, append_len, append_string};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+struct Counting;
+
+static HELD: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: all calls go to the system's allocator unchanged; the counts are kept beside.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let held = HELD.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
+        PEAK.fetch_max(held, Ordering::Relaxed);
+        // SAFETY: the caller's promise, passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        HELD.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller's promise, passed on.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// What an empty table takes, and then some.
+const BASE_BYTES: usize = 64 << 10;
+/// A compressed string grows 88 times, and is copied into its place once.
+const GROWTH_MAX: usize = 2 * 88;
+
+fn check(what: &str, mut body: Vec<u8>) {
+    seal(&mut body, 12);
+    let seed = HashSeed::new(1, 2);
+    let shapes = Shapes::with_defaults(&seed);
+    let before = HELD.load(Ordering::Relaxed);
+    PEAK.store(before, Ordering::Relaxed);
+    let result = restore(&body, &shapes);
+    let took = PEAK.load(Ordering::Relaxed) - before;
+    let limit = BASE_BYTES + GROWTH_MAX * body.len();
+    assert!(took <= limit, "{what}: {took} bytes for {} (accepted: {})", body.len(), result.is_ok());
+}
+
+/// `count` strings as short as distinct strings can be, each followed by `behind`.
+fn elements(kind: Type, announced: u64, count: u32, behind: &[u8]) -> Vec<u8> {
+    let mut body = vec![kind.byte()];
+    append_len(&mut body, announced);
+    for number in 0..count {
+        append_string(&mut body, number.to_string().as_bytes(), true);
+        body.extend_from_slice(behind);
+    }
+    body
+}
+
+#[test]
+fn memory_is_bounded_by_the_payload() {
+    for (kind, behind) in
+        [(Type::List, &b""[..]), (Type::Set, b""), (Type::Hash, b"\x00"), (Type::ZSet, &[0; 8])]
+    {
+        for (announced, count) in [(u64::MAX, 0), (u64::MAX, 1), (1 << 40, 1000), (100_000, 100_000)] {
+            check(&format!("{kind:?} {announced} {count}"), elements(kind, announced, count, behind));
+        }
+    }
+    let mut listpack = types::listpack::Listpack::new();
+    (0..60_000).for_each(|number| listpack.append(types::listpack::Item::Int(number)));
+    for kind in [Type::SetListpack, Type::HashListpack, Type::ZSetListpack, Type::HashListpackExEarly] {
+        let mut body = vec![kind.byte()];
+        append_string(&mut body, listpack.as_bytes(), false);
+        check(&format!("{kind:?}"), body);
+    }
+    let mut nodes = vec![Type::ListQuicklist2.byte()];
+    append_len(&mut nodes, 50_000);
+    (0..50_000).for_each(|_| nodes.extend_from_slice(b"\x02\x09\x09\0\0\0\x01\0\x01\x01\xff"));
+    check("nodes of one element", nodes);
+    let mut long = vec![Type::String.byte()];
+    append_string(&mut long, &vec![b'x'; 10 << 20], true);
+    check("a long string", long);
+    let mut random = Random::from_seed(3);
+    for kind in Type::ALL {
+        for _ in 0..200 {
+            let mut noise = vec![0; 64];
+            random.fill(&mut noise);
+            noise[0] = kind.byte();
+            noise[1] = [noise[1], 0x81, 0x80, 0xC3, 1][random.index(5)];
+            check(&format!("{kind:?} {}", noise.escape_ascii()), noise);
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! What commands ask of the process and of other connections.
+
+use crate::log;
+use crate::shard_loop::ShardLoop;
+use runtime::clock;
+use shard::effects::Request;
+use std::time::Duration;
+
+impl ShardLoop {
+    /// Does what this turn's commands asked for. Before the turn is published and its replies are sent.
+    pub(crate) fn see_to_requests(&mut self) {
+        self.shard.send_monitored();
+        if self.shard.cx.effects.is_empty() {
+            return;
+        }
+        for request in self.shard.take_requests() {
+            match request {
+                Request::Close(conn) => self.close(conn),
+                Request::Shutdown { .. } => {
+                    log::notice("User requested shutdown...");
+                    self.process.end();
+                }
+                Request::ConfigChanged(_) => {}
+            }
+        }
+    }
+
+    /// How long the loop may sleep, given how long it would: not beyond the end of a pause.
+    pub(crate) fn requests_timeout(&self, timeout: Option<Duration>) -> Option<Duration> {
+        let Some(end_ms) = self.shard.pause_end_ms() else { return timeout };
+        let (now_ms, _) = clock::now();
+        let left = Duration::from_millis(end_ms.saturating_sub(now_ms)).max(Duration::from_micros(1));
+        Some(timeout.map_or(left, |timeout| timeout.min(left)))
+    }
+}

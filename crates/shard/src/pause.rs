@@ -1,0 +1,68 @@
+//! CLIENT PAUSE: commands are kept with their connection, which reads no further; when the pause is over they run in
+//! their order. The shard itself never waits.
+
+use crate::conn::Postponed;
+use crate::multi::own_args;
+use crate::shard::{Queued, Shard};
+use command::Args;
+use command::spec::flag;
+
+impl Shard {
+    /// Keeps a command back if the pause says so, or if one before it on this connection is; whether it did.
+    #[cold]
+    pub(crate) fn postpone(&mut self, q: &Queued, args: Args<'_>) -> bool {
+        let Some(pause) = self.cx.pause else { return false };
+        let conn = &mut self.conns[q.conn as usize];
+        let is_meant = q.command.is_some_and(|command| {
+            !pause.writes_only || command.flags & (flag::WRITE | flag::MAY_REPLICATE) != 0
+        });
+        let is_over = pause.until_ms <= self.cx.now_ms;
+        if !conn.open || conn.closing || conn.postponed.is_empty() && (is_over || !is_meant) {
+            return false;
+        }
+        let (buf, spans) = own_args(args);
+        conn.postponed.push_back(Postponed { buf, spans });
+        true
+    }
+
+    /// When the pause ends (unix ms), if there is one.
+    pub fn pause_end_ms(&self) -> Option<u64> {
+        self.cx.pause.map(|pause| pause.until_ms)
+    }
+
+    /// Once the pause is over, runs what it held back. Call once per turn.
+    pub fn end_pause(&mut self) {
+        if self.cx.pause.is_none_or(|pause| pause.until_ms > self.cx.now_ms) {
+            return;
+        }
+        self.cx.pause = None;
+        let held = (0..self.conns.len()).filter(|&index| !self.conns[index].postponed.is_empty());
+        for index in held.collect::<Vec<_>>() {
+            self.run_postponed(index);
+        }
+        // A command among them may have begun a new pause, or waits for another shard and holds up the rest.
+        let waits = self.conns.iter().any(|conn| !conn.postponed.is_empty());
+        if waits && self.cx.pause.is_none() {
+            self.cx.pause = Some(command::state::Pause { until_ms: 0, writes_only: true });
+        }
+    }
+
+    fn run_postponed(&mut self, index: usize) {
+        let mut held = std::mem::take(&mut self.conns[index].postponed);
+        while let Some(one) = held.pop_front() {
+            self.run_owned(index, &one.buf, one.spans);
+            let conn = &mut self.conns[index];
+            if !conn.open || conn.closing {
+                return;
+            }
+            if conn.fenced {
+                break;
+            }
+        }
+        let conn = &mut self.conns[index];
+        conn.postponed.append(&mut held);
+        if conn.postponed.is_empty() && !conn.input.is_empty() {
+            self.resume.push(index as u32);
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Commands whose arguments do not stand in the input as they are: all-shards commands that the client's shard looks at
+//! first, inline requests with quotes, commands that were held back.
+
+use crate::shard::Shard;
+use command::spec::PrepareHandler;
+use command::{Args, Command, Cx};
+use resp::Span;
+use resp::inline::{needs_rewrite, split_words};
+
+impl Shard {
+    /// Lets the command refuse itself or say with which arguments its parts run, then sends the parts.
+    pub(crate) fn start_prepared(
+        &mut self,
+        conn: usize,
+        command: &'static Command,
+        args: Args<'_>,
+        prepare: PrepareHandler,
+    ) {
+        let (db, resp3) = (self.conns[conn].db, self.conns[conn].resp3);
+        let mut cx = Cx { shard: &mut self.cx, db, resp3, conn: Some(conn) };
+        match prepare(&mut cx, args) {
+            Err(error) => {
+                self.cx.commands.failed(command.id);
+                self.reply_error(conn, &error);
+            }
+            Ok(words) => {
+                let (buf, spans) = joined(&words);
+                let seed = self.cx.seed.clone();
+                self.start_parts(conn, command, Args::new(&buf, &spans, &seed));
+            }
+        }
+        self.sync_from_session(conn);
+    }
+}
+
+impl Shard {
+    /// Runs one command whose arguments stand in a buffer of their own.
+    pub(crate) fn run_owned(&mut self, conn: usize, buf: &[u8], spans: Vec<Span>) {
+        let spans = std::mem::replace(&mut self.spans, spans);
+        let queue = std::mem::take(&mut self.queue);
+        self.enqueue(conn, buf, 0);
+        self.run_queue(buf);
+        (self.spans, self.queue) = (spans, queue);
+    }
+
+    /// An inline request whose words have escapes cannot be read in place: decodes and runs it. Where the next request
+    /// begins, or `None` if it is no such line.
+    pub(crate) fn run_quoted_line(&mut self, conn: usize, buf: &[u8], at: usize) -> Option<usize> {
+        let rest = &buf[at..];
+        let len = rest.iter().position(|&b| b == b'\n')?;
+        if rest.first() == Some(&b'*') || !needs_rewrite(&rest[..len]) {
+            return None;
+        }
+        let words = split_words(&rest[..len])?;
+        let (own, spans) = joined(&words);
+        self.run_owned(conn, &own, spans);
+        Some(at + len + 1)
+    }
+}
+
+fn joined(words: &[Vec<u8>]) -> (Vec<u8>, Vec<Span>) {
+    let (mut buf, mut spans) = (Vec::new(), Vec::with_capacity(words.len()));
+    for word in words {
+        spans.push(Span { start: buf.len() as u32, len: word.len() as u32 });
+        buf.extend_from_slice(word);
+    }
+    (buf, spans)
+}

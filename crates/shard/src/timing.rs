@@ -1,0 +1,97 @@
+//! The time commands take, for INFO commandstats, the slow log and LATENCY.
+//!
+//! Reading the clock costs as much as a small command. So a command is timed alone only if it may take long (by its row, or
+//! because its arguments are large); short ones share the time of their run, which ends with a command timed alone or
+//! with the chunk of commands it belongs to. With a slow log threshold below a millisecond all are timed alone.
+
+use crate::message::{Ask, Message, Ticket};
+use crate::shard::Shard;
+use command::slowlog::Entry;
+use command::spec::flag;
+use command::{Args, Command, ShardCx};
+
+/// Short commands with more bytes of arguments than this are timed alone.
+const LARGE_ARGS_BYTES: u32 = 32 * 1024;
+
+/// A run of commands begins.
+#[inline]
+pub fn begin_chunk(cx: &mut ShardCx) {
+    cx.commands.begin_run((cx.platform.clock_ns)());
+}
+
+/// The run is over: its commands share its time.
+#[inline]
+pub fn end_chunk(cx: &mut ShardCx) {
+    cx.end_run((cx.platform.clock_ns)());
+}
+
+/// The time at which a command that is timed alone begins; `None` for others.
+#[inline]
+pub fn begin(cx: &mut ShardCx, command: &Command, args: Args<'_>) -> Option<u64> {
+    if command.flags & flag::SHORT != 0 && !cx.commands.all_alone && !is_large(args) {
+        return None;
+    }
+    let now_ns = (cx.platform.clock_ns)();
+    cx.end_run(now_ns);
+    Some(now_ns)
+}
+
+#[inline]
+fn is_large(args: Args<'_>) -> bool {
+    match args.spans() {
+        [first, .., last] => last.start + last.len - first.start > LARGE_ARGS_BYTES,
+        _ => false,
+    }
+}
+
+/// A command has run. `begun`: as [`begin`] said; `counts`: it is not one of several parts of a command that is counted
+/// elsewhere; `conn`: the connection, if it is on this shard.
+#[inline]
+pub fn end(
+    cx: &mut ShardCx,
+    command: &Command,
+    args: Args<'_>,
+    begun: Option<u64>,
+    counts: bool,
+    conn: Option<usize>,
+) {
+    match begun {
+        None => cx.commands.ran_in_run(command.id, counts),
+        Some(begun_ns) => {
+            let now_ns = (cx.platform.clock_ns)();
+            cx.commands.begin_run(now_ns);
+            cx.ran_alone(command, args, now_ns.saturating_sub(begun_ns), counts, conn);
+        }
+    }
+}
+
+impl Shard {
+    /// If the command that just ran for `home` was slow, has its client added to the entry of the slow log.
+    #[inline]
+    pub(crate) fn tell_slow(&mut self, home: u16, ask: Ask) {
+        if let Some(entry) = self.cx.slow_log.foreign.take() {
+            self.log_foreign(home, ask, entry);
+        }
+    }
+
+    #[cold]
+    fn log_foreign(&mut self, home: u16, ask: Ask, entry: Entry) {
+        match ask {
+            Ask::Whole(ticket) if home == self.cx.id => self.on_slow(ticket, entry),
+            Ask::Whole(ticket) => {
+                let entry = Box::new(entry);
+                self.outgoing.posts.push((home as usize, Message::Slow { ticket, entry }));
+            }
+            _ => self.cx.slow_log.push(entry, self.cx.config.slowlog_max_len),
+        }
+    }
+
+    pub(crate) fn on_slow(&mut self, ticket: Ticket, mut entry: Entry) {
+        let is_same = self.conns[ticket.conn as usize].generation == ticket.generation;
+        if let Some(session) = self.cx.sessions.get(ticket.conn as usize).filter(|_| is_same) {
+            entry.addr.clone_from(&session.addr);
+            entry.name.clone_from(&session.name);
+        }
+        self.cx.slow_log.push(entry, self.cx.config.slowlog_max_len);
+    }
+}
