@@ -302,11 +302,23 @@ impl Shard {
             let own = &spans[q.spans.0 as usize..(q.spans.0 + q.spans.1) as usize];
             let args = Args::with_hash(buf, own, &seed, q.key_index as usize, q.hash);
             self.dispatch(q, args);
+            if self.conns[q.conn as usize].fenced {
+                self.end_fence(q);
+            }
         }
         timing::end_chunk(&mut self.cx);
         (self.queue, self.spans) = (queue, spans);
         self.queue.clear();
         self.spans.clear();
+    }
+
+    /// A command that lets nothing pass may have been done on the spot.
+    #[cold]
+    fn end_fence(&mut self, q: &Queued) {
+        let conn = &self.conns[q.conn as usize];
+        if q.command.is_some_and(Command::has_unknown_keys) && conn.postponed.is_empty() {
+            self.after_fulfil(q.conn as usize);
+        }
     }
 
     #[inline]
@@ -450,7 +462,7 @@ impl Shard {
         if matches!(command.plan, Plan::Connection) {
             self.sync_from_session(index);
         }
-        self.after_fulfil(index);
+        self.mark_dirty(index);
     }
 
     /// Runs a command whose reply must wait for earlier ones, or must not be sent.
@@ -517,7 +529,7 @@ impl Shard {
         let mut out = Reply::new(self.conns[index].resp3);
         out.error(error.line());
         self.deliver_here(index, &mut out);
-        self.after_fulfil(index);
+        self.mark_dirty(index);
     }
 
     #[inline]
