@@ -20,5 +20,6 @@ pub use db::{Db, Found};
 pub use entry::Entry;
 pub use key::Key;
 pub use sweep::Swept;
+pub use table::Pos;
 pub use typed::{Typed, Update};
 pub use value::{Kind, Value, ValueRef};

@@ -4,8 +4,7 @@
 //! `hexpired`; a hash without fields goes, with the event `del`.
 
 use crate::{Cx, Error, Event, Outcome};
-use keyspace::{Key, Typed};
-use table::Pos;
+use keyspace::{Key, Pos, Typed};
 use types::Hash;
 
 /// Whether some field of the hash may have expired.

@@ -4,10 +4,10 @@ use super::fields;
 use crate::items::reply_item;
 use crate::{Args, Cx, Error, Outcome, ShardCx};
 use base::random::Random;
+use keyspace::Pos;
 use keyspace::Typed;
 use resp::Reply;
 use std::collections::HashSet;
-use table::Pos;
 use types::Hash;
 use types::hash::Entry;
 
