@@ -84,6 +84,8 @@ pub struct Shard {
     /// Connections whose input may go on.
     pub(crate) resume: Vec<u32>,
     pub(crate) ready: Vec<(WaiterId, Job)>,
+    /// Connections that want to move to another shard.
+    pub(crate) wish_to_move: Vec<u32>,
 }
 
 impl Shard {
@@ -109,6 +111,7 @@ impl Shard {
             returned: 0,
             resume: Vec::new(),
             ready: Vec::new(),
+            wish_to_move: Vec::new(),
         }
     }
 
@@ -409,7 +412,12 @@ impl Shard {
         let conn = &mut self.conns[index];
         let here = shard == self.cx.id;
         if here && conn.through_own_mailbox == 0 && (conn.writes_elsewhere == 0 || !command.is_write()) {
+            conn.pull.against();
             return self.run_here(index, command, args);
+        }
+        if !here && conn.pull.elsewhere(shard) && !conn.moving {
+            conn.moving = true;
+            self.wish_to_move.push(index as u32);
         }
         if here {
             conn.through_own_mailbox += 1;
@@ -418,6 +426,7 @@ impl Shard {
         }
         let ask = Ask::Whole(self.expect(index));
         self.forwarded += u64::from(!here);
+        self.cx.stats.forwarded += u64::from(!here);
         let (db, resp3) = (self.conns[index].db, self.conns[index].resp3);
         let batch = self.batch_for(shard as usize);
         let first = batch.spans.len() as u32;

@@ -354,6 +354,7 @@ fn stats(facts: &Facts, text: &mut String) {
             ("reply_buffer_expands", &0),
             ("eventloop_cycles", &numbers.turns),
             ("forwarded_commands", &numbers.forwarded),
+            ("moved_connections", &numbers.moved_connections),
         ],
     );
 }
