@@ -2,6 +2,7 @@
 //! Pure functions and small values. This crate never does I/O, never reads a clock and knows no Weft type.
 #![forbid(unsafe_code)]
 
+pub mod blob;
 pub mod clock;
 pub mod crc64;
 pub mod extended;

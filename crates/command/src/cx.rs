@@ -2,9 +2,9 @@
 
 use crate::session::Session;
 use crate::{Error, ShardCx};
+use keyspace::Pos;
 use keyspace::value::StrRef;
 use keyspace::{Db, Found, Key, Typed, Update, ValueRef};
-use table::Pos;
 
 /// The class of a keyspace event, as `notify-keyspace-events` names them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -38,6 +38,11 @@ fn numbered(row: &Command, container: Option<&Command>, next: &mut u16) -> Comma
     if in_place && (row.flags & flag::FAST != 0 || row.complexity == "O(1)") {
         row.flags |= flag::SHORT;
     }
+    if let Plan::WithSession(expand, other) = row.plan {
+        // It is the same command to all who count and tell.
+        let other = Command { id: row.id, full_name: row.full_name, ..*other };
+        row.plan = Plan::WithSession(expand, Box::leak(Box::new(other)));
+    }
     let subcommands = row.subcommands.iter().map(|sub| numbered(sub, Some(&row), next)).collect::<Vec<_>>();
     row.subcommands = subcommands.leak();
     row

@@ -83,8 +83,8 @@ pub mod flag {
     /// Takes so little time that it is timed together with its neighbours: set by the registry; not shown to clients.
     pub const SHORT: u32 = 1 << 27;
 
-    /// Names in the order Redis lists them.
-    pub const NAMES: [(u32, &str); 21] = [
+    /// Names in the order Redis lists them; it does not show MAY_REPLICATE and PROTECTED.
+    pub const NAMES: [(u32, &str); 19] = [
         (WRITE, "write"),
         (READONLY, "readonly"),
         (DENYOOM, "denyoom"),
@@ -99,9 +99,7 @@ pub mod flag {
         (ASKING, "asking"),
         (FAST, "fast"),
         (NO_AUTH, "no_auth"),
-        (MAY_REPLICATE, "may_replicate"),
         (NO_MANDATORY_KEYS, "no_mandatory_keys"),
-        (PROTECTED, "protected"),
         (NO_ASYNC_LOADING, "no_async_loading"),
         (NO_MULTI, "no_multi"),
         (ALLOW_BUSY, "allow_busy"),
@@ -368,6 +366,8 @@ pub struct Command {
     pub syntax: &'static str,
     pub subcommands: &'static [Command],
     pub prepare: Option<PrepareHandler>,
+    /// Arguments that `prepare` adds at the end, which are nobody else's business.
+    pub added_args: u8,
     /// Its number among all commands and subcommands; given by the registry.
     pub id: u16,
     /// `get`, `config|get`; given by the registry.
@@ -395,6 +395,7 @@ impl Command {
             syntax: "",
             subcommands: &[],
             prepare: None,
+            added_args: 0,
             id: 0,
             full_name: "",
         }
@@ -411,6 +412,12 @@ impl Command {
     pub const fn prepare(mut self, prepare: PrepareHandler) -> Self {
         self.prepare = Some(prepare);
         self
+    }
+
+    /// As [`Command::prepare`], which puts one argument behind the client's.
+    pub const fn prepare_adding(mut self, prepare: PrepareHandler) -> Self {
+        self.added_args = 1;
+        self.prepare(prepare)
     }
 
     /// A container such as CONFIG. Called without a known subcommand it answers an error.

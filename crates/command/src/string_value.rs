@@ -3,11 +3,11 @@
 //! Invariant: a string never grows beyond `proto-max-bulk-len`; callers ask [`check_len`] first.
 
 use crate::{Cx, Error};
+use keyspace::Pos;
 use keyspace::value::StrRef;
 use keyspace::{Key, Value};
 use resp::Reply;
 use std::sync::Arc;
-use table::Pos;
 
 /// From this length on a value is sent from where it lies.
 const SHARE_BYTES_MIN: usize = 16 * 1024;

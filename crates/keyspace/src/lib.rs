@@ -15,10 +15,14 @@ pub mod sweep;
 pub mod typed;
 pub mod value;
 
+#[cfg(test)]
+mod string_tests;
+
 pub use age::AgeRule;
 pub use db::{Db, Found};
 pub use entry::Entry;
 pub use key::Key;
 pub use sweep::Swept;
+pub use table::Pos;
 pub use typed::{Typed, Update};
 pub use value::{Kind, Value, ValueRef};

@@ -15,7 +15,7 @@
 //! what it owns first ([`release`]) or takes it over ([`take_value`]).
 
 use crate::value::{StrRef, Value, ValueRef};
-use resp::reply::Blob;
+use base::blob::Blob;
 use std::sync::Arc;
 use table::Layout;
 use types::{Hash, List, Set, ZSet};

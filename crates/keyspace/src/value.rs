@@ -1,6 +1,6 @@
 //! What a key can hold.
 
-use resp::reply::Blob;
+use base::blob::Blob;
 use std::sync::Arc;
 use types::{Hash, List, Set, ZSet};
 

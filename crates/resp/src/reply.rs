@@ -2,10 +2,7 @@
 //!
 //! One writer serves both protocols: types that RESP2 lacks are written as Redis writes them there.
 
-use std::sync::Arc;
-
-/// A value that several owners share without copying it: large strings, in the keyspace and in replies.
-pub type Blob = Arc<Vec<u8>>;
+pub use base::blob::Blob;
 
 /// Reply bytes in order. Large values are not copied in: they stand beside the bytes with the place they belong to.
 #[derive(Default, Debug)]
@@ -356,6 +353,7 @@ fn decimal(value: i64, digits: &mut [u8; 20]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
 
     fn both(write: impl Fn(&mut Reply)) -> (String, String) {
         let text = |resp3| {

@@ -42,6 +42,7 @@ fn fork_and_leave() -> io::Result<()> {
     // the child will run.
     match unsafe { libc::fork() } {
         0 => Ok(()),
+        // SAFETY: as above; the parent has nothing to clean up.
         pid if pid > 0 => unsafe { libc::_exit(0) },
         _ => Err(io::Error::last_os_error()),
     }

@@ -5,9 +5,10 @@
 
 use crate::conn::Conn;
 use crate::execute::{self, Caller};
-use crate::locks::{Locks, Thing, WaiterId};
-use crate::message::{Ask, Batch, Held, Item, Message, OpId, Ticket};
-use crate::multi::{self, Operation};
+use crate::locks::{Locks, WaiterId};
+use crate::message::{Ask, Batch, Item, Message, OpId, Ticket};
+use crate::multi::Operation;
+use crate::parking::parked;
 use crate::route::{self, Place, SlotMap};
 use crate::timing;
 use command::session::{ReplyMode, Session};
@@ -66,7 +67,9 @@ pub struct Shard {
     /// Connections with replies to send, each once.
     pub dirty_conns: Vec<u32>,
     pub outgoing: Outgoing,
-    batch_pool: Vec<Box<Batch>>,
+    // Boxed as they travel: taking one moves a pointer.
+    #[allow(clippy::vec_box)]
+    pub(crate) batch_pool: Vec<Box<Batch>>,
     pub(crate) locks: Locks<Job>,
     /// Locks held here for operations, by home shard and operation.
     pub(crate) holds: HashMap<(u16, OpId), Vec<WaiterId>>,
@@ -77,7 +80,7 @@ pub struct Shard {
     scratch: Reply,
     /// Commands sent to other shards and replies that came back, since start.
     forwarded: u64,
-    returned: u64,
+    pub(crate) returned: u64,
     /// Connections whose input may go on.
     pub(crate) resume: Vec<u32>,
     pub(crate) ready: Vec<(WaiterId, Job)>,
@@ -210,7 +213,7 @@ impl Shard {
         while at < end && self.conns[conn].takes_input() {
             let authenticated = self.conns[conn].authenticated;
             let limits = Limits {
-                bulk_bytes_max: self.cx.config.proto_max_bulk_len as u64,
+                bulk_bytes_max: self.cx.config.proto_max_bulk_len,
                 args_max: i32::MAX as u64,
                 authenticated,
             };
@@ -249,11 +252,10 @@ impl Shard {
     pub(crate) fn enqueue(&mut self, conn: usize, buf: &[u8], mark: usize) {
         let spans = &self.spans[mark..];
         let mut command = command::lookup(spans[0].of(buf));
-        if let Some(container @ Command { plan: Plan::Container, .. }) = command {
-            if let Some(sub) = spans.get(1).and_then(|s| command::registry::subcommand(container, s.of(buf)))
-            {
-                command = Some(sub);
-            }
+        if let Some(container @ Command { plan: Plan::Container, .. }) = command
+            && let Some(sub) = spans.get(1).and_then(|s| command::registry::subcommand(container, s.of(buf)))
+        {
+            command = Some(sub);
         }
         let mut queued = Queued {
             conn: conn as u32,
@@ -437,12 +439,13 @@ impl Shard {
     fn run_here(&mut self, index: usize, command: &'static Command, args: Args<'_>) {
         let conn = &mut self.conns[index];
         let caller = Caller { conn: Some(index), db: conn.db, resp3: conn.resp3, counts: true };
-        if !self.locks.is_empty() && !matches!(command.plan, Plan::Connection) {
-            if let Some(things) = self.contended(command, args, caller.db) {
-                self.conns[index].through_own_mailbox += 1;
-                let ask = Ask::Whole(self.expect(index));
-                return self.park(things, parked(self.cx.id, ask, command, caller, args));
-            }
+        if !self.locks.is_empty()
+            && !matches!(command.plan, Plan::Connection)
+            && let Some(things) = self.contended(command, args, caller.db)
+        {
+            self.conns[index].through_own_mailbox += 1;
+            let ask = Ask::Whole(self.expect(index));
+            return self.park(things, parked(self.cx.id, ask, command, caller, args));
         }
         if command.flags & flag::SESSIONS != 0 {
             self.sync_to_session(index);
@@ -583,253 +586,7 @@ impl Shard {
         }
         slot.as_mut().expect("just filled")
     }
-
-    /// Mail, oldest first. A batch of commands must be armed by now.
-    pub fn on_message(&mut self, message: Message) {
-        match message {
-            Message::Commands(batch) => self.run_batch(batch),
-            Message::Replies(batch) => self.on_replies(batch),
-            Message::Late { ask, command, mut reply } => {
-                self.complete(ask, command, false, |out| out.append(&mut reply));
-            }
-            Message::Granted { op, from, keys } => self.on_granted(op, from, keys),
-            Message::Release { home, op, keys } => self.on_release(home, op, keys),
-            Message::Slow { ticket, entry } => self.on_slow(ticket, *entry),
-            Message::Monitored { from, lines } => self.on_monitored(from, &lines),
-            Message::MonitorsGone { from } => self.cx.monitors.retain(|shard| *shard != from),
-        }
-    }
-
-    /// Runs the commands of another shard (or our own, sent through the mailbox for the sake of order).
-    fn run_batch(&mut self, mut batch: Box<Batch>) {
-        let items = std::mem::take(&mut batch.items);
-        let mut out = std::mem::take(&mut batch.replies);
-        let seed = self.cx.seed.clone();
-        for item in items.iter().filter(|i| i.key_index != 0) {
-            self.cx.dbs[item.db as usize].prefetch_bucket(item.hash);
-        }
-        for item in items.iter().filter(|i| i.key_index != 0) {
-            self.cx.dbs[item.db as usize].prefetch_record(item.hash);
-        }
-        timing::begin_chunk(&mut self.cx);
-        let mut done = items;
-        for item in &mut done {
-            let spans = &batch.spans[item.spans.0 as usize..(item.spans.0 + item.spans.1) as usize];
-            let args = Args::with_hash(&batch.args, spans, &seed, item.key_index as usize, item.hash);
-            let start = out.buf.len() as u32;
-            if self.run_item(batch.from, item, args, &mut out) {
-                item.reply = Some((start, out.buf.len() as u32));
-            }
-        }
-        timing::end_chunk(&mut self.cx);
-        batch.items = done;
-        batch.replies = out;
-        batch.executed_by = self.cx.id;
-        if batch.from == self.cx.id {
-            self.on_replies(batch);
-        } else {
-            self.outgoing.posts.push((batch.from as usize, Message::Replies(batch)));
-        }
-    }
-
-    /// One item of a batch; whether its reply is in `out`.
-    fn run_item(&mut self, home: u16, item: &Item, args: Args<'_>, out: &mut Reply) -> bool {
-        let caller = Caller { conn: None, db: item.db, resp3: item.resp3, counts: true };
-        if let Ask::Hold(op) = item.ask {
-            let keys = args.from(0).map(<[u8]>::to_vec).collect();
-            self.hold(home, op, item.db, keys);
-            return false;
-        }
-        if !self.locks.is_empty() {
-            if let Some(things) = self.contended(item.command, args, item.db) {
-                self.park(things, parked(home, item.ask, item.command, caller, args));
-                return false;
-            }
-        }
-        if item.command.flags & flag::SESSIONS != 0 {
-            self.sync_to_sessions();
-        }
-        self.run_for(home, item.ask, item.command, args, caller, out)
-    }
-
-    /// Runs a command on behalf of `home`; whether the reply is in `out`. If not, keys of other shards were needed and this
-    /// shard has begun to bring them here.
-    pub(crate) fn run_for(
-        &mut self,
-        home: u16,
-        ask: Ask,
-        command: &'static Command,
-        args: Args<'_>,
-        mut caller: Caller,
-        out: &mut Reply,
-    ) -> bool {
-        if let (Ask::Whole(ticket), true) = (ask, home == self.cx.id) {
-            let conn = &self.conns[ticket.conn as usize];
-            caller.conn = (conn.generation == ticket.generation).then_some(ticket.conn as usize);
-        }
-        // Parts and shares are counted once, where the first of them runs.
-        caller.counts = !matches!(ask, Ask::Share(op) | Ask::Part(op) if op >> multi::SHARE_SHIFT != 0);
-        match execute::execute(&mut self.cx, command, args, caller, out) {
-            None => {
-                self.tell_slow(home, ask);
-                true
-            }
-            Some(mut keys) => {
-                let mut indexes = Vec::new();
-                if command.key_indexes(&args, &mut indexes).is_ok() {
-                    keys.extend(indexes.iter().map(|&i| args[i].to_vec()));
-                }
-                self.hold_keys(home, ask, command, args, caller, keys, 0);
-                false
-            }
-        }
-    }
-
-    /// Replies to commands that this shard's connections or operations sent out.
-    fn on_replies(&mut self, mut batch: Box<Batch>) {
-        let items = std::mem::take(&mut batch.items);
-        let executed_here = batch.executed_by == self.cx.id;
-        for item in &items {
-            let Some((start, end)) = item.reply else { continue };
-            let (buf, blobs) = (&batch.replies.buf, &batch.replies.blobs);
-            self.complete(item.ask, item.command, executed_here, |out| {
-                let base = out.buf.len();
-                for (pos, blob) in
-                    blobs.iter().filter(|(pos, _)| (start as usize..end as usize).contains(pos))
-                {
-                    out.blobs.push((base + pos - start as usize, blob.clone()));
-                }
-                out.raw(&buf[start as usize..end as usize]);
-            });
-        }
-        batch.items = items;
-        batch.clear();
-        if self.batch_pool.len() < BATCH_POOL_MAX {
-            self.batch_pool.push(batch);
-        }
-    }
-
-    /// A reply has come for something this shard asked. `here`: it ran on this shard.
-    pub(crate) fn complete(
-        &mut self,
-        ask: Ask,
-        command: &'static Command,
-        here: bool,
-        write: impl FnOnce(&mut Reply),
-    ) {
-        match ask {
-            Ask::Whole(ticket) => {
-                self.returned += u64::from(!here);
-                let conn = &mut self.conns[ticket.conn as usize];
-                if conn.generation != ticket.generation {
-                    return;
-                }
-                if here {
-                    conn.through_own_mailbox -= 1;
-                } else if command.is_write() {
-                    conn.writes_elsewhere -= 1;
-                }
-                conn.fulfil(ticket.seq, write);
-                self.after_fulfil(ticket.conn as usize);
-            }
-            Ask::Share(op) | Ask::Part(op) => self.on_part(op, write),
-            Ask::Hold(_) => unreachable!("a hold is answered by its keys"),
-        }
-    }
-
-    /// The things of `command`'s that have a queue; `None` if it may run.
-    fn contended(&self, command: &Command, args: Args<'_>, db: u16) -> Option<Vec<(Thing, bool)>> {
-        if matches!(command.plan, Plan::All(..) | Plan::Cursor) || command.keys.is_empty() {
-            return self.locks.is_contended(&Thing::Shard).then(|| vec![(Thing::Shard, false)]);
-        }
-        let mut indexes = Vec::new();
-        command.key_indexes(&args, &mut indexes).ok()?;
-        let other_db =
-            if command.flags & flag::CROSS_DB != 0 { command::families::other_db(args) } else { None };
-        let dbs = || [Some(db), other_db].into_iter().flatten();
-        let key = |db, i: usize| (Thing::Key(db, args[i].to_vec()), false);
-        let mut things: Vec<_> = indexes.iter().flat_map(|&i| dbs().map(move |db| key(db, i))).collect();
-        // Keys that only the handler will name may be away. And commands that look at all keys neither overtake those that
-        // wait for a key, nor are overtaken.
-        let alone = command.has_unknown_keys() && self.locks.is_contended(&Thing::Shard);
-        let waits = alone
-            || self.locks.is_wanted_alone(&Thing::Shard)
-            || things.iter().any(|(thing, _)| self.locks.is_contended(thing));
-        things.push((Thing::Shard, !alone));
-        waits.then_some(things)
-    }
-
-    fn park(&mut self, things: Vec<(Thing, bool)>, parked: Parked) {
-        let mut ready = std::mem::take(&mut self.ready);
-        self.locks.enqueue(things, Job::Command(parked), &mut ready);
-        self.ready = ready;
-        self.run_ready();
-    }
-
-    /// Runs everything whose locks have been granted, and what that sets free.
-    pub(crate) fn run_ready(&mut self) {
-        while let Some((id, job)) = (!self.ready.is_empty()).then(|| self.ready.remove(0)) {
-            match job {
-                Job::Hold { home, op, db, keys } => {
-                    self.holds.entry((home, op)).or_default().push(id);
-                    self.grant(home, op, db, keys);
-                }
-                Job::Command(parked) => {
-                    self.run_parked(parked);
-                    let mut ready = std::mem::take(&mut self.ready);
-                    self.locks.release(id, &mut ready);
-                    self.ready = ready;
-                }
-            }
-        }
-    }
-
-    fn run_parked(&mut self, parked: Parked) {
-        let seed = self.cx.seed.clone();
-        let args = Args::new(&parked.buf, &parked.spans, &seed);
-        let mut out = Reply::new(parked.caller.resp3);
-        if !self.run_for(parked.home, parked.ask, parked.command, args, parked.caller, &mut out) {
-            return;
-        }
-        if parked.home == self.cx.id {
-            self.complete(parked.ask, parked.command, true, |to| to.append(&mut out));
-        } else {
-            let late = Message::Late { ask: parked.ask, command: parked.command, reply: out };
-            self.outgoing.posts.push((parked.home as usize, late));
-        }
-    }
-
-    fn hold(&mut self, home: u16, op: OpId, db: u16, keys: Vec<Vec<u8>>) {
-        let mut things: Vec<_> = keys.iter().map(|k| (Thing::Key(db, k.clone()), false)).collect();
-        things.push((Thing::Shard, true));
-        let mut ready = std::mem::take(&mut self.ready);
-        self.locks.enqueue(things, Job::Hold { home, op, db, keys }, &mut ready);
-        self.ready = ready;
-        self.run_ready();
-    }
-
-    /// Takes held keys out of the keyspace and sends them to the operation's home.
-    fn grant(&mut self, home: u16, op: OpId, db: u16, keys: Vec<Vec<u8>>) {
-        let held: Vec<Held> = keys.into_iter().map(|key| self.take_out(db, key)).collect();
-        if home == self.cx.id {
-            self.on_granted(op, home, held);
-        } else {
-            let granted = Message::Granted { op, from: self.cx.id, keys: held };
-            self.outgoing.posts.push((home as usize, granted));
-        }
-    }
 }
 
 /// Input buffers larger than this are given back once they are empty.
 const IDLE_INPUT_BYTES_MAX: usize = 16 * 1024;
-/// Batches kept for reuse.
-const BATCH_POOL_MAX: usize = 64;
-
-fn parked(home: u16, ask: Ask, command: &'static Command, caller: Caller, args: Args<'_>) -> Parked {
-    let (mut buf, mut spans) = (Vec::new(), Vec::with_capacity(args.len()));
-    for arg in args.from(0) {
-        spans.push(Span { start: buf.len() as u32, len: arg.len() as u32 });
-        buf.extend_from_slice(arg);
-    }
-    Parked { home, ask, command, caller, buf, spans }
-}

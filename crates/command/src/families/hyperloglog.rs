@@ -2,10 +2,10 @@
 
 use crate::spec::{Handler, KeySpec, access::*, acl, flag::*};
 use crate::{Args, Command, Cx, Error, Event, Outcome};
+use keyspace::Pos;
 use keyspace::{Key, Value};
 use resp::Reply;
 use std::sync::Arc;
-use table::Pos;
 use types::hyperloglog::{self, Encoding, HllError, Registers};
 
 const fn row(name: &'static str, handler: Handler) -> Command {

@@ -1,3 +1,5 @@
+//! Tests of the bit operations against bit-by-bit models.
+
 use super::*;
 use crate::sample::Sample;
 

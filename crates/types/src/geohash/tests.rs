@@ -1,3 +1,5 @@
+//! Tests of geohashes against values that redis-server gave.
+
 use super::search::{Extent, Shape};
 use super::*;
 use crate::sample::Sample;

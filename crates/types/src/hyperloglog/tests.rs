@@ -1,3 +1,5 @@
+//! Tests of HyperLogLogs against bytes that redis-server gave.
+
 use super::*;
 use crate::sample::Sample;
 

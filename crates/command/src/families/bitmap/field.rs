@@ -117,7 +117,11 @@ fn run(cx: &mut Cx<'_>, args: Args<'_>, may_write: bool, out: &mut Reply) -> Out
     }
     let changed = edit(cx, key, pos, len_min as usize, |bytes| {
         out.array(count);
-        operations.fold(false, |changed, operation| apply(operation, bytes, grown, out) || changed)
+        let mut changed = false;
+        for operation in operations {
+            changed |= apply(operation, bytes, grown, out);
+        }
+        changed
     })?;
     if changed {
         cx.event(Event::String, "setbit", key.bytes);

@@ -1,9 +1,9 @@
 //! OBJECT: what is known of a value beyond its content. None of it renews the age of the key.
 
 use crate::{Args, Cx, Error, Outcome};
+use keyspace::Pos;
 use keyspace::age;
 use resp::Reply;
-use table::Pos;
 
 /// Looks the key up and writes what `tell` says of it, or null.
 fn about(

@@ -20,7 +20,7 @@ pub fn geoadd(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         first += 1;
     }
     let words = args.len() - first;
-    if words == 0 || words % 3 != 0 || (options.nx && options.xx) {
+    if words == 0 || !words.is_multiple_of(3) || (options.nx && options.xx) {
         return Err(Error::SYNTAX);
     }
     add_pairs(cx, args.key(1), options, words / 3, out, |nth| {

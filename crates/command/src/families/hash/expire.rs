@@ -1,7 +1,8 @@
 //! Expire times of fields: setting, asking and taking them away.
 
 use super::fields::check_type;
-use super::syntax::{FieldsOption, TimeForm, fields_at, unknown};
+use super::syntax::{FieldsOption, field_time, fields_at, unknown};
+use crate::expiry::TimeForm;
 use crate::{Args, Cx, Error, Event, Outcome};
 use keyspace::Update;
 use resp::Reply;
@@ -17,11 +18,6 @@ const REFUSED: i64 = 0;
 const DONE: i64 = 1;
 /// The time is over: the field is gone.
 const DELETED: i64 = 2;
-
-const SECONDS: TimeForm = TimeForm { seconds: true, absolute: false };
-const MILLIS: TimeForm = TimeForm { seconds: false, absolute: false };
-const UNIX_SECONDS: TimeForm = TimeForm { seconds: true, absolute: true };
-const UNIX_MILLIS: TimeForm = TimeForm { seconds: false, absolute: true };
 
 /// When an expire time is set.
 #[derive(Clone, Copy)]
@@ -51,28 +47,28 @@ impl Condition {
 
 /// HEXPIRE key seconds [NX | XX | GT | LT] FIELDS numfields field [field …]
 pub fn hexpire(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
-    set(cx, args, out, SECONDS, "hexpire")
+    set(cx, args, out, TimeForm::Seconds, "hexpire")
 }
 
 /// HPEXPIRE key milliseconds [NX | XX | GT | LT] FIELDS numfields field [field …]
 pub fn hpexpire(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
-    set(cx, args, out, MILLIS, "hpexpire")
+    set(cx, args, out, TimeForm::Millis, "hpexpire")
 }
 
 /// HEXPIREAT key unix-time-seconds [NX | XX | GT | LT] FIELDS numfields field [field …]
 pub fn hexpireat(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
-    set(cx, args, out, UNIX_SECONDS, "hexpireat")
+    set(cx, args, out, TimeForm::UnixSeconds, "hexpireat")
 }
 
 /// HPEXPIREAT key unix-time-milliseconds [NX | XX | GT | LT] FIELDS numfields field [field …]
 pub fn hpexpireat(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
-    set(cx, args, out, UNIX_MILLIS, "hpexpireat")
+    set(cx, args, out, TimeForm::UnixMillis, "hpexpireat")
 }
 
 fn set(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply, form: TimeForm, name: &str) -> Outcome {
     check_type(cx, args.key(1))?;
     let now_ms = cx.now_ms();
-    let at_ms = form.at_ms(&args[2], now_ms, name)?;
+    let at_ms = field_time(form, &args[2], now_ms, name)?;
     let (condition, fields) = options(args)?;
     out.array(fields.len());
     let Some(mut hash) = cx.update::<Hash>(args.key(1))? else {
@@ -164,22 +160,22 @@ pub fn set_one(
 
 /// HTTL key FIELDS numfields field [field …]
 pub fn httl(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
-    times(cx, args, out, SECONDS)
+    times(cx, args, out, TimeForm::Seconds)
 }
 
 /// HPTTL key FIELDS numfields field [field …]
 pub fn hpttl(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
-    times(cx, args, out, MILLIS)
+    times(cx, args, out, TimeForm::Millis)
 }
 
 /// HEXPIRETIME key FIELDS numfields field [field …]
 pub fn hexpiretime(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
-    times(cx, args, out, UNIX_SECONDS)
+    times(cx, args, out, TimeForm::UnixSeconds)
 }
 
 /// HPEXPIRETIME key FIELDS numfields field [field …]
 pub fn hpexpiretime(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
-    times(cx, args, out, UNIX_MILLIS)
+    times(cx, args, out, TimeForm::UnixMillis)
 }
 
 fn times(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply, form: TimeForm) -> Outcome {
@@ -198,8 +194,12 @@ fn times(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply, form: TimeForm) -> Ou
 
 /// An expire time as a command shows it; seconds are rounded up.
 fn shown(at_ms: u64, now_ms: u64, form: TimeForm) -> i64 {
-    let millis = if form.absolute { at_ms } else { at_ms - now_ms };
-    (if form.seconds { millis.div_ceil(1000) } else { millis }) as i64
+    match form {
+        TimeForm::Seconds => (at_ms - now_ms).div_ceil(1000) as i64,
+        TimeForm::Millis => (at_ms - now_ms) as i64,
+        TimeForm::UnixSeconds => at_ms.div_ceil(1000) as i64,
+        TimeForm::UnixMillis => at_ms as i64,
+    }
 }
 
 /// HPERSIST key FIELDS numfields field [field …]

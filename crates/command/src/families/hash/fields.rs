@@ -1,24 +1,11 @@
-//! What the commands of hashes have in common: values in replies, and fields whose time is over.
+//! What the commands of hashes have in common: look-ups, and fields whose time is over.
 //!
 //! An expired field counts as absent. A command that asks for one removes it on the way and tells so with the event
 //! `hexpired`; a hash without fields goes, with the event `del`.
 
 use crate::{Cx, Error, Event, Outcome};
-use base::number::I64Buf;
-use keyspace::{Key, Typed};
-use resp::Reply;
-use table::Pos;
+use keyspace::{Key, Pos, Typed};
 use types::Hash;
-use types::listpack::Item;
-
-/// Writes a field or value as a bulk string.
-#[inline]
-pub fn reply_item(out: &mut Reply, item: Item<'_>) {
-    match item {
-        Item::Str(bytes) => out.bulk(bytes),
-        Item::Int(value) => out.bulk(I64Buf::new(value).as_bytes()),
-    }
-}
 
 /// Whether some field of the hash may have expired.
 #[inline]

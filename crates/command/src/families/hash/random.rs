@@ -1,17 +1,18 @@
 //! HRANDFIELD.
 
-use super::fields::{self, reply_item};
+use super::fields;
+use crate::items::reply_item;
 use crate::{Args, Cx, Error, Outcome, ShardCx};
 use base::random::Random;
+use keyspace::Pos;
 use keyspace::Typed;
 use resp::Reply;
 use std::collections::HashSet;
-use table::Pos;
 use types::Hash;
 use types::hash::Entry;
 
 /// Most fields that may be drawn with repetition: a reply beyond this would fill the memory.
-const DRAWS_MAX: u64 = 1 << 28;
+const DRAWS_MAX: u64 = 1 << 26;
 /// From how large a part of all fields on it is cheaper to leave some out than to draw until enough are found: 1/this.
 const DRAW_SHARE: usize = 3;
 

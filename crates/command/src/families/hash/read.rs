@@ -1,7 +1,8 @@
 //! Reading hashes.
 
-use super::fields::{self, find, may_be_over, reply_item};
-use crate::{Args, Cx, Outcome};
+use super::fields::{self, find, may_be_over};
+use crate::items::{reply_item, run_item};
+use crate::{Args, Cx, Error, Outcome};
 use resp::Reply;
 use types::Hash;
 
@@ -52,7 +53,7 @@ pub fn hstrlen(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 
 /// Has `look` look for the field in argument 2, and removes it if it was not found because it has expired.
 #[inline]
-fn one(cx: &mut Cx<'_>, args: Args<'_>, look: impl FnOnce(&Hash, u64) -> bool) -> Result<bool, crate::Error> {
+fn one(cx: &mut Cx<'_>, args: Args<'_>, look: impl FnOnce(&Hash, u64) -> bool) -> Result<bool, Error> {
     let key = args.key(1);
     let Some(pos) = find(cx, key)? else { return Ok(false) };
     let now_ms = cx.now_ms();
@@ -123,12 +124,14 @@ fn all(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply, shown: Shown) -> Outcom
     } else {
         out.array(len)
     }
-    for entry in hash.into_iter().flat_map(|hash| hash.iter(now_ms)) {
+    let Some(hash) = hash else { return Ok(()) };
+    let mut run = out.run(0);
+    for entry in hash.iter(now_ms) {
         if shown != Shown::Values {
-            reply_item(out, entry.field);
+            run_item(&mut run, entry.field);
         }
         if shown != Shown::Fields {
-            reply_item(out, entry.value);
+            run_item(&mut run, entry.value);
         }
     }
     Ok(())

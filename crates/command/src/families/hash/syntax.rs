@@ -3,7 +3,7 @@
 //! The older commands want FIELDS at one place and nothing behind it; HEXPIRE and its kin, HGETEX and HSETEX take their
 //! options before or behind it (Redis 8.4).
 
-use crate::args::is_word;
+use crate::expiry::TimeForm;
 use crate::{Args, Error};
 use base::number::parse_i64;
 use std::ops::Range;
@@ -66,42 +66,20 @@ pub fn unknown(arg: &[u8]) -> Error {
     Error::err(format_args!("unknown argument: {}", String::from_utf8_lossy(arg)))
 }
 
-/// How a time is given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TimeForm {
-    /// Seconds, else milliseconds.
-    pub seconds: bool,
-    /// Unix time, else from now on.
-    pub absolute: bool,
-}
-
-impl TimeForm {
-    /// The form that `EX`, `PX`, `EXAT` and `PXAT` stand for.
-    pub fn parse(word: &[u8]) -> Option<Self> {
-        let form = |seconds, absolute| Some(Self { seconds, absolute });
-        match word.len() {
-            2 if is_word(word, "EX") => form(true, false),
-            2 if is_word(word, "PX") => form(false, false),
-            4 if is_word(word, "EXAT") => form(true, true),
-            4 if is_word(word, "PXAT") => form(false, true),
-            _ => None,
-        }
+/// The unix time in ms that `text` stands for, as the time of a field; it may be over.
+///
+/// # Errors
+/// Not an integer; negative; beyond what a field can have.
+pub fn field_time(form: TimeForm, text: &[u8], now_ms: u64, command: &str) -> Result<u64, Error> {
+    let given = parse_i64(text).ok_or(Error::NOT_AN_INTEGER)?;
+    if given < 0 {
+        return Err(Error::err("invalid expire time, must be >= 0"));
     }
-
-    /// The unix time in ms that `text` stands for; it may be over.
-    ///
-    /// # Errors
-    /// Not an integer; negative; beyond what a field can have.
-    pub fn at_ms(self, text: &[u8], now_ms: u64, command: &str) -> Result<u64, Error> {
-        let given = parse_i64(text).ok_or(Error::NOT_AN_INTEGER)?;
-        if given < 0 {
-            return Err(Error::err("invalid expire time, must be >= 0"));
-        }
-        let millis = if self.seconds { given.checked_mul(1000) } else { Some(given) };
-        let from = if self.absolute { 0 } else { now_ms as i64 };
-        let at_ms = millis.and_then(|millis| millis.checked_add(from)).filter(|&at| at <= EXPIRE_MS_MAX);
-        at_ms.map(|at_ms| at_ms as u64).ok_or_else(|| Error::invalid_expire(command))
-    }
+    let seconds = matches!(form, TimeForm::Seconds | TimeForm::UnixSeconds);
+    let millis = if seconds { given.checked_mul(1000) } else { Some(given) };
+    let from = if form.is_absolute() { 0 } else { now_ms as i64 };
+    let at_ms = millis.and_then(|millis| millis.checked_add(from)).filter(|&at| at <= EXPIRE_MS_MAX);
+    at_ms.map(|at_ms| at_ms as u64).ok_or_else(|| Error::invalid_expire(command))
 }
 
 #[cfg(test)]
@@ -110,25 +88,20 @@ mod tests {
 
     #[test]
     fn times_are_bounded() {
-        let at = |text: &str, seconds, absolute| {
-            TimeForm { seconds, absolute }
-                .at_ms(text.as_bytes(), 1000, "HEXPIRE")
-                .map_err(|e| e.line().to_owned())
+        let at = |text: &str, form| {
+            field_time(form, text.as_bytes(), 1000, "HEXPIRE").map_err(|error| error.line().to_owned())
         };
-        assert_eq!(at("5", true, false), Ok(6000));
-        assert_eq!(at("0", false, true), Ok(0));
-        assert_eq!(at("70368744177663", false, true), Ok((1 << 46) - 1));
-        for (text, seconds, absolute) in [
-            ("70368744177664", false, true),
-            ("70368744176664", false, false),
-            ("9223372036854775807", true, true),
+        assert_eq!(at("5", TimeForm::Seconds), Ok(6000));
+        assert_eq!(at("0", TimeForm::UnixMillis), Ok(0));
+        assert_eq!(at("70368744177663", TimeForm::UnixMillis), Ok((1 << 46) - 1));
+        for (text, form) in [
+            ("70368744177664", TimeForm::UnixMillis),
+            ("70368744176664", TimeForm::Millis),
+            ("9223372036854775807", TimeForm::UnixSeconds),
         ] {
-            assert_eq!(
-                at(text, seconds, absolute).unwrap_err(),
-                "ERR invalid expire time in 'hexpire' command"
-            );
+            assert_eq!(at(text, form).unwrap_err(), "ERR invalid expire time in 'hexpire' command");
         }
-        assert_eq!(at("-1", true, true).unwrap_err(), "ERR invalid expire time, must be >= 0");
-        assert_eq!(at("1.5", true, true).unwrap_err(), Error::NOT_AN_INTEGER.line());
+        assert_eq!(at("-1", TimeForm::Seconds).unwrap_err(), "ERR invalid expire time, must be >= 0");
+        assert_eq!(at("1.5", TimeForm::Seconds).unwrap_err(), Error::NOT_AN_INTEGER.line());
     }
 }

@@ -1,8 +1,10 @@
 //! Commands that do two things to fields at once: HGETDEL, HGETEX, HSETEX.
 
 use super::expire::{Changed, set_one};
-use super::fields::{check_type, may_be_over, reply_item};
-use super::syntax::{FieldsOption, TimeForm, fields_at, unknown};
+use super::fields::{check_type, may_be_over};
+use super::syntax::{FieldsOption, field_time, fields_at, unknown};
+use crate::expiry::TimeForm;
+use crate::items::reply_item;
 use crate::{Args, Cx, Error, Event, Outcome};
 use keyspace::Update;
 use resp::Reply;
@@ -117,7 +119,7 @@ impl Grammar {
                 self.only_time(time)?;
                 index += 1;
                 let text = args.get(index).ok_or_else(|| Error::err("missing expire time"))?;
-                time = Time::At(form.at_ms(text, now_ms, self.name)?);
+                time = Time::At(field_time(form, text, now_ms, self.name)?);
             } else if args.is(index, self.other.0) {
                 self.only_time(time)?;
                 time = self.other.1;

@@ -4,9 +4,9 @@ use super::ends::{positive_count, removed};
 use super::{end_at, pushed};
 use crate::items::reply_item;
 use crate::{Args, Cx, Error, Event, Outcome};
+use keyspace::Pos;
 use keyspace::{Key, Typed};
 use resp::Reply;
-use table::Pos;
 use types::List;
 use types::list::End;
 

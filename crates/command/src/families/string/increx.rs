@@ -9,8 +9,8 @@ use crate::{Args, Cx, Error, Event, Outcome};
 use base::extended::Extended;
 use base::number::{I64Buf, parse_i64};
 use keyspace::Key;
+use keyspace::Pos;
 use resp::Reply;
-use table::Pos;
 
 #[derive(Default)]
 struct Request<'a> {

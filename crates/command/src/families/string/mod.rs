@@ -8,6 +8,9 @@ mod part;
 mod read;
 mod write;
 
+#[cfg(test)]
+mod tests;
+
 use crate::spec::{Begin, Find, KeySpec, Merge, access::*, acl, flag::*};
 use crate::{Args, Command, Cx};
 

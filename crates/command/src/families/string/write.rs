@@ -5,9 +5,9 @@ use crate::expiry::{Expiration, TimeForm};
 use crate::string_value::{self, put};
 use crate::{Args, Cx, Error, Event, Outcome};
 use keyspace::Key;
+use keyspace::Pos;
 use resp::Reply;
 use std::mem::discriminant;
-use table::Pos;
 
 /// When a string is stored.
 #[derive(Clone, Copy, Default)]

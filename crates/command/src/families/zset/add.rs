@@ -89,7 +89,7 @@ pub fn zincrby(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 #[inline]
 fn add(cx: &mut Cx<'_>, args: Args<'_>, options: Options, first: usize, out: &mut Reply) -> Outcome {
     let words = args.len() - first;
-    if words == 0 || words % 2 != 0 {
+    if words == 0 || !words.is_multiple_of(2) {
         return Err(Error::SYNTAX);
     }
     options.check(words / 2)?;

@@ -1,9 +1,9 @@
 //! What the commands over several sets take as input: sorted sets, and sets as if every member had score 1.
 
 use crate::{Cx, Error};
+use keyspace::Pos;
 use keyspace::{Db, Key, ValueRef};
 use std::ops::ControlFlow;
-use table::Pos;
 use types::listpack::Item;
 use types::{Set, ZSet};
 

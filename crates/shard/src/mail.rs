@@ -1,0 +1,169 @@
+//! Mail from other shards: their commands are run, replies to ours take their places.
+
+use crate::execute::{self, Caller};
+use crate::message::{Ask, Batch, Item, Message};
+use crate::multi;
+use crate::parking::parked;
+use crate::shard::Shard;
+use crate::timing;
+use command::spec::flag;
+use command::{Args, Command};
+use resp::Reply;
+
+/// Batches kept for reuse.
+const BATCH_POOL_MAX: usize = 64;
+
+impl Shard {
+    /// Mail, oldest first. A batch of commands must be armed by now.
+    pub fn on_message(&mut self, message: Message) {
+        match message {
+            Message::Commands(batch) => self.run_batch(batch),
+            Message::Replies(batch) => self.on_replies(batch),
+            Message::Late { ask, command, mut reply } => {
+                self.complete(ask, command, false, |out| out.append(&mut reply));
+            }
+            Message::Granted { op, from, keys } => self.on_granted(op, from, keys),
+            Message::Release { home, op, keys } => self.on_release(home, op, keys),
+            Message::Slow { ask, entry } => self.on_slow(ask, *entry),
+            Message::Monitored { from, lines } => self.on_monitored(from, &lines),
+            Message::MonitorsGone { from } => self.cx.monitors.retain(|shard| *shard != from),
+        }
+    }
+
+    /// Runs the commands of another shard (or our own, sent through the mailbox for the sake of order).
+    fn run_batch(&mut self, mut batch: Box<Batch>) {
+        let items = std::mem::take(&mut batch.items);
+        let mut out = std::mem::take(&mut batch.replies);
+        let seed = self.cx.seed.clone();
+        for item in items.iter().filter(|i| i.key_index != 0) {
+            self.cx.dbs[item.db as usize].prefetch_bucket(item.hash);
+        }
+        for item in items.iter().filter(|i| i.key_index != 0) {
+            self.cx.dbs[item.db as usize].prefetch_record(item.hash);
+        }
+        timing::begin_chunk(&mut self.cx);
+        let mut done = items;
+        for item in &mut done {
+            let spans = &batch.spans[item.spans.0 as usize..(item.spans.0 + item.spans.1) as usize];
+            let args = Args::with_hash(&batch.args, spans, &seed, item.key_index as usize, item.hash);
+            let start = out.buf.len() as u32;
+            if self.run_item(batch.from, item, args, &mut out) {
+                item.reply = Some((start, out.buf.len() as u32));
+            }
+        }
+        timing::end_chunk(&mut self.cx);
+        batch.items = done;
+        batch.replies = out;
+        batch.executed_by = self.cx.id;
+        if batch.from == self.cx.id {
+            self.on_replies(batch);
+        } else {
+            self.outgoing.posts.push((batch.from as usize, Message::Replies(batch)));
+        }
+    }
+
+    /// One item of a batch; whether its reply is in `out`.
+    fn run_item(&mut self, home: u16, item: &Item, args: Args<'_>, out: &mut Reply) -> bool {
+        let caller = Caller { conn: None, db: item.db, resp3: item.resp3, counts: true };
+        if let Ask::Hold(op) = item.ask {
+            let keys = args.from(0).map(<[u8]>::to_vec).collect();
+            self.hold(home, op, item.db, keys);
+            return false;
+        }
+        if !self.locks.is_empty()
+            && let Some(things) = self.contended(item.command, args, item.db)
+        {
+            self.park(things, parked(home, item.ask, item.command, caller, args));
+            return false;
+        }
+        if item.command.flags & flag::SESSIONS != 0 {
+            self.sync_to_sessions();
+        }
+        self.run_for(home, item.ask, item.command, args, caller, out)
+    }
+
+    /// Runs a command on behalf of `home`; whether the reply is in `out`. If not, keys of other shards were needed and this
+    /// shard has begun to bring them here.
+    pub(crate) fn run_for(
+        &mut self,
+        home: u16,
+        ask: Ask,
+        command: &'static Command,
+        args: Args<'_>,
+        mut caller: Caller,
+        out: &mut Reply,
+    ) -> bool {
+        if let (Ask::Whole(ticket), true) = (ask, home == self.cx.id) {
+            let conn = &self.conns[ticket.conn as usize];
+            caller.conn = (conn.generation == ticket.generation).then_some(ticket.conn as usize);
+        }
+        // Parts and shares are counted once, where the first of them runs.
+        caller.counts = !matches!(ask, Ask::Share(op) | Ask::Part(op) if op >> multi::SHARE_SHIFT != 0);
+        match execute::execute(&mut self.cx, command, args, caller, out) {
+            None => {
+                self.tell_slow(home, ask);
+                true
+            }
+            Some(mut keys) => {
+                let mut indexes = Vec::new();
+                if command.key_indexes(&args, &mut indexes).is_ok() {
+                    keys.extend(indexes.iter().map(|&i| args[i].to_vec()));
+                }
+                self.hold_keys(home, ask, command, args, caller, keys, 0);
+                false
+            }
+        }
+    }
+
+    /// Replies to commands that this shard's connections or operations sent out.
+    fn on_replies(&mut self, mut batch: Box<Batch>) {
+        let items = std::mem::take(&mut batch.items);
+        let executed_here = batch.executed_by == self.cx.id;
+        for item in &items {
+            let Some((start, end)) = item.reply else { continue };
+            let (buf, blobs) = (&batch.replies.buf, &batch.replies.blobs);
+            self.complete(item.ask, item.command, executed_here, |out| {
+                let base = out.buf.len();
+                for (pos, blob) in
+                    blobs.iter().filter(|(pos, _)| (start as usize..end as usize).contains(pos))
+                {
+                    out.blobs.push((base + pos - start as usize, blob.clone()));
+                }
+                out.raw(&buf[start as usize..end as usize]);
+            });
+        }
+        batch.items = items;
+        batch.clear();
+        if self.batch_pool.len() < BATCH_POOL_MAX {
+            self.batch_pool.push(batch);
+        }
+    }
+
+    /// A reply has come for something this shard asked. `here`: it ran on this shard.
+    pub(crate) fn complete(
+        &mut self,
+        ask: Ask,
+        command: &'static Command,
+        here: bool,
+        write: impl FnOnce(&mut Reply),
+    ) {
+        match ask {
+            Ask::Whole(ticket) => {
+                self.returned += u64::from(!here);
+                let conn = &mut self.conns[ticket.conn as usize];
+                if conn.generation != ticket.generation {
+                    return;
+                }
+                if here {
+                    conn.through_own_mailbox -= 1;
+                } else if command.is_write() {
+                    conn.writes_elsewhere -= 1;
+                }
+                conn.fulfil(ticket.seq, write);
+                self.after_fulfil(ticket.conn as usize);
+            }
+            Ask::Share(op) | Ask::Part(op) => self.on_part(op, write),
+            Ask::Hold(_) => unreachable!("a hold is answered by its keys"),
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Commands that wait for a lock, and what runs when it is granted.
+
+use crate::execute::Caller;
+use crate::locks::Thing;
+use crate::message::Ask;
+use crate::message::{Held, Message, OpId};
+use crate::shard::{Job, Parked, Shard};
+use command::spec::flag;
+use command::{Args, Command, Plan};
+use resp::{Reply, Span};
+
+impl Shard {
+    /// The things of `command`'s that have a queue; `None` if it may run.
+    pub(crate) fn contended(&self, command: &Command, args: Args<'_>, db: u16) -> Option<Vec<(Thing, bool)>> {
+        if matches!(command.plan, Plan::All(..) | Plan::Cursor) || command.keys.is_empty() {
+            return self.locks.is_contended(&Thing::Shard).then(|| vec![(Thing::Shard, false)]);
+        }
+        let mut indexes = Vec::new();
+        command.key_indexes(&args, &mut indexes).ok()?;
+        let other_db =
+            if command.flags & flag::CROSS_DB != 0 { command::families::other_db(args) } else { None };
+        let dbs = || [Some(db), other_db].into_iter().flatten();
+        let key = |db, i: usize| (Thing::Key(db, args[i].to_vec()), false);
+        let mut things: Vec<_> = indexes.iter().flat_map(|&i| dbs().map(move |db| key(db, i))).collect();
+        // Keys that only the handler will name may be away. And commands that look at all keys neither overtake those that
+        // wait for a key, nor are overtaken.
+        let alone = command.has_unknown_keys() && self.locks.is_contended(&Thing::Shard);
+        let waits = alone
+            || self.locks.is_wanted_alone(&Thing::Shard)
+            || things.iter().any(|(thing, _)| self.locks.is_contended(thing));
+        things.push((Thing::Shard, !alone));
+        waits.then_some(things)
+    }
+
+    pub(crate) fn park(&mut self, things: Vec<(Thing, bool)>, parked: Parked) {
+        let mut ready = std::mem::take(&mut self.ready);
+        self.locks.enqueue(things, Job::Command(parked), &mut ready);
+        self.ready = ready;
+        self.run_ready();
+    }
+
+    /// Runs everything whose locks have been granted, and what that sets free.
+    pub(crate) fn run_ready(&mut self) {
+        while let Some((id, job)) = (!self.ready.is_empty()).then(|| self.ready.remove(0)) {
+            match job {
+                Job::Hold { home, op, db, keys } => {
+                    self.holds.entry((home, op)).or_default().push(id);
+                    self.grant(home, op, db, keys);
+                }
+                Job::Command(parked) => {
+                    self.run_parked(parked);
+                    let mut ready = std::mem::take(&mut self.ready);
+                    self.locks.release(id, &mut ready);
+                    self.ready = ready;
+                }
+            }
+        }
+    }
+
+    fn run_parked(&mut self, parked: Parked) {
+        let seed = self.cx.seed.clone();
+        let args = Args::new(&parked.buf, &parked.spans, &seed);
+        let mut out = Reply::new(parked.caller.resp3);
+        if !self.run_for(parked.home, parked.ask, parked.command, args, parked.caller, &mut out) {
+            return;
+        }
+        if parked.home == self.cx.id {
+            self.complete(parked.ask, parked.command, true, |to| to.append(&mut out));
+        } else {
+            let late = Message::Late { ask: parked.ask, command: parked.command, reply: out };
+            self.outgoing.posts.push((parked.home as usize, late));
+        }
+    }
+
+    pub(crate) fn hold(&mut self, home: u16, op: OpId, db: u16, keys: Vec<Vec<u8>>) {
+        let mut things: Vec<_> = keys.iter().map(|k| (Thing::Key(db, k.clone()), false)).collect();
+        things.push((Thing::Shard, true));
+        let mut ready = std::mem::take(&mut self.ready);
+        self.locks.enqueue(things, Job::Hold { home, op, db, keys }, &mut ready);
+        self.ready = ready;
+        self.run_ready();
+    }
+
+    /// Takes held keys out of the keyspace and sends them to the operation's home.
+    fn grant(&mut self, home: u16, op: OpId, db: u16, keys: Vec<Vec<u8>>) {
+        let held: Vec<Held> = keys.into_iter().map(|key| self.take_out(db, key)).collect();
+        if home == self.cx.id {
+            self.on_granted(op, home, held);
+        } else {
+            let granted = Message::Granted { op, from: self.cx.id, keys: held };
+            self.outgoing.posts.push((home as usize, granted));
+        }
+    }
+}
+
+/// A command with arguments of its own, to wait with.
+pub(crate) fn parked(
+    home: u16,
+    ask: Ask,
+    command: &'static Command,
+    caller: Caller,
+    args: Args<'_>,
+) -> Parked {
+    let (mut buf, mut spans) = (Vec::new(), Vec::with_capacity(args.len()));
+    for arg in args.from(0) {
+        spans.push(Span { start: buf.len() as u32, len: arg.len() as u32 });
+        buf.extend_from_slice(arg);
+    }
+    Parked { home, ask, command, caller, buf, spans }
+}
