@@ -35,7 +35,8 @@ pub fn parse_f64(text: &[u8]) -> Option<f64> {
 #[inline]
 fn parse_short(text: &[u8]) -> Option<f64> {
     const TENS: [f64; 19] = [
-        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
+        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17,
+        1e18,
     ];
     let (negative, text) = match text {
         [b'-', rest @ ..] => (true, rest),
