@@ -225,7 +225,7 @@ impl Reply {
     pub fn run(&mut self, bytes: usize) -> BulkRun<'_> {
         self.buf.reserve(bytes);
         let at = self.buf.len();
-        BulkRun { buf: &mut self.buf, at }
+        BulkRun { buf: &mut self.buf, at, step: bytes.min(RUN_STEP_BYTES) }
     }
 
     /// Makes the `len` values written since `mark` an array.
@@ -268,9 +268,11 @@ impl Reply {
 pub struct BulkRun<'r> {
     buf: &'r mut Vec<u8>,
     at: usize,
+    /// Room made at a time.
+    step: usize,
 }
 
-/// Room a run makes at a time: little enough to stay in the first cache until it is written.
+/// Room a run makes at a time at most: little enough to stay in the first cache until it is written.
 const RUN_STEP_BYTES: usize = 8192;
 
 impl BulkRun<'_> {
@@ -297,7 +299,7 @@ impl BulkRun<'_> {
 
     #[cold]
     fn make_room(&mut self, need: usize) {
-        self.buf.resize(self.at + need.max(RUN_STEP_BYTES), 0);
+        self.buf.resize(self.at + need.max(self.step), 0);
     }
 }
 

@@ -46,9 +46,48 @@ pub enum Outcome {
     Broken,
 }
 
+/// Output buffers of connections that have sent all, for those that will have something to say next: so a connection
+/// that is silent holds little memory, and one that speaks need not grow a buffer anew.
+#[derive(Default)]
+pub struct Spares(Vec<Vec<u8>>);
+
+impl Spares {
+    /// Buffers kept at most, and how large one of them may be.
+    const COUNT_MAX: usize = 64;
+    const BYTES_MAX: usize = 256 * 1024;
+    /// A smaller buffer stays with its connection.
+    const BYTES_MIN: usize = 4 * 1024;
+
+    /// Gives a connection without a buffer one, if there is any.
+    #[inline]
+    pub fn lend(&mut self, out: &mut Reply) {
+        if out.buf.capacity() == 0 {
+            out.buf = self.0.pop().unwrap_or_default();
+        }
+    }
+
+    /// Takes the buffer of an empty reply, if it is large.
+    #[inline]
+    fn take_back(&mut self, out: &mut Reply) {
+        if out.buf.capacity() < Self::BYTES_MIN {
+            return;
+        }
+        let buf = std::mem::take(&mut out.buf);
+        if buf.capacity() <= Self::BYTES_MAX && self.0.len() < Self::COUNT_MAX {
+            self.0.push(buf);
+        }
+    }
+}
+
 /// Sends as much as the socket takes.
 #[inline]
-pub fn flush(reactor: &mut dyn Reactor, token: usize, out: &mut Reply, sent: &mut Sent) -> Outcome {
+pub fn flush(
+    reactor: &mut dyn Reactor,
+    token: usize,
+    out: &mut Reply,
+    sent: &mut Sent,
+    spares: &mut Spares,
+) -> Outcome {
     let total = out.len();
     while sent.bytes < total {
         let result = if out.blobs.is_empty() {
@@ -74,15 +113,10 @@ pub fn flush(reactor: &mut dyn Reactor, token: usize, out: &mut Reply, sent: &mu
         }
     }
     out.clear();
-    if out.buf.capacity() > IDLE_OUTPUT_BYTES_MAX {
-        out.buf = Vec::new();
-    }
+    spares.take_back(out);
     sent.bytes = 0;
     Outcome::Done
 }
-
-/// Output buffers larger than this are given back once they are empty.
-const IDLE_OUTPUT_BYTES_MAX: usize = 64 * 1024;
 
 fn send_slices(reactor: &mut dyn Reactor, token: usize, out: &Reply, skip: usize) -> io::Result<usize> {
     let mut slices = Vec::with_capacity(SLICES_MAX);

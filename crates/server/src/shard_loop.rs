@@ -6,7 +6,7 @@ mod spin;
 mod upkeep;
 
 use self::spin::Spin;
-use crate::connection::{self, Outcome, Sent};
+use crate::connection::{self, Outcome, Sent, Spares};
 use config::Config;
 use mailbox::Port;
 use runtime::socket::Reserve;
@@ -95,6 +95,7 @@ pub struct ShardLoop {
     /// Which shard gets the next connection.
     next_shard: usize,
     sent: Vec<Sent>,
+    spares: Spares,
     mail: VecDeque<Mail>,
     events: Vec<Event>,
     input: Vec<u8>,
@@ -131,6 +132,7 @@ impl ShardLoop {
             listeners,
             next_shard: 0,
             sent: Vec::new(),
+            spares: Spares::default(),
             mail: VecDeque::new(),
             events: Vec::new(),
             input: vec![0; INPUT_BYTES],
@@ -264,6 +266,7 @@ impl ShardLoop {
             Ok(count) if self.sends_too_much(token, count) => self.close(token),
             Ok(count) => {
                 self.inputs.push((token as u32, used..used + count));
+                self.spares.lend(&mut self.shard.conn_mut(token).out);
                 if count == end - used {
                     self.unread.push(token);
                 }
@@ -357,7 +360,8 @@ impl ShardLoop {
             return;
         }
         let unsent = conn.out.len() - self.sent[token].bytes();
-        let outcome = connection::flush(self.reactor.as_mut(), token, &mut conn.out, &mut self.sent[token]);
+        let (sent, spares) = (&mut self.sent[token], &mut self.spares);
+        let outcome = connection::flush(self.reactor.as_mut(), token, &mut conn.out, sent, spares);
         let sent = (unsent + self.sent[token].bytes() - conn.out.len()) as u64;
         conn.net_out_bytes += sent;
         self.shard.cx.stats.net_out_bytes += sent;

@@ -123,7 +123,8 @@ impl Shape {
         if self.long {
             // The length follows from the name, so that names come again: 0, inline, at the limit, and out of
             // line.
-            let number = member.iter().fold(0usize, |sum, &byte| sum * 31 + byte as usize);
+            let number =
+                member.iter().fold(0usize, |sum, &byte| sum.wrapping_mul(31).wrapping_add(byte as usize));
             member.resize([0, 9, 40, 255, 256, 700][number % 6].max(member.len()), b'x');
         }
         member
