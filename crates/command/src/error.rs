@@ -78,6 +78,14 @@ impl Error {
         Self::err(format_args!("unknown subcommand '{shown}'. Try {} HELP.", container.to_ascii_uppercase()))
     }
 
+    /// A subcommand that exists, with too many arguments. `container` in upper case; `sub` as the client wrote it.
+    pub fn subcommand_syntax(container: &str, sub: &[u8]) -> Self {
+        let shown = String::from_utf8_lossy(&sub[..sub.len().min(128)]).into_owned();
+        Self::err(format_args!(
+            "unknown subcommand or wrong number of arguments for '{shown}'. Try {container} HELP."
+        ))
+    }
+
     /// The line to send.
     pub fn line(&self) -> &str {
         match self {

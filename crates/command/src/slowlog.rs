@@ -55,10 +55,11 @@ impl SlowLog {
 
 /// The arguments as they are kept: secrets hidden, long ones cut.
 pub fn shortened(command: &Command, args: Args<'_>) -> Vec<Vec<u8>> {
-    let kept = if args.len() > ARGS_MAX { ARGS_MAX - 1 } else { args.len() };
+    let len = args.len() - usize::from(command.added_args).min(args.len());
+    let kept = if len > ARGS_MAX { ARGS_MAX - 1 } else { len };
     let mut shown: Vec<Vec<u8>> = (0..kept).map(|at| shortened_arg(command, args, at)).collect();
-    if kept < args.len() {
-        shown.push(format!("... ({} more arguments)", args.len() - kept).into_bytes());
+    if kept < len {
+        shown.push(format!("... ({} more arguments)", len - kept).into_bytes());
     }
     shown
 }

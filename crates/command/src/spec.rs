@@ -83,8 +83,8 @@ pub mod flag {
     /// Takes so little time that it is timed together with its neighbours: set by the registry; not shown to clients.
     pub const SHORT: u32 = 1 << 27;
 
-    /// Names in the order Redis lists them.
-    pub const NAMES: [(u32, &str); 21] = [
+    /// Names in the order Redis lists them; it does not show MAY_REPLICATE and PROTECTED.
+    pub const NAMES: [(u32, &str); 19] = [
         (WRITE, "write"),
         (READONLY, "readonly"),
         (DENYOOM, "denyoom"),
@@ -99,9 +99,7 @@ pub mod flag {
         (ASKING, "asking"),
         (FAST, "fast"),
         (NO_AUTH, "no_auth"),
-        (MAY_REPLICATE, "may_replicate"),
         (NO_MANDATORY_KEYS, "no_mandatory_keys"),
-        (PROTECTED, "protected"),
         (NO_ASYNC_LOADING, "no_async_loading"),
         (NO_MULTI, "no_multi"),
         (ALLOW_BUSY, "allow_busy"),
@@ -222,6 +220,8 @@ pub struct KeySpec {
     pub find: Find,
     pub access: u16,
     pub notes: &'static str,
+    /// Finds the one key (its index) of a specification that is `Unknown` to clients.
+    pub finder: Option<fn(&Args<'_>) -> Option<usize>>,
 }
 
 impl KeySpec {
@@ -232,12 +232,19 @@ impl KeySpec {
             find: Find::Range { last: 0, step: 1, limit: 0 },
             access,
             notes: "",
+            finder: None,
         }
     }
 
     /// Keys from argument `index` to the one `last` behind it (negative: from the end), every `step`-th.
     pub const fn range(index: u16, last: i16, step: u16, access: u16) -> Self {
-        Self { begin: Begin::Index(index), find: Find::Range { last, step, limit: 0 }, access, notes: "" }
+        Self {
+            begin: Begin::Index(index),
+            find: Find::Range { last, step, limit: 0 },
+            access,
+            notes: "",
+            finder: None,
+        }
     }
 
     /// A key count at argument `index`, the keys behind it.
@@ -247,6 +254,7 @@ impl KeySpec {
             find: Find::KeyNum { index: 0, first: 1, step: 1 },
             access,
             notes: "",
+            finder: None,
         }
     }
 
@@ -257,12 +265,19 @@ impl KeySpec {
             find: Find::Range { last: 0, step: 1, limit: 0 },
             access,
             notes: "",
+            finder: None,
         }
     }
 
     /// Keys that no specification can name (SORT BY).
     pub const fn unknown(access: u16) -> Self {
-        Self { begin: Begin::Unknown, find: Find::Unknown, access, notes: "" }
+        Self { begin: Begin::Unknown, find: Find::Unknown, access, notes: "", finder: None }
+    }
+
+    /// How to find the one key of an unknown specification.
+    pub const fn found_by(mut self, finder: fn(&Args<'_>) -> Option<usize>) -> Self {
+        self.finder = Some(finder);
+        self
     }
 
     pub const fn notes(mut self, notes: &'static str) -> Self {
@@ -275,6 +290,10 @@ impl KeySpec {
     /// # Errors
     /// `ERR Invalid arguments specified for command` when a count does not fit the arguments.
     pub fn find(&self, args: &Args<'_>, out: &mut Vec<usize>) -> Outcome {
+        if let Some(finder) = self.finder {
+            out.extend(finder(args));
+            return Ok(());
+        }
         let Some(first) = self.first(args) else { return Ok(()) };
         let argc = args.len();
         let (first, last, step) = match self.find {
@@ -347,6 +366,8 @@ pub struct Command {
     pub syntax: &'static str,
     pub subcommands: &'static [Command],
     pub prepare: Option<PrepareHandler>,
+    /// Arguments that `prepare` adds at the end, which are nobody else's business.
+    pub added_args: u8,
     /// Its number among all commands and subcommands; given by the registry.
     pub id: u16,
     /// `get`, `config|get`; given by the registry.
@@ -374,6 +395,7 @@ impl Command {
             syntax: "",
             subcommands: &[],
             prepare: None,
+            added_args: 0,
             id: 0,
             full_name: "",
         }
@@ -390,6 +412,12 @@ impl Command {
     pub const fn prepare(mut self, prepare: PrepareHandler) -> Self {
         self.prepare = Some(prepare);
         self
+    }
+
+    /// As [`Command::prepare`], which puts one argument behind the client's.
+    pub const fn prepare_adding(mut self, prepare: PrepareHandler) -> Self {
+        self.added_args = 1;
+        self.prepare(prepare)
     }
 
     /// A container such as CONFIG. Called without a known subcommand it answers an error.

@@ -24,7 +24,7 @@ impl Shard {
             }
             Message::Granted { op, from, keys } => self.on_granted(op, from, keys),
             Message::Release { home, op, keys } => self.on_release(home, op, keys),
-            Message::Slow { ticket, entry } => self.on_slow(ticket, *entry),
+            Message::Slow { ask, entry } => self.on_slow(ask, *entry),
             Message::Monitored { from, lines } => self.on_monitored(from, &lines),
             Message::MonitorsGone { from } => self.cx.monitors.retain(|shard| *shard != from),
         }
@@ -70,11 +70,11 @@ impl Shard {
             self.hold(home, op, item.db, keys);
             return false;
         }
-        if !self.locks.is_empty() {
-            if let Some(things) = self.contended(item.command, args, item.db) {
-                self.park(things, parked(home, item.ask, item.command, caller, args));
-                return false;
-            }
+        if !self.locks.is_empty()
+            && let Some(things) = self.contended(item.command, args, item.db)
+        {
+            self.park(things, parked(home, item.ask, item.command, caller, args));
+            return false;
         }
         if item.command.flags & flag::SESSIONS != 0 {
             self.sync_to_sessions();

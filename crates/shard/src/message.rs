@@ -96,7 +96,7 @@ pub enum Message {
     /// The operation is over (or starts anew): put the entries back, unlock.
     Release { home: u16, op: OpId, keys: Vec<Held> },
     /// A command that ran elsewhere was slow: for the slow log of the shard whose client it is.
-    Slow { ticket: Ticket, entry: Box<SlowEntry> },
+    Slow { ask: Ask, entry: Box<SlowEntry> },
     /// Lines for the monitors of the receiver.
     Monitored { from: u16, lines: Vec<u8> },
     /// Shard `from` has no monitors any more.

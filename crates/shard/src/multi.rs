@@ -8,7 +8,7 @@
 //! All first messages of an operation leave in one exclusive publication, which gives all multi-shard operations one order.
 
 use crate::execute::{self, Caller};
-use crate::message::{Ask, Held, Item, Message, OpId};
+use crate::message::{Ask, Held, Item, Message, OpId, Ticket};
 use crate::shard::Shard;
 use command::spec::{Merge, flag};
 use command::{Args, Command, Error, Plan};
@@ -244,6 +244,21 @@ impl Shard {
         self.outgoing.exclusive = true;
     }
 
+    /// The client of an operation of ours that is under way.
+    pub(crate) fn client_of_operation(&self, tagged: OpId) -> Option<Ticket> {
+        match self.ops.get(&(tagged & ((1 << SHARE_SHIFT) - 1)))?.ask {
+            Ask::Whole(ticket) => Some(ticket),
+            _ => None,
+        }
+    }
+
+    /// The arguments of an operation of ours, as the slow log has them.
+    pub(crate) fn args_of_operation(&self, tagged: OpId) -> Option<Vec<Vec<u8>>> {
+        let operation = self.ops.get(&(tagged & ((1 << SHARE_SHIFT) - 1)))?;
+        let args = Args::new(&operation.buf, &operation.spans, &self.cx.seed);
+        Some(command::slowlog::shortened(operation.command, args))
+    }
+
     /// A share or part has been done.
     pub(crate) fn on_part(&mut self, tagged: OpId, write: impl FnOnce(&mut Reply)) {
         let (op, share) = (tagged & ((1 << SHARE_SHIFT) - 1), (tagged >> SHARE_SHIFT) as usize);
@@ -288,6 +303,7 @@ impl Shard {
         }
         if let Err(error) = merge(&mut self.cx, args, parts, out) {
             out.clear();
+            self.cx.count_error(&error);
             out.error(error.line());
         }
     }
@@ -355,6 +371,7 @@ impl Shard {
         let mut out = Reply::new(caller.resp3);
         let needed = execute::execute(&mut self.cx, operation.command, args, caller, &mut out);
         self.cx.guests.clear();
+        self.tell_slow(operation.home, operation.ask);
         self.send_home(op, places);
         match needed {
             Some(more) if attempts < HOLD_ATTEMPTS_MAX => {

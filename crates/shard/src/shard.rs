@@ -67,6 +67,8 @@ pub struct Shard {
     /// Connections with replies to send, each once.
     pub dirty_conns: Vec<u32>,
     pub outgoing: Outgoing,
+    // Boxed as they travel: taking one moves a pointer.
+    #[allow(clippy::vec_box)]
     pub(crate) batch_pool: Vec<Box<Batch>>,
     pub(crate) locks: Locks<Job>,
     /// Locks held here for operations, by home shard and operation.
@@ -211,7 +213,7 @@ impl Shard {
         while at < end && self.conns[conn].takes_input() {
             let authenticated = self.conns[conn].authenticated;
             let limits = Limits {
-                bulk_bytes_max: self.cx.config.proto_max_bulk_len as u64,
+                bulk_bytes_max: self.cx.config.proto_max_bulk_len,
                 args_max: i32::MAX as u64,
                 authenticated,
             };
@@ -250,11 +252,10 @@ impl Shard {
     pub(crate) fn enqueue(&mut self, conn: usize, buf: &[u8], mark: usize) {
         let spans = &self.spans[mark..];
         let mut command = command::lookup(spans[0].of(buf));
-        if let Some(container @ Command { plan: Plan::Container, .. }) = command {
-            if let Some(sub) = spans.get(1).and_then(|s| command::registry::subcommand(container, s.of(buf)))
-            {
-                command = Some(sub);
-            }
+        if let Some(container @ Command { plan: Plan::Container, .. }) = command
+            && let Some(sub) = spans.get(1).and_then(|s| command::registry::subcommand(container, s.of(buf)))
+        {
+            command = Some(sub);
         }
         let mut queued = Queued {
             conn: conn as u32,
@@ -301,11 +302,23 @@ impl Shard {
             let own = &spans[q.spans.0 as usize..(q.spans.0 + q.spans.1) as usize];
             let args = Args::with_hash(buf, own, &seed, q.key_index as usize, q.hash);
             self.dispatch(q, args);
+            if self.conns[q.conn as usize].fenced {
+                self.end_fence(q);
+            }
         }
         timing::end_chunk(&mut self.cx);
         (self.queue, self.spans) = (queue, spans);
         self.queue.clear();
         self.spans.clear();
+    }
+
+    /// A command that lets nothing pass may have been done on the spot.
+    #[cold]
+    fn end_fence(&mut self, q: &Queued) {
+        let conn = &self.conns[q.conn as usize];
+        if q.command.is_some_and(Command::has_unknown_keys) && conn.postponed.is_empty() {
+            self.after_fulfil(q.conn as usize);
+        }
     }
 
     #[inline]
@@ -426,12 +439,13 @@ impl Shard {
     fn run_here(&mut self, index: usize, command: &'static Command, args: Args<'_>) {
         let conn = &mut self.conns[index];
         let caller = Caller { conn: Some(index), db: conn.db, resp3: conn.resp3, counts: true };
-        if !self.locks.is_empty() && !matches!(command.plan, Plan::Connection) {
-            if let Some(things) = self.contended(command, args, caller.db) {
-                self.conns[index].through_own_mailbox += 1;
-                let ask = Ask::Whole(self.expect(index));
-                return self.park(things, parked(self.cx.id, ask, command, caller, args));
-            }
+        if !self.locks.is_empty()
+            && !matches!(command.plan, Plan::Connection)
+            && let Some(things) = self.contended(command, args, caller.db)
+        {
+            self.conns[index].through_own_mailbox += 1;
+            let ask = Ask::Whole(self.expect(index));
+            return self.park(things, parked(self.cx.id, ask, command, caller, args));
         }
         if command.flags & flag::SESSIONS != 0 {
             self.sync_to_session(index);
@@ -448,7 +462,7 @@ impl Shard {
         if matches!(command.plan, Plan::Connection) {
             self.sync_from_session(index);
         }
-        self.after_fulfil(index);
+        self.mark_dirty(index);
     }
 
     /// Runs a command whose reply must wait for earlier ones, or must not be sent.
@@ -515,7 +529,7 @@ impl Shard {
         let mut out = Reply::new(self.conns[index].resp3);
         out.error(error.line());
         self.deliver_here(index, &mut out);
-        self.after_fulfil(index);
+        self.mark_dirty(index);
     }
 
     #[inline]

@@ -76,22 +76,33 @@ impl Shard {
 
     #[cold]
     fn log_foreign(&mut self, home: u16, ask: Ask, entry: Entry) {
-        match ask {
-            Ask::Whole(ticket) if home == self.cx.id => self.on_slow(ticket, entry),
-            Ask::Whole(ticket) => {
-                let entry = Box::new(entry);
-                self.outgoing.posts.push((home as usize, Message::Slow { ticket, entry }));
-            }
-            _ => self.cx.slow_log.push(entry, self.cx.config.slowlog_max_len),
+        if home == self.cx.id {
+            return self.on_slow(ask, entry);
         }
+        let entry = Box::new(entry);
+        self.outgoing.posts.push((home as usize, Message::Slow { ask, entry }));
     }
 
-    pub(crate) fn on_slow(&mut self, ticket: Ticket, mut entry: Entry) {
-        let is_same = self.conns[ticket.conn as usize].generation == ticket.generation;
-        if let Some(session) = self.cx.sessions.get(ticket.conn as usize).filter(|_| is_same) {
-            entry.addr.clone_from(&session.addr);
-            entry.name.clone_from(&session.name);
+    /// Adds the client that asked, if it is still there, and logs.
+    pub(crate) fn on_slow(&mut self, ask: Ask, mut entry: Entry) {
+        if let Ask::Share(tagged) = ask {
+            // A share has only some of the arguments.
+            entry.args = self.args_of_operation(tagged).unwrap_or(entry.args);
+        }
+        if let Some(ticket) = self.client_of(ask) {
+            let is_same = self.conns[ticket.conn as usize].generation == ticket.generation;
+            if let Some(session) = self.cx.sessions.get(ticket.conn as usize).filter(|_| is_same) {
+                entry.addr.clone_from(&session.addr);
+                entry.name.clone_from(&session.name);
+            }
         }
         self.cx.slow_log.push(entry, self.cx.config.slowlog_max_len);
+    }
+
+    fn client_of(&self, ask: Ask) -> Option<Ticket> {
+        match ask {
+            Ask::Whole(ticket) => Some(ticket),
+            Ask::Share(tagged) | Ask::Part(tagged) | Ask::Hold(tagged) => self.client_of_operation(tagged),
+        }
     }
 }

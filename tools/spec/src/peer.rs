@@ -38,7 +38,7 @@ impl Peer {
         let plural = if shards == 1 { "" } else { "s" };
         Peer {
             name: format!("weft-server, {shards} shard{plural}"),
-            target: Target::Start(Program::Weft, vec!["--shards".into(), shards.to_string()]),
+            target: Target::Start(Program::Weft, with_debug(&["--shards", &shards.to_string()])),
             is_weft: true,
         }
     }
@@ -47,7 +47,7 @@ impl Peer {
     pub fn program(path: &str) -> Peer {
         Peer {
             name: path.to_owned(),
-            target: Target::Start(Program::Peer(path.into()), vec![]),
+            target: Target::Start(Program::Peer(path.into()), with_debug(&[])),
             is_weft: false,
         }
     }
@@ -84,6 +84,11 @@ impl Peer {
         let version = if self.is_weft { None } else { redis_version(&mut control) };
         Ok(Running { port, server, control, version })
     }
+}
+
+/// Arguments that let dialogues use DEBUG.
+fn with_debug(arguments: &[&str]) -> Vec<String> {
+    arguments.iter().chain(&["--enable-debug-command", "yes"]).map(|word| (*word).to_owned()).collect()
 }
 
 impl Running {

@@ -105,10 +105,10 @@ impl ShardLoop {
         self.next_shard += 1;
         if to == self.id {
             self.adopt(socket, is_unix);
-        } else if self.port.send(to, Mail::Adopt { socket, is_unix }) {
-            if let Some(waker) = self.process.wakers[to].get() {
-                waker.wake();
-            }
+        } else if self.port.send(to, Mail::Adopt { socket, is_unix })
+            && let Some(waker) = self.process.wakers[to].get()
+        {
+            waker.wake();
         }
     }
 

@@ -95,6 +95,27 @@ impl<'a> View<'a> {
         (&self.members[span], out)
     }
 
+    /// Takes the elements of a range in order: as a loop over [`View::member`], but each end is read once.
+    #[inline]
+    pub fn fold<B>(
+        &self,
+        range: Range<usize>,
+        outs: &'a Outs,
+        init: B,
+        mut take: impl FnMut(B, (&'a [u8], f64)) -> B,
+    ) -> B {
+        let mut start = if range.start == 0 { 0 } else { self.span(range.start - 1).0.end };
+        let mut so_far = init;
+        for (score, end) in self.scores[range.clone()].iter().zip(&self.ends[range]) {
+            let (end, out) = (u16::from_le_bytes(*end) & !OUT, u16::from_le_bytes(*end) & OUT != 0);
+            let raw = &self.members[start..end as usize];
+            start = end as usize;
+            let member = if out { &outs[out_id(raw)] } else { raw };
+            so_far = take(so_far, (member, f64::from_le_bytes(*score)));
+        }
+        so_far
+    }
+
     #[inline]
     pub fn member(&self, at: usize, outs: &'a Outs) -> &'a [u8] {
         let (raw, out) = self.raw(at);

@@ -331,6 +331,16 @@ impl<'a> Iterator for Walk<'a> {
             Self::Tree(elements) => elements.next().map(|(member, score)| (Item::Str(member), score)),
         }
     }
+
+    #[inline]
+    fn fold<B, F: FnMut(B, Self::Item) -> B>(self, init: B, mut take: F) -> B {
+        match self {
+            Self::Listpack(pairs) => pairs.fold(init, take),
+            Self::Tree(elements) => {
+                elements.fold(init, |so_far, (member, score)| take(so_far, (Item::Str(member), score)))
+            }
+        }
+    }
 }
 
 impl<'a> Iterator for WalkBack<'a> {

@@ -155,6 +155,9 @@ fn compare(tree: &Tree, model: &Model, shape: Shape, rng: &mut Rng) {
         let (a, b) = (rng.below(list.len() + 2), rng.below(list.len() + 2));
         let cut = a.min(list.len())..b.clamp(a.min(list.len()), list.len());
         assert_eq!(owned(tree.range(a..b)), list[cut.clone()]);
+        let mut walked = Vec::new();
+        tree.range(a..b).for_each(|(member, score)| walked.push((member.to_vec(), score)));
+        assert_eq!(walked, list[cut.clone()], "a leaf at a time");
         assert_eq!(owned(tree.range_back(a..b)), list[cut].iter().rev().cloned().collect::<Vec<_>>());
         let range = score_range(shape, rng);
         let ranks = tree.score_ranks(&range);

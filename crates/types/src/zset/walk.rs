@@ -111,6 +111,16 @@ impl Tree {
     }
 }
 
+impl Forward<'_> {
+    /// Steps into the next leaf and asks for the one behind it, if the elements left may reach there.
+    fn go_on(&mut self) {
+        self.leaf = &self.tree.leaves[self.leaf.next];
+        self.view = self.leaf.view();
+        self.at = 0;
+        self.tree.touch_next(self.leaf.next, self.left >= self.leaf.len());
+    }
+}
+
 impl<'a> Iterator for Forward<'a> {
     type Item = (&'a [u8], f64);
 
@@ -118,10 +128,7 @@ impl<'a> Iterator for Forward<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
         if self.at == self.view.scores.len() {
-            self.leaf = &self.tree.leaves[self.leaf.next];
-            self.view = self.leaf.view();
-            self.at = 0;
-            self.tree.touch_next(self.leaf.next, self.left >= self.leaf.len());
+            self.go_on();
         }
         self.at += 1;
         Some((self.view.member(self.at - 1, &self.tree.outs), self.view.score(self.at - 1)))
@@ -129,6 +136,22 @@ impl<'a> Iterator for Forward<'a> {
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         (self.left, Some(self.left))
+    }
+
+    /// A leaf at a time.
+    #[inline]
+    fn fold<B, F: FnMut(B, Self::Item) -> B>(mut self, init: B, mut take: F) -> B {
+        let mut so_far = init;
+        while self.left > 0 {
+            if self.at == self.view.scores.len() {
+                self.go_on();
+            }
+            let end = self.view.scores.len().min(self.at + self.left);
+            so_far = self.view.fold(self.at..end, &self.tree.outs, so_far, &mut take);
+            self.left -= end - self.at;
+            self.at = end;
+        }
+        so_far
     }
 }
 

@@ -156,7 +156,7 @@ pub fn caching(_: &mut Cx<'_>, args: Args<'_>, _: &mut Reply) -> Outcome {
 /// CLIENT PAUSE timeout [WRITE | ALL]; the parts get the end of the pause instead of its length.
 pub fn pause(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Vec<Vec<u8>>, Error> {
     if args.len() > 4 {
-        return Err(Error::unknown_subcommand("CLIENT", &args[1]));
+        return Err(Error::subcommand_syntax("CLIENT", &args[1]));
     }
     let writes_only = args.is(3, "WRITE");
     if args.len() == 4 && !writes_only && !args.is(3, "ALL") {
@@ -202,7 +202,7 @@ pub fn all_ok(_: &mut ShardCx, _: Args<'_>, _: &[&[u8]], out: &mut Reply) -> Out
 /// CLIENT UNBLOCK client-id [TIMEOUT | ERROR]
 pub fn unblock(_: &mut Cx<'_>, args: Args<'_>) -> Result<Vec<Vec<u8>>, Error> {
     if args.len() > 4 {
-        return Err(Error::unknown_subcommand("CLIENT", &args[1]));
+        return Err(Error::subcommand_syntax("CLIENT", &args[1]));
     }
     if args.len() == 4 && !args.is(3, "TIMEOUT") && !args.is(3, "ERROR") {
         return Err(Error::err("CLIENT UNBLOCK reason should be TIMEOUT or ERROR"));

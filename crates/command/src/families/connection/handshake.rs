@@ -138,6 +138,8 @@ pub fn quit(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
 /// RESET
 pub fn reset(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     let authenticated = cx.shard.config.requirepass.is_none();
+    let conn = cx.conn;
+    cx.shard.monitoring.retain(|index| Some(*index) != conn);
     let session = cx.session();
     *session = Session {
         id: session.id,

@@ -127,7 +127,7 @@ const CLIENT_SUBCOMMANDS: &[Command] = &[
         .complexity("O(1)")
         .tips(&["nondeterministic_output"])
         .summary("Describes the connection."),
-    client(Command::on_all("KILL", kill::part, kill::merge).flags(ADMIN | SESSIONS).prepare(kill::prepare))
+    client(Command::on_all("KILL", kill::part, kill::merge).flags(ADMIN | SESSIONS).prepare_adding(kill::prepare))
         .arity(-3)
         .since("2.4.0")
         .complexity("O(N) where N is the number of client connections")

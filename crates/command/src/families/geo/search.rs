@@ -5,7 +5,8 @@
 
 use super::arguments::{circle, position, rectangle};
 use super::position::reply_position;
-use crate::families::zset::{reply_member, store};
+use crate::families::zset::store;
+use crate::items::reply_item;
 use crate::{Args, Cx, Error, Outcome};
 use resp::Reply;
 use types::ZSet;
@@ -292,7 +293,7 @@ fn reply(query: &Query, places: &[Place<'_>], out: &mut Reply) {
         if extras > 0 {
             out.array(1 + extras);
         }
-        reply_member(out, place.member);
+        reply_item(out, place.member);
         if query.with_distance {
             out.bulk(geohash::distance_text(place.distance).as_bytes());
         }

@@ -42,17 +42,15 @@ pub const SUBCOMMANDS: &[Command] = &[
 
 /// Another subcommand, or one with a wrong number of arguments.
 pub fn unknown(_: &mut Cx<'_>, args: Args<'_>, _: &mut Reply) -> Outcome {
-    Err(bad_form(args))
-}
-
-fn bad_form(args: Args<'_>) -> Error {
-    let sub = args.get(1).unwrap_or_default();
-    let shown = String::from_utf8_lossy(&sub[..sub.len().min(128)]).into_owned();
-    Error::err(format_args!("unknown subcommand or wrong number of arguments for '{shown}'. Try DEBUG HELP."))
+    Err(Error::subcommand_syntax("DEBUG", args.get(1).unwrap_or_default()))
 }
 
 fn check_len(args: Args<'_>, lens: std::ops::RangeInclusive<usize>) -> Outcome {
-    if lens.contains(&args.len()) { Ok(()) } else { Err(bad_form(args)) }
+    if lens.contains(&args.len()) {
+        Ok(())
+    } else {
+        Err(Error::subcommand_syntax("DEBUG", args.get(1).unwrap_or_default()))
+    }
 }
 
 fn ok(_: &mut ShardCx, _: Args<'_>, _: &[&[u8]], out: &mut Reply) -> Outcome {

@@ -120,7 +120,7 @@ pub const COMMANDS: &[Command] = &[
         .syntax(
             "save-selector(nosave=NOSAVE|save=SAVE)? now=NOW?^7.0.0 force=FORCE?^7.0.0 abort=ABORT?^7.0.0",
         ),
-    server(Command::on_all("MONITOR", process::monitor_part, keyspace::ok).prepare(process::monitor))
+    server(Command::on_all("MONITOR", process::monitor_part, keyspace::ok).prepare_adding(process::monitor))
         .arity(1)
         .flags(ADMIN | NOSCRIPT | LOADING | STALE)
         .summary("Shows every command as it is received."),

@@ -36,7 +36,7 @@ pub const CONFIG: &[Command] = &[
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
         .summary("Writes the present configuration to its file."),
     row(Command::on_all("SET", config::set, keyspace::ok), -4, ADMINISTRATION, "2.0.0")
-        .prepare(config::prepare_set)
+        .prepare_adding(config::prepare_set)
         .complexity("O(N) when N is the number of configuration parameters provided")
         .history(&[("7.0.0", "Added the ability to set multiple parameters in one call.")])
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])

@@ -11,7 +11,7 @@ const COUNT: i64 = 10;
 /// SLOWLOG GET [count]
 pub fn prepare_get(_: &mut Cx<'_>, args: Args<'_>) -> Result<Vec<Vec<u8>>, Error> {
     if args.len() > 3 {
-        return Err(Error::wrong_arity("slowlog|get"));
+        return Err(Error::subcommand_syntax("SLOWLOG", &args[1]));
     }
     if args.len() == 3 && !args.int(2).is_ok_and(|count| count >= -1) {
         return Err(Error::err("count should be greater than or equal to -1"));

@@ -1,7 +1,7 @@
 //! Commands that look at single members, count, or go through a set.
 
 use super::ranges::{lex_range, score_range};
-use super::reply_member;
+use crate::items::reply_item;
 use crate::scan_options::ScanOptions;
 use crate::{Args, Cx, Error, Outcome};
 use base::number::I64Buf;
@@ -100,7 +100,7 @@ pub fn zscan(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         next = zset.scan(cursor, options.count, |member, score| {
             if options.admits(member) {
                 elements += 2;
-                reply_member(&mut found, member);
+                reply_item(&mut found, member);
                 // A bulk string in RESP3 as well.
                 found.bulk(base::number::format_shortest(score).as_bytes());
             }

@@ -15,6 +15,7 @@ mod source;
 pub(super) mod store;
 
 use crate::Command;
+use crate::items::{reply_item, run_item};
 use crate::spec::{KeySpec, access::*, acl, flag::*};
 use resp::Reply;
 use types::listpack::Item;
@@ -22,14 +23,9 @@ use types::listpack::Item;
 pub use add::Options as AddOptions;
 pub use add::add_pairs;
 
-/// Writes a member as a bulk string.
-#[inline]
-pub fn reply_member(out: &mut Reply, member: Item<'_>) {
-    match member {
-        Item::Str(bytes) => out.bulk(bytes),
-        Item::Int(number) => out.bulk_int(number),
-    }
-}
+/// Room for a member of usual length with its header, and the most room that is made beforehand.
+const MEMBER_BYTES: usize = 24;
+const RUN_BYTES_MAX: usize = 64 << 10;
 
 /// Writes members in order, with their scores if wanted: flat in RESP2, pairs in RESP3.
 fn reply_elements<'a>(
@@ -40,14 +36,15 @@ fn reply_elements<'a>(
 ) {
     if !with_scores {
         out.array(count);
-        return elements.for_each(|(member, _)| reply_member(out, member));
+        let mut run = out.run(count.saturating_mul(MEMBER_BYTES).min(RUN_BYTES_MAX));
+        return elements.for_each(|(member, _)| run_item(&mut run, member));
     }
     out.array(if out.resp3 { count } else { 2 * count });
     for (member, score) in elements {
         if out.resp3 {
             out.array(2);
         }
-        reply_member(out, member);
+        reply_item(out, member);
         out.double(score);
     }
 }

@@ -1,6 +1,6 @@
 //! ZPOPMIN, ZPOPMAX and ZMPOP.
 
-use super::reply_member;
+use crate::items::reply_item;
 use crate::{Args, Cx, Error, Event, Outcome};
 use keyspace::{Key, Update};
 use resp::Reply;
@@ -87,7 +87,7 @@ fn pop(mut zset: Update<'_, ZSet>, end: End, count: usize, pairs: bool, out: &mu
         if pairs {
             out.array(2);
         }
-        reply_member(out, member);
+        reply_item(out, member);
         out.double(score);
     };
     let len = zset.len();

@@ -1,6 +1,7 @@
 //! ZRANDMEMBER.
 
-use super::{reply_elements, reply_member};
+use super::reply_elements;
+use crate::items::reply_item;
 use crate::{Args, Cx, Error, Outcome};
 use base::random::Random;
 use resp::Reply;
@@ -18,7 +19,7 @@ pub fn zrandmember(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome 
     }
     let number = cx.shard.random.next_u64();
     match cx.read::<ZSet>(args.key(1))?.and_then(|zset| zset.random(number)) {
-        Some((member, _)) => reply_member(out, member),
+        Some((member, _)) => reply_item(out, member),
         None => out.null(),
     }
     Ok(())
@@ -62,7 +63,7 @@ fn repeated(zset: &ZSet, count: usize, with_scores: bool, random: &mut Random, o
         if with_scores && out.resp3 {
             out.array(2);
         }
-        reply_member(out, member);
+        reply_item(out, member);
         if with_scores {
             out.double(score);
         }

@@ -1,8 +1,8 @@
 //! ZRANGE with all its options, ZRANGESTORE, and the older commands that each do a part of it.
 
-use super::ranges::{lex_range, rank_range, score_range};
+use super::ranges::{lex_range, score_range};
 use super::{reply_elements, store};
-use crate::{Args, Cx, Error, Outcome};
+use crate::{Args, Cx, Error, Outcome, index_range};
 use resp::Reply;
 use std::ops::Range;
 use types::ZSet;
@@ -88,7 +88,7 @@ impl<'a> Query<'a> {
         let ranks = match &self.bounds {
             &Bounds::Rank(start, stop) => {
                 let len = zset.len();
-                let ranks = rank_range(start, stop, len);
+                let ranks = index_range::clamp(start, stop, len);
                 return if self.reverse { len - ranks.end..len - ranks.start } else { ranks };
             }
             Bounds::Score(range) => zset.score_ranks(range),

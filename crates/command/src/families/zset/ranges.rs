@@ -1,8 +1,7 @@
-//! Reading the ranges that clients write, and making ranks of them.
+//! The bounds of ranges by score and by name, as clients write them.
 
 use crate::Error;
 use base::number;
-use std::ops::Range;
 use types::zset::{LexBound, LexRange, ScoreBound, ScoreRange};
 
 /// `min` and `max` of a range by score: a number, or `(` and a number that is itself left out.
@@ -54,31 +53,9 @@ fn lex_bound(text: &[u8]) -> Option<LexBound<'_>> {
     }
 }
 
-/// The ranks from `start` to `stop`, both included, negative ones counted from the end, of `len`.
-#[inline]
-pub fn rank_range(start: i64, stop: i64, len: usize) -> Range<usize> {
-    let from_end = |index: i64| if index < 0 { index.saturating_add(len as i64) } else { index };
-    let (start, stop) = (from_end(start).max(0), from_end(stop));
-    if start > stop || start >= len as i64 {
-        return 0..0;
-    }
-    start as usize..(stop as usize).min(len - 1) + 1
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ranks_count_from_either_end() {
-        assert_eq!(rank_range(0, -1, 3), 0..3);
-        assert_eq!(rank_range(-2, -1, 3), 1..3);
-        assert_eq!(rank_range(-100, 100, 3), 0..3);
-        assert_eq!(rank_range(i64::MIN, i64::MAX, 3), 0..3);
-        for (start, stop, len) in [(2, 1, 3), (3, 5, 3), (0, -4, 3), (0, -1, 0), (i64::MAX, i64::MIN, 3)] {
-            assert!(rank_range(start, stop, len).is_empty());
-        }
-    }
 
     #[test]
     fn bounds_of_scores() {

@@ -1,7 +1,7 @@
 //! ZREM and the ZREMRANGEBY… commands.
 
-use super::ranges::{lex_range, rank_range, score_range};
-use crate::{Args, Cx, Event, Outcome};
+use super::ranges::{lex_range, score_range};
+use crate::{Args, Cx, Event, Outcome, index_range};
 use resp::Reply;
 use std::ops::Range;
 use types::ZSet;
@@ -20,7 +20,7 @@ pub fn zrem(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 /// ZREMRANGEBYRANK key start stop
 pub fn zremrangebyrank(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let (start, stop) = (args.int(2)?, args.int(3)?);
-    remove_range(cx, args, "zremrangebyrank", out, |zset| rank_range(start, stop, zset.len()))
+    remove_range(cx, args, "zremrangebyrank", out, |zset| index_range::clamp(start, stop, zset.len()))
 }
 
 /// ZREMRANGEBYSCORE key min max
