@@ -52,18 +52,19 @@ impl Shard {
     /// Connections that should move and can move now, with their destinations. Call after the replies are sent.
     pub fn movers(&mut self) -> Vec<(usize, u16)> {
         let mut now = Vec::new();
+        if self.wish_to_move.is_empty() {
+            return now;
+        }
         for index in std::mem::take(&mut self.wish_to_move) {
             let conn = &mut self.conns[index as usize];
             let to = conn.pull.candidate;
-            conn.moving = false;
-            if !conn.open || conn.pull.score < MOVE_AT || to == self.cx.id {
-                continue;
-            }
-            if conn.is_quiet() && !self.cx.monitoring.contains(&(index as usize)) {
+            if !conn.open || conn.pull.score < MOVE_AT || self.cx.monitoring.contains(&(index as usize)) {
+                conn.moving = false;
+            } else if conn.is_quiet() {
                 now.push((index as usize, to));
             } else {
-                // Ask again after a few more commands.
-                conn.pull.score = MOVE_AT - 16;
+                // Its replies are still to come: look again after the next turn.
+                self.wish_to_move.push(index);
             }
         }
         now
