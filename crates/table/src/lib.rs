@@ -26,7 +26,7 @@ mod directory;
 #[cfg(test)]
 mod model;
 mod position;
-mod prefetch;
+pub mod prefetch;
 mod reshape;
 mod scan;
 mod segment;

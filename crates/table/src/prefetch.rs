@@ -2,7 +2,7 @@
 
 /// Hints that the line at `address` will be read soon. Any address is allowed: a prefetch never faults.
 #[inline(always)]
-pub(crate) fn prefetch(address: *const u8) {
+pub fn prefetch(address: *const u8) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: SSE is part of x86-64; a prefetch has no effect but on caches, whatever the address.
     unsafe {

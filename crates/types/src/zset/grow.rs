@@ -4,7 +4,7 @@
 use super::arena::NONE;
 use super::bounds::Cut;
 use super::inner::{Inner, Separator};
-use super::leaf::{INLINE_MAX, Leaf};
+use super::leaf::{INLINE_MAX, LEN_MAX, Leaf};
 use super::tree::{HEIGHT_MAX, Path, Spot, Tree};
 use std::ops::Range;
 
@@ -18,7 +18,22 @@ pub struct Change {
 impl Tree {
     /// Sets the score of a member, new or not.
     pub fn insert(&mut self, member: &[u8], score: f64) -> Change {
-        self.update(member, |_| Some(score))
+        assert!(!score.is_nan(), "a score is a number");
+        let hash = self.hash(member);
+        self.index.prefetch(hash);
+        // While the index is on its way from memory, we walk to where the member will stand.
+        let path = self.descend(&Cut::before(score, member));
+        self.leaves[path.leaf].touch_all();
+        let Some(spot) = self.find(hash, member) else {
+            self.insert_new(hash, member, score, Some(path));
+            return Change { old: None, new: Some(score) };
+        };
+        let old = self.leaves[spot.leaf].score(spot.at);
+        if old == score {
+            return Change { old: Some(old), new: Some(old) };
+        }
+        self.move_to(spot, hash, member, old, score);
+        Change { old: Some(old), new: Some(score) }
     }
 
     /// Looks the member up once and sets the score that `decide` makes of the old one; `None` leaves all as
@@ -32,30 +47,43 @@ impl Tree {
         match (spot, old) {
             (Some(_), Some(old)) if old == new => return Change { old: Some(old), new: Some(old) },
             (Some(spot), Some(old)) => self.move_to(spot, hash, member, old, new),
-            _ => self.insert_new(hash, member, new),
+            _ => self.insert_new(hash, member, new, None),
         }
         Change { old, new: Some(new) }
     }
 
-    fn insert_new(&mut self, hash: u32, member: &[u8], score: f64) {
+    /// `path`: the way to where it will stand, if known.
+    fn insert_new(&mut self, hash: u32, member: &[u8], score: f64, path: Option<Path>) {
         let leaf = if member.len() <= INLINE_MAX {
-            self.place(score, member, hash as u8, member, false)
+            self.place(score, member, hash as u8, member, false, path)
         } else {
             self.out_bytes += member.len();
             let id = self.outs.insert(member.into());
-            self.place(score, member, hash as u8, &id.to_le_bytes(), true)
+            self.place(score, member, hash as u8, &id.to_le_bytes(), true, path)
         };
         self.index.insert(hash, leaf);
         self.len += 1;
     }
 
-    /// Puts an element where it belongs and returns the leaf; the index and `len` are the caller's business.
-    fn place(&mut self, score: f64, member: &[u8], tag: u8, raw: &[u8], out: bool) -> u32 {
+    /// Puts an element where it belongs, which is at the end of `path` if that is given, and returns the leaf; the
+    /// index and `len` are the caller's business.
+    fn place(
+        &mut self,
+        score: f64,
+        member: &[u8],
+        tag: u8,
+        raw: &[u8],
+        out: bool,
+        mut path: Option<Path>,
+    ) -> u32 {
         let cut = Cut::before(score, member);
         loop {
-            let path = self.descend(&cut);
+            let path = path.take().unwrap_or_else(|| {
+                let path = self.descend(&cut);
+                self.leaves[path.leaf].touch_all();
+                path
+            });
             let leaf = &self.leaves[path.leaf];
-            leaf.touch_all();
             let at = leaf.view().rank(&cut, &self.outs);
             if leaf.has_room(raw.len()) {
                 self.edit(path.leaf, |leaf| leaf.insert(at, score, tag, raw, out));
@@ -98,7 +126,7 @@ impl Tree {
         }
         let path = self.descend(&Cut::before(old, member));
         self.take_out(&path, spot.at..spot.at + 1);
-        let leaf = self.place(new, member, raw.tag, raw.bytes(), raw.out);
+        let leaf = self.place(new, member, raw.tag, raw.bytes(), raw.out, None);
         self.index.relocate(hash, spot.leaf, leaf);
     }
 
@@ -145,10 +173,14 @@ impl Tree {
     /// of `from`.
     pub(super) fn relocate(&mut self, holder: u32, range: Range<usize>, from: u32, to: u32) {
         let view = self.leaves[holder].view();
-        for at in range {
-            let hash = (self.seed.hash(view.member(at, &self.outs)) >> 32) as u32;
-            self.index.relocate(hash, from, to);
+        let mut hashes = [0; LEN_MAX];
+        let hashes = &mut hashes[..range.len()];
+        // The slots are all over the index: all are asked for before the first is needed.
+        for (hash, at) in hashes.iter_mut().zip(range) {
+            *hash = self.hash(view.member(at, &self.outs));
+            self.index.prefetch(*hash);
         }
+        hashes.iter().for_each(|&hash| self.index.relocate(hash, from, to));
     }
 
     /// Puts `child` beside the node that the path takes at `level` (the leaf, at the level of the height):

@@ -11,6 +11,7 @@
 
 use super::arena::Arena;
 use super::leaf::size_class;
+use table::prefetch::prefetch;
 
 const EMPTY: u64 = u64::MAX;
 /// The longest a segment gets, as long as splitting helps.
@@ -172,6 +173,13 @@ impl Index {
 
     fn segment_id(&self, hash: u32) -> u32 {
         self.directory[self.entry(hash)]
+    }
+
+    /// Asks for the line that a look-up of this hash will read first.
+    #[inline]
+    pub fn prefetch(&self, hash: u32) {
+        let segment = &self.segments[self.segment_id(hash)];
+        prefetch((&raw const segment.slots[segment.home(hash)]).cast());
     }
 
     /// The leaves that may hold a member with this hash.

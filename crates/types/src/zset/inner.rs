@@ -6,6 +6,7 @@
 
 use super::bounds::{Cut, Place};
 use super::leaf::halve;
+use table::prefetch::prefetch;
 
 pub(super) const FANOUT: usize = 64;
 
@@ -128,6 +129,13 @@ impl Inner {
 
     pub fn total(&self) -> u64 {
         self.count_before(self.len)
+    }
+
+    /// Asks for what a search by cut reads, all at once: halving would find out line by line.
+    #[inline]
+    pub fn prefetch(&self) {
+        self.scores[..self.len].iter().step_by(8).for_each(|line| prefetch((&raw const *line).cast()));
+        self.children[..self.len].iter().step_by(16).for_each(|line| prefetch((&raw const *line).cast()));
     }
 
     /// The child that holds the cut.

@@ -15,6 +15,7 @@
 use super::arena::Arena;
 use super::bounds::{Cut, Place};
 use std::ops::Range;
+use table::prefetch::prefetch;
 
 /// Members too long for a leaf.
 pub(super) type Outs = Arena<Box<[u8]>>;
@@ -155,10 +156,10 @@ pub(super) fn halve(len: usize, mut below: impl FnMut(usize) -> bool) -> usize {
 }
 
 /// Asks for all cache lines of `bytes` at once, instead of one after the other as a search finds out that it
-/// needs them: loads that nothing waits for.
+/// needs them.
 #[inline]
 pub(super) fn touch(bytes: &[u8]) {
-    std::hint::black_box(bytes.iter().step_by(64).fold(0u8, |sum, &byte| sum ^ byte));
+    bytes.iter().step_by(64).for_each(|byte| prefetch(byte));
 }
 
 impl Leaf {

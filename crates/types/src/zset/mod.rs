@@ -199,7 +199,10 @@ impl ZSet {
 
     /// Sets the score of a member, new or not.
     pub fn insert(&mut self, member: &[u8], score: f64, limits: &ZSetLimits, seed: &HashSeed) -> Change {
-        self.update(member, limits, seed, |_| Some(score))
+        match self {
+            Self::Tree(tree) => tree.insert(member, score),
+            Self::Listpack(_) => self.update(member, limits, seed, |_| Some(score)),
+        }
     }
 
     /// Takes a member out and returns its score.

@@ -118,6 +118,7 @@ impl Tree {
         let (mut node, mut below) = (self.root, 0);
         for _ in 0..self.height {
             let inner = &self.inners[node];
+            inner.prefetch();
             let at = inner.find(cut);
             below += inner.count_before(at);
             node = inner.child(at);
@@ -128,7 +129,10 @@ impl Tree {
     }
 
     pub(super) fn descend(&self, cut: &Cut) -> Path {
-        self.path(|inner| inner.find(cut))
+        self.path(|inner| {
+            inner.prefetch();
+            inner.find(cut)
+        })
     }
 
     /// The way to the element of this rank, and where in its leaf it stands; the rank is below the length.

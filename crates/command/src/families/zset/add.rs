@@ -64,6 +64,12 @@ impl Options {
         Ok(())
     }
 
+    /// Whether every member gets the score given, whatever it had.
+    #[inline]
+    fn is_plain(&self) -> bool {
+        !(self.nx || self.xx || self.gt || self.lt || self.incr)
+    }
+
     /// The score a member gets that had `old`; `None` if it stays as it is. Not a number when infinities cancel out.
     #[inline]
     fn decide(&self, old: Option<f64>, given: f64) -> Option<f64> {
@@ -158,11 +164,15 @@ impl Tally {
         limits: &ZSetLimits,
         seed: &HashSeed,
     ) -> Outcome {
-        let mut wanted = None;
-        let change = zset.update(member, limits, seed, |old| {
-            wanted = options.decide(old, given);
-            wanted.filter(|score| !score.is_nan())
-        });
+        let mut wanted = Some(given);
+        let change = if options.is_plain() {
+            zset.insert(member, given, limits, seed)
+        } else {
+            zset.update(member, limits, seed, |old| {
+                wanted = options.decide(old, given);
+                wanted.filter(|score| !score.is_nan())
+            })
+        };
         if wanted.is_some_and(f64::is_nan) {
             return Err(Error::err("resulting score is not a number (NaN)"));
         }
