@@ -160,11 +160,8 @@ impl<'a> Cx<'a> {
     #[inline]
     pub fn update<T: Typed>(&mut self, key: Key<'_>) -> Result<Option<Update<'_, T>>, Error> {
         let Some(pos) = self.find_for_write(key) else { return Ok(None) };
-        if T::of(self.db().value(pos)).is_none() {
-            return Err(Error::WRONG_TYPE);
-        }
-        self.touch(pos);
-        Ok(Some(self.db().update::<T>(pos)))
+        let age = self.shard.clock_age();
+        self.db().update_used::<T>(pos, age).map(Some).ok_or(Error::WRONG_TYPE)
     }
 
     /// The collection under a key, to be changed; made by `new` if there is none.
@@ -178,14 +175,10 @@ impl<'a> Cx<'a> {
         new: impl FnOnce() -> T,
     ) -> Result<Update<'_, T>, Error> {
         let age = self.shard.clock_age();
-        let pos = match self.find_for_write(key) {
-            Some(pos) if T::of(self.db().value(pos)).is_none() => return Err(Error::WRONG_TYPE),
-            Some(pos) => {
-                self.db().touch(pos, age);
-                pos
-            }
-            None => self.db().put(key, None, new().into_value(), None, age),
-        };
+        if let Some(pos) = self.find_for_write(key) {
+            return self.db().update_used::<T>(pos, age).ok_or(Error::WRONG_TYPE);
+        }
+        let pos = self.db().put(key, None, new().into_value(), None, age);
         Ok(self.db().update::<T>(pos))
     }
 

@@ -164,8 +164,29 @@ impl Db {
     /// Renews the age of an entry that is used now; `fresh` is [`AgeRule::fresh`].
     #[inline]
     pub fn touch(&mut self, pos: Pos, fresh: u32) {
-        let age = self.renewed(pos, fresh);
-        self.set_age(pos, age);
+        let old = record::age(self.table.record(pos));
+        self.renew(pos, old, fresh);
+    }
+
+    #[inline]
+    fn renew(&mut self, pos: Pos, old: u32, fresh: u32) {
+        let age = self.ages.used(old, fresh);
+        if age != old {
+            record::set_age(self.table.record_mut(pos), age);
+        }
+    }
+
+    /// The right to change the value at `pos` if it is a `T`; the entry's age is renewed as by [`Db::touch`]. Looks at the
+    /// record once.
+    #[inline]
+    pub fn update_used<T: Typed>(&mut self, pos: Pos, fresh: u32) -> Option<Update<'_, T>> {
+        let record = self.table.record(pos);
+        if record::code(record) != T::code() {
+            return None;
+        }
+        let (value, old) = (record::boxed::<T>(record), record::age(record));
+        self.renew(pos, old, fresh);
+        Some(Update::of_boxed(self, pos, value))
     }
 
     #[inline]

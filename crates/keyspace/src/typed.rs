@@ -74,6 +74,12 @@ impl<'d, T: Typed> Update<'d, T> {
         let record = db.record(pos);
         assert!(record::code(record) == T::code(), "the record holds another type");
         let value = record::boxed::<T>(record);
+        Self::of_boxed(db, pos, value)
+    }
+
+    /// `value` is the box of the record at `pos`, which holds a `T`.
+    #[inline]
+    pub(crate) fn of_boxed(db: &'d mut Db, pos: Pos, value: *mut T) -> Self {
         let mut update = Self { db, pos, value, bytes_before: 0, timed_before: false };
         update.bytes_before = update.heap_bytes();
         update.timed_before = T::next_expire(&update).is_some();

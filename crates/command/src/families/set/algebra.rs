@@ -192,3 +192,55 @@ fn difference(sets: &[Option<&Set>], building: Building<'_>, mut see: impl FnMut
     let in_none = |member: &Item<'_>| !others.iter().any(|set| set.contains_item(*member));
     first.iter().filter(in_none).all(&mut see);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base::random::Random;
+    use std::collections::BTreeSet;
+
+    type Model = BTreeSet<Vec<u8>>;
+
+    /// A set of random members, of any form, with its model.
+    fn sample(random: &mut Random, building: Building<'_>) -> (Set, Model) {
+        let (mut set, mut model) = (Set::Intset(Intset::new()), Model::new());
+        let most = [4, 40, 600][random.index(3)];
+        let (len, letters) = (random.index(most), random.index(3) == 0);
+        for _ in 0..len {
+            let number = random.index(700);
+            let member = if letters { format!("m{number}") } else { number.to_string() }.into_bytes();
+            assert_eq!(set.add(&member, &building.limits, building.seed), model.insert(member));
+        }
+        (set, model)
+    }
+
+    fn expected(operation: Operation, models: &[&Model]) -> Model {
+        let (first, others) = models.split_first().unwrap();
+        others.iter().fold((*first).clone(), |result, model| match operation {
+            Operation::Inter => result.intersection(model).cloned().collect(),
+            Operation::Union => result.union(model).cloned().collect(),
+            Operation::Diff => result.difference(model).cloned().collect(),
+        })
+    }
+
+    #[test]
+    fn behaves_like_sorted_sets() {
+        let seed = HashSeed::new(3, 4);
+        let building = Building { limits: SetLimits::default(), seed: &seed };
+        for run in 0..300 {
+            let mut random = Random::from_seed(run);
+            let samples: Vec<_> = (0..1 + random.index(6)).map(|_| sample(&mut random, building)).collect();
+            let sets: Vec<_> = samples.iter().map(|(set, _)| (!set.is_empty()).then_some(set)).collect();
+            let models: Vec<_> = samples.iter().map(|(_, model)| model).collect();
+            for operation in [Operation::Inter, Operation::Union, Operation::Diff] {
+                let (mut found, mut seen) = (Model::new(), 0);
+                visit(operation, &sets, building, |member| {
+                    seen += 1;
+                    found.insert(member.to_vec())
+                });
+                assert_eq!(found, expected(operation, &models), "seed {run}");
+                assert_eq!(seen, found.len(), "seed {run}: a member came twice");
+            }
+        }
+    }
+}

@@ -25,11 +25,11 @@ pub fn spop(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         return spop_many(cx, args, out);
     }
     let key = args.key(1);
-    let Some(pos) = find_set(cx, args)? else {
+    let Some(pos) = cx.find_for_write(key) else {
         out.null();
         return Ok(());
     };
-    let (mut set, random) = set_and_random(cx, pos);
+    let (mut set, random) = set_and_random(cx, pos)?;
     set.pop(&mut || random.next_u64(), |member| reply_item(out, member));
     let emptied = set.finish();
     cx.event(Event::Set, "spop", key.bytes);
@@ -39,22 +39,13 @@ pub fn spop(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     Ok(())
 }
 
-/// Where the set under the first key stands, to be changed.
+/// The set at `pos`, to be changed, and beside it the shard's random numbers.
 #[inline]
-fn find_set(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Option<Pos>, Error> {
-    let Some(pos) = cx.find_for_write(args.key(1)) else { return Ok(None) };
-    if Set::of(cx.db().value(pos)).is_none() {
-        return Err(Error::WRONG_TYPE);
-    }
-    cx.touch(pos);
-    Ok(Some(pos))
-}
-
-/// The set at `pos` and, beside it, the shard's random numbers.
-#[inline]
-fn set_and_random<'c>(cx: &'c mut Cx<'_>, pos: Pos) -> (Update<'c, Set>, &'c mut Random) {
+fn set_and_random<'c>(cx: &'c mut Cx<'_>, pos: Pos) -> Result<(Update<'c, Set>, &'c mut Random), Error> {
+    let age = cx.shard.clock_age();
     let shard = &mut *cx.shard;
-    (shard.dbs[cx.db as usize].update::<Set>(pos), &mut shard.random)
+    let set = shard.dbs[cx.db as usize].update_used::<Set>(pos, age).ok_or(Error::WRONG_TYPE)?;
+    Ok((set, &mut shard.random))
 }
 
 /// SPOP key count
@@ -64,16 +55,17 @@ fn spop_many(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     }
     let count = args.natural(2)?;
     let key = args.key(1);
-    let (pos, count) = match find_set(cx, args)? {
-        Some(pos) if count > 0 => (pos, count),
-        _ => {
-            out.set(0);
-            return Ok(());
-        }
+    let Some(pos) = cx.find_for_write(key) else {
+        out.set(0);
+        return Ok(());
     };
     let limits = cx.shard.limits.set;
-    let (mut set, random) = set_and_random(cx, pos);
+    let (mut set, random) = set_and_random(cx, pos)?;
     let len = set.len();
+    if count == 0 {
+        out.set(0);
+        return Ok(());
+    }
     if count >= len {
         reply_all(out, &set);
         drop(set);
@@ -219,6 +211,56 @@ fn distinct(
         let member = set.random(&mut || random.next_u64()).expect("a set in the keyspace has members");
         if member.with_text(|text| seen.add(text, limits, seed)) {
             run_item(&mut run, member);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbered(members: impl Iterator<Item = usize>, prefix: &str) -> Set {
+        let (limits, seed) = (SetLimits::default(), HashSeed::new(1, 2));
+        let mut set = Set::new(format!("{prefix}0").as_bytes(), 1, &limits, &seed);
+        members.for_each(|n| {
+            set.add(format!("{prefix}{n}").as_bytes(), &limits, &seed);
+        });
+        set
+    }
+
+    #[test]
+    fn every_member_is_chosen_equally_often() {
+        const ROUNDS: usize = 20_000;
+        let mut random = Random::from_seed(7);
+        for prefix in ["", "m"] {
+            let set = numbered(0..10, prefix);
+            let mut hits = [0usize; 10];
+            for _ in 0..ROUNDS {
+                let (mut index, mut count) = (0, 0);
+                choose(&set, 3, &mut random, |_, chosen| {
+                    hits[index] += usize::from(chosen);
+                    count += usize::from(chosen);
+                    index += 1;
+                });
+                assert_eq!((index, count), (10, 3));
+            }
+            // 3/10 of the rounds each; five standard deviations to either side.
+            assert!(hits.iter().all(|&n| n.abs_diff(ROUNDS * 3 / 10) < 325), "{hits:?}");
+        }
+    }
+
+    #[test]
+    fn a_split_set_loses_nothing_and_keeps_its_form() {
+        let (limits, seed) = (SetLimits::default(), HashSeed::new(1, 2));
+        let mut random = Random::from_seed(9);
+        for (prefix, len, encoding) in [("", 300, "intset"), ("m", 100, "listpack"), ("m", 900, "listpack")] {
+            let set = numbered(0..len, prefix);
+            let mut out = Reply::new(false);
+            let rest = split(&set, len - 50, &mut random, &limits, &seed, &mut out);
+            assert_eq!((rest.len(), rest.encoding()), (50, encoding));
+            assert!(rest.iter().all(|member| set.contains_item(member)));
+            let replied = out.buf.iter().filter(|&&b| b == b'$').count();
+            assert_eq!(replied, len - 50);
         }
     }
 }
