@@ -91,6 +91,15 @@ impl<'a> Args<'a> {
         self.get(index).and_then(base::number::parse_i64).ok_or(Error::NOT_AN_INTEGER)
     }
 
+    /// A number that is not negative.
+    ///
+    /// # Errors
+    /// `ERR value is out of range, must be positive`, also for what is no number
+    pub fn natural(&self, index: usize) -> Result<usize, Error> {
+        let number = self.get(index).and_then(base::number::parse_i64);
+        number.and_then(|n| usize::try_from(n).ok()).ok_or(Error::MUST_BE_POSITIVE)
+    }
+
     /// A cursor of SCAN and its kin.
     ///
     /// # Errors

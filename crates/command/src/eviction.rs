@@ -24,8 +24,8 @@ const KEYS_PER_TICK: usize = 8192;
 /// With several shards, housekeeping aims this much (1/64) below the limit, so that a shard whose share grows finds room without
 /// evicting what it has just written.
 const SLACK_SHIFT: u32 = 6;
-/// How far the remembered fill goes towards the real one in each round of housekeeping: 1/32.
-const FILL_STEP: f64 = 1.0 / 32.0;
+/// How far the remembered fill goes towards the real one in each round of housekeeping.
+const FILL_STEP: f64 = 1.0 / 8.0;
 /// A table is never taken to be emptier than this.
 const FILL_MIN: f64 = 0.5;
 

@@ -29,6 +29,11 @@ impl Fieldset {
         let twice = fields.windows(2).any(|pair| pair[0].0 == pair[1].0);
         (!twice).then(|| Self { name: name.to_vec(), fields })
     }
+
+    fn bytes(&self) -> usize {
+        let fields = self.fields.iter().map(|(name, _)| name.len()).sum::<usize>();
+        size_of::<Self>() + self.name.len() + fields + self.fields.len() * size_of::<(Vec<u8>, usize)>()
+    }
 }
 
 #[derive(Clone, Default)]
@@ -67,6 +72,12 @@ pub struct Session {
 }
 
 impl Session {
+    /// What it takes in memory, its buffers aside.
+    pub fn bytes(&self) -> usize {
+        let fieldsets = self.fieldsets.iter().map(Fieldset::bytes).sum::<usize>();
+        size_of::<Self>() + fieldsets
+    }
+
     /// Whether the client is on this machine: it came by the loopback or the Unix socket.
     pub fn is_local(&self) -> bool {
         self.unix_socket || self.addr.starts_with("127.") || self.addr.starts_with("[::1]")

@@ -220,6 +220,8 @@ pub struct KeySpec {
     pub find: Find,
     pub access: u16,
     pub notes: &'static str,
+    /// Finds the one key (its index) of a specification that is `Unknown` to clients.
+    pub finder: Option<fn(&Args<'_>) -> Option<usize>>,
 }
 
 impl KeySpec {
@@ -230,12 +232,19 @@ impl KeySpec {
             find: Find::Range { last: 0, step: 1, limit: 0 },
             access,
             notes: "",
+            finder: None,
         }
     }
 
     /// Keys from argument `index` to the one `last` behind it (negative: from the end), every `step`-th.
     pub const fn range(index: u16, last: i16, step: u16, access: u16) -> Self {
-        Self { begin: Begin::Index(index), find: Find::Range { last, step, limit: 0 }, access, notes: "" }
+        Self {
+            begin: Begin::Index(index),
+            find: Find::Range { last, step, limit: 0 },
+            access,
+            notes: "",
+            finder: None,
+        }
     }
 
     /// A key count at argument `index`, the keys behind it.
@@ -245,6 +254,7 @@ impl KeySpec {
             find: Find::KeyNum { index: 0, first: 1, step: 1 },
             access,
             notes: "",
+            finder: None,
         }
     }
 
@@ -255,12 +265,19 @@ impl KeySpec {
             find: Find::Range { last: 0, step: 1, limit: 0 },
             access,
             notes: "",
+            finder: None,
         }
     }
 
     /// Keys that no specification can name (SORT BY).
     pub const fn unknown(access: u16) -> Self {
-        Self { begin: Begin::Unknown, find: Find::Unknown, access, notes: "" }
+        Self { begin: Begin::Unknown, find: Find::Unknown, access, notes: "", finder: None }
+    }
+
+    /// How to find the one key of an unknown specification.
+    pub const fn found_by(mut self, finder: fn(&Args<'_>) -> Option<usize>) -> Self {
+        self.finder = Some(finder);
+        self
     }
 
     pub const fn notes(mut self, notes: &'static str) -> Self {
@@ -273,6 +290,10 @@ impl KeySpec {
     /// # Errors
     /// `ERR Invalid arguments specified for command` when a count does not fit the arguments.
     pub fn find(&self, args: &Args<'_>, out: &mut Vec<usize>) -> Outcome {
+        if let Some(finder) = self.finder {
+            out.extend(finder(args));
+            return Ok(());
+        }
         let Some(first) = self.first(args) else { return Ok(()) };
         let argc = args.len();
         let (first, last, step) = match self.find {

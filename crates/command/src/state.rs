@@ -62,6 +62,8 @@ pub struct Stats {
     pub net_out_bytes: u64,
     pub error_replies: u64,
     pub forwarded: u64,
+    /// Connections that have gone to another shard.
+    pub moved_connections: u64,
     pub turns: u64,
 }
 

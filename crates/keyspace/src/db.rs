@@ -1,6 +1,6 @@
 //! One logical database of one shard.
 //!
-//! Invariants: `expiring` is the number of records with an expiry; `outside` the exact bytes records own outside the
+//! Invariants: `expiring` is the number of records with an expiry, `timed_hashes` of those with fields that have one; `outside` the exact bytes records own outside the
 //! table, `live` those of the records themselves; a segment's `expire_min` is never later than its earliest expiry, its
 //! `field_min` never later than that of any field of its hashes; `far` has an entry for exactly the records whose expiry
 //! does not fit them.
@@ -30,6 +30,7 @@ pub enum Found {
 pub struct Db {
     pub(crate) table: Table<KeyLayout>,
     pub(crate) expiring: usize,
+    pub(crate) timed_hashes: usize,
     pub(crate) outside: usize,
     pub(crate) live: usize,
     /// How ages are renewed; the same in all databases of a shard.
@@ -45,6 +46,7 @@ impl Db {
         Self {
             table: Table::new(seed),
             expiring: 0,
+            timed_hashes: 0,
             outside: 0,
             live: 0,
             ages: AgeRule::LRU,
@@ -66,6 +68,11 @@ impl Db {
     /// Keys with an expiry.
     pub fn expiring(&self) -> usize {
         self.expiring
+    }
+
+    /// Hashes that have fields with an expire time.
+    pub fn timed_hashes(&self) -> usize {
+        self.timed_hashes
     }
 
     /// Bytes of the table and of everything its records own.
@@ -219,7 +226,6 @@ impl Db {
     pub(crate) fn note_field_expire(&mut self, pos: Pos, at_ms: u64) {
         let meta = self.table.meta_mut(pos);
         meta.field_min = meta.field_min.min(at_ms);
-        self.sweep.note_fields();
     }
 
     /// Stores a string under a key that is at `pos`, or absent. Any earlier value and expiry go. `age`: of an entry made now.
@@ -323,6 +329,7 @@ impl Db {
         self.outside += record::value_outside_bytes(self.table.record(pos));
         self.note_expire(pos, had, expire);
         if let Some(at_ms) = field_expire {
+            self.timed_hashes += 1;
             self.note_field_expire(pos, at_ms);
         }
         pos
@@ -338,6 +345,7 @@ impl Db {
     pub fn take(&mut self, pos: Pos) -> Entry {
         let record = self.table.record(pos);
         self.outside -= record::value_outside_bytes(record);
+        self.timed_hashes -= usize::from(record::has_timed_fields(record));
         let entry = Entry {
             value: record::take_value(record),
             expire: self.expire_of(record),
@@ -371,6 +379,7 @@ impl Db {
         let record = self.table.record(pos);
         if record::owns_box(record) {
             self.outside -= record::value_outside_bytes(record);
+            self.timed_hashes -= usize::from(record::has_timed_fields(record));
             drop(record::take_value(record));
         }
     }
@@ -489,7 +498,7 @@ impl Db {
     pub fn clear(&mut self) {
         self.release_all();
         self.table.clear(|_| {});
-        (self.expiring, self.outside, self.live) = (0, 0, 0);
+        (self.expiring, self.timed_hashes, self.outside, self.live) = (0, 0, 0, 0);
         self.sweep = Sweep::default();
         self.far.clear();
     }

@@ -15,6 +15,9 @@ pub mod sweep;
 pub mod typed;
 pub mod value;
 
+#[cfg(test)]
+mod string_tests;
+
 pub use age::AgeRule;
 pub use db::{Db, Found};
 pub use entry::Entry;

@@ -129,6 +129,7 @@ impl Bed {
         assert_eq!(db.live, records().map(<[u8]>::len).sum::<usize>());
         assert_eq!(db.outside, records().map(record::outside_bytes).sum::<usize>());
         assert_eq!(db.expiring, records().filter(|r| record::expire(r).is_some()).count());
+        assert_eq!(db.timed_hashes, records().filter(|r| record::has_timed_fields(r)).count());
         for (name, value, expire) in db.iter() {
             let (model, at) = &self.model[name];
             assert_eq!(expire, *at);

@@ -367,6 +367,14 @@ pub fn outside_bytes(record: &[u8]) -> usize {
     key_outside_bytes(record) + value_outside_bytes(record)
 }
 
+/// Whether the value is a hash with fields that have expire times.
+pub fn has_timed_fields(record: &[u8]) -> bool {
+    match value(record) {
+        ValueRef::Hash(hash) => hash.next_expire().is_some(),
+        _ => false,
+    }
+}
+
 /// Bytes of a long key.
 pub fn key_outside_bytes(record: &[u8]) -> usize {
     if record[0] & LONG_KEY != 0 { key(record).len() } else { 0 }

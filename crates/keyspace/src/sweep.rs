@@ -25,22 +25,12 @@ const FIELDS_MAX: usize = 1024;
 #[derive(Default)]
 pub(crate) struct Sweep {
     cursor: u64,
-    /// Some field of some hash may expire.
-    fields: bool,
-    /// One was seen since the round began.
-    fields_seen: bool,
-}
-
-impl Sweep {
-    pub(crate) fn note_fields(&mut self) {
-        (self.fields, self.fields_seen) = (true, true);
-    }
 }
 
 impl Db {
     /// Whether a sweep may ever find something, as things are.
     pub fn has_expiry(&self) -> bool {
-        self.expiring > 0 || self.sweep.fields
+        self.expiring > 0 || self.timed_hashes > 0
     }
 
     /// Goes on with the active expiry for about `work_max` units, one round at most: removes what is over at `now_ms`
@@ -52,7 +42,6 @@ impl Db {
                 return work;
             }
             let meta = self.table.meta_at(self.sweep.cursor);
-            self.sweep.fields_seen |= meta.field_min != u64::MAX;
             if meta.expire_min > now_ms && meta.field_min > now_ms {
                 work -= 1;
                 self.sweep.cursor = self.table.next_segment(self.sweep.cursor);
@@ -60,15 +49,13 @@ impl Db {
                 work = work.saturating_sub(VISIT_COST);
                 self.sweep_segment(now_ms, &mut gone);
             }
-            if self.sweep.cursor == 0 {
-                self.sweep.fields = std::mem::take(&mut self.sweep.fields_seen);
-            }
         }
         work
     }
 
     fn sweep_segment(&mut self, now_ms: u64, gone: &mut impl FnMut(Swept<'_>)) {
         let (expiring, outside, live) = (&mut self.expiring, &mut self.outside, &mut self.live);
+        let timed = &mut self.timed_hashes;
         let (cursor, mut first) = (self.sweep.cursor, true);
         self.sweep.cursor = self.table.sweep(cursor, |record, meta| {
             if std::mem::take(&mut first) {
@@ -78,13 +65,14 @@ impl Db {
             let over = expire.is_some_and(|at_ms| at_ms <= now_ms);
             if over {
                 gone(Swept::Key(record::key(record)));
-            } else if !sweep_fields(record, meta, now_ms, outside, gone) {
+            } else if !sweep_fields(record, meta, now_ms, (outside, timed), gone) {
                 meta.expire_min = meta.expire_min.min(expire.unwrap_or(u64::MAX));
                 return Keep::Yes;
             }
             *expiring -= usize::from(expire.is_some());
             *outside -= record::outside_bytes(record);
             *live -= record.len();
+            *timed -= usize::from(record::has_timed_fields(record));
             if record::owns_box(record) {
                 drop(record::take_value(record));
             }
@@ -103,7 +91,7 @@ fn sweep_fields(
     record: &[u8],
     meta: &mut SegmentMeta,
     now_ms: u64,
-    outside: &mut usize,
+    (outside, timed): (&mut usize, &mut usize),
     gone: &mut impl FnMut(Swept<'_>),
 ) -> bool {
     if record::code(record) != Code::Hash {
@@ -116,6 +104,7 @@ fn sweep_fields(
         let before = hash.bytes();
         let count = hash.expire_fields(now_ms, FIELDS_MAX, |_| {});
         *outside = *outside + hash.bytes() - before;
+        *timed -= usize::from(hash.next_expire().is_none());
         let emptied = hash.is_empty();
         if count > 0 {
             gone(Swept::Fields { key: record::key(record), count, emptied });

@@ -17,7 +17,7 @@ pub trait Typed: Sized {
     fn heap_bytes(&self) -> usize;
     /// A key never holds an empty collection.
     fn is_empty(&self) -> bool;
-    /// Nothing within expires before this (unix ms).
+    /// Nothing within expires before this (unix ms); `None` exactly if nothing ever does.
     fn next_expire(&self) -> Option<u64> {
         None
     }
@@ -65,6 +65,7 @@ pub struct Update<'d, T: Typed> {
     pos: Pos,
     value: *mut T,
     bytes_before: usize,
+    timed_before: bool,
 }
 
 impl<'d, T: Typed> Update<'d, T> {
@@ -73,8 +74,9 @@ impl<'d, T: Typed> Update<'d, T> {
         let record = db.record(pos);
         assert!(record::code(record) == T::code(), "the record holds another type");
         let value = record::boxed::<T>(record);
-        let mut update = Self { db, pos, value, bytes_before: 0 };
+        let mut update = Self { db, pos, value, bytes_before: 0, timed_before: false };
         update.bytes_before = update.heap_bytes();
+        update.timed_before = T::next_expire(&update).is_some();
         update
     }
 
@@ -106,9 +108,12 @@ impl<T: Typed> Drop for Update<'_, T> {
     fn drop(&mut self) {
         let (before, after) = (self.bytes_before, self.heap_bytes());
         self.db.account(before, after);
+        let next_expire = T::next_expire(self);
+        self.db.timed_hashes += usize::from(next_expire.is_some());
+        self.db.timed_hashes -= usize::from(self.timed_before);
         if T::is_empty(self) {
             self.db.remove(self.pos);
-        } else if let Some(at_ms) = T::next_expire(self) {
+        } else if let Some(at_ms) = next_expire {
             self.db.note_field_expire(self.pos, at_ms);
         }
     }

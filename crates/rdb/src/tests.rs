@@ -163,7 +163,7 @@ fn exercise(value: Value, random: &mut Random, shapes: &Shapes<'_>) {
             set.add(&text, &shapes.set, shapes.seed);
             assert!(set.random(&mut dice).is_some());
             before.iter().for_each(|(member, _)| assert!(set.remove(member)));
-            while set.pop(&mut dice).is_some() {}
+            while set.pop(&mut dice, |_| ()).is_some() {}
         }
         Value::Hash(mut hash) => {
             assert_eq!(hash.len(), before.len());

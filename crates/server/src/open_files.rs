@@ -36,6 +36,19 @@ pub fn make_room(config: &mut Config, shards: usize) -> bool {
     true
 }
 
+/// The same for a `maxclients` that was changed while the server runs: what the limit does not allow is said in the log.
+pub fn raise(maxclients: u32, shards: usize) {
+    let wish = u64::from(maxclients) + RESERVED + RESERVED_PER_SHARD * shards as u64;
+    match rlimits::raise_open_files(wish) {
+        Ok(files) if files.refused.is_some() => log::warning(format_args!(
+            "maxclients {maxclients} needs {wish} open files, but the limit is {}.",
+            files.now
+        )),
+        Ok(_) => {}
+        Err(error) => log::warning(format_args!("Cannot raise the open files: {}", runtime::reason(&error))),
+    }
+}
+
 fn lower(config: &mut Config, wish: u64, reserved: u64, limit: u64, reason: &str) -> bool {
     let asked = config.maxclients;
     if limit <= reserved {

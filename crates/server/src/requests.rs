@@ -1,7 +1,7 @@
 //! What commands ask of the process and of other connections.
 
-use crate::log;
 use crate::shard_loop::ShardLoop;
+use crate::{log, open_files};
 use runtime::clock;
 use shard::effects::Request;
 use std::time::Duration;
@@ -20,8 +20,19 @@ impl ShardLoop {
                     log::notice("User requested shutdown...");
                     self.process.end();
                 }
-                Request::ConfigChanged(_) => {}
+                Request::ConfigChanged(names) => self.apply_config(&names),
             }
+        }
+    }
+
+    /// Brings what the configuration says outside the shards into force.
+    fn apply_config(&self, names: &[&'static str]) {
+        let config = &self.shard.cx.config;
+        if names.contains(&"loglevel") {
+            log::set_level(config.loglevel);
+        }
+        if names.contains(&"maxclients") {
+            open_files::raise(config.maxclients, self.process.wakers.len());
         }
     }
 

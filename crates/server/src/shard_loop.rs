@@ -11,7 +11,7 @@ use config::Config;
 use mailbox::Port;
 use runtime::socket::Reserve;
 use runtime::{Event, Listener, Reactor, Socket, Waker, clock};
-use shard::{Message, Shard};
+use shard::{Message, Moving, Shard};
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
@@ -26,6 +26,11 @@ pub enum Mail {
     Adopt {
         socket: Socket,
         is_unix: bool,
+    },
+    /// A connection that this shard serves most of.
+    Move {
+        socket: Socket,
+        moving: Moving,
     },
 }
 
@@ -171,6 +176,7 @@ impl ShardLoop {
         self.see_to_requests();
         self.publish();
         self.flush();
+        self.move_away();
         if now_us >= self.next_tick_us {
             self.tick(now_ms, now_us);
         }
@@ -285,6 +291,7 @@ impl ShardLoop {
                     self.shard.on_message(message);
                 }
                 Mail::Adopt { socket, is_unix } => self.adopt(socket, is_unix),
+                Mail::Move { socket, moving } => self.attach(socket, moving),
             }
         }
     }

@@ -3,6 +3,7 @@
 //! Invariant: replies leave in the order of the requests. While nothing is outstanding, replies are written straight to
 //! `out`; otherwise each request has a slot, and `out` gets a slot's reply once all before it have theirs.
 
+use crate::steering::Pull;
 use command::Command;
 use command::session::ReplyMode;
 use resp::{Reply, RequestParser, Span};
@@ -58,6 +59,10 @@ pub struct Conn {
     /// Commands held back by CLIENT PAUSE.
     pub postponed: VecDeque<Postponed>,
     pub last_command: Option<&'static Command>,
+    /// Which other shard serves most of it.
+    pub pull: Pull,
+    /// Already in the list of connections that want to move.
+    pub moving: bool,
 }
 
 impl Conn {
@@ -70,6 +75,17 @@ impl Conn {
     #[inline]
     pub fn takes_input(&self) -> bool {
         self.open && !self.closing && !self.fenced && self.postponed.is_empty()
+    }
+
+    /// Whether nothing of it is under way: no input begun, no reply owed or unsent.
+    pub fn is_quiet(&self) -> bool {
+        self.takes_input()
+            && self.input.is_empty()
+            && self.slots.is_empty()
+            && self.out.is_empty()
+            && self.postponed.is_empty()
+            && !self.parser.in_progress()
+            && self.replies == ReplyMode::On
     }
 
     /// Whether the next reply may be written straight to `out`.

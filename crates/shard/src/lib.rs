@@ -23,8 +23,10 @@ pub mod route;
 mod running;
 pub mod sessions;
 pub mod shard;
+pub mod steering;
 pub mod timing;
 
 pub use message::Message;
 pub use running::last_command;
 pub use shard::{Outgoing, Shard};
+pub use steering::Moving;

@@ -70,11 +70,11 @@ impl Shard {
             self.hold(home, op, item.db, keys);
             return false;
         }
-        if !self.locks.is_empty() {
-            if let Some(things) = self.contended(item.command, args, item.db) {
-                self.park(things, parked(home, item.ask, item.command, caller, args));
-                return false;
-            }
+        if !self.locks.is_empty()
+            && let Some(things) = self.contended(item.command, args, item.db)
+        {
+            self.park(things, parked(home, item.ask, item.command, caller, args));
+            return false;
         }
         if item.command.flags & flag::SESSIONS != 0 {
             self.sync_to_sessions();

@@ -67,6 +67,8 @@ pub struct Shard {
     /// Connections with replies to send, each once.
     pub dirty_conns: Vec<u32>,
     pub outgoing: Outgoing,
+    // Boxed as they travel: taking one moves a pointer.
+    #[allow(clippy::vec_box)]
     pub(crate) batch_pool: Vec<Box<Batch>>,
     pub(crate) locks: Locks<Job>,
     /// Locks held here for operations, by home shard and operation.
@@ -82,6 +84,8 @@ pub struct Shard {
     /// Connections whose input may go on.
     pub(crate) resume: Vec<u32>,
     pub(crate) ready: Vec<(WaiterId, Job)>,
+    /// Connections that want to move to another shard.
+    pub(crate) wish_to_move: Vec<u32>,
 }
 
 impl Shard {
@@ -107,6 +111,7 @@ impl Shard {
             returned: 0,
             resume: Vec::new(),
             ready: Vec::new(),
+            wish_to_move: Vec::new(),
         }
     }
 
@@ -211,7 +216,7 @@ impl Shard {
         while at < end && self.conns[conn].takes_input() {
             let authenticated = self.conns[conn].authenticated;
             let limits = Limits {
-                bulk_bytes_max: self.cx.config.proto_max_bulk_len as u64,
+                bulk_bytes_max: self.cx.config.proto_max_bulk_len,
                 args_max: i32::MAX as u64,
                 authenticated,
             };
@@ -250,11 +255,10 @@ impl Shard {
     pub(crate) fn enqueue(&mut self, conn: usize, buf: &[u8], mark: usize) {
         let spans = &self.spans[mark..];
         let mut command = command::lookup(spans[0].of(buf));
-        if let Some(container @ Command { plan: Plan::Container, .. }) = command {
-            if let Some(sub) = spans.get(1).and_then(|s| command::registry::subcommand(container, s.of(buf)))
-            {
-                command = Some(sub);
-            }
+        if let Some(container @ Command { plan: Plan::Container, .. }) = command
+            && let Some(sub) = spans.get(1).and_then(|s| command::registry::subcommand(container, s.of(buf)))
+        {
+            command = Some(sub);
         }
         let mut queued = Queued {
             conn: conn as u32,
@@ -301,11 +305,23 @@ impl Shard {
             let own = &spans[q.spans.0 as usize..(q.spans.0 + q.spans.1) as usize];
             let args = Args::with_hash(buf, own, &seed, q.key_index as usize, q.hash);
             self.dispatch(q, args);
+            if self.conns[q.conn as usize].fenced {
+                self.end_fence(q);
+            }
         }
         timing::end_chunk(&mut self.cx);
         (self.queue, self.spans) = (queue, spans);
         self.queue.clear();
         self.spans.clear();
+    }
+
+    /// A command that lets nothing pass may have been done on the spot.
+    #[cold]
+    fn end_fence(&mut self, q: &Queued) {
+        let conn = &self.conns[q.conn as usize];
+        if q.command.is_some_and(Command::has_unknown_keys) && conn.postponed.is_empty() {
+            self.after_fulfil(q.conn as usize);
+        }
     }
 
     #[inline]
@@ -396,7 +412,12 @@ impl Shard {
         let conn = &mut self.conns[index];
         let here = shard == self.cx.id;
         if here && conn.through_own_mailbox == 0 && (conn.writes_elsewhere == 0 || !command.is_write()) {
+            conn.pull.against();
             return self.run_here(index, command, args);
+        }
+        if !here && conn.pull.elsewhere(shard) && !conn.moving {
+            conn.moving = true;
+            self.wish_to_move.push(index as u32);
         }
         if here {
             conn.through_own_mailbox += 1;
@@ -405,6 +426,7 @@ impl Shard {
         }
         let ask = Ask::Whole(self.expect(index));
         self.forwarded += u64::from(!here);
+        self.cx.stats.forwarded += u64::from(!here);
         let (db, resp3) = (self.conns[index].db, self.conns[index].resp3);
         let batch = self.batch_for(shard as usize);
         let first = batch.spans.len() as u32;
@@ -426,12 +448,13 @@ impl Shard {
     fn run_here(&mut self, index: usize, command: &'static Command, args: Args<'_>) {
         let conn = &mut self.conns[index];
         let caller = Caller { conn: Some(index), db: conn.db, resp3: conn.resp3, counts: true };
-        if !self.locks.is_empty() && !matches!(command.plan, Plan::Connection) {
-            if let Some(things) = self.contended(command, args, caller.db) {
-                self.conns[index].through_own_mailbox += 1;
-                let ask = Ask::Whole(self.expect(index));
-                return self.park(things, parked(self.cx.id, ask, command, caller, args));
-            }
+        if !self.locks.is_empty()
+            && !matches!(command.plan, Plan::Connection)
+            && let Some(things) = self.contended(command, args, caller.db)
+        {
+            self.conns[index].through_own_mailbox += 1;
+            let ask = Ask::Whole(self.expect(index));
+            return self.park(things, parked(self.cx.id, ask, command, caller, args));
         }
         if command.flags & flag::SESSIONS != 0 {
             self.sync_to_session(index);
@@ -448,7 +471,7 @@ impl Shard {
         if matches!(command.plan, Plan::Connection) {
             self.sync_from_session(index);
         }
-        self.after_fulfil(index);
+        self.mark_dirty(index);
     }
 
     /// Runs a command whose reply must wait for earlier ones, or must not be sent.
@@ -515,7 +538,7 @@ impl Shard {
         let mut out = Reply::new(self.conns[index].resp3);
         out.error(error.line());
         self.deliver_here(index, &mut out);
-        self.after_fulfil(index);
+        self.mark_dirty(index);
     }
 
     #[inline]

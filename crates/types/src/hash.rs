@@ -424,7 +424,7 @@ impl Hash {
         *self = Self::Table(table);
     }
 
-    /// No field expires before this; `None` if none ever does. In a table the time may be too early (never
+    /// No field expires before this; `None` exactly if no field has an expire time. In a table the time may be too early (never
     /// too late) until `expire_fields` has come round.
     pub fn next_expire(&self) -> Option<u64> {
         match self {

@@ -119,23 +119,6 @@ def test_lists(client):
     assert client.llen("l") == 0
     assert client.lpos("m", "A") == 0
     assert client.lpop("none") is None
-    assert client.blpop(["none", "m"], timeout=1) in (("m", "A"), ["m", "A"])
-    assert client.blpop("none", timeout=0.05) is None
-
-
-def test_blocked_pop_is_woken(client):
-    results = []
-
-    def wait():
-        with redis.Redis(port=PORT, decode_responses=True) as waiter:
-            results.append(waiter.blpop("queue", timeout=5))
-
-    thread = threading.Thread(target=wait)
-    thread.start()
-    time.sleep(0.05)
-    client.rpush("queue", "job")
-    thread.join(timeout=5)
-    assert [list(result) for result in results] == [["queue", "job"]]
 
 
 def test_sets(client):
@@ -191,42 +174,6 @@ def test_an_error_in_a_pipeline_leaves_the_others(client):
         pipe.set("k", "v").lpush("k", "a").get("k")
         replies = pipe.execute(raise_on_error=False)
     assert replies[0] is True and isinstance(replies[1], redis.ResponseError) and replies[2] == "v"
-
-
-def test_transactions(client):
-    with client.pipeline() as pipe:
-        pipe.set("k", 1).incr("k").rpush("l", "a").lrange("l", 0, -1)
-        assert pipe.execute() == [True, 2, 1, ["a"]]
-
-
-def test_a_watched_key_that_changed_stops_the_transaction(client):
-    client.set("k", 1)
-    with client.pipeline() as pipe:
-        pipe.watch("k")
-        client.set("k", 2)
-        pipe.multi()
-        pipe.set("k", 3)
-        with pytest.raises(redis.WatchError):
-            pipe.execute()
-    assert client.get("k") == "2"
-
-
-def test_publishing(client):
-    with client.pubsub(ignore_subscribe_messages=True) as listener:
-        listener.subscribe("news")
-        listener.psubscribe("n*")
-        deadline = time.time() + 5
-        while client.publish("news", "hello") < 2 and time.time() < deadline:
-            time.sleep(0.01)
-        seen = set()
-        while len(seen) < 2 and time.time() < deadline:
-            message = listener.get_message(timeout=0.1)
-            if message and message["type"] in ("message", "pmessage"):
-                seen.add((message["type"], message["data"]))
-        assert seen == {("message", "hello"), ("pmessage", "hello")}
-
-
-# Connections
 
 
 def test_connection_pool_with_threads():

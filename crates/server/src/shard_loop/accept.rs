@@ -5,6 +5,7 @@ use crate::log;
 use command::session::Session;
 use runtime::socket::is_out_of_descriptors;
 use runtime::{Socket, clock};
+use shard::Moving;
 use std::io::{ErrorKind, IoSlice};
 use std::sync::atomic::Ordering;
 
@@ -105,10 +106,10 @@ impl ShardLoop {
         self.next_shard += 1;
         if to == self.id {
             self.adopt(socket, is_unix);
-        } else if self.port.send(to, Mail::Adopt { socket, is_unix }) {
-            if let Some(waker) = self.process.wakers[to].get() {
-                waker.wake();
-            }
+        } else if self.port.send(to, Mail::Adopt { socket, is_unix })
+            && let Some(waker) = self.process.wakers[to].get()
+        {
+            waker.wake();
         }
     }
 
@@ -134,6 +135,31 @@ impl ShardLoop {
         };
         let token = self.shard.open(session);
         self.shard.conn_mut(token).last_active_ms = now_ms;
+        self.watch(token, socket);
+    }
+
+    /// Sends connections to the shards that serve most of them.
+    pub(super) fn move_away(&mut self) {
+        for (token, to) in self.shard.movers() {
+            let Some(socket) = self.reactor.remove(token) else { continue };
+            let Some(moving) = self.shard.detach(token) else { continue };
+            let to = usize::from(to);
+            if self.port.send(to, Mail::Move { socket, moving })
+                && let Some(waker) = self.process.wakers[to].get()
+            {
+                waker.wake();
+            }
+        }
+    }
+
+    /// Serves a connection that another shard has served so far. What its client has sent meanwhile waits in the socket.
+    pub(super) fn attach(&mut self, socket: Socket, moving: Moving) {
+        let token = self.shard.attach(moving);
+        self.watch(token, socket);
+    }
+
+    /// Begins to watch a connection's socket.
+    fn watch(&mut self, token: usize, socket: Socket) {
         if self.sent.len() <= token {
             self.sent.resize(token + 1, Default::default());
         }

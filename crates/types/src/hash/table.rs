@@ -18,6 +18,8 @@ pub struct HashTable {
     table: Table<Fields>,
     /// Bytes of the blocks of long fields and values.
     block_bytes: usize,
+    /// Fields that have an expire time.
+    timed: usize,
     /// No field expires before.
     next_expire: u64,
     /// The pass of `expire_fields` under way: where it is, and a bound for the segments it has passed.
@@ -49,7 +51,7 @@ impl<'a> Parts<'a> {
 impl HashTable {
     pub fn new(seed: HashSeed) -> Self {
         let (next_expire, pass_earliest) = (u64::MAX, u64::MAX);
-        Self { table: Table::new(seed), block_bytes: 0, next_expire, pass_cursor: 0, pass_earliest }
+        Self { table: Table::new(seed), block_bytes: 0, timed: 0, next_expire, pass_cursor: 0, pass_earliest }
     }
 
     /// Fields, expired ones that are still there included.
@@ -89,7 +91,7 @@ impl HashTable {
             shape.write_value(value, record);
         });
         self.block_bytes += Shape::block_bytes(field, value);
-        self.note_expire(pos, expire);
+        self.note_expire(pos, false, expire);
     }
 
     /// Gives the field at `pos` a new value (`None` keeps it) and expire time (0 takes it away).
@@ -103,7 +105,7 @@ impl HashTable {
             let record = self.table.record_mut(pos);
             old_shape.write_head(expire, record);
             old_shape.value_mut(record).copy_from_slice(value);
-            return self.note_expire(pos, expire);
+            return self.note_expire(pos, has_expire, expire);
         }
         let replaced = value.map(|_| old_shape.value_block(self.table.record(pos)));
         let shape =
@@ -123,23 +125,39 @@ impl HashTable {
             // SAFETY: the new record holds a new value, nothing refers to the old one any more.
             self.block_bytes -= unsafe { blocks.free() };
         }
-        self.note_expire(pos, expire);
+        self.note_expire(pos, old_shape.has_expire(), expire);
     }
 
     pub fn remove(&mut self, pos: Pos) {
         let record = self.table.record(pos);
-        let blocks = Shape::of(record).blocks(record);
+        let shape = Shape::of(record);
+        let blocks = shape.blocks(record);
         self.table.remove(pos);
         // SAFETY: the only record with these references is gone.
         self.block_bytes -= unsafe { blocks.free() };
+        self.lose_times(usize::from(shape.has_expire()));
     }
 
-    /// Keeps the bounds below a new expire time.
+    /// So many fields have lost their expire time, or are gone with it.
     #[inline]
-    fn note_expire(&mut self, pos: Pos, expire: u64) {
-        if expire == 0 {
+    fn lose_times(&mut self, count: usize) {
+        if count == 0 {
             return;
         }
+        self.timed -= count;
+        if self.timed == 0 {
+            // What the segments know are bounds still, if far too low.
+            (self.next_expire, self.pass_earliest) = (u64::MAX, u64::MAX);
+        }
+    }
+
+    /// Counts a field that had an expire time or not and now has this one (0: none), and keeps the bounds below.
+    #[inline]
+    fn note_expire(&mut self, pos: Pos, had: bool, expire: u64) {
+        if expire == 0 {
+            return self.lose_times(usize::from(had));
+        }
+        self.timed += usize::from(!had);
         debug_assert!(expire <= EXPIRE_MS_MAX);
         let meta = self.table.meta_mut(pos);
         *meta = Earliest(expire).min(*meta);
@@ -191,6 +209,7 @@ impl HashTable {
         });
         self.block_bytes -= freed;
         self.pass_earliest = self.pass_earliest.min(earliest.0);
+        self.lose_times(expired);
         (visited, expired)
     }
 

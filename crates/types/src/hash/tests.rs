@@ -53,6 +53,7 @@ fn check(hash: &Hash, model: &Model, now: u64, seed: u64) {
     assert_eq!(seen.len(), live_count, "seed {seed}");
     let earliest = model.values().map(|(_, e)| *e).filter(|&e| e != 0).min();
     assert!(hash.next_expire().unwrap_or(u64::MAX) <= earliest.unwrap_or(u64::MAX), "seed {seed}");
+    assert_eq!(hash.next_expire().is_some(), earliest.is_some(), "seed {seed}");
     if let Hash::ListpackEx(listpack) = hash {
         assert!(
             Hash::from_listpack_ex(

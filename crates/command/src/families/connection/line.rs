@@ -12,7 +12,7 @@ pub fn line(session: &Session, now_ms: u64) -> String {
     let seconds_since = |then_ms: u64| (now_ms / 1000).saturating_sub(then_ms / 1000);
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let mut line = String::with_capacity(400);
-    let memory = size_of::<Session>() + session.query_bytes + session.output_bytes;
+    let memory = session.bytes() + session.query_bytes + session.output_bytes;
     let events = if session.output_bytes > 0 { "rw" } else { "r" };
     let written = write!(
         line,

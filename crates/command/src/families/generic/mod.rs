@@ -224,7 +224,7 @@ pub const COMMANDS: &[Command] = &[
         .keys(&[
             KeySpec::at(1, RO | ACCESS),
             KeySpec::unknown(RO | ACCESS).notes(BY_GET_NOTES),
-            KeySpec::unknown(OW | UPDATE).notes(STORE_NOTES),
+            KeySpec::unknown(OW | UPDATE).notes(STORE_NOTES).found_by(sort::destination),
         ])
         .flags(WRITE | DENYOOM | MOVABLEKEYS)
         .acl(acl::SET | acl::SORTEDSET | acl::LIST | acl::DANGEROUS)

@@ -87,6 +87,23 @@ impl<'a> Options<'a> {
     }
 }
 
+/// The index of the key to store to: the last one named.
+pub fn destination(args: &Args<'_>) -> Option<usize> {
+    let (mut index, mut found) = (2, None);
+    while index < args.len() {
+        index += match () {
+            () if args.is(index, "LIMIT") => 3,
+            () if args.is(index, "BY") || args.is(index, "GET") => 2,
+            () if args.is(index, "STORE") => {
+                found = Some(index + 1).filter(|&at| at < args.len());
+                2
+            }
+            () => 1,
+        };
+    }
+    found
+}
+
 /// An element: where its text stands in the arena, and what it is sorted by.
 struct Row {
     text: Range<usize>,

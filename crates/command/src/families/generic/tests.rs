@@ -309,7 +309,7 @@ fn active_expiry_removes_keys_and_fields() {
     while sweep::sweep(&mut bed.shard) {}
     assert_eq!(bed.run("KEYS *"), "h");
     assert!(!bed.shard.dbs[0].has_expiry() || !sweep::sweep(&mut bed.shard));
-    assert_eq!(bed.shard.dbs[0].live_bytes() > 0, true);
+    assert!(bed.shard.dbs[0].live_bytes() > 0);
     bed.run("DEL h");
     let db = &bed.shard.dbs[0];
     assert_eq!((db.live_bytes(), db.outside_bytes(), db.expiring()), (0, 0, 0));

@@ -1,7 +1,7 @@
 //! INFO: the sections, from the figures of all shards and from what the client's shard knows of the process.
 
 use super::info_lists::{self, Costs, Errors, Times};
-use super::info_numbers::{self, Numbers};
+use super::info_numbers::{self, DatabaseNumbers, Numbers};
 use crate::parts::Part;
 use crate::platform::Usage;
 use crate::state::REDIS_VERSION;
@@ -57,7 +57,7 @@ pub fn part(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 #[derive(Default)]
 struct Facts {
     numbers: Numbers,
-    databases: Vec<(i64, i64)>,
+    databases: Vec<DatabaseNumbers>,
     errors: Errors,
     costs: Costs,
     times: Times,
@@ -354,6 +354,7 @@ fn stats(facts: &Facts, text: &mut String) {
             ("reply_buffer_expands", &0),
             ("eventloop_cycles", &numbers.turns),
             ("forwarded_commands", &numbers.forwarded),
+            ("moved_connections", &numbers.moved_connections),
         ],
     );
 }
@@ -396,8 +397,10 @@ fn cpu(usage: &Usage, text: &mut String) {
 
 fn keyspace(facts: &Facts, text: &mut String) {
     lines(text, "Keyspace", &[]);
-    for (db, (keys, expiring)) in facts.databases.iter().enumerate().filter(|(_, (keys, _))| *keys > 0) {
-        let line = write!(text, "db{db}:keys={keys},expires={expiring},avg_ttl=0,subexpiry=0\r\n");
+    for (db, numbers) in facts.databases.iter().enumerate().filter(|(_, numbers)| numbers.keys > 0) {
+        let DatabaseNumbers { keys, expiring, timed_hashes } = numbers;
+        let line =
+            write!(text, "db{db}:keys={keys},expires={expiring},avg_ttl=0,subexpiry={timed_hashes}\r\n");
         line.expect("writing to a string");
     }
 }

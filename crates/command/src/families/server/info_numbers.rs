@@ -28,7 +28,7 @@ macro_rules! numbers {
 numbers! {
     sums: clients monitors dirty keys expiring data_bytes table_bytes client_bytes peak_bytes connections
         rejected_connections commands net_in_bytes net_out_bytes hits misses expired_keys expired_fields evicted_keys
-        error_replies forwarded turns ops_rate in_rate out_rate;
+        error_replies forwarded moved_connections turns ops_rate in_rate out_rate;
     maxima: input_bytes_max output_bytes_max
 }
 
@@ -54,12 +54,13 @@ pub fn of(cx: &ShardCx) -> Numbers {
         evicted_keys: cx.stats.evicted_keys,
         error_replies: cx.stats.error_replies,
         forwarded: cx.stats.forwarded,
+        moved_connections: cx.stats.moved_connections,
         turns: cx.stats.turns,
         ..Numbers::default()
     };
     for (_, session) in cx.sessions.iter() {
         let (input, output) = (session.query_bytes as u64, session.output_bytes as u64);
-        numbers.client_bytes += size_of_val(session) as u64 + input + output;
+        numbers.client_bytes += session.bytes() as u64 + input + output;
         numbers.input_bytes_max = numbers.input_bytes_max.max(input);
         numbers.output_bytes_max = numbers.output_bytes_max.max(output);
     }
@@ -68,24 +69,36 @@ pub fn of(cx: &ShardCx) -> Numbers {
     numbers
 }
 
-/// The databases that have keys: number, keys, keys with an expiry.
+/// What is counted in one database, of all shards.
+#[derive(Clone, Copy, Default)]
+pub struct DatabaseNumbers {
+    pub keys: i64,
+    /// Keys with an expiry.
+    pub expiring: i64,
+    /// Hashes that have fields with an expiry.
+    pub timed_hashes: i64,
+}
+
+/// The databases that have keys: number and [`DatabaseNumbers`].
 pub fn write_databases(cx: &Cx<'_>, out: &mut Reply) {
     let used: Vec<_> = cx.shard.dbs.iter().enumerate().filter(|(_, db)| !db.is_empty()).collect();
-    out.array(3 * used.len());
+    out.array(4 * used.len());
     for (index, db) in used {
         out.count(index);
         out.count(db.len());
         out.count(db.expiring());
+        out.count(db.timed_hashes());
     }
 }
 
-/// Adds a shard's databases to `totals`, which holds (keys, expiring) by database.
-pub fn read_databases(part: &mut Part<'_>, totals: &mut Vec<(i64, i64)>) {
-    for _ in 0..part.array() / 3 {
-        let (index, keys, expiring) = (part.int() as usize, part.int(), part.int());
-        totals.resize(totals.len().max(index + 1), (0, 0));
-        totals[index].0 += keys;
-        totals[index].1 += expiring;
+/// Adds a shard's databases to `totals`.
+pub fn read_databases(part: &mut Part<'_>, totals: &mut Vec<DatabaseNumbers>) {
+    for _ in 0..part.array() / 4 {
+        let index = part.int() as usize;
+        totals.resize(totals.len().max(index + 1), DatabaseNumbers::default());
+        totals[index].keys += part.int();
+        totals[index].expiring += part.int();
+        totals[index].timed_hashes += part.int();
     }
 }
 

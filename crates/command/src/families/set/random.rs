@@ -62,7 +62,7 @@ fn spop_many(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     if args.len() > 3 {
         return Err(Error::SYNTAX);
     }
-    let count = usize::try_from(args.int(2)?).map_err(|_| Error::MUST_BE_POSITIVE)?;
+    let count = args.natural(2)?;
     let key = args.key(1);
     let (pos, count) = match find_set(cx, args)? {
         Some(pos) if count > 0 => (pos, count),

@@ -8,6 +8,9 @@ mod part;
 mod read;
 mod write;
 
+#[cfg(test)]
+mod tests;
+
 use crate::spec::{Begin, Find, KeySpec, Merge, access::*, acl, flag::*};
 use crate::{Args, Command, Cx};
 
@@ -120,6 +123,7 @@ pub const COMMANDS: &[Command] = &[
             find: Find::KeyNum { index: 0, first: 1, step: 2 },
             access: OW | UPDATE,
             notes: "",
+            finder: None,
         }])
         .flags(WRITE | DENYOOM | MOVABLEKEYS)
         .since("8.4.0")
