@@ -182,10 +182,7 @@ impl ZSet {
             Self::Tree(tree) => return tree.update(member, decide),
             Self::Listpack(packed) => packed,
         };
-        let may_grow = packed.len() < limits.max_listpack_entries
-            && member.len() <= limits.max_listpack_value
-            && packed.fits(member.len());
-        if may_grow || packed.score(member).is_some() {
+        if packed.may_grow(member, limits) || packed.score(member).is_some() {
             return packed.update(member, decide);
         }
         match decide(None) {
@@ -201,6 +198,7 @@ impl ZSet {
     pub fn insert(&mut self, member: &[u8], score: f64, limits: &ZSetLimits, seed: &HashSeed) -> Change {
         match self {
             Self::Tree(tree) => tree.insert(member, score),
+            Self::Listpack(packed) if packed.may_grow(member, limits) => packed.insert(member, score),
             Self::Listpack(_) => self.update(member, limits, seed, |_| Some(score)),
         }
     }

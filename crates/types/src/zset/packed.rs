@@ -4,9 +4,10 @@
 //! it is meant for a hundred elements. Members that are canonical integers are stored as integers and compare
 //! as their text.
 
+use super::ZSetLimits;
 use super::bounds::{LexRange, ScoreRange};
 use super::grow::Change;
-use crate::listpack::{At, Corrupt, Item, Iter, Listpack};
+use crate::listpack::{At, Corrupt, Item, Iter, Listpack, Needle};
 use base::number::{self, F64Buf};
 use std::cmp::Ordering;
 use std::iter::Take;
@@ -70,6 +71,14 @@ impl Packed {
         self.list.fits(bytes.saturating_add(SCORE_TEXT_BYTES_MAX))
     }
 
+    /// Whether the member may come in, new, and the set stay a listpack.
+    #[inline]
+    pub(super) fn may_grow(&self, member: &[u8], limits: &ZSetLimits) -> bool {
+        self.len() < limits.max_listpack_entries
+            && member.len() <= limits.max_listpack_value
+            && self.fits(member.len())
+    }
+
     fn score_behind(&self, member: At) -> f64 {
         let at = self.list.next(member).expect("every member has a score behind it");
         read_score(self.list.get(at)).expect("scores were checked when they came in")
@@ -100,17 +109,53 @@ impl Packed {
         Change { old, new: Some(new) }
     }
 
+    /// Sets the score of a member, new or not. One look over the list finds the member, or where it will stand.
+    pub fn insert(&mut self, member: &[u8], score: f64) -> Change {
+        assert!(!score.is_nan(), "a score is a number");
+        let (item, needle) = (Item::new(member), Needle::new(member));
+        let (mut at, mut place) = (self.list.first(), None);
+        while let Some(pair) = at {
+            let (other, low, next) = self.pair(pair);
+            if needle.matches(other) {
+                if low != score {
+                    self.list.remove(pair, 2);
+                    self.insert_new(member, score);
+                }
+                return Change { old: Some(low), new: Some(if low == score { low } else { score }) };
+            }
+            if place.is_none() && order(low, other, score, item) == Ordering::Greater {
+                place = Some(pair);
+            }
+            at = next;
+        }
+        self.insert_at(place.unwrap_or(self.list.end()), item, score);
+        Change { old: None, new: Some(score) }
+    }
+
     fn insert_new(&mut self, member: &[u8], score: f64) {
-        let (item, mut text) = (Item::new(member), F64Buf::default());
-        let above = |other, low| order(low, other, score, item) == Ordering::Greater;
-        let mut place = self.list.first();
-        while let Some(at) = place {
-            if above(self.list.get(at), self.score_behind(at)) {
+        let item = Item::new(member);
+        let mut at = self.list.first();
+        while let Some(pair) = at {
+            let (other, low, next) = self.pair(pair);
+            if order(low, other, score, item) == Ordering::Greater {
                 break;
             }
-            place = self.list.next(at).and_then(|at| self.list.next(at));
+            at = next;
         }
-        self.list.insert_row(place.unwrap_or(self.list.end()), &[item, score_item(score, &mut text)]);
+        self.insert_at(at.unwrap_or(self.list.end()), item, score);
+    }
+
+    fn insert_at(&mut self, at: At, member: Item, score: f64) {
+        let mut text = F64Buf::default();
+        self.list.insert_row(at, &[member, score_item(score, &mut text)]);
+    }
+
+    /// Member and score at a place, and the place of the next pair.
+    #[inline]
+    fn pair(&self, at: At) -> (Item<'_>, f64, Option<At>) {
+        let (member, behind) = self.list.get_next(at);
+        let (score, next) = self.list.get_next(behind.expect("every member has a score behind it"));
+        (member, read_score(score).expect("scores were checked when they came in"), next)
     }
 
     /// Puts an element behind all others; it must belong there.
