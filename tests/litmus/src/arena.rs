@@ -22,9 +22,10 @@ pub struct Arena {
 }
 
 /// Runs a test in every setting. `LITMUS_BACK_ENDS` (a list with commas) leaves out other back ends, for systems that
-/// lack one.
+/// lack one; `LITMUS_TIMES` multiplies the rounds.
 pub fn everywhere(rounds: usize, test: impl Fn(&Arena)) {
     let seed = seed();
+    let rounds = rounds * number("LITMUS_TIMES").map_or(1, |times| times as usize);
     let back_ends = std::env::var("LITMUS_BACK_ENDS").ok();
     for (place, (shards, back_end)) in SETTINGS.into_iter().enumerate() {
         let is_wanted = |list: &String| list.split(',').any(|name| name == back_end);
@@ -40,9 +41,13 @@ pub fn everywhere(rounds: usize, test: impl Fn(&Arena)) {
 
 /// From `LITMUS_SEED`, or a new one.
 fn seed() -> u64 {
-    let given = std::env::var("LITMUS_SEED").ok().and_then(|text| text.parse().ok());
     let now = || SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970").as_nanos() as u64;
-    given.unwrap_or_else(now)
+    number("LITMUS_SEED").unwrap_or_else(now)
+}
+
+/// The number in an environment variable.
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
 }
 
 impl Arena {

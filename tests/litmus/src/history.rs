@@ -17,7 +17,7 @@ use testkit::{Client, Value};
 
 /// Digits of a number in a log.
 const WIDTH: usize = 8;
-const REGISTERS: usize = 12;
+const REGISTERS: usize = 8;
 /// Logs in use at a time.
 const LOGS: usize = 6;
 /// After so many appends other logs are used, lest the old ones grow too long to be read often.
