@@ -41,14 +41,16 @@ impl<'a> Cx<'a> {
         &mut self.shard.dbs[self.db as usize]
     }
 
-    /// The keys of a command that are not on this shard: return them as [`Error::NeedKeys`] before changing anything, and the
+    /// All keys of a command that are perhaps not on this shard: return the error before changing anything, and the
     /// command runs again with all of them here. For keys that no key specification names (SORT … BY).
     ///
     /// # Errors
-    /// `NeedKeys` when some of `keys` are elsewhere.
+    /// `NeedKeys` with all of `keys` when some are elsewhere: those of this shard are to be locked too, or they would change
+    /// while the others travel.
     pub fn require_keys(&self, keys: impl Iterator<Item = Vec<u8>>) -> Result<(), Error> {
-        let missing: Vec<_> = keys.filter(|key| !self.shard.has_key(key)).collect();
-        if missing.is_empty() { Ok(()) } else { Err(Error::NeedKeys(missing)) }
+        let keys: Vec<_> = keys.collect();
+        let all_here = keys.iter().all(|key| self.shard.has_key(key));
+        if all_here { Ok(()) } else { Err(Error::NeedKeys(keys)) }
     }
 
     /// Wall clock, unix ms.

@@ -142,7 +142,7 @@ pub struct ShardCx {
     pub eviction: Eviction,
     /// Set while commands are held back; ended by the connection layer.
     pub pause: Option<Pause>,
-    /// Keys of other shards that are here for the command that runs now, in order.
+    /// Keys of several shards, this one included, that are locked for the command that runs now and are here; in order.
     pub guests: Vec<Vec<u8>>,
 }
 
@@ -198,14 +198,17 @@ impl ShardCx {
         self.set_ages();
     }
 
-    /// Whether a key belongs to this shard or has been brought here for the command that runs now.
+    /// Whether the command that runs now may use a key: it belongs to this shard; or, if keys have been brought here for
+    /// the command, it is among them (an own key that is not may be away, or change before the command is run again).
     pub fn has_key(&self, key: &[u8]) -> bool {
         if self.shards == 1 {
             return true;
         }
+        if !self.guests.is_empty() {
+            return self.guests.binary_search_by(|guest| guest.as_slice().cmp(key)).is_ok();
+        }
         let slot = u32::from(base::slot::key_slot(key));
         (slot * u32::from(self.shards) / SLOTS) as u16 == self.id
-            || self.guests.binary_search_by(|guest| guest.as_slice().cmp(key)).is_ok()
     }
 
     /// Bytes of all data of this shard.

@@ -33,6 +33,7 @@ const STEPS: &[Step] = &[
     Step { name: "spec-redis", run: || spec_step(Peer::program("redis-server")) },
     Step { name: "spec-1-shard", run: || spec_step(Peer::weft(1)) },
     Step { name: "spec-4-shards", run: || spec_step(Peer::weft(4)) },
+    Step { name: "litmus", run: litmus_step },
     Step { name: "redis-py", run: redis_py_step },
 ];
 
@@ -92,10 +93,23 @@ fn build_step() -> Outcome {
     build.map_or_else(Outcome::Broken, Outcome::Single)
 }
 
-/// All tests of all crates. The dialogues have steps of their own and are left out here.
+/// All tests of all crates. The dialogues and litmus tests have steps of their own and are left out here.
 fn unit_step() -> Outcome {
-    let arguments =
-        ["test", "--workspace", "--profile", "fast", "--no-fail-fast", "--", "--skip", "dialogues_hold_for"];
+    let arguments = ["--workspace", "--exclude", "litmus", "--", "--skip", "dialogues_hold_for"];
+    cargo_test(&arguments)
+}
+
+/// What concurrent clients may rely on, on the running server with several shards and both back ends. One test at a time, for
+/// their threads are to meet each other.
+fn litmus_step() -> Outcome {
+    if Program::Weft.find().is_none() {
+        return Outcome::Skipped("weft-server is not built".into());
+    }
+    cargo_test(&["--package", "litmus", "--", "--test-threads", "1"])
+}
+
+fn cargo_test(arguments: &[&str]) -> Outcome {
+    let arguments = [&["test", "--profile", "fast", "--no-fail-fast"], arguments].concat();
     let ran = match run_shown(&mut command("cargo", &arguments)) {
         Ok(ran) => ran,
         Err(why) => return Outcome::Broken(why),
