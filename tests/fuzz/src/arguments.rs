@@ -55,6 +55,30 @@ const ENCODINGS: &[&[u8]] =
 
 const OFFSETS: &[&[u8]] = &[b"0", b"#0", b"#1", b"7", b"100", b"#100", b"4294967295", b"#536870911", b"-1", b"#-1"];
 
+const PFDEBUG: &[&[u8]] = &[b"GETREG", b"DECODE", b"ENCODING", b"TODENSE", b"SIMD"];
+
+/// Directives that change how values are kept, and values for them.
+const SETTINGS: &[(&str, &[&str])] = &[
+    ("list-max-listpack-size", &["-2", "1", "4", "-1"]),
+    ("hash-max-listpack-entries", &["128", "0", "3"]),
+    ("hash-max-listpack-value", &["64", "0", "8"]),
+    ("set-max-intset-entries", &["512", "0", "3"]),
+    ("set-max-listpack-entries", &["128", "0", "3"]),
+    ("set-max-listpack-value", &["64", "0", "8"]),
+    ("zset-max-listpack-entries", &["128", "0", "3"]),
+    ("zset-max-listpack-value", &["64", "0", "8"]),
+    ("hll-sparse-max-bytes", &["3000", "0", "16"]),
+    ("maxmemory", &["0", "0", "0", "1"]),
+    ("maxmemory-policy", &["noeviction", "noeviction", "allkeys-lfu", "volatile-ttl", "allkeys-random"]),
+    ("lazyfree-lazy-user-del", &["no", "yes"]),
+];
+
+/// A CONFIG SET that changes how values are kept, or whether there is memory.
+pub fn setting(random: &mut Random) -> Vec<Vec<u8>> {
+    let (name, values) = pick(random, SETTINGS);
+    [b"CONFIG", &b"SET"[..], name.as_bytes(), pick(random, values).as_bytes()].map(<[u8]>::to_vec).to_vec()
+}
+
 const LENGTHS: [usize; 8] = [44, 45, 63, 65, 255, 512, 4097, 70_000];
 
 /// One of a list.
@@ -127,6 +151,11 @@ pub fn by_kind(random: &mut Random, command: &Command, kind: &str, name: &str, n
         (_, "encoding") => pick(random, ENCODINGS).to_vec(),
         (_, "offset") if command.group == "bitmap" => pick(random, OFFSETS).to_vec(),
         (_, "cursor") if random.below(4) > 0 => b"0".to_vec(),
+        (_, "fieldset-name") => pick(random, &WORDS[..2]).to_vec(),
+        (_, "subcommand") => pick(random, PFDEBUG).to_vec(),
+        (_, "index" | "index1" | "index2" | "db" | "destination-db") if random.below(8) > 0 => {
+            random.below(4).to_string().into_bytes()
+        }
         (_, "min" | "max") => pick(random, BOUNDS).to_vec(),
         ("integer", _) => integer(random),
         ("double", _) => double(random),

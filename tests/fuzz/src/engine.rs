@@ -102,6 +102,12 @@ impl Engine {
         Seat { shard, index: self.shards[shard].open(session) }
     }
 
+    /// Whether keys may go for want of memory.
+    pub fn evicts(&self) -> bool {
+        let config = &self.shards[0].cx.config;
+        config.maxmemory > 0 && config.maxmemory_policy != config::MaxmemoryPolicy::NoEviction
+    }
+
     /// Lets time pass, with the expiry that belongs to it.
     pub fn pass(&mut self, ms: u64) {
         self.now_ms += ms;

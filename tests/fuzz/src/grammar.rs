@@ -102,6 +102,9 @@ impl Grammar {
 
     /// A request of any command.
     pub fn request(&self, random: &mut Random, now_ms: u64) -> Vec<Vec<u8>> {
+        if !self.scope.deterministic && one_in(random, 60) {
+            return arguments::setting(random);
+        }
         let mut row = pick(random, &self.rows);
         // What wipes everything away would otherwise leave little to play with.
         let wipes = ["flushall", "flushdb", "swapdb", "reset", "quit", "hello", "select"];

@@ -9,8 +9,10 @@ use command::spec::flag;
 use command::{Args, Command, Plan};
 use resp::Span;
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
+use std::time::{Duration, Instant};
 use testkit::{Value, decode};
 
 /// What did not hold, and at which step.
@@ -18,6 +20,38 @@ use testkit::{Value, decode};
 pub struct Failure {
     pub step: usize,
     pub what: String,
+}
+
+/// Steps that take longer are told.
+const SLOW: Duration = Duration::from_secs(1);
+
+/// Requests by command, and how many of them were answered without an error.
+#[derive(Clone, Debug, Default)]
+pub struct Tally(BTreeMap<&'static str, (usize, usize)>);
+
+impl Tally {
+    fn count(&mut self, command: &'static str, succeeded: bool) {
+        let counts = self.0.entry(command).or_default();
+        counts.0 += 1;
+        counts.1 += usize::from(succeeded);
+    }
+
+    fn add(&mut self, other: &Self) {
+        for (command, (requests, successes)) in &other.0 {
+            let counts = self.0.entry(command).or_default();
+            *counts = (counts.0 + requests, counts.1 + successes);
+        }
+    }
+
+    /// Requests, and successes.
+    pub fn sums(&self) -> (usize, usize) {
+        self.0.values().fold((0, 0), |sum, counts| (sum.0 + counts.0, sum.1 + counts.1))
+    }
+
+    /// Commands that never succeeded.
+    pub fn without_success(&self) -> Vec<&'static str> {
+        self.0.iter().filter(|(_, counts)| counts.1 == 0).map(|(command, _)| *command).collect()
+    }
 }
 
 impl Failure {
@@ -47,11 +81,11 @@ fn keep_panics() {
     });
 }
 
-/// Plays all steps.
+/// Plays all steps; adds to `tally` if all goes well.
 ///
 /// # Errors
 /// The first thing that did not hold.
-pub fn play(episode: &Episode) -> Result<(), Failure> {
+pub fn play(episode: &Episode, tally: &mut Tally) -> Result<(), Failure> {
     keep_panics();
     let at = Cell::new(0);
     PLAYING.set(true);
@@ -60,8 +94,13 @@ pub fn play(episode: &Episode) -> Result<(), Failure> {
         for (index, step) in episode.steps.iter().enumerate() {
             at.set(index);
             watchdog::progress(episode, index);
+            let begin = Instant::now();
             player.step(step)?;
+            if begin.elapsed() > SLOW {
+                println!("{} ms, seed {}: {step}", begin.elapsed().as_millis(), episode.seed);
+            }
         }
+        tally.add(&player.tally);
         Ok(())
     }));
     PLAYING.set(false);
@@ -92,12 +131,13 @@ struct Player {
     engine: Engine,
     state: State,
     resp3: Vec<bool>,
+    tally: Tally,
 }
 
 impl Player {
     fn new(episode: &Episode) -> Self {
         let engine = Engine::new(episode.shards, episode.seed, episode.resp3);
-        Self { engine, state: State::new(), resp3: vec![episode.resp3; crate::episode::CONNS] }
+        Self { engine, state: State::new(), resp3: vec![episode.resp3; crate::episode::CONNS], tally: Tally::default() }
     }
 
     fn step(&mut self, step: &Step) -> Result<(), String> {
@@ -109,6 +149,9 @@ impl Player {
             Step::Request { conn, words } => {
                 self.engine.run(std::iter::once((*conn, words.as_slice())))?;
                 let replies = self.replies(*conn, 1)?;
+                if let (Some(command), Some(reply)) = (row(words), replies.first()) {
+                    self.tally.count(command.full_name, !reply.is_error());
+                }
                 self.engine.check_quiet()?;
                 let after = state::of(&self.engine)?;
                 let changed = state::changed(&self.state, &after);
@@ -167,6 +210,9 @@ impl Player {
             return Ok(());
         }
         let list = || changed.iter().map(|(db, key)| format!("{db}:{}", key.escape_ascii())).collect::<Vec<_>>().join(", ");
+        if self.engine.evicts() {
+            return Ok(());
+        }
         if let Some(error) = reply.filter(|reply| reply.is_error()) {
             return Err(format!("{error} to {}, yet changed: {}", shown(words), list()));
         }

@@ -1,7 +1,7 @@
 //! Cuts a failing episode down: leaves steps out, larger pieces first, as long as it still fails in the same way.
 
 use crate::episode::{Episode, Step};
-use crate::play::{Failure, play};
+use crate::play::{Failure, Tally, play};
 
 /// Episodes played at most while shrinking.
 const PLAYS_MAX: usize = 3000;
@@ -12,7 +12,7 @@ pub fn shrink(episode: &Episode, failure: &Failure) -> (Episode, Failure) {
     let (mut best, mut last, mut plays) = (episode.clone(), failure.clone(), 0);
     best.steps.truncate(failure.step + 1);
     split_up(&mut best);
-    if play(&best).is_ok() {
+    if play(&best, &mut Tally::default()).is_ok() {
         best = episode.clone();
         best.steps.truncate(failure.step + 1);
     }
@@ -23,7 +23,7 @@ pub fn shrink(episode: &Episode, failure: &Failure) -> (Episode, Failure) {
             let mut shorter = best.clone();
             shorter.steps.drain(at..(at + piece).min(best.steps.len()));
             plays += 1;
-            match play(&shorter) {
+            match play(&shorter, &mut Tally::default()) {
                 Err(failure) if failure.kind() == kind => (best, last) = (shorter, failure),
                 _ => at += piece,
             }

@@ -5,7 +5,7 @@
 #![forbid(unsafe_code)]
 
 use fuzz::grammar::{Grammar, Scope};
-use fuzz::play::{Failure, payloads, play};
+use fuzz::play::{Failure, Tally, payloads, play};
 use fuzz::shrink::shrink;
 use fuzz::{Episode, watchdog};
 use std::collections::HashSet;
@@ -35,13 +35,14 @@ fn random_commands_keep_all_invariants() {
     println!("{} commands, first seed {first}", grammar.commands());
     let end = Instant::now() + Duration::from_secs(seconds);
     let (mut seed, mut steps, mut failures) = (first, 0, Vec::new());
+    let mut tally = Tally::default();
     let mut kinds = HashSet::new();
     let failures_max = from_env("WEFT_FUZZ_FAILURES").unwrap_or(1) as usize;
     while Instant::now() < end && failures.len() < failures_max {
         for shards in [1, 3] {
             let episode = Episode::random(&grammar, seed, shards, STEPS);
             steps += episode.steps.len();
-            if let Err(failure) = play(&episode) {
+            if let Err(failure) = play(&episode, &mut tally) {
                 if kinds.insert(failure.kind()) {
                     failures.push(report(&episode, &failure));
                 }
@@ -50,6 +51,8 @@ fn random_commands_keep_all_invariants() {
         seed += 1;
     }
     watchdog::done();
+    let (requests, successes) = tally.sums();
+    println!("{requests} requests alone, {successes} without an error; never: {:?}", tally.without_success());
     println!("{} episodes, {steps} steps", (seed - first) * 2);
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
 }
