@@ -222,7 +222,9 @@ impl Engine {
             for (db, it) in shard.cx.dbs.iter().enumerate() {
                 let (kept, counted) = (it.accounts(), it.recount());
                 if kept != counted {
-                    return Err(format!("shard {id} db {db}: the accounts say {kept:?}, a recount {counted:?}"));
+                    return Err(format!(
+                        "shard {id} db {db}: the accounts say {kept:?}, a recount {counted:?}"
+                    ));
                 }
             }
         }

@@ -60,11 +60,24 @@ impl Episode {
 /// Requests that put a value of every type and encoding under the keys of [`crate::arguments`].
 pub fn seeding() -> Vec<Step> {
     const LINES: &[&str] = &[
-        "SET s1 hello", "SET {t}s 12345", "SET num 41 PX 2500", "SET bits \\xff\\x00\\x0f", "PFADD hll a b c",
-        "PFADD {t}hll d e", "RPUSH l1 a b c 1 2 a", "RPUSH {t}l x y z", "SADD set1 a b c 1", "SADD {t}set b c d",
-        "SADD ints 1 2 3 500 70000", "HSET h1 a 1 b 2.5 c hello d 9223372036854775807", "HSET {t}h a x",
-        "ZADD z1 1 a 2 b 3 c 3 d", "ZADD {t}z 0 a 0 b 0 c inf e -inf d", "PEXPIRE {t}h 4000",
-        "GEOADD geo 13.361389 38.115556 Palermo 15.087269 37.502669 Catania", "GEOADD {t}geo 2.35 48.85 a",
+        "SET s1 hello",
+        "SET {t}s 12345",
+        "SET num 41 PX 2500",
+        "SET bits \\xff\\x00\\x0f",
+        "PFADD hll a b c",
+        "PFADD {t}hll d e",
+        "RPUSH l1 a b c 1 2 a",
+        "RPUSH {t}l x y z",
+        "SADD set1 a b c 1",
+        "SADD {t}set b c d",
+        "SADD ints 1 2 3 500 70000",
+        "HSET h1 a 1 b 2.5 c hello d 9223372036854775807",
+        "HSET {t}h a x",
+        "ZADD z1 1 a 2 b 3 c 3 d",
+        "ZADD {t}z 0 a 0 b 0 c inf e -inf d",
+        "PEXPIRE {t}h 4000",
+        "GEOADD geo 13.361389 38.115556 Palermo 15.087269 37.502669 Catania",
+        "GEOADD {t}geo 2.35 48.85 a",
     ];
     let mut all: Vec<Vec<Vec<u8>>> =
         LINES.iter().map(|line| line.split(' ').map(testkit::text::unescape).collect()).collect();

@@ -8,9 +8,27 @@ use command::{Command, Plan};
 
 /// Commands that end the process, the connection or the replies, or make the clock matter.
 const LEFT_OUT: &[&str] = &[
-    "shutdown", "monitor", "client|reply", "client|pause", "client|kill", "config|set", "config|rewrite", "failover",
-    "replicaof", "slaveof", "psync", "sync", "subscribe", "psubscribe", "ssubscribe", "unsubscribe", "punsubscribe",
-    "sunsubscribe", "save", "bgsave", "bgrewriteaof",
+    "shutdown",
+    "monitor",
+    "client|reply",
+    "client|pause",
+    "client|kill",
+    "config|set",
+    "config|rewrite",
+    "failover",
+    "replicaof",
+    "slaveof",
+    "psync",
+    "sync",
+    "subscribe",
+    "psubscribe",
+    "ssubscribe",
+    "unsubscribe",
+    "punsubscribe",
+    "sunsubscribe",
+    "save",
+    "bgsave",
+    "bgrewriteaof",
 ];
 
 /// Subcommands of DEBUG that are safe to play with.
@@ -41,11 +59,19 @@ impl Scope {
         const CHANCE: [&str; 2] = ["nondeterministic_output", "random"];
         // Their replies are about the server rather than about the data.
         let about_server = ["server", "connection"].contains(&row.group)
-            && !["flushall", "flushdb", "dbsize", "swapdb", "select", "echo", "ping"].contains(&row.full_name);
+            && !["flushall", "flushdb", "dbsize", "swapdb", "select", "echo", "ping"]
+                .contains(&row.full_name);
         let by_chance = about_server
             || row.tips.iter().any(|tip| CHANCE.contains(tip))
-            || ["object|freq", "object|idletime", "object|encoding", "object|refcount", "memory|usage", "dump"]
-                .contains(&row.full_name);
+            || [
+                "object|freq",
+                "object|idletime",
+                "object|encoding",
+                "object|refcount",
+                "memory|usage",
+                "dump",
+            ]
+            .contains(&row.full_name);
         !LEFT_OUT.contains(&row.full_name) && self.knows(row.since) && !(self.deterministic && by_chance)
     }
 }
@@ -80,7 +106,8 @@ impl Grammar {
     pub fn new(scope: Scope) -> Self {
         let mut rows = Vec::new();
         let mut add = |command: &'static Command, words: Vec<&'static str>| {
-            let left_out = command.full_name == "debug" && !words.get(1).is_some_and(|sub| DEBUG.contains(sub));
+            let left_out =
+                command.full_name == "debug" && !words.get(1).is_some_and(|sub| DEBUG.contains(sub));
             if scope.allows(command) && !left_out {
                 let syntax = syntax::parse(command.syntax).unwrap_or_default();
                 rows.push(Row { command, words, syntax });
@@ -116,8 +143,7 @@ impl Grammar {
 
     fn request_of(&self, random: &mut Random, row: &Row, now_ms: u64) -> Vec<Vec<u8>> {
         let out = row.words.iter().map(|word| word.as_bytes().to_vec()).collect();
-        let mut draft =
-            Draft { random, grammar: self, command: row.command, out, announced: None, now_ms };
+        let mut draft = Draft { random, grammar: self, command: row.command, out, announced: None, now_ms };
         draft.arguments(&row.syntax, 0);
         draft.fill_up(row.words.len());
         let mut out = draft.out;

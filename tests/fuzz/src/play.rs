@@ -137,7 +137,12 @@ struct Player {
 impl Player {
     fn new(episode: &Episode) -> Self {
         let engine = Engine::new(episode.shards, episode.seed, episode.resp3);
-        Self { engine, state: State::new(), resp3: vec![episode.resp3; crate::episode::CONNS], tally: Tally::default() }
+        Self {
+            engine,
+            state: State::new(),
+            resp3: vec![episode.resp3; crate::episode::CONNS],
+            tally: Tally::default(),
+        }
     }
 
     fn step(&mut self, step: &Step) -> Result<(), String> {
@@ -209,7 +214,13 @@ impl Player {
         if changed.is_empty() {
             return Ok(());
         }
-        let list = || changed.iter().map(|(db, key)| format!("{db}:{}", key.escape_ascii())).collect::<Vec<_>>().join(", ");
+        let list = || {
+            changed
+                .iter()
+                .map(|(db, key)| format!("{db}:{}", key.escape_ascii()))
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
         if self.engine.evicts() {
             return Ok(());
         }
@@ -256,7 +267,12 @@ fn keys(command: &Command, words: &[Vec<u8>]) -> Vec<Vec<u8>> {
 
 fn is_resp2(value: &Value) -> bool {
     match value {
-        Value::Simple(_) | Value::Error(_) | Value::Integer(_) | Value::Bulk(_) | Value::Null | Value::NullArray => true,
+        Value::Simple(_)
+        | Value::Error(_)
+        | Value::Integer(_)
+        | Value::Bulk(_)
+        | Value::Null
+        | Value::NullArray => true,
         Value::Array(items) => items.iter().all(is_resp2),
         _ => false,
     }

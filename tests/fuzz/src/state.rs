@@ -18,12 +18,17 @@ pub fn of(engine: &Engine) -> Result<State, String> {
         for (db, it) in shard.cx.dbs.iter().enumerate() {
             for (key, value, expire) in it.iter() {
                 if !shard.cx.has_key(key) {
-                    return Err(format!("key {} is not at home on shard {}", key.escape_ascii(), shard.cx.id));
+                    return Err(format!(
+                        "key {} is not at home on shard {}",
+                        key.escape_ascii(),
+                        shard.cx.id
+                    ));
                 }
                 if expire.is_some_and(|at_ms| at_ms <= engine.now_ms) {
                     continue;
                 }
-                let content = content(value, engine.now_ms).map_err(|what| format!("{}: {what}", key.escape_ascii()))?;
+                let content = content(value, engine.now_ms)
+                    .map_err(|what| format!("{}: {what}", key.escape_ascii()))?;
                 if let Some(content) = content {
                     let number = mixed(content, expire.unwrap_or(0));
                     if state.insert((db as u16, key.to_vec()), number).is_some() {

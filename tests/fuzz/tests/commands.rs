@@ -21,7 +21,14 @@ fn from_env(name: &str) -> Option<u64> {
 
 fn report(episode: &Episode, failure: &Failure) -> String {
     let (short, last) = shrink(episode, failure);
-    format!("{}\n\nWEFT_FUZZ_SEED={}, {} of {} steps:\n{short}\n=> {}", failure.what, episode.seed, short.steps.len(), episode.steps.len(), last.what)
+    format!(
+        "{}\n\nWEFT_FUZZ_SEED={}, {} of {} steps:\n{short}\n=> {}",
+        failure.what,
+        episode.seed,
+        short.steps.len(),
+        episode.steps.len(),
+        last.what
+    )
 }
 
 #[test]

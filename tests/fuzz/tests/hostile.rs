@@ -69,7 +69,10 @@ fn endless_lines_are_refused() {
         let mut stream = raw(&server);
         let _ = stream.write_all(beginning.as_bytes());
         let answer = answer(&mut stream);
-        assert!(answer.starts_with("-ERR Protocol error") && answer.ends_with("\r\n"), "{beginning}: {answer}");
+        assert!(
+            answer.starts_with("-ERR Protocol error") && answer.ends_with("\r\n"),
+            "{beginning}: {answer}"
+        );
     }
     check_alive(&server);
 }
@@ -138,7 +141,10 @@ fn keys_may_be_empty_huge_and_binary() {
         let shown = key[..key.len().min(20)].escape_ascii().to_string();
         assert!(client.cmd(&[word("SET"), key.clone(), word("v")]).is_ok(), "{shown}");
         assert_eq!(client.cmd(&[word("GET"), key.clone()]), Value::bulk("v"), "{shown}");
-        assert_eq!(client.cmd(&[word("APPEND"), key.clone(), key.clone()]).integer(), Some(key.len() as i64 + 1));
+        assert_eq!(
+            client.cmd(&[word("APPEND"), key.clone(), key.clone()]).integer(),
+            Some(key.len() as i64 + 1)
+        );
         assert!(client.cmd(&[word("RENAME"), key.clone(), word("other")]).is_ok(), "{shown}");
         assert!(client.cmd(&[word("RENAME"), word("other"), key.clone()]).is_ok(), "{shown}");
         assert_eq!(client.cmd(&[word("KEYS"), word("*")]), Value::bulks(&[key]), "{shown}");
@@ -182,7 +188,11 @@ fn quoted_lines_are_read_as_redis_reads_them() {
         for line in BROKEN {
             let mut stream = raw(server);
             stream.write_all(format!("PING\r\n{line}\r\nPING\r\n").as_bytes()).expect("it listens");
-            assert_eq!(answer(&mut stream), "+PONG\r\n-ERR Protocol error: unbalanced quotes in request\r\n", "{line}");
+            assert_eq!(
+                answer(&mut stream),
+                "+PONG\r\n-ERR Protocol error: unbalanced quotes in request\r\n",
+                "{line}"
+            );
         }
     }
 }
@@ -202,6 +212,22 @@ fn clients_may_vanish_in_the_middle() {
     while connected(&mut client) > 1 {
         assert!(Instant::now() < end, "{} connections are still there", connected(&mut client));
         std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// `printf … | nc`: the end of input comes with the requests, the answers are still wanted.
+#[test]
+fn requests_before_the_end_of_input_are_answered() {
+    let server = server(&[]);
+    for round in 0..100 {
+        let mut stream = raw(&server);
+        let mut request: String = (0..20).map(|i| format!("SET key:{i} {round}\r\n")).collect();
+        request.extend((0..20).map(|i| format!("GET key:{i}\r\n")));
+        stream.write_all(request.as_bytes()).expect("it listens");
+        stream.shutdown(std::net::Shutdown::Write).expect("it is open");
+        let expected =
+            "+OK\r\n".repeat(20) + &format!("${}\r\n{round}\r\n", round.to_string().len()).repeat(20);
+        assert_eq!(answer(&mut stream), expected);
     }
 }
 

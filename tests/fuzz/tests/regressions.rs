@@ -33,3 +33,11 @@ fn draws_with_repetition_are_refused_before_any_is_made() {
         assert_eq!(reply.items().map(<[Value]>::len), Some(10));
     }
 }
+
+#[test]
+fn a_count_to_pop_that_is_no_number_must_be_positive() {
+    for line in ["LPOP k x", "RPOP k 18446744073709551616", "SPOP k 1.5", "ZPOPMIN k x", "LPOP k -1"] {
+        let reply = last_reply(1, &[line]);
+        assert_eq!(reply, Value::Error(b"ERR value is out of range, must be positive".to_vec()), "{line}");
+    }
+}

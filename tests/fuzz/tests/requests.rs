@@ -44,7 +44,9 @@ fn reference_one(bytes: &[u8]) -> Option<Option<(Vec<Vec<u8>>, usize)>> {
             return Some(None);
         }
         let (len, body) = line(at + 1)?;
-        let Some(len) = len.filter(|len| (0..=LIMITS.bulk_bytes_max as i64).contains(len)) else { return Some(None) };
+        let Some(len) = len.filter(|len| (0..=LIMITS.bulk_bytes_max as i64).contains(len)) else {
+            return Some(None);
+        };
         let end = body + len as usize;
         if bytes.len() < end + 2 {
             return None;
@@ -111,9 +113,28 @@ fn parsed(bytes: &[u8], cuts: &[usize]) -> Outcome {
 /// Requests, well-formed for the most part.
 fn bytes(random: &mut Random) -> Vec<u8> {
     const PIECES: [&[u8]; 22] = [
-        b"*", b"$", b"\r\n", b"\r", b"\n", b"*1\r\n", b"*0\r\n", b"*-1\r\n", b"$-1\r\n", b"$0\r\n\r\n", b"*2147483648\r\n",
-        b"$5001\r\n", b"*01\r\n", b"$3\rxabcde", b"PING\r\n", b"GET k\n", b"SET k \"a\\x41 b\"\r\n", b"'a' \"", b"*2\r\r",
-        b"\"a\"b\n", b"$99999999999999999999\r\n", b"*100\r\n",
+        b"*",
+        b"$",
+        b"\r\n",
+        b"\r",
+        b"\n",
+        b"*1\r\n",
+        b"*0\r\n",
+        b"*-1\r\n",
+        b"$-1\r\n",
+        b"$0\r\n\r\n",
+        b"*2147483648\r\n",
+        b"$5001\r\n",
+        b"*01\r\n",
+        b"$3\rxabcde",
+        b"PING\r\n",
+        b"GET k\n",
+        b"SET k \"a\\x41 b\"\r\n",
+        b"'a' \"",
+        b"*2\r\r",
+        b"\"a\"b\n",
+        b"$99999999999999999999\r\n",
+        b"*100\r\n",
     ];
     let mut out = Vec::new();
     for _ in 0..1 + random.index(6) {

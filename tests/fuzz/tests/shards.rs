@@ -22,7 +22,10 @@ fn one_shard_and_three_answer_alike() {
         let all = requests(&grammar, seed, 200, START_MS);
         let [mut one, mut three] = both();
         if let Some(difference) = compare(one.as_mut(), three.as_mut(), seed, &all) {
-            panic!("WEFT_FUZZ_SEED={seed}: one shard (first) and three (second)\n{}", shrink(difference, both));
+            panic!(
+                "WEFT_FUZZ_SEED={seed}: one shard (first) and three (second)\n{}",
+                shrink(difference, both)
+            );
         }
         seed += 1;
     }

@@ -92,7 +92,7 @@ fn pop_many(cx: &mut Cx<'_>, args: Args<'_>, end: End, out: &mut Reply) -> Outco
     if args.len() > 3 {
         return Err(Error::wrong_arity(if end == End::Head { "lpop" } else { "rpop" }));
     }
-    let count = usize::try_from(args.int(2)?).map_err(|_| Error::MUST_BE_POSITIVE)?;
+    let count = args.int(2).ok().and_then(|n| usize::try_from(n).ok()).ok_or(Error::MUST_BE_POSITIVE)?;
     let key = args.key(1);
     let Some(list) = cx.update::<List>(key)? else {
         out.null_array();

@@ -16,7 +16,6 @@ use types::Set;
 use types::listpack::{Item, Listpack};
 use types::set::SetLimits;
 
-
 /// SPOP key [count]
 pub fn spop(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     if args.len() > 2 {
@@ -60,7 +59,7 @@ fn spop_many(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     if args.len() > 3 {
         return Err(Error::SYNTAX);
     }
-    let count = usize::try_from(args.int(2)?).map_err(|_| Error::MUST_BE_POSITIVE)?;
+    let count = args.int(2).ok().and_then(|n| usize::try_from(n).ok()).ok_or(Error::MUST_BE_POSITIVE)?;
     let key = args.key(1);
     let (pos, count) = match find_set(cx, args)? {
         Some(pos) if count > 0 => (pos, count),

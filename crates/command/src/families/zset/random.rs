@@ -9,7 +9,6 @@ use std::collections::HashSet;
 use types::ZSet;
 use types::listpack::Item;
 
-
 /// ZRANDMEMBER key [count [WITHSCORES]]
 pub fn zrandmember(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     if args.len() > 2 {
