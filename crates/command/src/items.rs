@@ -1,5 +1,6 @@
 //! Replies made of the items that packed collections hold.
 
+use crate::Error;
 use resp::Reply;
 use resp::reply::BulkRun;
 use types::listpack::Item;
@@ -20,4 +21,20 @@ pub fn run_item(run: &mut BulkRun<'_>, item: Item<'_>) {
         Item::Str(bytes) => run.bulk(bytes),
         Item::Int(value) => run.int(value),
     }
+}
+
+/// Elements drawn with repetition in one reply: more would keep the shard for too long.
+const DRAWS_MAX: u64 = 1 << 26;
+/// Bytes that such a reply may be expected to have.
+const DRAWN_BYTES_MAX: u64 = 1 << 30;
+
+/// Refuses to draw `count` elements, repeats allowed, from a collection of `len` in `bytes` when the reply could not be held
+/// in memory.
+///
+/// # Errors
+/// `ERR value is out of range`
+pub fn check_draws(count: u64, bytes: usize, len: usize) -> Result<(), Error> {
+    let mean = (bytes / len.max(1)) as u64;
+    let fits = count <= DRAWS_MAX && count.saturating_mul(mean) <= DRAWN_BYTES_MAX;
+    if fits { Ok(()) } else { Err(Error::OUT_OF_RANGE) }
 }

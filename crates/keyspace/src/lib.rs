@@ -10,6 +10,7 @@ pub mod key;
 #[cfg(test)]
 mod model;
 pub mod record;
+pub mod recount;
 pub mod sample;
 pub mod sweep;
 pub mod typed;
@@ -22,6 +23,7 @@ pub use age::AgeRule;
 pub use db::{Db, Found};
 pub use entry::Entry;
 pub use key::Key;
+pub use recount::Accounts;
 pub use sweep::Swept;
 pub use table::Pos;
 pub use typed::{Typed, Update};

@@ -252,14 +252,15 @@ fn parse_whole(buf: &[u8], start: usize, spans: &mut Vec<Span>, limits: &Limits)
     Some(at)
 }
 
-/// A number of one to eight digits followed by `\r\n`, and the position behind it.
+/// A number of one to eight digits, without leading zeros, followed by `\r\n`, and the position behind it.
 #[inline]
 fn short_length(buf: &[u8], at: usize) -> Option<(usize, usize)> {
     let mut value = 0usize;
     for (i, &byte) in buf.get(at..)?.iter().take(9).enumerate() {
         let digit = byte.wrapping_sub(b'0');
         if digit > 9 {
-            let ends = byte == b'\r' && i > 0 && buf.get(at + i + 1) == Some(&b'\n');
+            let padded = i > 1 && buf[at] == b'0';
+            let ends = byte == b'\r' && i > 0 && !padded && buf.get(at + i + 1) == Some(&b'\n');
             return ends.then_some((value, at + i + 2));
         }
         value = value * 10 + digit as usize;
@@ -356,6 +357,13 @@ mod tests {
         let mut long = vec![b'1'; INLINE_BYTES_MAX + 3];
         long[0] = b'*';
         assert_eq!(error_of(&long, &LIMITS), "Protocol error: too big mbulk count string");
+    }
+
+    #[test]
+    fn lengths_with_leading_zeros_are_refused_however_they_arrive() {
+        for bytes in [&b"*01\r\n$4\r\nPING\r\n"[..], b"*1\r\n$04\r\nPING\r\n"] {
+            assert!(error_of(bytes, &LIMITS).ends_with("length"));
+        }
     }
 
     #[test]

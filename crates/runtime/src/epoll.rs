@@ -54,6 +54,9 @@ impl Reactor for Epoll {
                     if event.is_readable() || event.is_error() || event.is_read_closed() {
                         out.push(Event::Readable(token));
                     }
+                    if event.is_error() || event.is_read_closed() {
+                        out.push(Event::Ended(token));
+                    }
                     let waits =
                         self.sockets.get(token).and_then(Option::as_ref).is_some_and(|w| w.wants_room);
                     if event.is_writable() && waits {

@@ -11,6 +11,9 @@ use std::time::Duration;
 pub enum Event {
     /// There may be input, an end of file or an error: call [`Reactor::recv`].
     Readable(usize),
+    /// The other side sends no more. Comes beside `Readable`: a short read may then have the end of file behind it, so
+    /// read until it shows.
+    Ended(usize),
     /// There may be room for output again.
     Writable(usize),
     /// Another thread called [`Waker::wake`].

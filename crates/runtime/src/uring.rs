@@ -21,6 +21,8 @@ const WAKER: u64 = TOKEN_MASK;
 /// Completions of cancellations, which nobody waits for.
 const NOBODY: u64 = TOKEN_MASK - 1;
 const READ: u32 = (libc::POLLIN | libc::POLLRDHUP) as u32;
+/// Polled for whether asked or not, but for the first.
+const ENDED: u32 = (libc::POLLRDHUP | libc::POLLHUP | libc::POLLERR) as u32;
 const WRITE: u32 = libc::POLLOUT as u32;
 /// Set in the user data of a poll for room.
 const ROOM_BIT: u64 = 1 << 63;
@@ -124,6 +126,9 @@ impl Uring {
             return;
         }
         out.push(Event::Readable(token));
+        if entry.result() < 0 || entry.result() as u32 & ENDED != 0 {
+            out.push(Event::Ended(token));
+        }
         if ended && entry.result() >= 0 {
             self.poll(fd, READ, true, data);
         }

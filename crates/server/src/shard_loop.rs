@@ -244,8 +244,11 @@ impl ShardLoop {
             used = self.read(token, used);
         }
         for event in &events {
-            if let Event::Writable(token) = event {
-                self.send(*token);
+            match *event {
+                Event::Writable(token) => self.send(token),
+                // There is no further event: the next turn finds the end of file behind what was read now.
+                Event::Ended(token) if self.is_open(token) => self.unread.push(token),
+                _ => {}
             }
         }
         self.events = events;
@@ -262,7 +265,7 @@ impl ShardLoop {
             return used;
         }
         match self.reactor.recv(token, &mut self.input[used..end]) {
-            Ok(0) => self.close(token),
+            Ok(0) => self.end_of_input(token),
             Ok(count) if self.sends_too_much(token, count) => self.close(token),
             Ok(count) => {
                 self.inputs.push((token as u32, used..used + count));
@@ -277,6 +280,21 @@ impl ShardLoop {
             Err(_) => self.close(token),
         }
         used
+    }
+
+    /// Listeners' tokens are nobody's.
+    fn is_open(&self, token: usize) -> bool {
+        token < LISTENER_TOKENS && self.shard.conn(token).open
+    }
+
+    /// A client has sent all it will: it is gone, or waits for replies that are still on their way.
+    fn end_of_input(&mut self, token: usize) {
+        let conn = self.shard.conn_mut(token);
+        if conn.is_in_order() && conn.out.is_empty() {
+            self.close(token);
+        } else {
+            conn.closing = true;
+        }
     }
 
     /// Step 2: everything other shards sent, in order.

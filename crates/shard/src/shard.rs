@@ -166,6 +166,11 @@ impl Shard {
         self.forwarded > self.returned || !self.ops.is_empty()
     }
 
+    /// Whether any key is locked here or any command waits for a lock.
+    pub fn holds_locks(&self) -> bool {
+        !self.locks.is_empty() || !self.holds.is_empty() || !self.ready.is_empty()
+    }
+
     /// Whether anything waits to be published.
     pub fn has_outgoing(&self) -> bool {
         !self.outgoing.posts.is_empty() || self.outgoing.batches.iter().any(Option::is_some)

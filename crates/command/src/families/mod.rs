@@ -15,6 +15,8 @@ mod set;
 mod string;
 mod zset;
 
+pub use server::syntax;
+
 /// All families.
 pub const ALL: &[&[Command]] = &[
     connection::COMMANDS,

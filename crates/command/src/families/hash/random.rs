@@ -1,7 +1,7 @@
 //! HRANDFIELD.
 
 use super::fields;
-use crate::items::reply_item;
+use crate::items::{check_draws, reply_item};
 use crate::{Args, Cx, Error, Outcome, ShardCx};
 use base::random::Random;
 use keyspace::Pos;
@@ -11,8 +11,6 @@ use std::collections::HashSet;
 use types::Hash;
 use types::hash::Entry;
 
-/// Most fields that may be drawn with repetition: a reply beyond this would fill the memory.
-const DRAWS_MAX: u64 = 1 << 26;
 /// From how large a part of all fields on it is cheaper to leave some out than to draw until enough are found: 1/this.
 const DRAW_SHARE: usize = 3;
 
@@ -115,9 +113,7 @@ fn with_repetition(
     form: Form,
     out: &mut Reply,
 ) -> Outcome {
-    if count > DRAWS_MAX {
-        return Err(Error::OUT_OF_RANGE);
-    }
+    check_draws(count, hash.bytes(), hash.len())?;
     form.header(out, count as usize);
     if let Hash::Table(_) = hash {
         for _ in 0..count {

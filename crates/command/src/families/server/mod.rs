@@ -22,7 +22,7 @@ mod memory;
 mod process;
 mod rows;
 mod slowlog;
-mod syntax;
+pub mod syntax;
 
 const fn server(mut row: Command) -> Command {
     row.group = "server";

@@ -5,7 +5,7 @@
 //! are enough.
 
 use super::members::reply_all;
-use crate::items::{reply_item, run_item};
+use crate::items::{check_draws, reply_item, run_item};
 use crate::{Args, Cx, Error, Event, Outcome};
 use base::hash::HashSeed;
 use base::random::Random;
@@ -15,9 +15,6 @@ use resp::Reply;
 use types::Set;
 use types::listpack::{Item, Listpack};
 use types::set::SetLimits;
-
-/// Members with repeats in one reply: beyond this the reply could not be held in memory.
-const REPEATS_MAX: u64 = 1 << 26;
 
 /// SPOP key [count]
 pub fn spop(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
@@ -162,9 +159,7 @@ pub fn srandmember(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome 
 
 /// `count` members in random order, each drawn from all.
 fn with_repeats(set: &Set, count: u64, random: &mut Random, out: &mut Reply) -> Outcome {
-    if count > REPEATS_MAX {
-        return Err(Error::OUT_OF_RANGE);
-    }
+    check_draws(count, set.bytes(), set.len())?;
     out.array(count as usize);
     let mut run = out.run(0);
     match set {

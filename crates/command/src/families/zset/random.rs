@@ -1,16 +1,13 @@
 //! ZRANDMEMBER.
 
 use super::reply_elements;
-use crate::items::reply_item;
+use crate::items::{check_draws, reply_item};
 use crate::{Args, Cx, Error, Outcome};
 use base::random::Random;
 use resp::Reply;
 use std::collections::HashSet;
 use types::ZSet;
 use types::listpack::Item;
-
-/// A reply does not grow beyond this, however many elements are asked for with repetition.
-const REPLY_BYTES_MAX: usize = 1 << 30;
 
 /// ZRANDMEMBER key [count [WITHSCORES]]
 pub fn zrandmember(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
@@ -56,7 +53,7 @@ fn with_count(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 
 /// `count` elements, each drawn from the whole set.
 fn repeated(zset: &ZSet, count: usize, with_scores: bool, random: &mut Random, out: &mut Reply) -> Outcome {
-    let start = out.len();
+    check_draws(count as u64, zset.bytes(), zset.len())?;
     out.array(if with_scores && !out.resp3 { 2 * count } else { count });
     for _ in 0..count {
         let Some((member, score)) = zset.random(random.next_u64()) else { unreachable!("no set is empty") };
@@ -66,9 +63,6 @@ fn repeated(zset: &ZSet, count: usize, with_scores: bool, random: &mut Random, o
         reply_item(out, member);
         if with_scores {
             out.double(score);
-        }
-        if out.len() - start > REPLY_BYTES_MAX {
-            return Err(Error::OUT_OF_RANGE);
         }
     }
     Ok(())

@@ -1,0 +1,267 @@
+//! Requests made from the rows of the command table: name, then arguments as the row's syntax has them, and then, now and
+//! then, something wrong.
+
+use crate::arguments::{self, by_kind, one_in, pick};
+use base::random::Random;
+use command::families::syntax::{self, Argument};
+use command::{Command, Plan};
+
+/// Commands that end the process, the connection or the replies, or make the clock matter.
+const LEFT_OUT: &[&str] = &[
+    "shutdown",
+    "monitor",
+    "client|reply",
+    "client|pause",
+    "client|kill",
+    "config|set",
+    "config|rewrite",
+    "failover",
+    "replicaof",
+    "slaveof",
+    "psync",
+    "sync",
+    "subscribe",
+    "psubscribe",
+    "ssubscribe",
+    "unsubscribe",
+    "punsubscribe",
+    "sunsubscribe",
+    "save",
+    "bgsave",
+    "bgrewriteaof",
+];
+
+/// Subcommands of DEBUG that are safe to play with.
+const DEBUG: &[&str] = &["HELP", "OBJECT", "LISTPACK", "QUICKLIST", "HTSTATS-KEY", "PROTOCOL", "ERROR"];
+
+/// What a request may be made of.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    /// Commands and arguments since this version of Redis are left out, as `(major, minor)`.
+    pub before: (u32, u32),
+    /// Only commands whose reply follows from what went before.
+    pub deterministic: bool,
+}
+
+impl Default for Scope {
+    fn default() -> Self {
+        Self { before: (u32::MAX, 0), deterministic: false }
+    }
+}
+
+impl Scope {
+    fn knows(&self, since: &str) -> bool {
+        let mut parts = since.split('.').map(|part| part.parse().unwrap_or(0));
+        (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) < self.before
+    }
+
+    fn allows(&self, row: &Command) -> bool {
+        const CHANCE: [&str; 2] = ["nondeterministic_output", "random"];
+        // Their replies are about the server rather than about the data.
+        let about_server = ["server", "connection"].contains(&row.group)
+            && !["flushall", "flushdb", "dbsize", "swapdb", "select", "echo", "ping"]
+                .contains(&row.full_name);
+        let by_chance = about_server
+            || row.tips.iter().any(|tip| CHANCE.contains(tip))
+            || [
+                "object|freq",
+                "object|idletime",
+                "object|encoding",
+                "object|refcount",
+                "memory|usage",
+                "dump",
+            ]
+            .contains(&row.full_name);
+        !LEFT_OUT.contains(&row.full_name) && self.knows(row.since) && !(self.deterministic && by_chance)
+    }
+}
+
+/// All that requests are made from.
+pub struct Grammar {
+    rows: Vec<Row>,
+    scope: Scope,
+    /// DUMP payloads of values of every type.
+    pub payloads: Vec<Vec<u8>>,
+}
+
+struct Row {
+    command: &'static Command,
+    words: Vec<&'static str>,
+    syntax: Vec<Argument>,
+}
+
+/// A request in the making.
+struct Draft<'a> {
+    random: &'a mut Random,
+    grammar: &'a Grammar,
+    command: &'static Command,
+    out: Vec<Vec<u8>>,
+    /// Keys announced by a count that stands before them.
+    announced: Option<usize>,
+    now_ms: u64,
+}
+
+impl Grammar {
+    /// Everything in the table that `scope` allows.
+    pub fn new(scope: Scope) -> Self {
+        let mut rows = Vec::new();
+        let mut add = |command: &'static Command, words: Vec<&'static str>| {
+            let left_out =
+                command.full_name == "debug" && !words.get(1).is_some_and(|sub| DEBUG.contains(sub));
+            if scope.allows(command) && !left_out {
+                let syntax = syntax::parse(command.syntax).unwrap_or_default();
+                rows.push(Row { command, words, syntax });
+            }
+        };
+        for command in command::registry::all() {
+            if !matches!(command.plan, Plan::Container) {
+                add(command, vec![command.name]);
+            }
+            command.subcommands.iter().for_each(|sub| add(sub, vec![command.name, sub.name]));
+        }
+        Self { rows, scope, payloads: Vec::new() }
+    }
+
+    /// How many commands and subcommands it makes requests of.
+    pub fn commands(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// A request of any command.
+    pub fn request(&self, random: &mut Random, now_ms: u64) -> Vec<Vec<u8>> {
+        if !self.scope.deterministic && one_in(random, 60) {
+            return arguments::setting(random);
+        }
+        let mut row = pick(random, &self.rows);
+        // What wipes everything away would otherwise leave little to play with.
+        let wipes = ["flushall", "flushdb", "swapdb", "reset", "quit", "hello", "select"];
+        while wipes.contains(&row.command.full_name) && random.below(8) > 0 {
+            row = pick(random, &self.rows);
+        }
+        self.request_of(random, row, now_ms)
+    }
+
+    fn request_of(&self, random: &mut Random, row: &Row, now_ms: u64) -> Vec<Vec<u8>> {
+        let out = row.words.iter().map(|word| word.as_bytes().to_vec()).collect();
+        let mut draft = Draft { random, grammar: self, command: row.command, out, announced: None, now_ms };
+        draft.arguments(&row.syntax, 0);
+        draft.fill_up(row.words.len());
+        let mut out = draft.out;
+        if one_in(random, 7) {
+            spoil(random, &mut out, row.words.len());
+        }
+        if one_in(random, 10) {
+            out[0].make_ascii_lowercase();
+        }
+        out
+    }
+}
+
+impl Draft<'_> {
+    fn arguments(&mut self, arguments: &[Argument], depth: usize) {
+        // Options may come in any order.
+        let (mut fixed, mut options) = (Vec::new(), Vec::new());
+        for argument in arguments {
+            if !options.is_empty() || argument.optional && argument.token.is_some() {
+                options.push(argument);
+            } else {
+                fixed.push(argument);
+            }
+        }
+        let all_optional = options.iter().all(|argument| argument.optional);
+        if all_optional && depth == 0 && one_in(self.random, 3) {
+            self.random.shuffle(&mut options);
+        }
+        fixed.into_iter().chain(options).for_each(|argument| self.argument(argument, depth));
+    }
+
+    fn argument(&mut self, argument: &Argument, depth: usize) {
+        if argument.optional && self.random.below(5) < 3 {
+            return;
+        }
+        if argument.since.as_ref().is_some_and(|since| !self.grammar.scope.knows(since)) {
+            return;
+        }
+        let count = match (argument.multiple, self.announced) {
+            (false, _) => 1,
+            (true, Some(count)) if argument.kind == "key" => count,
+            (true, _) if one_in(self.random, 40) => 40,
+            (true, _) => 1 + self.random.index(3),
+        };
+        for turn in 0..count {
+            if let Some(token) = &argument.token
+                && argument.kind != "pure-token"
+                && (turn == 0 || argument.multiple_token)
+            {
+                self.out.push(token.clone().into_bytes());
+            }
+            self.one(argument, depth);
+        }
+    }
+
+    fn one(&mut self, argument: &Argument, depth: usize) {
+        match argument.kind.as_str() {
+            "pure-token" => self.out.extend(argument.token.clone().map(String::into_bytes)),
+            "oneof" => {
+                let chosen = pick(self.random, &argument.arguments);
+                self.argument(chosen, depth + 1);
+            }
+            "block" => self.arguments(&argument.arguments, depth + 1),
+            kind => self.plain(kind, &argument.name),
+        }
+    }
+
+    fn plain(&mut self, kind: &str, name: &str) {
+        if ["numkeys", "numfields"].contains(&name) && self.random.below(10) > 0 {
+            let count = 1 + self.random.index(3);
+            self.announced = Some(count);
+            return self.out.push(count.to_string().into_bytes());
+        }
+        if name.starts_with("serialized") && !self.grammar.payloads.is_empty() {
+            let mut payload = pick(self.random, &self.grammar.payloads).clone();
+            if one_in(self.random, 4) {
+                let at = self.random.index(payload.len());
+                payload[at] = self.random.next_u64() as u8;
+            }
+            return self.out.push(payload);
+        }
+        let argument = by_kind(self.random, self.command, kind, name, self.now_ms);
+        self.out.push(argument);
+    }
+
+    /// Commands without syntax get as many arguments as they must have.
+    fn fill_up(&mut self, named: usize) {
+        let least = self.command.arity.unsigned_abs() as usize;
+        if self.command.syntax.is_empty() {
+            while self.out.len() < least.max(named) {
+                let key = self.command.only_key() == Some(self.out.len());
+                let argument = match key {
+                    true => arguments::key(self.random, self.command),
+                    false => arguments::string(self.random),
+                };
+                self.out.push(argument);
+            }
+        }
+    }
+}
+
+/// One thing wrong: an argument too few, too many, twice, elsewhere, or something else.
+fn spoil(random: &mut Random, out: &mut Vec<Vec<u8>>, named: usize) {
+    let room = out.len() - named;
+    let at = named + random.index(room);
+    match random.below(5) {
+        0 if room > 0 => drop(out.remove(at)),
+        1 if room > 0 => out.push(out[at].clone()),
+        2 if room > 0 => {
+            let other = named + random.index(room);
+            out.swap(at, other);
+        }
+        3 if room > 0 => {
+            out[at] = match one_in(random, 2) {
+                true => arguments::integer(random),
+                false => arguments::string(random),
+            }
+        }
+        _ => out.push(arguments::string(random)),
+    }
+}

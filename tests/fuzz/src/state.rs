@@ -1,0 +1,107 @@
+//! All data as a short form that can be compared: a number for each key. What has expired does not count, for it may be
+//! removed at any time.
+
+use crate::engine::Engine;
+use keyspace::ValueRef;
+use std::collections::BTreeMap;
+
+/// `(database, key)` and a number that stands for value and expiry.
+pub type State = BTreeMap<(u16, Vec<u8>), u64>;
+
+/// The state of all shards together; looks into every value.
+///
+/// # Errors
+/// When a collection contradicts itself or a key is on a shard that is not its own.
+pub fn of(engine: &Engine) -> Result<State, String> {
+    let mut state = State::new();
+    for shard in &engine.shards {
+        for (db, it) in shard.cx.dbs.iter().enumerate() {
+            for (key, value, expire) in it.iter() {
+                if !shard.cx.has_key(key) {
+                    return Err(format!(
+                        "key {} is not at home on shard {}",
+                        key.escape_ascii(),
+                        shard.cx.id
+                    ));
+                }
+                if expire.is_some_and(|at_ms| at_ms <= engine.now_ms) {
+                    continue;
+                }
+                let content = content(value, engine.now_ms)
+                    .map_err(|what| format!("{}: {what}", key.escape_ascii()))?;
+                if let Some(content) = content {
+                    let number = mixed(content, expire.unwrap_or(0));
+                    if state.insert((db as u16, key.to_vec()), number).is_some() {
+                        return Err(format!("key {} is there twice", key.escape_ascii()));
+                    }
+                }
+            }
+        }
+    }
+    Ok(state)
+}
+
+/// The keys that differ.
+pub fn changed(before: &State, after: &State) -> Vec<(u16, Vec<u8>)> {
+    let gone_or_new = before.iter().filter(|(key, number)| after.get(*key) != Some(number));
+    let new = after.keys().filter(|key| !before.contains_key(*key));
+    gone_or_new.map(|(key, _)| key).chain(new).cloned().collect()
+}
+
+fn mixed(a: u64, b: u64) -> u64 {
+    (a.rotate_left(23) ^ b).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+fn hashed(bytes: &[u8]) -> u64 {
+    base::xxh3::xxh3_64(bytes)
+}
+
+/// A number for a value; `None` for a hash whose fields have all expired.
+fn content(value: ValueRef<'_>, now_ms: u64) -> Result<Option<u64>, String> {
+    let (mut sum, mut count) = (0u64, 0usize);
+    let len = match value {
+        ValueRef::Str { bytes, .. } => return Ok(Some(hashed(bytes.bytes()))),
+        ValueRef::List(list) => {
+            for item in list.iter() {
+                item.with_text(|text| sum = mixed(sum, hashed(text)));
+                count += 1;
+            }
+            list.len()
+        }
+        ValueRef::Set(set) => {
+            for item in set.iter() {
+                item.with_text(|text| sum = sum.wrapping_add(mixed(1, hashed(text))));
+                count += 1;
+            }
+            set.len()
+        }
+        ValueRef::Hash(hash) => {
+            for entry in hash.iter(now_ms) {
+                let field = entry.field.with_text(hashed);
+                let content = mixed(entry.value.with_text(hashed), entry.expire.unwrap_or(0));
+                sum = sum.wrapping_add(mixed(field, content));
+                count += 1;
+            }
+            if count == 0 && hash.len() > 0 {
+                return Ok(None);
+            }
+            hash.live_len(now_ms)
+        }
+        ValueRef::ZSet(zset) => {
+            let mut last = f64::NEG_INFINITY;
+            for (member, score) in zset.iter() {
+                if score.is_nan() || score < last {
+                    return Err(format!("score {score} stands behind {last}"));
+                }
+                last = score;
+                member.with_text(|text| sum = mixed(sum, mixed(hashed(text), score.to_bits())));
+                count += 1;
+            }
+            zset.len()
+        }
+    };
+    if count != len || len == 0 {
+        return Err(format!("a {} with {count} elements says it has {len}", value.kind().name()));
+    }
+    Ok(Some(mixed(sum, len as u64)))
+}
