@@ -378,6 +378,8 @@ impl ShardLoop {
 
     pub(crate) fn close(&mut self, token: usize) {
         drop(self.reactor.remove(token));
+        // The number may go to a new connection before this turn's input is executed, which is not its.
+        self.inputs.retain(|(conn, _)| *conn as usize != token);
         if self.shard.conn(token).open {
             self.shard.close(token);
             self.process.clients.fetch_sub(1, Ordering::Relaxed);
