@@ -515,6 +515,26 @@ impl Db {
         record::key(self.table.record(pos))
     }
 
+    /// Counts anew what the books say.
+    ///
+    /// # Errors
+    /// The account that is wrong, with its value and what it should be.
+    pub fn audit(&self) -> Result<(), String> {
+        let records = || self.table.iter();
+        let far = records().filter(|r| record::expire(r) == Some(EXPIRE_MAX_MS)).count();
+        let accounts = [
+            ("live", self.live, records().map(<[u8]>::len).sum()),
+            ("outside", self.outside, records().map(record::outside_bytes).sum()),
+            ("expiring", self.expiring, records().filter(|r| record::expire(r).is_some()).count()),
+            ("far", self.far.len(), far),
+            ("timed_hashes", self.timed_hashes, records().filter(|r| record::has_timed_fields(r)).count()),
+        ];
+        match accounts.iter().find(|(_, booked, counted)| booked != counted) {
+            None => Ok(()),
+            Some((name, booked, counted)) => Err(format!("{name}: {booked} booked, {counted} counted")),
+        }
+    }
+
     /// Removes everything.
     pub fn clear(&mut self) {
         self.release_all();

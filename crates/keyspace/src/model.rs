@@ -2,7 +2,7 @@
 
 use crate::db::{Db, Found};
 use crate::key::Key;
-use crate::record::{self, EXPIRE_MAX_MS};
+use crate::record::EXPIRE_MAX_MS;
 use crate::sweep::Swept;
 use crate::value::{Value, ValueRef};
 use base::hash::HashSeed;
@@ -125,11 +125,7 @@ impl Bed {
     fn check(&self) {
         let db = &self.db;
         assert_eq!(db.len(), self.model.len());
-        let records = || db.table.iter();
-        assert_eq!(db.live, records().map(<[u8]>::len).sum::<usize>());
-        assert_eq!(db.outside, records().map(record::outside_bytes).sum::<usize>());
-        assert_eq!(db.expiring, records().filter(|r| record::expire(r).is_some()).count());
-        assert_eq!(db.timed_hashes, records().filter(|r| record::has_timed_fields(r)).count());
+        assert_eq!(db.audit(), Ok(()));
         for (name, value, expire) in db.iter() {
             let (model, at) = &self.model[name];
             assert_eq!(expire, *at);

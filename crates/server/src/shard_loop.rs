@@ -11,7 +11,7 @@ use config::Config;
 use mailbox::Port;
 use runtime::socket::Reserve;
 use runtime::{Event, Listener, Reactor, Socket, Waker, clock};
-use shard::{Message, Moving, Shard};
+use shard::{Carrier, Message, Moving, Shard, Step, TURN};
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
@@ -82,6 +82,35 @@ impl Process {
     pub fn end(&self) {
         self.ending.store(true, Ordering::SeqCst);
         self.wakers.iter().filter_map(OnceLock::get).for_each(Waker::wake);
+    }
+}
+
+/// Carries a turn's messages through the real mailboxes and wakes who sleeps.
+struct Post<'a> {
+    port: &'a mut Port<Mail>,
+    wakers: &'a [OnceLock<Waker>],
+}
+
+impl Carrier for Post<'_> {
+    fn next_turn(&self) -> u64 {
+        self.port.next_turn()
+    }
+
+    fn publish(&mut self, messages: impl Iterator<Item = (usize, Message)>, exclusive: bool) {
+        let messages = messages.map(|(to, message)| (to, Mail::Shard(message)));
+        self.port.publish(messages, exclusive, |to| wake(self.wakers, to));
+    }
+
+    fn post(&mut self, to: usize, message: Message) {
+        if self.port.send(to, Mail::Shard(message)) {
+            wake(self.wakers, to);
+        }
+    }
+}
+
+fn wake(wakers: &[OnceLock<Waker>], shard: usize) {
+    if let Some(waker) = wakers[shard].get() {
+        waker.wake();
     }
 }
 
@@ -170,13 +199,21 @@ impl ShardLoop {
         let (now_ms, now_us) = clock::now();
         self.shard.set_time(now_ms, now_us);
         self.exchange_memory();
-        self.collect();
-        self.take_mail();
-        self.execute();
-        self.see_to_requests();
-        self.publish();
-        self.flush();
-        self.move_away();
+        for step in TURN {
+            match step {
+                Step::Collect => self.collect(),
+                Step::Mail => self.take_mail(),
+                Step::Execute => {
+                    self.execute();
+                    self.see_to_requests();
+                }
+                Step::Publish => self.publish(),
+                Step::Send => {
+                    self.flush();
+                    self.move_away();
+                }
+            }
+        }
         if now_us >= self.next_tick_us {
             self.tick(now_ms, now_us);
         }
@@ -303,8 +340,8 @@ impl ShardLoop {
         while let Some(mail) = self.mail.pop_front() {
             match mail {
                 Mail::Shard(message) => {
-                    if let Message::Commands(batch) = &message {
-                        self.port.wait_armed(batch.from as usize, batch.turn);
+                    if let Some((from, turn)) = message.armed_by() {
+                        self.port.wait_armed(from, turn);
                     }
                     self.shard.on_message(message);
                 }
@@ -326,28 +363,8 @@ impl ShardLoop {
 
     /// Step 4: hands this turn's messages over.
     fn publish(&mut self) {
-        let outgoing = &mut self.shard.outgoing;
-        let wakers = &self.process.wakers;
-        let wake = |to: usize| {
-            if let Some(waker) = wakers[to].get() {
-                waker.wake();
-            }
-        };
-        if outgoing.batches.iter().any(Option::is_some) {
-            let turn = self.port.next_turn();
-            let exclusive = std::mem::take(&mut outgoing.exclusive);
-            let messages = outgoing.batches.iter_mut().enumerate().filter_map(|(to, batch)| {
-                let mut batch = batch.take()?;
-                batch.turn = turn;
-                Some((to, Mail::Shard(Message::Commands(batch))))
-            });
-            self.port.publish(messages, exclusive, wake);
-        }
-        for (to, message) in outgoing.posts.drain(..) {
-            if self.port.send(to, Mail::Shard(message)) {
-                wake(to);
-            }
-        }
+        let mut carrier = Post { port: &mut self.port, wakers: &self.process.wakers };
+        self.shard.outgoing.hand_over(&mut carrier);
     }
 
     /// Step 5: one send per connection that has something to say.
@@ -392,6 +409,8 @@ impl ShardLoop {
 
     pub(crate) fn close(&mut self, token: usize) {
         drop(self.reactor.remove(token));
+        // The number may go to a new connection before this turn's input is executed, which is not its.
+        self.inputs.retain(|(conn, _)| *conn as usize != token);
         if self.shard.conn(token).open {
             self.shard.close(token);
             self.process.clients.fetch_sub(1, Ordering::Relaxed);

@@ -5,7 +5,7 @@
 //! clock, and never waits.
 //!
 //! The path of a command: [`conn`] (bytes → request), [`route`] (which shard), [`execute`] (handler → reply), [`multi`]
-//! (several shards), [`locks`] (keys held by multi-hop operations), [`message`] (what travels).
+//! (several shards), [`locks`] (keys held by multi-hop operations), [`message`] (what travels), [`turn`] (in which order).
 #![forbid(unsafe_code)]
 
 pub mod conn;
@@ -25,8 +25,11 @@ pub mod sessions;
 pub mod shard;
 pub mod steering;
 pub mod timing;
+pub mod turn;
+mod unsettled;
 
 pub use message::Message;
 pub use running::last_command;
 pub use shard::{Outgoing, Shard};
 pub use steering::Moving;
+pub use turn::{Carrier, Step, TURN};

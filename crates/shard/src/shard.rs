@@ -1,7 +1,7 @@
 //! The shard's loop turn, seen from inside.
 //!
-//! The caller (runtime or simulator) keeps the order that `docs/ARCHITECTURE.md` argues: collect input; hand over all mail; then
-//! the input; then publish [`Shard::outgoing`]; then send the replies of [`Shard::dirty_conns`].
+//! The caller (runtime or simulator) takes the steps in the order of [`crate::TURN`]: it collects input; hands over all mail; then
+//! the input; then publishes [`Shard::outgoing`]; then sends the replies of [`Shard::dirty_conns`].
 
 use crate::conn::Conn;
 use crate::execute::{self, Caller};

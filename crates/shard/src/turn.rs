@@ -1,0 +1,67 @@
+//! The order of a loop turn and of what it publishes: stated once, for the real loop and for the simulator.
+//!
+//! `docs/ARCHITECTURE.md`, "Ordering", argues why each step stands where it does. This module moves nothing itself: whoever
+//! owns the sockets and the mailboxes takes the steps, and carries what is handed over.
+
+use crate::message::Message;
+use crate::shard::Outgoing;
+
+/// A step of a loop turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Reads what the connections brought, without looking at it.
+    Collect,
+    /// Takes all mail there is by now, and runs it, oldest first.
+    Mail,
+    /// Parses and runs what was collected.
+    Execute,
+    /// Hands the messages of this turn over.
+    Publish,
+    /// Sends the replies.
+    Send,
+}
+
+/// A loop turn.
+pub const TURN: [Step; 5] = [Step::Collect, Step::Mail, Step::Execute, Step::Publish, Step::Send];
+
+/// Carries messages to the shards' mailboxes.
+pub trait Carrier {
+    /// The number of the publication to come.
+    fn next_turn(&self) -> u64;
+
+    /// Publishes messages, each with the shard it is for, together; if `exclusive`, alone among all shards.
+    fn publish(&mut self, messages: impl Iterator<Item = (usize, Message)>, exclusive: bool);
+
+    /// Sends a message that needs no order among others.
+    fn post(&mut self, to: usize, message: Message);
+}
+
+impl Outgoing {
+    /// Gives everything to `carrier`: first the commands, as one publication, then replies and continuations.
+    pub fn hand_over(&mut self, carrier: &mut impl Carrier) {
+        if self.batches.iter().any(Option::is_some) {
+            let turn = carrier.next_turn();
+            let exclusive = std::mem::take(&mut self.exclusive);
+            let messages = self.batches.iter_mut().enumerate().filter_map(|(to, batch)| {
+                let mut batch = batch.take()?;
+                batch.turn = turn;
+                Some((to, Message::Commands(batch)))
+            });
+            carrier.publish(messages, exclusive);
+        }
+        for (to, message) in self.posts.drain(..) {
+            carrier.post(to, message);
+        }
+    }
+}
+
+impl Message {
+    /// The shard and its turn that must be published before this message may be executed.
+    #[inline]
+    pub fn armed_by(&self) -> Option<(usize, u64)> {
+        match self {
+            Self::Commands(batch) => Some((batch.from as usize, batch.turn)),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! What is still under way: nothing, once every client has its replies. For tests and the simulator, which find out that way
+//! when something was lost.
+
+use crate::shard::Shard;
+
+impl Shard {
+    /// Everything that waits for something, in words. Empty when all work is done.
+    pub fn unsettled(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut note = |is_left: bool, what: String| {
+            if is_left {
+                found.push(format!("shard {}: {what}", self.cx.id));
+            }
+        };
+        note(!self.locks.is_empty(), "locks are held or waited for".to_owned());
+        note(!self.holds.is_empty(), format!("keys are held for {} operations", self.holds.len()));
+        note(!self.ops.is_empty(), format!("{} operations are under way", self.ops.len()));
+        note(!self.ready.is_empty(), format!("{} jobs are ready and not run", self.ready.len()));
+        note(!self.cx.guests.is_empty(), format!("{} keys are guests", self.cx.guests.len()));
+        note(self.awaits_others(), "replies of other shards are awaited".to_owned());
+        note(self.has_outgoing(), "messages wait to be published".to_owned());
+        for (index, conn) in self.conns.iter().enumerate().filter(|(_, conn)| conn.open) {
+            let counts = (conn.outstanding(), conn.through_own_mailbox, conn.writes_elsewhere);
+            note(
+                counts != (0, 0, 0),
+                format!("connection {index} awaits (replies, own mail, writes) {counts:?}"),
+            );
+            let waits = conn.fenced || !conn.postponed.is_empty();
+            note(waits, format!("connection {index} holds back input"));
+        }
+        found
+    }
+}

@@ -1,0 +1,207 @@
+//! The mailboxes of crate `mailbox`, one atomic access at a time.
+//!
+//! What [`mailbox::Port::publish`] and [`mailbox::Port::send`] do in a row is a list of acts here, and between any two of them other
+//! shards may run. Waiting is an act that makes no progress. Memory is sequentially consistent: weaker orders are not
+//! modelled.
+//!
+//! [`mailbox::Port::publish`]: ../../mailbox/struct.Port.html
+//! [`mailbox::Port::send`]: ../../mailbox/struct.Port.html
+
+use crate::rules::{Rule, Rules};
+use base::random::Random;
+use shard::{Carrier, Message};
+use std::collections::VecDeque;
+
+/// Whether a step got anywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    Ran,
+    /// It waits for another shard, and will look again.
+    Waits,
+    /// There is nothing left to do.
+    Done,
+}
+
+#[derive(Default)]
+struct Station {
+    inbox: VecDeque<Message>,
+    asleep: bool,
+    published: u64,
+    pushing: bool,
+}
+
+/// The mailboxes of all shards.
+pub struct Exchange {
+    stations: Vec<Station>,
+    exclusive: bool,
+    rules: Rules,
+}
+
+impl Exchange {
+    pub fn new(shards: usize, rules: Rules) -> Self {
+        Self { stations: (0..shards).map(|_| Station::default()).collect(), exclusive: false, rules }
+    }
+
+    /// Whether messages of this turn may run.
+    pub fn is_armed(&self, from: usize, turn: u64) -> bool {
+        !self.rules.keep(Rule::Arm) || self.stations[from].published >= turn
+    }
+
+    pub fn has_mail(&self, shard: usize) -> bool {
+        !self.stations[shard].inbox.is_empty()
+    }
+
+    /// Takes all mail of a shard, oldest first.
+    pub fn drain(&mut self, shard: usize, out: &mut VecDeque<Message>) {
+        out.append(&mut self.stations[shard].inbox);
+    }
+
+    pub fn set_asleep(&mut self, shard: usize, asleep: bool) {
+        self.stations[shard].asleep = asleep;
+    }
+
+    pub fn is_asleep(&self, shard: usize) -> bool {
+        self.stations[shard].asleep
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Section {
+    Shared,
+    Exclusive,
+}
+
+enum Act {
+    Enter(Section),
+    Push(usize, Message),
+    /// The turn's messages have all been pushed.
+    Arm(u64),
+    Leave(Section),
+    Rouse(usize),
+}
+
+/// How far entering the section has come.
+#[derive(Clone, Copy)]
+enum Entering {
+    Begin,
+    /// Shared: this shard has said that it pushes, and now looks whether another publishes exclusively.
+    Look,
+    /// Shared: it has taken that back and waits.
+    Wait,
+    /// Exclusive: the flag is ours; stations from this one on may still push.
+    Sweep(usize),
+}
+
+/// What one turn of a shard publishes, on its way into the mailboxes.
+pub struct Publication {
+    shard: usize,
+    /// The newest turn published, this one included.
+    pub turn: u64,
+    acts: VecDeque<Act>,
+    entering: Entering,
+    random: Random,
+    /// Some messages of the turn have been pushed, but it is not armed.
+    pub is_torn: bool,
+}
+
+impl Publication {
+    /// For a shard that has published up to `turn`.
+    pub fn new(shard: usize, turn: u64, random: Random) -> Self {
+        Self { shard, turn, acts: VecDeque::new(), entering: Entering::Begin, random, is_torn: false }
+    }
+
+    /// Takes one act.
+    pub fn step(&mut self, exchange: &mut Exchange) -> Progress {
+        match self.acts.front() {
+            None => return Progress::Done,
+            Some(Act::Enter(section)) => {
+                let section = *section;
+                if !self.enter(section, exchange) {
+                    return Progress::Waits;
+                }
+                return Progress::Ran;
+            }
+            Some(_) => {}
+        }
+        match self.acts.pop_front().expect("looked at") {
+            Act::Enter(_) => unreachable!("seen to above"),
+            Act::Push(to, message) => {
+                self.is_torn |= matches!(message, Message::Commands(_));
+                exchange.stations[to].inbox.push_back(message);
+            }
+            Act::Arm(turn) => {
+                self.is_torn = false;
+                exchange.stations[self.shard].published = turn;
+            }
+            Act::Leave(Section::Exclusive) => exchange.exclusive = false,
+            Act::Leave(Section::Shared) => exchange.stations[self.shard].pushing = false,
+            Act::Rouse(to) => exchange.stations[to].asleep = false,
+        }
+        Progress::Ran
+    }
+
+    /// Takes one step into the section; false when it has to wait.
+    fn enter(&mut self, section: Section, exchange: &mut Exchange) -> bool {
+        let sides = exchange.rules.keep(Rule::Sides);
+        match (self.entering, section) {
+            (Entering::Begin, Section::Shared) => {
+                exchange.stations[self.shard].pushing = sides;
+                self.entering = Entering::Look;
+            }
+            (Entering::Look, _) if exchange.exclusive && sides => {
+                exchange.stations[self.shard].pushing = false;
+                self.entering = Entering::Wait;
+            }
+            (Entering::Look, _) => self.entered(),
+            (Entering::Wait, _) if exchange.exclusive => return false,
+            (Entering::Wait, _) => self.entering = Entering::Begin,
+            (Entering::Begin, Section::Exclusive) if exchange.exclusive => return false,
+            (Entering::Begin, Section::Exclusive) => {
+                exchange.exclusive = true;
+                self.entering = Entering::Sweep(0);
+            }
+            (Entering::Sweep(at), _) if at == exchange.stations.len() => self.entered(),
+            (Entering::Sweep(at), _) if exchange.stations[at].pushing => return false,
+            (Entering::Sweep(at), _) => self.entering = Entering::Sweep(at + 1),
+        }
+        true
+    }
+
+    fn entered(&mut self) {
+        self.acts.pop_front();
+        self.entering = Entering::Begin;
+    }
+}
+
+/// A publication that keeps the rule or not.
+pub struct Writer<'a> {
+    pub publication: &'a mut Publication,
+    pub rules: Rules,
+}
+
+impl Carrier for Writer<'_> {
+    fn next_turn(&self) -> u64 {
+        self.publication.turn + 1
+    }
+
+    fn publish(&mut self, messages: impl Iterator<Item = (usize, Message)>, exclusive: bool) {
+        let exclusive = exclusive && self.rules.keep(Rule::Exclusive);
+        let section = if exclusive { Section::Exclusive } else { Section::Shared };
+        let mut pushes: Vec<_> = messages.collect();
+        // No rule depends on the order of the pushes.
+        self.publication.random.shuffle(&mut pushes);
+        let touched: Vec<usize> = pushes.iter().map(|(to, _)| *to).collect();
+        self.publication.turn += 1;
+        let acts = &mut self.publication.acts;
+        acts.push_back(Act::Enter(section));
+        acts.extend(pushes.into_iter().map(|(to, message)| Act::Push(to, message)));
+        acts.push_back(Act::Arm(self.publication.turn));
+        acts.push_back(Act::Leave(section));
+        acts.extend(touched.into_iter().map(Act::Rouse));
+    }
+
+    fn post(&mut self, to: usize, message: Message) {
+        self.publication.acts.push_back(Act::Push(to, message));
+        self.publication.acts.push_back(Act::Rouse(to));
+    }
+}

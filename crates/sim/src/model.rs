@@ -1,0 +1,231 @@
+//! What operations mean, in the simplest words: the specification that histories are checked against. A mistake here shows as an
+//! anomaly in runs that keep all rules.
+
+use crate::workload::{Key, Op, Text};
+use std::collections::BTreeSet;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+use testkit::Value;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Slot {
+    Absent,
+    Text(Text),
+    List(Vec<Text>),
+    Set(BTreeSet<Text>),
+}
+
+/// All keys. Changes can be taken back.
+pub struct State {
+    slots: Vec<Slot>,
+    undo: Vec<(Key, Slot)>,
+}
+
+impl State {
+    pub fn new(keys: usize) -> Self {
+        Self { slots: vec![Slot::Absent; keys], undo: Vec::new() }
+    }
+
+    /// A point to come back to.
+    pub fn mark(&self) -> usize {
+        self.undo.len()
+    }
+
+    /// Takes back all changes since the mark.
+    pub fn rewind(&mut self, mark: usize) {
+        while self.undo.len() > mark {
+            let (key, slot) = self.undo.pop().expect("longer than the mark");
+            self.slots[key] = slot;
+        }
+    }
+
+    /// The strings that were somewhere at the mark and are nowhere now, each with its key.
+    pub fn lost_since(&self, mark: usize) -> impl Iterator<Item = (Key, &Text)> {
+        self.undo[mark..].iter().filter_map(|(key, was)| match was {
+            Slot::Text(text) if !self.slots.contains(was) => Some((*key, text)),
+            _ => None,
+        })
+    }
+
+    pub fn fingerprint(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.slots.hash(&mut hasher);
+        hasher.finish()
+    }
+
+    fn put(&mut self, key: Key, slot: Slot) {
+        let slot = match slot {
+            Slot::List(items) if items.is_empty() => Slot::Absent,
+            Slot::Set(items) if items.is_empty() => Slot::Absent,
+            slot => slot,
+        };
+        let was = std::mem::replace(&mut self.slots[key], slot);
+        self.undo.push((key, was));
+    }
+
+    fn text(&self, key: Key) -> Option<&Text> {
+        match &self.slots[key] {
+            Slot::Absent => None,
+            Slot::Text(text) => Some(text),
+            other => panic!("{other:?} in the pool of strings"),
+        }
+    }
+
+    fn list(&self, key: Key) -> Vec<Text> {
+        match &self.slots[key] {
+            Slot::Absent => Vec::new(),
+            Slot::List(items) => items.clone(),
+            other => panic!("{other:?} in the pool of lists"),
+        }
+    }
+
+    fn set(&self, key: Key) -> BTreeSet<Text> {
+        match &self.slots[key] {
+            Slot::Absent => BTreeSet::new(),
+            Slot::Set(items) => items.clone(),
+            other => panic!("{other:?} in the pool of sets"),
+        }
+    }
+
+    fn has(&self, key: Key) -> bool {
+        self.slots[key] != Slot::Absent
+    }
+
+    /// Runs an operation; its reply, as [`settle`] puts it.
+    pub fn apply(&mut self, op: &Op) -> Value {
+        match op {
+            Op::Get(key) => bulk(self.text(*key)),
+            Op::MGet(keys) => Value::Array(keys.iter().map(|key| bulk(self.text(*key))).collect()),
+            Op::LRange(key) => Value::bulks(&self.list(*key)),
+            Op::SMembers(key) => Value::bulks(&self.set(*key).into_iter().collect::<Vec<_>>()),
+            Op::DbSize => count(self.slots.iter().filter(|slot| **slot != Slot::Absent).count()),
+            Op::Echo(text) => Value::bulk(text),
+            Op::Set(key, text) => {
+                self.put(*key, Slot::Text(text.clone()));
+                Value::simple("OK")
+            }
+            Op::Append(key, text) => {
+                let whole = [self.text(*key).map_or(&[][..], |t| t), text].concat();
+                let len = whole.len();
+                self.put(*key, Slot::Text(whole));
+                count(len)
+            }
+            Op::Incr(key) => {
+                let text = self.text(*key).map(|t| String::from_utf8_lossy(t).into_owned());
+                let number = text.map_or(0, |t| t.parse::<i64>().expect("the pool of counters")) + 1;
+                self.put(*key, Slot::Text(number.to_string().into_bytes()));
+                Value::Integer(number)
+            }
+            Op::Del(keys) => {
+                let found = keys.iter().filter(|key| self.has(**key)).count();
+                keys.iter().for_each(|key| self.put(*key, Slot::Absent));
+                count(found)
+            }
+            Op::MSetNx(pairs) if pairs.iter().any(|(key, _)| self.has(*key)) => count(0),
+            Op::MSet(pairs) | Op::MSetNx(pairs) => {
+                pairs.iter().for_each(|(key, text)| self.put(*key, Slot::Text(text.clone())));
+                if matches!(op, Op::MSet(_)) { Value::simple("OK") } else { count(1) }
+            }
+            Op::Rename(..) | Op::Copy(..) | Op::LMove(..) | Op::SMove(..) => self.transfer(op),
+            Op::RPush(key, text) => {
+                let mut items = self.list(*key);
+                items.push(text.clone());
+                let len = items.len();
+                self.put(*key, Slot::List(items));
+                count(len)
+            }
+            Op::SAdd(key, text) => {
+                let mut items = self.set(*key);
+                let is_new = items.insert(text.clone());
+                self.put(*key, Slot::Set(items));
+                count(usize::from(is_new))
+            }
+            Op::SUnionStore(to, from) => {
+                let union: BTreeSet<Text> = from.iter().flat_map(|key| self.set(*key)).collect();
+                let len = union.len();
+                self.put(*to, Slot::Set(union));
+                count(len)
+            }
+        }
+    }
+
+    /// From one key to another.
+    fn transfer(&mut self, op: &Op) -> Value {
+        match op {
+            Op::Rename(from, to) => {
+                if !self.has(*from) {
+                    return Value::Error(b"ERR no such key".to_vec());
+                }
+                let slot = self.slots[*from].clone();
+                self.put(*from, Slot::Absent);
+                self.put(*to, slot);
+                Value::simple("OK")
+            }
+            Op::Copy(from, to) => {
+                let can = self.has(*from) && !self.has(*to);
+                if can {
+                    self.put(*to, self.slots[*from].clone());
+                }
+                count(usize::from(can))
+            }
+            Op::LMove(from, to) => {
+                let mut source = self.list(*from);
+                if source.is_empty() {
+                    return Value::Null;
+                }
+                let item = source.remove(0);
+                self.put(*from, Slot::List(source));
+                let mut target = self.list(*to);
+                target.push(item.clone());
+                self.put(*to, Slot::List(target));
+                Value::Bulk(item)
+            }
+            Op::SMove(from, to, member) => {
+                let mut source = self.set(*from);
+                if !source.remove(member) {
+                    return count(0);
+                }
+                self.put(*from, Slot::Set(source));
+                let mut target = self.set(*to);
+                target.insert(member.clone());
+                self.put(*to, Slot::Set(target));
+                count(1)
+            }
+            _ => unreachable!("not a transfer"),
+        }
+    }
+}
+
+fn bulk(text: Option<&Text>) -> Value {
+    text.map_or(Value::Null, Value::bulk)
+}
+
+fn count(number: usize) -> Value {
+    Value::Integer(number as i64)
+}
+
+/// A reply in the form that [`State::apply`] gives: members of sets in order.
+pub fn settle(op: &Op, mut reply: Value) -> Value {
+    if let (Op::SMembers(_), Value::Array(items)) = (op, &mut reply) {
+        items.sort_by(|a, b| a.bytes().cmp(&b.bytes()));
+    }
+    reply
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_can_be_taken_back() {
+        let mut state = State::new(3);
+        state.apply(&Op::Set(0, b"a".to_vec()));
+        let (mark, before) = (state.mark(), state.fingerprint());
+        assert_eq!(state.apply(&Op::Rename(0, 1)), Value::simple("OK"));
+        assert_eq!(state.apply(&Op::Rename(1, 0)), Value::simple("OK"));
+        assert_eq!(state.apply(&Op::Del(vec![0, 1, 2])), Value::Integer(1));
+        assert_eq!(state.apply(&Op::DbSize), Value::Integer(0));
+        state.rewind(mark);
+        assert_eq!(state.fingerprint(), before);
+    }
+}

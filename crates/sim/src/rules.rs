@@ -1,0 +1,61 @@
+//! The ordering rules of a loop turn, and which of them a run keeps. A run without one must show why it is there.
+
+/// One rule of the ordering argument in `docs/ARCHITECTURE.md`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// No batch runs before all batches of its turn have been pushed.
+    Arm,
+    /// What was in the mailbox when input was collected runs before that input.
+    Drain,
+    /// No reply leaves before the messages of its turn are published.
+    Reply,
+    /// Publications with parts of multi-shard operations exclude each other.
+    Exclusive,
+    /// Publications without such parts stand wholly before or wholly after each one that has them.
+    Sides,
+    /// After writes on other shards, local writes of a connection go through the own mailbox.
+    Behind,
+    /// After commands that go through the own mailbox, all local commands of a connection do.
+    Own,
+}
+
+impl Rule {
+    pub const ALL: [Self; 7] =
+        [Self::Arm, Self::Drain, Self::Reply, Self::Exclusive, Self::Sides, Self::Behind, Self::Own];
+
+    /// The rule of a name as [`Rule::name`] gives it.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|rule| rule.name() == name)
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Arm => "arm",
+            Self::Drain => "drain",
+            Self::Reply => "reply",
+            Self::Exclusive => "exclusive",
+            Self::Sides => "sides",
+            Self::Behind => "behind",
+            Self::Own => "own",
+        }
+    }
+}
+
+/// The rules that a run keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    broken: u8,
+}
+
+impl Rules {
+    pub const ALL: Self = Self { broken: 0 };
+
+    /// All rules but these.
+    pub fn without(broken: &[Rule]) -> Self {
+        Self { broken: broken.iter().fold(0, |bits, rule| bits | 1 << *rule as u8) }
+    }
+
+    pub fn keep(self, rule: Rule) -> bool {
+        self.broken & (1 << rule as u8) == 0
+    }
+}

@@ -1,0 +1,302 @@
+//! A shard's thread: the turn of [`shard::TURN`], cut into steps between which any other thread may run.
+//!
+//! One connection is read, one message run, one push made, one connection's replies sent at a time. The sleep of a shard
+//! without work follows the protocol of the real loop too, so that a lost wake-up shows as a standstill.
+
+use crate::exchange::{Exchange, Progress, Publication, Writer};
+use crate::network::Link;
+use crate::rules::{Rule, Rules};
+use base::hash::HashSeed;
+use base::random::Random;
+use command::ShardCx;
+use command::session::Session;
+use config::Config;
+use shard::{Message, Shard, Step, TURN};
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// What surrounds a seat.
+pub struct Around<'a> {
+    pub exchange: &'a mut Exchange,
+    pub links: &'a mut [Link],
+    pub random: &'a mut Random,
+    pub now_us: u64,
+}
+
+/// Where in its loop the thread stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum At {
+    /// At the step of this index; `true`: it has begun.
+    Turn(usize, bool),
+    /// It has said that it will sleep, and looks into its mailbox once more.
+    FallingAsleep,
+    Asleep,
+}
+
+pub struct Seat {
+    pub shard: Shard,
+    id: usize,
+    rules: Rules,
+    order: [Step; 5],
+    at: At,
+    /// Links to read this turn.
+    readable: Vec<usize>,
+    buf: Vec<u8>,
+    inputs: Vec<(u32, Range<usize>)>,
+    mail: VecDeque<Message>,
+    publication: Option<Publication>,
+    published: u64,
+    to_send: Vec<u32>,
+    held_back: Vec<u32>,
+    /// The link of each connection number.
+    link_of: Vec<usize>,
+}
+
+impl Seat {
+    pub fn new(id: usize, shards: usize, rules: Rules, config: &Arc<Config>, random: &mut Random) -> Self {
+        let hash_seed = HashSeed::new(7, 11);
+        let cx = ShardCx::new(id as u16, shards as u16, Arc::clone(config), hash_seed, random.next_u64());
+        Self {
+            shard: Shard::new(cx),
+            id,
+            rules,
+            order: order(rules),
+            at: At::Turn(0, false),
+            readable: Vec::new(),
+            buf: Vec::new(),
+            inputs: Vec::new(),
+            mail: VecDeque::new(),
+            publication: None,
+            published: 0,
+            to_send: Vec::new(),
+            held_back: Vec::new(),
+            link_of: Vec::new(),
+        }
+    }
+
+    /// Whether it sleeps and nothing will wake it.
+    pub fn is_idle(&self, exchange: &Exchange, links: &[Link]) -> bool {
+        self.at == At::Asleep && exchange.is_asleep(self.id) && !self.has_input(links)
+    }
+
+    /// Whether it is between the first push and the arming of a turn.
+    pub fn is_mid_publication(&self) -> bool {
+        self.publication.as_ref().is_some_and(|publication| publication.is_torn)
+    }
+
+    /// Whether it has collected input, or drained mail, that has not run.
+    pub fn is_loaded(&self) -> bool {
+        !self.inputs.is_empty() || !self.mail.is_empty()
+    }
+
+    fn has_input(&self, links: &[Link]) -> bool {
+        links.iter().any(|link| link.shard == self.id && link.is_readable())
+    }
+
+    /// One step.
+    pub fn step(&mut self, around: &mut Around<'_>) -> Progress {
+        let progress = match self.at {
+            At::Turn(index, has_begun) if index < TURN.len() => {
+                self.at = At::Turn(index, true);
+                match self.order[index] {
+                    Step::Collect => self.collect(has_begun, around),
+                    Step::Mail => self.take_mail(has_begun, around),
+                    Step::Execute => self.execute(),
+                    Step::Publish => self.publish(has_begun, around),
+                    Step::Send => self.send_next(has_begun, around),
+                }
+            }
+            At::Turn(..) => self.fall_asleep(around),
+            At::FallingAsleep if around.exchange.has_mail(self.id) => {
+                around.exchange.set_asleep(self.id, false);
+                self.at = At::Turn(0, false);
+                Progress::Ran
+            }
+            At::FallingAsleep => {
+                self.at = At::Asleep;
+                Progress::Ran
+            }
+            At::Asleep if around.exchange.is_asleep(self.id) && !self.has_input(around.links) => {
+                Progress::Waits
+            }
+            At::Asleep => {
+                around.exchange.set_asleep(self.id, false);
+                self.at = At::Turn(0, false);
+                Progress::Ran
+            }
+        };
+        if let (Progress::Done, At::Turn(index, _)) = (progress, self.at) {
+            self.at = At::Turn(index + 1, false);
+        }
+        progress
+    }
+
+    fn fall_asleep(&mut self, around: &mut Around<'_>) -> Progress {
+        let busy = !self.held_back.is_empty() || self.has_input(around.links);
+        if busy || around.exchange.has_mail(self.id) {
+            self.at = At::Turn(0, false);
+        } else {
+            around.exchange.set_asleep(self.id, true);
+            self.at = At::FallingAsleep;
+        }
+        Progress::Ran
+    }
+
+    fn collect(&mut self, has_begun: bool, around: &mut Around<'_>) -> Progress {
+        if !has_begun {
+            self.shard.set_time(1_700_000_000_000 + around.now_us / 1000, around.now_us);
+            if around.random.below(2) == 0 {
+                self.to_send.append(&mut self.held_back);
+                while let Some(conn) = self.to_send.pop() {
+                    self.send(conn as usize, around);
+                }
+            }
+            let links = around.links.iter().enumerate();
+            let ours = links.filter(|(_, link)| link.shard == self.id && link.is_readable());
+            self.readable = ours.map(|(index, _)| index).collect();
+            around.random.shuffle(&mut self.readable);
+            self.buf.clear();
+            return Progress::Ran;
+        }
+        let Some(index) = self.readable.pop() else { return Progress::Done };
+        let link = &mut around.links[index];
+        let Some(conn) = link.conn else {
+            let session = Session { authenticated: true, ..Session::default() };
+            let conn = self.shard.open(session);
+            link.conn = Some(conn);
+            self.link_of.resize(self.link_of.len().max(conn + 1), 0);
+            self.link_of[conn] = index;
+            return Progress::Ran;
+        };
+        let start = self.buf.len();
+        let max = match around.random.below(4) {
+            0 => 1 + around.random.index(40),
+            _ => usize::MAX,
+        };
+        if link.read(max, &mut self.buf) > 0 {
+            self.inputs.push((conn as u32, start..self.buf.len()));
+        }
+        // A broken connection may show while it is read, even when some of its bytes are left.
+        if link.is_gone && (link.unread() == 0 || around.random.below(4) == 0) {
+            self.close(conn, link);
+        }
+        Progress::Ran
+    }
+
+    fn close(&mut self, conn: usize, link: &mut Link) {
+        link.is_closed = true;
+        self.inputs.retain(|(input, _)| *input as usize != conn);
+        self.shard.close(conn);
+    }
+
+    fn take_mail(&mut self, has_begun: bool, around: &mut Around<'_>) -> Progress {
+        if !has_begun {
+            around.exchange.drain(self.id, &mut self.mail);
+            return Progress::Ran;
+        }
+        let Some(message) = self.mail.front() else { return Progress::Done };
+        if message.armed_by().is_some_and(|(from, turn)| !around.exchange.is_armed(from, turn)) {
+            return Progress::Waits;
+        }
+        let message = self.mail.pop_front().expect("looked at");
+        self.shard.on_message(message);
+        Progress::Ran
+    }
+
+    fn execute(&mut self) -> Progress {
+        self.shard.end_pause();
+        let inputs = std::mem::take(&mut self.inputs);
+        if self.rules.keep(Rule::Behind) && self.rules.keep(Rule::Own) {
+            self.shard.receive(&self.buf, &inputs);
+        } else {
+            inputs.into_iter().for_each(|(conn, range)| self.receive_forgetfully(conn, range));
+        }
+        self.shard.resume();
+        Progress::Done
+    }
+
+    /// Hands input over byte by byte, and has the connection forget before each what it has under way: that is how it runs
+    /// without the rules that look at it.
+    fn receive_forgetfully(&mut self, conn: u32, range: Range<usize>) {
+        let index = conn as usize;
+        for at in range {
+            let (behind, own) = (self.rules.keep(Rule::Behind), self.rules.keep(Rule::Own));
+            let state = self.shard.conn_mut(index);
+            let writes = if behind { 0 } else { std::mem::take(&mut state.writes_elsewhere) };
+            let through = if own { 0 } else { std::mem::take(&mut state.through_own_mailbox) };
+            self.shard.receive(&self.buf, &[(conn, at..at + 1)]);
+            let state = self.shard.conn_mut(index);
+            state.writes_elsewhere += writes;
+            state.through_own_mailbox += through;
+        }
+    }
+
+    fn publish(&mut self, has_begun: bool, around: &mut Around<'_>) -> Progress {
+        if !has_begun {
+            let mut publication = Publication::new(self.id, self.published, around.random.fork());
+            let mut writer = Writer { publication: &mut publication, rules: self.rules };
+            self.shard.outgoing.hand_over(&mut writer);
+            self.publication = Some(publication);
+            return Progress::Ran;
+        }
+        let publication = self.publication.as_mut().expect("made when the step began");
+        let progress = publication.step(around.exchange);
+        if progress == Progress::Done {
+            self.published = publication.turn;
+            self.publication = None;
+        }
+        progress
+    }
+
+    fn send_next(&mut self, has_begun: bool, around: &mut Around<'_>) -> Progress {
+        if !has_begun {
+            self.to_send = std::mem::take(&mut self.shard.dirty_conns);
+            return Progress::Ran;
+        }
+        let Some(conn) = self.to_send.pop() else { return Progress::Done };
+        let index = conn as usize;
+        let state = self.shard.conn_mut(index);
+        state.dirty = false;
+        if !state.is_in_order() && around.random.below(2) == 0 {
+            self.held_back.push(conn);
+        } else {
+            self.send(index, around);
+        }
+        Progress::Ran
+    }
+
+    fn send(&mut self, conn: usize, around: &mut Around<'_>) {
+        let state = self.shard.conn_mut(conn);
+        if !state.open {
+            return;
+        }
+        let mut bytes = Vec::new();
+        let mut from = 0;
+        for (position, blob) in &state.out.blobs {
+            bytes.extend_from_slice(&state.out.buf[from..*position]);
+            bytes.extend_from_slice(blob);
+            from = *position;
+        }
+        bytes.extend_from_slice(&state.out.buf[from..]);
+        state.out.clear();
+        let link = &mut around.links[self.link_of[conn]];
+        if !bytes.is_empty() && !link.reply(&bytes) && around.random.below(2) == 0 {
+            self.close(conn, link);
+        }
+    }
+}
+
+/// The order of the turn, with the steps exchanged that a broken rule would have the other way round.
+fn order(rules: Rules) -> [Step; 5] {
+    let mut order = TURN;
+    let mut exchange = |rule, first, second| {
+        if !rules.keep(rule) {
+            let at = |step| TURN.iter().position(|s| *s == step).expect("all steps are there");
+            order.swap(at(first), at(second));
+        }
+    };
+    exchange(Rule::Drain, Step::Mail, Step::Execute);
+    exchange(Rule::Reply, Step::Publish, Step::Send);
+    order
+}
