@@ -34,6 +34,7 @@ const STEPS: &[Step] = &[
     Step { name: "spec-1-shard", run: || spec_step(Peer::weft(1)) },
     Step { name: "spec-4-shards", run: || spec_step(Peer::weft(4)) },
     Step { name: "redis-py", run: redis_py_step },
+    Step { name: "fuzz", run: fuzz_step },
 ];
 
 /// Runs the steps named, or all; false when anything failed.
@@ -92,10 +93,19 @@ fn build_step() -> Outcome {
     build.map_or_else(Outcome::Broken, Outcome::Single)
 }
 
-/// All tests of all crates. The dialogues have steps of their own and are left out here.
+/// All tests of all crates. The dialogues and the fuzzer have steps of their own and are left out here.
 fn unit_step() -> Outcome {
-    let arguments =
-        ["test", "--workspace", "--profile", "fast", "--no-fail-fast", "--", "--skip", "dialogues_hold_for"];
+    let which = ["--workspace", "--exclude", "fuzz", "--no-fail-fast", "--", "--skip", "dialogues_hold_for"];
+    cargo_test(&which)
+}
+
+/// Random commands and bytes, hostile clients. `WEFT_FUZZ_SECONDS` says for how long.
+fn fuzz_step() -> Outcome {
+    cargo_test(&["-p", "fuzz", "--no-fail-fast"])
+}
+
+fn cargo_test(which: &[&str]) -> Outcome {
+    let arguments = [&["test", "--profile", "fast"], which].concat();
     let ran = match run_shown(&mut command("cargo", &arguments)) {
         Ok(ran) => ran,
         Err(why) => return Outcome::Broken(why),
