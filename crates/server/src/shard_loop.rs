@@ -276,6 +276,7 @@ impl ShardLoop {
                 continue;
             }
             if self.inputs.iter().rev().take(8).any(|(conn, _)| *conn as usize == token) {
+                self.unread.push(token);
                 continue;
             }
             used = self.read(token, used);

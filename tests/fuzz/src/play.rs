@@ -74,7 +74,10 @@ fn keep_panics() {
         std::panic::set_hook(Box::new(move |info| match PLAYING.get() {
             true => {
                 let place = info.location().map(ToString::to_string).unwrap_or_default();
-                PANIC.set(format!("panic at {place}: {}", info.payload_as_str().unwrap_or_default()));
+                let payload = info.payload();
+                let text = payload.downcast_ref::<&str>().copied();
+                let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+                PANIC.set(format!("panic at {place}: {}", text.unwrap_or_default()));
             }
             false => before(info),
         }));

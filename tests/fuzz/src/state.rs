@@ -82,7 +82,7 @@ fn content(value: ValueRef<'_>, now_ms: u64) -> Result<Option<u64>, String> {
                 sum = sum.wrapping_add(mixed(field, content));
                 count += 1;
             }
-            if count == 0 && hash.len() > 0 {
+            if count == 0 && !hash.is_empty() {
                 return Ok(None);
             }
             hash.live_len(now_ms)

@@ -49,10 +49,10 @@ fn random_commands_keep_all_invariants() {
         for shards in [1, 3] {
             let episode = Episode::random(&grammar, seed, shards, STEPS);
             steps += episode.steps.len();
-            if let Err(failure) = play(&episode, &mut tally) {
-                if kinds.insert(failure.kind()) {
-                    failures.push(report(&episode, &failure));
-                }
+            if let Err(failure) = play(&episode, &mut tally)
+                && kinds.insert(failure.kind())
+            {
+                failures.push(report(&episode, &failure));
             }
         }
         seed += 1;

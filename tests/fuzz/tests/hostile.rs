@@ -206,6 +206,12 @@ fn clients_may_vanish_in_the_middle() {
         let mut stream = raw(&server);
         stream.write_all(&whole[..cut]).expect("small writes go through");
     }
+    for kib in 0..100 {
+        let mut stream = raw(&server);
+        let _ = stream.write_all(
+            &[&whole[..], &vec![b'x'; kib << 10]].concat()[..whole.len() + (kib << 10).min(69_000)],
+        );
+    }
     let mut client = server.client();
     assert_eq!(client.run("EXISTS a"), Value::Integer(0));
     let end = Instant::now() + Duration::from_secs(5);
@@ -225,9 +231,11 @@ fn requests_before_the_end_of_input_are_answered() {
         request.extend((0..20).map(|i| format!("GET key:{i}\r\n")));
         stream.write_all(request.as_bytes()).expect("it listens");
         stream.shutdown(std::net::Shutdown::Write).expect("it is open");
+        let begin = Instant::now();
         let expected =
             "+OK\r\n".repeat(20) + &format!("${}\r\n{round}\r\n", round.to_string().len()).repeat(20);
         assert_eq!(answer(&mut stream), expected);
+        assert!(begin.elapsed() < Duration::from_secs(4), "the end took {:?}", begin.elapsed());
     }
 }
 

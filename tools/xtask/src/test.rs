@@ -35,6 +35,7 @@ const STEPS: &[Step] = &[
     Step { name: "spec-4-shards", run: || spec_step(Peer::weft(4)) },
     Step { name: "litmus", run: litmus_step },
     Step { name: "redis-py", run: redis_py_step },
+    Step { name: "fuzz", run: fuzz_step },
 ];
 
 /// Runs the steps named, or all; false when anything failed.
@@ -93,9 +94,10 @@ fn build_step() -> Outcome {
     build.map_or_else(Outcome::Broken, Outcome::Single)
 }
 
-/// All tests of all crates. The dialogues and litmus tests have steps of their own and are left out here.
+/// All tests of all crates. The dialogues, the litmus tests and the fuzzer have steps of their own and are left out here.
 fn unit_step() -> Outcome {
-    let arguments = ["--workspace", "--exclude", "litmus", "--", "--skip", "dialogues_hold_for"];
+    let arguments =
+        ["--workspace", "--exclude", "litmus", "--exclude", "fuzz", "--", "--skip", "dialogues_hold_for"];
     cargo_test(&arguments)
 }
 
@@ -106,6 +108,11 @@ fn litmus_step() -> Outcome {
         return Outcome::Skipped("weft-server is not built".into());
     }
     cargo_test(&["--package", "litmus", "--", "--test-threads", "1"])
+}
+
+/// Random commands and bytes, hostile clients. `WEFT_FUZZ_SECONDS` says for how long.
+fn fuzz_step() -> Outcome {
+    cargo_test(&["--package", "fuzz"])
 }
 
 fn cargo_test(arguments: &[&str]) -> Outcome {
