@@ -1,0 +1,33 @@
+//! A connection whose commands all concern one other shard is served by that shard in the end.
+
+use testkit::{Program, Server};
+
+const WEFT: &str = env!("CARGO_BIN_EXE_weft-server");
+
+#[test]
+fn connections_follow_their_keys() {
+    let server = Server::start(&Program::Peer(WEFT.into()), &["--shards", "2"]).expect("weft-server starts");
+    let mut clients: Vec<_> = (0..4).map(|_| server.client()).collect();
+    let ids: Vec<_> = clients.iter_mut().map(|client| client.cmd(&["CLIENT", "ID"])).collect();
+    for round in 0..200 {
+        for client in &mut clients {
+            let text = round.to_string();
+            let commands: Vec<Vec<&str>> = (0..16)
+                .flat_map(|_| [vec!["SET", "key", text.as_str()], vec!["GET", "key"]])
+                .collect();
+            let commands: Vec<&[&str]> = commands.iter().map(Vec::as_slice).collect();
+            let replies = client.pipeline(&commands);
+            assert_eq!(replies.len(), 32);
+        }
+    }
+    let moved = |client: &mut testkit::Client| {
+        let info = client.cmd(&["INFO", "stats"]).to_string();
+        let (_, rest) = info.split_once("moved_connections:").expect("INFO has the figure");
+        rest.chars().take_while(char::is_ascii_digit).collect::<String>()
+    };
+    // Connections are dealt out in turn: two of the four began on the other shard.
+    assert_eq!(moved(&mut clients[0]), "2");
+    for (client, id) in clients.iter_mut().zip(&ids) {
+        assert_eq!(&client.cmd(&["CLIENT", "ID"]), id, "a connection keeps its identity");
+    }
+}
