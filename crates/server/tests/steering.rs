@@ -12,9 +12,8 @@ fn connections_follow_their_keys() {
     for round in 0..200 {
         for client in &mut clients {
             let text = round.to_string();
-            let commands: Vec<Vec<&str>> = (0..16)
-                .flat_map(|_| [vec!["SET", "key", text.as_str()], vec!["GET", "key"]])
-                .collect();
+            let commands: Vec<Vec<&str>> =
+                (0..16).flat_map(|_| [vec!["SET", "key", text.as_str()], vec!["GET", "key"]]).collect();
             let commands: Vec<&[&str]> = commands.iter().map(Vec::as_slice).collect();
             let replies = client.pipeline(&commands);
             assert_eq!(replies.len(), 32);
