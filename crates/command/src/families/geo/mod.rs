@@ -32,7 +32,7 @@ pub const COMMANDS: &[Command] = &[
         .since("3.2.0")
         .summary("Returns the distance between two members.")
         .complexity("O(1)")
-        .syntax("key:key member1:string member2:string unit(m=m|km=km|ft=ft|mi=mi)?"),
+        .syntax("key:key member1:string member2:string unit(m=M|km=KM|ft=FT|mi=MI)?"),
     Command::new("GEOHASH", position::geohash)
         .arity(-2)
         .keys(&[KeySpec::at(1, RO | ACCESS)])
@@ -72,7 +72,7 @@ pub const COMMANDS: &[Command] = &[
         ])
         .deprecated("6.2.0", "`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` argument")
         .syntax(
-            "key:key longitude:double latitude:double radius:double unit(m=m|km=km|ft=ft|mi=mi) \
+            "key:key longitude:double latitude:double radius:double unit(m=M|km=KM|ft=FT|mi=MI) \
              withcoord=WITHCOORD? withdist=WITHDIST? withhash=WITHHASH? count-block{COUNT@count:integer \
              any=ANY?^6.2.0}? order(asc=ASC|desc=DESC)? \
              store(STORE@storekey:key#1|STOREDIST@storedistkey:key#2)?",
@@ -92,7 +92,7 @@ pub const COMMANDS: &[Command] = &[
         ])
         .deprecated("6.2.0", "`GEOSEARCH` with the `BYRADIUS` argument")
         .syntax(
-            "key:key longitude:double latitude:double radius:double unit(m=m|km=km|ft=ft|mi=mi) \
+            "key:key longitude:double latitude:double radius:double unit(m=M|km=KM|ft=FT|mi=MI) \
              withcoord=WITHCOORD? withdist=WITHDIST? withhash=WITHHASH? count-block{COUNT@count:integer \
              any=ANY?^6.2.0}? order(asc=ASC|desc=DESC)?",
         ),
@@ -118,7 +118,7 @@ pub const COMMANDS: &[Command] = &[
             "`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` and `FROMMEMBER` arguments",
         )
         .syntax(
-            "key:key member:string radius:double unit(m=m|km=km|ft=ft|mi=mi) withcoord=WITHCOORD? \
+            "key:key member:string radius:double unit(m=M|km=KM|ft=FT|mi=MI) withcoord=WITHCOORD? \
              withdist=WITHDIST? withhash=WITHHASH? count-block{COUNT@count:integer any=ANY?}? \
              order(asc=ASC|desc=DESC)? store(STORE@storekey:key#1|STOREDIST@storedistkey:key#2)?",
         ),
@@ -137,7 +137,7 @@ pub const COMMANDS: &[Command] = &[
         ])
         .deprecated("6.2.0", "`GEOSEARCH` with the `BYRADIUS` and `FROMMEMBER` arguments")
         .syntax(
-            "key:key member:string radius:double unit(m=m|km=km|ft=ft|mi=mi) withcoord=WITHCOORD? \
+            "key:key member:string radius:double unit(m=M|km=KM|ft=FT|mi=MI) withcoord=WITHCOORD? \
              withdist=WITHDIST? withhash=WITHHASH? count-block{COUNT@count:integer any=ANY?}? \
              order(asc=ASC|desc=DESC)?",
         ),
@@ -154,8 +154,8 @@ pub const COMMANDS: &[Command] = &[
         .syntax(
             "key:key from(FROMMEMBER@member:string|FROMLONLAT@fromlonlat{longitude:double \
              latitude:double}) by(circle{BYRADIUS@radius:double \
-             unit(m=m|km=km|ft=ft|mi=mi)}|box{BYBOX@width:double height:double \
-             unit(m=m|km=km|ft=ft|mi=mi)}) order(asc=ASC|desc=DESC)? count-block{COUNT@count:integer \
+             unit(m=M|km=KM|ft=FT|mi=MI)}|box{BYBOX@width:double height:double \
+             unit(m=M|km=KM|ft=FT|mi=MI)}) order(asc=ASC|desc=DESC)? count-block{COUNT@count:integer \
              any=ANY?}? withcoord=WITHCOORD? withdist=WITHDIST? withhash=WITHHASH?",
         ),
     Command::new("GEOSEARCHSTORE", search::geosearchstore)
@@ -171,8 +171,8 @@ pub const COMMANDS: &[Command] = &[
         .syntax(
             "destination:key source:key#1 \
              from(FROMMEMBER@member:string|FROMLONLAT@fromlonlat{longitude:double latitude:double}) \
-             by(circle{BYRADIUS@radius:double unit(m=m|km=km|ft=ft|mi=mi)}|box{BYBOX@width:double \
-             height:double unit(m=m|km=km|ft=ft|mi=mi)}) order(asc=ASC|desc=DESC)? \
+             by(circle{BYRADIUS@radius:double unit(m=M|km=KM|ft=FT|mi=MI)}|box{BYBOX@width:double \
+             height:double unit(m=M|km=KM|ft=FT|mi=MI)}) order(asc=ASC|desc=DESC)? \
              count-block{COUNT@count:integer any=ANY?}? storedist=STOREDIST?",
         ),
 ];

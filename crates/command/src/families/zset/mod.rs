@@ -126,10 +126,10 @@ pub const COMMANDS: &[Command] = &[
             "O(N*K+M*log(M)) at worst, N: members of the smallest input, K: inputs, M: members of the \
              result",
         )
-        .history(&[("8.8.0", "Added the `COUNT` aggregate.")])
+        .history(&[("8.8.0", "Added `COUNT` aggregate option.")])
         .syntax(
             "numkeys:integer key:key* WEIGHTS@weight:integer?* \
-             AGGREGATE@aggregate(sum=SUM|min=MIN|max=MAX|count=COUNT^8.8.0)? withscores=WITHSCORES?",
+             AGGREGATE@aggregate(sum=SUM|min=MIN|max=MAX|count=COUNT)? withscores=WITHSCORES?",
         ),
     Command::new("ZINTERCARD", algebra::zintercard)
         .arity(-3)
@@ -153,10 +153,10 @@ pub const COMMANDS: &[Command] = &[
             "O(N*K+M*log(M)) at worst, N: members of the smallest input, K: inputs, M: members of the \
              result",
         )
-        .history(&[("8.8.0", "Added the `COUNT` aggregate.")])
+        .history(&[("8.8.0", "Added `COUNT` aggregate option.")])
         .syntax(
             "destination:key numkeys:integer key:key*#1 WEIGHTS@weight:integer?* \
-             AGGREGATE@aggregate(sum=SUM|min=MIN|max=MAX|count=COUNT^8.8.0)?",
+             AGGREGATE@aggregate(sum=SUM|min=MIN|max=MAX|count=COUNT)?",
         ),
     Command::new("ZLEXCOUNT", look::zlexcount)
         .arity(4)
@@ -402,10 +402,10 @@ pub const COMMANDS: &[Command] = &[
         .since("6.2.0")
         .summary("Returns the members that any of the sorted sets has.")
         .complexity("O(N+M*log(M)), N: members of all inputs, M: members of the result")
-        .history(&[("8.8.0", "Added the `COUNT` aggregate.")])
+        .history(&[("8.8.0", "Added `COUNT` aggregate option.")])
         .syntax(
             "numkeys:integer key:key* WEIGHTS@weight:integer?* \
-             AGGREGATE@aggregate(sum=SUM|min=MIN|max=MAX|count=COUNT^8.8.0)? withscores=WITHSCORES?",
+             AGGREGATE@aggregate(sum=SUM|min=MIN|max=MAX|count=COUNT)? withscores=WITHSCORES?",
         ),
     Command::new("ZUNIONSTORE", algebra::zunionstore)
         .arity(-4)
@@ -416,9 +416,9 @@ pub const COMMANDS: &[Command] = &[
         .since("2.0.0")
         .summary("Stores the members that any of the sorted sets has.")
         .complexity("O(N+M*log(M)), N: members of all inputs, M: members of the result")
-        .history(&[("8.8.0", "Added the `COUNT` aggregate.")])
+        .history(&[("8.8.0", "Added `COUNT` aggregate option.")])
         .syntax(
             "destination:key numkeys:integer key:key*#1 WEIGHTS@weight:integer?* \
-             AGGREGATE@aggregate(sum=SUM|min=MIN|max=MAX|count=COUNT^8.8.0)?",
+             AGGREGATE@aggregate(sum=SUM|min=MIN|max=MAX|count=COUNT)?",
         ),
 ];
