@@ -15,8 +15,19 @@
 use crate::history::{Record, flat};
 use crate::model::{State, settle};
 use crate::workload::{Key, Op, Text};
+use base::random::Random;
 use std::collections::{HashMap, HashSet};
 use testkit::Value;
+
+/// What the order keeps of the order in which a connection sends writes to different keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProgramOrder {
+    /// Whoever sees the later one, in the same operation or in one sent after the reply to that, sees the earlier one. This is what the
+    /// engine promises.
+    Visible,
+    /// They stand in the order in that order. This is more: see the crate's documentation.
+    Total,
+}
 
 /// What the search found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,27 +35,38 @@ pub enum Verdict {
     Serializable,
     /// There is no such order; where the longest attempt ended.
     Anomalous(String),
-    /// Too many possibilities were tried.
-    Undecided,
+    /// Too many possibilities were tried; where the longest attempt ended.
+    Undecided(String),
 }
 
-/// Checks a history over `keys` keys, trying at most `budget` places.
-pub fn check(history: &[Record], keys: usize, budget: usize) -> Verdict {
-    let mut search = Search::new(history, keys, budget);
-    match search.go() {
-        Outcome::Found => Verdict::Serializable,
-        Outcome::None => Verdict::Anomalous(search.best.unwrap_or_default()),
-        Outcome::OverBudget => Verdict::Undecided,
+/// Checks a history, trying at most `budget` places.
+pub fn check(history: &[Record], program_order: ProgramOrder, budget: usize) -> Verdict {
+    let mut search = Search::new(history, program_order);
+    let mut spent = 0;
+    while spent < budget {
+        // A search that went wrong early is lost for long: short ones in different orders find more. What they have shown to lead
+        // nowhere stays known.
+        search.budget = if spent < budget / 2 { SHORT_SEARCH } else { budget - spent };
+        spent += search.budget;
+        match search.go() {
+            Outcome::Found => return Verdict::Serializable,
+            Outcome::None => return Verdict::Anomalous(search.best.unwrap_or_default()),
+            Outcome::OverBudget => search.start_again(),
+        }
     }
+    Verdict::Undecided(search.best.unwrap_or_default())
 }
+
+/// Places tried before the search starts again in another order.
+const SHORT_SEARCH: usize = 500;
 
 /// The replies of an anomalous history that suffice to show that no order explains it; the rest could have been anything.
-pub fn core(history: &[Record], keys: usize, budget: usize) -> Vec<Record> {
+pub fn core(history: &[Record], program_order: ProgramOrder, budget: usize) -> Vec<Record> {
     let mut left = history.to_vec();
     // What came late explains little: it goes first.
     for index in (0..left.len()).rev() {
         let Some(returned) = left[index].returned.take() else { continue };
-        if !matches!(check(&left, keys, budget), Verdict::Anomalous(_)) {
+        if !matches!(check(&left, program_order, budget), Verdict::Anomalous(_)) {
             left[index].returned = Some(returned);
         }
     }
@@ -62,6 +84,8 @@ struct Node<'a> {
     invoked: u64,
     /// `u64::MAX` without a reply.
     returned: u64,
+    /// Where in time it seems to have been done.
+    about: u64,
     /// Operations of the same connection that come before.
     before: Vec<usize>,
 }
@@ -83,7 +107,11 @@ struct Search<'a> {
     replies_left: usize,
     done_mark: u64,
     state: State,
-    seen: HashSet<(u64, u64)>,
+    /// Places from which there is no way on.
+    dead: HashSet<(u64, u64)>,
+    random: Random,
+    /// How far candidates may stray from the order in which they seem to have been done.
+    stray: u64,
     /// How many operations not yet done saw a string under a key.
     awaited: HashMap<(Key, Text), usize>,
     budget: usize,
@@ -92,7 +120,7 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn new(history: &'a [Record], keys: usize, budget: usize) -> Self {
+    fn new(history: &'a [Record], program_order: ProgramOrder) -> Self {
         let mut nodes: Vec<Node<'a>> = Vec::new();
         // Reads without a reply say nothing.
         for record in history.iter().filter(|record| record.returned.is_some() || record.op.is_write()) {
@@ -104,11 +132,17 @@ impl<'a> Search<'a> {
                 reply: returned.map(|(_, reply)| settle(&record.op, reply.clone())),
                 invoked: record.invoked,
                 returned: returned.map_or(u64::MAX, |(at, _)| *at),
-                before: before(&nodes, record),
+                about: about(&nodes, record),
+                before: before(&nodes, record, program_order),
             });
+        }
+        if program_order == ProgramOrder::Visible {
+            order_what_is_seen(&mut nodes);
         }
         let replies_left = nodes.iter().filter(|node| node.reply.is_some()).count();
         let done = vec![false; nodes.len()];
+        let used = history.iter().filter_map(|record| record.op.keys()).flatten();
+        let keys = used.max().map_or(0, |key| key + 1);
         let mut awaited = HashMap::new();
         for node in &nodes {
             node.sights.iter().for_each(|sight| *awaited.entry(sight.clone()).or_default() += 1);
@@ -121,12 +155,20 @@ impl<'a> Search<'a> {
             replies_left,
             done_mark: 0,
             state: State::new(keys),
-            seen: HashSet::new(),
+            dead: HashSet::new(),
+            random: Random::from_seed(1),
+            stray: 0,
             awaited,
-            budget,
+            budget: 0,
             best_len: 0,
             best: None,
         }
+    }
+
+    fn start_again(&mut self) {
+        self.give_back(0);
+        self.state.rewind(0);
+        self.stray = [30, 100, 300, 1000, 3000][self.random.index(5)];
     }
 
     fn go(&mut self) -> Outcome {
@@ -138,13 +180,15 @@ impl<'a> Search<'a> {
         if self.budget == 0 {
             return Outcome::OverBudget;
         }
-        if !self.seen.insert((self.done_mark, self.state.fingerprint())) {
+        let place = (self.done_mark, self.state.fingerprint());
+        if self.dead.contains(&place) {
             self.give_back(mark);
             return Outcome::None;
         }
         self.budget -= 1;
         let mut candidates = self.candidates();
-        candidates.sort_by_key(|&index| self.nodes[index].returned);
+        let (nodes, random, stray) = (&self.nodes, &mut self.random, self.stray);
+        candidates.sort_by_cached_key(|&index| nodes[index].returned.saturating_add(random.below(stray + 1)));
         for &index in &candidates {
             let before = self.state.mark();
             if self.try_op(index) && !self.loses_what_is_awaited(before) {
@@ -157,6 +201,7 @@ impl<'a> Search<'a> {
             self.state.rewind(before);
         }
         self.note_end(&candidates);
+        self.dead.insert(place);
         self.give_back(mark);
         Outcome::None
     }
@@ -276,11 +321,16 @@ fn sights(op: &Op, reply: &Value) -> Vec<(Key, Text)> {
 }
 
 /// The operations among `nodes` that must come before `record` because its connection sent them earlier.
-fn before(nodes: &[Node<'_>], record: &Record) -> Vec<usize> {
+fn before(nodes: &[Node<'_>], record: &Record, program_order: ProgramOrder) -> Vec<usize> {
     let mut found = Vec::new();
     let earlier = || nodes.iter().enumerate().rev().filter(|(_, node)| node.record.link == record.link);
     if record.op.is_write() {
-        found.extend(earlier().find(|(_, node)| node.record.op.is_write()).map(|(index, _)| index));
+        let previous = earlier().find(|(_, node)| node.record.op.is_write());
+        // Without a reply, an operation may be left out only if those behind it are.
+        let counts = |node: &Node<'_>| {
+            program_order == ProgramOrder::Total || node.reply.is_none() && record.returned.is_none()
+        };
+        found.extend(previous.filter(|(_, node)| counts(node)).map(|(index, _)| index));
     }
     // Of those that share a key, the last one will do for each key: they are in order themselves.
     match record.op.keys() {
@@ -295,9 +345,63 @@ fn before(nodes: &[Node<'_>], record: &Record) -> Vec<usize> {
     found
 }
 
+/// When an operation seems to have been done: when its write showed, or else right behind the one that its connection sent before.
+fn about(nodes: &[Node<'_>], record: &Record) -> u64 {
+    let previous = nodes.iter().rev().find(|node| node.record.link == record.link);
+    let guess = previous.map_or(0, |node| node.about).max(record.invoked);
+    record.applied.unwrap_or(guess)
+}
+
+/// Whoever sees a write, at once or later sees those that its connection sent before.
+fn order_what_is_seen(nodes: &mut [Node<'_>]) {
+    let mut writer = HashMap::new();
+    for (index, node) in nodes.iter().enumerate() {
+        node.record.op.new_texts().into_iter().for_each(|text| {
+            writer.insert(text.clone(), index);
+        });
+    }
+    for observer in 0..nodes.len() {
+        let texts = nodes[observer].reply.as_ref().map_or_else(Vec::new, texts_of);
+        for &seen in texts.iter().filter_map(|text| writer.get(text)) {
+            let link = nodes[seen].record.link;
+            let earlier = |node: &Node<'_>| node.record.link == link && node.record.op.is_write();
+            for first in (0..seen).filter(|&index| earlier(&nodes[index])).collect::<Vec<_>>() {
+                let keys = nodes[first].record.op.keys().unwrap_or_default();
+                let later = nodes[observer].returned;
+                for (index, node) in nodes.iter_mut().enumerate() {
+                    let looks = node.record.op.keys().is_none_or(|ks| ks.iter().any(|k| keys.contains(k)));
+                    if looks && index != first && (index == observer || node.invoked > later) {
+                        node.before.push(first);
+                    }
+                }
+            }
+        }
+    }
+    for node in nodes {
+        node.before.sort_unstable();
+        node.before.dedup();
+    }
+}
+
+/// All strings in a reply that some operation wrote. Appended ones stand one behind the other.
+fn texts_of(reply: &Value) -> Vec<Text> {
+    match reply {
+        Value::Bulk(whole) => texts(whole),
+        Value::Array(items) => items.iter().flat_map(texts_of).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The strings that a value consists of, by the letters they begin with.
+pub fn texts(whole: &[u8]) -> Vec<Text> {
+    let starts: Vec<usize> = (0..whole.len()).filter(|&at| !whole[at].is_ascii_digit()).collect();
+    let ends = starts.iter().skip(1).copied().chain([whole.len()]);
+    starts.iter().zip(ends).map(|(&start, end)| whole[start..end].to_vec()).collect()
+}
+
 /// A random number for each operation, the same in every run.
 fn base_mark(index: usize) -> u64 {
-    base::random::Random::from_seed(index as u64).next_u64()
+    Random::from_seed(index as u64).next_u64()
 }
 
 #[cfg(test)]
@@ -305,7 +409,7 @@ mod tests {
     use super::*;
 
     fn record(link: usize, op: Op, invoked: u64, returned: Option<(u64, Value)>) -> Record {
-        Record { link, op, invoked, returned }
+        Record { link, op, invoked, returned, applied: None }
     }
 
     fn set(link: usize, key: usize, text: &str, invoked: u64, returned: u64) -> Record {
@@ -319,10 +423,10 @@ mod tests {
     }
 
     fn is_fine(history: &[Record]) -> bool {
-        match check(history, 2, 1000) {
+        match check(history, ProgramOrder::Visible, 1000) {
             Verdict::Serializable => true,
             Verdict::Anomalous(_) => false,
-            Verdict::Undecided => panic!("such a small history"),
+            Verdict::Undecided(_) => panic!("such a small history"),
         }
     }
 

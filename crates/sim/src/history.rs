@@ -12,6 +12,8 @@ pub struct Record {
     /// When it was sent, in steps of the run; when its reply was read, with the reply. `None`: it may or may not have been done.
     pub invoked: u64,
     pub returned: Option<(u64, Value)>,
+    /// When the simulator first saw what it wrote in the keyspace. A hint where in the order to look for it, no more.
+    pub applied: Option<u64>,
 }
 
 impl std::fmt::Display for Record {

@@ -1,24 +1,34 @@
-//! Runs many seeds, or one again: `sim [--from SEED] [--seeds COUNT] [--without RULE,…] [--single] [--show] [--core]`.
+//! Runs many seeds, or one again: `sim [--from SEED] [--seeds COUNT] [--without RULE,…] [--single] [--total] [--show] [--core] [--history]`.
 #![forbid(unsafe_code)]
 
+use sim::check::{self, ProgramOrder};
 use sim::{Anomaly, Plan, Rule, Rules, run};
 use std::process::ExitCode;
 
-const USAGE: &str =
-    "usage: sim [--from SEED] [--seeds COUNT] [--without RULE,…] [--single] [--show] [--core]";
+const USAGE: &str = "usage: sim [--from SEED] [--seeds COUNT] [--without RULE,…] [--single] [--total] [--show] [--core] [--history]";
 
 struct Options {
     from: u64,
     seeds: u64,
     rules: Rules,
     multi: bool,
+    order: ProgramOrder,
     show: bool,
+    history: bool,
     core: bool,
 }
 
 fn options() -> Option<Options> {
-    let mut options =
-        Options { from: 0, seeds: 1000, rules: Rules::ALL, multi: true, show: false, core: false };
+    let mut options = Options {
+        from: 0,
+        seeds: 1000,
+        rules: Rules::ALL,
+        multi: true,
+        order: ProgramOrder::Visible,
+        show: false,
+        history: false,
+        core: false,
+    };
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         match arg.as_str() {
@@ -29,6 +39,8 @@ fn options() -> Option<Options> {
                 options.rules = Rules::without(&broken?);
             }
             "--single" => options.multi = false,
+            "--total" => options.order = ProgramOrder::Total,
+            "--history" => options.history = true,
             "--core" => options.core = true,
             "--show" => options.show = true,
             _ => return None,
@@ -44,10 +56,14 @@ fn main() -> ExitCode {
     };
     let (mut bad, mut undecided, mut ops) = (0, 0, 0);
     for seed in options.from..options.from + options.seeds {
-        let outcome = run(Plan { seed, rules: options.rules, multi: options.multi });
+        let outcome =
+            run(Plan { seed, rules: options.rules, multi: options.multi, program_order: options.order });
         ops += outcome.history.len();
-        if outcome.anomalies == [Anomaly::Undecided] {
+        if matches!(outcome.anomalies[..], [Anomaly::Undecided(_)]) {
             undecided += 1;
+            if options.show {
+                println!("{}", outcome.describe());
+            }
         } else if !outcome.anomalies.is_empty() {
             bad += 1;
             if options.show || bad <= 1 {
@@ -55,10 +71,10 @@ fn main() -> ExitCode {
             }
         }
         if options.core {
-            let core = sim::check::core(&outcome.history, 100, 100_000);
+            let core = check::core(&outcome.history, options.order, 100_000);
             core.iter().for_each(|record| println!("{record}"));
         }
-        if options.show {
+        if options.history {
             outcome.history.iter().for_each(|record| println!("{record}"));
         }
     }

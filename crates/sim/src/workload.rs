@@ -63,6 +63,17 @@ impl Op {
         }
     }
 
+    /// The strings that only this operation writes.
+    pub fn new_texts(&self) -> Vec<&Text> {
+        match self {
+            Self::Set(_, text) | Self::Append(_, text) | Self::RPush(_, text) | Self::SAdd(_, text) => {
+                vec![text]
+            }
+            Self::MSet(pairs) | Self::MSetNx(pairs) => pairs.iter().map(|(_, text)| text).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// The keys it touches; `None` for all of them.
     pub fn keys(&self) -> Option<Vec<Key>> {
         Some(match self {
@@ -173,12 +184,16 @@ pub enum Role {
 pub struct Workload {
     pub keys: Keys,
     multi: bool,
+    /// Readers read several keys at once, too. They wait for all publications under way, and so see less of what happens while a
+    /// shard stands still in the middle of one: not in every run.
+    multi_reads: bool,
     values: u64,
 }
 
 impl Workload {
     pub fn new(multi: bool, random: &mut Random) -> Self {
-        Self { keys: Keys::random(random), multi, values: 0 }
+        let multi_reads = multi && random.below(2) == 0;
+        Self { keys: Keys::random(random), multi, multi_reads, values: 0 }
     }
 
     fn text(&mut self, letter: char) -> Text {
@@ -187,18 +202,19 @@ impl Workload {
     }
 
     /// A pipeline for a client that waits for nothing.
-    pub fn pipeline(&mut self, role: Role, random: &mut Random) -> Vec<Op> {
+    pub fn pipeline(&mut self, role: Role, last_read: &mut usize, random: &mut Random) -> Vec<Op> {
         match role {
-            Role::Reader => vec![self.read(random)],
+            Role::Reader => vec![self.read(last_read, random)],
             Role::Writer => self.writes(random),
-            Role::Mixed => (0..1 + random.index(5)).map(|_| self.any(random)).collect(),
+            Role::Mixed => (0..1 + random.index(4)).map(|_| self.any(last_read, random)).collect(),
         }
     }
 
     /// Writes to different keys one after the other, sometimes with an operation on several among them.
     fn writes(&mut self, random: &mut Random) -> Vec<Op> {
         let mut keys = self.keys.strings.clone();
-        random.shuffle(&mut keys);
+        let first = random.index(keys.len());
+        keys.rotate_left(first);
         let mut ops: Vec<Op> = keys.into_iter().map(|key| Op::Set(key, self.text('v'))).collect();
         ops.truncate(2 + random.index(3));
         if self.multi && random.below(3) == 0 {
@@ -213,12 +229,17 @@ impl Workload {
         ops
     }
 
-    fn read(&mut self, random: &mut Random) -> Op {
-        match random.below(12) {
-            0..=4 if self.multi => Op::MGet(self.some(random)),
-            5 => Op::LRange(one(&self.keys.lists, random)),
-            6 => Op::SMembers(one(&self.keys.sets, random)),
-            7 if self.multi => Op::DbSize,
+    fn read(&mut self, last: &mut usize, random: &mut Random) -> Op {
+        match random.below(20) {
+            0..=9 if self.multi_reads => Op::MGet(self.some(random)),
+            0 => Op::LRange(one(&self.keys.lists, random)),
+            1 => Op::SMembers(one(&self.keys.sets, random)),
+            2 if self.multi => Op::DbSize,
+            3..=14 => {
+                // Against the order in which keys are written.
+                *last = (*last + self.keys.strings.len() - 1) % self.keys.strings.len();
+                Op::Get(self.keys.strings[*last])
+            }
             _ => Op::Get(one(&self.keys.strings, random)),
         }
     }
@@ -253,9 +274,9 @@ impl Workload {
         Op::MSet(keys.into_iter().map(|key| (key, self.text('w'))).collect())
     }
 
-    fn any(&mut self, random: &mut Random) -> Op {
+    fn any(&mut self, last: &mut usize, random: &mut Random) -> Op {
         if !self.multi || random.below(3) == 0 {
-            return if random.below(3) == 0 { self.read(random) } else { self.single(random) };
+            return if random.below(3) == 0 { self.read(last, random) } else { self.single(random) };
         }
         let (a, b) = two(&self.keys.strings, random);
         let (list, other_list) = two(&self.keys.lists, random);

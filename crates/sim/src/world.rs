@@ -1,16 +1,17 @@
 //! One run: shards, clients and connections, and who takes the next step. Everything follows from the seed.
 
-use crate::check::{self, Verdict};
+use crate::check::{self, ProgramOrder, Verdict};
 use crate::exchange::{Exchange, Progress};
 use crate::history::Record;
 use crate::network::Link;
 use crate::rules::Rules;
 use crate::seat::{Around, Seat};
 use crate::trace::Trace;
-use crate::workload::{Op, Role, Workload};
+use crate::workload::{Op, Role, Text, Workload};
 use base::random::Random;
 use config::Config;
-use std::collections::VecDeque;
+use keyspace::ValueRef;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 /// What to run.
@@ -20,6 +21,7 @@ pub struct Plan {
     pub rules: Rules,
     /// With operations on several keys.
     pub multi: bool,
+    pub program_order: ProgramOrder,
 }
 
 /// What went wrong.
@@ -28,7 +30,7 @@ pub enum Anomaly {
     /// No order explains what the clients saw.
     Order(String),
     /// The checker gave up.
-    Undecided,
+    Undecided(String),
     /// A client got what is no reply to what it asked.
     Reply(String),
     /// Everybody waits.
@@ -58,10 +60,10 @@ pub fn run(plan: Plan) -> Outcome {
     if anomalies.is_empty() {
         anomalies = world.leftovers();
     }
-    match check::check(&world.history, world.workload.keys.names.len(), CHECK_BUDGET) {
+    match check::check(&world.history, plan.program_order, CHECK_BUDGET) {
         Verdict::Serializable => {}
         Verdict::Anomalous(text) => anomalies.push(Anomaly::Order(text)),
-        Verdict::Undecided => anomalies.push(Anomaly::Undecided),
+        Verdict::Undecided(text) => anomalies.push(Anomaly::Undecided(text)),
     }
     Outcome {
         plan,
@@ -78,12 +80,16 @@ const CHECK_BUDGET: usize = 200_000;
 /// Steps after which a run has lost its way; usual ones take some thousand.
 const STEPS_MAX: u64 = 200_000;
 
-/// A client with one connection at a time.
+/// A client.
 struct Lane {
+    /// Its connections, and the one it uses now. It takes another when nothing is outstanding.
+    links: Vec<usize>,
     link: usize,
     role: Role,
     /// Operations sent and not answered, by their place in the history.
     pending: VecDeque<usize>,
+    /// The string it read last.
+    last_read: usize,
     /// Out of 8: how readily it acts, and how readily the network does.
     eager: u64,
     quick: u64,
@@ -98,19 +104,28 @@ struct World {
     lanes: Vec<Lane>,
     /// How readily each shard runs.
     weights: Vec<u64>,
+    /// Changes of each shard when it was last looked at.
+    dirty: Vec<u64>,
     /// A shard that stands still, and until when.
     frozen: Option<(usize, u64)>,
+    /// How often, in thousandths of its steps, that happens to a shard in the middle of a publication, before it has run all it
+    /// took, and elsewhere.
+    chill: [u64; 3],
     workload: Workload,
     history: Vec<Record>,
-    ops_left: usize,
+    /// Which operation writes a string.
+    writers: HashMap<Text, usize>,
+    /// Operations to send: by clients that write, by those that only read.
+    ops_left: [usize; 2],
     trace: Trace,
-    kills: bool,
+    /// Connections that clients still break off.
+    kills_left: u64,
 }
 
 impl World {
     fn new(plan: Plan) -> Self {
         let mut random = Random::from_seed(plan.seed);
-        let shards = [1, 2, 2, 3, 3, 3, 4, 5][random.index(8)];
+        let shards = [1, 2, 3, 3, 3, 4, 4, 5][random.index(8)];
         let config = Arc::new(Config::default());
         let seats = (0..shards).map(|id| Seat::new(id, shards, plan.rules, &config, &mut random)).collect();
         let workload = Workload::new(plan.multi, &mut random);
@@ -121,22 +136,35 @@ impl World {
             links: Vec::new(),
             lanes: Vec::new(),
             weights: (0..shards).map(|_| [1, 3, 10][random.index(3)]).collect(),
+            dirty: vec![0; shards],
             frozen: None,
+            chill: [[20, 150, 500], [0, 40, 150], [2, 8, 25]].map(|choice| choice[random.index(3)]),
             workload,
             history: Vec::new(),
-            ops_left: 20 + random.index(50),
+            writers: HashMap::new(),
+            ops_left: [20 + random.index(40), 30 + random.index(60)],
             trace: Trace::default(),
-            kills: random.below(3) == 0,
+            kills_left: random.below(2) * random.below(4),
             random,
         };
         let roles = [Role::Writer, Role::Reader, Role::Reader, Role::Mixed];
-        for index in 0..3 + world.random.index(6) {
-            let link = world.connect();
+        for index in 0..3 + world.random.index(4) {
             let role = if index < 2 { roles[index] } else { roles[world.random.index(4)] };
-            let (eager, quick) = (1 + world.random.below(8), 1 + world.random.below(8));
-            world.lanes.push(Lane { link, role, pending: VecDeque::new(), eager, quick });
+            world.enter(role);
         }
         world
+    }
+
+    /// A client comes. Those that only read act at once, for what they may see wrongly does not last.
+    fn enter(&mut self, role: Role) {
+        let count = if role == Role::Reader { 1 + self.random.index(3) } else { 1 };
+        let links: Vec<usize> = (0..count).map(|_| self.connect()).collect();
+        let (eager, quick) = match role {
+            Role::Reader => (8, 8),
+            _ => (1 + self.random.below(8), 2 + self.random.below(7)),
+        };
+        let (link, last_read) = (links[0], self.random.index(4));
+        self.lanes.push(Lane { links, link, role, pending: VecDeque::new(), last_read, eager, quick });
     }
 
     fn connect(&mut self) -> usize {
@@ -163,7 +191,7 @@ impl World {
     }
 
     fn is_over(&self) -> bool {
-        self.ops_left == 0 && self.lanes.iter().all(|lane| lane.pending.is_empty()) && self.is_idle()
+        self.ops_left == [0, 0] && self.lanes.iter().all(|lane| lane.pending.is_empty()) && self.is_idle()
     }
 
     fn is_idle(&self) -> bool {
@@ -192,16 +220,7 @@ impl World {
         if self.frozen.is_some_and(|(_, until)| until <= self.now) {
             self.frozen = None;
         }
-        let total: u64 = self.weights.iter().sum();
-        let mut at = self.random.below(total);
-        let mut id = 0;
-        while at >= self.weights[id] {
-            at -= self.weights[id];
-            id += 1;
-        }
-        if self.frozen.is_some_and(|(frozen, _)| frozen == id) {
-            return;
-        }
+        let Some(id) = self.next_seat() else { return };
         let mut around = Around {
             exchange: &mut self.exchange,
             links: &mut self.links,
@@ -211,7 +230,42 @@ impl World {
         let seat = &mut self.seats[id];
         let progress = seat.step(&mut around);
         self.trace.note(&[1, id as u64, progress as u64]);
+        self.look_for_writes(id);
         self.consider_freezing(id, progress);
+    }
+
+    /// Notes which writes show in a shard's keyspace for the first time.
+    fn look_for_writes(&mut self, id: usize) {
+        let shard = &self.seats[id].shard;
+        let dirty: u64 = shard.cx.dirty;
+        if std::mem::replace(&mut self.dirty[id], dirty) == dirty {
+            return;
+        }
+        for (_, value, _) in shard.cx.dbs[0].iter() {
+            let ValueRef::Str { bytes, .. } = value else { continue };
+            for text in check::texts(bytes.bytes()) {
+                if let Some(&place) = self.writers.get(&text) {
+                    self.history[place].applied.get_or_insert(2 * self.now);
+                }
+            }
+        }
+    }
+
+    /// One of the shards that could run.
+    fn next_seat(&mut self) -> Option<usize> {
+        let runs = |id: &usize| {
+            self.frozen.is_none_or(|(frozen, _)| frozen != *id)
+                && !self.seats[*id].is_idle(&self.exchange, &self.links)
+        };
+        let awake: Vec<usize> = (0..self.seats.len()).filter(runs).collect();
+        let mut at = self.random.below(awake.iter().map(|&id| self.weights[id]).sum());
+        awake.into_iter().find(|&id| match at.checked_sub(self.weights[id]) {
+            None => true,
+            Some(rest) => {
+                at = rest;
+                false
+            }
+        })
     }
 
     /// Stops a shard for a while, rather where it hurts.
@@ -220,12 +274,8 @@ impl World {
             return;
         }
         let seat = &self.seats[id];
-        let per_mille = match (seat.is_mid_publication(), seat.is_loaded()) {
-            (true, _) => 150,
-            (false, true) => 40,
-            _ => 4,
-        };
-        if self.random.below(1000) < per_mille {
+        let place = if seat.is_mid_publication() { 0 } else { 2 - usize::from(seat.is_loaded()) };
+        if self.random.below(1000) < self.chill[place] {
             self.frozen = Some((id, self.now + 30 + self.random.below(400)));
         }
     }
@@ -240,19 +290,26 @@ impl World {
         }
         self.read_replies(index)?;
         let lane = &self.lanes[index];
-        if self.kills && self.random.below(60) == 0 {
+        if self.kills_left > 0 && self.random.below(200) == 0 {
+            self.kills_left -= 1;
             self.links[lane.link].abandon(&mut self.random);
             let link = self.connect();
             let lane = &mut self.lanes[index];
+            lane.links.iter_mut().filter(|old| **old == lane.link).for_each(|old| *old = link);
             lane.link = link;
             lane.pending.clear();
             return Ok(());
         }
         let may_send = lane.pending.is_empty() || lane.role != Role::Reader && lane.pending.len() < 8;
         let reluctance = if lane.pending.is_empty() { 8 } else { 64 };
-        if self.ops_left > 0 && may_send && self.random.below(reluctance) < lane.eager {
-            let ops = self.workload.pipeline(self.lanes[index].role, &mut self.random);
-            self.ops_left = self.ops_left.saturating_sub(ops.len());
+        let budget = usize::from(lane.role == Role::Reader);
+        if self.ops_left[budget] > 0 && may_send && self.random.below(reluctance) < lane.eager {
+            let lane = &mut self.lanes[index];
+            if lane.pending.is_empty() {
+                lane.link = lane.links[self.random.index(lane.links.len())];
+            }
+            let ops = self.workload.pipeline(lane.role, &mut lane.last_read, &mut self.random);
+            self.ops_left[budget] = self.ops_left[budget].saturating_sub(ops.len());
             self.send(index, ops);
         }
         Ok(())
@@ -263,8 +320,17 @@ impl World {
         for op in ops {
             self.links[lane.link].send(&op.encode(&self.workload.keys));
             lane.pending.push_back(self.history.len());
+            for text in op.new_texts() {
+                self.writers.insert(text.clone(), self.history.len());
+            }
             // Odd, so that what is sent in the step in which a reply is read comes after it.
-            self.history.push(Record { link: lane.link, op, invoked: 2 * self.now + 1, returned: None });
+            self.history.push(Record {
+                link: lane.link,
+                op,
+                invoked: 2 * self.now + 1,
+                returned: None,
+                applied: None,
+            });
         }
     }
 
@@ -294,11 +360,11 @@ impl World {
 
     /// At the end a new client reads everything.
     fn audit(&mut self) -> Result<(), Anomaly> {
-        self.kills = false;
+        self.kills_left = 0;
         self.frozen = None;
-        let link = self.connect();
-        let role = Role::Reader;
-        self.lanes = vec![Lane { link, role, pending: VecDeque::new(), eager: 8, quick: 8 }];
+        self.lanes.clear();
+        self.enter(Role::Reader);
+        self.ops_left = [0, 0];
         self.now += 1;
         let reads = self.workload.keys.audit();
         self.send(0, reads);
@@ -326,17 +392,18 @@ impl Outcome {
             .collect();
         let broken = if broken.is_empty() { "none".to_owned() } else { broken.join(",") };
         let mut text = format!(
-            "seed {} ({} shards, {} operations, {} steps; rules broken: {broken}; multi: {})\n",
+            "seed {} ({} shards, {} operations, {} steps; rules broken: {broken}; multi: {}; {:?})\n",
             self.plan.seed,
             self.shards,
             self.history.len(),
             self.steps,
-            self.plan.multi
+            self.plan.multi,
+            self.plan.program_order
         );
         for anomaly in &self.anomalies {
             text += &match anomaly {
                 Anomaly::Order(why) => format!("no order explains it: {why}"),
-                Anomaly::Undecided => "the checker gave up\n".to_owned(),
+                Anomaly::Undecided(why) => format!("the checker gave up: {why}"),
                 Anomaly::Reply(why) => format!("wrong reply: {why}\n"),
                 Anomaly::Standstill(why) => format!("everybody waits:\n{why}\n"),
                 Anomaly::Unsettled(why) => format!("left over: {why}\n"),
