@@ -75,26 +75,48 @@ impl<'a> Cx<'a> {
     #[inline]
     pub fn find_in(&mut self, db: u16, key: Key<'_>) -> Option<Pos> {
         let now_ms = self.shard.now_ms;
-        match self.shard.dbs[db as usize].find(key, now_ms) {
+        let found = self.shard.dbs[db as usize].find(key, now_ms);
+        self.live(db, key, found)
+    }
+
+    /// Where a live entry was found; tells of one that was over.
+    #[inline]
+    fn live(&mut self, db: u16, key: Key<'_>, found: Found) -> Option<Pos> {
+        match found {
             Found::Live(pos) => Some(pos),
             Found::Missing => None,
             Found::Expired => {
-                self.shard.stats.expired_keys += 1;
-                self.event_in(db, Event::Expired, "expired", key.bytes);
+                self.note_expired(db, key);
                 None
             }
+        }
+    }
+
+    #[cold]
+    fn note_expired(&mut self, db: u16, key: Key<'_>) {
+        self.shard.stats.expired_keys += 1;
+        self.event_in(db, Event::Expired, "expired", key.bytes);
+    }
+
+    #[inline]
+    fn count_look_up(&mut self, hit: bool) {
+        if hit {
+            self.shard.stats.hits += 1;
+        } else {
+            self.shard.stats.misses += 1;
         }
     }
 
     /// Where a live entry stands, for a command that reads it: counts a hit or a miss and renews its age.
     #[inline]
     pub fn find(&mut self, key: Key<'_>) -> Option<Pos> {
-        let found = self.find_untouched(key);
-        if let Some(pos) = found
-            && (!self.shard.ages.some_reads_leave || self.read_renews())
-        {
-            self.touch(pos);
+        if self.shard.ages.some_reads_leave && !self.read_renews() {
+            return self.find_untouched(key);
         }
+        let (now_ms, fresh) = (self.shard.now_ms, self.shard.clock_age());
+        let found = self.shard.dbs[self.db as usize].find_used(key, now_ms, fresh);
+        let found = self.live(self.db, key, found);
+        self.count_look_up(found.is_some());
         found
     }
 
@@ -102,10 +124,7 @@ impl<'a> Cx<'a> {
     #[inline]
     pub fn find_untouched(&mut self, key: Key<'_>) -> Option<Pos> {
         let found = self.find_for_write(key);
-        match found {
-            Some(_) => self.shard.stats.hits += 1,
-            None => self.shard.stats.misses += 1,
-        }
+        self.count_look_up(found.is_some());
         found
     }
 

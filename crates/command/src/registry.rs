@@ -1,7 +1,7 @@
 //! Finding a command by its name.
 
 use crate::families;
-use crate::spec::{Command, Plan, flag};
+use crate::spec::{Begin, Command, Plan, flag};
 use crate::{Args, Cx, Error, Outcome};
 use resp::Reply;
 use std::sync::LazyLock;
@@ -29,6 +29,10 @@ fn numbered(row: &Command, container: Option<&Command>, next: &mut u16) -> Comma
     row.id = *next;
     *next += 1;
     let name = row.name.to_ascii_lowercase();
+    row.placed_key = row.only_key().unwrap_or(0) as u16;
+    if row.keys.iter().any(|spec| spec.begin == Begin::Unknown) {
+        row.flags |= flag::UNKNOWN_KEYS;
+    }
     row.full_name = match container {
         None => name.leak(),
         Some(container) if container.flags & flag::ONE_NAME != 0 => container.full_name,
@@ -38,9 +42,14 @@ fn numbered(row: &Command, container: Option<&Command>, next: &mut u16) -> Comma
     if in_place && (row.flags & flag::FAST != 0 || row.complexity == "O(1)") {
         row.flags |= flag::SHORT;
     }
+    let has_ways = flag::UNKNOWN_KEYS | flag::PROTECTED | flag::SESSIONS;
+    if row.placed_key != 0 && matches!(row.plan, Plan::Keys | Plan::Split(_)) && row.flags & has_ways == 0 {
+        row.flags |= flag::PLAIN;
+    }
     if let Plan::WithSession(expand, other) = row.plan {
         // It is the same command to all who count and tell.
-        let other = Command { id: row.id, full_name: row.full_name, ..*other };
+        let placed_key = other.only_key().unwrap_or(0) as u16;
+        let other = Command { id: row.id, full_name: row.full_name, placed_key, ..*other };
         row.plan = Plan::WithSession(expand, Box::leak(Box::new(other)));
     }
     let subcommands = row.subcommands.iter().map(|sub| numbered(sub, Some(&row), next)).collect::<Vec<_>>();
@@ -70,46 +79,78 @@ pub fn lookup_full(name: &[u8]) -> Option<&'static Command> {
     subcommand(container, &name[bar + 1..])
 }
 
-/// Open addressing over the first eight bytes and the length of the upper-case name: one probe for nearly all.
+/// Open addressing over the folded name: one probe for nearly all.
 struct Index {
-    slots: Vec<Option<&'static Command>>,
+    slots: Vec<Option<Slot>>,
+}
+
+#[derive(Clone, Copy)]
+struct Slot {
+    folded: Folded,
+    /// The folded name is the name in any case: it is short, and all of it letters.
+    exact: bool,
+    command: &'static Command,
 }
 
 const SLOTS: usize = 4096;
 
 static INDEX: LazyLock<Index> = LazyLock::new(|| {
-    let mut slots = vec![None; SLOTS];
+    let mut slots: Vec<Option<Slot>> = vec![None; SLOTS];
     for command in all() {
-        let mut at = place(command.name.as_bytes());
+        let name = command.name.as_bytes();
+        let folded = Folded::of(name);
+        let mut at = folded.place();
         while slots[at].is_some() {
             at = (at + 1) % SLOTS;
         }
-        slots[at] = Some(command);
+        let exact = name.len() <= 8 && name.iter().all(u8::is_ascii_alphabetic);
+        slots[at] = Some(Slot { folded, exact, command });
     }
     Index { slots }
 });
 
-#[inline]
-fn place(name: &[u8]) -> usize {
-    let mut word = [0u8; 8];
-    let head = &name[..name.len().min(8)];
-    word[..head.len()].copy_from_slice(head);
-    // Bit 5 is the case of ASCII letters.
-    let folded = u64::from_le_bytes(word) & !0x2020_2020_2020_2020;
-    let tail = u64::from(name.last().copied().unwrap_or(0) & !0x20) << 8 | name.len() as u64;
-    ((folded ^ tail.wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_mul(0xff51_afd7_ed55_8ccd) >> 52) as usize
+/// The length of a name and eight of its bytes (all, if it has no more), without the case of letters.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Folded {
+    word: u64,
+    len: usize,
+}
+
+impl Folded {
+    #[inline]
+    fn of(name: &[u8]) -> Self {
+        let half = |four: &[u8; 4]| u64::from(u32::from_le_bytes(*four));
+        let word = match (name.first_chunk::<4>(), name.last_chunk::<4>(), name) {
+            // The halves overlap below eight bytes; with the length they still say all.
+            (Some(front), Some(back), _) => half(front) | half(back) << 32,
+            (_, _, []) => 0,
+            (_, _, short) => {
+                let (first, last) = (u64::from(short[0]), u64::from(short[short.len() - 1]));
+                first | u64::from(short[short.len() / 2]) << 8 | last << 16
+            }
+        };
+        // Bit 5 is the case of ASCII letters.
+        Self { word: word & !0x2020_2020_2020_2020, len: name.len() }
+    }
+
+    #[inline]
+    fn place(self) -> usize {
+        let mixed = self.word ^ (self.len as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (mixed.wrapping_mul(0xff51_afd7_ed55_8ccd) >> 52) as usize
+    }
 }
 
 /// The row of the command with this name, in any case.
 #[inline]
 pub fn lookup(name: &[u8]) -> Option<&'static Command> {
     let index = &*INDEX;
-    let mut at = place(name);
-    while let Some(command) = index.slots[at] {
-        if command.name.len() == name.len() && name.eq_ignore_ascii_case(command.name.as_bytes()) {
-            return Some(command);
+    let folded = Folded::of(name);
+    let mut at = folded.place();
+    while let Some(slot) = &index.slots[at % SLOTS] {
+        if slot.folded == folded && (slot.exact || name.eq_ignore_ascii_case(slot.command.name.as_bytes())) {
+            return Some(slot.command);
         }
-        at = (at + 1) % SLOTS;
+        at += 1;
     }
     None
 }
@@ -142,5 +183,9 @@ mod tests {
         }
         assert!(lookup(b"").is_none());
         assert!(lookup(b"nosuchcommand").is_none());
+        // Names that differ from a command's in bytes that no letter has, or in the middle.
+        for name in [&b"EVAL\x7fRO"[..], b"G\x45\x14", b"SETRAxGE", b"INCRBYxxxOAT"] {
+            assert!(lookup(name).is_none_or(|command| command.name.as_bytes().eq_ignore_ascii_case(name)));
+        }
     }
 }

@@ -82,6 +82,10 @@ pub mod flag {
     pub const ONE_NAME: u32 = 1 << 28;
     /// Takes so little time that it is timed together with its neighbours: set by the registry; not shown to clients.
     pub const SHORT: u32 = 1 << 27;
+    /// Touches keys that no specification names (SORT … BY): set by the registry; not shown to clients.
+    pub const UNKNOWN_KEYS: u32 = 1 << 26;
+    /// Has its one key at a fixed place, and nothing but that key to do with: set by the registry; not shown to clients.
+    pub const PLAIN: u32 = 1 << 25;
 
     /// Names in the order Redis lists them; it does not show MAY_REPLICATE and PROTECTED.
     pub const NAMES: [(u32, &str); 19] = [
@@ -372,6 +376,10 @@ pub struct Command {
     pub id: u16,
     /// `get`, `config|get`; given by the registry.
     pub full_name: &'static str,
+    /// [`Command::only_key`], 0 for none; given by the registry.
+    pub placed_key: u16,
+    /// Argument that names an element of the collection under the key, 0 for none.
+    pub element: u16,
 }
 
 impl Command {
@@ -398,6 +406,8 @@ impl Command {
             added_args: 0,
             id: 0,
             full_name: "",
+            placed_key: 0,
+            element: 0,
         }
     }
 
@@ -511,6 +521,12 @@ impl Command {
         self
     }
 
+    /// The argument that names the (first) element looked for: the memory for it is asked for ahead.
+    pub const fn element(mut self, index: u16) -> Self {
+        self.element = index;
+        self
+    }
+
     #[inline]
     pub fn is_write(&self) -> bool {
         self.flags & flag::WRITE != 0
@@ -525,7 +541,7 @@ impl Command {
     /// Whether keys may be touched that no specification names.
     #[inline]
     pub fn has_unknown_keys(&self) -> bool {
-        self.keys.iter().any(|spec| spec.begin == Begin::Unknown)
+        self.flags & flag::UNKNOWN_KEYS != 0
     }
 
     /// The index of the one key of a command that has exactly one, at a fixed place.

@@ -117,13 +117,33 @@ impl Db {
     #[inline]
     pub fn find(&mut self, key: Key<'_>, now_ms: u64) -> Found {
         let Some(pos) = self.table.find(key.hash, key.bytes) else { return Found::Missing };
-        match record::expire(self.table.record(pos)) {
-            Some(at_ms) if at_ms <= now_ms => {
-                self.remove(pos);
-                Found::Expired
-            }
-            _ => Found::Live(pos),
+        self.judge(pos, now_ms)
+    }
+
+    /// As [`Db::find`]; the age of a live entry is renewed as by [`Db::touch`].
+    #[inline]
+    pub fn find_used(&mut self, key: Key<'_>, now_ms: u64, fresh: u32) -> Found {
+        let Some(pos) = self.table.find(key.hash, key.bytes) else { return Found::Missing };
+        let found = self.judge(pos, now_ms);
+        if let Found::Live(pos) = found {
+            self.touch(pos, fresh);
         }
+        found
+    }
+
+    /// Whether the entry is over.
+    #[inline]
+    fn judge(&mut self, pos: Pos, now_ms: u64) -> Found {
+        if record::expire(self.table.record_open(pos)).is_some_and(|at_ms| at_ms <= now_ms) {
+            self.remove_expired(pos);
+            return Found::Expired;
+        }
+        Found::Live(pos)
+    }
+
+    #[cold]
+    fn remove_expired(&mut self, pos: Pos) {
+        self.remove(pos);
     }
 
     #[inline]
@@ -133,7 +153,7 @@ impl Db {
 
     #[inline]
     pub fn value(&self, pos: Pos) -> ValueRef<'_> {
-        record::value(self.table.record(pos))
+        record::value(self.table.record_open(pos))
     }
 
     #[inline]
@@ -156,15 +176,15 @@ impl Db {
     /// Sets the age field; leaves the line clean when it is the same already.
     #[inline]
     pub fn set_age(&mut self, pos: Pos, age: u32) {
-        if record::age(self.table.record(pos)) != age {
-            record::set_age(self.table.record_mut(pos), age);
+        if record::age(self.table.record_open(pos)) != age {
+            record::set_age(self.table.record_front(pos, record::HEAD_BYTES), age);
         }
     }
 
     /// Renews the age of an entry that is used now; `fresh` is [`AgeRule::fresh`].
     #[inline]
     pub fn touch(&mut self, pos: Pos, fresh: u32) {
-        let old = record::age(self.table.record(pos));
+        let old = record::age(self.table.record_open(pos));
         self.renew(pos, old, fresh);
     }
 
@@ -172,7 +192,7 @@ impl Db {
     fn renew(&mut self, pos: Pos, old: u32, fresh: u32) {
         let age = self.ages.used(old, fresh);
         if age != old {
-            record::set_age(self.table.record_mut(pos), age);
+            record::set_age(self.table.record_front(pos, record::HEAD_BYTES), age);
         }
     }
 
@@ -180,7 +200,7 @@ impl Db {
     /// record once.
     #[inline]
     pub fn update_used<T: Typed>(&mut self, pos: Pos, fresh: u32) -> Option<Update<'_, T>> {
-        let record = self.table.record(pos);
+        let record = self.table.record_open(pos);
         if record::code(record) != T::code() {
             return None;
         }
@@ -191,7 +211,7 @@ impl Db {
 
     #[inline]
     fn renewed(&mut self, pos: Pos, fresh: u32) -> u32 {
-        self.ages.used(record::age(self.table.record(pos)), fresh)
+        self.ages.used(record::age(self.table.record_open(pos)), fresh)
     }
 
     /// Bytes of one entry: its record, its share of the table and what it owns outside.
@@ -476,10 +496,7 @@ impl Db {
     /// The string at `pos`, if the value is one.
     #[inline]
     pub fn str(&self, pos: Pos) -> Option<StrRef<'_>> {
-        match self.value(pos) {
-            ValueRef::Str { bytes, .. } => Some(bytes),
-            _ => None,
-        }
+        record::str(self.table.record_open(pos))
     }
 
     /// The right to change the value at `pos`, which must be a `T`.

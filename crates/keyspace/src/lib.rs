@@ -5,6 +5,7 @@
 
 pub mod age;
 pub mod db;
+mod elements;
 pub mod entry;
 pub mod key;
 #[cfg(test)]
@@ -21,6 +22,7 @@ mod string_tests;
 
 pub use age::AgeRule;
 pub use db::{Db, Found};
+pub use elements::Elements;
 pub use entry::Entry;
 pub use key::Key;
 pub use recount::Accounts;

@@ -20,7 +20,8 @@ use std::sync::Arc;
 use table::Layout;
 use types::{Hash, List, Set, ZSet};
 
-const HEAD_BYTES: usize = 6;
+/// The fixed part at the front, which has the age.
+pub(crate) const HEAD_BYTES: usize = 6;
 const EXPIRE_BYTES: usize = 6;
 const LONG_KEY_BYTES: usize = 12;
 const HAS_EXPIRE: u8 = 0x10;
@@ -290,6 +291,17 @@ pub fn value(record: &[u8]) -> ValueRef<'_> {
             Code::Hash => ValueRef::Hash(pointee(payload)),
             Code::ZSet => ValueRef::ZSet(pointee(payload)),
         }
+    }
+}
+
+/// The string of a record, if its value is one.
+#[inline]
+pub fn str(record: &[u8]) -> Option<StrRef<'_>> {
+    match code(record) {
+        Code::Inline | Code::InlineRaw => Some(StrRef::Inline(payload(record))),
+        // SAFETY: the code says that `leak` boxed a Blob, the record owns the box, and the reference borrows the record.
+        Code::Blob | Code::BlobRaw => Some(StrRef::Shared(unsafe { pointee(payload(record)) })),
+        _ => None,
     }
 }
 

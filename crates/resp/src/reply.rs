@@ -142,7 +142,13 @@ impl Reply {
     #[inline]
     pub fn bulk(&mut self, bytes: &[u8]) {
         self.buf.reserve(bytes.len() + 2 * LINE_BYTES_MAX);
-        self.line(b'$', bytes.len() as i64);
+        if let Some((head, len)) = short_header(bytes.len()) {
+            // A copy of a fixed length is one store.
+            self.buf.extend_from_slice(&head);
+            self.buf.truncate(self.buf.len() - head.len() + len);
+        } else {
+            self.line(b'$', bytes.len() as i64);
+        }
         self.buf.extend_from_slice(bytes);
         self.buf.extend_from_slice(b"\r\n");
     }
@@ -313,15 +319,21 @@ impl Drop for BulkRun<'_> {
 /// length.
 #[inline]
 fn write_header(room: &mut [u8], len: usize) -> usize {
-    let digit = |n: usize| b'0' + (n % 10) as u8;
-    let (head, n) = match len {
-        0..10 => ([b'$', digit(len), b'\r', b'\n', 0, 0, 0, 0], 4),
-        10..100 => ([b'$', digit(len / 10), digit(len), b'\r', b'\n', 0, 0, 0], 5),
-        100..1000 => ([b'$', digit(len / 100), digit(len / 10), digit(len), b'\r', b'\n', 0, 0], 6),
-        _ => return write_long_header(room, len),
-    };
+    let Some((head, n)) = short_header(len) else { return write_long_header(room, len) };
     room[..8].copy_from_slice(&head);
     n
+}
+
+/// The header of a bulk string of up to 999 bytes, and its length; the bytes behind it mean nothing.
+#[inline]
+fn short_header(len: usize) -> Option<([u8; 8], usize)> {
+    let digit = |n: usize| b'0' + (n % 10) as u8;
+    match len {
+        0..10 => Some(([b'$', digit(len), b'\r', b'\n', 0, 0, 0, 0], 4)),
+        10..100 => Some(([b'$', digit(len / 10), digit(len), b'\r', b'\n', 0, 0, 0], 5)),
+        100..1000 => Some(([b'$', digit(len / 100), digit(len / 10), digit(len), b'\r', b'\n', 0, 0], 6)),
+        _ => None,
+    }
 }
 
 fn write_long_header(room: &mut [u8], len: usize) -> usize {

@@ -255,6 +255,22 @@ fn parse_whole(buf: &[u8], start: usize, spans: &mut Vec<Span>, limits: &Limits)
 /// A number of one to eight digits, without leading zeros, followed by `\r\n`, and the position behind it.
 #[inline]
 fn short_length(buf: &[u8], at: usize) -> Option<(usize, usize)> {
+    // Most have one or two digits.
+    if let Some(four) = buf.get(at..).and_then(|rest| rest.first_chunk()) {
+        let four = u32::from_le_bytes(*four);
+        let (tens, ones) = ((four & 0xff).wrapping_sub(0x30), (four >> 8 & 0xff).wrapping_sub(0x30));
+        if four & 0x00ff_ff00 == 0x000a_0d00 && tens <= 9 {
+            return Some((tens as usize, at + 3));
+        }
+        if four & 0xffff_0000 == 0x0a0d_0000 && tens.wrapping_sub(1) < 9 && ones <= 9 {
+            return Some((tens as usize * 10 + ones as usize, at + 4));
+        }
+    }
+    long_length(buf, at)
+}
+
+/// As [`short_length`], whatever the number of digits.
+fn long_length(buf: &[u8], at: usize) -> Option<(usize, usize)> {
     let mut value = 0usize;
     for (i, &byte) in buf.get(at..)?.iter().take(9).enumerate() {
         let digit = byte.wrapping_sub(b'0');

@@ -77,6 +77,16 @@ impl Conn {
         self.open && !self.closing && !self.fenced && self.postponed.is_empty()
     }
 
+    /// Whether a command on a key of this shard may run at once, and write its reply straight to `out`.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.open
+            && !self.closing
+            && self.authenticated
+            && self.is_in_order()
+            && self.replies == ReplyMode::On
+    }
+
     /// Whether nothing of it is under way: no input begun, no reply owed or unsent.
     pub fn is_quiet(&self) -> bool {
         self.takes_input()

@@ -8,6 +8,7 @@
 //! (several shards), [`locks`] (keys held by multi-hop operations), [`message`] (what travels), [`turn`] (in which order).
 #![forbid(unsafe_code)]
 
+mod ahead;
 pub mod conn;
 pub mod effects;
 pub mod execute;

@@ -1,5 +1,6 @@
 //! Mail from other shards: their commands are run, replies to ours take their places.
 
+use crate::ahead::{Look, look_ahead};
 use crate::execute::{self, Caller};
 use crate::message::{Ask, Batch, Item, Message};
 use crate::multi;
@@ -9,6 +10,15 @@ use crate::timing;
 use command::spec::flag;
 use command::{Args, Command};
 use resp::Reply;
+
+impl Item {
+    /// What to look ahead for; only for items with a key.
+    #[inline]
+    fn look<'a>(&self, batch: &'a Batch) -> Look<'a> {
+        let own = &batch.spans[self.spans.0 as usize..(self.spans.0 + self.spans.1) as usize];
+        Look::new(self.command, self.db, &batch.args, own, self.key_index, self.hash)
+    }
+}
 
 /// Batches kept for reuse.
 const BATCH_POOL_MAX: usize = 64;
@@ -38,9 +48,8 @@ impl Shard {
         for item in items.iter().filter(|i| i.key_index != 0) {
             self.cx.dbs[item.db as usize].prefetch_bucket(item.hash);
         }
-        for item in items.iter().filter(|i| i.key_index != 0) {
-            self.cx.dbs[item.db as usize].prefetch_record(item.hash);
-        }
+        let keyed = items.iter().filter(|item| item.key_index != 0);
+        look_ahead(&self.cx.dbs, keyed.map(|item| item.look(&batch)));
         timing::begin_chunk(&mut self.cx);
         let mut done = items;
         for item in &mut done {

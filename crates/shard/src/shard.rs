@@ -3,6 +3,7 @@
 //! The caller (runtime or simulator) takes the steps in the order of [`crate::TURN`]: it collects input; hands over all mail; then
 //! the input; then publishes [`Shard::outgoing`]; then sends the replies of [`Shard::dirty_conns`].
 
+use crate::ahead::{CHUNK_COMMANDS, Look, look_ahead};
 use crate::conn::Conn;
 use crate::execute::{self, Caller};
 use crate::locks::{Locks, WaiterId};
@@ -17,9 +18,6 @@ use command::{Args, Command, Error, Plan, ShardCx};
 use resp::{Limits, Parsed, Reply, Span};
 use std::collections::HashMap;
 use std::ops::Range;
-
-/// Commands parsed before the first of them is executed, so that memory they need is asked for early.
-const CHUNK_COMMANDS: usize = 64;
 
 /// What a turn leaves to be published.
 #[derive(Default)]
@@ -40,7 +38,19 @@ pub(crate) struct Queued {
     pub(crate) command: Option<&'static Command>,
     key_index: u16,
     shard: u16,
+    /// The client's database when the command came: where to look ahead.
+    db: u16,
     hash: u64,
+}
+
+impl Queued {
+    /// What to look ahead for, if its key is on shard `here`.
+    #[inline]
+    fn look<'a>(&self, here: u16, buf: &'a [u8], spans: &[Span]) -> Option<Look<'a>> {
+        let command = self.command.filter(|_| self.key_index != 0 && self.shard == here)?;
+        let own = &spans[self.spans.0 as usize..(self.spans.0 + self.spans.1) as usize];
+        Some(Look::new(command, self.db, buf, own, self.key_index, self.hash))
+    }
 }
 
 /// A command that waits for a lock, with arguments of its own.
@@ -271,21 +281,24 @@ impl Shard {
             command,
             key_index: 0,
             shard: self.cx.id,
+            db: self.conns[conn].db,
             hash: 0,
         };
-        if let Some(index) = command.and_then(Command::only_key).filter(|&i| i < spans.len()) {
-            let key = spans[index].of(buf);
-            queued.key_index = index as u16;
-            queued.hash = self.cx.seed.hash(key);
-            queued.shard = self.map.shard_of(key);
-            if queued.shard == self.cx.id {
-                let db = self.conns[conn].db as usize;
-                self.cx.dbs[db].prefetch_bucket(queued.hash);
+        if let Some(command) = command {
+            let index = command.placed_key;
+            if index != 0 && (index as usize) < spans.len() {
+                let key = spans[index as usize].of(buf);
+                queued.key_index = index;
+                queued.hash = self.cx.seed.hash(key);
+                queued.shard = self.map.shard_of(key);
+                if queued.shard == self.cx.id {
+                    self.cx.dbs[queued.db as usize].prefetch_bucket(queued.hash);
+                }
             }
-        }
-        // Where its keys are shows only while it runs: what follows waits until it is done.
-        if self.cx.shards > 1 && command.is_some_and(Command::has_unknown_keys) {
-            self.conns[conn].fenced = true;
+            // Where its keys are shows only while it runs: what follows waits until it is done.
+            if self.cx.shards > 1 && command.has_unknown_keys() {
+                self.conns[conn].fenced = true;
+            }
         }
         self.queue.push(queued);
     }
@@ -299,25 +312,58 @@ impl Shard {
         let queue = std::mem::take(&mut self.queue);
         let spans = std::mem::take(&mut self.spans);
         timing::begin_chunk(&mut self.cx);
+        look_ahead(&self.cx.dbs, queue.iter().filter_map(|q| q.look(self.cx.id, buf, &spans)));
+        let seed = self.cx.seed.clone();
+        let mut plain = self.is_plain();
         for q in &queue {
-            if q.key_index != 0 && q.shard == self.cx.id {
-                let db = self.conns[q.conn as usize].db as usize;
-                self.cx.dbs[db].prefetch_record(q.hash);
-            }
-        }
-        for q in &queue {
-            let seed = self.cx.seed.clone();
             let own = &spans[q.spans.0 as usize..(q.spans.0 + q.spans.1) as usize];
             let args = Args::with_hash(buf, own, &seed, q.key_index as usize, q.hash);
+            if plain
+                && q.key_index != 0
+                && q.shard == self.cx.id
+                && let Some(command) = q.command
+                && command.flags & flag::PLAIN != 0
+                && command.takes(own.len())
+                && self.conns[q.conn as usize].is_plain()
+            {
+                plain = self.run_plain(q.conn as usize, command, args);
+                continue;
+            }
             self.dispatch(q, args);
             if self.conns[q.conn as usize].fenced {
                 self.end_fence(q);
             }
+            plain = self.is_plain();
         }
         timing::end_chunk(&mut self.cx);
         (self.queue, self.spans) = (queue, spans);
         self.queue.clear();
         self.spans.clear();
+    }
+
+    /// Whether nothing on this shard stands between a command on one of its keys and that key.
+    #[inline]
+    fn is_plain(&self) -> bool {
+        self.cx.pause.is_none() && self.cx.monitors.is_empty() && self.locks.is_empty()
+    }
+
+    /// The short way of [`Shard::dispatch`]: a command on a key of this shard, of a connection that awaits nothing. Whether the
+    /// shard is as plain as before.
+    #[inline]
+    fn run_plain(&mut self, index: usize, command: &'static Command, args: Args<'_>) -> bool {
+        let conn = &mut self.conns[index];
+        conn.last_command = Some(command);
+        conn.commands += 1;
+        if self.cx.shards > 1 {
+            conn.pull.against();
+        }
+        let caller = Caller { conn: Some(index), db: conn.db, resp3: conn.resp3, counts: true };
+        if let Some(keys) = execute::execute(&mut self.cx, command, args, caller, &mut conn.out) {
+            self.start_hold_more(index, command, args, keys);
+            return false;
+        }
+        self.mark_dirty(index);
+        true
     }
 
     /// A command that lets nothing pass may have been done on the spot.
@@ -387,7 +433,8 @@ impl Shard {
         let (hash, shard) = (seed.hash(key), self.map.shard_of(key));
         let args = Args::with_hash(&buf, &spans, &seed, key_index, hash);
         let (conn, spans) = (index as u32, (0, args.len() as u32));
-        let q = Queued { conn, spans, command: Some(row), key_index: key_index as u16, shard, hash };
+        let (db, key_index) = (self.conns[index].db, key_index as u16);
+        let q = Queued { conn, spans, command: Some(row), key_index, shard, db, hash };
         self.run_at(index, row, args, shard, &q);
     }
 

@@ -50,6 +50,12 @@ impl Bucket {
         self.own() | self.guests()
     }
 
+    /// Whether the slot is in use.
+    #[inline]
+    pub(crate) fn is_used(&self, slot: usize) -> bool {
+        slot < SLOTS && (slot < usize::from(self.own) || slot + usize::from(self.guests) >= SLOTS)
+    }
+
     #[inline]
     pub(crate) fn offset(&self, slot: usize) -> u16 {
         self.offsets[slot]

@@ -210,7 +210,7 @@ impl<L: Layout> Table<L> {
         // SAFETY: the stamp tells that this table made the Pos, and has freed no block since.
         let segment = unsafe { View::from_raw(pos.base.cast::<Block<L::Meta>>()) };
         let (bucket, slot) = (place >> SLOT_BITS, place % (1 << SLOT_BITS));
-        assert!(segment.bucket(bucket).used() >> slot & 1 == 1, "a Pos from before a removal");
+        assert!(segment.bucket(bucket).is_used(slot), "a Pos from before a removal");
         (segment, bucket, slot)
     }
 
@@ -220,6 +220,25 @@ impl<L: Layout> Table<L> {
         let base = segment.base();
         // SAFETY: alive as above, and the table is borrowed exclusively.
         (unsafe { ViewMut::from_raw(base) }, bucket, slot)
+    }
+
+    /// The record at `pos` and whatever bytes stand behind it in its block: for users that know from the record itself how
+    /// far to read, and do not want its length worked out.
+    #[inline]
+    pub fn record_open(&self, pos: Pos) -> &[u8] {
+        let (segment, bucket, slot) = self.view(pos);
+        segment.record(bucket, slot)
+    }
+
+    /// As [`Table::record_open`], for changes within the record that leave its length and its key as they are. Nothing behind
+    /// the first `len` bytes is handed out.
+    ///
+    /// # Panics
+    /// If `len` is more than stands between the record and the end of its heap.
+    #[inline]
+    pub fn record_front(&mut self, pos: Pos, len: usize) -> &mut [u8] {
+        let (segment, bucket, slot) = self.view_mut(pos);
+        segment.into_record(bucket, slot, len)
     }
 
     /// The record at `pos`, exactly.

@@ -185,7 +185,7 @@ impl<'a, M> ViewMut<'a, M> {
     #[inline]
     pub(crate) fn into_record(self, bucket: usize, slot: usize, len: usize) -> &'a mut [u8] {
         let offset = usize::from(self.view().bucket(bucket).offset(slot));
-        assert!(len <= offset && self.view().bucket(bucket).used() >> slot & 1 == 1);
+        assert!(len <= offset && self.view().bucket(bucket).is_used(slot));
         // SAFETY: as in `View::record`, and ours alone during 'a.
         unsafe { std::slice::from_raw_parts_mut(self.base.cast::<u8>().sub(offset).as_ptr(), len) }
     }

@@ -20,7 +20,8 @@ use base::hash::HashSeed;
 use packed::{Packed, place_by_expire};
 use record::EXPIRE_MS_MAX;
 use std::collections::HashSet;
-use table::{HashTable, Parts, TableIter};
+pub use table::HashTable;
+use table::{Parts, TableIter};
 
 /// The latest expire time a field can have, unix milliseconds.
 pub const FIELD_EXPIRE_MS_MAX: u64 = EXPIRE_MS_MAX;
@@ -178,6 +179,15 @@ impl Hash {
         match self {
             Self::Listpack(listpack) | Self::ListpackEx(listpack) => listpack.is_empty(),
             Self::Table(table) => table.len() == 0,
+        }
+    }
+
+    /// The table, if it has become one.
+    #[inline]
+    pub fn table(&self) -> Option<&HashTable> {
+        match self {
+            Self::Table(table) => Some(table),
+            _ => None,
         }
     }
 

@@ -10,7 +10,8 @@ use crate::intset::{self, Intset};
 use crate::listpack::{self, Corrupt, Item, Listpack, Needle};
 use base::hash::HashSeed;
 use std::collections::HashSet;
-use table::{SetTable, TableIter};
+pub use table::SetTable;
+use table::TableIter;
 
 /// More integers than this no intset holds, whatever the configuration says.
 const INTSET_ENTRIES_MAX: usize = 1 << 30;
@@ -93,6 +94,15 @@ impl Set {
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The table, if it has become one.
+    #[inline]
+    pub fn table(&self) -> Option<&SetTable> {
+        match self {
+            Self::Table(table) => Some(table),
+            _ => None,
+        }
     }
 
     /// Heap bytes held.

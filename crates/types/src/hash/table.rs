@@ -71,6 +71,20 @@ impl HashTable {
         self.next_expire
     }
 
+    /// Stage 1 of a look-up to come: asks for the line of the bucket. Returns the hash for stage 2.
+    #[inline]
+    pub fn prefetch_bucket(&self, field: &[u8]) -> u64 {
+        let hash = self.table.hash(field);
+        self.table.prefetch_bucket_for_write(hash);
+        hash
+    }
+
+    /// Stage 2: reads the bucket and asks for the record, and for the place of a new one.
+    #[inline]
+    pub fn prefetch_record(&self, hash: u64) {
+        self.table.prefetch_record_for_write(hash);
+    }
+
     #[inline]
     pub fn find(&self, field: &[u8]) -> Option<Pos> {
         self.table.find(self.table.hash(field), field)

@@ -58,6 +58,20 @@ impl SetTable {
         size_of::<Self>() + self.table.bytes() + self.outline_bytes
     }
 
+    /// Stage 1 of a look-up to come: asks for the line of the bucket. Returns the hash for stage 2.
+    #[inline]
+    pub fn prefetch_bucket(&self, member: &[u8]) -> u64 {
+        let hash = self.table.hash(member);
+        self.table.prefetch_bucket_for_write(hash);
+        hash
+    }
+
+    /// Stage 2: reads the bucket and asks for the record, and for the place of a new one.
+    #[inline]
+    pub fn prefetch_record(&self, hash: u64) {
+        self.table.prefetch_record_for_write(hash);
+    }
+
     #[inline]
     pub fn contains(&self, member: &[u8]) -> bool {
         self.table.find(self.table.hash(member), member).is_some()

@@ -47,6 +47,7 @@ const fn timing(name: &'static str, handler: Handler) -> Command {
 pub const COMMANDS: &[Command] = &[
     row("HDEL", write::hdel)
         .arity(-3)
+        .element(2)
         .keys(&[KeySpec::at(1, RW | DELETE)])
         .flags(WRITE | FAST)
         .since("2.0.0")
@@ -56,6 +57,7 @@ pub const COMMANDS: &[Command] = &[
         .syntax("key:key field:string*"),
     row("HEXISTS", read::hexists)
         .arity(3)
+        .element(2)
         .keys(LOOKED_AT)
         .flags(READONLY | FAST)
         .since("2.0.0")
@@ -72,6 +74,7 @@ pub const COMMANDS: &[Command] = &[
     timing("HEXPIRETIME", expire::hexpiretime).summary("Returns the expire times of fields in unix seconds."),
     row("HGET", read::hget)
         .arity(3)
+        .element(2)
         .keys(READ)
         .flags(READONLY | FAST)
         .since("2.0.0")
@@ -114,6 +117,7 @@ pub const COMMANDS: &[Command] = &[
         .summary("A container for commands that store many hashes with the same fields."),
     row("HINCRBY", write::hincrby)
         .arity(4)
+        .element(2)
         .keys(COUNTED)
         .flags(WRITE | DENYOOM | FAST)
         .since("2.0.0")
@@ -122,6 +126,7 @@ pub const COMMANDS: &[Command] = &[
         .syntax("key:key field:string increment:integer"),
     row("HINCRBYFLOAT", write::hincrbyfloat)
         .arity(4)
+        .element(2)
         .keys(COUNTED)
         .flags(WRITE | DENYOOM | FAST)
         .since("2.6.0")
@@ -147,6 +152,7 @@ pub const COMMANDS: &[Command] = &[
         .syntax("key:key"),
     row("HMGET", read::hmget)
         .arity(-3)
+        .element(2)
         .keys(READ)
         .flags(READONLY | FAST)
         .since("2.0.0")
@@ -155,6 +161,7 @@ pub const COMMANDS: &[Command] = &[
         .syntax("key:key field:string*"),
     row("HMSET", write::hmset)
         .arity(-4)
+        .element(2)
         .keys(UPDATED)
         .flags(WRITE | DENYOOM | FAST)
         .since("2.0.0")
@@ -206,6 +213,7 @@ pub const COMMANDS: &[Command] = &[
         .syntax("key:key cursor:integer MATCH@pattern:pattern? COUNT@count:integer? novalues=NOVALUES?"),
     row("HSET", write::hset)
         .arity(-4)
+        .element(2)
         .keys(UPDATED)
         .flags(WRITE | DENYOOM | FAST)
         .since("2.0.0")
@@ -230,6 +238,7 @@ pub const COMMANDS: &[Command] = &[
         ),
     row("HSETNX", write::hsetnx)
         .arity(4)
+        .element(2)
         .keys(&[KeySpec::at(1, RW | INSERT)])
         .flags(WRITE | DENYOOM | FAST)
         .since("2.0.0")
@@ -238,6 +247,7 @@ pub const COMMANDS: &[Command] = &[
         .syntax("key:key field:string value:string"),
     row("HSTRLEN", read::hstrlen)
         .arity(3)
+        .element(2)
         .keys(LOOKED_AT)
         .flags(READONLY | FAST)
         .since("3.2.0")

@@ -24,6 +24,7 @@ const ANY_OUTPUT: &[&str] = &["nondeterministic_output"];
 pub const COMMANDS: &[Command] = &[
     row("SADD", members::sadd)
         .arity(-3)
+        .element(2)
         .keys(&[KeySpec::at(1, RW | INSERT)])
         .flags(WRITE | DENYOOM | FAST)
         .complexity(
@@ -35,6 +36,7 @@ pub const COMMANDS: &[Command] = &[
         .syntax("key:key member:string*"),
     row("SREM", members::srem)
         .arity(-3)
+        .element(2)
         .keys(&[KeySpec::at(1, RW | DELETE)])
         .flags(WRITE | FAST)
         .complexity("O(N) where N is the number of members to be removed.")
@@ -50,6 +52,7 @@ pub const COMMANDS: &[Command] = &[
         .syntax("source:key destination:key#1 member:string"),
     row("SISMEMBER", members::sismember)
         .arity(3)
+        .element(2)
         .keys(&[KeySpec::at(1, RO)])
         .flags(READONLY | FAST)
         .complexity("O(1)")
@@ -57,6 +60,7 @@ pub const COMMANDS: &[Command] = &[
         .syntax("key:key member:string"),
     row("SMISMEMBER", members::smismember)
         .arity(-3)
+        .element(2)
         .keys(&[KeySpec::at(1, RO | ACCESS)])
         .flags(READONLY | FAST)
         .since("6.2.0")

@@ -1,0 +1,66 @@
+//! Memory asked for before the commands of a chunk run.
+//!
+//! A look-up waits for memory three or four times in a row: the bucket of the key, its record, and inside a large collection the
+//! bucket and the record of an element. Done stage by stage for all commands of a chunk, these waits overlap. Nothing
+//! is decided here: what has changed by the time a command runs costs it a wait, no more.
+
+use command::Command;
+use keyspace::{Db, Elements, Key};
+use resp::Span;
+
+/// Commands looked ahead for at a time.
+pub(crate) const CHUNK_COMMANDS: usize = 64;
+
+/// A command whose key is on this shard, as far as it matters here.
+#[derive(Clone, Copy)]
+pub(crate) struct Look<'a> {
+    pub db: u16,
+    pub key: Key<'a>,
+    /// What it will look for in the collection under the key.
+    pub element: Option<&'a [u8]>,
+}
+
+impl<'a> Look<'a> {
+    /// `spans`: the command's arguments in `buf`; `key_index`: that of its one key, whose hash is `hash`.
+    #[inline]
+    pub fn new(command: &Command, db: u16, buf: &'a [u8], spans: &[Span], key_index: u16, hash: u64) -> Self {
+        let key = Key { bytes: spans[key_index as usize].of(buf), hash };
+        let element = match command.element {
+            0 => None,
+            index => spans.get(index as usize).map(|span| span.of(buf)),
+        };
+        Self { db, key, element }
+    }
+}
+
+/// Asks for what the commands will read; their buckets must have been asked for before.
+#[inline]
+pub(crate) fn look_ahead<'a>(dbs: &[Db], looks: impl Iterator<Item = Look<'a>> + Clone) {
+    let mut elements = 0;
+    for look in looks.clone() {
+        dbs[look.db as usize].prefetch_record(look.key.hash);
+        elements += usize::from(look.element.is_some());
+    }
+    // For a single one there is nothing to overlap with.
+    if elements > 1 {
+        look_into_collections(dbs, looks);
+    }
+}
+
+fn look_into_collections<'a>(dbs: &[Db], looks: impl Iterator<Item = Look<'a>>) {
+    let mut asked: [Option<(Elements<'_>, u64)>; CHUNK_COMMANDS] = [None; CHUNK_COMMANDS];
+    // Commands in a row often concern one key.
+    let mut last: Option<(u16, u64, Option<Elements<'_>>)> = None;
+    let looks = looks.filter_map(|look| Some((look, look.element?)));
+    for (slot, (look, element)) in asked.iter_mut().zip(looks) {
+        let elements = match last {
+            Some((db, hash, elements)) if (db, hash) == (look.db, look.key.hash) => elements,
+            _ => dbs[look.db as usize].elements(look.key),
+        };
+        last = Some((look.db, look.key.hash, elements));
+        *slot = elements.map(|elements| (elements, elements.prefetch_bucket(element)));
+    }
+    for (elements, hash) in asked.iter().flatten() {
+        elements.prefetch_record(*hash);
+    }
+}
