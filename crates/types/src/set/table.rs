@@ -53,6 +53,11 @@ impl SetTable {
         self.table.len()
     }
 
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
     /// Heap bytes held.
     pub fn bytes(&self) -> usize {
         size_of::<Self>() + self.table.bytes() + self.outline_bytes
