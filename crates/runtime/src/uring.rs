@@ -191,6 +191,19 @@ impl Reactor for Uring {
         }
     }
 
+    fn recv_apart(
+        &mut self,
+        token: usize,
+        body: &mut Vec<u8>,
+        body_max: usize,
+        rest: &mut [u8],
+    ) -> io::Result<(usize, usize)> {
+        match &self.slots[token].socket {
+            Some(socket) => socket.recv_apart(body, body_max, rest),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
     #[inline]
     fn send(&mut self, token: usize, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let Some(socket) = &self.slots[token].socket else { return Err(io::ErrorKind::NotFound.into()) };
