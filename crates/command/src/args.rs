@@ -2,8 +2,8 @@
 //! outside it, each in a buffer of its own that can become a value without being copied.
 
 use crate::error::Error;
-use base::hash::HashSeed;
 use base::blob::Blob;
+use base::hash::HashSeed;
 use keyspace::Key;
 use resp::Span;
 use std::ops::Index;

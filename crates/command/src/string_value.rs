@@ -10,7 +10,7 @@ use resp::Reply;
 use std::sync::Arc;
 
 /// From this length on a value is sent from where it lies.
-const SHARE_BYTES_MIN: usize = 16 * 1024;
+const SHARE_BYTES_MIN: usize = 32 * 1024;
 /// From this length on memory is asked for so that a refusal is an error, and strings no longer double.
 const LARGE_BYTES: usize = 1 << 20;
 

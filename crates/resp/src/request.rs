@@ -465,7 +465,10 @@ mod tests {
         assert_eq!(parser.parse(&buf, 0, &mut spans, &LIMITS), Ok(Parsed::Large { end }));
         assert_eq!(spans[2], Span::outside(0, len));
         assert_eq!(spans[2].outside_index(), Some(0));
-        assert_eq!((spans[0].of(&buf), spans[1].of(&buf), spans[3].of(&buf)), (&b"MSET"[..], &b"k"[..], &b"2"[..]));
+        assert_eq!(
+            (spans[0].of(&buf), spans[1].of(&buf), spans[3].of(&buf)),
+            (&b"MSET"[..], &b"k"[..], &b"2"[..])
+        );
         assert!(!parser.in_progress());
         spans.clear();
         assert_eq!(parser.parse(&buf, end, &mut spans, &LIMITS), Ok(Parsed::Request { end: buf.len() }));

@@ -3,8 +3,8 @@
 //! Invariant: replies leave in the order of the requests. While nothing is outstanding, replies are written straight to
 //! `out`; otherwise each request has a slot, and `out` gets a slot's reply once all before it have theirs.
 
-use crate::steering::Pull;
 use crate::large::Large;
+use crate::steering::Pull;
 use command::session::ReplyMode;
 use command::{Command, OwnArgs};
 use resp::{Reply, RequestParser};

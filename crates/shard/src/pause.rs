@@ -2,8 +2,8 @@
 //! their order. The shard itself never waits.
 
 use crate::shard::{Queued, Shard};
-use command::{Args, OwnArgs};
 use command::spec::flag;
+use command::{Args, OwnArgs};
 
 impl Shard {
     /// Keeps a command back if the pause says so, or if one before it on this connection is; whether it did.

@@ -21,12 +21,42 @@ fn key(random: &mut Random) -> Vec<u8> {
 
 fn request(random: &mut Random) -> Vec<Vec<u8>> {
     const FORMS: &[&str] = &[
-        "SET k v", "SET k v GET", "SET k v NX", "SET k v PX 100000", "SETEX k 100 v", "PSETEX k 100000 v",
-        "SETNX k v", "GETSET k v", "APPEND k v", "APPEND k v", "SETRANGE k 3 v", "MSET k v k v k v",
-        "MSETNX k v k v", "MSETEX 2 k v k v EX 100", "GET k", "GET k", "STRLEN k", "DEL k", "HSET k f v f v",
-        "HGETALL k", "RPUSH k v v", "LRANGE k 0 -1", "SADD k v v", "SISMEMBER k v", "ECHO v", "COPY k k",
-        "RENAME k k", "NOSUCH v", "SET k", "SET k v NOSUCH v", "LPOS k v", "SORT k BY v", "PING", "CLIENT PAUSE 10",
-        "OBJECT ENCODING k", "DUMP k",
+        "SET k v",
+        "SET k v GET",
+        "SET k v NX",
+        "SET k v PX 100000",
+        "SETEX k 100 v",
+        "PSETEX k 100000 v",
+        "SETNX k v",
+        "GETSET k v",
+        "APPEND k v",
+        "APPEND k v",
+        "SETRANGE k 3 v",
+        "MSET k v k v k v",
+        "MSETNX k v k v",
+        "MSETEX 2 k v k v EX 100",
+        "GET k",
+        "GET k",
+        "STRLEN k",
+        "DEL k",
+        "HSET k f v f v",
+        "HGETALL k",
+        "RPUSH k v v",
+        "LRANGE k 0 -1",
+        "SADD k v v",
+        "SISMEMBER k v",
+        "ECHO v",
+        "COPY k k",
+        "RENAME k k",
+        "NOSUCH v",
+        "SET k",
+        "SET k v NOSUCH v",
+        "LPOS k v",
+        "SORT k BY v",
+        "PING",
+        "CLIENT PAUSE 10",
+        "OBJECT ENCODING k",
+        "DUMP k",
     ];
     let form = FORMS[random.index(FORMS.len())];
     let word = |word: &str, random: &mut Random| match word {
@@ -66,7 +96,12 @@ fn pieces_make_no_difference() {
         for shards in [1, 4] {
             let whole = play(shards, &bytes, None);
             let pieces = play(shards, &bytes, Some(random.clone()));
-            assert!(whole == pieces, "seed {seed}, {shards} shards: {} and {} bytes", whole.len(), pieces.len());
+            assert!(
+                whole == pieces,
+                "seed {seed}, {shards} shards: {} and {} bytes",
+                whole.len(),
+                pieces.len()
+            );
         }
     }
 }
