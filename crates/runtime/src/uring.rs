@@ -162,7 +162,10 @@ impl Reactor for Uring {
                 ) => {}
             Err(error) => return Err(error),
         }
-        loop {
+        // Not those that come while these are looked at: a poll that is renewed because completions had overflown may
+        // complete at once, again and again, until the caller has read from its socket.
+        let count = self.ring.completion().len();
+        for _ in 0..count {
             let Some(entry) = self.ring.completion().next() else { break };
             self.on_completion(&entry, out);
         }
