@@ -70,20 +70,18 @@ fn await_resident(server: &Server, bytes: usize) {
     }
 }
 
-/// How long nine of ten PINGs take at most while `busy` goes on. The slowest of all tell more of what else the machine does.
-fn ping_time(server: &Server, busy: impl FnOnce() + Send) -> Duration {
+/// How many PINGs are answered, one after the other, while `busy` goes on.
+fn pings(server: &Server, busy: impl FnOnce() + Send) -> usize {
     let mut client: Client = server.client();
     std::thread::scope(|scope| {
         let busy = scope.spawn(busy);
-        let mut times = Vec::new();
+        let mut count = 0;
         while !busy.is_finished() {
-            let begin = Instant::now();
             assert_eq!(client.run("PING"), Value::simple("PONG"));
-            times.push(begin.elapsed());
+            count += 1;
         }
         busy.join().expect("it ends well");
-        times.sort();
-        times[times.len() * 9 / 10]
+        count
     })
 }
 
@@ -110,15 +108,15 @@ fn the_longest_value_goes_through_with_one_copy_in_memory() {
 #[test]
 fn large_values_of_some_keep_others_waiting_only_briefly() {
     let server = server(&["--shards", "1"]);
-    let time = ping_time(&server, || {
+    let count = pings(&server, || {
         let mut stream = connect(&server);
         for _ in 0..4 {
             set(&mut stream, "k", 64);
             get(&mut stream, "k", 64);
         }
     });
-    // A turn takes a millisecond or two; the rest is for a machine that does other things as well.
-    assert!(time < Duration::from_millis(30), "PINGs took {time:?}");
+    // In a turn no more than a MiB goes in or out, so there are 512 turns at least, and each could answer a PING.
+    assert!(count > 100, "{count} PINGs were answered");
 }
 
 #[test]
@@ -141,8 +139,8 @@ fn those_who_send_and_read_slowly_harm_nobody() {
             stream
         })
         .collect();
-    let time = ping_time(&server, || std::thread::sleep(Duration::from_secs(1)));
-    assert!(time < Duration::from_millis(30), "PINGs took {time:?}");
+    let count = pings(&server, || std::thread::sleep(Duration::from_secs(1)));
+    assert!(count > 100, "{count} PINGs were answered");
     let grown = peak_bytes(&server) - before;
     // At most eight times what has come.
     assert!(grown < 100 * MIB, "20 slow clients took {} MiB", grown / MIB);

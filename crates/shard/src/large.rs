@@ -161,3 +161,33 @@ impl Shard {
         self.run_apart(conn, kept.args(&seed));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_grow_with_what_comes() {
+        let piece = [7; 10_000];
+        for len in [32_768, 1 << 20, (1 << 20) + 1, 9_999_999, 50 << 20] {
+            let incoming = Incoming { bytes: Vec::new(), len };
+            let mut large = Large { incoming: Some(incoming), whole: Vec::new() };
+            let (mut come, mut capacity, mut steps) = (0, 0, 0);
+            while large.is_waiting() {
+                let rest = large.take(&piece);
+                come += piece.len() - rest.len();
+                assert_eq!(large.len_bytes(), come);
+                let bytes = &large.incoming.as_ref().expect("it is not taken yet").bytes;
+                assert!(bytes.capacity() <= FIRST_BYTES_MAX.max(GROWTH * (come + 1)), "{len}: {come}");
+                steps += usize::from(bytes.capacity() != capacity);
+                capacity = bytes.capacity();
+                assert!(rest.is_empty() || come == len);
+            }
+            assert!(steps <= 3, "{len}: {steps} sizes");
+            let whole = &large.whole[0];
+            assert_eq!((whole.len(), whole.capacity()), (len, len));
+            assert_eq!(large.take(b"\r\n"), b"\r\n");
+            assert!(large.room().is_none());
+        }
+    }
+}
