@@ -1,6 +1,8 @@
-//! The arguments of one command: spans into the buffer they arrived in, the command's name first.
+//! The arguments of one command, the command's name first: spans into the buffer they arrived in. Large ones may stand
+//! outside it, each in a buffer of its own that can become a value without being copied.
 
 use crate::error::Error;
+use base::blob::Blob;
 use base::hash::HashSeed;
 use keyspace::Key;
 use resp::Span;
@@ -14,16 +16,41 @@ pub struct Args<'a> {
     /// Index of the key that was hashed on the way in (0: none) and its hash.
     hashed: usize,
     hash: u64,
+    /// The arguments that stand outside the buffer.
+    outside: &'a Vec<Blob>,
 }
 
+static NONE: Vec<Blob> = Vec::new();
+
 impl<'a> Args<'a> {
+    #[inline]
     pub fn new(buf: &'a [u8], spans: &'a [Span], seed: &'a HashSeed) -> Self {
-        Self { buf, spans, seed, hashed: 0, hash: 0 }
+        Self { buf, spans, seed, hashed: 0, hash: 0, outside: &NONE }
+    }
+
+    /// The same with the hash of argument `index` already known.
+    #[inline]
+    pub fn hashed(self, index: usize, hash: u64) -> Self {
+        Self { hashed: index, hash, ..self }
     }
 
     /// As [`Args::new`], with the hash of argument `index` already known.
     pub fn with_hash(buf: &'a [u8], spans: &'a [Span], seed: &'a HashSeed, index: usize, hash: u64) -> Self {
-        Self { buf, spans, seed, hashed: index, hash }
+        Self::new(buf, spans, seed).hashed(index, hash)
+    }
+
+    /// The same with the arguments that stand outside the buffer.
+    #[inline]
+    pub fn with_outside(self, outside: &'a Vec<Blob>) -> Self {
+        Self { outside, ..self }
+    }
+
+    /// The same without the first `count` arguments.
+    ///
+    /// # Panics
+    /// When there are fewer.
+    pub fn skip(self, count: usize) -> Self {
+        Self { spans: &self.spans[count..], hashed: 0, ..self }
     }
 
     /// Number of arguments, the name included.
@@ -36,13 +63,45 @@ impl<'a> Args<'a> {
     /// The argument at `index`, if there are so many.
     #[inline]
     pub fn get(&self, index: usize) -> Option<&'a [u8]> {
-        self.spans.get(index).map(|s| s.of(self.buf))
+        self.spans.get(index).map(|&span| self.bytes(span))
     }
 
     /// The argument at `index`, which the arity check has made sure of.
     #[inline]
     pub fn at(&self, index: usize) -> &'a [u8] {
-        self.spans[index].of(self.buf)
+        self.bytes(self.spans[index])
+    }
+
+    #[inline]
+    fn bytes(self, span: Span) -> &'a [u8] {
+        let start = span.start as usize;
+        match self.buf.get(start..start + span.len as usize) {
+            Some(bytes) => bytes,
+            None => self.bytes_outside(span),
+        }
+    }
+
+    #[cold]
+    fn bytes_outside(self, span: Span) -> &'a [u8] {
+        let index = span.outside_index().expect("other spans lie in the buffer");
+        &self.outside[index]
+    }
+
+    /// Whether all arguments stand in the buffer.
+    #[inline]
+    pub fn all_inside(&self) -> bool {
+        self.outside.is_empty()
+    }
+
+    /// The argument at `index` if it stands outside the buffer: to be kept as a value, without a copy.
+    #[inline]
+    pub fn blob(&self, index: usize) -> Option<&'a Blob> {
+        if self.all_inside() { None } else { self.blob_outside(index) }
+    }
+
+    #[cold]
+    fn blob_outside(&self, index: usize) -> Option<&'a Blob> {
+        self.outside.get(self.spans.get(index)?.outside_index()?)
     }
 
     /// The key at `index`, hashed.
@@ -60,16 +119,12 @@ impl<'a> Args<'a> {
         &self,
         index: usize,
     ) -> impl DoubleEndedIterator<Item = &'a [u8]> + ExactSizeIterator + Clone + use<'a> {
-        let (buf, spans) = (self.buf, self.spans);
-        spans[index.min(spans.len())..].iter().map(move |s| s.of(buf))
+        let args = *self;
+        args.spans[index.min(args.spans.len())..].iter().map(move |&span| args.bytes(span))
     }
 
     pub fn spans(&self) -> &'a [Span] {
         self.spans
-    }
-
-    pub fn buf(&self) -> &'a [u8] {
-        self.buf
     }
 
     pub fn seed(&self) -> &'a HashSeed {
@@ -117,6 +172,43 @@ impl<'a> Args<'a> {
     }
 }
 
+/// Arguments that belong to whoever holds them: of commands that wait.
+pub struct OwnArgs {
+    buf: Vec<u8>,
+    spans: Vec<Span>,
+    outside: Vec<Blob>,
+}
+
+impl OwnArgs {
+    /// A copy, but for arguments outside the buffer, which are shared.
+    pub fn of(args: Args<'_>) -> Self {
+        let mut own = Self { buf: Vec::new(), spans: Vec::with_capacity(args.len()), outside: Vec::new() };
+        (0..args.len()).for_each(|index| push(args, index, &mut own.buf, &mut own.spans, &mut own.outside));
+        own
+    }
+
+    pub fn args<'a>(&'a self, seed: &'a HashSeed) -> Args<'a> {
+        Args::new(&self.buf, &self.spans, seed).with_outside(&self.outside)
+    }
+
+    /// Their bytes, wherever they stand.
+    pub fn len_bytes(&self) -> usize {
+        self.buf.len() + self.outside.iter().map(|blob| blob.len()).sum::<usize>()
+    }
+}
+
+/// Appends one of `args` to arguments whose bytes stand in `buf` and `outside`.
+pub fn push(args: Args<'_>, index: usize, buf: &mut Vec<u8>, spans: &mut Vec<Span>, outside: &mut Vec<Blob>) {
+    if let Some(blob) = args.blob(index) {
+        spans.push(Span::outside(outside.len(), blob.len()));
+        outside.push(blob.clone());
+        return;
+    }
+    let bytes = args.at(index);
+    spans.push(Span { start: buf.len() as u32, len: bytes.len() as u32 });
+    buf.extend_from_slice(bytes);
+}
+
 impl Index<usize> for Args<'_> {
     type Output = [u8];
     #[inline]
@@ -142,6 +234,22 @@ pub fn parse_cursor(text: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn arguments_outside_are_shared_when_they_are_kept() {
+        let (seed, outside) = (HashSeed::new(1, 2), vec![Blob::new(vec![b'v'; 40_000])]);
+        let spans = [Span { start: 0, len: 3 }, Span { start: 3, len: 1 }, Span::outside(0, 40_000)];
+        let args = Args::new(b"SETk", &spans, &seed).with_outside(&outside);
+        assert!(!args.all_inside());
+        assert_eq!((args.at(0), args.at(1), args.at(2).len()), (&b"SET"[..], &b"k"[..], 40_000));
+        assert!(args.blob(1).is_none() && args.blob(3).is_none());
+        let own = OwnArgs::of(args);
+        assert_eq!(own.len_bytes(), 40_004);
+        let (again, rest) = (own.args(&seed), own.args(&seed).skip(1));
+        assert!(std::sync::Arc::ptr_eq(again.blob(2).expect("outside"), &outside[0]));
+        assert_eq!((rest.len(), rest.at(0)), (2, &b"k"[..]));
+        assert!(rest.from(0).eq(again.from(1)) && rest.blob(1).is_some());
+    }
 
     #[test]
     fn cursors_are_natural_numbers() {

@@ -31,7 +31,7 @@ pub mod statistics;
 pub mod string_value;
 pub mod sweep;
 
-pub use args::Args;
+pub use args::{Args, OwnArgs};
 pub use cx::{Cx, Event};
 pub use error::Error;
 pub use registry::lookup;

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a string never grows beyond `proto-max-bulk-len`; callers ask [`check_len`] first.
 
-use crate::{Cx, Error};
+use crate::{Args, Cx, Error};
 use keyspace::Pos;
 use keyspace::value::StrRef;
 use keyspace::{Key, Value};
@@ -10,7 +10,7 @@ use resp::Reply;
 use std::sync::Arc;
 
 /// From this length on a value is sent from where it lies.
-const SHARE_BYTES_MIN: usize = 16 * 1024;
+const SHARE_BYTES_MIN: usize = 32 * 1024;
 /// From this length on memory is asked for so that a refusal is an error, and strings no longer double.
 const LARGE_BYTES: usize = 1 << 20;
 
@@ -37,6 +37,21 @@ pub fn check_len(cx: &Cx<'_>, len: usize, more: usize) -> Result<usize, Error> {
 pub fn put(cx: &mut Cx<'_>, key: Key<'_>, pos: Option<Pos>, value: &[u8], expire: Option<u64>) {
     let age = cx.shard.clock_age();
     cx.db().put_str(key, pos, value, expire, age);
+}
+
+/// As [`put`] for an argument, which is not copied if it stands in a buffer of its own.
+#[inline]
+pub fn put_arg(
+    cx: &mut Cx<'_>,
+    key: Key<'_>,
+    pos: Option<Pos>,
+    args: Args<'_>,
+    index: usize,
+    expire: Option<u64>,
+) {
+    let Some(blob) = args.blob(index) else { return put(cx, key, pos, args.at(index), expire) };
+    let age = cx.shard.clock_age();
+    cx.db().put(key, pos, Value::Str { bytes: blob.clone(), raw: false }, expire, age);
 }
 
 /// Changes the bytes of the string at `pos` (or of a new one), which is first filled up with zeros to `len_min` bytes.

@@ -10,4 +10,4 @@ pub mod reply;
 pub mod request;
 
 pub use reply::Reply;
-pub use request::{Limits, Parsed, ProtocolError, RequestParser, Span};
+pub use request::{LARGE_BYTES_MIN, Limits, Parsed, ProtocolError, RequestParser, Span};

@@ -8,15 +8,44 @@ use crate::inline;
 /// Inline requests and length lines longer than this are refused (Redis: PROTO_INLINE_MAX_SIZE).
 pub const INLINE_BYTES_MAX: usize = 64 * 1024;
 
-/// A piece of the caller's buffer: the bytes of one argument.
+/// Arguments from this length on need not stand in the caller's buffer (Redis: PROTO_MBULK_BIG_ARG).
+pub const LARGE_BYTES_MIN: usize = 32 * 1024;
+
+/// A piece of the caller's buffer: the bytes of one argument. Or the number of an argument that stands outside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Span {
     pub start: u32,
     pub len: u32,
 }
 
+/// Buffers are shorter than this; what begins here or later is the number of an argument outside.
+const OUTSIDE_FROM: u32 = u32::MAX - (1 << 24);
+
 impl Span {
-    /// The bytes the span stands for in `buf`.
+    /// The `index`-th argument that stands outside the buffer.
+    pub fn outside(index: usize, len: usize) -> Self {
+        let start = OUTSIDE_FROM.checked_add(index as u32).expect("memory ends before there are so many");
+        Self { start, len: len as u32 }
+    }
+
+    /// Which of the arguments outside the buffer it is, if it is one.
+    #[inline]
+    pub fn outside_index(self) -> Option<usize> {
+        self.start.checked_sub(OUTSIDE_FROM).map(|index| index as usize)
+    }
+
+    /// The bytes the span stands for, if they are in `buf`.
+    #[inline]
+    pub fn inside(self, buf: &[u8]) -> Option<&[u8]> {
+        buf.get(self.start as usize..self.start as usize + self.len as usize)
+    }
+
+    /// The same argument once the request stands `by` bytes further on.
+    fn shifted(self, by: usize) -> Self {
+        if self.outside_index().is_some() { self } else { Self { start: self.start + by as u32, ..self } }
+    }
+
+    /// The bytes the span stands for in `buf`, which must not be outside it.
     #[inline]
     pub fn of(self, buf: &[u8]) -> &[u8] {
         &buf[self.start as usize..self.start as usize + self.len as usize]
@@ -53,6 +82,8 @@ impl ProtocolError {
 pub enum Parsed {
     /// A whole request: its arguments were appended to `spans` (maybe none: an empty line, `*0`). It ends at `end`.
     Request { end: usize },
+    /// The same, and some of its arguments stand outside ([`Span::outside_index`]).
+    Large { end: usize },
     /// More bytes are needed; `missing` is a lower bound of how many.
     Incomplete { missing: usize },
 }
@@ -66,6 +97,9 @@ pub struct RequestParser {
     /// First byte not yet looked at.
     at: usize,
     started: bool,
+    /// The bulk at hand stands outside the buffer; how many before it do.
+    is_outside: bool,
+    outside: u32,
     /// Spans of arguments already complete, relative to the start of the request; used only between attempts.
     saved: Vec<Span>,
 }
@@ -74,6 +108,20 @@ impl RequestParser {
     /// True between two attempts at the same request.
     pub fn in_progress(&self) -> bool {
         self.started || self.at > 0
+    }
+
+    /// The large bulk of which more bytes are awaited: where it begins, relative to the request, and its length. Never the
+    /// command's name.
+    pub fn awaited_bulk(&self) -> Option<(usize, usize)> {
+        let len = self.bulk.filter(|&len| len as usize >= LARGE_BYTES_MIN)?;
+        (!self.is_outside && !self.saved.is_empty()).then_some((self.at, len as usize))
+    }
+
+    /// The bulk that [`RequestParser::awaited_bulk`] tells of is kept outside the buffer from now on: in what is parsed next
+    /// its line end stands where it began. Call when all of it is there.
+    pub fn put_outside(&mut self) {
+        assert!(self.awaited_bulk().is_some(), "no large bulk is awaited");
+        self.is_outside = true;
     }
 
     /// Reads one request that begins at `start` in `buf`; spans are positions in `buf`.
@@ -137,9 +185,10 @@ impl RequestParser {
             }
         }
         let end = start + self.at;
-        spans.extend(self.saved.iter().map(|s| Span { start: s.start + start as u32, len: s.len }));
+        spans.extend(self.saved.iter().map(|span| span.shifted(start)));
+        let is_large = self.outside > 0;
         *self = Self::default();
-        Ok(Parsed::Request { end })
+        Ok(if is_large { Parsed::Large { end } } else { Parsed::Request { end } })
     }
 
     /// Reads one bulk string; `Some(missing bytes)` when it is not all there.
@@ -168,11 +217,16 @@ impl RequestParser {
                 len as u32
             }
         };
-        let end = self.at + len as usize + 2;
+        let end = self.at + if self.is_outside { 0 } else { len as usize } + 2;
         if bytes.len() < end {
             return Ok(Some(end - bytes.len()));
         }
-        self.saved.push(Span { start: self.at as u32, len });
+        if std::mem::take(&mut self.is_outside) {
+            self.saved.push(Span::outside(self.outside as usize, len as usize));
+            self.outside += 1;
+        } else {
+            self.saved.push(Span { start: self.at as u32, len });
+        }
         self.at = end;
         self.bulk = None;
         self.args_left -= 1;
@@ -390,6 +444,48 @@ mod tests {
         let (mut parser, mut spans) = (RequestParser::default(), Vec::new());
         let buf = b"*2\r\n$4\r\nAUTH\r\n$1\r\nx\r\n";
         assert_eq!(parser.parse(buf, 0, &mut spans, &limits), Ok(Parsed::Request { end: buf.len() }));
+    }
+
+    #[test]
+    fn large_bulks_may_stand_outside() {
+        let (head, len) = ("*4\r\n$4\r\nMSET\r\n$1\r\nk\r\n$40000\r\n", 40_000);
+        let (mut parser, mut spans) = (RequestParser::default(), Vec::new());
+        let mut buf = format!("xx{head}vvv").into_bytes();
+        parser.parse(&buf, 2, &mut spans, &LIMITS).unwrap();
+        assert_eq!(parser.awaited_bulk(), Some((head.len(), len)));
+        parser.put_outside();
+        assert_eq!(parser.awaited_bulk(), None);
+        buf.truncate(2 + head.len());
+        let got = parser.parse(&buf, 2, &mut spans, &LIMITS);
+        assert_eq!(got, Ok(Parsed::Incomplete { missing: 2 }));
+        buf.extend_from_slice(b"\r\n$1\r\n2\r\n*1\r\n$4\r\nPING\r\n");
+        // The request has moved to the front.
+        buf.drain(..2);
+        let end = head.len() + 9;
+        assert_eq!(parser.parse(&buf, 0, &mut spans, &LIMITS), Ok(Parsed::Large { end }));
+        assert_eq!(spans[2], Span::outside(0, len));
+        assert_eq!(spans[2].outside_index(), Some(0));
+        assert_eq!(
+            (spans[0].of(&buf), spans[1].of(&buf), spans[3].of(&buf)),
+            (&b"MSET"[..], &b"k"[..], &b"2"[..])
+        );
+        assert!(!parser.in_progress());
+        spans.clear();
+        assert_eq!(parser.parse(&buf, end, &mut spans, &LIMITS), Ok(Parsed::Request { end: buf.len() }));
+    }
+
+    #[test]
+    fn names_and_short_bulks_stay_inside() {
+        for (request, awaited) in [
+            (&b"*2\r\n$40000\r\nGET"[..], false),
+            (b"*2\r\n$3\r\nGET\r\n$32767\r\n", false),
+            (b"*2\r\n$3\r\nGET\r\n$32768\r\n", true),
+            (b"*2\r\n$3\r\nGET\r\n$32768", false),
+        ] {
+            let mut parser = RequestParser::default();
+            parser.parse(request, 0, &mut Vec::new(), &LIMITS).unwrap();
+            assert_eq!(parser.awaited_bulk().is_some(), awaited);
+        }
     }
 
     #[test]

@@ -86,6 +86,16 @@ impl Reactor for Epoll {
         self.watched(token)?.socket.recv(buf)
     }
 
+    fn recv_apart(
+        &mut self,
+        token: usize,
+        body: &mut Vec<u8>,
+        body_max: usize,
+        rest: &mut [u8],
+    ) -> io::Result<(usize, usize)> {
+        self.watched(token)?.socket.recv_apart(body, body_max, rest)
+    }
+
     #[inline]
     fn send(&mut self, token: usize, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let watched = self.watched(token)?;

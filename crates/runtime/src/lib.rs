@@ -3,6 +3,7 @@
 //! One [`Reactor`] per shard, on io_uring or on epoll, behind one interface. This crate knows nothing of RESP, keys or
 //! commands.
 
+mod allocator;
 pub mod back_end;
 pub mod clock;
 pub mod daemon;
@@ -17,6 +18,7 @@ pub mod uring;
 pub mod usage;
 pub mod waker;
 
+pub use allocator::Allocator;
 pub use reactor::{BackEnd, Event, Reactor};
 pub use socket::{Listener, Socket};
 pub use waker::Waker;

@@ -46,6 +46,19 @@ pub trait Reactor {
     /// `WouldBlock` when nothing is there.
     fn recv(&mut self, token: usize, buf: &mut [u8]) -> io::Result<usize>;
 
+    /// As [`Reactor::recv`], to the end of `body`: into its spare room, but at most `body_max` bytes; and what comes behind
+    /// them into `rest`. How many bytes came to either.
+    ///
+    /// # Errors
+    /// `WouldBlock` when nothing is there.
+    fn recv_apart(
+        &mut self,
+        token: usize,
+        body: &mut Vec<u8>,
+        body_max: usize,
+        rest: &mut [u8],
+    ) -> io::Result<(usize, usize)>;
+
     /// Writes what fits; after a short write or `WouldBlock`, `Writable` will tell when there is room.
     ///
     /// # Errors

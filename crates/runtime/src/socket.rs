@@ -55,6 +55,40 @@ impl Socket {
         if got < 0 { Err(io::Error::last_os_error()) } else { Ok(got as usize) }
     }
 
+    /// Reads at most `body_max` bytes to the end of `body`, into its spare room, and what comes behind them into `rest`; how
+    /// many came to either.
+    ///
+    /// # Errors
+    /// `WouldBlock`, or what the system says.
+    pub fn recv_apart(
+        &self,
+        body: &mut Vec<u8>,
+        body_max: usize,
+        rest: &mut [u8],
+    ) -> io::Result<(usize, usize)> {
+        let spare = body.spare_capacity_mut();
+        let room = spare.len().min(body_max);
+        let mut slices = [
+            libc::iovec { iov_base: spare.as_mut_ptr().cast(), iov_len: room },
+            libc::iovec { iov_base: rest.as_mut_ptr().cast(), iov_len: rest.len() },
+        ];
+        // SAFETY: an all-zero msghdr is valid; both slices are live, may be written to and have their lengths given.
+        let got = unsafe {
+            let mut message: libc::msghdr = std::mem::zeroed();
+            message.msg_iov = slices.as_mut_ptr();
+            message.msg_iovlen = slices.len();
+            libc::recvmsg(self.fd(), &raw mut message, 0)
+        };
+        if got < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let got = got as usize;
+        let to_body = got.min(room);
+        // SAFETY: the system has filled the spare room from its beginning, `to_body` bytes of it.
+        unsafe { body.set_len(body.len() + to_body) };
+        Ok((to_body, got - to_body))
+    }
+
     /// Writes what fits.
     ///
     /// # Errors

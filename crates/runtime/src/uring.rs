@@ -162,7 +162,10 @@ impl Reactor for Uring {
                 ) => {}
             Err(error) => return Err(error),
         }
-        loop {
+        // Not those that come while these are looked at: a poll that is renewed because completions had overflown may
+        // complete at once, again and again, until the caller has read from its socket.
+        let count = self.ring.completion().len();
+        for _ in 0..count {
             let Some(entry) = self.ring.completion().next() else { break };
             self.on_completion(&entry, out);
         }
@@ -187,6 +190,19 @@ impl Reactor for Uring {
     fn recv(&mut self, token: usize, buf: &mut [u8]) -> io::Result<usize> {
         match &self.slots[token].socket {
             Some(socket) => socket.recv(buf),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    fn recv_apart(
+        &mut self,
+        token: usize,
+        body: &mut Vec<u8>,
+        body_max: usize,
+        rest: &mut [u8],
+    ) -> io::Result<(usize, usize)> {
+        match &self.slots[token].socket {
+            Some(socket) => socket.recv_apart(body, body_max, rest),
             None => Err(io::ErrorKind::NotFound.into()),
         }
     }

@@ -3,14 +3,20 @@
 use resp::Reply;
 use runtime::Reactor;
 use std::io::{self, IoSlice};
+use std::ops::Range;
 
 /// Slices given to one system call at most.
 const SLICES_MAX: usize = 64;
+
+/// Bytes sent to one connection in a turn at most, so that one that reads as fast as we write does not keep others waiting.
+const SEND_BYTES_MAX: usize = 1 << 20;
 
 /// Output already handed to the system, of the replies that are not all sent yet.
 #[derive(Clone, Copy, Default)]
 pub struct Sent {
     bytes: usize,
+    /// Waits for its next share of a turn.
+    pub(crate) waits: bool,
 }
 
 impl Sent {
@@ -42,6 +48,8 @@ pub enum Outcome {
     Done,
     /// The socket takes no more for now.
     Blocked,
+    /// The socket would take more, but others shall have their turn.
+    More,
     /// The peer is gone.
     Broken,
 }
@@ -79,7 +87,7 @@ impl Spares {
     }
 }
 
-/// Sends as much as the socket takes.
+/// Sends as much as the socket takes, or [`SEND_BYTES_MAX`].
 #[inline]
 pub fn flush(
     reactor: &mut dyn Reactor,
@@ -89,17 +97,22 @@ pub fn flush(
     spares: &mut Spares,
 ) -> Outcome {
     let total = out.len();
+    let limit = total.min(sent.bytes + SEND_BYTES_MAX);
     while sent.bytes < total {
+        if sent.bytes >= limit {
+            sent.give_back(out, total);
+            return Outcome::More;
+        }
         let result = if out.blobs.is_empty() {
-            reactor.send(token, &[IoSlice::new(&out.buf[sent.bytes..])])
+            reactor.send(token, &[IoSlice::new(&out.buf[sent.bytes..limit])])
         } else {
-            send_slices(reactor, token, out, sent.bytes)
+            send_slices(reactor, token, out, sent.bytes..limit)
         };
         match result {
             Ok(0) => return Outcome::Broken,
             Ok(count) => {
                 sent.bytes += count;
-                if sent.bytes < total && out.blobs.is_empty() {
+                if sent.bytes < limit && out.blobs.is_empty() {
                     sent.give_back(out, total);
                     return Outcome::Blocked;
                 }
@@ -118,15 +131,24 @@ pub fn flush(
     Outcome::Done
 }
 
-fn send_slices(reactor: &mut dyn Reactor, token: usize, out: &Reply, skip: usize) -> io::Result<usize> {
-    let mut slices = Vec::with_capacity(SLICES_MAX);
-    let (mut from, mut skip) = (0, skip);
+/// Sends the bytes of `range`, or the first of them if they are in many pieces.
+fn send_slices(
+    reactor: &mut dyn Reactor,
+    token: usize,
+    out: &Reply,
+    range: Range<usize>,
+) -> io::Result<usize> {
+    let mut slices = Vec::with_capacity(SLICES_MAX.min(2 * out.blobs.len() + 1));
+    let (mut from, mut skip, mut room) = (0, range.start, range.len());
     let mut add = |bytes| {
         let bytes: &[u8] = bytes;
         let cut = skip.min(bytes.len());
         skip -= cut;
-        if cut < bytes.len() && slices.len() < SLICES_MAX {
-            slices.push(IoSlice::new(&bytes[cut..]));
+        let bytes = &bytes[cut..];
+        let bytes = &bytes[..bytes.len().min(room)];
+        if !bytes.is_empty() && slices.len() < SLICES_MAX {
+            room -= bytes.len();
+            slices.push(IoSlice::new(bytes));
         }
     };
     for (position, blob) in &out.blobs {

@@ -21,7 +21,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 const REDIS_VERSION: &str = "7.4.0";
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: runtime::Allocator = runtime::Allocator;
 
 fn main() {
     std::process::exit(start::run(std::env::args_os().skip(1).collect()));

@@ -2,6 +2,7 @@
 
 mod accept;
 mod drain;
+mod large;
 mod spin;
 mod upkeep;
 
@@ -131,6 +132,12 @@ pub struct ShardLoop {
     inputs: Vec<(u32, Range<usize>)>,
     /// Connections that may have more input than was read.
     unread: Vec<usize>,
+    /// Those of them that were not read at all, for others had used the turn's room: they come first in the next turn.
+    passed_over: Vec<usize>,
+    /// Bytes of large arguments read in this turn.
+    large_bytes: usize,
+    /// Connections that would take more output than their share of a turn.
+    unsent: Vec<usize>,
     next_tick_us: u64,
     /// Connections with replies that wait for others, asked of other shards, to go out with them.
     held_back: Vec<usize>,
@@ -167,6 +174,9 @@ impl ShardLoop {
             input: vec![0; INPUT_BYTES],
             inputs: Vec::new(),
             unread: Vec::new(),
+            passed_over: Vec::new(),
+            large_bytes: 0,
+            unsent: Vec::new(),
             next_tick_us: 0,
             held_back: Vec::new(),
             spin: Spin::default(),
@@ -222,7 +232,7 @@ impl ShardLoop {
 
     fn wait(&mut self) -> std::io::Result<()> {
         self.events.clear();
-        let busy = !self.unread.is_empty() || self.port.has_mail();
+        let busy = !self.unread.is_empty() || !self.unsent.is_empty() || self.port.has_mail();
         if busy || self.spin.until_mail(&self.port, self.shard.awaits_others()) || !self.port.prepare_sleep()
         {
             return self.reactor.wait(Some(Duration::ZERO), &mut self.events);
@@ -265,6 +275,7 @@ impl ShardLoop {
     fn collect(&mut self) {
         let events = std::mem::take(&mut self.events);
         let mut used = 0;
+        self.large_bytes = 0;
         let unread = std::mem::take(&mut self.unread);
         let readable = events.iter().filter_map(|e| match e {
             Event::Readable(token) => Some(*token),
@@ -289,18 +300,26 @@ impl ShardLoop {
                 _ => {}
             }
         }
+        if !self.passed_over.is_empty() {
+            self.passed_over.append(&mut self.unread);
+            std::mem::swap(&mut self.passed_over, &mut self.unread);
+        }
         self.events = events;
     }
 
     /// Reads from one connection into the shared buffer from `used` on; how much of it is used now.
     fn read(&mut self, token: usize, used: usize) -> usize {
-        if !self.shard.conn(token).open {
+        let conn = self.shard.conn(token);
+        if !conn.open {
             return used;
         }
         let end = (used + INPUT_BYTES_PER_CONN).min(self.input.len());
         if end - used < INPUT_BYTES_PER_CONN / 4 {
-            self.unread.push(token);
+            self.passed_over.push(token);
             return used;
+        }
+        if conn.large.is_some() {
+            return self.read_large(token, used..end);
         }
         match self.reactor.recv(token, &mut self.input[used..end]) {
             Ok(0) => self.end_of_input(token),
@@ -370,6 +389,10 @@ impl ShardLoop {
 
     /// Step 5: one send per connection that has something to say.
     fn flush(&mut self) {
+        for token in std::mem::take(&mut self.unsent) {
+            self.sent[token].waits = false;
+            self.send(token);
+        }
         let mut dirty = std::mem::take(&mut self.shard.dirty_conns);
         for conn in dirty.drain(..) {
             let token = conn as usize;
@@ -401,6 +424,9 @@ impl ShardLoop {
         let sent = (unsent + self.sent[token].bytes() - conn.out.len()) as u64;
         conn.net_out_bytes += sent;
         self.shard.cx.stats.net_out_bytes += sent;
+        if outcome == Outcome::More && !std::mem::replace(&mut self.sent[token].waits, true) {
+            self.unsent.push(token);
+        }
         let conn = self.shard.conn_mut(token);
         let over = conn.closing && conn.is_in_order() && conn.out.is_empty();
         if outcome == Outcome::Broken || over || outcome == Outcome::Blocked && self.reads_too_slowly(token) {

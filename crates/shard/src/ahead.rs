@@ -24,10 +24,11 @@ impl<'a> Look<'a> {
     /// `spans`: the command's arguments in `buf`; `key_index`: that of its one key, whose hash is `hash`.
     #[inline]
     pub fn new(command: &Command, db: u16, buf: &'a [u8], spans: &[Span], key_index: u16, hash: u64) -> Self {
-        let key = Key { bytes: spans[key_index as usize].of(buf), hash };
+        // Large arguments do not stand in the buffer. For a large key nothing is found, for a large element nothing is asked.
+        let key = Key { bytes: spans[key_index as usize].inside(buf).unwrap_or_default(), hash };
         let element = match command.element {
             0 => None,
-            index => spans.get(index as usize).map(|span| span.of(buf)),
+            index => spans.get(index as usize).and_then(|span| span.inside(buf)),
         };
         Self { db, key, element }
     }

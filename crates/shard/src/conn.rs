@@ -3,10 +3,11 @@
 //! Invariant: replies leave in the order of the requests. While nothing is outstanding, replies are written straight to
 //! `out`; otherwise each request has a slot, and `out` gets a slot's reply once all before it have theirs.
 
+use crate::large::Large;
 use crate::steering::Pull;
-use command::Command;
 use command::session::ReplyMode;
-use resp::{Reply, RequestParser, Span};
+use command::{Command, OwnArgs};
+use resp::{Reply, RequestParser};
 use std::collections::VecDeque;
 
 /// A reply's place in the order.
@@ -17,12 +18,6 @@ enum Slot {
     Held(Reply),
 }
 
-/// A command that a pause holds back.
-pub struct Postponed {
-    pub buf: Vec<u8>,
-    pub spans: Vec<Span>,
-}
-
 #[derive(Default)]
 pub struct Conn {
     pub generation: u32,
@@ -30,6 +25,8 @@ pub struct Conn {
     pub parser: RequestParser,
     /// Beginning of a request whose end has not come yet.
     pub input: Vec<u8>,
+    /// Its large arguments, which are kept apart.
+    pub large: Option<Box<Large>>,
     /// Replies in order, to be sent.
     pub out: Reply,
     slots: VecDeque<Slot>,
@@ -57,7 +54,7 @@ pub struct Conn {
     /// When it last sent something, unix ms.
     pub last_active_ms: u64,
     /// Commands held back by CLIENT PAUSE.
-    pub postponed: VecDeque<Postponed>,
+    pub postponed: VecDeque<OwnArgs>,
     pub last_command: Option<&'static Command>,
     /// Which other shard serves most of it.
     pub pull: Pull,
@@ -102,6 +99,12 @@ impl Conn {
     #[inline]
     pub fn is_in_order(&self) -> bool {
         self.slots.is_empty()
+    }
+
+    /// Bytes of input that have not been executed.
+    pub fn input_bytes(&self) -> usize {
+        let postponed: usize = self.postponed.iter().map(OwnArgs::len_bytes).sum();
+        self.input.len() + self.large.as_ref().map_or(0, |large| large.len_bytes()) + postponed
     }
 
     /// Requests whose replies are outstanding.

@@ -12,6 +12,7 @@ mod ahead;
 pub mod conn;
 pub mod effects;
 pub mod execute;
+pub mod large;
 pub mod locks;
 mod mail;
 pub mod message;

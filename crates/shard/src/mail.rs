@@ -55,12 +55,15 @@ impl Shard {
         for item in &mut done {
             let spans = &batch.spans[item.spans.0 as usize..(item.spans.0 + item.spans.1) as usize];
             let args = Args::with_hash(&batch.args, spans, &seed, item.key_index as usize, item.hash);
+            let args = args.with_outside(&batch.outside);
             let start = out.buf.len() as u32;
             if self.run_item(batch.from, item, args, &mut out) {
                 item.reply = Some((start, out.buf.len() as u32));
             }
         }
         timing::end_chunk(&mut self.cx);
+        // A value that has been stored has one owner from here on, or it would be copied when it is changed.
+        batch.outside.clear();
         batch.items = done;
         batch.replies = out;
         batch.executed_by = self.cx.id;

@@ -3,9 +3,10 @@
 //! Commands travel in batches: per loop turn and destination one [`Batch`] with the arguments' bytes in one arena. The
 //! receiver writes the replies into the same batch and sends it back, so a forwarded command allocates nothing.
 
-use command::Command;
 use command::slowlog::Entry as SlowEntry;
+use command::{Args, Command, args};
 use keyspace::Entry;
+use resp::reply::Blob;
 use resp::{Reply, Span};
 
 /// Where a reply belongs: the connection (index and generation, for connections come and go) and the place in its
@@ -56,6 +57,8 @@ pub struct Batch {
     pub items: Vec<Item>,
     pub spans: Vec<Span>,
     pub args: Vec<u8>,
+    /// Arguments that do not stand in `args`; gone once the commands have run.
+    pub outside: Vec<Blob>,
     pub replies: Reply,
     /// The shard that ran it, once it has.
     pub executed_by: u16,
@@ -66,6 +69,7 @@ impl Batch {
         self.items.clear();
         self.spans.clear();
         self.args.clear();
+        self.outside.clear();
         self.replies.clear();
     }
 
@@ -74,6 +78,20 @@ impl Batch {
     pub fn push_arg(&mut self, arg: &[u8]) {
         self.spans.push(Span { start: self.args.len() as u32, len: arg.len() as u32 });
         self.args.extend_from_slice(arg);
+    }
+
+    /// Copies all arguments in, but for those that stand outside their buffer, which are shared.
+    #[inline]
+    pub fn push_args(&mut self, args: Args<'_>) {
+        if args.all_inside() {
+            return args.from(0).for_each(|arg| self.push_arg(arg));
+        }
+        (0..args.len()).for_each(|index| self.push_arg_of(args, index));
+    }
+
+    /// The same with one of them.
+    pub fn push_arg_of(&mut self, args: Args<'_>, index: usize) {
+        args::push(args, index, &mut self.args, &mut self.spans, &mut self.outside);
     }
 }
 

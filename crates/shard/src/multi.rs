@@ -11,9 +11,9 @@ use crate::execute::{self, Caller};
 use crate::message::{Ask, Held, Item, Message, OpId, Ticket};
 use crate::shard::Shard;
 use command::spec::{Merge, flag};
-use command::{Args, Command, Error, Plan};
+use command::{Args, Command, Error, OwnArgs, Plan};
 use keyspace::{Found, Key};
-use resp::{Reply, Span, reader};
+use resp::{Reply, reader};
 
 /// Attempts of a command that keeps finding that it needs other keys than it was given.
 const HOLD_ATTEMPTS_MAX: u32 = 64;
@@ -24,8 +24,7 @@ pub(crate) struct Operation {
     ask: Ask,
     command: &'static Command,
     caller: Caller,
-    buf: Vec<u8>,
-    spans: Vec<Span>,
+    args: OwnArgs,
     kind: Kind,
     /// Messages still to come.
     missing: usize,
@@ -77,9 +76,9 @@ impl Shard {
         for (share, &shard) in involved.iter().enumerate() {
             let batch = self.batch_for(shard as usize);
             let first = batch.spans.len() as u32;
-            batch.push_arg(&args[0]);
+            batch.push_arg_of(args, 0);
             for (&index, _) in indexes.iter().zip(shards).filter(|(_, s)| **s == shard) {
-                (index..index + step).for_each(|i| batch.push_arg(&args[i]));
+                (index..index + step).for_each(|i| batch.push_arg_of(args, i));
             }
             let spans = (first, batch.spans.len() as u32 - first);
             // The share is told by the upper bits of the operation's number.
@@ -115,7 +114,7 @@ impl Shard {
         for &shard in &all {
             let batch = self.batch_for(shard as usize);
             let first = batch.spans.len() as u32;
-            args.from(0).for_each(|arg| batch.push_arg(arg));
+            batch.push_args(args);
             let ask = Ask::Part(op | u64::from(shard) << SHARE_SHIFT);
             let spans = (first, args.len() as u32);
             batch.items.push(Item { command, ask, db, resp3, spans, key_index: 0, hash: 0, reply: None });
@@ -207,10 +206,10 @@ impl Shard {
                 missing += 1;
             }
         }
-        let (buf, spans) = own_args(args);
+        let args = OwnArgs::of(args);
         let kind = Kind::Hold { keys: Vec::new(), wanted: keys, attempts };
         let operation =
-            Operation { home, ask, command, caller, buf, spans, kind, missing, here: true, elsewhere: false };
+            Operation { home, ask, command, caller, args, kind, missing, here: true, elsewhere: false };
         self.ops.insert(op, operation);
         self.outgoing.exclusive = true;
     }
@@ -236,11 +235,10 @@ impl Shard {
         let elsewhere = command.is_write() && involved.iter().any(|s| *s != self.cx.id);
         slot.through_own_mailbox += u32::from(here);
         slot.writes_elsewhere += u32::from(elsewhere);
-        let (buf, spans) = own_args(args);
+        let args = OwnArgs::of(args);
         let missing = involved.len();
         let home = self.cx.id;
-        self.ops
-            .insert(op, Operation { home, ask, command, caller, buf, spans, kind, missing, here, elsewhere });
+        self.ops.insert(op, Operation { home, ask, command, caller, args, kind, missing, here, elsewhere });
         self.outgoing.exclusive = true;
     }
 
@@ -255,7 +253,7 @@ impl Shard {
     /// The arguments of an operation of ours, as the slow log has them.
     pub(crate) fn args_of_operation(&self, tagged: OpId) -> Option<Vec<Vec<u8>>> {
         let operation = self.ops.get(&(tagged & ((1 << SHARE_SHIFT) - 1)))?;
-        let args = Args::new(&operation.buf, &operation.spans, &self.cx.seed);
+        let args = operation.args.args(&self.cx.seed);
         Some(command::slowlog::shortened(operation.command, args))
     }
 
@@ -282,7 +280,7 @@ impl Shard {
             Kind::All { parts } => {
                 let Plan::All(_, merge) = operation.command.plan else { unreachable!() };
                 let seed = self.cx.seed.clone();
-                let args = Args::new(&operation.buf, &operation.spans, &seed);
+                let args = operation.args.args(&seed);
                 let parts: Vec<&[u8]> = parts.iter().map(|p| p.buf.as_slice()).collect();
                 self.merge_parts(merge, args, &parts, &mut out);
             }
@@ -363,7 +361,7 @@ impl Shard {
         }
         self.cx.guests = wanted.clone();
         let seed = self.cx.seed.clone();
-        let args = Args::new(&operation.buf, &operation.spans, &seed);
+        let args = operation.args.args(&seed);
         let mut caller = operation.caller;
         if !self.is_alive(operation.home, operation.ask) {
             caller.conn = None;
@@ -434,15 +432,6 @@ impl Shard {
 
 /// Operation numbers use the bits below; the share's number stands above.
 pub(crate) const SHARE_SHIFT: u32 = 48;
-
-pub(crate) fn own_args(args: Args<'_>) -> (Vec<u8>, Vec<Span>) {
-    let (mut buf, mut spans) = (Vec::new(), Vec::with_capacity(args.len()));
-    for arg in args.from(0) {
-        spans.push(Span { start: buf.len() as u32, len: arg.len() as u32 });
-        buf.extend_from_slice(arg);
-    }
-    (buf, spans)
-}
 
 fn merge_shares(merge: Merge, shares: &[(u16, Reply)], of_key: &[u16], out: &mut Reply) {
     if let Some((_, error)) = shares.iter().find(|(_, reply)| reader::is_error(&reply.buf)) {

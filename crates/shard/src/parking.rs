@@ -6,8 +6,8 @@ use crate::message::Ask;
 use crate::message::{Held, Message, OpId};
 use crate::shard::{Job, Parked, Shard};
 use command::spec::flag;
-use command::{Args, Command, Plan};
-use resp::{Reply, Span};
+use command::{Args, Command, OwnArgs, Plan};
+use resp::Reply;
 
 impl Shard {
     /// The things of `command`'s that have a queue; `None` if it may run.
@@ -59,7 +59,7 @@ impl Shard {
 
     fn run_parked(&mut self, parked: Parked) {
         let seed = self.cx.seed.clone();
-        let args = Args::new(&parked.buf, &parked.spans, &seed);
+        let args = parked.args.args(&seed);
         let mut out = Reply::new(parked.caller.resp3);
         if !self.run_for(parked.home, parked.ask, parked.command, args, parked.caller, &mut out) {
             return;
@@ -101,10 +101,5 @@ pub(crate) fn parked(
     caller: Caller,
     args: Args<'_>,
 ) -> Parked {
-    let (mut buf, mut spans) = (Vec::new(), Vec::with_capacity(args.len()));
-    for arg in args.from(0) {
-        spans.push(Span { start: buf.len() as u32, len: arg.len() as u32 });
-        buf.extend_from_slice(arg);
-    }
-    Parked { home, ask, command, caller, buf, spans }
+    Parked { home, ask, command, caller, args: OwnArgs::of(args) }
 }

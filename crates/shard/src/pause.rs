@@ -1,11 +1,9 @@
 //! CLIENT PAUSE: commands are kept with their connection, which reads no further; when the pause is over they run in
 //! their order. The shard itself never waits.
 
-use crate::conn::Postponed;
-use crate::multi::own_args;
 use crate::shard::{Queued, Shard};
-use command::Args;
 use command::spec::flag;
+use command::{Args, OwnArgs};
 
 impl Shard {
     /// Keeps a command back if the pause says so, or if one before it on this connection is; whether it did.
@@ -20,8 +18,7 @@ impl Shard {
         if !conn.open || conn.closing || conn.postponed.is_empty() && (is_over || !is_meant) {
             return false;
         }
-        let (buf, spans) = own_args(args);
-        conn.postponed.push_back(Postponed { buf, spans });
+        conn.postponed.push_back(OwnArgs::of(args));
         true
     }
 
@@ -50,7 +47,7 @@ impl Shard {
     fn run_postponed(&mut self, index: usize) {
         let mut held = std::mem::take(&mut self.conns[index].postponed);
         while let Some(one) = held.pop_front() {
-            self.run_owned(index, &one.buf, one.spans);
+            self.run_kept(index, &one);
             let conn = &mut self.conns[index];
             if !conn.open || conn.closing {
                 return;

@@ -18,7 +18,7 @@ impl Shard {
         session.commands = conn.commands;
         session.last_command = conn.last_command;
         session.last_active_ms = conn.last_active_ms.max(session.created_ms);
-        session.query_bytes = conn.input.len() + conn.postponed.iter().map(|p| p.buf.len()).sum::<usize>();
+        session.query_bytes = conn.input_bytes();
         session.output_bytes = conn.out.len();
         session.net_in_bytes = conn.net_in_bytes;
         session.net_out_bytes = conn.net_out_bytes;

@@ -14,7 +14,7 @@ use crate::route::{self, Place, SlotMap};
 use crate::timing;
 use command::session::{ReplyMode, Session};
 use command::spec::{Expand, flag};
-use command::{Args, Command, Error, Plan, ShardCx};
+use command::{Args, Command, Error, OwnArgs, Plan, ShardCx};
 use resp::{Limits, Parsed, Reply, Span};
 use std::collections::HashMap;
 use std::ops::Range;
@@ -36,11 +36,11 @@ pub(crate) struct Queued {
     pub(crate) conn: u32,
     spans: (u32, u32),
     pub(crate) command: Option<&'static Command>,
-    key_index: u16,
+    pub(crate) key_index: u16,
     shard: u16,
     /// The client's database when the command came: where to look ahead.
     db: u16,
-    hash: u64,
+    pub(crate) hash: u64,
 }
 
 impl Queued {
@@ -59,8 +59,7 @@ pub(crate) struct Parked {
     pub ask: Ask,
     pub command: &'static Command,
     pub caller: Caller,
-    pub buf: Vec<u8>,
-    pub spans: Vec<Span>,
+    pub args: OwnArgs,
 }
 
 /// What the locks hand back when it may run.
@@ -194,13 +193,13 @@ impl Shard {
             self.conns[conn].net_in_bytes += range.len() as u64;
             self.conns[conn].last_active_ms = self.cx.now_ms;
             if !self.conns[conn].input.is_empty() {
-                self.conns[conn].input.extend_from_slice(&buf[range.clone()]);
-                self.receive_own(conn);
+                self.receive_more(conn, &buf[range.clone()]);
                 continue;
             }
             let end = self.parse(conn, buf, range.start, range.end);
             if end < range.end {
                 self.conns[conn].input.extend_from_slice(&buf[end..range.end]);
+                self.conns[conn].set_large_apart();
             }
         }
         self.run_queue(buf);
@@ -220,6 +219,7 @@ impl Shard {
         }
         slot.input = input;
         slot.input.drain(..end);
+        slot.set_large_apart();
         if slot.input.is_empty() && slot.input.capacity() > IDLE_INPUT_BYTES_MAX {
             slot.input = Vec::new();
         }
@@ -246,6 +246,10 @@ impl Shard {
                         self.run_queue(buf);
                     }
                 }
+                Ok(Parsed::Large { end }) => {
+                    at = end;
+                    self.run_large(conn, buf, mark);
+                }
                 Ok(Parsed::Incomplete { missing }) => {
                     self.conns[conn].missing = missing;
                     break;
@@ -268,16 +272,27 @@ impl Shard {
     /// Puts the request whose spans begin at `mark` into the queue and asks for the memory of its key.
     #[inline]
     pub(crate) fn enqueue(&mut self, conn: usize, buf: &[u8], mark: usize) {
-        let spans = &self.spans[mark..];
-        let mut command = command::lookup(spans[0].of(buf));
+        let args = Args::new(buf, &self.spans[mark..], &self.cx.seed);
+        let queued = self.queued(conn, mark, args);
+        // Where its keys are shows only while it runs: what follows waits until it is done.
+        if self.cx.shards > 1 && queued.command.is_some_and(Command::has_unknown_keys) {
+            self.conns[conn].fenced = true;
+        }
+        self.queue.push(queued);
+    }
+
+    /// Looks a request up whose spans begin at `mark`.
+    #[inline]
+    pub(crate) fn queued(&self, conn: usize, mark: usize, args: Args<'_>) -> Queued {
+        let mut command = command::lookup(args.at(0));
         if let Some(container @ Command { plan: Plan::Container, .. }) = command
-            && let Some(sub) = spans.get(1).and_then(|s| command::registry::subcommand(container, s.of(buf)))
+            && let Some(sub) = args.get(1).and_then(|arg| command::registry::subcommand(container, arg))
         {
             command = Some(sub);
         }
         let mut queued = Queued {
             conn: conn as u32,
-            spans: (mark as u32, spans.len() as u32),
+            spans: (mark as u32, args.len() as u32),
             command,
             key_index: 0,
             shard: self.cx.id,
@@ -286,8 +301,8 @@ impl Shard {
         };
         if let Some(command) = command {
             let index = command.placed_key;
-            if index != 0 && (index as usize) < spans.len() {
-                let key = spans[index as usize].of(buf);
+            if index != 0 && (index as usize) < args.len() {
+                let key = args.at(index as usize);
                 queued.key_index = index;
                 queued.hash = self.cx.seed.hash(key);
                 queued.shard = self.map.shard_of(key);
@@ -295,12 +310,8 @@ impl Shard {
                     self.cx.dbs[queued.db as usize].prefetch_bucket(queued.hash);
                 }
             }
-            // Where its keys are shows only while it runs: what follows waits until it is done.
-            if self.cx.shards > 1 && command.has_unknown_keys() {
-                self.conns[conn].fenced = true;
-            }
         }
-        self.queue.push(queued);
+        queued
     }
 
     /// Runs or forwards all queued commands, in order.
@@ -329,10 +340,7 @@ impl Shard {
                 plain = self.run_plain(q.conn as usize, command, args);
                 continue;
             }
-            self.dispatch(q, args);
-            if self.conns[q.conn as usize].fenced {
-                self.end_fence(q);
-            }
+            self.run_queued(q, args);
             plain = self.is_plain();
         }
         timing::end_chunk(&mut self.cx);
@@ -364,6 +372,15 @@ impl Shard {
         }
         self.mark_dirty(index);
         true
+    }
+
+    /// Runs or forwards one command.
+    #[inline]
+    pub(crate) fn run_queued(&mut self, q: &Queued, args: Args<'_>) {
+        self.dispatch(q, args);
+        if self.conns[q.conn as usize].fenced {
+            self.end_fence(q);
+        }
     }
 
     /// A command that lets nothing pass may have been done on the spot.
@@ -482,7 +499,7 @@ impl Shard {
         let (db, resp3) = (self.conns[index].db, self.conns[index].resp3);
         let batch = self.batch_for(shard as usize);
         let first = batch.spans.len() as u32;
-        args.from(0).for_each(|arg| batch.push_arg(arg));
+        batch.push_args(args);
         batch.items.push(Item {
             command,
             ask,

@@ -39,8 +39,8 @@ pub fn begin(cx: &mut ShardCx, command: &Command, args: Args<'_>) -> Option<u64>
 #[inline]
 fn is_large(args: Args<'_>) -> bool {
     match args.spans() {
-        [first, .., last] => last.start + last.len - first.start > LARGE_ARGS_BYTES,
-        _ => false,
+        [first, .., last] if args.all_inside() => last.start + last.len - first.start > LARGE_ARGS_BYTES,
+        _ => !args.all_inside(),
     }
 }
 

@@ -86,6 +86,7 @@ fn parsed(bytes: &[u8], cuts: &[usize]) -> Outcome {
                     requests.push(spans.iter().map(|span| span.of(buf).to_vec()).collect());
                     start = end;
                 }
+                Ok(Parsed::Large { .. }) => unreachable!("nothing is put outside here"),
                 Ok(Parsed::Incomplete { missing }) => {
                     assert!(missing > 0 && spans.is_empty());
                     break;

@@ -27,7 +27,8 @@ impl ShardLoop {
         let (mut last_mail_us, mut settled) = (start_us, false);
         loop {
             self.events.clear();
-            self.reactor.wait(Some(PAUSE), &mut self.events)?;
+            let pause = if self.unsent.is_empty() { PAUSE } else { Duration::ZERO };
+            self.reactor.wait(Some(pause), &mut self.events)?;
             let (now_ms, now_us) = clock::now();
             self.shard.set_time(now_ms, now_us);
             for event in std::mem::take(&mut self.events) {

@@ -20,8 +20,8 @@ const IDLE_CHECKS_MIN: usize = 1024;
 const INPUT_BYTES_FREE: usize = 1 << 20;
 /// Input of one client before it has given its password.
 const INPUT_BYTES_MAX_BEFORE_AUTH: usize = 1 << 20;
-/// Input of one client at most, whatever is configured: positions in it have 32 bits.
-const INPUT_BYTES_MAX: u64 = (u32::MAX as u64) - (16 << 20);
+/// Input of one client outside its large arguments at most, whatever is configured: positions in it have 32 bits.
+const INPUT_BYTES_MAX: usize = u32::MAX as usize - (32 << 20);
 
 /// A client whose unsent replies exceed the soft limit.
 pub(super) struct Slow {
@@ -63,15 +63,15 @@ impl ShardLoop {
     /// Whether a connection that has just sent `count` bytes has sent too many that cannot be executed yet.
     #[inline]
     pub(super) fn sends_too_much(&self, token: usize, count: usize) -> bool {
-        let bytes = self.shard.conn(token).input.len() + count;
+        let bytes = self.shard.conn(token).input_bytes() + count;
         bytes > INPUT_BYTES_FREE && self.exceeds_input_limit(token, bytes)
     }
 
     #[cold]
     fn exceeds_input_limit(&self, token: usize, bytes: usize) -> bool {
-        let most = self.shard.cx.config.client_query_buffer_limit.min(INPUT_BYTES_MAX);
+        let most = self.shard.cx.config.client_query_buffer_limit;
         let unknown = !self.shard.conn(token).authenticated && bytes > INPUT_BYTES_MAX_BEFORE_AUTH;
-        let over = unknown || bytes as u64 > most;
+        let over = unknown || bytes as u64 > most || self.shard.conn(token).input.len() > INPUT_BYTES_MAX;
         if over {
             let client = self.describe(token);
             log::warning(format_args!(

@@ -109,7 +109,7 @@ pub fn getkeysandflags(_: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outco
 
 /// The keys of the command that stands behind the first two arguments, with what it does with them.
 fn keys_of<'a>(args: Args<'a>) -> Result<Vec<(&'a [u8], u16)>, Error> {
-    let inner = Args::new(args.buf(), &args.spans()[2..], args.seed());
+    let inner = args.skip(2);
     let mut row = registry::lookup(&inner[0]).ok_or(Error::err("Invalid command specified"))?;
     if !row.subcommands.is_empty() {
         let sub = inner.get(1).and_then(|name| registry::subcommand(row, name));

@@ -1,6 +1,6 @@
 //! Parts of strings written in place.
 
-use crate::string_value::{check_len, edit, put};
+use crate::string_value::{check_len, edit, put_arg};
 use crate::{Args, Cx, Error, Event, Outcome};
 use resp::Reply;
 
@@ -8,7 +8,7 @@ use resp::Reply;
 pub fn append(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let (key, value) = (args.key(1), args.at(2));
     let Some(pos) = cx.find_for_write(key) else {
-        put(cx, key, None, value, None);
+        put_arg(cx, key, None, args, 2, None);
         cx.event(Event::String, "append", key.bytes);
         out.count(value.len());
         return Ok(());

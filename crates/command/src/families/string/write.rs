@@ -2,7 +2,7 @@
 
 use super::compare::Comparison;
 use crate::expiry::{Expiration, TimeForm};
-use crate::string_value::{self, put};
+use crate::string_value::{self, put_arg};
 use crate::{Args, Cx, Error, Event, Outcome};
 use keyspace::Key;
 use keyspace::Pos;
@@ -70,7 +70,7 @@ pub fn set(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     }
     let key = args.key(1);
     let pos = cx.find_for_write(key);
-    put(cx, key, pos, &args[2], None);
+    put_arg(cx, key, pos, args, 2, None);
     cx.event(Event::String, "set", &args[1]);
     out.ok();
     Ok(())
@@ -108,19 +108,18 @@ fn set_with_options(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome
         }
         return Ok(());
     }
-    store(cx, key, pos, &args[2], expiration, at_ms);
+    store(cx, (key, pos), (args, 2), expiration, at_ms);
     if !get {
         out.ok();
     }
     Ok(())
 }
 
-/// Stores a string and its time to live, and says so.
+/// Stores an argument and its time to live under a key that is at `pos`, or absent, and says so.
 fn store(
     cx: &mut Cx<'_>,
-    key: Key<'_>,
-    pos: Option<Pos>,
-    value: &[u8],
+    (key, pos): (Key<'_>, Option<Pos>),
+    (args, index): (Args<'_>, usize),
     expiration: Expiration<'_>,
     at_ms: Option<u64>,
 ) {
@@ -128,7 +127,7 @@ fn store(
         (Expiration::Keep, Some(pos)) => cx.db().expire(pos),
         _ => at_ms,
     };
-    put(cx, key, pos, value, expire);
+    put_arg(cx, key, pos, args, index, expire);
     cx.event(Event::String, "set", key.bytes);
     if at_ms.is_some() {
         cx.event(Event::Generic, "expire", key.bytes);
@@ -140,7 +139,7 @@ pub fn setnx(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let key = args.key(1);
     let pos = cx.find_for_write(key);
     if pos.is_none() {
-        store(cx, key, None, &args[2], Expiration::Unspecified, None);
+        store(cx, (key, None), (args, 2), Expiration::Unspecified, None);
     }
     out.int(i64::from(pos.is_none()));
     Ok(())
@@ -160,7 +159,7 @@ fn set_for(cx: &mut Cx<'_>, args: Args<'_>, form: TimeForm, command: &str, out: 
     let at_ms = form.at_ms(&args[2], cx.now_ms(), command)?;
     let key = args.key(1);
     let pos = cx.find_for_write(key);
-    store(cx, key, pos, &args[3], Expiration::Unspecified, Some(at_ms));
+    store(cx, (key, pos), (args, 3), Expiration::Unspecified, Some(at_ms));
     out.ok();
     Ok(())
 }
@@ -173,7 +172,7 @@ pub fn getset(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         Some(pos) => string_value::reply(out, cx.db().str(pos).ok_or(Error::WRONG_TYPE)?),
         None => out.null(),
     }
-    store(cx, key, pos, &args[2], Expiration::Unspecified, None);
+    store(cx, (key, pos), (args, 2), Expiration::Unspecified, None);
     Ok(())
 }
 
@@ -246,6 +245,6 @@ fn set_all(
     for index in pairs.step_by(2) {
         let key = args.key(index);
         let pos = cx.find_for_write(key);
-        store(cx, key, pos, &args[index + 1], expiration, at_ms);
+        store(cx, (key, pos), (args, index + 1), expiration, at_ms);
     }
 }
