@@ -29,7 +29,7 @@ pub const COMMANDS: &[Command] = &[
         .group("generic")
         .since("2.6.0")
         .summary("Creates a key from a value in serialized form."),
-    restore_row("RESTORE-ASKING", WRITE | DENYOOM | ASKING)
+    restore_row("RESTORE-ASKING", WRITE | DENYOOM | ASKING | SYSTEM)
         .group("server")
         .since("3.0.0")
         .summary("As RESTORE, for keys that are moved within a cluster."),
