@@ -21,7 +21,7 @@ impl ShardCx {
     pub fn sample_rates(&mut self) {
         if self.rates.is_due(self.now_us) {
             let totals = [self.commands.total(), self.stats.net_in_bytes, self.stats.net_out_bytes];
-            self.rates.sample(self.now_us, totals, self.data_bytes() as u64);
+            self.rates.sample(self.now_us, self.now_ms / 1000, totals, self.data_bytes() as u64);
         }
     }
 

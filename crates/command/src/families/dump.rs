@@ -122,6 +122,7 @@ fn restore(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         return Err(Error::BUSY_KEY);
     }
     let ttl_ms = u64::try_from(args.int(2)?).map_err(|_| Error::err("Invalid TTL value, must be >= 0"))?;
+    cx.shard.stats.payloads_checked += 1;
     let value = rdb::dump::restore(&args[3], &shapes(cx.shard)).map_err(|refused| match refused {
         Refused::Trailer => Error::BAD_DUMP,
         Refused::Value(_) => Error::BAD_DATA_FORMAT,
