@@ -124,11 +124,13 @@ fn run(shards: usize, rounds: usize) {
         seats[0].shard.receive(&input, &[(conn, 0..input.len())]);
         if key % 64 == 63 || key + 1 == KEYS {
             seats[0].publish();
-            (0..2).for_each(|_| seats.iter_mut().for_each(|seat| {
-                seat.take_mail();
-                seat.publish();
-                seat.collect_replies();
-            }));
+            (0..2).for_each(|_| {
+                seats.iter_mut().for_each(|seat| {
+                    seat.take_mail();
+                    seat.publish();
+                    seat.collect_replies();
+                })
+            });
         }
     }
     let per_shard = CONNECTIONS / shards * PIPELINE;

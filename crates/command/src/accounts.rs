@@ -1,6 +1,6 @@
 //! The books a shard keeps of what it ran: who was slow, what failed.
 
-use crate::slowlog::{self, Entry};
+use crate::slowlog::Entry;
 use crate::spec::flag;
 use crate::{Args, Command, Error, ShardCx};
 
@@ -21,7 +21,7 @@ impl ShardCx {
     pub fn sample_rates(&mut self) {
         if self.rates.is_due(self.now_us) {
             let totals = [self.commands.total(), self.stats.net_in_bytes, self.stats.net_out_bytes];
-            self.rates.sample(self.now_us, totals, self.data_bytes() as u64);
+            self.rates.sample(self.now_us, self.now_ms / 1000, totals, self.data_bytes() as u64);
         }
     }
 
@@ -46,7 +46,7 @@ impl ShardCx {
         let event = if command.flags & flag::FAST != 0 { "fast-command" } else { "command" };
         self.check_latency(event, nanos);
         let threshold = self.config.slowlog_log_slower_than;
-        if threshold >= 0 && nanos / 1000 >= threshold as u64 && counts {
+        if threshold >= 0 && nanos / 1000 >= threshold as u64 {
             self.log_slow(command, args, nanos / 1000, conn);
         }
     }
@@ -65,9 +65,8 @@ impl ShardCx {
         if command.flags & flag::SKIP_SLOWLOG != 0 {
             return;
         }
-        let args = slowlog::shortened(command, args);
-        let time_us = self.wall_us();
-        let mut entry = Entry { id: 0, time_us, micros, args, addr: "?:0".to_owned(), name: Vec::new() };
+        let mut entry = Entry { time_us: self.wall_us(), micros, ..Entry::default() };
+        entry.keep_args(command, args, self.config.slowlog_max_argc);
         match conn.and_then(|conn| self.sessions.get(conn)) {
             Some(session) => {
                 entry.addr.clone_from(&session.addr);

@@ -16,6 +16,8 @@ pub struct Rates {
     samples: [Sample; SAMPLES],
     newest: usize,
     peak_bytes: u64,
+    /// Unix time of the peak.
+    peak_time_s: u64,
 }
 
 impl Rates {
@@ -25,14 +27,17 @@ impl Rates {
         now_us >= self.samples[self.newest].time_us + STEP_US
     }
 
-    pub fn sample(&mut self, now_us: u64, totals: [u64; 3], data_bytes: u64) {
+    /// `time_s`: Unix time, of the peak if this is one.
+    pub fn sample(&mut self, now_us: u64, time_s: u64, totals: [u64; 3], data_bytes: u64) {
         // After CONFIG RESETSTAT the totals begin anew.
         if totals.iter().zip(self.samples[self.newest].totals).any(|(now, before)| *now < before) {
             self.samples = [Sample { time_us: now_us, totals }; SAMPLES];
         }
         self.newest = (self.newest + 1) % SAMPLES;
         self.samples[self.newest] = Sample { time_us: now_us, totals };
-        self.peak_bytes = self.peak_bytes.max(data_bytes);
+        if data_bytes > self.peak_bytes {
+            (self.peak_bytes, self.peak_time_s) = (data_bytes, time_s);
+        }
     }
 
     /// Commands, bytes in and bytes out per second.
@@ -46,8 +51,9 @@ impl Rates {
         (rate(0), rate(1), rate(2))
     }
 
-    pub fn peak_bytes(&self) -> u64 {
-        self.peak_bytes
+    /// The most bytes of data that were seen, and the Unix time when.
+    pub fn peak(&self) -> (u64, u64) {
+        (self.peak_bytes, self.peak_time_s)
     }
 }
 
@@ -61,12 +67,12 @@ mod tests {
         for i in 1..40u64 {
             let now_us = 5_000_000 + i * STEP_US;
             assert!(rates.is_due(now_us));
-            rates.sample(now_us, [i * 10, i * 1000, 0], i);
+            rates.sample(now_us, 1000 + i, [i * 10, i * 1000, 0], i);
             assert!(!rates.is_due(now_us + STEP_US - 1));
         }
         assert_eq!(rates.per_second(), (100, 10_000, 0));
-        assert_eq!(rates.peak_bytes(), 39);
-        rates.sample(60_000_000, [1, 0, 0], 0);
+        assert_eq!(rates.peak(), (39, 1039));
+        rates.sample(60_000_000, 1, [1, 0, 0], 0);
         assert_eq!(rates.per_second(), (0, 0, 0));
     }
 }

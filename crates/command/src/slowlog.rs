@@ -3,8 +3,7 @@
 use crate::{Args, Command};
 use std::collections::VecDeque;
 
-/// Arguments kept of a command, and bytes kept of an argument, as in Redis.
-const ARGS_MAX: usize = 32;
+/// Bytes kept of an argument, as in Redis.
 const ARG_BYTES_MAX: usize = 128;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,8 +14,30 @@ pub struct Entry {
     pub time_us: u64,
     pub micros: u64,
     pub args: Vec<Vec<u8>>,
+    /// How many arguments there were, with the name.
+    pub argc: usize,
     pub addr: String,
     pub name: Vec<u8>,
+}
+
+impl Default for Entry {
+    /// Of a client that is not known.
+    fn default() -> Self {
+        Self { id: 0, time_us: 0, micros: 0, args: Vec::new(), argc: 0, addr: "?:0".into(), name: Vec::new() }
+    }
+}
+
+impl Entry {
+    /// Takes the arguments as they are kept: secrets hidden, long ones cut, not more than `args_max` of them.
+    pub fn keep_args(&mut self, command: &Command, args: Args<'_>, args_max: u64) {
+        self.argc = args.len() - usize::from(command.added_args).min(args.len());
+        let args_max = usize::try_from(args_max).unwrap_or(usize::MAX).max(1);
+        let kept = if self.argc > args_max { args_max - 1 } else { self.argc };
+        self.args = (0..kept).map(|at| shortened_arg(command, args, at)).collect();
+        if kept < self.argc {
+            self.args.push(format!("... ({} more arguments)", self.argc - kept).into_bytes());
+        }
+    }
 }
 
 #[derive(Default)]
@@ -53,17 +74,6 @@ impl SlowLog {
     }
 }
 
-/// The arguments as they are kept: secrets hidden, long ones cut.
-pub fn shortened(command: &Command, args: Args<'_>) -> Vec<Vec<u8>> {
-    let len = args.len() - usize::from(command.added_args).min(args.len());
-    let kept = if len > ARGS_MAX { ARGS_MAX - 1 } else { len };
-    let mut shown: Vec<Vec<u8>> = (0..kept).map(|at| shortened_arg(command, args, at)).collect();
-    if kept < len {
-        shown.push(format!("... ({} more arguments)", len - kept).into_bytes());
-    }
-    shown
-}
-
 fn shortened_arg(command: &Command, args: Args<'_>, at: usize) -> Vec<u8> {
     let arg = args.at(at);
     if is_secret(command, args, at) {
@@ -90,16 +100,12 @@ pub fn is_secret(command: &Command, args: Args<'_>, at: usize) -> bool {
 mod tests {
     use super::*;
 
-    fn entry() -> Entry {
-        Entry { id: 0, time_us: 0, micros: 0, args: Vec::new(), addr: String::new(), name: Vec::new() }
-    }
-
     #[test]
     fn the_newest_stay() {
         let mut log = SlowLog::default();
-        (0..5).for_each(|_| log.push(entry(), 3));
+        (0..5).for_each(|_| log.push(Entry::default(), 3));
         assert_eq!(log.iter().map(|e| e.id).collect::<Vec<_>>(), [4, 3, 2]);
-        log.push(entry(), 0);
+        log.push(Entry::default(), 0);
         assert!(log.is_empty());
     }
 }

@@ -80,6 +80,8 @@ pub mod flag {
     pub const SESSIONS: u32 = 1 << 29;
     /// Its subcommands are rows for our sake; clients see one command (DEBUG). Not shown to clients.
     pub const ONE_NAME: u32 = 1 << 28;
+    /// Clients have no use for it (`syscmd` in COMMAND DOCS).
+    pub const SYSTEM: u32 = 1 << 26;
     /// Takes so little time that it is timed together with its neighbours: set by the registry; not shown to clients.
     pub const SHORT: u32 = 1 << 27;
     /// Touches keys that no specification names (SORT … BY): set by the registry; not shown to clients.

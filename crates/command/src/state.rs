@@ -64,6 +64,15 @@ pub struct Stats {
     pub forwarded: u64,
     /// Connections that have gone to another shard.
     pub moved_connections: u64,
+    /// Connections closed because they sent, or left unread, too much.
+    pub input_limit_closed: u64,
+    pub output_limit_closed: u64,
+    /// Wrong passwords.
+    pub denied_auth: u64,
+    /// Payloads of RESTORE that were checked.
+    pub payloads_checked: u64,
+    /// Spent in looking for what has expired.
+    pub expire_nanos: u64,
     pub turns: u64,
 }
 

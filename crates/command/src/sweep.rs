@@ -22,6 +22,7 @@ pub fn sweep(shard: &mut ShardCx) -> bool {
     let mut work = WORK * shard.config.active_expire_effort as usize;
     let first = shard.random.index(shard.dbs.len());
     let mut gone = Vec::new();
+    let begun_ns = (shard.platform.clock_ns)();
     for step in 0..shard.dbs.len() {
         let db = (first + step) % shard.dbs.len();
         if work == 0 || !shard.dbs[db].has_expiry() {
@@ -30,6 +31,7 @@ pub fn sweep(shard: &mut ShardCx) -> bool {
         work = shard.dbs[db].sweep(shard.now_ms, work, |swept| gone.push(Gone::new(swept)));
         tell(&mut Cx::internal(shard, db as u16), gone.drain(..));
     }
+    shard.stats.expire_nanos += (shard.platform.clock_ns)().saturating_sub(begun_ns);
     work == 0
 }
 

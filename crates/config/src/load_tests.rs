@@ -192,3 +192,16 @@ fn random_lines_never_panic() {
         let _ = Config::load_text(&text, &mut Memory::default());
     }
 }
+
+#[test]
+fn directives_that_only_valkey_has() {
+    let load = |lines: &str| Config::load_text(lines, &mut Memory::default()).unwrap();
+    let defaults = "dual-channel-replication-enabled no\nrdma-port 0\nlog-format legacy\nimport-mode no";
+    assert!(load(defaults).warnings.is_empty());
+    let loaded =
+        load("dual-channel-replication-enabled yes\nprimaryauth secret\ncommandlog-execution-slower-than 7");
+    let warned: Vec<&str> = loaded.warnings.iter().map(|warning| warning.directive.as_str()).collect();
+    assert!(warned.contains(&"dual-channel-replication-enabled"), "{warned:?}");
+    assert_eq!(text(&loaded, "masterauth"), "secret");
+    assert_eq!(text(&loaded, "slowlog-log-slower-than"), "7");
+}

@@ -6,6 +6,7 @@ mod memory;
 mod network;
 mod persistence;
 mod replication;
+mod valkey;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -49,6 +50,7 @@ pub const SECTIONS: &[Section] = &[
     section("Events", data::EVENTS),
     section("Encodings and periodic work", data::ENCODINGS),
     section("Defragmentation", memory::DEFRAGMENTATION),
+    section("Valkey", valkey::VALKEY),
 ];
 
 /// A directive's place in the table. Stable while the program runs, not from version to version.

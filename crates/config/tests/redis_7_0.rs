@@ -13,7 +13,10 @@ const NEWER: &[&str] = &[
     "bgsave-cpulist",
     "bio-cpulist",
     "cluster-announce-human-nodename",
+    "cluster-compatibility-sample-ratio",
     "cluster-slot-stats-enabled",
+    "commandlog-execution-slower-than",
+    "commandlog-slow-execution-max-len",
     "cpu-pinning",
     "dir",
     "hide-user-data-from-log",
@@ -22,6 +25,8 @@ const NEWER: &[&str] = &[
     "lookahead",
     "max-new-connections-per-cycle",
     "max-new-tls-connections-per-cycle",
+    "primaryauth",
+    "primaryuser",
     "repl-rdb-channel",
     "replica-full-sync-buffer-limit",
     "server-cpulist",
@@ -29,6 +34,8 @@ const NEWER: &[&str] = &[
     "set-max-listpack-value",
     "shard-cpus",
     "shards",
+    "slowlog-max-argc",
+    "vset-force-single-threaded-execution",
 ];
 
 /// In 7.0 found by patterns, hidden since.

@@ -10,6 +10,7 @@
 use crate::execute::{self, Caller};
 use crate::message::{Ask, Held, Item, Message, OpId, Ticket};
 use crate::shard::Shard;
+use command::slowlog::Entry as SlowEntry;
 use command::spec::{Merge, flag};
 use command::{Args, Command, Error, OwnArgs, Plan};
 use keyspace::{Found, Key};
@@ -31,6 +32,8 @@ pub(crate) struct Operation {
     /// A share of it runs on this shard; on others.
     here: bool,
     elsewhere: bool,
+    /// The slowest of its shares that were slow, for the slow log.
+    pub(crate) slow: Option<Box<SlowEntry>>,
 }
 
 enum Kind {
@@ -208,8 +211,18 @@ impl Shard {
         }
         let args = OwnArgs::of(args);
         let kind = Kind::Hold { keys: Vec::new(), wanted: keys, attempts };
-        let operation =
-            Operation { home, ask, command, caller, args, kind, missing, here: true, elsewhere: false };
+        let operation = Operation {
+            home,
+            ask,
+            command,
+            caller,
+            args,
+            kind,
+            missing,
+            here: true,
+            elsewhere: false,
+            slow: None,
+        };
         self.ops.insert(op, operation);
         self.outgoing.exclusive = true;
     }
@@ -238,7 +251,10 @@ impl Shard {
         let args = OwnArgs::of(args);
         let missing = involved.len();
         let home = self.cx.id;
-        self.ops.insert(op, Operation { home, ask, command, caller, args, kind, missing, here, elsewhere });
+        self.ops.insert(
+            op,
+            Operation { home, ask, command, caller, args, kind, missing, here, elsewhere, slow: None },
+        );
         self.outgoing.exclusive = true;
     }
 
@@ -250,11 +266,9 @@ impl Shard {
         }
     }
 
-    /// The arguments of an operation of ours, as the slow log has them.
-    pub(crate) fn args_of_operation(&self, tagged: OpId) -> Option<Vec<Vec<u8>>> {
-        let operation = self.ops.get(&(tagged & ((1 << SHARE_SHIFT) - 1)))?;
-        let args = operation.args.args(&self.cx.seed);
-        Some(command::slowlog::shortened(operation.command, args))
+    /// The operation of ours to which a share or part belongs.
+    pub(crate) fn operation_of(&mut self, tagged: OpId) -> Option<&mut Operation> {
+        self.ops.get_mut(&(tagged & ((1 << SHARE_SHIFT) - 1)))
     }
 
     /// A share or part has been done.
@@ -273,7 +287,13 @@ impl Shard {
         }
     }
 
-    fn finish(&mut self, operation: Operation) {
+    fn finish(&mut self, mut operation: Operation) {
+        if let Some(mut entry) = operation.slow.take() {
+            // A share has only some of the arguments.
+            let args = operation.args.args(&self.cx.seed);
+            entry.keep_args(operation.command, args, self.cx.config.slowlog_max_argc);
+            self.log_slow_of(operation.ask, *entry);
+        }
         let mut out = Reply::new(operation.caller.resp3);
         match &operation.kind {
             Kind::Split { merge, shares, of_key } => merge_shares(*merge, shares, of_key, &mut out),

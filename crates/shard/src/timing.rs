@@ -83,12 +83,22 @@ impl Shard {
         self.outgoing.posts.push((home as usize, Message::Slow { ask, entry }));
     }
 
-    /// Adds the client that asked, if it is still there, and logs.
-    pub(crate) fn on_slow(&mut self, ask: Ask, mut entry: Entry) {
-        if let Ask::Share(tagged) = ask {
-            // A share has only some of the arguments.
-            entry.args = self.args_of_operation(tagged).unwrap_or(entry.args);
+    /// Logs a command that was slow; the shares of one operation run at the same time and become one entry, which tells
+    /// the time of the slowest.
+    pub(crate) fn on_slow(&mut self, ask: Ask, entry: Entry) {
+        let operation = match ask {
+            Ask::Share(tagged) | Ask::Part(tagged) => self.operation_of(tagged),
+            Ask::Whole(_) | Ask::Hold(_) => None,
+        };
+        match operation {
+            Some(operation) if operation.slow.as_ref().is_some_and(|slow| slow.micros >= entry.micros) => {}
+            Some(operation) => operation.slow = Some(Box::new(entry)),
+            None => self.log_slow_of(ask, entry),
         }
+    }
+
+    /// Adds the client that asked, if it is still there, and logs.
+    pub(crate) fn log_slow_of(&mut self, ask: Ask, mut entry: Entry) {
         if let Some(ticket) = self.client_of(ask) {
             let is_same = self.conns[ticket.conn as usize].generation == ticket.generation;
             if let Some(session) = self.cx.sessions.get(ticket.conn as usize).filter(|_| is_same) {

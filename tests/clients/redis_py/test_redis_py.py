@@ -6,6 +6,8 @@ import time
 import pytest
 import redis
 from conftest import PORT
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 
 # Strings and keys
@@ -224,3 +226,28 @@ def test_resp3_types():
         client.sadd("s", "a")
         assert set(client.execute_command("SMEMBERS", "s")) == {"a"}
         assert client.execute_command("GET", "none") is None
+
+
+def test_memory_stats_name_the_databases_with_keys(client):
+    client.set("k", "v")
+    stats = client.memory_stats()
+    databases = [name for name in stats if name.startswith("db.") and name[3:].isdigit()]
+    assert databases == ["db.0"]
+    assert stats["keys.count"] == 1 and stats["total.allocated"] > 0
+
+
+def test_info_counts_wrong_passwords_and_errors(client):
+    client.config_resetstat()
+    # Redis keeps this count; before 7.2 it has none.
+    denied = client.info("stats").get("acl_access_denied_auth")
+    # With retries, redis-py would try the password several times.
+    with redis.Redis(port=PORT, retry=Retry(NoBackoff(), 0)) as other, pytest.raises(redis.AuthenticationError):
+        other.execute_command("AUTH", "nobody", "x")
+    client.set("k", "v")
+    with pytest.raises(redis.ResponseError):
+        client.lpush("k", "a")
+    # redis-py may have had errors of its own while it connected.
+    errors = client.info("errorstats")
+    assert errors["errorstat_WRONGPASS"] == errors["errorstat_WRONGTYPE"] == {"count": 1}
+    assert client.info("stats")["total_error_replies"] == sum(error["count"] for error in errors.values())
+    assert client.info("stats").get("acl_access_denied_auth") == (None if denied is None else denied + 1)

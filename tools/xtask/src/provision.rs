@@ -1,6 +1,8 @@
-//! Installs what the tests need and the machine lacks: redis-server as the peer, Python packages for real clients.
+//! Installs what the tests need and the machine lacks: redis-server as the peer, and real clients from the registries of
+//! their languages. All of it goes below `target/`; an error says what could not be had and from where.
 
 use crate::command_line::{capture, command, is_installed, run};
+use std::fs;
 use std::path::PathBuf;
 
 /// The peer and its tools. Installed by apt-get when that is possible; an error says what to install by hand.
@@ -37,5 +39,48 @@ pub fn python() -> Result<PathBuf, String> {
         return Err("python3 -m venv failed".into());
     }
     run(&mut command(&python, &["-m", "pip", "install", "-q", "--upgrade", "redis", "pytest"]))?;
-    if is_ready() { Ok(python) } else { Err("pip could not install redis and pytest".into()) }
+    let why = "pip could not install redis and pytest: is the Python package registry reachable?";
+    if is_ready() { Ok(python) } else { Err(why.into()) }
+}
+
+/// The least version of Node.js that the clients in `tests/clients/node` run on.
+const NODE_MAJOR_MIN: u32 = 20;
+
+/// The directory with the packages that `tests/clients/node` uses, of exactly the versions in its lock file, below `target/`.
+pub fn node() -> Result<PathBuf, String> {
+    let version = capture(&mut command("node", &["--version"])).unwrap_or_default();
+    let major = version.trim().trim_start_matches('v').split('.').next().and_then(|major| major.parse().ok());
+    if major.is_none_or(|major: u32| major < NODE_MAJOR_MIN) || !is_installed("npm") {
+        return Err(format!(
+            "node {NODE_MAJOR_MIN} or newer and npm are missing (found: {:?})",
+            version.trim()
+        ));
+    }
+    let source = crate::root().join("tests/clients/node");
+    let directory = crate::root().join("target/node");
+    let packages = directory.join("node_modules");
+    let read = |directory: &PathBuf, name| fs::read(directory.join(name)).unwrap_or_default();
+    let lock = read(&source, "package-lock.json");
+    if packages.is_dir() && read(&directory, "installed-lock.json") == lock {
+        return Ok(packages);
+    }
+    let fail = |error: std::io::Error| format!("{}: {error}", directory.display());
+    fs::create_dir_all(&directory).map_err(fail)?;
+    fs::write(directory.join("package.json"), read(&source, "package.json")).map_err(fail)?;
+    fs::write(directory.join("package-lock.json"), &lock).map_err(fail)?;
+    let limits = ["--fetch-timeout=30000", "--fetch-retries=2", "--loglevel=error"];
+    let install = ["ci", "--no-audit", "--no-fund", "--ignore-scripts"];
+    if !run(command("npm", &[&install[..], &limits].concat()).current_dir(&directory))? {
+        return Err("npm ci failed for tests/clients/node: is the npm registry reachable?".into());
+    }
+    fs::write(directory.join("installed-lock.json"), &lock).map_err(fail)?;
+    Ok(packages)
+}
+
+/// The crates of `tests/clients/redis_rs`, of the versions in its lock file, in cargo's own store.
+pub fn crates_of_redis_rs() -> Result<(), String> {
+    let arguments = ["fetch", "--quiet", "--locked", "--manifest-path", "tests/clients/redis_rs/Cargo.toml"];
+    let succeeded = run(&mut command("cargo", &arguments))?;
+    let why = "cargo fetch failed for tests/clients/redis_rs: is crates.io reachable?";
+    if succeeded { Ok(()) } else { Err(why.into()) }
 }

@@ -4,11 +4,11 @@
 //! where a check that could not run (a program or a crate is not there yet) counts as skipped, never as passed.
 
 use crate::command_line::{command, run, run_shown};
-use crate::{provision, spec_task, tidy};
+use crate::{clients, provision, spec_task, tidy};
 use spec::peer::Peer;
 use spec::{Options, Tally, suite};
 use std::time::Instant;
-use testkit::{Program, Server};
+use testkit::Program;
 
 /// One line of CI.
 struct Step {
@@ -17,7 +17,7 @@ struct Step {
 }
 
 /// Counts of the checks within a step, or why it could not run.
-enum Outcome {
+pub enum Outcome {
     Counted(Tally),
     /// A single check.
     Single(bool),
@@ -34,7 +34,10 @@ const STEPS: &[Step] = &[
     Step { name: "spec-1-shard", run: || spec_step(Peer::weft(1)) },
     Step { name: "spec-4-shards", run: || spec_step(Peer::weft(4)) },
     Step { name: "litmus", run: litmus_step },
-    Step { name: "redis-py", run: redis_py_step },
+    Step { name: "redis-py", run: clients::redis_py },
+    Step { name: "redis-tools", run: clients::redis_tools },
+    Step { name: "node", run: clients::node },
+    Step { name: "redis-rs", run: clients::redis_rs },
     Step { name: "fuzz", run: fuzz_step },
 ];
 
@@ -73,13 +76,16 @@ fn judged(outcome: Outcome) -> (Tally, String) {
     }
 }
 
-/// What cannot be installed is no failure by itself: the steps that need it are counted as skipped.
+/// Installs what the steps need. What cannot be installed is a failure: a run without it would say too little.
 fn provision_step() -> Outcome {
-    let problems: Vec<String> = [provision::redis_server(), provision::python().map(|_| ())]
-        .into_iter()
-        .filter_map(Result::err)
-        .collect();
-    if problems.is_empty() { Outcome::Single(true) } else { Outcome::Skipped(problems.join("; ")) }
+    let results = [
+        provision::redis_server(),
+        provision::python().map(|_| ()),
+        provision::node().map(|_| ()),
+        provision::crates_of_redis_rs(),
+    ];
+    let problems: Vec<String> = results.into_iter().filter_map(Result::err).collect();
+    if problems.is_empty() { Outcome::Single(true) } else { Outcome::Broken(problems.join("; ")) }
 }
 
 fn tidy_step() -> Outcome {
@@ -121,16 +127,22 @@ fn cargo_test(arguments: &[&str]) -> Outcome {
         Ok(ran) => ran,
         Err(why) => return Outcome::Broken(why),
     };
-    let mut tally = Tally::default();
-    for line in ran.output.lines().filter_map(|line| line.strip_prefix("test result: ")) {
-        tally.passed += count_before(line, " passed");
-        tally.failed += count_before(line, " failed");
-        tally.skipped += count_before(line, " ignored");
-    }
+    let tally = cargo_tally(&ran.output);
     if !ran.success && tally.failed == 0 {
         return Outcome::Broken("cargo test failed without a failed test".into());
     }
     Outcome::Counted(tally)
+}
+
+/// What the closing lines of `cargo test` say.
+pub fn cargo_tally(output: &str) -> Tally {
+    let mut tally = Tally::default();
+    for line in output.lines().filter_map(|line| line.strip_prefix("test result: ")) {
+        tally.passed += count_before(line, " passed");
+        tally.failed += count_before(line, " failed");
+        tally.skipped += count_before(line, " ignored");
+    }
+    tally
 }
 
 fn spec_step(peer: Peer) -> Outcome {
@@ -153,43 +165,8 @@ fn spec_step(peer: Peer) -> Outcome {
     }
 }
 
-/// redis-py as a real client, against our server with several shards, and against redis-server to prove the tests.
-fn redis_py_step() -> Outcome {
-    let python = match provision::python() {
-        Ok(python) => python,
-        Err(why) => return Outcome::Skipped(why),
-    };
-    let mut total = Tally::default();
-    for (program, arguments) in [(Program::redis(), vec![]), (Program::Weft, vec!["--shards", "4"])] {
-        if program.find().is_none() {
-            println!("{program:?} is not there");
-            total.skipped += 1;
-            continue;
-        }
-        let server = match Server::start(&program, &arguments) {
-            Ok(server) => server,
-            Err(error) => return Outcome::Broken(error.to_string()),
-        };
-        let mut pytest =
-            command(&python, &["-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/clients/redis_py"]);
-        let pytest = pytest.env("WEFT_PORT", server.port().to_string()).env("PYTHONDONTWRITEBYTECODE", "1");
-        let ran = match run_shown(pytest) {
-            Ok(ran) => ran,
-            Err(why) => return Outcome::Broken(why),
-        };
-        let summary = ran.output.lines().last().unwrap_or_default();
-        let failed = count_before(summary, " failed") + count_before(summary, " error");
-        total.add(Tally {
-            passed: count_before(summary, " passed"),
-            failed: if ran.success { failed } else { failed.max(1) },
-            skipped: count_before(summary, " skipped"),
-        });
-    }
-    Outcome::Counted(total)
-}
-
 /// The number that stands right before a word: 12 in `12 passed`.
-fn count_before(line: &str, word: &str) -> usize {
+pub fn count_before(line: &str, word: &str) -> usize {
     let Some(at) = line.find(word) else { return 0 };
     let start = line[..at].rfind(|c: char| !c.is_ascii_digit()).map_or(0, |before| before + 1);
     line[start..at].parse().unwrap_or(0)

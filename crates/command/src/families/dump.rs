@@ -29,7 +29,7 @@ pub const COMMANDS: &[Command] = &[
         .group("generic")
         .since("2.6.0")
         .summary("Creates a key from a value in serialized form."),
-    restore_row("RESTORE-ASKING", WRITE | DENYOOM | ASKING)
+    restore_row("RESTORE-ASKING", WRITE | DENYOOM | ASKING | SYSTEM)
         .group("server")
         .since("3.0.0")
         .summary("As RESTORE, for keys that are moved within a cluster."),
@@ -122,6 +122,7 @@ fn restore(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         return Err(Error::BUSY_KEY);
     }
     let ttl_ms = u64::try_from(args.int(2)?).map_err(|_| Error::err("Invalid TTL value, must be >= 0"))?;
+    cx.shard.stats.payloads_checked += 1;
     let value = rdb::dump::restore(&args[3], &shapes(cx.shard)).map_err(|refused| match refused {
         Refused::Trailer => Error::BAD_DUMP,
         Refused::Value(_) => Error::BAD_DATA_FORMAT,

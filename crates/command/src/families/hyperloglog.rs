@@ -39,13 +39,13 @@ pub const COMMANDS: &[Command] = &[
     row("PFDEBUG", pfdebug)
         .arity(3)
         .keys(&[KeySpec::at(2, RW | ACCESS)])
-        .flags(WRITE | DENYOOM | ADMIN)
+        .flags(WRITE | DENYOOM | ADMIN | SYSTEM)
         .complexity("N/A")
         .summary("Shows or changes how a HyperLogLog is stored.")
         .syntax("subcommand:string key:key"),
     row("PFSELFTEST", pfselftest)
         .arity(1)
-        .flags(ADMIN)
+        .flags(ADMIN | SYSTEM)
         .complexity("N/A")
         .summary("Checks that HyperLogLogs count as they should."),
 ];
@@ -161,8 +161,14 @@ pub fn pfmerge(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     Ok(())
 }
 
-/// PFDEBUG GETREG | DECODE | ENCODING | TODENSE key
+/// PFDEBUG GETREG | DECODE | ENCODING | TODENSE key, PFDEBUG SIMD ON | OFF
 pub fn pfdebug(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    if args.is(1, "SIMD") {
+        // There is one way to merge registers here; the compiler chose its instructions.
+        let answer = [("ON", "enabled"), ("OFF", "disabled")].into_iter().find(|(word, _)| args.is(2, word));
+        out.status(answer.ok_or_else(|| Error::err("Argument must be ON or OFF"))?.1);
+        return Ok(());
+    }
     let key = args.key(2);
     let pos = cx.find_for_write(key).ok_or_else(|| Error::err("The specified key does not exist"))?;
     let hll = read(cx, pos)?;

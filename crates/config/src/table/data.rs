@@ -8,8 +8,12 @@ use crate::directive::{
 
 pub(super) const SLOW_LOG: &[Directive] = &[
     int("slowlog-log-slower-than", -1, I64_MAX, "10000")
+        .aliases(&["commandlog-execution-slower-than"])
         .works("Microseconds after which a command is logged as slow; -1 logs none, 0 all."),
-    int("slowlog-max-len", 0, I64_MAX, "128").works("Entries of the slow log."),
+    int("slowlog-max-len", 0, I64_MAX, "128")
+        .aliases(&["commandlog-slow-execution-max-len"])
+        .works("Entries of the slow log."),
+    int("slowlog-max-argc", 2, I32_MAX, "32").works("Arguments of a command that the slow log keeps."),
 ];
 
 pub(super) const LATENCY: &[Directive] = &[

@@ -69,6 +69,7 @@ pub(super) const THREADS: &[Directive] = &[
         .immutable()
         .accepted("Use `shards`: every shard reads, executes and writes."),
     yes_no("io-threads-do-reads", "no").immutable().accepted("Every shard reads for its own clients."),
+    yes_no("vset-force-single-threaded-execution", "no").accepted("Shards do not share their work."),
     int("lookahead", 1, I32_MAX, "16").accepted("Shards always look at all commands that have arrived."),
 ];
 

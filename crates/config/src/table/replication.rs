@@ -14,8 +14,8 @@ pub(super) const REPLICATION: &[Directive] = &[
         .aliases(&["slaveof"])
         .immutable()
         .later(WORK, "Host and port of the server to replicate."),
-    optional("masterauth").sensitive().later(WORK, "Password for the primary."),
-    optional("masteruser").sensitive().later(WORK, "User at the primary."),
+    optional("masterauth").aliases(&["primaryauth"]).sensitive().later(WORK, "Password for the primary."),
+    optional("masteruser").aliases(&["primaryuser"]).sensitive().later(WORK, "User at the primary."),
     yes_no("replica-serve-stale-data", "yes")
         .aliases(&["slave-serve-stale-data"])
         .later(WORK, "Answer while the link to the primary is down."),
@@ -97,5 +97,7 @@ pub(super) const CLUSTER_ROWS: &[Directive] = &[
     optional("cluster-announce-ip").later(CLUSTER, "Address to announce."),
     int("cluster-announce-port", 0, 65535, "0").later(CLUSTER, "Port to announce."),
     int("cluster-announce-tls-port", 0, 65535, "0").later(CLUSTER, "TLS port to announce."),
+    int("cluster-compatibility-sample-ratio", 0, 100, "0")
+        .later(CLUSTER, "Percentage of commands that are checked."),
     int("cluster-announce-bus-port", 0, 65535, "0").later(CLUSTER, "Port between nodes to announce."),
 ];

@@ -62,17 +62,18 @@ impl ShardLoop {
 
     /// Whether a connection that has just sent `count` bytes has sent too many that cannot be executed yet.
     #[inline]
-    pub(super) fn sends_too_much(&self, token: usize, count: usize) -> bool {
+    pub(super) fn sends_too_much(&mut self, token: usize, count: usize) -> bool {
         let bytes = self.shard.conn(token).input_bytes() + count;
         bytes > INPUT_BYTES_FREE && self.exceeds_input_limit(token, bytes)
     }
 
     #[cold]
-    fn exceeds_input_limit(&self, token: usize, bytes: usize) -> bool {
+    fn exceeds_input_limit(&mut self, token: usize, bytes: usize) -> bool {
         let most = self.shard.cx.config.client_query_buffer_limit;
         let unknown = !self.shard.conn(token).authenticated && bytes > INPUT_BYTES_MAX_BEFORE_AUTH;
         let over = unknown || bytes as u64 > most || self.shard.conn(token).input.len() > INPUT_BYTES_MAX;
         if over {
+            self.shard.cx.stats.input_limit_closed += 1;
             let client = self.describe(token);
             log::warning(format_args!(
                 "Closing client that reached max query buffer length: {client} qbuf={bytes}"
@@ -145,7 +146,9 @@ impl ShardLoop {
         self.sent[token].unsent(&self.shard.conn(token).out)
     }
 
-    fn log_slow(&self, token: usize, bytes: usize) {
+    /// Notes that a client is closed for what it has not read.
+    fn log_slow(&mut self, token: usize, bytes: usize) {
+        self.shard.cx.stats.output_limit_closed += 1;
         let client = self.describe(token);
         log::warning(format_args!(
             "Client {client} omem={bytes} closed for overcoming of output buffer limits."

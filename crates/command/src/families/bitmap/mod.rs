@@ -54,7 +54,6 @@ pub const COMMANDS: &[Command] = &[
         .flags(WRITE | DENYOOM)
         .since("2.6.0")
         .complexity("O(N)")
-        .history(&[("8.2.0", "Added `DIFF`, `DIFF1`, `ANDOR` and `ONE` operations.")])
         .summary("Combines strings bit by bit and stores the result.")
         .syntax(concat!(
             "operation(and=AND|or=OR|xor=XOR|not=NOT|diff=DIFF|diff1=DIFF1|andor=ANDOR|one=ONE) ",

@@ -30,6 +30,7 @@ fn authenticate(cx: &mut Cx<'_>, user: &[u8], password: &[u8]) -> Outcome {
         Some(secret) => is_same_secret(secret, password),
     };
     if user != b"default" || !known {
+        cx.shard.stats.denied_auth += 1;
         return Err(Error::WRONG_PASS);
     }
     cx.session().authenticated = true;

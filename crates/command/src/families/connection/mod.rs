@@ -141,9 +141,9 @@ const CLIENT_SUBCOMMANDS: &[Command] = &[
         ])
         .summary("Closes connections.")
         .syntax(
-            "filter(old-format:string|new-format(ID@client-id:integer?^2.8.12|\
-             TYPE@client-type(normal=normal|master=master^3.2.0|slave=slave|replica=replica^5.0.0|pubsub=pubsub)?^2.8.12|\
-             USER@username:string?|ADDR@addr:string?|LADDR@laddr:string?^6.2.0|SKIPME@skipme(yes=YES|no=NO)?|\
+            "filter(old-format/ip;port:string~2.8.12|new-format(ID@client-id:integer?^2.8.12|\
+             TYPE@client-type(normal=NORMAL|master=MASTER^3.2.0|slave=SLAVE|replica=REPLICA^5.0.0|pubsub=PUBSUB)?^2.8.12|\
+             USER@username:string?|ADDR@addr/ip;port:string?|LADDR@laddr/ip;port:string?^6.2.0|SKIPME@skipme(yes=YES|no=NO)?|\
              MAXAGE@maxage:integer?^7.4.0)*)",
         ),
     client(Command::on_all("LIST", line::part, line::merge).flags(ADMIN | SESSIONS).prepare(line::prepare))
@@ -157,11 +157,14 @@ const CLIENT_SUBCOMMANDS: &[Command] = &[
             ("6.2.0", "Added `argv-mem`, `tot-mem`, `laddr` and `redir` fields and the optional `ID` filter."),
             ("7.0.0", "Added `resp`, `multi-mem`, `rbs` and `rbp` fields."),
             ("7.0.3", "Added `ssub` field."),
+            ("7.2.0", "Added `lib-name` and `lib-ver` fields."),
+            ("7.4.0", "Added `watch` field."),
+            ("8.0.0", "Added `io-thread` field."),
         ])
         .tips(&["nondeterministic_output"])
         .summary("Lists the connections.")
         .syntax(
-            "TYPE@client-type(normal=normal|master=master|replica=replica|pubsub=pubsub)?^5.0.0 \
+            "TYPE@client-type(normal=NORMAL|master=MASTER|replica=REPLICA|pubsub=PUBSUB)?^5.0.0 \
              ID@client-id:integer?*^6.2.0",
         ),
     client(Command::new("NO-EVICT", client::no_evict).flags(ADMIN))
@@ -195,7 +198,7 @@ const CLIENT_SUBCOMMANDS: &[Command] = &[
         .complexity("O(1)")
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
         .summary("Names the library that the client uses.")
-        .syntax("attr(lib-name@libname:string|lib-ver@libver:string)"),
+        .syntax("attr(LIB-NAME@libname:string|LIB-VER@libver:string)"),
     client(Command::new("SETNAME", client::setname))
         .arity(3)
         .since("2.6.9")
@@ -209,8 +212,8 @@ const CLIENT_SUBCOMMANDS: &[Command] = &[
         .complexity("O(1). Some options may introduce additional complexity.")
         .summary("Turns messages for client-side caching on or off.")
         .syntax(
-            "status(on=ON|off=OFF) REDIRECT@client-id:integer? PREFIX@prefix:string?** BCAST=BCAST? OPTIN=OPTIN? \
-             OPTOUT=OPTOUT? NOLOOP=NOLOOP?",
+            "status(on=ON|off=OFF) REDIRECT@client-id:integer? PREFIX@prefix:string?** bcast=BCAST? optin=OPTIN? \
+             optout=OPTOUT? noloop=NOLOOP?",
         ),
     client(Command::new("TRACKINGINFO", client::trackinginfo))
         .arity(2)

@@ -232,8 +232,8 @@ pub const COMMANDS: &[Command] = &[
         .complexity(SORT_COMPLEXITY)
         .summary("Sorts the elements of a list, set or sorted set; may store the result.")
         .syntax(
-            "key:key BY@by-pattern:pattern?#1 LIMIT@limit{offset:integer count:integer}? \
-             GET@get-pattern:pattern?**#1 order(asc=ASC|desc=DESC)? sorting=ALPHA? STORE@destination:key?#2",
+            "key:key BY@by-pattern/pattern:pattern?#1 LIMIT@limit{offset:integer count:integer}? \
+             GET@get-pattern/pattern:pattern?**#1 order(asc=ASC|desc=DESC)? sorting=ALPHA? STORE@destination:key?#2",
         ),
     Command::new("SORT_RO", sort::sort_ro)
         .arity(-2)
@@ -245,8 +245,8 @@ pub const COMMANDS: &[Command] = &[
         .complexity(SORT_COMPLEXITY)
         .summary("Returns the sorted elements of a list, set or sorted set.")
         .syntax(
-            "key:key BY@by-pattern:pattern?#1 LIMIT@limit{offset:integer count:integer}? \
-             GET@get-pattern:pattern?**#1 order(asc=ASC|desc=DESC)? sorting=ALPHA?",
+            "key:key BY@by-pattern/pattern:pattern?#1 LIMIT@limit{offset:integer count:integer}? \
+             GET@get-pattern/pattern:pattern?**#1 order(asc=ASC|desc=DESC)? sorting=ALPHA?",
         ),
     Command::new("TOUCH", keys::touch)
         .arity(-2)

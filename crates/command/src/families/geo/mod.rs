@@ -75,7 +75,7 @@ pub const COMMANDS: &[Command] = &[
             "key:key longitude:double latitude:double radius:double unit(m=M|km=KM|ft=FT|mi=MI) \
              withcoord=WITHCOORD? withdist=WITHDIST? withhash=WITHHASH? count-block{COUNT@count:integer \
              any=ANY?^6.2.0}? order(asc=ASC|desc=DESC)? \
-             store(STORE@storekey:key#1|STOREDIST@storedistkey:key#2)?",
+             store(STORE@storekey/key:key#1|STOREDIST@storedistkey/key:key#2)?",
         ),
     Command::new("GEORADIUS_RO", search::georadius_ro)
         .arity(-6)
@@ -120,7 +120,7 @@ pub const COMMANDS: &[Command] = &[
         .syntax(
             "key:key member:string radius:double unit(m=M|km=KM|ft=FT|mi=MI) withcoord=WITHCOORD? \
              withdist=WITHDIST? withhash=WITHHASH? count-block{COUNT@count:integer any=ANY?}? \
-             order(asc=ASC|desc=DESC)? store(STORE@storekey:key#1|STOREDIST@storedistkey:key#2)?",
+             order(asc=ASC|desc=DESC)? store(STORE@storekey/key:key#1|STOREDIST@storedistkey/key:key#2)?",
         ),
     Command::new("GEORADIUSBYMEMBER_RO", search::georadiusbymember_ro)
         .arity(-5)

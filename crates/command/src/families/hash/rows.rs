@@ -25,12 +25,7 @@ const fn row(name: &'static str, handler: Handler) -> Command {
 
 /// HEXPIRE and its kin.
 const fn expiring(name: &'static str, handler: Handler) -> Command {
-    row(name, handler)
-        .arity(-6)
-        .keys(UPDATED)
-        .flags(WRITE | DENYOOM | FAST)
-        .since("7.4.0")
-        .complexity(PER_FIELD)
+    row(name, handler).arity(-6).keys(UPDATED).flags(WRITE | FAST).since("7.4.0").complexity(PER_FIELD)
 }
 
 /// HTTL and its kin.

@@ -1,7 +1,7 @@
 //! COMMAND: what the table of commands knows, for clients.
 
 use super::{command_table, docs as command_docs};
-use crate::spec::{access, acl, flag};
+use crate::spec::{Find, access, acl, flag};
 use crate::{Args, Command, Cx, Error, Outcome, help as help_form, registry};
 use resp::Reply;
 
@@ -110,10 +110,11 @@ pub fn getkeysandflags(_: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outco
 /// The keys of the command that stands behind the first two arguments, with what it does with them.
 fn keys_of<'a>(args: Args<'a>) -> Result<Vec<(&'a [u8], u16)>, Error> {
     let inner = args.skip(2);
+    let invalid = Error::err("Invalid arguments specified for command");
     let mut row = registry::lookup(&inner[0]).ok_or(Error::err("Invalid command specified"))?;
-    if !row.subcommands.is_empty() {
-        let sub = inner.get(1).and_then(|name| registry::subcommand(row, name));
-        row = sub.ok_or(Error::err("Invalid command specified"))?;
+    if let (Some(name), false) = (inner.get(1), row.subcommands.is_empty() || row.flags & flag::ONE_NAME != 0)
+    {
+        row = registry::subcommand(row, name).ok_or(Error::err("Invalid command specified"))?;
     }
     if row.keys.iter().all(|spec| spec.access & access::NOT_KEY != 0) {
         return Err(Error::err("The command has no key arguments"));
@@ -121,16 +122,37 @@ fn keys_of<'a>(args: Args<'a>) -> Result<Vec<(&'a [u8], u16)>, Error> {
     if !row.takes(inner.len()) {
         return Err(Error::err("Invalid number of arguments specified for command"));
     }
+    let needs_keys = row.flags & flag::NO_MANDATORY_KEYS == 0;
     let mut keys = Vec::new();
     for spec in row.keys.iter().filter(|spec| spec.access & access::NOT_KEY == 0) {
         let mut indexes = Vec::new();
         spec.find(&inner, &mut indexes)?;
-        keys.extend(indexes.into_iter().map(|index| (inner.at(index), spec.access)));
+        if needs_keys && indexes.is_empty() && matches!(spec.find, Find::KeyNum { .. }) {
+            return Err(invalid);
+        }
+        let access = access_of(row, spec.access, &inner);
+        keys.extend(indexes.into_iter().map(|index| (inner.at(index), access)));
     }
-    if keys.is_empty() && row.flags & flag::NO_MANDATORY_KEYS == 0 {
-        return Err(Error::err("Invalid arguments specified for command"));
+    if needs_keys && keys.is_empty() {
+        return Err(invalid);
     }
     Ok(keys)
+}
+
+/// What a command with these arguments does with a key, where that depends on them.
+fn access_of(row: &Command, access: u16, args: &Args<'_>) -> u16 {
+    if access & access::VARIABLE_FLAGS == 0 {
+        return access;
+    }
+    let has = |word: &str| (2..args.len()).any(|at| args.is(at, word));
+    match row.full_name {
+        // Without GET and comparisons, SET does not look at the old value.
+        "set" if !["GET", "IFEQ", "IFNE", "IFDEQ", "IFDNE"].into_iter().any(has) => {
+            access::OW | access::UPDATE
+        }
+        "bitfield" if !has("SET") && !has("INCRBY") => access::RO | access::ACCESS,
+        _ => access & !access::VARIABLE_FLAGS,
+    }
 }
 
 /// COMMAND HELP

@@ -74,7 +74,12 @@ pub fn reply(row: &Command, out: &mut Reply) {
     out.set(row.keys.len());
     row.keys.iter().for_each(|spec| write_key_spec(spec, out));
     let subcommands = if row.flags & flag::ONE_NAME != 0 { &[] } else { row.subcommands };
-    out.array(subcommands.len());
+    // Redis writes the empty list as a set, a list with elements as an array.
+    if subcommands.is_empty() {
+        out.set(0)
+    } else {
+        out.array(subcommands.len())
+    }
     subcommands.iter().for_each(|sub| reply(sub, out));
 }
 

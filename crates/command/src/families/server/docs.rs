@@ -13,7 +13,7 @@ pub fn reply(row: &Command, out: &mut Reply) {
     if !row.deprecated_since.is_empty() {
         doc_flags.push("deprecated");
     }
-    if row.flags & flag::ONE_NAME != 0 {
+    if row.flags & (flag::ONE_NAME | flag::SYSTEM) != 0 {
         doc_flags.push("syscmd");
     }
     let texts = [
@@ -86,8 +86,13 @@ fn write_argument(argument: &Argument, out: &mut Reply) {
     .filter(|(is_set, _)| *is_set)
     .map(|(_, name)| *name)
     .collect();
-    let given =
-        [argument.key_spec.is_some(), argument.token.is_some(), argument.since.is_some(), !flags.is_empty()];
+    let given = [
+        argument.key_spec.is_some(),
+        argument.token.is_some(),
+        argument.since.is_some(),
+        argument.deprecated_since.is_some(),
+        !flags.is_empty(),
+    ];
     out.map(3 + given.iter().filter(|g| **g).count());
     let pair = |out: &mut Reply, name: &str, value: &str| {
         out.bulk(name.as_bytes());
@@ -96,7 +101,7 @@ fn write_argument(argument: &Argument, out: &mut Reply) {
     pair(out, "name", &argument.name);
     pair(out, "type", &argument.kind);
     if !is_group {
-        pair(out, "display_text", &argument.name);
+        pair(out, "display_text", &argument.display);
     }
     if let Some(index) = argument.key_spec {
         out.bulk(b"key_spec_index");
@@ -107,6 +112,9 @@ fn write_argument(argument: &Argument, out: &mut Reply) {
     }
     if let Some(since) = &argument.since {
         pair(out, "since", since);
+    }
+    if let Some(since) = &argument.deprecated_since {
+        pair(out, "deprecated_since", since);
     }
     if !flags.is_empty() {
         out.bulk(b"flags");

@@ -152,6 +152,22 @@ fn server(cx: &ShardCx, text: &mut String) {
             ("shards", &cx.shards),
         ],
     );
+    for (index, listener) in listeners(&cx.config).iter().enumerate() {
+        write!(text, "listener{index}:{listener}\r\n").expect("writing to a string");
+    }
+}
+
+/// Where the server takes connections, as Redis tells it.
+fn listeners(config: &config::Settings) -> Vec<String> {
+    let mut all = Vec::new();
+    if config.port != 0 {
+        let binds: String = config.bind.iter().map(|address| format!("bind={address},")).collect();
+        all.push(format!("name=tcp,{binds}port={}", config.port));
+    }
+    if let Some(path) = &config.unixsocket {
+        all.push(format!("name=unix,bind={}", path.display()));
+    }
+    all
 }
 
 fn clients(cx: &ShardCx, facts: &Facts, text: &mut String) {
@@ -212,6 +228,7 @@ fn memory(cx: &ShardCx, facts: &Facts, text: &mut String) {
             ("used_memory_peak", &peak),
             ("used_memory_peak_human", &human(peak)),
             ("used_memory_peak_perc", &percent(used, peak)),
+            ("used_memory_peak_time", &numbers.peak_time_s),
             ("used_memory_overhead", &overhead),
             ("used_memory_startup", &0),
             ("used_memory_dataset", &dataset),
@@ -219,6 +236,7 @@ fn memory(cx: &ShardCx, facts: &Facts, text: &mut String) {
             ("allocator_allocated", &used),
             ("allocator_active", &usage.rss_bytes),
             ("allocator_resident", &usage.rss_bytes),
+            ("allocator_muzzy", &0),
             ("total_system_memory", &total),
             ("total_system_memory_human", &human(total)),
             ("used_memory_lua", &0),
@@ -237,10 +255,18 @@ fn memory(cx: &ShardCx, facts: &Facts, text: &mut String) {
             ("maxmemory", &cx.config.maxmemory),
             ("maxmemory_human", &human(cx.config.maxmemory)),
             ("maxmemory_policy", &policy),
+            ("allocator_frag_ratio", &format!("{ratio:.2}")),
+            ("allocator_frag_bytes", &(usage.rss_bytes as i64 - used as i64)),
+            // What the allocator holds is not told apart from what the process has.
+            ("allocator_rss_ratio", &"1.00"),
+            ("allocator_rss_bytes", &0),
+            ("rss_overhead_ratio", &"1.00"),
+            ("rss_overhead_bytes", &0),
             ("mem_fragmentation_ratio", &format!("{ratio:.2}")),
             ("mem_fragmentation_bytes", &(usage.rss_bytes as i64 - used as i64)),
             ("mem_not_counted_for_evict", &0),
             ("mem_replication_backlog", &0),
+            ("mem_replica_full_sync_buffer", &0),
             ("mem_total_replication_buffers", &0),
             ("mem_clients_slaves", &0),
             ("mem_clients_normal", &numbers.client_bytes),
@@ -319,7 +345,7 @@ fn stats(facts: &Facts, text: &mut String) {
             ("expired_keys", &numbers.expired_keys),
             ("expired_stale_perc", &"0.00"),
             ("expired_time_cap_reached_count", &0),
-            ("expire_cycle_cpu_milliseconds", &0),
+            ("expire_cycle_cpu_milliseconds", &(numbers.expire_nanos / 1_000_000)),
             ("evicted_keys", &numbers.evicted_keys),
             ("evicted_clients", &0),
             ("evicted_scripts", &0),
@@ -345,14 +371,18 @@ fn stats(facts: &Facts, text: &mut String) {
             ("tracking_total_prefixes", &0),
             ("unexpected_error_replies", &0),
             ("total_error_replies", &numbers.error_replies),
-            ("dump_payload_sanitizations", &0),
+            ("dump_payload_sanitizations", &numbers.payloads_checked),
             ("io_threaded_reads_processed", &0),
             ("io_threaded_writes_processed", &0),
-            ("client_query_buffer_limit_disconnections", &0),
-            ("client_output_buffer_limit_disconnections", &0),
+            ("client_query_buffer_limit_disconnections", &numbers.input_limit_closed),
+            ("client_output_buffer_limit_disconnections", &numbers.output_limit_closed),
             ("reply_buffer_shrinks", &0),
             ("reply_buffer_expands", &0),
             ("eventloop_cycles", &numbers.turns),
+            ("acl_access_denied_auth", &numbers.denied_auth),
+            ("acl_access_denied_cmd", &0),
+            ("acl_access_denied_key", &0),
+            ("acl_access_denied_channel", &0),
             ("forwarded_commands", &numbers.forwarded),
             ("moved_connections", &numbers.moved_connections),
         ],

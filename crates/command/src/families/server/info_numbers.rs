@@ -28,8 +28,9 @@ macro_rules! numbers {
 numbers! {
     sums: clients monitors dirty keys expiring data_bytes table_bytes client_bytes peak_bytes connections
         rejected_connections commands net_in_bytes net_out_bytes hits misses expired_keys expired_fields evicted_keys
-        error_replies forwarded moved_connections turns ops_rate in_rate out_rate;
-    maxima: input_bytes_max output_bytes_max
+        error_replies forwarded moved_connections turns input_limit_closed output_limit_closed denied_auth payloads_checked
+        expire_nanos ops_rate in_rate out_rate;
+    maxima: input_bytes_max output_bytes_max peak_time_s
 }
 
 /// This shard's figures.
@@ -56,6 +57,11 @@ pub fn of(cx: &ShardCx) -> Numbers {
         forwarded: cx.stats.forwarded,
         moved_connections: cx.stats.moved_connections,
         turns: cx.stats.turns,
+        input_limit_closed: cx.stats.input_limit_closed,
+        output_limit_closed: cx.stats.output_limit_closed,
+        denied_auth: cx.stats.denied_auth,
+        payloads_checked: cx.stats.payloads_checked,
+        expire_nanos: cx.stats.expire_nanos,
         ..Numbers::default()
     };
     for (_, session) in cx.sessions.iter() {
@@ -64,7 +70,10 @@ pub fn of(cx: &ShardCx) -> Numbers {
         numbers.input_bytes_max = numbers.input_bytes_max.max(input);
         numbers.output_bytes_max = numbers.output_bytes_max.max(output);
     }
-    numbers.peak_bytes = cx.rates.peak_bytes().max(numbers.data_bytes);
+    (numbers.peak_bytes, numbers.peak_time_s) = cx.rates.peak();
+    if numbers.data_bytes > numbers.peak_bytes {
+        (numbers.peak_bytes, numbers.peak_time_s) = (numbers.data_bytes, cx.wall_us() / 1_000_000);
+    }
     (numbers.ops_rate, numbers.in_rate, numbers.out_rate) = cx.rates.per_second();
     numbers
 }

@@ -42,7 +42,8 @@ pub fn stats(cx: &mut ShardCx, _: Args<'_>, parts: &[&[u8]], out: &mut Reply) ->
         numbers.read_more(&mut part);
         info_numbers::read_databases(&mut part, &mut keys);
         for _ in 0..part.array() / 2 {
-            *tables.entry(part.int()).or_default() += part.int();
+            let db = part.int();
+            *tables.entry(db).or_default() += part.int();
         }
     }
     write_stats(&numbers, &tables, (cx.platform.usage)().rss_bytes, out);
@@ -63,14 +64,14 @@ fn write_stats(numbers: &Numbers, tables: &std::collections::BTreeMap<i64, i64>,
         out.bulk(name.as_bytes());
         out.double_text(format!("{value}").as_bytes());
     };
-    out.map(26 + tables.len());
+    out.map(33 + tables.len());
     int(out, "peak.allocated", peak as i64);
     int(out, "total.allocated", used as i64);
-    for name in ["startup.allocated", "replication.backlog", "clients.slaves"] {
+    for name in ["startup.allocated", "replication.backlog", "replica.fullsync.buffer", "clients.slaves"] {
         int(out, name, 0);
     }
     int(out, "clients.normal", numbers.client_bytes as i64);
-    for name in ["cluster.links", "aof.buffer", "lua.caches", "functions.caches"] {
+    for name in ["cluster.links", "aof.buffer", "lua.caches", "functions.caches", "script.VMs"] {
         int(out, name, 0);
     }
     for (db, bytes) in tables {
@@ -91,8 +92,14 @@ fn write_stats(numbers: &Numbers, tables: &std::collections::BTreeMap<i64, i64>,
     int(out, "allocator.allocated", used as i64);
     int(out, "allocator.active", rss as i64);
     int(out, "allocator.resident", rss as i64);
+    int(out, "allocator.muzzy", 0);
     double(out, "allocator-fragmentation.ratio", ratio);
     int(out, "allocator-fragmentation.bytes", rss as i64 - used as i64);
+    for name in ["allocator-rss", "rss-overhead"] {
+        // What the allocator holds is not told apart from what the process has.
+        double(out, &format!("{name}.ratio"), 1.0);
+        int(out, &format!("{name}.bytes"), 0);
+    }
     double(out, "fragmentation", ratio);
     int(out, "fragmentation.bytes", rss as i64 - used as i64);
 }

@@ -115,7 +115,10 @@ pub const SLOWLOG: &[Command] = &[
     row(Command::on_all("GET", slowlog::part, slowlog::get), -2, ADMIN | ANY_TIME, "2.2.12")
         .prepare(slowlog::prepare_get)
         .complexity("O(N) where N is the number of entries returned")
-        .history(&[("4.0.0", "Added client IP address, port and name to the reply.")])
+        .history(&[
+            ("4.0.0", "Added client IP address, port and name to the reply."),
+            ("8.10.0", "Added original command argument count to the reply."),
+        ])
         .tips(&["request_policy:all_nodes", "nondeterministic_output"])
         .summary("Returns entries.")
         .syntax("count:integer?"),
@@ -148,7 +151,7 @@ pub const LATENCY: &[Command] = &[
         .complexity("O(N) where N is the number of commands with latency information being retrieved.")
         .tips(REPORT_TIPS)
         .summary("Tells how many calls of commands took how long.")
-        .syntax("COMMAND:string?*"),
+        .syntax("command:string?*"),
     row(Command::on_all("HISTORY", latency::part, latency::history), 3, ADMINISTRATION, "2.8.13")
         .complexity("O(1)")
         .tips(REPORT_TIPS)

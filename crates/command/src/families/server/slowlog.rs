@@ -32,7 +32,7 @@ pub fn part(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     for entry in entries {
         out.int(entry.time_us as i64);
         let mut shown = Reply::new(false);
-        shown.array(6);
+        shown.array(7);
         shown.int((entry.id * shards + id) as i64);
         shown.int((entry.time_us / 1_000_000) as i64);
         shown.int(entry.micros as i64);
@@ -40,6 +40,7 @@ pub fn part(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         entry.args.iter().for_each(|arg| shown.bulk(arg));
         shown.bulk(entry.addr.as_bytes());
         shown.bulk(&entry.name);
+        shown.int(entry.argc as i64);
         out.bulk(&shown.buf);
     }
     Ok(())
@@ -82,7 +83,7 @@ pub fn help(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     let lines = [
         (
             "GET [<count>]",
-            "Return the newest entries (10 unless told, -1 for all): id, time, µs, arguments, client, name.",
+            "Return the newest entries (10 unless told, -1 for all): id, time, µs, arguments, client, name, argument count.",
         ),
         ("LEN", "Return the number of entries."),
         ("RESET", "Remove all entries."),

@@ -2,16 +2,20 @@
 //!
 //! `name:type` is an argument; `TOKEN@name:type` one behind a word; `name=TOKEN` a word alone; `name(a|b)` one of several;
 //! `name{a b}` several in a row. Suffixes: `?` optional, `*` multiple, `**` multiple with the token each time, `^1.2.3`
-//! since, `#n` the key specification's index (of keys; 0 unless given).
+//! since, `~1.2.3` deprecated since, `#n` the key specification's index (of keys; 0 unless given). `name/text` is shown to people as `text`,
+//! in which `;` stands for a colon.
 
 /// One argument of a command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Argument {
     pub name: String,
+    /// What people see instead of the name.
+    pub display: String,
     /// As COMMAND DOCS names it: `key`, `string`, `oneof`, `block`, `pure-token` …
     pub kind: String,
     pub token: Option<String>,
     pub since: Option<String>,
+    pub deprecated_since: Option<String>,
     pub key_spec: Option<i64>,
     pub optional: bool,
     pub multiple: bool,
@@ -61,14 +65,16 @@ impl<'a> Reader<'a> {
 
     fn argument(&mut self) -> Option<Argument> {
         const ENDS: [char; 5] = [':', '=', '(', '{', '@'];
-        const SUFFIXES: [char; 8] = [' ', '|', ')', '}', '?', '*', '^', '#'];
+        const SUFFIXES: [char; 9] = [' ', '|', ')', '}', '?', '*', '^', '~', '#'];
         let mut argument = Argument::default();
         let mut name = self.word(&ENDS)?;
         if self.skip('@') {
             argument.token = Some(name.to_owned());
             name = self.word(&ENDS)?;
         }
+        let (name, display) = name.split_once('/').unwrap_or((name, name));
         name.clone_into(&mut argument.name);
+        argument.display = display.replace(';', ":");
         if self.skip(':') {
             self.word(&SUFFIXES)?.clone_into(&mut argument.kind);
         } else if self.skip('=') {
@@ -91,7 +97,7 @@ impl<'a> Reader<'a> {
     }
 
     fn suffixes(&mut self, argument: &mut Argument) -> Option<()> {
-        const ENDS: [char; 8] = [' ', '|', ')', '}', '?', '*', '^', '#'];
+        const ENDS: [char; 9] = [' ', '|', ')', '}', '?', '*', '^', '~', '#'];
         loop {
             if self.skip('?') {
                 argument.optional = true;
@@ -100,6 +106,8 @@ impl<'a> Reader<'a> {
                 argument.multiple = true;
             } else if self.skip('^') {
                 argument.since = Some(self.word(&ENDS)?.to_owned());
+            } else if self.skip('~') {
+                argument.deprecated_since = Some(self.word(&ENDS)?.to_owned());
             } else if self.skip('#') {
                 argument.key_spec = Some(self.word(&ENDS)?.parse().ok()?);
             } else {
@@ -143,6 +151,10 @@ mod tests {
         assert_eq!(set[3].token.as_deref(), Some("MAX"));
         assert!(set[3].multiple_token && set[3].arguments[0].optional);
         assert_eq!(set[3].arguments[0].token.as_deref(), Some("="));
+        let old = parse("old/ip;port:string~2.8.12^2.4.0").unwrap();
+        assert_eq!((old[0].name.as_str(), old[0].display.as_str()), ("old", "ip:port"));
+        assert_eq!(old[0].deprecated_since.as_deref(), Some("2.8.12"));
+        assert_eq!(old[0].since.as_deref(), Some("2.4.0"));
         assert_eq!(parse("a"), None);
         assert_eq!(parse("a(b:string"), None);
     }

@@ -129,7 +129,7 @@ pub const COMMANDS: &[Command] = &[
         .history(&[("8.8.0", "Added `COUNT` aggregate option.")])
         .syntax(
             "numkeys:integer key:key* WEIGHTS@weight:integer?* \
-             AGGREGATE@aggregate(sum=SUM|min=MIN|max=MAX|count=COUNT)? withscores=WITHSCORES?",
+             AGGREGATE@aggregate(sum=SUM|min=MIN|max=MAX|count=COUNT^8.8.0)? withscores=WITHSCORES?",
         ),
     Command::new("ZINTERCARD", algebra::zintercard)
         .arity(-3)
@@ -156,7 +156,7 @@ pub const COMMANDS: &[Command] = &[
         .history(&[("8.8.0", "Added `COUNT` aggregate option.")])
         .syntax(
             "destination:key numkeys:integer key:key*#1 WEIGHTS@weight:integer?* \
-             AGGREGATE@aggregate(sum=SUM|min=MIN|max=MAX|count=COUNT)?",
+             AGGREGATE@aggregate(sum=SUM|min=MIN|max=MAX|count=COUNT^8.8.0)?",
         ),
     Command::new("ZLEXCOUNT", look::zlexcount)
         .arity(4)
@@ -405,7 +405,7 @@ pub const COMMANDS: &[Command] = &[
         .history(&[("8.8.0", "Added `COUNT` aggregate option.")])
         .syntax(
             "numkeys:integer key:key* WEIGHTS@weight:integer?* \
-             AGGREGATE@aggregate(sum=SUM|min=MIN|max=MAX|count=COUNT)? withscores=WITHSCORES?",
+             AGGREGATE@aggregate(sum=SUM|min=MIN|max=MAX|count=COUNT^8.8.0)? withscores=WITHSCORES?",
         ),
     Command::new("ZUNIONSTORE", algebra::zunionstore)
         .arity(-4)
@@ -419,6 +419,6 @@ pub const COMMANDS: &[Command] = &[
         .history(&[("8.8.0", "Added `COUNT` aggregate option.")])
         .syntax(
             "destination:key numkeys:integer key:key*#1 WEIGHTS@weight:integer?* \
-             AGGREGATE@aggregate(sum=SUM|min=MIN|max=MAX|count=COUNT)?",
+             AGGREGATE@aggregate(sum=SUM|min=MIN|max=MAX|count=COUNT^8.8.0)?",
         ),
 ];
