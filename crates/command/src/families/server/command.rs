@@ -111,9 +111,8 @@ pub fn getkeysandflags(_: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outco
 fn keys_of<'a>(args: Args<'a>) -> Result<Vec<(&'a [u8], u16)>, Error> {
     let inner = Args::new(args.buf(), &args.spans()[2..], args.seed());
     let mut row = registry::lookup(&inner[0]).ok_or(Error::err("Invalid command specified"))?;
-    if !row.subcommands.is_empty() {
-        let sub = inner.get(1).and_then(|name| registry::subcommand(row, name));
-        row = sub.ok_or(Error::err("Invalid command specified"))?;
+    if let Some(name) = inner.get(1).filter(|_| !row.subcommands.is_empty()) {
+        row = registry::subcommand(row, name).ok_or(Error::err("Invalid command specified"))?;
     }
     if row.keys.iter().all(|spec| spec.access & access::NOT_KEY != 0) {
         return Err(Error::err("The command has no key arguments"));
@@ -125,12 +124,39 @@ fn keys_of<'a>(args: Args<'a>) -> Result<Vec<(&'a [u8], u16)>, Error> {
     for spec in row.keys.iter().filter(|spec| spec.access & access::NOT_KEY == 0) {
         let mut indexes = Vec::new();
         spec.find(&inner, &mut indexes)?;
-        keys.extend(indexes.into_iter().map(|index| (inner.at(index), spec.access)));
+        let bits = access_of(row, &inner).unwrap_or(spec.access);
+        keys.extend(indexes.into_iter().map(|index| (inner.at(index), bits)));
     }
     if keys.is_empty() && row.flags & flag::NO_MANDATORY_KEYS == 0 {
         return Err(Error::err("Invalid arguments specified for command"));
     }
     Ok(keys)
+}
+
+/// What a command does with its key, where that depends on the other arguments.
+fn access_of(row: &Command, inner: &Args<'_>) -> Option<u16> {
+    use access::{ACCESS, OW, RO, RW, UPDATE};
+    match row.name {
+        "SET" if (3..inner.len()).any(|index| inner.is(index, "GET")) => Some(RW | ACCESS | UPDATE),
+        "SET" => Some(OW | UPDATE),
+        "BITFIELD" if only_reads_bits(inner) => Some(RO | ACCESS),
+        "BITFIELD" => Some(RW | ACCESS | UPDATE),
+        _ => None,
+    }
+}
+
+/// Whether a BITFIELD has no other operation than GET.
+fn only_reads_bits(inner: &Args<'_>) -> bool {
+    let mut index = 2;
+    while index < inner.len() {
+        let left = inner.len() - index - 1;
+        index += match () {
+            () if inner.is(index, "GET") && left >= 2 => 3,
+            () if inner.is(index, "OVERFLOW") && left >= 1 => 2,
+            () => return false,
+        };
+    }
+    true
 }
 
 /// COMMAND HELP
