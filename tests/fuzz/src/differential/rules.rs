@@ -6,7 +6,8 @@
 //! | elements without an order: sets, fields, KEYS, GEO searches that are not sorted, SORT of a set BY nothing | as a set |
 //! | the first that are found: GEO … ANY, a LIMIT on such a SORT, equal weights of SORT BY ALPHA | kinds and number |
 //! | SCAN and its kind | as a set when one call gave everything, kinds otherwise |
-//! | times to live, and what is told of idle time | within [`JITTER_S`] |
+//! | times to live | within [`JITTER_S`] |
+//! | idle time, which in Redis also ends by commands that are refused for the wrong type | kinds |
 //! | DUMP | restored on the other side ([`super::whole`]) |
 //! | HELLO, CONFIG | not: they prepare a sequence |
 //!
@@ -56,7 +57,7 @@ impl Rules {
         match self.version {
             version if version < (7, 2) => reply.map(&|reply| old_encoding(shortest_double(reply))),
             NEWEST => reply,
-            _ => reply.map(&short_string),
+            _ => reply.map(&|reply| expiring_listpack(short_string(reply))),
         }
     }
 
@@ -84,7 +85,9 @@ impl Rules {
             || name == "PFSELFTEST"
             // Cut to 32 bits.
             || ["LSET", "LINDEX"].contains(&name) && self.version >= (7, 2) && beyond_32_bits(2)
-            || name == "COMMAND" && beyond_32_bits(3)
+            || name == "COMMAND" && (beyond_32_bits(3) || is(2, "DEBUG"))
+            // Lists keep the limit that they were made with.
+            || name == "CONFIG" && is(2, "list-max-listpack-size")
             // Changes the encoding before it looks for the pivot.
             || name == "LINSERT" && request.get(4).is_some_and(|element| element.len() > 4096)
     }
@@ -132,7 +135,7 @@ impl Form {
             }
             "TTL" | "EXPIRETIME" | "HTTL" | "HEXPIRETIME" => Self::Time { unit: 1 },
             "PTTL" | "PEXPIRETIME" | "HPTTL" | "HPEXPIRETIME" => Self::Time { unit: 1000 },
-            "OBJECT" if names.get(1) == Some(&"IDLETIME") => Self::Time { unit: 1 },
+            "OBJECT" if names.get(1) == Some(&"IDLETIME") => Self::Picked,
             "SORT" | "SORT_RO" => Self::of_sort(request, &words),
             "GEORADIUS" | "GEORADIUS_RO" | "GEORADIUSBYMEMBER" | "GEORADIUSBYMEMBER_RO" | "GEOSEARCH" => {
                 match () {
@@ -236,6 +239,14 @@ fn shortest_double(mut reply: Reply) -> Reply {
 fn short_string(mut reply: Reply) -> Reply {
     if reply.kind == b'$' && reply.text == b"embstr" {
         reply.text = b"raw".to_vec();
+    }
+    reply
+}
+
+/// A hash is called so as soon as it was asked to let a field expire, even one that it does not have.
+fn expiring_listpack(mut reply: Reply) -> Reply {
+    if reply.kind == b'$' && reply.text == b"listpackex" {
+        reply.text = b"listpack".to_vec();
     }
     reply
 }

@@ -28,8 +28,14 @@ fn of_database(peers: Peers<'_>, db: usize, resp3: bool, rules: &Rules) -> Optio
     let keys = peers.each_mut().map(|peer| peer.answers(&[select.clone(), all.clone()]).pop());
     let [Some(first), Some(second)] = &keys else { return Some(different("KEYS", &all, keys)) };
     if !rules.same(&all, resp3, first, second) {
+        let only_one: Vec<String> = [(first, second), (second, first)]
+            .iter()
+            .flat_map(|(one, other)| one.items.iter().filter(|key| !other.items.contains(key)))
+            .map(|key| key.to_string())
+            .collect();
+        let kind = format!("KEYS {}", only_one.join(" "));
         let keys = keys.map(|keys| keys.map(|keys| keys.sorted(false)));
-        return Some(different("KEYS", &all, keys));
+        return Some(different(&kind, &all, keys));
     }
     let keys: Vec<Vec<u8>> = first.items.iter().map(|key| key.text.clone()).collect();
     let types: Vec<Request> = keys.iter().map(|key| request(&["TYPE"], &[key])).collect();

@@ -9,7 +9,8 @@ use resp::Reply;
 
 /// Whether a name keeps CLIENT LIST readable.
 fn is_plain(name: &[u8]) -> bool {
-    name.iter().all(|b| (b'!'..=b'~').contains(b))
+    // What stands behind a zero byte is not looked at.
+    name.iter().take_while(|&&b| b != 0).all(|b| (b'!'..=b'~').contains(b))
 }
 
 /// # Errors
