@@ -1,10 +1,13 @@
-//! `fuzz [--peer PROGRAM] [--seconds N] [--seed N] [--shards N] [--steps N] [--kinds N]`: random requests to a running
-//! weft-server and a running redis-server, and what they answer differently, for as long as one likes. `fuzz --malformed`
-//! sends broken requests instead. The peer is the redis-server in `PATH` unless given here or in `WEFT_FUZZ_PEER`.
+//! `fuzz [--peer PROGRAM] [--seconds N] [--seed N] [--seeds N] [--shards N] [--steps N] [--kinds N]`: random sequences to a
+//! running weft-server and a running redis-server, and what they answer differently. It ends with success when there was
+//! nothing after so many seconds or seeds (whichever is given), and shows at most so many kinds of differences. `fuzz
+//! --malformed` sends broken requests instead. The peer is the redis-server in `PATH` unless given here or in
+//! `WEFT_FUZZ_PEER`.
 #![forbid(unsafe_code)]
 
 use fuzz::differential::{malformed, pair::Pair};
 use std::collections::HashSet;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use testkit::Program;
 
@@ -20,19 +23,25 @@ fn number(name: &str, default: u64) -> u64 {
         .map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} {text}: a number is wanted")))
 }
 
-fn main() {
+fn ended(well: bool) -> ExitCode {
+    if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn main() -> ExitCode {
     let program = option("--peer").or_else(|| std::env::var("WEFT_FUZZ_PEER").ok());
     let program = program.map_or_else(Program::redis, |path| Program::Peer(path.into()));
     let pair = Pair::start(&program, number("--shards", 1));
     if std::env::args().any(|argument| argument == "--malformed") {
         let differences = malformed::compare(&pair);
         differences.iter().for_each(|difference| println!("{difference}\n"));
-        return println!("{} differences", differences.len());
+        println!("{} differences", differences.len());
+        return ended(differences.is_empty());
     }
     let (steps, kinds) = (number("--steps", 150) as usize, number("--kinds", 100) as usize);
-    let end = Instant::now() + Duration::from_secs(number("--seconds", 20));
+    let end = Instant::now() + Duration::from_secs(number("--seconds", u64::from(u32::MAX)));
     let (mut seed, mut seen) = (number("--seed", 1), HashSet::new());
-    while Instant::now() < end && seen.len() < kinds {
+    let last = seed.saturating_add(number("--seeds", u64::MAX));
+    while Instant::now() < end && seed < last && seen.len() < kinds {
         if let Some(difference) = pair.play(seed, steps, &seen)
             && !seen.contains(&difference.kind)
         {
@@ -41,6 +50,9 @@ fn main() {
             seen.insert(kind);
         }
         seed += 1;
+        // What a peer has been asked for may be more than it can bear.
+        assert!(pair.peer.resident_bytes() < 4 << 30, "the peer grows, seed {seed}");
     }
-    println!("{} kinds of differences up to seed {seed}", seen.len());
+    println!("{} kinds of differences before seed {seed}", seen.len());
+    ended(seen.is_empty())
 }

@@ -14,7 +14,7 @@
 //! and for a peer older than the Redis that Weft follows, what has changed since ([`Rules::is_left_out`] says which requests are
 //! not made, the functions below it how replies are read).
 
-use super::{Reply, Request};
+use super::{Reply, Request, dated};
 use crate::grammar::Scope;
 use std::collections::HashSet;
 
@@ -73,6 +73,16 @@ impl Rules {
             let number = request.get(index).and_then(|number| base::number::parse_i64(number));
             number.is_some_and(|number| i32::try_from(number).is_err())
         };
+        let beyond_48_bits = |index: usize| {
+            let number = request.get(index).and_then(|number| base::number::parse_i64(number));
+            number.is_some_and(|number| number >= 1 << 48)
+        };
+        // So many draws with repetition that the peer would run out of memory, where ours refuses.
+        let draws_too_many = ["SRANDMEMBER", "HRANDFIELD", "ZRANDMEMBER"].contains(&name)
+            && request.get(2).and_then(|count| base::number::parse_i64(count)).is_some_and(|count| count < -10_000);
+        if draws_too_many {
+            return true;
+        }
         // Options may stand behind FIELDS since then, with new errors for it.
         self.version < (8, 4) && name.starts_with('H') && has_fields_astray(name, request)
             || self.version < (8, 4) && name.starts_with('Z') && has("AGGREGATE") && has("COUNT")
@@ -83,6 +93,8 @@ impl Rules {
             // Answers twice.
             || name == "PFDEBUG" && is(1, "SIMD")
             || name == "PFSELFTEST"
+            // Such a time is beyond 64 bits, and the key gone at once.
+            || name == "RESTORE" && beyond_48_bits(2)
             // Cut to 32 bits.
             || ["LSET", "LINDEX"].contains(&name) && self.version >= (7, 2) && beyond_32_bits(2)
             || name == "COMMAND" && (beyond_32_bits(3) || is(2, "DEBUG"))
@@ -90,6 +102,7 @@ impl Rules {
             || name == "CONFIG" && is(2, "list-max-listpack-size")
             // Changes the encoding before it looks for the pivot.
             || name == "LINSERT" && request.get(4).is_some_and(|element| element.len() > 4096)
+            || dated::is_left_out(self.version, name, request)
     }
 
     /// Later commands are unknown to it.

@@ -26,6 +26,9 @@ const THRESHOLDS: &str = "CONFIG SET list-max-listpack-size -2 hash-max-listpack
     zset-max-listpack-value 64 hll-sparse-max-bytes 3000";
 const NEWER_THRESHOLDS: &str = "CONFIG SET set-max-listpack-entries 128 set-max-listpack-value 64";
 
+/// What SORT is played on.
+const SORTED: &[u8] = b"{t}sorted";
+
 /// All members have the same score, so that lexicographic ranges mean something.
 const EQUAL_SCORES: &str = "ZADD {t}lex 0 a 0 b 0 c 0 aa 0 bb 0 1 0 10 0 -5 0 hello";
 
@@ -91,6 +94,15 @@ fn step(mut request: Request) -> Step {
             *key = b"{t}lex".to_vec();
         }
         return Step { requests: vec![words("DEL {t}lex"), words(EQUAL_SCORES), request] };
+    }
+    if name.starts_with(b"SORT") && request.len() > 1 {
+        // It makes a skiplist of a sorted set in Redis: of a copy here.
+        let key = std::mem::replace(&mut request[1], SORTED.to_vec());
+        let copy = [b"COPY".to_vec(), key, SORTED.to_vec(), b"REPLACE".to_vec()].to_vec();
+        let form = Form::of(&request);
+        let repair = if form.is_determined(&request) { vec![b"DEL".to_vec()] } else { request.clone() };
+        let repair = [vec![b"DEL".to_vec(), SORTED.to_vec()], repair[1..].to_vec()].concat();
+        return Step { requests: vec![copy, request, repair] };
     }
     if name == b"INCRBYFLOAT" && request.len() > 1 {
         // Redis leaves a number without a fraction as a text; afterwards both are.
