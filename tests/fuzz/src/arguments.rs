@@ -272,7 +272,8 @@ pub fn far_time(random: &mut Random, name: &str, now_ms: u64) -> Option<Vec<u8>>
     if one_in(random, 4) {
         let edges = if one_in(random, 2) { NUMBERS } else { NOT_NUMBERS };
         let edge = pick(random, edges).as_bytes();
-        return (edge != b"1" && edge != b"255" && edge != b"256").then(|| edge.to_vec());
+        let is_soon = base::number::parse_i64(edge).is_some_and(|edge| (1..1_000_000).contains(&edge));
+        return Some(if is_soon { b"-1".to_vec() } else { edge.to_vec() });
     }
     let in_ms = (1 + random.below(1000)) * 1_000_000;
     let base_ms = if name.starts_with("unix-time") { now_ms } else { 0 };

@@ -32,7 +32,7 @@ fn main() -> ExitCode {
     let program = program.map_or_else(Program::redis, |path| Program::Peer(path.into()));
     let pair = Pair::start(&program, number("--shards", 1));
     if std::env::args().any(|argument| argument == "--malformed") {
-        let differences = malformed::compare(&pair);
+        let differences = malformed::compare(&pair, number("--seed", 1), number("--seeds", 300) as usize);
         differences.iter().for_each(|difference| println!("{difference}\n"));
         println!("{} differences", differences.len());
         return ended(differences.is_empty());

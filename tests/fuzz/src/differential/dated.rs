@@ -16,11 +16,27 @@ const CHANGES: &[Change] = &[
     (&["RESTORE"], (7, 2), |request| request.get(3).and_then(|payload| payload.first()).is_some_and(|&kind| kind >= 20)),
     (&["HSCAN"], (7, 4), |request| has(request, "NOVALUES")),
     // Arguments are read even when the key is missing.
-    (&["BITCOUNT", "BITPOS"], (7, 4), |request| request.len() == 3 || request.iter().skip(2).any(|word| parse_i64(word).is_none())),
+    (&["BITCOUNT", "BITPOS"], (7, 4), |request| {
+        let numbers = request.iter().skip(2).filter(|word| parse_i64(word).is_some()).count();
+        numbers + 2 != request.len() || has(request, "BITCOUNT") && ![2, 4].contains(&request.len())
+    }),
+    // An older error made it fail.
+    (&["SORT", "SORT_RO"], (8, 0), |request| !has(request, "ALPHA")),
+    // No bounds in hexadecimal.
+    (
+        &["ZRANGE", "ZRANGESTORE", "ZCOUNT", "ZRANGEBYSCORE", "ZREVRANGEBYSCORE", "ZREMRANGEBYSCORE"],
+        (8, 0),
+        |request| has(request, "0x10") || has(request, "(0x10"),
+    ),
+    // ZADD looks at the limits when a member gets another score.
+    (&["CONFIG"], (7, 2), |request| request.iter().any(|word| word.starts_with(b"zset"))),
     // A count that has no opposite is refused.
     (&["LREM", "LPOS"], (7, 4), |request| request.iter().any(|word| parse_i64(word) == Some(i64::MIN))),
     // A cursor with a minus is refused, nothing at all is one.
-    (&["SCAN", "SSCAN", "HSCAN", "ZSCAN"], (8, 0), |request| !request.iter().skip(1).take(2).any(|word| parse_i64(word).is_some_and(|cursor| cursor >= 0))),
+    (&["SCAN", "SSCAN", "HSCAN", "ZSCAN"], (8, 0), |request| {
+        let at = if has(&request[..1].to_vec(), "SCAN") { 1 } else { 2 };
+        request.get(at).is_some_and(|word| parse_i64(word).is_none_or(|cursor| cursor < 0))
+    }),
     (&["BITOP"], (8, 2), |request| ["DIFF", "DIFF1", "ANDOR", "ONE"].iter().any(|name| has(request, name))),
 ];
 

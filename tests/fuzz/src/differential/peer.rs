@@ -56,7 +56,10 @@ impl Remote {
 impl Peer for Remote {
     fn answers(&mut self, requests: &[Request]) -> Vec<Reply> {
         let mut replies = Vec::new();
-        for some in requests.chunks(PIPELINE) {
+        // A setting counts for what follows, and not at the same moment on all shards.
+        let is_setting = |request: &Request| request[0].eq_ignore_ascii_case(b"CONFIG");
+        let runs = requests.chunk_by(|one, next| !is_setting(one) && !is_setting(next));
+        for some in runs.flat_map(|run| run.chunks(PIPELINE)) {
             let bytes: Vec<u8> = some.iter().flat_map(|request| encode(request)).collect();
             if self.stream.write_all(&bytes).is_err() {
                 return replies;

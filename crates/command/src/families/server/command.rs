@@ -1,7 +1,7 @@
 //! COMMAND: what the table of commands knows, for clients.
 
 use super::{command_table, docs as command_docs};
-use crate::spec::{access, acl, flag};
+use crate::spec::{Begin, Find, access, acl, flag};
 use crate::{Args, Command, Cx, Error, Outcome, help as help_form, registry};
 use resp::Reply;
 
@@ -124,6 +124,10 @@ fn keys_of<'a>(args: Args<'a>) -> Result<Vec<(&'a [u8], u16)>, Error> {
     for spec in row.keys.iter().filter(|spec| spec.access & access::NOT_KEY == 0) {
         let mut indexes = Vec::new();
         spec.find(&inner, &mut indexes)?;
+        let expected = matches!(spec.begin, Begin::Index(_)) && spec.find != Find::Unknown;
+        if expected && indexes.is_empty() && row.flags & flag::NO_MANDATORY_KEYS == 0 {
+            return Err(Error::err("Invalid arguments specified for command"));
+        }
         let bits = access_of(row, &inner).unwrap_or(spec.access);
         keys.extend(indexes.into_iter().map(|index| (inner.at(index), bits)));
     }
