@@ -63,6 +63,12 @@ fn fail(
     None
 }
 
+/// Whether a request is the first line or a header of HTTP: a browser that was lured here gets no answer, and nothing of what
+/// it sends further is read.
+pub fn is_of_browser(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:")
+}
+
 /// The error for a name that no command has, as Redis words it.
 pub fn unknown_command(name: &[u8], args: Args<'_>) -> Error {
     Error::unknown_command(name, args.from(1))

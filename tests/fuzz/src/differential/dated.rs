@@ -13,7 +13,9 @@ const CHANGES: &[Change] = &[
     (&["COMMAND"], (7, 4), |_| true),
     (&["CLIENT"], (7, 4), |request| request.iter().skip(2).any(|word| word.contains(&0))),
     // Sets as listpacks.
-    (&["RESTORE"], (7, 2), |request| request.get(3).and_then(|payload| payload.first()).is_some_and(|&kind| kind >= 20)),
+    (&["RESTORE"], (7, 2), |request| {
+        request.get(3).and_then(|payload| payload.first()).is_some_and(|&kind| kind >= 20)
+    }),
     (&["HSCAN"], (7, 4), |request| has(request, "NOVALUES")),
     // Arguments are read even when the key is missing.
     (&["BITCOUNT", "BITPOS"], (7, 4), |request| {
@@ -42,7 +44,9 @@ const CHANGES: &[Change] = &[
 
 /// Whether the reply to a request of this name has changed after `version`.
 pub fn is_left_out(version: (u32, u32), name: &str, request: &Request) -> bool {
-    CHANGES.iter().any(|(names, since, concerns)| version < *since && names.contains(&name) && concerns(request))
+    CHANGES
+        .iter()
+        .any(|(names, since, concerns)| version < *since && names.contains(&name) && concerns(request))
 }
 
 fn has(request: &Request, word: &str) -> bool {

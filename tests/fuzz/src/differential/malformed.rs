@@ -16,18 +16,89 @@ const WAIT_MORE: Duration = Duration::from_millis(3);
 
 /// Numbers as counts and lengths, right and wrong.
 const NUMBERS: &[&str] = &[
-    "", "-", "+", "+1", "-1", "-0", "-2", "0", "00", "01", "1", "2", "1 ", " 1", "1.0", "1e3", "0x1", "a", "1a", "1024",
-    "1048576", "1048577", "536870912", "536870913", "2147483647", "2147483648", "4294967297", "9223372036854775807",
-    "9223372036854775808", "-9223372036854775808", "-9223372036854775809", "18446744073709551616",
-    "99999999999999999999999999999999", "\0", "1\0",
+    "",
+    "-",
+    "+",
+    "+1",
+    "-1",
+    "-0",
+    "-2",
+    "0",
+    "00",
+    "01",
+    "1",
+    "2",
+    "1 ",
+    " 1",
+    "1.0",
+    "1e3",
+    "0x1",
+    "a",
+    "1a",
+    "1024",
+    "1048576",
+    "1048577",
+    "536870912",
+    "536870913",
+    "2147483647",
+    "2147483648",
+    "4294967297",
+    "9223372036854775807",
+    "9223372036854775808",
+    "-9223372036854775808",
+    "-9223372036854775809",
+    "18446744073709551616",
+    "99999999999999999999999999999999",
+    "\0",
+    "1\0",
 ];
 
 /// Lines of the inline form.
 const LINES: &[&str] = &[
-    "", " ", "\t", "PING", " PING ", "PING\t", "PING\0", "\0PING", "ECHO \"a", "ECHO 'a", "ECHO \"a\"b", "ECHO 'a'b",
-    "ECHO \"a\" ", "ECHO \"a\\\"b\"", "ECHO 'a\\'b'", "ECHO 'a\\nb'", "ECHO \"\\x41\\xzz\\n\\q\"", "ECHO a\"b", "ECHO a'b\"",
-    "ECHO \"\"", "ECHO ''", "ECHO \"\\", "ECHO 'a\\", "ECHO \\x41", "\"PING\"", "'PING", "ECHO a b", "foo", "foo bar",
-    "$5", "+OK", ":1", "-ERR", "~1", "%1", ">1", "(1", "#t", "_", "ECHO a\rb", "\rPING", "PING\r", "GET \"a b\"c", "\x7f",
+    "",
+    " ",
+    "\t",
+    "PING",
+    " PING ",
+    "PING\t",
+    "PING\0",
+    "\0PING",
+    "ECHO \"a",
+    "ECHO 'a",
+    "ECHO \"a\"b",
+    "ECHO 'a'b",
+    "ECHO \"a\" ",
+    "ECHO \"a\\\"b\"",
+    "ECHO 'a\\'b'",
+    "ECHO 'a\\nb'",
+    "ECHO \"\\x41\\xzz\\n\\q\"",
+    "ECHO a\"b",
+    "ECHO a'b\"",
+    "ECHO \"\"",
+    "ECHO ''",
+    "ECHO \"\\",
+    "ECHO 'a\\",
+    "ECHO \\x41",
+    "\"PING\"",
+    "'PING",
+    "ECHO a b",
+    "foo",
+    "foo bar",
+    "$5",
+    "+OK",
+    ":1",
+    "-ERR",
+    "~1",
+    "%1",
+    ">1",
+    "(1",
+    "#t",
+    "_",
+    "ECHO a\rb",
+    "\rPING",
+    "PING\r",
+    "GET \"a b\"c",
+    "\x7f",
 ];
 
 /// Bytes between the two requests, and more than that.
@@ -70,7 +141,7 @@ fn cases() -> Vec<Vec<u8>> {
         b"*2\r\n*1\r\n$4\r\nPING\r\n".to_vec(),
         b"*-1\r\n*0\r\n\r\n*1\r\n$4\r\nPING\r\n".to_vec(),
         b"POST / HTTP/1.1\r\nHost: a\r\n\r\n".to_vec(),
-        b"GET / HTTP/1.1\r\nHost: a\r\n\r\n".to_vec(),
+        b"host: a\r\nPING\r\n".to_vec(),
         b"PING\r\nQUIT\r\nPING\r\n".to_vec(),
         b"QUIT\r\n*1\r\n:5\r\n".to_vec(),
         b"*2\r\n$4\r\nQUIT\r\n$1\r\na\r\nPING\r\n".to_vec(),
@@ -81,8 +152,26 @@ fn cases() -> Vec<Vec<u8>> {
 /// Pieces of requests in any order.
 fn random_case(random: &mut Random) -> Vec<u8> {
     const PIECES: [&[u8]; 20] = [
-        b"*", b"$", b"\r\n", b"\r", b"\n", b"*1\r\n", b"*0\r\n", b"*-1\r\n", b"$-1\r\n", b"$0\r\n\r\n", b"*2\r\n$4\r\nECHO\r\n",
-        b"$4\r\nPING\r\n", b"PING\r\n", b"ECHO \"a b\"\r\n", b"'a' \"", b"\0", b"\xff", b"$3\r\nabc\r\n", b"12", b"ECHO ",
+        b"*",
+        b"$",
+        b"\r\n",
+        b"\r",
+        b"\n",
+        b"*1\r\n",
+        b"*0\r\n",
+        b"*-1\r\n",
+        b"$-1\r\n",
+        b"$0\r\n\r\n",
+        b"*2\r\n$4\r\nECHO\r\n",
+        b"$4\r\nPING\r\n",
+        b"PING\r\n",
+        b"ECHO \"a b\"\r\n",
+        b"'a' \"",
+        b"\0",
+        b"\xff",
+        b"$3\r\nabc\r\n",
+        b"12",
+        b"ECHO ",
     ];
     let mut out = Vec::new();
     for _ in 0..2 + random.index(8) {
@@ -114,11 +203,9 @@ pub fn compare(pair: &Pair, seed: u64, random_cases: usize) -> Vec<String> {
     all.chunks(BATCH).flat_map(|cases| compare_batch(pair, cases)).collect()
 }
 
-/// A number that stops the parser of Redis only when its line is complete, but ours at once, is answered alike; what a later
-/// Redis would do with a zero byte in a line is not.
+/// Redis looks for the end of a line only as far as the first zero byte, and so waits for ever; we do not.
 fn is_left_out(case: &[u8]) -> bool {
-    // Redis has no answer at all to a request line with these names, and closes: it takes the client for a web browser.
-    case.starts_with(b"POST") || case.windows(5).any(|word| word == b"Host:")
+    case.contains(&0)
 }
 
 fn compare_batch(pair: &Pair, cases: &[Vec<u8>]) -> Vec<String> {

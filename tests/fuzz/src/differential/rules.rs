@@ -79,7 +79,10 @@ impl Rules {
         };
         // So many draws with repetition that the peer would run out of memory, where ours refuses.
         let draws_too_many = ["SRANDMEMBER", "HRANDFIELD", "ZRANDMEMBER"].contains(&name)
-            && request.get(2).and_then(|count| base::number::parse_i64(count)).is_some_and(|count| count < -10_000);
+            && request
+                .get(2)
+                .and_then(|count| base::number::parse_i64(count))
+                .is_some_and(|count| count < -10_000);
         if draws_too_many {
             return true;
         }
@@ -192,7 +195,8 @@ impl Form {
 
 /// Read as a number by some.
 fn nearly_a_number(word: &Vec<u8>) -> bool {
-    word.first().is_some_and(|first| b" +-0123456789".contains(first)) && base::number::parse_i64(word).is_none()
+    word.first().is_some_and(|first| b" +-0123456789".contains(first))
+        && base::number::parse_i64(word).is_none()
 }
 
 /// Whether something else than the fields announced stands behind FIELDS, or FIELDS is not where it used to be.

@@ -108,12 +108,14 @@ fn exchanged(
         }
         let expected = &answers[to][content];
         // A score of -0 has its sign in a skiplist only.
-        let unsigned = |reply: &Reply| reply.clone().map(&|mut reply| {
-            if reply.text == b"-0" {
-                reply.text = b"0".to_vec();
-            }
-            reply
-        });
+        let unsigned = |reply: &Reply| {
+            reply.clone().map(&|mut reply| {
+                if reply.text == b"-0" {
+                    reply.text = b"0".to_vec();
+                }
+                reply
+            })
+        };
         if replies.get(1).is_none_or(|copy| !rules.same(&look, resp3, &unsigned(copy), &unsigned(expected))) {
             return Some(different(
                 "exchange",
