@@ -128,8 +128,8 @@ fn differential_step() -> Outcome {
     }
     let mut tally = Tally::default();
     for options in [
-        &["--seed", "1", "--seeds", "500", "--shards", "1"][..],
-        &["--seed", "501", "--seeds", "500", "--shards", "4"],
+        &["--seed", "1", "--seeds", "250", "--shards", "1"][..],
+        &["--seed", "251", "--seeds", "250", "--shards", "4"],
         &["--malformed", "--shards", "4"],
     ] {
         let arguments =

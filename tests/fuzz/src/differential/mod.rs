@@ -4,7 +4,7 @@
 //! shards. After the last step the whole of the data is compared as well ([`whole`]). What may differ by nature stands in
 //! [`rules`]; everything else is a [`Difference`], shown with the shortest sequence that still has it ([`shrink`]).
 
-pub mod dated;
+pub mod left_out;
 pub mod malformed;
 pub mod pair;
 pub mod peer;

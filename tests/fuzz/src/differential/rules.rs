@@ -12,11 +12,10 @@
 //! | DUMP | restored on the other side ([`super::whole`]) |
 //! | HELLO, CONFIG | not: they prepare a sequence |
 //!
-//! and for a peer older than the Redis that Weft follows, what has changed since ([`Rules::is_left_out`] says which requests are
-//! not made, the functions below it how replies are read).
+//! and for a peer older than the Redis that Weft follows, how it wrote numbers and named encodings. Requests that would be
+//! answered otherwise are not made at all ([`super::left_out`]).
 
-use super::{Reply, Request, dated};
-use crate::grammar::Scope;
+use super::{Reply, Request};
 use std::collections::HashSet;
 
 /// Seconds that may pass between the same request on two servers.
@@ -60,64 +59,6 @@ impl Rules {
             NEWEST => reply,
             _ => reply.map(&|reply| expiring_listpack(short_string(reply))),
         }
-    }
-
-    /// Requests that this peer answers otherwise because it is older; with the version that changed it.
-    pub fn is_left_out(&self, request: &Request) -> bool {
-        let name = request[0].to_ascii_uppercase();
-        let name = std::str::from_utf8(&name).unwrap_or("");
-        let is = |index: usize, word: &str| {
-            request.get(index).is_some_and(|given| given.eq_ignore_ascii_case(word.as_bytes()))
-        };
-        let has = |word: &str| (1..request.len()).any(|index| is(index, word));
-        let beyond_32_bits = |index: usize| {
-            let number = request.get(index).and_then(|number| base::number::parse_i64(number));
-            number.is_some_and(|number| i32::try_from(number).is_err())
-        };
-        let beyond_48_bits = |index: usize| {
-            let number = request.get(index).and_then(|number| base::number::parse_i64(number));
-            number.is_some_and(|number| number >= 1 << 48)
-        };
-        // So many draws with repetition that the peer would run out of memory, where ours refuses.
-        let draws_too_many = ["SRANDMEMBER", "HRANDFIELD", "ZRANDMEMBER"].contains(&name)
-            && request
-                .get(2)
-                .and_then(|count| base::number::parse_i64(count))
-                .is_some_and(|count| count < -10_000);
-        if draws_too_many {
-            return true;
-        }
-        // Options may stand behind FIELDS since then, with new errors for it.
-        self.version < (8, 4) && name.starts_with('H') && has_fields_astray(name, request)
-            || self.version < (8, 4) && name.starts_with('Z') && has("AGGREGATE") && has("COUNT")
-            // The command named is not known yet.
-            || name == "COMMAND" && request.get(2).and_then(|name| command::lookup(name)).is_some_and(|row| {
-                !Scope { before: self.before(), deterministic: false }.knows(row.since)
-            })
-            // Answers twice.
-            || name == "PFDEBUG" && is(1, "SIMD")
-            // Not of what APPEND has broken.
-            || name == "PFDEBUG" && is(1, "DECODE")
-            // Many members are at one place, in any order.
-            || name.starts_with("GEO") && request.iter().any(|key| key.ends_with(b"z"))
-            || name == "PFSELFTEST"
-            // Such a time is beyond 64 bits, and the key gone at once.
-            || name == "RESTORE" && beyond_48_bits(2)
-            // Cut to 32 bits.
-            || ["LSET", "LINDEX"].contains(&name) && self.version >= (7, 2) && beyond_32_bits(2)
-            || name == "COMMAND" && (beyond_32_bits(3) || is(2, "DEBUG") || is(1, "COUNT") || request.iter().skip(3).any(|word| nearly_a_number(word)))
-            // Lists keep the limit that they were made with; a union is built in another order; RESTORE looks at all limits.
-            || name == "CONFIG"
-                && ["list-max-listpack-size", "set-max-intset-entries", "set-max-listpack-value"]
-                    .iter()
-                    .any(|directive| is(2, directive))
-            // What is broken is noticed earlier or later.
-            || ["APPEND", "SETRANGE", "SETBIT", "BITFIELD"].contains(&name)
-                && request.get(1).is_some_and(|key| key.ends_with(b"hll"))
-            // Changes the encoding before it looks for the pivot.
-            || name == "LINSERT" && request.get(4).is_some_and(|element| element.len() > 255)
-            || name == "LSET" && request.get(3).is_some_and(|element| element.len() > 4096)
-            || dated::is_left_out(self.version, name, request)
     }
 
     /// Later commands are unknown to it.
@@ -201,36 +142,6 @@ impl Form {
     }
 }
 
-/// Read as a number by some.
-fn nearly_a_number(word: &[u8]) -> bool {
-    word.first().is_some_and(|first| b" +-0123456789".contains(first))
-        && base::number::parse_i64(word).is_none()
-}
-
-/// Whether something else than the fields announced stands behind FIELDS, or something else than options before it.
-fn has_fields_astray(name: &str, request: &Request) -> bool {
-    let (mut index, step) = match name {
-        "HEXPIRE" | "HPEXPIRE" | "HEXPIREAT" | "HPEXPIREAT" => (3, 1),
-        "HGETEX" => (2, 1),
-        "HSETEX" => (2, 2),
-        _ => return false,
-    };
-    let is = |index: usize, words: &[&str]| {
-        request
-            .get(index)
-            .is_some_and(|given| words.iter().any(|word| given.eq_ignore_ascii_case(word.as_bytes())))
-    };
-    while !is(index, &["FIELDS"]) {
-        index += match () {
-            () if is(index, &["NX", "XX", "GT", "LT", "FNX", "FXX", "PERSIST", "KEEPTTL"]) => 1,
-            () if is(index, &["EX", "PX", "EXAT", "PXAT"]) => 2,
-            () => return true,
-        };
-    }
-    let count = request.get(index + 1).and_then(|count| base::number::parse_i64(count));
-    count.is_none_or(|count| count <= 0 || count as usize * step != request.len() - index - 2)
-}
-
 /// Kinds and numbers of elements.
 fn shape(reply: Reply) -> Reply {
     reply.map(&|mut reply| {
@@ -304,4 +215,46 @@ fn old_encoding(mut reply: Reply) -> Reply {
         reply.text = b"listpack".to_vec();
     }
     reply
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn same(rules: Rules, line: &str, first: &[u8], second: &[u8]) -> bool {
+        let request: Request = line.split(' ').map(|word| word.as_bytes().to_vec()).collect();
+        let [first, second] = [first, second].map(|bytes| Reply::parse(bytes).unwrap().unwrap().0);
+        rules.same(&request, false, &first, &second)
+    }
+
+    #[test]
+    fn what_may_differ_is_the_same_and_nothing_else() {
+        let new = Rules { version: (8, 2) };
+        assert!(!same(new, "GET k", b"$1\r\na\r\n", b"$1\r\nb\r\n"));
+        assert!(!same(new, "GET k", b"$-1\r\n", b"*-1\r\n"));
+        assert!(!same(new, "GET k", b"-ERR a\r\n", b"-ERR b\r\n"));
+        let [ab, ba] = [b"*2\r\n$1\r\na\r\n$1\r\nb\r\n", b"*2\r\n$1\r\nb\r\n$1\r\na\r\n"];
+        assert!(!same(new, "LRANGE k 0 -1", ab, ba));
+        assert!(!same(new, "HGETALL k", ab, ba));
+        assert!(same(new, "SMEMBERS k", ab, ba));
+        assert!(same(new, "SPOP k 2", ab, b"*2\r\n$1\r\nx\r\n$1\r\ny\r\n"));
+        assert!(!same(new, "SPOP k 2", ab, b"*1\r\n$1\r\nx\r\n"));
+        assert!(!same(new, "SPOP k 2", b"-ERR a\r\n", b"-ERR b\r\n"));
+    }
+
+    #[test]
+    fn times_may_be_a_little_apart() {
+        let new = Rules { version: (8, 2) };
+        assert!(same(new, "PTTL k", b":9000\r\n", b":8000\r\n"));
+        assert!(!same(new, "PTTL k", b":9000\r\n", b":2000\r\n"));
+        assert!(!same(new, "TTL k", b":-1\r\n", b":-2\r\n"));
+        assert!(!same(new, "TTL k", b":1\r\n", b":-1\r\n"));
+    }
+
+    #[test]
+    fn digits_count_from_7_2_on() {
+        let [short, long] = [b"$3\r\n0.1\r\n".as_slice(), b"$19\r\n0.10000000000000001\r\n"];
+        assert!(same(Rules { version: (7, 0) }, "ZSCORE k a", short, long));
+        assert!(!same(Rules { version: (7, 2) }, "ZSCORE k a", short, long));
+    }
 }

@@ -1,7 +1,7 @@
 //! What is played: steps of one request or of some that belong together.
 
-use super::Request;
 use super::rules::{Form, Rules};
+use super::{Request, left_out};
 use crate::arguments::{self, one_in, pick};
 use crate::grammar::{Grammar, Scope};
 use base::random::Random;
@@ -53,7 +53,9 @@ impl Sequence {
                 1 => nonsense(&mut random),
                 _ => grammar.request(&mut random, now_ms),
             };
-            if !rules.is_left_out(&request) && !request.iter().any(|word| word.starts_with(b"maxmemory")) {
+            if !left_out::contains(rules, &request)
+                && !request.iter().any(|word| word.starts_with(b"maxmemory"))
+            {
                 steps.push(step(request));
             }
         }
