@@ -2,10 +2,13 @@
 
 use std::borrow::Cow;
 
+/// Bytes of a name, and of all arguments together, that an error text repeats.
+const SHOWN_BYTES_MAX: usize = 128;
+
 /// An error reply without the leading `-`, or a reason to run the command differently.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
-    Reply(Cow<'static, str>),
+    Reply(Cow<'static, [u8]>),
     /// The command needs these keys of other shards beside those it was run with; the `shard` crate brings them and
     /// runs it again. Nothing has been changed yet.
     NeedKeys(Vec<Vec<u8>>),
@@ -14,7 +17,7 @@ pub enum Error {
 macro_rules! texts {
     ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
         impl Error {
-            $($(#[$doc])* pub const $name: Error = Error::Reply(Cow::Borrowed($text));)*
+            $($(#[$doc])* pub const $name: Error = Error::Reply(Cow::Borrowed($text.as_bytes()));)*
         }
     };
 }
@@ -56,12 +59,38 @@ texts! {
 impl Error {
     /// `ERR ` and a text made on the spot.
     pub fn err(text: impl std::fmt::Display) -> Self {
-        Self::Reply(Cow::Owned(format!("ERR {text}")))
+        Self::text(format!("ERR {text}"))
     }
 
     /// A whole error line made on the spot, its code in front.
     pub fn text(text: impl Into<String>) -> Self {
-        Self::Reply(Cow::Owned(text.into()))
+        Self::Reply(Cow::Owned(text.into().into_bytes()))
+    }
+
+    /// A text with an argument of the client's in it: its bytes as they are, up to a zero.
+    pub fn naming(before: &str, argument: &[u8], after: &str) -> Self {
+        let shown = argument.split(|&byte| byte == 0).next().unwrap_or_default();
+        Self::Reply(Cow::Owned([b"ERR ", before.as_bytes(), shown, after.as_bytes()].concat()))
+    }
+
+    /// As much of a name as is shown.
+    fn beginning(name: &[u8]) -> &[u8] {
+        &name[..name.len().min(SHOWN_BYTES_MAX)]
+    }
+
+    /// A name that no command has, with the arguments to it, as far as there is room.
+    pub fn unknown_command<'a>(name: &[u8], arguments: impl Iterator<Item = &'a [u8]>) -> Self {
+        let mut shown = Vec::new();
+        for argument in arguments {
+            if shown.len() >= SHOWN_BYTES_MAX {
+                break;
+            }
+            let room = argument.len().min(SHOWN_BYTES_MAX - shown.len());
+            let argument = argument[..room].split(|&byte| byte == 0).next().unwrap_or_default();
+            shown.extend([b"'", argument, b"' "].concat());
+        }
+        let name = Self::naming("unknown command '", Self::beginning(name), "', with args beginning with: ");
+        Self::Reply(Cow::Owned([name.line(), &shown].concat()))
     }
 
     pub fn wrong_arity(name: &str) -> Self {
@@ -74,28 +103,27 @@ impl Error {
 
     /// `container`: the command as the client wrote it; `sub`: the subcommand as the client wrote it.
     pub fn unknown_subcommand(container: &str, sub: &[u8]) -> Self {
-        let shown = String::from_utf8_lossy(&sub[..sub.len().min(128)]).into_owned();
-        Self::err(format_args!("unknown subcommand '{shown}'. Try {} HELP.", container.to_ascii_uppercase()))
+        let after = format!("'. Try {} HELP.", container.to_ascii_uppercase());
+        Self::naming("unknown subcommand '", Self::beginning(sub), &after)
     }
 
     /// A subcommand that exists, with too many arguments. `container` in upper case; `sub` as the client wrote it.
     pub fn subcommand_syntax(container: &str, sub: &[u8]) -> Self {
-        let shown = String::from_utf8_lossy(&sub[..sub.len().min(128)]).into_owned();
-        Self::err(format_args!(
-            "unknown subcommand or wrong number of arguments for '{shown}'. Try {container} HELP."
-        ))
+        let before = "unknown subcommand or wrong number of arguments for '";
+        Self::naming(before, Self::beginning(sub), &format!("'. Try {container} HELP."))
     }
 
     /// The line to send.
-    pub fn line(&self) -> &str {
+    pub fn line(&self) -> &[u8] {
         match self {
             Self::Reply(text) => text,
-            Self::NeedKeys(_) => "ERR command needs keys that could not be brought together",
+            Self::NeedKeys(_) => b"ERR command needs keys that could not be brought together",
         }
     }
 
     /// The code in front, as INFO errorstats counts them.
     pub fn code(&self) -> &str {
-        self.line().split(' ').next().unwrap_or("ERR")
+        let code = self.line().split(|&byte| byte == b' ').next().unwrap_or_default();
+        std::str::from_utf8(code).unwrap_or("ERR")
     }
 }

@@ -159,6 +159,6 @@ mod tests {
         }
         assert_eq!(at(TimeForm::Millis, "9223372036854775000"), None);
         let error = TimeForm::Seconds.at_ms(b"0", 0, "SET").unwrap_err();
-        assert_eq!(error.line(), "ERR invalid expire time in 'set' command");
+        assert_eq!(error.line(), b"ERR invalid expire time in 'set' command");
     }
 }

@@ -118,8 +118,8 @@ impl Reply {
     }
 
     /// An error line with its code in front (`ERR …`). CR and LF become spaces: nothing can be injected.
-    pub fn error(&mut self, text: &str) {
-        self.text_line(b'-', text.as_bytes());
+    pub fn error(&mut self, text: impl AsRef<[u8]>) {
+        self.text_line(b'-', text.as_ref());
     }
 
     fn text_line(&mut self, kind: u8, text: &[u8]) {

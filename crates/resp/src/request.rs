@@ -69,11 +69,18 @@ const BULK_BYTES_MAX_BEFORE_AUTH: u64 = 16 * 1024;
 
 /// Why a connection must be closed. The texts are Redis's, without the `-ERR ` in front.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProtocolError(pub String);
+pub struct ProtocolError(pub Vec<u8>);
 
 impl ProtocolError {
     fn new(text: &str) -> Self {
-        Self(format!("Protocol error: {text}"))
+        Self([b"Protocol error: ", text.as_bytes()].concat())
+    }
+}
+
+impl ProtocolError {
+    fn unexpected(byte: u8) -> Self {
+        let shown = if byte == b'\r' || byte == b'\n' { b' ' } else { byte };
+        Self([b"Protocol error: expected '$', got '", &[shown][..], b"'"].concat())
     }
 }
 
@@ -162,7 +169,7 @@ impl RequestParser {
                 Some(b'*') => {}
                 Some(_) => return self.parse_inline(bytes, start, spans),
             }
-            let Some((count, next)) = self.length_line(bytes, 1, "too big mbulk count string", 3)? else {
+            let Some((count, next)) = length_line(bytes, 0, "too big mbulk count string")? else {
                 return Ok(Parsed::Incomplete { missing: 1 });
             };
             let count = count
@@ -196,16 +203,12 @@ impl RequestParser {
         let len = match self.bulk {
             Some(len) => len,
             None => {
-                match bytes.get(self.at) {
-                    None => return Ok(Some(1)),
-                    Some(b'$') => {}
-                    Some(&other) => {
-                        let shown = if other == b'\r' || other == b'\n' { ' ' } else { other as char };
-                        return Err(ProtocolError::new(&format!("expected '$', got '{shown}'")));
-                    }
-                }
-                let line = self.length_line(bytes, self.at + 1, "too big bulk count string", 3)?;
+                // The line must be whole before its first byte is judged.
+                let line = length_line(bytes, self.at, "too big bulk count string")?;
                 let Some((len, next)) = line else { return Ok(Some(1)) };
+                if bytes[self.at] != b'$' {
+                    return Err(ProtocolError::unexpected(bytes[self.at]));
+                }
                 let len = len
                     .filter(|&n| n >= 0 && n as u64 <= limits.bulk_bytes_max && n < i64::from(u32::MAX))
                     .ok_or_else(|| ProtocolError::new("invalid bulk length"))?;
@@ -233,28 +236,6 @@ impl RequestParser {
         Ok(None)
     }
 
-    /// A decimal number up to `\r\n`, from `at`. `None`: the line is not complete. `Some((None, _))`: not a number.
-    #[allow(clippy::type_complexity)]
-    fn length_line(
-        &self,
-        bytes: &[u8],
-        at: usize,
-        too_long: &str,
-        _min: usize,
-    ) -> Result<Option<(Option<i64>, usize)>, ProtocolError> {
-        let rest = &bytes[at..];
-        let Some(cr) = rest.iter().take(INLINE_BYTES_MAX + 1).position(|&b| b == b'\r') else {
-            if rest.len() > INLINE_BYTES_MAX {
-                return Err(ProtocolError::new(too_long));
-            }
-            return Ok(None);
-        };
-        if rest.len() < cr + 2 {
-            return Ok(None);
-        }
-        Ok(Some((decimal(&rest[..cr]), at + cr + 2)))
-    }
-
     fn parse_inline(
         &mut self,
         bytes: &[u8],
@@ -276,6 +257,27 @@ impl RequestParser {
         }
         Ok(Parsed::Request { end: start + newline + 1 })
     }
+}
+
+/// A line at `at`: its number behind the first byte, and where the next line begins. `None`: the line is not complete.
+/// `Some((None, _))`: not a number.
+#[allow(clippy::type_complexity)]
+fn length_line(
+    bytes: &[u8],
+    at: usize,
+    too_long: &str,
+) -> Result<Option<(Option<i64>, usize)>, ProtocolError> {
+    let rest = &bytes[at..];
+    let Some(cr) = rest.iter().take(INLINE_BYTES_MAX + 1).position(|&b| b == b'\r') else {
+        if rest.len() > INLINE_BYTES_MAX {
+            return Err(ProtocolError::new(too_long));
+        }
+        return Ok(None);
+    };
+    if rest.len() < cr + 2 {
+        return Ok(None);
+    }
+    Ok(Some((decimal(rest[..cr].get(1..).unwrap_or_default()), at + cr + 2)))
 }
 
 /// The common case in one go: a multi-bulk request that is wholly there and within all limits. `None`: look closer.
@@ -340,6 +342,9 @@ fn long_length(buf: &[u8], at: usize) -> Option<(usize, usize)> {
 
 /// A signed decimal number as Redis's string2ll reads it.
 fn decimal(text: &[u8]) -> Option<i64> {
+    if text == b"-9223372036854775808" {
+        return Some(i64::MIN);
+    }
     let (negative, digits) = match text.strip_prefix(b"-") {
         Some(rest) => (true, rest),
         None => (false, text),
@@ -370,7 +375,8 @@ mod tests {
     }
 
     fn error_of(bytes: &[u8], limits: &Limits) -> String {
-        RequestParser::default().parse(bytes, 0, &mut Vec::new(), limits).unwrap_err().0
+        let error = RequestParser::default().parse(bytes, 0, &mut Vec::new(), limits).unwrap_err();
+        String::from_utf8_lossy(&error.0).into_owned()
     }
 
     #[test]

@@ -63,17 +63,13 @@ fn fail(
     None
 }
 
+/// Whether a request is the first line or a header of HTTP: a browser that was lured here gets no answer, and nothing of what
+/// it sends further is read.
+pub fn is_of_browser(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:")
+}
+
 /// The error for a name that no command has, as Redis words it.
 pub fn unknown_command(name: &[u8], args: Args<'_>) -> Error {
-    const SHOWN_BYTES_MAX: usize = 128;
-    let mut shown = String::new();
-    for arg in args.from(1) {
-        if shown.len() >= SHOWN_BYTES_MAX {
-            break;
-        }
-        let room = SHOWN_BYTES_MAX - shown.len();
-        shown.push_str(&format!("'{}' ", String::from_utf8_lossy(&arg[..arg.len().min(room)])));
-    }
-    let name = String::from_utf8_lossy(&name[..name.len().min(SHOWN_BYTES_MAX)]).into_owned();
-    Error::err(format_args!("unknown command '{name}', with args beginning with: {shown}"))
+    Error::unknown_command(name, args.from(1))
 }

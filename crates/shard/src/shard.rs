@@ -256,11 +256,15 @@ impl Shard {
                 }
                 Err(error) => {
                     self.run_queue(buf);
+                    // Nothing counts behind QUIT.
+                    if self.conns[conn].closing {
+                        return end;
+                    }
                     if let Some(end) = self.run_quoted_line(conn, buf, at) {
                         at = end;
                         continue;
                     }
-                    self.reply_error(conn, &Error::err(error.0));
+                    self.reply_error(conn, &Error::Reply([b"ERR ", &error.0[..]].concat().into()));
                     self.conns[conn].closing = true;
                     return end;
                 }
@@ -403,6 +407,10 @@ impl Shard {
             return;
         }
         let Some(command) = q.command else {
+            if execute::is_of_browser(&args[0]) {
+                conn.closing = true;
+                return self.mark_dirty(index);
+            }
             let error = execute::unknown_command(&args[0], args);
             return self.reply_error(index, &error);
         };

@@ -264,6 +264,23 @@ pub fn by_kind(random: &mut Random, command: &Command, kind: &str, name: &str, n
     }
 }
 
+/// A time or duration, for arguments of that name, which is either past or too far away to come while a test runs.
+pub fn far_time(random: &mut Random, name: &str, now_ms: u64) -> Option<Vec<u8>> {
+    if !(name.contains("seconds") || name == "ttl" || name == "timeout") {
+        return None;
+    }
+    if one_in(random, 4) {
+        let edges = if one_in(random, 2) { NUMBERS } else { NOT_NUMBERS };
+        let edge = pick(random, edges).as_bytes();
+        let is_soon = base::number::parse_i64(edge).is_some_and(|edge| (1..1_000_000).contains(&edge));
+        return Some(if is_soon { b"-1".to_vec() } else { edge.to_vec() });
+    }
+    let in_ms = (1 + random.below(1000)) * 1_000_000;
+    let base_ms = if name.starts_with("unix-time") { now_ms } else { 0 };
+    let unit = if name.contains("milliseconds") || name == "ttl" { 1 } else { 1000 };
+    Some(((base_ms + in_ms) / unit).to_string().into_bytes())
+}
+
 /// A time around now, in the unit of the command.
 fn unix_time(random: &mut Random, command: &Command, now_ms: u64) -> Vec<u8> {
     let at_ms = now_ms + random.below(10_000) - random.below(2) * 5_000;

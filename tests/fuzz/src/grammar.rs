@@ -39,7 +39,7 @@ const DEBUG: &[&str] = &["HELP", "OBJECT", "LISTPACK", "QUICKLIST", "HTSTATS-KEY
 pub struct Scope {
     /// Commands and arguments since this version of Redis are left out, as `(major, minor)`.
     pub before: (u32, u32),
-    /// Only commands whose reply follows from what went before.
+    /// Only commands whose reply follows from what went before, save for random picks, and no times close to now.
     pub deterministic: bool,
 }
 
@@ -50,28 +50,33 @@ impl Default for Scope {
 }
 
 impl Scope {
-    fn knows(&self, since: &str) -> bool {
+    pub fn knows(&self, since: &str) -> bool {
         let mut parts = since.split('.').map(|part| part.parse().unwrap_or(0));
         (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) < self.before
     }
 
     fn allows(&self, row: &Command) -> bool {
-        const CHANCE: [&str; 2] = ["nondeterministic_output", "random"];
         // Their replies are about the server rather than about the data.
-        let about_server = ["server", "connection"].contains(&row.group)
-            && !["flushall", "flushdb", "dbsize", "swapdb", "select", "echo", "ping"]
-                .contains(&row.full_name);
-        let by_chance = about_server
-            || row.tips.iter().any(|tip| CHANCE.contains(tip))
-            || [
-                "object|freq",
-                "object|idletime",
-                "object|encoding",
-                "object|refcount",
-                "memory|usage",
-                "dump",
-            ]
-            .contains(&row.full_name);
+        const ABOUT_DATA: [&str; 14] = [
+            "flushall",
+            "flushdb",
+            "dbsize",
+            "swapdb",
+            "select",
+            "echo",
+            "ping",
+            "reset",
+            "client|setname",
+            "client|getname",
+            "client|no-evict",
+            "client|no-touch",
+            "command|getkeys",
+            "command|getkeysandflags",
+        ];
+        let about_server =
+            ["server", "connection"].contains(&row.group) && !ABOUT_DATA.contains(&row.full_name);
+        let about_memory = ["object|refcount", "memory|usage"].contains(&row.full_name);
+        let by_chance = about_server || about_memory || row.full_name.ends_with("|help");
         !LEFT_OUT.contains(&row.full_name) && self.knows(row.since) && !(self.deterministic && by_chance)
     }
 }
@@ -148,7 +153,10 @@ impl Grammar {
         draft.fill_up(row.words.len());
         let mut out = draft.out;
         if one_in(random, 7) {
-            spoil(random, &mut out, row.words.len());
+            // A time in the wrong place may be close to now.
+            let kinds =
+                if self.scope.deterministic && row.command.syntax.contains("seconds") { 2 } else { 5 };
+            spoil(random, &mut out, row.words.len(), kinds);
         }
         if one_in(random, 10) {
             out[0].make_ascii_lowercase();
@@ -225,7 +233,12 @@ impl Draft<'_> {
             }
             return self.out.push(payload);
         }
-        let argument = by_kind(self.random, self.command, kind, name, self.now_ms);
+        let argument = match self.grammar.scope.deterministic {
+            true => arguments::far_time(self.random, name, self.now_ms),
+            false => None,
+        };
+        let argument =
+            argument.unwrap_or_else(|| by_kind(self.random, self.command, kind, name, self.now_ms));
         self.out.push(argument);
     }
 
@@ -245,11 +258,11 @@ impl Draft<'_> {
     }
 }
 
-/// One thing wrong: an argument too few, too many, twice, elsewhere, or something else.
-fn spoil(random: &mut Random, out: &mut Vec<Vec<u8>>, named: usize) {
+/// One thing wrong, of the first `kinds`: an argument too few, twice, elsewhere, something else, or too many.
+fn spoil(random: &mut Random, out: &mut Vec<Vec<u8>>, named: usize, kinds: u64) {
     let room = out.len() - named;
     let at = named + random.index(room);
-    match random.below(5) {
+    match random.below(kinds) {
         0 if room > 0 => drop(out.remove(at)),
         1 if room > 0 => out.push(out[at].clone()),
         2 if room > 0 => {

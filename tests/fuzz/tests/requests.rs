@@ -40,10 +40,16 @@ fn reference_one(bytes: &[u8]) -> Option<Option<(Vec<Vec<u8>>, usize)>> {
     let Some(count) = count.filter(|&count| count <= LIMITS.args_max as i64) else { return Some(None) };
     let mut words = Vec::new();
     for _ in 0..count {
-        if *bytes.get(at)? != b'$' {
+        // Whatever it begins with, the line is awaited.
+        let first = *bytes.get(at)?;
+        let (len, body) =
+            if first == b'\r' { (None, at + 1 + usize::from(bytes.len() > at + 1)) } else { line(at + 1)? };
+        if first == b'\r' && body == at + 1 {
+            return None;
+        }
+        if first != b'$' {
             return Some(None);
         }
-        let (len, body) = line(at + 1)?;
         let Some(len) = len.filter(|len| (0..=LIMITS.bulk_bytes_max as i64).contains(len)) else {
             return Some(None);
         };
@@ -92,7 +98,7 @@ fn parsed(bytes: &[u8], cuts: &[usize]) -> Outcome {
                     break;
                 }
                 Err(error) => {
-                    assert!(!error.0.contains(['\r', '\n']), "{error:?}");
+                    assert!(!error.0.iter().any(|byte| b"\r\n".contains(byte)), "{error:?}");
                     // A line with escapes is not read in place: the caller decodes it.
                     let line = buf[start..].split(|&b| b == b'\n').next().unwrap_or_default();
                     if buf[start] == b'*' || !needs_rewrite(line) {

@@ -39,6 +39,7 @@ const STEPS: &[Step] = &[
     Step { name: "node", run: clients::node },
     Step { name: "redis-rs", run: clients::redis_rs },
     Step { name: "fuzz", run: fuzz_step },
+    Step { name: "differential", run: differential_step },
 ];
 
 /// Runs the steps named, or all; false when anything failed.
@@ -119,6 +120,33 @@ fn litmus_step() -> Outcome {
 /// Random commands and bytes, hostile clients. `WEFT_FUZZ_SECONDS` says for how long.
 fn fuzz_step() -> Outcome {
     cargo_test(&["--package", "fuzz"])
+}
+
+/// The same random sequences and the same broken requests to our server and to redis-server, which must answer alike.
+fn differential_step() -> Outcome {
+    let program = Program::redis();
+    if program.find().is_none() || Program::Weft.find().is_none() {
+        return Outcome::Skipped("redis-server or weft-server is not there".into());
+    }
+    let build = run(&mut command("cargo", &["build", "--profile", "fast", "--package", "fuzz"]));
+    if !matches!(build, Ok(true)) {
+        return Outcome::Broken(build.err().unwrap_or_else(|| "the player does not build".into()));
+    }
+    let mut tally = Tally::default();
+    for options in [
+        &["--seed", "1", "--seeds", "250", "--shards", "1"][..],
+        &["--seed", "251", "--seeds", "250", "--shards", "4"],
+        &["--malformed", "--shards", "4"],
+    ] {
+        let arguments =
+            [&["run", "--quiet", "--profile", "fast", "--package", "fuzz", "--"], options].concat();
+        match run(&mut command("cargo", &arguments)) {
+            Ok(true) => tally.passed += 1,
+            Ok(false) => tally.failed += 1,
+            Err(why) => return Outcome::Broken(why),
+        }
+    }
+    Outcome::Counted(tally)
 }
 
 fn cargo_test(arguments: &[&str]) -> Outcome {

@@ -186,8 +186,7 @@ pub fn pfdebug(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         let converted = to_dense(cx, key, pos)?;
         out.int(i64::from(converted));
     } else {
-        let name = String::from_utf8_lossy(&args[1]);
-        return Err(Error::err(format_args!("Unknown PFDEBUG subcommand '{name}'")));
+        return Err(Error::naming("Unknown PFDEBUG subcommand '", &args[1], "'"));
     }
     Ok(())
 }

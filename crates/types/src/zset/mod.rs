@@ -141,6 +141,14 @@ impl ZSet {
         }
     }
 
+    /// To be called before `count` members are added at once: a listpack becomes a tree now if it could not hold so many.
+    #[inline]
+    pub fn expect(&mut self, count: usize, limits: &ZSetLimits, seed: &HashSeed) {
+        if count > limits.max_listpack_entries && matches!(self, Self::Listpack(_)) {
+            self.make_tree(seed);
+        }
+    }
+
     fn make_tree(&mut self, seed: &HashSeed) {
         let mut tree = Box::new(Tree::new(seed.clone()));
         for (member, score) in self.iter() {

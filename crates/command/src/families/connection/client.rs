@@ -9,7 +9,8 @@ use resp::Reply;
 
 /// Whether a name keeps CLIENT LIST readable.
 fn is_plain(name: &[u8]) -> bool {
-    name.iter().all(|b| (b'!'..=b'~').contains(b))
+    // What stands behind a zero byte is not looked at.
+    name.iter().take_while(|&&b| b != 0).all(|b| (b'!'..=b'~').contains(b))
 }
 
 /// # Errors
@@ -42,15 +43,12 @@ pub fn getname(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
 
 /// CLIENT SETINFO LIB-NAME name | LIB-VER version
 pub fn setinfo(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
-    let shown = String::from_utf8_lossy(&args[2]).into_owned();
     let is_name = args.is(2, "LIB-NAME");
     if !is_name && !args.is(2, "LIB-VER") {
-        return Err(Error::err(format_args!("Unrecognized option '{shown}'")));
+        return Err(Error::naming("Unrecognized option '", &args[2], "'"));
     }
     if !is_plain(&args[3]) {
-        return Err(Error::err(format_args!(
-            "{shown} cannot contain spaces, newlines or special characters."
-        )));
+        return Err(Error::naming("", &args[2], " cannot contain spaces, newlines or special characters."));
     }
     let session = cx.session();
     let field = if is_name { &mut session.lib_name } else { &mut session.lib_ver };

@@ -23,9 +23,11 @@ impl ClientType {
             ("pubsub", Self::PubSub),
             ("master", Self::Primary),
         ];
-        known.iter().find(|(text, _)| name.eq_ignore_ascii_case(text.as_bytes())).map(|k| k.1).ok_or_else(
-            || Error::err(format_args!("Unknown client type '{}'", String::from_utf8_lossy(name))),
-        )
+        known
+            .iter()
+            .find(|(text, _)| name.eq_ignore_ascii_case(text.as_bytes()))
+            .map(|k| k.1)
+            .ok_or_else(|| Error::naming("Unknown client type '", name, "'"))
     }
 
     pub fn of(_session: &Session) -> Self {
@@ -82,8 +84,7 @@ impl<'a> Filter<'a> {
             self.local_addr = Some(value);
         } else if args.is(at, "USER") {
             if value != b"default" {
-                let shown = String::from_utf8_lossy(value).into_owned();
-                return Err(Error::err(format_args!("No such user '{shown}'")));
+                return Err(Error::naming("No such user '", value, "'"));
             }
         } else if args.is(at, "SKIPME") && args.is(at + 1, "YES") {
             self.skip = Some(own);

@@ -68,8 +68,7 @@ pub fn hello(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
             name = Some(args.at(at + 1));
             at += 2;
         } else {
-            let shown = String::from_utf8_lossy(&args[at]).into_owned();
-            return Err(Error::err(format_args!("Syntax error in HELLO option '{shown}'")));
+            return Err(Error::naming("Syntax error in HELLO option '", &args[at], "'"));
         }
     }
     if let Some((user, password)) = credentials {
@@ -77,7 +76,7 @@ pub fn hello(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     }
     if !cx.session().authenticated && cx.shard.config.requirepass.is_some() {
         return Err(Error::text(
-            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> \
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> \
              option can be used to authenticate the client and select the RESP protocol version at the same time",
         ));
     }

@@ -44,10 +44,7 @@ impl Condition {
                 () if args.is(index, "XX") => &mut it.xx,
                 () if args.is(index, "GT") => &mut it.gt,
                 () if args.is(index, "LT") => &mut it.lt,
-                () => {
-                    let option = String::from_utf8_lossy(&args[index]);
-                    return Err(Error::err(format_args!("Unsupported option {option}")));
-                }
+                () => return Err(Error::naming("Unsupported option ", &args[index], "")),
             };
             *set = true;
         }

@@ -21,21 +21,14 @@ struct Options<'a> {
 enum Filter {
     All,
     Only(Kind),
-    /// A type that exists in Redis but that no key has here.
+    /// A type that no key has.
     Nothing,
 }
 
 impl Filter {
-    fn parse(name: &[u8]) -> Result<Self, Error> {
-        if let Some(kind) =
-            Kind::ALL.into_iter().find(|kind| name.eq_ignore_ascii_case(kind.name().as_bytes()))
-        {
-            return Ok(Self::Only(kind));
-        }
-        if name.eq_ignore_ascii_case(b"stream") {
-            return Ok(Self::Nothing);
-        }
-        Err(Error::err(format_args!("unknown type name '{}'", String::from_utf8_lossy(name))))
+    fn parse(name: &[u8]) -> Self {
+        let kind = Kind::ALL.into_iter().find(|kind| name.eq_ignore_ascii_case(kind.name().as_bytes()));
+        kind.map_or(Self::Nothing, Self::Only)
     }
 
     fn admits(self, kind: Kind) -> bool {
@@ -60,7 +53,7 @@ impl<'a> Options<'a> {
             } else if args.is(index, "MATCH") {
                 options.pattern = (value != b"*").then_some(value);
             } else if args.is(index, "TYPE") {
-                options.kind = Filter::parse(value)?;
+                options.kind = Filter::parse(value);
             } else {
                 return Err(Error::SYNTAX);
             }

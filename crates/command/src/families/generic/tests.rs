@@ -49,11 +49,11 @@ impl Bed {
         assert!(command.takes(args.len()), "{line}");
         let mut out = Reply::new(false);
         if let Err(error) = eviction::before(&mut self.shard, command) {
-            return error.line().to_owned();
+            return String::from_utf8_lossy(error.line()).into_owned();
         }
         let mut cx = Cx::internal(&mut self.shard, 0);
         if let Err(error) = (command.handler)(&mut cx, args, &mut out) {
-            return error.line().to_owned();
+            return String::from_utf8_lossy(error.line()).into_owned();
         }
         if let Plan::All(_, merge) = command.plan {
             let part = std::mem::take(&mut out.buf);

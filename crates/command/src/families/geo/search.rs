@@ -202,9 +202,8 @@ impl Query {
             let text = "is not compatible with WITHDIST, WITHHASH and WITHCOORD options";
             return Err(Error::err(format_args!("{who} {text}")));
         }
-        let one_of = |choice: &str| {
-            Err(Error::err(format_args!("exactly one of {choice} for {}", String::from_utf8_lossy(&args[0]))))
-        };
+        let one_of =
+            |choice: &str| Err(Error::naming(&format!("exactly one of {choice} for "), &args[0], ""));
         if form.is_search() && !(self.from_member || self.from_position) {
             return one_of("FROMMEMBER or FROMLONLAT can be specified");
         }

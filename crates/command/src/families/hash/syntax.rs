@@ -63,7 +63,7 @@ impl FieldsOption {
 
 /// An argument that is none of the options.
 pub fn unknown(arg: &[u8]) -> Error {
-    Error::err(format_args!("unknown argument: {}", String::from_utf8_lossy(arg)))
+    Error::naming("unknown argument: ", arg, "")
 }
 
 /// The unix time in ms that `text` stands for, as the time of a field; it may be over.
@@ -89,7 +89,8 @@ mod tests {
     #[test]
     fn times_are_bounded() {
         let at = |text: &str, form| {
-            field_time(form, text.as_bytes(), 1000, "HEXPIRE").map_err(|error| error.line().to_owned())
+            field_time(form, text.as_bytes(), 1000, "HEXPIRE")
+                .map_err(|error| String::from_utf8_lossy(error.line()).into_owned())
         };
         assert_eq!(at("5", TimeForm::Seconds), Ok(6000));
         assert_eq!(at("0", TimeForm::UnixMillis), Ok(0));
@@ -102,6 +103,6 @@ mod tests {
             assert_eq!(at(text, form).unwrap_err(), "ERR invalid expire time in 'hexpire' command");
         }
         assert_eq!(at("-1", TimeForm::Seconds).unwrap_err(), "ERR invalid expire time, must be >= 0");
-        assert_eq!(at("1.5", TimeForm::Seconds).unwrap_err(), Error::NOT_AN_INTEGER.line());
+        assert_eq!(at("1.5", TimeForm::Seconds).unwrap_err(), "ERR value is not an integer or out of range");
     }
 }

@@ -1,7 +1,7 @@
 //! COMMAND: what the table of commands knows, for clients.
 
 use super::{command_table, docs as command_docs};
-use crate::spec::{Find, access, acl, flag};
+use crate::spec::{Begin, Find, access, acl, flag};
 use crate::{Args, Command, Cx, Error, Outcome, help as help_form, registry};
 use resp::Reply;
 
@@ -127,11 +127,12 @@ fn keys_of<'a>(args: Args<'a>) -> Result<Vec<(&'a [u8], u16)>, Error> {
     for spec in row.keys.iter().filter(|spec| spec.access & access::NOT_KEY == 0) {
         let mut indexes = Vec::new();
         spec.find(&inner, &mut indexes)?;
-        if needs_keys && indexes.is_empty() && matches!(spec.find, Find::KeyNum { .. }) {
+        let expected = matches!(spec.begin, Begin::Index(_)) && spec.find != Find::Unknown;
+        if expected && indexes.is_empty() && row.flags & flag::NO_MANDATORY_KEYS == 0 {
             return Err(invalid);
         }
-        let access = access_of(row, spec.access, &inner);
-        keys.extend(indexes.into_iter().map(|index| (inner.at(index), access)));
+        let bits = access_of(row, &inner).unwrap_or(spec.access);
+        keys.extend(indexes.into_iter().map(|index| (inner.at(index), bits)));
     }
     if needs_keys && keys.is_empty() {
         return Err(invalid);
@@ -139,20 +140,34 @@ fn keys_of<'a>(args: Args<'a>) -> Result<Vec<(&'a [u8], u16)>, Error> {
     Ok(keys)
 }
 
-/// What a command with these arguments does with a key, where that depends on them.
-fn access_of(row: &Command, access: u16, args: &Args<'_>) -> u16 {
-    if access & access::VARIABLE_FLAGS == 0 {
-        return access;
-    }
-    let has = |word: &str| (2..args.len()).any(|at| args.is(at, word));
-    match row.full_name {
+/// What a command does with its key, where that depends on the other arguments.
+fn access_of(row: &Command, inner: &Args<'_>) -> Option<u16> {
+    use access::{ACCESS, OW, RO, RW, UPDATE};
+    const LOOKS: [&str; 5] = ["GET", "IFEQ", "IFNE", "IFDEQ", "IFDNE"];
+    match row.name {
         // Without GET and comparisons, SET does not look at the old value.
-        "set" if !["GET", "IFEQ", "IFNE", "IFDEQ", "IFDNE"].into_iter().any(has) => {
-            access::OW | access::UPDATE
+        "SET" if (3..inner.len()).any(|at| LOOKS.iter().any(|word| inner.is(at, word))) => {
+            Some(RW | ACCESS | UPDATE)
         }
-        "bitfield" if !has("SET") && !has("INCRBY") => access::RO | access::ACCESS,
-        _ => access & !access::VARIABLE_FLAGS,
+        "SET" => Some(OW | UPDATE),
+        "BITFIELD" if only_reads_bits(inner) => Some(RO | ACCESS),
+        "BITFIELD" => Some(RW | ACCESS | UPDATE),
+        _ => None,
     }
+}
+
+/// Whether a BITFIELD has no other operation than GET.
+fn only_reads_bits(inner: &Args<'_>) -> bool {
+    let mut index = 2;
+    while index < inner.len() {
+        let left = inner.len() - index - 1;
+        index += match () {
+            () if inner.is(index, "GET") && left >= 2 => 3,
+            () if inner.is(index, "OVERFLOW") && left >= 1 => 2,
+            () => return false,
+        };
+    }
+    true
 }
 
 /// COMMAND HELP

@@ -264,7 +264,7 @@ fn stringmatch_len(_: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 /// DEBUG ERROR text
 fn error(_: &mut Cx<'_>, args: Args<'_>, _: &mut Reply) -> Outcome {
     check_len(args, 3..=3)?;
-    Err(Error::text(String::from_utf8_lossy(&args[2]).into_owned()))
+    Err(Error::Reply(args[2].to_vec().into()))
 }
 
 /// Settings of things that do not exist here: changing them changes nothing.
@@ -274,8 +274,8 @@ fn accepted(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 fn unsupported(_: &mut Cx<'_>, args: Args<'_>, _: &mut Reply) -> Outcome {
-    let shown = String::from_utf8_lossy(&args[1]).to_ascii_uppercase();
-    Err(Error::err(format_args!("DEBUG {shown} is not supported: persistence is not part of this version")))
+    let name = args[1].to_ascii_uppercase();
+    Err(Error::naming("DEBUG ", &name, " is not supported: persistence is not part of this version"))
 }
 
 /// DEBUG HELP

@@ -15,8 +15,7 @@ pub fn graph(cx: &mut ShardCx, args: Args<'_>, parts: &[&[u8]], out: &mut Reply)
     let events = events(parts);
     let Some((name, event)) = events.iter().find(|(name, _)| args[2].eq_ignore_ascii_case(name.as_bytes()))
     else {
-        let shown = String::from_utf8_lossy(&args[2]).into_owned();
-        return Err(Error::err(format_args!("No samples available for event '{shown}'")));
+        return Err(Error::naming("No samples available for event '", &args[2], "'"));
     };
     out.verbatim(b"txt", drawn(name, event, cx.now_ms / 1000).as_bytes());
     Ok(())

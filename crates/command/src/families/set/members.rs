@@ -13,9 +13,7 @@ pub fn sadd(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let (key, count) = (args.key(1), args.len() - 2);
     let (limits, seed) = (cx.shard.limits.set, args.seed());
     let mut set = cx.upsert(key, || Set::new(&args[2], count, &limits, seed))?;
-    if count > 1 {
-        set.expect(count, &limits, seed);
-    }
+    set.expect(count, &limits, seed);
     let added = args.from(2).filter(|member| set.add(member, &limits, seed)).count();
     drop(set);
     if added > 0 {

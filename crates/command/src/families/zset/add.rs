@@ -128,6 +128,7 @@ pub fn add_pairs<'a>(
             Some(cx.upsert(key, || ZSet::for_members(count, first.1.len(), &limits, &seed))?)
         };
         if let Some(mut zset) = zset {
+            zset.expect(count, &limits, &seed);
             tally.put(&mut zset, first, options, &limits, &seed)?;
             for nth in 1..count {
                 tally.put(&mut zset, read(nth)?, options, &limits, &seed)?;

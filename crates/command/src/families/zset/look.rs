@@ -97,12 +97,17 @@ pub fn zscan(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let (mut found, mut elements, mut next) = (Reply::new(out.resp3), 0, 0);
     if let Some(zset) = zset {
         let options = ScanOptions::parse(args, 3, false)?;
+        // Redis writes what it has in a table with 17 digits.
+        let format = match zset.as_listpack() {
+            Some(_) => base::number::format_shortest,
+            None => base::number::format_g17,
+        };
         next = zset.scan(cursor, options.count, |member, score| {
             if options.admits(member) {
                 elements += 2;
                 reply_item(&mut found, member);
                 // A bulk string in RESP3 as well.
-                found.bulk(base::number::format_shortest(score).as_bytes());
+                found.bulk(format(score).as_bytes());
             }
         });
     }

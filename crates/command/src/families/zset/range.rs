@@ -101,10 +101,10 @@ impl<'a> Query<'a> {
 }
 
 const LIMIT_WITHOUT_BY: Error = Error::Reply(std::borrow::Cow::Borrowed(
-    "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX",
+    b"ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX",
 ));
 const SCORES_WITH_LEX: Error = Error::Reply(std::borrow::Cow::Borrowed(
-    "ERR syntax error, WITHSCORES not supported in combination with BYLEX",
+    b"ERR syntax error, WITHSCORES not supported in combination with BYLEX",
 ));
 
 #[inline]
