@@ -53,6 +53,8 @@ impl Uring {
         let ring = IoUring::builder()
             .setup_single_issuer()
             .setup_defer_taskrun()
+            // Without it nobody knows that completions are due, and a wait that does not wait never brings them.
+            .setup_taskrun_flag()
             .setup_cqsize(entries * 8)
             .build(entries)?;
         let mut uring = Self {
