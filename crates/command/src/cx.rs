@@ -4,7 +4,7 @@ use crate::session::Session;
 use crate::{Error, ShardCx};
 use keyspace::Pos;
 use keyspace::value::StrRef;
-use keyspace::{Db, Found, Key, Typed, Update, ValueRef};
+use keyspace::{Db, Found, Free, Key, Typed, Update, ValueRef};
 
 /// The class of a keyspace event, as `notify-keyspace-events` names them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -203,11 +203,17 @@ impl<'a> Cx<'a> {
         Ok(self.db().update::<T>(pos))
     }
 
-    /// Removes a key; whether there was one.
+    /// Removes a key as a side effect; whether there was one.
     pub fn delete(&mut self, key: Key<'_>) -> bool {
+        let free = self.db().frees.overwritten;
+        self.discard(key, free)
+    }
+
+    /// Removes a key, whose memory comes back when `free` says; whether there was one.
+    pub fn discard(&mut self, key: Key<'_>, free: Free) -> bool {
         match self.find_for_write(key) {
             Some(pos) => {
-                self.db().remove(pos);
+                self.db().discard(pos, free);
                 true
             }
             None => false,

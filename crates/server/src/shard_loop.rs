@@ -7,6 +7,7 @@ mod upkeep;
 
 use self::spin::Spin;
 use crate::connection::{self, Outcome, Sent, Spares};
+use command::freeing;
 use config::Config;
 use mailbox::Port;
 use runtime::socket::Reserve;
@@ -217,12 +218,15 @@ impl ShardLoop {
         if now_us >= self.next_tick_us {
             self.tick(now_ms, now_us);
         }
+        if freeing::is_due(&self.shard.cx) {
+            self.free_memory();
+        }
         Ok(())
     }
 
     fn wait(&mut self) -> std::io::Result<()> {
         self.events.clear();
-        let busy = !self.unread.is_empty() || self.port.has_mail();
+        let busy = !self.unread.is_empty() || self.port.has_mail() || freeing::is_due(&self.shard.cx);
         if busy || self.spin.until_mail(&self.port, self.shard.awaits_others()) || !self.port.prepare_sleep()
         {
             return self.reactor.wait(Some(Duration::ZERO), &mut self.events);

@@ -2,14 +2,24 @@
 
 use super::GENERIC;
 use crate::{Args, Cx, Error, Outcome};
-use keyspace::{Entry, Key};
+use keyspace::{Entry, Free, Key};
 use resp::Reply;
 
-/// DEL key [key …], UNLINK key [key …]
+/// DEL key [key …]
 pub fn del(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let free = Free::later_if(cx.shard.config.lazyfree_lazy_user_del);
+    remove(cx, args, free, out)
+}
+
+/// UNLINK key [key …]
+pub fn unlink(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    remove(cx, args, Free::Later, out)
+}
+
+fn remove(cx: &mut Cx<'_>, args: Args<'_>, free: Free, out: &mut Reply) -> Outcome {
     let mut removed = 0;
     for index in 1..args.len() {
-        if cx.delete(args.key(index)) {
+        if cx.discard(args.key(index), free) {
             removed += 1;
             cx.event(GENERIC, "del", &args[index]);
         }

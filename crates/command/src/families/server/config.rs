@@ -48,6 +48,7 @@ pub fn resetstat(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     cx.shard.stats = Default::default();
     cx.shard.commands.reset();
     cx.shard.errors.reset();
+    cx.shard.bin.reset_statistics();
     out.ok();
     Ok(())
 }

@@ -28,7 +28,7 @@ macro_rules! numbers {
 numbers! {
     sums: clients monitors dirty keys expiring data_bytes table_bytes client_bytes peak_bytes connections
         rejected_connections commands net_in_bytes net_out_bytes hits misses expired_keys expired_fields evicted_keys
-        error_replies forwarded moved_connections turns ops_rate in_rate out_rate;
+        error_replies forwarded moved_connections turns freeing freed ops_rate in_rate out_rate;
     maxima: input_bytes_max output_bytes_max
 }
 
@@ -56,6 +56,8 @@ pub fn of(cx: &ShardCx) -> Numbers {
         forwarded: cx.stats.forwarded,
         moved_connections: cx.stats.moved_connections,
         turns: cx.stats.turns,
+        freeing: cx.bin.pending(),
+        freed: cx.bin.freed(),
         ..Numbers::default()
     };
     for (_, session) in cx.sessions.iter() {
