@@ -64,7 +64,7 @@ impl Shard {
     ) {
         let step = crate::route::split_step(command);
         if !(args.len() - 1).is_multiple_of(step) {
-            return self.reply_error(conn, &Error::wrong_arity(command.name));
+            return self.reply_error(conn, &Error::wrong_arity(command.full_name));
         }
         if let Err(error) = eviction::before(&mut self.cx, command) {
             return self.reject(conn, command, &error);

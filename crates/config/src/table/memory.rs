@@ -15,8 +15,7 @@ pub(super) const SECURITY: &[Directive] = &[
     text("aclfile", "").immutable().later(ACL, "File of users."),
     optional("requirepass").sensitive().works("Password of the default user."),
     choice("acl-pubsub-default", PubsubDefault::NAMES, "resetchannels").later(ACL, "Channels of a new user."),
-    statement("rename-command", 2, 2)
-        .later("renaming commands", "Gives a command another name; `\"\"` takes it away."),
+    statement("rename-command", 2, 2).works("Gives a command another name; `\"\"` takes it away."),
     choice("enable-protected-configs", WhoMay::NAMES, "no")
         .immutable()
         .works("Who may change `dir` and `dbfilename` while the server runs: no, yes, local."),
