@@ -185,6 +185,11 @@ impl Reactor for Uring {
         Ok(())
     }
 
+    fn remove_listener(&mut self, token: usize, _: RawFd) {
+        self.listeners.retain(|(known, _)| *known != token);
+        self.push(opcode::AsyncCancel::new(LISTENER_BIT | token as u64).build().user_data(NOBODY));
+    }
+
     #[inline]
     fn recv(&mut self, token: usize, buf: &mut [u8]) -> io::Result<usize> {
         match &self.slots[token].socket {

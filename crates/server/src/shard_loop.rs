@@ -121,7 +121,8 @@ pub struct ShardLoop {
     reactor: Box<dyn Reactor>,
     port: Port<Mail>,
     pub(crate) process: Arc<Process>,
-    listeners: Vec<Listener>,
+    /// Their places are their names; those closed leave gaps.
+    listeners: Vec<Option<Listener>>,
     /// Which shard gets the next connection.
     next_shard: usize,
     sent: Vec<Sent>,
@@ -159,7 +160,7 @@ impl ShardLoop {
             reactor,
             port,
             process,
-            listeners,
+            listeners: listeners.into_iter().map(Some).collect(),
             next_shard: 0,
             sent: Vec::new(),
             spares: Spares::default(),
@@ -183,7 +184,7 @@ impl ShardLoop {
     /// # Errors
     /// When the reactor fails.
     pub fn run(mut self) -> std::io::Result<()> {
-        for (index, listener) in self.listeners.iter().enumerate() {
+        for (index, listener) in self.listeners.iter().flatten().enumerate() {
             self.reactor.add_listener(LISTENER_TOKENS + index, listener.fd())?;
         }
         while !self.process.ending.load(Ordering::Relaxed) {
