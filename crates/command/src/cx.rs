@@ -95,7 +95,7 @@ impl<'a> Cx<'a> {
     #[cold]
     fn note_expired(&mut self, db: u16, key: Key<'_>) {
         self.shard.stats.expired_keys += 1;
-        self.event_in(db, Event::Expired, "expired", key.bytes);
+        self.notice_in(db, Event::Expired, "expired", key.bytes);
     }
 
     #[inline]
@@ -227,6 +227,19 @@ impl<'a> Cx<'a> {
         self.event_in(self.db, class, name, key);
     }
 
+    /// As [`Cx::event`] where Redis counts `changes` changes since the last save, most often one for each element.
+    #[inline]
+    pub fn event_of(&mut self, changes: usize, class: Event, name: &'static str, key: &[u8]) {
+        self.notice_in(self.db, class, name, key);
+        self.shard.dirty += changes as u64;
+    }
+
+    /// As [`Cx::event`] for what follows from a change that is counted already, or is no client's doing.
+    #[inline]
+    pub fn notice(&mut self, class: Event, name: &'static str, key: &[u8]) {
+        self.notice_in(self.db, class, name, key);
+    }
+
     /// Says that a key's bytes have changed where Redis publishes no event: a cache inside the value, or a string that
     /// was only lengthened.
     #[inline]
@@ -236,7 +249,12 @@ impl<'a> Cx<'a> {
 
     /// As [`Cx::event`] for a key of another database.
     #[inline]
-    pub fn event_in(&mut self, _db: u16, _class: Event, _name: &'static str, _key: &[u8]) {
+    pub fn event_in(&mut self, db: u16, class: Event, name: &'static str, key: &[u8]) {
+        self.notice_in(db, class, name, key);
         self.shard.dirty += 1;
     }
+
+    /// As [`Cx::notice`] for a key of another database.
+    #[inline]
+    pub fn notice_in(&mut self, _db: u16, _class: Event, _name: &'static str, _key: &[u8]) {}
 }

@@ -227,6 +227,6 @@ fn evict(shard: &mut ShardCx, db: u16, key: &[u8]) -> bool {
     }
     space.discard(pos, Free::later_if(shard.config.lazyfree_lazy_eviction));
     shard.stats.evicted_keys += 1;
-    Cx::internal(shard, db).event(Event::Evicted, "evicted", key);
+    Cx::internal(shard, db).notice(Event::Evicted, "evicted", key);
     true
 }

@@ -91,7 +91,7 @@ fn move_to(cx: &mut Cx<'_>, from: Key<'_>, to: Key<'_>) {
     let entry = cx.db().take(pos);
     cx.db().install(to, entry);
     cx.event(GENERIC, "rename_from", from.bytes);
-    cx.event(GENERIC, "rename_to", to.bytes);
+    cx.notice(GENERIC, "rename_to", to.bytes);
 }
 
 /// A database's number.
@@ -154,7 +154,7 @@ pub fn move_key(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
             let entry = cx.db().take(pos);
             cx.shard.dbs[db as usize].install(key, entry);
             cx.event(GENERIC, "move_from", key.bytes);
-            cx.event_in(db, GENERIC, "move_to", key.bytes);
+            cx.notice_in(db, GENERIC, "move_to", key.bytes);
             true
         }
         _ => false,

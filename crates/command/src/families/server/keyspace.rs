@@ -50,7 +50,6 @@ pub fn flushall(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         cx.shard.dirty += db.len() as u64;
         db.clear(free);
     }
-    cx.shard.dirty += 1;
     out.ok();
     Ok(())
 }
@@ -71,7 +70,8 @@ pub fn prepare_swapdb(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Vec<Vec<u8>>, E
 
 pub fn swapdb(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     cx.shard.dbs.swap(args.int(1)? as usize, args.int(2)? as usize);
-    cx.shard.dirty += 1;
+    // One change, however many shards make it.
+    cx.shard.dirty += u64::from(cx.shard.id == 0);
     out.ok();
     Ok(())
 }

@@ -131,7 +131,7 @@ fn store(
     put(cx, key, pos, value, expire);
     cx.event(Event::String, "set", key.bytes);
     if at_ms.is_some() {
-        cx.event(Event::Generic, "expire", key.bytes);
+        cx.notice(Event::Generic, "expire", key.bytes);
     }
 }
 
