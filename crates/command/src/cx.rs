@@ -4,7 +4,7 @@ use crate::session::Session;
 use crate::{Error, ShardCx};
 use keyspace::Pos;
 use keyspace::value::StrRef;
-use keyspace::{Db, Found, Key, Typed, Update, ValueRef};
+use keyspace::{Db, Found, Free, Key, Typed, Update, ValueRef};
 
 /// The class of a keyspace event, as `notify-keyspace-events` names them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +95,7 @@ impl<'a> Cx<'a> {
     #[cold]
     fn note_expired(&mut self, db: u16, key: Key<'_>) {
         self.shard.stats.expired_keys += 1;
-        self.event_in(db, Event::Expired, "expired", key.bytes);
+        self.notice_in(db, Event::Expired, "expired", key.bytes);
     }
 
     #[inline]
@@ -203,11 +203,17 @@ impl<'a> Cx<'a> {
         Ok(self.db().update::<T>(pos))
     }
 
-    /// Removes a key; whether there was one.
+    /// Removes a key as a side effect; whether there was one.
     pub fn delete(&mut self, key: Key<'_>) -> bool {
+        let free = self.db().frees.overwritten;
+        self.discard(key, free)
+    }
+
+    /// Removes a key, whose memory comes back when `free` says; whether there was one.
+    pub fn discard(&mut self, key: Key<'_>, free: Free) -> bool {
         match self.find_for_write(key) {
             Some(pos) => {
-                self.db().remove(pos);
+                self.db().discard(pos, free);
                 true
             }
             None => false,
@@ -221,6 +227,19 @@ impl<'a> Cx<'a> {
         self.event_in(self.db, class, name, key);
     }
 
+    /// As [`Cx::event`] where Redis counts `changes` changes since the last save, most often one for each element.
+    #[inline]
+    pub fn event_of(&mut self, changes: usize, class: Event, name: &'static str, key: &[u8]) {
+        self.notice_in(self.db, class, name, key);
+        self.shard.dirty += changes as u64;
+    }
+
+    /// As [`Cx::event`] for what follows from a change that is counted already, or is no client's doing.
+    #[inline]
+    pub fn notice(&mut self, class: Event, name: &'static str, key: &[u8]) {
+        self.notice_in(self.db, class, name, key);
+    }
+
     /// Says that a key's bytes have changed where Redis publishes no event: a cache inside the value, or a string that
     /// was only lengthened.
     #[inline]
@@ -230,7 +249,12 @@ impl<'a> Cx<'a> {
 
     /// As [`Cx::event`] for a key of another database.
     #[inline]
-    pub fn event_in(&mut self, _db: u16, _class: Event, _name: &'static str, _key: &[u8]) {
+    pub fn event_in(&mut self, db: u16, class: Event, name: &'static str, key: &[u8]) {
+        self.notice_in(db, class, name, key);
         self.shard.dirty += 1;
     }
+
+    /// As [`Cx::notice`] for a key of another database.
+    #[inline]
+    pub fn notice_in(&mut self, _db: u16, _class: Event, _name: &'static str, _key: &[u8]) {}
 }

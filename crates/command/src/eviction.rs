@@ -7,14 +7,17 @@
 //! The table gives memory back in blocks, long after the keys in them are gone. So that one eviction shows at once, the table
 //! counts as its records divided by how full it is when it is well filled (`fill`): what is free in its blocks is free.
 //!
+//! What is being freed step by step does not count, or everything would be evicted meanwhile; but while it is there above the
+//! limit, commands that need memory free some of it first.
+//!
 //! Which key goes is chosen as in Redis: `maxmemory-samples` keys by chance into a pool of the best candidates seen so far,
 //! then the best of the pool.
 
 use crate::spec::flag;
-use crate::{Command, Cx, Error, Event, ShardCx};
+use crate::{Command, Cx, Error, Event, ShardCx, freeing};
 use config::MaxmemoryPolicy;
 use keyspace::sample::Sampled;
-use keyspace::{Db, Found, Key, age};
+use keyspace::{Db, Found, Free, Key, age};
 
 /// Candidates kept between evictions (Redis: EVPOOL_SIZE).
 const POOL_LEN: usize = 16;
@@ -87,7 +90,13 @@ pub fn before(shard: &mut ShardCx, command: &Command) -> Result<(), Error> {
 
 #[cold]
 fn make_room(shard: &mut ShardCx, command: &Command) -> Result<(), Error> {
-    if command.flags & flag::DENYOOM == 0 || shard.all_used_bytes() <= shard.limits.memory_bytes_max {
+    if command.flags & flag::DENYOOM == 0 {
+        return Ok(());
+    }
+    if shard.all_used_bytes() + shard.bin.bytes() as u64 > shard.limits.memory_bytes_max {
+        freeing::help(shard);
+    }
+    if shard.all_used_bytes() <= shard.limits.memory_bytes_max {
         return Ok(());
     }
     // A table that is fuller than remembered makes the figure too high.
@@ -216,8 +225,8 @@ fn evict(shard: &mut ShardCx, db: u16, key: &[u8]) -> bool {
     if volatile && space.expire(pos).is_none() {
         return false;
     }
-    space.remove(pos);
+    space.discard(pos, Free::later_if(shard.config.lazyfree_lazy_eviction));
     shard.stats.evicted_keys += 1;
-    Cx::internal(shard, db).event(Event::Evicted, "evicted", key);
+    Cx::internal(shard, db).notice(Event::Evicted, "evicted", key);
     true
 }

@@ -13,6 +13,7 @@ pub mod error;
 pub mod eviction;
 pub mod expiry;
 pub mod families;
+pub mod freeing;
 pub mod help;
 pub mod histogram;
 pub mod index_range;

@@ -1,6 +1,8 @@
 //! What commands need of the machine and the process. The server supplies it at the start, the simulator its own: this
 //! crate reads no clock and no file.
 
+use config::Config;
+
 /// Calls into the runtime.
 #[derive(Clone, Copy)]
 pub struct Platform {
@@ -12,6 +14,8 @@ pub struct Platform {
     pub sleep_us: fn(u64),
     /// What the process uses now.
     pub usage: fn() -> Usage,
+    /// Opens the sockets for another `port` or `bind`, to be used if this configuration comes; whether it could.
+    pub listen: fn(&Config) -> bool,
     /// Asks the allocator to give unused memory back.
     pub purge: fn(),
 }
@@ -19,7 +23,14 @@ pub struct Platform {
 impl Default for Platform {
     /// A machine on which no time passes.
     fn default() -> Self {
-        Self { clock_ns: || 0, wall_us: || 0, sleep_us: |_| {}, usage: Usage::default, purge: || {} }
+        Self {
+            clock_ns: || 0,
+            wall_us: || 0,
+            sleep_us: |_| {},
+            usage: Usage::default,
+            listen: |_| true,
+            purge: || {},
+        }
     }
 }
 

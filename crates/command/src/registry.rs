@@ -4,7 +4,7 @@ use crate::families;
 use crate::spec::{Begin, Command, Plan, flag};
 use crate::{Args, Cx, Error, Outcome};
 use resp::Reply;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 /// The rows with what only the whole table can tell: numbers, full names, which commands are short.
 struct Table {
@@ -17,12 +17,55 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
     let rows =
         families::ALL.iter().flat_map(|family| family.iter()).map(|row| numbered(row, None, &mut next));
     // The table lives as long as the process.
-    let rows: &'static [Command] = Box::leak(rows.collect());
-    let mut by_id: Vec<&'static Command> =
-        rows.iter().chain(rows.iter().flat_map(|r| r.subcommands)).collect();
+    let all: &'static [Command] = Box::leak(rows.collect());
+    let mut by_id: Vec<&'static Command> = all.iter().chain(all.iter().flat_map(|r| r.subcommands)).collect();
     by_id.sort_by_key(|command| command.id);
-    Table { rows, by_id }
+    Table { rows: renamed(all, RENAMES.get().map_or(&[], Vec::as_slice)), by_id }
 });
+
+/// What `rename-command` asks for, in order; set before the first look into the table or never.
+static RENAMES: OnceLock<Vec<Rename>> = OnceLock::new();
+
+/// One `rename-command`: the name so far, and the new one, empty to take the command away.
+pub type Rename = (String, String);
+
+/// Gives commands other names for as long as the process lives. To be called before anything else is asked of the table.
+///
+/// # Errors
+/// Which of them cannot be followed, and why, as Redis words it.
+pub fn rename(renames: Vec<Rename>) -> Result<(), (usize, &'static str)> {
+    let mut names: Vec<String> =
+        families::ALL.iter().flat_map(|family| family.iter()).map(|row| row.name.to_owned()).collect();
+    for (index, (old, new)) in renames.iter().enumerate() {
+        // Those taken away are empty, and no command is called so.
+        let is_known = |known: &&String, name: &str| !name.is_empty() && known.eq_ignore_ascii_case(name);
+        let known = |name: &str| names.iter().position(|known| is_known(&known, name));
+        let at = known(old).ok_or((index, "No such command in rename-command"))?;
+        if known(new).is_some_and(|other| other != at) {
+            return Err((index, "Target command name already exists"));
+        }
+        names[at].clone_from(new);
+    }
+    let early = RENAMES.set(renames).is_ok();
+    assert!(early, "commands are renamed once, at the start");
+    Ok(())
+}
+
+/// The rows under the names that clients know. Numbers and full names stay: Redis shows a renamed command, and keeps its
+/// statistics, under its own name.
+fn renamed(all: &'static [Command], renames: &[Rename]) -> &'static [Command] {
+    if renames.is_empty() {
+        return all;
+    }
+    let mut rows = all.to_vec();
+    for (old, new) in renames {
+        if let Some(row) = rows.iter_mut().find(|row| row.name.eq_ignore_ascii_case(old)) {
+            row.name = new.clone().leak();
+        }
+    }
+    rows.retain(|row| !row.name.is_empty());
+    rows.leak()
+}
 
 fn numbered(row: &Command, container: Option<&Command>, next: &mut u16) -> Command {
     let mut row = *row;
@@ -173,6 +216,32 @@ mod tests {
     fn numbers_are_dense_and_names_full() {
         (0..ids()).for_each(|id| assert_eq!(by_id(id).id as usize, id));
         assert_eq!(lookup_full(b"GET").unwrap().full_name, "get");
+    }
+
+    #[test]
+    fn renamed_rows_keep_their_full_names() {
+        let names = |renames: &[(&str, &str)]| {
+            let renames: Vec<_> = renames.iter().map(|(a, b)| (a.to_string(), b.to_string())).collect();
+            renamed(TABLE.rows, &renames)
+        };
+        let find = |rows: &'static [Command], name: &str| rows.iter().find(|row| row.name == name);
+        let rows = names(&[("get", "fetch"), ("FLUSHALL", ""), ("Fetch", "take")]);
+        assert_eq!(rows.len(), TABLE.rows.len() - 1);
+        assert_eq!(find(rows, "take").map(|row| row.full_name), Some("get"));
+        assert!(find(rows, "GET").is_none() && find(rows, "FLUSHALL").is_none());
+        assert!(std::ptr::eq(names(&[]), TABLE.rows));
+    }
+
+    #[test]
+    fn names_that_are_not_there_or_taken_are_refused() {
+        let refused = |old: &str, new: &str| rename(vec![(old.to_owned(), new.to_owned())]).unwrap_err();
+        assert_eq!(refused("nosuch", "a"), (0, "No such command in rename-command"));
+        assert_eq!(refused("", "a"), (0, "No such command in rename-command"));
+        assert_eq!(refused("get", "SET"), (0, "Target command name already exists"));
+        let twice = vec![("get".to_owned(), String::new()), ("GET".to_owned(), "b".to_owned())];
+        assert_eq!(rename(twice).unwrap_err().0, 1);
+        let of_nothing = ["get", "set", ""].map(|name| (name.to_owned(), String::new())).to_vec();
+        assert_eq!(rename(of_nothing).unwrap_err().0, 2);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::statistics::{CommandStats, ErrorStats};
 use base::hash::HashSeed;
 use base::random::Random;
 use config::Config;
-use keyspace::Db;
+use keyspace::{Bin, Db, Free, Frees};
 use std::sync::Arc;
 use types::hash::HashLimits;
 use types::list::ListLimit;
@@ -119,6 +119,8 @@ pub struct ShardCx {
     pub id: u16,
     pub shards: u16,
     pub dbs: Vec<Db>,
+    /// What the databases have let go of and is freed step by step.
+    pub bin: Bin,
     pub seed: HashSeed,
     pub config: Arc<Config>,
     /// Derived from `config`; see [`ShardCx::set_config`].
@@ -157,12 +159,14 @@ pub struct ShardCx {
 
 impl ShardCx {
     pub fn new(id: u16, shards: u16, config: Arc<Config>, seed: HashSeed, random_seed: u64) -> Self {
-        let dbs = (0..config.databases.max(1)).map(|_| Db::new(seed.clone())).collect();
+        let bin = Bin::default();
+        let dbs = (0..config.databases.max(1)).map(|_| Db::with_bin(seed.clone(), bin.clone())).collect();
         let (limits, first) = (Limits::new(&config), Arc::clone(&config));
         let mut cx = Self {
             id,
             shards,
             dbs,
+            bin,
             seed,
             limits,
             config,
@@ -203,6 +207,11 @@ impl ShardCx {
         if !config.latency_tracking {
             self.commands.forget_times();
         }
+        let frees = Frees {
+            overwritten: Free::later_if(config.lazyfree_lazy_server_del),
+            expired: Free::later_if(config.lazyfree_lazy_expire),
+        };
+        self.dbs.iter_mut().for_each(|db| db.frees = frees);
         self.config = config;
         self.set_ages();
     }
@@ -220,9 +229,9 @@ impl ShardCx {
         (slot * u32::from(self.shards) / SLOTS) as u16 == self.id
     }
 
-    /// Bytes of all data of this shard.
+    /// Bytes of all data of this shard, what is still to be freed included.
     pub fn data_bytes(&self) -> usize {
-        self.dbs.iter().map(Db::bytes).sum()
+        self.dbs.iter().map(Db::bytes).sum::<usize>() + self.bin.bytes()
     }
 
     /// The age a key gets when it is made now; see [`Ages`].

@@ -49,13 +49,13 @@ fn tell(cx: &mut Cx<'_>, gone: impl Iterator<Item = Gone>) {
         match gone {
             Gone::Key(key) => {
                 cx.shard.stats.expired_keys += 1;
-                cx.event(Event::Expired, "expired", &key);
+                cx.notice(Event::Expired, "expired", &key);
             }
             Gone::Fields { key, count, emptied } => {
                 cx.shard.stats.expired_fields += count as u64;
-                cx.event(Event::Hash, "hexpired", &key);
+                cx.notice(Event::Hash, "hexpired", &key);
                 if emptied {
-                    cx.event(Event::Generic, "del", &key);
+                    cx.notice(Event::Generic, "del", &key);
                 }
             }
         }

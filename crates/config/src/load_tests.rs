@@ -159,7 +159,7 @@ fn statements_and_warnings() {
     let error = loaded.statements[1].error("No such command in rename-command");
     assert_eq!(error.to_string(), "line 2 of text: No such command in rename-command");
     let warned: Vec<&str> = loaded.warnings.iter().map(|warning| warning.directive.as_str()).collect();
-    assert_eq!(warned, ["appendfsync", "user", "rename-command", "loadmodule", "search.timeout"]);
+    assert_eq!(warned, ["appendfsync", "user", "loadmodule", "search.timeout"]);
 }
 
 #[test]

@@ -6,6 +6,7 @@
 //! does not fit them.
 
 use crate::age::AgeRule;
+use crate::bin::{Bin, Free, Frees};
 use crate::entry::Entry;
 use crate::key::Key;
 use crate::record::{self, Code, EXPIRE_MAX_MS, KeyLayout};
@@ -35,6 +36,9 @@ pub struct Db {
     pub(crate) live: usize,
     /// How ages are renewed; the same in all databases of a shard.
     pub ages: AgeRule,
+    /// When it frees what it lets go of; the same in all databases of a shard.
+    pub frees: Frees,
+    pub(crate) bin: Bin,
     pub(crate) sweep: Sweep,
     pub(crate) far: HashMap<Box<[u8]>, u64>,
     /// Where short strings are while they change; kept for its memory.
@@ -42,7 +46,13 @@ pub struct Db {
 }
 
 impl Db {
+    /// A database with a bin of its own.
     pub fn new(seed: HashSeed) -> Self {
+        Self::with_bin(seed, Bin::default())
+    }
+
+    /// An empty database; what it frees step by step goes into `bin`.
+    pub fn with_bin(seed: HashSeed, bin: Bin) -> Self {
         Self {
             table: Table::new(seed),
             expiring: 0,
@@ -50,6 +60,8 @@ impl Db {
             outside: 0,
             live: 0,
             ages: AgeRule::LRU,
+            frees: Frees::default(),
+            bin,
             sweep: Sweep::default(),
             far: HashMap::new(),
             scratch: Vec::new(),
@@ -143,7 +155,7 @@ impl Db {
 
     #[cold]
     fn remove_expired(&mut self, pos: Pos) {
-        self.remove(pos);
+        self.discard(pos, self.frees.expired);
     }
 
     #[inline]
@@ -311,7 +323,7 @@ impl Db {
             return pos;
         }
         self.live = self.live + len - old.len();
-        self.release_value(pos);
+        self.release_value(pos, self.frees.overwritten);
         let pos = self.table.replace(pos, len, |old, new| {
             record::rewrite(old, new, Code::Inline, expire, bytes.len()).copy_from_slice(bytes);
             record::set_age(new, age);
@@ -349,7 +361,7 @@ impl Db {
                 let old = self.table.record(pos);
                 let had = record::expire(old).is_some();
                 self.live = self.live + len - old.len();
-                self.release_value(pos);
+                self.release_value(pos, self.frees.overwritten);
                 let pos = self.table.replace(pos, len, |old, new| {
                     record::rewrite(old, new, code, expire, payload.len()).copy_from_slice(&payload);
                     record::set_age(new, age);
@@ -376,9 +388,14 @@ impl Db {
         pos
     }
 
-    /// Removes an entry and releases all it owns.
+    /// Removes an entry as a command does by the way; see [`Frees::overwritten`].
     pub fn remove(&mut self, pos: Pos) {
-        self.release_value(pos);
+        self.discard(pos, self.frees.overwritten);
+    }
+
+    /// Removes an entry and releases all it owns; what is large, when `free` says.
+    pub fn discard(&mut self, pos: Pos, free: Free) {
+        self.release_value(pos, free);
         self.forget(pos);
     }
 
@@ -416,12 +433,20 @@ impl Db {
 
     /// Releases what the value of a record owns; the payload must not be read again.
     #[inline]
-    fn release_value(&mut self, pos: Pos) {
+    fn release_value(&mut self, pos: Pos, free: Free) {
         let record = self.table.record(pos);
         if record::owns_box(record) {
-            self.outside -= record::value_outside_bytes(record);
+            let bytes = record::value_outside_bytes(record);
+            self.outside -= bytes;
             self.timed_hashes -= usize::from(record::has_timed_fields(record));
-            drop(record::take_value(record));
+            let value = record::take_value(record);
+            match free {
+                Free::Now => {
+                    drop(value);
+                    self.bin.note_freed(bytes);
+                }
+                Free::Later => self.bin.put(value),
+            }
         }
     }
 
@@ -552,16 +577,32 @@ impl Db {
         }
     }
 
-    /// Removes everything.
-    pub fn clear(&mut self) {
-        self.release_all();
-        self.table.clear(|_| {});
+    /// Removes everything. `Later`: lets go of it in no time, however much it is.
+    pub fn clear(&mut self, free: Free) {
+        let (bytes, outside) = (self.bytes(), self.outside);
+        match free {
+            Free::Now => {
+                self.release_all();
+                self.table.clear();
+                self.bin.note_freed(bytes);
+            }
+            Free::Later if self.is_empty() => {}
+            Free::Later => {
+                let empty = Table::new(self.seed().clone());
+                let table = std::mem::replace(&mut self.table, empty);
+                self.bin.put_table(table.into_remains(), outside);
+            }
+        }
         (self.expiring, self.timed_hashes, self.outside, self.live) = (0, 0, 0, 0);
         self.sweep = Sweep::default();
-        self.far.clear();
+        self.far = HashMap::new();
     }
 
     fn release_all(&mut self) {
+        if self.outside == 0 {
+            // Then no record owns anything, and none needs to be looked at.
+            return;
+        }
         for record in self.table.iter() {
             if record::owns_box(record) {
                 drop(record::take_value(record));

@@ -4,6 +4,7 @@
 //! This crate never reads a clock (the time comes in), never writes a reply and knows no command.
 
 pub mod age;
+pub mod bin;
 pub mod db;
 mod elements;
 pub mod entry;
@@ -18,9 +19,12 @@ pub mod typed;
 pub mod value;
 
 #[cfg(test)]
+mod bin_tests;
+#[cfg(test)]
 mod string_tests;
 
 pub use age::AgeRule;
+pub use bin::{Bin, Free, Frees};
 pub use db::{Db, Found};
 pub use elements::Elements;
 pub use entry::Entry;

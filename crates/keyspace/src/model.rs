@@ -1,5 +1,6 @@
 //! A database against a map: the same random operations on both, and the books checked against the records.
 
+use crate::bin::Free;
 use crate::db::{Db, Found};
 use crate::key::Key;
 use crate::record::EXPIRE_MAX_MS;
@@ -161,7 +162,7 @@ fn a_database_is_a_map_whose_entries_expire() {
         bed.now_ms += 1_000_000;
         bed.sweep();
         bed.check();
-        bed.db.clear();
+        bed.db.clear(Free::Now);
         assert_eq!((bed.db.live_bytes(), bed.db.outside_bytes(), bed.db.expiring()), (0, 0, 0));
     }
 }

@@ -140,7 +140,7 @@ fn random_changes_equal_the_model() {
             bed.step();
             bed.check();
         }
-        bed.db.clear();
+        bed.db.clear(crate::Free::Now);
         assert_eq!((bed.db.outside_bytes(), bed.db.expiring()), (0, 0));
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! A sweep goes round the table segment by segment. A segment in which nothing is due costs one comparison.
 
+use crate::bin::Free;
 use crate::db::Db;
 use crate::record::{self, Code, SegmentMeta};
 use table::Keep;
@@ -55,7 +56,7 @@ impl Db {
 
     fn sweep_segment(&mut self, now_ms: u64, gone: &mut impl FnMut(Swept<'_>)) {
         let (expiring, outside, live) = (&mut self.expiring, &mut self.outside, &mut self.live);
-        let timed = &mut self.timed_hashes;
+        let (timed, bin, lazy) = (&mut self.timed_hashes, &self.bin, self.frees.expired == Free::Later);
         let (cursor, mut first) = (self.sweep.cursor, true);
         self.sweep.cursor = self.table.sweep(cursor, |record, meta| {
             if std::mem::take(&mut first) {
@@ -74,7 +75,8 @@ impl Db {
             *live -= record.len();
             *timed -= usize::from(record::has_timed_fields(record));
             if record::owns_box(record) {
-                drop(record::take_value(record));
+                let value = record::take_value(record);
+                if lazy { bin.put(value) } else { drop(value) }
             }
             record::release_key(record);
             Keep::Remove

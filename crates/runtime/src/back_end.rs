@@ -108,6 +108,10 @@ fn explain_with(refusal: &io::Error, shards: usize, locked_bytes: u64) -> String
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Event, Listener};
+    use std::io::Write;
+    use std::net::{SocketAddr, TcpStream};
+    use std::time::Duration;
 
     #[test]
     fn rings_fit_the_limit() {
@@ -135,5 +139,30 @@ mod tests {
         assert_eq!((epoll.reactor.name(), epoll.ring_entries), ("epoll", None));
         let auto = open(BackEnd::Auto, RING_ENTRIES_MIN).unwrap();
         assert_eq!(auto.refusal.is_none(), auto.reactor.name() == "io_uring");
+    }
+
+    /// A shard with work of its own never waits, and must learn of its clients all the same.
+    #[test]
+    fn a_wait_of_no_time_brings_what_has_happened() {
+        for wanted in [BackEnd::Epoll, BackEnd::Auto] {
+            let mut reactor = open(wanted, RING_ENTRIES_MIN).unwrap().reactor;
+            let listener = Listener::tcp(SocketAddr::from(([127, 0, 0, 1], 0)), 8).unwrap();
+            let client = TcpStream::connect(("127.0.0.1", listener.port().unwrap())).unwrap();
+            reactor.add(3, listener.accept().unwrap()).unwrap();
+            let mut buf = [0; 8];
+            for round in 0..20 {
+                (&client).write_all(b"x").unwrap();
+                let mut events = Vec::new();
+                for _ in 0..200 {
+                    reactor.wait(Some(Duration::ZERO), &mut events).unwrap();
+                    if events.contains(&Event::Readable(3)) {
+                        break;
+                    }
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                assert!(events.contains(&Event::Readable(3)), "{} in round {round}", reactor.name());
+                assert_eq!(reactor.recv(3, &mut buf).unwrap(), 1);
+            }
+        }
     }
 }

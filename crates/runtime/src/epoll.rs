@@ -81,6 +81,10 @@ impl Reactor for Epoll {
         self.poll.registry().register(&mut SourceFd(&fd), Token(token), Interest::READABLE)
     }
 
+    fn remove_listener(&mut self, _: usize, fd: RawFd) {
+        let _ = self.poll.registry().deregister(&mut SourceFd(&fd));
+    }
+
     #[inline]
     fn recv(&mut self, token: usize, buf: &mut [u8]) -> io::Result<usize> {
         self.watched(token)?.socket.recv(buf)

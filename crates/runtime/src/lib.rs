@@ -8,6 +8,7 @@ pub mod back_end;
 pub mod clock;
 pub mod daemon;
 pub mod epoll;
+pub mod memory;
 pub mod reactor;
 pub mod rlimits;
 pub mod signals;

@@ -40,6 +40,9 @@ pub trait Reactor {
     /// What the system says.
     fn add_listener(&mut self, token: usize, fd: RawFd) -> io::Result<()>;
 
+    /// Watches it no more; an event that is under way may still come.
+    fn remove_listener(&mut self, token: usize, fd: RawFd);
+
     /// Reads into `buf`; 0 is the end of the stream.
     ///
     /// # Errors

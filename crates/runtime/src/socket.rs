@@ -111,17 +111,7 @@ impl Socket {
     }
 
     fn set(&self, level: i32, option: i32, value: i32) {
-        // Options are wishes: a socket without them still works.
-        // SAFETY: the value is live and its size is given.
-        unsafe {
-            libc::setsockopt(
-                self.fd(),
-                level,
-                option,
-                (&raw const value).cast(),
-                size_of::<i32>() as libc::socklen_t,
-            )
-        };
+        set_option(self.fd(), level, option, value);
     }
 
     /// TCP options of an accepted connection; `keepalive_s` 0 switches keep-alive probes off.
@@ -210,6 +200,15 @@ impl Listener {
     /// # Errors
     /// What the system says, and to what.
     pub fn tcp(address: SocketAddr, backlog: i32) -> Result<Self, ListenError> {
+        Self::tcp_beside(address, backlog, &[])
+    }
+
+    /// As [`Listener::tcp`], but the address may be one that `others` of this process listen on, or overlap with it: for
+    /// those that take their place.
+    ///
+    /// # Errors
+    /// What the system says, and to what.
+    pub fn tcp_beside(address: SocketAddr, backlog: i32, others: &[RawFd]) -> Result<Self, ListenError> {
         let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
         let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
         // SAFETY: plain system call.
@@ -223,8 +222,18 @@ impl Listener {
         if address.is_ipv6() {
             socket.set(libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 1);
         }
-        bind(&socket, address).map_err(ListenError::new("bind"))?;
-        listen(fd, backlog).map_err(ListenError::new("listen"))?;
+        let share = |on: i32| {
+            others.iter().for_each(|&other| set_option(other, libc::SOL_SOCKET, libc::SO_REUSEPORT, on));
+            if !others.is_empty() {
+                socket.set(libc::SOL_SOCKET, libc::SO_REUSEPORT, on);
+            }
+        };
+        share(1);
+        let bound = bind(&socket, address).map_err(ListenError::new("bind"));
+        let listens = bound.and_then(|()| listen(fd, backlog).map_err(ListenError::new("listen")));
+        // Nobody else is to share the address.
+        share(0);
+        listens?;
         Ok(Self { fd: socket.0, name: address.to_string(), is_unix: false })
     }
 
@@ -289,6 +298,14 @@ impl Listener {
         // SAFETY: the descriptor was just made.
         Ok(Socket(unsafe { OwnedFd::from_raw_fd(fd) }))
     }
+}
+
+fn set_option(fd: RawFd, level: i32, option: i32, value: i32) {
+    // Options are wishes: a socket without them still works.
+    // SAFETY: the value is live and its size is given.
+    unsafe {
+        libc::setsockopt(fd, level, option, (&raw const value).cast(), size_of::<i32>() as libc::socklen_t)
+    };
 }
 
 /// Also changes the backlog of a socket that listens already.

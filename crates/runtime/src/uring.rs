@@ -53,6 +53,8 @@ impl Uring {
         let ring = IoUring::builder()
             .setup_single_issuer()
             .setup_defer_taskrun()
+            // Without it nobody knows that completions are due, and a wait that does not wait never brings them.
+            .setup_taskrun_flag()
             .setup_cqsize(entries * 8)
             .build(entries)?;
         let mut uring = Self {
@@ -184,6 +186,11 @@ impl Reactor for Uring {
         self.listeners.push((token, fd));
         self.poll(fd, READ, true, LISTENER_BIT | token as u64);
         Ok(())
+    }
+
+    fn remove_listener(&mut self, token: usize, _: RawFd) {
+        self.listeners.retain(|(known, _)| *known != token);
+        self.push(opcode::AsyncCancel::new(LISTENER_BIT | token as u64).build().user_data(NOBODY));
     }
 
     #[inline]

@@ -5,6 +5,8 @@ use config::Config;
 use runtime::Listener;
 use runtime::socket::ListenError;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::os::fd::RawFd;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// All listening sockets; `None` when the server cannot start, which the log explains.
@@ -13,7 +15,7 @@ pub fn listeners(config: &Config) -> Option<Vec<Listener>> {
     let mut listeners = Vec::new();
     if config.port != 0 {
         for address in &config.bind {
-            match tcp(address, config) {
+            match tcp(address, config, &[]) {
                 Some(found) => listeners.extend(found),
                 None => {
                     log::warning(format_args!("Failed listening on port {} (tcp), exiting.", config.port));
@@ -39,11 +41,70 @@ pub fn listeners(config: &Config) -> Option<Vec<Listener>> {
         log::warning("Configured to not listen anywhere, exiting.");
         return None;
     }
+    note(&listeners);
+    Some(listeners)
+}
+
+/// What the process listens on by TCP, and what it will, once a CONFIG SET of `port` or `bind` is in force.
+struct Listening {
+    now: Vec<RawFd>,
+    prepared: Vec<Prepared>,
+}
+
+/// Listeners for a configuration that may come into force.
+struct Prepared {
+    port: u16,
+    bind: Vec<String>,
+    listeners: Vec<Listener>,
+}
+
+/// Of the process: any shard may be told of a new address, one has the listeners.
+static LISTENING: Mutex<Listening> = Mutex::new(Listening { now: Vec::new(), prepared: Vec::new() });
+
+fn listening() -> MutexGuard<'static, Listening> {
+    LISTENING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// These are the listeners now.
+fn note(listeners: &[Listener]) {
+    listening().now = listeners.iter().filter(|l| !l.is_unix).map(Listener::fd).collect();
+}
+
+/// Opens the sockets for another `port` or `bind`, while those there are stay. False if that is not possible; the log says why.
+pub fn prepare(config: &Config) -> bool {
+    let mut listening = listening();
+    let mut listeners = Vec::new();
+    let addresses: &[String] = if config.port == 0 { &[] } else { &config.bind };
+    for address in addresses {
+        match tcp(address, config, &listening.now) {
+            Some(found) => listeners.extend(found),
+            None => return false,
+        }
+    }
+    if listeners.is_empty() && !addresses.is_empty() {
+        return false;
+    }
+    // Of two that were never fetched, the later one is meant.
+    listening.prepared.retain(|old| (old.port, &old.bind) != (config.port, &config.bind));
+    listening.prepared.push(Prepared { port: config.port, bind: config.bind.clone(), listeners });
+    true
+}
+
+/// The sockets that were opened for this configuration, if it is one that [`prepare`] was told of. The others that were there
+/// are to be closed.
+pub fn prepared(config: &Config) -> Option<Vec<Listener>> {
+    let mut listening = listening();
+    let is_it = |entry: &Prepared| (entry.port, &entry.bind) == (config.port, &config.bind);
+    let at = listening.prepared.iter().position(is_it)?;
+    let listeners = listening.prepared.swap_remove(at).listeners;
+    drop(listening);
+    note(&listeners);
     Some(listeners)
 }
 
 /// The listener on one address of `bind`: `Some(None)` if it may be missing and is, `None` if the server must not start.
-fn tcp(written: &str, config: &Config) -> Option<Option<Listener>> {
+/// `others`: listeners whose place it is to take.
+fn tcp(written: &str, config: &Config, others: &[RawFd]) -> Option<Option<Listener>> {
     let (optional, name) = match written.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, written),
@@ -61,7 +122,12 @@ fn tcp(written: &str, config: &Config) -> Option<Option<Listener>> {
             return optional.then_some(None);
         }
     };
-    match listen_patiently(address, backlog(config)) {
+    let opened = if others.is_empty() {
+        listen_patiently(address, backlog(config))
+    } else {
+        Listener::tcp_beside(address, backlog(config), others)
+    };
+    match opened {
         Ok(listener) => Some(Some(listener)),
         Err(error) => {
             warn(&error);

@@ -32,7 +32,8 @@ pub fn install(cx: &mut ShardCx, about: &Arc<About>) {
         wall_us: clock::wall_us,
         sleep_us: usage::sleep_us,
         usage: usage_now,
-        purge: || {},
+        listen: crate::listen::prepare,
+        purge: runtime::memory::give_back,
     };
     cx.about = Arc::clone(about);
     (cx.now_ms, cx.now_us) = clock::now();

@@ -26,13 +26,16 @@ impl ShardLoop {
     }
 
     /// Brings what the configuration says outside the shards into force.
-    fn apply_config(&self, names: &[&'static str]) {
+    fn apply_config(&mut self, names: &[&'static str]) {
         let config = &self.shard.cx.config;
         if names.contains(&"loglevel") {
             log::set_level(config.loglevel);
         }
         if names.contains(&"maxclients") {
             open_files::raise(config.maxclients, self.process.wakers.len());
+        }
+        if self.has_listeners() && names.iter().any(|name| matches!(*name, "port" | "bind")) {
+            self.listen_anew();
         }
     }
 

@@ -8,6 +8,7 @@ mod upkeep;
 
 use self::spin::Spin;
 use crate::connection::{self, Outcome, Sent, Spares};
+use command::freeing;
 use config::Config;
 use mailbox::Port;
 use runtime::socket::Reserve;
@@ -121,7 +122,8 @@ pub struct ShardLoop {
     reactor: Box<dyn Reactor>,
     port: Port<Mail>,
     pub(crate) process: Arc<Process>,
-    listeners: Vec<Listener>,
+    /// Their places are their names; those closed leave gaps.
+    listeners: Vec<Option<Listener>>,
     /// Which shard gets the next connection.
     next_shard: usize,
     sent: Vec<Sent>,
@@ -165,7 +167,7 @@ impl ShardLoop {
             reactor,
             port,
             process,
-            listeners,
+            listeners: listeners.into_iter().map(Some).collect(),
             next_shard: 0,
             sent: Vec::new(),
             spares: Spares::default(),
@@ -192,7 +194,7 @@ impl ShardLoop {
     /// # Errors
     /// When the reactor fails.
     pub fn run(mut self) -> std::io::Result<()> {
-        for (index, listener) in self.listeners.iter().enumerate() {
+        for (index, listener) in self.listeners.iter().flatten().enumerate() {
             self.reactor.add_listener(LISTENER_TOKENS + index, listener.fd())?;
         }
         while !self.process.ending.load(Ordering::Relaxed) {
@@ -227,12 +229,18 @@ impl ShardLoop {
         if now_us >= self.next_tick_us {
             self.tick(now_ms, now_us);
         }
+        if freeing::is_due(&self.shard.cx) {
+            self.free_memory();
+        }
         Ok(())
     }
 
     fn wait(&mut self) -> std::io::Result<()> {
         self.events.clear();
-        let busy = !self.unread.is_empty() || !self.unsent.is_empty() || self.port.has_mail();
+        let busy = !self.unread.is_empty()
+            || !self.unsent.is_empty()
+            || self.port.has_mail()
+            || freeing::is_due(&self.shard.cx);
         if busy || self.spin.until_mail(&self.port, self.shard.awaits_others()) || !self.port.prepare_sleep()
         {
             return self.reactor.wait(Some(Duration::ZERO), &mut self.events);

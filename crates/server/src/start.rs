@@ -4,7 +4,7 @@ use crate::cores::Cores;
 use crate::files::RealFiles;
 use crate::supervisor::{PidFile, Systemd};
 use crate::{REDIS_VERSION, VERSION, crash, listen, log, open_files, serve};
-use config::{CommandLine, Config, DirectiveId, Invocation, Loaded, Program, StartError};
+use config::{CommandLine, Config, DirectiveId, Invocation, Loaded, Program, StartError, Statement};
 use runtime::{Listener, daemon, signals};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -43,7 +43,10 @@ fn refuse(error: &StartError) -> i32 {
 }
 
 fn start(loaded: Loaded, command_line: &CommandLine) -> i32 {
-    let Loaded { mut config, warnings, .. } = loaded;
+    let Loaded { mut config, warnings, statements } = loaded;
+    if let Err(error) = rename_commands(&statements) {
+        return refuse(&error);
+    }
     // Relative paths of the command line are those of the directory in which the process was started.
     let config_file = command_line.file.as_ref().and_then(|path| std::path::absolute(path).ok());
     if let Err(error) = enter_directory(&mut config).and_then(|()| configure_log(&config)) {
@@ -96,6 +99,17 @@ fn serve_until_the_end(
             FAILED
         }
     }
+}
+
+/// Follows the `rename-command` lines.
+fn rename_commands(statements: &[Statement]) -> Result<(), StartError> {
+    let lines: Vec<&Statement> = statements.iter().filter(|line| line.name == "rename-command").collect();
+    if lines.is_empty() {
+        return Ok(());
+    }
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let renames = lines.iter().map(|line| (text(&line.args[0]), text(&line.args[1]))).collect();
+    command::registry::rename(renames).map_err(|(index, reason)| lines[index].error(reason))
 }
 
 /// Makes `dir` the working directory and records its whole path, as CONFIG GET shows it.

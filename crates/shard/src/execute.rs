@@ -12,6 +12,8 @@ pub struct Caller {
     pub resp3: bool,
     /// The first or only shard to run it: the command is counted here.
     pub counts: bool,
+    /// Memory for it was granted where it came from: it must not be refused for want of memory here.
+    pub admitted: bool,
 }
 
 /// Runs the handler; an error becomes its reply. Returns the keys that must be brought here first, if any: then nothing
@@ -28,7 +30,9 @@ pub fn execute(
     out.resp3 = caller.resp3;
     running::note(command.name);
     let begun = timing::begin(shard, command, args);
-    if let Err(error) = eviction::before(shard, command) {
+    if let Err(error) = eviction::before(shard, command)
+        && !caller.admitted
+    {
         return fail(shard, command, args, error, caller, begun, (out, mark));
     }
     let mut cx = Cx { shard, db: caller.db, resp3: caller.resp3, conn: caller.conn };

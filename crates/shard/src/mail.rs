@@ -76,7 +76,7 @@ impl Shard {
 
     /// One item of a batch; whether its reply is in `out`.
     fn run_item(&mut self, home: u16, item: &Item, args: Args<'_>, out: &mut Reply) -> bool {
-        let caller = Caller { conn: None, db: item.db, resp3: item.resp3, counts: true };
+        let caller = Caller { conn: None, db: item.db, resp3: item.resp3, counts: true, admitted: false };
         if let Ask::Hold(op) = item.ask {
             let keys = args.from(0).map(<[u8]>::to_vec).collect();
             self.hold(home, op, item.db, keys);
@@ -109,6 +109,8 @@ impl Shard {
             let conn = &self.conns[ticket.conn as usize];
             caller.conn = (conn.generation == ticket.generation).then_some(ticket.conn as usize);
         }
+        // All shares of a command write, or none does: the client's shard has decided.
+        caller.admitted = matches!(ask, Ask::Share(_));
         // Parts and shares are counted once, where the first of them runs.
         caller.counts = !matches!(ask, Ask::Share(op) | Ask::Part(op) if op >> multi::SHARE_SHIFT != 0);
         match execute::execute(&mut self.cx, command, args, caller, out) {

@@ -12,7 +12,7 @@ use crate::message::{Ask, Held, Item, Message, OpId, Ticket};
 use crate::shard::Shard;
 use command::slowlog::Entry as SlowEntry;
 use command::spec::{Merge, flag};
-use command::{Args, Command, Error, OwnArgs, Plan};
+use command::{Args, Command, Error, OwnArgs, Plan, eviction};
 use keyspace::{Found, Key};
 use resp::{Reply, reader};
 
@@ -66,7 +66,10 @@ impl Shard {
     ) {
         let step = crate::route::split_step(command);
         if !(args.len() - 1).is_multiple_of(step) {
-            return self.reply_error(conn, &Error::wrong_arity(command.name));
+            return self.reply_error(conn, &Error::wrong_arity(command.full_name));
+        }
+        if let Err(error) = eviction::before(&mut self.cx, command) {
+            return self.reject(conn, command, &error);
         }
         let mut involved: Vec<u16> = Vec::new();
         shards.iter().for_each(|s| {
@@ -131,8 +134,13 @@ impl Shard {
         if command.flags & flag::SESSIONS != 0 {
             self.sync_to_sessions();
         }
-        let caller =
-            Caller { conn: Some(conn), db: self.conns[conn].db, resp3: self.conns[conn].resp3, counts: true };
+        let caller = Caller {
+            conn: Some(conn),
+            db: self.conns[conn].db,
+            resp3: self.conns[conn].resp3,
+            counts: true,
+            admitted: false,
+        };
         let mut part = Reply::new(caller.resp3);
         execute::execute(&mut self.cx, command, args, caller, &mut part);
         let mut out = Reply::new(caller.resp3);
@@ -151,8 +159,13 @@ impl Shard {
         keys: Vec<Vec<u8>>,
     ) {
         let ask = Ask::Whole(self.expect(conn));
-        let caller =
-            Caller { conn: Some(conn), db: self.conns[conn].db, resp3: self.conns[conn].resp3, counts: true };
+        let caller = Caller {
+            conn: Some(conn),
+            db: self.conns[conn].db,
+            resp3: self.conns[conn].resp3,
+            counts: true,
+            admitted: false,
+        };
         // Whatever the connection sends next goes behind this by the same way.
         self.conns[conn].through_own_mailbox += 1;
         self.hold_keys(self.cx.id, ask, command, args, caller, keys, 0);
@@ -243,7 +256,8 @@ impl Shard {
     ) {
         let ask = Ask::Whole(self.expect(conn));
         let slot = &mut self.conns[conn];
-        let caller = Caller { conn: Some(conn), db: slot.db, resp3: slot.resp3, counts: true };
+        let caller =
+            Caller { conn: Some(conn), db: slot.db, resp3: slot.resp3, counts: true, admitted: false };
         let here = involved.contains(&self.cx.id);
         let elsewhere = command.is_write() && involved.iter().any(|s| *s != self.cx.id);
         slot.through_own_mailbox += u32::from(here);

@@ -369,7 +369,8 @@ impl Shard {
         if self.cx.shards > 1 {
             conn.pull.against();
         }
-        let caller = Caller { conn: Some(index), db: conn.db, resp3: conn.resp3, counts: true };
+        let caller =
+            Caller { conn: Some(index), db: conn.db, resp3: conn.resp3, counts: true, admitted: false };
         if let Some(keys) = execute::execute(&mut self.cx, command, args, caller, &mut conn.out) {
             self.start_hold_more(index, command, args, keys);
             return false;
@@ -524,7 +525,8 @@ impl Shard {
     #[inline]
     fn run_here(&mut self, index: usize, command: &'static Command, args: Args<'_>) {
         let conn = &mut self.conns[index];
-        let caller = Caller { conn: Some(index), db: conn.db, resp3: conn.resp3, counts: true };
+        let caller =
+            Caller { conn: Some(index), db: conn.db, resp3: conn.resp3, counts: true, admitted: false };
         if !self.locks.is_empty()
             && !matches!(command.plan, Plan::Connection)
             && let Some(things) = self.contended(command, args, caller.db)

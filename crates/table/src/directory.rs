@@ -271,18 +271,36 @@ impl<M> Directory<M> {
     }
 }
 
-impl<M> Drop for Directory<M> {
-    fn drop(&mut self) {
-        let mut position = Some(0);
-        while let Some(at) = position {
-            let depth = self.view(at).1;
-            position = crate::position::next_segment(at, depth);
-            // SAFETY: each segment is reached once, and no entry is read again behind `position`. Entries of
-            // this segment are not overwritten, but the walk is past them.
-            drop(unsafe { Segment::<M>::from_raw(self.entry(at).pointer().cast()) });
+impl<M> Directory<M> {
+    /// Frees the segment at position `at`; the first position behind it. No position of it may be asked for again.
+    pub(crate) fn free_segment(&mut self, at: u64) -> Option<u64> {
+        let (first, depth) = self.view(at);
+        let (mut bytes, mut next) = (bytes_of(first), first.next());
+        while let Some(overflow) = next {
+            bytes += bytes_of(overflow);
+            next = overflow.next();
+        }
+        self.bytes -= bytes;
+        self.segments -= 1;
+        // SAFETY: the entry's segment was given by `into_raw`, and the caller reads its entries no more.
+        drop(unsafe { Segment::<M>::from_raw(self.entry(at).pointer().cast()) });
+        crate::position::next_segment(at, depth)
+    }
+
+    /// Frees the segments from position `next` on and all small directories; nothing is left to look up then.
+    pub(crate) fn free_from(&mut self, mut next: Option<u64>) {
+        while let Some(at) = next {
+            next = self.free_segment(at);
         }
         for at in 0..self.root.len() {
             self.free_sub(at);
         }
+        self.root = Vec::new();
+    }
+}
+
+impl<M> Drop for Directory<M> {
+    fn drop(&mut self) {
+        self.free_from(Some(0));
     }
 }

@@ -27,6 +27,7 @@ mod directory;
 mod model;
 mod position;
 pub mod prefetch;
+mod remains;
 mod reshape;
 mod scan;
 mod segment;
@@ -34,6 +35,7 @@ mod size;
 mod table;
 mod view;
 
+pub use remains::Remains;
 pub use scan::Iter;
 pub use table::{Pos, Table};
 

@@ -226,7 +226,7 @@ fn overflows_where_splits_cannot_help() {
         work(&mut table, &mut random, steps, 8_000, 30);
         work(&mut table, &mut random, steps, 2_000, 700);
         assert!(table.segments() <= 1 << depth_max);
-        table.clear(|_| ());
+        table.clear();
         check(&table);
     }
 }

@@ -4,6 +4,7 @@ use crate::bucket::ones;
 use crate::directory::Directory;
 use crate::position::{BUCKET_BITS, bucket, position, tag};
 use crate::prefetch::prefetch;
+use crate::remains::Remains;
 use crate::reshape::Room;
 use crate::segment::{BUCKETS, Block, Header, Segment, class_for_heap};
 use crate::view::{View, ViewMut};
@@ -394,9 +395,13 @@ impl<L: Layout> Table<L> {
         self.header_mut(pos).version = version;
     }
 
-    /// Removes all records, after showing each to `drop`.
-    pub fn clear(&mut self, drop: impl FnMut(&[u8])) {
-        self.iter().for_each(drop);
+    /// What is left of the table, to be freed step by step.
+    pub fn into_remains(self) -> Remains<L> {
+        Remains::new(self.directory, self.len)
+    }
+
+    /// Removes all records, without a look at them.
+    pub fn clear(&mut self) {
         self.directory = Directory::new(Self::first_segment());
         self.len = 0;
         self.moved();

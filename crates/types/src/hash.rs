@@ -23,6 +23,8 @@ use std::collections::HashSet;
 pub use table::HashTable;
 use table::{Parts, TableIter};
 
+pub(crate) use table::HashRemains;
+
 /// The latest expire time a field can have, unix milliseconds.
 pub const FIELD_EXPIRE_MS_MAX: u64 = EXPIRE_MS_MAX;
 
@@ -206,6 +208,11 @@ impl Hash {
             Self::ListpackEx(_) => "listpackex",
             Self::Table(_) => "hashtable",
         }
+    }
+
+    /// What is left of a table, to be freed step by step; nothing of what is one block.
+    pub(crate) fn into_remains(self) -> Option<HashRemains> {
+        if let Self::Table(table) = self { Some(table.into_remains()) } else { None }
     }
 
     // ---- reading

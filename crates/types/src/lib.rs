@@ -12,6 +12,7 @@ pub mod lcs;
 pub mod list;
 pub mod listpack;
 mod outline;
+pub mod remains;
 #[cfg(test)]
 mod rng;
 #[cfg(test)]
@@ -21,5 +22,6 @@ pub mod zset;
 
 pub use hash::Hash;
 pub use list::List;
+pub use remains::Remains;
 pub use set::Set;
 pub use zset::ZSet;

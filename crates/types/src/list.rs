@@ -112,6 +112,31 @@ impl Clone for List {
     }
 }
 
+/// A list on its way out.
+pub(crate) struct ListRemains {
+    nodes: VecDeque<Node>,
+    heap_bytes: usize,
+}
+
+/// Nodes freed in one step.
+const STEP_NODES: usize = 64;
+
+impl ListRemains {
+    /// Heap bytes not yet freed.
+    pub fn bytes(&self) -> usize {
+        self.heap_bytes + self.nodes.capacity() * size_of::<Node>()
+    }
+
+    /// Frees some nodes; false if there were none.
+    pub fn free_step(&mut self) -> bool {
+        let count = self.nodes.len().min(STEP_NODES);
+        let from = self.nodes.len() - count;
+        self.heap_bytes -= self.nodes.range(from..).map(Node::heap_bytes).sum::<usize>();
+        self.nodes.truncate(from);
+        count > 0
+    }
+}
+
 /// What a node holds, for a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NodeView<'a> {
@@ -185,6 +210,19 @@ impl List {
                 false => NodeView::Packed { entries: node.row(), count: node.count() },
             }
         })
+    }
+
+    /// Blocks of memory it has: its nodes.
+    pub(crate) fn blocks(&self) -> usize {
+        if let Body::Many(nodes) = &self.body { nodes.len() } else { 1 }
+    }
+
+    /// What is left of a quicklist, to be freed step by step; nothing of what is one block.
+    pub(crate) fn into_remains(self) -> Option<ListRemains> {
+        match self.body {
+            Body::One(_) => None,
+            Body::Many(nodes) => Some(ListRemains { nodes, heap_bytes: self.heap_bytes }),
+        }
     }
 
     // ---- changes at the ends

@@ -13,6 +13,8 @@ use std::collections::HashSet;
 pub use table::SetTable;
 use table::TableIter;
 
+pub(crate) use table::SetRemains;
+
 /// More integers than this no intset holds, whatever the configuration says.
 const INTSET_ENTRIES_MAX: usize = 1 << 30;
 
@@ -255,6 +257,11 @@ impl Set {
         if too_many {
             self.become_table(seed);
         }
+    }
+
+    /// What is left of a table, to be freed step by step; nothing of what is one block.
+    pub(crate) fn into_remains(self) -> Option<SetRemains> {
+        if let Self::Table(table) = self { Some(table.into_remains()) } else { None }
     }
 
     /// All members: ascending in an intset, in order of arrival in a listpack, in hash order in a table.

@@ -81,17 +81,17 @@ fn create(cx: &mut Cx<'_>, key: Key<'_>, hll: Vec<u8>) {
 pub fn pfadd(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let sparse_bytes_max = cx.shard.limits.hll_sparse_bytes_max;
     let add_all = |hll: &mut Vec<u8>| {
-        args.from(2).try_fold(false, |changed, element| {
-            hyperloglog::add(hll, element, sparse_bytes_max).map(|this| this || changed)
+        args.from(2).try_fold(0, |changed, element| {
+            hyperloglog::add(hll, element, sparse_bytes_max).map(|this| changed + usize::from(this))
         })
     };
     let key = args.key(1);
     let changed = match cx.find_for_write(key) {
         None => {
             let mut hll = hyperloglog::empty();
-            add_all(&mut hll).map_err(failed)?;
+            let changed = add_all(&mut hll).map_err(failed)?;
             create(cx, key, hll);
-            true
+            1 + changed
         }
         Some(pos) => {
             let encoding = hyperloglog::validate(read(cx, pos)?).map_err(failed)?;
@@ -102,10 +102,10 @@ pub fn pfadd(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
             edit(cx, key, pos, add_all)?
         }
     };
-    if changed {
-        cx.event(Event::String, "pfadd", key.bytes);
+    if changed > 0 {
+        cx.event_of(changed, Event::String, "pfadd", key.bytes);
     }
-    out.int(i64::from(changed));
+    out.int(i64::from(changed > 0));
     Ok(())
 }
 

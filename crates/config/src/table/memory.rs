@@ -8,7 +8,6 @@ use crate::directive::{
 
 const ACL: &str = "access control lists";
 const DEFRAG: &str = "Weft's memory does not fragment in a way that this would mend.";
-const LAZY: &str = "Large values are always freed in small steps.";
 
 pub(super) const SECURITY: &[Directive] = &[
     statement("user", 1, usize::MAX).later(ACL, "A user and its rights."),
@@ -16,8 +15,7 @@ pub(super) const SECURITY: &[Directive] = &[
     text("aclfile", "").immutable().later(ACL, "File of users."),
     optional("requirepass").sensitive().works("Password of the default user."),
     choice("acl-pubsub-default", PubsubDefault::NAMES, "resetchannels").later(ACL, "Channels of a new user."),
-    statement("rename-command", 2, 2)
-        .later("renaming commands", "Gives a command another name; `\"\"` takes it away."),
+    statement("rename-command", 2, 2).works("Gives a command another name; `\"\"` takes it away."),
     choice("enable-protected-configs", WhoMay::NAMES, "no")
         .immutable()
         .works("Who may change `dir` and `dbfilename` while the server runs: no, yes, local."),
@@ -56,12 +54,13 @@ pub(super) const MEMORY: &[Directive] = &[
 ];
 
 pub(super) const LAZY_FREEING: &[Directive] = &[
-    yes_no("lazyfree-lazy-eviction", "no").accepted(LAZY),
-    yes_no("lazyfree-lazy-expire", "no").accepted(LAZY),
-    yes_no("lazyfree-lazy-server-del", "no").accepted(LAZY),
-    yes_no("lazyfree-lazy-user-del", "no").accepted(LAZY),
+    yes_no("lazyfree-lazy-eviction", "no").works("Free large evicted values step by step."),
+    yes_no("lazyfree-lazy-expire", "no").works("Free large expired values step by step."),
+    yes_no("lazyfree-lazy-server-del", "no")
+        .works("Free large values that are overwritten or removed as a side effect step by step."),
+    yes_no("lazyfree-lazy-user-del", "no").works("DEL frees as UNLINK does."),
     yes_no("lazyfree-lazy-user-flush", "no")
-        .accepted("FLUSHALL and FLUSHDB do not wait for memory to be freed."),
+        .works("FLUSHALL and FLUSHDB free step by step unless told SYNC."),
 ];
 
 pub(super) const THREADS: &[Directive] = &[

@@ -1,7 +1,7 @@
 //! New connections: who may come in, and which shard serves them.
 
 use super::{LISTENER_TOKENS, Mail, ShardLoop};
-use crate::log;
+use crate::{listen, log};
 use command::session::Session;
 use runtime::socket::is_out_of_descriptors;
 use runtime::{Socket, clock};
@@ -39,8 +39,13 @@ impl ShardLoop {
     /// Accepts waiting connections and deals them out.
     pub(super) fn accept(&mut self, listener: usize) {
         for _ in 0..ACCEPTS_MAX {
-            match self.listeners[listener].accept() {
-                Ok(socket) => self.admit(socket, self.listeners[listener].is_unix),
+            // An event of one that is closed by now may still come.
+            let Some(Some(open)) = self.listeners.get(listener) else { return };
+            match open.accept() {
+                Ok(socket) => {
+                    let is_unix = open.is_unix;
+                    self.admit(socket, is_unix);
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) if is_out_of_descriptors(&error) => {
                     self.complain(&error);
@@ -55,6 +60,34 @@ impl ShardLoop {
             }
         }
         self.unread.push(LISTENER_TOKENS + listener);
+    }
+
+    /// Whether this shard accepts the connections.
+    pub(crate) fn has_listeners(&self) -> bool {
+        !self.listeners.is_empty()
+    }
+
+    /// Listens where the configuration now says. Connections that wait at the old sockets come in first.
+    pub(crate) fn listen_anew(&mut self) {
+        let Some(listeners) = listen::prepared(&self.shard.cx.config) else { return };
+        for index in 0..self.listeners.len() {
+            if self.listeners[index].as_ref().is_none_or(|listener| listener.is_unix) {
+                continue;
+            }
+            self.accept(index);
+            if let Some(old) = self.listeners[index].take() {
+                self.reactor.remove_listener(LISTENER_TOKENS + index, old.fd());
+                log::notice(format_args!("Listening on {} no more", old.name));
+            }
+        }
+        for listener in listeners {
+            log::notice(format_args!("Listening on {}", listener.name));
+            let token = LISTENER_TOKENS + self.listeners.len();
+            if let Err(error) = self.reactor.add_listener(token, listener.fd()) {
+                self.complain(&error);
+            }
+            self.listeners.push(Some(listener));
+        }
     }
 
     /// Lets a connection in, or says why not.
@@ -91,7 +124,7 @@ impl ShardLoop {
     /// With no descriptor left, the connections that wait would wait for ever. One after the other is answered and closed
     /// with the help of the descriptor in reserve. False: none waits.
     fn turn_away_one(&mut self, listener: usize) -> bool {
-        let listener = &self.listeners[listener];
+        let Some(Some(listener)) = self.listeners.get(listener) else { return false };
         let accepted = self.reserve.lend(|| {
             let socket = listener.accept().ok()?;
             socket.send(&[IoSlice::new(TOO_MANY)]).ok()

@@ -21,7 +21,7 @@ impl ShardLoop {
     /// # Errors
     /// When the reactor fails.
     pub(super) fn drain(&mut self) -> io::Result<()> {
-        self.listeners.iter().for_each(|listener| listener.stop());
+        self.listeners.iter().flatten().for_each(|listener| listener.stop());
         self.unread.clear();
         let (_, start_us) = clock::now();
         let (mut last_mail_us, mut settled) = (start_us, false);

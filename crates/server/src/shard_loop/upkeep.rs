@@ -5,6 +5,7 @@
 
 use super::ShardLoop;
 use crate::log;
+use command::freeing;
 use config::OutputLimit;
 use std::time::Duration;
 
@@ -14,6 +15,9 @@ const TICK_US: u64 = 100_000;
 const SHORT_TICK_US: u64 = 10_000;
 /// Time between two rounds when only clients have to be looked after.
 const CLIENT_TICK_US: u64 = 1_000_000;
+/// Time for giving memory back in one turn, while nobody asks for anything and while somebody does.
+const FREE_IDLE_NS: u64 = 500_000;
+const FREE_BUSY_NS: u64 = 100_000;
 /// Clients looked at in one round, at least; a quarter of them if that is more.
 const IDLE_CHECKS_MIN: usize = 1024;
 /// No limit on a client's input is lower, so that less need not be looked at.
@@ -44,6 +48,13 @@ impl ShardLoop {
             return None;
         };
         Some(Duration::from_micros(wait_us.max(1)))
+    }
+
+    /// Gives some memory back that nobody needs any more; the next turn goes on with it.
+    #[cold]
+    pub(super) fn free_memory(&mut self) {
+        let nanos = if self.events.is_empty() { FREE_IDLE_NS } else { FREE_BUSY_NS };
+        freeing::slice(&mut self.shard.cx, nanos);
     }
 
     /// One round, at most ten times a second.

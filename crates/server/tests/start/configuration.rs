@@ -43,6 +43,44 @@ fn what_cannot_be_read_or_entered_stops_the_start() {
 }
 
 #[test]
+fn commands_get_other_names_or_none() {
+    let directory = Directory::new();
+    let lines = "rename-command GET fetch\nrename-command FLUSHALL \"\"\nrename-command FLUSHDB \"\"\n\
+                 rename-command CONFIG b840fc02d524045429941cc15f59e41cb7be6c52\n";
+    let file = directory.write("renamed.conf", lines);
+    let server = serve(&["--include", &file]);
+    let mut client = server.client();
+    assert!(client.run("SET k v").is_ok());
+    assert_eq!(client.run("fetch k"), Value::bulk("v"));
+    assert_eq!(client.run("FETCH k"), Value::bulk("v"));
+    for gone in ["GET k", "FLUSHALL", "FLUSHDB", "CONFIG GET port"] {
+        let reply = client.run(gone).to_string();
+        assert!(reply.contains("ERR unknown command"), "{gone}: {reply}");
+    }
+    assert!(client.run("fetch").to_string().contains("wrong number of arguments for 'get' command"));
+    let config = client.run("b840fc02d524045429941cc15f59e41cb7be6c52 GET maxmemory");
+    assert_eq!(config, Value::bulks(&["maxmemory", "0"]));
+    // COMMAND knows it by the new name, and tells the old one.
+    let info = client.run("COMMAND INFO fetch get flushall").to_string();
+    let plain = serve(&["--shards", "1"]).client().run("COMMAND INFO get").to_string();
+    assert!(plain.contains("get") && info.contains("get") && !info.contains("fetch"), "{info}");
+    let count = client.run("COMMAND COUNT").integer();
+    assert_eq!(count, serve(&["--shards", "1"]).client().run("COMMAND COUNT").integer().map(|all| all - 2));
+    assert_eq!(client.run("EXISTS k").integer(), Some(1));
+
+    for (line, reason) in [
+        ("rename-command nosuch a", "No such command in rename-command"),
+        ("rename-command get set", "Target command name already exists"),
+    ] {
+        let file = directory.write("bad.conf", &format!("port 0\n{line}\n"));
+        let output = run(&[&file]);
+        assert_eq!(output.status.code(), Some(1));
+        let text = text(&output);
+        assert!(text.contains(reason) && text.contains("at line 2 of"), "{text}");
+    }
+}
+
+#[test]
 fn directives_of_later_work_are_warned_about() {
     let directory = Directory::new();
     let file = directory.write("later.conf", "tls-replication yes\nmaxclients 100\n");
@@ -127,7 +165,7 @@ fn the_background() {
 
 #[test]
 fn a_taken_address_is_told_before_going_into_the_background() {
-    let server = serve(&[]);
+    let server = serve(&["--shards", "1"]);
     let port = server.port().to_string();
     let output = run(&["--daemonize", "yes", "--port", &port, "--bind", "127.0.0.1"]);
     assert_eq!(output.status.code(), Some(1));

@@ -171,3 +171,46 @@ fn few_descriptors_from_the_start() {
     let error = crate::programs::serve_by("ulimit -n 30; exec \"$@\"", &["--shards", "2"]).err().unwrap();
     assert!(error.to_string().contains("is not enough for the server to start"), "{error}");
 }
+
+#[test]
+fn port_and_bind_change_while_the_server_runs() {
+    let free_port = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    for back_end in ["epoll", "auto"] {
+        let server = serve(&["--shards", "2", "--io-backend", back_end, "--bind", "127.0.0.1"]);
+        let mut client = server.client();
+        let connect = |host: &str, port: u16| Client::connect((host, port));
+        let first = server.port();
+        let next = free_port();
+        assert!(client.cmd(&["CONFIG", "SET", "port", &next.to_string()]).is_ok());
+        assert!(connect("127.0.0.1", next).unwrap().run("PING").to_string().contains("PONG"));
+        assert!(connect("127.0.0.1", first).is_err(), "the old port is closed");
+        assert!(client.run("PING").to_string().contains("PONG"), "connections stay");
+
+        // The same address again and one more that overlaps with it.
+        assert!(connect("127.0.0.2", next).is_err());
+        assert!(client.cmd(&["CONFIG", "SET", "bind", "127.0.0.1 127.0.0.2"]).is_ok());
+        assert!(connect("127.0.0.1", next).is_ok() && connect("127.0.0.2", next).is_ok());
+        assert!(client.cmd(&["CONFIG", "SET", "bind", "*"]).is_ok());
+        assert!(connect("127.0.0.3", next).unwrap().run("PING").to_string().contains("PONG"));
+        assert!(client.cmd(&["CONFIG", "SET", "bind", "127.0.0.1"]).is_ok());
+        assert!(connect("127.0.0.1", next).is_ok() && connect("127.0.0.3", next).is_err());
+
+        // What is taken or is not there leaves all as it was; nobody can share the address.
+        let other = TcpListener::bind("127.0.0.1:0").unwrap();
+        let taken = other.local_addr().unwrap().port().to_string();
+        let reply = client.cmd(&["CONFIG", "SET", "port", &taken]).to_string();
+        let expected = "CONFIG SET failed (possibly related to argument 'port') - Unable to listen on this port. Check server logs.";
+        assert!(reply.contains(expected), "{reply}");
+        let reply = client.cmd(&["CONFIG", "SET", "bind", "203.0.113.7"]).to_string();
+        assert!(reply.contains("argument 'bind') - Failed to bind to specified addresses."), "{reply}");
+        assert_eq!(client.run("CONFIG GET port"), Value::bulks(&["port", &next.to_string()]));
+        assert_eq!(client.run("CONFIG GET bind"), Value::bulks(&["bind", "127.0.0.1"]));
+        assert!(connect("127.0.0.1", next).unwrap().run("PING").to_string().contains("PONG"));
+        assert!(TcpListener::bind(("127.0.0.1", next)).is_err());
+
+        assert!(client.run("CONFIG SET port 0").is_ok());
+        assert!(connect("127.0.0.1", next).is_err());
+        assert!(client.cmd(&["CONFIG", "SET", "port", &next.to_string()]).is_ok());
+        assert!(connect("127.0.0.1", next).is_ok());
+    }
+}

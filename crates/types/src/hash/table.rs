@@ -7,7 +7,7 @@
 #![allow(unsafe_code)]
 
 use super::record::{EXPIRE_MS_MAX, Earliest, Fields, INLINE_BYTES_MAX, Shape};
-use ::table::{Keep, Pos, Table};
+use ::table::{Keep, Pos, Remains, Table};
 use base::hash::HashSeed;
 
 /// Draws of a random field before the live ones are counted.
@@ -268,6 +268,13 @@ impl HashTable {
         self.iter().filter(|parts| parts.is_live(now)).nth(nth)
     }
 
+    /// What is left of it, to be freed step by step.
+    pub fn into_remains(mut self) -> HashRemains {
+        let empty = Table::new(self.table.seed().clone());
+        let table = std::mem::replace(&mut self.table, empty).into_remains();
+        HashRemains { table, block_bytes: std::mem::take(&mut self.block_bytes) }
+    }
+
     /// All fields, expired ones included, in table order.
     pub fn iter(&self) -> TableIter<'_> {
         TableIter(self.table.iter())
@@ -295,6 +302,37 @@ impl Drop for HashTable {
             // looking at them.
             unsafe { Shape::of(record).blocks(record).free() };
         }
+    }
+}
+
+/// A table of fields on its way out.
+pub struct HashRemains {
+    table: Remains<Fields>,
+    block_bytes: usize,
+}
+
+impl HashRemains {
+    /// Heap bytes not yet freed.
+    pub fn bytes(&self) -> usize {
+        self.table.bytes() + self.block_bytes
+    }
+
+    /// Frees one segment with what its fields own; false if there was none.
+    pub fn free_step(&mut self) -> bool {
+        if self.block_bytes == 0 {
+            return self.table.free_segment();
+        }
+        let block_bytes = &mut self.block_bytes;
+        self.table.free_segment_showing(|record| {
+            // SAFETY: the segment goes next, without a look at its records.
+            *block_bytes -= unsafe { Shape::of(record).blocks(record).free() };
+        })
+    }
+}
+
+impl Drop for HashRemains {
+    fn drop(&mut self) {
+        while self.block_bytes > 0 && self.free_step() {}
     }
 }
 

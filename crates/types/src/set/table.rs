@@ -3,7 +3,7 @@
 #![allow(unsafe_code)]
 
 use crate::outline;
-use ::table::{Layout, Pos, Table};
+use ::table::{Layout, Pos, Remains, Table};
 use base::hash::HashSeed;
 
 /// Longest member kept in the record.
@@ -142,6 +142,13 @@ impl SetTable {
         Some(result)
     }
 
+    /// What is left of it, to be freed step by step.
+    pub fn into_remains(mut self) -> SetRemains {
+        let empty = Table::new(self.table.seed().clone());
+        let table = std::mem::replace(&mut self.table, empty).into_remains();
+        SetRemains { table, outline_bytes: std::mem::take(&mut self.outline_bytes) }
+    }
+
     pub fn iter(&self) -> TableIter<'_> {
         TableIter(self.table.iter())
     }
@@ -170,6 +177,39 @@ impl Drop for SetTable {
                 unsafe { outline::free(&record[1..]) };
             }
         }
+    }
+}
+
+/// A table of members on its way out.
+pub struct SetRemains {
+    table: Remains<Members>,
+    outline_bytes: usize,
+}
+
+impl SetRemains {
+    /// Heap bytes not yet freed.
+    pub fn bytes(&self) -> usize {
+        self.table.bytes() + self.outline_bytes
+    }
+
+    /// Frees one segment with what its members own; false if there was none.
+    pub fn free_step(&mut self) -> bool {
+        if self.outline_bytes == 0 {
+            return self.table.free_segment();
+        }
+        let outline_bytes = &mut self.outline_bytes;
+        self.table.free_segment_showing(|record| {
+            if record[0] == OUTLINE {
+                // SAFETY: `insert` wrote the reference; the segment goes next, without a look at its records.
+                *outline_bytes -= unsafe { outline::free(&record[1..]) };
+            }
+        })
+    }
+}
+
+impl Drop for SetRemains {
+    fn drop(&mut self) {
+        while self.outline_bytes > 0 && self.free_step() {}
     }
 }
 

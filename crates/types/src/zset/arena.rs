@@ -104,6 +104,18 @@ impl<T> Arena<T> {
         thing
     }
 
+    /// Chunks, empty ones included.
+    pub fn chunks(&self) -> usize {
+        self.chunks.len()
+    }
+
+    /// Frees the last chunk with all its things; false if there was none. Only for an arena whose ids are used no more.
+    pub fn free_chunk(&mut self) -> bool {
+        let Some(chunk) = self.chunks.pop() else { return false };
+        self.slots -= chunk.slots.capacity();
+        true
+    }
+
     #[cfg(test)]
     pub fn iter(&self) -> impl Iterator<Item = &T> {
         self.chunks.iter().flat_map(|chunk| &chunk.slots).filter_map(|slot| match slot {

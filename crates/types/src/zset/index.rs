@@ -22,7 +22,7 @@ const MERGE_LEN: usize = 256;
 const DEPTH_MAX: u8 = 28;
 
 #[derive(Clone)]
-struct Segment {
+pub(super) struct Segment {
     slots: Box<[u64]>,
     len: u32,
     /// How many top bits all hashes here share.
@@ -165,6 +165,11 @@ impl Index {
 
     pub fn bytes(&self) -> usize {
         self.segments.bytes() + self.directory.capacity() * size_of::<u32>() + self.slots * size_of::<u64>()
+    }
+
+    /// Its segments, once nothing is looked up any more.
+    pub fn into_segments(self) -> Arena<Segment> {
+        self.segments
     }
 
     fn entry(&self, hash: u32) -> usize {

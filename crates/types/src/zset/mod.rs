@@ -12,6 +12,7 @@ mod index;
 mod inner;
 mod leaf;
 mod packed;
+mod remains;
 mod thin;
 mod tree;
 mod walk;
@@ -29,6 +30,7 @@ use std::ops::Range;
 pub use bounds::{LexBound, LexRange, ScoreBound, ScoreRange};
 pub use grow::Change;
 pub use packed::{Packed, Pairs, PairsBack};
+pub(crate) use remains::TreeRemains;
 pub use tree::Tree;
 pub use walk::{Backward, Forward};
 
@@ -155,6 +157,11 @@ impl ZSet {
             member.with_text(|member| tree.insert(member, score));
         }
         *self = Self::Tree(tree);
+    }
+
+    /// What is left of a tree, to be freed step by step; nothing of what is one block.
+    pub(crate) fn into_remains(self) -> Option<TreeRemains> {
+        if let Self::Tree(tree) = self { Some(TreeRemains::new(*tree)) } else { None }
     }
 
     pub fn len(&self) -> usize {

@@ -117,14 +117,14 @@ fn run(cx: &mut Cx<'_>, args: Args<'_>, may_write: bool, out: &mut Reply) -> Out
     }
     let changed = edit(cx, key, pos, len_min as usize, |bytes| {
         out.array(count);
-        let mut changed = false;
+        let mut changed = 0;
         for operation in operations {
-            changed |= apply(operation, bytes, grown, out);
+            changed += usize::from(apply(operation, bytes, grown, out));
         }
         changed
     })?;
-    if changed {
-        cx.event(Event::String, "setbit", key.bytes);
+    if changed > 0 {
+        cx.event_of(changed, Event::String, "setbit", key.bytes);
     } else if grown {
         cx.changed(key.bytes);
     }

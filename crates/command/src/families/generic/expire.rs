@@ -83,7 +83,8 @@ fn set(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply, name: &str, unit_ms: i6
         return Ok(());
     }
     if at_ms <= cx.now_ms() as i64 {
-        cx.db().remove(pos);
+        let free = cx.db().frees.expired;
+        cx.db().discard(pos, free);
         cx.event(GENERIC, "del", key.bytes);
     } else {
         cx.touch(pos);

@@ -2,14 +2,24 @@
 
 use super::GENERIC;
 use crate::{Args, Cx, Error, Outcome};
-use keyspace::{Entry, Key};
+use keyspace::{Entry, Free, Key};
 use resp::Reply;
 
-/// DEL key [key …], UNLINK key [key …]
+/// DEL key [key …]
 pub fn del(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let free = Free::later_if(cx.shard.config.lazyfree_lazy_user_del);
+    remove(cx, args, free, out)
+}
+
+/// UNLINK key [key …]
+pub fn unlink(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    remove(cx, args, Free::Later, out)
+}
+
+fn remove(cx: &mut Cx<'_>, args: Args<'_>, free: Free, out: &mut Reply) -> Outcome {
     let mut removed = 0;
     for index in 1..args.len() {
-        if cx.delete(args.key(index)) {
+        if cx.discard(args.key(index), free) {
             removed += 1;
             cx.event(GENERIC, "del", &args[index]);
         }
@@ -81,7 +91,7 @@ fn move_to(cx: &mut Cx<'_>, from: Key<'_>, to: Key<'_>) {
     let entry = cx.db().take(pos);
     cx.db().install(to, entry);
     cx.event(GENERIC, "rename_from", from.bytes);
-    cx.event(GENERIC, "rename_to", to.bytes);
+    cx.notice(GENERIC, "rename_to", to.bytes);
 }
 
 /// A database's number.
@@ -144,7 +154,7 @@ pub fn move_key(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
             let entry = cx.db().take(pos);
             cx.shard.dbs[db as usize].install(key, entry);
             cx.event(GENERIC, "move_from", key.bytes);
-            cx.event_in(db, GENERIC, "move_to", key.bytes);
+            cx.notice_in(db, GENERIC, "move_to", key.bytes);
             true
         }
         _ => false,

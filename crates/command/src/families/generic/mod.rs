@@ -280,7 +280,7 @@ pub const COMMANDS: &[Command] = &[
         .complexity("O(1)")
         .summary("Names the type of the value under a key.")
         .syntax("key:key"),
-    Command::new("UNLINK", keys::del)
+    Command::new("UNLINK", keys::unlink)
         .arity(-2)
         .keys(&[KeySpec::range(1, -1, 1, RM | DELETE)])
         .flags(WRITE | FAST)

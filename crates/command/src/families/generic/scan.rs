@@ -152,7 +152,7 @@ pub fn random_part(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
         let name = db.key_at(pos).to_vec();
         db.remove(pos);
         cx.shard.stats.expired_keys += 1;
-        cx.event(Event::Expired, "expired", &name);
+        cx.notice(Event::Expired, "expired", &name);
     }
 }
 

@@ -307,7 +307,7 @@ fn store(
     if len > 0 {
         let pos = cx.find_for_write(key);
         cx.db().put(key, pos, list.into_value(), None, age);
-        cx.event(Event::List, "sortstore", destination);
+        cx.event_of(len, Event::List, "sortstore", destination);
     } else if cx.delete(key) {
         cx.event(GENERIC, "del", destination);
     }

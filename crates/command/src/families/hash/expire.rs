@@ -130,12 +130,12 @@ impl Changed {
     pub fn tell(self, cx: &mut Cx<'_>, key: &[u8], emptied: bool) {
         if self.deleted > 0 {
             cx.shard.stats.expired_fields += self.deleted as u64;
-            cx.event(Event::Hash, "hdel", key);
+            cx.event_of(self.deleted, Event::Hash, "hdel", key);
         } else if self.updated > 0 {
-            cx.event(Event::Hash, "hexpire", key);
+            cx.event_of(self.updated, Event::Hash, "hexpire", key);
         }
         if emptied {
-            cx.event(Event::Generic, "del", key);
+            cx.notice(Event::Generic, "del", key);
         }
     }
 }

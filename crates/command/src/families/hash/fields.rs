@@ -71,8 +71,8 @@ fn tell_expired(cx: &mut Cx<'_>, key: Key<'_>, count: usize, emptied: bool) {
         return;
     }
     cx.shard.stats.expired_fields += count as u64;
-    cx.event(Event::Hash, "hexpired", key.bytes);
+    cx.notice(Event::Hash, "hexpired", key.bytes);
     if emptied {
-        cx.event(Event::Generic, "del", key.bytes);
+        cx.notice(Event::Generic, "del", key.bytes);
     }
 }

@@ -32,10 +32,10 @@ pub fn hgetdel(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let emptied = hash.finish();
     tell_expired(cx, &args[1], expired);
     if deleted > 0 {
-        cx.event(Event::Hash, "hdel", &args[1]);
+        cx.event_of(deleted, Event::Hash, "hdel", &args[1]);
     }
     if emptied {
-        cx.event(Event::Generic, "del", &args[1]);
+        cx.notice(Event::Generic, "del", &args[1]);
     }
     Ok(())
 }
@@ -54,7 +54,7 @@ fn get(hash: &mut Update<'_, Hash>, field: &[u8], now_ms: u64, out: &mut Reply, 
 fn tell_expired(cx: &mut Cx<'_>, key: &[u8], count: usize) {
     if count > 0 {
         cx.shard.stats.expired_fields += count as u64;
-        cx.event(Event::Hash, "hexpired", key);
+        cx.notice(Event::Hash, "hexpired", key);
     }
 }
 
@@ -158,7 +158,7 @@ pub fn hgetex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         options.fields.for_each(|_| out.null());
         return Ok(());
     };
-    let (mut expired, mut persisted, mut changed) = (0, false, Changed::default());
+    let (mut expired, mut persisted, mut changed) = (0, 0, Changed::default());
     for index in options.fields {
         let field = &args[index];
         if !get(&mut hash, field, now_ms, out, &mut expired) {
@@ -169,15 +169,15 @@ pub fn hgetex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
                 set_one(&mut hash, field, at_ms, now_ms, &mut changed);
             }
             Time::Persist if hash.entry(field, now_ms).is_some_and(|entry| entry.expire.is_some()) => {
-                persisted |= hash.set_expire(field, None, now_ms);
+                persisted += usize::from(hash.set_expire(field, None, now_ms));
             }
             _ => {}
         }
     }
     let emptied = hash.finish();
     tell_expired(cx, &args[1], expired);
-    if persisted {
-        cx.event(Event::Hash, "hpersist", &args[1]);
+    if persisted > 0 {
+        cx.event_of(persisted, Event::Hash, "hpersist", &args[1]);
     }
     changed.tell(cx, &args[1], emptied);
     Ok(())
@@ -200,7 +200,7 @@ pub fn hsetex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         let emptied = hash.finish();
         tell_expired(cx, key.bytes, expired);
         if emptied {
-            cx.event(Event::Generic, "del", key.bytes);
+            cx.notice(Event::Generic, "del", key.bytes);
         }
         out.int(0);
         return Ok(());
@@ -209,6 +209,7 @@ pub fn hsetex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     hash.grow(args.from(first).take(options.fields.len()), &limits, &seed);
     let ttl = if options.time == Time::Unspecified { FieldTtl::Clear } else { FieldTtl::Keep };
     let mut changed = Changed::default();
+    let fields = options.fields.len() / 2;
     for index in options.fields.step_by(2) {
         let (field, value) = (&args[index], &args[index + 1]);
         hash.set(field, value, ttl, now_ms, &limits, &seed);
@@ -218,7 +219,9 @@ pub fn hsetex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     }
     let emptied = hash.finish();
     tell_expired(cx, key.bytes, expired);
-    cx.event(Event::Hash, "hset", key.bytes);
+    // Each field is one change, whatever is told of it.
+    let counted = changed.updated.max(changed.deleted).min(fields);
+    cx.event_of(fields - counted, Event::Hash, "hset", key.bytes);
     changed.tell(cx, key.bytes, emptied);
     out.int(1);
     Ok(())

@@ -40,7 +40,7 @@ fn set(cx: &mut Cx<'_>, args: Args<'_>, name: &str) -> Result<usize, Error> {
         created += usize::from(hash.set(field, value, FieldTtl::Clear, now_ms, &limits, &seed));
     }
     drop(hash);
-    cx.event(Event::Hash, "hset", &args[1]);
+    cx.event_of((args.len() - 2) / 2, Event::Hash, "hset", &args[1]);
     Ok(created)
 }
 
@@ -69,7 +69,7 @@ fn forget(hash: &mut Update<'_, Hash>, field: &[u8], now_ms: u64) -> bool {
 fn tell(cx: &mut Cx<'_>, key: &[u8], expired: bool, name: &'static str) {
     if expired {
         cx.shard.stats.expired_fields += 1;
-        cx.event(Event::Hash, "hexpired", key);
+        cx.notice(Event::Hash, "hexpired", key);
     }
     cx.event(Event::Hash, name, key);
 }
@@ -156,9 +156,9 @@ pub fn hdel(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let removed = args.from(2).filter(|field| remove(&mut hash, field, now_ms)).count();
     let emptied = hash.finish();
     if removed > 0 {
-        cx.event(Event::Hash, "hdel", &args[1]);
+        cx.event_of(removed, Event::Hash, "hdel", &args[1]);
         if emptied {
-            cx.event(Event::Generic, "del", &args[1]);
+            cx.notice(Event::Generic, "del", &args[1]);
         }
     }
     out.count(removed);

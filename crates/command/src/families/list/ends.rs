@@ -23,7 +23,7 @@ fn push(cx: &mut Cx<'_>, args: Args<'_>, end: End, out: &mut Reply) -> Outcome {
     let (key, limit) = (args.key(1), cx.shard.limits.list);
     let list = cx.upsert(key, || List::new(limit))?;
     let len = push_all(list, args, end);
-    cx.event(Event::List, pushed(end), key.bytes);
+    cx.event_of(args.len() - 2, Event::List, pushed(end), key.bytes);
     out.count(len);
     Ok(())
 }
@@ -45,7 +45,7 @@ fn push_existing(cx: &mut Cx<'_>, args: Args<'_>, end: End, out: &mut Reply) -> 
         return Ok(());
     };
     let len = push_all(list, args, end);
-    cx.event(Event::List, pushed(end), key.bytes);
+    cx.event_of(args.len() - 2, Event::List, pushed(end), key.bytes);
     out.count(len);
     Ok(())
 }
@@ -84,7 +84,7 @@ fn pop(cx: &mut Cx<'_>, args: Args<'_>, end: End, out: &mut Reply) -> Outcome {
     };
     list.pop(end, |item| reply_item(out, item));
     let emptied = list.finish();
-    removed(cx, key, end, emptied);
+    removed(cx, key, end, 1, emptied);
     Ok(())
 }
 
@@ -102,8 +102,9 @@ fn pop_many(cx: &mut Cx<'_>, args: Args<'_>, end: End, out: &mut Reply) -> Outco
         out.array(0);
         return Ok(());
     }
+    let count = count.min(list.len());
     let emptied = pop_range(list, end, count, out);
-    removed(cx, key, end, emptied);
+    removed(cx, key, end, count, emptied);
     Ok(())
 }
 
@@ -121,12 +122,12 @@ fn pop_range(mut list: Update<'_, List>, end: End, count: usize, out: &mut Reply
     list.finish()
 }
 
-/// Tells that elements were removed at `end`.
+/// Tells that `count` elements were removed at `end`.
 #[inline]
-pub fn removed(cx: &mut Cx<'_>, key: Key<'_>, end: End, emptied: bool) {
-    cx.event(Event::List, popped(end), key.bytes);
+pub fn removed(cx: &mut Cx<'_>, key: Key<'_>, end: End, count: usize, emptied: bool) {
+    cx.event_of(count, Event::List, popped(end), key.bytes);
     if emptied {
-        cx.event(Event::Generic, "del", key.bytes);
+        cx.notice(Event::Generic, "del", key.bytes);
     }
 }
 
@@ -153,8 +154,9 @@ pub fn lmpop(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         let Some(list) = cx.update::<List>(key)? else { continue };
         out.array(2);
         out.bulk(key.bytes);
+        let count = count.min(list.len());
         let emptied = pop_range(list, end, count, out);
-        removed(cx, key, end, emptied);
+        removed(cx, key, end, count, emptied);
         return Ok(());
     }
     out.null_array();

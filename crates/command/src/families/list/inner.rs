@@ -61,10 +61,10 @@ pub fn lrem(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let removed = list.remove_matching(&args[3], limit, end);
     let emptied = list.finish();
     if removed > 0 {
-        cx.event(Event::List, "lrem", key.bytes);
+        cx.event_of(removed, Event::List, "lrem", key.bytes);
     }
     if emptied {
-        cx.event(Event::Generic, "del", key.bytes);
+        cx.notice(Event::Generic, "del", key.bytes);
     }
     out.count(removed);
     Ok(())
@@ -79,11 +79,12 @@ pub fn ltrim(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         return Ok(());
     };
     let kept = clamp(start, stop, list.len());
+    let removed = list.len() - kept.len();
     list.keep(kept.start, kept.len());
     let emptied = list.finish();
-    cx.event(Event::List, "ltrim", key.bytes);
+    cx.event_of(removed, Event::List, "ltrim", key.bytes);
     if emptied {
-        cx.event(Event::Generic, "del", key.bytes);
+        cx.notice(Event::Generic, "del", key.bytes);
     }
     out.ok();
     Ok(())

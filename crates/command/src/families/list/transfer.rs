@@ -38,8 +38,8 @@ fn move_one(cx: &mut Cx<'_>, args: Args<'_>, from: End, to: End, out: &mut Reply
         list.pop(from, |_| ());
         list.push(to, element);
         drop(list);
-        cx.event(Event::List, pushed(to), destination.bytes);
-        removed(cx, source, from, false);
+        cx.notice(Event::List, pushed(to), destination.bytes);
+        removed(cx, source, from, 1, false);
         return Ok(());
     }
     drop(list);
@@ -55,11 +55,11 @@ fn move_one(cx: &mut Cx<'_>, args: Args<'_>, from: End, to: End, out: &mut Reply
             cx.find_for_write(source)
         }
     };
-    cx.event(Event::List, pushed(to), destination.bytes);
+    cx.notice(Event::List, pushed(to), destination.bytes);
     let mut list = cx.db().update::<List>(source_pos.expect("the source was there"));
     list.pop(from, |_| ());
     let emptied = list.finish();
-    removed(cx, source, from, emptied);
+    removed(cx, source, from, 1, emptied);
     Ok(())
 }
 
@@ -143,8 +143,8 @@ pub fn lmovem(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         let limit = cx.shard.limits.list;
         push_block(&mut *cx.upsert(destination, || List::new(limit))?, to, &moved);
     }
-    cx.event(Event::List, pushed(to), destination.bytes);
-    removed(cx, source, from, emptied);
+    cx.notice(Event::List, pushed(to), destination.bytes);
+    removed(cx, source, from, count, emptied);
     Ok(())
 }
 

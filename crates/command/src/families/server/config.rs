@@ -25,9 +25,31 @@ pub fn prepare_set(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Vec<Vec<u8>>, Erro
         return Err(Error::SYNTAX);
     }
     let is_local = cx.session().is_local();
+    listen(cx, args, is_local)?;
     let mut sent: Vec<Vec<u8>> = args.from(0).map(<[u8]>::to_vec).collect();
     sent.push(if is_local { b"1".to_vec() } else { b"0".to_vec() });
     Ok(sent)
+}
+
+/// A new `port` or `bind` must be possible before any shard takes it over.
+fn listen(cx: &Cx<'_>, args: Args<'_>, local: bool) -> Outcome {
+    if !(2..args.len()).step_by(2).any(|at| args.is(at, "port") || args.is(at, "bind")) {
+        return Ok(());
+    }
+    let pairs: Vec<(&[u8], &[u8])> =
+        (2..args.len()).step_by(2).map(|i| (args.at(i), args.at(i + 1))).collect();
+    let mut config = (*cx.shard.config).clone();
+    // What is wrong with it, the parts will say.
+    let Ok(changed) = config.set(&pairs, Caller { local, loading: false }) else { return Ok(()) };
+    let place = changed.into_iter().map(|id| id.name()).find(|name| matches!(*name, "port" | "bind"));
+    match place {
+        Some(name) if !(cx.shard.platform.listen)(&config) => {
+            let port = "Unable to listen on this port. Check server logs.";
+            let bind = "Failed to bind to specified addresses.";
+            Err(Error::text(config::set_failure(name, if name == "port" { port } else { bind })))
+        }
+        _ => Ok(()),
+    }
 }
 
 pub fn set(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
@@ -48,6 +70,7 @@ pub fn resetstat(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     cx.shard.stats = Default::default();
     cx.shard.commands.reset();
     cx.shard.errors.reset();
+    cx.shard.bin.reset_statistics();
     out.ok();
     Ok(())
 }

@@ -274,8 +274,8 @@ fn memory(cx: &ShardCx, facts: &Facts, text: &mut String) {
             ("mem_aof_buffer", &0),
             ("mem_allocator", &cx.about.allocator),
             ("active_defrag_running", &0),
-            ("lazyfree_pending_objects", &0),
-            ("lazyfreed_objects", &0),
+            ("lazyfree_pending_objects", &numbers.freeing),
+            ("lazyfreed_objects", &numbers.freed),
         ],
     );
 }

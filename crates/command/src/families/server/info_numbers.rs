@@ -28,7 +28,7 @@ macro_rules! numbers {
 numbers! {
     sums: clients monitors dirty keys expiring data_bytes table_bytes client_bytes peak_bytes connections
         rejected_connections commands net_in_bytes net_out_bytes hits misses expired_keys expired_fields evicted_keys
-        error_replies forwarded moved_connections turns input_limit_closed output_limit_closed denied_auth payloads_checked
+        error_replies forwarded moved_connections turns freeing freed input_limit_closed output_limit_closed denied_auth payloads_checked
         expire_nanos ops_rate in_rate out_rate;
     maxima: input_bytes_max output_bytes_max peak_time_s
 }
@@ -62,6 +62,8 @@ pub fn of(cx: &ShardCx) -> Numbers {
         denied_auth: cx.stats.denied_auth,
         payloads_checked: cx.stats.payloads_checked,
         expire_nanos: cx.stats.expire_nanos,
+        freeing: cx.bin.pending(),
+        freed: cx.bin.freed(),
         ..Numbers::default()
     };
     for (_, session) in cx.sessions.iter() {

@@ -1,6 +1,7 @@
 //! Commands over whole databases.
 
 use crate::{Args, Cx, Error, Outcome, ShardCx, parts};
+use keyspace::Free;
 use resp::Reply;
 
 /// DBSIZE
@@ -22,20 +23,21 @@ pub fn ok(_: &mut ShardCx, _: Args<'_>, _: &[&[u8]], out: &mut Reply) -> Outcome
     Ok(())
 }
 
-/// ASYNC | SYNC. Both flush at once; see `docs/ARCHITECTURE.md`.
-fn check_mode(args: Args<'_>) -> Outcome {
+/// ASYNC | SYNC. Both remove all keys at once; the question is when their memory comes back.
+fn flush_mode(cx: &Cx<'_>, args: Args<'_>) -> Result<Free, Error> {
     match args.len() {
-        1 => Ok(()),
-        2 if args.is(1, "ASYNC") || args.is(1, "SYNC") => Ok(()),
+        1 => Ok(Free::later_if(cx.shard.config.lazyfree_lazy_user_flush)),
+        2 if args.is(1, "ASYNC") => Ok(Free::Later),
+        2 if args.is(1, "SYNC") => Ok(Free::Now),
         _ => Err(Error::SYNTAX),
     }
 }
 
 /// FLUSHDB [ASYNC | SYNC]
 pub fn flushdb(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
-    check_mode(args)?;
+    let free = flush_mode(cx, args)?;
     let removed = cx.db().len() as u64;
-    cx.db().clear();
+    cx.db().clear(free);
     cx.shard.dirty += removed;
     out.ok();
     Ok(())
@@ -43,12 +45,11 @@ pub fn flushdb(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 
 /// FLUSHALL [ASYNC | SYNC]
 pub fn flushall(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
-    check_mode(args)?;
+    let free = flush_mode(cx, args)?;
     for db in &mut cx.shard.dbs {
         cx.shard.dirty += db.len() as u64;
-        db.clear();
+        db.clear(free);
     }
-    cx.shard.dirty += 1;
     out.ok();
     Ok(())
 }
@@ -69,7 +70,8 @@ pub fn prepare_swapdb(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Vec<Vec<u8>>, E
 
 pub fn swapdb(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     cx.shard.dbs.swap(args.int(1)? as usize, args.int(2)? as usize);
-    cx.shard.dirty += 1;
+    // One change, however many shards make it.
+    cx.shard.dirty += u64::from(cx.shard.id == 0);
     out.ok();
     Ok(())
 }

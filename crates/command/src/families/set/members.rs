@@ -17,7 +17,7 @@ pub fn sadd(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let added = args.from(2).filter(|member| set.add(member, &limits, seed)).count();
     drop(set);
     if added > 0 {
-        cx.event(Event::Set, "sadd", key.bytes);
+        cx.event_of(added, Event::Set, "sadd", key.bytes);
     }
     out.count(added);
     Ok(())
@@ -33,10 +33,10 @@ pub fn srem(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let removed = args.from(2).filter(|member| set.remove(member)).count();
     let emptied = set.finish();
     if removed > 0 {
-        cx.event(Event::Set, "srem", key.bytes);
+        cx.event_of(removed, Event::Set, "srem", key.bytes);
     }
     if emptied {
-        cx.event(Event::Generic, "del", key.bytes);
+        cx.notice(Event::Generic, "del", key.bytes);
     }
     out.count(removed);
     Ok(())
@@ -65,7 +65,7 @@ pub fn smove(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let emptied = set.finish();
     cx.event(Event::Set, "srem", source.bytes);
     if emptied {
-        cx.event(Event::Generic, "del", source.bytes);
+        cx.notice(Event::Generic, "del", source.bytes);
     }
     let (limits, seed) = (cx.shard.limits.set, args.seed());
     let mut set = cx.upsert(destination, || Set::new(member, 1, &limits, seed))?;

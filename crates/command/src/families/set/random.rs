@@ -31,7 +31,7 @@ pub fn spop(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let emptied = set.finish();
     cx.event(Event::Set, "spop", key.bytes);
     if emptied {
-        cx.event(Event::Generic, "del", key.bytes);
+        cx.notice(Event::Generic, "del", key.bytes);
     }
     Ok(())
 }
@@ -67,8 +67,8 @@ fn spop_many(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         reply_all(out, &set);
         drop(set);
         cx.db().remove(pos);
-        cx.event(Event::Set, "spop", key.bytes);
-        cx.event(Event::Generic, "del", key.bytes);
+        cx.event_of(len, Event::Set, "spop", key.bytes);
+        cx.notice(Event::Generic, "del", key.bytes);
         return Ok(());
     }
     out.set(count);
@@ -80,7 +80,7 @@ fn spop_many(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         *set = split(&set, count, random, &limits, args.seed(), out);
     }
     drop(set);
-    cx.event(Event::Set, "spop", key.bytes);
+    cx.event_of(count, Event::Set, "spop", key.bytes);
     Ok(())
 }
 

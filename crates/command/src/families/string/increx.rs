@@ -203,8 +203,8 @@ fn store(
     put(cx, key, pos, text, if persist { None } else { at_ms.or(old) });
     cx.event(Event::String, event, key.bytes);
     if at_ms.is_some() {
-        cx.event(Event::Generic, "expire", key.bytes);
+        cx.notice(Event::Generic, "expire", key.bytes);
     } else if persist && old.is_some() {
-        cx.event(Event::Generic, "persist", key.bytes);
+        cx.notice(Event::Generic, "persist", key.bytes);
     }
 }

@@ -106,7 +106,7 @@ impl Bed {
         let mut list = List::new(self.shard.limits.list);
         list.push(End::Head, b"x");
         let key = Key::new(LIST.as_bytes(), &self.shard.seed);
-        self.shard.dbs[0].clear();
+        self.shard.dbs[0].clear(keyspace::Free::Now);
         self.shard.dbs[0].put(key, None, list.into_value(), None, 0);
     }
 

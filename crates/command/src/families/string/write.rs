@@ -130,7 +130,7 @@ fn store(
     put_arg(cx, key, pos, args, index, expire);
     cx.event(Event::String, "set", key.bytes);
     if at_ms.is_some() {
-        cx.event(Event::Generic, "expire", key.bytes);
+        cx.notice(Event::Generic, "expire", key.bytes);
     }
 }
 

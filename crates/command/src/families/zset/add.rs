@@ -136,7 +136,8 @@ pub fn add_pairs<'a>(
         }
     }
     if tally.added + tally.updated > 0 {
-        cx.event(Event::ZSet, if options.incr { "zincr" } else { "zadd" }, key.bytes);
+        let name = if options.incr { "zincr" } else { "zadd" };
+        cx.event_of(tally.added + tally.updated, Event::ZSet, name, key.bytes);
     }
     match tally.score {
         Some(score) if options.incr => out.double(score),

@@ -40,7 +40,7 @@ fn pop_one_key(cx: &mut Cx<'_>, args: Args<'_>, end: End, out: &mut Reply) -> Ou
     let pairs = out.resp3 && args.len() == 3;
     out.array(if pairs { count } else { 2 * count });
     let emptied = pop(zset, end, count, pairs, out);
-    tell(cx, key, end, emptied);
+    tell(cx, key, end, count, emptied);
     Ok(())
 }
 
@@ -74,7 +74,7 @@ pub fn zmpop(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         out.bulk(key.bytes);
         out.array(count);
         let emptied = pop(zset, end, count, true, out);
-        tell(cx, key, end, emptied);
+        tell(cx, key, end, count, emptied);
         return Ok(());
     }
     out.null_array();
@@ -102,9 +102,9 @@ fn pop(mut zset: Update<'_, ZSet>, end: End, count: usize, pairs: bool, out: &mu
     zset.finish()
 }
 
-fn tell(cx: &mut Cx<'_>, key: Key<'_>, end: End, emptied: bool) {
-    cx.event(Event::ZSet, if end == End::Min { "zpopmin" } else { "zpopmax" }, key.bytes);
+fn tell(cx: &mut Cx<'_>, key: Key<'_>, end: End, count: usize, emptied: bool) {
+    cx.event_of(count, Event::ZSet, if end == End::Min { "zpopmin" } else { "zpopmax" }, key.bytes);
     if emptied {
-        cx.event(Event::Generic, "del", key.bytes);
+        cx.notice(Event::Generic, "del", key.bytes);
     }
 }

@@ -61,10 +61,10 @@ fn tell(
     out: &mut Reply,
 ) -> Outcome {
     if removed > 0 {
-        cx.event(Event::ZSet, event, &args[1]);
+        cx.event_of(removed, Event::ZSet, event, &args[1]);
     }
     if emptied {
-        cx.event(Event::Generic, "del", &args[1]);
+        cx.notice(Event::Generic, "del", &args[1]);
     }
     out.count(removed);
     Ok(())

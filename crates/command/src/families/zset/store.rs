@@ -13,7 +13,9 @@ pub fn store(cx: &mut Cx<'_>, key: Key<'_>, zset: ZSet, event: &'static str, out
         let age = cx.shard.clock_age();
         let pos = cx.find_for_write(key);
         cx.db().put(key, pos, zset.into_value(), None, age);
-        cx.event(Event::ZSet, event, key.bytes);
+        // Redis counts the places that GEOSEARCHSTORE and GEORADIUS store one by one, but not the members of the others.
+        let changes = if event.starts_with("geo") { len } else { 1 };
+        cx.event_of(changes, Event::ZSet, event, key.bytes);
     } else if cx.delete(key) {
         cx.event(Event::Generic, "del", key.bytes);
     }

@@ -1,0 +1,167 @@
+//! What is left of a large collection that has no key any more: it is freed step by step, so that nobody waits for all of it.
+//!
+//! A step frees one segment of a table, or some nodes or leaves: some microseconds, or some tens of them where the elements
+//! are blocks of their own. Dropping the remains frees the rest at once.
+
+use crate::hash::HashRemains;
+use crate::list::ListRemains;
+use crate::set::SetRemains;
+use crate::zset::TreeRemains;
+use crate::{Hash, List, Set, ZSet};
+
+/// A collection on its way out.
+pub struct Remains(Kind);
+
+enum Kind {
+    List(ListRemains),
+    Set(SetRemains),
+    Hash(HashRemains),
+    Tree(Box<TreeRemains>),
+}
+
+impl Remains {
+    /// Of a list; `None` if it was a single block, which is freed now.
+    pub fn of_list(list: List) -> Option<Self> {
+        list.into_remains().map(|remains| Self(Kind::List(remains)))
+    }
+
+    /// Of a set, likewise.
+    pub fn of_set(set: Set) -> Option<Self> {
+        set.into_remains().map(|remains| Self(Kind::Set(remains)))
+    }
+
+    /// Of a hash, likewise.
+    pub fn of_hash(hash: Hash) -> Option<Self> {
+        hash.into_remains().map(|remains| Self(Kind::Hash(remains)))
+    }
+
+    /// Of a sorted set, likewise.
+    pub fn of_zset(zset: ZSet) -> Option<Self> {
+        zset.into_remains().map(|remains| Self(Kind::Tree(Box::new(remains))))
+    }
+
+    /// Heap bytes not yet freed; of a sorted set about.
+    pub fn bytes(&self) -> usize {
+        match &self.0 {
+            Kind::List(list) => list.bytes(),
+            Kind::Set(set) => set.bytes(),
+            Kind::Hash(hash) => hash.bytes(),
+            Kind::Tree(tree) => tree.bytes(),
+        }
+    }
+
+    /// Frees some more; false if nothing was left.
+    pub fn free_step(&mut self) -> bool {
+        match &mut self.0 {
+            Kind::List(list) => list.free_step(),
+            Kind::Set(set) => set.free_step(),
+            Kind::Hash(hash) => hash.free_step(),
+            Kind::Tree(tree) => tree.free_step(),
+        }
+    }
+}
+
+/// What freeing a collection takes, as Redis counts it to decide whether others should wait for it: elements of a
+/// table or tree, nodes of a list, 1 for what is one block.
+pub trait Effort {
+    fn effort(&self) -> usize;
+}
+
+impl Effort for List {
+    fn effort(&self) -> usize {
+        self.blocks()
+    }
+}
+
+impl Effort for Set {
+    fn effort(&self) -> usize {
+        if let Self::Table(table) = self { table.len() } else { 1 }
+    }
+}
+
+impl Effort for Hash {
+    fn effort(&self) -> usize {
+        if let Self::Table(table) = self { table.len() } else { 1 }
+    }
+}
+
+impl Effort for ZSet {
+    fn effort(&self) -> usize {
+        if let Self::Tree(tree) = self { tree.len() } else { 1 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hash::{FieldTtl, HashLimits};
+    use crate::list::{End, ListLimit};
+    use crate::set::SetLimits;
+    use crate::zset::ZSetLimits;
+    use base::hash::HashSeed;
+
+    const COUNT: usize = 20_000;
+
+    /// Every seventh is long, so that it is a block of its own.
+    fn text(n: usize) -> Vec<u8> {
+        let mut text = format!("{n}").into_bytes();
+        if n.is_multiple_of(7) {
+            text.resize(400, b'x');
+        }
+        text
+    }
+
+    fn all() -> Vec<(usize, Remains)> {
+        let seed = HashSeed::new(5, 6);
+        let (mut list, mut set) =
+            (List::new(ListLimit::default()), Set::new(b"", 1000, &SetLimits::default(), &seed));
+        let (mut hash, mut zset) = (Hash::new(), ZSet::new());
+        for n in 0..COUNT {
+            let text = text(n);
+            list.push(End::Tail, &text);
+            set.add(&text, &SetLimits::default(), &seed);
+            hash.set(&text, &text, FieldTtl::Clear, 0, &HashLimits::default(), &seed);
+            zset.insert(&text, n as f64, &ZSetLimits::default(), &seed);
+        }
+        assert_eq!((set.effort(), hash.effort(), zset.effort()), (COUNT, COUNT, COUNT));
+        assert!(list.effort() > 64 && list.effort() < COUNT);
+        vec![
+            (list.bytes(), Remains::of_list(list).expect("many nodes")),
+            (set.bytes(), Remains::of_set(set).expect("a table")),
+            (hash.bytes(), Remains::of_hash(hash).expect("a table")),
+            (zset.bytes(), Remains::of_zset(zset).expect("a tree")),
+        ]
+    }
+
+    #[test]
+    fn all_bytes_go_step_by_step() {
+        for (bytes, mut remains) in all() {
+            let mut before = remains.bytes();
+            assert!(before <= bytes && before * 10 > bytes * 9);
+            let mut steps = 0;
+            while remains.free_step() {
+                assert!(remains.bytes() <= before);
+                before = remains.bytes();
+                steps += 1;
+            }
+            assert!(steps > 2);
+            // A directory, or the deque of a list's nodes.
+            assert!(before < bytes / 10);
+        }
+    }
+
+    #[test]
+    fn dropped_half_way_they_free_the_rest() {
+        for (_, mut remains) in all() {
+            assert!(remains.free_step());
+        }
+    }
+
+    #[test]
+    fn what_is_one_block_leaves_nothing() {
+        assert!(Remains::of_list(List::new(ListLimit::default())).is_none());
+        assert!(Remains::of_hash(Hash::new()).is_none());
+        assert!(Remains::of_zset(ZSet::new()).is_none());
+        assert_eq!(Hash::new().effort(), 1);
+    }
+}
