@@ -1,6 +1,8 @@
 //! What commands need of the machine and the process. The server supplies it at the start, the simulator its own: this
 //! crate reads no clock and no file.
 
+use crate::{Args, ShardCx};
+
 /// Calls into the runtime.
 #[derive(Clone, Copy)]
 pub struct Platform {
@@ -14,12 +16,14 @@ pub struct Platform {
     pub usage: fn() -> Usage,
     /// Asks the allocator to give unused memory back.
     pub purge: fn(),
+    /// Told of every command that was timed alone, right after it ran: on which shard, with which arguments. For the simulator.
+    pub ran: Option<fn(&ShardCx, Args<'_>)>,
 }
 
 impl Default for Platform {
     /// A machine on which no time passes.
     fn default() -> Self {
-        Self { clock_ns: || 0, wall_us: || 0, sleep_us: |_| {}, usage: Usage::default, purge: || {} }
+        Self { clock_ns: || 0, wall_us: || 0, sleep_us: |_| {}, usage: Usage::default, purge: || {}, ran: None }
     }
 }
 

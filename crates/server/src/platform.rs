@@ -33,6 +33,7 @@ pub fn install(cx: &mut ShardCx, about: &Arc<About>) {
         sleep_us: usage::sleep_us,
         usage: usage_now,
         purge: || {},
+        ran: None,
     };
     cx.about = Arc::clone(about);
     (cx.now_ms, cx.now_us) = clock::now();

@@ -1,8 +1,8 @@
 //! Is there an order of all operations in which each reply is right, and which agrees with what was observed?
 //!
 //! The order must keep
-//! - real time: what was answered before something else was sent stands before it (strict serializability); so does what a client
-//!   saw another ask, by MONITOR;
+//! - real time: what was answered before something else was sent stands before it (strict serializability);
+//! - what a client saw another ask, by MONITOR: whoever looks at the same keys afterwards sees what it did;
 //! - the writes of each connection in the order they were sent (invariant 3), pipelined or not;
 //! - of two operations of one connection that share a key, the one sent first before the other;
 //! - the end of a connection that was killed: what it asked stands before that, or is never done;

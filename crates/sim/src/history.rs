@@ -14,7 +14,7 @@ pub struct Record {
     /// When it was sent, in steps of the run; when its reply was read, with the reply. `None`: it may or may not have been done.
     pub invoked: u64,
     pub returned: Option<(u64, Value)>,
-    /// When a client with MONITOR saw that it had been asked: whatever is sent later comes after it.
+    /// When a client with MONITOR saw that it had been asked: who looks later sees what it did.
     pub seen: Option<u64>,
 }
 

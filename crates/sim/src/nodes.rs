@@ -16,7 +16,7 @@ pub struct Node<'a> {
     /// Strings that its reply shows, with their keys.
     pub sights: Vec<(Key, Text)>,
     pub invoked: u64,
-    /// When it was done at the latest; `u64::MAX` without a reply, if nobody saw it.
+    /// `u64::MAX` without a reply.
     pub returned: u64,
     /// Operations that come before, if this one is done at all; by number.
     pub before: Vec<usize>,
@@ -30,14 +30,13 @@ pub fn nodes(history: &[Record], program_order: ProgramOrder) -> Vec<Node<'_>> {
     // Reads without a reply say nothing.
     for record in history.iter().filter(|record| record.returned.is_some() || record.op.is_write()) {
         let returned = record.returned.as_ref();
-        let seen = record.seen.unwrap_or(u64::MAX);
         nodes.push(Node {
             record,
             is_inert: returned.is_some_and(|(_, reply)| record.op.is_inert(reply)),
             sights: returned.map_or_else(Vec::new, |(_, reply)| sights(&record.op, reply)),
             reply: returned.map(|(_, reply)| settle(&record.op, reply.clone())),
             invoked: record.invoked,
-            returned: returned.map_or(seen, |(at, _)| seen.min(*at)),
+            returned: returned.map_or(u64::MAX, |(at, _)| *at),
             before: before(&nodes, record, program_order),
             ended_by: None,
         });
@@ -45,8 +44,24 @@ pub fn nodes(history: &[Record], program_order: ProgramOrder) -> Vec<Node<'_>> {
     if program_order == ProgramOrder::Visible {
         order_what_is_seen(&mut nodes);
     }
+    order_what_is_watched(&mut nodes);
     order_ends(&mut nodes);
+    nodes.iter_mut().for_each(|node| {
+        node.before.sort_unstable();
+        node.before.dedup();
+    });
     nodes
+}
+
+/// Whoever looks at the same keys later than a watcher saw what was asked, sees what that did.
+fn order_what_is_watched(nodes: &mut [Node<'_>]) {
+    for watched in 0..nodes.len() {
+        let record = nodes[watched].record;
+        let Some(seen) = record.seen else { continue };
+        for node in nodes.iter_mut().filter(|node| node.invoked > seen && looks_at(node, record)) {
+            node.before.push(watched);
+        }
+    }
 }
 
 /// What a killed connection has asked happens before, or never.
@@ -121,20 +136,15 @@ fn order_what_is_seen(nodes: &mut [Node<'_>]) {
             let link = nodes[seen].record.link;
             let earlier = |node: &Node<'_>| node.record.link == link && node.record.op.is_write();
             for first in (0..seen).filter(|&index| earlier(&nodes[index])).collect::<Vec<_>>() {
-                let keys = nodes[first].record.op.keys();
+                let record = nodes[first].record;
                 let later = nodes[observer].returned;
                 for (index, node) in nodes.iter_mut().enumerate() {
-                    let looks = meets(node.record.op.keys().as_deref(), keys.as_deref());
-                    if looks && index != first && (index == observer || node.invoked > later) {
+                    if looks_at(node, record) && index != first && (index == observer || node.invoked > later) {
                         node.before.push(first);
                     }
                 }
             }
         }
-    }
-    for node in nodes {
-        node.before.sort_unstable();
-        node.before.dedup();
     }
 }
 
@@ -152,6 +162,12 @@ fn texts(whole: &[u8]) -> Vec<Text> {
     let starts: Vec<usize> = (0..whole.len()).filter(|&at| !whole[at].is_ascii_digit()).collect();
     let ends = starts.iter().skip(1).copied().chain([whole.len()]);
     starts.iter().zip(ends).map(|(&start, end)| whole[start..end].to_vec()).collect()
+}
+
+/// Whether an operation touches what another does. Time passes without looking.
+fn looks_at(node: &Node<'_>, record: &Record) -> bool {
+    let (keys, others) = (node.record.op.keys(), record.op.keys());
+    !matches!(node.record.op, Op::Strike(..)) && meets(keys.as_deref(), others.as_deref())
 }
 
 /// Whether two sets of keys have one in common; `None` is all keys.
