@@ -23,7 +23,14 @@ pub struct Platform {
 impl Default for Platform {
     /// A machine on which no time passes.
     fn default() -> Self {
-        Self { clock_ns: || 0, wall_us: || 0, sleep_us: |_| {}, usage: Usage::default, purge: || {}, ran: None }
+        Self {
+            clock_ns: || 0,
+            wall_us: || 0,
+            sleep_us: |_| {},
+            usage: Usage::default,
+            purge: || {},
+            ran: None,
+        }
     }
 }
 

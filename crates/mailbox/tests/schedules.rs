@@ -14,8 +14,8 @@ mod sync {
     pub use shuttle::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
     pub use shuttle::thread::yield_now;
 
-    /// Whoever waits lets others run at once.
-    pub const SPINS: u32 = 0;
+    /// Whoever waits soon lets others run.
+    pub const SPINS: u32 = 1;
 }
 
 use exchange::{Exchange, Port};

@@ -95,7 +95,14 @@ impl Freezer {
     }
 
     /// A shard has taken a step.
-    pub fn consider(&mut self, id: usize, seats: &[Seat], exchange: &Exchange, now: u64, random: &mut Random) {
+    pub fn consider(
+        &mut self,
+        id: usize,
+        seats: &[Seat],
+        exchange: &Exchange,
+        now: u64,
+        random: &mut Random,
+    ) {
         let had_mail = std::mem::take(&mut self.mail);
         self.mail = (0..seats.len()).map(|shard| exchange.has_mail(shard)).collect();
         if self.frozen.is_some() || self.rests {

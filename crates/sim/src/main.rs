@@ -80,6 +80,9 @@ fn main() -> ExitCode {
             outcome.history.iter().for_each(|record| println!("{record}"));
         }
     }
-    println!("{bad} of {} seeds with anomalies, {undecided} undecided, {ops} operations, {moves} moves", options.seeds);
+    println!(
+        "{bad} of {} seeds with anomalies, {undecided} undecided, {ops} operations, {moves} moves",
+        options.seeds
+    );
     if bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

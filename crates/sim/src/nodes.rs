@@ -139,7 +139,8 @@ fn order_what_is_seen(nodes: &mut [Node<'_>]) {
                 let record = nodes[first].record;
                 let later = nodes[observer].returned;
                 for (index, node) in nodes.iter_mut().enumerate() {
-                    if looks_at(node, record) && index != first && (index == observer || node.invoked > later) {
+                    if looks_at(node, record) && index != first && (index == observer || node.invoked > later)
+                    {
                         node.before.push(first);
                     }
                 }

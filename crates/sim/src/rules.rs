@@ -24,8 +24,16 @@ pub enum Rule {
 }
 
 impl Rule {
-    pub const ALL: [Self; 8] =
-        [Self::Arm, Self::Drain, Self::Reply, Self::Exclusive, Self::Sides, Self::Behind, Self::Own, Self::Clock];
+    pub const ALL: [Self; 8] = [
+        Self::Arm,
+        Self::Drain,
+        Self::Reply,
+        Self::Exclusive,
+        Self::Sides,
+        Self::Behind,
+        Self::Own,
+        Self::Clock,
+    ];
 
     /// The rule of a name as [`Rule::name`] gives it.
     pub fn of_name(name: &str) -> Option<Self> {

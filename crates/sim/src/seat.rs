@@ -57,6 +57,8 @@ pub struct Seat {
     sent: Vec<usize>,
     /// Connections with replies that the network did not take.
     blocked: Vec<u32>,
+    /// How often the network took only a part of what there was to send.
+    pub cuts: u64,
     /// Out of 8: how readily connections move.
     restless: u64,
 }
@@ -85,6 +87,7 @@ impl Seat {
             link_of: Vec::new(),
             sent: Vec::new(),
             blocked: Vec::new(),
+            cuts: 0,
             restless: [0, 0, 1, 8][random.index(4)],
         }
     }
@@ -371,6 +374,7 @@ impl Seat {
             None if !rest.is_empty() && around.random.below(2) == 0 => self.close(conn, link),
             Some(count) if count < rest.len() => {
                 self.sent[conn] += count;
+                self.cuts += 1;
                 if !self.blocked.contains(&(conn as u32)) {
                     self.blocked.push(conn as u32);
                 }

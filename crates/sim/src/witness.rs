@@ -144,14 +144,18 @@ impl<'a> Graph<'a> {
         let op = &self.nodes[index].record.op;
         let keys: Vec<Key> = match op.keys() {
             None => (0..owners.len()).filter(|key| owners[*key] == execution.shard).collect(),
-            Some(keys) => keys.into_iter().filter(|key| execution.args[1..].iter().any(|arg| *arg == *name(key))).collect(),
+            Some(keys) => keys
+                .into_iter()
+                .filter(|key| execution.args[1..].iter().any(|arg| *arg == *name(key)))
+                .collect(),
         };
         match op {
             Op::DbSize | Op::FlushAll => self.done[index].push(shard_mark(execution)),
             _ => self.done[index].extend_from_slice(&execution.args),
         }
         let writes = op.is_write() && !self.nodes[index].is_inert;
-        let has_one_clock = self.clocks == Clocks::One || keys.iter().all(|key| owners[*key] == execution.shard);
+        let has_one_clock =
+            self.clocks == Clocks::One || keys.iter().all(|key| owners[*key] == execution.shard);
         for key in keys {
             self.touch(index, key, writes);
             if has_one_clock {
@@ -226,7 +230,8 @@ impl<'a> Graph<'a> {
 
 /// Whether these arguments, in groups, are among those asked, and have not been executed.
 fn is_share(asked: &[Vec<u8>], args: &[Vec<u8>], step: usize, done: &[Vec<u8>]) -> bool {
-    let is_asked = |group: &[Vec<u8>]| asked.chunks(step).any(|other| other == group) && !done.contains(&group[0]);
+    let is_asked =
+        |group: &[Vec<u8>]| asked.chunks(step).any(|other| other == group) && !done.contains(&group[0]);
     args.len().is_multiple_of(step) && args.chunks(step).all(is_asked)
 }
 

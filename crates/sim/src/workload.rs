@@ -128,7 +128,7 @@ impl Workload {
             multi: is_broad || theme == Theme::Multi,
             multi_reads: is_broad && random.below(2) == 0 || theme == Theme::Multi,
             deadlines: (0..deadlines).map(|_| now_ms + 1 + random.below(24)).collect(),
-            flushes: is_broad && random.below(4) == 0,
+            flushes: is_broad && random.below(2) == 0,
             values: 0,
         }
     }
@@ -144,8 +144,12 @@ impl Workload {
     /// Who takes part: the first of them, and those that others are chosen among.
     pub fn roles(&self) -> (&'static [Role], &'static [Role]) {
         match self.theme {
-            Theme::Broad => (&[Role::Writer, Role::Reader], &[Role::Writer, Role::Reader, Role::Reader, Role::Mixed]),
-            Theme::Order | Theme::Multi | Theme::Expiry => (&[Role::Writer, Role::Reader, Role::Reader], &[Role::Writer, Role::Reader]),
+            Theme::Broad => {
+                (&[Role::Writer, Role::Reader], &[Role::Writer, Role::Reader, Role::Reader, Role::Mixed])
+            }
+            Theme::Order | Theme::Multi | Theme::Expiry => {
+                (&[Role::Writer, Role::Reader, Role::Reader], &[Role::Writer, Role::Reader])
+            }
             Theme::Watch => (&[Role::Writer, Role::Watcher, Role::Reader], &[Role::Writer, Role::Reader]),
         }
     }

@@ -56,6 +56,8 @@ pub struct Outcome {
     pub theme: Theme,
     /// Connections that went from one shard to another.
     pub moves: u64,
+    /// Replies of which the network took only a part at first.
+    pub cuts: u64,
 }
 
 /// Runs a plan.
@@ -84,6 +86,7 @@ pub fn run(plan: Plan) -> Outcome {
         shards: world.seats.len(),
         theme: world.workload.theme,
         moves: world.seats.iter().map(|seat| seat.shard.cx.stats.moved_connections).sum(),
+        cuts: world.seats.iter().map(|seat| seat.cuts).sum(),
     }
 }
 
@@ -176,7 +179,9 @@ impl World {
     fn enter(&mut self, role: Role) {
         let shards = self.seats.len();
         let links: Vec<usize> = match role {
-            Role::Reader if self.workload.theme != Theme::Expiry && self.random.below(4) > 0 => (0..shards).map(|shard| self.connect(shard)).collect(),
+            Role::Reader if self.workload.theme != Theme::Expiry && self.random.below(4) > 0 => {
+                (0..shards).map(|shard| self.connect(shard)).collect()
+            }
             // What its own shard's clients ask reaches a watcher first.
             Role::Watcher if self.random.below(4) > 0 => {
                 let shard = self.lanes.first().and_then(|lane| self.links[lane.link].shard).unwrap_or(0);
@@ -273,10 +278,8 @@ impl World {
 
     /// One of the shards that could run.
     fn next_seat(&mut self) -> Option<usize> {
-        let runs = |id: &usize| {
-            !self.freezer.holds(*id)
-                && !self.seats[*id].is_idle(&self.exchange, &self.links)
-        };
+        let runs =
+            |id: &usize| !self.freezer.holds(*id) && !self.seats[*id].is_idle(&self.exchange, &self.links);
         let awake: Vec<usize> = (0..self.seats.len()).filter(runs).collect();
         let mut at = self.random.below(awake.iter().map(|&id| self.weights[id]).sum());
         awake.into_iter().find(|&id| match at.checked_sub(self.weights[id]) {
@@ -438,7 +441,8 @@ impl World {
         deadlines.dedup();
         for at_ms in deadlines.into_iter().filter(|at_ms| *at_ms <= self.now_ms()) {
             let at = 2 * (at_ms - FIRST_MS) * STEPS_PER_MS;
-            let invoked = self.history.iter().filter(|record| record.runs_over(at)).map(|record| record.invoked);
+            let invoked =
+                self.history.iter().filter(|record| record.runs_over(at)).map(|record| record.invoked);
             let invoked = invoked.min().unwrap_or(at);
             for &key in &self.workload.keys.strings {
                 let op = Op::Strike(key, at_ms);
