@@ -42,6 +42,9 @@ impl ShardCx {
         counts: bool,
         conn: Option<usize>,
     ) {
+        if let Some(ran) = self.platform.ran {
+            ran(self, args);
+        }
         self.commands.ran_alone(command.id, nanos, counts);
         let event = if command.flags & flag::FAST != 0 { "fast-command" } else { "command" };
         self.check_latency(event, nanos);

@@ -1,6 +1,7 @@
 //! What commands need of the machine and the process. The server supplies it at the start, the simulator its own: this
 //! crate reads no clock and no file.
 
+use crate::{Args, ShardCx};
 use config::Config;
 
 /// Calls into the runtime.
@@ -18,6 +19,8 @@ pub struct Platform {
     pub listen: fn(&Config) -> bool,
     /// Asks the allocator to give unused memory back.
     pub purge: fn(),
+    /// Told of every command that was timed alone, right after it ran: on which shard, with which arguments. For the simulator.
+    pub ran: Option<fn(&ShardCx, Args<'_>)>,
 }
 
 impl Default for Platform {
@@ -30,6 +33,7 @@ impl Default for Platform {
             usage: Usage::default,
             listen: |_| true,
             purge: || {},
+            ran: None,
         }
     }
 }

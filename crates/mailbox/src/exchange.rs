@@ -11,9 +11,8 @@
 //! exclusive ones look at one flag per shard. Both only ever wait for a few pushes, never for anybody's commands.
 
 use crate::queue::Queue;
+use crate::sync::{Arc, AtomicBool, AtomicU64, Ordering, SPINS, spin_loop, yield_now};
 use std::collections::VecDeque;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// One value per cache line pair, so that neighbours do not disturb each other.
 #[repr(align(128))]
@@ -187,72 +186,13 @@ impl<T> Exchange<T> {
 
 /// Spins briefly, then gives the processor away: the one waited for may need this very core.
 fn wait_until(mut done: impl FnMut() -> bool) {
-    for _ in 0..64 {
+    for _ in 0..SPINS {
         if done() {
             return;
         }
-        std::hint::spin_loop();
+        spin_loop();
     }
     while !done() {
-        std::thread::yield_now();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Every shard publishes exclusive pairs to two mailboxes; both must show them in the same order.
-    #[test]
-    fn exclusive_publications_have_one_order_everywhere() {
-        let ports = Exchange::<(usize, u32)>::ports(3);
-        let writers: Vec<_> = ports
-            .into_iter()
-            .enumerate()
-            .map(|(id, mut port)| {
-                std::thread::spawn(move || {
-                    for n in 0..500 {
-                        let pair = [(0, (id, n)), (1, (id, n))];
-                        port.publish(pair.into_iter(), true, |_| {});
-                    }
-                    port
-                })
-            })
-            .collect();
-        let mut ports: Vec<_> = writers.into_iter().map(|w| w.join().unwrap()).collect();
-        let (mut first, mut second) = (VecDeque::new(), VecDeque::new());
-        ports[0].drain(&mut first);
-        ports[1].drain(&mut second);
-        assert_eq!(first.len(), 1500);
-        assert_eq!(first, second);
-    }
-
-    /// A shared publication to two mailboxes stands on the same side of an exclusive one in both.
-    #[test]
-    fn shared_publications_are_not_torn_by_exclusive_ones() {
-        for _ in 0..300 {
-            let mut ports = Exchange::<char>::ports(4);
-            let (mut multi, mut plain) = (ports.pop().unwrap(), ports.pop().unwrap());
-            let threads = [
-                std::thread::spawn(move || multi.publish([(0, 'm'), (1, 'm')].into_iter(), true, |_| {})),
-                std::thread::spawn(move || plain.publish([(1, 's'), (0, 's')].into_iter(), false, |_| {})),
-            ];
-            threads.into_iter().for_each(|t| t.join().unwrap());
-            let (mut first, mut second) = (VecDeque::new(), VecDeque::new());
-            ports[0].drain(&mut first);
-            ports[1].drain(&mut second);
-            assert_eq!(first, second);
-        }
-    }
-
-    #[test]
-    fn a_sleeper_is_woken_once() {
-        let mut ports = Exchange::<u8>::ports(2);
-        assert!(ports[1].prepare_sleep());
-        let mut woken = Vec::new();
-        ports[0].publish([(1, 1), (1, 2)].into_iter(), false, |to| woken.push(to));
-        assert_eq!(woken, [1]);
-        assert!(!ports[0].send(1, 3));
-        assert!(!ports[1].prepare_sleep());
+        yield_now();
     }
 }

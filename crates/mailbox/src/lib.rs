@@ -5,5 +5,6 @@
 
 pub mod exchange;
 pub mod queue;
+mod sync;
 
 pub use exchange::{Exchange, Port};

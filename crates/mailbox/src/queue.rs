@@ -3,9 +3,9 @@
 //! The order in which pushes take effect is the order in which the consumer sees them, across all producers. A push is
 //! one compare-and-swap; a drain is one swap however many messages there are.
 
+use crate::sync::{AtomicPtr, Ordering};
 use std::collections::VecDeque;
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, Ordering};
 
 struct Node<T> {
     value: T,
@@ -83,42 +83,5 @@ impl<T> Queue<T> {
 impl<T> Drop for Queue<T> {
     fn drop(&mut self) {
         self.drain(&mut VecDeque::new());
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::Arc;
-
-    #[test]
-    fn order_of_each_producer_is_kept() {
-        let queue = Arc::new(Queue::default());
-        let producers: Vec<_> = (0..4u32)
-            .map(|id| {
-                let queue = Arc::clone(&queue);
-                std::thread::spawn(move || (0..1000u32).for_each(|n| queue.push((id, n))))
-            })
-            .collect();
-        let (mut seen, mut next) = (VecDeque::new(), [0u32; 4]);
-        let mut total = 0;
-        while total < 4000 {
-            total += queue.drain(&mut seen);
-            for (id, n) in seen.drain(..) {
-                assert_eq!(n, next[id as usize]);
-                next[id as usize] += 1;
-            }
-        }
-        producers.into_iter().for_each(|p| p.join().unwrap());
-        assert!(queue.is_empty());
-    }
-
-    #[test]
-    fn what_is_left_is_dropped() {
-        let queue = Queue::default();
-        let value = Arc::new(());
-        queue.push(Arc::clone(&value));
-        drop(queue);
-        assert_eq!(Arc::strong_count(&value), 1);
     }
 }

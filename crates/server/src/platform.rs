@@ -34,6 +34,7 @@ pub fn install(cx: &mut ShardCx, about: &Arc<About>) {
         usage: usage_now,
         listen: crate::listen::prepare,
         purge: runtime::memory::give_back,
+        ran: None,
     };
     cx.about = Arc::clone(about);
     (cx.now_ms, cx.now_us) = clock::now();

@@ -208,8 +208,6 @@ impl ShardLoop {
 
     fn turn(&mut self) -> std::io::Result<()> {
         self.wait()?;
-        let (now_ms, now_us) = clock::now();
-        self.shard.set_time(now_ms, now_us);
         self.exchange_memory();
         for step in TURN {
             match step {
@@ -226,6 +224,7 @@ impl ShardLoop {
                 }
             }
         }
+        let (now_ms, now_us) = (self.shard.cx.now_ms, self.shard.cx.now_us);
         if now_us >= self.next_tick_us {
             self.tick(now_ms, now_us);
         }
@@ -365,6 +364,10 @@ impl ShardLoop {
     /// Step 2: everything other shards sent, in order.
     fn take_mail(&mut self) {
         self.port.drain(&mut self.mail);
+        // Read once everything that this turn runs is here: nobody who has seen a key expire elsewhere finds one here, with the same
+        // time to live, that has not.
+        let (now_ms, now_us) = clock::now();
+        self.shard.set_time(now_ms, now_us);
         while let Some(mail) = self.mail.pop_front() {
             match mail {
                 Mail::Shard(message) => {

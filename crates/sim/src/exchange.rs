@@ -9,7 +9,7 @@
 
 use crate::rules::{Rule, Rules};
 use base::random::Random;
-use shard::{Carrier, Message};
+use shard::{Carrier, Message, Moving};
 use std::collections::VecDeque;
 
 /// Whether a step got anywhere.
@@ -22,9 +22,19 @@ pub enum Progress {
     Done,
 }
 
+/// What travels between shards.
+pub enum Mail {
+    Shard(Message),
+    /// A connection (the link of that number) comes to be served.
+    Move {
+        link: usize,
+        moving: Moving,
+    },
+}
+
 #[derive(Default)]
 struct Station {
-    inbox: VecDeque<Message>,
+    inbox: VecDeque<Mail>,
     asleep: bool,
     published: u64,
     pushing: bool,
@@ -52,7 +62,7 @@ impl Exchange {
     }
 
     /// Takes all mail of a shard, oldest first.
-    pub fn drain(&mut self, shard: usize, out: &mut VecDeque<Message>) {
+    pub fn drain(&mut self, shard: usize, out: &mut VecDeque<Mail>) {
         out.append(&mut self.stations[shard].inbox);
     }
 
@@ -73,7 +83,7 @@ enum Section {
 
 enum Act {
     Enter(Section),
-    Push(usize, Message),
+    Push(usize, Mail),
     /// The turn's messages have all been pushed.
     Arm(u64),
     Leave(Section),
@@ -110,6 +120,11 @@ impl Publication {
         Self { shard, turn, acts: VecDeque::new(), entering: Entering::Begin, random, is_torn: false }
     }
 
+    /// One message outside any turn.
+    pub fn post(&mut self, to: usize, mail: Mail) {
+        self.acts.extend([Act::Push(to, mail), Act::Rouse(to)]);
+    }
+
     /// Takes one act.
     pub fn step(&mut self, exchange: &mut Exchange) -> Progress {
         match self.acts.front() {
@@ -125,9 +140,9 @@ impl Publication {
         }
         match self.acts.pop_front().expect("looked at") {
             Act::Enter(_) => unreachable!("seen to above"),
-            Act::Push(to, message) => {
-                self.is_torn |= matches!(message, Message::Commands(_));
-                exchange.stations[to].inbox.push_back(message);
+            Act::Push(to, mail) => {
+                self.is_torn |= matches!(mail, Mail::Shard(Message::Commands(_)));
+                exchange.stations[to].inbox.push_back(mail);
             }
             Act::Arm(turn) => {
                 self.is_torn = false;
@@ -194,14 +209,13 @@ impl Carrier for Writer<'_> {
         self.publication.turn += 1;
         let acts = &mut self.publication.acts;
         acts.push_back(Act::Enter(section));
-        acts.extend(pushes.into_iter().map(|(to, message)| Act::Push(to, message)));
+        acts.extend(pushes.into_iter().map(|(to, message)| Act::Push(to, Mail::Shard(message))));
         acts.push_back(Act::Arm(self.publication.turn));
         acts.push_back(Act::Leave(section));
         acts.extend(touched.into_iter().map(Act::Rouse));
     }
 
     fn post(&mut self, to: usize, message: Message) {
-        self.publication.acts.push_back(Act::Push(to, message));
-        self.publication.acts.push_back(Act::Rouse(to));
+        self.publication.post(to, Mail::Shard(message));
     }
 }

@@ -1,6 +1,6 @@
 //! What clients saw: the only thing the check of orders looks at.
 
-use crate::workload::Op;
+use crate::op::Op;
 use testkit::Value;
 
 /// One operation of one connection.
@@ -9,11 +9,21 @@ pub struct Record {
     /// The connection, unique in the run. Its operations stand in the history in the order it sent them.
     pub link: usize,
     pub op: Op,
+    /// As it was sent; see [`crate::op::spell`].
+    pub request: Vec<Vec<u8>>,
     /// When it was sent, in steps of the run; when its reply was read, with the reply. `None`: it may or may not have been done.
     pub invoked: u64,
     pub returned: Option<(u64, Value)>,
-    /// When the simulator first saw what it wrote in the keyspace. A hint where in the order to look for it, no more.
-    pub applied: Option<u64>,
+    /// When a client with MONITOR saw that it had been asked: who looks later sees what it did.
+    pub seen: Option<u64>,
+}
+
+impl Record {
+    /// Whether it touches several keys and was under way at this time.
+    pub fn runs_over(&self, at: u64) -> bool {
+        let returned = self.returned.as_ref().map_or(u64::MAX, |(at, _)| *at);
+        self.op.keys().is_none_or(|keys| keys.len() > 1) && self.invoked < at && at <= returned
+    }
 }
 
 impl std::fmt::Display for Record {
@@ -41,11 +51,9 @@ struct Shown<'a>(&'a Op);
 
 impl std::fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let names = (0..100).map(|index| format!("k{index}")).collect();
-        let bytes = self.0.encode(&crate::workload::Keys::named(names));
-        let request = testkit::decode(&bytes).expect("a request is an array").expect("a whole one").0;
+        let names: Vec<String> = (0..100).map(|index| format!("k{index}")).collect();
         let words: Vec<String> =
-            request.items().unwrap_or_default().iter().filter_map(Value::string).collect();
+            self.0.args(&names).iter().map(|word| String::from_utf8_lossy(word).into_owned()).collect();
         f.write_str(&words.join(" "))
     }
 }

@@ -1,17 +1,17 @@
-//! Runs many seeds, or one again: `sim [--from SEED] [--seeds COUNT] [--without RULE,…] [--single] [--total] [--show] [--core] [--history]`.
+//! Runs many seeds, or one again: `sim [--from SEED] [--seeds COUNT] [--without RULE,…] [--directed] [--total] [--show] [--core] [--history]`.
 #![forbid(unsafe_code)]
 
 use sim::check::{self, ProgramOrder};
 use sim::{Anomaly, Plan, Rule, Rules, run};
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: sim [--from SEED] [--seeds COUNT] [--without RULE,…] [--single] [--total] [--show] [--core] [--history]";
+const USAGE: &str = "usage: sim [--from SEED] [--seeds COUNT] [--without RULE,…] [--directed] [--total] [--show] [--core] [--history]";
 
 struct Options {
     from: u64,
     seeds: u64,
-    rules: Rules,
-    multi: bool,
+    broken: Vec<Rule>,
+    directed: bool,
     order: ProgramOrder,
     show: bool,
     history: bool,
@@ -22,8 +22,8 @@ fn options() -> Option<Options> {
     let mut options = Options {
         from: 0,
         seeds: 1000,
-        rules: Rules::ALL,
-        multi: true,
+        broken: Vec::new(),
+        directed: false,
         order: ProgramOrder::Visible,
         show: false,
         history: false,
@@ -36,9 +36,9 @@ fn options() -> Option<Options> {
             "--seeds" => options.seeds = args.next()?.parse().ok()?,
             "--without" => {
                 let broken: Option<Vec<Rule>> = args.next()?.split(',').map(Rule::of_name).collect();
-                options.rules = Rules::without(&broken?);
+                options.broken = broken?;
             }
-            "--single" => options.multi = false,
+            "--directed" => options.directed = true,
             "--total" => options.order = ProgramOrder::Total,
             "--history" => options.history = true,
             "--core" => options.core = true,
@@ -54,11 +54,13 @@ fn main() -> ExitCode {
         eprintln!("{USAGE}");
         return ExitCode::from(2);
     };
-    let (mut bad, mut undecided, mut ops) = (0, 0, 0);
+    let (mut bad, mut undecided, mut ops, mut moves) = (0, 0, 0, 0);
     for seed in options.from..options.from + options.seeds {
-        let outcome =
-            run(Plan { seed, rules: options.rules, multi: options.multi, program_order: options.order });
+        let rules = Rules::without(&options.broken);
+        let theme = options.broken.first().filter(|_| options.directed).map(|rule| rule.theme());
+        let outcome = run(Plan { seed, rules, theme, program_order: options.order });
         ops += outcome.history.len();
+        moves += outcome.moves;
         if matches!(outcome.anomalies[..], [Anomaly::Undecided(_)]) {
             undecided += 1;
             if options.show {
@@ -78,6 +80,9 @@ fn main() -> ExitCode {
             outcome.history.iter().for_each(|record| println!("{record}"));
         }
     }
-    println!("{bad} of {} seeds with anomalies, {undecided} undecided, {ops} operations", options.seeds);
+    println!(
+        "{bad} of {} seeds with anomalies, {undecided} undecided, {ops} operations, {moves} moves",
+        options.seeds
+    );
     if bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -1,7 +1,7 @@
 //! What operations mean, in the simplest words: the specification that histories are checked against. A mistake here shows as an
 //! anomaly in runs that keep all rules.
 
-use crate::workload::{Key, Op, Text};
+use crate::op::{Key, Op, Text};
 use std::collections::BTreeSet;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
@@ -15,15 +15,32 @@ pub enum Slot {
     Set(BTreeSet<Text>),
 }
 
+/// What there is under a key, and until when.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Entry {
+    slot: Slot,
+    until_ms: Option<u64>,
+}
+
+const NOTHING: Entry = Entry { slot: Slot::Absent, until_ms: None };
+
+/// What a change has replaced.
+enum Was {
+    Entry(Key, Entry),
+    Clock(Key, u64),
+}
+
 /// All keys. Changes can be taken back.
 pub struct State {
-    slots: Vec<Slot>,
-    undo: Vec<(Key, Slot)>,
+    entries: Vec<Entry>,
+    /// What expires by then is over, for each key.
+    clocks: Vec<u64>,
+    undo: Vec<Was>,
 }
 
 impl State {
     pub fn new(keys: usize) -> Self {
-        Self { slots: vec![Slot::Absent; keys], undo: Vec::new() }
+        Self { entries: vec![NOTHING; keys], clocks: vec![0; keys], undo: Vec::new() }
     }
 
     /// A point to come back to.
@@ -34,37 +51,64 @@ impl State {
     /// Takes back all changes since the mark.
     pub fn rewind(&mut self, mark: usize) {
         while self.undo.len() > mark {
-            let (key, slot) = self.undo.pop().expect("longer than the mark");
-            self.slots[key] = slot;
+            match self.undo.pop().expect("longer than the mark") {
+                Was::Entry(key, entry) => self.entries[key] = entry,
+                Was::Clock(key, time) => self.clocks[key] = time,
+            }
         }
     }
 
     /// The strings that were somewhere at the mark and are nowhere now, each with its key.
     pub fn lost_since(&self, mark: usize) -> impl Iterator<Item = (Key, &Text)> {
-        self.undo[mark..].iter().filter_map(|(key, was)| match was {
-            Slot::Text(text) if !self.slots.contains(was) => Some((*key, text)),
+        self.undo[mark..].iter().filter_map(|was| match was {
+            Was::Entry(key, Entry { slot: slot @ Slot::Text(text), .. }) => {
+                let is_gone = self.entries.iter().all(|entry| entry.slot != *slot);
+                is_gone.then_some((*key, text))
+            }
             _ => None,
         })
     }
 
     pub fn fingerprint(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
-        self.slots.hash(&mut hasher);
+        (&self.entries, &self.clocks).hash(&mut hasher);
         hasher.finish()
     }
 
-    fn put(&mut self, key: Key, slot: Slot) {
-        let slot = match slot {
-            Slot::List(items) if items.is_empty() => Slot::Absent,
-            Slot::Set(items) if items.is_empty() => Slot::Absent,
-            slot => slot,
+    fn put_entry(&mut self, key: Key, mut entry: Entry) {
+        let is_empty = match &entry.slot {
+            Slot::List(items) => items.is_empty(),
+            Slot::Set(items) => items.is_empty(),
+            Slot::Absent => true,
+            Slot::Text(_) => false,
         };
-        let was = std::mem::replace(&mut self.slots[key], slot);
-        self.undo.push((key, was));
+        if is_empty || entry.until_ms.is_some_and(|until_ms| until_ms <= self.clocks[key]) {
+            entry = NOTHING;
+        }
+        let was = std::mem::replace(&mut self.entries[key], entry);
+        self.undo.push(Was::Entry(key, was));
+    }
+
+    /// Puts something under a key for ever.
+    fn put(&mut self, key: Key, slot: Slot) {
+        self.put_entry(key, Entry { slot, until_ms: None });
+    }
+
+    /// Changes what is under a key, which keeps its time.
+    fn change(&mut self, key: Key, slot: Slot) {
+        let until_ms = self.entries[key].until_ms;
+        self.put_entry(key, Entry { slot, until_ms });
+    }
+
+    /// A time has come.
+    fn strike(&mut self, key: Key, at_ms: u64) {
+        let was = std::mem::replace(&mut self.clocks[key], at_ms);
+        self.undo.push(Was::Clock(key, was));
+        self.put_entry(key, self.entries[key].clone());
     }
 
     fn text(&self, key: Key) -> Option<&Text> {
-        match &self.slots[key] {
+        match &self.entries[key].slot {
             Slot::Absent => None,
             Slot::Text(text) => Some(text),
             other => panic!("{other:?} in the pool of strings"),
@@ -72,7 +116,7 @@ impl State {
     }
 
     fn list(&self, key: Key) -> Vec<Text> {
-        match &self.slots[key] {
+        match &self.entries[key].slot {
             Slot::Absent => Vec::new(),
             Slot::List(items) => items.clone(),
             other => panic!("{other:?} in the pool of lists"),
@@ -80,7 +124,7 @@ impl State {
     }
 
     fn set(&self, key: Key) -> BTreeSet<Text> {
-        match &self.slots[key] {
+        match &self.entries[key].slot {
             Slot::Absent => BTreeSet::new(),
             Slot::Set(items) => items.clone(),
             other => panic!("{other:?} in the pool of sets"),
@@ -88,7 +132,7 @@ impl State {
     }
 
     fn has(&self, key: Key) -> bool {
-        self.slots[key] != Slot::Absent
+        self.entries[key].slot != Slot::Absent
     }
 
     /// Runs an operation; its reply, as [`settle`] puts it.
@@ -98,22 +142,37 @@ impl State {
             Op::MGet(keys) => Value::Array(keys.iter().map(|key| bulk(self.text(*key))).collect()),
             Op::LRange(key) => Value::bulks(&self.list(*key)),
             Op::SMembers(key) => Value::bulks(&self.set(*key).into_iter().collect::<Vec<_>>()),
-            Op::DbSize => count(self.slots.iter().filter(|slot| **slot != Slot::Absent).count()),
+            Op::DbSize => count((0..self.entries.len()).filter(|key| self.has(*key)).count()),
             Op::Echo(text) => Value::bulk(text),
             Op::Set(key, text) => {
                 self.put(*key, Slot::Text(text.clone()));
                 Value::simple("OK")
             }
+            Op::SetUntil(key, text, until_ms) => {
+                let slot = Slot::Text(text.clone());
+                self.put_entry(*key, Entry { slot, until_ms: Some(*until_ms) });
+                Value::simple("OK")
+            }
+            Op::FlushAll => {
+                (0..self.entries.len()).for_each(|key| self.put(key, Slot::Absent));
+                Value::simple("OK")
+            }
+            Op::Strike(key, at_ms) => {
+                self.strike(*key, *at_ms);
+                Value::Null
+            }
+            // How many there were is not the keys' business.
+            Op::Kill(_) => Value::Null,
             Op::Append(key, text) => {
                 let whole = [self.text(*key).map_or(&[][..], |t| t), text].concat();
                 let len = whole.len();
-                self.put(*key, Slot::Text(whole));
+                self.change(*key, Slot::Text(whole));
                 count(len)
             }
             Op::Incr(key) => {
                 let text = self.text(*key).map(|t| String::from_utf8_lossy(t).into_owned());
                 let number = text.map_or(0, |t| t.parse::<i64>().expect("the pool of counters")) + 1;
-                self.put(*key, Slot::Text(number.to_string().into_bytes()));
+                self.change(*key, Slot::Text(number.to_string().into_bytes()));
                 Value::Integer(number)
             }
             Op::Del(keys) => {
@@ -156,15 +215,15 @@ impl State {
                 if !self.has(*from) {
                     return Value::Error(b"ERR no such key".to_vec());
                 }
-                let slot = self.slots[*from].clone();
+                let entry = self.entries[*from].clone();
                 self.put(*from, Slot::Absent);
-                self.put(*to, slot);
+                self.put_entry(*to, entry);
                 Value::simple("OK")
             }
             Op::Copy(from, to) => {
                 let can = self.has(*from) && !self.has(*to);
                 if can {
-                    self.put(*to, self.slots[*from].clone());
+                    self.put_entry(*to, self.entries[*from].clone());
                 }
                 count(usize::from(can))
             }
@@ -204,10 +263,12 @@ fn count(number: usize) -> Value {
     Value::Integer(number as i64)
 }
 
-/// A reply in the form that [`State::apply`] gives: members of sets in order.
+/// A reply in the form that [`State::apply`] gives: members of sets in order, nothing where it does not know.
 pub fn settle(op: &Op, mut reply: Value) -> Value {
-    if let (Op::SMembers(_), Value::Array(items)) = (op, &mut reply) {
-        items.sort_by(|a, b| a.bytes().cmp(&b.bytes()));
+    match (op, &mut reply) {
+        (Op::SMembers(_), Value::Array(items)) => items.sort_by(|a, b| a.bytes().cmp(&b.bytes())),
+        (Op::Kill(_), Value::Integer(_)) => return Value::Null,
+        _ => {}
     }
     reply
 }
@@ -227,5 +288,22 @@ mod tests {
         assert_eq!(state.apply(&Op::DbSize), Value::Integer(0));
         state.rewind(mark);
         assert_eq!(state.fingerprint(), before);
+    }
+
+    #[test]
+    fn what_expires_is_gone_once_its_time_has_come_for_its_key() {
+        let mut state = State::new(2);
+        state.apply(&Op::SetUntil(0, b"a".to_vec(), 5));
+        let mark = state.mark();
+        state.apply(&Op::Strike(0, 5));
+        assert_eq!(state.apply(&Op::Get(0)), Value::Null);
+        state.apply(&Op::SetUntil(0, b"b".to_vec(), 5));
+        assert_eq!(state.apply(&Op::Get(0)), Value::Null);
+        state.rewind(mark);
+        state.apply(&Op::Append(0, b".c".to_vec()));
+        assert_eq!(state.apply(&Op::Rename(0, 1)), Value::simple("OK"));
+        assert_eq!(state.apply(&Op::Get(1)), Value::bulk("a.c"));
+        state.apply(&Op::Strike(1, 5));
+        assert_eq!(state.apply(&Op::DbSize), Value::Integer(0));
     }
 }

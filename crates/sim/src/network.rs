@@ -6,8 +6,8 @@ use std::collections::VecDeque;
 /// A connection.
 #[derive(Default)]
 pub struct Link {
-    /// The shard that serves it, and the number it has there once accepted.
-    pub shard: usize,
+    /// The shard that serves it (nobody while it moves), and the number it has there once accepted.
+    pub shard: Option<usize>,
     pub conn: Option<usize>,
     /// Sent by the client and not arrived; arrived and not read.
     up: VecDeque<u8>,
@@ -15,6 +15,8 @@ pub struct Link {
     /// Sent by the shard and not arrived; arrived, for the client to read.
     down: VecDeque<u8>,
     pub arrived: Vec<u8>,
+    /// Bytes that may be under way to the client before the network takes no more.
+    room: usize,
     /// The client has closed it: nothing more will arrive.
     pub is_gone: bool,
     /// The shard has closed it.
@@ -22,8 +24,8 @@ pub struct Link {
 }
 
 impl Link {
-    pub fn new(shard: usize) -> Self {
-        Self { shard, ..Self::default() }
+    pub fn new(shard: usize, room: usize) -> Self {
+        Self { shard: Some(shard), room, ..Self::default() }
     }
 
     /// The client sends.
@@ -64,13 +66,27 @@ impl Link {
         self.readable.len()
     }
 
-    /// The shard sends; false when the client is gone.
-    pub fn reply(&mut self, bytes: &[u8]) -> bool {
+    /// The shard sends; how many of the bytes the network takes, `None` when the client is gone.
+    pub fn reply(&mut self, bytes: &[u8]) -> Option<usize> {
         if self.is_gone {
-            return false;
+            return None;
         }
-        self.down.extend(bytes);
-        true
+        let count = bytes.len().min(self.room - self.down.len());
+        self.down.extend(&bytes[..count]);
+        Some(count)
+    }
+
+    /// Whether the network takes anything, if only the news that nobody is there.
+    pub fn is_writable(&self) -> bool {
+        self.is_gone || self.down.len() < self.room
+    }
+
+    /// The shard closes it: what was sent arrives, what was not read is lost.
+    pub fn close(&mut self) {
+        self.is_closed = true;
+        self.arrived.extend(self.down.drain(..));
+        self.up.clear();
+        self.readable.clear();
     }
 
     /// Whether any bytes are under way.

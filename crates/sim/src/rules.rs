@@ -1,5 +1,7 @@
 //! The ordering rules of a loop turn, and which of them a run keeps. A run without one must show why it is there.
 
+use crate::workload::Theme;
+
 /// One rule of the ordering argument in `docs/ARCHITECTURE.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
@@ -17,15 +19,35 @@ pub enum Rule {
     Behind,
     /// After commands that go through the own mailbox, all local commands of a connection do.
     Own,
+    /// A shard looks at the clock once it has everything that it will run in this turn.
+    Clock,
 }
 
 impl Rule {
-    pub const ALL: [Self; 7] =
-        [Self::Arm, Self::Drain, Self::Reply, Self::Exclusive, Self::Sides, Self::Behind, Self::Own];
+    pub const ALL: [Self; 8] = [
+        Self::Arm,
+        Self::Drain,
+        Self::Reply,
+        Self::Exclusive,
+        Self::Sides,
+        Self::Behind,
+        Self::Own,
+        Self::Clock,
+    ];
 
     /// The rule of a name as [`Rule::name`] gives it.
     pub fn of_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|rule| rule.name() == name)
+    }
+
+    /// What clients do to find out that it is missing.
+    pub fn theme(self) -> Theme {
+        match self {
+            Self::Arm | Self::Drain => Theme::Order,
+            Self::Reply => Theme::Watch,
+            Self::Exclusive | Self::Sides | Self::Behind | Self::Own => Theme::Multi,
+            Self::Clock => Theme::Expiry,
+        }
     }
 
     pub fn name(self) -> &'static str {
@@ -37,6 +59,7 @@ impl Rule {
             Self::Sides => "sides",
             Self::Behind => "behind",
             Self::Own => "own",
+            Self::Clock => "clock",
         }
     }
 }

@@ -3,15 +3,17 @@
 //! One connection is read, one message run, one push made, one connection's replies sent at a time. The sleep of a shard
 //! without work follows the protocol of the real loop too, so that a lost wake-up shows as a standstill.
 
-use crate::exchange::{Exchange, Progress, Publication, Writer};
+use crate::exchange::{Exchange, Mail, Progress, Publication, Writer};
 use crate::network::Link;
 use crate::rules::{Rule, Rules};
+use crate::witness;
 use base::hash::HashSeed;
 use base::random::Random;
 use command::ShardCx;
 use command::session::Session;
 use config::Config;
-use shard::{Message, Shard, Step, TURN};
+use shard::effects::Request;
+use shard::{Shard, Step, TURN};
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
@@ -21,6 +23,7 @@ pub struct Around<'a> {
     pub exchange: &'a mut Exchange,
     pub links: &'a mut [Link],
     pub random: &'a mut Random,
+    pub now_ms: u64,
     pub now_us: u64,
 }
 
@@ -44,19 +47,29 @@ pub struct Seat {
     readable: Vec<usize>,
     buf: Vec<u8>,
     inputs: Vec<(u32, Range<usize>)>,
-    mail: VecDeque<Message>,
+    mail: VecDeque<Mail>,
     publication: Option<Publication>,
     published: u64,
     to_send: Vec<u32>,
     held_back: Vec<u32>,
-    /// The link of each connection number.
+    /// The link of each connection number, and how much of its replies the network has taken.
     link_of: Vec<usize>,
+    sent: Vec<usize>,
+    /// Connections with replies that the network did not take.
+    blocked: Vec<u32>,
+    /// How often the network took only a part of what there was to send.
+    pub cuts: u64,
+    /// Out of 8: how readily connections move.
+    restless: u64,
 }
 
 impl Seat {
     pub fn new(id: usize, shards: usize, rules: Rules, config: &Arc<Config>, random: &mut Random) -> Self {
         let hash_seed = HashSeed::new(7, 11);
-        let cx = ShardCx::new(id as u16, shards as u16, Arc::clone(config), hash_seed, random.next_u64());
+        let mut cx = ShardCx::new(id as u16, shards as u16, Arc::clone(config), hash_seed, random.next_u64());
+        // What is timed alone is told to the witness.
+        cx.commands.all_alone = true;
+        cx.platform.ran = Some(witness::note);
         Self {
             shard: Shard::new(cx),
             id,
@@ -72,6 +85,10 @@ impl Seat {
             to_send: Vec::new(),
             held_back: Vec::new(),
             link_of: Vec::new(),
+            sent: Vec::new(),
+            blocked: Vec::new(),
+            cuts: 0,
+            restless: [0, 0, 1, 8][random.index(4)],
         }
     }
 
@@ -85,13 +102,24 @@ impl Seat {
         self.publication.as_ref().is_some_and(|publication| publication.is_torn)
     }
 
+    /// Whether it has begun to collect input.
+    pub fn is_collecting(&self) -> bool {
+        matches!(self.at, At::Turn(index, true) if self.order.get(index) == Some(&Step::Collect))
+    }
+
+    /// Whether it has messages that it has not begun to push.
+    pub fn is_unpublished(&self) -> bool {
+        self.shard.has_outgoing()
+    }
+
     /// Whether it has collected input, or drained mail, that has not run.
     pub fn is_loaded(&self) -> bool {
         !self.inputs.is_empty() || !self.mail.is_empty()
     }
 
     fn has_input(&self, links: &[Link]) -> bool {
-        links.iter().any(|link| link.shard == self.id && link.is_readable())
+        links.iter().any(|link| link.shard == Some(self.id) && link.is_readable())
+            || self.blocked.iter().any(|&conn| links[self.link_of[conn as usize]].is_writable())
     }
 
     /// One step.
@@ -102,7 +130,7 @@ impl Seat {
                 match self.order[index] {
                     Step::Collect => self.collect(has_begun, around),
                     Step::Mail => self.take_mail(has_begun, around),
-                    Step::Execute => self.execute(),
+                    Step::Execute => self.execute(around),
                     Step::Publish => self.publish(has_begun, around),
                     Step::Send => self.send_next(has_begun, around),
                 }
@@ -145,28 +173,15 @@ impl Seat {
 
     fn collect(&mut self, has_begun: bool, around: &mut Around<'_>) -> Progress {
         if !has_begun {
-            self.shard.set_time(1_700_000_000_000 + around.now_us / 1000, around.now_us);
-            if around.random.below(2) == 0 {
-                self.to_send.append(&mut self.held_back);
-                while let Some(conn) = self.to_send.pop() {
-                    self.send(conn as usize, around);
-                }
-            }
-            let links = around.links.iter().enumerate();
-            let ours = links.filter(|(_, link)| link.shard == self.id && link.is_readable());
-            self.readable = ours.map(|(index, _)| index).collect();
-            around.random.shuffle(&mut self.readable);
-            self.buf.clear();
+            self.begin_to_collect(around);
             return Progress::Ran;
         }
         let Some(index) = self.readable.pop() else { return Progress::Done };
         let link = &mut around.links[index];
         let Some(conn) = link.conn else {
-            let session = Session { authenticated: true, ..Session::default() };
-            let conn = self.shard.open(session);
-            link.conn = Some(conn);
-            self.link_of.resize(self.link_of.len().max(conn + 1), 0);
-            self.link_of[conn] = index;
+            let (id, addr) = (index as u64 + 1, index.to_string());
+            let conn = self.shard.open(Session { id, addr, authenticated: true, ..Session::default() });
+            self.serve(conn, index, link);
             return Progress::Ran;
         };
         let start = self.buf.len();
@@ -184,35 +199,85 @@ impl Seat {
         Progress::Ran
     }
 
+    /// Sees who has something to read, and sends what could not be sent, or was held back for long enough.
+    fn begin_to_collect(&mut self, around: &mut Around<'_>) {
+        if !self.rules.keep(Rule::Clock) || !self.rules.keep(Rule::Drain) {
+            self.shard.set_time(around.now_ms, around.now_us);
+        }
+        let mut again = std::mem::take(&mut self.blocked);
+        if around.random.below(2) == 0 {
+            again.append(&mut self.held_back);
+        }
+        again.into_iter().for_each(|conn| self.send(conn as usize, around));
+        let links = around.links.iter().enumerate();
+        let ours = links.filter(|(_, link)| link.shard == Some(self.id) && link.is_readable());
+        self.readable = ours.map(|(index, _)| index).collect();
+        around.random.shuffle(&mut self.readable);
+        self.buf.clear();
+    }
+
+    /// From now on a link is served here, under a number.
+    fn serve(&mut self, conn: usize, index: usize, link: &mut Link) {
+        (link.shard, link.conn) = (Some(self.id), Some(conn));
+        let len = self.link_of.len().max(conn + 1);
+        self.link_of.resize(len, 0);
+        self.sent.resize(len, 0);
+        (self.link_of[conn], self.sent[conn]) = (index, 0);
+    }
+
     fn close(&mut self, conn: usize, link: &mut Link) {
-        link.is_closed = true;
+        link.close();
         self.inputs.retain(|(input, _)| *input as usize != conn);
+        self.blocked.retain(|blocked| *blocked as usize != conn);
         self.shard.close(conn);
     }
 
     fn take_mail(&mut self, has_begun: bool, around: &mut Around<'_>) -> Progress {
         if !has_begun {
             around.exchange.drain(self.id, &mut self.mail);
+            if self.rules.keep(Rule::Clock) {
+                self.shard.set_time(around.now_ms, around.now_us);
+            }
             return Progress::Ran;
         }
-        let Some(message) = self.mail.front() else { return Progress::Done };
-        if message.armed_by().is_some_and(|(from, turn)| !around.exchange.is_armed(from, turn)) {
-            return Progress::Waits;
+        match self.mail.front() {
+            None => return Progress::Done,
+            Some(Mail::Shard(message))
+                if message.armed_by().is_some_and(|(from, turn)| !around.exchange.is_armed(from, turn)) =>
+            {
+                return Progress::Waits;
+            }
+            Some(_) => {}
         }
-        let message = self.mail.pop_front().expect("looked at");
-        self.shard.on_message(message);
+        match self.mail.pop_front().expect("looked at") {
+            Mail::Shard(message) => self.shard.on_message(message),
+            Mail::Move { link, moving } => {
+                let conn = self.shard.attach(moving);
+                self.serve(conn, link, &mut around.links[link]);
+            }
+        }
         Progress::Ran
     }
 
-    fn execute(&mut self) -> Progress {
+    fn execute(&mut self, around: &mut Around<'_>) -> Progress {
         self.shard.end_pause();
         let inputs = std::mem::take(&mut self.inputs);
+        for (conn, _) in &inputs {
+            if around.random.below(8) < self.restless {
+                self.shard.conn_mut(*conn as usize).pull.hasten();
+            }
+        }
         if self.rules.keep(Rule::Behind) && self.rules.keep(Rule::Own) {
             self.shard.receive(&self.buf, &inputs);
         } else {
             inputs.into_iter().for_each(|(conn, range)| self.receive_forgetfully(conn, range));
         }
         self.shard.resume();
+        self.shard.send_monitored();
+        for request in self.shard.take_requests() {
+            let Request::Close(conn) = request else { continue };
+            self.close(conn, &mut around.links[self.link_of[conn]]);
+        }
         Progress::Done
     }
 
@@ -254,7 +319,7 @@ impl Seat {
             self.to_send = std::mem::take(&mut self.shard.dirty_conns);
             return Progress::Ran;
         }
-        let Some(conn) = self.to_send.pop() else { return Progress::Done };
+        let Some(conn) = self.to_send.pop() else { return self.move_away(around) };
         let index = conn as usize;
         let state = self.shard.conn_mut(index);
         state.dirty = false;
@@ -263,6 +328,30 @@ impl Seat {
         } else {
             self.send(index, around);
         }
+        Progress::Ran
+    }
+
+    /// Connections that others serve more go there; then, at times, what has expired is removed.
+    fn move_away(&mut self, around: &mut Around<'_>) -> Progress {
+        if let Some(publication) = &mut self.publication {
+            let progress = publication.step(around.exchange);
+            if progress == Progress::Done {
+                self.publication = None;
+            }
+            return progress;
+        }
+        let mut publication = Publication::new(self.id, self.published, around.random.fork());
+        for (conn, to) in self.shard.movers() {
+            let link = self.link_of[conn];
+            let Some(moving) = self.shard.detach(conn) else { continue };
+            self.blocked.retain(|blocked| *blocked as usize != conn);
+            (around.links[link].shard, around.links[link].conn) = (None, None);
+            publication.post(usize::from(to), Mail::Move { link, moving });
+        }
+        if around.random.below(8) == 0 {
+            command::sweep::sweep(&mut self.shard.cx);
+        }
+        self.publication = Some(publication);
         Progress::Ran
     }
 
@@ -279,10 +368,21 @@ impl Seat {
             from = *position;
         }
         bytes.extend_from_slice(&state.out.buf[from..]);
-        state.out.clear();
         let link = &mut around.links[self.link_of[conn]];
-        if !bytes.is_empty() && !link.reply(&bytes) && around.random.below(2) == 0 {
-            self.close(conn, link);
+        let rest = &bytes[self.sent[conn]..];
+        match link.reply(rest) {
+            None if !rest.is_empty() && around.random.below(2) == 0 => self.close(conn, link),
+            Some(count) if count < rest.len() => {
+                self.sent[conn] += count;
+                self.cuts += 1;
+                if !self.blocked.contains(&(conn as u32)) {
+                    self.blocked.push(conn as u32);
+                }
+            }
+            _ => {
+                state.out.clear();
+                self.sent[conn] = 0;
+            }
         }
     }
 }

@@ -1,172 +1,60 @@
-//! Operations: what clients ask, which keys that touches, and random pipelines of them.
+//! Keys, and random pipelines of operations on them.
 //!
 //! Keys are few and live on several shards; each belongs to a pool of one type, so that no operation meets a wrong type.
-//! Every value written is new, so that a read says which write it saw.
 
+use crate::op::{Key, Op, Text};
 use base::random::Random;
-use testkit::Value;
-use testkit::client::encode;
-
-/// A key, by its index in [`Keys::names`].
-pub type Key = usize;
-
-/// A string that no other operation writes.
-pub type Text = Vec<u8>;
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Op {
-    Get(Key),
-    Set(Key, Text),
-    Append(Key, Text),
-    Incr(Key),
-    Del(Vec<Key>),
-    MGet(Vec<Key>),
-    MSet(Vec<(Key, Text)>),
-    MSetNx(Vec<(Key, Text)>),
-    Rename(Key, Key),
-    Copy(Key, Key),
-    RPush(Key, Text),
-    LRange(Key),
-    /// From the left of one to the right of the other.
-    LMove(Key, Key),
-    SAdd(Key, Text),
-    SMembers(Key),
-    SMove(Key, Key, Text),
-    /// Into the first, from the others.
-    SUnionStore(Key, Vec<Key>),
-    DbSize,
-    /// Touches nothing: shows whether replies come in order.
-    Echo(Text),
-}
-
-impl Op {
-    pub fn is_write(&self) -> bool {
-        !matches!(
-            self,
-            Self::Get(_) | Self::MGet(_) | Self::LRange(_) | Self::SMembers(_) | Self::DbSize | Self::Echo(_)
-        )
-    }
-
-    /// Whether this reply says that it changed nothing, whatever there was.
-    pub fn is_inert(&self, reply: &Value) -> bool {
-        match self {
-            Self::Set(..) | Self::Append(..) | Self::Incr(_) | Self::MSet(_) | Self::RPush(..) => false,
-            // What it stores may be empty, but the key may not have been.
-            Self::SUnionStore(..) => false,
-            Self::Rename(..) => reply.is_error(),
-            Self::LMove(..) => reply.is_null(),
-            Self::Del(_) | Self::MSetNx(_) | Self::Copy(..) | Self::SAdd(..) | Self::SMove(..) => {
-                *reply == Value::Integer(0)
-            }
-            Self::Get(_) | Self::MGet(_) | Self::LRange(_) | Self::SMembers(_) => true,
-            Self::DbSize | Self::Echo(_) => true,
-        }
-    }
-
-    /// The strings that only this operation writes.
-    pub fn new_texts(&self) -> Vec<&Text> {
-        match self {
-            Self::Set(_, text) | Self::Append(_, text) | Self::RPush(_, text) | Self::SAdd(_, text) => {
-                vec![text]
-            }
-            Self::MSet(pairs) | Self::MSetNx(pairs) => pairs.iter().map(|(_, text)| text).collect(),
-            _ => Vec::new(),
-        }
-    }
-
-    /// The keys it touches; `None` for all of them.
-    pub fn keys(&self) -> Option<Vec<Key>> {
-        Some(match self {
-            Self::Get(key) | Self::Set(key, _) | Self::Append(key, _) | Self::Incr(key) => vec![*key],
-            Self::RPush(key, _) | Self::LRange(key) | Self::SAdd(key, _) | Self::SMembers(key) => vec![*key],
-            Self::Del(keys) | Self::MGet(keys) => keys.clone(),
-            Self::MSet(pairs) | Self::MSetNx(pairs) => pairs.iter().map(|(key, _)| *key).collect(),
-            Self::Rename(a, b) | Self::Copy(a, b) | Self::LMove(a, b) | Self::SMove(a, b, _) => vec![*a, *b],
-            Self::SUnionStore(to, from) => [&[*to][..], from].concat(),
-            Self::DbSize => return None,
-            Self::Echo(_) => Vec::new(),
-        })
-    }
-
-    /// The request as bytes.
-    pub fn encode(&self, keys: &Keys) -> Vec<u8> {
-        let name = |key: &Key| keys.names[*key].as_bytes();
-        let mut args: Vec<&[u8]> = Vec::new();
-        match self {
-            Self::Get(key) => args.extend([b"GET", name(key)]),
-            Self::Set(key, text) => args.extend([b"SET", name(key), text]),
-            Self::Append(key, text) => args.extend([b"APPEND", name(key), text]),
-            Self::Incr(key) => args.extend([b"INCR", name(key)]),
-            Self::Del(keys) => {
-                args.push(b"DEL");
-                args.extend(keys.iter().map(name));
-            }
-            Self::MGet(keys) => {
-                args.push(b"MGET");
-                args.extend(keys.iter().map(name));
-            }
-            Self::MSet(pairs) | Self::MSetNx(pairs) => {
-                args.push(if matches!(self, Self::MSet(_)) { b"MSET" } else { b"MSETNX" });
-                args.extend(pairs.iter().flat_map(|(key, text)| [name(key), text]));
-            }
-            Self::Rename(from, to) => args.extend([b"RENAME", name(from), name(to)]),
-            Self::Copy(from, to) => args.extend([b"COPY", name(from), name(to)]),
-            Self::RPush(key, text) => args.extend([b"RPUSH", name(key), text]),
-            Self::LRange(key) => args.extend([b"LRANGE", name(key), b"0", b"-1"]),
-            Self::LMove(from, to) => args.extend([b"LMOVE", name(from), name(to), b"LEFT", b"RIGHT"]),
-            Self::SAdd(key, text) => args.extend([b"SADD", name(key), text]),
-            Self::SMembers(key) => args.extend([b"SMEMBERS", name(key)]),
-            Self::SMove(from, to, text) => args.extend([b"SMOVE", name(from), name(to), text]),
-            Self::SUnionStore(to, from) => {
-                args.extend([b"SUNIONSTORE", name(to)]);
-                args.extend(from.iter().map(name));
-            }
-            Self::DbSize => args.push(b"DBSIZE"),
-            Self::Echo(text) => args.extend([b"ECHO", &text[..]]),
-        }
-        encode(&args)
-    }
-}
 
 /// The keys of a run.
 pub struct Keys {
     pub names: Vec<String>,
-    strings: Vec<Key>,
+    /// The shard of each.
+    pub owners: Vec<usize>,
+    pub strings: Vec<Key>,
     counters: Vec<Key>,
     lists: Vec<Key>,
     sets: Vec<Key>,
 }
 
 impl Keys {
-    /// Names that fall on random shards.
-    pub fn random(random: &mut Random) -> Self {
-        let mut names = Vec::new();
+    /// Names that fall on random shards; most often, the strings on as many as there are.
+    pub fn random(shards: usize, random: &mut Random) -> Self {
+        let (mut names, mut owners) = (Vec::<String>::new(), Vec::new());
+        let spread = random.below(4) > 0;
         let mut pool = |letter: &str, count: usize| -> Vec<Key> {
-            (0..count)
-                .map(|_| {
-                    names.push(format!("{letter}{}:{}", names.len(), random.below(1000)));
-                    names.len() - 1
-                })
-                .collect()
+            let first = random.index(shards);
+            let add = |at: usize| {
+                let wanted = (first + at) % shards;
+                loop {
+                    let name = format!("{letter}{}:{}", names.len(), random.below(1000));
+                    let owner = owner_of(&name, shards);
+                    if owner == wanted || !spread {
+                        names.push(name);
+                        owners.push(owner);
+                        return names.len() - 1;
+                    }
+                }
+            };
+            (0..count).map(add).collect()
         };
         let (strings, counters) = (pool("s", 4), pool("c", 1));
         let (lists, sets) = (pool("l", 2), pool("t", 2));
-        Self { names, strings, counters, lists, sets }
-    }
-
-    /// Keys without pools, for showing operations.
-    pub fn named(names: Vec<String>) -> Self {
-        Self { names, strings: Vec::new(), counters: Vec::new(), lists: Vec::new(), sets: Vec::new() }
+        Self { names, owners, strings, counters, lists, sets }
     }
 
     /// Reads that together show everything.
-    pub fn audit(&self) -> Vec<Op> {
+    fn audit(&self) -> Vec<Op> {
         let strings = [&self.strings[..], &self.counters].concat();
-        let mut ops = vec![Op::MGet(strings), Op::DbSize];
+        let mut ops = vec![Op::MGet(strings)];
         ops.extend(self.lists.iter().map(|key| Op::LRange(*key)));
         ops.extend(self.sets.iter().map(|key| Op::SMembers(*key)));
         ops
     }
+}
+
+/// The shard of a key, by the contiguous ranges of slots that shards have.
+fn owner_of(name: &str, shards: usize) -> usize {
+    usize::from(base::slot::key_slot(name.as_bytes())) * shards / command::state::SLOTS as usize
 }
 
 /// How a client behaves.
@@ -178,22 +66,92 @@ pub enum Role {
     Reader,
     /// Anything, pipelined.
     Mixed,
+    /// MONITOR, and nothing else.
+    Watcher,
 }
 
-/// Makes operations. `multi`: operations with several keys are among them.
+/// What clients do in a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Theme {
+    /// Everything there is.
+    Broad,
+    /// Writes to one key each, pipelined over the shards, and reads that go against their order.
+    Order,
+    /// The same, beside a client that watches what others ask.
+    Watch,
+    /// Operations on several keys beside writes to one each.
+    Multi,
+    /// Writes that expire, and reads of one key.
+    Expiry,
+}
+
+impl Theme {
+    /// As often as each is chosen.
+    const ALL: [Self; 8] = [
+        Self::Broad,
+        Self::Broad,
+        Self::Broad,
+        Self::Order,
+        Self::Watch,
+        Self::Multi,
+        Self::Multi,
+        Self::Expiry,
+    ];
+}
+
+/// Makes operations.
 pub struct Workload {
     pub keys: Keys,
+    pub theme: Theme,
+    /// Operations with several keys are among them.
     multi: bool,
     /// Readers read several keys at once, too. They wait for all publications under way, and so see less of what happens while a
     /// shard stands still in the middle of one: not in every run.
     multi_reads: bool,
+    /// When strings of this run expire, in unix ms; none if they do not.
+    pub deadlines: Vec<u64>,
+    flushes: bool,
     values: u64,
 }
 
 impl Workload {
-    pub fn new(multi: bool, random: &mut Random) -> Self {
-        let multi_reads = multi && random.below(2) == 0;
-        Self { keys: Keys::random(random), multi, multi_reads, values: 0 }
+    /// `now_ms`: the time at which the run begins.
+    pub fn new(theme: Option<Theme>, shards: usize, now_ms: u64, random: &mut Random) -> Self {
+        let chosen = Theme::ALL[random.index(Theme::ALL.len())];
+        let theme = theme.unwrap_or(chosen);
+        let is_broad = theme == Theme::Broad;
+        let expires = theme == Theme::Expiry || random.below(3) == 0;
+        let deadlines = if expires { 1 + random.below(4) } else { 0 };
+        Self {
+            keys: Keys::random(shards, random),
+            theme,
+            multi: is_broad || theme == Theme::Multi,
+            multi_reads: is_broad && random.below(2) == 0 || theme == Theme::Multi,
+            deadlines: (0..deadlines).map(|_| now_ms + 1 + random.below(24)).collect(),
+            flushes: is_broad && random.below(2) == 0,
+            values: 0,
+        }
+    }
+
+    /// Operations that clients which write send in a run, and those that clients which read do.
+    pub fn size(&self, random: &mut Random) -> [usize; 2] {
+        match self.theme {
+            Theme::Broad => [20 + random.index(40), 30 + random.index(60)],
+            _ => [12 + random.index(24), 40 + random.index(60)],
+        }
+    }
+
+    /// Who takes part: the first of them, and those that others are chosen among.
+    pub fn roles(&self) -> (&'static [Role], &'static [Role]) {
+        match self.theme {
+            Theme::Broad => {
+                (&[Role::Writer, Role::Reader], &[Role::Writer, Role::Reader, Role::Reader, Role::Mixed])
+            }
+            Theme::Order | Theme::Multi | Theme::Expiry => {
+                (&[Role::Writer, Role::Reader, Role::Reader], &[Role::Writer, Role::Reader])
+            }
+            Theme::Watch => (&[Role::Writer, Role::Watcher, Role::Reader], &[Role::Writer, Role::Reader]),
+        }
     }
 
     fn text(&mut self, letter: char) -> Text {
@@ -204,9 +162,34 @@ impl Workload {
     /// A pipeline for a client that waits for nothing.
     pub fn pipeline(&mut self, role: Role, last_read: &mut usize, random: &mut Random) -> Vec<Op> {
         match role {
+            Role::Watcher => Vec::new(),
             Role::Reader => vec![self.read(last_read, random)],
             Role::Writer => self.writes(random),
             Role::Mixed => (0..1 + random.index(4)).map(|_| self.any(last_read, random)).collect(),
+        }
+    }
+
+    /// Reads that together show everything.
+    pub fn audit(&self) -> Vec<Op> {
+        let mut ops = self.keys.audit();
+        if self.counts_keys() {
+            ops.push(Op::DbSize);
+        }
+        ops
+    }
+
+    /// Whether the number of keys says something: those that are over but not removed count.
+    fn counts_keys(&self) -> bool {
+        self.deadlines.is_empty()
+    }
+
+    /// A new value for a string, for ever or not.
+    fn set(&mut self, key: Key, random: &mut Random) -> Op {
+        let text = self.text('v');
+        match self.deadlines.len() {
+            0 => Op::Set(key, text),
+            count if random.below(2) == 0 => Op::SetUntil(key, text, self.deadlines[random.index(count)]),
+            _ => Op::Set(key, text),
         }
     }
 
@@ -215,31 +198,35 @@ impl Workload {
         let mut keys = self.keys.strings.clone();
         let first = random.index(keys.len());
         keys.rotate_left(first);
-        let mut ops: Vec<Op> = keys.into_iter().map(|key| Op::Set(key, self.text('v'))).collect();
-        ops.truncate(2 + random.index(3));
+        keys.truncate(2 + random.index(3));
+        let mut ops: Vec<Op> = keys.into_iter().map(|key| self.set(key, random)).collect();
         if self.multi && random.below(3) == 0 {
             let at = random.index(ops.len() + 1);
             let op = self.mset(random);
             ops.insert(at, op);
         }
-        if random.below(4) == 0 {
-            let op = self.single(random);
-            ops.push(op);
+        match self.theme {
+            Theme::Broad if random.below(4) == 0 => ops.push(self.single(random)),
+            // Does it see what it has just written?
+            Theme::Multi if random.below(2) == 0 => ops.push(Op::Get(one(&self.keys.strings, random))),
+            _ => {}
         }
         ops
     }
 
     fn read(&mut self, last: &mut usize, random: &mut Random) -> Op {
+        // Against the order in which keys are written.
+        let mut back = || {
+            *last = (*last + self.keys.strings.len() - 1) % self.keys.strings.len();
+            Op::Get(self.keys.strings[*last])
+        };
         match random.below(20) {
             0..=9 if self.multi_reads => Op::MGet(self.some(random)),
+            _ if self.theme != Theme::Broad => back(),
             0 => Op::LRange(one(&self.keys.lists, random)),
             1 => Op::SMembers(one(&self.keys.sets, random)),
-            2 if self.multi => Op::DbSize,
-            3..=14 => {
-                // Against the order in which keys are written.
-                *last = (*last + self.keys.strings.len() - 1) % self.keys.strings.len();
-                Op::Get(self.keys.strings[*last])
-            }
+            2 if self.multi && self.counts_keys() => Op::DbSize,
+            3..=14 => back(),
             _ => Op::Get(one(&self.keys.strings, random)),
         }
     }
@@ -257,7 +244,7 @@ impl Workload {
             6 => Op::Get(keys.counters[0]),
             7 => Op::Echo(self.text('o')),
             8 => Op::Get(string),
-            _ => Op::Set(string, self.text('v')),
+            _ => self.set(string, random),
         }
     }
 
@@ -277,6 +264,9 @@ impl Workload {
     fn any(&mut self, last: &mut usize, random: &mut Random) -> Op {
         if !self.multi || random.below(3) == 0 {
             return if random.below(3) == 0 { self.read(last, random) } else { self.single(random) };
+        }
+        if self.flushes && random.below(12) == 0 {
+            return Op::FlushAll;
         }
         let (a, b) = two(&self.keys.strings, random);
         let (list, other_list) = two(&self.keys.lists, random);

@@ -2,25 +2,28 @@
 
 use crate::check::{self, ProgramOrder, Verdict};
 use crate::exchange::{Exchange, Progress};
+use crate::freezer::Freezer;
 use crate::history::Record;
 use crate::network::Link;
+use crate::op::{Op, spell};
 use crate::rules::Rules;
 use crate::seat::{Around, Seat};
 use crate::trace::Trace;
-use crate::workload::{Op, Role, Text, Workload};
+use crate::witness::{self, Execution, Witness};
+use crate::workload::{Role, Theme, Workload};
 use base::random::Random;
 use config::Config;
-use keyspace::ValueRef;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use testkit::Value;
 
 /// What to run.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
     pub seed: u64,
     pub rules: Rules,
-    /// With operations on several keys.
-    pub multi: bool,
+    /// What clients do; without, the seed chooses.
+    pub theme: Option<Theme>,
     pub program_order: ProgramOrder,
 }
 
@@ -50,17 +53,26 @@ pub struct Outcome {
     pub trace: u64,
     pub steps: u64,
     pub shards: usize,
+    pub theme: Theme,
+    /// Connections that went from one shard to another.
+    pub moves: u64,
+    /// Replies of which the network took only a part at first.
+    pub cuts: u64,
 }
 
 /// Runs a plan.
 pub fn run(plan: Plan) -> Outcome {
+    witness::take(0);
     let mut world = World::new(plan);
     let end = world.serve().and_then(|()| world.audit());
     let mut anomalies: Vec<Anomaly> = end.err().into_iter().collect();
     if anomalies.is_empty() {
         anomalies = world.leftovers();
     }
-    match check::check(&world.history, plan.program_order, CHECK_BUDGET) {
+    let history = world.whole_history();
+    let keys = &world.workload.keys;
+    let witness = Witness { executions: &world.executions, names: &keys.names, owners: &keys.owners };
+    match check::check(&history, Some(&witness), plan.program_order, CHECK_BUDGET) {
         Verdict::Serializable => {}
         Verdict::Anomalous(text) => anomalies.push(Anomaly::Order(text)),
         Verdict::Undecided(text) => anomalies.push(Anomaly::Undecided(text)),
@@ -68,17 +80,24 @@ pub fn run(plan: Plan) -> Outcome {
     Outcome {
         plan,
         anomalies,
-        history: world.history,
+        history,
         trace: world.trace.hash(),
         steps: world.now,
         shards: world.seats.len(),
+        theme: world.workload.theme,
+        moves: world.seats.iter().map(|seat| seat.shard.cx.stats.moved_connections).sum(),
+        cuts: world.seats.iter().map(|seat| seat.cuts).sum(),
     }
 }
 
 /// Places the checker tries before it gives up.
-const CHECK_BUDGET: usize = 200_000;
+const CHECK_BUDGET: usize = 50_000;
 /// Steps after which a run has lost its way; usual ones take some thousand.
-const STEPS_MAX: u64 = 200_000;
+const STEPS_MAX: u64 = 400_000;
+/// Steps to a millisecond of the shards' clock.
+const STEPS_PER_MS: u64 = 256;
+/// Unix ms at which runs begin.
+const FIRST_MS: u64 = 1_700_000_000_000;
 
 /// A client.
 struct Lane {
@@ -104,31 +123,31 @@ struct World {
     lanes: Vec<Lane>,
     /// How readily each shard runs.
     weights: Vec<u64>,
-    /// Changes of each shard when it was last looked at.
-    dirty: Vec<u64>,
-    /// A shard that stands still, and until when.
-    frozen: Option<(usize, u64)>,
-    /// How often, in thousandths of its steps, that happens to a shard in the middle of a publication, before it has run all it
-    /// took, and elsewhere.
-    chill: [u64; 3],
+    freezer: Freezer,
     workload: Workload,
     history: Vec<Record>,
-    /// Which operation writes a string.
-    writers: HashMap<Text, usize>,
+    /// What the shards have executed, in order.
+    executions: Vec<Execution>,
+    /// How often a command has been asked for, by name.
+    asked: HashMap<Vec<u8>, u64>,
+    /// Where in the history the operations of a connection begin that no watcher has seen.
+    unseen: HashMap<usize, usize>,
     /// Operations to send: by clients that write, by those that only read.
     ops_left: [usize; 2],
     trace: Trace,
-    /// Connections that clients still break off.
+    /// Connections that clients still break off, or kill.
     kills_left: u64,
+    /// Bytes under way to a client at most.
+    room: usize,
 }
 
 impl World {
     fn new(plan: Plan) -> Self {
         let mut random = Random::from_seed(plan.seed);
-        let shards = [1, 2, 3, 3, 3, 4, 4, 5][random.index(8)];
+        let shards = [1, 2, 2, 4, 4, 4, 4, 8][random.index(8)];
         let config = Arc::new(Config::default());
         let seats = (0..shards).map(|id| Seat::new(id, shards, plan.rules, &config, &mut random)).collect();
-        let workload = Workload::new(plan.multi, &mut random);
+        let workload = Workload::new(plan.theme, shards, FIRST_MS, &mut random);
         let mut world = Self {
             now: 0,
             exchange: Exchange::new(shards, plan.rules),
@@ -136,41 +155,63 @@ impl World {
             links: Vec::new(),
             lanes: Vec::new(),
             weights: (0..shards).map(|_| [1, 3, 10][random.index(3)]).collect(),
-            dirty: vec![0; shards],
-            frozen: None,
-            chill: [[20, 150, 500], [0, 40, 150], [2, 8, 25]].map(|choice| choice[random.index(3)]),
-            workload,
+            freezer: Freezer::new(workload.theme, &mut random),
             history: Vec::new(),
-            writers: HashMap::new(),
-            ops_left: [20 + random.index(40), 30 + random.index(60)],
+            executions: Vec::new(),
+            asked: HashMap::new(),
+            unseen: HashMap::new(),
+            ops_left: workload.size(&mut random),
             trace: Trace::default(),
             kills_left: random.below(2) * random.below(4),
+            room: [usize::MAX, usize::MAX, 64, 7][random.index(4)],
+            workload,
             random,
         };
-        let roles = [Role::Writer, Role::Reader, Role::Reader, Role::Mixed];
+        let (first, others) = world.workload.roles();
         for index in 0..3 + world.random.index(4) {
-            let role = if index < 2 { roles[index] } else { roles[world.random.index(4)] };
-            world.enter(role);
+            let other = others[world.random.index(others.len())];
+            world.enter(*first.get(index).unwrap_or(&other));
         }
         world
     }
 
     /// A client comes. Those that only read act at once, for what they may see wrongly does not last.
     fn enter(&mut self, role: Role) {
-        let count = if role == Role::Reader { 1 + self.random.index(3) } else { 1 };
-        let links: Vec<usize> = (0..count).map(|_| self.connect()).collect();
+        let shards = self.seats.len();
+        let links: Vec<usize> = match role {
+            Role::Reader if self.workload.theme != Theme::Expiry && self.random.below(4) > 0 => {
+                (0..shards).map(|shard| self.connect(shard)).collect()
+            }
+            // What its own shard's clients ask reaches a watcher first.
+            Role::Watcher if self.random.below(4) > 0 => {
+                let shard = self.lanes.first().and_then(|lane| self.links[lane.link].shard).unwrap_or(0);
+                vec![self.connect(shard)]
+            }
+            _ => vec![self.connect_anywhere()],
+        };
         let (eager, quick) = match role {
-            Role::Reader => (8, 8),
+            Role::Reader | Role::Watcher => (8, 8),
             _ => (1 + self.random.below(8), 2 + self.random.below(7)),
         };
         let (link, last_read) = (links[0], self.random.index(4));
+        if role == Role::Watcher {
+            self.links[link].send(&testkit::client::encode(&["MONITOR"]));
+        }
         self.lanes.push(Lane { links, link, role, pending: VecDeque::new(), last_read, eager, quick });
     }
 
-    fn connect(&mut self) -> usize {
-        let shard = self.random.index(self.seats.len());
-        self.links.push(Link::new(shard));
+    fn connect(&mut self, shard: usize) -> usize {
+        self.links.push(Link::new(shard, self.room));
         self.links.len() - 1
+    }
+
+    fn connect_anywhere(&mut self) -> usize {
+        let shard = self.random.index(self.seats.len());
+        self.connect(shard)
+    }
+
+    fn now_ms(&self) -> u64 {
+        FIRST_MS + self.now / STEPS_PER_MS
     }
 
     /// Runs until all operations have been sent and answered, and all shards sleep.
@@ -201,7 +242,8 @@ impl World {
 
     /// Whether nothing can ever happen again, though replies are missing.
     fn stands_still(&self) -> bool {
-        self.is_idle() && self.lanes.iter().all(|lane| !lane.pending.is_empty())
+        let waits = |lane: &Lane| lane.role == Role::Watcher || !lane.pending.is_empty();
+        self.is_idle() && self.lanes.iter().all(waits)
     }
 
     fn describe(&self) -> String {
@@ -217,46 +259,27 @@ impl World {
 
     /// One shard takes a step.
     fn seat_step(&mut self) {
-        if self.frozen.is_some_and(|(_, until)| until <= self.now) {
-            self.frozen = None;
-        }
+        self.freezer.thaw(self.now);
         let Some(id) = self.next_seat() else { return };
         let mut around = Around {
+            now_ms: self.now_ms(),
+            now_us: self.now,
             exchange: &mut self.exchange,
             links: &mut self.links,
             random: &mut self.random,
-            now_us: self.now,
         };
-        let seat = &mut self.seats[id];
-        let progress = seat.step(&mut around);
+        let progress = self.seats[id].step(&mut around);
         self.trace.note(&[1, id as u64, progress as u64]);
-        self.look_for_writes(id);
-        self.consider_freezing(id, progress);
-    }
-
-    /// Notes which writes show in a shard's keyspace for the first time.
-    fn look_for_writes(&mut self, id: usize) {
-        let shard = &self.seats[id].shard;
-        let dirty: u64 = shard.cx.dirty;
-        if std::mem::replace(&mut self.dirty[id], dirty) == dirty {
-            return;
-        }
-        for (_, value, _) in shard.cx.dbs[0].iter() {
-            let ValueRef::Str { bytes, .. } = value else { continue };
-            for text in check::texts(bytes.bytes()) {
-                if let Some(&place) = self.writers.get(&text) {
-                    self.history[place].applied.get_or_insert(2 * self.now);
-                }
-            }
+        self.executions.extend(witness::take(2 * self.now));
+        if progress != Progress::Waits {
+            self.freezer.consider(id, &self.seats, &self.exchange, self.now, &mut self.random);
         }
     }
 
     /// One of the shards that could run.
     fn next_seat(&mut self) -> Option<usize> {
-        let runs = |id: &usize| {
-            self.frozen.is_none_or(|(frozen, _)| frozen != *id)
-                && !self.seats[*id].is_idle(&self.exchange, &self.links)
-        };
+        let runs =
+            |id: &usize| !self.freezer.holds(*id) && !self.seats[*id].is_idle(&self.exchange, &self.links);
         let awake: Vec<usize> = (0..self.seats.len()).filter(runs).collect();
         let mut at = self.random.below(awake.iter().map(|&id| self.weights[id]).sum());
         awake.into_iter().find(|&id| match at.checked_sub(self.weights[id]) {
@@ -266,18 +289,6 @@ impl World {
                 false
             }
         })
-    }
-
-    /// Stops a shard for a while, rather where it hurts.
-    fn consider_freezing(&mut self, id: usize, progress: Progress) {
-        if self.frozen.is_some() || progress == Progress::Waits {
-            return;
-        }
-        let seat = &self.seats[id];
-        let place = if seat.is_mid_publication() { 0 } else { 2 - usize::from(seat.is_loaded()) };
-        if self.random.below(1000) < self.chill[place] {
-            self.frozen = Some((id, self.now + 30 + self.random.below(400)));
-        }
     }
 
     /// A client and its connection take a step: bytes arrive, replies are read, operations are sent.
@@ -290,14 +301,18 @@ impl World {
         }
         self.read_replies(index)?;
         let lane = &self.lanes[index];
-        if self.kills_left > 0 && self.random.below(200) == 0 {
+        if self.links[lane.link].is_closed {
+            self.reconnect(index);
+            return Ok(());
+        }
+        if self.kills_left > 0 && lane.role != Role::Watcher && self.random.below(200) == 0 {
             self.kills_left -= 1;
-            self.links[lane.link].abandon(&mut self.random);
-            let link = self.connect();
-            let lane = &mut self.lanes[index];
-            lane.links.iter_mut().filter(|old| **old == lane.link).for_each(|old| *old = link);
-            lane.link = link;
-            lane.pending.clear();
+            if self.random.below(2) == 0 {
+                self.links[lane.link].abandon(&mut self.random);
+                self.reconnect(index);
+            } else {
+                self.kill_another(index);
+            }
             return Ok(());
         }
         let may_send = lane.pending.is_empty() || lane.role != Role::Reader && lane.pending.len() < 8;
@@ -305,70 +320,139 @@ impl World {
         let budget = usize::from(lane.role == Role::Reader);
         if self.ops_left[budget] > 0 && may_send && self.random.below(reluctance) < lane.eager {
             let lane = &mut self.lanes[index];
-            if lane.pending.is_empty() {
-                lane.link = lane.links[self.random.index(lane.links.len())];
-            }
             let ops = self.workload.pipeline(lane.role, &mut lane.last_read, &mut self.random);
             self.ops_left[budget] = self.ops_left[budget].saturating_sub(ops.len());
+            self.choose_link(index, &ops);
             self.send(index, ops);
         }
         Ok(())
     }
 
+    /// Takes another connection, if nothing is outstanding: mostly one to the shard that has the key.
+    fn choose_link(&mut self, index: usize, ops: &[Op]) {
+        let lane = &mut self.lanes[index];
+        if !lane.pending.is_empty() || lane.links.len() < 2 {
+            return;
+        }
+        let key = ops.first().and_then(|op| op.keys()?.first().copied());
+        let owner = key.map(|key| self.workload.keys.owners[key]);
+        let near = lane.links.iter().find(|link| self.links[**link].shard == owner);
+        lane.link = match near {
+            Some(link) if self.random.below(4) > 0 => *link,
+            _ => lane.links[self.random.index(lane.links.len())],
+        };
+    }
+
+    /// The connection in use is lost: another takes its place.
+    fn reconnect(&mut self, index: usize) {
+        let link = self.connect_anywhere();
+        let lane = &mut self.lanes[index];
+        lane.links.iter_mut().filter(|old| **old == lane.link).for_each(|old| *old = link);
+        lane.link = link;
+        lane.pending.clear();
+    }
+
+    /// A client has the connection of another killed.
+    fn kill_another(&mut self, index: usize) {
+        let victims = self.lanes.iter().enumerate();
+        let victims: Vec<usize> = victims
+            .filter(|(other, lane)| *other != index && lane.role != Role::Watcher)
+            .map(|(_, lane)| lane.link)
+            .collect();
+        let victim = victims[self.random.index(victims.len())];
+        self.send(index, vec![Op::Kill(victim)]);
+    }
+
     fn send(&mut self, index: usize, ops: Vec<Op>) {
         let lane = &mut self.lanes[index];
         for op in ops {
-            self.links[lane.link].send(&op.encode(&self.workload.keys));
+            let mut request = op.args(&self.workload.keys.names);
+            let count = self.asked.entry(request[0].clone()).or_default();
+            spell(&mut request[0], *count);
+            *count += 1;
+            self.links[lane.link].send(&testkit::client::encode(&request));
             lane.pending.push_back(self.history.len());
-            for text in op.new_texts() {
-                self.writers.insert(text.clone(), self.history.len());
-            }
             // Odd, so that what is sent in the step in which a reply is read comes after it.
-            self.history.push(Record {
-                link: lane.link,
-                op,
-                invoked: 2 * self.now + 1,
-                returned: None,
-                applied: None,
-            });
+            let invoked = 2 * self.now + 1;
+            self.history.push(Record { link: lane.link, op, request, invoked, returned: None, seen: None });
         }
     }
 
     fn read_replies(&mut self, index: usize) -> Result<(), Anomaly> {
-        let lane = &mut self.lanes[index];
-        let link = &mut self.links[lane.link];
         loop {
-            match testkit::decode(&link.arrived) {
+            let link = &mut self.links[self.lanes[index].link];
+            let (reply, used) = match testkit::decode(&link.arrived) {
                 Ok(None) => return Ok(()),
                 Err(error) => return Err(Anomaly::Reply(error.to_string())),
-                Ok(Some((reply, used))) => {
-                    link.arrived.drain(..used);
-                    let Some(place) = lane.pending.pop_front() else {
-                        return Err(Anomaly::Reply(format!("nobody asked for {reply}")));
-                    };
-                    self.trace.note(&[2, lane.link as u64, place as u64]);
-                    self.trace.note_text(&reply.to_string());
-                    let record = &mut self.history[place];
-                    if matches!(&record.op, Op::Echo(text) if reply.bytes() != Some(text)) {
-                        return Err(Anomaly::Reply(format!("{record}, but got {reply}")));
-                    }
-                    record.returned = Some((2 * self.now, reply));
-                }
+                Ok(Some(decoded)) => decoded,
+            };
+            link.arrived.drain(..used);
+            if self.lanes[index].role == Role::Watcher {
+                self.see(&reply);
+                continue;
             }
+            let lane = &mut self.lanes[index];
+            let Some(place) = lane.pending.pop_front() else {
+                return Err(Anomaly::Reply(format!("nobody asked for {reply}")));
+            };
+            self.trace.note(&[2, lane.link as u64, place as u64]);
+            self.trace.note_text(&reply.to_string());
+            let record = &mut self.history[place];
+            if matches!(&record.op, Op::Echo(text) if reply.bytes() != Some(text)) {
+                return Err(Anomaly::Reply(format!("{record}, but got {reply}")));
+            }
+            record.returned = Some((2 * self.now, reply));
+        }
+    }
+
+    /// A watcher reads a line: time, database, address, and the words of a request in quotes.
+    fn see(&mut self, line: &Value) {
+        let line = line.string().unwrap_or_default();
+        let Some((head, words)) = line.split_once("] ") else { return };
+        let Some(link) = head.rsplit(' ').next().and_then(|addr| addr.parse::<usize>().ok()) else { return };
+        let words: Vec<&[u8]> = words.split('"').skip(1).step_by(2).map(str::as_bytes).collect();
+        let unseen = self.unseen.entry(link).or_default();
+        let is_it = |record: &Record| record.link == link && record.request == words;
+        if let Some(at) = self.history[*unseen..].iter().position(is_it) {
+            self.history[*unseen + at].seen = Some(2 * self.now);
+            *unseen += at + 1;
         }
     }
 
     /// At the end a new client reads everything.
     fn audit(&mut self) -> Result<(), Anomaly> {
         self.kills_left = 0;
-        self.frozen = None;
-        self.lanes.clear();
+        self.freezer.rest();
+        self.lanes.retain(|lane| lane.role == Role::Watcher);
         self.enter(Role::Reader);
         self.ops_left = [0, 0];
         self.now += 1;
-        let reads = self.workload.keys.audit();
-        self.send(0, reads);
+        let reads = self.workload.audit();
+        self.send(self.lanes.len() - 1, reads);
         self.serve()
+    }
+
+    /// What clients asked, and the times at which something expired. Shards look at their own clocks: for an operation on several keys
+    /// that is under way at such a time, it may have come on one shard when the operation, on another, has been done long ago.
+    fn whole_history(&self) -> Vec<Record> {
+        let mut history = self.history.clone();
+        let mut deadlines = self.workload.deadlines.clone();
+        deadlines.sort_unstable();
+        deadlines.dedup();
+        for at_ms in deadlines.into_iter().filter(|at_ms| *at_ms <= self.now_ms()) {
+            let at = 2 * (at_ms - FIRST_MS) * STEPS_PER_MS;
+            let invoked =
+                self.history.iter().filter(|record| record.runs_over(at)).map(|record| record.invoked);
+            let invoked = invoked.min().unwrap_or(at);
+            for &key in &self.workload.keys.strings {
+                let op = Op::Strike(key, at_ms);
+                let request = op.args(&self.workload.keys.names);
+                let returned = Some((at, Value::Null));
+                history.push(Record { link: usize::MAX, op, request, invoked, returned, seen: None });
+            }
+        }
+        history.sort_by_key(|record| record.invoked);
+        history
     }
 
     /// What should not be there when all is answered.
@@ -392,12 +476,13 @@ impl Outcome {
             .collect();
         let broken = if broken.is_empty() { "none".to_owned() } else { broken.join(",") };
         let mut text = format!(
-            "seed {} ({} shards, {} operations, {} steps; rules broken: {broken}; multi: {}; {:?})\n",
+            "seed {} ({} shards, {} operations, {} steps, {} moves; rules broken: {broken}; {:?}; {:?})\n",
             self.plan.seed,
             self.shards,
             self.history.len(),
             self.steps,
-            self.plan.multi,
+            self.moves,
+            self.theme,
             self.plan.program_order
         );
         for anomaly in &self.anomalies {

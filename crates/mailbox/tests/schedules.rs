@@ -1,0 +1,133 @@
+//! The modules of this crate under a scheduler that decides which thread takes the next step on shared memory: all schedules of small
+//! cases, many random ones of larger ones. It stops everything when all threads wait, so that a lost wake-up shows.
+//!
+//! Shuttle gives sequentially consistent memory, which is what the protocols ask for (`SeqCst` wherever two threads look at each
+//! other's flags). Loom would weaken these very accesses and raise false alarms.
+
+#[path = "../src/exchange.rs"]
+mod exchange;
+#[path = "../src/queue.rs"]
+mod queue;
+mod sync {
+    pub use shuttle::hint::spin_loop;
+    pub use shuttle::sync::Arc;
+    pub use shuttle::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
+    pub use shuttle::thread::yield_now;
+
+    /// Whoever waits soon lets others run.
+    pub const SPINS: u32 = 1;
+}
+
+use exchange::{Exchange, Port};
+use queue::Queue;
+use shuttle::scheduler::DfsScheduler;
+use shuttle::{Config, Runner, thread};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// Runs all schedules, or `most` of them; there must be many.
+fn check_all(most: Option<usize>, test: impl Fn() + Send + Sync + 'static) {
+    let runner = Runner::new(DfsScheduler::new(most, false), Config::default());
+    let schedules = runner.run(test);
+    assert!(schedules > 100, "{schedules}");
+}
+
+fn drained<T: Send>(port: &mut Port<T>) -> VecDeque<T> {
+    let mut out = VecDeque::new();
+    port.drain(&mut out);
+    out
+}
+
+/// Two producers and a consumer: in all schedules, each producer's messages come in order and none is lost.
+#[test]
+fn a_queue_keeps_the_order_of_each_producer() {
+    check_all(None, || {
+        let queue = Arc::new(Queue::default());
+        let producers: Vec<_> = [2u32, 1]
+            .into_iter()
+            .enumerate()
+            .map(|(id, count)| {
+                let queue = Arc::clone(&queue);
+                thread::spawn(move || (0..count).for_each(|n| queue.push((id, n))))
+            })
+            .collect();
+        let mut seen = VecDeque::new();
+        queue.drain(&mut seen);
+        producers.into_iter().for_each(|producer| producer.join().unwrap());
+        queue.drain(&mut seen);
+        let of = |id| seen.iter().filter(move |(of, _)| *of == id).map(|(_, n)| *n).collect::<Vec<u32>>();
+        assert_eq!((of(0), of(1)), (vec![0, 1], vec![0]));
+    });
+}
+
+/// A shard that sleeps is woken by whoever sends it something, however the two meet.
+#[test]
+fn no_wake_up_is_lost() {
+    check_all(Some(20_000), || {
+        let mut ports = Exchange::<u8>::ports(2);
+        let (mut receiver, mut sender) = (ports.remove(0), ports.remove(0));
+        let shard = thread::spawn(move || {
+            let mut got = VecDeque::new();
+            while got.len() < 2 {
+                if receiver.drain(&mut got) == 0 && receiver.prepare_sleep() {
+                    thread::park();
+                }
+                receiver.awake();
+            }
+            got
+        });
+        let waker = shard.thread().clone();
+        sender.publish([(0, 1)].into_iter(), false, |_| waker.unpark());
+        if sender.send(0, 2) {
+            waker.unpark();
+        }
+        assert_eq!(shard.join().unwrap(), [1, 2]);
+    });
+}
+
+/// Exclusive publications of two shards stand in the same order in both mailboxes; a shared one beside them on the same side of
+/// each in both.
+#[test]
+fn publications_stand_in_one_order() {
+    shuttle::check_random(
+        || {
+            let mut ports = Exchange::<char>::ports(5);
+            let [a, b, c] = ['a', 'b', 's'].map(|name| {
+                let mut port = ports.pop().unwrap();
+                thread::spawn(move || {
+                    let (first, second) = if name == 'a' { (0, 1) } else { (1, 0) };
+                    port.publish([(first, name), (second, name)].into_iter(), name != 's', |_| {});
+                })
+            });
+            [a, b, c].into_iter().for_each(|thread| thread.join().unwrap());
+            assert_eq!(drained(&mut ports[0]), drained(&mut ports[1]));
+        },
+        4_000,
+    );
+}
+
+/// Once a message counts, its turn's others are in their mailboxes.
+#[test]
+fn one_turns_messages_count_together() {
+    shuttle::check_random(
+        || {
+            let mut ports = Exchange::<(usize, u64)>::ports(3);
+            let mut sender = ports.pop().unwrap();
+            let other = ports.pop().unwrap();
+            let mut reader = ports.pop().unwrap();
+            assert_eq!(reader.shards(), 3);
+            let publisher = thread::spawn(move || {
+                for _ in 0..2 {
+                    let turn = sender.next_turn();
+                    sender.publish([(0, (2, turn)), (1, (2, turn))].into_iter(), false, |_| {});
+                }
+            });
+            for (from, turn) in drained(&mut reader) {
+                reader.wait_armed(from, turn);
+                assert!(other.has_mail());
+            }
+            publisher.join().unwrap();
+        },
+        4_000,
+    );
+}

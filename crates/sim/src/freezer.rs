@@ -1,0 +1,132 @@
+//! Stops a shard for a while, as an operating system may at any point, rather where it hurts.
+
+use crate::exchange::Exchange;
+use crate::seat::Seat;
+use crate::workload::Theme;
+use base::random::Random;
+
+/// Where a shard may be stopped, with the chance of it in thousandths of its steps.
+struct Chances {
+    /// In the middle of a publication.
+    torn: u64,
+    /// With messages that it has not begun to push.
+    unpublished: u64,
+    /// While it collects input.
+    collecting: u64,
+    /// At the first message in its empty mailbox.
+    mail: u64,
+    /// Before it has run all it took.
+    loaded: u64,
+    elsewhere: u64,
+}
+
+/// At most one shard stands still.
+pub struct Freezer {
+    chances: Chances,
+    /// For how many steps, at most.
+    long: u64,
+    frozen: Option<(usize, u64)>,
+    /// Shards that had mail when they were last looked at.
+    mail: Vec<bool>,
+    rests: bool,
+}
+
+impl Freezer {
+    pub fn new(theme: Theme, random: &mut Random) -> Self {
+        let mut one_of = |choice: [u64; 3]| choice[random.index(3)];
+        let chances = match theme {
+            Theme::Broad => Chances {
+                torn: one_of([20, 150, 500]),
+                unpublished: one_of([0, 20, 100]),
+                collecting: one_of([0, 5, 50]),
+                mail: one_of([0, 20, 100]),
+                loaded: one_of([0, 40, 150]),
+                elsewhere: one_of([2, 8, 25]),
+            },
+            Theme::Expiry => Chances {
+                torn: 0,
+                unpublished: 0,
+                collecting: one_of([50, 200, 400]),
+                mail: one_of([0, 0, 100]),
+                loaded: 0,
+                elsewhere: one_of([0, 2, 8]),
+            },
+            Theme::Watch => Chances {
+                torn: 0,
+                unpublished: one_of([200, 400, 800]),
+                collecting: 0,
+                mail: 0,
+                loaded: 0,
+                elsewhere: one_of([0, 0, 8]),
+            },
+            Theme::Order => Chances {
+                torn: one_of([0, 400, 900]),
+                unpublished: 0,
+                collecting: 0,
+                mail: one_of([0, 0, 300]),
+                loaded: 0,
+                elsewhere: one_of([0, 0, 8]),
+            },
+            _ => Chances {
+                torn: one_of([0, 300, 800]),
+                unpublished: one_of([0, 100, 400]),
+                collecting: one_of([0, 5, 50]),
+                mail: one_of([0, 100, 400]),
+                loaded: one_of([0, 0, 40]),
+                elsewhere: one_of([0, 2, 8]),
+            },
+        };
+        let long = if theme == Theme::Broad { one_of([200, 400, 1000]) } else { one_of([400, 1000, 2000]) };
+        Self { chances, long, frozen: None, mail: Vec::new(), rests: false }
+    }
+
+    /// Stops nobody any more.
+    pub fn rest(&mut self) {
+        self.rests = true;
+        self.frozen = None;
+    }
+
+    pub fn holds(&self, shard: usize) -> bool {
+        self.frozen.is_some_and(|(frozen, _)| frozen == shard)
+    }
+
+    pub fn thaw(&mut self, now: u64) {
+        self.frozen = self.frozen.filter(|(_, until)| *until > now);
+    }
+
+    /// A shard has taken a step.
+    pub fn consider(
+        &mut self,
+        id: usize,
+        seats: &[Seat],
+        exchange: &Exchange,
+        now: u64,
+        random: &mut Random,
+    ) {
+        let had_mail = std::mem::take(&mut self.mail);
+        self.mail = (0..seats.len()).map(|shard| exchange.has_mail(shard)).collect();
+        if self.frozen.is_some() || self.rests {
+            return;
+        }
+        let got_mail =
+            |shard: &usize| self.mail[*shard] && had_mail.get(*shard).is_none_or(|had| !had) && *shard != id;
+        let receiver = (0..seats.len()).find(got_mail);
+        let seat = &seats[id];
+        let chance = if seat.is_mid_publication() {
+            self.chances.torn
+        } else if seat.is_unpublished() {
+            self.chances.unpublished
+        } else if seat.is_collecting() {
+            self.chances.collecting
+        } else if seat.is_loaded() {
+            self.chances.loaded
+        } else {
+            self.chances.elsewhere
+        };
+        let victim = match receiver {
+            Some(receiver) if random.below(1000) < self.chances.mail => Some(receiver),
+            _ => (random.below(1000) < chance).then_some(id),
+        };
+        self.frozen = victim.map(|victim| (victim, now + 30 + random.below(self.long)));
+    }
+}
