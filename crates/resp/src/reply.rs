@@ -3,6 +3,7 @@
 //! One writer serves both protocols: types that RESP2 lacks are written as Redis writes them there.
 
 pub use base::blob::Blob;
+use std::ops::Range;
 
 /// Reply bytes in order. Large values are not copied in: they stand beside the bytes with the place they belong to.
 #[derive(Default, Debug)]
@@ -80,6 +81,23 @@ impl Reply {
         let at = self.buf.len();
         self.buf.append(&mut other.buf);
         self.blobs.extend(other.blobs.drain(..).map(|(pos, blob)| (at + pos, blob)));
+    }
+
+    /// Copies whole replies of another one to the end of this one: those in `range` of its bytes, shared values included.
+    #[inline]
+    pub fn append_part(&mut self, from: &Reply, range: Range<usize>) {
+        if !from.blobs.is_empty() {
+            self.append_blobs(from, &range);
+        }
+        self.raw(&from.buf[range]);
+    }
+
+    #[cold]
+    fn append_blobs(&mut self, from: &Reply, range: &Range<usize>) {
+        let base = self.buf.len();
+        let first = from.blobs.partition_point(|(position, _)| *position < range.start);
+        let inside = from.blobs[first..].iter().take_while(|(position, _)| *position < range.end);
+        self.blobs.extend(inside.map(|(position, blob)| (base + position - range.start, blob.clone())));
     }
 
     #[inline]

@@ -1,7 +1,8 @@
 //! A connection: bytes not yet parsed, replies not yet sent, and the order between them.
 //!
 //! Invariant: replies leave in the order of the requests. While nothing is outstanding, replies are written straight to
-//! `out`; otherwise each request has a slot, and `out` gets a slot's reply once all before it have theirs.
+//! `out`; otherwise each request has a slot, and `out` gets a slot's reply once all before it have theirs. Until then it
+//! stands in `held`, which all slots share.
 
 use crate::large::Large;
 use crate::steering::Pull;
@@ -9,14 +10,18 @@ use command::session::ReplyMode;
 use command::{Command, OwnArgs};
 use resp::{Reply, RequestParser};
 use std::collections::VecDeque;
+use std::ops::Range;
 
 /// A reply's place in the order.
 enum Slot {
     /// Asked elsewhere; `discard` when CLIENT REPLY says that nobody wants it.
     Waiting { discard: bool },
-    /// Here, but one before it is not.
-    Held(Reply),
+    /// In this range of `held`: here, but one before it is not.
+    Held(Range<usize>),
 }
+
+/// Bytes in `held` that nobody waits for any more, before the rest is moved together; and room that is kept for later.
+const HELD_DEAD_BYTES_MAX: usize = 64 * 1024;
 
 #[derive(Default)]
 pub struct Conn {
@@ -31,6 +36,10 @@ pub struct Conn {
     pub out: Reply,
     slots: VecDeque<Slot>,
     first_seq: u64,
+    held: Reply,
+    /// Slots with a reply in `held`, and bytes there that belong to none.
+    held_slots: usize,
+    held_dead_bytes: usize,
     /// Requests in flight in this shard's own mailbox, or with a part there.
     pub through_own_mailbox: u32,
     /// Writes in flight on other shards.
@@ -118,9 +127,18 @@ impl Conn {
         self.first_seq + self.slots.len() as u64 - 1
     }
 
-    /// Appends a reply that is here already, behind the outstanding ones.
-    pub fn hold(&mut self, reply: Reply) {
-        self.slots.push_back(Slot::Held(reply));
+    /// A reply that is here already, behind the outstanding ones: `write` puts it at the end of the reply it is given.
+    /// Without a reply there is no slot.
+    #[inline]
+    pub fn hold<R>(&mut self, write: impl FnOnce(&mut Reply) -> R) -> R {
+        let start = self.held.buf.len();
+        let result = write(&mut self.held);
+        let end = self.held.buf.len();
+        if end > start {
+            self.slots.push_back(Slot::Held(start..end));
+            self.held_slots += 1;
+        }
+        result
     }
 
     /// Bytes that are no reply but come between replies: MONITOR lines.
@@ -128,9 +146,7 @@ impl Conn {
         if self.is_in_order() {
             return self.out.raw(bytes);
         }
-        let mut held = Reply::new(self.resp3);
-        held.raw(bytes);
-        self.hold(held);
+        self.hold(|held| held.raw(bytes));
     }
 
     /// The reply of request `seq` has come. `write` puts it at the end of the reply it is given.
@@ -149,19 +165,48 @@ impl Conn {
             self.advance();
             return;
         }
-        let mut reply = Reply::new(self.out.resp3);
+        let start = self.held.buf.len();
         if !discard {
-            write(&mut reply);
+            write(&mut self.held);
         }
-        self.slots[index] = Slot::Held(reply);
+        self.slots[index] = Slot::Held(start..self.held.buf.len());
+        self.held_slots += 1;
     }
 
+    /// Moves the replies to `out` that nothing stands before any more.
     fn advance(&mut self) {
-        while let Some(Slot::Held(_)) = self.slots.front() {
-            let Some(Slot::Held(mut reply)) = self.slots.pop_front() else { unreachable!() };
+        let had_blobs = !self.held.blobs.is_empty();
+        while let Some(Slot::Held(range)) = self.slots.front() {
+            self.held_dead_bytes += range.len();
+            self.out.append_part(&self.held, range.clone());
+            self.slots.pop_front();
             self.first_seq += 1;
-            self.out.append(&mut reply);
+            self.held_slots -= 1;
         }
+        if self.held_slots == 0 {
+            self.held.clear();
+            self.held.buf.shrink_to(HELD_DEAD_BYTES_MAX);
+            self.held_dead_bytes = 0;
+        } else if had_blobs
+            || self.held_dead_bytes > HELD_DEAD_BYTES_MAX.max(self.held.buf.len() - self.held_dead_bytes)
+        {
+            self.move_together();
+        }
+    }
+
+    /// Rids `held` of what nobody waits for.
+    #[cold]
+    fn move_together(&mut self) {
+        let mut live = Reply::default();
+        for slot in &mut self.slots {
+            if let Slot::Held(range) = slot {
+                let start = live.buf.len();
+                live.append_part(&self.held, range.clone());
+                *range = start..live.buf.len();
+            }
+        }
+        self.held = live;
+        self.held_dead_bytes = 0;
     }
 }
 
@@ -174,9 +219,7 @@ mod tests {
         let mut conn = Conn::default();
         let first = conn.expect(false);
         let second = conn.expect(false);
-        let mut held = Reply::new(false);
-        held.int(3);
-        conn.hold(held);
+        conn.hold(|held| held.int(3));
         conn.fulfil(second, |r| r.int(2));
         assert!(conn.out.is_empty());
         conn.fulfil(first, |r| r.int(1));
@@ -185,5 +228,37 @@ mod tests {
         let third = conn.expect(true);
         conn.fulfil(third, |r| r.int(4));
         assert_eq!(conn.out.buf, b":1\r\n:2\r\n:3\r\n");
+    }
+
+    #[test]
+    fn held_replies_survive_moves_and_leave_nothing_behind() {
+        let mut conn = Conn::default();
+        let (mut waiting, mut expected) = (VecDeque::new(), Vec::new());
+        let long = vec![b'x'; 3000];
+        for round in 0..200i64 {
+            waiting.push_back((conn.expect(false), round));
+            conn.hold(|held| held.bulk(&long));
+            conn.hold(|_| ());
+            waiting.push_back((conn.expect(false), -round));
+            // The youngest first, then the oldest: something always waits.
+            if let Some((seq, value)) = waiting.pop_back() {
+                conn.fulfil(seq, |r| r.int(value));
+            }
+            if round % 3 == 2 {
+                let (seq, value) = waiting.pop_front().expect("more come than go");
+                conn.fulfil(seq, |r| r.int(value));
+            }
+            assert!(conn.held_dead_bytes <= HELD_DEAD_BYTES_MAX.max(conn.held.buf.len()));
+            let mut reply = Reply::new(false);
+            reply.int(round);
+            reply.bulk(&long);
+            reply.int(-round);
+            expected.append(&mut reply.buf);
+        }
+        for (seq, value) in waiting {
+            conn.fulfil(seq, |r| r.int(value));
+        }
+        assert!(conn.out.buf == expected);
+        assert!(conn.is_in_order() && conn.held.is_empty() && conn.held_slots == 0);
     }
 }

@@ -135,15 +135,8 @@ impl Shard {
         let executed_here = batch.executed_by == self.cx.id;
         for item in &items {
             let Some((start, end)) = item.reply else { continue };
-            let (buf, blobs) = (&batch.replies.buf, &batch.replies.blobs);
             self.complete(item.ask, item.command, executed_here, |out| {
-                let base = out.buf.len();
-                for (pos, blob) in
-                    blobs.iter().filter(|(pos, _)| (start as usize..end as usize).contains(pos))
-                {
-                    out.blobs.push((base + pos - start as usize, blob.clone()));
-                }
-                out.raw(&buf[start as usize..end as usize]);
+                out.append_part(&batch.replies, start as usize..end as usize);
             });
         }
         batch.items = items;

@@ -541,6 +541,8 @@ impl Shard {
         let conn = &mut self.conns[index];
         let needed = if conn.is_in_order() && conn.replies == ReplyMode::On {
             execute::execute(&mut self.cx, command, args, caller, &mut conn.out)
+        } else if conn.replies == ReplyMode::On && !matches!(command.plan, Plan::Connection) {
+            conn.hold(|held| execute::execute(&mut self.cx, command, args, caller, held))
         } else {
             self.run_out_of_order(index, command, args, caller)
         };
@@ -584,7 +586,7 @@ impl Shard {
         if conn.is_in_order() {
             conn.out.append(out);
         } else {
-            conn.hold(std::mem::take(out));
+            conn.hold(|held| held.append(out));
         }
     }
 
