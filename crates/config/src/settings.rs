@@ -95,6 +95,7 @@ settings! {
     lazyfree_lazy_server_del: bool = "lazyfree-lazy-server-del";
     lazyfree_lazy_user_del: bool = "lazyfree-lazy-user-del";
     lazyfree_lazy_user_flush: bool = "lazyfree-lazy-user-flush";
+    disable_thp: bool = "disable-thp";
 
     hash_max_listpack_entries: u64 = "hash-max-listpack-entries";
     hash_max_listpack_value: u64 = "hash-max-listpack-value";

@@ -5,7 +5,7 @@ use crate::files::RealFiles;
 use crate::supervisor::{PidFile, Systemd};
 use crate::{REDIS_VERSION, VERSION, crash, listen, log, open_files, serve};
 use config::{CommandLine, Config, DirectiveId, Invocation, Loaded, Program, StartError, Statement};
-use runtime::{Listener, daemon, signals};
+use runtime::{Listener, daemon, memory, signals};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
@@ -55,6 +55,11 @@ fn start(loaded: Loaded, command_line: &CommandLine) -> i32 {
     greet(config_file.as_deref());
     for warning in &warnings {
         log::warning(format_args!("WARNING {warning}"));
+    }
+    if config.disable_thp
+        && let Err(error) = memory::refuse_huge_pages()
+    {
+        log::warning(format_args!("WARNING Huge pages cannot be refused: {}", runtime::reason(&error)));
     }
     let cores = Cores::new(&config);
     if !open_files::make_room(&mut config, cores.shards()) {

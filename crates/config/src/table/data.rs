@@ -19,9 +19,10 @@ pub(super) const SLOW_LOG: &[Directive] = &[
 pub(super) const LATENCY: &[Directive] = &[
     int("latency-monitor-threshold", 0, I64_MAX, "0")
         .works("Milliseconds after which LATENCY notes an event; 0 notes none."),
-    yes_no("latency-tracking", "yes").accepted("Latencies of commands are not collected yet."),
+    yes_no("latency-tracking", "yes")
+        .works("Keep the distribution of each command's times, for LATENCY HISTOGRAM and INFO latencystats."),
     special("latency-tracking-info-percentiles", Kind::Percentiles, "50 99 99.9")
-        .accepted("Latencies of commands are not collected yet."),
+        .works("Percentiles that INFO latencystats shows."),
 ];
 
 pub(super) const EVENTS: &[Directive] = &[special("notify-keyspace-events", Kind::KeyEvents, "")
