@@ -1,14 +1,13 @@
 //! What has left the keyspace and is not freed yet: large values and whole databases whose memory goes back step by step, so
 //! that nobody waits for all of it (Redis: lazy freeing).
 //!
-//! One bin stands for all databases of a shard. It is emptied on the shard's own thread, whose heap the memory came from.
+//! One bin stands for all databases of a shard. It is emptied on the shard's own thread, whose heap nearly all of the memory came from.
 //! Invariant: what lies here is out of every account of a database; `bytes` says what is still to come back.
 
 use crate::record::{self, KeyLayout};
 use crate::value::Value;
-use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard};
 use types::Remains;
 use types::remains::Effort;
 
@@ -43,7 +42,7 @@ pub struct Frees {
 
 /// The bin of a shard. Clones are the same bin.
 #[derive(Clone, Default)]
-pub struct Bin(Rc<RefCell<Content>>);
+pub struct Bin(Arc<Mutex<Content>>);
 
 #[derive(Default)]
 struct Content {
@@ -78,52 +77,57 @@ impl Item {
 }
 
 impl Bin {
+    /// Nobody waits here: all clones of a bin belong to one shard, which only one thread has at a time.
+    fn content(&self) -> MutexGuard<'_, Content> {
+        self.0.lock().expect("nothing panics with it")
+    }
+
     /// Whether there is nothing to free.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.0.borrow().queue.is_empty()
+        self.content().queue.is_empty()
     }
 
     /// Objects still to be freed: values, and keys of databases.
     pub fn pending(&self) -> u64 {
-        self.0.borrow().pending
+        self.content().pending
     }
 
     /// Objects freed step by step, since the start or [`Bin::reset_statistics`].
     pub fn freed(&self) -> u64 {
-        self.0.borrow().freed
+        self.content().freed
     }
 
     pub fn reset_statistics(&self) {
-        self.0.borrow_mut().freed = 0;
+        self.content().freed = 0;
     }
 
     /// Bytes still to be freed.
     pub fn bytes(&self) -> usize {
-        self.0.borrow().bytes
+        self.content().bytes
     }
 
     /// Bytes that databases have let go of at once or the bin has freed, since this was asked last; for whoever tells
     /// the allocator to give memory back.
     pub fn take_freed_bytes(&self) -> usize {
-        std::mem::take(&mut self.0.borrow_mut().freed_bytes)
+        std::mem::take(&mut self.content().freed_bytes)
     }
 
     /// What [`Bin::take_freed_bytes`] would give.
     #[inline]
     pub fn freed_bytes(&self) -> usize {
-        self.0.borrow().freed_bytes
+        self.content().freed_bytes
     }
 
     /// Tells that so many bytes have been freed without the bin.
     pub(crate) fn note_freed(&self, bytes: usize) {
-        self.0.borrow_mut().freed_bytes += bytes;
+        self.content().freed_bytes += bytes;
     }
 
     /// Takes a value that no key has any more. A small one is freed now.
     pub(crate) fn put(&self, value: Value) {
         if let Some(remains) = large(value) {
-            let mut content = self.0.borrow_mut();
+            let mut content = self.content();
             content.pending += 1;
             content.bytes += remains.bytes();
             content.queue.push_back(Item::Value(remains));
@@ -132,7 +136,7 @@ impl Bin {
 
     /// Takes the table of a database, whose records own `outside` bytes beyond it.
     pub(crate) fn put_table(&self, table: table::Remains<KeyLayout>, outside: usize) {
-        let mut content = self.0.borrow_mut();
+        let mut content = self.content();
         let counted = table.len() as u64;
         content.pending += counted;
         content.bytes += table.bytes() + outside;
@@ -141,7 +145,7 @@ impl Bin {
 
     /// Frees a bounded part of the oldest: one segment of a table, some nodes of a list. False if there was nothing.
     pub fn free_step(&self) -> bool {
-        self.0.borrow_mut().free_step()
+        self.content().free_step()
     }
 }
 

@@ -20,7 +20,7 @@ struct Line<T>(T);
 
 struct Station<T> {
     inbox: Queue<T>,
-    /// Set while the owner sleeps in its ring; whoever clears it wakes the owner.
+    /// Set while the owner sleeps in its ring; whoever else clears it wakes the owner.
     asleep: Line<AtomicBool>,
     /// Newest turn whose messages have all been pushed.
     published: Line<AtomicU64>,
@@ -69,13 +69,13 @@ impl<T: Send> Port<T> {
         self.turn + 1
     }
 
-    /// Publishes a turn's messages; `exclusive` if any of them is part of a multi-shard operation. Returns, by `wake`, the
-    /// shards that sleep and must be woken now.
+    /// Publishes a turn's messages; `exclusive` if any of them is part of a multi-shard operation. Names, by `asleep`, the
+    /// receivers that sleep: each must be roused now, or its mail be run for it.
     pub fn publish(
         &mut self,
         messages: impl Iterator<Item = (usize, T)>,
         exclusive: bool,
-        mut wake: impl FnMut(usize),
+        mut asleep: impl FnMut(usize),
     ) {
         let exchange = &*self.exchange;
         let own = &exchange.stations[self.id];
@@ -99,8 +99,8 @@ impl<T: Send> Port<T> {
             own.pushing.0.store(false, Ordering::SeqCst);
         }
         for to in 0..exchange.stations.len() {
-            if (many || touched & 1 << (to % 64) != 0) && exchange.rouse(to) {
-                wake(to);
+            if (many || touched & 1 << (to % 64) != 0) && exchange.sleeps(to) {
+                asleep(to);
             }
         }
     }
@@ -108,8 +108,18 @@ impl<T: Send> Port<T> {
     /// Sends one message outside any turn: replies and continuations of what is already ordered. True: `to` sleeps
     /// and must be woken.
     pub fn send(&self, to: usize, message: T) -> bool {
+        self.push(to, message) && self.rouse(to)
+    }
+
+    /// As [`Port::send`]. True: `to` sleeps, and must be roused or its mail be run for it.
+    pub fn push(&self, to: usize, message: T) -> bool {
         self.exchange.stations[to].inbox.push(message);
-        self.exchange.rouse(to)
+        self.exchange.sleeps(to)
+    }
+
+    /// Takes it on to wake a shard. False: somebody else has.
+    pub fn rouse(&self, to: usize) -> bool {
+        self.exchange.stations[to].asleep.0.swap(false, Ordering::SeqCst)
     }
 
     /// Whether the messages of `turn` of shard `from` may be executed.
@@ -135,6 +145,12 @@ impl<T: Send> Port<T> {
         self.exchange.stations[self.id].inbox.drain(out)
     }
 
+    /// Takes all messages of a shard that sleeps, oldest first. Only for one that holds what the shard's own thread holds when it
+    /// takes them, or their order would be lost.
+    pub fn drain_of(&self, shard: usize, out: &mut VecDeque<T>) -> usize {
+        self.exchange.stations[shard].inbox.drain(out)
+    }
+
     /// Announces that this shard is about to sleep. False: there is mail, do not sleep.
     pub fn prepare_sleep(&self) -> bool {
         let own = &self.exchange.stations[self.id];
@@ -157,9 +173,8 @@ impl<T: Send> Port<T> {
 }
 
 impl<T> Exchange<T> {
-    fn rouse(&self, to: usize) -> bool {
-        let asleep = &self.stations[to].asleep.0;
-        asleep.load(Ordering::SeqCst) && asleep.swap(false, Ordering::SeqCst)
+    fn sleeps(&self, shard: usize) -> bool {
+        self.stations[shard].asleep.0.load(Ordering::SeqCst)
     }
 
     fn enter_shared(&self, own: &Station<T>) {

@@ -21,6 +21,7 @@ mod sync {
 use exchange::{Exchange, Port};
 use queue::Queue;
 use shuttle::scheduler::DfsScheduler;
+use shuttle::sync::Mutex;
 use shuttle::{Config, Runner, thread};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -77,12 +78,79 @@ fn no_wake_up_is_lost() {
             got
         });
         let waker = shard.thread().clone();
-        sender.publish([(0, 1)].into_iter(), false, |_| waker.unpark());
+        let mut asleep = false;
+        sender.publish([(0, 1)].into_iter(), false, |_| asleep = true);
+        if asleep && sender.rouse(0) {
+            waker.unpark();
+        }
         if sender.send(0, 2) {
             waker.unpark();
         }
         assert_eq!(shard.join().unwrap(), [1, 2]);
     });
+}
+
+/// A sleeper's mail is run by its thread or by visitors, who take what it sits at while it sleeps. All is run, in order: also what a
+/// visitor leaves, and what a visitor finds who comes late, when the mail it came for has long been run.
+#[test]
+fn visitors_lose_no_mail() {
+    const MESSAGES: u8 = 3;
+    #[derive(Default)]
+    struct Desk {
+        run: Vec<u8>,
+        mail: VecDeque<u8>,
+    }
+    /// Runs one message or none, and leaves the rest.
+    fn visit(port: &Port<u8>, desk: &Mutex<Desk>, own: &thread::Thread) {
+        let served = desk.try_lock().is_ok_and(|mut desk| {
+            let Desk { run, mail } = &mut *desk;
+            port.drain_of(0, mail);
+            if run.len().is_multiple_of(2) {
+                run.extend(mail.pop_front());
+            }
+            mail.is_empty() && run.len() < usize::from(MESSAGES)
+        });
+        if !served && port.rouse(0) {
+            own.unpark();
+        }
+    }
+    shuttle::check_random(
+        || {
+            let mut ports = Exchange::<u8>::ports(3);
+            let (mut receiver, mut sender, late) = (ports.remove(0), ports.remove(0), ports.remove(0));
+            let desk = Arc::new(Mutex::new(Desk::default()));
+            let own = Arc::clone(&desk);
+            let shard = thread::spawn(move || {
+                loop {
+                    let mut desk = own.lock().unwrap();
+                    receiver.drain(&mut desk.mail);
+                    while let Some(message) = desk.mail.pop_front() {
+                        desk.run.push(message);
+                    }
+                    if desk.run.len() == usize::from(MESSAGES) {
+                        return desk.run.clone();
+                    }
+                    if receiver.prepare_sleep() {
+                        drop(desk);
+                        thread::park();
+                    }
+                    receiver.awake();
+                }
+            });
+            let (waker, its) = (shard.thread().clone(), Arc::clone(&desk));
+            let late = thread::spawn(move || (0..6).for_each(|_| visit(&late, &its, &waker)));
+            for n in 0..MESSAGES {
+                let mut asleep = false;
+                sender.publish([(0, n)].into_iter(), false, |_| asleep = true);
+                if asleep {
+                    visit(&sender, &desk, shard.thread());
+                }
+            }
+            late.join().unwrap();
+            assert_eq!(shard.join().unwrap(), [0, 1, 2]);
+        },
+        60_000,
+    );
 }
 
 /// Exclusive publications of two shards stand in the same order in both mailboxes; a shared one beside them on the same side of

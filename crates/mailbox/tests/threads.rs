@@ -55,9 +55,10 @@ fn shared_publications_are_not_torn_by_exclusive_ones() {
 fn a_sleeper_is_woken_once() {
     let mut ports = Exchange::<u8>::ports(2);
     assert!(ports[1].prepare_sleep());
-    let mut woken = Vec::new();
-    ports[0].publish([(1, 1), (1, 2)].into_iter(), false, |to| woken.push(to));
-    assert_eq!(woken, [1]);
+    let mut asleep = Vec::new();
+    ports[0].publish([(1, 1), (1, 2)].into_iter(), false, |to| asleep.push(to));
+    assert_eq!(asleep, [1]);
+    assert!(ports[0].rouse(1) && !ports[0].rouse(1));
     assert!(!ports[0].send(1, 3));
     assert!(!ports[1].prepare_sleep());
 }

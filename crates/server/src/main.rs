@@ -4,6 +4,7 @@
 mod connection;
 mod cores;
 mod crash;
+mod desk;
 mod files;
 mod listen;
 mod log;

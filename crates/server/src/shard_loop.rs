@@ -5,16 +5,17 @@ mod drain;
 mod large;
 mod spin;
 mod upkeep;
+mod visit;
 
 use self::spin::Spin;
 use crate::connection::{self, Outcome, Sent, Spares};
+use crate::desk::{self, Seated, SharedDesk};
 use command::freeing;
 use config::Config;
 use mailbox::Port;
 use runtime::socket::Reserve;
 use runtime::{Event, Listener, Reactor, Socket, Waker, clock};
 use shard::{Carrier, Message, Moving, Shard, Step, TURN};
-use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::OnceLock;
@@ -52,6 +53,7 @@ const HELD_BACK_MAX: usize = 4096;
 pub struct Process {
     pub config: Arc<Config>,
     pub wakers: Vec<OnceLock<Waker>>,
+    pub(crate) desks: Vec<OnceLock<SharedDesk>>,
     ending: AtomicBool,
     next_client: AtomicU64,
     /// Connections that have been let in and are not closed.
@@ -70,6 +72,7 @@ impl Process {
         Self {
             config,
             wakers: (0..shards).map(|_| OnceLock::new()).collect(),
+            desks: (0..shards).map(|_| OnceLock::new()).collect(),
             ending: AtomicBool::new(false),
             next_client: AtomicU64::new(1),
             clients: AtomicU64::new(0),
@@ -80,6 +83,18 @@ impl Process {
         }
     }
 
+    /// Tells the other shards how much this one holds, and it how much they do.
+    pub(crate) fn exchange_memory(&self, shard: &mut Shard) {
+        let cx = &mut shard.cx;
+        if cx.limits.memory_bytes_max == 0 {
+            return;
+        }
+        let id = usize::from(cx.id);
+        self.used_bytes[id].store(cx.used_bytes(), Ordering::Relaxed);
+        let others = self.used_bytes.iter().enumerate().filter(|(other, _)| *other != id);
+        cx.eviction.other_bytes = others.map(|(_, bytes)| bytes.load(Ordering::Relaxed)).sum();
+    }
+
     /// Asks all shards to end: pending replies are sent, nothing new is read.
     pub fn end(&self) {
         self.ending.store(true, Ordering::SeqCst);
@@ -87,10 +102,11 @@ impl Process {
     }
 }
 
-/// Carries a turn's messages through the real mailboxes and wakes who sleeps.
+/// Carries a turn's messages through the real mailboxes.
 struct Post<'a> {
     port: &'a mut Port<Mail>,
-    wakers: &'a [OnceLock<Waker>],
+    /// Receivers that sleep, each once.
+    sleepers: &'a mut Vec<usize>,
 }
 
 impl Carrier for Post<'_> {
@@ -100,12 +116,12 @@ impl Carrier for Post<'_> {
 
     fn publish(&mut self, messages: impl Iterator<Item = (usize, Message)>, exclusive: bool) {
         let messages = messages.map(|(to, message)| (to, Mail::Shard(message)));
-        self.port.publish(messages, exclusive, |to| wake(self.wakers, to));
+        self.port.publish(messages, exclusive, |to| self.sleepers.push(to));
     }
 
     fn post(&mut self, to: usize, message: Message) {
-        if self.port.send(to, Mail::Shard(message)) {
-            wake(self.wakers, to);
+        if self.port.push(to, Mail::Shard(message)) && !self.sleepers.contains(&to) {
+            self.sleepers.push(to);
         }
     }
 }
@@ -118,7 +134,7 @@ fn wake(wakers: &[OnceLock<Waker>], shard: usize) {
 
 pub struct ShardLoop {
     id: usize,
-    pub(crate) shard: Shard,
+    pub(crate) shard: Seated,
     reactor: Box<dyn Reactor>,
     port: Port<Mail>,
     pub(crate) process: Arc<Process>,
@@ -128,7 +144,8 @@ pub struct ShardLoop {
     next_shard: usize,
     sent: Vec<Sent>,
     spares: Spares,
-    mail: VecDeque<Mail>,
+    /// Shards that sleep and have got mail in this turn.
+    sleepers: Vec<usize>,
     events: Vec<Event>,
     input: Vec<u8>,
     inputs: Vec<(u32, Range<usize>)>,
@@ -161,9 +178,11 @@ impl ShardLoop {
         process: Arc<Process>,
         listeners: Vec<Listener>,
     ) -> Self {
+        let id = usize::from(shard.cx.id);
+        let desk = process.desks[id].get_or_init(|| desk::set_up(shard));
         Self {
-            id: shard.cx.id as usize,
-            shard,
+            id,
+            shard: Seated::new(desk),
             reactor,
             port,
             process,
@@ -171,7 +190,7 @@ impl ShardLoop {
             next_shard: 0,
             sent: Vec::new(),
             spares: Spares::default(),
-            mail: VecDeque::new(),
+            sleepers: Vec::new(),
             events: Vec::new(),
             input: vec![0; INPUT_BYTES],
             inputs: Vec::new(),
@@ -208,7 +227,7 @@ impl ShardLoop {
 
     fn turn(&mut self) -> std::io::Result<()> {
         self.wait()?;
-        self.exchange_memory();
+        self.process.exchange_memory(&mut self.shard);
         for step in TURN {
             match step {
                 Step::Collect => self.collect(),
@@ -240,19 +259,21 @@ impl ShardLoop {
             || !self.unsent.is_empty()
             || self.port.has_mail()
             || freeing::is_due(&self.shard.cx);
-        if busy || self.spin.until_mail(&self.port, self.shard.awaits_others()) || !self.port.prepare_sleep()
-        {
+        if busy || self.spin.until_mail(&self.port, self.shard.awaits_others()) {
             return self.reactor.wait(Some(Duration::ZERO), &mut self.events);
         }
         let (_, now_us) = clock::now();
+        let own = self.requests_timeout(self.sleep_max(now_us));
+        // Visitors must find the desk free whenever they find this shard asleep for long: but first, it is asleep.
+        if !self.port.prepare_sleep() {
+            return self.reactor.wait(Some(Duration::ZERO), &mut self.events);
+        }
         let held = (!self.held_back.is_empty()).then_some(HOLD_BACK);
-        let timeout = match (self.sleep_max(now_us), held) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        };
-        let timeout = self.requests_timeout(timeout);
+        let timeout = own.into_iter().chain(held).min();
+        self.shard.leave(own.map(|own| now_us + own.as_micros() as u64));
         let result = self.reactor.wait(timeout, &mut self.events);
         self.port.awake();
+        self.shard.sit_down();
         if self.events.is_empty() {
             self.send_held_back();
         }
@@ -264,18 +285,6 @@ impl ShardLoop {
         for token in std::mem::take(&mut self.held_back) {
             self.send(token);
         }
-    }
-
-    /// Tells the other shards how much this one holds, and learns how much they do.
-    fn exchange_memory(&mut self) {
-        let cx = &mut self.shard.cx;
-        if cx.limits.memory_bytes_max == 0 {
-            return;
-        }
-        let used = &self.process.used_bytes;
-        used[self.id].store(cx.used_bytes(), Ordering::Relaxed);
-        let others = used.iter().enumerate().filter(|(id, _)| *id != self.id);
-        cx.eviction.other_bytes = others.map(|(_, bytes)| bytes.load(Ordering::Relaxed)).sum();
     }
 
     /// Step 1: reads what the connections brought, without looking at it.
@@ -363,12 +372,12 @@ impl ShardLoop {
 
     /// Step 2: everything other shards sent, in order.
     fn take_mail(&mut self) {
-        self.port.drain(&mut self.mail);
+        self.port.drain(self.shard.mail());
         // Read once everything that this turn runs is here: nobody who has seen a key expire elsewhere finds one here, with the same
         // time to live, that has not.
         let (now_ms, now_us) = clock::now();
         self.shard.set_time(now_ms, now_us);
-        while let Some(mail) = self.mail.pop_front() {
+        while let Some(mail) = self.shard.mail().pop_front() {
             match mail {
                 Mail::Shard(message) => {
                     if let Some((from, turn)) = message.armed_by() {
@@ -392,9 +401,9 @@ impl ShardLoop {
         self.shard.resume();
     }
 
-    /// Step 4: hands this turn's messages over.
-    fn publish(&mut self) {
-        let mut carrier = Post { port: &mut self.port, wakers: &self.process.wakers };
+    /// Puts this turn's messages into the mailboxes.
+    fn hand_over(&mut self) {
+        let mut carrier = Post { port: &mut self.port, sleepers: &mut self.sleepers };
         self.shard.outgoing.hand_over(&mut carrier);
     }
 

@@ -35,3 +35,8 @@ pub use running::last_command;
 pub use shard::{Outgoing, Shard};
 pub use steering::Moving;
 pub use turn::{Carrier, Step, TURN};
+/// While a shard's thread sleeps, another one may run its mail.
+const _: () = {
+    const fn assert_send<T: Send>() {}
+    assert_send::<Shard>();
+};

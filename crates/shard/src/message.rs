@@ -34,6 +34,13 @@ pub enum Ask {
     Hold(OpId),
 }
 
+impl Ask {
+    /// Whether the command runs, or a part of it; else its keys are held for another shard.
+    pub fn runs(self) -> bool {
+        !matches!(self, Self::Hold(_))
+    }
+}
+
 /// One command, or part of one, in a batch.
 pub struct Item {
     pub command: &'static Command,

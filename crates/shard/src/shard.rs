@@ -641,6 +641,11 @@ impl Shard {
         }
     }
 
+    /// Whether connections that had to wait can go on.
+    pub fn has_ready_input(&self) -> bool {
+        !self.resume.is_empty()
+    }
+
     /// Goes on with the input of connections that had to wait. Call once per turn, after the mail.
     pub fn resume(&mut self) {
         while let Some(index) = self.resume.pop() {

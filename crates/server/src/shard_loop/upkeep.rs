@@ -5,7 +5,7 @@
 
 use super::ShardLoop;
 use crate::log;
-use command::freeing;
+use command::{ShardCx, freeing};
 use config::OutputLimit;
 use std::time::Duration;
 
@@ -39,8 +39,7 @@ impl ShardLoop {
     pub(super) fn sleep_max(&self, now_us: u64) -> Option<Duration> {
         let clients =
             !self.slow.is_empty() || self.shard.cx.config.timeout_s > 0 && !self.shard.cx.sessions.is_empty();
-        let cx = &self.shard.cx;
-        let wait_us = if cx.limits.memory_bytes_max != 0 || cx.dbs.iter().any(|db| db.has_expiry()) {
+        let wait_us = if needs_ticks(&self.shard.cx) {
             self.next_tick_us.saturating_sub(now_us)
         } else if clients {
             CLIENT_TICK_US
@@ -175,6 +174,11 @@ impl ShardLoop {
             None => "id=?".to_owned(),
         }
     }
+}
+
+/// Whether a shard's data must be looked after even if nobody asks for anything.
+pub(super) fn needs_ticks(cx: &ShardCx) -> bool {
+    cx.limits.memory_bytes_max != 0 || cx.dbs.iter().any(|db| db.has_expiry())
 }
 
 /// Whether `bytes` reach a limit; 0 is none.

@@ -1,0 +1,112 @@
+//! Running the mail of a shard that sleeps, instead of waking it.
+//!
+//! To wake a thread costs more than a few commands, on both sides, and its replies cost a second wake-up. So whoever has brought
+//! commands to a sleeping shard sits down at its desk, if they are few and short, and does what its thread would do in a turn
+//! that has nothing but mail. Everything else is left where it lies, and the thread is woken.
+
+use super::{Mail, ShardLoop};
+use crate::desk::{self, Desk};
+use command::spec::{Merge, Plan, flag};
+use command::{Command, freeing};
+use runtime::clock;
+use shard::{Message, Shard};
+use std::collections::VecDeque;
+
+/// Commands that one visit runs; with more, two threads at work are worth a wake-up.
+const COMMANDS_MAX: usize = 64;
+/// A turn goes on with the replies that visits have brought, but not for ever.
+const ROUNDS_MAX: usize = 4;
+
+impl ShardLoop {
+    /// Step 4: hands this turn's messages over, and sees to those who sleep.
+    pub(super) fn publish(&mut self) {
+        for _ in 0..ROUNDS_MAX {
+            self.hand_over();
+            if !self.visit_sleepers() {
+                return;
+            }
+            // Another turn, whose input is nothing: what visits have answered goes out with the replies of this one.
+            self.take_mail();
+            self.shard.resume();
+            self.see_to_requests();
+        }
+        self.hand_over();
+        for to in std::mem::take(&mut self.sleepers) {
+            self.rouse(to);
+        }
+    }
+
+    /// Runs the mail of shards that sleep, or wakes them; whether there is new mail here.
+    fn visit_sleepers(&mut self) -> bool {
+        if self.sleepers.is_empty() {
+            return false;
+        }
+        while let Some(to) = self.sleepers.pop() {
+            if !self.visit(to) {
+                self.rouse(to);
+            }
+        }
+        self.port.has_mail()
+    }
+
+    fn rouse(&self, to: usize) {
+        if self.port.rouse(to) {
+            super::wake(&self.process.wakers, to);
+        }
+    }
+
+    /// Runs the mail of another shard; whether its own thread may sleep on.
+    fn visit(&mut self, to: usize) -> bool {
+        let Some(mut desk) = self.process.desks[to].get().and_then(|desk| desk::visit(desk)) else {
+            return false;
+        };
+        let Desk { shard, mail, looks_again_us } = &mut *desk;
+        self.port.drain_of(to, mail);
+        let (now_ms, now_us) = clock::now();
+        shard.set_time(now_ms, now_us);
+        self.process.exchange_memory(shard);
+        let mut left = COMMANDS_MAX;
+        while let Some(message) = next_short(mail, &mut left) {
+            if let Some((from, turn)) = message.armed_by() {
+                self.port.wait_armed(from, turn);
+            }
+            shard.on_message(message);
+        }
+        shard.send_monitored();
+        for (receiver, message) in shard.outgoing.posts.drain(..) {
+            if self.port.push(receiver, Mail::Shard(message)) && receiver != self.id {
+                self.rouse(receiver);
+            }
+        }
+        mail.is_empty() && !shard.has_outgoing() && may_sleep_on(shard, *looks_again_us)
+    }
+}
+
+/// Takes the next message if it is nothing but short commands, no more than are `left`.
+fn next_short(mail: &mut VecDeque<Mail>, left: &mut usize) -> Option<Message> {
+    let Mail::Shard(Message::Commands(batch)) = mail.front()? else { return None };
+    if batch.items.len() > *left || !batch.items.iter().all(|item| item.ask.runs() && is_short(item.command))
+    {
+        return None;
+    }
+    *left -= batch.items.len();
+    match mail.pop_front() {
+        Some(Mail::Shard(message)) => Some(message),
+        _ => unreachable!("as the front was"),
+    }
+}
+
+/// Whether a command, or its share on one shard, is sure to take little time.
+fn is_short(command: &Command) -> bool {
+    command.flags & (flag::SHORT | flag::FAST) != 0 || matches!(command.plan, Plan::Split(Merge::Ok))
+}
+
+/// Whether a visit has left nothing to do for the thread of the shard before it looks again by itself.
+fn may_sleep_on(shard: &Shard, looks_again_us: Option<u64>) -> bool {
+    let needs_ticks = super::upkeep::needs_ticks(&shard.cx);
+    shard.dirty_conns.is_empty()
+        && shard.cx.effects.is_empty()
+        && !shard.has_ready_input()
+        && !freeing::is_due(&shard.cx)
+        && (!needs_ticks || looks_again_us.is_some())
+}
