@@ -64,6 +64,8 @@ pub struct Stats {
     pub forwarded: u64,
     /// Connections that have gone to another shard.
     pub moved_connections: u64,
+    /// Times this shard's thread has run the mail of another shard, which slept.
+    pub visits: u64,
     /// Connections closed because they sent, or left unread, too much.
     pub input_limit_closed: u64,
     pub output_limit_closed: u64,

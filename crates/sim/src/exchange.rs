@@ -66,6 +66,13 @@ impl Exchange {
         out.append(&mut self.stations[shard].inbox);
     }
 
+    /// One message for a shard from somebody who visits another.
+    pub fn post(&mut self, to: usize, mail: Mail) {
+        let station = &mut self.stations[to];
+        station.inbox.push_back(mail);
+        station.asleep = false;
+    }
+
     pub fn set_asleep(&mut self, shard: usize, asleep: bool) {
         self.stations[shard].asleep = asleep;
     }
@@ -110,6 +117,8 @@ pub struct Publication {
     acts: VecDeque<Act>,
     entering: Entering,
     random: Random,
+    /// Sleeping shards whose mail this one will run itself now.
+    pub visits: Vec<usize>,
     /// Some messages of the turn have been pushed, but it is not armed.
     pub is_torn: bool,
 }
@@ -117,7 +126,8 @@ pub struct Publication {
 impl Publication {
     /// For a shard that has published up to `turn`.
     pub fn new(shard: usize, turn: u64, random: Random) -> Self {
-        Self { shard, turn, acts: VecDeque::new(), entering: Entering::Begin, random, is_torn: false }
+        let acts = VecDeque::new();
+        Self { shard, turn, acts, entering: Entering::Begin, random, visits: Vec::new(), is_torn: false }
     }
 
     /// One message outside any turn.
@@ -150,6 +160,9 @@ impl Publication {
             }
             Act::Leave(Section::Exclusive) => exchange.exclusive = false,
             Act::Leave(Section::Shared) => exchange.stations[self.shard].pushing = false,
+            Act::Rouse(to) if exchange.stations[to].asleep && self.random.below(4) > 0 => {
+                self.visits.push(to)
+            }
             Act::Rouse(to) => exchange.stations[to].asleep = false,
         }
         Progress::Ran

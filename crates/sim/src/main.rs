@@ -54,13 +54,14 @@ fn main() -> ExitCode {
         eprintln!("{USAGE}");
         return ExitCode::from(2);
     };
-    let (mut bad, mut undecided, mut ops, mut moves) = (0, 0, 0, 0);
+    let (mut bad, mut undecided, mut ops, mut moves, mut visits) = (0, 0, 0, 0, 0);
     for seed in options.from..options.from + options.seeds {
         let rules = Rules::without(&options.broken);
         let theme = options.broken.first().filter(|_| options.directed).map(|rule| rule.theme());
         let outcome = run(Plan { seed, rules, theme, program_order: options.order });
         ops += outcome.history.len();
         moves += outcome.moves;
+        visits += outcome.visits;
         if matches!(outcome.anomalies[..], [Anomaly::Undecided(_)]) {
             undecided += 1;
             if options.show {
@@ -81,7 +82,7 @@ fn main() -> ExitCode {
         }
     }
     println!(
-        "{bad} of {} seeds with anomalies, {undecided} undecided, {ops} operations, {moves} moves",
+        "{bad} of {} seeds with anomalies, {undecided} undecided, {ops} operations, {moves} moves, {visits} visits",
         options.seeds
     );
     if bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -13,7 +13,7 @@ use command::ShardCx;
 use command::session::Session;
 use config::Config;
 use shard::effects::Request;
-use shard::{Shard, Step, TURN};
+use shard::{Message, Shard, Step, TURN};
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
@@ -49,6 +49,8 @@ pub struct Seat {
     inputs: Vec<(u32, Range<usize>)>,
     mail: VecDeque<Mail>,
     publication: Option<Publication>,
+    /// It has run other shards' mail in this turn so often, and looks at its own again before it sends.
+    visits: usize,
     published: u64,
     to_send: Vec<u32>,
     held_back: Vec<u32>,
@@ -81,6 +83,7 @@ impl Seat {
             inputs: Vec::new(),
             mail: VecDeque::new(),
             publication: None,
+            visits: 0,
             published: 0,
             to_send: Vec::new(),
             held_back: Vec::new(),
@@ -155,9 +158,65 @@ impl Seat {
             }
         };
         if let (Progress::Done, At::Turn(index, _)) = (progress, self.at) {
-            self.at = At::Turn(index + 1, false);
+            let next = self.step_again(index, around).unwrap_or(index + 1);
+            self.at = At::Turn(next, false);
         }
         progress
+    }
+
+    /// After a visit, a turn may go back to its mail for the replies, once more or a few times, but reads nothing again.
+    fn step_again(&mut self, index: usize, around: &mut Around<'_>) -> Option<usize> {
+        let place = |step| self.order.iter().position(|s| *s == step);
+        let (mail, publish) = (place(Step::Mail)?, place(Step::Publish)?);
+        let again =
+            index == publish && mail < publish && self.visits > 0 && around.exchange.has_mail(self.id);
+        if index == publish {
+            self.visits = 0;
+        }
+        (again && around.random.below(4) > 0).then_some(mail)
+    }
+
+    /// Sleeping shards whose mail this one, in the middle of its publication, runs itself.
+    pub fn take_visits(&mut self) -> Vec<usize> {
+        self.publication.as_mut().map_or_else(Vec::new, |publication| std::mem::take(&mut publication.visits))
+    }
+
+    /// It has run the mail of another shard.
+    pub fn has_visited(&mut self) {
+        self.visits += 1;
+        self.shard.cx.stats.visits += 1;
+    }
+
+    /// Another shard runs the mail of this one, if it really sleeps; whether it did. What it does not run is left, and this one
+    /// roused.
+    pub fn be_visited(&mut self, around: &mut Around<'_>) -> bool {
+        if self.at != At::Asleep || !around.exchange.is_asleep(self.id) {
+            around.exchange.set_asleep(self.id, false);
+            return false;
+        }
+        around.exchange.drain(self.id, &mut self.mail);
+        self.shard.set_time(around.now_ms, around.now_us);
+        while let Some(Mail::Shard(message)) = self.mail.front()
+            && let Message::Commands(batch) = message
+            && batch.items.iter().all(|item| item.ask.runs())
+            && around.exchange.is_armed(batch.from as usize, batch.turn)
+            && around.random.below(8) > 0
+        {
+            let Some(Mail::Shard(message)) = self.mail.pop_front() else { break };
+            self.shard.on_message(message);
+        }
+        self.shard.send_monitored();
+        for (to, message) in self.shard.outgoing.posts.drain(..) {
+            around.exchange.post(to, Mail::Shard(message));
+        }
+        let has_work = !self.mail.is_empty()
+            || self.shard.has_outgoing()
+            || !self.shard.dirty_conns.is_empty()
+            || self.shard.has_ready_input();
+        if has_work {
+            around.exchange.set_asleep(self.id, false);
+        }
+        true
     }
 
     fn fall_asleep(&mut self, around: &mut Around<'_>) -> Progress {

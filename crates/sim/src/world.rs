@@ -56,6 +56,8 @@ pub struct Outcome {
     pub theme: Theme,
     /// Connections that went from one shard to another.
     pub moves: u64,
+    /// How often a shard ran the mail of another one.
+    pub visits: u64,
     /// Replies of which the network took only a part at first.
     pub cuts: u64,
 }
@@ -85,6 +87,7 @@ pub fn run(plan: Plan) -> Outcome {
         steps: world.now,
         shards: world.seats.len(),
         theme: world.workload.theme,
+        visits: world.seats.iter().map(|seat| seat.shard.cx.stats.visits).sum(),
         moves: world.seats.iter().map(|seat| seat.shard.cx.stats.moved_connections).sum(),
         cuts: world.seats.iter().map(|seat| seat.cuts).sum(),
     }
@@ -269,6 +272,11 @@ impl World {
             random: &mut self.random,
         };
         let progress = self.seats[id].step(&mut around);
+        for host in self.seats[id].take_visits() {
+            if self.seats[host].be_visited(&mut around) {
+                self.seats[id].has_visited();
+            }
+        }
         self.trace.note(&[1, id as u64, progress as u64]);
         self.executions.extend(witness::take(2 * self.now));
         if progress != Progress::Waits {

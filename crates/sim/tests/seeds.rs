@@ -25,6 +25,7 @@ fn all_rules_show_no_anomaly() {
         count(format!("runs with {} shards", outcome.shards), 1);
         count(format!("runs with {:?} clients", outcome.theme), 1);
         count("connections moved".to_owned(), outcome.moves);
+        count("visits of those asleep".to_owned(), outcome.visits);
         count("replies sent in parts".to_owned(), outcome.cuts);
         for record in &outcome.history {
             let changed = record.returned.as_ref().is_some_and(|(_, reply)| !record.op.is_inert(reply));
@@ -45,7 +46,7 @@ fn all_rules_show_no_anomaly() {
     println!("{met:#?}");
     assert_eq!(bad, Vec::<u64>::new(), "these seeds show one; replay with `sim --from SEED --seeds 1`");
     assert_eq!(met.keys().filter(|what| what.ends_with("shards")).count(), 4, "{met:#?}");
-    assert_eq!(met.len(), 4 + 5 + 9, "{met:#?}");
+    assert_eq!(met.len(), 4 + 5 + 10, "{met:#?}");
     assert!(met.values().all(|times| *times >= 50), "{met:#?}");
 }
 

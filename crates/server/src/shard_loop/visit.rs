@@ -42,7 +42,9 @@ impl ShardLoop {
             return false;
         }
         while let Some(to) = self.sleepers.pop() {
-            if !self.visit(to) {
+            if self.visit(to) {
+                self.shard.cx.stats.visits += 1;
+            } else {
                 self.rouse(to);
             }
         }

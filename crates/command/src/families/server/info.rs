@@ -385,6 +385,7 @@ fn stats(facts: &Facts, text: &mut String) {
             ("acl_access_denied_channel", &0),
             ("forwarded_commands", &numbers.forwarded),
             ("moved_connections", &numbers.moved_connections),
+            ("shard_visits", &numbers.visits),
         ],
     );
 }

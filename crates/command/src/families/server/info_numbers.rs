@@ -28,7 +28,7 @@ macro_rules! numbers {
 numbers! {
     sums: clients monitors dirty keys expiring data_bytes table_bytes client_bytes peak_bytes connections
         rejected_connections commands net_in_bytes net_out_bytes hits misses expired_keys expired_fields evicted_keys
-        error_replies forwarded moved_connections turns freeing freed input_limit_closed output_limit_closed denied_auth payloads_checked
+        error_replies forwarded moved_connections visits turns freeing freed input_limit_closed output_limit_closed denied_auth payloads_checked
         expire_nanos ops_rate in_rate out_rate;
     maxima: input_bytes_max output_bytes_max peak_time_s
 }
@@ -56,6 +56,7 @@ pub fn of(cx: &ShardCx) -> Numbers {
         error_replies: cx.stats.error_replies,
         forwarded: cx.stats.forwarded,
         moved_connections: cx.stats.moved_connections,
+        visits: cx.stats.visits,
         turns: cx.stats.turns,
         input_limit_closed: cx.stats.input_limit_closed,
         output_limit_closed: cx.stats.output_limit_closed,
