@@ -32,7 +32,8 @@ fn few_commands_wake_nobody() {
         assert!(keys.iter().all(|key| reply.contains(key.as_str())), "{reply}");
     }
     // The shards have nothing else to do: most of what is forwarded finds them asleep.
-    let (forwarded, visits) = (figure(&mut client, "forwarded_commands"), figure(&mut client, "shard_visits"));
+    let (forwarded, visits) =
+        (figure(&mut client, "forwarded_commands"), figure(&mut client, "shard_visits"));
     assert!(forwarded > ROUNDS * 8 && visits * 4 > forwarded, "{visits} visits for {forwarded} commands");
 }
 
