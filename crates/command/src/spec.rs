@@ -80,14 +80,38 @@ pub mod flag {
     pub const SESSIONS: u32 = 1 << 29;
     /// Its subcommands are rows for our sake; clients see one command (DEBUG). Not shown to clients.
     pub const ONE_NAME: u32 = 1 << 28;
-    /// Clients have no use for it (`syscmd` in COMMAND DOCS).
-    pub const SYSTEM: u32 = 1 << 26;
     /// Takes so little time that it is timed together with its neighbours: set by the registry; not shown to clients.
     pub const SHORT: u32 = 1 << 27;
     /// Touches keys that no specification names (SORT … BY): set by the registry; not shown to clients.
     pub const UNKNOWN_KEYS: u32 = 1 << 26;
     /// Has its one key at a fixed place, and nothing but that key to do with: set by the registry; not shown to clients.
     pub const PLAIN: u32 = 1 << 25;
+    /// Clients have no use for it (`syscmd` in COMMAND DOCS).
+    pub const SYSTEM: u32 = 1 << 24;
+
+    /// The flags that COMMAND INFO does not show.
+    const UNSHOWN: [u32; 9] = [
+        MAY_REPLICATE,
+        PROTECTED,
+        CROSS_DB,
+        SESSIONS,
+        ONE_NAME,
+        SHORT,
+        UNKNOWN_KEYS,
+        PLAIN,
+        SYSTEM,
+    ];
+
+    // Every flag has a bit of its own.
+    const _: () = {
+        let (mut seen, mut index) = (0, 0);
+        while index < NAMES.len() + UNSHOWN.len() {
+            let bit = if index < NAMES.len() { NAMES[index].0 } else { UNSHOWN[index - NAMES.len()] };
+            assert!(bit.is_power_of_two() && seen & bit == 0, "two flags share a bit");
+            seen |= bit;
+            index += 1;
+        }
+    };
 
     /// Names in the order Redis lists them; it does not show MAY_REPLICATE and PROTECTED.
     pub const NAMES: [(u32, &str); 19] = [
