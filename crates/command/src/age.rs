@@ -34,7 +34,7 @@ impl ShardCx {
         };
         let (by_change, some_no_touch) = (policy.is_lrm(), self.ages.some_no_touch);
         self.ages = Ages { rule, by_change, some_no_touch, some_reads_leave: by_change || some_no_touch };
-        self.dbs.iter_mut().for_each(|db| db.ages = rule);
+        self.dbs.set_ages(rule);
     }
 }
 

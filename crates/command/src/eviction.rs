@@ -38,7 +38,7 @@ pub struct Eviction {
     pub other_bytes: u64,
     /// Sorted, the best candidate last.
     pool: Vec<Candidate>,
-    /// The database that the random policies take from next.
+    /// Which of the databases that are there the random policies take from next.
     next_db: usize,
     /// Records' share of their tables when these were last well filled.
     fill: f64,
@@ -149,12 +149,14 @@ fn evict_one(shard: &mut ShardCx) -> bool {
 
 fn evict_random(shard: &mut ShardCx) -> bool {
     let volatile = shard.config.maxmemory_policy.is_volatile();
-    for _ in 0..shard.dbs.len() {
-        let at = shard.eviction.next_db % shard.dbs.len();
+    let present = shard.dbs.iter().count();
+    for _ in 0..present {
+        let at = shard.eviction.next_db % present;
         shard.eviction.next_db = at + 1;
         let mut chosen = None;
-        sample(&shard.dbs[at], volatile, 1, &mut shard.random, |s| chosen = Some(s.key.to_vec()));
-        if chosen.is_some_and(|key| evict(shard, at as u16, &key)) {
+        let (number, db) = shard.dbs.numbered().nth(at).expect("as many as were counted");
+        sample(db, volatile, 1, &mut shard.random, |s| chosen = Some(s.key.to_vec()));
+        if chosen.is_some_and(|key| evict(shard, number, &key)) {
             return true;
         }
     }
@@ -177,7 +179,7 @@ fn evict_best(shard: &mut ShardCx) -> bool {
 fn fill_pool(shard: &mut ShardCx) {
     let (policy, now_ms, rule) = (shard.config.maxmemory_policy, shard.now_ms, shard.ages.rule);
     let count = shard.config.maxmemory_samples as usize;
-    for (db, space) in shard.dbs.iter().enumerate().filter(|(_, space)| !space.is_empty()) {
+    for (db, space) in shard.dbs.numbered().filter(|(_, space)| !space.is_empty()) {
         let pool = &mut shard.eviction.pool;
         sample(space, policy.is_volatile(), count, &mut shard.random, |sampled| {
             let score = match policy {
@@ -185,7 +187,7 @@ fn fill_pool(shard: &mut ShardCx) {
                 _ if policy.is_lfu() => u64::from(u8::MAX - rule.count(sampled.age, now_ms)),
                 _ => age::idle_seconds(sampled.age, now_ms),
             };
-            offer(pool, score, db as u16, sampled.key);
+            offer(pool, score, db, sampled.key);
         });
     }
 }
@@ -220,7 +222,7 @@ fn offer(pool: &mut Vec<Candidate>, score: u64, db: u16, key: &[u8]) {
 fn evict(shard: &mut ShardCx, db: u16, key: &[u8]) -> bool {
     let volatile = shard.config.maxmemory_policy.is_volatile();
     let hashed = Key::new(key, &shard.seed);
-    let Some(space) = shard.dbs.get_mut(db as usize) else { return false };
+    let space = &mut shard.dbs[db as usize];
     let Found::Live(pos) = space.find(hashed, 0) else { return false };
     if volatile && space.expire(pos).is_none() {
         return false;

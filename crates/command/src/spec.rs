@@ -90,17 +90,8 @@ pub mod flag {
     pub const SYSTEM: u32 = 1 << 24;
 
     /// The flags that COMMAND INFO does not show.
-    const UNSHOWN: [u32; 9] = [
-        MAY_REPLICATE,
-        PROTECTED,
-        CROSS_DB,
-        SESSIONS,
-        ONE_NAME,
-        SHORT,
-        UNKNOWN_KEYS,
-        PLAIN,
-        SYSTEM,
-    ];
+    const UNSHOWN: [u32; 9] =
+        [MAY_REPLICATE, PROTECTED, CROSS_DB, SESSIONS, ONE_NAME, SHORT, UNKNOWN_KEYS, PLAIN, SYSTEM];
 
     // Every flag has a bit of its own.
     const _: () = {

@@ -12,7 +12,7 @@ use crate::statistics::{CommandStats, ErrorStats};
 use base::hash::HashSeed;
 use base::random::Random;
 use config::Config;
-use keyspace::{Bin, Db, Free, Frees};
+use keyspace::{Bin, Databases, Db, Free, Frees};
 use std::sync::Arc;
 use types::hash::HashLimits;
 use types::list::ListLimit;
@@ -120,7 +120,7 @@ impl Limits {
 pub struct ShardCx {
     pub id: u16,
     pub shards: u16,
-    pub dbs: Vec<Db>,
+    pub dbs: Databases,
     /// What the databases have let go of and is freed step by step.
     pub bin: Bin,
     pub seed: HashSeed,
@@ -162,7 +162,7 @@ pub struct ShardCx {
 impl ShardCx {
     pub fn new(id: u16, shards: u16, config: Arc<Config>, seed: HashSeed, random_seed: u64) -> Self {
         let bin = Bin::default();
-        let dbs = (0..config.databases.max(1)).map(|_| Db::with_bin(seed.clone(), bin.clone())).collect();
+        let dbs = Databases::new(config.databases as usize, seed.clone(), bin.clone());
         let (limits, first) = (Limits::new(&config), Arc::clone(&config));
         let mut cx = Self {
             id,
@@ -213,7 +213,7 @@ impl ShardCx {
             overwritten: Free::later_if(config.lazyfree_lazy_server_del),
             expired: Free::later_if(config.lazyfree_lazy_expire),
         };
-        self.dbs.iter_mut().for_each(|db| db.frees = frees);
+        self.dbs.set_frees(frees);
         self.config = config;
         self.set_ages();
     }

@@ -20,16 +20,21 @@ pub fn sweep(shard: &mut ShardCx) -> bool {
         return false;
     }
     let mut work = WORK * shard.config.active_expire_effort as usize;
-    let first = shard.random.index(shard.dbs.len());
+    let mut dbs: Vec<u16> =
+        shard.dbs.numbered().filter(|(_, db)| db.has_expiry()).map(|(number, _)| number).collect();
+    if dbs.is_empty() {
+        return false;
+    }
+    let first = shard.random.index(dbs.len());
+    dbs.rotate_left(first);
     let mut gone = Vec::new();
     let begun_ns = (shard.platform.clock_ns)();
-    for step in 0..shard.dbs.len() {
-        let db = (first + step) % shard.dbs.len();
-        if work == 0 || !shard.dbs[db].has_expiry() {
-            continue;
+    for db in dbs {
+        if work == 0 {
+            break;
         }
-        work = shard.dbs[db].sweep(shard.now_ms, work, |swept| gone.push(Gone::new(swept)));
-        tell(&mut Cx::internal(shard, db as u16), gone.drain(..));
+        work = shard.dbs[db as usize].sweep(shard.now_ms, work, |swept| gone.push(Gone::new(swept)));
+        tell(&mut Cx::internal(shard, db), gone.drain(..));
     }
     shard.stats.expire_nanos += (shard.platform.clock_ns)().saturating_sub(begun_ns);
     work == 0

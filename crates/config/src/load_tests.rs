@@ -105,6 +105,14 @@ fn messages_of_redis() {
 }
 
 #[test]
+fn numbers_of_databases_have_16_bits() {
+    let (_, refused) = message(&["--databases", "65537"]);
+    assert_eq!(refused, "argument must be between 1 and 65536 inclusive");
+    let loaded = load(&["--databases", "65536"], &mut Memory::default()).unwrap();
+    assert_eq!(loaded.config.databases, 65_536);
+}
+
+#[test]
 fn where_an_error_is() {
     let mut files = Memory::with(&[
         ("a.conf", "port 1\nfoo bar\n"),

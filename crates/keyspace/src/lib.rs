@@ -5,6 +5,7 @@
 
 pub mod age;
 pub mod bin;
+pub mod databases;
 pub mod db;
 mod elements;
 pub mod entry;
@@ -25,6 +26,7 @@ mod string_tests;
 
 pub use age::AgeRule;
 pub use bin::{Bin, Free, Frees};
+pub use databases::Databases;
 pub use db::{Db, Found};
 pub use elements::Elements;
 pub use entry::Entry;

@@ -5,7 +5,7 @@
 //! is decided here: what has changed by the time a command runs costs it a wait, no more.
 
 use command::Command;
-use keyspace::{Db, Elements, Key};
+use keyspace::{Databases, Elements, Key};
 use resp::Span;
 
 /// Commands looked ahead for at a time.
@@ -36,7 +36,7 @@ impl<'a> Look<'a> {
 
 /// Asks for what the commands will read; their buckets must have been asked for before.
 #[inline]
-pub(crate) fn look_ahead<'a>(dbs: &[Db], looks: impl Iterator<Item = Look<'a>> + Clone) {
+pub(crate) fn look_ahead<'a>(dbs: &Databases, looks: impl Iterator<Item = Look<'a>> + Clone) {
     let mut elements = 0;
     for look in looks.clone() {
         dbs[look.db as usize].prefetch_record(look.key.hash);
@@ -48,7 +48,7 @@ pub(crate) fn look_ahead<'a>(dbs: &[Db], looks: impl Iterator<Item = Look<'a>> +
     }
 }
 
-fn look_into_collections<'a>(dbs: &[Db], looks: impl Iterator<Item = Look<'a>>) {
+fn look_into_collections<'a>(dbs: &Databases, looks: impl Iterator<Item = Look<'a>>) {
     let mut asked: [Option<(Elements<'_>, u64)>; CHUNK_COMMANDS] = [None; CHUNK_COMMANDS];
     // Commands in a row often concern one key.
     let mut last: Option<(u16, u64, Option<Elements<'_>>)> = None;

@@ -203,7 +203,7 @@ impl Shard {
         let mut dbs = vec![caller.db];
         if command.flags & flag::CROSS_DB != 0 {
             let other = command::families::other_db(args).filter(|db| *db != caller.db);
-            dbs.extend(other.filter(|db| (*db as usize) < self.cx.dbs.len()));
+            dbs.extend(other.filter(|db| (*db as usize) < self.cx.dbs.count()));
         }
         let mut missing = 0;
         for shard in 0..self.cx.shards {

@@ -468,7 +468,7 @@ impl World {
         let unsettled = self.seats.iter().flat_map(|seat| seat.shard.unsettled()).map(Anomaly::Unsettled);
         let mail = (0..self.seats.len()).filter(|&id| self.exchange.has_mail(id));
         let unread = mail.map(|id| Anomaly::Unsettled(format!("shard {id}: unread mail")));
-        let books = self.seats.iter().flat_map(|seat| &seat.shard.cx.dbs);
+        let books = self.seats.iter().flat_map(|seat| seat.shard.cx.dbs.iter());
         let wrong = books.filter_map(|db| db.audit().err()).map(Anomaly::Books);
         unsettled.chain(unread).chain(wrong).collect()
     }

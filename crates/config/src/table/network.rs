@@ -7,6 +7,9 @@ use crate::directive::{
 
 const TLS: &str = "TLS";
 
+/// A database is known by a number of 16 bits wherever a command travels.
+const DATABASES_MAX: i64 = 1 << 16;
+
 pub(super) const INCLUDES: &[Directive] = &[
     statement("include", 1, 1)
         .works("Reads another file in this place. A pattern reads all files it matches, and none is fine."),
@@ -81,7 +84,9 @@ pub(super) const GENERAL: &[Directive] = &[
     yes_no("crash-log-enabled", "yes").accepted("A crash report is always written."),
     yes_no("crash-memcheck-enabled", "yes").accepted("Memory is not tested after a crash."),
     yes_no("use-exit-on-panic", "no").hidden().accepted("A crash always aborts the process."),
-    int("databases", 1, I32_MAX, "16").immutable().works("Number of databases for SELECT."),
+    int("databases", 1, DATABASES_MAX, "16")
+        .immutable()
+        .works("Number of databases for SELECT. Those beyond the first 16 take memory once they are used."),
     yes_no("always-show-logo", "no").immutable().accepted("Weft has no logo to show."),
     yes_no("hide-user-data-from-log", "no").accepted("Weft never logs keys or values."),
     yes_no("set-proc-title", "yes").immutable().accepted("The process keeps its title."),

@@ -170,10 +170,7 @@ pub fn select(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     if i32::try_from(index).is_err() {
         return Err(Error::err("value is out of range, value must between -2147483648 and 2147483647"));
     }
-    match usize::try_from(index) {
-        Ok(db) if db < cx.shard.dbs.len() => cx.session().db = db as u16,
-        _ => return Err(Error::DB_INDEX_OUT_OF_RANGE),
-    }
+    cx.session().db = cx.shard.dbs.number(index).ok_or(Error::DB_INDEX_OUT_OF_RANGE)?;
     out.ok();
     Ok(())
 }

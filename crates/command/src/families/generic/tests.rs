@@ -417,3 +417,22 @@ fn shards_share_the_limit() {
     let used = bed.shard.used_bytes();
     assert!((600_000..900_000).contains(&used), "{used}");
 }
+
+#[test]
+fn keys_move_to_databases_far_out() {
+    let mut bed = Bed::new(&[("maxmemory-policy", "allkeys-random")]);
+    bed.shard.dbs = keyspace::Databases::new(65_536, bed.shard.seed.clone(), bed.shard.bin.clone());
+    bed.run("SET k v");
+    assert_eq!(bed.run("COPY k k DB 65535"), "1");
+    assert_eq!(bed.run("MOVE k 65535"), "0");
+    assert_eq!(bed.run("MOVE k 40000"), "1");
+    assert_eq!(bed.run("COPY k k DB 65536"), "ERR DB index is out of range");
+    assert_eq!(
+        bed.shard.dbs.numbered().filter(|(_, db)| db.len() == 1).map(|(n, _)| n).collect::<Vec<_>>(),
+        [40_000, 65_535]
+    );
+    // Eviction finds them.
+    bed.shard.limits.memory_bytes_max = 1;
+    eviction::tick(&mut bed.shard);
+    assert_eq!(bed.shard.stats.evicted_keys, 2);
+}

@@ -108,7 +108,7 @@ fn populate(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 /// DEBUG HTSTATS dbid [full]
 fn prepare_htstats(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Vec<Vec<u8>>, Error> {
     check_len(args, 3..=4)?;
-    if !usize::try_from(args.int(2)?).is_ok_and(|db| db < cx.shard.dbs.len()) {
+    if cx.shard.dbs.number(args.int(2)?).is_none() {
         return Err(Error::err("Out of range database"));
     }
     Ok(args.from(0).map(<[u8]>::to_vec).collect())

@@ -93,10 +93,10 @@ pub struct DatabaseNumbers {
 
 /// The databases that have keys: number and [`DatabaseNumbers`].
 pub fn write_databases(cx: &Cx<'_>, out: &mut Reply) {
-    let used: Vec<_> = cx.shard.dbs.iter().enumerate().filter(|(_, db)| !db.is_empty()).collect();
+    let used: Vec<_> = cx.shard.dbs.numbered().filter(|(_, db)| !db.is_empty()).collect();
     out.array(4 * used.len());
     for (index, db) in used {
-        out.count(index);
+        out.count(index.into());
         out.count(db.len());
         out.count(db.expiring());
         out.count(db.timed_hashes());

@@ -46,7 +46,7 @@ pub fn flushdb(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 /// FLUSHALL [ASYNC | SYNC]
 pub fn flushall(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let free = flush_mode(cx, args)?;
-    for db in &mut cx.shard.dbs {
+    for db in cx.shard.dbs.iter_mut() {
         cx.shard.dirty += db.len() as u64;
         db.clear(free);
     }
@@ -61,7 +61,7 @@ pub fn prepare_swapdb(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Vec<Vec<u8>>, E
         index.ok_or_else(|| Error::err(format_args!("invalid {which} DB index")))
     };
     let (first, second) = (index(1, "first")?, index(2, "second")?);
-    let is_known = |index: i32| usize::try_from(index).is_ok_and(|index| index < cx.shard.dbs.len());
+    let is_known = |index: i32| cx.shard.dbs.number(index.into()).is_some();
     if !is_known(first) || !is_known(second) {
         return Err(Error::DB_INDEX_OUT_OF_RANGE);
     }
@@ -69,7 +69,7 @@ pub fn prepare_swapdb(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Vec<Vec<u8>>, E
 }
 
 pub fn swapdb(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
-    cx.shard.dbs.swap(args.int(1)? as usize, args.int(2)? as usize);
+    cx.shard.dbs.swap(args.int(1)? as u16, args.int(2)? as u16);
     // One change, however many shards make it.
     cx.shard.dirty += u64::from(cx.shard.id == 0);
     out.ok();

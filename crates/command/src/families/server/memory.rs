@@ -24,10 +24,10 @@ pub fn stats_part(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     info_numbers::of(cx.shard).write(out);
     info_numbers::write_databases(cx, out);
     // Tables of the databases that have keys.
-    let used: Vec<_> = cx.shard.dbs.iter().enumerate().filter(|(_, db)| !db.is_empty()).collect();
+    let used: Vec<_> = cx.shard.dbs.numbered().filter(|(_, db)| !db.is_empty()).collect();
     out.array(2 * used.len());
     for (index, db) in used {
-        out.count(index);
+        out.count(index.into());
         out.count(db.table_bytes());
     }
     Ok(())
