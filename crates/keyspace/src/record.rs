@@ -138,11 +138,16 @@ pub fn key(record: &[u8]) -> &[u8] {
 }
 
 fn long_key(place: &[u8]) -> &[u8] {
-    let address = address_in(place);
+    let (address, len) = long_key_parts(place);
+    // SAFETY: the address and length were written by `write` from a box that this record owns; it is freed only by
+    // `release_key`, after which the record is gone. The result borrows the record's bytes.
+    unsafe { std::slice::from_raw_parts(address, len) }
+}
+
+/// Address and length of the boxed bytes of a long key.
+fn long_key_parts(place: &[u8]) -> (*mut u8, usize) {
     let len = u32::from_le_bytes([place[8], place[9], place[10], place[11]]) as usize;
-    // SAFETY: the address and length were written by `write_key` from a leaked `Box<[u8]>` that this record owns; it is
-    // freed only by `release_key`, after which the record is gone. The result borrows the record's bytes.
-    unsafe { std::slice::from_raw_parts(address as *const u8, len) }
+    (std::ptr::with_exposed_provenance_mut(address_in(place)), len)
 }
 
 #[inline]
@@ -231,11 +236,11 @@ pub fn write<'r>(
     write_head(record, code, expire, age, payload_bytes);
     let start = HEAD_BYTES + if expire.is_some() { EXPIRE_BYTES } else { 0 };
     if key.len() > INLINE_KEY_BYTES_MAX {
-        let leaked: &'static mut [u8] = Box::leak(Box::<[u8]>::from(key));
+        let address = Box::into_raw(Box::<[u8]>::from(key)).cast::<u8>().expose_provenance();
         record[0] |= LONG_KEY;
         record[4] = 0;
-        record[start..start + 8].copy_from_slice(&(leaked.as_ptr() as usize).to_le_bytes());
-        record[start + 8..start + 12].copy_from_slice(&(leaked.len() as u32).to_le_bytes());
+        record[start..start + 8].copy_from_slice(&address.to_le_bytes());
+        record[start + 8..start + 12].copy_from_slice(&(key.len() as u32).to_le_bytes());
         return &mut record[start + LONG_KEY_BYTES..start + LONG_KEY_BYTES + payload_bytes];
     }
     record[4] = key.len() as u8;
@@ -366,11 +371,9 @@ pub fn owns_box(record: &[u8]) -> bool {
 /// Releases what the key of a record owns. The record must be removed next.
 pub fn release_key(record: &[u8]) {
     if record[0] & LONG_KEY != 0 {
-        let key = long_key(&record[key_start(record) - LONG_KEY_BYTES..key_start(record)]);
-        // SAFETY: `write` leaked exactly this boxed slice, and the record that owned it goes away.
-        drop(unsafe {
-            Box::from_raw(std::ptr::slice_from_raw_parts_mut(key.as_ptr().cast_mut(), key.len()))
-        });
+        let (address, len) = long_key_parts(&record[key_start(record) - LONG_KEY_BYTES..key_start(record)]);
+        // SAFETY: `write` gave up exactly this boxed slice, and the record that owned it goes away.
+        drop(unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(address, len)) });
     }
 }
 
@@ -406,3 +409,20 @@ pub fn value_outside_bytes(record: &[u8]) -> usize {
 
 /// The boxed `Arc`, its counters and the `Vec` header.
 const BLOB_HEADER_BYTES: usize = 8 + 16 + 24;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// To be run by Miri as well: `cargo +nightly miri test -p keyspace record`.
+    #[test]
+    fn long_keys_are_read_moved_and_freed() {
+        let (name, mut old, mut new) = (vec![b'k'; INLINE_KEY_BYTES_MAX + 1], [0; 64], [0; 64]);
+        write(&mut old, &name, Code::Inline, None, 7, 3).copy_from_slice(b"abc");
+        assert_eq!((key(&old), payload(&old), expire(&old)), (name.as_slice(), &b"abc"[..], None));
+        rewrite(&old, &mut new, Code::Inline, Some(5), 2).copy_from_slice(b"de");
+        assert_eq!((key(&new), payload(&new), expire(&new)), (name.as_slice(), &b"de"[..], Some(5)));
+        assert_eq!(KeyLayout::record_len(&new), len_for(&name, true, 2));
+        release_key(&new);
+    }
+}
