@@ -74,28 +74,8 @@ choice! {
 }
 
 choice! {
-    /// When the append-only file is flushed to disk (`appendfsync`).
-    AppendFsync { EverySec = "everysec", Always = "always", No = "no", }
-}
-
-choice! {
     /// Who may use a guarded feature (`enable-debug-command` and its kind).
     WhoMay { Nobody = "no", Everybody = "yes", Local = "local", }
-}
-
-choice! {
-    /// Whether payloads of RESTORE are checked deeply (`sanitize-dump-payload`).
-    SanitizeDump { No = "no", Yes = "yes", Clients = "clients", }
-}
-
-choice! {
-    /// Channels a new user may reach (`acl-pubsub-default`).
-    PubsubDefault { AllChannels = "allchannels", ResetChannels = "resetchannels", }
-}
-
-choice! {
-    /// Whether to set the kernel's out-of-memory score (`oom-score-adj`).
-    OomScoreAdj { No = "no", Relative = "yes" | "relative", Absolute = "absolute", }
 }
 
 choice! {
@@ -133,7 +113,13 @@ names! {
     TLS_AUTH_CLIENTS = ["no", "yes", "optional"];
     ENDPOINT_TYPE = ["ip", "hostname", "unknown-endpoint"];
     PROPAGATION_ERROR = ["ignore", "panic", "panic-on-replicas"];
+    APPEND_FSYNC = ["everysec", "always", "no"];
+    SANITIZE_DUMP = ["no", "yes", "clients"];
+    PUBSUB_DEFAULT = ["allchannels", "resetchannels"];
 }
+
+/// `oom-score-adj`; a synonym follows the name that is shown.
+pub(crate) const OOM_SCORE_ADJ: &[(&str, u32)] = &[("no", 0), ("yes", 1), ("relative", 1), ("absolute", 2)];
 
 /// `shutdown-on-sigint`, `shutdown-on-sigterm`: any number of these together.
 pub(crate) const SHUTDOWN_FLAGS: &[(&str, u32)] =
@@ -151,6 +137,5 @@ mod tests {
             assert_eq!(MaxmemoryPolicy::from_number(*number).unwrap().name(), *name);
         }
         assert_eq!(MaxmemoryPolicy::from_number(99), None);
-        assert_eq!(OomScoreAdj::NAMES[2], ("relative", OomScoreAdj::Relative as u32));
     }
 }

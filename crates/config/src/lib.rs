@@ -31,15 +31,13 @@ mod value;
 mod words;
 
 pub use access::{Caller, Config, is_sensitive, set_failure};
-pub use choice::{
-    AppendFsync, IoBackend, LogLevel, MaxmemoryPolicy, OomScoreAdj, PubsubDefault, SanitizeDump, WhoMay,
-};
+pub use choice::{IoBackend, LogLevel, MaxmemoryPolicy, WhoMay};
 pub use command_line::{CommandLine, Invocation, usage};
 pub use directive::{Directive, Kind, Support};
 pub use error::{Place, Program, StartError};
 pub use include::Files;
 pub use load::{Loaded, Statement, Warning};
-pub use settings::{ClientMemory, Settings};
+pub use settings::Settings;
 pub use special::{KeyEvents, OutputLimit, OutputLimits, Primary, SavePoint};
 pub use table::DirectiveId;
 pub use value::Value;

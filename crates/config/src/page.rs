@@ -10,10 +10,13 @@ pub fn markdown() -> String {
     let mut page = INTRODUCTION.to_owned();
     for section in SECTIONS {
         let _ = write!(page, "\n## {}\n\n", section.title);
-        page.push_str("| Directive | Takes | Default | At run time | State | |\n|---|---|---|---|---|---|\n");
-        for row in section.directives.iter().filter(|row| !row.is_hidden()) {
-            page.push_str(&line(row));
+        let mut shown = section.directives.iter().filter(|row| !row.is_hidden()).peekable();
+        if shown.peek().is_none() {
+            page.push_str(&names(section.directives));
+            continue;
         }
+        page.push_str("| Directive | Takes | Default | At run time | State | |\n|---|---|---|---|---|---|\n");
+        shown.for_each(|row| page.push_str(&line(row)));
     }
     page
 }
@@ -43,6 +46,16 @@ State says what this version makes of a directive:
 - *later*: it belongs to work that is not done; a warning at the start names it when it is set;
 - *refused*: the server does not start with it.
 ";
+
+/// For a section whose directives only load: their names.
+fn names(rows: &[Directive]) -> String {
+    let names: Vec<String> = rows.iter().map(|row| format!("`{}`", row.name)).collect();
+    format!(
+        "These load and have no effect yet; a warning at the start names one that is not set to its default. `CONFIG \
+         GET` finds them by their whole names: {}.\n",
+        names.join(", ")
+    )
+}
 
 fn line(row: &Directive) -> String {
     let mut name = format!("`{}`", row.name);

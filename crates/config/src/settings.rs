@@ -8,10 +8,8 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use crate::choice::{
-    AppendFsync, IoBackend, LogLevel, MaxmemoryPolicy, OomScoreAdj, PubsubDefault, SanitizeDump, WhoMay,
-};
-use crate::special::{KeyEvents, OutputLimits, Primary, SavePoint};
+use crate::choice::{IoBackend, LogLevel, MaxmemoryPolicy, WhoMay};
+use crate::special::{OutputLimits, Primary};
 use crate::table::DirectiveId;
 use crate::value::Value;
 
@@ -68,7 +66,6 @@ settings! {
 
     maxclients: u32 = "maxclients";
     requirepass: Option<Vec<u8>> = "requirepass";
-    acl_pubsub_default: PubsubDefault = "acl-pubsub-default";
     enable_protected_configs: WhoMay = "enable-protected-configs";
     enable_debug_command: WhoMay = "enable-debug-command";
     enable_module_command: WhoMay = "enable-module-command";
@@ -78,14 +75,11 @@ settings! {
     /// Bytes.
     client_query_buffer_limit: u64 = "client-query-buffer-limit";
     client_output_buffer_limit: OutputLimits = "client-output-buffer-limit";
-    maxmemory_clients: ClientMemory = "maxmemory-clients";
-    tracking_table_max_keys: u64 = "tracking-table-max-keys";
 
     /// Bytes; 0 is no limit.
     maxmemory: u64 = "maxmemory";
     maxmemory_policy: MaxmemoryPolicy = "maxmemory-policy";
     maxmemory_samples: u32 = "maxmemory-samples";
-    maxmemory_eviction_tenacity: u32 = "maxmemory-eviction-tenacity";
     lfu_log_factor: u32 = "lfu-log-factor";
     /// Minutes.
     lfu_decay_time: u32 = "lfu-decay-time";
@@ -101,15 +95,12 @@ settings! {
     hash_max_listpack_value: u64 = "hash-max-listpack-value";
     /// Elements if positive; -1 to -5 stand for 4 to 64 KiB.
     list_max_listpack_size: i32 = "list-max-listpack-size";
-    list_compress_depth: u32 = "list-compress-depth";
     set_max_intset_entries: u64 = "set-max-intset-entries";
     set_max_listpack_entries: u64 = "set-max-listpack-entries";
     set_max_listpack_value: u64 = "set-max-listpack-value";
     zset_max_listpack_entries: u64 = "zset-max-listpack-entries";
     zset_max_listpack_value: u64 = "zset-max-listpack-value";
     hll_sparse_max_bytes: u64 = "hll-sparse-max-bytes";
-    stream_node_max_bytes: u64 = "stream-node-max-bytes";
-    stream_node_max_entries: u64 = "stream-node-max-entries";
 
     /// Microseconds; -1 logs nothing.
     slowlog_log_slower_than: i64 = "slowlog-log-slower-than";
@@ -119,34 +110,12 @@ settings! {
     latency_monitor_threshold: u64 = "latency-monitor-threshold";
     latency_tracking: bool = "latency-tracking";
     latency_tracking_info_percentiles: Vec<f64> = "latency-tracking-info-percentiles";
-    notify_keyspace_events: KeyEvents = "notify-keyspace-events";
-    /// Milliseconds.
-    busy_reply_threshold: u64 = "busy-reply-threshold";
-    acllog_max_len: u64 = "acllog-max-len";
 
     dir: PathBuf = "dir";
-    dbfilename: PathBuf = "dbfilename";
-    save: Vec<SavePoint> = "save";
-    stop_writes_on_bgsave_error: bool = "stop-writes-on-bgsave-error";
     rdbcompression: bool = "rdbcompression";
-    rdbchecksum: bool = "rdbchecksum";
-    sanitize_dump_payload: SanitizeDump = "sanitize-dump-payload";
-    appendonly: bool = "appendonly";
-    appendfilename: PathBuf = "appendfilename";
-    appenddirname: PathBuf = "appenddirname";
-    appendfsync: AppendFsync = "appendfsync";
-    no_appendfsync_on_rewrite: bool = "no-appendfsync-on-rewrite";
-    auto_aof_rewrite_percentage: u32 = "auto-aof-rewrite-percentage";
-    /// Bytes.
-    auto_aof_rewrite_min_size: u64 = "auto-aof-rewrite-min-size";
-    aof_load_truncated: bool = "aof-load-truncated";
-    aof_use_rdb_preamble: bool = "aof-use-rdb-preamble";
-    aof_timestamp_enabled: bool = "aof-timestamp-enabled";
-    shutdown_timeout_s: u32 = "shutdown-timeout";
 
     replicaof: Option<Primary> = "replicaof";
     cluster_enabled: bool = "cluster-enabled";
-    oom_score_adj: OomScoreAdj = "oom-score-adj";
 
     /// 0 is one for each available core.
     shards: usize = "shards";
@@ -154,15 +123,6 @@ settings! {
     /// Cores for the shards in the order given; empty is every core the process may use.
     shard_cpus: Vec<usize> = "shard-cpus";
     io_backend: IoBackend = "io-backend";
-}
-
-/// `maxmemory-clients`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClientMemory {
-    /// 0 is no limit.
-    Bytes(u64),
-    /// Of `maxmemory`.
-    Percent(u64),
 }
 
 macro_rules! from_int {
@@ -189,7 +149,7 @@ macro_rules! from_choice {
         }
     )*};
 }
-from_choice!(AppendFsync IoBackend LogLevel MaxmemoryPolicy OomScoreAdj PubsubDefault SanitizeDump WhoMay);
+from_choice!(IoBackend LogLevel MaxmemoryPolicy WhoMay);
 
 macro_rules! from_variant {
     ($($variant:ident => $type:ty;)*) => {$(
@@ -202,9 +162,7 @@ macro_rules! from_variant {
 }
 from_variant! {
     Bool => bool;
-    SavePoints => Vec<SavePoint>;
     OutputLimits => OutputLimits;
-    KeyEvents => KeyEvents;
     Percentiles => Vec<f64>;
     Primary => Option<Primary>;
 }
@@ -233,16 +191,6 @@ impl FromValue for PathBuf {
 impl FromValue for Option<PathBuf> {
     fn from_value(value: &Value) -> Option<Self> {
         PathBuf::from_value(value).map(|path| (!path.as_os_str().is_empty()).then_some(path))
-    }
-}
-
-impl FromValue for ClientMemory {
-    fn from_value(value: &Value) -> Option<Self> {
-        match value {
-            Value::Bytes(bytes) => Some(ClientMemory::Bytes(*bytes)),
-            Value::Percent(percent) => Some(ClientMemory::Percent(*percent)),
-            _ => None,
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Security, clients, memory, background work and the kernel.
 
-use crate::choice::{MaxmemoryPolicy, OomScoreAdj, PubsubDefault, WhoMay};
+use crate::choice::{MaxmemoryPolicy, OOM_SCORE_ADJ, PUBSUB_DEFAULT, WhoMay};
 use crate::directive::{
     Directive, I32_MAX, I64_MAX, Kind, SIZE_MAX, U32_MAX, bytes, choice, int, optional, special, statement,
     text, yes_no,
@@ -14,7 +14,7 @@ pub(super) const SECURITY: &[Directive] = &[
     int("acllog-max-len", 0, I64_MAX, "128").later(ACL, "Entries to keep of refused commands."),
     text("aclfile", "").immutable().later(ACL, "File of users."),
     optional("requirepass").sensitive().works("Password of the default user."),
-    choice("acl-pubsub-default", PubsubDefault::NAMES, "resetchannels").later(ACL, "Channels of a new user."),
+    choice("acl-pubsub-default", PUBSUB_DEFAULT, "resetchannels").later(ACL, "Channels of a new user."),
     statement("rename-command", 2, 2).works("Gives a command another name; `\"\"` takes it away."),
     choice("enable-protected-configs", WhoMay::NAMES, "no")
         .immutable()
@@ -73,7 +73,7 @@ pub(super) const THREADS: &[Directive] = &[
 ];
 
 pub(super) const KERNEL: &[Directive] = &[
-    choice("oom-score-adj", OomScoreAdj::NAMES, "no")
+    choice("oom-score-adj", OOM_SCORE_ADJ, "no")
         .accepted("The kernel's score of the process is left alone."),
     special("oom-score-adj-values", Kind::OomScores, "0 200 800")
         .accepted("The kernel's score of the process is left alone."),

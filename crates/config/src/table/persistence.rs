@@ -1,7 +1,7 @@
 //! Snapshots, the append-only file and what happens at shutdown.
 
 use super::checks;
-use crate::choice::{AppendFsync, SanitizeDump};
+use crate::choice::{APPEND_FSYNC, SANITIZE_DUMP};
 use crate::directive::{
     Directive, I32_MAX, I64_MAX, Kind, SIZE_MAX, bytes, choice, int, obsolete, optional, shutdown_flags,
     special, text, yes_no,
@@ -17,7 +17,7 @@ pub(super) const SNAPSHOTS: &[Directive] = &[
     yes_no("stop-writes-on-bgsave-error", "yes").later(WORK, "Refuse writes after a snapshot failed."),
     yes_no("rdbcompression", "yes").later(WORK, "Compress strings in snapshots."),
     yes_no("rdbchecksum", "yes").immutable().later(WORK, "End snapshots with a check sum."),
-    choice("sanitize-dump-payload", SanitizeDump::NAMES, "no")
+    choice("sanitize-dump-payload", SANITIZE_DUMP, "no")
         .accepted("Payloads of RESTORE are always checked completely."),
     text("dbfilename", "dump.rdb").protected().check(checks::file_name).later(WORK, "Name of the snapshot."),
     yes_no("rdb-del-sync-files", "no").later("replication", "Remove snapshots made for replicas."),
@@ -43,7 +43,7 @@ pub(super) const APPEND_ONLY: &[Directive] = &[
         .immutable()
         .check(checks::append_directory_name)
         .later(WORK, "Directory of the append-only files, in `dir`."),
-    choice("appendfsync", AppendFsync::NAMES, "everysec")
+    choice("appendfsync", APPEND_FSYNC, "everysec")
         .later(WORK, "When the append-only file is flushed to disk."),
     yes_no("no-appendfsync-on-rewrite", "no").later(WORK, "Do not flush while a rewrite runs."),
     int("auto-aof-rewrite-percentage", 0, I32_MAX, "100")
