@@ -114,7 +114,7 @@ fn make_room(shard: &mut ShardCx, command: &Command) -> Result<(), Error> {
 /// Housekeeping, ten times a second: evicts what the limit demands. Whether it should go on sooner.
 pub fn tick(shard: &mut ShardCx) -> bool {
     let limit = shard.limits.memory_bytes_max;
-    if limit == 0 {
+    if limit == 0 || shard.cron_paused {
         return false;
     }
     shard.note_fill(FILL_STEP);

@@ -151,6 +151,10 @@ pub struct ShardCx {
     pub sessions: Sessions,
     pub effects: Vec<Effect>,
     pub active_expire: bool,
+    /// Nothing is done of the shard's own accord: no expiry, no eviction (DEBUG PAUSE-CRON).
+    pub cron_paused: bool,
+    /// RESTORE takes payloads whose check sum is wrong (DEBUG SET-SKIP-CHECKSUM-VALIDATION).
+    pub skip_checksums: bool,
     pub ages: Ages,
     pub eviction: Eviction,
     /// Set while commands are held back; ended by the connection layer.
@@ -192,6 +196,8 @@ impl ShardCx {
             sessions: Sessions::default(),
             effects: Vec::new(),
             active_expire: true,
+            cron_paused: false,
+            skip_checksums: false,
             ages: Ages::default(),
             eviction: Eviction::default(),
             pause: None,

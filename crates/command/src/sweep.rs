@@ -16,7 +16,7 @@ enum Gone {
 /// Removes keys and fields whose time is over, for a bounded time. Call it ten times a second; whether it should go on
 /// sooner, because there is more to remove.
 pub fn sweep(shard: &mut ShardCx) -> bool {
-    if !shard.active_expire {
+    if !shard.active_expire || shard.cron_paused {
         return false;
     }
     let mut work = WORK * shard.config.active_expire_effort as usize;

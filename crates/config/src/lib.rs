@@ -37,6 +37,7 @@ pub use directive::{Directive, Kind, Support};
 pub use error::{Place, Program, StartError};
 pub use include::Files;
 pub use load::{Loaded, Statement, Warning};
+pub use number::memory;
 pub use settings::Settings;
 pub use special::{KeyEvents, OutputLimit, OutputLimits, Primary, SavePoint};
 pub use table::DirectiveId;

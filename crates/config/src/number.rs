@@ -39,7 +39,7 @@ pub(crate) fn c_int(text: &[u8], radix: u32) -> Option<i64> {
 /// A number of bytes with an optional unit: b, k (1000), kb (1024), m, mb, g, gb in any case. A bare unit and
 /// an empty text are 0, as in Redis. `None` if it is not a size or does not fit 64 bits (Redis wraps around
 /// there).
-pub(crate) fn memory(text: &[u8]) -> Option<u64> {
+pub fn memory(text: &[u8]) -> Option<u64> {
     let end = text.iter().position(|b| !b.is_ascii_digit()).unwrap_or(text.len());
     let (digits, unit) = text.split_at(end);
     let scale: u64 = match unit.to_ascii_lowercase().as_slice() {

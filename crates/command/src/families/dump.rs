@@ -123,7 +123,8 @@ fn restore(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     }
     let ttl_ms = u64::try_from(args.int(2)?).map_err(|_| Error::err("Invalid TTL value, must be >= 0"))?;
     cx.shard.stats.payloads_checked += 1;
-    let value = rdb::dump::restore(&args[3], &shapes(cx.shard)).map_err(|refused| match refused {
+    let restored = if cx.shard.skip_checksums { rdb::dump::restore_unsummed } else { rdb::dump::restore };
+    let value = restored(&args[3], &shapes(cx.shard)).map_err(|refused| match refused {
         Refused::Trailer => Error::BAD_DUMP,
         Refused::Value(_) => Error::BAD_DATA_FORMAT,
     })?;

@@ -436,3 +436,19 @@ fn keys_move_to_databases_far_out() {
     eviction::tick(&mut bed.shard);
     assert_eq!(bed.shard.stats.evicted_keys, 2);
 }
+
+#[test]
+fn a_paused_cron_leaves_keys_alone() {
+    let mut bed = Bed::new(&[("maxmemory-policy", "allkeys-random")]);
+    fill(&mut bed, 0, 100);
+    bed.run("PEXPIRE key:1 1");
+    bed.shard.now_ms += 10;
+    bed.shard.limits.memory_bytes_max = 1;
+    bed.shard.cron_paused = true;
+    assert!(!sweep::sweep(&mut bed.shard) && !eviction::tick(&mut bed.shard));
+    assert_eq!(bed.shard.dbs[0].len(), 100);
+    bed.shard.cron_paused = false;
+    sweep::sweep(&mut bed.shard);
+    eviction::tick(&mut bed.shard);
+    assert_eq!((bed.shard.stats.expired_keys, bed.shard.dbs[0].len()), (1, 0));
+}

@@ -27,12 +27,12 @@ pub const SUBCOMMANDS: &[Command] = &[
     row(Command::new("PROTOCOL", protocol)),
     row(Command::new("STRINGMATCH-LEN", stringmatch_len)),
     row(Command::new("ERROR", error)),
-    row(Command::new("QUICKLIST-PACKED-THRESHOLD", accepted)),
-    row(Command::new("SET-DISABLE-DENY-SCRIPTS", accepted)),
-    row(Command::new("SET-SKIP-CHECKSUM-VALIDATION", accepted)),
-    row(Command::new("DICT-RESIZING", accepted)),
-    row(Command::new("REPLYBUFFER", accepted)),
-    row(Command::new("PAUSE-CRON", accepted)),
+    row(Command::on_all("SET-SKIP-CHECKSUM-VALIDATION", set_skip_checksums, ok)),
+    row(Command::on_all("PAUSE-CRON", pause_cron, ok)),
+    row(Command::new("QUICKLIST-PACKED-THRESHOLD", packed_threshold)),
+    row(Command::new("SET-DISABLE-DENY-SCRIPTS", without_effect)),
+    row(Command::new("DICT-RESIZING", without_effect)),
+    row(Command::new("REPLYBUFFER", reply_buffer)),
     row(Command::new("CHANGE-REPL-ID", unsupported)),
     row(Command::new("RELOAD", unsupported)),
     row(Command::new("LOADAOF", unsupported)),
@@ -72,6 +72,22 @@ fn sleep(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 fn set_active_expire(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     check_len(args, 3..=3)?;
     cx.shard.active_expire = parse_i64(&args[2]).unwrap_or(0) != 0;
+    out.ok();
+    Ok(())
+}
+
+/// DEBUG SET-SKIP-CHECKSUM-VALIDATION 0 | 1: whether RESTORE passes over check sums.
+fn set_skip_checksums(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    check_len(args, 3..=3)?;
+    cx.shard.skip_checksums = parse_i64(&args[2]).unwrap_or(0) != 0;
+    out.ok();
+    Ok(())
+}
+
+/// DEBUG PAUSE-CRON 0 | 1: whether shards leave keys alone that nobody asks for.
+fn pause_cron(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    check_len(args, 3..=3)?;
+    cx.shard.cron_paused = parse_i64(&args[2]).unwrap_or(0) != 0;
     out.ok();
     Ok(())
 }
@@ -267,8 +283,36 @@ fn error(_: &mut Cx<'_>, args: Args<'_>, _: &mut Reply) -> Outcome {
     Err(Error::Reply(args[2].to_vec().into()))
 }
 
-/// Settings of things that do not exist here: changing them changes nothing.
-fn accepted(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+/// DEBUG QUICKLIST-PACKED-THRESHOLD size: from what size on an element gets a node of its own, which goes by the size of
+/// nodes here. No reply depends on it.
+fn packed_threshold(_: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    /// Redis: what a node of one element can hold.
+    const BYTES_MAX: u64 = (1 << 32) - (1 << 20);
+    check_len(args, 3..=3)?;
+    if config::memory(&args[2]).is_none_or(|bytes| bytes > BYTES_MAX) {
+        return Err(Error::err("argument must be a memory value bigger than 1 and smaller than 4gb"));
+    }
+    out.ok();
+    Ok(())
+}
+
+/// DEBUG REPLYBUFFER PEAK-RESET-TIME NEVER | RESET | ms, RESIZING 0 | 1: replies have no buffer that shrinks by time.
+fn reply_buffer(_: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    check_len(args, 4..=4)?;
+    if args.is(2, "PEAK-RESET-TIME") {
+        if !args.is(3, "NEVER") && !args.is(3, "RESET") {
+            args.int(3)?;
+        }
+    } else if !args.is(2, "RESIZING") {
+        return Err(Error::subcommand_syntax("DEBUG", &args[1]));
+    }
+    out.ok();
+    Ok(())
+}
+
+/// DEBUG SET-DISABLE-DENY-SCRIPTS, DICT-RESIZING 0 | 1: there are no scripts, and tables grow by segments, never as a whole.
+fn without_effect(_: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    check_len(args, 3..=3)?;
     out.ok();
     Ok(())
 }
@@ -281,17 +325,21 @@ fn unsupported(_: &mut Cx<'_>, args: Args<'_>, _: &mut Reply) -> Outcome {
 /// DEBUG HELP
 fn help(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     let lines = [
+        ("DICT-RESIZING <0|1>", "Accepted: tables grow by segments, whatever it says."),
         ("ERROR <string>", "Return this error."),
         ("HTSTATS <dbid> [full]", "Describe the table of a database on every shard."),
         ("HTSTATS-KEY <key> [full]", "Describe the table of a value."),
         ("LISTPACK <key>", "Tell whether a value is a listpack."),
         ("OBJECT <key>", "Describe a value."),
+        ("PAUSE-CRON <0|1>", "Stop or start expiry and eviction in the background."),
         ("POPULATE <count> [<prefix>] [<size>]", "Make <count> string keys <prefix>:<number>."),
         ("PROTOCOL <type>", "Return a reply of this type."),
         ("QUICKLIST <key> [<0|1>]", "Tell whether a value is a quicklist."),
-        ("QUICKLIST-PACKED-THRESHOLD <size>", "Accepted; changes nothing."),
+        ("QUICKLIST-PACKED-THRESHOLD <size>", "Accepted: large elements have nodes of their own."),
+        ("REPLYBUFFER <PEAK-RESET-TIME|RESIZING> <value>", "Accepted: reply buffers follow the replies."),
         ("SET-ACTIVE-EXPIRE <0|1>", "Stop or start removing expired keys that nobody asks for."),
-        ("SET-DISABLE-DENY-SCRIPTS <0|1>", "Accepted; changes nothing."),
+        ("SET-DISABLE-DENY-SCRIPTS <0|1>", "Accepted: there are no scripts."),
+        ("SET-SKIP-CHECKSUM-VALIDATION <0|1>", "Whether RESTORE passes over check sums."),
         ("SLEEP <seconds>", "Stop all shards for so long."),
         ("STRINGMATCH-LEN <length> <pattern>", "Match a pattern with a text of so many letters."),
     ];
