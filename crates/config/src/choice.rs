@@ -79,6 +79,11 @@ choice! {
 }
 
 choice! {
+    /// Whether to set the kernel's out-of-memory score (`oom-score-adj`).
+    OomScoreAdj { No = "no", Relative = "yes" | "relative", Absolute = "absolute", }
+}
+
+choice! {
     /// The system interface of the event loop (`io-backend`).
     IoBackend {
         /// io_uring where the kernel allows it, else epoll.
@@ -118,9 +123,6 @@ names! {
     PUBSUB_DEFAULT = ["allchannels", "resetchannels"];
 }
 
-/// `oom-score-adj`; a synonym follows the name that is shown.
-pub(crate) const OOM_SCORE_ADJ: &[(&str, u32)] = &[("no", 0), ("yes", 1), ("relative", 1), ("absolute", 2)];
-
 /// `shutdown-on-sigint`, `shutdown-on-sigterm`: any number of these together.
 pub(crate) const SHUTDOWN_FLAGS: &[(&str, u32)] =
     &[("default", 0), ("save", SHUTDOWN_SAVE), ("nosave", SHUTDOWN_NOSAVE), ("now", 4), ("force", 8)];
@@ -137,5 +139,6 @@ mod tests {
             assert_eq!(MaxmemoryPolicy::from_number(*number).unwrap().name(), *name);
         }
         assert_eq!(MaxmemoryPolicy::from_number(99), None);
+        assert_eq!(OomScoreAdj::NAMES[2], ("relative", OomScoreAdj::Relative as u32));
     }
 }

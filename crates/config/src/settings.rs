@@ -8,7 +8,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use crate::choice::{IoBackend, LogLevel, MaxmemoryPolicy, WhoMay};
+use crate::choice::{IoBackend, LogLevel, MaxmemoryPolicy, OomScoreAdj, WhoMay};
 use crate::special::{OutputLimits, Primary};
 use crate::table::DirectiveId;
 use crate::value::Value;
@@ -116,6 +116,7 @@ settings! {
 
     replicaof: Option<Primary> = "replicaof";
     cluster_enabled: bool = "cluster-enabled";
+    oom_score_adj: OomScoreAdj = "oom-score-adj";
 
     /// 0 is one for each available core.
     shards: usize = "shards";
@@ -149,7 +150,7 @@ macro_rules! from_choice {
         }
     )*};
 }
-from_choice!(IoBackend LogLevel MaxmemoryPolicy WhoMay);
+from_choice!(IoBackend LogLevel MaxmemoryPolicy OomScoreAdj WhoMay);
 
 macro_rules! from_variant {
     ($($variant:ident => $type:ty;)*) => {$(

@@ -8,7 +8,8 @@ use std::path::Path;
 const SETTINGS: &str = include_str!("../src/settings.rs");
 
 /// What this crate does itself.
-const OWN: [&str; 4] = ["cluster-enabled", "enable-protected-configs", "include", "replicaof"];
+const OWN: [&str; 5] =
+    ["cluster-enabled", "enable-protected-configs", "include", "oom-score-adj", "replicaof"];
 
 /// The sources of all other crates, one after the other.
 fn sources() -> String {

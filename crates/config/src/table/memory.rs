@@ -1,6 +1,6 @@
 //! Security, clients, memory, background work and the kernel.
 
-use crate::choice::{MaxmemoryPolicy, OOM_SCORE_ADJ, PUBSUB_DEFAULT, WhoMay};
+use crate::choice::{MaxmemoryPolicy, OomScoreAdj, PUBSUB_DEFAULT, WhoMay};
 use crate::directive::{
     Directive, I32_MAX, I64_MAX, Kind, SIZE_MAX, U32_MAX, bytes, choice, int, optional, special, statement,
     text, yes_no,
@@ -73,7 +73,7 @@ pub(super) const THREADS: &[Directive] = &[
 ];
 
 pub(super) const KERNEL: &[Directive] = &[
-    choice("oom-score-adj", OOM_SCORE_ADJ, "no")
+    choice("oom-score-adj", OomScoreAdj::NAMES, "no")
         .accepted("The kernel's score of the process is left alone."),
     special("oom-score-adj-values", Kind::OomScores, "0 200 800")
         .accepted("The kernel's score of the process is left alone."),

@@ -3,7 +3,7 @@
 use super::{Problem, Source};
 
 /// Crates that may contain `unsafe`, each block with its reason (clippy sees to that).
-const UNSAFE_ALLOWED: [&str; 5] = ["keyspace", "mailbox", "runtime", "table", "types"];
+pub const UNSAFE_ALLOWED: [&str; 5] = ["keyspace", "mailbox", "runtime", "table", "types"];
 
 /// Crates that may use the clock, threads, files and sockets; so may tools, benches, examples and tests.
 const SYSTEM_ALLOWED: [&str; 3] = ["runtime", "server", "testkit"];
