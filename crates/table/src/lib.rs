@@ -33,6 +33,7 @@ mod scan;
 mod segment;
 mod size;
 mod table;
+mod version;
 mod view;
 
 pub use remains::Remains;

@@ -383,6 +383,8 @@ fn versions_pass_to_both_halves_and_keep_segments_apart() {
     let pos = table.find(table.hash(b"first"), b"first").expect("there");
     assert_eq!(table.version(pos), 5);
     assert_eq!((table.version_at(0), table.version_at((1 << 48) - 1)), (5, 5));
+    table.set_version(pos, 7);
+    assert_eq!(table.version(pos), 7);
     table.set_version_at(0, 6);
     (0..many).for_each(|n| assert!(delete(&mut table, format!("{n}").as_bytes())));
     check(&table);

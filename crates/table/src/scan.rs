@@ -64,15 +64,6 @@ impl<L: Layout> Table<L> {
         &mut self.directory.view_mut(from_cursor(cursor)).0.into_header().meta
     }
 
-    /// The version of the segment at `cursor`.
-    pub fn version_at(&self, cursor: u64) -> u64 {
-        self.directory.view(from_cursor(cursor)).0.header().version
-    }
-
-    pub fn set_version_at(&mut self, cursor: u64, version: u64) {
-        self.directory.view_mut(from_cursor(cursor)).0.header_mut().version = version;
-    }
-
     /// Visits all records of the segment at `cursor`. Returns the cursor of the next segment, 0 after the
     /// last.
     pub fn visit_segment(&self, cursor: u64, mut visit: impl FnMut(&[u8])) -> u64 {

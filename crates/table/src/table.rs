@@ -356,7 +356,7 @@ impl<L: Layout> Table<L> {
     }
 
     /// The header that holds the meta and version for `pos`: that of the segment in the directory.
-    fn header_mut(&mut self, pos: Pos) -> &mut Header<L::Meta> {
+    pub(crate) fn header_mut(&mut self, pos: Pos) -> &mut Header<L::Meta> {
         let (segment, ..) = self.view_mut(pos);
         let (overflow, prefix) = (segment.view().header().overflow, segment.view().header().prefix);
         if overflow {
@@ -367,7 +367,7 @@ impl<L: Layout> Table<L> {
     }
 
     #[inline]
-    fn header(&self, pos: Pos) -> &Header<L::Meta> {
+    pub(crate) fn header(&self, pos: Pos) -> &Header<L::Meta> {
         let header = self.view(pos).0.header();
         if header.overflow { self.directory.view(header.prefix).0.header() } else { header }
     }
@@ -381,18 +381,6 @@ impl<L: Layout> Table<L> {
     #[inline]
     pub fn meta_mut(&mut self, pos: Pos) -> &mut L::Meta {
         &mut self.header_mut(pos).meta
-    }
-
-    /// The version of the segment that holds the record: 0 at first, kept by both halves of a split. Segments
-    /// of different versions are never merged.
-    #[inline]
-    pub fn version(&self, pos: Pos) -> u64 {
-        self.header(pos).version
-    }
-
-    #[inline]
-    pub fn set_version(&mut self, pos: Pos, version: u64) {
-        self.header_mut(pos).version = version;
     }
 
     /// What is left of the table, to be freed step by step.
