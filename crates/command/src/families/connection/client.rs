@@ -141,14 +141,11 @@ pub fn tracking(_: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// CLIENT CACHING YES | NO
-pub fn caching(_: &mut Cx<'_>, args: Args<'_>, _: &mut Reply) -> Outcome {
-    if args.is(2, "YES") {
-        Err(Error::err("CLIENT CACHING YES is only valid when tracking is enabled in OPTIN mode."))
-    } else if args.is(2, "NO") {
-        Err(Error::err("CLIENT CACHING NO is only valid when tracking is enabled in OPTOUT mode."))
-    } else {
-        Err(Error::SYNTAX)
-    }
+pub fn caching(_: &mut Cx<'_>, _: Args<'_>, _: &mut Reply) -> Outcome {
+    // Nothing is tracked yet.
+    Err(Error::err(
+        "CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled",
+    ))
 }
 
 /// CLIENT PAUSE timeout [WRITE | ALL]; the parts get the end of the pause instead of its length.

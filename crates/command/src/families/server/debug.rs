@@ -96,10 +96,10 @@ fn pause_cron(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 fn populate(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     check_len(args, 3..=5)?;
     let out_of_range = || Error::err("value is out of range, must be positive");
-    let count = u64::try_from(args.int(2)?).map_err(|_| out_of_range())?;
+    let positive = |at: usize| args.int(at).ok().and_then(|n| u64::try_from(n).ok()).ok_or_else(out_of_range);
+    let count = positive(2)?;
     let prefix = args.get(3).unwrap_or(b"key");
-    let size = if args.len() == 5 { Some(args.int(4)?) } else { None };
-    let size = size.map(|size| usize::try_from(size).map_err(|_| out_of_range())).transpose()?;
+    let size = if args.len() == 5 { Some(positive(4)? as usize) } else { None };
     if size.is_some_and(|size| size > cx.shard.limits.string_bytes_max) {
         return Err(Error::STRING_TOO_LONG);
     }
