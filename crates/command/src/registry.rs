@@ -14,8 +14,7 @@ struct Table {
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
     let mut next = 0;
-    let rows =
-        families::ALL.iter().flat_map(|family| family.iter()).map(|row| numbered(row, None, &mut next));
+    let rows = families::rows().map(|row| numbered(row, None, &mut next));
     // The table lives as long as the process.
     let all: &'static [Command] = Box::leak(rows.collect());
     let mut by_id: Vec<&'static Command> = all.iter().chain(all.iter().flat_map(|r| r.subcommands)).collect();
@@ -34,8 +33,7 @@ pub type Rename = (String, String);
 /// # Errors
 /// Which of them cannot be followed, and why, as Redis words it.
 pub fn rename(renames: Vec<Rename>) -> Result<(), (usize, &'static str)> {
-    let mut names: Vec<String> =
-        families::ALL.iter().flat_map(|family| family.iter()).map(|row| row.name.to_owned()).collect();
+    let mut names: Vec<String> = families::rows().map(|row| row.name.to_owned()).collect();
     for (index, (old, new)) in renames.iter().enumerate() {
         // Those taken away are empty, and no command is called so.
         let is_known = |known: &&String, name: &str| !name.is_empty() && known.eq_ignore_ascii_case(name);

@@ -1,4 +1,5 @@
-//! The command families. A family's file has its rows in one `COMMANDS` slice, followed by the functions.
+//! The command families. A file has the rows of its commands in one `COMMANDS` slice, followed by their functions; a family of several
+//! files puts their slices together.
 
 use crate::{Args, Command};
 
@@ -17,21 +18,26 @@ mod zset;
 
 pub use server::syntax;
 
-/// All families.
-pub const ALL: &[&[Command]] = &[
+/// All families, file by file.
+const ALL: &[&[&[Command]]] = &[
     connection::COMMANDS,
     server::COMMANDS,
     generic::COMMANDS,
     string::COMMANDS,
     bitmap::COMMANDS,
-    hyperloglog::COMMANDS,
+    &[hyperloglog::COMMANDS],
     list::COMMANDS,
     set::COMMANDS,
     hash::COMMANDS,
     zset::COMMANDS,
     geo::COMMANDS,
-    dump::COMMANDS,
+    &[dump::COMMANDS],
 ];
+
+/// The rows of all commands.
+pub fn rows() -> impl Iterator<Item = &'static Command> {
+    ALL.iter().copied().flatten().copied().flatten()
+}
 
 /// The database that a command names beside the client's own (COPY … DB n, MOVE key n); it may not exist.
 pub fn other_db(args: Args<'_>) -> Option<u16> {

@@ -1,7 +1,9 @@
 //! Single bits, counts, positions and whole strings combined.
 
+use super::row;
+use crate::spec::{KeySpec, access::*, flag::*};
 use crate::string_value::edit;
-use crate::{Args, Cx, Error, Event, Outcome};
+use crate::{Args, Command, Cx, Error, Event, Outcome};
 use keyspace::Value;
 use resp::Reply;
 use std::sync::Arc;
@@ -9,12 +11,63 @@ use types::bits::combine::{Operation, combine};
 use types::bits::field::parse_offset;
 use types::bits::{self, Range, RangeUnit};
 
+pub const COMMANDS: &[Command] = &[
+    row("SETBIT", setbit)
+        .arity(4)
+        .keys(&[KeySpec::at(1, RW | ACCESS | UPDATE)])
+        .flags(WRITE | DENYOOM)
+        .since("2.2.0")
+        .complexity("O(1)")
+        .summary("Sets or clears the bit at an offset of the string value; creates the key if it is absent.")
+        .syntax("key:key offset:integer value:integer"),
+    row("GETBIT", getbit)
+        .arity(3)
+        .keys(&[KeySpec::at(1, RO | ACCESS)])
+        .flags(READONLY | FAST)
+        .since("2.2.0")
+        .complexity("O(1)")
+        .summary("Returns the bit at an offset of the string value.")
+        .syntax("key:key offset:integer"),
+    row("BITCOUNT", bitcount)
+        .arity(-2)
+        .keys(&[KeySpec::at(1, RO | ACCESS)])
+        .flags(READONLY)
+        .since("2.6.0")
+        .complexity("O(N)")
+        .history(&[("7.0.0", "Added the `BYTE|BIT` option.")])
+        .summary("Counts the set bits of a string or of a range of it.")
+        .syntax("key:key range{start:integer end:integer unit(byte=BYTE|bit=BIT)?^7.0.0}?"),
+    row("BITPOS", bitpos)
+        .arity(-3)
+        .keys(&[KeySpec::at(1, RO | ACCESS)])
+        .flags(READONLY)
+        .since("2.8.7")
+        .complexity("O(N)")
+        .history(&[("7.0.0", "Added the `BYTE|BIT` option.")])
+        .summary("Finds the first bit that is set, or clear, in a string or in a range of it.")
+        .syntax(concat!(
+            "key:key bit:integer ",
+            "range{start:integer end-unit-block{end:integer unit(byte=BYTE|bit=BIT)?^7.0.0}?}?",
+        )),
+    row("BITOP", bitop)
+        .arity(-4)
+        .keys(&[KeySpec::at(2, OW | UPDATE), KeySpec::range(3, -1, 1, RO | ACCESS)])
+        .flags(WRITE | DENYOOM)
+        .since("2.6.0")
+        .complexity("O(N)")
+        .summary("Combines strings bit by bit and stores the result.")
+        .syntax(concat!(
+            "operation(and=AND|or=OR|xor=XOR|not=NOT|diff=DIFF|diff1=DIFF1|andor=ANDOR|one=ONE) ",
+            "destkey:key key:key*#1",
+        )),
+];
+
 fn offset(cx: &Cx<'_>, args: Args<'_>, index: usize) -> Result<u64, Error> {
     parse_offset(&args[index], None, cx.shard.limits.string_bytes_max as u64).map_err(Error::err)
 }
 
 /// SETBIT key offset value
-pub fn setbit(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn setbit(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let offset = offset(cx, args, 2)?;
     let on = match &args[3] {
         b"0" => false,
@@ -37,7 +90,7 @@ pub fn setbit(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// GETBIT key offset
-pub fn getbit(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn getbit(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let offset = offset(cx, args, 2)?;
     let value = cx.str(args.key(1))?;
     out.int(i64::from(value.is_some_and(|value| bits::get(value.bytes(), offset))));
@@ -54,7 +107,7 @@ fn unit(args: Args<'_>, index: usize) -> Result<RangeUnit, Error> {
 }
 
 /// BITCOUNT key [start end [BYTE | BIT]]
-pub fn bitcount(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn bitcount(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let range = match args.len() {
         2 => None,
         4 | 5 => {
@@ -72,7 +125,7 @@ pub fn bitcount(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// BITPOS key bit [start [end [BYTE | BIT]]]
-pub fn bitpos(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn bitpos(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let bit = match args.int(2)? {
         0 => false,
         1 => true,
@@ -93,7 +146,7 @@ pub fn bitpos(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// BITOP operation destkey key [key …]
-pub fn bitop(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn bitop(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let operation = Operation::parse(&args[1]).ok_or(Error::SYNTAX)?;
     operation.check_sources(args.len() - 3).map_err(Error::err)?;
     let places = cx.find_all((3..args.len()).map(|index| args.key(index)));

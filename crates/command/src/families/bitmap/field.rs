@@ -3,10 +3,37 @@
 //! The arguments are read twice, once to check all of them and to know how long the string must be, once to do
 //! what they say; so nothing has to be remembered between.
 
+use super::row;
+use crate::spec::{KeySpec, access::*, flag::*};
 use crate::string_value::edit;
-use crate::{Args, Cx, Error, Event, Outcome};
+use crate::{Args, Command, Cx, Error, Event, Outcome};
 use resp::Reply;
 use types::bits::field::{self, FieldType, Overflow, parse_offset};
+
+pub const COMMANDS: &[Command] = &[
+    row("BITFIELD", bitfield)
+        .arity(-2)
+        .keys(&[KeySpec::at(1, RW | UPDATE | ACCESS | VARIABLE_FLAGS)
+            .notes("This command allows both access and modification of the key")])
+        .flags(WRITE | DENYOOM)
+        .since("3.2.0")
+        .complexity("O(1) for each subcommand specified")
+        .summary("Reads, sets and adds to integers of any width at any bit offset of a string.")
+        .syntax(concat!(
+            "key:key operation(GET@get-block{encoding:string offset:integer}|",
+            "write{OVERFLOW@overflow-block(wrap=WRAP|sat=SAT|fail=FAIL)? ",
+            "write-operation(SET@set-block{encoding:string offset:integer value:integer}|",
+            "INCRBY@incrby-block{encoding:string offset:integer increment:integer})})?*",
+        )),
+    row("BITFIELD_RO", bitfield_ro)
+        .arity(-2)
+        .keys(&[KeySpec::at(1, RO | ACCESS)])
+        .flags(READONLY | FAST)
+        .since("6.0.0")
+        .complexity("O(1) for each subcommand specified")
+        .summary("Reads integers of any width at any bit offset of a string.")
+        .syntax("key:key GET@get-block{encoding:string offset:integer}?**"),
+];
 
 #[derive(Clone, Copy)]
 enum Action {
@@ -79,12 +106,12 @@ impl Iterator for Operations<'_> {
 }
 
 /// BITFIELD key [GET encoding offset | [OVERFLOW WRAP | SAT | FAIL] SET encoding offset value | … INCRBY …] …
-pub fn bitfield(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn bitfield(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     run(cx, args, true, out)
 }
 
 /// BITFIELD_RO key [GET encoding offset …]
-pub fn bitfield_ro(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn bitfield_ro(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     run(cx, args, false, out)
 }
 

@@ -1,11 +1,123 @@
 //! The subcommands of CLIENT that concern the connection itself, and those that hold all connections back.
 
-use super::line;
+use super::{client, kill, line};
 use crate::args::is_word;
 use crate::session::ReplyMode;
+use crate::spec::{acl, flag::*};
 use crate::state::Pause;
-use crate::{Args, Cx, Error, Outcome, ShardCx, help as help_form, parts};
+use crate::{Args, Command, Cx, Error, Outcome, ShardCx, help as help_form, parts};
 use resp::Reply;
+
+pub const COMMANDS: &[Command] = &[Command::container("CLIENT", CLIENT_SUBCOMMANDS)
+    .group("connection")
+    .since("2.4.0")
+    .complexity("Depends on subcommand.")
+    .summary("Commands about client connections.")];
+
+const CLIENT_SUBCOMMANDS: &[Command] = &[
+    client(Command::new("CACHING", caching))
+        .arity(3)
+        .since("6.0.0")
+        .complexity("O(1)")
+        .summary("Says whether the keys of the next command are tracked.")
+        .syntax("mode(yes=YES|no=NO)"),
+    client(Command::new("GETNAME", getname))
+        .arity(2)
+        .since("2.6.9")
+        .complexity("O(1)")
+        .summary("Returns the name of the connection."),
+    client(Command::new("GETREDIR", getredir))
+        .arity(2)
+        .since("6.0.0")
+        .complexity("O(1)")
+        .summary("Returns the client that gets this connection's tracking messages."),
+    Command::new("HELP", help)
+        .arity(2)
+        .flags(LOADING | STALE)
+        .acl(acl::CONNECTION)
+        .group("connection")
+        .since("5.0.0")
+        .complexity("O(1)")
+        .summary("Describes the subcommands."),
+    client(Command::new("ID", id))
+        .arity(2)
+        .since("5.0.0")
+        .complexity("O(1)")
+        .summary("Returns the client's number."),
+    client(Command::new("INFO", info).flags(SESSIONS))
+        .arity(2)
+        .since("6.2.0")
+        .complexity("O(1)")
+        .tips(&["nondeterministic_output"])
+        .summary("Describes the connection."),
+    kill::KILL,
+    line::LIST,
+    client(Command::new("NO-EVICT", no_evict).flags(ADMIN))
+        .arity(3)
+        .since("7.0.0")
+        .complexity("O(1)")
+        .summary("Exempts the connection from client eviction.")
+        .syntax("enabled(on=ON|off=OFF)"),
+    client(Command::new("NO-TOUCH", no_touch))
+        .arity(3)
+        .since("7.2.0")
+        .complexity("O(1)")
+        .summary("Says whether the client's commands renew the age of keys.")
+        .syntax("enabled(on=ON|off=OFF)"),
+    client(Command::on_all("PAUSE", pause_part, all_ok).flags(ADMIN).prepare(pause))
+        .arity(-3)
+        .since("3.0.0")
+        .complexity("O(1)")
+        .history(&[("6.2.0", "`CLIENT PAUSE WRITE` mode added along with the `mode` option.")])
+        .summary("Holds back the commands of all clients for a while.")
+        .syntax("timeout:integer mode(write=WRITE|all=ALL)?^6.2.0"),
+    client(Command::new("REPLY", reply))
+        .arity(3)
+        .since("3.2.0")
+        .complexity("O(1)")
+        .summary("Says whether the client wants replies.")
+        .syntax("action(on=ON|off=OFF|skip=SKIP)"),
+    client(Command::new("SETINFO", setinfo))
+        .arity(4)
+        .since("7.2.0")
+        .complexity("O(1)")
+        .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
+        .summary("Names the library that the client uses.")
+        .syntax("attr(LIB-NAME@libname:string|LIB-VER@libver:string)"),
+    client(Command::new("SETNAME", setname))
+        .arity(3)
+        .since("2.6.9")
+        .complexity("O(1)")
+        .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
+        .summary("Names the connection.")
+        .syntax("connection-name:string"),
+    client(Command::new("TRACKING", tracking))
+        .arity(-3)
+        .since("6.0.0")
+        .complexity("O(1). Some options may introduce additional complexity.")
+        .summary("Turns messages for client-side caching on or off.")
+        .syntax(
+            "status(on=ON|off=OFF) REDIRECT@client-id:integer? PREFIX@prefix:string?** bcast=BCAST? optin=OPTIN? \
+             optout=OPTOUT? noloop=NOLOOP?",
+        ),
+    client(Command::new("TRACKINGINFO", trackinginfo))
+        .arity(2)
+        .since("6.2.0")
+        .complexity("O(1)")
+        .summary("Describes what is tracked for this connection."),
+    client(Command::on_all("UNBLOCK", unblock_part, unblock_merge).flags(ADMIN))
+        .prepare(unblock)
+        .arity(-3)
+        .since("5.0.0")
+        .complexity("O(log N) where N is the number of client connections")
+        .summary("Wakes a client that waits in a blocking command.")
+        .syntax("client-id:integer unblock-type(timeout=TIMEOUT|error=ERROR)?"),
+    client(Command::on_all("UNPAUSE", unpause_part, all_ok).flags(ADMIN))
+        .arity(2)
+        .since("6.2.0")
+        .complexity("O(N) Where N is the number of paused clients")
+        .summary("Ends a pause of the clients."),
+];
 
 /// Whether a name keeps CLIENT LIST readable.
 fn is_plain(name: &[u8]) -> bool {
@@ -23,7 +135,7 @@ pub fn check_name(name: &[u8]) -> Outcome {
 }
 
 /// CLIENT SETNAME connection-name
-pub fn setname(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn setname(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     check_name(&args[2])?;
     cx.session().name = args[2].to_vec();
     out.ok();
@@ -31,7 +143,7 @@ pub fn setname(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// CLIENT GETNAME
-pub fn getname(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+fn getname(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     let session = cx.session();
     if session.name.is_empty() {
         out.null()
@@ -42,7 +154,7 @@ pub fn getname(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// CLIENT SETINFO LIB-NAME name | LIB-VER version
-pub fn setinfo(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn setinfo(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let is_name = args.is(2, "LIB-NAME");
     if !is_name && !args.is(2, "LIB-VER") {
         return Err(Error::naming("Unrecognized option '", &args[2], "'"));
@@ -58,13 +170,13 @@ pub fn setinfo(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// CLIENT ID
-pub fn id(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+fn id(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     out.int(cx.session().id as i64);
     Ok(())
 }
 
 /// CLIENT INFO
-pub fn info(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+fn info(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     let now_ms = cx.now_ms();
     let mut text = line::line(cx.session(), now_ms);
     text.push('\n');
@@ -73,7 +185,7 @@ pub fn info(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// CLIENT REPLY ON | OFF | SKIP
-pub fn reply(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn reply(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let session = cx.session();
     if args.is(2, "ON") {
         session.reply_mode = ReplyMode::On;
@@ -99,27 +211,27 @@ fn on_or_off(word: &[u8]) -> Result<bool, Error> {
 }
 
 /// CLIENT NO-EVICT ON | OFF
-pub fn no_evict(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn no_evict(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     cx.session().no_evict = on_or_off(&args[2])?;
     out.ok();
     Ok(())
 }
 
 /// CLIENT NO-TOUCH ON | OFF
-pub fn no_touch(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn no_touch(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     cx.session().no_touch = on_or_off(&args[2])?;
     out.ok();
     Ok(())
 }
 
 /// CLIENT GETREDIR
-pub fn getredir(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+fn getredir(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     out.int(-1);
     Ok(())
 }
 
 /// CLIENT TRACKINGINFO
-pub fn trackinginfo(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+fn trackinginfo(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     out.map(3);
     out.bulk(b"flags");
     out.set(1);
@@ -132,7 +244,7 @@ pub fn trackinginfo(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// CLIENT TRACKING ON | OFF …
-pub fn tracking(_: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn tracking(_: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     if on_or_off(&args[2])? {
         return Err(Error::err("CLIENT TRACKING ON is not supported yet"));
     }
@@ -141,7 +253,7 @@ pub fn tracking(_: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// CLIENT CACHING YES | NO
-pub fn caching(_: &mut Cx<'_>, _: Args<'_>, _: &mut Reply) -> Outcome {
+fn caching(_: &mut Cx<'_>, _: Args<'_>, _: &mut Reply) -> Outcome {
     // Nothing is tracked yet.
     Err(Error::err(
         "CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled",
@@ -149,7 +261,7 @@ pub fn caching(_: &mut Cx<'_>, _: Args<'_>, _: &mut Reply) -> Outcome {
 }
 
 /// CLIENT PAUSE timeout [WRITE | ALL]; the parts get the end of the pause instead of its length.
-pub fn pause(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Vec<Vec<u8>>, Error> {
+fn pause(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Vec<Vec<u8>>, Error> {
     if args.len() > 4 {
         return Err(Error::subcommand_syntax("CLIENT", &args[1]));
     }
@@ -165,7 +277,7 @@ pub fn pause(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Vec<Vec<u8>>, Error> {
     Ok(["CLIENT", "PAUSE", &until_ms.to_string(), mode].map(|word| word.as_bytes().to_vec()).to_vec())
 }
 
-pub fn pause_part(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn pause_part(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let now_ms = cx.now_ms();
     let mut pause = Pause { until_ms: args.int(2)? as u64, writes_only: args.is(3, "WRITE") };
     // Of two pauses the longer and the stricter holds.
@@ -179,7 +291,7 @@ pub fn pause_part(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// CLIENT UNPAUSE
-pub fn unpause_part(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+fn unpause_part(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     // The connection layer sees that the time is over.
     if let Some(pause) = &mut cx.shard.pause {
         pause.until_ms = 0;
@@ -189,13 +301,13 @@ pub fn unpause_part(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// All shards have done it.
-pub fn all_ok(_: &mut ShardCx, _: Args<'_>, _: &[&[u8]], out: &mut Reply) -> Outcome {
+fn all_ok(_: &mut ShardCx, _: Args<'_>, _: &[&[u8]], out: &mut Reply) -> Outcome {
     out.ok();
     Ok(())
 }
 
 /// CLIENT UNBLOCK client-id [TIMEOUT | ERROR]
-pub fn unblock(_: &mut Cx<'_>, args: Args<'_>) -> Result<Vec<Vec<u8>>, Error> {
+fn unblock(_: &mut Cx<'_>, args: Args<'_>) -> Result<Vec<Vec<u8>>, Error> {
     if args.len() > 4 {
         return Err(Error::subcommand_syntax("CLIENT", &args[1]));
     }
@@ -207,18 +319,18 @@ pub fn unblock(_: &mut Cx<'_>, args: Args<'_>) -> Result<Vec<Vec<u8>>, Error> {
 }
 
 /// No command blocks yet, so there is nobody to wake.
-pub fn unblock_part(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+fn unblock_part(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     out.int(0);
     Ok(())
 }
 
-pub fn unblock_merge(_: &mut ShardCx, _: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> Outcome {
+fn unblock_merge(_: &mut ShardCx, _: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> Outcome {
     out.int(parts::sum(parts));
     Ok(())
 }
 
 /// CLIENT HELP
-pub fn help(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+fn help(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     help_form::reply(
         out,
         "CLIENT",

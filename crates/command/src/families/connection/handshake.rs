@@ -2,12 +2,79 @@
 
 use super::client::check_name;
 use crate::session::{ReplyMode, Session};
+use crate::spec::{acl, flag::*};
 use crate::state::REDIS_VERSION;
-use crate::{Args, Cx, Error, Outcome};
+use crate::{Args, Command, Cx, Error, Outcome};
 use resp::Reply;
 
+pub const COMMANDS: &[Command] = &[
+    Command::new("AUTH", auth)
+        .arity(-2)
+        .flags(NOSCRIPT | LOADING | STALE | FAST | NO_AUTH | ALLOW_BUSY)
+        .acl(acl::CONNECTION)
+        .group("connection")
+        .complexity("O(N) where N is the number of passwords defined for the user")
+        .history(&[("6.0.0", "Added ACL style (username and password).")])
+        .summary("Proves who the client is.")
+        .syntax("username:string?^6.0.0 password:string"),
+    Command::new("HELLO", hello)
+        .arity(-1)
+        .flags(NOSCRIPT | LOADING | STALE | FAST | NO_AUTH | ALLOW_BUSY)
+        .acl(acl::CONNECTION)
+        .group("connection")
+        .since("6.0.0")
+        .complexity("O(1)")
+        .history(&[(
+            "6.2.0",
+            "`protover` made optional; when called without arguments the command reports the current connection's context.",
+        )])
+        .summary("Agrees on a protocol version, and tells about the server.")
+        .syntax("arguments{protover:integer AUTH@auth{username:string password:string}? SETNAME@clientname:string?}?"),
+    Command::new("PING", ping)
+        .arity(-1)
+        .flags(FAST)
+        .acl(acl::CONNECTION)
+        .group("connection")
+        .complexity("O(1)")
+        .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
+        .summary("Answers PONG, or the message.")
+        .syntax("message:string?"),
+    Command::new("ECHO", echo)
+        .arity(2)
+        .flags(LOADING | STALE | FAST)
+        .acl(acl::CONNECTION)
+        .group("connection")
+        .complexity("O(1)")
+        .summary("Answers the message.")
+        .syntax("message:string"),
+    Command::new("QUIT", quit)
+        .arity(-1)
+        .flags(ALLOW_BUSY | NOSCRIPT | LOADING | STALE | FAST | NO_AUTH)
+        .acl(acl::CONNECTION)
+        .group("connection")
+        .complexity("O(1)")
+        .deprecated("7.2.0", "just closing the connection")
+        .summary("Closes the connection."),
+    Command::new("RESET", reset)
+        .arity(1)
+        .flags(NOSCRIPT | LOADING | STALE | FAST | NO_AUTH | ALLOW_BUSY)
+        .acl(acl::CONNECTION)
+        .group("connection")
+        .since("6.2.0")
+        .complexity("O(1)")
+        .summary("Makes the connection as it was when it was new."),
+    Command::new("SELECT", select)
+        .arity(2)
+        .flags(LOADING | STALE | FAST)
+        .acl(acl::CONNECTION)
+        .group("connection")
+        .complexity("O(1)")
+        .summary("Chooses the database of this connection.")
+        .syntax("index:integer"),
+];
+
 /// AUTH [username] password
-pub fn auth(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn auth(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     match args.len() {
         2 if cx.shard.config.requirepass.is_none() => {
             return Err(Error::err(
@@ -46,7 +113,7 @@ fn is_same_secret(secret: &[u8], guess: &[u8]) -> bool {
 }
 
 /// HELLO [protover [AUTH username password] [SETNAME clientname]]
-pub fn hello(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn hello(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let mut resp3 = cx.resp3;
     if args.len() > 1 {
         let version =
@@ -113,7 +180,7 @@ fn describe(id: u64, resp3: bool, out: &mut Reply) {
 }
 
 /// PING [message]
-pub fn ping(_: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn ping(_: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     match args.len() {
         1 => out.raw(b"+PONG\r\n"),
         2 => out.bulk(&args[1]),
@@ -123,20 +190,20 @@ pub fn ping(_: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// ECHO message
-pub fn echo(_: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn echo(_: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     out.bulk(&args[1]);
     Ok(())
 }
 
 /// QUIT
-pub fn quit(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+fn quit(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     cx.session().close_after_reply = true;
     out.ok();
     Ok(())
 }
 
 /// RESET
-pub fn reset(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+fn reset(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     let authenticated = cx.shard.config.requirepass.is_none();
     let conn = cx.conn;
     cx.shard.monitoring.retain(|index| Some(*index) != conn);
@@ -165,7 +232,7 @@ pub fn reset(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// SELECT index
-pub fn select(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn select(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let index = args.int(1)?;
     if i32::try_from(index).is_err() {
         return Err(Error::err("value is out of range, value must between -2147483648 and 2147483647"));

@@ -1,11 +1,39 @@
 //! One line for a client: CLIENT INFO and CLIENT LIST.
 
+use super::client;
 use super::filter::ClientType;
 use crate::parts::Part;
 use crate::session::Session;
-use crate::{Args, Cx, Error, Outcome, ShardCx};
+use crate::spec::flag::*;
+use crate::{Args, Command, Cx, Error, Outcome, ShardCx};
 use resp::Reply;
 use std::fmt::Write;
+
+pub const LIST: Command =
+    client(Command::on_all("LIST", part, merge).flags(ADMIN | SESSIONS).prepare(prepare))
+        .arity(-2)
+        .since("2.4.0")
+        .complexity("O(N) where N is the number of client connections")
+        .history(&[
+            ("2.8.12", "Added unique client `id` field."),
+            ("5.0.0", "Added optional `TYPE` filter."),
+            ("6.0.0", "Added `user` field."),
+            (
+                "6.2.0",
+                "Added `argv-mem`, `tot-mem`, `laddr` and `redir` fields and the optional `ID` filter.",
+            ),
+            ("7.0.0", "Added `resp`, `multi-mem`, `rbs` and `rbp` fields."),
+            ("7.0.3", "Added `ssub` field."),
+            ("7.2.0", "Added `lib-name` and `lib-ver` fields."),
+            ("7.4.0", "Added `watch` field."),
+            ("8.0.0", "Added `io-thread` field."),
+        ])
+        .tips(&["nondeterministic_output"])
+        .summary("Lists the connections.")
+        .syntax(
+            "TYPE@client-type(normal=NORMAL|master=MASTER|replica=REPLICA|pubsub=PUBSUB)?^5.0.0 \
+             ID@client-id:integer?*^6.2.0",
+        );
 
 /// The line, without its end. Names are bytes between `!` and `~`, so the line is text.
 pub fn line(session: &Session, now_ms: u64) -> String {
@@ -74,13 +102,13 @@ fn wanted(args: Args<'_>) -> Result<Wanted, Error> {
 }
 
 /// CLIENT LIST [TYPE type] | [ID id …]
-pub fn prepare(_: &mut Cx<'_>, args: Args<'_>) -> Result<Vec<Vec<u8>>, Error> {
+fn prepare(_: &mut Cx<'_>, args: Args<'_>) -> Result<Vec<Vec<u8>>, Error> {
     wanted(args)?;
     Ok(args.from(0).map(<[u8]>::to_vec).collect())
 }
 
 /// Numbers and lines of this shard's clients.
-pub fn part(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn part(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let (wanted, now_ms) = (wanted(args)?, cx.now_ms());
     let sessions = cx.shard.sessions.iter().map(|(_, session)| session).filter(|session| match &wanted {
         Wanted::All => true,
@@ -96,7 +124,7 @@ pub fn part(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     Ok(())
 }
 
-pub fn merge(_: &mut ShardCx, args: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> Outcome {
+fn merge(_: &mut ShardCx, args: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> Outcome {
     let mut lines: Vec<(i64, &[u8])> = Vec::new();
     for part in parts {
         let mut part = Part::new(part);

@@ -1,8 +1,113 @@
 //! Times to live. All are kept as unix time in milliseconds.
 
-use super::GENERIC;
-use crate::{Args, Cx, Error, Outcome};
+use super::{GENERIC, NONDETERMINISTIC};
+use crate::spec::{KeySpec, access::*, acl, flag::*};
+use crate::{Args, Command, Cx, Error, Outcome};
 use resp::Reply;
+
+const READ_KEY: &[KeySpec] = &[KeySpec::at(1, RO | ACCESS)];
+const UPDATED_KEY: &[KeySpec] = &[KeySpec::at(1, RW | UPDATE)];
+const EXPIRE_HISTORY: &[(&str, &str)] = &[("7.0.0", "Added options: `NX`, `XX`, `GT` and `LT`.")];
+const TTL_HISTORY: &[(&str, &str)] = &[("2.8.0", "Added the -2 reply.")];
+
+pub const COMMANDS: &[Command] = &[
+    Command::new("EXPIRE", expire)
+        .arity(-3)
+        .keys(UPDATED_KEY)
+        .flags(WRITE | FAST)
+        .acl(acl::KEYSPACE)
+        .group("generic")
+        .complexity("O(1)")
+        .summary("Sets the time to live of a key in seconds.")
+        .history(EXPIRE_HISTORY)
+        .syntax("key:key seconds:integer condition(nx=NX|xx=XX|gt=GT|lt=LT)?^7.0.0"),
+    Command::new("EXPIREAT", expireat)
+        .arity(-3)
+        .keys(UPDATED_KEY)
+        .flags(WRITE | FAST)
+        .acl(acl::KEYSPACE)
+        .group("generic")
+        .since("1.2.0")
+        .complexity("O(1)")
+        .summary("Sets when a key expires, as unix time in seconds.")
+        .history(EXPIRE_HISTORY)
+        .syntax("key:key unix-time-seconds:unix-time condition(nx=NX|xx=XX|gt=GT|lt=LT)?^7.0.0"),
+    Command::new("EXPIRETIME", expiretime)
+        .arity(2)
+        .keys(READ_KEY)
+        .flags(READONLY | FAST)
+        .acl(acl::KEYSPACE)
+        .group("generic")
+        .since("7.0.0")
+        .complexity("O(1)")
+        .summary("Tells when a key expires, as unix time in seconds.")
+        .syntax("key:key"),
+    Command::new("PERSIST", persist)
+        .arity(2)
+        .keys(UPDATED_KEY)
+        .flags(WRITE | FAST)
+        .acl(acl::KEYSPACE)
+        .group("generic")
+        .since("2.2.0")
+        .complexity("O(1)")
+        .summary("Takes the time to live of a key away.")
+        .syntax("key:key"),
+    Command::new("PEXPIRE", pexpire)
+        .arity(-3)
+        .keys(UPDATED_KEY)
+        .flags(WRITE | FAST)
+        .acl(acl::KEYSPACE)
+        .group("generic")
+        .since("2.6.0")
+        .complexity("O(1)")
+        .summary("Sets the time to live of a key in milliseconds.")
+        .history(EXPIRE_HISTORY)
+        .syntax("key:key milliseconds:integer condition(nx=NX|xx=XX|gt=GT|lt=LT)?^7.0.0"),
+    Command::new("PEXPIREAT", pexpireat)
+        .arity(-3)
+        .keys(UPDATED_KEY)
+        .flags(WRITE | FAST)
+        .acl(acl::KEYSPACE)
+        .group("generic")
+        .since("2.6.0")
+        .complexity("O(1)")
+        .summary("Sets when a key expires, as unix time in milliseconds.")
+        .history(EXPIRE_HISTORY)
+        .syntax("key:key unix-time-milliseconds:unix-time condition(nx=NX|xx=XX|gt=GT|lt=LT)?^7.0.0"),
+    Command::new("PEXPIRETIME", pexpiretime)
+        .arity(2)
+        .keys(READ_KEY)
+        .flags(READONLY | FAST)
+        .acl(acl::KEYSPACE)
+        .group("generic")
+        .since("7.0.0")
+        .complexity("O(1)")
+        .summary("Tells when a key expires, as unix time in milliseconds.")
+        .syntax("key:key"),
+    Command::new("PTTL", pttl)
+        .arity(2)
+        .keys(READ_KEY)
+        .flags(READONLY | FAST)
+        .acl(acl::KEYSPACE)
+        .group("generic")
+        .since("2.6.0")
+        .complexity("O(1)")
+        .summary("Returns the time to live of a key in milliseconds.")
+        .history(TTL_HISTORY)
+        .tips(NONDETERMINISTIC)
+        .syntax("key:key"),
+    Command::new("TTL", ttl)
+        .arity(2)
+        .keys(READ_KEY)
+        .flags(READONLY | FAST)
+        .acl(acl::KEYSPACE)
+        .group("generic")
+        .complexity("O(1)")
+        .summary("Returns the time to live of a key in seconds.")
+        .history(TTL_HISTORY)
+        .tips(NONDETERMINISTIC)
+        .syntax("key:key"),
+];
 
 /// EXPIRE key seconds [NX | XX | GT | LT]
 pub fn expire(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
@@ -17,12 +122,12 @@ pub fn pexpire(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// EXPIREAT key unix-time-seconds [NX | XX | GT | LT]
-pub fn expireat(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn expireat(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     set(cx, args, out, "expireat", 1000, 0)
 }
 
 /// PEXPIREAT key unix-time-milliseconds [NX | XX | GT | LT]
-pub fn pexpireat(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn pexpireat(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     set(cx, args, out, "pexpireat", 1, 0)
 }
 
@@ -96,7 +201,7 @@ fn set(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply, name: &str, unit_ms: i6
 }
 
 /// PERSIST key
-pub fn persist(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn persist(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let key = args.key(1);
     match cx.find_for_write(key) {
         Some(pos) if cx.db().expire(pos).is_some() => {
@@ -117,18 +222,18 @@ pub fn ttl(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// PTTL key
-pub fn pttl(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn pttl(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let now_ms = cx.now_ms();
     tell(cx, args, out, |at_ms| at_ms - now_ms)
 }
 
 /// EXPIRETIME key
-pub fn expiretime(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn expiretime(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     tell(cx, args, out, in_seconds)
 }
 
 /// PEXPIRETIME key
-pub fn pexpiretime(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn pexpiretime(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     tell(cx, args, out, |at_ms| at_ms)
 }
 

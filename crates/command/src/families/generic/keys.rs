@@ -1,18 +1,124 @@
 //! Whether keys exist, what type they have, and moving them about.
 
 use super::GENERIC;
-use crate::{Args, Cx, Error, Outcome};
+use crate::spec::{KeySpec, Merge, access::*, acl, flag::*};
+use crate::{Args, Command, Cx, Error, Outcome};
 use keyspace::{Entry, Free, Key};
 use resp::Reply;
 
+const RO_KEY: &[KeySpec] = &[KeySpec::at(1, RO)];
+const MANY_TIPS: &[&str] = &["request_policy:multi_shard", "response_policy:agg_sum"];
+
+pub const COMMANDS: &[Command] = &[
+    Command::new("COPY", copy)
+        .arity(-3)
+        .keys(&[KeySpec::at(1, RO | ACCESS), KeySpec::at(2, OW | UPDATE)])
+        .flags(WRITE | DENYOOM | CROSS_DB)
+        .acl(acl::KEYSPACE)
+        .group("generic")
+        .since("6.2.0")
+        .complexity(
+            "O(N) worst case for collections, where N is the number of nested items. O(1) for string values.",
+        )
+        .summary("Copies the value of a key to another key.")
+        .syntax("source:key destination:key#1 DB@destination-db:integer? replace=REPLACE?"),
+    Command::new("DEL", del)
+        .arity(-2)
+        .keys(&[KeySpec::range(1, -1, 1, RM | DELETE)])
+        .flags(WRITE)
+        .acl(acl::KEYSPACE)
+        .split(Merge::Sum)
+        .group("generic")
+        .complexity("O(N) where N is the number of keys, and for each collection the number of its elements.")
+        .summary("Deletes keys.")
+        .tips(MANY_TIPS)
+        .syntax("key:key*"),
+    Command::new("EXISTS", exists)
+        .arity(-2)
+        .keys(&[KeySpec::range(1, -1, 1, RO)])
+        .flags(READONLY | FAST)
+        .acl(acl::KEYSPACE)
+        .split(Merge::Sum)
+        .group("generic")
+        .complexity("O(N) where N is the number of keys to check.")
+        .summary("Counts how many of the keys exist.")
+        .history(&[("3.0.3", "Accepts multiple `key` arguments.")])
+        .tips(MANY_TIPS)
+        .syntax("key:key*"),
+    Command::new("MOVE", move_key)
+        .arity(3)
+        .keys(&[KeySpec::at(1, RW | ACCESS | UPDATE)])
+        .flags(WRITE | FAST | CROSS_DB)
+        .acl(acl::KEYSPACE)
+        .group("generic")
+        .complexity("O(1)")
+        .summary("Moves a key to another database.")
+        .syntax("key:key db:integer"),
+    Command::new("RENAME", rename)
+        .arity(3)
+        .keys(&[KeySpec::at(1, RW | ACCESS | DELETE), KeySpec::at(2, OW | UPDATE)])
+        .flags(WRITE)
+        .acl(acl::KEYSPACE)
+        .group("generic")
+        .complexity("O(1)")
+        .summary("Renames a key, over another if there is one.")
+        .syntax("key:key newkey:key#1"),
+    Command::new("RENAMENX", renamenx)
+        .arity(3)
+        .keys(&[KeySpec::at(1, RW | ACCESS | DELETE), KeySpec::at(2, OW | INSERT)])
+        .flags(WRITE | FAST)
+        .acl(acl::KEYSPACE)
+        .group("generic")
+        .complexity("O(1)")
+        .summary("Renames a key unless there is one of the new name.")
+        .history(&[(
+            "3.2.0",
+            "The command no longer returns an error when source and destination names are the same.",
+        )])
+        .syntax("key:key newkey:key#1"),
+    Command::new("TOUCH", touch)
+        .arity(-2)
+        .keys(&[KeySpec::range(1, -1, 1, RO)])
+        .flags(READONLY | FAST)
+        .acl(acl::KEYSPACE)
+        .split(Merge::Sum)
+        .group("generic")
+        .since("3.2.1")
+        .complexity("O(N) where N is the number of keys that will be touched.")
+        .summary("Marks keys as used now and counts those that exist.")
+        .tips(MANY_TIPS)
+        .syntax("key:key*"),
+    Command::new("TYPE", type_name)
+        .arity(2)
+        .keys(RO_KEY)
+        .flags(READONLY | FAST)
+        .acl(acl::KEYSPACE)
+        .group("generic")
+        .complexity("O(1)")
+        .summary("Names the type of the value under a key.")
+        .syntax("key:key"),
+    Command::new("UNLINK", unlink)
+        .arity(-2)
+        .keys(&[KeySpec::range(1, -1, 1, RM | DELETE)])
+        .flags(WRITE | FAST)
+        .acl(acl::KEYSPACE)
+        .split(Merge::Sum)
+        .group("generic")
+        .since("4.0.0")
+        .complexity("O(1) for each key, plus the work of giving back its memory.")
+        .summary("Deletes keys; as DEL.")
+        .tips(MANY_TIPS)
+        .syntax("key:key*"),
+];
+
 /// DEL key [key …]
-pub fn del(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn del(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let free = Free::later_if(cx.shard.config.lazyfree_lazy_user_del);
     remove(cx, args, free, out)
 }
 
 /// UNLINK key [key …]
-pub fn unlink(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn unlink(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     remove(cx, args, Free::Later, out)
 }
 
@@ -29,14 +135,14 @@ fn remove(cx: &mut Cx<'_>, args: Args<'_>, free: Free, out: &mut Reply) -> Outco
 }
 
 /// EXISTS key [key …]
-pub fn exists(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn exists(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let found = (1..args.len()).filter(|&index| cx.find_untouched(args.key(index)).is_some()).count();
     out.count(found);
     Ok(())
 }
 
 /// TOUCH key [key …]. Touches even for clients that do not otherwise.
-pub fn touch(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn touch(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let mut touched = 0;
     for index in 1..args.len() {
         if let Some(pos) = cx.find_untouched(args.key(index)) {
@@ -49,7 +155,7 @@ pub fn touch(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// TYPE key
-pub fn type_name(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn type_name(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     match cx.find_untouched(args.key(1)) {
         Some(pos) => out.status(cx.db().value(pos).kind().name()),
         None => out.status("none"),
@@ -58,7 +164,7 @@ pub fn type_name(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// RENAME key newkey
-pub fn rename(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn rename(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let (from, to) = (args.key(1), args.key(2));
     if cx.find_for_write(from).is_none() {
         return Err(Error::NO_SUCH_KEY);
@@ -72,7 +178,7 @@ pub fn rename(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// RENAMENX key newkey
-pub fn renamenx(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn renamenx(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let (from, to) = (args.key(1), args.key(2));
     if cx.find_for_write(from).is_none() {
         return Err(Error::NO_SUCH_KEY);
@@ -103,7 +209,7 @@ fn db_index(cx: &Cx<'_>, args: Args<'_>, index: usize) -> Result<u16, Error> {
 }
 
 /// COPY source destination [DB destination-db] [REPLACE]
-pub fn copy(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn copy(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let (mut db, mut replace) = (cx.db, false);
     let mut index = 3;
     while index < args.len() {
@@ -142,7 +248,7 @@ fn copy_to(cx: &mut Cx<'_>, from: Key<'_>, db: u16, to: Key<'_>) {
 }
 
 /// MOVE key db
-pub fn move_key(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn move_key(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let db = db_index(cx, args, 2)?;
     if db == cx.db {
         return Err(Error::SAME_OBJECT);

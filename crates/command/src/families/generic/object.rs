@@ -1,9 +1,74 @@
 //! OBJECT: what is known of a value beyond its content. None of it renews the age of the key.
 
-use crate::{Args, Cx, Error, Outcome};
+use super::NONDETERMINISTIC;
+use crate::spec::{KeySpec, access::*, acl, flag::*};
+use crate::{Args, Command, Cx, Error, Outcome};
 use keyspace::Pos;
 use keyspace::age;
 use resp::Reply;
+
+const OBJECT_KEY: &[KeySpec] = &[KeySpec::at(2, RO)];
+
+pub const COMMANDS: &[Command] = &[Command::container("OBJECT", OBJECT_COMMANDS)
+    .group("generic")
+    .since("2.2.3")
+    .complexity("Depends on subcommand.")
+    .summary("A container for commands that look at how a value is kept.")];
+
+const OBJECT_COMMANDS: &[Command] = &[
+    Command::new("ENCODING", encoding)
+        .arity(3)
+        .keys(OBJECT_KEY)
+        .flags(READONLY)
+        .acl(acl::KEYSPACE)
+        .group("generic")
+        .since("2.2.3")
+        .complexity("O(1)")
+        .summary("Names the form in which a value is kept.")
+        .tips(NONDETERMINISTIC)
+        .syntax("key:key"),
+    Command::new("FREQ", freq)
+        .arity(3)
+        .keys(OBJECT_KEY)
+        .flags(READONLY)
+        .acl(acl::KEYSPACE)
+        .group("generic")
+        .since("4.0.0")
+        .complexity("O(1)")
+        .summary("Returns how often a key is used, on a logarithmic scale.")
+        .tips(NONDETERMINISTIC)
+        .syntax("key:key"),
+    Command::new("HELP", help)
+        .arity(2)
+        .flags(LOADING | STALE)
+        .acl(acl::KEYSPACE)
+        .group("generic")
+        .since("6.2.0")
+        .complexity("O(1)")
+        .summary("Lists the subcommands."),
+    Command::new("IDLETIME", idletime)
+        .arity(3)
+        .keys(OBJECT_KEY)
+        .flags(READONLY)
+        .acl(acl::KEYSPACE)
+        .group("generic")
+        .since("2.2.3")
+        .complexity("O(1)")
+        .summary("Returns the seconds since a key was last used.")
+        .tips(NONDETERMINISTIC)
+        .syntax("key:key"),
+    Command::new("REFCOUNT", refcount)
+        .arity(3)
+        .keys(OBJECT_KEY)
+        .flags(READONLY)
+        .acl(acl::KEYSPACE)
+        .group("generic")
+        .since("2.2.3")
+        .complexity("O(1)")
+        .summary("Returns how many references there are to a value.")
+        .tips(NONDETERMINISTIC)
+        .syntax("key:key"),
+];
 
 /// Looks the key up and writes what `tell` says of it, or null.
 fn about(
@@ -22,7 +87,7 @@ fn about(
 }
 
 /// OBJECT ENCODING key
-pub fn encoding(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn encoding(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     about(cx, args, out, |cx, pos, out| {
         out.bulk(cx.db().value(pos).encoding().as_bytes());
         Ok(())
@@ -30,7 +95,7 @@ pub fn encoding(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// OBJECT REFCOUNT key
-pub fn refcount(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn refcount(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     about(cx, args, out, |_, _, out| {
         out.int(1);
         Ok(())
@@ -38,7 +103,7 @@ pub fn refcount(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// OBJECT IDLETIME key
-pub fn idletime(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn idletime(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     about(cx, args, out, |cx, pos, out| {
         if cx.shard.ages.rule.counts() {
             return Err(Error::err(
@@ -53,7 +118,7 @@ pub fn idletime(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// OBJECT FREQ key
-pub fn freq(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn freq(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     about(cx, args, out, |cx, pos, out| {
         let rule = cx.shard.ages.rule;
         if !rule.counts() {
@@ -87,7 +152,7 @@ const HELP: &[&str] = &[
 ];
 
 /// OBJECT HELP
-pub fn help(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+fn help(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     out.array(HELP.len());
     HELP.iter().for_each(|line| out.status(line));
     Ok(())

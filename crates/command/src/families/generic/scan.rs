@@ -3,10 +3,43 @@
 //! A cursor of SCAN is `position × shards + shard`: a shard is gone through from position 0 to its end, then the next one.
 //! Positions are the table's, with its guarantee: a key that is there from the start to the end is returned.
 
-use crate::{Args, Cx, Error, Event, Outcome, ShardCx};
+use crate::spec::{Plan, acl, flag::*};
+use crate::{Args, Command, Cx, Error, Event, Outcome, ShardCx};
 use base::glob;
 use keyspace::{Key, Kind};
 use resp::{Reply, reader};
+
+pub const COMMANDS: &[Command] = &[
+    Command::on_all("KEYS", keys_part, keys_merge)
+        .arity(2)
+        .flags(READONLY)
+        .acl(acl::KEYSPACE | acl::DANGEROUS)
+        .group("generic")
+        .complexity("O(N) with N being the number of keys in the database.")
+        .summary("Returns all keys whose names match a pattern.")
+        .tips(&["request_policy:all_shards", "nondeterministic_output_order"])
+        .syntax("pattern:pattern"),
+    Command::on_all("RANDOMKEY", random_part, random_merge)
+        .arity(1)
+        .flags(READONLY)
+        .acl(acl::KEYSPACE)
+        .group("generic")
+        .complexity("O(1)")
+        .summary("Returns the name of a key chosen by chance.")
+        .tips(&["request_policy:all_shards", "response_policy:special", "nondeterministic_output"]),
+    Command::new("SCAN", scan)
+        .arity(-2)
+        .flags(READONLY)
+        .acl(acl::KEYSPACE)
+        .plan(Plan::Cursor)
+        .group("generic")
+        .since("2.8.0")
+        .complexity("O(1) for every call. O(N) for a complete iteration, N being the number of keys.")
+        .summary("Goes through the names of all keys, step by step.")
+        .history(&[("6.0.0", "Added the `TYPE` subcommand.")])
+        .tips(&["nondeterministic_output", "request_policy:special", "response_policy:special"])
+        .syntax("cursor:integer MATCH@pattern:pattern? COUNT@count:integer? TYPE@type:string?^6.0.0"),
+];
 
 /// Keys looked at in one step of SCAN unless COUNT says otherwise.
 const COUNT: usize = 10;
@@ -112,7 +145,7 @@ fn expire(cx: &mut Cx<'_>, names: Vec<Vec<u8>>) {
 }
 
 /// KEYS pattern: the keys of this shard.
-pub fn keys_part(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn keys_part(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let (pattern, now_ms) = (&args[1], cx.now_ms());
     let (mut names, mut count) = (Vec::new(), 0);
     for (name, _, expire) in cx.db().iter() {
@@ -128,7 +161,7 @@ pub fn keys_part(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// KEYS: one array of all.
-pub fn keys_merge(_: &mut ShardCx, _: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> Outcome {
+fn keys_merge(_: &mut ShardCx, _: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> Outcome {
     let headers: Vec<_> = parts.iter().map(|part| part_header(part)).collect();
     out.array(headers.iter().map(|(count, _)| count).sum());
     parts.iter().zip(headers).for_each(|(part, (_, start))| out.raw(&part[start..]));
@@ -136,7 +169,7 @@ pub fn keys_merge(_: &mut ShardCx, _: Args<'_>, parts: &[&[u8]], out: &mut Reply
 }
 
 /// RANDOMKEY: how many keys this shard has, and the name of one of them unless there is none.
-pub fn random_part(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+fn random_part(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     let now_ms = cx.now_ms();
     loop {
         let (db, random) = (&mut cx.shard.dbs[cx.db as usize], &mut cx.shard.random);
@@ -157,7 +190,7 @@ pub fn random_part(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// RANDOMKEY: the key of one shard; each shard as likely as it has keys.
-pub fn random_merge(shard: &mut ShardCx, _: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> Outcome {
+fn random_merge(shard: &mut ShardCx, _: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> Outcome {
     let total: usize = parts.iter().map(|part| part_header(part).0).sum();
     let mut left = shard.random.index(total);
     for part in parts {

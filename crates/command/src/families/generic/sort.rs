@@ -5,7 +5,8 @@
 
 use super::GENERIC;
 use super::sort_keys::Pattern;
-use crate::{Args, Cx, Error, Event, Outcome};
+use crate::spec::{KeySpec, access::*, acl, flag::*};
+use crate::{Args, Command, Cx, Error, Event, Outcome};
 use keyspace::{Key, Typed, ValueRef};
 use resp::Reply;
 use std::cmp::Ordering;
@@ -13,6 +14,45 @@ use std::ops::Range;
 use types::List;
 use types::list::End;
 use types::listpack::Item;
+
+const SORT_COMPLEXITY: &str = "O(N+M*log(M)) where N is the number of elements in the list or set to sort, and M the \
+    number of returned elements. When the elements are not sorted, complexity is O(N).";
+const BY_GET_NOTES: &str = "For the optional BY/GET keyword. It is marked 'unknown' because the key names derive from \
+    the content of the key we sort";
+const STORE_NOTES: &str = "For the optional STORE keyword. It is marked 'unknown' because the keyword can appear \
+    anywhere in the argument array";
+
+pub const COMMANDS: &[Command] = &[
+    Command::new("SORT", sort)
+        .arity(-2)
+        .keys(&[
+            KeySpec::at(1, RO | ACCESS),
+            KeySpec::unknown(RO | ACCESS).notes(BY_GET_NOTES),
+            KeySpec::unknown(OW | UPDATE).notes(STORE_NOTES).found_by(destination),
+        ])
+        .flags(WRITE | DENYOOM | MOVABLEKEYS)
+        .acl(acl::SET | acl::SORTEDSET | acl::LIST | acl::DANGEROUS)
+        .group("generic")
+        .complexity(SORT_COMPLEXITY)
+        .summary("Sorts the elements of a list, set or sorted set; may store the result.")
+        .syntax(
+            "key:key BY@by-pattern/pattern:pattern?#1 LIMIT@limit{offset:integer count:integer}? \
+             GET@get-pattern/pattern:pattern?**#1 order(asc=ASC|desc=DESC)? sorting=ALPHA? STORE@destination:key?#2",
+        ),
+    Command::new("SORT_RO", sort_ro)
+        .arity(-2)
+        .keys(&[KeySpec::at(1, RO | ACCESS), KeySpec::unknown(RO | ACCESS).notes(BY_GET_NOTES)])
+        .flags(READONLY | MOVABLEKEYS)
+        .acl(acl::SET | acl::SORTEDSET | acl::LIST | acl::DANGEROUS)
+        .group("generic")
+        .since("7.0.0")
+        .complexity(SORT_COMPLEXITY)
+        .summary("Returns the sorted elements of a list, set or sorted set.")
+        .syntax(
+            "key:key BY@by-pattern/pattern:pattern?#1 LIMIT@limit{offset:integer count:integer}? \
+             GET@get-pattern/pattern:pattern?**#1 order(asc=ASC|desc=DESC)? sorting=ALPHA?",
+        ),
+];
 
 struct Options<'a> {
     descending: bool,
@@ -88,7 +128,7 @@ impl<'a> Options<'a> {
 }
 
 /// The index of the key to store to: the last one named.
-pub fn destination(args: &Args<'_>) -> Option<usize> {
+fn destination(args: &Args<'_>) -> Option<usize> {
     let (mut index, mut found) = (2, None);
     while index < args.len() {
         index += match () {
@@ -135,7 +175,7 @@ pub fn sort(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// SORT_RO key [BY pattern] [LIMIT offset count] [GET pattern …] [ASC | DESC] [ALPHA]
-pub fn sort_ro(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn sort_ro(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     run(cx, args, out, false)
 }
 

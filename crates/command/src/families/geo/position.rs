@@ -2,13 +2,61 @@
 
 use super::arguments::{position, unit};
 use crate::families::zset::{AddOptions, add_pairs};
-use crate::{Args, Cx, Error, Outcome};
+use crate::spec::{KeySpec, access::*, acl, flag::*};
+use crate::{Args, Command, Cx, Error, Outcome};
 use resp::Reply;
 use types::ZSet;
 use types::geohash::{self, Point, Unit};
 
+pub const COMMANDS: &[Command] = &[
+    Command::new("GEOADD", geoadd)
+        .arity(-5)
+        .keys(&[KeySpec::at(1, RW | UPDATE)])
+        .flags(WRITE | DENYOOM)
+        .acl(acl::GEO)
+        .group("geo")
+        .since("3.2.0")
+        .summary("Adds members with their positions, or moves them.")
+        .complexity("O(log(N)) for each member, N: members of the index")
+        .history(&[("6.2.0", "Added the `CH`, `NX` and `XX` options.")])
+        .syntax(
+            "key:key condition(nx=NX|xx=XX)?^6.2.0 change=CH?^6.2.0 data{longitude:double latitude:double \
+             member:string}*",
+        ),
+    Command::new("GEODIST", geodist)
+        .arity(-4)
+        .keys(&[KeySpec::at(1, RO | ACCESS)])
+        .flags(READONLY)
+        .acl(acl::GEO)
+        .group("geo")
+        .since("3.2.0")
+        .summary("Returns the distance between two members.")
+        .complexity("O(1)")
+        .syntax("key:key member1:string member2:string unit(m=M|km=KM|ft=FT|mi=MI)?"),
+    Command::new("GEOHASH", geohash)
+        .arity(-2)
+        .keys(&[KeySpec::at(1, RO | ACCESS)])
+        .flags(READONLY)
+        .acl(acl::GEO)
+        .group("geo")
+        .since("3.2.0")
+        .summary("Returns the geohash texts of members.")
+        .complexity("O(1) for each member")
+        .syntax("key:key member:string?*"),
+    Command::new("GEOPOS", geopos)
+        .arity(-2)
+        .keys(&[KeySpec::at(1, RO | ACCESS)])
+        .flags(READONLY)
+        .acl(acl::GEO)
+        .group("geo")
+        .since("3.2.0")
+        .summary("Returns the longitudes and latitudes of members.")
+        .complexity("O(1) for each member")
+        .syntax("key:key member:string?*"),
+];
+
 /// GEOADD key [NX | XX] [CH] longitude latitude member [longitude latitude member …]
-pub fn geoadd(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn geoadd(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let (mut options, mut first) = (AddOptions::default(), 2);
     loop {
         match first {
@@ -30,7 +78,7 @@ pub fn geoadd(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// GEOPOS key [member …]
-pub fn geopos(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn geopos(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     each_score(cx, args, out, |out, score| match score {
         Some(score) => reply_position(out, geohash::decode(score)),
         None => out.null_array(),
@@ -45,7 +93,7 @@ pub fn reply_position(out: &mut Reply, point: Point) {
 }
 
 /// GEOHASH key [member …]
-pub fn geohash(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn geohash(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     each_score(cx, args, out, |out, score| match score {
         Some(score) => out.bulk(&geohash::text(score)),
         None => out.null(),
@@ -65,7 +113,7 @@ fn each_score(
 }
 
 /// GEODIST key member1 member2 [M | KM | FT | MI]
-pub fn geodist(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn geodist(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let unit = match args.len() {
         4 => Unit::Metres,
         5 => unit(args, 4)?,

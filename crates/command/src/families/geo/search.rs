@@ -7,13 +7,139 @@ use super::arguments::{circle, position, rectangle};
 use super::position::reply_position;
 use crate::families::zset::store;
 use crate::items::reply_item;
-use crate::{Args, Cx, Error, Outcome};
+use crate::spec::{KeySpec, access::*, acl, flag::*};
+use crate::{Args, Command, Cx, Error, Outcome};
 use resp::Reply;
 use types::ZSet;
 use types::geohash::search::{Extent, ScoreRange, Shape};
 use types::geohash::{self, Point, Unit};
 use types::listpack::Item;
 use types::zset::{self, ScoreBound};
+
+pub const COMMANDS: &[Command] = &[
+    Command::new("GEORADIUS", georadius)
+        .arity(-6)
+        .keys(&[
+            KeySpec::at(1, RO | ACCESS),
+            KeySpec::keyword("STORE", 6, OW | UPDATE),
+            KeySpec::keyword("STOREDIST", 6, OW | UPDATE),
+        ])
+        .flags(WRITE | DENYOOM | MOVABLEKEYS)
+        .acl(acl::GEO)
+        .group("geo")
+        .since("3.2.0")
+        .summary("Returns or stores the members within a distance of a position.")
+        .complexity("O(N+log(M)), N: members in the cells around the shape, M: members of the index")
+        .history(&[
+            ("6.2.0", "Added the `ANY` option for `COUNT`."),
+            ("7.0.0", "Added support for uppercase unit names."),
+        ])
+        .deprecated("6.2.0", "`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` argument")
+        .syntax(
+            "key:key longitude:double latitude:double radius:double unit(m=M|km=KM|ft=FT|mi=MI) \
+             withcoord=WITHCOORD? withdist=WITHDIST? withhash=WITHHASH? count-block{COUNT@count:integer \
+             any=ANY?^6.2.0}? order(asc=ASC|desc=DESC)? \
+             store(STORE@storekey/key:key#1|STOREDIST@storedistkey/key:key#2)?",
+        ),
+    Command::new("GEORADIUS_RO", georadius_ro)
+        .arity(-6)
+        .keys(&[KeySpec::at(1, RO | ACCESS)])
+        .flags(READONLY)
+        .acl(acl::GEO)
+        .group("geo")
+        .since("3.2.10")
+        .summary("Returns the members within a distance of a position.")
+        .complexity("O(N+log(M)), N: members in the cells around the shape, M: members of the index")
+        .history(&[
+            ("6.2.0", "Added the `ANY` option for `COUNT`."),
+            ("7.0.0", "Added support for uppercase unit names."),
+        ])
+        .deprecated("6.2.0", "`GEOSEARCH` with the `BYRADIUS` argument")
+        .syntax(
+            "key:key longitude:double latitude:double radius:double unit(m=M|km=KM|ft=FT|mi=MI) \
+             withcoord=WITHCOORD? withdist=WITHDIST? withhash=WITHHASH? count-block{COUNT@count:integer \
+             any=ANY?^6.2.0}? order(asc=ASC|desc=DESC)?",
+        ),
+    Command::new("GEORADIUSBYMEMBER", georadiusbymember)
+        .arity(-5)
+        .keys(&[
+            KeySpec::at(1, RO | ACCESS),
+            KeySpec::keyword("STORE", 5, OW | UPDATE),
+            KeySpec::keyword("STOREDIST", 5, OW | UPDATE),
+        ])
+        .flags(WRITE | DENYOOM | MOVABLEKEYS)
+        .acl(acl::GEO)
+        .group("geo")
+        .since("3.2.0")
+        .summary("Returns or stores the members within a distance of another member.")
+        .complexity("O(N+log(M)), N: members in the cells around the shape, M: members of the index")
+        .history(&[
+            ("6.2.0", "Added the `ANY` option for `COUNT`."),
+            ("7.0.0", "Added support for uppercase unit names."),
+        ])
+        .deprecated(
+            "6.2.0",
+            "`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` and `FROMMEMBER` arguments",
+        )
+        .syntax(
+            "key:key member:string radius:double unit(m=M|km=KM|ft=FT|mi=MI) withcoord=WITHCOORD? \
+             withdist=WITHDIST? withhash=WITHHASH? count-block{COUNT@count:integer any=ANY?}? \
+             order(asc=ASC|desc=DESC)? store(STORE@storekey/key:key#1|STOREDIST@storedistkey/key:key#2)?",
+        ),
+    Command::new("GEORADIUSBYMEMBER_RO", georadiusbymember_ro)
+        .arity(-5)
+        .keys(&[KeySpec::at(1, RO | ACCESS)])
+        .flags(READONLY)
+        .acl(acl::GEO)
+        .group("geo")
+        .since("3.2.10")
+        .summary("Returns the members within a distance of another member.")
+        .complexity("O(N+log(M)), N: members in the cells around the shape, M: members of the index")
+        .history(&[
+            ("6.2.0", "Added the `ANY` option for `COUNT`."),
+            ("7.0.0", "Added support for uppercase unit names."),
+        ])
+        .deprecated("6.2.0", "`GEOSEARCH` with the `BYRADIUS` and `FROMMEMBER` arguments")
+        .syntax(
+            "key:key member:string radius:double unit(m=M|km=KM|ft=FT|mi=MI) withcoord=WITHCOORD? \
+             withdist=WITHDIST? withhash=WITHHASH? count-block{COUNT@count:integer any=ANY?}? \
+             order(asc=ASC|desc=DESC)?",
+        ),
+    Command::new("GEOSEARCH", geosearch)
+        .arity(-7)
+        .keys(&[KeySpec::at(1, RO | ACCESS)])
+        .flags(READONLY)
+        .acl(acl::GEO)
+        .group("geo")
+        .since("6.2.0")
+        .summary("Returns the members within a circle or box.")
+        .complexity("O(N+log(M)), N: members in the cells around the shape, M: members of the index")
+        .history(&[("7.0.0", "Added support for uppercase unit names.")])
+        .syntax(
+            "key:key from(FROMMEMBER@member:string|FROMLONLAT@fromlonlat{longitude:double \
+             latitude:double}) by(circle{BYRADIUS@radius:double \
+             unit(m=M|km=KM|ft=FT|mi=MI)}|box{BYBOX@width:double height:double \
+             unit(m=M|km=KM|ft=FT|mi=MI)}) order(asc=ASC|desc=DESC)? count-block{COUNT@count:integer \
+             any=ANY?}? withcoord=WITHCOORD? withdist=WITHDIST? withhash=WITHHASH?",
+        ),
+    Command::new("GEOSEARCHSTORE", geosearchstore)
+        .arity(-8)
+        .keys(&[KeySpec::at(1, OW | UPDATE), KeySpec::at(2, RO | ACCESS)])
+        .flags(WRITE | DENYOOM)
+        .acl(acl::GEO)
+        .group("geo")
+        .since("6.2.0")
+        .summary("Stores the members within a circle or box.")
+        .complexity("O(N+log(M)), N: members in the cells around the shape, M: members of the index")
+        .history(&[("7.0.0", "Added support for uppercase unit names.")])
+        .syntax(
+            "destination:key source:key#1 \
+             from(FROMMEMBER@member:string|FROMLONLAT@fromlonlat{longitude:double latitude:double}) \
+             by(circle{BYRADIUS@radius:double unit(m=M|km=KM|ft=FT|mi=MI)}|box{BYBOX@width:double \
+             height:double unit(m=M|km=KM|ft=FT|mi=MI)}) order(asc=ASC|desc=DESC)? \
+             count-block{COUNT@count:integer any=ANY?}? storedist=STOREDIST?",
+        ),
+];
 
 /// Which command it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -65,34 +191,34 @@ struct Query {
 }
 
 /// GEORADIUS key longitude latitude radius M | KM | FT | MI [option …]
-pub fn georadius(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn georadius(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     run(cx, args, Form::Radius { store: true }, out)
 }
 
 /// GEORADIUS_RO key longitude latitude radius M | KM | FT | MI [option …]
-pub fn georadius_ro(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn georadius_ro(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     run(cx, args, Form::Radius { store: false }, out)
 }
 
 /// GEORADIUSBYMEMBER key member radius M | KM | FT | MI [option …]
-pub fn georadiusbymember(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn georadiusbymember(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     run(cx, args, Form::RadiusByMember { store: true }, out)
 }
 
 /// GEORADIUSBYMEMBER_RO key member radius M | KM | FT | MI [option …]
-pub fn georadiusbymember_ro(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn georadiusbymember_ro(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     run(cx, args, Form::RadiusByMember { store: false }, out)
 }
 
 /// GEOSEARCH key FROMMEMBER member | FROMLONLAT longitude latitude BYRADIUS radius unit | BYBOX width height unit
 /// [ASC | DESC] [COUNT count [ANY]] [WITHCOORD] [WITHDIST] [WITHHASH]
-pub fn geosearch(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn geosearch(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     run(cx, args, Form::Search, out)
 }
 
 /// GEOSEARCHSTORE destination source FROMMEMBER member | FROMLONLAT longitude latitude BYRADIUS radius unit | BYBOX
 /// width height unit [ASC | DESC] [COUNT count [ANY]] [STOREDIST]
-pub fn geosearchstore(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn geosearchstore(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     run(cx, args, Form::SearchStore, out)
 }
 

@@ -2,12 +2,65 @@
 
 use super::fields::check_type;
 use super::syntax::{FieldsOption, field_time, fields_at, unknown};
+use super::{NONDETERMINISTIC, PER_FIELD, READ, TIME_TAIL, UPDATED, row};
 use crate::expiry::TimeForm;
-use crate::{Args, Cx, Error, Event, Outcome};
+use crate::spec::{Handler, flag::*};
+use crate::{Args, Command, Cx, Error, Event, Outcome};
 use keyspace::Update;
 use resp::Reply;
 use std::ops::Range;
 use types::Hash;
+
+/// HEXPIRE and its kin.
+const fn expiring(name: &'static str, handler: Handler) -> Command {
+    row(name, handler).arity(-6).keys(UPDATED).flags(WRITE | FAST).since("7.4.0").complexity(PER_FIELD)
+}
+
+/// HTTL and its kin.
+const fn timing(name: &'static str, handler: Handler) -> Command {
+    row(name, handler)
+        .arity(-5)
+        .keys(READ)
+        .flags(READONLY | FAST)
+        .since("7.4.0")
+        .complexity(PER_FIELD)
+        .syntax(TIME_TAIL)
+}
+
+pub const COMMANDS: &[Command] = &[
+    expiring("HEXPIRE", hexpire).summary("Gives fields a time to live in seconds.").syntax(
+        "key:key seconds:integer condition(nx=NX|xx=XX|gt=GT|lt=LT)? FIELDS@fields{numfields:integer field:string*}",
+    ),
+    expiring("HEXPIREAT", hexpireat).summary("Gives fields an expire time in unix seconds.").syntax(
+        "key:key unix-time-seconds:unix-time condition(nx=NX|xx=XX|gt=GT|lt=LT)? \
+         FIELDS@fields{numfields:integer field:string*}",
+    ),
+    timing("HEXPIRETIME", hexpiretime).summary("Returns the expire times of fields in unix seconds."),
+    row("HPERSIST", hpersist)
+        .arity(-5)
+        .keys(UPDATED)
+        .flags(WRITE | FAST)
+        .since("7.4.0")
+        .complexity(PER_FIELD)
+        .summary("Takes the expire time of fields away.")
+        .syntax(TIME_TAIL),
+    expiring("HPEXPIRE", hpexpire).summary("Gives fields a time to live in milliseconds.").syntax(
+        "key:key milliseconds:integer condition(nx=NX|xx=XX|gt=GT|lt=LT)? \
+         FIELDS@fields{numfields:integer field:string*}",
+    ),
+    expiring("HPEXPIREAT", hpexpireat).summary("Gives fields an expire time in unix milliseconds.").syntax(
+        "key:key unix-time-milliseconds:unix-time condition(nx=NX|xx=XX|gt=GT|lt=LT)? \
+         FIELDS@fields{numfields:integer field:string*}",
+    ),
+    timing("HPEXPIRETIME", hpexpiretime)
+        .summary("Returns the expire times of fields in unix milliseconds."),
+    timing("HPTTL", hpttl)
+        .summary("Returns the times to live of fields in milliseconds.")
+        .tips(NONDETERMINISTIC),
+    timing("HTTL", httl)
+        .summary("Returns the times to live of fields in seconds.")
+        .tips(NONDETERMINISTIC),
+];
 
 /// There is no such field.
 pub const NO_FIELD: i64 = -2;
@@ -46,22 +99,22 @@ impl Condition {
 }
 
 /// HEXPIRE key seconds [NX | XX | GT | LT] FIELDS numfields field [field …]
-pub fn hexpire(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn hexpire(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     set(cx, args, out, TimeForm::Seconds, "hexpire")
 }
 
 /// HPEXPIRE key milliseconds [NX | XX | GT | LT] FIELDS numfields field [field …]
-pub fn hpexpire(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn hpexpire(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     set(cx, args, out, TimeForm::Millis, "hpexpire")
 }
 
 /// HEXPIREAT key unix-time-seconds [NX | XX | GT | LT] FIELDS numfields field [field …]
-pub fn hexpireat(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn hexpireat(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     set(cx, args, out, TimeForm::UnixSeconds, "hexpireat")
 }
 
 /// HPEXPIREAT key unix-time-milliseconds [NX | XX | GT | LT] FIELDS numfields field [field …]
-pub fn hpexpireat(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn hpexpireat(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     set(cx, args, out, TimeForm::UnixMillis, "hpexpireat")
 }
 
@@ -159,22 +212,22 @@ pub fn set_one(
 }
 
 /// HTTL key FIELDS numfields field [field …]
-pub fn httl(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn httl(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     times(cx, args, out, TimeForm::Seconds)
 }
 
 /// HPTTL key FIELDS numfields field [field …]
-pub fn hpttl(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn hpttl(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     times(cx, args, out, TimeForm::Millis)
 }
 
 /// HEXPIRETIME key FIELDS numfields field [field …]
-pub fn hexpiretime(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn hexpiretime(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     times(cx, args, out, TimeForm::UnixSeconds)
 }
 
 /// HPEXPIRETIME key FIELDS numfields field [field …]
-pub fn hpexpiretime(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn hpexpiretime(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     times(cx, args, out, TimeForm::UnixMillis)
 }
 
@@ -203,7 +256,7 @@ fn shown(at_ms: u64, now_ms: u64, form: TimeForm) -> i64 {
 }
 
 /// HPERSIST key FIELDS numfields field [field …]
-pub fn hpersist(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn hpersist(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     check_type(cx, args.key(1))?;
     let fields = fields_at(args, 2)?;
     let now_ms = cx.now_ms();

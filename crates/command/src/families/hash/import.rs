@@ -5,13 +5,56 @@
 //! values (`paired`).
 
 use super::fields::check_type;
+use super::row;
 use crate::session::{Fieldset, Session};
-use crate::spec::{KeySpec, access::*, flag::*};
+use crate::spec::{KeySpec, Plan, access::*, acl, flag::*};
 use crate::{Args, Command, Cx, Error, Event, Outcome};
 use keyspace::{Key, Value};
 use resp::Reply;
 use types::Hash;
 use types::hash::FieldTtl;
+
+const ALL_SHARDS: &[&str] = &["request_policy:all_shards"];
+
+pub const COMMANDS: &[Command] = &[Command::container("HIMPORT", IMPORT)
+    .acl(acl::HASH)
+    .group("hash")
+    .since("8.10.0")
+    .complexity("Depends on subcommand.")
+    .summary("A container for commands that store many hashes with the same fields.")];
+
+const IMPORT: &[Command] = &[
+    row("DISCARD", discard)
+        .arity(3)
+        .since("8.10.0")
+        .complexity("O(N) where N is the number of session-local fieldsets.")
+        .summary("Forgets a fieldset of the session.")
+        .tips(ALL_SHARDS)
+        .syntax("fieldset-name:string"),
+    row("DISCARDALL", discard_all)
+        .arity(2)
+        .since("8.10.0")
+        .complexity("O(N) where N is the number of session-local fieldsets.")
+        .summary("Forgets all fieldsets of the session.")
+        .tips(ALL_SHARDS),
+    row("PREPARE", prepare)
+        .arity(-4)
+        .flags(DENYOOM)
+        .since("8.10.0")
+        .complexity("O(N*log(N)) where N is the number of fields.")
+        .summary("Names the fields of hashes to come: a fieldset of the session.")
+        .tips(ALL_SHARDS)
+        .syntax("fieldset-name:string field:string*"),
+    row("SET", set)
+        .arity(-5)
+        .keys(&[KeySpec::at(2, OW | UPDATE)])
+        .plan(Plan::WithSession(pair, &PAIRED))
+        .flags(WRITE | DENYOOM)
+        .since("8.10.0")
+        .complexity("O(N) where N is the number of fields in the fieldset.")
+        .summary("Stores a hash: the fields of a fieldset with these values.")
+        .syntax("key:key fieldset-name:string value:string*"),
+];
 
 /// HIMPORT SET as it travels: `HIMPORT SET key verdict [field value …]`.
 pub const PAIRED: Command =
@@ -23,7 +66,7 @@ const NO_FIELDSET: &[u8] = b"fieldset";
 const WRONG_COUNT: &[u8] = b"count";
 
 /// HIMPORT PREPARE fieldset-name field [field …]
-pub fn prepare(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn prepare(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let fieldset = Fieldset::new(&args[2], args.from(3));
     let fieldset = fieldset.ok_or_else(|| Error::err("duplicate field name in fieldset"))?;
     let fieldsets = &mut cx.session().fieldsets;
@@ -36,7 +79,7 @@ pub fn prepare(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// HIMPORT DISCARD fieldset-name
-pub fn discard(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn discard(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let fieldsets = &mut cx.session().fieldsets;
     let before = fieldsets.len();
     fieldsets.retain(|fieldset| fieldset.name != args[2]);
@@ -45,13 +88,13 @@ pub fn discard(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// HIMPORT DISCARDALL
-pub fn discard_all(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+fn discard_all(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     out.count(std::mem::take(&mut cx.session().fieldsets).len());
     Ok(())
 }
 
 /// Puts the arguments of HIMPORT SET as [`PAIRED`] takes them.
-pub fn pair(session: &Session, args: Args<'_>, put: &mut dyn FnMut(&[u8])) {
+fn pair(session: &Session, args: Args<'_>, put: &mut dyn FnMut(&[u8])) {
     args.from(0).take(3).for_each(&mut *put);
     match find(session, args) {
         Err(verdict) => put(verdict),
@@ -83,7 +126,7 @@ fn refused(verdict: &[u8]) -> Error {
 }
 
 /// HIMPORT SET key fieldset-name value [value …], where the session is at hand.
-pub fn set(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn set(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     check_type(cx, args.key(2))?;
     let session = cx.conn.and_then(|conn| cx.shard.sessions.get(conn));
     let fieldset = session.ok_or(NO_FIELDSET).and_then(|session| find(session, args)).map_err(refused)?;

@@ -1,8 +1,9 @@
 //! HRANDFIELD.
 
-use super::fields;
+use super::{NONDETERMINISTIC, READ, fields, row};
 use crate::items::{check_draws, reply_item};
-use crate::{Args, Cx, Error, Outcome, ShardCx};
+use crate::spec::flag::*;
+use crate::{Args, Command, Cx, Error, Outcome, ShardCx};
 use base::random::Random;
 use keyspace::Pos;
 use keyspace::Typed;
@@ -11,11 +12,21 @@ use std::collections::HashSet;
 use types::Hash;
 use types::hash::Entry;
 
+pub const COMMANDS: &[Command] = &[row("HRANDFIELD", hrandfield)
+    .arity(-2)
+    .keys(READ)
+    .flags(READONLY)
+    .since("6.2.0")
+    .complexity("O(N) where N is the number of fields returned")
+    .summary("Returns random fields of a hash.")
+    .tips(NONDETERMINISTIC)
+    .syntax("key:key options{count:integer withvalues=WITHVALUES?}?")];
+
 /// From how large a part of all fields on it is cheaper to leave some out than to draw until enough are found: 1/this.
 const DRAW_SHARE: usize = 3;
 
 /// HRANDFIELD key [count [WITHVALUES]]
-pub fn hrandfield(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn hrandfield(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     if args.len() > 2 {
         return several(cx, args, out);
     }

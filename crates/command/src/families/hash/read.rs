@@ -1,10 +1,90 @@
 //! Reading hashes.
 
 use super::fields::{self, find, may_be_over};
+use super::{READ, row};
 use crate::items::{reply_item, run_item};
-use crate::{Args, Cx, Error, Outcome};
+use crate::spec::{KeySpec, access::*, flag::*};
+use crate::{Args, Command, Cx, Error, Outcome};
 use resp::Reply;
 use types::Hash;
+
+const LOOKED_AT: &[KeySpec] = &[KeySpec::at(1, RO)];
+const PER_SIZE: &str = "O(N) where N is the size of the hash.";
+const ANY_ORDER: &[&str] = &["nondeterministic_output_order"];
+
+pub const COMMANDS: &[Command] = &[
+    row("HEXISTS", hexists)
+        .arity(3)
+        .element(2)
+        .keys(LOOKED_AT)
+        .flags(READONLY | FAST)
+        .since("2.0.0")
+        .complexity("O(1)")
+        .summary("Says whether a hash has a field.")
+        .syntax("key:key field:string"),
+    row("HGET", hget)
+        .arity(3)
+        .element(2)
+        .keys(READ)
+        .flags(READONLY | FAST)
+        .since("2.0.0")
+        .complexity("O(1)")
+        .summary("Returns the value of a field.")
+        .syntax("key:key field:string"),
+    row("HGETALL", hgetall)
+        .arity(2)
+        .keys(READ)
+        .flags(READONLY)
+        .since("2.0.0")
+        .complexity(PER_SIZE)
+        .summary("Returns all fields and values of a hash.")
+        .tips(ANY_ORDER)
+        .syntax("key:key"),
+    row("HKEYS", hkeys)
+        .arity(2)
+        .keys(READ)
+        .flags(READONLY)
+        .since("2.0.0")
+        .complexity(PER_SIZE)
+        .summary("Returns all fields of a hash.")
+        .tips(ANY_ORDER)
+        .syntax("key:key"),
+    row("HLEN", hlen)
+        .arity(2)
+        .keys(LOOKED_AT)
+        .flags(READONLY | FAST)
+        .since("2.0.0")
+        .complexity("O(1)")
+        .summary("Returns the number of fields of a hash.")
+        .syntax("key:key"),
+    row("HMGET", hmget)
+        .arity(-3)
+        .element(2)
+        .keys(READ)
+        .flags(READONLY | FAST)
+        .since("2.0.0")
+        .complexity("O(N) where N is the number of fields being requested.")
+        .summary("Returns the values of several fields.")
+        .syntax("key:key field:string*"),
+    row("HSTRLEN", hstrlen)
+        .arity(3)
+        .element(2)
+        .keys(LOOKED_AT)
+        .flags(READONLY | FAST)
+        .since("3.2.0")
+        .complexity("O(1)")
+        .summary("Returns the length of the value of a field.")
+        .syntax("key:key field:string"),
+    row("HVALS", hvals)
+        .arity(2)
+        .keys(READ)
+        .flags(READONLY)
+        .since("2.0.0")
+        .complexity(PER_SIZE)
+        .summary("Returns all values of a hash.")
+        .tips(ANY_ORDER)
+        .syntax("key:key"),
+];
 
 /// What a command shows of each field.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -15,7 +95,7 @@ enum Shown {
 }
 
 /// HGET key field
-pub fn hget(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn hget(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     one(cx, args, |hash, now_ms| match hash.get(&args[2], now_ms) {
         Some(value) => {
             reply_item(out, value);
@@ -31,14 +111,14 @@ pub fn hget(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// HEXISTS key field
-pub fn hexists(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn hexists(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let found = one(cx, args, |hash, now_ms| hash.contains(&args[2], now_ms))?;
     out.int(i64::from(found));
     Ok(())
 }
 
 /// HSTRLEN key field
-pub fn hstrlen(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn hstrlen(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let mut bytes = 0;
     one(cx, args, |hash, now_ms| match hash.get(&args[2], now_ms) {
         Some(value) => {
@@ -68,7 +148,7 @@ fn one(cx: &mut Cx<'_>, args: Args<'_>, look: impl FnOnce(&Hash, u64) -> bool) -
 }
 
 /// HMGET key field [field …]
-pub fn hmget(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn hmget(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let key = args.key(1);
     let pos = find(cx, key)?;
     out.array(args.len() - 2);
@@ -95,23 +175,23 @@ pub fn hmget(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// HLEN key: expired fields that are still there count.
-pub fn hlen(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn hlen(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     out.count(cx.read::<Hash>(args.key(1))?.map_or(0, Hash::len));
     Ok(())
 }
 
 /// HGETALL key
-pub fn hgetall(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn hgetall(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     all(cx, args, out, Shown::Both)
 }
 
 /// HKEYS key
-pub fn hkeys(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn hkeys(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     all(cx, args, out, Shown::Fields)
 }
 
 /// HVALS key
-pub fn hvals(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn hvals(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     all(cx, args, out, Shown::Values)
 }
 

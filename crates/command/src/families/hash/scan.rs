@@ -3,15 +3,31 @@
 //! Cursors are the table's, with its guarantee: a field that is there from the start to the end is returned. A packed
 //! hash is returned whole.
 
-use super::fields;
+use super::{NONDETERMINISTIC, READ, fields, row};
 use crate::items::reply_item;
 use crate::scan_options::ScanOptions;
-use crate::{Args, Cx, Outcome};
+use crate::spec::flag::*;
+use crate::{Args, Command, Cx, Outcome};
 use base::number::I64Buf;
 use resp::Reply;
 
+pub const COMMANDS: &[Command] = &[
+    row("HSCAN", hscan)
+        .arity(-3)
+        .keys(READ)
+        .flags(READONLY)
+        .since("2.8.0")
+        .complexity(
+            "O(1) for every call. O(N) for a complete iteration, including enough command calls for the cursor to \
+             return back to 0. N is the number of elements inside the collection.",
+        )
+        .summary("Goes through the fields and values of a hash in steps.")
+        .tips(NONDETERMINISTIC)
+        .syntax("key:key cursor:integer MATCH@pattern:pattern? COUNT@count:integer? novalues=NOVALUES?"),
+];
+
 /// HSCAN key cursor [MATCH pattern] [COUNT count] [NOVALUES]
-pub fn hscan(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn hscan(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let cursor = args.cursor(2)?;
     let Some(pos) = fields::find(cx, args.key(1))? else {
         // Redis looks at the options only if there is something to scan.

@@ -3,17 +3,56 @@
 use super::expire::{Changed, set_one};
 use super::fields::{check_type, may_be_over};
 use super::syntax::{FieldsOption, field_time, fields_at, unknown};
+use super::{PER_FIELD, TIME_TAIL, UPDATED, row};
 use crate::expiry::TimeForm;
 use crate::items::reply_item;
-use crate::{Args, Cx, Error, Event, Outcome};
+use crate::spec::{KeySpec, access::*, flag::*};
+use crate::{Args, Command, Cx, Error, Event, Outcome};
 use keyspace::Update;
 use resp::Reply;
 use std::ops::Range;
 use types::Hash;
 use types::hash::FieldTtl;
 
+const GETEX: &[KeySpec] =
+    &[KeySpec::at(1, RW | ACCESS | UPDATE).notes("RW and UPDATE because it changes the TTL")];
+
+pub const COMMANDS: &[Command] = &[
+    row("HGETDEL", hgetdel)
+        .arity(-5)
+        .keys(&[KeySpec::at(1, RW | ACCESS | DELETE)])
+        .flags(WRITE | FAST)
+        .since("8.0.0")
+        .complexity(PER_FIELD)
+        .summary("Returns the values of fields and deletes them.")
+        .syntax(TIME_TAIL),
+    row("HGETEX", hgetex)
+        .arity(-5)
+        .keys(GETEX)
+        .flags(WRITE | FAST)
+        .since("8.0.0")
+        .complexity(PER_FIELD)
+        .summary("Returns the values of fields and sets or clears their expire time.")
+        .syntax(
+            "key:key expiration(EX@seconds:integer|PX@milliseconds:integer|EXAT@unix-time-seconds:unix-time|\
+             PXAT@unix-time-milliseconds:unix-time|persist=PERSIST)? FIELDS@fields{numfields:integer field:string*}",
+        ),
+    row("HSETEX", hsetex)
+        .arity(-6)
+        .keys(UPDATED)
+        .flags(WRITE | DENYOOM | FAST)
+        .since("8.0.0")
+        .complexity("O(N) where N is the number of fields being set.")
+        .summary("Sets the values of fields, and their expire time.")
+        .syntax(
+            "key:key condition(fnx=FNX|fxx=FXX)? expiration(EX@seconds:integer|PX@milliseconds:integer|\
+             EXAT@unix-time-seconds:unix-time|PXAT@unix-time-milliseconds:unix-time|keepttl=KEEPTTL)? \
+             FIELDS@fields{numfields:integer data{field:string value:string}*}",
+        ),
+];
+
 /// HGETDEL key FIELDS numfields field [field …]
-pub fn hgetdel(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn hgetdel(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     check_type(cx, args.key(1))?;
     let fields = fields_at(args, 2)?;
     let now_ms = cx.now_ms();
@@ -149,7 +188,7 @@ impl Grammar {
 
 /// HGETEX key [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | PERSIST]
 /// FIELDS numfields field [field …]
-pub fn hgetex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn hgetex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     check_type(cx, args.key(1))?;
     let now_ms = cx.now_ms();
     let options = Grammar::hgetex().parse(args, now_ms)?;
@@ -185,7 +224,7 @@ pub fn hgetex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 
 /// HSETEX key [FNX | FXX] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds |
 /// KEEPTTL] FIELDS numfields field value [field value …]
-pub fn hsetex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn hsetex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let now_ms = cx.now_ms();
     let options = Grammar::hsetex().parse(args, now_ms)?;
     let key = args.key(1);

@@ -1,7 +1,9 @@
 //! Setting, counting and removing fields.
 
 use super::fields::may_be_over;
-use crate::{Args, Cx, Error, Event, Outcome};
+use super::{UPDATED, row};
+use crate::spec::{KeySpec, access::*, flag::*};
+use crate::{Args, Command, Cx, Error, Event, Outcome};
 use base::extended::Extended;
 use base::number::{I64Buf, parse_i64};
 use keyspace::{Key, Update};
@@ -10,15 +12,80 @@ use types::Hash;
 use types::hash::FieldTtl;
 use types::listpack::Item;
 
+const COUNTED: &[KeySpec] = &[KeySpec::at(1, RW | ACCESS | UPDATE)];
+
+pub const COMMANDS: &[Command] = &[
+    row("HDEL", hdel)
+        .arity(-3)
+        .element(2)
+        .keys(&[KeySpec::at(1, RW | DELETE)])
+        .flags(WRITE | FAST)
+        .since("2.0.0")
+        .complexity("O(N) where N is the number of fields to be removed.")
+        .summary("Deletes fields of a hash, and the hash when none are left.")
+        .history(&[("2.4.0", "Accepts multiple `field` arguments.")])
+        .syntax("key:key field:string*"),
+    row("HINCRBY", hincrby)
+        .arity(4)
+        .element(2)
+        .keys(COUNTED)
+        .flags(WRITE | DENYOOM | FAST)
+        .since("2.0.0")
+        .complexity("O(1)")
+        .summary("Adds an integer to the value of a field; 0 if there is no such field.")
+        .syntax("key:key field:string increment:integer"),
+    row("HINCRBYFLOAT", hincrbyfloat)
+        .arity(4)
+        .element(2)
+        .keys(COUNTED)
+        .flags(WRITE | DENYOOM | FAST)
+        .since("2.6.0")
+        .complexity("O(1)")
+        .summary("Adds a number to the value of a field; 0 if there is no such field.")
+        .syntax("key:key field:string increment:double"),
+    row("HMSET", hmset)
+        .arity(-4)
+        .element(2)
+        .keys(UPDATED)
+        .flags(WRITE | DENYOOM | FAST)
+        .since("2.0.0")
+        .complexity("O(N) where N is the number of fields being set.")
+        .summary("Sets the values of several fields.")
+        .deprecated("4.0.0", "`HSET` with multiple field-value pairs")
+        .syntax("key:key data{field:string value:string}*"),
+    row("HSET", hset)
+        .arity(-4)
+        .element(2)
+        .keys(UPDATED)
+        .flags(WRITE | DENYOOM | FAST)
+        .since("2.0.0")
+        .complexity(
+            "O(1) for each field/value pair added, so O(N) to add N field/value pairs when the command is called with \
+             multiple field/value pairs.",
+        )
+        .summary("Sets the values of fields, making the hash if there is none.")
+        .history(&[("4.0.0", "Accepts multiple `field` and `value` arguments.")])
+        .syntax("key:key data{field:string value:string}*"),
+    row("HSETNX", hsetnx)
+        .arity(4)
+        .element(2)
+        .keys(&[KeySpec::at(1, RW | INSERT)])
+        .flags(WRITE | DENYOOM | FAST)
+        .since("2.0.0")
+        .complexity("O(1)")
+        .summary("Sets the value of a field only if the hash does not have it.")
+        .syntax("key:key field:string value:string"),
+];
+
 /// HSET key field value [field value …]
-pub fn hset(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn hset(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let created = set(cx, args, "hset")?;
     out.count(created);
     Ok(())
 }
 
 /// HMSET key field value [field value …]
-pub fn hmset(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn hmset(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     set(cx, args, "hmset")?;
     out.ok();
     Ok(())
@@ -45,7 +112,7 @@ fn set(cx: &mut Cx<'_>, args: Args<'_>, name: &str) -> Result<usize, Error> {
 }
 
 /// HSETNX key field value
-pub fn hsetnx(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn hsetnx(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let (limits, seed, now_ms) = (cx.shard.limits.hash, cx.shard.seed.clone(), cx.now_ms());
     let mut hash = cx.upsert::<Hash>(args.key(1), Hash::new)?;
     if hash.contains(&args[2], now_ms) {
@@ -75,7 +142,7 @@ fn tell(cx: &mut Cx<'_>, key: &[u8], expired: bool, name: &'static str) {
 }
 
 /// HINCRBY key field increment
-pub fn hincrby(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn hincrby(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let by = args.int(3)?;
     let new = change(cx, args.key(1), &args[2], "hincrby", |old| {
         let old = match old {
@@ -91,7 +158,7 @@ pub fn hincrby(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// HINCRBYFLOAT key field increment
-pub fn hincrbyfloat(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn hincrbyfloat(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let by = Extended::parse(&args[3]).ok_or(Error::NOT_A_FLOAT)?;
     if !by.is_finite() {
         return Err(Error::err("value is NaN or Infinity"));
@@ -147,7 +214,7 @@ fn change<R>(
 }
 
 /// HDEL key field [field …]: expired fields that are still there count.
-pub fn hdel(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn hdel(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let now_ms = cx.now_ms();
     let Some(mut hash) = cx.update::<Hash>(args.key(1))? else {
         out.int(0);

@@ -1,12 +1,77 @@
 //! Adding and removing at the ends of a list.
 
-use super::{end_at, popped, pushed};
+use super::{POPPED, PUSHED, end_at, popped, pushed, row};
 use crate::items::{reply_item, run_item};
-use crate::{Args, Cx, Error, Event, Outcome};
+use crate::spec::{KeySpec, access::*, flag::*};
+use crate::{Args, Command, Cx, Error, Event, Outcome};
 use keyspace::{Key, Update};
 use resp::Reply;
 use types::List;
 use types::list::End;
+
+const PUSH_COST: &str = "O(1) for each element added, so O(N) to add N elements when the command is called with multiple arguments.";
+const POP_COST: &str = "O(N) where N is the number of elements returned";
+
+pub const COMMANDS: &[Command] = &[
+    row("LPUSH", lpush)
+        .arity(-3)
+        .keys(&[PUSHED])
+        .flags(WRITE | DENYOOM | FAST)
+        .complexity(PUSH_COST)
+        .summary("Adds elements before the head of a list; creates the list if there is none.")
+        .history(&[("2.4.0", "Accepts multiple `element` arguments.")])
+        .syntax("key:key element:string*"),
+    row("RPUSH", rpush)
+        .arity(-3)
+        .keys(&[PUSHED])
+        .flags(WRITE | DENYOOM | FAST)
+        .complexity(PUSH_COST)
+        .summary("Adds elements behind the tail of a list; creates the list if there is none.")
+        .history(&[("2.4.0", "Accepts multiple `element` arguments.")])
+        .syntax("key:key element:string*"),
+    row("LPUSHX", lpushx)
+        .arity(-3)
+        .keys(&[PUSHED])
+        .flags(WRITE | DENYOOM | FAST)
+        .since("2.2.0")
+        .complexity(PUSH_COST)
+        .summary("Adds elements before the head of a list that exists.")
+        .history(&[("4.0.0", "Accepts multiple `element` arguments.")])
+        .syntax("key:key element:string*"),
+    row("RPUSHX", rpushx)
+        .arity(-3)
+        .keys(&[PUSHED])
+        .flags(WRITE | DENYOOM | FAST)
+        .since("2.2.0")
+        .complexity(PUSH_COST)
+        .summary("Adds elements behind the tail of a list that exists.")
+        .history(&[("4.0.0", "Accepts multiple `element` arguments.")])
+        .syntax("key:key element:string*"),
+    row("LPOP", lpop)
+        .arity(-2)
+        .keys(&[POPPED])
+        .flags(WRITE | FAST)
+        .complexity(POP_COST)
+        .summary("Removes elements at the head of a list and returns them.")
+        .history(&[("6.2.0", "Added the `count` argument.")])
+        .syntax("key:key count:integer?^6.2.0"),
+    row("RPOP", rpop)
+        .arity(-2)
+        .keys(&[POPPED])
+        .flags(WRITE | FAST)
+        .complexity(POP_COST)
+        .summary("Removes elements at the tail of a list and returns them.")
+        .history(&[("6.2.0", "Added the `count` argument.")])
+        .syntax("key:key count:integer?^6.2.0"),
+    row("LMPOP", lmpop)
+        .arity(-4)
+        .keys(&[KeySpec::counted(1, RW | ACCESS | DELETE)])
+        .flags(WRITE | MOVABLEKEYS)
+        .since("7.0.0")
+        .complexity("O(N+M) where N is the number of provided keys and M is the number of elements returned.")
+        .summary("Removes elements of the first list that has any and returns them with its key.")
+        .syntax("numkeys:integer key:key* where(left=LEFT|right=RIGHT) COUNT@count:integer?"),
+];
 
 /// LPUSH key element [element …]
 pub fn lpush(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
@@ -29,12 +94,12 @@ fn push(cx: &mut Cx<'_>, args: Args<'_>, end: End, out: &mut Reply) -> Outcome {
 }
 
 /// LPUSHX key element [element …]
-pub fn lpushx(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn lpushx(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     push_existing(cx, args, End::Head, out)
 }
 
 /// RPUSHX key element [element …]
-pub fn rpushx(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn rpushx(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     push_existing(cx, args, End::Tail, out)
 }
 
@@ -132,7 +197,7 @@ pub fn removed(cx: &mut Cx<'_>, key: Key<'_>, end: End, count: usize, emptied: b
 }
 
 /// LMPOP numkeys key [key …] LEFT|RIGHT [COUNT count]
-pub fn lmpop(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn lmpop(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let numkeys = args.int(1).ok().filter(|&n| n > 0);
     let numkeys = numkeys.ok_or_else(|| Error::err("numkeys should be greater than 0"))? as usize;
     let where_at = numkeys.saturating_add(2);

@@ -1,20 +1,66 @@
 //! Reading lists.
 
+use super::row;
 use crate::index_range::{clamp, resolve};
 use crate::items::{reply_item, run_item};
-use crate::{Args, Cx, Error, Outcome};
+use crate::spec::{KeySpec, access::*, flag::*};
+use crate::{Args, Command, Cx, Error, Outcome};
 use resp::Reply;
 use types::List;
 use types::listpack::{Item, Needle};
 
+pub const COMMANDS: &[Command] = &[
+    row("LLEN", llen)
+        .arity(2)
+        .keys(&[KeySpec::at(1, RO)])
+        .flags(READONLY | FAST)
+        .complexity("O(1)")
+        .summary("Returns the number of elements of a list.")
+        .syntax("key:key"),
+    row("LINDEX", lindex)
+        .arity(3)
+        .keys(&[KeySpec::at(1, RO | ACCESS)])
+        .flags(READONLY)
+        .complexity(
+            "O(N) where N is the number of elements to traverse to get to the element at index. This makes \
+             asking for the first or the last element of the list O(1).",
+        )
+        .summary("Returns the element at an index of a list.")
+        .syntax("key:key index:integer"),
+    row("LRANGE", lrange)
+        .arity(4)
+        .keys(&[KeySpec::at(1, RO | ACCESS)])
+        .flags(READONLY)
+        .complexity(
+            "O(S+N) where S is the distance of start offset from HEAD for small lists, from nearest end (HEAD \
+             or TAIL) for large lists; and N is the number of elements in the specified range.",
+        )
+        .summary("Returns the elements of a list between two indexes.")
+        .syntax("key:key start:integer stop:integer"),
+    row("LPOS", lpos)
+        .arity(-3)
+        .keys(&[KeySpec::at(1, RO | ACCESS)])
+        .flags(READONLY)
+        .since("6.0.6")
+        .complexity(
+            "O(N) where N is the number of elements in the list, for the average case. When searching for \
+             elements near the head or the tail of the list, or when the MAXLEN option is provided, the command \
+             may run in constant time.",
+        )
+        .summary("Returns the indexes at which a list has an element.")
+        .syntax(
+            "key:key element:string RANK@rank:integer? COUNT@num-matches:integer? MAXLEN@len:integer?",
+        ),
+];
+
 /// LLEN key
-pub fn llen(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn llen(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     out.count(cx.read::<List>(args.key(1))?.map_or(0, List::len));
     Ok(())
 }
 
 /// LINDEX key index
-pub fn lindex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn lindex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let Some(list) = cx.read::<List>(args.key(1))? else {
         out.null();
         return Ok(());
@@ -28,7 +74,7 @@ pub fn lindex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// LRANGE key start stop
-pub fn lrange(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn lrange(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let (start, stop) = (args.int(2)?, args.int(3)?);
     let Some(list) = cx.read::<List>(args.key(1))? else {
         out.array(0);
@@ -101,7 +147,7 @@ fn rank(rank: i64) -> Result<(usize, bool), Error> {
 }
 
 /// LPOS key element [RANK rank] [COUNT num-matches] [MAXLEN len]
-pub fn lpos(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn lpos(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let wanted = Wanted::parse(args)?;
     let many = wanted.count.is_some();
     let Some(list) = cx.read::<List>(args.key(1))? else {

@@ -1,23 +1,59 @@
 //! Moving elements from one list to another, or within one.
 
 use super::ends::{positive_count, removed};
-use super::{end_at, pushed};
+use super::{POPPED, end_at, pushed, row};
 use crate::items::reply_item;
-use crate::{Args, Cx, Error, Event, Outcome};
+use crate::spec::{KeySpec, access::*, flag::*};
+use crate::{Args, Command, Cx, Error, Event, Outcome};
 use keyspace::Pos;
 use keyspace::{Key, Typed};
 use resp::Reply;
 use types::List;
 use types::list::End;
 
+const PUSHED_SECOND: KeySpec = KeySpec::at(2, RW | INSERT);
+
+pub const COMMANDS: &[Command] = &[
+    row("LMOVE", lmove)
+        .arity(5)
+        .keys(&[POPPED, PUSHED_SECOND])
+        .flags(WRITE | DENYOOM)
+        .since("6.2.0")
+        .complexity("O(1)")
+        .summary("Moves an element from an end of one list to an end of another and returns it.")
+        .syntax(
+            "source:key destination:key#1 wherefrom(left=LEFT|right=RIGHT) whereto(left=LEFT|right=RIGHT)",
+        ),
+    row("LMOVEM", lmovem)
+        .arity(-5)
+        .keys(&[POPPED, PUSHED_SECOND])
+        .flags(WRITE | DENYOOM)
+        .since("8.10.0")
+        .complexity("O(N) where N is the number of elements moved.")
+        .summary("Moves elements from an end of one list to an end of another and returns them.")
+        .syntax(
+            "source:key destination:key#1 wherefrom(left=LEFT|right=RIGHT) whereto(left=LEFT|right=RIGHT) \
+             how-many{selector(COUNT@count:integer|EXACTLY@exactly:integer) ordering(obo=OBO|bulk=BULK)}?",
+        ),
+    row("RPOPLPUSH", rpoplpush)
+        .arity(3)
+        .keys(&[POPPED, PUSHED_SECOND])
+        .flags(WRITE | DENYOOM)
+        .since("1.2.0")
+        .deprecated("6.2.0", "`LMOVE` with the `RIGHT` and `LEFT` arguments")
+        .complexity("O(1)")
+        .summary("Moves the last element of one list before the head of another and returns it.")
+        .syntax("source:key destination:key#1"),
+];
+
 /// LMOVE source destination LEFT|RIGHT LEFT|RIGHT
-pub fn lmove(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn lmove(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let (from, to) = (end_at(args, 3)?, end_at(args, 4)?);
     move_one(cx, args, from, to, out)
 }
 
 /// RPOPLPUSH source destination
-pub fn rpoplpush(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn rpoplpush(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     move_one(cx, args, End::Tail, End::Head, out)
 }
 
@@ -110,7 +146,7 @@ impl Batch {
 }
 
 /// LMOVEM source destination LEFT|RIGHT LEFT|RIGHT [COUNT count|EXACTLY count OBO|BULK]
-pub fn lmovem(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn lmovem(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let (from, to) = (end_at(args, 3)?, end_at(args, 4)?);
     let batch = Batch::parse(args)?;
     let (source, destination) = (args.key(1), args.key(2));

@@ -1,12 +1,64 @@
 //! COMMAND: what the table of commands knows, for clients.
 
-use super::{command_table, docs as command_docs};
-use crate::spec::{Begin, Find, access, acl, flag};
+use super::{ANY_TIME, HELP_SUMMARY, command_table, docs as command_docs, row, server};
+use crate::spec::{Begin, Find, access, acl, flag, flag::*};
 use crate::{Args, Command, Cx, Error, Outcome, help as help_form, registry};
 use resp::Reply;
 
+pub const COMMANDS: &[Command] = &[server(Command::new("COMMAND", all).plan(crate::Plan::Container))
+    .with_subcommands(COMMAND)
+    .arity(-1)
+    .flags(LOADING | STALE)
+    .acl(acl::CONNECTION)
+    .since("2.8.13")
+    .complexity("O(N) where N is the total number of Redis commands")
+    .tips(&["nondeterministic_output_order"])
+    .summary("Describes all commands.")];
+
+const COMMAND: &[Command] = &[
+    row(Command::new("COUNT", count), 2, ANY_TIME, "2.8.13")
+        .acl(acl::CONNECTION)
+        .complexity("O(1)")
+        .summary("Counts the commands."),
+    row(Command::new("DOCS", docs), -2, ANY_TIME, "7.0.0")
+        .acl(acl::CONNECTION)
+        .complexity("O(N) where N is the number of commands to look up")
+        .tips(&["nondeterministic_output_order"])
+        .summary("Documents commands.")
+        .syntax("command-name:string?*"),
+    row(Command::new("GETKEYS", getkeys), -3, ANY_TIME, "2.8.13")
+        .acl(acl::CONNECTION)
+        .complexity("O(N) where N is the number of arguments to the command")
+        .summary("Finds the keys in a command.")
+        .syntax("command:string arg:string?*"),
+    row(Command::new("GETKEYSANDFLAGS", getkeysandflags), -3, ANY_TIME, "7.0.0")
+        .acl(acl::CONNECTION)
+        .complexity("O(N) where N is the number of arguments to the command")
+        .summary("Finds the keys in a command, and what it does with them.")
+        .syntax("command:string arg:string?*"),
+    row(Command::new("HELP", help), 2, ANY_TIME, "5.0.0")
+        .acl(acl::CONNECTION)
+        .complexity("O(1)")
+        .summary(HELP_SUMMARY),
+    row(Command::new("INFO", info), -2, ANY_TIME, "2.8.13")
+        .acl(acl::CONNECTION)
+        .complexity("O(N) where N is the number of commands to look up")
+        .history(&[("7.0.0", "Allowed to be called with no argument to get info on all commands.")])
+        .tips(&["nondeterministic_output_order"])
+        .summary("Describes commands.")
+        .syntax("command-name:string?*"),
+    row(Command::new("LIST", list), -2, ANY_TIME, "7.0.0")
+        .acl(acl::CONNECTION)
+        .complexity("O(N) where N is the total number of Redis commands")
+        .tips(&["nondeterministic_output_order"])
+        .summary("Lists the names of commands.")
+        .syntax(
+            "FILTERBY@filterby(MODULE@module-name:string|ACLCAT@category:string|PATTERN@pattern:pattern)?",
+        ),
+];
+
 /// COMMAND
-pub fn all(_: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn all(_: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     if let Some(sub) = args.get(1) {
         return Err(Error::unknown_subcommand("COMMAND", sub));
     }
@@ -20,7 +72,7 @@ fn write_all(out: &mut Reply) {
 }
 
 /// COMMAND COUNT
-pub fn count(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+fn count(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     out.count(registry::all().count());
     Ok(())
 }
@@ -56,7 +108,7 @@ pub fn docs(_: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// COMMAND LIST [FILTERBY MODULE name | ACLCAT category | PATTERN pattern]
-pub fn list(_: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn list(_: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let filtered = args.len() == 5 && args.is(2, "FILTERBY");
     if args.len() != 2 && !filtered {
         return Err(Error::SYNTAX);
@@ -88,7 +140,7 @@ pub fn list(_: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// COMMAND GETKEYS command [arg …]
-pub fn getkeys(_: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn getkeys(_: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let keys = keys_of(args)?;
     out.array(keys.len());
     keys.iter().for_each(|(key, _)| out.bulk(key));
@@ -96,7 +148,7 @@ pub fn getkeys(_: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// COMMAND GETKEYSANDFLAGS command [arg …]
-pub fn getkeysandflags(_: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn getkeysandflags(_: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let keys = keys_of(args)?;
     out.array(keys.len());
     for (key, bits) in keys {
@@ -171,7 +223,7 @@ fn only_reads_bits(inner: &Args<'_>) -> bool {
 }
 
 /// COMMAND HELP
-pub fn help(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+fn help(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     let lines = [
         ("(no subcommand)", "Describe all commands."),
         ("COUNT", "Return the number of commands."),

@@ -1,14 +1,44 @@
 //! CONFIG. All shards change their configuration at the same place in the order of commands, each by itself and with the
 //! same result.
 
+use super::{ADMINISTRATION, ANY_TIME, HELP_SUMMARY, keyspace, row, server};
 use crate::state::Effect;
-use crate::{Args, Cx, Error, Outcome, help as help_form};
+use crate::{Args, Command, Cx, Error, Outcome, help as help_form};
 use config::Caller;
 use resp::Reply;
 use std::sync::Arc;
 
+pub const COMMANDS: &[Command] = &[server(Command::container("CONFIG", CONFIG))
+    .since("2.0.0")
+    .complexity("Depends on subcommand.")
+    .summary("Reads and changes the configuration.")];
+
+const CONFIG: &[Command] = &[
+    row(Command::new("GET", get), -3, ADMINISTRATION, "2.0.0")
+        .complexity("O(N) when N is the number of configuration parameters provided")
+        .history(&[("7.0.0", "Added the ability to pass multiple pattern parameters in one call")])
+        .summary("Returns parameters.")
+        .syntax("parameter:string*"),
+    row(Command::new("HELP", help), 2, ANY_TIME, "5.0.0").complexity("O(1)").summary(HELP_SUMMARY),
+    row(Command::on_all("RESETSTAT", resetstat, keyspace::ok), 2, ADMINISTRATION, "2.0.0")
+        .complexity("O(1)")
+        .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
+        .summary("Sets the statistics to zero."),
+    row(Command::new("REWRITE", rewrite), 2, ADMINISTRATION, "2.8.0")
+        .complexity("O(1)")
+        .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
+        .summary("Writes the present configuration to its file."),
+    row(Command::on_all("SET", set, keyspace::ok), -4, ADMINISTRATION, "2.0.0")
+        .prepare_adding(prepare_set)
+        .complexity("O(N) when N is the number of configuration parameters provided")
+        .history(&[("7.0.0", "Added the ability to set multiple parameters in one call.")])
+        .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
+        .summary("Changes parameters, all or none.")
+        .syntax("data{parameter:string value:string}*"),
+];
+
 /// CONFIG GET parameter …
-pub fn get(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn get(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let patterns: Vec<&[u8]> = args.from(2).collect();
     let found = cx.shard.config.get(&patterns);
     out.map(found.len());
@@ -20,7 +50,7 @@ pub fn get(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// CONFIG SET parameter value …; the parts get a last argument: whether the client is on this machine.
-pub fn prepare_set(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Vec<Vec<u8>>, Error> {
+fn prepare_set(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Vec<Vec<u8>>, Error> {
     if args.len() % 2 == 1 {
         return Err(Error::SYNTAX);
     }
@@ -52,7 +82,7 @@ fn listen(cx: &Cx<'_>, args: Args<'_>, local: bool) -> Outcome {
     }
 }
 
-pub fn set(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn set(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let local = args.int(args.len() - 1)? == 1;
     let pairs: Vec<(&[u8], &[u8])> =
         (2..args.len() - 1).step_by(2).map(|i| (args.at(i), args.at(i + 1))).collect();
@@ -66,7 +96,7 @@ pub fn set(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// CONFIG RESETSTAT
-pub fn resetstat(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+fn resetstat(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     cx.shard.stats = Default::default();
     cx.shard.commands.reset();
     cx.shard.errors.reset();
@@ -76,7 +106,7 @@ pub fn resetstat(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// CONFIG REWRITE
-pub fn rewrite(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+fn rewrite(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     let about = Arc::clone(&cx.shard.about);
     let (false, Some(replace)) = (about.config_file.is_empty(), about.rewrite_config) else {
         return Err(Error::err("The server is running without a config file"));
@@ -89,7 +119,7 @@ pub fn rewrite(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// CONFIG HELP
-pub fn help(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+fn help(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     let lines = [
         ("GET <pattern>", "Return the parameters whose names match, with their values."),
         ("SET <directive> <value>", "Change a parameter."),

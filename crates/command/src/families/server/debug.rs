@@ -1,12 +1,20 @@
 //! DEBUG: what developers and Redis's own tests ask of a server. Clients see one command; its subcommands are rows so that
 //! each runs where it belongs.
 
+use super::server;
 use crate::parts::Part;
 use crate::spec::{KeySpec, access::RO, flag::*};
 use crate::{Args, Command, Cx, Error, Outcome, ShardCx, help as help_form};
 use base::number::{parse_f64, parse_i64};
 use keyspace::{Key, ValueRef};
 use resp::Reply;
+
+pub const COMMANDS: &[Command] = &[server(Command::new("DEBUG", unknown).plan(crate::Plan::Container))
+    .with_subcommands(SUBCOMMANDS)
+    .arity(-2)
+    .flags(ADMIN | NOSCRIPT | LOADING | STALE | PROTECTED | ONE_NAME)
+    .complexity("Depends on subcommand.")
+    .summary("Looks into the server, for its developers.")];
 
 const KEY: &[KeySpec] = &[KeySpec::at(2, RO)];
 
@@ -41,7 +49,7 @@ pub const SUBCOMMANDS: &[Command] = &[
 ];
 
 /// Another subcommand, or one with a wrong number of arguments.
-pub fn unknown(_: &mut Cx<'_>, args: Args<'_>, _: &mut Reply) -> Outcome {
+fn unknown(_: &mut Cx<'_>, args: Args<'_>, _: &mut Reply) -> Outcome {
     Err(Error::subcommand_syntax("DEBUG", args.get(1).unwrap_or_default()))
 }
 

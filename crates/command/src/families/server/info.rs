@@ -4,10 +4,21 @@ use super::info_lists::{self, Costs, Errors, Times};
 use super::info_numbers::{self, DatabaseNumbers, Numbers};
 use crate::parts::Part;
 use crate::platform::Usage;
+use crate::spec::{acl, flag::*};
 use crate::state::REDIS_VERSION;
-use crate::{Args, Cx, Outcome, ShardCx};
+use crate::{Args, Command, Cx, Outcome, ShardCx};
 use resp::Reply;
 use std::fmt::Write;
+
+pub const COMMANDS: &[Command] = &[super::server(Command::on_all("INFO", part, merge))
+    .arity(-1)
+    .flags(LOADING | STALE | SESSIONS)
+    .acl(acl::DANGEROUS)
+    .complexity("O(1)")
+    .history(&[("7.0.0", "Added support for taking multiple section arguments.")])
+    .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"])
+    .summary("Tells facts and figures about the server.")
+    .syntax("section:string?*")];
 
 /// Names in the order they are shown; whether they are shown unless asked for.
 const SECTIONS: [(&str, bool); 13] = [
@@ -39,7 +50,7 @@ fn wanted(args: Args<'_>) -> Vec<&'static str> {
 }
 
 /// This shard's figures; the long lists only if they are asked for.
-pub fn part(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn part(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let sections = wanted(args);
     info_numbers::of(cx.shard).write(out);
     info_numbers::write_databases(cx, out);
@@ -64,7 +75,7 @@ struct Facts {
     usage: Usage,
 }
 
-pub fn merge(cx: &mut ShardCx, args: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> Outcome {
+fn merge(cx: &mut ShardCx, args: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> Outcome {
     let sections = wanted(args);
     let mut facts = Facts { usage: (cx.platform.usage)(), ..Facts::default() };
     for part in parts {

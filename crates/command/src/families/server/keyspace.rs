@@ -1,18 +1,62 @@
 //! Commands over whole databases.
 
-use crate::{Args, Cx, Error, Outcome, ShardCx, parts};
+use super::server;
+use crate::spec::{acl, flag::*};
+use crate::{Args, Command, Cx, Error, Outcome, ShardCx, parts};
 use keyspace::Free;
 use resp::Reply;
 
+const FLUSH_SYNTAX: &str = "flush-type(async=ASYNC^4.0.0|sync=SYNC^6.2.0)?";
+const FLUSH_HISTORY: &[(&str, &str)] = &[
+    ("4.0.0", "Added the `ASYNC` flushing mode modifier."),
+    ("6.2.0", "Added the `SYNC` flushing mode modifier."),
+];
+
+pub const COMMANDS: &[Command] = &[
+    server(Command::on_all("DBSIZE", dbsize, sum))
+        .arity(1)
+        .flags(READONLY | FAST)
+        .acl(acl::KEYSPACE)
+        .complexity("O(1)")
+        .tips(&["request_policy:all_shards", "response_policy:agg_sum"])
+        .summary("Counts the keys of the database."),
+    server(Command::on_all("FLUSHALL", flushall, ok))
+        .arity(-1)
+        .flags(WRITE)
+        .acl(acl::KEYSPACE | acl::DANGEROUS)
+        .complexity("O(N) where N is the total number of keys in all databases")
+        .history(FLUSH_HISTORY)
+        .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
+        .summary("Removes all keys of all databases.")
+        .syntax(FLUSH_SYNTAX),
+    server(Command::on_all("FLUSHDB", flushdb, ok))
+        .arity(-1)
+        .flags(WRITE)
+        .acl(acl::KEYSPACE | acl::DANGEROUS)
+        .complexity("O(N) where N is the number of keys in the selected database")
+        .history(FLUSH_HISTORY)
+        .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
+        .summary("Removes all keys of the database.")
+        .syntax(FLUSH_SYNTAX),
+    server(Command::on_all("SWAPDB", swapdb, ok).prepare(prepare_swapdb))
+        .arity(3)
+        .flags(WRITE | FAST)
+        .acl(acl::KEYSPACE | acl::DANGEROUS)
+        .since("4.0.0")
+        .complexity("O(N) where N is the count of clients watching or blocking on keys from both databases.")
+        .summary("Exchanges two databases.")
+        .syntax("index1:integer index2:integer"),
+];
+
 /// DBSIZE
-pub fn dbsize(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+fn dbsize(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     let len = cx.db().len();
     out.count(len);
     Ok(())
 }
 
 /// The parts' numbers added up.
-pub fn sum(_: &mut ShardCx, _: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> Outcome {
+fn sum(_: &mut ShardCx, _: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> Outcome {
     out.int(parts::sum(parts));
     Ok(())
 }
@@ -34,7 +78,7 @@ fn flush_mode(cx: &Cx<'_>, args: Args<'_>) -> Result<Free, Error> {
 }
 
 /// FLUSHDB [ASYNC | SYNC]
-pub fn flushdb(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn flushdb(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let free = flush_mode(cx, args)?;
     let removed = cx.db().len() as u64;
     cx.db().clear(free);
@@ -44,7 +88,7 @@ pub fn flushdb(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// FLUSHALL [ASYNC | SYNC]
-pub fn flushall(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn flushall(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let free = flush_mode(cx, args)?;
     for db in cx.shard.dbs.iter_mut() {
         cx.shard.dirty += db.len() as u64;
@@ -55,7 +99,7 @@ pub fn flushall(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// SWAPDB index1 index2
-pub fn prepare_swapdb(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Vec<Vec<u8>>, Error> {
+fn prepare_swapdb(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Vec<Vec<u8>>, Error> {
     let index = |at: usize, which: &str| {
         let index = args.int(at).ok().and_then(|index| i32::try_from(index).ok());
         index.ok_or_else(|| Error::err(format_args!("invalid {which} DB index")))
@@ -68,7 +112,7 @@ pub fn prepare_swapdb(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Vec<Vec<u8>>, E
     Ok(args.from(0).map(<[u8]>::to_vec).collect())
 }
 
-pub fn swapdb(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn swapdb(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     cx.shard.dbs.swap(args.int(1)? as u16, args.int(2)? as u16);
     // One change, however many shards make it.
     cx.shard.dirty += u64::from(cx.shard.id == 0);

@@ -1,11 +1,52 @@
 //! LATENCY: events of all shards, brought together by name; and how long commands take.
 
 use super::info_lists::{self, Times};
+use super::{ADMINISTRATION, ANY_TIME, HELP_SUMMARY, latency_reports, row, server};
 use crate::latency::{SAMPLES_MAX, Sample};
 use crate::parts::Part;
-use crate::{Args, Cx, Outcome, ShardCx, help as help_form, registry};
+use crate::{Args, Command, Cx, Outcome, ShardCx, help as help_form, registry};
 use resp::Reply;
 use std::collections::{BTreeMap, BTreeSet};
+
+const REPORT_TIPS: &[&str] =
+    &["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"];
+
+pub const COMMANDS: &[Command] = &[server(Command::container("LATENCY", LATENCY))
+    .since("2.8.13")
+    .complexity("Depends on subcommand.")
+    .summary("Looks into what took long.")];
+
+const LATENCY: &[Command] = &[
+    row(Command::on_all("DOCTOR", part, latency_reports::doctor), 2, ADMINISTRATION, "2.8.13")
+        .complexity("O(1)")
+        .tips(REPORT_TIPS)
+        .summary("Reports on latency in words."),
+    row(Command::on_all("GRAPH", part, latency_reports::graph), 3, ADMINISTRATION, "2.8.13")
+        .complexity("O(1)")
+        .tips(REPORT_TIPS)
+        .summary("Draws the latency of an event.")
+        .syntax("event:string"),
+    row(Command::new("HELP", help), 2, ANY_TIME, "2.8.13").complexity("O(1)").summary(HELP_SUMMARY),
+    row(Command::on_all("HISTOGRAM", times_part, histogram), -2, ADMINISTRATION, "7.0.0")
+        .complexity("O(N) where N is the number of commands with latency information being retrieved.")
+        .tips(REPORT_TIPS)
+        .summary("Tells how many calls of commands took how long.")
+        .syntax("command:string?*"),
+    row(Command::on_all("HISTORY", part, history), 3, ADMINISTRATION, "2.8.13")
+        .complexity("O(1)")
+        .tips(REPORT_TIPS)
+        .summary("Returns the samples of an event.")
+        .syntax("event:string"),
+    row(Command::on_all("LATEST", part, latest), 2, ADMINISTRATION, "2.8.13")
+        .complexity("O(1)")
+        .tips(REPORT_TIPS)
+        .summary("Returns the latest sample of every event."),
+    row(Command::on_all("RESET", reset_part, reset), -2, ADMINISTRATION, "2.8.13")
+        .complexity("O(1)")
+        .tips(&["request_policy:all_nodes", "response_policy:agg_sum"])
+        .summary("Forgets events.")
+        .syntax("event:string?*"),
+];
 
 /// One event over all shards.
 #[derive(Default)]
@@ -16,7 +57,7 @@ pub struct Event {
 }
 
 /// This shard's events.
-pub fn part(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+fn part(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     out.array(cx.shard.latency.iter().count());
     for (name, series) in cx.shard.latency.iter() {
         out.bulk(name.as_bytes());
@@ -53,7 +94,7 @@ pub fn events<'a>(parts: &[&'a [u8]]) -> BTreeMap<&'a str, Event> {
 }
 
 /// LATENCY LATEST
-pub fn latest(_: &mut ShardCx, _: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> Outcome {
+fn latest(_: &mut ShardCx, _: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> Outcome {
     let events = events(parts);
     out.array(events.len());
     for (name, event) in events {
@@ -68,7 +109,7 @@ pub fn latest(_: &mut ShardCx, _: Args<'_>, parts: &[&[u8]], out: &mut Reply) ->
 }
 
 /// LATENCY HISTORY event
-pub fn history(_: &mut ShardCx, args: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> Outcome {
+fn history(_: &mut ShardCx, args: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> Outcome {
     let events = events(parts);
     let name = events.keys().find(|name| args[2].eq_ignore_ascii_case(name.as_bytes()));
     let samples = name.map_or(&[][..], |name| &events[name].samples);
@@ -82,7 +123,7 @@ pub fn history(_: &mut ShardCx, args: Args<'_>, parts: &[&[u8]], out: &mut Reply
 }
 
 /// LATENCY RESET [event …]
-pub fn reset_part(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn reset_part(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let is_meant =
         |name: &str| args.len() == 2 || args.from(2).any(|arg| arg.eq_ignore_ascii_case(name.as_bytes()));
     let names: Vec<_> = cx.shard.latency.iter().map(|(name, _)| name).filter(|name| is_meant(name)).collect();
@@ -94,7 +135,7 @@ pub fn reset_part(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     Ok(())
 }
 
-pub fn reset(_: &mut ShardCx, _: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> Outcome {
+fn reset(_: &mut ShardCx, _: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> Outcome {
     let mut names = BTreeSet::new();
     for part in parts {
         let mut part = Part::new(part);
@@ -105,12 +146,12 @@ pub fn reset(_: &mut ShardCx, _: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> 
 }
 
 /// LATENCY HISTOGRAM [command …]
-pub fn times_part(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+fn times_part(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     info_lists::write_times(cx, out);
     Ok(())
 }
 
-pub fn histogram(_: &mut ShardCx, args: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> Outcome {
+fn histogram(_: &mut ShardCx, args: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> Outcome {
     let mut times = Times::new();
     parts.iter().for_each(|part| info_lists::read_times(&mut Part::new(part), &mut times));
     if args.len() > 2 {
@@ -141,7 +182,7 @@ fn names_meant(name: &[u8]) -> Vec<&'static str> {
 }
 
 /// LATENCY HELP
-pub fn help(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+fn help(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     let lines = [
         ("DOCTOR", "Report on latency in words."),
         ("GRAPH <event>", "Draw the samples of an event."),

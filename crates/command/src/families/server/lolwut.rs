@@ -1,8 +1,17 @@
 //! LOLWUT: a picture of how evenly keys spread over slots, drawn with the shard's own random numbers.
 
+use super::server;
+use crate::spec::flag::*;
 use crate::state::REDIS_VERSION;
-use crate::{Args, Cx, Outcome};
+use crate::{Args, Command, Cx, Outcome};
 use resp::Reply;
+
+pub const COMMANDS: &[Command] = &[server(Command::new("LOLWUT", lolwut))
+    .arity(-1)
+    .flags(READONLY | FAST)
+    .since("5.0.0")
+    .summary("Draws a picture and tells the version.")
+    .syntax("VERSION@version:integer?")];
 
 const WIDTH: usize = 48;
 const HEIGHT: usize = 12;

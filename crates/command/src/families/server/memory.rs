@@ -1,12 +1,47 @@
 //! MEMORY: what keys and the server take.
 
 use super::info_numbers::{self, Numbers};
+use super::{ANY_TIME, HELP_SUMMARY, keyspace, row, server};
 use crate::parts::Part;
-use crate::{Args, Cx, Error, Outcome, ShardCx, help as help_form};
+use crate::spec::{KeySpec, access::*, flag::*};
+use crate::{Args, Command, Cx, Error, Outcome, ShardCx, help as help_form};
 use resp::Reply;
 
+/// MEMORY USAGE looks at one key.
+const USAGE_KEYS: &[KeySpec] = &[KeySpec::at(2, RO)];
+
+pub const COMMANDS: &[Command] = &[server(Command::container("MEMORY", MEMORY))
+    .since("4.0.0")
+    .complexity("Depends on subcommand.")
+    .summary("Looks into the use of memory.")];
+
+const MEMORY: &[Command] = &[
+    row(Command::new("DOCTOR", doctor), 2, 0, "4.0.0")
+        .complexity("O(1)")
+        .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"])
+        .summary("Tells of problems with memory."),
+    row(Command::new("HELP", help), 2, ANY_TIME, "4.0.0").complexity("O(1)").summary(HELP_SUMMARY),
+    row(Command::new("MALLOC-STATS", malloc_stats), 2, 0, "4.0.0")
+        .complexity("Depends on how much memory is allocated, could be slow")
+        .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"])
+        .summary("Returns what the allocator tells."),
+    row(Command::on_all("PURGE", purge, keyspace::ok), 2, 0, "4.0.0")
+        .complexity("Depends on how much memory is allocated, could be slow")
+        .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
+        .summary("Has the allocator give memory back."),
+    row(Command::on_all("STATS", stats_part, stats), 2, SESSIONS, "4.0.0")
+        .complexity("O(1)")
+        .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"])
+        .summary("Tells what memory is used for."),
+    row(Command::new("USAGE", usage), -3, READONLY, "4.0.0")
+        .keys(USAGE_KEYS)
+        .complexity("O(N) where N is the number of samples.")
+        .summary("Tells how many bytes a key takes.")
+        .syntax("key:key SAMPLES@count:integer?"),
+];
+
 /// MEMORY USAGE key [SAMPLES count]. Values know their size, so nothing is sampled.
-pub fn usage(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn usage(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     for at in (3..args.len()).step_by(2) {
         if !args.is(at, "SAMPLES") || at + 1 >= args.len() || args.int(at + 1)? < 0 {
             return Err(Error::SYNTAX);
@@ -20,7 +55,7 @@ pub fn usage(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// MEMORY STATS
-pub fn stats_part(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+fn stats_part(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     info_numbers::of(cx.shard).write(out);
     info_numbers::write_databases(cx, out);
     // Tables of the databases that have keys.
@@ -33,7 +68,7 @@ pub fn stats_part(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     Ok(())
 }
 
-pub fn stats(cx: &mut ShardCx, _: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> Outcome {
+fn stats(cx: &mut ShardCx, _: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> Outcome {
     let mut numbers = Numbers::default();
     let mut keys = Vec::new();
     let mut tables = std::collections::BTreeMap::<i64, i64>::new();
@@ -105,7 +140,7 @@ fn write_stats(numbers: &Numbers, tables: &std::collections::BTreeMap<i64, i64>,
 }
 
 /// MEMORY DOCTOR
-pub fn doctor(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+fn doctor(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     let rss = (cx.shard.platform.usage)().rss_bytes;
     let total = cx.shard.about.memory_total_bytes;
     let text = if total > 0 && rss > total / 10 * 9 {
@@ -120,20 +155,20 @@ pub fn doctor(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// MEMORY PURGE, on each shard for the memory of its thread.
-pub fn purge(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+fn purge(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     (cx.shard.platform.purge)();
     out.ok();
     Ok(())
 }
 
 /// MEMORY MALLOC-STATS
-pub fn malloc_stats(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+fn malloc_stats(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     out.bulk(b"Stats not supported for the current allocator");
     Ok(())
 }
 
 /// MEMORY HELP
-pub fn help(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+fn help(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     let lines = [
         ("DOCTOR", "Tell of problems with memory."),
         ("MALLOC-STATS", "Return what the allocator tells."),

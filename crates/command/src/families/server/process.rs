@@ -1,11 +1,95 @@
 //! The process: time, role, saving, ending; modules, of which there are none.
 
+use super::{ANY_TIME, HELP_SUMMARY, keyspace, row, server};
+use crate::spec::{acl, flag::*};
 use crate::state::Effect;
-use crate::{Args, Cx, Error, Outcome, help as help_form};
+use crate::{Args, Command, Cx, Error, Outcome, help as help_form};
 use resp::Reply;
 
+const MODULES: u32 = NO_ASYNC_LOADING | ADMIN | NOSCRIPT | PROTECTED;
+
+pub const COMMANDS: &[Command] = &[
+    server(Command::new("TIME", time))
+        .arity(1)
+        .flags(LOADING | STALE | FAST)
+        .since("2.6.0")
+        .complexity("O(1)")
+        .tips(&["nondeterministic_output"])
+        .summary("Returns the server's time."),
+    server(Command::new("ROLE", role))
+        .arity(1)
+        .flags(NOSCRIPT | LOADING | STALE | FAST)
+        .acl(acl::ADMIN | acl::DANGEROUS)
+        .since("2.8.12")
+        .complexity("O(1)")
+        .summary("Tells the role in replication."),
+    server(Command::new("LASTSAVE", lastsave))
+        .arity(1)
+        .flags(LOADING | STALE | FAST)
+        .acl(acl::ADMIN | acl::DANGEROUS)
+        .complexity("O(1)")
+        .tips(&["nondeterministic_output"])
+        .summary("Returns when the data was last saved, or the start of the server."),
+    server(Command::new("SAVE", save))
+        .arity(1)
+        .flags(NO_ASYNC_LOADING | ADMIN | NOSCRIPT | NO_MULTI)
+        .complexity("O(N) where N is the total number of keys in all databases")
+        .summary("Saves all data to disk while clients wait."),
+    server(Command::new("BGSAVE", save))
+        .arity(-1)
+        .flags(NO_ASYNC_LOADING | ADMIN | NOSCRIPT)
+        .complexity("O(1)")
+        .history(&[("3.2.2", "Added the `SCHEDULE` option.")])
+        .summary("Saves all data to disk in the background.")
+        .syntax("schedule=SCHEDULE?^3.2.2"),
+    server(Command::new("BGREWRITEAOF", save))
+        .arity(1)
+        .flags(NO_ASYNC_LOADING | ADMIN | NOSCRIPT)
+        .complexity("O(1)")
+        .summary("Rewrites the append-only file in the background."),
+    server(Command::new("SHUTDOWN", shutdown))
+        .arity(-1)
+        .flags(ADMIN | NOSCRIPT | LOADING | STALE | NO_MULTI | ALLOW_BUSY)
+        .complexity(
+            "O(N) when saving, where N is the total number of keys in all databases when saving data, otherwise O(1)",
+        )
+        .history(&[("7.0.0", "Added the `NOW`, `FORCE` and `ABORT` modifiers.")])
+        .summary("Saves, if so configured, and ends the server.")
+        .syntax(
+            "save-selector(nosave=NOSAVE|save=SAVE)? now=NOW?^7.0.0 force=FORCE?^7.0.0 abort=ABORT?^7.0.0",
+        ),
+    server(Command::on_all("MONITOR", monitor_part, keyspace::ok).prepare_adding(monitor))
+        .arity(1)
+        .flags(ADMIN | NOSCRIPT | LOADING | STALE)
+        .summary("Shows every command as it is received."),
+    server(Command::container("MODULE", MODULE))
+        .since("4.0.0")
+        .complexity("Depends on subcommand.")
+        .summary("Commands about modules."),
+];
+
+const MODULE: &[Command] = &[
+    row(Command::new("HELP", module_help), 2, ANY_TIME, "5.0.0").complexity("O(1)").summary(HELP_SUMMARY),
+    row(Command::new("LIST", module_list), 2, ADMIN | NOSCRIPT, "4.0.0")
+        .complexity("O(N) where N is the number of loaded modules.")
+        .tips(&["nondeterministic_output_order"])
+        .summary("Lists the modules: there are none."),
+    row(Command::new("LOAD", module_refused), -3, MODULES, "4.0.0")
+        .complexity("O(1)")
+        .summary("Modules of Redis cannot be loaded.")
+        .syntax("path:string arg:string?*"),
+    row(Command::new("LOADEX", module_refused), -3, MODULES, "7.0.0")
+        .complexity("O(1)")
+        .summary("Modules of Redis cannot be loaded.")
+        .syntax("path:string CONFIG@configs{name:string value:string}?** ARGS@args:string?*"),
+    row(Command::new("UNLOAD", module_refused), 3, MODULES, "4.0.0")
+        .complexity("O(1)")
+        .summary("Modules of Redis cannot be loaded.")
+        .syntax("name:string"),
+];
+
 /// TIME
-pub fn time(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+fn time(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     let now_us = cx.shard.wall_us();
     out.array(2);
     out.bulk_int((now_us / 1_000_000) as i64);
@@ -14,7 +98,7 @@ pub fn time(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// ROLE
-pub fn role(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+fn role(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     out.array(3);
     out.bulk(b"master");
     out.int(0);
@@ -23,13 +107,13 @@ pub fn role(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// LASTSAVE: as in Redis the start of the server until something has been saved.
-pub fn lastsave(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+fn lastsave(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     out.int((cx.shard.started_ms / 1000) as i64);
     Ok(())
 }
 
 /// SAVE, BGSAVE, BGREWRITEAOF
-pub fn save(_: &mut Cx<'_>, args: Args<'_>, _: &mut Reply) -> Outcome {
+fn save(_: &mut Cx<'_>, args: Args<'_>, _: &mut Reply) -> Outcome {
     if args.is(0, "BGSAVE") && args.len() > 1 && (args.len() > 2 || !args.is(1, "SCHEDULE")) {
         return Err(Error::SYNTAX);
     }
@@ -37,7 +121,7 @@ pub fn save(_: &mut Cx<'_>, args: Args<'_>, _: &mut Reply) -> Outcome {
 }
 
 /// SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]
-pub fn shutdown(cx: &mut Cx<'_>, args: Args<'_>, _: &mut Reply) -> Outcome {
+fn shutdown(cx: &mut Cx<'_>, args: Args<'_>, _: &mut Reply) -> Outcome {
     let (mut save, mut nosave, mut now, mut force, mut abort) = (false, false, false, false, false);
     for at in 1..args.len() {
         let known = [
@@ -64,7 +148,7 @@ pub fn shutdown(cx: &mut Cx<'_>, args: Args<'_>, _: &mut Reply) -> Outcome {
 }
 
 /// MONITOR; the parts get the number of the monitor's shard.
-pub fn monitor(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Vec<Vec<u8>>, Error> {
+fn monitor(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Vec<Vec<u8>>, Error> {
     let conn = cx.conn.expect("prepared on the client's shard");
     cx.session().monitor = true;
     if !cx.shard.monitoring.contains(&conn) {
@@ -73,7 +157,7 @@ pub fn monitor(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Vec<Vec<u8>>, Error> {
     Ok(vec![args[0].to_vec(), cx.shard.id.to_string().into_bytes()])
 }
 
-pub fn monitor_part(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn monitor_part(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let shard = args.int(1)? as u16;
     if !cx.shard.monitors.contains(&shard) {
         cx.shard.monitors.push(shard);
@@ -83,13 +167,13 @@ pub fn monitor_part(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome
 }
 
 /// MODULE LIST
-pub fn module_list(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+fn module_list(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     out.array(0);
     Ok(())
 }
 
 /// MODULE LOAD, LOADEX, UNLOAD
-pub fn module_refused(_: &mut Cx<'_>, args: Args<'_>, _: &mut Reply) -> Outcome {
+fn module_refused(_: &mut Cx<'_>, args: Args<'_>, _: &mut Reply) -> Outcome {
     if args.is(1, "UNLOAD") {
         return Err(Error::err("Error unloading module: no such module with that name"));
     }
@@ -97,7 +181,7 @@ pub fn module_refused(_: &mut Cx<'_>, args: Args<'_>, _: &mut Reply) -> Outcome 
 }
 
 /// MODULE HELP
-pub fn module_help(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+fn module_help(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     let lines = [
         ("LIST", "List the modules: there are none."),
         ("LOAD <path> [<arg> ...]", "Refused: modules written for Redis cannot be loaded."),

@@ -1,15 +1,44 @@
 //! SLOWLOG: the slow commands of all shards as one log, newest first.
 
+use super::{ANY_TIME, HELP_SUMMARY, keyspace, row, server};
 use crate::parts::Part;
 use crate::slowlog::Entry;
-use crate::{Args, Cx, Error, Outcome, ShardCx, help as help_form, parts};
+use crate::spec::flag::*;
+use crate::{Args, Command, Cx, Error, Outcome, ShardCx, help as help_form, parts};
 use resp::Reply;
+
+pub const COMMANDS: &[Command] = &[server(Command::container("SLOWLOG", SLOWLOG))
+    .since("2.2.12")
+    .complexity("Depends on subcommand.")
+    .summary("Reads the log of slow commands.")];
+
+const SLOWLOG: &[Command] = &[
+    row(Command::on_all("GET", part, get), -2, ADMIN | ANY_TIME, "2.2.12")
+        .prepare(prepare_get)
+        .complexity("O(N) where N is the number of entries returned")
+        .history(&[
+            ("4.0.0", "Added client IP address, port and name to the reply."),
+            ("8.10.0", "Added original command argument count to the reply."),
+        ])
+        .tips(&["request_policy:all_nodes", "nondeterministic_output"])
+        .summary("Returns entries.")
+        .syntax("count:integer?"),
+    row(Command::new("HELP", help), 2, ANY_TIME, "6.2.0").complexity("O(1)").summary(HELP_SUMMARY),
+    row(Command::on_all("LEN", len_part, len), 2, ADMIN | ANY_TIME, "2.2.12")
+        .complexity("O(1)")
+        .tips(&["request_policy:all_nodes", "response_policy:agg_sum", "nondeterministic_output"])
+        .summary("Counts the entries."),
+    row(Command::on_all("RESET", reset, keyspace::ok), 2, ADMIN | ANY_TIME, "2.2.12")
+        .complexity("O(N) where N is the number of entries in the slowlog")
+        .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
+        .summary("Removes all entries."),
+];
 
 /// Entries that GET returns unless told.
 const COUNT: i64 = 10;
 
 /// SLOWLOG GET [count]
-pub fn prepare_get(_: &mut Cx<'_>, args: Args<'_>) -> Result<Vec<Vec<u8>>, Error> {
+fn prepare_get(_: &mut Cx<'_>, args: Args<'_>) -> Result<Vec<Vec<u8>>, Error> {
     if args.len() > 3 {
         return Err(Error::subcommand_syntax("SLOWLOG", &args[1]));
     }
@@ -25,7 +54,7 @@ fn wanted(args: Args<'_>) -> usize {
 }
 
 /// The entries of this shard: time in µs, and the entry as the client gets it. Numbers are unique over all shards.
-pub fn part(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn part(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let (id, shards) = (u64::from(cx.shard.id), u64::from(cx.shard.shards));
     let entries: Vec<&Entry> = cx.shard.slow_log.iter().take(wanted(args)).collect();
     out.array(2 * entries.len());
@@ -46,7 +75,7 @@ pub fn part(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     Ok(())
 }
 
-pub fn get(cx: &mut ShardCx, args: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> Outcome {
+fn get(cx: &mut ShardCx, args: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> Outcome {
     let mut entries: Vec<(i64, &[u8])> = Vec::new();
     for part in parts {
         let mut part = Part::new(part);
@@ -60,26 +89,26 @@ pub fn get(cx: &mut ShardCx, args: Args<'_>, parts: &[&[u8]], out: &mut Reply) -
 }
 
 /// SLOWLOG LEN
-pub fn len_part(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+fn len_part(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     out.count(cx.shard.slow_log.len());
     Ok(())
 }
 
 /// Each shard keeps as many entries as the whole log may have: the log ends where the limit says.
-pub fn len(cx: &mut ShardCx, _: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> Outcome {
+fn len(cx: &mut ShardCx, _: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> Outcome {
     out.int(parts::sum(parts).min(cx.config.slowlog_max_len as i64));
     Ok(())
 }
 
 /// SLOWLOG RESET
-pub fn reset(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+fn reset(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     cx.shard.slow_log.clear();
     out.ok();
     Ok(())
 }
 
 /// SLOWLOG HELP
-pub fn help(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+fn help(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     let lines = [
         (
             "GET [<count>]",

@@ -3,8 +3,10 @@
 //! Members are visited where they lie. Only where a member could be met twice, or tested against very many sets, a set of
 //! those met is built.
 
+use super::{ANY_ORDER, SMALLEST_COST, TOTAL_COST, row};
 use crate::items::run_item;
-use crate::{Args, Cx, Error, Event, Outcome};
+use crate::spec::{KeySpec, access::*, flag::*};
+use crate::{Args, Command, Cx, Error, Event, Outcome};
 use base::hash::HashSeed;
 use keyspace::Typed;
 use resp::Reply;
@@ -13,6 +15,57 @@ use types::Set;
 use types::intset::Intset;
 use types::listpack::Item;
 use types::set::SetLimits;
+
+const READ_ALL: &[KeySpec] = &[KeySpec::range(1, -1, 1, RO | ACCESS)];
+const STORED: &[KeySpec] = &[KeySpec::at(1, OW | UPDATE), KeySpec::range(2, -1, 1, RO | ACCESS)];
+
+pub const COMMANDS: &[Command] = &[
+    row("SINTER", sinter)
+        .arity(-2)
+        .keys(READ_ALL)
+        .flags(READONLY)
+        .complexity(SMALLEST_COST)
+        .summary("Returns the members that all of several sets have.")
+        .tips(ANY_ORDER)
+        .syntax("key:key*"),
+    row("SINTERSTORE", sinterstore)
+        .arity(-3)
+        .keys(STORED)
+        .flags(WRITE | DENYOOM)
+        .complexity(SMALLEST_COST)
+        .summary("Stores the members that all of several sets have.")
+        .syntax("destination:key key:key*#1"),
+    row("SUNION", sunion)
+        .arity(-2)
+        .keys(READ_ALL)
+        .flags(READONLY)
+        .complexity(TOTAL_COST)
+        .summary("Returns the members that any of several sets has.")
+        .tips(ANY_ORDER)
+        .syntax("key:key*"),
+    row("SUNIONSTORE", sunionstore)
+        .arity(-3)
+        .keys(STORED)
+        .flags(WRITE | DENYOOM)
+        .complexity(TOTAL_COST)
+        .summary("Stores the members that any of several sets has.")
+        .syntax("destination:key key:key*#1"),
+    row("SDIFF", sdiff)
+        .arity(-2)
+        .keys(READ_ALL)
+        .flags(READONLY)
+        .complexity(TOTAL_COST)
+        .summary("Returns the members that only the first of several sets has.")
+        .tips(ANY_ORDER)
+        .syntax("key:key*"),
+    row("SDIFFSTORE", sdiffstore)
+        .arity(-3)
+        .keys(STORED)
+        .flags(WRITE | DENYOOM)
+        .complexity(TOTAL_COST)
+        .summary("Stores the members that only the first of several sets has.")
+        .syntax("destination:key key:key*#1"),
+];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
@@ -44,32 +97,32 @@ impl<'a> Building<'a> {
 }
 
 /// SINTER key [key …]
-pub fn sinter(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn sinter(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     reply(cx, args, Operation::Inter, out)
 }
 
 /// SUNION key [key …]
-pub fn sunion(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn sunion(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     reply(cx, args, Operation::Union, out)
 }
 
 /// SDIFF key [key …]
-pub fn sdiff(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn sdiff(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     reply(cx, args, Operation::Diff, out)
 }
 
 /// SINTERSTORE destination key [key …]
-pub fn sinterstore(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn sinterstore(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     store(cx, args, Operation::Inter, out)
 }
 
 /// SUNIONSTORE destination key [key …]
-pub fn sunionstore(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn sunionstore(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     store(cx, args, Operation::Union, out)
 }
 
 /// SDIFFSTORE destination key [key …]
-pub fn sdiffstore(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn sdiffstore(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     store(cx, args, Operation::Diff, out)
 }
 

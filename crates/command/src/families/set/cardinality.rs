@@ -1,22 +1,53 @@
 //! How many members an intersection, union or difference has.
 
 use super::algebra::{Building, Operation, read_sets, visit};
-use crate::{Args, Cx, Error, Outcome};
+use super::{SMALLEST_COST, TOTAL_COST, row};
+use crate::spec::{KeySpec, access::*, flag::*};
+use crate::{Args, Command, Cx, Error, Outcome};
 use resp::Reply;
 use types::{Set, hyperloglog};
 
+const READ_COUNTED: &[KeySpec] = &[KeySpec::counted(1, RO | ACCESS)];
+
+pub const COMMANDS: &[Command] = &[
+    row("SINTERCARD", sintercard)
+        .arity(-3)
+        .keys(READ_COUNTED)
+        .flags(READONLY | MOVABLEKEYS)
+        .since("7.0.0")
+        .complexity(SMALLEST_COST)
+        .summary("Returns how many members all of several sets have.")
+        .syntax("numkeys:integer key:key* LIMIT@limit:integer?"),
+    row("SUNIONCARD", sunioncard)
+        .arity(-3)
+        .keys(READ_COUNTED)
+        .flags(READONLY | MOVABLEKEYS)
+        .since("8.10.0")
+        .complexity(TOTAL_COST)
+        .summary("Returns how many members several sets have together, exactly or about.")
+        .syntax("numkeys:integer key:key* approx=APPROX? LIMIT@limit:integer?"),
+    row("SDIFFCARD", sdiffcard)
+        .arity(-3)
+        .keys(READ_COUNTED)
+        .flags(READONLY | MOVABLEKEYS)
+        .since("8.10.0")
+        .complexity(TOTAL_COST)
+        .summary("Returns how many members only the first of several sets has.")
+        .syntax("numkeys:integer key:key* LIMIT@limit:integer?"),
+];
+
 /// SINTERCARD numkeys key [key …] [LIMIT limit]
-pub fn sintercard(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn sintercard(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     count(cx, args, Operation::Inter, out)
 }
 
 /// SUNIONCARD numkeys key [key …] [APPROX] [LIMIT limit]
-pub fn sunioncard(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn sunioncard(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     count(cx, args, Operation::Union, out)
 }
 
 /// SDIFFCARD numkeys key [key …] [LIMIT limit]
-pub fn sdiffcard(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn sdiffcard(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     count(cx, args, Operation::Diff, out)
 }
 

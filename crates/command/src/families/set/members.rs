@@ -1,15 +1,92 @@
 //! Adding, removing and looking up members.
 
+use super::{ANY_ORDER, ANY_OUTPUT, row};
 use crate::items::{reply_item, run_item};
 use crate::scan_options::ScanOptions;
-use crate::{Args, Cx, Error, Event, Outcome};
+use crate::spec::{KeySpec, access::*, flag::*};
+use crate::{Args, Command, Cx, Error, Event, Outcome};
 use base::number::I64Buf;
 use keyspace::Typed;
 use resp::Reply;
 use types::Set;
 
+pub const COMMANDS: &[Command] = &[
+    row("SADD", sadd)
+        .arity(-3)
+        .element(2)
+        .keys(&[KeySpec::at(1, RW | INSERT)])
+        .flags(WRITE | DENYOOM | FAST)
+        .complexity(
+            "O(1) for each element added, so O(N) to add N elements when the command is called with multiple \
+             arguments.",
+        )
+        .summary("Adds members to a set; creates the set if there is none.")
+        .history(&[("2.4.0", "Accepts multiple `member` arguments.")])
+        .syntax("key:key member:string*"),
+    row("SREM", srem)
+        .arity(-3)
+        .element(2)
+        .keys(&[KeySpec::at(1, RW | DELETE)])
+        .flags(WRITE | FAST)
+        .complexity("O(N) where N is the number of members to be removed.")
+        .summary("Removes members from a set.")
+        .history(&[("2.4.0", "Accepts multiple `member` arguments.")])
+        .syntax("key:key member:string*"),
+    row("SMOVE", smove)
+        .arity(4)
+        .keys(&[KeySpec::at(1, RW | ACCESS | DELETE), KeySpec::at(2, RW | INSERT)])
+        .flags(WRITE | FAST)
+        .complexity("O(1)")
+        .summary("Moves a member from one set to another.")
+        .syntax("source:key destination:key#1 member:string"),
+    row("SISMEMBER", sismember)
+        .arity(3)
+        .element(2)
+        .keys(&[KeySpec::at(1, RO)])
+        .flags(READONLY | FAST)
+        .complexity("O(1)")
+        .summary("Tells whether a set has a member.")
+        .syntax("key:key member:string"),
+    row("SMISMEMBER", smismember)
+        .arity(-3)
+        .element(2)
+        .keys(&[KeySpec::at(1, RO | ACCESS)])
+        .flags(READONLY | FAST)
+        .since("6.2.0")
+        .complexity("O(N) where N is the number of elements being checked for membership")
+        .summary("Tells of each of several members whether a set has it.")
+        .syntax("key:key member:string*"),
+    row("SCARD", scard)
+        .arity(2)
+        .keys(&[KeySpec::at(1, RO)])
+        .flags(READONLY | FAST)
+        .complexity("O(1)")
+        .summary("Returns the number of members of a set.")
+        .syntax("key:key"),
+    row("SMEMBERS", smembers)
+        .arity(2)
+        .keys(&[KeySpec::at(1, RO | ACCESS)])
+        .flags(READONLY)
+        .complexity("O(N) where N is the set cardinality.")
+        .summary("Returns all members of a set.")
+        .tips(ANY_ORDER)
+        .syntax("key:key"),
+    row("SSCAN", sscan)
+        .arity(-3)
+        .keys(&[KeySpec::at(1, RO | ACCESS)])
+        .flags(READONLY)
+        .since("2.8.0")
+        .complexity(
+            "O(1) for every call. O(N) for a complete iteration, including enough command calls for the cursor \
+             to return back to 0. N is the number of elements inside the collection.",
+        )
+        .summary("Goes through the members of a set step by step.")
+        .tips(ANY_OUTPUT)
+        .syntax("key:key cursor:integer MATCH@pattern:pattern? COUNT@count:integer?"),
+];
+
 /// SADD key member [member …]
-pub fn sadd(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn sadd(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let (key, count) = (args.key(1), args.len() - 2);
     let (limits, seed) = (cx.shard.limits.set, args.seed());
     let mut set = cx.upsert(key, || Set::new(&args[2], count, &limits, seed))?;
@@ -24,7 +101,7 @@ pub fn sadd(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// SREM key member [member …]
-pub fn srem(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn srem(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let key = args.key(1);
     let Some(mut set) = cx.update::<Set>(key)? else {
         out.int(0);
@@ -43,7 +120,7 @@ pub fn srem(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// SMOVE source destination member
-pub fn smove(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn smove(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let (source, destination, member) = (args.key(1), args.key(2), &args[3]);
     let destination_pos = cx.find_for_write(destination);
     let Some(pos) = cx.find_for_write(source) else {
@@ -79,14 +156,14 @@ pub fn smove(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// SISMEMBER key member
-pub fn sismember(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn sismember(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let there = cx.read::<Set>(args.key(1))?.is_some_and(|set| set.contains(&args[2]));
     out.int(i64::from(there));
     Ok(())
 }
 
 /// SMISMEMBER key member [member …]
-pub fn smismember(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn smismember(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let set = cx.read::<Set>(args.key(1))?;
     out.array(args.len() - 2);
     for member in args.from(2) {
@@ -96,13 +173,13 @@ pub fn smismember(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// SCARD key
-pub fn scard(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn scard(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     out.count(cx.read::<Set>(args.key(1))?.map_or(0, Set::len));
     Ok(())
 }
 
 /// SMEMBERS key
-pub fn smembers(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn smembers(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     match cx.read::<Set>(args.key(1))? {
         Some(set) => reply_all(out, set),
         None => out.set(0),
@@ -118,7 +195,7 @@ pub fn reply_all(out: &mut Reply, set: &Set) {
 }
 
 /// SSCAN key cursor [MATCH pattern] [COUNT count]
-pub fn sscan(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn sscan(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let cursor = args.cursor(2)?;
     let Some(set) = cx.read::<Set>(args.key(1))? else {
         out.array(2);

@@ -5,8 +5,10 @@
 //! are enough.
 
 use super::members::reply_all;
+use super::{ANY_OUTPUT, row};
 use crate::items::{check_draws, reply_item, run_item};
-use crate::{Args, Cx, Error, Event, Outcome};
+use crate::spec::{KeySpec, access::*, flag::*};
+use crate::{Args, Command, Cx, Error, Event, Outcome};
 use base::hash::HashSeed;
 use base::random::Random;
 use keyspace::Pos;
@@ -16,8 +18,33 @@ use types::Set;
 use types::listpack::{Item, Listpack};
 use types::set::SetLimits;
 
+pub const COMMANDS: &[Command] = &[
+    row("SPOP", spop)
+        .arity(-2)
+        .keys(&[KeySpec::at(1, RW | ACCESS | DELETE)])
+        .flags(WRITE | FAST)
+        .complexity(
+            "Without the count argument O(1), otherwise O(N) where N is the value of the passed count.",
+        )
+        .summary("Removes random members of a set and returns them.")
+        .history(&[("3.2.0", "Added the `count` argument.")])
+        .tips(ANY_OUTPUT)
+        .syntax("key:key count:integer?^3.2.0"),
+    row("SRANDMEMBER", srandmember)
+        .arity(-2)
+        .keys(&[KeySpec::at(1, RO | ACCESS)])
+        .flags(READONLY)
+        .complexity(
+            "Without the count argument O(1), otherwise O(N) where N is the absolute value of the passed count.",
+        )
+        .summary("Returns random members of a set.")
+        .history(&[("2.6.0", "Added the optional `count` argument.")])
+        .tips(ANY_OUTPUT)
+        .syntax("key:key count:integer?^2.6.0"),
+];
+
 /// SPOP key [count]
-pub fn spop(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn spop(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     if args.len() > 2 {
         return spop_many(cx, args, out);
     }
@@ -130,7 +157,7 @@ fn choose(set: &Set, count: usize, random: &mut Random, mut visit: impl FnMut(It
 }
 
 /// SRANDMEMBER key [count]
-pub fn srandmember(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn srandmember(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     if args.len() > 3 {
         return Err(Error::SYNTAX);
     }

@@ -2,9 +2,33 @@
 //!
 //! The digest is XXH3 (64 bits, no seed) in 16 lower-case hexadecimal digits.
 
+use super::row;
 use crate::args::is_word;
-use crate::{Args, Cx, Error, Event, Outcome};
+use crate::spec::{KeySpec, access::*, flag::*};
+use crate::{Args, Command, Cx, Error, Event, Outcome};
 use resp::Reply;
+
+pub const COMMANDS: &[Command] = &[
+    row("DIGEST", digest)
+        .arity(2)
+        .keys(&[KeySpec::at(1, RO | ACCESS)])
+        .flags(READONLY | FAST)
+        .since("8.4.0")
+        .complexity("O(N) where N is the length of the string value.")
+        .summary("Returns the hash digest of the string stored at a key, in hexadecimal digits.")
+        .syntax("key:key"),
+    row("DELEX", delex)
+        .arity(-2)
+        .keys(&[KeySpec::at(1, RM | DELETE)])
+        .flags(WRITE | FAST)
+        .since("8.4.0")
+        .complexity("O(1) for IFEQ/IFNE, O(N) for IFDEQ/IFDNE where N is the length of the string value.")
+        .summary("Deletes a key if its string value, or the digest of it, is or is not the given one.")
+        .syntax(concat!(
+            "key:key condition(IFEQ@ifeq-value:string|IFNE@ifne-value:string|",
+            "IFDEQ@ifdeq-digest:string|IFDNE@ifdne-digest:string)?",
+        )),
+];
 
 const DIGEST_BYTES: usize = 16;
 
@@ -59,7 +83,7 @@ fn digest_of(value: &[u8]) -> [u8; DIGEST_BYTES] {
 }
 
 /// DIGEST key
-pub fn digest(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn digest(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     match cx.str(args.key(1))? {
         Some(value) => out.bulk(&digest_of(value.bytes())),
         None => out.null(),
@@ -68,7 +92,7 @@ pub fn digest(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// DELEX key [IFEQ value | IFNE value | IFDEQ digest | IFDNE digest]
-pub fn delex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn delex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     if args.len() != 2 && args.len() != 4 {
         return Err(Error::wrong_arity("delex"));
     }

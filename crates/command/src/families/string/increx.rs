@@ -3,14 +3,29 @@
 //! A result outside the bounds (or the type) is declined, which changes nothing, or with SATURATE becomes the nearest
 //! bound. The reply is the value after that and the difference to the one before.
 
+use super::row;
 use crate::expiry::Expiration;
+use crate::spec::{KeySpec, access::*, flag::*};
 use crate::string_value::put;
-use crate::{Args, Cx, Error, Event, Outcome};
+use crate::{Args, Command, Cx, Error, Event, Outcome};
 use base::extended::Extended;
 use base::number::{I64Buf, parse_i64};
 use keyspace::Key;
 use keyspace::Pos;
 use resp::Reply;
+
+pub const COMMANDS: &[Command] = &[row("INCREX", increx)
+    .arity(-2)
+    .keys(&[KeySpec::at(1, RW | ACCESS | UPDATE)])
+    .flags(WRITE | DENYOOM | FAST)
+    .since("8.8.0")
+    .summary("Adds a number to the value of a key within bounds and may set its time to live.")
+    .syntax(concat!(
+        "key:key increment(BYFLOAT@float:double|BYINT@integer:integer)? saturate=SATURATE? ",
+        "LBOUND@lowerbound:string? UBOUND@upperbound:string? ",
+        "expiration(EX@seconds:integer|PX@milliseconds:integer|EXAT@unix-time-seconds:unix-time|",
+        "PXAT@unix-time-milliseconds:unix-time|persist=PERSIST)? enx=ENX?",
+    ))];
 
 #[derive(Default)]
 struct Request<'a> {

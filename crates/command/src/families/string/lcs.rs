@@ -1,8 +1,22 @@
 //! LCS: what two strings have in common. The algorithm is in `types::lcs`.
 
-use crate::{Args, Cx, Error, Outcome};
+use super::row;
+use crate::spec::{KeySpec, access::*, flag::*};
+use crate::{Args, Command, Cx, Error, Outcome};
 use resp::Reply;
 use types::lcs::{self, LcsError, Matches};
+
+pub const COMMANDS: &[Command] = &[row("LCS", lcs)
+    .arity(-3)
+    .keys(&[KeySpec::range(1, 1, 1, RO | ACCESS)])
+    .flags(READONLY)
+    .since("7.0.0")
+    .complexity("O(N*M) where N and M are the lengths of s1 and s2, respectively")
+    .summary("Finds the longest common subsequence of two strings.")
+    .syntax(concat!(
+        "key1:key key2:key len=LEN? idx=IDX? MINMATCHLEN@min-match-len:integer? ",
+        "withmatchlen=WITHMATCHLEN?",
+    ))];
 
 #[derive(Default)]
 struct Options {

@@ -1,30 +1,66 @@
 //! Strings as numbers: counters.
 
+use super::row;
+use crate::spec::{KeySpec, access::*, flag::*};
 use crate::string_value::put;
-use crate::{Args, Cx, Error, Event, Outcome};
+use crate::{Args, Command, Cx, Error, Event, Outcome};
 use base::extended::Extended;
 use base::number::{I64Buf, parse_i64};
 use keyspace::Key;
 use resp::Reply;
 
+pub const COMMANDS: &[Command] = &[
+    row("INCR", incr)
+        .arity(2)
+        .keys(&[KeySpec::at(1, RW | ACCESS | UPDATE)])
+        .flags(WRITE | DENYOOM | FAST)
+        .summary("Adds one to the integer value of a key; an absent key counts as 0.")
+        .syntax("key:key"),
+    row("DECR", decr)
+        .arity(2)
+        .keys(&[KeySpec::at(1, RW | ACCESS | UPDATE)])
+        .flags(WRITE | DENYOOM | FAST)
+        .summary("Subtracts one from the integer value of a key; an absent key counts as 0.")
+        .syntax("key:key"),
+    row("INCRBY", incrby)
+        .arity(3)
+        .keys(&[KeySpec::at(1, RW | ACCESS | UPDATE)])
+        .flags(WRITE | DENYOOM | FAST)
+        .summary("Adds a number to the integer value of a key; an absent key counts as 0.")
+        .syntax("key:key increment:integer"),
+    row("DECRBY", decrby)
+        .arity(3)
+        .keys(&[KeySpec::at(1, RW | ACCESS | UPDATE)])
+        .flags(WRITE | DENYOOM | FAST)
+        .summary("Subtracts a number from the integer value of a key; an absent key counts as 0.")
+        .syntax("key:key decrement:integer"),
+    row("INCRBYFLOAT", incrbyfloat)
+        .arity(3)
+        .keys(&[KeySpec::at(1, RW | ACCESS | UPDATE)])
+        .flags(WRITE | DENYOOM | FAST)
+        .since("2.6.0")
+        .summary("Adds a number to the floating point value of a key; an absent key counts as 0.")
+        .syntax("key:key increment:double"),
+];
+
 /// INCR key
-pub fn incr(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn incr(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     add(cx, args.key(1), 1, out)
 }
 
 /// DECR key
-pub fn decr(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn decr(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     add(cx, args.key(1), -1, out)
 }
 
 /// INCRBY key increment
-pub fn incrby(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn incrby(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let by = args.int(2)?;
     add(cx, args.key(1), by, out)
 }
 
 /// DECRBY key decrement
-pub fn decrby(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn decrby(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let by = args.int(2)?.checked_neg().ok_or_else(|| Error::err("decrement would overflow"))?;
     add(cx, args.key(1), by, out)
 }
@@ -46,7 +82,7 @@ fn add(cx: &mut Cx<'_>, key: Key<'_>, by: i64, out: &mut Reply) -> Outcome {
 }
 
 /// INCRBYFLOAT key increment
-pub fn incrbyfloat(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn incrbyfloat(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let key = args.key(1);
     let pos = cx.find_for_write(key);
     let (old, expire) = match pos {

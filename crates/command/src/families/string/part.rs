@@ -1,11 +1,32 @@
 //! Parts of strings written in place.
 
+use super::row;
+use crate::spec::{KeySpec, access::*, flag::*};
 use crate::string_value::{check_len, edit, put_arg};
-use crate::{Args, Cx, Error, Event, Outcome};
+use crate::{Args, Command, Cx, Error, Event, Outcome};
 use resp::Reply;
 
+pub const COMMANDS: &[Command] = &[
+    row("APPEND", append)
+        .arity(3)
+        .keys(&[KeySpec::at(1, RW | INSERT)])
+        .flags(WRITE | DENYOOM | FAST)
+        .since("2.0.0")
+        .complexity("O(1) amortized for short values: memory is asked for in growing steps.")
+        .summary("Appends a string to the value of a key; creates the key if it is absent.")
+        .syntax("key:key value:string"),
+    row("SETRANGE", setrange)
+        .arity(4)
+        .keys(&[KeySpec::at(1, RW | UPDATE)])
+        .flags(WRITE | DENYOOM)
+        .since("2.2.0")
+        .complexity("O(M) with M being the length of the value argument, if the string need not grow.")
+        .summary("Overwrites a part of the string stored at a key; fills up with zeros before it.")
+        .syntax("key:key offset:integer value:string"),
+];
+
 /// APPEND key value
-pub fn append(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn append(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let (key, value) = (args.key(1), args.at(2));
     let Some(pos) = cx.find_for_write(key) else {
         put_arg(cx, key, None, args, 2, None);
@@ -22,7 +43,7 @@ pub fn append(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// SETRANGE key offset value
-pub fn setrange(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn setrange(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let offset = usize::try_from(args.int(2)?).map_err(|_| Error::OFFSET_OUT_OF_RANGE)?;
     let (key, value) = (args.key(1), args.at(3));
     let pos = cx.find_for_write(key);

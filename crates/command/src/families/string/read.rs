@@ -1,12 +1,72 @@
 //! Strings as a whole and in parts, for reading; and what reads and then deletes or changes the time to live.
 
+use super::row;
 use crate::expiry::Expiration;
-use crate::string_value;
+use crate::spec::{KeySpec, Merge, access::*, flag::*};
 use crate::{Args, Cx, Error, Event, Outcome};
+use crate::{Command, string_value};
 use resp::Reply;
 
+pub const COMMANDS: &[Command] = &[
+    row("GET", get)
+        .arity(2)
+        .keys(&[KeySpec::at(1, RO | ACCESS)])
+        .flags(READONLY | FAST)
+        .summary("Returns the string value of a key.")
+        .syntax("key:key"),
+    row("MGET", mget)
+        .arity(-2)
+        .keys(&[KeySpec::range(1, -1, 1, RO | ACCESS)])
+        .flags(READONLY | FAST)
+        .split(Merge::Elements)
+        .complexity("O(N) where N is the number of keys to retrieve.")
+        .tips(&["request_policy:multi_shard"])
+        .summary("Returns the string values of several keys, in their order.")
+        .syntax("key:key*"),
+    row("GETDEL", getdel)
+        .arity(2)
+        .keys(&[KeySpec::at(1, RW | ACCESS | DELETE)])
+        .flags(WRITE | FAST)
+        .since("6.2.0")
+        .summary("Returns the string value of a key and deletes the key.")
+        .syntax("key:key"),
+    row("GETEX", getex)
+        .arity(-2)
+        .keys(&[KeySpec::at(1, RW | ACCESS | UPDATE).notes("RW and UPDATE because it changes the TTL")])
+        .flags(WRITE | FAST)
+        .since("6.2.0")
+        .summary("Returns the string value of a key and sets or removes its time to live.")
+        .syntax(concat!(
+            "key:key expiration(EX@seconds:integer|PX@milliseconds:integer|",
+            "EXAT@unix-time-seconds:unix-time|PXAT@unix-time-milliseconds:unix-time|persist=PERSIST)?",
+        )),
+    row("GETRANGE", getrange)
+        .arity(4)
+        .keys(&[KeySpec::at(1, RO | ACCESS)])
+        .flags(READONLY)
+        .since("2.4.0")
+        .complexity("O(N) where N is the length of the returned string.")
+        .summary("Returns a part of the string stored at a key.")
+        .syntax("key:key start:integer end:integer"),
+    row("SUBSTR", getrange)
+        .arity(4)
+        .keys(&[KeySpec::at(1, RO | ACCESS)])
+        .flags(READONLY)
+        .complexity("O(N) where N is the length of the returned string.")
+        .deprecated("2.0.0", "`GETRANGE`")
+        .summary("Returns a part of the string stored at a key.")
+        .syntax("key:key start:integer end:integer"),
+    row("STRLEN", strlen)
+        .arity(2)
+        .keys(&[KeySpec::at(1, RO)])
+        .flags(READONLY | FAST)
+        .since("2.2.0")
+        .summary("Returns the length of the string stored at a key.")
+        .syntax("key:key"),
+];
+
 /// GET key
-pub fn get(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn get(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     match cx.str(args.key(1))? {
         Some(value) => string_value::reply(out, value),
         None => out.null(),
@@ -15,7 +75,7 @@ pub fn get(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// MGET key [key …]
-pub fn mget(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn mget(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     super::prefetch(cx, args, 1, 1);
     out.array(args.len() - 1);
     for index in 1..args.len() {
@@ -28,14 +88,14 @@ pub fn mget(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// STRLEN key
-pub fn strlen(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn strlen(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let value = cx.str(args.key(1))?;
     out.count(value.map_or(0, |value| value.bytes().len()));
     Ok(())
 }
 
 /// GETRANGE key start end; SUBSTR is the same
-pub fn getrange(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn getrange(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let (start, end) = (args.int(2)?, args.int(3)?);
     let Some(value) = cx.str(args.key(1))? else {
         out.bulk(b"");
@@ -62,7 +122,7 @@ fn clamp(start: i64, end: i64, len: usize) -> Option<(usize, usize)> {
 }
 
 /// GETDEL key
-pub fn getdel(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn getdel(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let Some(pos) = cx.find(args.key(1)) else {
         out.null();
         return Ok(());
@@ -74,7 +134,7 @@ pub fn getdel(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// GETEX key [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | PERSIST]
-pub fn getex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn getex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let (mut expiration, mut index) = (Expiration::default(), 2);
     while index < args.len() {
         match expiration.read(args, index, Expiration::Persist) {

@@ -1,13 +1,106 @@
 //! Strings stored as a whole: SET with its options, its older relatives, and several keys at once.
 
 use super::compare::Comparison;
+use super::row;
 use crate::expiry::{Expiration, TimeForm};
+use crate::spec::{Begin, Find, KeySpec, Merge, access::*, flag::*};
 use crate::string_value::{self, put_arg};
-use crate::{Args, Cx, Error, Event, Outcome};
+use crate::{Args, Command, Cx, Error, Event, Outcome};
 use keyspace::Key;
 use keyspace::Pos;
 use resp::Reply;
 use std::mem::discriminant;
+
+pub const COMMANDS: &[Command] = &[
+    row("SET", set)
+        .arity(-3)
+        .keys(&[KeySpec::at(1, RW | ACCESS | UPDATE | VARIABLE_FLAGS)
+            .notes("RW and ACCESS due to the optional `GET` argument")])
+        .flags(WRITE | DENYOOM)
+        .summary("Sets the string value of a key, whatever its type was; creates the key if it is absent.")
+        .history(&[
+            ("2.6.12", "Added the `EX`, `PX`, `NX` and `XX` options."),
+            ("6.0.0", "Added the `KEEPTTL` option."),
+            ("6.2.0", "Added the `GET`, `EXAT` and `PXAT` option."),
+            ("7.0.0", "Allowed the `NX` and `GET` options to be used together."),
+            ("8.4.0", "Added 'IFEQ', 'IFNE', 'IFDEQ', 'IFDNE' options."),
+        ])
+        .syntax(concat!(
+            "key:key value:string condition(nx=NX|xx=XX|IFEQ@ifeq-value:string^8.4.0|",
+            "IFNE@ifne-value:string^8.4.0|IFDEQ@ifdeq-digest:string^8.4.0|",
+            "IFDNE@ifdne-digest:string^8.4.0)?^2.6.12 get=GET?^6.2.0 ",
+            "expiration(EX@seconds:integer^2.6.12|PX@milliseconds:integer^2.6.12|",
+            "EXAT@unix-time-seconds:unix-time^6.2.0|PXAT@unix-time-milliseconds:unix-time^6.2.0|",
+            "keepttl=KEEPTTL^6.0.0)?",
+        )),
+    row("MSET", mset)
+        .arity(-3)
+        .keys(&[KeySpec::range(1, -1, 2, OW | UPDATE)])
+        .flags(WRITE | DENYOOM)
+        .split(Merge::Ok)
+        .since("1.0.1")
+        .complexity("O(N) where N is the number of keys to set.")
+        .tips(&["request_policy:multi_shard", "response_policy:all_succeeded"])
+        .summary("Sets the string values of several keys at once.")
+        .syntax("data{key:key value:string}*"),
+    row("MSETNX", msetnx)
+        .arity(-3)
+        .keys(&[KeySpec::range(1, -1, 2, OW | INSERT)])
+        .flags(WRITE | DENYOOM)
+        .since("1.0.1")
+        .complexity("O(N) where N is the number of keys to set.")
+        .summary("Sets the string values of several keys at once, if none of the keys exists.")
+        .syntax("data{key:key value:string}*"),
+    row("MSETEX", msetex)
+        .arity(-4)
+        .keys(&[KeySpec {
+            begin: Begin::Index(1),
+            find: Find::KeyNum { index: 0, first: 1, step: 2 },
+            access: OW | UPDATE,
+            notes: "",
+            finder: None,
+        }])
+        .flags(WRITE | DENYOOM | MOVABLEKEYS)
+        .since("8.4.0")
+        .complexity("O(N) where N is the number of keys to set.")
+        .tips(&["request_policy:multi_shard", "response_policy:all_succeeded"])
+        .summary("Sets the string values of several keys at once, with one time to live for all.")
+        .syntax(concat!(
+            "numkeys:integer data{key:key value:string}* condition(nx=NX|xx=XX)? ",
+            "expiration(EX@seconds:integer|PX@milliseconds:integer|EXAT@unix-time-seconds:unix-time|",
+            "PXAT@unix-time-milliseconds:unix-time|keepttl=KEEPTTL)?",
+        )),
+    row("SETNX", setnx)
+        .arity(3)
+        .keys(&[KeySpec::at(1, OW | INSERT)])
+        .flags(WRITE | DENYOOM | FAST)
+        .deprecated("2.6.12", "`SET` with the `NX` argument")
+        .summary("Sets the string value of a key, if it is absent.")
+        .syntax("key:key value:string"),
+    row("SETEX", setex)
+        .arity(4)
+        .keys(&[KeySpec::at(1, OW | UPDATE)])
+        .flags(WRITE | DENYOOM)
+        .since("2.0.0")
+        .deprecated("2.6.12", "`SET` with the `EX` argument")
+        .summary("Sets the string value of a key and its time to live in seconds.")
+        .syntax("key:key seconds:integer value:string"),
+    row("PSETEX", psetex)
+        .arity(4)
+        .keys(&[KeySpec::at(1, OW | UPDATE)])
+        .flags(WRITE | DENYOOM)
+        .since("2.6.0")
+        .deprecated("2.6.12", "`SET` with the `PX` argument")
+        .summary("Sets the string value of a key and its time to live in milliseconds.")
+        .syntax("key:key milliseconds:integer value:string"),
+    row("GETSET", getset)
+        .arity(3)
+        .keys(&[KeySpec::at(1, RW | ACCESS | UPDATE)])
+        .flags(WRITE | DENYOOM | FAST)
+        .deprecated("6.2.0", "`SET` with the `!GET` argument")
+        .summary("Sets the string value of a key and returns the one before.")
+        .syntax("key:key value:string"),
+];
 
 /// When a string is stored.
 #[derive(Clone, Copy, Default)]
@@ -64,7 +157,7 @@ impl<'a> Condition<'a> {
 
 /// SET key value [NX | XX | IFEQ value | IFNE value | IFDEQ digest | IFDNE digest] [GET]
 /// [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]
-pub fn set(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn set(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     if args.len() > 3 {
         return set_with_options(cx, args, out);
     }
@@ -135,7 +228,7 @@ fn store(
 }
 
 /// SETNX key value
-pub fn setnx(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn setnx(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let key = args.key(1);
     let pos = cx.find_for_write(key);
     if pos.is_none() {
@@ -146,12 +239,12 @@ pub fn setnx(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// SETEX key seconds value
-pub fn setex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn setex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     set_for(cx, args, TimeForm::Seconds, "setex", out)
 }
 
 /// PSETEX key milliseconds value
-pub fn psetex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn psetex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     set_for(cx, args, TimeForm::Millis, "psetex", out)
 }
 
@@ -165,7 +258,7 @@ fn set_for(cx: &mut Cx<'_>, args: Args<'_>, form: TimeForm, command: &str, out: 
 }
 
 /// GETSET key value
-pub fn getset(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn getset(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let key = args.key(1);
     let pos = cx.find(key);
     match pos {
@@ -177,7 +270,7 @@ pub fn getset(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// MSET key value [key value …]
-pub fn mset(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn mset(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     if args.len().is_multiple_of(2) {
         return Err(Error::wrong_arity("mset"));
     }
@@ -187,7 +280,7 @@ pub fn mset(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// MSETNX key value [key value …]
-pub fn msetnx(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn msetnx(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     if args.len().is_multiple_of(2) {
         return Err(Error::wrong_arity("msetnx"));
     }
@@ -201,7 +294,7 @@ pub fn msetnx(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 
 /// MSETEX numkeys key value [key value …] [NX | XX]
 /// [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]
-pub fn msetex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn msetex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let count = base::number::parse_i64(&args[1]).filter(|count| (1..=i64::from(i32::MAX)).contains(count));
     let count = count.ok_or_else(|| Error::err("invalid numkeys value"))? as usize;
     let end = 2 + 2 * count;

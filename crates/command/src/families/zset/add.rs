@@ -1,12 +1,44 @@
 //! ZADD and ZINCRBY, and what GEOADD shares with them. All scores are read before the first change.
 
 use crate::args::is_word;
-use crate::{Args, Cx, Error, Event, Outcome};
+use crate::spec::{KeySpec, access::*, acl, flag::*};
+use crate::{Args, Command, Cx, Error, Event, Outcome};
 use base::hash::HashSeed;
 use keyspace::Key;
 use resp::Reply;
 use types::ZSet;
 use types::zset::ZSetLimits;
+
+pub const COMMANDS: &[Command] = &[
+    Command::new("ZADD", zadd)
+        .arity(-4)
+        .keys(&[KeySpec::at(1, RW | UPDATE)])
+        .flags(WRITE | DENYOOM | FAST)
+        .acl(acl::SORTEDSET)
+        .group("sorted-set")
+        .since("1.2.0")
+        .summary("Adds members to a sorted set, or changes their scores.")
+        .complexity("O(log(N)) for each member, N: members of the set")
+        .history(&[
+            ("2.4.0", "Accepts multiple elements."),
+            ("3.0.2", "Added the `XX`, `NX`, `CH` and `INCR` options."),
+            ("6.2.0", "Added the `GT` and `LT` options."),
+        ])
+        .syntax(
+            "key:key condition(nx=NX|xx=XX)?^3.0.2 comparison(gt=GT|lt=LT)?^6.2.0 change=CH?^3.0.2 \
+             increment=INCR?^3.0.2 data{score:double member:string}*",
+        ),
+    Command::new("ZINCRBY", zincrby)
+        .arity(4)
+        .keys(&[KeySpec::at(1, RW | ACCESS | UPDATE)])
+        .flags(WRITE | DENYOOM | FAST)
+        .acl(acl::SORTEDSET)
+        .group("sorted-set")
+        .since("1.2.0")
+        .summary("Adds to the score of a member.")
+        .complexity("O(log(N)), N: members of the set")
+        .syntax("key:key increment:integer member:string"),
+];
 
 /// The words before the first score.
 #[derive(Clone, Copy, Default)]
@@ -81,13 +113,13 @@ impl Options {
 }
 
 /// ZADD key [NX | XX] [GT | LT] [CH] [INCR] score member [score member …]
-pub fn zadd(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn zadd(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let (options, first) = Options::parse(args);
     add(cx, args, options, first, out)
 }
 
 /// ZINCRBY key increment member
-pub fn zincrby(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn zincrby(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let (options, first) = Options::parse(args);
     add(cx, args, Options { incr: true, ..options }, first, out)
 }

@@ -2,7 +2,8 @@
 
 use super::source::{Source, find_all};
 use super::{reply_elements, store};
-use crate::{Args, Cx, Error, Outcome};
+use crate::spec::{KeySpec, access::*, acl, flag::*};
+use crate::{Args, Command, Cx, Error, Outcome};
 use base::hash::HashSeed;
 use resp::Reply;
 use std::cmp::Ordering;
@@ -12,6 +13,105 @@ use std::ops::ControlFlow;
 use types::ZSet;
 use types::listpack::{Item, Text};
 use types::zset::ZSetLimits;
+
+pub const COMMANDS: &[Command] = &[
+    Command::new("ZDIFF", zdiff)
+        .arity(-3)
+        .keys(&[KeySpec::counted(1, RO | ACCESS)])
+        .flags(READONLY | MOVABLEKEYS)
+        .acl(acl::SORTEDSET)
+        .group("sorted-set")
+        .since("6.2.0")
+        .summary("Returns the members of the first sorted set that none of the others has.")
+        .complexity(
+            "O(N*K+M*log(M)) at worst, N: members of the first input, K: inputs, M: members of the result",
+        )
+        .syntax("numkeys:integer key:key* withscores=WITHSCORES?"),
+    Command::new("ZDIFFSTORE", zdiffstore)
+        .arity(-4)
+        .keys(&[KeySpec::at(1, OW | UPDATE), KeySpec::counted(2, RO | ACCESS)])
+        .flags(WRITE | DENYOOM | MOVABLEKEYS)
+        .acl(acl::SORTEDSET)
+        .group("sorted-set")
+        .since("6.2.0")
+        .summary("Stores the members of the first sorted set that none of the others has.")
+        .complexity(
+            "O(N*K+M*log(M)) at worst, N: members of the first input, K: inputs, M: members of the result",
+        )
+        .syntax("destination:key numkeys:integer key:key*#1"),
+    Command::new("ZINTER", zinter)
+        .arity(-3)
+        .keys(&[KeySpec::counted(1, RO | ACCESS)])
+        .flags(READONLY | MOVABLEKEYS)
+        .acl(acl::SORTEDSET)
+        .group("sorted-set")
+        .since("6.2.0")
+        .summary("Returns the members that all of the sorted sets have.")
+        .complexity(
+            "O(N*K+M*log(M)) at worst, N: members of the smallest input, K: inputs, M: members of the \
+             result",
+        )
+        .history(&[("8.8.0", "Added `COUNT` aggregate option.")])
+        .syntax(
+            "numkeys:integer key:key* WEIGHTS@weight:integer?* \
+             AGGREGATE@aggregate(sum=SUM|min=MIN|max=MAX|count=COUNT^8.8.0)? withscores=WITHSCORES?",
+        ),
+    Command::new("ZINTERCARD", zintercard)
+        .arity(-3)
+        .keys(&[KeySpec::counted(1, RO | ACCESS)])
+        .flags(READONLY | MOVABLEKEYS)
+        .acl(acl::SORTEDSET)
+        .group("sorted-set")
+        .since("7.0.0")
+        .summary("Counts the members that all of the sorted sets have.")
+        .complexity("O(N*K) at worst, N: members of the smallest input, K: inputs")
+        .syntax("numkeys:integer key:key* LIMIT@limit:integer?"),
+    Command::new("ZINTERSTORE", zinterstore)
+        .arity(-4)
+        .keys(&[KeySpec::at(1, OW | UPDATE), KeySpec::counted(2, RO | ACCESS)])
+        .flags(WRITE | DENYOOM | MOVABLEKEYS)
+        .acl(acl::SORTEDSET)
+        .group("sorted-set")
+        .since("2.0.0")
+        .summary("Stores the members that all of the sorted sets have.")
+        .complexity(
+            "O(N*K+M*log(M)) at worst, N: members of the smallest input, K: inputs, M: members of the \
+             result",
+        )
+        .history(&[("8.8.0", "Added `COUNT` aggregate option.")])
+        .syntax(
+            "destination:key numkeys:integer key:key*#1 WEIGHTS@weight:integer?* \
+             AGGREGATE@aggregate(sum=SUM|min=MIN|max=MAX|count=COUNT^8.8.0)?",
+        ),
+    Command::new("ZUNION", zunion)
+        .arity(-3)
+        .keys(&[KeySpec::counted(1, RO | ACCESS)])
+        .flags(READONLY | MOVABLEKEYS)
+        .acl(acl::SORTEDSET)
+        .group("sorted-set")
+        .since("6.2.0")
+        .summary("Returns the members that any of the sorted sets has.")
+        .complexity("O(N+M*log(M)), N: members of all inputs, M: members of the result")
+        .history(&[("8.8.0", "Added `COUNT` aggregate option.")])
+        .syntax(
+            "numkeys:integer key:key* WEIGHTS@weight:integer?* \
+             AGGREGATE@aggregate(sum=SUM|min=MIN|max=MAX|count=COUNT^8.8.0)? withscores=WITHSCORES?",
+        ),
+    Command::new("ZUNIONSTORE", zunionstore)
+        .arity(-4)
+        .keys(&[KeySpec::at(1, OW | UPDATE), KeySpec::counted(2, RO | ACCESS)])
+        .flags(WRITE | DENYOOM | MOVABLEKEYS)
+        .acl(acl::SORTEDSET)
+        .group("sorted-set")
+        .since("2.0.0")
+        .summary("Stores the members that any of the sorted sets has.")
+        .complexity("O(N+M*log(M)), N: members of all inputs, M: members of the result")
+        .history(&[("8.8.0", "Added `COUNT` aggregate option.")])
+        .syntax(
+            "destination:key numkeys:integer key:key*#1 WEIGHTS@weight:integer?* \
+             AGGREGATE@aggregate(sum=SUM|min=MIN|max=MAX|count=COUNT^8.8.0)?",
+        ),
+];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Operation {
@@ -111,37 +211,37 @@ impl Options {
 }
 
 /// ZUNION numkeys key [key …] [WEIGHTS weight …] [AGGREGATE SUM | MIN | MAX | COUNT] [WITHSCORES]
-pub fn zunion(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn zunion(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     combine(cx, args, Operation::Union, Use::Reply, "zunion", out)
 }
 
 /// ZUNIONSTORE destination numkeys key [key …] [WEIGHTS weight …] [AGGREGATE SUM | MIN | MAX | COUNT]
-pub fn zunionstore(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn zunionstore(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     combine(cx, args, Operation::Union, Use::Store, "zunionstore", out)
 }
 
 /// ZINTER numkeys key [key …] [WEIGHTS weight …] [AGGREGATE SUM | MIN | MAX | COUNT] [WITHSCORES]
-pub fn zinter(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn zinter(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     combine(cx, args, Operation::Inter, Use::Reply, "zinter", out)
 }
 
 /// ZINTERSTORE destination numkeys key [key …] [WEIGHTS weight …] [AGGREGATE SUM | MIN | MAX | COUNT]
-pub fn zinterstore(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn zinterstore(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     combine(cx, args, Operation::Inter, Use::Store, "zinterstore", out)
 }
 
 /// ZINTERCARD numkeys key [key …] [LIMIT limit]
-pub fn zintercard(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn zintercard(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     combine(cx, args, Operation::Inter, Use::Count, "zintercard", out)
 }
 
 /// ZDIFF numkeys key [key …] [WITHSCORES]
-pub fn zdiff(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn zdiff(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     combine(cx, args, Operation::Diff, Use::Reply, "zdiff", out)
 }
 
 /// ZDIFFSTORE destination numkeys key [key …]
-pub fn zdiffstore(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn zdiffstore(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     combine(cx, args, Operation::Diff, Use::Store, "zdiffstore", out)
 }
 

@@ -3,26 +3,113 @@
 use super::ranges::{lex_range, score_range};
 use crate::items::reply_item;
 use crate::scan_options::ScanOptions;
-use crate::{Args, Cx, Error, Outcome};
+use crate::spec::{KeySpec, access::*, acl, flag::*};
+use crate::{Args, Command, Cx, Error, Outcome};
 use base::number::I64Buf;
 use resp::Reply;
 use std::ops::Range;
 use types::ZSet;
 
+pub const COMMANDS: &[Command] = &[
+    Command::new("ZCARD", zcard)
+        .arity(2)
+        .keys(&[KeySpec::at(1, RO)])
+        .flags(READONLY | FAST)
+        .acl(acl::SORTEDSET)
+        .group("sorted-set")
+        .since("1.2.0")
+        .summary("Returns how many members a sorted set has.")
+        .complexity("O(1)")
+        .syntax("key:key"),
+    Command::new("ZCOUNT", zcount)
+        .arity(4)
+        .keys(&[KeySpec::at(1, RO | ACCESS)])
+        .flags(READONLY | FAST)
+        .acl(acl::SORTEDSET)
+        .group("sorted-set")
+        .since("2.0.0")
+        .summary("Counts the members whose scores lie in a range.")
+        .complexity("O(log(N)), N: members of the set")
+        .syntax("key:key min:double max:double"),
+    Command::new("ZLEXCOUNT", zlexcount)
+        .arity(4)
+        .keys(&[KeySpec::at(1, RO | ACCESS)])
+        .flags(READONLY | FAST)
+        .acl(acl::SORTEDSET)
+        .group("sorted-set")
+        .since("2.8.9")
+        .summary("Counts the members that lie in a range of names.")
+        .complexity("O(log(N)), N: members of the set")
+        .syntax("key:key min:string max:string"),
+    Command::new("ZMSCORE", zmscore)
+        .arity(-3)
+        .keys(&[KeySpec::at(1, RO | ACCESS)])
+        .flags(READONLY | FAST)
+        .acl(acl::SORTEDSET)
+        .group("sorted-set")
+        .since("6.2.0")
+        .summary("Returns the scores of several members.")
+        .complexity("O(N), N: members asked for")
+        .syntax("key:key member:string*"),
+    Command::new("ZRANK", zrank)
+        .arity(-3)
+        .keys(&[KeySpec::at(1, RO | ACCESS)])
+        .flags(READONLY | FAST)
+        .acl(acl::SORTEDSET)
+        .group("sorted-set")
+        .since("2.0.0")
+        .summary("Returns how many members stand before a member.")
+        .complexity("O(log(N)), N: members of the set")
+        .history(&[("7.2.0", "Added the optional `WITHSCORE` argument.")])
+        .syntax("key:key member:string withscore=WITHSCORE?"),
+    Command::new("ZREVRANK", zrevrank)
+        .arity(-3)
+        .keys(&[KeySpec::at(1, RO | ACCESS)])
+        .flags(READONLY | FAST)
+        .acl(acl::SORTEDSET)
+        .group("sorted-set")
+        .since("2.0.0")
+        .summary("Returns how many members stand behind a member.")
+        .complexity("O(log(N)), N: members of the set")
+        .history(&[("7.2.0", "Added the optional `WITHSCORE` argument.")])
+        .syntax("key:key member:string withscore=WITHSCORE?"),
+    Command::new("ZSCAN", zscan)
+        .arity(-3)
+        .keys(&[KeySpec::at(1, RO | ACCESS)])
+        .flags(READONLY)
+        .acl(acl::SORTEDSET)
+        .group("sorted-set")
+        .since("2.8.0")
+        .summary("Goes through the members and scores step by step.")
+        .complexity("O(1) for each call, O(N) for a whole iteration, N: members of the set")
+        .tips(&["nondeterministic_output"])
+        .syntax("key:key cursor:integer MATCH@pattern:pattern? COUNT@count:integer?"),
+    Command::new("ZSCORE", zscore)
+        .arity(3)
+        .keys(&[KeySpec::at(1, RO | ACCESS)])
+        .flags(READONLY | FAST)
+        .acl(acl::SORTEDSET)
+        .group("sorted-set")
+        .since("1.2.0")
+        .summary("Returns the score of a member.")
+        .complexity("O(1)")
+        .syntax("key:key member:string"),
+];
+
 /// ZCARD key
-pub fn zcard(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn zcard(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     out.count(cx.read::<ZSet>(args.key(1))?.map_or(0, ZSet::len));
     Ok(())
 }
 
 /// ZCOUNT key min max
-pub fn zcount(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn zcount(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let range = score_range(&args[2], &args[3])?;
     count(cx, args, out, |zset| zset.score_ranks(&range))
 }
 
 /// ZLEXCOUNT key min max
-pub fn zlexcount(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn zlexcount(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let range = lex_range(&args[2], &args[3])?;
     count(cx, args, out, |zset| zset.lex_ranks(&range))
 }
@@ -33,7 +120,7 @@ fn count(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply, ranks: impl Fn(&ZSet)
 }
 
 /// ZSCORE key member
-pub fn zscore(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn zscore(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     match cx.read::<ZSet>(args.key(1))?.and_then(|zset| zset.score(&args[2])) {
         Some(score) => out.double(score),
         None => out.null(),
@@ -42,7 +129,7 @@ pub fn zscore(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// ZMSCORE key member [member …]
-pub fn zmscore(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn zmscore(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let zset = cx.read::<ZSet>(args.key(1))?;
     out.array(args.len() - 2);
     for member in args.from(2) {
@@ -55,12 +142,12 @@ pub fn zmscore(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// ZRANK key member [WITHSCORE]
-pub fn zrank(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn zrank(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     rank(cx, args, "zrank", out, ZSet::rank)
 }
 
 /// ZREVRANK key member [WITHSCORE]
-pub fn zrevrank(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn zrevrank(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     rank(cx, args, "zrevrank", out, ZSet::rank_back)
 }
 
@@ -91,7 +178,7 @@ fn rank(
 }
 
 /// ZSCAN key cursor [MATCH pattern] [COUNT count]
-pub fn zscan(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn zscan(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let cursor = args.cursor(2)?;
     let zset = cx.read::<ZSet>(args.key(1))?;
     let (mut found, mut elements, mut next) = (Reply::new(out.resp3), 0, 0);

@@ -1,11 +1,45 @@
 //! ZPOPMIN, ZPOPMAX and ZMPOP.
 
 use crate::items::reply_item;
-use crate::{Args, Cx, Error, Event, Outcome};
+use crate::spec::{KeySpec, access::*, acl, flag::*};
+use crate::{Args, Command, Cx, Error, Event, Outcome};
 use keyspace::{Key, Update};
 use resp::Reply;
 use types::ZSet;
 use types::listpack::Item;
+
+pub const COMMANDS: &[Command] = &[
+    Command::new("ZMPOP", zmpop)
+        .arity(-4)
+        .keys(&[KeySpec::counted(1, RW | ACCESS | DELETE)])
+        .flags(WRITE | MOVABLEKEYS)
+        .acl(acl::SORTEDSET)
+        .group("sorted-set")
+        .since("7.0.0")
+        .summary("Removes and returns members with the lowest or highest scores of the first sorted set that has any.")
+        .complexity("O(K+M*log(N)), K: keys, N: members of the set, M: members removed")
+        .syntax("numkeys:integer key:key* where(min=MIN|max=MAX) COUNT@count:integer?"),
+    Command::new("ZPOPMAX", zpopmax)
+        .arity(-2)
+        .keys(&[KeySpec::at(1, RW | ACCESS | DELETE)])
+        .flags(WRITE | FAST)
+        .acl(acl::SORTEDSET)
+        .group("sorted-set")
+        .since("5.0.0")
+        .summary("Removes and returns the members with the highest scores.")
+        .complexity("O(M*log(N)), N: members of the set, M: members removed")
+        .syntax("key:key count:integer?"),
+    Command::new("ZPOPMIN", zpopmin)
+        .arity(-2)
+        .keys(&[KeySpec::at(1, RW | ACCESS | DELETE)])
+        .flags(WRITE | FAST)
+        .acl(acl::SORTEDSET)
+        .group("sorted-set")
+        .since("5.0.0")
+        .summary("Removes and returns the members with the lowest scores.")
+        .complexity("O(M*log(N)), N: members of the set, M: members removed")
+        .syntax("key:key count:integer?"),
+];
 
 /// The end that is popped from.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -15,12 +49,12 @@ enum End {
 }
 
 /// ZPOPMIN key [count]
-pub fn zpopmin(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn zpopmin(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     pop_one_key(cx, args, End::Min, out)
 }
 
 /// ZPOPMAX key [count]
-pub fn zpopmax(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn zpopmax(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     pop_one_key(cx, args, End::Max, out)
 }
 
@@ -45,7 +79,7 @@ fn pop_one_key(cx: &mut Cx<'_>, args: Args<'_>, end: End, out: &mut Reply) -> Ou
 }
 
 /// ZMPOP numkeys key [key …] MIN | MAX [COUNT count]
-pub fn zmpop(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn zmpop(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let positive =
         |index: usize| args.int(index).ok().and_then(|n| usize::try_from(n).ok()).filter(|&n| n > 0);
     let keys = positive(1).ok_or(Error::err("numkeys should be greater than 0"))?;

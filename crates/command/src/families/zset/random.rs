@@ -2,15 +2,28 @@
 
 use super::reply_elements;
 use crate::items::{check_draws, reply_item};
-use crate::{Args, Cx, Error, Outcome};
+use crate::spec::{KeySpec, access::*, acl, flag::*};
+use crate::{Args, Command, Cx, Error, Outcome};
 use base::random::Random;
 use resp::Reply;
 use std::collections::HashSet;
 use types::ZSet;
 use types::listpack::Item;
 
+pub const COMMANDS: &[Command] = &[Command::new("ZRANDMEMBER", zrandmember)
+    .arity(-2)
+    .keys(&[KeySpec::at(1, RO | ACCESS)])
+    .flags(READONLY)
+    .acl(acl::SORTEDSET)
+    .group("sorted-set")
+    .since("6.2.0")
+    .summary("Returns random members.")
+    .complexity("O(N), N: members returned")
+    .tips(&["nondeterministic_output"])
+    .syntax("key:key options{count:integer withscores=WITHSCORES?}?")];
+
 /// ZRANDMEMBER key [count [WITHSCORES]]
-pub fn zrandmember(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn zrandmember(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     if args.len() > 2 {
         return with_count(cx, args, out);
     }

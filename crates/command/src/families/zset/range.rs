@@ -2,11 +2,105 @@
 
 use super::ranges::{lex_range, score_range};
 use super::{reply_elements, store};
-use crate::{Args, Cx, Error, Outcome, index_range};
+use crate::spec::{KeySpec, access::*, acl, flag::*};
+use crate::{Args, Command, Cx, Error, Outcome, index_range};
 use resp::Reply;
 use std::ops::Range;
 use types::ZSet;
 use types::zset::{LexRange, ScoreRange, limit, limit_back};
+
+pub const COMMANDS: &[Command] = &[
+    Command::new("ZRANGE", zrange)
+        .arity(-4)
+        .keys(&[KeySpec::at(1, RO | ACCESS)])
+        .flags(READONLY)
+        .acl(acl::SORTEDSET)
+        .group("sorted-set")
+        .since("1.2.0")
+        .summary("Returns members by a range of ranks, scores or names.")
+        .complexity("O(log(N)+M), N: members of the set, M: members returned")
+        .history(&[("6.2.0", "Added the `REV`, `BYSCORE`, `BYLEX` and `LIMIT` options.")])
+        .syntax(
+            "key:key start:string stop:string sortby(byscore=BYSCORE|bylex=BYLEX)?^6.2.0 rev=REV?^6.2.0 \
+             LIMIT@limit{offset:integer count:integer}?^6.2.0 withscores=WITHSCORES?",
+        ),
+    Command::new("ZRANGEBYLEX", zrangebylex)
+        .arity(-4)
+        .keys(&[KeySpec::at(1, RO | ACCESS)])
+        .flags(READONLY)
+        .acl(acl::SORTEDSET)
+        .group("sorted-set")
+        .since("2.8.9")
+        .summary("Returns members by a range of names.")
+        .complexity("O(log(N)+M), N: members of the set, M: members returned")
+        .deprecated("6.2.0", "`ZRANGE` with the `BYLEX` argument")
+        .syntax("key:key min:string max:string LIMIT@limit{offset:integer count:integer}?"),
+    Command::new("ZRANGEBYSCORE", zrangebyscore)
+        .arity(-4)
+        .keys(&[KeySpec::at(1, RO | ACCESS)])
+        .flags(READONLY)
+        .acl(acl::SORTEDSET)
+        .group("sorted-set")
+        .since("1.0.5")
+        .summary("Returns members by a range of scores.")
+        .complexity("O(log(N)+M), N: members of the set, M: members returned")
+        .history(&[("2.0.0", "Added the `WITHSCORES` modifier.")])
+        .deprecated("6.2.0", "`ZRANGE` with the `BYSCORE` argument")
+        .syntax(
+            "key:key min:double max:double withscores=WITHSCORES?^2.0.0 LIMIT@limit{offset:integer \
+             count:integer}?",
+        ),
+    Command::new("ZRANGESTORE", zrangestore)
+        .arity(-5)
+        .keys(&[KeySpec::at(1, OW | UPDATE), KeySpec::at(2, RO | ACCESS)])
+        .flags(WRITE | DENYOOM)
+        .acl(acl::SORTEDSET)
+        .group("sorted-set")
+        .since("6.2.0")
+        .summary("Stores members chosen by a range of ranks, scores or names.")
+        .complexity("O(log(N)+M), N: members of the source, M: members stored")
+        .syntax(
+            "dst:key src:key#1 min:string max:string sortby(byscore=BYSCORE|bylex=BYLEX)? rev=REV? \
+             LIMIT@limit{offset:integer count:integer}?",
+        ),
+    Command::new("ZREVRANGE", zrevrange)
+        .arity(-4)
+        .keys(&[KeySpec::at(1, RO | ACCESS)])
+        .flags(READONLY)
+        .acl(acl::SORTEDSET)
+        .group("sorted-set")
+        .since("1.2.0")
+        .summary("Returns members by a range of ranks, highest score first.")
+        .complexity("O(log(N)+M), N: members of the set, M: members returned")
+        .deprecated("6.2.0", "`ZRANGE` with the `REV` argument")
+        .syntax("key:key start:integer stop:integer withscores=WITHSCORES?"),
+    Command::new("ZREVRANGEBYLEX", zrevrangebylex)
+        .arity(-4)
+        .keys(&[KeySpec::at(1, RO | ACCESS)])
+        .flags(READONLY)
+        .acl(acl::SORTEDSET)
+        .group("sorted-set")
+        .since("2.8.9")
+        .summary("Returns members by a range of names, last name first.")
+        .complexity("O(log(N)+M), N: members of the set, M: members returned")
+        .deprecated("6.2.0", "`ZRANGE` with the `REV` and `BYLEX` arguments")
+        .syntax("key:key max:string min:string LIMIT@limit{offset:integer count:integer}?"),
+    Command::new("ZREVRANGEBYSCORE", zrevrangebyscore)
+        .arity(-4)
+        .keys(&[KeySpec::at(1, RO | ACCESS)])
+        .flags(READONLY)
+        .acl(acl::SORTEDSET)
+        .group("sorted-set")
+        .since("2.2.0")
+        .summary("Returns members by a range of scores, highest first.")
+        .complexity("O(log(N)+M), N: members of the set, M: members returned")
+        .history(&[("2.1.6", "`min` and `max` can be exclusive.")])
+        .deprecated("6.2.0", "`ZRANGE` with the `REV` and `BYSCORE` arguments")
+        .syntax(
+            "key:key max:double min:double withscores=WITHSCORES? LIMIT@limit{offset:integer \
+             count:integer}?",
+        ),
+];
 
 /// What a range is measured in.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -124,7 +218,7 @@ fn reply(cx: &mut Cx<'_>, args: Args<'_>, form: Form, out: &mut Reply) -> Outcom
 }
 
 /// ZRANGE key start stop [BYSCORE | BYLEX] [REV] [LIMIT offset count] [WITHSCORES]
-pub fn zrange(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn zrange(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     reply(cx, args, Form::default(), out)
 }
 
@@ -133,32 +227,32 @@ fn reply_by(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply, measure: Measure, 
 }
 
 /// ZREVRANGE key start stop [WITHSCORES]
-pub fn zrevrange(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn zrevrange(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     reply_by(cx, args, out, Measure::Rank, true)
 }
 
 /// ZRANGEBYSCORE key min max [WITHSCORES] [LIMIT offset count]
-pub fn zrangebyscore(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn zrangebyscore(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     reply_by(cx, args, out, Measure::Score, false)
 }
 
 /// ZREVRANGEBYSCORE key max min [WITHSCORES] [LIMIT offset count]
-pub fn zrevrangebyscore(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn zrevrangebyscore(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     reply_by(cx, args, out, Measure::Score, true)
 }
 
 /// ZRANGEBYLEX key min max [LIMIT offset count]
-pub fn zrangebylex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn zrangebylex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     reply_by(cx, args, out, Measure::Lex, false)
 }
 
 /// ZREVRANGEBYLEX key max min [LIMIT offset count]
-pub fn zrevrangebylex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn zrevrangebylex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     reply_by(cx, args, out, Measure::Lex, true)
 }
 
 /// ZRANGESTORE dst src min max [BYSCORE | BYLEX] [REV] [LIMIT offset count]
-pub fn zrangestore(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn zrangestore(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let query = Query::parse(args, 2, Form { store: true, ..Form::default() })?;
     let (limits, seed) = (cx.shard.limits.zset, cx.shard.seed.clone());
     let mut made = ZSet::new();
