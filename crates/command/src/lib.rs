@@ -5,39 +5,33 @@
 //! live on several shards is split, or its keys are brought together, by the `shard` crate, guided by the row.
 #![forbid(unsafe_code)]
 
-pub mod accounts;
-pub mod age;
 pub mod args;
 pub mod cx;
 pub mod error;
-pub mod eviction;
 pub mod expiry;
 pub mod families;
-pub mod freeing;
 pub mod help;
-pub mod histogram;
 pub mod index_range;
 pub mod items;
-pub mod latency;
+mod measures;
 pub mod parts;
 pub mod platform;
-pub mod rates;
 pub mod registry;
 pub mod scan_options;
 pub mod session;
-pub mod slowlog;
 pub mod spec;
 pub mod state;
-pub mod statistics;
 pub mod string_value;
-pub mod sweep;
+mod upkeep;
 
 pub use args::{Args, OwnArgs};
 pub use cx::{Cx, Event};
 pub use error::Error;
+pub use measures::{accounts, histogram, latency, rates, slowlog, statistics};
 pub use registry::lookup;
 pub use spec::{Command, Plan};
 pub use state::ShardCx;
+pub use upkeep::{age, eviction, freeing, sweep};
 
 /// What a handler returns: the reply is in the writer, or the error says what to send instead.
 pub type Outcome = Result<(), Error>;
