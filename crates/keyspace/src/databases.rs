@@ -15,7 +15,8 @@ use std::ops::{Index, IndexMut};
 const NEAR: usize = 16;
 
 pub struct Databases {
-    near: Vec<Db>,
+    /// In place, and as many however few may be selected: a look-up needs neither a pointer nor a length.
+    near: [Db; NEAR],
     far: BTreeMap<u16, Db>,
     count: usize,
     /// What is shown for one that is not there; never changed. New ones are made after it.
@@ -28,7 +29,7 @@ impl Databases {
     pub fn new(count: usize, seed: HashSeed, bin: Bin) -> Self {
         assert!((1..=1 << 16).contains(&count), "{count} databases");
         let make = || Db::with_bin(seed.clone(), bin.clone());
-        let near = (0..count.min(NEAR)).map(|_| make()).collect();
+        let near = std::array::from_fn(|_| make());
         Self { near, far: BTreeMap::new(), count, empty: make(), bin }
     }
 
@@ -104,22 +105,16 @@ impl Databases {
 impl Index<usize> for Databases {
     type Output = Db;
 
-    #[inline]
+    #[inline(always)]
     fn index(&self, index: usize) -> &Db {
-        match self.near.get(index) {
-            Some(db) => db,
-            None => self.far(index),
-        }
+        if index < NEAR { &self.near[index] } else { self.far(index) }
     }
 }
 
 impl IndexMut<usize> for Databases {
-    #[inline]
+    #[inline(always)]
     fn index_mut(&mut self, index: usize) -> &mut Db {
-        if index < self.near.len() {
-            return &mut self.near[index];
-        }
-        self.far_mut(index)
+        if index < NEAR { &mut self.near[index] } else { self.far_mut(index) }
     }
 }
 
