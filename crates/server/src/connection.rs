@@ -17,6 +17,8 @@ pub struct Sent {
     bytes: usize,
     /// Waits for its next share of a turn.
     pub(crate) waits: bool,
+    /// Until when its replies are held back for others; 0 if they are not.
+    pub(crate) held_until_us: u64,
 }
 
 impl Sent {

@@ -16,6 +16,7 @@ use mailbox::Port;
 use runtime::socket::Reserve;
 use runtime::{Event, Listener, Reactor, Socket, Waker, clock};
 use shard::{Carrier, Message, Moving, Shard, Step, TURN};
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::OnceLock;
@@ -45,7 +46,7 @@ const INPUT_BYTES_PER_CONN: usize = 32 * 1024;
 const LISTENER_TOKENS: usize = 1 << 30;
 
 /// Replies are held back for others of the same connection this long at most, and up to this many bytes.
-const HOLD_BACK: Duration = Duration::from_micros(200);
+const HOLD_BACK_US: u64 = 200;
 const HOLD_BACK_BYTES_MAX: usize = 16 * 1024;
 const HELD_BACK_MAX: usize = 4096;
 
@@ -158,8 +159,9 @@ pub struct ShardLoop {
     /// Connections that would take more output than their share of a turn.
     unsent: Vec<usize>,
     next_tick_us: u64,
-    /// Connections with replies that wait for others, asked of other shards, to go out with them.
-    held_back: Vec<usize>,
+    /// Connections with replies that wait for others, asked of other shards, to go out with them; and until when (µs), in that
+    /// order. One that has sent meanwhile knows of another time or none.
+    held_back: VecDeque<(usize, u64)>,
     /// How long to look for mail before sleeping, while replies of other shards are awaited.
     spin: Spin,
     /// Lets a connection be answered when no descriptor is left.
@@ -199,7 +201,7 @@ impl ShardLoop {
             large_bytes: 0,
             unsent: Vec::new(),
             next_tick_us: 0,
-            held_back: Vec::new(),
+            held_back: VecDeque::new(),
             spin: Spin::default(),
             reserve: Reserve::new(),
             next_complaint_us: 0,
@@ -268,22 +270,26 @@ impl ShardLoop {
         if !self.port.prepare_sleep() {
             return self.reactor.wait(Some(Duration::ZERO), &mut self.events);
         }
-        let held = (!self.held_back.is_empty()).then_some(HOLD_BACK);
+        let held = self.held_back.front();
+        let held = held.map(|(_, until_us)| Duration::from_micros(until_us.saturating_sub(now_us).max(1)));
         let timeout = own.into_iter().chain(held).min();
         self.shard.leave(own.map(|own| now_us + own.as_micros() as u64));
         let result = self.reactor.wait(timeout, &mut self.events);
         self.port.awake();
         self.shard.sit_down();
-        if self.events.is_empty() {
-            self.send_held_back();
-        }
         result
     }
 
-    /// Sends what was held back for too long.
-    fn send_held_back(&mut self) {
-        for token in std::mem::take(&mut self.held_back) {
-            self.send(token);
+    /// Sends what has been held back until now.
+    fn send_held_back(&mut self, now_us: u64) {
+        while let Some(&(token, until_us)) = self.held_back.front() {
+            if until_us > now_us && self.held_back.len() <= HELD_BACK_MAX {
+                return;
+            }
+            self.held_back.pop_front();
+            if self.sent[token].held_until_us == until_us {
+                self.send(token);
+            }
         }
     }
 
@@ -413,6 +419,8 @@ impl ShardLoop {
             self.sent[token].waits = false;
             self.send(token);
         }
+        let now_us = self.shard.cx.now_us;
+        let held_until_us = now_us + HOLD_BACK_US;
         let mut dirty = std::mem::take(&mut self.shard.dirty_conns);
         for conn in dirty.drain(..) {
             let token = conn as usize;
@@ -420,7 +428,10 @@ impl ShardLoop {
             conn.dirty = false;
             if !conn.is_in_order() && conn.out.len() < HOLD_BACK_BYTES_MAX {
                 // More is on its way from other shards, and one system call can carry all of it.
-                self.held_back.push(token);
+                if self.sent[token].held_until_us == 0 {
+                    self.sent[token].held_until_us = held_until_us;
+                    self.held_back.push_back((token, held_until_us));
+                }
             } else {
                 self.send(token);
             }
@@ -428,12 +439,11 @@ impl ShardLoop {
         if self.shard.dirty_conns.is_empty() {
             self.shard.dirty_conns = dirty;
         }
-        if self.held_back.len() > HELD_BACK_MAX {
-            self.send_held_back();
-        }
+        self.send_held_back(now_us);
     }
 
     fn send(&mut self, token: usize) {
+        self.sent[token].held_until_us = 0;
         let conn = self.shard.conn_mut(token);
         if !conn.open {
             return;
