@@ -30,9 +30,43 @@ impl Default for Reserve {
     }
 }
 
-/// Whether a system call failed because no descriptor is left.
-pub fn is_out_of_descriptors(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
+/// What to do after an attempt to accept that brought no connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterAccept {
+    /// None waits.
+    Done,
+    /// The trouble was of that one connection: the next may be fine.
+    Next,
+    /// No descriptor is left.
+    NoDescriptor,
+    /// The system lacks something, memory for instance. The connections keep waiting, and nothing will tell of them again.
+    Later,
+}
+
+impl AfterAccept {
+    /// Errors that a connection brought along from the network are to be taken as none (accept(2)).
+    pub fn of(error: &io::Error) -> Self {
+        const OF_THE_CONNECTION: [i32; 12] = [
+            libc::ECONNABORTED,
+            libc::EINTR,
+            libc::EPERM,
+            libc::ENETDOWN,
+            libc::EPROTO,
+            libc::ENOPROTOOPT,
+            libc::EHOSTDOWN,
+            libc::ENONET,
+            libc::EHOSTUNREACH,
+            libc::EOPNOTSUPP,
+            libc::ENETUNREACH,
+            libc::ETIMEDOUT,
+        ];
+        match error.raw_os_error() {
+            _ if error.kind() == io::ErrorKind::WouldBlock => Self::Done,
+            Some(libc::EMFILE | libc::ENFILE) => Self::NoDescriptor,
+            Some(code) if OF_THE_CONNECTION.contains(&code) => Self::Next,
+            _ => Self::Later,
+        }
+    }
 }
 
 /// A connected stream socket.
@@ -351,4 +385,22 @@ fn bind(socket: &Socket, address: SocketAddr) -> io::Result<()> {
         }
     };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_follows_an_error_of_accept() {
+        let after = |code| AfterAccept::of(&io::Error::from_raw_os_error(code));
+        assert_eq!(after(libc::EAGAIN), AfterAccept::Done);
+        assert_eq!(after(libc::EMFILE), AfterAccept::NoDescriptor);
+        for code in [libc::ECONNABORTED, libc::EPROTO, libc::ENETDOWN, libc::EHOSTUNREACH] {
+            assert_eq!(after(code), AfterAccept::Next);
+        }
+        for code in [libc::ENOBUFS, libc::ENOMEM, libc::EINVAL] {
+            assert_eq!(after(code), AfterAccept::Later);
+        }
+    }
 }

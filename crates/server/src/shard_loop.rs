@@ -167,6 +167,8 @@ pub struct ShardLoop {
     /// Lets a connection be answered when no descriptor is left.
     reserve: Reserve,
     next_complaint_us: u64,
+    /// Listeners that could not accept and whose connections wait.
+    stalled_listeners: Vec<usize>,
     /// Connections above the soft limit of unsent replies.
     slow: Vec<upkeep::Slow>,
     next_idle_check: usize,
@@ -205,6 +207,7 @@ impl ShardLoop {
             spin: Spin::default(),
             reserve: Reserve::new(),
             next_complaint_us: 0,
+            stalled_listeners: Vec::new(),
             slow: Vec::new(),
             next_idle_check: 0,
         }

@@ -3,10 +3,10 @@
 use super::{LISTENER_TOKENS, Mail, ShardLoop};
 use crate::{listen, log};
 use command::session::Session;
-use runtime::socket::is_out_of_descriptors;
+use runtime::socket::AfterAccept;
 use runtime::{Socket, clock};
 use shard::Moving;
-use std::io::{ErrorKind, IoSlice};
+use std::io::{self, IoSlice};
 use std::sync::atomic::Ordering;
 
 /// Connections accepted per event; more wait for the next turn.
@@ -46,20 +46,46 @@ impl ShardLoop {
                     let is_unix = open.is_unix;
                     self.admit(socket, is_unix);
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                Err(error) if is_out_of_descriptors(&error) => {
-                    self.complain(&error);
-                    if !self.turn_away_one(listener) {
-                        return;
-                    }
-                }
-                // The peer of that one is gone already; the next may be fine.
-                Err(error)
-                    if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
-                Err(error) => return self.complain(&error),
+                Err(error) => match self.after_failure(listener, &error) {
+                    AfterAccept::Done => return,
+                    AfterAccept::Later => return self.accept_later(listener),
+                    AfterAccept::Next | AfterAccept::NoDescriptor => {}
+                },
             }
         }
         self.unread.push(LISTENER_TOKENS + listener);
+    }
+
+    /// What to do after an attempt that failed, and after what could be done about it.
+    fn after_failure(&mut self, listener: usize, error: &io::Error) -> AfterAccept {
+        let after = AfterAccept::of(error);
+        match after {
+            AfterAccept::Done | AfterAccept::Next => return after,
+            AfterAccept::NoDescriptor | AfterAccept::Later => self.complain(error),
+        }
+        if after == AfterAccept::Later {
+            return after;
+        }
+        match self.turn_away_one(listener) {
+            Ok(()) => AfterAccept::Next,
+            Err(error) => match AfterAccept::of(&error) {
+                // The descriptor in reserve does not help: the limit is lower than what is open, or another thread was faster.
+                AfterAccept::NoDescriptor => AfterAccept::Later,
+                other => other,
+            },
+        }
+    }
+
+    /// The listener's next round comes with the next tick, for its event has been and comes once only.
+    fn accept_later(&mut self, listener: usize) {
+        if !self.stalled_listeners.contains(&listener) {
+            self.stalled_listeners.push(listener);
+        }
+    }
+
+    /// Has the listeners tried again that brought an error.
+    pub(super) fn retry_listeners(&mut self) {
+        self.unread.extend(self.stalled_listeners.drain(..).map(|listener| LISTENER_TOKENS + listener));
     }
 
     /// Whether this shard accepts the connections.
@@ -122,15 +148,20 @@ impl ShardLoop {
     }
 
     /// With no descriptor left, the connections that wait would wait for ever. One after the other is answered and closed
-    /// with the help of the descriptor in reserve. False: none waits.
-    fn turn_away_one(&mut self, listener: usize) -> bool {
-        let Some(Some(listener)) = self.listeners.get(listener) else { return false };
-        let accepted = self.reserve.lend(|| {
-            let socket = listener.accept().ok()?;
-            socket.send(&[IoSlice::new(TOO_MANY)]).ok()
+    /// with the help of the descriptor in reserve.
+    fn turn_away_one(&mut self, listener: usize) -> io::Result<()> {
+        let Some(Some(listener)) = self.listeners.get(listener) else {
+            return Err(io::ErrorKind::WouldBlock.into());
+        };
+        let answered = self.reserve.lend(|| {
+            let socket = listener.accept()?;
+            // A client that cannot even take this line gets none.
+            let _ = socket.send(&[IoSlice::new(TOO_MANY)]);
+            io::Result::Ok(())
         });
-        self.shard.cx.stats.rejected_connections += u64::from(accepted.is_some());
-        accepted.is_some()
+        answered?;
+        self.shard.cx.stats.rejected_connections += 1;
+        Ok(())
     }
 
     /// Gives the connection to the shard whose turn it is.
@@ -210,7 +241,7 @@ impl ShardLoop {
     }
 
     /// Logs an error of accepting, not more than once a second.
-    fn complain(&mut self, error: &std::io::Error) {
+    fn complain(&mut self, error: &io::Error) {
         let (_, now_us) = clock::now();
         if now_us >= self.next_complaint_us {
             self.next_complaint_us = now_us + COMPLAINT_US;

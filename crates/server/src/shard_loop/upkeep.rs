@@ -39,7 +39,7 @@ impl ShardLoop {
     pub(super) fn sleep_max(&self, now_us: u64) -> Option<Duration> {
         let clients =
             !self.slow.is_empty() || self.shard.cx.config.timeout_s > 0 && !self.shard.cx.sessions.is_empty();
-        let wait_us = if needs_ticks(&self.shard.cx) {
+        let wait_us = if !self.stalled_listeners.is_empty() || needs_ticks(&self.shard.cx) {
             self.next_tick_us.saturating_sub(now_us)
         } else if clients {
             CLIENT_TICK_US
@@ -68,6 +68,7 @@ impl ShardLoop {
         }
         self.close_idle(now_ms);
         self.close_slow(now_ms);
+        self.retry_listeners();
     }
 
     /// Whether a connection that has just sent `count` bytes has sent too many that cannot be executed yet.

@@ -151,6 +151,32 @@ fn no_descriptors_left() {
     assert_eq!(server.client().cmd(&["GET", "k"]), Value::bulk("v"));
 }
 
+/// Even the descriptor in reserve is above the limit: nobody can be answered until there is room, and then nobody is forgotten.
+#[test]
+fn a_limit_below_what_is_open() {
+    if !has("prlimit") {
+        return;
+    }
+    for back_end in ["epoll", "auto"] {
+        let server = serve(&["--shards", "2", "--io-backend", back_end]);
+        let limit = |soft: usize| {
+            let (pid, files) = (format!("--pid={}", server.pid()), format!("--nofile={soft}:"));
+            assert!(Command::new("prlimit").args([pid, files]).status().unwrap().success());
+        };
+        limit(3);
+        let mut waiting = server.client();
+        waiting.send(&["PING"]).unwrap();
+        waiting.set_timeout(Duration::from_millis(300));
+        assert!(waiting.receive().is_err());
+        let before = server.cpu_time();
+        std::thread::sleep(Duration::from_millis(500));
+        assert!(server.cpu_time() - before < Duration::from_millis(50), "it does not try all the time");
+        limit(1000);
+        waiting.set_timeout(Duration::from_secs(5));
+        assert!(waiting.receive().is_ok_and(|reply| reply.to_string().contains("PONG")));
+    }
+}
+
 #[test]
 fn few_descriptors_from_the_start() {
     let server = crate::programs::serve_by("ulimit -n 64; exec \"$@\"", &["--shards", "2"]).unwrap();
