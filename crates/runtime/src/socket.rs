@@ -144,6 +144,12 @@ impl Socket {
         if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(sent as usize) }
     }
 
+    /// Ends the connection in both directions; what has come can still be read.
+    pub(crate) fn shut_down(&self) {
+        // SAFETY: plain system call on an open descriptor.
+        unsafe { libc::shutdown(self.fd(), libc::SHUT_RDWR) };
+    }
+
     fn set(&self, level: i32, option: i32, value: i32) {
         set_option(self.fd(), level, option, value);
     }

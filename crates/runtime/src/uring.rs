@@ -35,7 +35,7 @@ pub struct Uring {
     slots: Vec<Slot>,
     /// Listening sockets by token; the caller owns the descriptors.
     listeners: Vec<(usize, RawFd)>,
-    /// Entries that did not fit the submission queue.
+    /// Entries that did not fit the submission queue, and all that came after them: a cancellation must not overtake its poll.
     backlog: Vec<squeue::Entry>,
 }
 
@@ -74,6 +74,9 @@ impl Uring {
     }
 
     fn push(&mut self, entry: squeue::Entry) {
+        if !self.backlog.is_empty() {
+            return self.backlog.push(entry);
+        }
         // SAFETY: poll and cancel requests carry no pointers.
         let full = unsafe { self.ring.submission().push(&entry).is_err() };
         if full {
@@ -133,6 +136,10 @@ impl Uring {
         }
         if ended && entry.result() >= 0 {
             self.poll(fd, READ, true, data);
+        } else if ended {
+            // Nothing would tell of this socket any more, and asking again could fail again without end: the caller finds the
+            // end of the stream.
+            slot.socket.as_ref().inspect(|socket| socket.shut_down());
         }
     }
 }
@@ -253,5 +260,59 @@ impl Reactor for Uring {
 
     fn name(&self) -> &'static str {
         "io_uring"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Listener;
+    use std::io::Read;
+    use std::net::TcpStream;
+
+    /// A small ring if there is io_uring; our end of a connection and theirs.
+    fn ring_and_connection() -> Option<(Uring, Socket, TcpStream)> {
+        let ring = Uring::new(1).inspect_err(|error| eprintln!("not tried: no io_uring: {error}")).ok()?;
+        let listener = Listener::tcp("127.0.0.1:0".parse().unwrap(), 8).unwrap();
+        let theirs = TcpStream::connect(("127.0.0.1", listener.port().unwrap())).unwrap();
+        theirs.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+        Some((ring, listener.accept().unwrap(), theirs))
+    }
+
+    fn wait(ring: &mut Uring) -> Vec<Event> {
+        let mut events = Vec::new();
+        for _ in 0..3 {
+            ring.wait(Some(Duration::from_millis(10)), &mut events).unwrap();
+        }
+        events
+    }
+
+    #[test]
+    fn a_cancellation_does_not_overtake_its_poll() {
+        let Some((mut ring, ours, mut theirs)) = ring_and_connection() else { return };
+        let fd = ours.fd();
+        ring.slot(0).socket = Some(ours);
+        let name = ring.name_of(0);
+        // The queue was full when the poll came; there is room again when it is cancelled.
+        ring.backlog.push(opcode::PollAdd::new(Fd(fd), READ).multi(true).build().user_data(name));
+        let ours = ring.remove(0).unwrap();
+        assert_eq!(ring.backlog.len(), 2);
+        wait(&mut ring);
+        assert!(ring.backlog.is_empty());
+        // A poll that is still there would keep the socket open.
+        drop(ours);
+        assert_eq!(theirs.read(&mut [0]).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_poll_that_fails_ends_its_connection() {
+        let Some((mut ring, ours, mut theirs)) = ring_and_connection() else { return };
+        ring.add(0, ours).unwrap();
+        assert_eq!(wait(&mut ring), []);
+        ring.push(opcode::AsyncCancel::new(ring.name_of(0)).build().user_data(NOBODY));
+        assert_eq!(wait(&mut ring), [Event::Readable(0), Event::Ended(0)]);
+        assert_eq!(ring.recv(0, &mut [0; 8]).unwrap(), 0);
+        drop(ring.remove(0));
+        assert_eq!(theirs.read(&mut [0]).unwrap(), 0);
     }
 }
