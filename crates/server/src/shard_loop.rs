@@ -283,14 +283,15 @@ impl ShardLoop {
         result
     }
 
-    /// Sends what has been held back until now.
+    /// Sends what has been held back until now. The first that stays behind is one that really waits.
     fn send_held_back(&mut self, now_us: u64) {
         while let Some(&(token, until_us)) = self.held_back.front() {
-            if until_us > now_us && self.held_back.len() <= HELD_BACK_MAX {
+            let waits = self.sent[token].held_until_us == until_us;
+            if waits && until_us > now_us && self.held_back.len() <= HELD_BACK_MAX {
                 return;
             }
             self.held_back.pop_front();
-            if self.sent[token].held_until_us == until_us {
+            if waits {
                 self.send(token);
             }
         }
@@ -447,6 +448,7 @@ impl ShardLoop {
 
     fn send(&mut self, token: usize) {
         self.sent[token].held_until_us = 0;
+        let now_ms = self.shard.cx.now_ms;
         let conn = self.shard.conn_mut(token);
         if !conn.open {
             return;
@@ -456,6 +458,9 @@ impl ShardLoop {
         let outcome = connection::flush(self.reactor.as_mut(), token, &mut conn.out, sent, spares);
         let sent = (unsent + self.sent[token].bytes() - conn.out.len()) as u64;
         conn.net_out_bytes += sent;
+        if sent > 0 {
+            conn.last_active_ms = now_ms;
+        }
         self.shard.cx.stats.net_out_bytes += sent;
         if outcome == Outcome::More && !std::mem::replace(&mut self.sent[token].waits, true) {
             self.unsent.push(token);

@@ -60,7 +60,7 @@ pub struct Conn {
     pub commands: u64,
     pub net_in_bytes: u64,
     pub net_out_bytes: u64,
-    /// When it last sent something, unix ms.
+    /// When it last sent or took something, unix ms.
     pub last_active_ms: u64,
     /// Commands held back by CLIENT PAUSE.
     pub postponed: VecDeque<OwnArgs>,

@@ -133,7 +133,8 @@ impl ShardLoop {
         }
     }
 
-    /// Closes some of the clients that have said nothing for `timeout`. A client that waits for a reply is not idle.
+    /// Closes some of the clients that have neither sent nor read anything for `timeout`. One that waits for a reply is not
+    /// idle, nor is a monitor.
     fn close_idle(&mut self, now_ms: u64) {
         let timeout_ms = u64::from(self.shard.cx.config.timeout_s) * 1000;
         let tokens = self.sent.len();
@@ -145,7 +146,7 @@ impl ShardLoop {
             let token = self.next_idle_check;
             let conn = self.shard.conn(token);
             let idle = now_ms.saturating_sub(conn.last_active_ms) > timeout_ms;
-            if idle && conn.open && conn.outstanding() == 0 && conn.out.is_empty() {
+            if idle && conn.open && conn.outstanding() == 0 && !self.shard.cx.monitoring.contains(&token) {
                 log::verbose("Closing idle client");
                 self.close(token);
             }

@@ -20,6 +20,29 @@ fn idle_clients_are_closed() {
 }
 
 #[test]
+fn a_monitor_is_never_idle() {
+    let server = serve(&["--timeout", "1", "--shards", "2"]);
+    let mut monitor = server.client();
+    assert!(monitor.cmd(&["MONITOR"]).is_ok());
+    assert!(!monitor.is_closed_within(Duration::from_millis(2500)));
+}
+
+#[test]
+fn a_client_that_does_not_read_is_idle_and_one_that_reads_slowly_is_not() {
+    for back_end in ["epoll", "auto"] {
+        let server = serve(&["--timeout", "1", "--io-backend", back_end]);
+        let stalled = slow(&server, 600, 64 << 10);
+        let mut reads = slow(&server, 2000, 64 << 10);
+        for _ in 0..2000 / 16 {
+            (0..16).for_each(|_| drop(reads.receive().unwrap()));
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert!(reads.cmd(&["PING"]).to_string().contains("PONG"));
+        assert!(read_to_end(stalled) < 30 << 20);
+    }
+}
+
+#[test]
 fn before_the_password_limits_are_small() {
     let server = serve(&["--requirepass", "secret"]);
     let error = |bytes: &[u8]| {
