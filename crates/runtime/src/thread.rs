@@ -18,11 +18,14 @@ pub fn available_cpus() -> Vec<usize> {
 /// Binds the calling thread to one processor.
 ///
 /// # Errors
-/// What the system says.
+/// What the system says; `EINVAL` also for a number that is too large for its set of processors.
 pub fn pin_to(cpu: usize) -> io::Result<()> {
+    if cpu >= libc::CPU_SETSIZE as usize {
+        return Err(io::Error::from_raw_os_error(libc::EINVAL));
+    }
     // SAFETY: an all-zero cpu_set_t is a valid empty set.
     let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
-    // SAFETY: CPU_SET writes within the set; larger numbers are ignored.
+    // SAFETY: the set is live and has this processor.
     unsafe { libc::CPU_SET(cpu, &mut set) };
     // SAFETY: the set is live and its size is given.
     match unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set) } {
@@ -37,4 +40,17 @@ pub fn pin_to(cpu: usize) -> io::Result<()> {
 /// What the system says.
 pub fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> io::Result<std::thread::JoinHandle<()>> {
     std::thread::Builder::new().name(name).spawn(run)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_processor_that_cannot_be_is_an_error() {
+        for cpu in [libc::CPU_SETSIZE as usize - 1, libc::CPU_SETSIZE as usize, 4096] {
+            assert_eq!(pin_to(cpu).unwrap_err().raw_os_error(), Some(libc::EINVAL), "{cpu}");
+        }
+        std::thread::spawn(|| pin_to(available_cpus()[0]).unwrap()).join().unwrap();
+    }
 }
