@@ -15,8 +15,9 @@ pub struct Platform {
     pub sleep_us: fn(u64),
     /// What the process uses now.
     pub usage: fn() -> Usage,
-    /// Opens the sockets for another `port` or `bind`, to be used if this configuration comes; whether it could.
-    pub listen: fn(&Config) -> bool,
+    /// Brings into force what CONFIG SET changes of the process, before any shard takes the new configuration over: all of
+    /// it or nothing.
+    pub apply: fn(&Change<'_>) -> Result<(), Refusal>,
     /// Asks the allocator to give unused memory back.
     pub purge: fn(),
     /// Told of every command that was timed alone, right after it ran: on which shard, with which arguments. For the simulator.
@@ -31,11 +32,29 @@ impl Default for Platform {
             wall_us: || 0,
             sleep_us: |_| {},
             usage: Usage::default,
-            listen: |_| true,
+            apply: |_| Ok(()),
             purge: || {},
             ran: None,
         }
     }
+}
+
+/// What CONFIG SET is about to change.
+#[derive(Clone, Copy, Debug)]
+pub struct Change<'a> {
+    pub before: &'a Config,
+    pub wanted: &'a Config,
+    /// The directives that change.
+    pub names: &'a [&'static str],
+    pub shards: u16,
+}
+
+/// Why a change is not possible.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub directive: &'static str,
+    /// As Redis says it.
+    pub reason: String,
 }
 
 /// What the process and the calling thread use.

@@ -1,6 +1,7 @@
 //! `weft-server`: reads the configuration, opens the sockets, starts one thread per shard and waits for the end.
 #![forbid(unsafe_code)]
 
+mod apply;
 mod connection;
 mod cores;
 mod crash;

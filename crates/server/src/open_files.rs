@@ -36,16 +36,27 @@ pub fn make_room(config: &mut Config, shards: usize) -> bool {
     true
 }
 
-/// The same for a `maxclients` that was changed while the server runs: what the limit does not allow is said in the log.
-pub fn raise(maxclients: u32, shards: usize) {
-    let wish = u64::from(maxclients) + RESERVED + RESERVED_PER_SHARD * shards as u64;
+/// Raises the limit for a `maxclients` that comes while the server runs.
+///
+/// # Errors
+/// How many clients the limit allows, if it is fewer.
+pub fn raise(maxclients: u32, shards: usize) -> Result<(), u64> {
+    let reserved = RESERVED + RESERVED_PER_SHARD * shards as u64;
+    let wish = u64::from(maxclients) + reserved;
     match rlimits::raise_open_files(wish) {
-        Ok(files) if files.refused.is_some() => log::warning(format_args!(
-            "maxclients {maxclients} needs {wish} open files, but the limit is {}.",
-            files.now
-        )),
-        Ok(_) => {}
-        Err(error) => log::warning(format_args!("Cannot raise the open files: {}", runtime::reason(&error))),
+        Ok(files) if files.refused.is_some() => {
+            let limit = files.now;
+            log::warning(format_args!(
+                "maxclients {maxclients} needs {wish} open files, but the limit is {limit}."
+            ));
+            Err(limit.saturating_sub(reserved))
+        }
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let reason = runtime::reason(&error);
+            log::warning(format_args!("Unable to obtain the current NOFILE limit ({reason})."));
+            Ok(())
+        }
     }
 }
 

@@ -32,7 +32,7 @@ pub fn install(cx: &mut ShardCx, about: &Arc<About>) {
         wall_us: clock::wall_us,
         sleep_us: usage::sleep_us,
         usage: usage_now,
-        listen: crate::listen::prepare,
+        apply: crate::apply::apply,
         purge: runtime::memory::give_back,
         ran: None,
     };

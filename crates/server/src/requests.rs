@@ -1,7 +1,7 @@
 //! What commands ask of the process and of other connections.
 
+use crate::log;
 use crate::shard_loop::ShardLoop;
-use crate::{log, open_files};
 use runtime::clock;
 use shard::effects::Request;
 use std::time::Duration;
@@ -30,9 +30,6 @@ impl ShardLoop {
         let config = &self.shard.cx.config;
         if names.contains(&"loglevel") {
             log::set_level(config.loglevel);
-        }
-        if names.contains(&"maxclients") {
-            open_files::raise(config.maxclients, self.process.wakers.len());
         }
         if self.has_listeners() && names.iter().any(|name| matches!(*name, "port" | "bind")) {
             self.listen_anew();

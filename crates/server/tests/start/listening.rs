@@ -199,6 +199,23 @@ fn few_descriptors_from_the_start() {
 }
 
 #[test]
+fn more_clients_than_descriptors_are_refused() {
+    let server = crate::programs::serve_by("ulimit -n 256; exec \"$@\"", &["--shards", "2"]).unwrap();
+    let mut client = server.client();
+    let before = client.run("CONFIG GET maxclients");
+    assert_eq!(before, Value::bulks(&["maxclients", "220"]));
+    assert_eq!(
+        client.run("CONFIG SET maxclients 100000 timeout 7").to_string(),
+        "(error) ERR CONFIG SET failed (possibly related to argument 'maxclients') - The operating system is not able to \
+         handle the specified number of clients, try with 220"
+    );
+    assert_eq!(client.run("CONFIG GET maxclients"), before);
+    assert_eq!(client.run("CONFIG GET timeout"), Value::bulks(&["timeout", "0"]));
+    assert!(client.run("CONFIG SET maxclients 10").is_ok());
+    assert!(client.run("CONFIG SET maxclients 220").is_ok());
+}
+
+#[test]
 fn port_and_bind_change_while_the_server_runs() {
     let free_port = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     for back_end in ["epoll", "auto"] {

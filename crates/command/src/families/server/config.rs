@@ -2,6 +2,7 @@
 //! same result.
 
 use super::{ADMINISTRATION, ANY_TIME, HELP_SUMMARY, keyspace, row, server};
+use crate::platform::Change;
 use crate::state::Effect;
 use crate::{Args, Command, Cx, Error, Outcome, help as help_form};
 use config::Caller;
@@ -55,31 +56,24 @@ fn prepare_set(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Vec<Vec<u8>>, Error> {
         return Err(Error::SYNTAX);
     }
     let is_local = cx.session().is_local();
-    listen(cx, args, is_local)?;
+    apply(cx, args, is_local)?;
     let mut sent: Vec<Vec<u8>> = args.from(0).map(<[u8]>::to_vec).collect();
     sent.push(if is_local { b"1".to_vec() } else { b"0".to_vec() });
     Ok(sent)
 }
 
-/// A new `port` or `bind` must be possible before any shard takes it over.
-fn listen(cx: &Cx<'_>, args: Args<'_>, local: bool) -> Outcome {
-    if !(2..args.len()).step_by(2).any(|at| args.is(at, "port") || args.is(at, "bind")) {
-        return Ok(());
-    }
+/// What concerns the process must be possible, and done, before any shard takes it over.
+fn apply(cx: &Cx<'_>, args: Args<'_>, local: bool) -> Outcome {
     let pairs: Vec<(&[u8], &[u8])> =
         (2..args.len()).step_by(2).map(|i| (args.at(i), args.at(i + 1))).collect();
-    let mut config = (*cx.shard.config).clone();
+    let before = &cx.shard.config;
+    let mut wanted = (**before).clone();
     // What is wrong with it, the parts will say.
-    let Ok(changed) = config.set(&pairs, Caller { local, loading: false }) else { return Ok(()) };
-    let place = changed.into_iter().map(|id| id.name()).find(|name| matches!(*name, "port" | "bind"));
-    match place {
-        Some(name) if !(cx.shard.platform.listen)(&config) => {
-            let port = "Unable to listen on this port. Check server logs.";
-            let bind = "Failed to bind to specified addresses.";
-            Err(Error::text(config::set_failure(name, if name == "port" { port } else { bind })))
-        }
-        _ => Ok(()),
-    }
+    let Ok(changed) = wanted.set(&pairs, Caller { local, loading: false }) else { return Ok(()) };
+    let names: Vec<&'static str> = changed.into_iter().map(|id| id.name()).collect();
+    let change = Change { before, wanted: &wanted, names: &names, shards: cx.shard.shards };
+    (cx.shard.platform.apply)(&change)
+        .map_err(|refusal| Error::text(config::set_failure(refusal.directive, &refusal.reason)))
 }
 
 fn set(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
