@@ -14,13 +14,12 @@ pub fn listeners(config: &Config) -> Option<Vec<Listener>> {
     warn_of_short_backlog(config.tcp_backlog);
     let mut listeners = Vec::new();
     if config.port != 0 {
-        for address in &config.bind {
-            match tcp(address, config, &[]) {
-                Some(found) => listeners.extend(found),
-                None => {
-                    log::warning(format_args!("Failed listening on port {} (tcp), exiting.", config.port));
-                    return None;
-                }
+        let open = |address| listen_patiently(address, backlog(config));
+        match Places::find(config).and_then(|places| places.open(open)) {
+            Some(found) => listeners.extend(found),
+            None => {
+                log::warning(format_args!("Failed listening on port {} (tcp), exiting.", config.port));
+                return None;
             }
         }
     }
@@ -71,17 +70,18 @@ fn note(listeners: &[Listener]) {
 }
 
 /// Opens the sockets for another `port` or `bind`, while those there are stay. False if that is not possible; the log says why.
+///
+/// A shard does this while its clients wait, so an address that is in use is not waited for. Names are looked up here and now,
+/// which takes as long as the system's resolver takes: as in Redis, and an address takes no time.
 pub fn prepare(config: &Config) -> bool {
+    let Some(places) = Places::find(config) else { return false };
     let mut listening = listening();
-    let mut listeners = Vec::new();
-    let addresses: &[String] = if config.port == 0 { &[] } else { &config.bind };
-    for address in addresses {
-        match tcp(address, config, &listening.now) {
-            Some(found) => listeners.extend(found),
-            None => return false,
-        }
-    }
-    if listeners.is_empty() && !addresses.is_empty() {
+    let others = &listening.now;
+    let Some(listeners) = places.open(|address| Listener::tcp_beside(address, backlog(config), others))
+    else {
+        return false;
+    };
+    if listeners.is_empty() && !places.0.is_empty() {
         return false;
     }
     // Of two that were never fetched, the later one is meant.
@@ -102,38 +102,74 @@ pub fn prepared(config: &Config) -> Option<Vec<Listener>> {
     Some(listeners)
 }
 
-/// The listener on one address of `bind`: `Some(None)` if it may be missing and is, `None` if the server must not start.
-/// `others`: listeners whose place it is to take.
-fn tcp(written: &str, config: &Config, others: &[RawFd]) -> Option<Option<Listener>> {
-    let (optional, name) = match written.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, written),
-    };
-    let warn = |what: &dyn std::fmt::Display| {
-        let port = config.port;
+/// Where to listen by TCP.
+struct Places<'a>(Vec<Place<'a>>);
+
+/// One address of `bind`.
+struct Place<'a> {
+    name: &'a str,
+    port: u16,
+    /// May be missing.
+    optional: bool,
+    /// `None` if the name is not known, and optional.
+    address: Option<SocketAddr>,
+}
+
+impl<'a> Places<'a> {
+    /// Looks up what `bind` names; `None` if that is not possible, which the log explains.
+    fn find(config: &'a Config) -> Option<Self> {
+        let words: &[String] = if config.port == 0 { &[] } else { &config.bind };
+        words.iter().map(|word| Place::find(word, config.port)).collect::<Option<_>>().map(Self)
+    }
+
+    /// Listens everywhere where it must; `None` if that is not possible, which the log explains.
+    fn open(
+        &self,
+        mut open: impl FnMut(SocketAddr) -> Result<Listener, ListenError>,
+    ) -> Option<Vec<Listener>> {
+        let mut listeners = Vec::new();
+        for place in &self.0 {
+            let Some(address) = place.address else { continue };
+            match open(address) {
+                Ok(listener) => listeners.push(listener),
+                Err(error) => {
+                    place.warn(&error);
+                    let tolerable =
+                        error.is_missing_protocol() || place.optional && error.is_missing_address();
+                    if !tolerable {
+                        return None;
+                    }
+                }
+            }
+        }
+        Some(listeners)
+    }
+}
+
+impl<'a> Place<'a> {
+    fn find(written: &'a str, port: u16) -> Option<Self> {
+        let (optional, name) = match written.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, written),
+        };
+        let mut place = Self { name, port, optional, address: None };
+        match resolve(name, port) {
+            Ok(address) => place.address = Some(address),
+            Err(reason) => {
+                place.warn(&reason);
+                if !optional {
+                    return None;
+                }
+            }
+        }
+        Some(place)
+    }
+
+    fn warn(&self, what: &dyn std::fmt::Display) {
+        let (name, port) = (self.name, self.port);
         log::warning(format_args!(
             "Warning: Could not create server TCP listening socket {name}:{port}: {what}"
         ));
-    };
-    let address = match resolve(name, config.port) {
-        Ok(address) => address,
-        Err(reason) => {
-            warn(&reason);
-            return optional.then_some(None);
-        }
-    };
-    let opened = if others.is_empty() {
-        listen_patiently(address, backlog(config))
-    } else {
-        Listener::tcp_beside(address, backlog(config), others)
-    };
-    match opened {
-        Ok(listener) => Some(Some(listener)),
-        Err(error) => {
-            warn(&error);
-            let tolerable = error.is_missing_protocol() || optional && error.is_missing_address();
-            tolerable.then_some(None)
-        }
     }
 }
 

@@ -4,7 +4,7 @@ use crate::programs::{Directory, eventually, has, run, serve, text};
 use std::net::{IpAddr, TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use testkit::{Client, Value};
 
 #[test]
@@ -253,6 +253,10 @@ fn port_and_bind_change_while_the_server_runs() {
 
         assert!(client.run("CONFIG SET port 0").is_ok());
         assert!(connect("127.0.0.1", next).is_err());
+        // Clients of a running server are not kept waiting for an address to become free.
+        let begun = Instant::now();
+        assert!(client.cmd(&["CONFIG", "SET", "port", &taken]).to_string().contains(expected));
+        assert!(begun.elapsed() < Duration::from_millis(200));
         assert!(client.cmd(&["CONFIG", "SET", "port", &next.to_string()]).is_ok());
         assert!(connect("127.0.0.1", next).is_ok());
     }
