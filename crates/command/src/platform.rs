@@ -16,8 +16,8 @@ pub struct Platform {
     /// What the process uses now.
     pub usage: fn() -> Usage,
     /// Brings into force what CONFIG SET changes of the process, before any shard takes the new configuration over: all of
-    /// it or nothing.
-    pub apply: fn(&Change<'_>) -> Result<(), Refusal>,
+    /// it or nothing. The working directory's whole path, if `dir` was set.
+    pub apply: fn(&Change<'_>) -> Result<Option<Vec<u8>>, Refusal>,
     /// Asks the allocator to give unused memory back.
     pub purge: fn(),
     /// Told of every command that was timed alone, right after it ran: on which shard, with which arguments. For the simulator.
@@ -32,7 +32,7 @@ impl Default for Platform {
             wall_us: || 0,
             sleep_us: |_| {},
             usage: Usage::default,
-            apply: |_| Ok(()),
+            apply: |_| Ok(None),
             purge: || {},
             ran: None,
         }

@@ -2,12 +2,35 @@
 
 use crate::{listen, open_files};
 use command::platform::{Change, Refusal};
+use config::Config;
+use std::io;
 
-/// Brings all of a change into force, or nothing.
+/// Brings all of a change into force, or nothing. The working directory's whole path, if `dir` was set.
 ///
 /// # Errors
 /// What is not possible.
-pub fn apply(change: &Change<'_>) -> Result<(), Refusal> {
+pub fn apply(change: &Change<'_>) -> Result<Option<Vec<u8>>, Refusal> {
+    if !change.names.contains(&"dir") {
+        return apply_but_dir(change).map(|()| None);
+    }
+    let dir = enter_directory(change.wanted)
+        .map_err(|error| Refusal { directive: "dir", reason: runtime::reason(&error) })?;
+    apply_but_dir(change).map(|()| Some(dir)).inspect_err(|_| {
+        // If the old one is gone meanwhile, there is nowhere to go back to.
+        let _ = enter_directory(change.before);
+    })
+}
+
+/// Makes `dir` the working directory; its whole path, as CONFIG GET shows it.
+///
+/// # Errors
+/// What the system says.
+pub fn enter_directory(config: &Config) -> io::Result<Vec<u8>> {
+    std::env::set_current_dir(&config.dir)?;
+    Ok(std::env::current_dir()?.into_os_string().into_encoded_bytes())
+}
+
+fn apply_but_dir(change: &Change<'_>) -> Result<(), Refusal> {
     if change.names.contains(&"maxclients") {
         raise_open_files(change)?;
     }

@@ -3,7 +3,7 @@
 use crate::cores::Cores;
 use crate::files::RealFiles;
 use crate::supervisor::{PidFile, Systemd};
-use crate::{REDIS_VERSION, VERSION, crash, listen, log, open_files, serve};
+use crate::{REDIS_VERSION, VERSION, apply, crash, listen, log, open_files, serve};
 use config::{CommandLine, Config, DirectiveId, Invocation, Loaded, Program, StartError, Statement};
 use runtime::{Listener, daemon, memory, signals};
 use std::ffi::OsString;
@@ -87,7 +87,8 @@ fn serve_until_the_end(
     let systemd = Systemd::new(&config);
     log::notice(format_args!("Running mode=standalone, port={}.", config.port));
     log::notice(cores.describe());
-    let socket = config.unixsocket.clone();
+    // The working directory may be another at the end.
+    let socket = config.unixsocket.as_ref().and_then(|path| std::path::absolute(path).ok());
     let ended = serve::run(Arc::new(config), &cores, listeners, &systemd, config_file);
     if let Some(path) = &socket {
         log::notice("Removing the unix socket file.");
@@ -117,18 +118,13 @@ fn rename_commands(statements: &[Statement]) -> Result<(), StartError> {
     command::registry::rename(renames).map_err(|(index, reason)| lines[index].error(reason))
 }
 
-/// Makes `dir` the working directory and records its whole path, as CONFIG GET shows it.
+/// Makes `dir` the working directory and records its whole path.
 fn enter_directory(config: &mut Config) -> Result<(), StartError> {
-    let dir = config.dir.clone();
-    let failed = |error: std::io::Error| {
-        let (dir, reason) = (dir.display(), runtime::reason(&error));
+    let whole = apply::enter_directory(config).map_err(|error| {
+        let (dir, reason) = (config.dir.display(), runtime::reason(&error));
         StartError::Contradiction(format!("Can't chdir to '{dir}': {reason}"))
-    };
-    std::env::set_current_dir(&dir).map_err(failed)?;
-    let whole = std::env::current_dir().map_err(failed)?;
-    config
-        .assign(DirectiveId::of("dir"), whole.into_os_string().as_encoded_bytes())
-        .map_err(StartError::Contradiction)
+    })?;
+    config.assign(DirectiveId::of("dir"), &whole).map_err(StartError::Contradiction)
 }
 
 fn configure_log(config: &Config) -> Result<(), StartError> {

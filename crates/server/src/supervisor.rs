@@ -19,7 +19,8 @@ impl PidFile {
             let path = PIDFILE_OF_DAEMON.as_bytes();
             config.assign(DirectiveId::of("pidfile"), path).expect("a path is good");
         }
-        let path = config.pidfile.clone()?;
+        // The working directory may be another when the file goes.
+        let path = std::path::absolute(config.pidfile.as_ref()?).ok()?;
         match std::fs::write(&path, own_line()) {
             Ok(()) => Some(Self(path)),
             Err(error) => {

@@ -23,6 +23,7 @@ pub(super) const SNAPSHOTS: &[Directive] = &[
     yes_no("rdb-del-sync-files", "no").later("replication", "Remove snapshots made for replicas."),
     special("dir", Kind::Directory, ".")
         .protected()
+        .volatile()
         .fixed_while_loading()
         .works("The working directory: where snapshots and append-only files are."),
     yes_no("rdb-save-incremental-fsync", "yes").accepted("Snapshots are always flushed as they are written."),

@@ -3,6 +3,7 @@
 use crate::programs::{Directory, WEFT, eventually, run, serve, text};
 use std::fs;
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use testkit::{Client, Value};
 
@@ -199,4 +200,38 @@ fn systemd_is_told() {
 
 fn terminate(pid: u32) {
     assert!(Command::new("kill").args(["-TERM", &pid.to_string()]).status().unwrap().success());
+}
+
+#[test]
+fn the_working_directory_changes_while_the_server_runs() {
+    let settings = ["--shards", "2", "--enable-protected-configs", "yes", "--logfile", "weft.log"];
+    let files = ["--unixsocket", "weft.sock", "--pidfile", "weft.pid"];
+    let mut server =
+        crate::programs::serve_by("ulimit -n 256; exec \"$@\"", &[&settings[..], &files].concat()).unwrap();
+    let (mut client, mut other) = (server.client(), server.client());
+    let first = fs::canonicalize(server.directory()).unwrap();
+    let second = first.join("second");
+    fs::create_dir(&second).unwrap();
+    let at = |path: &Path| Value::bulks(&["dir", path.to_str().unwrap()]);
+    let process = format!("/proc/{}/cwd", server.pid());
+    let cwd = || fs::read_link(&process).unwrap();
+    assert!(client.run("CONFIG SET dir ./second/../second").is_ok());
+    assert_eq!(cwd(), second);
+    assert_eq!((client.run("CONFIG GET dir"), other.run("CONFIG GET dir")), (at(&second), at(&second)));
+    assert_eq!(
+        client.run("CONFIG SET dir nowhere").to_string(),
+        "(error) ERR CONFIG SET failed (possibly related to argument 'dir') - No such file or directory"
+    );
+    // All or nothing.
+    assert!(client.run("CONFIG SET DIR .. maxclients 100000").to_string().contains("argument 'maxclients'"));
+    assert_eq!((cwd(), client.run("CONFIG GET dir")), (second.clone(), at(&second)));
+    assert!(client.run("CONFIG SET DIR .. loglevel verbose").is_ok());
+    assert_eq!((cwd(), client.run("CONFIG GET dir")), (first.clone(), at(&first)));
+    assert!(client.cmd(&["CONFIG", "SET", "dir", second.to_str().unwrap()]).is_ok());
+    // What was named relative to the first directory still is.
+    let left = || ["weft.sock", "weft.pid"].map(|name| first.join(name).exists());
+    assert_eq!(left(), [true; 2]);
+    server.stop().unwrap();
+    assert_eq!(left(), [false; 2]);
+    assert!(second.join("weft.log").exists(), "the log follows, as in Redis");
 }

@@ -56,20 +56,23 @@ fn prepare_set(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Vec<Vec<u8>>, Error> {
         return Err(Error::SYNTAX);
     }
     let is_local = cx.session().is_local();
-    apply(cx, args, is_local)?;
+    let dir = apply(cx, args, is_local)?;
     let mut sent: Vec<Vec<u8>> = args.from(0).map(<[u8]>::to_vec).collect();
+    if let (Some(dir), Some(at)) = (dir, (2..args.len()).step_by(2).find(|at| args.is(*at, "dir"))) {
+        sent[at + 1] = dir;
+    }
     sent.push(if is_local { b"1".to_vec() } else { b"0".to_vec() });
     Ok(sent)
 }
 
-/// What concerns the process must be possible, and done, before any shard takes it over.
-fn apply(cx: &Cx<'_>, args: Args<'_>, local: bool) -> Outcome {
+/// What concerns the process must be possible, and done, before any shard takes it over. The working directory, if it is set.
+fn apply(cx: &Cx<'_>, args: Args<'_>, local: bool) -> Result<Option<Vec<u8>>, Error> {
     let pairs: Vec<(&[u8], &[u8])> =
         (2..args.len()).step_by(2).map(|i| (args.at(i), args.at(i + 1))).collect();
     let before = &cx.shard.config;
     let mut wanted = (**before).clone();
     // What is wrong with it, the parts will say.
-    let Ok(changed) = wanted.set(&pairs, Caller { local, loading: false }) else { return Ok(()) };
+    let Ok(changed) = wanted.set(&pairs, Caller { local, loading: false }) else { return Ok(None) };
     let names: Vec<&'static str> = changed.into_iter().map(|id| id.name()).collect();
     let change = Change { before, wanted: &wanted, names: &names, shards: cx.shard.shards };
     (cx.shard.platform.apply)(&change)
