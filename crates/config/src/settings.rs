@@ -117,6 +117,8 @@ settings! {
     replicaof: Option<Primary> = "replicaof";
     cluster_enabled: bool = "cluster-enabled";
     oom_score_adj: OomScoreAdj = "oom-score-adj";
+    /// Of a primary, a replica and a background process.
+    oom_score_adj_values: [i32; 3] = "oom-score-adj-values";
 
     /// 0 is one for each available core.
     shards: usize = "shards";
@@ -163,6 +165,7 @@ macro_rules! from_variant {
 }
 from_variant! {
     Bool => bool;
+    OomScores => [i32; 3];
     OutputLimits => OutputLimits;
     Percentiles => Vec<f64>;
     Primary => Option<Primary>;

@@ -1,6 +1,6 @@
 //! What CONFIG SET changes of the process, before any shard takes the new configuration over.
 
-use crate::{listen, open_files};
+use crate::{listen, oom_score, open_files};
 use command::platform::{Change, Refusal};
 use config::Config;
 use std::io;
@@ -34,7 +34,31 @@ fn apply_but_dir(change: &Change<'_>) -> Result<(), Refusal> {
     if change.names.contains(&"maxclients") {
         raise_open_files(change)?;
     }
-    listen_anew(change)
+    if !change.names.iter().any(|name| name.starts_with("oom-score-adj")) {
+        return listen_anew(change);
+    }
+    set_oom_score(change)?;
+    listen_anew(change).inspect_err(|_| {
+        // What could be done can be undone; if not, the log says so.
+        oom_score::apply(change.before);
+    })
+}
+
+fn set_oom_score(change: &Change<'_>) -> Result<(), Refusal> {
+    let directive = change.names.iter().copied().find(|name| name.starts_with("oom-score-adj"));
+    if change.names.contains(&"oom-score-adj-values") {
+        oom_score::check_values(change.wanted);
+    }
+    match directive {
+        Some(directive) if !oom_score::apply(change.wanted) => {
+            oom_score::apply(change.before);
+            Err(Refusal {
+                directive,
+                reason: "Failed to set current oom_score_adj. Check server logs.".to_owned(),
+            })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// More clients need more descriptors. Fewer leave the limit as it is.

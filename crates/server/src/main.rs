@@ -9,6 +9,7 @@ mod desk;
 mod files;
 mod listen;
 mod log;
+mod oom_score;
 mod open_files;
 mod platform;
 mod requests;

@@ -3,7 +3,7 @@
 use crate::cores::Cores;
 use crate::files::RealFiles;
 use crate::supervisor::{PidFile, Systemd};
-use crate::{REDIS_VERSION, VERSION, apply, crash, listen, log, open_files, serve};
+use crate::{REDIS_VERSION, VERSION, apply, crash, listen, log, oom_score, open_files, serve};
 use config::{CommandLine, Config, DirectiveId, Invocation, Loaded, Program, StartError, Statement};
 use runtime::{Listener, daemon, memory, signals};
 use std::ffi::OsString;
@@ -85,6 +85,9 @@ fn serve_until_the_end(
     let config_file = config_file.map_or_else(String::new, |path| path.display().to_string());
     let pid_file = PidFile::write(&mut config);
     let systemd = Systemd::new(&config);
+    oom_score::check_values(&config);
+    // Without it the server still works.
+    oom_score::apply(&config);
     log::notice(format_args!("Running mode=standalone, port={}.", config.port));
     log::notice(cores.describe());
     // The working directory may be another at the end.

@@ -73,10 +73,12 @@ pub(super) const THREADS: &[Directive] = &[
 ];
 
 pub(super) const KERNEL: &[Directive] = &[
-    choice("oom-score-adj", OomScoreAdj::NAMES, "no")
-        .accepted("The kernel's score of the process is left alone."),
-    special("oom-score-adj-values", Kind::OomScores, "0 200 800")
-        .accepted("The kernel's score of the process is left alone."),
+    choice("oom-score-adj", OomScoreAdj::NAMES, "no").works(
+        "Whether to tell the kernel how readily to end the process when memory runs out, and whether the value is added to the one found at the start.",
+    ),
+    special("oom-score-adj-values", Kind::OomScores, "0 200 800").works(
+        "The values for `oom-score-adj`: the first is the server's; replicas and background processes come later.",
+    ),
     yes_no("disable-thp", "yes").immutable().works(
         "Do without transparent huge pages: clearing one takes longer than a hundred commands. With `no`, requests cost a little less on average.",
     ),

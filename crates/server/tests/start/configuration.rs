@@ -235,3 +235,52 @@ fn the_working_directory_changes_while_the_server_runs() {
     assert_eq!(left(), [false; 2]);
     assert!(second.join("weft.log").exists(), "the log follows, as in Redis");
 }
+
+#[test]
+fn the_kernel_is_told_whom_to_end_when_memory_runs_out() {
+    let path = "/proc/self/oom_score_adj";
+    let initial: i32 = fs::read_to_string(path).unwrap().trim().parse().unwrap();
+    let server = serve(&["--oom-score-adj", "yes", "--oom-score-adj-values", "3 200 800", "--shards", "2"]);
+    let mut client = server.client();
+    let score = || -> i32 {
+        let text = fs::read_to_string(format!("/proc/{}/oom_score_adj", server.pid())).unwrap();
+        text.trim().parse().unwrap()
+    };
+    assert_eq!(score(), (initial + 3).min(1000));
+    assert!(client.cmd(&["CONFIG", "SET", "oom-score-adj-values", "5 200 800"]).is_ok());
+    assert_eq!(score(), (initial + 5).min(1000));
+    assert!(
+        client
+            .cmd(&["CONFIG", "SET", "oom-score-adj", "absolute", "oom-score-adj-values", "900 900 900"])
+            .is_ok()
+    );
+    assert_eq!(score(), 900);
+    let reply = client.cmd(&[
+        "CONFIG",
+        "SET",
+        "oom-score-adj-values",
+        "1000 1 1",
+        "port",
+        "1",
+        "bind",
+        "203.0.113.7",
+    ]);
+    assert!(reply.to_string().contains("CONFIG SET failed"), "{reply}");
+    assert_eq!(score(), 900, "all or nothing");
+    assert!(client.run("CONFIG SET oom-score-adj no").is_ok());
+    assert_eq!(score(), initial);
+    // Below what it began with only privileged processes may go.
+    let reply =
+        client.cmd(&["CONFIG", "SET", "oom-score-adj", "absolute", "oom-score-adj-values", "-1000 200 800"]);
+    if reply.is_ok() {
+        assert_eq!(score(), -1000);
+    } else {
+        assert_eq!(
+            reply.to_string(),
+            "(error) ERR CONFIG SET failed (possibly related to argument 'oom-score-adj') - Failed to set current \
+             oom_score_adj. Check server logs."
+        );
+        assert!(server.log().contains("Unable to write oom_score_adj: Permission denied"));
+        assert_eq!(client.run("CONFIG GET oom-score-adj"), Value::bulks(&["oom-score-adj", "no"]));
+    }
+}
