@@ -16,9 +16,9 @@ impl ShardLoop {
         for request in self.shard.take_requests() {
             match request {
                 Request::Close(conn) => self.close(conn),
-                Request::Shutdown { .. } => {
+                Request::Shutdown { now } => {
                     log::notice("User requested shutdown...");
-                    self.process.end();
+                    self.process.end(now);
                 }
                 Request::ConfigChanged(names) => self.apply_config(&names),
             }

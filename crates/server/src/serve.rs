@@ -159,7 +159,7 @@ fn watch_signals(process: Arc<Process>) -> io::Result<()> {
             }
             log::warning(format_args!("Received {} scheduling shutdown...", signal.name()));
             asked = true;
-            process.end();
+            process.end(false);
         }
     };
     thread::spawn("signals".to_owned(), watch).map(drop)

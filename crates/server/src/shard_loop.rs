@@ -56,6 +56,8 @@ pub struct Process {
     pub wakers: Vec<OnceLock<Waker>>,
     pub(crate) desks: Vec<OnceLock<SharedDesk>>,
     ending: AtomicBool,
+    /// The end does not wait for clients that do not read.
+    at_once: AtomicBool,
     next_client: AtomicU64,
     /// Connections that have been let in and are not closed.
     clients: AtomicU64,
@@ -75,6 +77,7 @@ impl Process {
             wakers: (0..shards).map(|_| OnceLock::new()).collect(),
             desks: (0..shards).map(|_| OnceLock::new()).collect(),
             ending: AtomicBool::new(false),
+            at_once: AtomicBool::new(false),
             next_client: AtomicU64::new(1),
             clients: AtomicU64::new(0),
             used_bytes: (0..shards).map(|_| AtomicU64::new(0)).collect(),
@@ -96,8 +99,9 @@ impl Process {
         cx.eviction.other_bytes = others.map(|(_, bytes)| bytes.load(Ordering::Relaxed)).sum();
     }
 
-    /// Asks all shards to end: pending replies are sent, nothing new is read.
-    pub fn end(&self) {
+    /// Asks all shards to end: pending replies are sent, nothing new is read. `at_once`: to nobody who does not take them now.
+    pub fn end(&self, at_once: bool) {
+        self.at_once.fetch_or(at_once, Ordering::SeqCst);
         self.ending.store(true, Ordering::SeqCst);
         self.wakers.iter().filter_map(OnceLock::get).for_each(Waker::wake);
     }

@@ -1,6 +1,7 @@
 //! The end of a shard: what was asked is answered, then all shards leave together.
 //!
-//! Input that has not been read stays unread. A client that does not read its replies delays the end, but not for long.
+//! Input that has not been read stays unread. A client that does not read its replies delays the end, but not for long, and not
+//! after SHUTDOWN NOW.
 
 use super::ShardLoop;
 use runtime::{Event, clock};
@@ -57,9 +58,10 @@ impl ShardLoop {
 
     /// Whether nobody waits for this shard's replies. With `quiet`, what is still unanswered does not count.
     fn is_settled(&self, quiet: bool) -> bool {
+        let at_once = self.process.at_once.load(Ordering::SeqCst) && self.unsent.is_empty();
         self.shard.cx.sessions.iter().all(|(token, _)| {
             let conn = self.shard.conn(token);
-            conn.out.is_empty() && (quiet || conn.is_in_order())
+            (at_once || conn.out.is_empty()) && (quiet || conn.is_in_order())
         })
     }
 }

@@ -3,7 +3,7 @@
 use crate::programs::{eventually, serve};
 use std::process::Command;
 use std::time::{Duration, Instant};
-use testkit::Value;
+use testkit::{Client, Server, Value};
 
 #[test]
 fn replies_are_sent_before_the_end() {
@@ -35,17 +35,33 @@ fn replies_are_sent_before_the_end() {
     }
 }
 
-#[test]
-fn a_client_that_does_not_read_delays_the_end_only_briefly() {
-    let mut server = serve(&["--shards", "2"]);
+/// A server with a client that has asked for much and does not read.
+fn serve_one_that_does_not_read() -> (Server, Client) {
+    let server = serve(&["--shards", "2"]);
     let mut client = server.client();
     assert!(client.cmd(&[b"SET".as_slice(), b"k", &vec![b'v'; 1 << 20]]).is_ok());
     client.send_raw(&b"GET k\r\n".repeat(50)).unwrap();
     let mut idle = server.client();
     assert_eq!(idle.cmd(&["GET", "none"]), Value::Null);
+    (server, client)
+}
+
+#[test]
+fn a_client_that_does_not_read_delays_the_end_only_briefly() {
+    let (mut server, _client) = serve_one_that_does_not_read();
     let start = Instant::now();
     assert_eq!(server.stop().unwrap().code(), Some(0));
     assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+}
+
+#[test]
+fn shutdown_now_does_not_wait_for_clients() {
+    let (mut server, _client) = serve_one_that_does_not_read();
+    let mut admin = server.client();
+    let start = Instant::now();
+    admin.send(&["SHUTDOWN", "NOW"]).unwrap();
+    assert_eq!(server.wait_exit(Duration::from_secs(5)).unwrap().code(), Some(0));
+    assert!(start.elapsed() < Duration::from_millis(700), "{:?}", start.elapsed());
 }
 
 #[test]
