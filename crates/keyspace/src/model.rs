@@ -121,10 +121,17 @@ impl Bed {
                 *field_expire = field_expire.filter(|at| *at > now);
             }
         }
+        assert!(self.db.next_due_ms(usize::MAX).is_some_and(|due| due > now));
     }
 
     fn check(&self) {
         let db = &self.db;
+        let field =
+            |model: &Model| if let Model::Hash { field_expire } = model { *field_expire } else { None };
+        let times = self.model.values().flat_map(|(model, expire)| [*expire, field(model)]).flatten();
+        let due_ms = db.next_due_ms(usize::MAX).expect("as many segments as there are");
+        assert!(due_ms <= times.min().unwrap_or(u64::MAX));
+        assert!(db.has_expiry() || due_ms == u64::MAX);
         assert_eq!(db.len(), self.model.len());
         assert_eq!(db.audit(), Ok(()));
         for (name, value, expire) in db.iter() {

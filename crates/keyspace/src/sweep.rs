@@ -34,6 +34,24 @@ impl Db {
         self.expiring > 0 || self.timed_hashes > 0
     }
 
+    /// A time, unix ms, before which nothing is over; `u64::MAX` if nothing ever is. Looks at every segment's bounds: `None` if
+    /// there are more than `segments_max`.
+    pub fn next_due_ms(&self, segments_max: usize) -> Option<u64> {
+        if !self.has_expiry() {
+            return Some(u64::MAX);
+        }
+        let (mut due_ms, mut cursor) = (u64::MAX, 0);
+        if self.segments() > segments_max {
+            return None;
+        }
+        for _ in 0..self.segments() {
+            let meta = self.table.meta_at(cursor);
+            due_ms = due_ms.min(meta.expire_min).min(meta.field_min);
+            cursor = self.table.next_segment(cursor);
+        }
+        Some(due_ms)
+    }
+
     /// Goes on with the active expiry for about `work_max` units, one round at most: removes what is over at `now_ms`
     /// and tells it. Returns what is left of `work_max`: nothing left means that there may be more to remove.
     pub fn sweep(&mut self, now_ms: u64, work_max: usize, mut gone: impl FnMut(Swept<'_>)) -> usize {

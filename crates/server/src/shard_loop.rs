@@ -163,6 +163,12 @@ pub struct ShardLoop {
     /// Connections that would take more output than their share of a turn.
     unsent: Vec<usize>,
     next_tick_us: u64,
+    /// Nothing has happened since the shard went to sleep.
+    is_quiet: bool,
+    /// When the data have to be looked after again, `u64::MAX` for never, if nothing has happened since that was found out.
+    due_us: Option<u64>,
+    /// Bytes of data and keys evicted at the last tick.
+    told: (u64, u64),
     /// Connections with replies that wait for others, asked of other shards, to go out with them; and until when (µs), in that
     /// order. One that has sent meanwhile knows of another time or none.
     held_back: VecDeque<(usize, u64)>,
@@ -207,6 +213,9 @@ impl ShardLoop {
             large_bytes: 0,
             unsent: Vec::new(),
             next_tick_us: 0,
+            is_quiet: false,
+            due_us: None,
+            told: (0, 0),
             held_back: VecDeque::new(),
             spin: Spin::default(),
             reserve: Reserve::new(),
@@ -269,12 +278,14 @@ impl ShardLoop {
             || self.port.has_mail()
             || freeing::is_due(&self.shard.cx);
         if busy || self.spin.until_mail(&self.port, self.shard.awaits_others()) {
+            (self.is_quiet, self.due_us) = (false, None);
             return self.reactor.wait(Some(Duration::ZERO), &mut self.events);
         }
         let (_, now_us) = clock::now();
         let own = self.requests_timeout(self.sleep_max(now_us));
         // Visitors must find the desk free whenever they find this shard asleep for long: but first, it is asleep.
         if !self.port.prepare_sleep() {
+            (self.is_quiet, self.due_us) = (false, None);
             return self.reactor.wait(Some(Duration::ZERO), &mut self.events);
         }
         let held = self.held_back.front();
@@ -284,6 +295,10 @@ impl ShardLoop {
         let result = self.reactor.wait(timeout, &mut self.events);
         self.port.awake();
         self.shard.sit_down();
+        self.is_quiet = self.events.is_empty() && !self.port.has_mail() && self.shard.mail().is_empty();
+        if !self.is_quiet {
+            self.due_us = None;
+        }
         result
     }
 

@@ -118,9 +118,21 @@ pub fn tick(shard: &mut ShardCx) -> bool {
         return false;
     }
     shard.note_fill(FILL_STEP);
-    let target = if shard.shards > 1 { limit - (limit >> SLACK_SHIFT) } else { limit };
-    free(shard, target, KEYS_PER_TICK);
+    free(shard, target(shard), KEYS_PER_TICK);
     shard.all_used_bytes() > limit && shard.config.maxmemory_policy != MaxmemoryPolicy::NoEviction
+}
+
+/// Whether every shard is to evict its share now. Those that sleep do not know.
+pub fn concerns_all(shard: &ShardCx) -> bool {
+    shard.limits.memory_bytes_max != 0
+        && shard.config.maxmemory_policy != MaxmemoryPolicy::NoEviction
+        && shard.all_used_bytes() > target(shard)
+}
+
+/// What the shards bring the bytes in use down to. Each knows of the others what they said last.
+fn target(shard: &ShardCx) -> u64 {
+    let limit = shard.limits.memory_bytes_max;
+    if shard.shards > 1 { limit - (limit >> SLACK_SHIFT) } else { limit }
 }
 
 /// Frees this shard's share of what is above `target`, `keys_max` keys at most. False if there was nothing to evict.

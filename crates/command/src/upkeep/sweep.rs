@@ -7,6 +7,9 @@ use keyspace::Swept;
 /// segments looked at, or many more passed over; about a millisecond.
 const WORK: usize = 8192;
 
+/// Segments looked at to learn when a sweep is due, in all databases: about a millisecond, and a gigabyte of keys.
+const SEGMENTS_LOOKED_AT: usize = 16_384;
+
 /// What one key or hash has lost.
 enum Gone {
     Key(Vec<u8>),
@@ -38,6 +41,21 @@ pub fn sweep(shard: &mut ShardCx) -> bool {
     }
     shard.stats.expire_nanos += (shard.platform.clock_ns)().saturating_sub(begun_ns);
     work == 0
+}
+
+/// A time, unix ms, before which no sweep finds anything if nothing changes; `u64::MAX`: never. `None` if that would take too
+/// long to find out.
+pub fn next_due_ms(shard: &ShardCx) -> Option<u64> {
+    let mut due_ms = u64::MAX;
+    if !shard.active_expire {
+        return Some(due_ms);
+    }
+    let mut budget = SEGMENTS_LOOKED_AT;
+    for db in shard.dbs.iter().filter(|db| db.has_expiry()) {
+        due_ms = due_ms.min(db.next_due_ms(budget)?);
+        budget -= db.segments();
+    }
+    Some(due_ms)
 }
 
 impl Gone {

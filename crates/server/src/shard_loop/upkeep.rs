@@ -1,18 +1,22 @@
 //! What a shard does now and then, and what it does not put up with: expired keys, idle clients, clients that send too much
 //! or read too slowly.
 //!
-//! Nothing here runs while there is nothing to look after: an idle shard sleeps for good.
+//! Nothing here runs while there is nothing to look after: an idle shard sleeps until the next key or field expires, or for good.
+//! Only what it does itself can bring that forward, and whoever takes memory that it must give wakes it.
 
 use super::ShardLoop;
 use crate::log;
 use command::{ShardCx, freeing};
 use config::OutputLimit;
+use runtime::Waker;
 use std::time::Duration;
 
-/// Time between two rounds while the shard is awake or has keys that expire.
-const TICK_US: u64 = 100_000;
+/// Time between two rounds while the shard is awake.
+pub(super) const TICK_US: u64 = 100_000;
 /// The same while there is more to expire or to evict.
 const SHORT_TICK_US: u64 = 10_000;
+/// No clock is trusted for longer: the time of day, by which keys expire, may be set.
+const SLEEP_US_MAX: u64 = 60_000_000;
 /// Time between two rounds when only clients have to be looked after.
 const CLIENT_TICK_US: u64 = 1_000_000;
 /// Time for giving memory back in one turn, while nobody asks for anything and while somebody does.
@@ -37,16 +41,25 @@ pub(super) struct Slow {
 impl ShardLoop {
     /// How long the shard may sleep; `None`: until something happens.
     pub(super) fn sleep_max(&self, now_us: u64) -> Option<Duration> {
-        let clients =
-            !self.slow.is_empty() || self.shard.cx.config.timeout_s > 0 && !self.shard.cx.sessions.is_empty();
-        let wait_us = if !self.stalled_listeners.is_empty() || needs_ticks(&self.shard.cx) {
-            self.next_tick_us.saturating_sub(now_us)
-        } else if clients {
-            CLIENT_TICK_US
-        } else {
-            return None;
-        };
-        Some(Duration::from_micros(wait_us.max(1)))
+        let cx = &self.shard.cx;
+        let clients = !self.slow.is_empty() || cx.config.timeout_s > 0 && !cx.sessions.is_empty();
+        let stalled = !self.stalled_listeners.is_empty();
+        let data = needs_ticks(cx);
+        let round = stalled || data && self.due_us.is_none();
+        let due_us = if round { Some(self.next_tick_us) } else { self.due_us.filter(|_| data) };
+        let due_us = due_us.filter(|&at_us| at_us != u64::MAX).map(|at_us| at_us.max(self.next_tick_us));
+        let wait_us = due_us.map(|at_us| at_us.saturating_sub(now_us));
+        let wait_us = if clients { Some(wait_us.unwrap_or(u64::MAX).min(CLIENT_TICK_US)) } else { wait_us };
+        wait_us.map(|wait_us| Duration::from_micros(wait_us.max(1)))
+    }
+
+    /// When the next round is due if nothing happens until then; `None` if that cannot be said.
+    fn next_due_us(&self, now_ms: u64, now_us: u64) -> Option<u64> {
+        let due_ms = command::sweep::next_due_ms(&self.shard.cx)?;
+        if due_ms == u64::MAX {
+            return Some(due_ms);
+        }
+        Some(now_us + due_ms.saturating_sub(now_ms).saturating_mul(1000).min(SLEEP_US_MAX))
     }
 
     /// Gives some memory back that nobody needs any more; the next turn goes on with it.
@@ -62,13 +75,29 @@ impl ShardLoop {
         // A pause keeps the data as it is.
         let paused = self.shard.cx.pause.is_some();
         let more_expires = !paused && command::sweep::sweep(&mut self.shard.cx);
+        let bytes = self.shard.cx.used_bytes();
         let more_to_evict = command::eviction::tick(&mut self.shard.cx);
+        let evicts = self.shard.cx.used_bytes() < bytes;
         if more_expires || more_to_evict {
             self.next_tick_us = now_us + SHORT_TICK_US;
         }
+        let settled = self.is_quiet && !paused && !more_expires && !more_to_evict && !evicts;
+        self.due_us = if settled { self.next_due_us(now_ms, now_us) } else { None };
+        self.call_for_eviction();
         self.close_idle(now_ms);
         self.close_slow(now_ms);
         self.retry_listeners();
+    }
+
+    /// Wakes the other shards if all must evict, and this one has grown or evicts.
+    fn call_for_eviction(&mut self) {
+        let told = (self.shard.cx.used_bytes(), self.shard.cx.stats.evicted_keys);
+        let (bytes, evicted) = std::mem::replace(&mut self.told, told);
+        if (told.0 > bytes || told.1 > evicted) && command::eviction::concerns_all(&self.shard.cx) {
+            self.process.exchange_memory(&mut self.shard);
+            let others = self.process.wakers.iter().enumerate().filter(|(id, _)| *id != self.id);
+            others.filter_map(|(_, waker)| waker.get()).for_each(Waker::wake);
+        }
     }
 
     /// Whether a connection that has just sent `count` bytes has sent too many that cannot be executed yet.

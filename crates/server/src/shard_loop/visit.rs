@@ -4,6 +4,7 @@
 //! commands to a sleeping shard sits down at its desk, if they are few and short, and does what its thread would do in a turn
 //! that has nothing but mail. Everything else is left where it lies, and the thread is woken.
 
+use super::upkeep::TICK_US;
 use super::{Mail, ShardLoop};
 use crate::desk::{self, Desk};
 use command::spec::{Merge, Plan, flag};
@@ -80,7 +81,7 @@ impl ShardLoop {
                 self.rouse(receiver);
             }
         }
-        mail.is_empty() && !shard.has_outgoing() && may_sleep_on(shard, *looks_again_us)
+        mail.is_empty() && !shard.has_outgoing() && may_sleep_on(shard, now_us, *looks_again_us)
     }
 }
 
@@ -104,11 +105,13 @@ fn is_short(command: &Command) -> bool {
 }
 
 /// Whether a visit has left nothing to do for the thread of the shard before it looks again by itself.
-fn may_sleep_on(shard: &Shard, looks_again_us: Option<u64>) -> bool {
+fn may_sleep_on(shard: &Shard, now_us: u64, looks_again_us: Option<u64>) -> bool {
+    // When it went to sleep it knew nothing of what expires now.
+    let looks_soon = looks_again_us.is_some_and(|at_us| at_us <= now_us + TICK_US);
     let needs_ticks = super::upkeep::needs_ticks(&shard.cx);
     shard.dirty_conns.is_empty()
         && shard.cx.effects.is_empty()
         && !shard.has_ready_input()
         && !freeing::is_due(&shard.cx)
-        && (!needs_ticks || looks_again_us.is_some())
+        && (!needs_ticks || looks_soon)
 }
