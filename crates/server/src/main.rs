@@ -2,7 +2,6 @@
 #![forbid(unsafe_code)]
 
 mod apply;
-mod connection;
 mod cores;
 mod crash;
 mod desk;
@@ -13,6 +12,7 @@ mod oom_score;
 mod open_files;
 mod platform;
 mod requests;
+mod send;
 mod serve;
 mod shard_loop;
 mod start;

@@ -1,9 +1,9 @@
 //! What commands learn of the machine and the process.
 
+use crate::files;
 use command::ShardCx;
 use command::platform::{About, Platform, Usage};
 use runtime::{clock, usage};
-use std::io::Write;
 use std::sync::Arc;
 
 /// What stays the same while the process runs. `config_file`: its path, or empty.
@@ -21,7 +21,7 @@ pub fn about(io_backend: &str, config_file: &str) -> Arc<About> {
         allocator: "mimalloc".to_owned(),
         memory_total_bytes: usage::machine_bytes(),
         weft_version: env!("CARGO_PKG_VERSION").to_owned(),
-        rewrite_config: Some(rewrite_file),
+        rewrite_config: Some(files::replace),
     })
 }
 
@@ -54,25 +54,4 @@ fn usage_now() -> Usage {
         thread_user_us: thread.0,
         thread_system_us: thread.1,
     }
-}
-
-/// Replaces the configuration file: a crash leaves the old text or the new one.
-fn rewrite_file(path: &str, rewrite: &dyn Fn(&[u8]) -> Vec<u8>) -> Result<(), String> {
-    let old = match std::fs::read(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-        Err(error) => return Err(runtime::reason(&error)),
-    };
-    let beside = format!("{path}.{}.tmp", std::process::id());
-    let written = write_synced(&beside, &rewrite(&old)).and_then(|()| std::fs::rename(&beside, path));
-    written.map_err(|error| {
-        let _ = std::fs::remove_file(&beside);
-        runtime::reason(&error)
-    })
-}
-
-fn write_synced(path: &str, text: &[u8]) -> std::io::Result<()> {
-    let mut file = std::fs::File::create(path)?;
-    file.write_all(text)?;
-    file.sync_all()
 }

@@ -8,8 +8,8 @@ mod upkeep;
 mod visit;
 
 use self::spin::Spin;
-use crate::connection::{self, Outcome, Sent, Spares};
 use crate::desk::{self, Seated, SharedDesk};
+use crate::send::{self, Outcome, Sent, Spares};
 use command::freeing;
 use config::Config;
 use mailbox::Port;
@@ -128,6 +128,13 @@ impl Carrier for Post<'_> {
         if self.port.push(to, Mail::Shard(message)) && !self.sleepers.contains(&to) {
             self.sleepers.push(to);
         }
+    }
+}
+
+/// Puts mail into the box of a shard, and wakes the shard if it sleeps.
+fn send_mail(port: &Port<Mail>, wakers: &[OnceLock<Waker>], to: usize, mail: Mail) {
+    if port.send(to, mail) {
+        wake(wakers, to);
     }
 }
 
@@ -474,7 +481,7 @@ impl ShardLoop {
         }
         let unsent = conn.out.len() - self.sent[token].bytes();
         let (sent, spares) = (&mut self.sent[token], &mut self.spares);
-        let outcome = connection::flush(self.reactor.as_mut(), token, &mut conn.out, sent, spares);
+        let outcome = send::flush(self.reactor.as_mut(), token, &mut conn.out, sent, spares);
         let sent = (unsent + self.sent[token].bytes() - conn.out.len()) as u64;
         conn.net_out_bytes += sent;
         if sent > 0 {

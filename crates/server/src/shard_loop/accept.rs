@@ -1,6 +1,6 @@
 //! New connections: who may come in, and which shard serves them.
 
-use super::{LISTENER_TOKENS, Mail, ShardLoop};
+use super::{LISTENER_TOKENS, Mail, ShardLoop, send_mail};
 use crate::{listen, log};
 use command::session::Session;
 use runtime::socket::AfterAccept;
@@ -170,10 +170,8 @@ impl ShardLoop {
         self.next_shard += 1;
         if to == self.id {
             self.adopt(socket, is_unix);
-        } else if self.port.send(to, Mail::Adopt { socket, is_unix })
-            && let Some(waker) = self.process.wakers[to].get()
-        {
-            waker.wake();
+        } else {
+            send_mail(&self.port, &self.process.wakers, to, Mail::Adopt { socket, is_unix });
         }
     }
 
@@ -207,12 +205,8 @@ impl ShardLoop {
         for (token, to) in self.shard.movers() {
             let Some(socket) = self.reactor.remove(token) else { continue };
             let Some(moving) = self.shard.detach(token) else { continue };
-            let to = usize::from(to);
-            if self.port.send(to, Mail::Move { socket, moving })
-                && let Some(waker) = self.process.wakers[to].get()
-            {
-                waker.wake();
-            }
+            let mail = Mail::Move { socket, moving };
+            send_mail(&self.port, &self.process.wakers, usize::from(to), mail);
         }
     }
 
