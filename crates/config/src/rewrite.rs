@@ -129,6 +129,10 @@ impl File {
             }
         }
         self.lines.dedup_by(|line, before| line.is_empty() && before.is_empty());
+        // Behind the end of the last line is no line: a second run must not add one, as redis-server's does.
+        if self.lines.last().is_some_and(Vec::is_empty) {
+            self.lines.pop();
+        }
         self.lines.iter().flat_map(|line| [line.as_slice(), b"\n"].concat()).collect()
     }
 }
