@@ -122,6 +122,28 @@ impl<T: Send> Port<T> {
         self.exchange.stations[to].asleep.0.swap(false, Ordering::SeqCst)
     }
 
+    /// Sends messages that belong to no turn but stand, as a turn's do, wholly before or wholly after every multi-shard operation.
+    /// `write` makes them from what has come here by then, which is added to `mail`: an operation that is not in it stands behind
+    /// these messages. Returns, by `wake`, the shards that sleep and must be woken now.
+    pub fn send_between(
+        &mut self,
+        mail: &mut VecDeque<T>,
+        write: impl FnOnce(&VecDeque<T>) -> Vec<(usize, T)>,
+        mut wake: impl FnMut(usize),
+    ) {
+        let exchange = &*self.exchange;
+        let own = &exchange.stations[self.id];
+        exchange.enter_shared(own);
+        own.inbox.drain(mail);
+        let messages = write(mail);
+        let receivers: Vec<usize> = messages.iter().map(|(to, _)| *to).collect();
+        for (to, message) in messages {
+            exchange.stations[to].inbox.push(message);
+        }
+        own.pushing.0.store(false, Ordering::SeqCst);
+        receivers.into_iter().filter(|to| exchange.sleeps(*to) && self.rouse(*to)).for_each(&mut wake);
+    }
+
     /// Whether the messages of `turn` of shard `from` may be executed.
     #[inline]
     pub fn is_armed(&self, from: usize, turn: u64) -> bool {

@@ -174,6 +174,23 @@ fn publications_stand_in_one_order() {
     );
 }
 
+/// Who leaves for another mailbox because no operation has come yet arrives there before any does.
+#[test]
+fn what_is_sent_between_operations_overtakes_none() {
+    let leave_or_not = || {
+        let mut ports = Exchange::<char>::ports(3);
+        let (mut leaver, mut receiver, mut multi) = (ports.remove(0), ports.remove(0), ports.remove(0));
+        let operation = thread::spawn(move || multi.publish([(1, 'm'), (0, 'm')].into_iter(), true, |_| {}));
+        let mut mail = VecDeque::new();
+        let leave = |mail: &VecDeque<char>| if mail.is_empty() { vec![(1, 'v')] } else { Vec::new() };
+        leaver.send_between(&mut mail, leave, |_| {});
+        operation.join().unwrap();
+        let expected: &[char] = if mail.is_empty() { &['v', 'm'] } else { &['m'] };
+        assert_eq!(drained(&mut receiver), expected);
+    };
+    shuttle::check_random(leave_or_not, 5_000);
+}
+
 /// Once a message counts, its turn's others are in their mailboxes.
 #[test]
 fn one_turns_messages_count_together() {

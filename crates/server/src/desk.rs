@@ -64,8 +64,12 @@ impl Seated {
         }
     }
 
+    pub fn desk(&mut self) -> &mut Desk {
+        self.guard.as_mut().expect(AWAY)
+    }
+
     pub fn mail(&mut self) -> &mut VecDeque<Mail> {
-        &mut self.guard.as_mut().expect(AWAY).mail
+        &mut self.desk().mail
     }
 }
 

@@ -283,6 +283,7 @@ impl ShardLoop {
         let busy = !self.unread.is_empty()
             || !self.unsent.is_empty()
             || self.port.has_mail()
+            || !self.shard.mail().is_empty()
             || freeing::is_due(&self.shard.cx);
         if busy || self.spin.until_mail(&self.port, self.shard.awaits_others()) {
             (self.is_quiet, self.due_us) = (false, None);

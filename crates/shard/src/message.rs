@@ -127,3 +127,11 @@ pub enum Message {
     /// Shard `from` has no monitors any more.
     MonitorsGone { from: u16 },
 }
+
+impl Message {
+    /// Whether it has a part of a command that all shards run.
+    pub fn has_part(&self) -> bool {
+        let is_part = |item: &Item| matches!(item.ask, Ask::Part(_));
+        matches!(self, Self::Commands(batch) if batch.items.iter().any(is_part))
+    }
+}

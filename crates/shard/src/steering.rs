@@ -57,6 +57,11 @@ pub struct Moving {
 }
 
 impl Shard {
+    /// Whether any connection should move.
+    pub fn has_movers(&self) -> bool {
+        !self.wish_to_move.is_empty()
+    }
+
     /// Connections that should move and can move now, with their destinations. Call after the replies are sent.
     pub fn movers(&mut self) -> Vec<(usize, u16)> {
         let mut now = Vec::new();

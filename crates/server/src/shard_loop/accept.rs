@@ -1,11 +1,13 @@
 //! New connections: who may come in, and which shard serves them.
 
-use super::{LISTENER_TOKENS, Mail, ShardLoop, send_mail};
+use super::{LISTENER_TOKENS, Mail, ShardLoop, send_mail, wake};
+use crate::desk::Desk;
 use crate::{listen, log};
 use command::session::Session;
 use runtime::socket::AfterAccept;
 use runtime::{Socket, clock};
 use shard::Moving;
+use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::sync::atomic::Ordering;
 
@@ -200,14 +202,25 @@ impl ShardLoop {
         self.watch(token, socket);
     }
 
-    /// Sends connections to the shards that serve most of them.
+    /// Sends connections to the shards that serve most of them. A command that all shards run (CLIENT LIST, CLIENT KILL) finds each
+    /// once: here if it has come already, for then nobody leaves before it has run; else there, for it comes there later.
     pub(super) fn move_away(&mut self) {
-        for (token, to) in self.shard.movers() {
-            let Some(socket) = self.reactor.remove(token) else { continue };
-            let Some(moving) = self.shard.detach(token) else { continue };
-            let mail = Mail::Move { socket, moving };
-            send_mail(&self.port, &self.process.wakers, usize::from(to), mail);
+        if !self.shard.has_movers() {
+            return;
         }
+        let (Desk { shard, mail, .. }, reactor) = (self.shard.desk(), &mut self.reactor);
+        let leave = |mail: &VecDeque<Mail>| {
+            if mail.iter().any(|mail| matches!(mail, Mail::Shard(message) if message.has_part())) {
+                return Vec::new();
+            }
+            let movers = shard.movers().into_iter().filter_map(|(token, to)| {
+                let socket = reactor.remove(token)?;
+                let moving = shard.detach(token)?;
+                Some((usize::from(to), Mail::Move { socket, moving }))
+            });
+            movers.collect()
+        };
+        self.port.send_between(mail, leave, |to| wake(&self.process.wakers, to));
     }
 
     /// Serves a connection that another shard has served so far. What its client has sent meanwhile waits in the socket.
