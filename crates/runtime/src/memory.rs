@@ -1,6 +1,7 @@
 //! The process's memory, as the operating system gives and takes it.
 
 use std::io;
+use std::sync::Mutex;
 
 // Links the allocator that `give_back` talks to.
 use libmimalloc_sys as _;
@@ -11,6 +12,9 @@ unsafe extern "C" {
 
 /// Has the allocator give back what the calling thread has freed. Without effect if the process uses another one.
 pub fn give_back() {
+    /// A second thread that asks at the same time would be sent away with nothing done.
+    static ASKING: Mutex<()> = Mutex::new(());
+    let _asking = ASKING.lock();
     // SAFETY: may be called at any time; it concerns free memory only.
     unsafe { mi_collect(true) };
 }
