@@ -157,6 +157,8 @@ pub struct ShardLoop {
     large_bytes: usize,
     /// Connections that would take more output than their share of a turn.
     unsent: Vec<usize>,
+    /// The number of this turn, from 1.
+    turn: u64,
     next_tick_us: u64,
     /// Connections with replies that wait for others, asked of other shards, to go out with them.
     held_back: Vec<usize>,
@@ -198,6 +200,7 @@ impl ShardLoop {
             passed_over: Vec::new(),
             large_bytes: 0,
             unsent: Vec::new(),
+            turn: 0,
             next_tick_us: 0,
             held_back: Vec::new(),
             spin: Spin::default(),
@@ -291,6 +294,7 @@ impl ShardLoop {
     fn collect(&mut self) {
         let events = std::mem::take(&mut self.events);
         let mut used = 0;
+        self.turn += 1;
         self.large_bytes = 0;
         let unread = std::mem::take(&mut self.unread);
         let readable = events.iter().filter_map(|e| match e {
@@ -302,15 +306,12 @@ impl ShardLoop {
                 self.accept(token - LISTENER_TOKENS);
                 continue;
             }
-            if self.inputs.iter().rev().take(8).any(|(conn, _)| *conn as usize == token) {
-                self.unread.push(token);
-                continue;
-            }
             used = self.read(token, used);
         }
         for event in &events {
             match *event {
-                Event::Writable(token) => self.send(token),
+                // Not now: should the connection turn out to be broken, what was just read of it must have run.
+                Event::Writable(token) if self.is_open(token) => self.send_in_turn(token),
                 // There is no further event: the next turn finds the end of file behind what was read now.
                 Event::Ended(token) if self.is_open(token) => self.unread.push(token),
                 _ => {}
@@ -329,6 +330,12 @@ impl ShardLoop {
         if !conn.open {
             return used;
         }
+        // Several events of one connection may come together, or one with the rest of what it sent before. Its input must be
+        // in one piece, and run before the end of it is seen.
+        if conn.read_in_turn == self.turn {
+            self.unread.push(token);
+            return used;
+        }
         let end = (used + INPUT_BYTES_PER_CONN).min(self.input.len());
         if end - used < INPUT_BYTES_PER_CONN / 4 {
             self.passed_over.push(token);
@@ -341,8 +348,7 @@ impl ShardLoop {
             Ok(0) => self.end_of_input(token),
             Ok(count) if self.sends_too_much(token, count) => self.close(token),
             Ok(count) => {
-                self.inputs.push((token as u32, used..used + count));
-                self.spares.lend(&mut self.shard.conn_mut(token).out);
+                self.has_input(token, used..used + count);
                 if count == end - used {
                     self.unread.push(token);
                 }
@@ -355,15 +361,26 @@ impl ShardLoop {
         used
     }
 
+    /// Bytes of the shared buffer are a connection's input in this turn.
+    #[inline]
+    fn has_input(&mut self, token: usize, range: Range<usize>) {
+        self.inputs.push((token as u32, range));
+        let conn = self.shard.conn_mut(token);
+        conn.read_in_turn = self.turn;
+        self.spares.lend(&mut conn.out);
+    }
+
     /// Listeners' tokens are nobody's.
     fn is_open(&self, token: usize) -> bool {
         token < LISTENER_TOKENS && self.shard.conn(token).open
     }
 
-    /// A client has sent all it will: it is gone, or waits for replies that are still on their way.
+    /// A client has sent all it will: it is gone, or waits for replies that are still on their way. What it sent before runs.
     fn end_of_input(&mut self, token: usize) {
         let conn = self.shard.conn_mut(token);
-        if conn.is_in_order() && conn.out.is_empty() {
+        if conn.holds_back() {
+            conn.ended = true;
+        } else if conn.is_in_order() && conn.out.is_empty() {
             self.close(token);
         } else {
             conn.closing = true;
@@ -444,13 +461,20 @@ impl ShardLoop {
         let sent = (unsent + self.sent[token].bytes() - conn.out.len()) as u64;
         conn.net_out_bytes += sent;
         self.shard.cx.stats.net_out_bytes += sent;
-        if outcome == Outcome::More && !std::mem::replace(&mut self.sent[token].waits, true) {
-            self.unsent.push(token);
+        if outcome == Outcome::More {
+            self.send_in_turn(token);
         }
         let conn = self.shard.conn_mut(token);
         let over = conn.closing && conn.is_in_order() && conn.out.is_empty();
         if outcome == Outcome::Broken || over || outcome == Outcome::Blocked && self.reads_too_slowly(token) {
             self.close(token);
+        }
+    }
+
+    /// Has the connection's output sent when the replies of a turn are.
+    fn send_in_turn(&mut self, token: usize) {
+        if !std::mem::replace(&mut self.sent[token].waits, true) {
+            self.unsent.push(token);
         }
     }
 

@@ -50,6 +50,12 @@ pub struct Conn {
     pub dirty: bool,
     /// Input waits until all outstanding replies are there.
     pub fenced: bool,
+    /// Input waits for its turn in [`crate::Shard::resume`].
+    pub(crate) resumes: bool,
+    /// The client sends no more: when the input that waits has run, the connection is closing.
+    pub ended: bool,
+    /// The turn in which it was read last, by whoever reads.
+    pub read_in_turn: u64,
     /// Bytes known to be missing of the request at hand (a lower bound).
     pub missing: usize,
     /// Copies of what the session says, for every command looks at them.
@@ -81,6 +87,11 @@ impl Conn {
     #[inline]
     pub fn takes_input(&self) -> bool {
         self.open && !self.closing && !self.fenced && self.postponed.is_empty()
+    }
+
+    /// Whether there may be requests that wait for something other than input.
+    pub fn holds_back(&self) -> bool {
+        self.fenced || self.resumes || !self.postponed.is_empty()
     }
 
     /// Whether a command on a key of this shard may run at once, and write its reply straight to `out`.

@@ -58,8 +58,8 @@ impl Shard {
         }
         let conn = &mut self.conns[index];
         conn.postponed.append(&mut held);
-        if conn.postponed.is_empty() && !conn.input.is_empty() {
-            self.resume.push(index as u32);
+        if conn.postponed.is_empty() && (conn.ended || !conn.input.is_empty()) {
+            self.resume_later(index);
         }
     }
 }

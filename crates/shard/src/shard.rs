@@ -187,6 +187,7 @@ impl Shard {
 
     /// Input of several connections: `(connection, range of buf)`, each connection at most once.
     pub fn receive(&mut self, buf: &[u8], inputs: &[(u32, Range<usize>)]) {
+        debug_assert!(is_each_once(inputs), "a connection's input is in one piece");
         for (conn, range) in inputs {
             let conn = *conn as usize;
             self.cx.stats.net_in_bytes += range.len() as u64;
@@ -637,6 +638,13 @@ impl Shard {
         let conn = &mut self.conns[index];
         if conn.fenced && conn.is_in_order() {
             conn.fenced = false;
+            self.resume_later(index);
+        }
+    }
+
+    /// Has the connection's input gone on with, once in this turn.
+    pub(crate) fn resume_later(&mut self, index: usize) {
+        if !std::mem::replace(&mut self.conns[index].resumes, true) {
             self.resume.push(index as u32);
         }
     }
@@ -649,9 +657,16 @@ impl Shard {
     /// Goes on with the input of connections that had to wait. Call once per turn, after the mail.
     pub fn resume(&mut self) {
         while let Some(index) = self.resume.pop() {
-            let conn = &self.conns[index as usize];
+            let index = index as usize;
+            let conn = &mut self.conns[index];
+            conn.resumes = false;
             if conn.open && !conn.fenced && !conn.input.is_empty() {
-                self.receive_own(index as usize);
+                self.receive_own(index);
+            }
+            let conn = &mut self.conns[index];
+            if conn.ended && !conn.holds_back() {
+                conn.closing = true;
+                self.mark_dirty(index);
             }
         }
     }
@@ -681,6 +696,12 @@ impl Shard {
         }
         slot.as_mut().expect("just filled")
     }
+}
+
+fn is_each_once(inputs: &[(u32, Range<usize>)]) -> bool {
+    let mut conns: Vec<u32> = inputs.iter().map(|(conn, _)| *conn).collect();
+    conns.sort_unstable();
+    conns.windows(2).all(|pair| pair[0] != pair[1])
 }
 
 /// Input buffers larger than this are given back once they are empty.
