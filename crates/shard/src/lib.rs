@@ -27,6 +27,8 @@ pub mod sessions;
 pub mod shard;
 pub mod steering;
 pub mod timing;
+#[cfg(test)]
+mod trial;
 pub mod turn;
 mod unsettled;
 

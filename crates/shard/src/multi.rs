@@ -8,7 +8,7 @@
 //! All first messages of an operation leave in one exclusive publication, which gives all multi-shard operations one order.
 
 use crate::execute::{self, Caller};
-use crate::message::{Ask, Held, Item, Message, OpId, Ticket};
+use crate::message::{Ask, Held, Message, OpId, Ticket};
 use crate::shard::Shard;
 use command::slowlog::Entry as SlowEntry;
 use command::spec::{Merge, flag};
@@ -81,16 +81,14 @@ impl Shard {
         let conn_db = (self.conns[conn].db, self.conns[conn].resp3);
         for (share, &shard) in involved.iter().enumerate() {
             let batch = self.batch_for(shard as usize);
-            let first = batch.spans.len() as u32;
+            let first = batch.spans.len();
             batch.push_arg_of(args, 0);
             for (&index, _) in indexes.iter().zip(shards).filter(|(_, s)| **s == shard) {
                 (index..index + step).for_each(|i| batch.push_arg_of(args, i));
             }
-            let spans = (first, batch.spans.len() as u32 - first);
             // The share is told by the upper bits of the operation's number.
             let ask = Ask::Share(op | (share as u64) << SHARE_SHIFT);
-            let (db, resp3) = conn_db;
-            batch.items.push(Item { command, ask, db, resp3, spans, key_index: 0, hash: 0, reply: None });
+            batch.push(command, ask, conn_db, first);
         }
         let of_key = shards
             .iter()
@@ -116,14 +114,12 @@ impl Shard {
             return self.run_all_alone(conn, command, args);
         }
         let op = self.next_op();
-        let (db, resp3) = (self.conns[conn].db, self.conns[conn].resp3);
+        let conn_db = (self.conns[conn].db, self.conns[conn].resp3);
         for &shard in &all {
             let batch = self.batch_for(shard as usize);
-            let first = batch.spans.len() as u32;
+            let first = batch.spans.len();
             batch.push_args(args);
-            let ask = Ask::Part(op | u64::from(shard) << SHARE_SHIFT);
-            let spans = (first, args.len() as u32);
-            batch.items.push(Item { command, ask, db, resp3, spans, key_index: 0, hash: 0, reply: None });
+            batch.push(command, Ask::Part(op | u64::from(shard) << SHARE_SHIFT), conn_db, first);
         }
         let parts = all.iter().map(|_| Reply::default()).collect();
         self.begin(conn, op, command, args, Kind::All { parts }, &all);
@@ -213,13 +209,7 @@ impl Shard {
                 continue;
             }
             for &db in &dbs {
-                let batch = self.batch_for(shard as usize);
-                let first = batch.spans.len() as u32;
-                own.iter().for_each(|key| batch.push_arg(key));
-                let spans = (first, own.len() as u32);
-                let (ask, resp3) = (Ask::Hold(op), caller.resp3);
-                batch.items.push(Item { command, ask, db, resp3, spans, key_index: 0, hash: 0, reply: None });
-                missing += 1;
+                missing += self.ask_to_hold(shard, op, command, (db, caller.resp3), &own);
             }
         }
         let args = OwnArgs::of(args);
@@ -238,6 +228,29 @@ impl Shard {
         };
         self.ops.insert(op, operation);
         self.outgoing.exclusive = true;
+    }
+
+    /// Asks a shard to hold keys of its, in as many items as their bytes need; how many.
+    fn ask_to_hold(
+        &mut self,
+        shard: u16,
+        op: OpId,
+        command: &'static Command,
+        db: (u16, bool),
+        keys: &[&Vec<u8>],
+    ) -> usize {
+        let (mut rest, mut items) = (keys, 0);
+        while !rest.is_empty() {
+            let batch = self.batch_for(shard as usize);
+            let first = batch.spans.len();
+            while let Some((key, others)) = rest.split_first().filter(|_| !batch.is_full()) {
+                batch.push_arg(key);
+                rest = others;
+            }
+            batch.push(command, Ask::Hold(op), db, first);
+            items += 1;
+        }
+        items
     }
 
     fn next_op(&mut self) -> OpId {

@@ -7,11 +7,12 @@ use crate::ahead::{CHUNK_COMMANDS, Look, look_ahead};
 use crate::conn::Conn;
 use crate::execute::{self, Caller};
 use crate::locks::{Locks, WaiterId};
-use crate::message::{Ask, Batch, Item, Message, OpId, Ticket};
+use crate::message::{Ask, Batch, Message, OpId, Ticket};
 use crate::multi::Operation;
 use crate::parking::parked;
 use crate::route::{self, Place, SlotMap};
 use crate::timing;
+use command::args::INSIDE_BYTES_MAX;
 use command::session::{ReplyMode, Session};
 use command::spec::{Expand, flag};
 use command::{Args, Command, Error, OwnArgs, Plan, ShardCx};
@@ -451,7 +452,7 @@ impl Shard {
             spans.push(Span { start: buf.len() as u32, len: arg.len() as u32 });
             buf.extend_from_slice(arg);
         });
-        if buf.len() > u32::MAX as usize {
+        if buf.len() > INSIDE_BYTES_MAX {
             return self.reply_error(index, &Error::STRING_TOO_LONG);
         }
         let seed = self.cx.seed.clone();
@@ -508,18 +509,9 @@ impl Shard {
         self.cx.stats.forwarded += u64::from(!here);
         let (db, resp3) = (self.conns[index].db, self.conns[index].resp3);
         let batch = self.batch_for(shard as usize);
-        let first = batch.spans.len() as u32;
+        let first = batch.spans.len();
         batch.push_args(args);
-        batch.items.push(Item {
-            command,
-            ask,
-            db,
-            resp3,
-            spans: (first, args.len() as u32),
-            key_index: q.key_index,
-            hash: q.hash,
-            reply: None,
-        });
+        batch.push_keyed(command, ask, (db, resp3), first, (q.key_index, q.hash));
     }
 
     /// Runs a command now, for a connection of this shard.
@@ -688,13 +680,17 @@ impl Shard {
     /// The batch of this turn for a shard.
     #[inline]
     pub(crate) fn batch_for(&mut self, shard: usize) -> &mut Batch {
-        let slot = &mut self.outgoing.batches[shard];
-        if slot.is_none() {
-            let mut batch = self.batch_pool.pop().unwrap_or_default();
-            batch.from = self.cx.id;
-            *slot = Some(batch);
+        if self.outgoing.batches[shard].as_ref().is_none_or(|batch| batch.is_full()) {
+            self.begin_batch(shard);
         }
-        slot.as_mut().expect("just filled")
+        self.outgoing.batches[shard].as_mut().expect("it has begun")
+    }
+
+    fn begin_batch(&mut self, shard: usize) {
+        let mut batch = self.batch_pool.pop().unwrap_or_default();
+        batch.from = self.cx.id;
+        batch.earlier = self.outgoing.batches[shard].take();
+        self.outgoing.batches[shard] = Some(batch);
     }
 }
 

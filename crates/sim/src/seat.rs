@@ -198,7 +198,7 @@ impl Seat {
         self.shard.set_time(around.now_ms, around.now_us);
         while let Some(Mail::Shard(message)) = self.mail.front()
             && let Message::Commands(batch) = message
-            && batch.items.iter().all(|item| item.ask.runs())
+            && batch.commands().all(|item| item.ask.runs())
             && around.exchange.is_armed(batch.from as usize, batch.turn)
             && around.random.below(8) > 0
         {

@@ -25,7 +25,7 @@ const INPUT_BYTES_FREE: usize = 1 << 20;
 /// Input of one client before it has given its password.
 const INPUT_BYTES_MAX_BEFORE_AUTH: usize = 1 << 20;
 /// Input of one client outside its large arguments at most, whatever is configured: positions in it have 32 bits.
-const INPUT_BYTES_MAX: usize = u32::MAX as usize - (32 << 20);
+const INPUT_BYTES_MAX: usize = command::args::INSIDE_BYTES_MAX;
 
 /// A client whose unsent replies exceed the soft limit.
 pub(super) struct Slow {
