@@ -201,15 +201,12 @@ impl Shard {
             let other = command::families::other_db(args).filter(|db| *db != caller.db);
             dbs.extend(other.filter(|db| (*db as usize) < self.cx.dbs.count()));
         }
+        let mut own: Vec<Vec<&Vec<u8>>> = (0..self.cx.shards).map(|_| Vec::new()).collect();
+        keys.iter().for_each(|key| own[self.map.shard_of(key) as usize].push(key));
         let mut missing = 0;
-        for shard in 0..self.cx.shards {
-            let map = self.map;
-            let own: Vec<&Vec<u8>> = keys.iter().filter(|k| map.shard_of(k) == shard).collect();
-            if own.is_empty() {
-                continue;
-            }
+        for (shard, own) in own.iter().enumerate() {
             for &db in &dbs {
-                missing += self.ask_to_hold(shard, op, command, (db, caller.resp3), &own);
+                missing += self.ask_to_hold(shard, op, command, (db, caller.resp3), own);
             }
         }
         let args = OwnArgs::of(args);
@@ -233,7 +230,7 @@ impl Shard {
     /// Asks a shard to hold keys of its, in as many items as their bytes need; how many.
     fn ask_to_hold(
         &mut self,
-        shard: u16,
+        shard: usize,
         op: OpId,
         command: &'static Command,
         db: (u16, bool),
@@ -241,7 +238,7 @@ impl Shard {
     ) -> usize {
         let (mut rest, mut items) = (keys, 0);
         while !rest.is_empty() {
-            let batch = self.batch_for(shard as usize);
+            let batch = self.batch_for(shard);
             let first = batch.spans.len();
             while let Some((key, others)) = rest.split_first().filter(|_| !batch.is_full()) {
                 batch.push_arg(key);

@@ -41,7 +41,7 @@ impl Shard {
 
     /// Runs everything whose locks have been granted, and what that sets free.
     pub(crate) fn run_ready(&mut self) {
-        while let Some((id, job)) = (!self.ready.is_empty()).then(|| self.ready.remove(0)) {
+        while let Some((id, job)) = self.ready.pop_front() {
             match job {
                 Job::Hold { home, op, db, keys } => {
                     self.holds.entry((home, op)).or_default().push(id);

@@ -6,7 +6,7 @@
 use crate::ahead::{CHUNK_COMMANDS, Look, look_ahead};
 use crate::conn::Conn;
 use crate::execute::{self, Caller};
-use crate::locks::{Locks, WaiterId};
+use crate::locks::{Locks, Ready, WaiterId};
 use crate::message::{Ask, Batch, Message, OpId, Ticket};
 use crate::multi::Operation;
 use crate::parking::parked;
@@ -93,7 +93,7 @@ pub struct Shard {
     pub(crate) returned: u64,
     /// Connections whose input may go on.
     pub(crate) resume: Vec<u32>,
-    pub(crate) ready: Vec<(WaiterId, Job)>,
+    pub(crate) ready: Ready<Job>,
     /// Connections that want to move to another shard.
     pub(crate) wish_to_move: Vec<u32>,
 }
@@ -120,7 +120,7 @@ impl Shard {
             forwarded: 0,
             returned: 0,
             resume: Vec::new(),
-            ready: Vec::new(),
+            ready: Ready::new(),
             wish_to_move: Vec::new(),
         }
     }
