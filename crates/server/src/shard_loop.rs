@@ -41,6 +41,8 @@ pub enum Mail {
 const INPUT_BYTES: usize = 256 * 1024;
 /// One connection's share of them per turn.
 const INPUT_BYTES_PER_CONN: usize = 32 * 1024;
+/// Input of one connection that waits for its own commands, beyond which it is not read for a while.
+const HELD_INPUT_BYTES_MAX: usize = 1 << 20;
 /// Listeners' tokens lie above all connections'.
 const LISTENER_TOKENS: usize = 1 << 30;
 
@@ -153,6 +155,8 @@ pub struct ShardLoop {
     unread: Vec<usize>,
     /// Those of them that were not read at all, for others had used the turn's room: they come first in the next turn.
     passed_over: Vec<usize>,
+    /// Connections that are not read until they go on with the input they have.
+    halted: Vec<usize>,
     /// Bytes of large arguments read in this turn.
     large_bytes: usize,
     /// Connections that would take more output than their share of a turn.
@@ -198,6 +202,7 @@ impl ShardLoop {
             inputs: Vec::new(),
             unread: Vec::new(),
             passed_over: Vec::new(),
+            halted: Vec::new(),
             large_bytes: 0,
             unsent: Vec::new(),
             turn: 0,
@@ -258,9 +263,13 @@ impl ShardLoop {
 
     fn wait(&mut self) -> std::io::Result<()> {
         self.events.clear();
+        if !self.halted.is_empty() {
+            self.end_halts();
+        }
         let busy = !self.unread.is_empty()
             || !self.unsent.is_empty()
             || self.port.has_mail()
+            || self.shard.has_ready_input()
             || freeing::is_due(&self.shard.cx);
         if busy || self.spin.until_mail(&self.port, self.shard.awaits_others()) {
             return self.reactor.wait(Some(Duration::ZERO), &mut self.events);
@@ -336,6 +345,10 @@ impl ShardLoop {
             self.unread.push(token);
             return used;
         }
+        if conn.holds_back() && conn.input_bytes() > HELD_INPUT_BYTES_MAX {
+            self.halted.push(token);
+            return used;
+        }
         let end = (used + INPUT_BYTES_PER_CONN).min(self.input.len());
         if end - used < INPUT_BYTES_PER_CONN / 4 {
             self.passed_over.push(token);
@@ -359,6 +372,16 @@ impl ShardLoop {
             Err(_) => self.close(token),
         }
         used
+    }
+
+    /// Has connections read again that have gone on with their input.
+    #[cold]
+    fn end_halts(&mut self) {
+        let shard = &self.shard;
+        self.unread.extend(self.halted.extract_if(.., |token| {
+            let conn = shard.conn(*token);
+            !conn.holds_back() || conn.input_bytes() <= HELD_INPUT_BYTES_MAX
+        }));
     }
 
     /// Bytes of the shared buffer are a connection's input in this turn.

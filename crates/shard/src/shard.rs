@@ -17,7 +17,7 @@ use command::session::{ReplyMode, Session};
 use command::spec::{Expand, flag};
 use command::{Args, Command, Error, OwnArgs, Plan, ShardCx};
 use resp::{Limits, Parsed, Reply, Span};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 
 /// What a turn leaves to be published.
@@ -92,7 +92,7 @@ pub struct Shard {
     forwarded: u64,
     pub(crate) returned: u64,
     /// Connections whose input may go on.
-    pub(crate) resume: Vec<u32>,
+    pub(crate) resume: VecDeque<u32>,
     pub(crate) ready: Ready<Job>,
     /// Connections that want to move to another shard.
     pub(crate) wish_to_move: Vec<u32>,
@@ -119,7 +119,7 @@ impl Shard {
             scratch: Reply::default(),
             forwarded: 0,
             returned: 0,
-            resume: Vec::new(),
+            resume: VecDeque::new(),
             ready: Ready::new(),
             wish_to_move: Vec::new(),
         }
@@ -198,9 +198,9 @@ impl Shard {
                 self.receive_more(conn, &buf[range.clone()]);
                 continue;
             }
-            let end = self.parse(conn, buf, range.start, range.end);
+            let end = self.parse(conn, &buf[..range.end], range.start, range.end);
             if end < range.end {
-                self.conns[conn].input.extend_from_slice(&buf[end..range.end]);
+                self.conns[conn].input.extend(&buf[end..range.end]);
                 self.conns[conn].set_large_apart();
             }
         }
@@ -209,27 +209,30 @@ impl Shard {
 
     /// More input stands at the end of the connection's own input buffer.
     pub fn receive_own(&mut self, conn: usize) {
-        let input = std::mem::take(&mut self.conns[conn].input);
+        let mut input = std::mem::take(&mut self.conns[conn].input);
         let waiting = std::mem::take(&mut self.queue);
         let spans = std::mem::take(&mut self.spans);
-        let end = self.parse(conn, &input, 0, input.len());
-        self.run_queue(&input);
+        let (buf, start) = input.buf();
+        let stop = buf.len().min(start + OWN_BYTES_MAX);
+        let end = self.parse(conn, buf, start, stop);
+        self.run_queue(buf);
         (self.queue, self.spans) = (waiting, spans);
         let slot = &mut self.conns[conn];
         if !slot.open {
             return;
         }
+        let may_go_on = end >= stop && !slot.closing;
+        input.consume_to(if slot.closing { buf.len() } else { end });
         slot.input = input;
-        slot.input.drain(..end);
         slot.set_large_apart();
-        if slot.input.is_empty() && slot.input.capacity() > IDLE_INPUT_BYTES_MAX {
-            slot.input = Vec::new();
+        if may_go_on && !slot.fenced && !slot.input.is_empty() {
+            self.resume_later(conn);
         }
     }
 
-    /// Parses all whole requests of one connection, running the queue whenever a chunk is full; where the rest begins.
+    /// Parses whole requests of one connection, all that begin before `end`, running the queue whenever a chunk is full; where the
+    /// rest begins.
     fn parse(&mut self, conn: usize, buf: &[u8], mut at: usize, end: usize) -> usize {
-        let buf = &buf[..end];
         while at < end && self.conns[conn].takes_input() {
             let authenticated = self.conns[conn].authenticated;
             let limits = Limits {
@@ -637,7 +640,7 @@ impl Shard {
     /// Has the connection's input gone on with, once in this turn.
     pub(crate) fn resume_later(&mut self, index: usize) {
         if !std::mem::replace(&mut self.conns[index].resumes, true) {
-            self.resume.push(index as u32);
+            self.resume.push_back(index as u32);
         }
     }
 
@@ -646,9 +649,11 @@ impl Shard {
         !self.resume.is_empty()
     }
 
-    /// Goes on with the input of connections that had to wait. Call once per turn, after the mail.
+    /// Goes on with the input of connections that had to wait: a step of each in turn, and not more than [`RESUMES_MAX`] in all.
+    /// Call once per turn, after the mail.
     pub fn resume(&mut self) {
-        while let Some(index) = self.resume.pop() {
+        for _ in 0..RESUMES_MAX {
+            let Some(index) = self.resume.pop_front() else { return };
             let index = index as usize;
             let conn = &mut self.conns[index];
             conn.resumes = false;
@@ -700,5 +705,57 @@ fn is_each_once(inputs: &[(u32, Range<usize>)]) -> bool {
     conns.windows(2).all(|pair| pair[0] != pair[1])
 }
 
-/// Input buffers larger than this are given back once they are empty.
-const IDLE_INPUT_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of a connection's own input that are run in one step.
+const OWN_BYTES_MAX: usize = 64 * 1024;
+/// Steps of connections that go on with their input, in one turn.
+const RESUMES_MAX: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use crate::trial::{Trial, request};
+
+    /// SORT lets nothing pass on several shards. A long pipeline of it keeps nobody else waiting, and is not handed on
+    /// whole with each.
+    #[test]
+    fn a_pipeline_that_waits_for_itself_goes_on_step_by_step() {
+        let mut trial = Trial::new(4);
+        let (conn, other) = (trial.connect(), trial.connect());
+        let key = trial.key_on(0, "list");
+        trial.ask(conn, &request(&["RPUSH", &key, "2", "1"]));
+        let count = 20_000;
+        let (mut requests, mut expected) = (Vec::new(), Vec::new());
+        for round in 0..count {
+            requests.extend(request(&["SORT", &key]));
+            requests.extend(request(&["ECHO", &round.to_string()]));
+            let round = round.to_string();
+            expected.extend(format!("*2\r\n$1\r\n1\r\n$1\r\n2\r\n${}\r\n{round}\r\n", round.len()).bytes());
+        }
+        trial.send(conn, &requests);
+        assert!(trial.shards[0].has_ready_input());
+        assert!(trial.shards[0].conn(conn).out.len() < expected.len() / 100);
+        trial.send(other, b"PING\r\n");
+        assert_eq!(trial.take_replies(other), b"+PONG\r\n");
+        trial.settle();
+        assert!(trial.take_replies(conn) == expected);
+    }
+
+    /// A client that has sent all it will gets all its replies; then the connection is closing.
+    #[test]
+    fn what_waits_runs_after_the_end_of_input() {
+        for fences in [1, 300] {
+            let mut trial = Trial::new(2);
+            let conn = trial.connect();
+            let there = trial.key_on(1, "there");
+            let mut requests = request(&["SORT", &there]).repeat(fences);
+            requests.extend(request(&["SET", "last", "1"]));
+            requests.extend(b"*2\r\n$3\r\nGET");
+            trial.send(conn, &requests);
+            let slot = trial.shards[0].conn_mut(conn);
+            assert!(slot.holds_back() && !slot.closing);
+            slot.ended = true;
+            trial.settle();
+            assert!(trial.shards[0].conn(conn).closing);
+            assert_eq!(trial.take_replies(conn), [b"*0\r\n".repeat(fences), b"+OK\r\n".to_vec()].concat());
+        }
+    }
+}

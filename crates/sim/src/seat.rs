@@ -220,7 +220,7 @@ impl Seat {
     }
 
     fn fall_asleep(&mut self, around: &mut Around<'_>) -> Progress {
-        let busy = !self.held_back.is_empty() || self.has_input(around.links);
+        let busy = !self.held_back.is_empty() || self.has_input(around.links) || self.shard.has_ready_input();
         if busy || around.exchange.has_mail(self.id) {
             self.at = At::Turn(0, false);
         } else {
