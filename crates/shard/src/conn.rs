@@ -2,7 +2,7 @@
 //!
 //! Invariant: replies leave in the order of the requests. While nothing is outstanding, replies are written straight to
 //! `out`; otherwise each request has a slot, and `out` gets a slot's reply once all before it have theirs. Until then it
-//! stands in `held`, which all slots share.
+//! stands in `held`, which all slots share, unless it has values that are sent from where they lie.
 
 use crate::large::Large;
 use crate::steering::Pull;
@@ -18,6 +18,8 @@ enum Slot {
     Waiting { discard: bool },
     /// In this range of `held`: here, but one before it is not.
     Held(Range<usize>),
+    /// The same for a reply with shared values, which stands by itself.
+    Apart(Box<Reply>),
 }
 
 /// Bytes that have come and are not parsed.
@@ -202,12 +204,29 @@ impl Conn {
     pub fn hold<R>(&mut self, write: impl FnOnce(&mut Reply) -> R) -> R {
         let start = self.held.buf.len();
         let result = write(&mut self.held);
-        let end = self.held.buf.len();
-        if end > start {
-            self.slots.push_back(Slot::Held(start..end));
-            self.held_slots += 1;
+        if self.held.buf.len() > start {
+            let slot = self.take_held(start);
+            self.slots.push_back(slot);
         }
         result
+    }
+
+    /// The slot of the reply that has been written to `held` from `start` on.
+    #[inline]
+    fn take_held(&mut self, start: usize) -> Slot {
+        if !self.held.blobs.is_empty() {
+            return self.take_apart(start);
+        }
+        self.held_slots += 1;
+        Slot::Held(start..self.held.buf.len())
+    }
+
+    #[cold]
+    fn take_apart(&mut self, start: usize) -> Slot {
+        let mut reply = Reply::new(self.held.resp3);
+        reply.append_part(&self.held, start..self.held.buf.len());
+        self.held.rewind((start, 0));
+        Slot::Apart(Box::new(reply))
     }
 
     /// Bytes that are no reply but come between replies: MONITOR lines.
@@ -238,27 +257,31 @@ impl Conn {
         if !discard {
             write(&mut self.held);
         }
-        self.slots[index] = Slot::Held(start..self.held.buf.len());
-        self.held_slots += 1;
+        self.slots[index] = self.take_held(start);
     }
 
     /// Moves the replies to `out` that nothing stands before any more.
     fn advance(&mut self) {
-        let had_blobs = !self.held.blobs.is_empty();
-        while let Some(Slot::Held(range)) = self.slots.front() {
-            self.held_dead_bytes += range.len();
-            self.out.append_part(&self.held, range.clone());
-            self.slots.pop_front();
+        while let Some(slot) = self.slots.pop_front() {
+            match slot {
+                Slot::Held(range) => {
+                    self.held_dead_bytes += range.len();
+                    self.held_slots -= 1;
+                    self.out.raw(&self.held.buf[range]);
+                }
+                Slot::Apart(mut reply) => self.out.append(&mut reply),
+                Slot::Waiting { .. } => {
+                    self.slots.push_front(slot);
+                    break;
+                }
+            }
             self.first_seq += 1;
-            self.held_slots -= 1;
         }
         if self.held_slots == 0 {
             self.held.clear();
             self.held.buf.shrink_to(HELD_DEAD_BYTES_MAX);
             self.held_dead_bytes = 0;
-        } else if had_blobs
-            || self.held_dead_bytes > HELD_DEAD_BYTES_MAX.max(self.held.buf.len() - self.held_dead_bytes)
-        {
+        } else if self.held_dead_bytes > HELD_DEAD_BYTES_MAX.max(self.held.buf.len() - self.held_dead_bytes) {
             self.move_together();
         }
     }
@@ -270,7 +293,7 @@ impl Conn {
         for slot in &mut self.slots {
             if let Slot::Held(range) = slot {
                 let start = live.buf.len();
-                live.append_part(&self.held, range.clone());
+                live.raw(&self.held.buf[range.clone()]);
                 *range = start..live.buf.len();
             }
         }
@@ -282,6 +305,7 @@ impl Conn {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use resp::reply::Blob;
 
     #[test]
     fn input_is_moved_rarely_and_stays_what_it_is() {
@@ -318,6 +342,39 @@ mod tests {
         let third = conn.expect(true);
         conn.fulfil(third, |r| r.int(4));
         assert_eq!(conn.out.buf, b":1\r\n:2\r\n:3\r\n");
+    }
+
+    /// Large values among small replies: the order stays, and what is out is not kept; with moves at each reply, this would
+    /// not end.
+    #[test]
+    fn held_replies_with_shared_values_are_not_moved() {
+        const COUNT: usize = 100_000;
+        let mut conn = Conn::default();
+        let value = Blob::new(b"large".to_vec());
+        let seqs: Vec<_> = (0..COUNT).map(|_| conn.expect(false)).collect();
+        let mut expected = Vec::new();
+        let write = |number: usize, reply: &mut Reply| match number % 3 {
+            0 => reply.bulk_shared(value.clone()),
+            _ => reply.int(number as i64),
+        };
+        // All but the first of each ten come before it, the last ones first.
+        for (number, &seq) in seqs.iter().enumerate().rev().filter(|(number, _)| number % 10 != 0) {
+            conn.fulfil(seq, |reply| write(number, reply));
+        }
+        for (number, &seq) in seqs.iter().enumerate().step_by(10) {
+            conn.fulfil(seq, |reply| write(number, reply));
+            assert!(conn.held.blobs.is_empty());
+        }
+        for number in 0..COUNT {
+            match number % 3 {
+                0 => expected.extend(b"$5\r\n\r\n"),
+                _ => expected.extend(format!(":{number}\r\n").bytes()),
+            }
+        }
+        assert!(conn.out.buf == expected && conn.is_in_order() && conn.held.is_empty());
+        assert_eq!(conn.out.blobs.len(), COUNT.div_ceil(3));
+        conn.out.clear();
+        assert_eq!(std::sync::Arc::strong_count(&value), 1);
     }
 
     #[test]
