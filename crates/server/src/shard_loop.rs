@@ -50,6 +50,8 @@ const LISTENER_TOKENS: usize = 1 << 30;
 const HOLD_BACK: Duration = Duration::from_micros(200);
 const HOLD_BACK_BYTES_MAX: usize = 16 * 1024;
 const HELD_BACK_MAX: usize = 4096;
+/// So many bytes may wait for the reply before them without a look at the client's limit.
+const HELD_REPLY_BYTES_FREE: usize = 64 * 1024;
 
 /// What all shard threads share: set-up and a few words about the process, never data.
 pub struct Process {
@@ -460,7 +462,11 @@ impl ShardLoop {
             conn.dirty = false;
             if !conn.is_in_order() && conn.out.len() < HOLD_BACK_BYTES_MAX {
                 // More is on its way from other shards, and one system call can carry all of it.
+                let much = conn.held_bytes() > HELD_REPLY_BYTES_FREE;
                 self.held_back.push(token);
+                if much && self.reads_too_slowly(token) {
+                    self.close(token);
+                }
             } else {
                 self.send(token);
             }

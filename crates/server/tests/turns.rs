@@ -152,3 +152,30 @@ fn a_pipeline_that_waits_for_itself_runs_to_its_end() {
         assert_eq!(client.cmd(&["GET", "last"]), Value::bulk("off"));
     });
 }
+
+/// Replies that wait for one before them count against the client's limit.
+#[test]
+fn replies_that_wait_for_others_are_limited() {
+    let server = server("2", "auto");
+    let mut client = server.client();
+    client.cmd(&["CONFIG", "SET", "client-output-buffer-limit", "normal 2000000 0 0"]);
+    let keys = ["a", "b"];
+    let value = "v".repeat(10_000);
+    keys.iter().for_each(|key| assert!(client.cmd(&["SET", key, &value]).is_ok()));
+    // For a connection of the second key's shard, all replies wait for the first one's; they never come.
+    // The first is of those that only the shard's own thread runs.
+    let request = format!("BITCOUNT {}\r\n{}", keys[0], format!("GET {}\r\n", keys[1]).repeat(1000));
+    let got: Vec<_> = (0..4)
+        .map(|_| {
+            let (mut stream, mut got) = (connect(&server), Vec::new());
+            send(&mut stream, &request);
+            stream.shutdown(Shutdown::Write).expect("a socket");
+            // Those of the other shard may be closed while they are sent to.
+            _ = stream.read_to_end(&mut got);
+            got.len()
+        })
+        .collect();
+    assert!(got.contains(&0), "{got:?}");
+    assert_eq!(client.cmd(&["PING"]), Value::simple("PONG"));
+    assert!(server.log().contains("closed for overcoming of output buffer limits"), "{}", server.log());
+}

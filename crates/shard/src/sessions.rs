@@ -19,7 +19,7 @@ impl Shard {
         session.last_command = conn.last_command;
         session.last_active_ms = conn.last_active_ms.max(session.created_ms);
         session.query_bytes = conn.input_bytes();
-        session.output_bytes = conn.out.len();
+        session.output_bytes = conn.out.len() + conn.held_bytes();
         session.net_in_bytes = conn.net_in_bytes;
         session.net_out_bytes = conn.net_out_bytes;
     }
