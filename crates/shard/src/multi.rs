@@ -202,7 +202,7 @@ impl Shard {
             dbs.extend(other.filter(|db| (*db as usize) < self.cx.dbs.count()));
         }
         let mut own: Vec<Vec<&Vec<u8>>> = (0..self.cx.shards).map(|_| Vec::new()).collect();
-        keys.iter().for_each(|key| own[self.map.shard_of(key) as usize].push(key));
+        keys.iter().for_each(|key| own[self.cx.slots.shard_of(key) as usize].push(key));
         let mut missing = 0;
         for (shard, own) in own.iter().enumerate() {
             for &db in &dbs {

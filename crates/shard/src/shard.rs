@@ -10,7 +10,7 @@ use crate::locks::{Locks, Ready, WaiterId};
 use crate::message::{Ask, Batch, Message, OpId, Ticket};
 use crate::multi::Operation;
 use crate::parking::parked;
-use crate::route::{self, Place, SlotMap};
+use crate::route::{self, Place};
 use crate::timing;
 use command::args::INSIDE_BYTES_MAX;
 use command::session::{ReplyMode, Session};
@@ -71,7 +71,6 @@ pub(crate) enum Job {
 
 pub struct Shard {
     pub cx: ShardCx,
-    pub(crate) map: SlotMap,
     pub(crate) conns: Vec<Conn>,
     free_conns: Vec<u32>,
     /// Connections with replies to send, each once.
@@ -100,11 +99,10 @@ pub struct Shard {
 
 impl Shard {
     pub fn new(cx: ShardCx) -> Self {
-        let (map, shards) = (SlotMap::new(cx.shards), cx.shards as usize);
+        let shards = cx.shards as usize;
         let outgoing = Outgoing { batches: (0..shards).map(|_| None).collect(), ..Outgoing::default() };
         Self {
             cx,
-            map,
             conns: Vec::new(),
             free_conns: Vec::new(),
             dirty_conns: Vec::new(),
@@ -314,7 +312,7 @@ impl Shard {
                 let key = args.at(index as usize);
                 queued.key_index = index;
                 queued.hash = self.cx.seed.hash(key);
-                queued.shard = self.map.shard_of(key);
+                queued.shard = self.cx.slots.shard_of(key);
                 if queued.shard == self.cx.id {
                     self.cx.dbs[queued.db as usize].prefetch_bucket(queued.hash);
                 }
@@ -461,7 +459,7 @@ impl Shard {
         let seed = self.cx.seed.clone();
         let key_index = row.only_key().expect("such a row has one key");
         let key = spans[key_index].of(&buf);
-        let (hash, shard) = (seed.hash(key), self.map.shard_of(key));
+        let (hash, shard) = (seed.hash(key), self.cx.slots.shard_of(key));
         let args = Args::with_hash(&buf, &spans, &seed, key_index, hash);
         let (conn, spans) = (index as u32, (0, args.len() as u32));
         let (db, key_index) = (self.conns[index].db, key_index as u16);
@@ -474,7 +472,7 @@ impl Shard {
         let mut indexes = Vec::new();
         // A wrong key count is the handler's to complain about, in its own words.
         let placed = match command.key_indexes(&args, &mut indexes) {
-            Ok(()) => route::place(self.map, args, &indexes, self.cx.id),
+            Ok(()) => route::place(self.cx.slots, args, &indexes, self.cx.id),
             Err(_) => Place::One(self.cx.id),
         };
         match placed {

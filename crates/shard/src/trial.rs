@@ -116,7 +116,7 @@ impl Trial {
     /// The first name with this beginning whose key is on a shard.
     pub fn key_on(&self, shard: u16, name: &str) -> String {
         let mut names = (0..).map(|number| format!("{name}{number}"));
-        names.find(|name| self.shards[0].map.shard_of(name.as_bytes()) == shard).expect("there is one")
+        names.find(|name| self.shards[0].cx.slots.shard_of(name.as_bytes()) == shard).expect("there is one")
     }
 }
 
