@@ -118,8 +118,6 @@ pub struct Conn {
     pub ended: bool,
     /// The turn in which it was read last, by whoever reads.
     pub read_in_turn: u64,
-    /// Bytes known to be missing of the request at hand (a lower bound).
-    pub missing: usize,
     /// Copies of what the session says, for every command looks at them.
     pub db: u16,
     pub resp3: bool,

@@ -202,11 +202,13 @@ mod tests {
         assert!(locks.is_empty());
     }
 
+    type Things = Vec<(Thing, bool)>;
+
     /// What the queues must come to: who is ready, by a look at everybody who came before.
     #[derive(Default)]
     struct Model {
         /// In the order they came: what they need, and whether they are ready.
-        waiters: Vec<(WaiterId, Vec<(Thing, bool)>, bool)>,
+        waiters: Vec<(WaiterId, Things, bool)>,
     }
 
     impl Model {
@@ -237,7 +239,7 @@ mod tests {
                     things.push((Thing::Shard, random.below(4) > 0));
                 }
                 // A thing counts as it is named first.
-                let mut once: Vec<(Thing, bool)> = Vec::new();
+                let mut once = Things::new();
                 for thing in &things {
                     if once.iter().all(|known| known.0 != thing.0) {
                         once.push(thing.clone());

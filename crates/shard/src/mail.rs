@@ -138,10 +138,7 @@ impl Shard {
                 true
             }
             Some(mut keys) => {
-                let mut indexes = Vec::new();
-                if command.key_indexes(&args, &mut indexes).is_ok() {
-                    keys.extend(indexes.iter().map(|&i| args[i].to_vec()));
-                }
+                multi::add_own_keys(command, args, &mut keys);
                 self.hold_keys(home, ask, command, args, caller, keys, 0);
                 false
             }
@@ -164,6 +161,15 @@ impl Shard {
         batch.clear();
         if self.batch_pool.len() < BATCH_POOL_MAX {
             self.batch_pool.push(batch);
+        }
+    }
+
+    /// The reply of a command that has run here on behalf of `home`, by itself.
+    pub(crate) fn answer(&mut self, home: u16, ask: Ask, command: &'static Command, mut reply: Reply) {
+        if home == self.cx.id {
+            self.complete(ask, command, true, |out| out.append(&mut reply));
+        } else {
+            self.outgoing.posts.push((home as usize, Message::Late { ask, command, reply }));
         }
     }
 

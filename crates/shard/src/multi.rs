@@ -130,17 +130,11 @@ impl Shard {
         if command.flags & flag::SESSIONS != 0 {
             self.sync_to_sessions();
         }
-        let caller = Caller {
-            conn: Some(conn),
-            db: self.conns[conn].db,
-            resp3: self.conns[conn].resp3,
-            counts: true,
-            admitted: false,
-        };
+        let caller = Caller::of(conn, &self.conns[conn]);
         let mut part = Reply::new(caller.resp3);
         execute::execute(&mut self.cx, command, args, caller, &mut part);
         let mut out = Reply::new(caller.resp3);
-        self.merge_parts(merge, args, &[&part.buf], &mut out);
+        self.merge_parts(merge, args, &[part], &mut out);
         self.deliver_here(conn, &mut out);
         self.sync_from_session(conn);
         self.mark_dirty(conn);
@@ -155,13 +149,7 @@ impl Shard {
         keys: Vec<Vec<u8>>,
     ) {
         let ask = Ask::Whole(self.expect(conn));
-        let caller = Caller {
-            conn: Some(conn),
-            db: self.conns[conn].db,
-            resp3: self.conns[conn].resp3,
-            counts: true,
-            admitted: false,
-        };
+        let caller = Caller::of(conn, &self.conns[conn]);
         // Whatever the connection sends next goes behind this by the same way.
         self.conns[conn].through_own_mailbox += 1;
         self.hold_keys(self.cx.id, ask, command, args, caller, keys, 0);
@@ -175,10 +163,7 @@ impl Shard {
         args: Args<'_>,
         mut more: Vec<Vec<u8>>,
     ) {
-        let mut indexes = Vec::new();
-        if command.key_indexes(&args, &mut indexes).is_ok() {
-            more.extend(indexes.iter().map(|&i| args[i].to_vec()));
-        }
+        add_own_keys(command, args, &mut more);
         self.start_hold(conn, command, args, more);
     }
 
@@ -266,8 +251,7 @@ impl Shard {
     ) {
         let ask = Ask::Whole(self.expect(conn));
         let slot = &mut self.conns[conn];
-        let caller =
-            Caller { conn: Some(conn), db: slot.db, resp3: slot.resp3, counts: true, admitted: false };
+        let caller = Caller::of(conn, slot);
         let here = involved.contains(&self.cx.id);
         let elsewhere = command.is_write() && involved.iter().any(|s| *s != self.cx.id);
         slot.through_own_mailbox += u32::from(here);
@@ -325,8 +309,7 @@ impl Shard {
                 let Plan::All(_, merge) = operation.command.plan else { unreachable!() };
                 let seed = self.cx.seed.clone();
                 let args = operation.args.args(&seed);
-                let parts: Vec<&[u8]> = parts.iter().map(|p| p.buf.as_slice()).collect();
-                self.merge_parts(merge, args, &parts, &mut out);
+                self.merge_parts(merge, args, parts, &mut out);
             }
             Kind::Hold { .. } => unreachable!("holds end in `run_held`"),
         }
@@ -337,13 +320,15 @@ impl Shard {
         &mut self,
         merge: command::spec::MergeHandler,
         args: Args<'_>,
-        parts: &[&[u8]],
+        parts: &[Reply],
         out: &mut Reply,
     ) {
+        debug_assert!(parts.iter().all(|part| part.blobs.is_empty()), "parts hold all their bytes");
+        let parts: Vec<&[u8]> = parts.iter().map(|part| part.buf.as_slice()).collect();
         if let Some(error) = parts.iter().find(|part| reader::is_error(part)) {
             return out.raw(error);
         }
-        if let Err(error) = merge(&mut self.cx, args, parts, out) {
+        if let Err(error) = merge(&mut self.cx, args, &parts, out) {
             out.clear();
             self.cx.count_error(&error);
             out.error(error.line());
@@ -424,12 +409,7 @@ impl Shard {
             Some(_) => out.error(Error::NeedKeys(Vec::new()).line()),
             None => {}
         }
-        if operation.home == self.cx.id {
-            self.complete(operation.ask, operation.command, true, |to| to.append(&mut out));
-        } else {
-            let late = Message::Late { ask: operation.ask, command: operation.command, reply: out };
-            self.outgoing.posts.push((operation.home as usize, late));
-        }
+        self.answer(operation.home, operation.ask, operation.command, out);
     }
 
     fn is_alive(&self, home: u16, ask: Ask) -> bool {
@@ -471,6 +451,14 @@ impl Shard {
         }
         self.ready = ready;
         self.run_ready();
+    }
+}
+
+/// Adds the keys that a command names itself to those it asked for while it ran.
+pub(crate) fn add_own_keys(command: &Command, args: Args<'_>, keys: &mut Vec<Vec<u8>>) {
+    let mut indexes = Vec::new();
+    if command.key_indexes(&args, &mut indexes).is_ok() {
+        keys.extend(indexes.iter().map(|&i| args[i].to_vec()));
     }
 }
 

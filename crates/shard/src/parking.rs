@@ -61,14 +61,8 @@ impl Shard {
         let seed = self.cx.seed.clone();
         let args = parked.args.args(&seed);
         let mut out = Reply::new(parked.caller.resp3);
-        if !self.run_for(parked.home, parked.ask, parked.command, args, parked.caller, &mut out) {
-            return;
-        }
-        if parked.home == self.cx.id {
-            self.complete(parked.ask, parked.command, true, |to| to.append(&mut out));
-        } else {
-            let late = Message::Late { ask: parked.ask, command: parked.command, reply: out };
-            self.outgoing.posts.push((parked.home as usize, late));
+        if self.run_for(parked.home, parked.ask, parked.command, args, parked.caller, &mut out) {
+            self.answer(parked.home, parked.ask, parked.command, out);
         }
     }
 

@@ -253,10 +253,7 @@ impl Shard {
                     at = end;
                     self.run_large(conn, buf, mark);
                 }
-                Ok(Parsed::Incomplete { missing }) => {
-                    self.conns[conn].missing = missing;
-                    break;
-                }
+                Ok(Parsed::Incomplete { .. }) => break,
                 Err(error) => {
                     self.run_queue(buf);
                     // Nothing counts behind QUIT.
@@ -372,8 +369,7 @@ impl Shard {
         if self.cx.shards > 1 {
             conn.pull.against();
         }
-        let caller =
-            Caller { conn: Some(index), db: conn.db, resp3: conn.resp3, counts: true, admitted: false };
+        let caller = Caller::of(index, conn);
         if let Some(keys) = execute::execute(&mut self.cx, command, args, caller, &mut conn.out) {
             self.start_hold_more(index, command, args, keys);
             return false;
@@ -519,8 +515,7 @@ impl Shard {
     #[inline]
     fn run_here(&mut self, index: usize, command: &'static Command, args: Args<'_>) {
         let conn = &mut self.conns[index];
-        let caller =
-            Caller { conn: Some(index), db: conn.db, resp3: conn.resp3, counts: true, admitted: false };
+        let caller = Caller::of(index, conn);
         if !self.locks.is_empty()
             && !matches!(command.plan, Plan::Connection)
             && let Some(things) = self.contended(command, args, caller.db)
