@@ -4,10 +4,25 @@ use crate::execute::Caller;
 use crate::locks::Thing;
 use crate::message::Ask;
 use crate::message::{Held, Message, OpId};
-use crate::shard::{Job, Parked, Shard};
+use crate::shard::Shard;
 use command::spec::flag;
 use command::{Args, Command, OwnArgs, Plan};
 use resp::Reply;
+
+/// A command that waits for a lock, with arguments of its own.
+pub(crate) struct Parked {
+    pub home: u16,
+    pub ask: Ask,
+    pub command: &'static Command,
+    pub caller: Caller,
+    pub args: OwnArgs,
+}
+
+/// What the locks hand back when it may run.
+pub(crate) enum Job {
+    Command(Parked),
+    Hold { home: u16, op: OpId, db: u16, keys: Vec<Vec<u8>> },
+}
 
 impl Shard {
     /// The things of `command`'s that have a queue; `None` if it may run.

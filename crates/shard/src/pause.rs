@@ -1,7 +1,8 @@
 //! CLIENT PAUSE: commands are kept with their connection, which reads no further; when the pause is over they run in
 //! their order. The shard itself never waits.
 
-use crate::shard::{Queued, Shard};
+use crate::queue::Queued;
+use crate::shard::Shard;
 use command::spec::flag;
 use command::{Args, OwnArgs};
 
