@@ -1,4 +1,4 @@
-//! Which of the 16384 hash slots of Redis Cluster a key belongs to.
+//! Which of the 16384 hash slots of Redis Cluster a key belongs to, and which shard has a slot.
 //!
 //! The slot is CRC-16/XMODEM (polynomial 0x1021, start value 0, not reflected) of the key, or of its hash tag, taken
 //! modulo the number of slots. See "Redis cluster specification", section "Key distribution model".
@@ -94,6 +94,32 @@ pub fn key_slot(key: &[u8]) -> u16 {
     crc16(hash_tag(key)) % SLOT_COUNT
 }
 
+/// The slot table: which shard has which slot. Contiguous ranges, as even as can be.
+#[derive(Clone, Copy, Debug)]
+pub struct SlotMap {
+    shards: u16,
+}
+
+impl SlotMap {
+    /// # Panics
+    /// Without shards, or with more than there are slots.
+    pub fn new(shards: u16) -> Self {
+        assert!(shards > 0 && shards <= SLOT_COUNT);
+        Self { shards }
+    }
+
+    #[inline]
+    pub fn shard_of_slot(self, slot: u16) -> u16 {
+        (u32::from(slot) * u32::from(self.shards) / u32::from(SLOT_COUNT)) as u16
+    }
+
+    /// The shard that has a key.
+    #[inline]
+    pub fn shard_of(self, key: &[u8]) -> u16 {
+        if self.shards == 1 { 0 } else { self.shard_of_slot(key_slot(key)) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,6 +195,19 @@ mod tests {
             key[at..at + 3].copy_from_slice(b"{a}");
             assert_eq!(hash_tag(&key[..at + 3]), b"a");
             assert_eq!(hash_tag(&key[..at]), &key[..at]);
+        }
+    }
+
+    #[test]
+    fn every_shard_has_a_range_of_slots_and_none_has_many_more() {
+        for shards in [1, 2, 3, 7, 16, 100, 16_384] {
+            let map = SlotMap::new(shards);
+            let mut counts = vec![0u32; usize::from(shards)];
+            let owners: Vec<_> = (0..SLOT_COUNT).map(|slot| map.shard_of_slot(slot)).collect();
+            assert!(owners.is_sorted());
+            owners.iter().for_each(|&shard| counts[usize::from(shard)] += 1);
+            let (least, most) = (counts.iter().min().unwrap(), counts.iter().max().unwrap());
+            assert!(most - least <= 1, "{shards}: {least} to {most}");
         }
     }
 }

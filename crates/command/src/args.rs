@@ -5,8 +5,11 @@ use crate::error::Error;
 use base::blob::Blob;
 use base::hash::HashSeed;
 use keyspace::Key;
-use resp::Span;
+use resp::{LARGE_BYTES_MIN, Span};
 use std::ops::Index;
+
+/// Bytes of one command's arguments in one buffer at most: positions have 32 bits, of which the highest are those of arguments outside.
+pub const INSIDE_BYTES_MAX: usize = u32::MAX as usize - (32 << 20);
 
 #[derive(Clone, Copy)]
 pub struct Args<'a> {
@@ -187,6 +190,21 @@ impl OwnArgs {
         own
     }
 
+    /// Of words that each have a buffer of their own, which large ones keep.
+    pub fn of_words(words: Vec<Vec<u8>>) -> Self {
+        let mut own = Self { buf: Vec::new(), spans: Vec::with_capacity(words.len()), outside: Vec::new() };
+        for word in words {
+            if word.len() >= LARGE_BYTES_MIN || own.buf.len() + word.len() > INSIDE_BYTES_MAX {
+                own.spans.push(Span::outside(own.outside.len(), word.len()));
+                own.outside.push(Blob::new(word));
+            } else {
+                own.spans.push(Span { start: own.buf.len() as u32, len: word.len() as u32 });
+                own.buf.extend_from_slice(&word);
+            }
+        }
+        own
+    }
+
     pub fn args<'a>(&'a self, seed: &'a HashSeed) -> Args<'a> {
         Args::new(&self.buf, &self.spans, seed).with_outside(&self.outside)
     }
@@ -260,6 +278,21 @@ mod tests {
         assert!(std::sync::Arc::ptr_eq(again.blob(2).expect("outside"), &outside[0]));
         assert_eq!((rest.len(), rest.at(0)), (2, &b"k"[..]));
         assert!(rest.from(0).eq(again.from(1)) && rest.blob(1).is_some());
+    }
+
+    #[test]
+    fn large_words_keep_their_buffers() {
+        let seed = HashSeed::new(1, 2);
+        let large = vec![b'w'; LARGE_BYTES_MIN];
+        let at = large.as_ptr();
+        let own = OwnArgs::of_words(vec![b"SET".to_vec(), b"key".to_vec(), large, b"NX".to_vec()]);
+        let args = own.args(&seed);
+        assert_eq!(
+            (args.len(), args.at(0), args.at(1), args.at(3)),
+            (4, &b"SET"[..], &b"key"[..], &b"NX"[..])
+        );
+        assert_eq!((args.at(2).as_ptr(), args.at(2).len()), (at, LARGE_BYTES_MIN));
+        assert_eq!(own.len_bytes(), 8 + LARGE_BYTES_MIN);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::slowlog::SlowLog;
 use crate::statistics::{CommandStats, ErrorStats};
 use base::hash::HashSeed;
 use base::random::Random;
+use base::slot::SlotMap;
 use config::Config;
 use keyspace::{Bin, Databases, Db, Free, Frees};
 use std::sync::Arc;
@@ -18,9 +19,6 @@ use types::hash::HashLimits;
 use types::list::ListLimit;
 use types::set::SetLimits;
 use types::zset::ZSetLimits;
-
-/// Number of slots, as in Redis Cluster.
-pub const SLOTS: u32 = 16384;
 
 /// With a slow log threshold below this, in µs, even short commands are timed alone.
 const ALONE_BELOW_US: i64 = 1000;
@@ -120,6 +118,8 @@ impl Limits {
 pub struct ShardCx {
     pub id: u16,
     pub shards: u16,
+    /// Which of them has a key.
+    pub slots: SlotMap,
     pub dbs: Databases,
     /// What the databases have let go of and is freed step by step.
     pub bin: Bin,
@@ -171,6 +171,7 @@ impl ShardCx {
         let mut cx = Self {
             id,
             shards,
+            slots: SlotMap::new(shards),
             dbs,
             bin,
             seed,
@@ -233,8 +234,7 @@ impl ShardCx {
         if !self.guests.is_empty() {
             return self.guests.binary_search_by(|guest| guest.as_slice().cmp(key)).is_ok();
         }
-        let slot = u32::from(base::slot::key_slot(key));
-        (slot * u32::from(self.shards) / SLOTS) as u16 == self.id
+        self.slots.shard_of(key) == self.id
     }
 
     /// Bytes of all data of this shard, what is still to be freed included.

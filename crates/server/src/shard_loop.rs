@@ -42,6 +42,8 @@ pub enum Mail {
 const INPUT_BYTES: usize = 256 * 1024;
 /// One connection's share of them per turn.
 const INPUT_BYTES_PER_CONN: usize = 32 * 1024;
+/// Input of one connection that waits for its own commands, beyond which it is not read for a while.
+const HELD_INPUT_BYTES_MAX: usize = 1 << 20;
 /// Listeners' tokens lie above all connections'.
 const LISTENER_TOKENS: usize = 1 << 30;
 
@@ -49,6 +51,8 @@ const LISTENER_TOKENS: usize = 1 << 30;
 const HOLD_BACK_US: u64 = 200;
 const HOLD_BACK_BYTES_MAX: usize = 16 * 1024;
 const HELD_BACK_MAX: usize = 4096;
+/// So many bytes may wait for the reply before them without a look at the client's limit.
+const HELD_REPLY_BYTES_FREE: usize = 64 * 1024;
 
 /// What all shard threads share: set-up and a few words about the process, never data.
 pub struct Process {
@@ -165,10 +169,14 @@ pub struct ShardLoop {
     unread: Vec<usize>,
     /// Those of them that were not read at all, for others had used the turn's room: they come first in the next turn.
     passed_over: Vec<usize>,
+    /// Connections that are not read until they go on with the input they have.
+    halted: Vec<usize>,
     /// Bytes of large arguments read in this turn.
     large_bytes: usize,
     /// Connections that would take more output than their share of a turn.
     unsent: Vec<usize>,
+    /// The number of this turn, from 1.
+    turn: u64,
     next_tick_us: u64,
     /// Nothing has happened since the shard went to sleep.
     is_quiet: bool,
@@ -217,8 +225,10 @@ impl ShardLoop {
             inputs: Vec::new(),
             unread: Vec::new(),
             passed_over: Vec::new(),
+            halted: Vec::new(),
             large_bytes: 0,
             unsent: Vec::new(),
+            turn: 0,
             next_tick_us: 0,
             is_quiet: false,
             due_us: None,
@@ -280,10 +290,14 @@ impl ShardLoop {
 
     fn wait(&mut self) -> std::io::Result<()> {
         self.events.clear();
+        if !self.halted.is_empty() {
+            self.end_halts();
+        }
         let busy = !self.unread.is_empty()
             || !self.unsent.is_empty()
             || self.port.has_mail()
             || !self.shard.mail().is_empty()
+            || self.shard.has_ready_input()
             || freeing::is_due(&self.shard.cx);
         if busy || self.spin.until_mail(&self.port, self.shard.awaits_others()) {
             (self.is_quiet, self.due_us) = (false, None);
@@ -328,6 +342,7 @@ impl ShardLoop {
     fn collect(&mut self) {
         let events = std::mem::take(&mut self.events);
         let mut used = 0;
+        self.turn += 1;
         self.large_bytes = 0;
         let unread = std::mem::take(&mut self.unread);
         let readable = events.iter().filter_map(|e| match e {
@@ -339,15 +354,12 @@ impl ShardLoop {
                 self.accept(token - LISTENER_TOKENS);
                 continue;
             }
-            if self.inputs.iter().rev().take(8).any(|(conn, _)| *conn as usize == token) {
-                self.unread.push(token);
-                continue;
-            }
             used = self.read(token, used);
         }
         for event in &events {
             match *event {
-                Event::Writable(token) => self.send(token),
+                // Not now: should the connection turn out to be broken, what was just read of it must have run.
+                Event::Writable(token) if self.is_open(token) => self.send_in_turn(token),
                 // There is no further event: the next turn finds the end of file behind what was read now.
                 Event::Ended(token) if self.is_open(token) => self.unread.push(token),
                 _ => {}
@@ -366,6 +378,16 @@ impl ShardLoop {
         if !conn.open {
             return used;
         }
+        // Several events of one connection may come together, or one with the rest of what it sent before. Its input must be
+        // in one piece, and run before the end of it is seen.
+        if conn.read_in_turn == self.turn {
+            self.unread.push(token);
+            return used;
+        }
+        if conn.holds_back() && conn.input_bytes() > HELD_INPUT_BYTES_MAX {
+            self.halted.push(token);
+            return used;
+        }
         let end = (used + INPUT_BYTES_PER_CONN).min(self.input.len());
         if end - used < INPUT_BYTES_PER_CONN / 4 {
             self.passed_over.push(token);
@@ -378,8 +400,7 @@ impl ShardLoop {
             Ok(0) => self.end_of_input(token),
             Ok(count) if self.sends_too_much(token, count) => self.close(token),
             Ok(count) => {
-                self.inputs.push((token as u32, used..used + count));
-                self.spares.lend(&mut self.shard.conn_mut(token).out);
+                self.has_input(token, used..used + count);
                 if count == end - used {
                     self.unread.push(token);
                 }
@@ -392,15 +413,36 @@ impl ShardLoop {
         used
     }
 
+    /// Has connections read again that have gone on with their input.
+    #[cold]
+    fn end_halts(&mut self) {
+        let shard = &self.shard;
+        self.unread.extend(self.halted.extract_if(.., |token| {
+            let conn = shard.conn(*token);
+            !conn.holds_back() || conn.input_bytes() <= HELD_INPUT_BYTES_MAX
+        }));
+    }
+
+    /// Bytes of the shared buffer are a connection's input in this turn.
+    #[inline]
+    fn has_input(&mut self, token: usize, range: Range<usize>) {
+        self.inputs.push((token as u32, range));
+        let conn = self.shard.conn_mut(token);
+        conn.read_in_turn = self.turn;
+        self.spares.lend(&mut conn.out);
+    }
+
     /// Listeners' tokens are nobody's.
     fn is_open(&self, token: usize) -> bool {
         token < LISTENER_TOKENS && self.shard.conn(token).open
     }
 
-    /// A client has sent all it will: it is gone, or waits for replies that are still on their way.
+    /// A client has sent all it will: it is gone, or waits for replies that are still on their way. What it sent before runs.
     fn end_of_input(&mut self, token: usize) {
         let conn = self.shard.conn_mut(token);
-        if conn.is_in_order() && conn.out.is_empty() {
+        if conn.holds_back() {
+            conn.ended = true;
+        } else if conn.is_in_order() && conn.out.is_empty() {
             self.close(token);
         } else {
             conn.closing = true;
@@ -459,9 +501,13 @@ impl ShardLoop {
             conn.dirty = false;
             if !conn.is_in_order() && conn.out.len() < HOLD_BACK_BYTES_MAX {
                 // More is on its way from other shards, and one system call can carry all of it.
+                let much = conn.held_bytes() > HELD_REPLY_BYTES_FREE;
                 if self.sent[token].held_until_us == 0 {
                     self.sent[token].held_until_us = held_until_us;
                     self.held_back.push_back((token, held_until_us));
+                }
+                if much && self.reads_too_slowly(token) {
+                    self.close(token);
                 }
             } else {
                 self.send(token);
@@ -489,13 +535,20 @@ impl ShardLoop {
             conn.last_active_ms = now_ms;
         }
         self.shard.cx.stats.net_out_bytes += sent;
-        if outcome == Outcome::More && !std::mem::replace(&mut self.sent[token].waits, true) {
-            self.unsent.push(token);
+        if outcome == Outcome::More {
+            self.send_in_turn(token);
         }
         let conn = self.shard.conn_mut(token);
         let over = conn.closing && conn.is_in_order() && conn.out.is_empty();
         if outcome == Outcome::Broken || over || outcome == Outcome::Blocked && self.reads_too_slowly(token) {
             self.close(token);
+        }
+    }
+
+    /// Has the connection's output sent when the replies of a turn are.
+    fn send_in_turn(&mut self, token: usize) {
+        if !std::mem::replace(&mut self.sent[token].waits, true) {
+            self.unsent.push(token);
         }
     }
 

@@ -1,5 +1,6 @@
 //! Running one command on this shard.
 
+use crate::conn::Conn;
 use crate::{running, timing};
 use command::{Args, Command, Cx, Error, ShardCx, eviction};
 use resp::Reply;
@@ -14,6 +15,14 @@ pub struct Caller {
     pub counts: bool,
     /// Memory for it was granted where it came from: it must not be refused for want of memory here.
     pub admitted: bool,
+}
+
+impl Caller {
+    /// A connection of this shard.
+    #[inline]
+    pub fn of(index: usize, conn: &Conn) -> Self {
+        Self { conn: Some(index), db: conn.db, resp3: conn.resp3, counts: true, admitted: false }
+    }
 }
 
 /// Runs the handler; an error becomes its reply. Returns the keys that must be brought here first, if any: then nothing

@@ -100,7 +100,7 @@ impl Conn {
     #[cold]
     fn begin_large(&mut self, at: usize, len: usize) {
         // All of it is here already if only its line end is missing; then it stays. And nothing is left of a closing connection's.
-        let Some(begun) = self.input.get(at..).filter(|begun| begun.len() < len) else { return };
+        let Some(begun) = self.input.from(at).filter(|begun| begun.len() < len) else { return };
         let mut incoming = Incoming { bytes: Vec::new(), len };
         incoming.reserve(begun.len().max(1));
         incoming.bytes.extend_from_slice(begun);
@@ -122,7 +122,7 @@ impl Shard {
                 return;
             }
         }
-        slot.input.extend_from_slice(rest);
+        slot.input.extend(rest);
         self.receive_own(conn);
     }
 

@@ -4,30 +4,40 @@
 //! runs the same under the real runtime and under the simulator. It never calls the operating system, never reads a
 //! clock, and never waits.
 //!
-//! The path of a command: [`conn`] (bytes → request), [`route`] (which shard), [`execute`] (handler → reply), [`multi`]
-//! (several shards), [`locks`] (keys held by multi-hop operations), [`message`] (what travels), [`turn`] (in which order).
+//! The path of a command: [`input`] (bytes → requests), [`queue`] (memory asked for; the short way), [`admit`] (who may),
+//! [`dispatch`] (here, elsewhere, or on several shards), [`execute`] (handler → reply), [`deliver`] and [`conn`] (replies in order).
+//! On several shards: [`message`] (what travels), [`mail`] (what comes), [`multi`] (operations), [`locks`] and [`parking`] (keys held
+//! by multi-hop operations, and who waits for them), [`turn`] (in which order).
 #![forbid(unsafe_code)]
 
+pub mod admit;
 mod ahead;
 pub mod conn;
+pub mod connections;
+pub mod deliver;
+pub mod dispatch;
 pub mod effects;
 pub mod execute;
+pub mod input;
 pub mod large;
 pub mod locks;
-mod mail;
+pub mod mail;
 pub mod message;
 pub mod monitor;
 pub mod multi;
-mod parking;
+pub mod parking;
 pub mod pause;
 pub mod prepare;
+pub mod queue;
 pub mod route;
 mod running;
-pub mod sessions;
 pub mod shard;
 pub mod steering;
 pub mod timing;
+#[cfg(test)]
+mod trial;
 pub mod turn;
+mod unread;
 mod unsettled;
 
 pub use message::Message;

@@ -19,15 +19,64 @@ pub enum Thing {
 
 pub type WaiterId = u64;
 
+/// Waiters whose things have all been granted, in that order, with what they are to do.
+pub type Ready<W> = VecDeque<(WaiterId, W)>;
+
 struct Waiter<W> {
     what: Option<W>,
     things: Vec<Thing>,
     missing: usize,
 }
 
+/// Who holds a thing and who waits for it. Nobody waits unless somebody holds it.
+#[derive(Default)]
+struct Queue {
+    /// How many hold it: one alone, or any number that share it.
+    holders: usize,
+    is_shared: bool,
+    waiting: VecDeque<(WaiterId, bool)>,
+    /// Those that hold it alone or wait to.
+    alone: usize,
+    /// Who came last.
+    last: WaiterId,
+}
+
+impl Queue {
+    /// Whether the one who comes now holds it at once.
+    fn enqueue(&mut self, id: WaiterId, shared: bool) -> bool {
+        self.last = id;
+        self.alone += usize::from(!shared);
+        let granted = self.holders == 0 || shared && self.is_shared && self.waiting.is_empty();
+        if granted {
+            (self.holders, self.is_shared) = (self.holders + 1, shared);
+        } else {
+            self.waiting.push_back((id, shared));
+        }
+        granted
+    }
+
+    /// One of the holders goes; those who hold it from now on are given to `grant`.
+    fn release(&mut self, mut grant: impl FnMut(WaiterId)) {
+        self.alone -= usize::from(!self.is_shared);
+        self.holders -= 1;
+        if self.holders > 0 {
+            return;
+        }
+        // One that needs it alone, or all up to the first that does.
+        while let Some(&(id, shared)) = self.waiting.front().filter(|_| self.holders == 0 || self.is_shared) {
+            if self.holders > 0 && !shared {
+                break;
+            }
+            self.waiting.pop_front();
+            (self.holders, self.is_shared) = (self.holders + 1, shared);
+            grant(id);
+        }
+    }
+}
+
 /// `W` is what is to be done once everything is granted.
 pub struct Locks<W> {
-    queues: HashMap<Thing, VecDeque<(WaiterId, bool)>>,
+    queues: HashMap<Thing, Queue>,
     waiters: HashMap<WaiterId, Waiter<W>>,
     next: WaiterId,
 }
@@ -52,25 +101,23 @@ impl<W> Locks<W> {
 
     /// Whether somebody holds this alone, or waits to.
     pub fn is_wanted_alone(&self, thing: &Thing) -> bool {
-        self.queues.get(thing).is_some_and(|queue| queue.iter().any(|&(_, shares)| !shares))
+        self.queues.get(thing).is_some_and(|queue| queue.alone > 0)
     }
 
-    /// Queues for all of `things` (`shared`: beside others that also share) and returns who it is now; the work comes back
-    /// from [`Locks::ready`] at once or after releases.
-    pub fn enqueue(&mut self, things: Vec<(Thing, bool)>, what: W, ready: &mut Vec<(WaiterId, W)>) {
+    /// Queues for all of `things` (`shared`: beside others that also share); the work comes by `ready` at once or after
+    /// releases.
+    pub fn enqueue(&mut self, things: Vec<(Thing, bool)>, what: W, ready: &mut Ready<W>) {
         let id = self.next;
         self.next += 1;
         let mut missing = 0;
         let mut names = Vec::with_capacity(things.len());
         for (thing, shared) in things {
-            if names.contains(&thing) {
-                continue;
-            }
             let queue = self.queues.entry(thing.clone()).or_default();
-            let granted = queue.is_empty() || shared && queue.iter().all(|&(_, shares)| shares);
-            queue.push_back((id, shared));
-            missing += usize::from(!granted);
-            names.push(thing);
+            // The same thing may be named again.
+            if queue.last != id {
+                missing += usize::from(!queue.enqueue(id, shared));
+                names.push(thing);
+            }
         }
         let mut waiter = Waiter { what: Some(what), things: names, missing };
         if missing == 0 {
@@ -79,65 +126,51 @@ impl<W> Locks<W> {
         self.waiters.insert(id, waiter);
     }
 
-    /// Ends what `id` held; whoever can go now is appended to `ready`.
-    pub fn release(&mut self, id: WaiterId, ready: &mut Vec<(WaiterId, W)>) {
+    /// Ends what `id`, which was ready, held; whoever can go now is appended to `ready`.
+    pub fn release(&mut self, id: WaiterId, ready: &mut Ready<W>) {
         let Some(waiter) = self.waiters.remove(&id) else { return };
+        debug_assert!(waiter.missing == 0, "only those who are ready hold everything");
         for thing in waiter.things {
-            let Some(queue) = self.queues.get_mut(&thing) else { continue };
-            let before = granted_len(queue);
-            let Some(at) = queue.iter().position(|&(other, _)| other == id) else { continue };
-            queue.remove(at);
-            // Those granted before stay so (one less if `id` was among them); the rest of the new front is new.
-            let known = before - usize::from(at < before);
-            let now = granted_len(queue);
-            let fresh: Vec<WaiterId> = queue.iter().take(now).skip(known).map(|&(other, _)| other).collect();
-            if queue.is_empty() {
-                self.queues.remove(&thing);
-            }
-            for other in fresh {
-                let Some(waiter) = self.waiters.get_mut(&other) else { continue };
+            let queue = self.queues.get_mut(&thing).expect("what is held has a queue");
+            queue.release(|other| {
+                let waiter = self.waiters.get_mut(&other).expect("whoever waits is known");
                 waiter.missing -= 1;
                 if waiter.missing == 0 {
                     ready.extend(waiter.what.take().map(|what| (other, what)));
                 }
+            });
+            if queue.holders == 0 {
+                self.queues.remove(&thing);
             }
         }
-    }
-}
-
-/// How many at the front hold what the queue is for: one that needs it alone, or all that share up to the first that does not.
-fn granted_len(queue: &VecDeque<(WaiterId, bool)>) -> usize {
-    match queue.front() {
-        None => 0,
-        Some((_, false)) => 1,
-        Some(_) => queue.iter().take_while(|(_, shared)| *shared).count(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base::random::Random;
 
     fn key(name: &str) -> (Thing, bool) {
         (Thing::Key(0, name.as_bytes().to_vec()), false)
     }
 
-    fn names(ready: &mut Vec<(WaiterId, &'static str)>) -> Vec<&'static str> {
+    fn names(ready: &mut Ready<&'static str>) -> Vec<&'static str> {
         ready.drain(..).map(|(_, name)| name).collect()
     }
 
     #[test]
     fn first_come_first_served_per_key() {
-        let (mut locks, mut ready) = (Locks::default(), Vec::new());
+        let (mut locks, mut ready) = (Locks::default(), Ready::new());
         locks.enqueue(vec![key("a"), key("b")], "one", &mut ready);
-        let (one, _) = ready.pop().unwrap();
+        let (one, _) = ready.pop_front().unwrap();
         locks.enqueue(vec![key("b"), key("c")], "two", &mut ready);
         locks.enqueue(vec![key("c")], "three", &mut ready);
         locks.enqueue(vec![key("d")], "four", &mut ready);
         assert_eq!(names(&mut ready), ["four"]);
         locks.release(one, &mut ready);
         assert_eq!(ready.len(), 1);
-        let (two, name) = ready.pop().unwrap();
+        let (two, name) = ready.pop_front().unwrap();
         assert_eq!(name, "two");
         locks.release(two, &mut ready);
         assert_eq!(names(&mut ready), ["three"]);
@@ -145,7 +178,7 @@ mod tests {
 
     #[test]
     fn the_whole_shard_waits_for_holders_and_holds_up_later_ones() {
-        let (mut locks, mut ready) = (Locks::default(), Vec::new());
+        let (mut locks, mut ready) = (Locks::default(), Ready::new());
         let hold = |name| vec![key(name), (Thing::Shard, true)];
         locks.enqueue(hold("a"), "a", &mut ready);
         locks.enqueue(hold("b"), "b", &mut ready);
@@ -157,15 +190,104 @@ mod tests {
         locks.release(ids[1], &mut ready);
         assert!(ready.is_empty());
         locks.release(ids[0], &mut ready);
-        let (all, name) = ready.pop().unwrap();
+        let (all, name) = ready.pop_front().unwrap();
         assert_eq!(name, "all");
         locks.release(all, &mut ready);
-        let (c, name) = ready.pop().unwrap();
+        let (c, name) = ready.pop_front().unwrap();
         assert_eq!(name, "c");
         locks.release(c, &mut ready);
-        let (plain, name) = ready.pop().unwrap();
+        let (plain, name) = ready.pop_front().unwrap();
         assert_eq!(name, "plain c");
         locks.release(plain, &mut ready);
         assert!(locks.is_empty());
+    }
+
+    type Things = Vec<(Thing, bool)>;
+
+    /// What the queues must come to: who is ready, by a look at everybody who came before.
+    #[derive(Default)]
+    struct Model {
+        /// In the order they came: what they need, and whether they are ready.
+        waiters: Vec<(WaiterId, Things, bool)>,
+    }
+
+    impl Model {
+        fn may_go(&self, at: usize) -> bool {
+            self.waiters[at].1.iter().all(|(thing, shared)| {
+                let earlier = self.waiters[..at].iter().flat_map(|(_, things, _)| things);
+                earlier.filter(|(other, _)| other == thing).all(|(_, other)| *shared && *other)
+            })
+        }
+
+        fn newly_ready(&mut self) -> Vec<WaiterId> {
+            let fresh: Vec<_> =
+                (0..self.waiters.len()).filter(|&at| !self.waiters[at].2 && self.may_go(at)).collect();
+            fresh.iter().for_each(|&at| self.waiters[at].2 = true);
+            fresh.iter().map(|&at| self.waiters[at].0).collect()
+        }
+    }
+
+    #[test]
+    fn random_waiters_go_when_nobody_stands_before_them() {
+        for seed in 0..200 {
+            let mut random = Random::from_seed(seed);
+            let (mut locks, mut ready, mut model) = (Locks::default(), Ready::new(), Model::default());
+            for id in 1..=120 {
+                let mut things: Vec<_> =
+                    (0..1 + random.below(4)).map(|_| key(&format!("{}", random.below(6)))).collect();
+                if random.below(3) == 0 {
+                    things.push((Thing::Shard, random.below(4) > 0));
+                }
+                // A thing counts as it is named first.
+                let mut once = Things::new();
+                for thing in &things {
+                    if once.iter().all(|known| known.0 != thing.0) {
+                        once.push(thing.clone());
+                    }
+                }
+                model.waiters.push((id, once, false));
+                locks.enqueue(things, id, &mut ready);
+                while random.below(5) < 2 {
+                    let going: Vec<_> = (0..model.waiters.len()).filter(|&at| model.waiters[at].2).collect();
+                    let Some(&at) = going.get(random.index(going.len().max(1))) else { break };
+                    let (id, ..) = model.waiters.remove(at);
+                    locks.release(id, &mut ready);
+                    check(&mut model, &mut ready, seed);
+                }
+                check(&mut model, &mut ready, seed);
+            }
+            while let Some(at) = model.waiters.iter().position(|waiter| waiter.2) {
+                let (id, ..) = model.waiters.remove(at);
+                locks.release(id, &mut ready);
+                check(&mut model, &mut ready, seed);
+            }
+            assert!(model.waiters.is_empty() && locks.is_empty(), "seed {seed}");
+        }
+    }
+
+    fn check(model: &mut Model, ready: &mut Ready<WaiterId>, seed: u64) {
+        let mut got: Vec<_> = ready.drain(..).map(|(id, what)| (id == what).then_some(id)).collect();
+        got.sort_unstable();
+        assert_eq!(got, model.newly_ready().into_iter().map(Some).collect::<Vec<_>>(), "seed {seed}");
+    }
+
+    /// With work that grew with the square of their number, this would not end.
+    #[test]
+    fn many_things_and_many_waiters_take_their_time_only_once() {
+        let (mut locks, mut ready) = (Locks::default(), Ready::new());
+        let many: Vec<_> = (0..100_000).map(|number| key(&format!("{}", number % 90_000))).collect();
+        for round in 0..3 {
+            locks.enqueue(many.clone(), round, &mut ready);
+        }
+        for number in 0..100_000 {
+            locks.enqueue(vec![key("7"), (Thing::Shard, true)], 3 + number, &mut ready);
+        }
+        let mut order = 0;
+        while let Some((id, what)) = ready.pop_front() {
+            assert_eq!(what, order);
+            order += 1;
+            locks.release(id, &mut ready);
+        }
+        assert!(order == 100_003 && locks.is_empty());
     }
 }

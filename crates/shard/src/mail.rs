@@ -2,7 +2,7 @@
 
 use crate::ahead::{Look, look_ahead};
 use crate::execute::{self, Caller};
-use crate::message::{Ask, Batch, Item, Message};
+use crate::message::{Ask, Batch, Item, Message, REPLY_BYTES_MAX};
 use crate::multi;
 use crate::parking::parked;
 use crate::shard::Shard;
@@ -27,7 +27,7 @@ impl Shard {
     /// Mail, oldest first. A batch of commands must be armed by now.
     pub fn on_message(&mut self, message: Message) {
         match message {
-            Message::Commands(batch) => self.run_batch(batch),
+            Message::Commands(batch) => batch.in_order().for_each(|batch| self.run_batch(batch)),
             Message::Replies(batch) => self.on_replies(batch),
             Message::Late { ask, command, mut reply } => {
                 self.complete(ask, command, false, |out| out.append(&mut reply));
@@ -42,7 +42,7 @@ impl Shard {
 
     /// Runs the commands of another shard (or our own, sent through the mailbox for the sake of order).
     fn run_batch(&mut self, mut batch: Box<Batch>) {
-        let items = std::mem::take(&mut batch.items);
+        let mut items = std::mem::take(&mut batch.items);
         let mut out = std::mem::take(&mut batch.replies);
         let seed = self.cx.seed.clone();
         for item in items.iter().filter(|i| i.key_index != 0) {
@@ -51,21 +51,40 @@ impl Shard {
         let keyed = items.iter().filter(|item| item.key_index != 0);
         look_ahead(&self.cx.dbs, keyed.map(|item| item.look(&batch)));
         timing::begin_chunk(&mut self.cx);
-        let mut done = items;
-        for item in &mut done {
+        let mut sent = 0;
+        for index in 0..items.len() {
+            let item = &mut items[index];
             let spans = &batch.spans[item.spans.0 as usize..(item.spans.0 + item.spans.1) as usize];
             let args = Args::with_hash(&batch.args, spans, &seed, item.key_index as usize, item.hash);
             let args = args.with_outside(&batch.outside);
-            let start = out.buf.len() as u32;
-            if self.run_item(batch.from, item, args, &mut out) {
-                item.reply = Some((start, out.buf.len() as u32));
+            item.is_replied = self.run_item(batch.from, item, args, &mut out);
+            item.reply_end = out.buf.len();
+            if item.reply_end > REPLY_BYTES_MAX {
+                self.send_part(batch.from, &items[sent..=index], &mut out);
+                sent = index + 1;
             }
         }
         timing::end_chunk(&mut self.cx);
+        items.drain(..sent);
         // A value that has been stored has one owner from here on, or it would be copied when it is changed.
         batch.outside.clear();
-        batch.items = done;
+        batch.items = items;
         batch.replies = out;
+        self.send_back(batch);
+    }
+
+    /// Sends the first items of a batch home, with the many bytes of replies that they have, while the rest is still to run.
+    #[cold]
+    fn send_part(&mut self, home: u16, items: &[Item], replies: &mut Reply) {
+        let mut part = self.batch_pool.pop().unwrap_or_default();
+        part.from = home;
+        part.items.extend_from_slice(items);
+        std::mem::swap(&mut part.replies, replies);
+        self.send_back(part);
+    }
+
+    /// Sends a batch home that has run.
+    fn send_back(&mut self, mut batch: Box<Batch>) {
         batch.executed_by = self.cx.id;
         if batch.from == self.cx.id {
             self.on_replies(batch);
@@ -119,10 +138,7 @@ impl Shard {
                 true
             }
             Some(mut keys) => {
-                let mut indexes = Vec::new();
-                if command.key_indexes(&args, &mut indexes).is_ok() {
-                    keys.extend(indexes.iter().map(|&i| args[i].to_vec()));
-                }
+                multi::add_own_keys(command, args, &mut keys);
                 self.hold_keys(home, ask, command, args, caller, keys, 0);
                 false
             }
@@ -133,16 +149,27 @@ impl Shard {
     fn on_replies(&mut self, mut batch: Box<Batch>) {
         let items = std::mem::take(&mut batch.items);
         let executed_here = batch.executed_by == self.cx.id;
-        for item in &items {
-            let Some((start, end)) = item.reply else { continue };
+        let mut start = 0;
+        for item in items.iter().filter(|item| item.is_replied) {
+            let reply = start..item.reply_end;
+            start = reply.end;
             self.complete(item.ask, item.command, executed_here, |out| {
-                out.append_part(&batch.replies, start as usize..end as usize);
+                out.append_part(&batch.replies, reply);
             });
         }
         batch.items = items;
         batch.clear();
         if self.batch_pool.len() < BATCH_POOL_MAX {
             self.batch_pool.push(batch);
+        }
+    }
+
+    /// The reply of a command that has run here on behalf of `home`, by itself.
+    pub(crate) fn answer(&mut self, home: u16, ask: Ask, command: &'static Command, mut reply: Reply) {
+        if home == self.cx.id {
+            self.complete(ask, command, true, |out| out.append(&mut reply));
+        } else {
+            self.outgoing.posts.push((home as usize, Message::Late { ask, command, reply }));
         }
     }
 

@@ -42,6 +42,7 @@ impl Ask {
 }
 
 /// One command, or part of one, in a batch.
+#[derive(Clone, Copy)]
 pub struct Item {
     pub command: &'static Command,
     pub ask: Ask,
@@ -52,15 +53,28 @@ pub struct Item {
     /// Index of the key whose hash is known, 0 for none.
     pub key_index: u16,
     pub hash: u64,
-    /// Where its reply stands in [`Batch::replies`]; `None` while it waits for a lock.
-    pub reply: Option<(u32, u32)>,
+    /// Its reply stands in [`Batch::replies`]; if not, it waits for a lock.
+    pub is_replied: bool,
+    /// Where its reply ends there. It begins where the one before ends.
+    pub reply_end: usize,
 }
+
+/// Bytes of arguments, or spans, after which a batch takes no further command: the next one begins. Positions in a batch have 32 bits,
+/// which so much and the largest request fit into.
+const ARENA_BYTES_MAX: usize = if cfg!(test) { 1000 } else { 8 << 20 };
+const SPANS_MAX: usize = 1 << 20;
+/// Bytes of replies after which they go home, before the batch goes on.
+pub(crate) const REPLY_BYTES_MAX: usize = if cfg!(test) { 1000 } else { 1 << 20 };
+/// Room that a batch keeps for its next use, in each of its parts.
+const KEPT_BYTES_MAX: usize = 2 << 20;
 
 /// The commands of one turn of one shard for another.
 #[derive(Default)]
 pub struct Batch {
     pub from: u16,
     pub turn: u64,
+    /// The same turn's commands that stand before these, if they did not fit into one batch.
+    pub earlier: Option<Box<Batch>>,
     pub items: Vec<Item>,
     pub spans: Vec<Span>,
     pub args: Vec<u8>,
@@ -74,15 +88,71 @@ pub struct Batch {
 impl Batch {
     pub fn clear(&mut self) {
         self.items.clear();
+        self.outside.clear();
         self.spans.clear();
         self.args.clear();
-        self.outside.clear();
         self.replies.clear();
+        self.spans.shrink_to(KEPT_BYTES_MAX / size_of::<Span>());
+        self.args.shrink_to(KEPT_BYTES_MAX);
+        self.replies.buf.shrink_to(KEPT_BYTES_MAX);
+    }
+
+    /// Whether the next command belongs into another batch.
+    #[inline]
+    pub fn is_full(&self) -> bool {
+        self.args.len() > ARENA_BYTES_MAX || self.spans.len() > SPANS_MAX
+    }
+
+    /// The commands of all batches of this turn.
+    pub fn commands(&self) -> impl Iterator<Item = &Item> {
+        std::iter::successors(Some(self), |batch| batch.earlier.as_deref()).flat_map(|batch| &batch.items)
+    }
+
+    /// The batches of this turn in the order they were begun.
+    pub fn in_order(mut self: Box<Self>) -> impl Iterator<Item = Box<Self>> {
+        let mut earlier = self.earlier.take();
+        let mut batches = vec![self];
+        while let Some(mut batch) = earlier {
+            earlier = batch.earlier.take();
+            batches.push(batch);
+        }
+        batches.into_iter().rev()
+    }
+
+    /// Adds a command whose arguments have been pushed: the spans from `first` on.
+    #[inline]
+    pub fn push(&mut self, command: &'static Command, ask: Ask, (db, resp3): (u16, bool), first: usize) {
+        self.push_keyed(command, ask, (db, resp3), first, (0, 0));
+    }
+
+    /// The same for a command with one key, whose index and hash are known.
+    #[inline]
+    pub fn push_keyed(
+        &mut self,
+        command: &'static Command,
+        ask: Ask,
+        (db, resp3): (u16, bool),
+        first: usize,
+        (key_index, hash): (u16, u64),
+    ) {
+        let spans = (first as u32, (self.spans.len() - first) as u32);
+        self.items.push(Item {
+            command,
+            ask,
+            db,
+            resp3,
+            spans,
+            key_index,
+            hash,
+            is_replied: false,
+            reply_end: 0,
+        });
     }
 
     /// Copies one argument in.
     #[inline]
     pub fn push_arg(&mut self, arg: &[u8]) {
+        debug_assert!(self.args.len() + arg.len() <= args::INSIDE_BYTES_MAX + ARENA_BYTES_MAX);
         self.spans.push(Span { start: self.args.len() as u32, len: arg.len() as u32 });
         self.args.extend_from_slice(arg);
     }
@@ -132,6 +202,77 @@ impl Message {
     /// Whether it has a part of a command that all shards run.
     pub fn has_part(&self) -> bool {
         let is_part = |item: &Item| matches!(item.ask, Ask::Part(_));
-        matches!(self, Self::Commands(batch) if batch.items.iter().any(is_part))
+        matches!(self, Self::Commands(batch) if batch.commands().any(is_part))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trial::{Trial, request};
+
+    fn command() -> &'static Command {
+        command::lookup(b"GET").expect("there is GET")
+    }
+
+    #[test]
+    fn an_item_is_one_cache_line() {
+        assert_eq!(size_of::<Item>(), 64);
+    }
+
+    #[test]
+    fn batches_of_a_turn_come_in_the_order_they_were_begun() {
+        let mut last: Option<Box<Batch>> = None;
+        for number in 0..5 {
+            let mut batch = Box::new(Batch { earlier: last.take(), ..Batch::default() });
+            batch.push(command(), Ask::Part(number), (0, false), 0);
+            last = Some(batch);
+        }
+        let last = last.expect("five");
+        assert_eq!(last.commands().count(), 5);
+        let asks = last.in_order().map(|batch| batch.items[0].ask);
+        assert!(asks.eq((0..5).map(Ask::Part)));
+    }
+
+    /// Arguments and replies of one turn that are many times what a batch takes.
+    #[test]
+    fn what_does_not_fit_into_a_batch_goes_in_several() {
+        let mut trial = Trial::new(3);
+        let conn = trial.connect();
+        let (here, there) = (trial.key_on(0, "here"), trial.key_on(2, "there"));
+        let (mut requests, mut expected) = (Vec::new(), Vec::new());
+        let long = "v".repeat(700);
+        for round in 0..40 {
+            let value = format!("{round}{long}");
+            requests.extend(request(&["SET", &there, &value]));
+            requests.extend(request(&["SET", &here, &value]));
+            requests.extend(request(&["GETRANGE", &there, "0", "-1"]));
+            requests.extend(request(&["MGET", &here, &there, "none"]));
+            requests.extend(request(&["GET", &here]));
+            let bulk = format!("${}\r\n{value}\r\n", value.len());
+            let all = format!("+OK\r\n+OK\r\n{bulk}*3\r\n{bulk}{bulk}$-1\r\n{bulk}");
+            expected.extend_from_slice(all.as_bytes());
+        }
+        trial.send(conn, &requests);
+        let waiting = trial.mail.batches().map(|batch| batch.args.len());
+        assert!(waiting.clone().count() > 40 && waiting.max().unwrap_or(0) < 3 * ARENA_BYTES_MAX);
+        trial.settle();
+        assert!(trial.take_replies(conn) == expected);
+    }
+
+    /// Keys to be held are many, too, and each of them is needed.
+    #[test]
+    fn keys_that_do_not_fit_into_a_batch_are_held_together() {
+        let mut trial = Trial::new(3);
+        let conn = trial.connect();
+        let keys: Vec<_> = (0..300).map(|number| format!("a rather long name of a set, {number}")).collect();
+        for (number, key) in keys.iter().enumerate() {
+            trial.ask(conn, &request(&["SADD", key, &number.to_string()]));
+        }
+        let mut words = vec!["SUNIONSTORE", "union"];
+        words.extend(keys.iter().map(String::as_str));
+        assert_eq!(trial.ask(conn, &request(&words)), b":300\r\n");
+        assert_eq!(trial.ask(conn, &request(&["SCARD", "union"])), b":300\r\n");
+        assert_eq!(trial.ask(conn, b"DBSIZE\r\n"), b":301\r\n");
     }
 }

@@ -8,7 +8,7 @@
 //! All first messages of an operation leave in one exclusive publication, which gives all multi-shard operations one order.
 
 use crate::execute::{self, Caller};
-use crate::message::{Ask, Held, Item, Message, OpId, Ticket};
+use crate::message::{Ask, Held, Message, OpId, Ticket};
 use crate::shard::Shard;
 use command::slowlog::Entry as SlowEntry;
 use command::spec::{Merge, flag};
@@ -81,16 +81,14 @@ impl Shard {
         let conn_db = (self.conns[conn].db, self.conns[conn].resp3);
         for (share, &shard) in involved.iter().enumerate() {
             let batch = self.batch_for(shard as usize);
-            let first = batch.spans.len() as u32;
+            let first = batch.spans.len();
             batch.push_arg_of(args, 0);
             for (&index, _) in indexes.iter().zip(shards).filter(|(_, s)| **s == shard) {
                 (index..index + step).for_each(|i| batch.push_arg_of(args, i));
             }
-            let spans = (first, batch.spans.len() as u32 - first);
             // The share is told by the upper bits of the operation's number.
             let ask = Ask::Share(op | (share as u64) << SHARE_SHIFT);
-            let (db, resp3) = conn_db;
-            batch.items.push(Item { command, ask, db, resp3, spans, key_index: 0, hash: 0, reply: None });
+            batch.push(command, ask, conn_db, first);
         }
         let of_key = shards
             .iter()
@@ -116,14 +114,12 @@ impl Shard {
             return self.run_all_alone(conn, command, args);
         }
         let op = self.next_op();
-        let (db, resp3) = (self.conns[conn].db, self.conns[conn].resp3);
+        let conn_db = (self.conns[conn].db, self.conns[conn].resp3);
         for &shard in &all {
             let batch = self.batch_for(shard as usize);
-            let first = batch.spans.len() as u32;
+            let first = batch.spans.len();
             batch.push_args(args);
-            let ask = Ask::Part(op | u64::from(shard) << SHARE_SHIFT);
-            let spans = (first, args.len() as u32);
-            batch.items.push(Item { command, ask, db, resp3, spans, key_index: 0, hash: 0, reply: None });
+            batch.push(command, Ask::Part(op | u64::from(shard) << SHARE_SHIFT), conn_db, first);
         }
         let parts = all.iter().map(|_| Reply::default()).collect();
         self.begin(conn, op, command, args, Kind::All { parts }, &all);
@@ -134,17 +130,11 @@ impl Shard {
         if command.flags & flag::SESSIONS != 0 {
             self.sync_to_sessions();
         }
-        let caller = Caller {
-            conn: Some(conn),
-            db: self.conns[conn].db,
-            resp3: self.conns[conn].resp3,
-            counts: true,
-            admitted: false,
-        };
+        let caller = Caller::of(conn, &self.conns[conn]);
         let mut part = Reply::new(caller.resp3);
         execute::execute(&mut self.cx, command, args, caller, &mut part);
         let mut out = Reply::new(caller.resp3);
-        self.merge_parts(merge, args, &[&part.buf], &mut out);
+        self.merge_parts(merge, args, &[part], &mut out);
         self.deliver_here(conn, &mut out);
         self.sync_from_session(conn);
         self.mark_dirty(conn);
@@ -159,13 +149,7 @@ impl Shard {
         keys: Vec<Vec<u8>>,
     ) {
         let ask = Ask::Whole(self.expect(conn));
-        let caller = Caller {
-            conn: Some(conn),
-            db: self.conns[conn].db,
-            resp3: self.conns[conn].resp3,
-            counts: true,
-            admitted: false,
-        };
+        let caller = Caller::of(conn, &self.conns[conn]);
         // Whatever the connection sends next goes behind this by the same way.
         self.conns[conn].through_own_mailbox += 1;
         self.hold_keys(self.cx.id, ask, command, args, caller, keys, 0);
@@ -179,10 +163,7 @@ impl Shard {
         args: Args<'_>,
         mut more: Vec<Vec<u8>>,
     ) {
-        let mut indexes = Vec::new();
-        if command.key_indexes(&args, &mut indexes).is_ok() {
-            more.extend(indexes.iter().map(|&i| args[i].to_vec()));
-        }
+        add_own_keys(command, args, &mut more);
         self.start_hold(conn, command, args, more);
     }
 
@@ -205,21 +186,12 @@ impl Shard {
             let other = command::families::other_db(args).filter(|db| *db != caller.db);
             dbs.extend(other.filter(|db| (*db as usize) < self.cx.dbs.count()));
         }
+        let mut own: Vec<Vec<&Vec<u8>>> = (0..self.cx.shards).map(|_| Vec::new()).collect();
+        keys.iter().for_each(|key| own[self.cx.slots.shard_of(key) as usize].push(key));
         let mut missing = 0;
-        for shard in 0..self.cx.shards {
-            let map = self.map;
-            let own: Vec<&Vec<u8>> = keys.iter().filter(|k| map.shard_of(k) == shard).collect();
-            if own.is_empty() {
-                continue;
-            }
+        for (shard, own) in own.iter().enumerate() {
             for &db in &dbs {
-                let batch = self.batch_for(shard as usize);
-                let first = batch.spans.len() as u32;
-                own.iter().for_each(|key| batch.push_arg(key));
-                let spans = (first, own.len() as u32);
-                let (ask, resp3) = (Ask::Hold(op), caller.resp3);
-                batch.items.push(Item { command, ask, db, resp3, spans, key_index: 0, hash: 0, reply: None });
-                missing += 1;
+                missing += self.ask_to_hold(shard, op, command, (db, caller.resp3), own);
             }
         }
         let args = OwnArgs::of(args);
@@ -240,6 +212,29 @@ impl Shard {
         self.outgoing.exclusive = true;
     }
 
+    /// Asks a shard to hold keys of its, in as many items as their bytes need; how many.
+    fn ask_to_hold(
+        &mut self,
+        shard: usize,
+        op: OpId,
+        command: &'static Command,
+        db: (u16, bool),
+        keys: &[&Vec<u8>],
+    ) -> usize {
+        let (mut rest, mut items) = (keys, 0);
+        while !rest.is_empty() {
+            let batch = self.batch_for(shard);
+            let first = batch.spans.len();
+            while let Some((key, others)) = rest.split_first().filter(|_| !batch.is_full()) {
+                batch.push_arg(key);
+                rest = others;
+            }
+            batch.push(command, Ask::Hold(op), db, first);
+            items += 1;
+        }
+        items
+    }
+
     fn next_op(&mut self) -> OpId {
         self.next_op += 1;
         self.next_op & ((1 << SHARE_SHIFT) - 1)
@@ -256,8 +251,7 @@ impl Shard {
     ) {
         let ask = Ask::Whole(self.expect(conn));
         let slot = &mut self.conns[conn];
-        let caller =
-            Caller { conn: Some(conn), db: slot.db, resp3: slot.resp3, counts: true, admitted: false };
+        let caller = Caller::of(conn, slot);
         let here = involved.contains(&self.cx.id);
         let elsewhere = command.is_write() && involved.iter().any(|s| *s != self.cx.id);
         slot.through_own_mailbox += u32::from(here);
@@ -315,8 +309,7 @@ impl Shard {
                 let Plan::All(_, merge) = operation.command.plan else { unreachable!() };
                 let seed = self.cx.seed.clone();
                 let args = operation.args.args(&seed);
-                let parts: Vec<&[u8]> = parts.iter().map(|p| p.buf.as_slice()).collect();
-                self.merge_parts(merge, args, &parts, &mut out);
+                self.merge_parts(merge, args, parts, &mut out);
             }
             Kind::Hold { .. } => unreachable!("holds end in `run_held`"),
         }
@@ -327,13 +320,15 @@ impl Shard {
         &mut self,
         merge: command::spec::MergeHandler,
         args: Args<'_>,
-        parts: &[&[u8]],
+        parts: &[Reply],
         out: &mut Reply,
     ) {
+        debug_assert!(parts.iter().all(|part| part.blobs.is_empty()), "parts hold all their bytes");
+        let parts: Vec<&[u8]> = parts.iter().map(|part| part.buf.as_slice()).collect();
         if let Some(error) = parts.iter().find(|part| reader::is_error(part)) {
             return out.raw(error);
         }
-        if let Err(error) = merge(&mut self.cx, args, parts, out) {
+        if let Err(error) = merge(&mut self.cx, args, &parts, out) {
             out.clear();
             self.cx.count_error(&error);
             out.error(error.line());
@@ -414,12 +409,7 @@ impl Shard {
             Some(_) => out.error(Error::NeedKeys(Vec::new()).line()),
             None => {}
         }
-        if operation.home == self.cx.id {
-            self.complete(operation.ask, operation.command, true, |to| to.append(&mut out));
-        } else {
-            let late = Message::Late { ask: operation.ask, command: operation.command, reply: out };
-            self.outgoing.posts.push((operation.home as usize, late));
-        }
+        self.answer(operation.home, operation.ask, operation.command, out);
     }
 
     fn is_alive(&self, home: u16, ask: Ask) -> bool {
@@ -461,6 +451,14 @@ impl Shard {
         }
         self.ready = ready;
         self.run_ready();
+    }
+}
+
+/// Adds the keys that a command names itself to those it asked for while it ran.
+pub(crate) fn add_own_keys(command: &Command, args: Args<'_>, keys: &mut Vec<Vec<u8>>) {
+    let mut indexes = Vec::new();
+    if command.key_indexes(&args, &mut indexes).is_ok() {
+        keys.extend(indexes.iter().map(|&i| args[i].to_vec()));
     }
 }
 

@@ -4,10 +4,25 @@ use crate::execute::Caller;
 use crate::locks::Thing;
 use crate::message::Ask;
 use crate::message::{Held, Message, OpId};
-use crate::shard::{Job, Parked, Shard};
+use crate::shard::Shard;
 use command::spec::flag;
 use command::{Args, Command, OwnArgs, Plan};
 use resp::Reply;
+
+/// A command that waits for a lock, with arguments of its own.
+pub(crate) struct Parked {
+    pub home: u16,
+    pub ask: Ask,
+    pub command: &'static Command,
+    pub caller: Caller,
+    pub args: OwnArgs,
+}
+
+/// What the locks hand back when it may run.
+pub(crate) enum Job {
+    Command(Parked),
+    Hold { home: u16, op: OpId, db: u16, keys: Vec<Vec<u8>> },
+}
 
 impl Shard {
     /// The things of `command`'s that have a queue; `None` if it may run.
@@ -41,7 +56,7 @@ impl Shard {
 
     /// Runs everything whose locks have been granted, and what that sets free.
     pub(crate) fn run_ready(&mut self) {
-        while let Some((id, job)) = (!self.ready.is_empty()).then(|| self.ready.remove(0)) {
+        while let Some((id, job)) = self.ready.pop_front() {
             match job {
                 Job::Hold { home, op, db, keys } => {
                     self.holds.entry((home, op)).or_default().push(id);
@@ -61,14 +76,8 @@ impl Shard {
         let seed = self.cx.seed.clone();
         let args = parked.args.args(&seed);
         let mut out = Reply::new(parked.caller.resp3);
-        if !self.run_for(parked.home, parked.ask, parked.command, args, parked.caller, &mut out) {
-            return;
-        }
-        if parked.home == self.cx.id {
-            self.complete(parked.ask, parked.command, true, |to| to.append(&mut out));
-        } else {
-            let late = Message::Late { ask: parked.ask, command: parked.command, reply: out };
-            self.outgoing.posts.push((parked.home as usize, late));
+        if self.run_for(parked.home, parked.ask, parked.command, args, parked.caller, &mut out) {
+            self.answer(parked.home, parked.ask, parked.command, out);
         }
     }
 

@@ -1,7 +1,8 @@
 //! CLIENT PAUSE: commands are kept with their connection, which reads no further; when the pause is over they run in
 //! their order. The shard itself never waits.
 
-use crate::shard::{Queued, Shard};
+use crate::queue::Queued;
+use crate::shard::Shard;
 use command::spec::flag;
 use command::{Args, OwnArgs};
 
@@ -58,8 +59,8 @@ impl Shard {
         }
         let conn = &mut self.conns[index];
         conn.postponed.append(&mut held);
-        if conn.postponed.is_empty() && !conn.input.is_empty() {
-            self.resume.push(index as u32);
+        if conn.postponed.is_empty() && (conn.ended || !conn.input.is_empty()) {
+            self.resume_later(index);
         }
     }
 }

@@ -3,8 +3,7 @@
 
 use crate::shard::Shard;
 use command::spec::PrepareHandler;
-use command::{Args, Command, Cx};
-use resp::Span;
+use command::{Args, Command, Cx, OwnArgs};
 use resp::inline::{needs_rewrite, split_words};
 
 impl Shard {
@@ -24,9 +23,8 @@ impl Shard {
                 self.reply_error(conn, &error);
             }
             Ok(words) => {
-                let (buf, spans) = joined(&words);
-                let seed = self.cx.seed.clone();
-                self.start_parts(conn, command, Args::new(&buf, &spans, &seed));
+                let (own, seed) = (OwnArgs::of_words(words), self.cx.seed.clone());
+                self.start_parts(conn, command, own.args(&seed));
             }
         }
         self.sync_from_session(conn);
@@ -34,17 +32,8 @@ impl Shard {
 }
 
 impl Shard {
-    /// Runs one command whose arguments stand in a buffer of their own.
-    pub(crate) fn run_owned(&mut self, conn: usize, buf: &[u8], spans: Vec<Span>) {
-        let spans = std::mem::replace(&mut self.spans, spans);
-        let queue = std::mem::take(&mut self.queue);
-        self.enqueue(conn, buf, 0);
-        self.run_queue(buf);
-        (self.spans, self.queue) = (spans, queue);
-    }
-
     /// An inline request whose words have escapes cannot be read in place: decodes and runs it. Where the next request
-    /// begins, or `None` if it is no such line.
+    /// begins, or `None` if it is no such line. Nothing may be queued.
     pub(crate) fn run_quoted_line(&mut self, conn: usize, buf: &[u8], at: usize) -> Option<usize> {
         let rest = &buf[at..];
         let len = rest.iter().position(|&b| b == b'\n')?;
@@ -52,17 +41,7 @@ impl Shard {
             return None;
         }
         let words = split_words(&rest[..len])?;
-        let (own, spans) = joined(&words);
-        self.run_owned(conn, &own, spans);
+        self.run_kept(conn, &OwnArgs::of_words(words));
         Some(at + len + 1)
     }
-}
-
-fn joined(words: &[Vec<u8>]) -> (Vec<u8>, Vec<Span>) {
-    let (mut buf, mut spans) = (Vec::new(), Vec::with_capacity(words.len()));
-    for word in words {
-        spans.push(Span { start: buf.len() as u32, len: word.len() as u32 });
-        buf.extend_from_slice(word);
-    }
-    (buf, spans)
 }

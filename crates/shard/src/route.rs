@@ -1,31 +1,7 @@
 //! Which shard a command belongs to.
 
-use base::slot::key_slot;
-use command::state::SLOTS;
+use base::slot::SlotMap;
 use command::{Args, Command};
-
-/// The slot table: which shard has which slot. Contiguous ranges, as even as can be.
-#[derive(Clone, Copy, Debug)]
-pub struct SlotMap {
-    shards: u16,
-}
-
-impl SlotMap {
-    pub fn new(shards: u16) -> Self {
-        assert!(shards > 0 && u32::from(shards) <= SLOTS);
-        Self { shards }
-    }
-
-    #[inline]
-    pub fn shard_of_slot(self, slot: u16) -> u16 {
-        (u32::from(slot) * u32::from(self.shards) / SLOTS) as u16
-    }
-
-    #[inline]
-    pub fn shard_of(self, key: &[u8]) -> u16 {
-        if self.shards == 1 { 0 } else { self.shard_of_slot(key_slot(key)) }
-    }
-}
 
 /// Where the keys of a command are.
 pub enum Place {

@@ -18,6 +18,7 @@ impl Shard {
         note(!self.ready.is_empty(), format!("{} jobs are ready and not run", self.ready.len()));
         note(!self.cx.guests.is_empty(), format!("{} keys are guests", self.cx.guests.len()));
         note(self.awaits_others(), "replies of other shards are awaited".to_owned());
+        note(self.has_ready_input(), "input waits to be gone on with".to_owned());
         note(self.has_outgoing(), "messages wait to be published".to_owned());
         for (index, conn) in self.conns.iter().enumerate().filter(|(_, conn)| conn.open) {
             let counts = (conn.outstanding(), conn.through_own_mailbox, conn.writes_elsewhere);
@@ -25,7 +26,7 @@ impl Shard {
                 counts != (0, 0, 0),
                 format!("connection {index} awaits (replies, own mail, writes) {counts:?}"),
             );
-            let waits = conn.fenced || !conn.postponed.is_empty();
+            let waits = conn.holds_back();
             note(waits, format!("connection {index} holds back input"));
         }
         found

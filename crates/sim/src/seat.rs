@@ -198,7 +198,7 @@ impl Seat {
         self.shard.set_time(around.now_ms, around.now_us);
         while let Some(Mail::Shard(message)) = self.mail.front()
             && let Message::Commands(batch) = message
-            && batch.items.iter().all(|item| item.ask.runs())
+            && batch.commands().all(|item| item.ask.runs())
             && around.exchange.is_armed(batch.from as usize, batch.turn)
             && around.random.below(8) > 0
         {
@@ -220,7 +220,7 @@ impl Seat {
     }
 
     fn fall_asleep(&mut self, around: &mut Around<'_>) -> Progress {
-        let busy = !self.held_back.is_empty() || self.has_input(around.links);
+        let busy = !self.held_back.is_empty() || self.has_input(around.links) || self.shard.has_ready_input();
         if busy || around.exchange.has_mail(self.id) {
             self.at = At::Turn(0, false);
         } else {

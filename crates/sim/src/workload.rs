@@ -4,6 +4,7 @@
 
 use crate::op::{Key, Op, Text};
 use base::random::Random;
+use base::slot::SlotMap;
 
 /// The keys of a run.
 pub struct Keys {
@@ -20,6 +21,7 @@ impl Keys {
     /// Names that fall on random shards; most often, the strings on as many as there are.
     pub fn random(shards: usize, random: &mut Random) -> Self {
         let (mut names, mut owners) = (Vec::<String>::new(), Vec::new());
+        let slots = SlotMap::new(shards as u16);
         let spread = random.below(4) > 0;
         let mut pool = |letter: &str, count: usize| -> Vec<Key> {
             let first = random.index(shards);
@@ -27,7 +29,7 @@ impl Keys {
                 let wanted = (first + at) % shards;
                 loop {
                     let name = format!("{letter}{}:{}", names.len(), random.below(1000));
-                    let owner = owner_of(&name, shards);
+                    let owner = usize::from(slots.shard_of(name.as_bytes()));
                     if owner == wanted || !spread {
                         names.push(name);
                         owners.push(owner);
@@ -50,11 +52,6 @@ impl Keys {
         ops.extend(self.sets.iter().map(|key| Op::SMembers(*key)));
         ops
     }
-}
-
-/// The shard of a key, by the contiguous ranges of slots that shards have.
-fn owner_of(name: &str, shards: usize) -> usize {
-    usize::from(base::slot::key_slot(name.as_bytes())) * shards / command::state::SLOTS as usize
 }
 
 /// How a client behaves.

@@ -144,7 +144,8 @@ impl Engine {
             for shard in 0..self.shards.len() {
                 self.turn(shard, &mut inputs);
             }
-            if self.mail.iter().all(VecDeque::is_empty) {
+            let runs = self.shards.iter().any(Shard::has_ready_input);
+            if !runs && self.mail.iter().all(VecDeque::is_empty) {
                 return Ok(());
             }
         }

@@ -67,6 +67,9 @@ fn request(random: &mut Random) -> Vec<Vec<u8>> {
     form.split(' ').map(|it| word(it, random)).collect()
 }
 
+/// Requests in a row, any of which may be a pause.
+const REQUESTS: usize = 12;
+
 /// Sends the bytes in one go or in pieces; all that comes back.
 fn play(shards: u16, bytes: &[u8], mut cuts: Option<Random>) -> Vec<u8> {
     let mut engine = Engine::new(shards, 7, false);
@@ -80,9 +83,11 @@ fn play(shards: u16, bytes: &[u8], mut cuts: Option<Random>) -> Vec<u8> {
         engine.run_bytes(vec![piece.to_vec()]).expect("there is an end to it");
         rest = later;
     }
-    // Pauses end.
-    engine.pass(1000);
-    engine.run_bytes(vec![Vec::new()]).expect("there is an end to it");
+    // Pauses end, one after the other.
+    for _ in 0..REQUESTS {
+        engine.pass(1000);
+        engine.run_bytes(vec![Vec::new()]).expect("there is an end to it");
+    }
     engine.check_quiet().expect("all has been answered and all accounts hold");
     engine.received(0).bytes
 }
@@ -91,7 +96,7 @@ fn play(shards: u16, bytes: &[u8], mut cuts: Option<Random>) -> Vec<u8> {
 fn pieces_make_no_difference() {
     for seed in 0..60 {
         let mut random = Random::from_seed(seed);
-        let requests: Vec<_> = (0..12).map(|_| request(&mut random)).collect();
+        let requests: Vec<_> = (0..REQUESTS).map(|_| request(&mut random)).collect();
         let bytes: Vec<u8> = requests.iter().flat_map(|words| encode(words)).collect();
         for shards in [1, 4] {
             let whole = play(shards, &bytes, None);

@@ -1,11 +1,9 @@
 //! Running servers in several settings, and keys that lie on chosen shards of them.
 
 use base::random::Random;
-use base::slot::key_slot;
+use base::slot::SlotMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 use testkit::{Client, Server};
-
-const SLOTS: u32 = 16_384;
 
 /// How a server is started: shards and back end. The first two are where most of the work is done.
 const SETTINGS: [(u16, &str); 5] = [(4, "epoll"), (4, "io_uring"), (8, "auto"), (2, "auto"), (1, "auto")];
@@ -74,7 +72,7 @@ impl Arena {
 
     /// The shard a key lies on.
     pub fn shard_of(&self, key: &str) -> u16 {
-        (u32::from(key_slot(key.as_bytes())) * u32::from(self.shards) / SLOTS) as u16
+        SlotMap::new(self.shards).shard_of(key.as_bytes())
     }
 
     /// `count` keys that begin with `prefix`, the first on the first shard, the second on the second, and so on around.

@@ -28,7 +28,8 @@ impl ShardLoop {
         let (mut last_mail_us, mut settled) = (start_us, false);
         loop {
             self.events.clear();
-            let pause = if self.unsent.is_empty() { PAUSE } else { Duration::ZERO };
+            let pause =
+                if self.unsent.is_empty() && !self.shard.has_ready_input() { PAUSE } else { Duration::ZERO };
             self.reactor.wait(Some(pause), &mut self.events)?;
             let (now_ms, now_us) = clock::now();
             self.shard.set_time(now_ms, now_us);
@@ -59,9 +60,10 @@ impl ShardLoop {
     /// Whether nobody waits for this shard's replies. With `quiet`, what is still unanswered does not count.
     fn is_settled(&self, quiet: bool) -> bool {
         let at_once = self.process.at_once.load(Ordering::SeqCst) && self.unsent.is_empty();
-        self.shard.cx.sessions.iter().all(|(token, _)| {
-            let conn = self.shard.conn(token);
-            (at_once || conn.out.is_empty()) && (quiet || conn.is_in_order())
-        })
+        !self.shard.has_ready_input()
+            && self.shard.cx.sessions.iter().all(|(token, _)| {
+                let conn = self.shard.conn(token);
+                (at_once || conn.out.is_empty()) && (quiet || conn.is_in_order())
+            })
     }
 }

@@ -46,8 +46,7 @@ impl ShardLoop {
             self.close(token);
             return room.start;
         }
-        self.spares.lend(&mut self.shard.conn_mut(token).out);
-        self.inputs.push((token as u32, room.start..room.start + rest_bytes));
+        self.has_input(token, room.start..room.start + rest_bytes);
         if body_bytes + rest_bytes == asked {
             self.unread.push(token);
         }

@@ -29,7 +29,7 @@ const INPUT_BYTES_FREE: usize = 1 << 20;
 /// Input of one client before it has given its password.
 const INPUT_BYTES_MAX_BEFORE_AUTH: usize = 1 << 20;
 /// Input of one client outside its large arguments at most, whatever is configured: positions in it have 32 bits.
-const INPUT_BYTES_MAX: usize = u32::MAX as usize - (32 << 20);
+const INPUT_BYTES_MAX: usize = command::args::INSIDE_BYTES_MAX;
 
 /// A client whose unsent replies exceed the soft limit.
 pub(super) struct Slow {
@@ -122,7 +122,7 @@ impl ShardLoop {
         over
     }
 
-    /// Whether a connection whose socket takes no more must be closed for what it has not read.
+    /// Whether a connection whose socket takes no more, or whose replies wait for others, must be closed for what has not been sent.
     #[cold]
     pub(super) fn reads_too_slowly(&mut self, token: usize) -> bool {
         let limit = self.shard.cx.config.client_output_buffer_limit.normal;
@@ -182,9 +182,10 @@ impl ShardLoop {
         }
     }
 
-    /// Bytes of replies that the system has not taken.
+    /// Bytes of replies that the system has not taken, those that wait for others included.
     pub(super) fn unsent_bytes(&self, token: usize) -> usize {
-        self.sent[token].unsent(&self.shard.conn(token).out)
+        let conn = self.shard.conn(token);
+        self.sent[token].unsent(&conn.out) + conn.held_bytes()
     }
 
     /// Notes that a client is closed for what it has not read.

@@ -88,11 +88,11 @@ impl ShardLoop {
 /// Takes the next message if it is nothing but short commands, no more than are `left`.
 fn next_short(mail: &mut VecDeque<Mail>, left: &mut usize) -> Option<Message> {
     let Mail::Shard(Message::Commands(batch)) = mail.front()? else { return None };
-    if batch.items.len() > *left || !batch.items.iter().all(|item| item.ask.runs() && is_short(item.command))
-    {
+    let count = batch.commands().take(*left + 1).count();
+    if count > *left || !batch.commands().all(|item| item.ask.runs() && is_short(item.command)) {
         return None;
     }
-    *left -= batch.items.len();
+    *left -= count;
     match mail.pop_front() {
         Some(Mail::Shard(message)) => Some(message),
         _ => unreachable!("as the front was"),

@@ -3,6 +3,7 @@
 use crate::spec::Plan;
 use crate::{Args, Cx, Error, ShardCx, eviction, sweep};
 use base::hash::HashSeed;
+use base::slot::SlotMap;
 use config::Config;
 use keyspace::{Key, Typed};
 use resp::{Reply, Span};
@@ -177,7 +178,7 @@ fn sort_follows_patterns() {
 #[test]
 fn sort_asks_for_keys_of_other_shards_all_at_once() {
     let mut bed = Bed::new(&[]);
-    bed.shard.shards = 2;
+    (bed.shard.shards, bed.shard.slots) = (2, SlotMap::new(2));
     let here: Vec<String> =
         (0..100).map(|i| format!("k{i}")).filter(|k| bed.shard.has_key(k.as_bytes())).collect();
     bed.list(&here[0], &["1", "2"]);
@@ -405,7 +406,7 @@ fn volatile_policies_spare_keys_without_expiry() {
 #[test]
 fn shards_share_the_limit() {
     let mut bed = Bed::new(&[("maxmemory", "2000000"), ("maxmemory-policy", "allkeys-lru")]);
-    bed.shard.shards = 2;
+    (bed.shard.shards, bed.shard.slots) = (2, SlotMap::new(2));
     // The other shard holds half; this one finds room for the other half.
     bed.shard.eviction.other_bytes = 1_000_000;
     fill(&mut bed, 0, 20_000);

@@ -1,27 +1,25 @@
-//! What connections count and what sessions show: brought together before a command looks at the sessions.
+//! Who may do what: commands that are refused before they run.
 
 use crate::shard::Shard;
 use command::session::Session;
-use command::{Command, Error};
+use command::spec::flag;
+use command::{Args, Command, Error};
 use config::WhoMay;
 
 impl Shard {
-    /// Writes what is counted per connection into all sessions.
-    pub(crate) fn sync_to_sessions(&mut self) {
-        (0..self.conns.len()).for_each(|index| self.sync_to_session(index));
-    }
-
-    /// Writes what is counted for one connection into its session.
-    pub(crate) fn sync_to_session(&mut self, index: usize) {
-        let conn = &self.conns[index];
-        let Some(session) = self.cx.sessions.get_mut(index) else { return };
-        session.commands = conn.commands;
-        session.last_command = conn.last_command;
-        session.last_active_ms = conn.last_active_ms.max(session.created_ms);
-        session.query_bytes = conn.input_bytes();
-        session.output_bytes = conn.out.len();
-        session.net_in_bytes = conn.net_in_bytes;
-        session.net_out_bytes = conn.net_out_bytes;
+    /// Whether a command has the arguments it needs and the client the right to it; answers the error if not.
+    #[inline]
+    pub(crate) fn admits(&mut self, index: usize, command: &Command, args: Args<'_>) -> bool {
+        if !command.takes(args.len()) {
+            self.reject(index, command, &Error::wrong_arity(command.full_name));
+            return false;
+        }
+        let unknown = !self.conns[index].authenticated;
+        if unknown && command.flags & flag::NO_AUTH == 0 && self.cx.config.requirepass.is_some() {
+            self.reject(index, command, &Error::NO_AUTH);
+            return false;
+        }
+        command.flags & flag::PROTECTED == 0 || self.may_use(index, command)
     }
 
     /// Whether the configuration lets this client use DEBUG or MODULE; answers the error if not.

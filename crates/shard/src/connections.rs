@@ -1,0 +1,80 @@
+//! The table of connections: who comes and goes, and what is kept both here and in the session.
+//!
+//! Each connection has a number, which goes to another one after it is closed; the generation tells them apart. What every command
+//! looks at is copied from the session; what is counted per connection is written into the session when a command wants to see it.
+
+use crate::conn::Conn;
+use crate::shard::Shard;
+use command::session::Session;
+
+impl Shard {
+    /// A new connection; its index, which stays its name until [`Shard::close`].
+    pub fn open(&mut self, session: Session) -> usize {
+        let index = match self.free_conns.pop() {
+            Some(index) => index as usize,
+            None => {
+                self.conns.push(Conn::default());
+                self.conns.len() - 1
+            }
+        };
+        let generation = self.conns[index].generation;
+        self.conns[index] = Conn::new(generation, true);
+        self.cx.sessions.put(index, session);
+        self.cx.stats.connections += 1;
+        self.sync_from_session(index);
+        index
+    }
+
+    /// The connection is gone; replies still on their way to it will be dropped.
+    pub fn close(&mut self, conn: usize) {
+        let slot = &mut self.conns[conn];
+        if !slot.open {
+            return;
+        }
+        let generation = slot.generation.wrapping_add(1);
+        *slot = Conn::new(generation, false);
+        self.cx.sessions.take(conn);
+        self.cx.monitoring.retain(|index| *index != conn);
+        self.free_conns.push(conn as u32);
+    }
+
+    pub fn conn(&self, conn: usize) -> &Conn {
+        &self.conns[conn]
+    }
+
+    pub fn conn_mut(&mut self, conn: usize) -> &mut Conn {
+        &mut self.conns[conn]
+    }
+
+    /// Takes over what commands change in the session.
+    pub(crate) fn sync_from_session(&mut self, index: usize) {
+        let Some(session) = self.cx.sessions.get(index) else { return };
+        let conn = &mut self.conns[index];
+        conn.db = session.db;
+        conn.resp3 = session.resp3;
+        conn.replies = session.reply_mode;
+        conn.authenticated = session.authenticated;
+        conn.closing |= session.close_after_reply;
+        if session.no_touch {
+            self.cx.ages.note_no_touch();
+        }
+    }
+
+    /// Writes what is counted per connection into all sessions.
+    pub(crate) fn sync_to_sessions(&mut self) {
+        (0..self.conns.len()).for_each(|index| self.sync_to_session(index));
+    }
+
+    /// Writes what is counted for one connection into its session.
+    pub(crate) fn sync_to_session(&mut self, index: usize) {
+        let conn = &self.conns[index];
+        let Some(session) = self.cx.sessions.get_mut(index) else { return };
+        session.commands = conn.commands;
+        session.last_command = conn.last_command;
+        session.last_active_ms = conn.last_active_ms.max(session.created_ms);
+        session.query_bytes = conn.input_bytes();
+        session.output_bytes = conn.out.len() + conn.held_bytes();
+        session.net_in_bytes = conn.net_in_bytes;
+        session.net_out_bytes = conn.net_out_bytes;
+    }
+}

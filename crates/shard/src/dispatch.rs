@@ -1,0 +1,212 @@
+//! Where a command runs, and in which place of its connection's order: here at once, through a mailbox, or on several shards.
+
+use crate::execute::{self, Caller};
+use crate::message::{Ask, Batch};
+use crate::parking::parked;
+use crate::queue::Queued;
+use crate::route::{self, Place};
+use crate::shard::Shard;
+use command::args::INSIDE_BYTES_MAX;
+use command::session::ReplyMode;
+use command::spec::{Expand, flag};
+use command::{Args, Command, Error, Plan};
+use resp::Span;
+
+impl Shard {
+    /// Runs or forwards one command.
+    #[inline]
+    pub(crate) fn run_queued(&mut self, q: &Queued, args: Args<'_>) {
+        self.dispatch(q, args);
+        if self.conns[q.conn as usize].fenced {
+            self.end_fence(q);
+        }
+    }
+
+    /// A command that lets nothing pass may have been done on the spot.
+    #[cold]
+    fn end_fence(&mut self, q: &Queued) {
+        let conn = &self.conns[q.conn as usize];
+        if q.command.is_some_and(Command::has_unknown_keys) && conn.postponed.is_empty() {
+            self.after_fulfil(q.conn as usize);
+        }
+    }
+
+    #[inline]
+    fn dispatch(&mut self, q: &Queued, args: Args<'_>) {
+        let index = q.conn as usize;
+        if self.cx.pause.is_some() && self.postpone(q, args) {
+            return;
+        }
+        let conn = &mut self.conns[index];
+        if !conn.open || conn.closing {
+            return;
+        }
+        let Some(command) = q.command else {
+            if execute::is_of_browser(&args[0]) {
+                conn.closing = true;
+                return self.mark_dirty(index);
+            }
+            let error = execute::unknown_command(&args[0], args);
+            return self.reply_error(index, &error);
+        };
+        conn.last_command = Some(command);
+        conn.commands += 1;
+        if !self.admits(index, command, args) {
+            return;
+        }
+        if !self.cx.monitors.is_empty() {
+            self.feed_monitors(index, command, args);
+        }
+        match command.plan {
+            Plan::Keys | Plan::Split(_) if q.key_index != 0 => self.run_at(index, command, args, q.shard, q),
+            Plan::Keys | Plan::Split(_) => self.run_many(index, command, args, q),
+            Plan::Connection | Plan::Container => self.run_here(index, command, args),
+            Plan::WithSession(expand, row) => self.run_expanded(index, expand, row, args),
+            Plan::Cursor => {
+                let shard = route::cursor_shard(self.cx.shards, args.get(1).unwrap_or_default());
+                self.run_at(index, command, args, shard, q);
+            }
+            Plan::All(..) => self.start_all(index, command, args),
+        }
+    }
+
+    /// A command that needs its session as it is now, and then runs where its key is.
+    fn run_expanded(&mut self, index: usize, expand: Expand, row: &'static Command, args: Args<'_>) {
+        let (mut buf, mut spans) = (Vec::new(), Vec::new());
+        let session = self.cx.sessions.get(index).expect("an open connection has a session");
+        expand(session, args, &mut |arg| {
+            spans.push(Span { start: buf.len() as u32, len: arg.len() as u32 });
+            buf.extend_from_slice(arg);
+        });
+        if buf.len() > INSIDE_BYTES_MAX {
+            return self.reply_error(index, &Error::STRING_TOO_LONG);
+        }
+        let seed = self.cx.seed.clone();
+        let key_index = row.only_key().expect("such a row has one key");
+        let key = spans[key_index].of(&buf);
+        let (hash, shard) = (seed.hash(key), self.cx.slots.shard_of(key));
+        let args = Args::with_hash(&buf, &spans, &seed, key_index, hash);
+        let (conn, spans) = (index as u32, (0, args.len() as u32));
+        let (db, key_index) = (self.conns[index].db, key_index as u16);
+        let q = Queued { conn, spans, command: Some(row), key_index, shard, db, hash };
+        self.run_at(index, row, args, shard, &q);
+    }
+
+    /// A command with several keys (or with keys that depend on its arguments).
+    fn run_many(&mut self, conn: usize, command: &'static Command, args: Args<'_>, q: &Queued) {
+        let mut indexes = Vec::new();
+        // A wrong key count is the handler's to complain about, in its own words.
+        let placed = match command.key_indexes(&args, &mut indexes) {
+            Ok(()) => route::place(self.cx.slots, args, &indexes, self.cx.id),
+            Err(_) => Place::One(self.cx.id),
+        };
+        match placed {
+            Place::One(shard) => self.run_at(conn, command, args, shard, q),
+            Place::Many(shards) => match command.plan {
+                Plan::Split(merge) => self.start_split(conn, command, args, merge, &indexes, &shards),
+                _ => {
+                    let keys = indexes.iter().map(|&i| args[i].to_vec()).collect();
+                    self.start_hold(conn, command, args, keys);
+                }
+            },
+        }
+    }
+
+    /// A command whose keys are all on `shard`.
+    #[inline]
+    fn run_at(&mut self, index: usize, command: &'static Command, args: Args<'_>, shard: u16, q: &Queued) {
+        let conn = &mut self.conns[index];
+        let here = shard == self.cx.id;
+        if here && conn.through_own_mailbox == 0 && (conn.writes_elsewhere == 0 || !command.is_write()) {
+            conn.pull.against();
+            return self.run_here(index, command, args);
+        }
+        if !here && conn.pull.elsewhere(shard) && !conn.moving {
+            conn.moving = true;
+            self.wish_to_move.push(index as u32);
+        }
+        if here {
+            conn.through_own_mailbox += 1;
+        } else if command.is_write() {
+            conn.writes_elsewhere += 1;
+        }
+        let ask = Ask::Whole(self.expect(index));
+        self.forwarded += u64::from(!here);
+        self.cx.stats.forwarded += u64::from(!here);
+        let (db, resp3) = (self.conns[index].db, self.conns[index].resp3);
+        let batch = self.batch_for(shard as usize);
+        let first = batch.spans.len();
+        batch.push_args(args);
+        batch.push_keyed(command, ask, (db, resp3), first, (q.key_index, q.hash));
+    }
+
+    /// Runs a command now, for a connection of this shard.
+    #[inline]
+    fn run_here(&mut self, index: usize, command: &'static Command, args: Args<'_>) {
+        let conn = &mut self.conns[index];
+        let caller = Caller::of(index, conn);
+        if !self.locks.is_empty()
+            && !matches!(command.plan, Plan::Connection)
+            && let Some(things) = self.contended(command, args, caller.db)
+        {
+            self.conns[index].through_own_mailbox += 1;
+            let ask = Ask::Whole(self.expect(index));
+            return self.park(things, parked(self.cx.id, ask, command, caller, args));
+        }
+        if command.flags & flag::SESSIONS != 0 {
+            self.sync_to_session(index);
+        }
+        let conn = &mut self.conns[index];
+        let needed = if conn.is_in_order() && conn.replies == ReplyMode::On {
+            execute::execute(&mut self.cx, command, args, caller, &mut conn.out)
+        } else if conn.replies == ReplyMode::On && !matches!(command.plan, Plan::Connection) {
+            conn.hold(|held| execute::execute(&mut self.cx, command, args, caller, held))
+        } else {
+            self.run_out_of_order(index, command, args, caller)
+        };
+        if let Some(keys) = needed {
+            return self.start_hold_more(index, command, args, keys);
+        }
+        if matches!(command.plan, Plan::Connection) {
+            self.sync_from_session(index);
+        }
+        self.mark_dirty(index);
+    }
+
+    /// Runs a command whose reply must wait for earlier ones, or must not be sent.
+    fn run_out_of_order(
+        &mut self,
+        index: usize,
+        command: &'static Command,
+        args: Args<'_>,
+        caller: Caller,
+    ) -> Option<Vec<Vec<u8>>> {
+        let mut out = std::mem::take(&mut self.scratch);
+        let needed = execute::execute(&mut self.cx, command, args, caller, &mut out);
+        if needed.is_none() {
+            if matches!(command.plan, Plan::Connection) {
+                self.sync_from_session(index);
+            }
+            self.deliver_here(index, &mut out);
+        }
+        out.clear();
+        self.scratch = out;
+        needed
+    }
+
+    /// The batch of this turn for a shard.
+    #[inline]
+    pub(crate) fn batch_for(&mut self, shard: usize) -> &mut Batch {
+        if self.outgoing.batches[shard].as_ref().is_none_or(|batch| batch.is_full()) {
+            self.begin_batch(shard);
+        }
+        self.outgoing.batches[shard].as_mut().expect("it has begun")
+    }
+
+    fn begin_batch(&mut self, shard: usize) {
+        let mut batch = self.batch_pool.pop().unwrap_or_default();
+        batch.from = self.cx.id;
+        batch.earlier = self.outgoing.batches[shard].take();
+        self.outgoing.batches[shard] = Some(batch);
+    }
+}

@@ -1,0 +1,142 @@
+//! The queue of a chunk: parsed commands whose memory is asked for before the first of them runs.
+//!
+//! The short way is here, too: a command on one key of this shard, of a connection that awaits nothing, on a shard where nothing stands
+//! between them. All others are dispatched.
+
+use crate::ahead::{Look, look_ahead};
+use crate::execute::{self, Caller};
+use crate::shard::Shard;
+use crate::timing;
+use command::spec::flag;
+use command::{Args, Command, Plan};
+use resp::Span;
+
+/// A parsed command that has not run yet.
+#[derive(Clone, Copy)]
+pub(crate) struct Queued {
+    pub(crate) conn: u32,
+    pub(crate) spans: (u32, u32),
+    pub(crate) command: Option<&'static Command>,
+    pub(crate) key_index: u16,
+    pub(crate) shard: u16,
+    /// The client's database when the command came: where to look ahead.
+    pub(crate) db: u16,
+    pub(crate) hash: u64,
+}
+
+impl Queued {
+    /// What to look ahead for, if its key is on shard `here`.
+    #[inline]
+    fn look<'a>(&self, here: u16, buf: &'a [u8], spans: &[Span]) -> Option<Look<'a>> {
+        let command = self.command.filter(|_| self.key_index != 0 && self.shard == here)?;
+        let own = &spans[self.spans.0 as usize..(self.spans.0 + self.spans.1) as usize];
+        Some(Look::new(command, self.db, buf, own, self.key_index, self.hash))
+    }
+}
+
+impl Shard {
+    /// Puts the request whose spans begin at `mark` into the queue and asks for the memory of its key.
+    #[inline]
+    pub(crate) fn enqueue(&mut self, conn: usize, buf: &[u8], mark: usize) {
+        let args = Args::new(buf, &self.spans[mark..], &self.cx.seed);
+        let queued = self.queued(conn, mark, args);
+        // Where its keys are shows only while it runs: what follows waits until it is done.
+        if self.cx.shards > 1 && queued.command.is_some_and(Command::has_unknown_keys) {
+            self.conns[conn].fenced = true;
+        }
+        self.queue.push(queued);
+    }
+
+    /// Looks a request up whose spans begin at `mark`.
+    #[inline]
+    pub(crate) fn queued(&self, conn: usize, mark: usize, args: Args<'_>) -> Queued {
+        let mut command = command::lookup(args.at(0));
+        if let Some(container @ Command { plan: Plan::Container, .. }) = command
+            && let Some(sub) = args.get(1).and_then(|arg| command::registry::subcommand(container, arg))
+        {
+            command = Some(sub);
+        }
+        let mut queued = Queued {
+            conn: conn as u32,
+            spans: (mark as u32, args.len() as u32),
+            command,
+            key_index: 0,
+            shard: self.cx.id,
+            db: self.conns[conn].db,
+            hash: 0,
+        };
+        if let Some(command) = command {
+            let index = command.placed_key;
+            if index != 0 && (index as usize) < args.len() {
+                let key = args.at(index as usize);
+                queued.key_index = index;
+                queued.hash = self.cx.seed.hash(key);
+                queued.shard = self.cx.slots.shard_of(key);
+                if queued.shard == self.cx.id {
+                    self.cx.dbs[queued.db as usize].prefetch_bucket(queued.hash);
+                }
+            }
+        }
+        queued
+    }
+
+    /// Runs or forwards all queued commands, in order.
+    pub(crate) fn run_queue(&mut self, buf: &[u8]) {
+        if self.queue.is_empty() {
+            self.spans.clear();
+            return;
+        }
+        let queue = std::mem::take(&mut self.queue);
+        let spans = std::mem::take(&mut self.spans);
+        timing::begin_chunk(&mut self.cx);
+        look_ahead(&self.cx.dbs, queue.iter().filter_map(|q| q.look(self.cx.id, buf, &spans)));
+        let seed = self.cx.seed.clone();
+        let mut plain = self.is_plain();
+        for q in &queue {
+            let own = &spans[q.spans.0 as usize..(q.spans.0 + q.spans.1) as usize];
+            let args = Args::with_hash(buf, own, &seed, q.key_index as usize, q.hash);
+            if plain
+                && q.key_index != 0
+                && q.shard == self.cx.id
+                && let Some(command) = q.command
+                && command.flags & flag::PLAIN != 0
+                && command.takes(own.len())
+                && self.conns[q.conn as usize].is_plain()
+            {
+                plain = self.run_plain(q.conn as usize, command, args);
+                continue;
+            }
+            self.run_queued(q, args);
+            plain = self.is_plain();
+        }
+        timing::end_chunk(&mut self.cx);
+        (self.queue, self.spans) = (queue, spans);
+        self.queue.clear();
+        self.spans.clear();
+    }
+
+    /// Whether nothing on this shard stands between a command on one of its keys and that key.
+    #[inline]
+    fn is_plain(&self) -> bool {
+        self.cx.pause.is_none() && self.cx.monitors.is_empty() && self.locks.is_empty()
+    }
+
+    /// The short way of [`Shard::dispatch`]: a command on a key of this shard, of a connection that awaits nothing. Whether the
+    /// shard is as plain as before.
+    #[inline]
+    fn run_plain(&mut self, index: usize, command: &'static Command, args: Args<'_>) -> bool {
+        let conn = &mut self.conns[index];
+        conn.last_command = Some(command);
+        conn.commands += 1;
+        if self.cx.shards > 1 {
+            conn.pull.against();
+        }
+        let caller = Caller::of(index, conn);
+        if let Some(keys) = execute::execute(&mut self.cx, command, args, caller, &mut conn.out) {
+            self.start_hold_more(index, command, args, keys);
+            return false;
+        }
+        self.mark_dirty(index);
+        true
+    }
+}

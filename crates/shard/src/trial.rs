@@ -1,0 +1,128 @@
+//! Several shards in one thread for unit tests: their mailboxes are one queue, and everything is published at once.
+
+use crate::message::Batch;
+use crate::{Carrier, Message, Shard};
+use base::hash::HashSeed;
+use command::ShardCx;
+use command::session::Session;
+use config::Config;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+#[derive(Default)]
+pub struct Queue(VecDeque<(usize, Message)>);
+
+impl Queue {
+    /// Batches of commands on their way.
+    pub fn batches(&self) -> impl Iterator<Item = &Batch> + Clone {
+        let latest = self.0.iter().filter_map(|(_, message)| match message {
+            Message::Commands(batch) => Some(&**batch),
+            _ => None,
+        });
+        latest.flat_map(|batch| std::iter::successors(Some(batch), |batch| batch.earlier.as_deref()))
+    }
+}
+
+impl Carrier for Queue {
+    fn next_turn(&self) -> u64 {
+        1
+    }
+
+    fn publish(&mut self, messages: impl Iterator<Item = (usize, Message)>, _exclusive: bool) {
+        self.0.extend(messages);
+    }
+
+    fn post(&mut self, to: usize, message: Message) {
+        self.0.push_back((to, message));
+    }
+}
+
+pub struct Trial {
+    pub shards: Vec<Shard>,
+    pub mail: Queue,
+}
+
+impl Trial {
+    pub fn new(shards: u16) -> Self {
+        let shard = |id| {
+            let (config, seed) = (Arc::new(Config::default()), HashSeed::new(1, 2));
+            Shard::new(ShardCx::new(id, shards, config, seed, 3))
+        };
+        Self { shards: (0..shards).map(shard).collect(), mail: Queue::default() }
+    }
+
+    /// A connection of shard 0; its index there.
+    pub fn connect(&mut self) -> usize {
+        self.shards[0].open(Session { authenticated: true, ..Session::default() })
+    }
+
+    /// The client's next bytes come to shard 0 and what can run there runs.
+    pub fn send(&mut self, conn: usize, bytes: &[u8]) {
+        self.shards[0].receive(bytes, &[(conn as u32, 0..bytes.len())]);
+        self.shards[0].resume();
+        self.publish(0);
+    }
+
+    /// What a shard has for others is in the mail.
+    pub fn publish(&mut self, shard: usize) {
+        self.shards[shard].outgoing.hand_over(&mut self.mail);
+    }
+
+    /// One message is delivered, if there is one.
+    pub fn deliver(&mut self) -> bool {
+        let Some((to, message)) = self.mail.0.pop_front() else { return false };
+        self.shards[to].on_message(message);
+        self.shards[to].resume();
+        self.publish(to);
+        true
+    }
+
+    /// Runs until nothing is under way.
+    pub fn settle(&mut self) {
+        while self.deliver() || self.go_on() {}
+        let left: Vec<_> = self.shards.iter().flat_map(Shard::unsettled).collect();
+        assert_eq!(left, Vec::<String>::new());
+    }
+
+    fn go_on(&mut self) -> bool {
+        let waits = self.shards[0].has_ready_input();
+        if waits {
+            self.shards[0].resume();
+            self.publish(0);
+        }
+        waits
+    }
+
+    /// Sends requests, and returns all replies.
+    pub fn ask(&mut self, conn: usize, bytes: &[u8]) -> Vec<u8> {
+        self.send(conn, bytes);
+        self.settle();
+        self.take_replies(conn)
+    }
+
+    /// Replies in order, with the bytes of shared values.
+    pub fn take_replies(&mut self, conn: usize) -> Vec<u8> {
+        let out = std::mem::take(&mut self.shards[0].conn_mut(conn).out);
+        let (mut bytes, mut from) = (Vec::new(), 0);
+        for (position, blob) in &out.blobs {
+            bytes.extend_from_slice(&out.buf[from..*position]);
+            bytes.extend_from_slice(blob);
+            from = *position;
+        }
+        bytes.extend_from_slice(&out.buf[from..]);
+        bytes
+    }
+
+    /// The first name with this beginning whose key is on a shard.
+    pub fn key_on(&self, shard: u16, name: &str) -> String {
+        let mut names = (0..).map(|number| format!("{name}{number}"));
+        names.find(|name| self.shards[0].cx.slots.shard_of(name.as_bytes()) == shard).expect("there is one")
+    }
+}
+
+/// A request as clients send it.
+pub fn request(words: &[&str]) -> Vec<u8> {
+    let mut bytes = format!("*{}\r\n", words.len());
+    words.iter().for_each(|word| bytes.push_str(&format!("${}\r\n{word}\r\n", word.len())));
+    bytes.into_bytes()
+}
