@@ -53,6 +53,8 @@ pub struct Session {
     pub no_evict: bool,
     /// Reads do not change the age of keys (CLIENT NO-TOUCH).
     pub no_touch: bool,
+    /// CLIENT PAUSE holds back what it has sent.
+    pub paused: bool,
     pub monitor: bool,
     pub unix_socket: bool,
     pub fd: i32,

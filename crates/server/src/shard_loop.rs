@@ -59,6 +59,8 @@ pub struct Process {
     pub config: Arc<Config>,
     pub wakers: Vec<OnceLock<Waker>>,
     pub(crate) desks: Vec<OnceLock<SharedDesk>>,
+    /// How often a shard has freed so much that all should give memory back.
+    purges: AtomicU64,
     ending: AtomicBool,
     /// The end does not wait for clients that do not read.
     at_once: AtomicBool,
@@ -80,6 +82,7 @@ impl Process {
             config,
             wakers: (0..shards).map(|_| OnceLock::new()).collect(),
             desks: (0..shards).map(|_| OnceLock::new()).collect(),
+            purges: AtomicU64::new(0),
             ending: AtomicBool::new(false),
             at_once: AtomicBool::new(false),
             next_client: AtomicU64::new(1),
@@ -177,6 +180,8 @@ pub struct ShardLoop {
     unsent: Vec<usize>,
     /// The number of this turn, from 1.
     turn: u64,
+    /// As many purges has this one followed.
+    given_back: u64,
     next_tick_us: u64,
     /// Nothing has happened since the shard went to sleep.
     is_quiet: bool,
@@ -229,6 +234,7 @@ impl ShardLoop {
             large_bytes: 0,
             unsent: Vec::new(),
             turn: 0,
+            given_back: 0,
             next_tick_us: 0,
             is_quiet: false,
             due_us: None,
@@ -284,6 +290,10 @@ impl ShardLoop {
         }
         if freeing::is_due(&self.shard.cx) {
             self.free_memory();
+        }
+        let purges = self.process.purges.load(Ordering::Relaxed);
+        if purges != self.given_back {
+            self.follow_purge(purges);
         }
         Ok(())
     }

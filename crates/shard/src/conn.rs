@@ -66,6 +66,7 @@ pub struct Conn {
     pub resp3: bool,
     pub authenticated: bool,
     pub replies: ReplyMode,
+    pub no_touch: bool,
     pub commands: u64,
     pub net_in_bytes: u64,
     pub net_out_bytes: u64,

@@ -55,6 +55,7 @@ impl Shard {
         conn.replies = session.reply_mode;
         conn.authenticated = session.authenticated;
         conn.closing |= session.close_after_reply;
+        conn.no_touch = session.no_touch;
         if session.no_touch {
             self.cx.ages.note_no_touch();
         }
@@ -74,6 +75,7 @@ impl Shard {
         session.last_active_ms = conn.last_active_ms.max(session.created_ms);
         session.query_bytes = conn.input_bytes();
         session.output_bytes = conn.out.len() + conn.held_bytes();
+        session.paused = !conn.postponed.is_empty();
         session.net_in_bytes = conn.net_in_bytes;
         session.net_out_bytes = conn.net_out_bytes;
     }

@@ -34,7 +34,8 @@ impl Shard {
     #[inline]
     fn dispatch(&mut self, q: &Queued, args: Args<'_>) {
         let index = q.conn as usize;
-        if self.cx.pause.is_some() && self.postpone(q, args) {
+        let conn = &mut self.conns[index];
+        if !conn.postponed.is_empty() && self.postpone(q, args) {
             return;
         }
         let conn = &mut self.conns[index];
@@ -51,7 +52,8 @@ impl Shard {
         };
         conn.last_command = Some(command);
         conn.commands += 1;
-        if !self.admits(index, command, args) {
+        // What is wrong with it is said at once, a pause or not.
+        if !self.admits(index, command, args) || self.cx.pause.is_some() && self.postpone(q, args) {
             return;
         }
         if !self.cx.monitors.is_empty() {
@@ -133,11 +135,15 @@ impl Shard {
         let ask = Ask::Whole(self.expect(index));
         self.forwarded += u64::from(!here);
         self.cx.stats.forwarded += u64::from(!here);
-        let (db, resp3) = (self.conns[index].db, self.conns[index].resp3);
+        let conn = &self.conns[index];
+        let (db, resp3, no_touch) = (conn.db, conn.resp3, conn.no_touch);
         let batch = self.batch_for(shard as usize);
         let first = batch.spans.len();
         batch.push_args(args);
         batch.push_keyed(command, ask, (db, resp3), first, (q.key_index, q.hash));
+        if no_touch {
+            batch.mark_no_touch();
+        }
     }
 
     /// Runs a command now, for a connection of this shard.

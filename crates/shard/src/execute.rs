@@ -38,18 +38,35 @@ pub fn execute(
     let mark = out.mark();
     out.resp3 = caller.resp3;
     running::note(command.name);
-    let begun = timing::begin(shard, command, args);
     if let Err(error) = eviction::before(shard, command)
         && !caller.admitted
     {
-        return fail(shard, command, args, error, caller, begun, (out, mark));
+        return refuse(shard, command, &error, caller, out);
     }
+    let begun = timing::begin(shard, command, args);
     let mut cx = Cx { shard, db: caller.db, resp3: caller.resp3, conn: caller.conn };
     let result = (command.handler)(&mut cx, args, out);
     if let Err(error) = result {
         return fail(shard, command, args, error, caller, begun, (out, mark));
     }
     timing::end(shard, command, args, begun, caller.counts, caller.conn);
+    None
+}
+
+/// A command that does not run for want of memory.
+#[cold]
+fn refuse(
+    shard: &mut ShardCx,
+    command: &Command,
+    error: &Error,
+    caller: Caller,
+    out: &mut Reply,
+) -> Option<Vec<Vec<u8>>> {
+    if caller.counts {
+        shard.commands.rejected(command.id);
+        shard.count_error(error);
+    }
+    out.error(error.line());
     None
 }
 

@@ -96,6 +96,10 @@ impl Shard {
     /// One item of a batch; whether its reply is in `out`.
     fn run_item(&mut self, home: u16, item: &Item, args: Args<'_>, out: &mut Reply) -> bool {
         let caller = Caller { conn: None, db: item.db, resp3: item.resp3, counts: true, admitted: false };
+        self.cx.ages.caller_no_touch = item.no_touch;
+        if item.no_touch {
+            self.cx.ages.note_no_touch();
+        }
         if let Ask::Hold(op) = item.ask {
             let keys = args.from(0).map(<[u8]>::to_vec).collect();
             self.hold(home, op, item.db, keys);

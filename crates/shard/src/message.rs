@@ -53,6 +53,8 @@ pub struct Item {
     /// Index of the key whose hash is known, 0 for none.
     pub key_index: u16,
     pub hash: u64,
+    /// What it reads grows no younger by that (CLIENT NO-TOUCH).
+    pub no_touch: bool,
     /// Its reply stands in [`Batch::replies`]; if not, it waits for a lock.
     pub is_replied: bool,
     /// Where its reply ends there. It begins where the one before ends.
@@ -144,9 +146,18 @@ impl Batch {
             spans,
             key_index,
             hash,
+            no_touch: false,
             is_replied: false,
             reply_end: 0,
         });
+    }
+
+    /// The command pushed last reads without touching.
+    #[cold]
+    pub fn mark_no_touch(&mut self) {
+        if let Some(item) = self.items.last_mut() {
+            item.no_touch = true;
+        }
     }
 
     /// Copies one argument in.

@@ -79,6 +79,7 @@ impl Shard {
         });
         let op = self.next_op();
         let conn_db = (self.conns[conn].db, self.conns[conn].resp3);
+        let no_touch = self.conns[conn].no_touch;
         for (share, &shard) in involved.iter().enumerate() {
             let batch = self.batch_for(shard as usize);
             let first = batch.spans.len();
@@ -89,6 +90,9 @@ impl Shard {
             // The share is told by the upper bits of the operation's number.
             let ask = Ask::Share(op | (share as u64) << SHARE_SHIFT);
             batch.push(command, ask, conn_db, first);
+            if no_touch {
+                batch.mark_no_touch();
+            }
         }
         let of_key = shards
             .iter()

@@ -9,10 +9,12 @@ pub struct Ages {
     pub rule: AgeRule,
     /// Reads leave the age alone: it tells of the last change (LRM).
     by_change: bool,
-    /// A client of this shard has asked that its reads leave ages alone (CLIENT NO-TOUCH).
+    /// A client has asked that its reads leave ages alone (CLIENT NO-TOUCH).
     some_no_touch: bool,
     /// Either of both: a read has to look more closely.
     pub(crate) some_reads_leave: bool,
+    /// The client of another shard whose command runs now has asked for it.
+    pub caller_no_touch: bool,
 }
 
 impl Ages {
@@ -33,7 +35,8 @@ impl ShardCx {
             AgeRule::LRU
         };
         let (by_change, some_no_touch) = (policy.is_lrm(), self.ages.some_no_touch);
-        self.ages = Ages { rule, by_change, some_no_touch, some_reads_leave: by_change || some_no_touch };
+        let some_reads_leave = by_change || some_no_touch;
+        self.ages = Ages { rule, by_change, some_no_touch, some_reads_leave, caller_no_touch: false };
         self.dbs.set_ages(rule);
     }
 }
@@ -43,6 +46,7 @@ impl Cx<'_> {
     #[cold]
     pub(crate) fn read_renews(&self) -> bool {
         let session = self.conn.and_then(|conn| self.shard.sessions.get(conn));
-        !self.shard.ages.by_change && !session.is_some_and(|session| session.no_touch)
+        let no_touch = session.map_or(self.shard.ages.caller_no_touch, |session| session.no_touch);
+        !self.shard.ages.by_change && !no_touch
     }
 }

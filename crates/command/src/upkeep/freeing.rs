@@ -1,7 +1,7 @@
 //! Giving memory back step by step: what UNLINK, FLUSHALL ASYNC and the `lazyfree-lazy-…` directives leave in the bin.
 //!
-//! It is the shard's own thread that frees, a slice at a time between its commands: the memory came from this thread's heap,
-//! and a slice is too short to be noticed.
+//! It is the shard's own thread that frees, a slice at a time between its commands: most of the memory came from this thread's
+//! heap, and a slice is too short to be noticed.
 
 use crate::ShardCx;
 
@@ -13,8 +13,17 @@ const HELP_STEPS: usize = 4;
 const PURGE_BYTES: usize = 32 << 20;
 const LAST_PURGE_BYTES: usize = 4 << 20;
 
-/// Frees for about `nanos_max`; whether there is more. The allocator returns the memory in portions.
-pub fn slice(shard: &mut ShardCx, nanos_max: u64) -> bool {
+/// What a [`slice`] has left and done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slice {
+    /// There is more to free.
+    pub more: bool,
+    /// The allocator has been told to return what this thread's heap has.
+    pub has_purged: bool,
+}
+
+/// Frees for about `nanos_max`. The allocator returns the memory in portions.
+pub fn slice(shard: &mut ShardCx, nanos_max: u64) -> Slice {
     let begun_ns = (shard.platform.clock_ns)();
     for _ in 0..STEPS_MAX {
         if !shard.bin.free_step() {
@@ -25,11 +34,12 @@ pub fn slice(shard: &mut ShardCx, nanos_max: u64) -> bool {
         }
     }
     let worth = if shard.bin.is_empty() { LAST_PURGE_BYTES } else { PURGE_BYTES };
-    if shard.bin.freed_bytes() >= worth {
+    let has_purged = shard.bin.freed_bytes() >= worth;
+    if has_purged {
         shard.bin.take_freed_bytes();
         (shard.platform.purge)();
     }
-    !shard.bin.is_empty()
+    Slice { more: !shard.bin.is_empty(), has_purged }
 }
 
 /// Whether [`slice`] has something to do: memory to free, or freed memory to return.
@@ -84,7 +94,7 @@ mod tests {
         shard.dbs[0].clear(Free::Later);
         assert!(is_due(&shard));
         let mut slices = 0;
-        while slice(&mut shard, 2_000_000) {
+        while slice(&mut shard, 2_000_000).more {
             slices += 1;
         }
         assert!(slices > 100);
@@ -100,9 +110,9 @@ mod tests {
             shard.dbs[0].clear(Free::Later);
         }
         let left = shard.bin.pending();
-        assert!(slice(&mut shard, 1));
+        assert!(slice(&mut shard, 1).more);
         assert!((1..left).contains(&shard.bin.pending()));
-        while slice(&mut shard, 1) {}
+        while slice(&mut shard, 1).more {}
         assert_eq!(shard.bin.pending(), 0);
     }
 

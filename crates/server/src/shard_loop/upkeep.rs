@@ -9,6 +9,7 @@ use crate::log;
 use command::{ShardCx, freeing};
 use config::OutputLimit;
 use runtime::Waker;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Time between two rounds while the shard is awake.
@@ -66,7 +67,23 @@ impl ShardLoop {
     #[cold]
     pub(super) fn free_memory(&mut self) {
         let nanos = if self.events.is_empty() { FREE_IDLE_NS } else { FREE_BUSY_NS };
-        freeing::slice(&mut self.shard.cx, nanos);
+        if freeing::slice(&mut self.shard.cx, nanos).has_purged {
+            // Some of it came from the heaps of others, who have visited this shard or read the values for it.
+            self.given_back = self.process.purges.fetch_add(1, Ordering::Relaxed) + 1;
+            self.wake_others();
+        }
+    }
+
+    /// Gives memory back that another shard has freed.
+    #[cold]
+    pub(super) fn follow_purge(&mut self, purges: u64) {
+        self.given_back = purges;
+        runtime::memory::give_back();
+    }
+
+    fn wake_others(&self) {
+        let others = self.process.wakers.iter().enumerate().filter(|(id, _)| *id != self.id);
+        others.filter_map(|(_, waker)| waker.get()).for_each(Waker::wake);
     }
 
     /// One round, at most ten times a second.
@@ -95,8 +112,7 @@ impl ShardLoop {
         let (bytes, evicted) = std::mem::replace(&mut self.told, told);
         if (told.0 > bytes || told.1 > evicted) && command::eviction::concerns_all(&self.shard.cx) {
             self.process.exchange_memory(&mut self.shard);
-            let others = self.process.wakers.iter().enumerate().filter(|(id, _)| *id != self.id);
-            others.filter_map(|(_, waker)| waker.get()).for_each(Waker::wake);
+            self.wake_others();
         }
     }
 

@@ -7,14 +7,20 @@
 use super::upkeep::TICK_US;
 use super::{Mail, ShardLoop};
 use crate::desk::{self, Desk};
+use command::freeing;
 use command::spec::{Merge, Plan, flag};
-use command::{Command, freeing};
 use runtime::clock;
+use shard::message::Item;
 use shard::{Message, Shard};
 use std::collections::VecDeque;
 
 /// Commands that one visit runs; with more, two threads at work are worth a wake-up.
 const COMMANDS_MAX: usize = 64;
+/// With a count they take as many as it says, and are fast all the same in Redis's book.
+const TAKE_MANY: [&str; 5] = ["lpop", "rpop", "spop", "zpopmin", "zpopmax"];
+/// Arguments and their bytes in a message that a visit runs: what takes much to say takes long to do.
+const ARGS_MAX: usize = 4 * COMMANDS_MAX;
+const ARG_BYTES_MAX: usize = 16 * 1024;
 /// A turn goes on with the replies that visits have brought, but not for ever.
 const ROUNDS_MAX: usize = 4;
 
@@ -88,8 +94,9 @@ impl ShardLoop {
 /// Takes the next message if it is nothing but short commands, no more than are `left`.
 fn next_short(mail: &mut VecDeque<Mail>, left: &mut usize) -> Option<Message> {
     let Mail::Shard(Message::Commands(batch)) = mail.front()? else { return None };
-    let count = batch.commands().take(*left + 1).count();
-    if count > *left || !batch.commands().all(|item| item.ask.runs() && is_short(item.command)) {
+    let (count, args) = (batch.items.len(), batch.spans.len());
+    let is_large = count > *left || args > ARGS_MAX || batch.args.len() > ARG_BYTES_MAX;
+    if is_large || batch.earlier.is_some() || !batch.outside.is_empty() || !batch.items.iter().all(is_short) {
         return None;
     }
     *left -= count;
@@ -99,9 +106,13 @@ fn next_short(mail: &mut VecDeque<Mail>, left: &mut usize) -> Option<Message> {
     }
 }
 
-/// Whether a command, or its share on one shard, is sure to take little time.
-fn is_short(command: &Command) -> bool {
-    command.flags & (flag::SHORT | flag::FAST) != 0 || matches!(command.plan, Plan::Split(Merge::Ok))
+/// Whether a command, or its share on one shard, takes little time if it has few arguments.
+fn is_short(item: &Item) -> bool {
+    let command = item.command;
+    let is_brief =
+        command.flags & (flag::SHORT | flag::FAST) != 0 || matches!(command.plan, Plan::Split(Merge::Ok));
+    let takes_many = item.spans.1 > 2 && TAKE_MANY.contains(&command.full_name);
+    item.ask.runs() && is_brief && !takes_many
 }
 
 /// Whether a visit has left nothing to do for the thread of the shard before it looks again by itself.

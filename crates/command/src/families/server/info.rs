@@ -192,7 +192,7 @@ fn clients(cx: &ShardCx, facts: &Facts, text: &mut String) {
             ("maxclients", &cx.config.maxclients),
             ("client_recent_max_input_buffer", &numbers.input_bytes_max),
             ("client_recent_max_output_buffer", &numbers.output_bytes_max),
-            ("blocked_clients", &0),
+            ("blocked_clients", &numbers.paused),
             ("tracking_clients", &0),
             ("pubsub_clients", &0),
             ("watching_clients", &0),
