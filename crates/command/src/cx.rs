@@ -1,5 +1,6 @@
 //! What a handler works with: its shard's state and who asked, with typed look-ups on top.
 
+use crate::change::Change;
 use crate::session::Session;
 use crate::{Error, ShardCx};
 use keyspace::Pos;
@@ -49,8 +50,11 @@ impl<'a> Cx<'a> {
     /// while the others travel.
     pub fn require_keys(&self, keys: impl Iterator<Item = Vec<u8>>) -> Result<(), Error> {
         let keys: Vec<_> = keys.collect();
-        let all_here = keys.iter().all(|key| self.shard.has_key(key));
-        if all_here { Ok(()) } else { Err(Error::NeedKeys(keys)) }
+        let all_here = keys.iter().all(|key| self.shard.has_key(self.db, key));
+        if all_here {
+            return Ok(());
+        }
+        Err(Error::NeedKeys(keys.into_iter().map(|key| (self.db, key)).collect()))
     }
 
     /// Wall clock, unix ms.
@@ -243,7 +247,8 @@ impl<'a> Cx<'a> {
     /// Says that a key's bytes have changed where Redis publishes no event: a cache inside the value, or a string that
     /// was only lengthened.
     #[inline]
-    pub fn changed(&mut self, _key: &[u8]) {
+    pub fn changed(&mut self, key: &[u8]) {
+        self.tell(self.db, None, key);
         self.shard.dirty += 1;
     }
 
@@ -256,5 +261,14 @@ impl<'a> Cx<'a> {
 
     /// As [`Cx::notice`] for a key of another database.
     #[inline]
-    pub fn notice_in(&mut self, _db: u16, _class: Event, _name: &'static str, _key: &[u8]) {}
+    pub fn notice_in(&mut self, db: u16, class: Event, name: &'static str, key: &[u8]) {
+        self.tell(db, Some((class, name)), key);
+    }
+
+    #[inline]
+    fn tell(&mut self, db: u16, event: Option<(Event, &'static str)>, key: &[u8]) {
+        if self.shard.is_listening {
+            self.shard.hear(Change { db, key: key.to_vec(), event });
+        }
+    }
 }

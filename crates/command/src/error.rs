@@ -1,5 +1,6 @@
 //! What goes wrong by the client's doing: the exact texts of Redis, all in one place.
 
+use crate::change::DbKey;
 use std::borrow::Cow;
 
 /// Bytes of a name, and of all arguments together, that an error text repeats.
@@ -11,7 +12,7 @@ pub enum Error {
     Reply(Cow<'static, [u8]>),
     /// The command needs these keys of other shards beside those it was run with; the `shard` crate brings them and
     /// runs it again. Nothing has been changed yet.
-    NeedKeys(Vec<Vec<u8>>),
+    NeedKeys(Vec<DbKey>),
 }
 
 macro_rules! texts {

@@ -2,6 +2,7 @@
 //! message.
 
 use crate::age::Ages;
+use crate::change::{Change, Guests};
 use crate::eviction::Eviction;
 use crate::latency::Latency;
 use crate::platform::{About, Platform};
@@ -159,8 +160,10 @@ pub struct ShardCx {
     pub eviction: Eviction,
     /// Set while commands are held back; ended by the connection layer.
     pub pause: Option<Pause>,
-    /// Keys of several shards, this one included, that are locked for the command that runs now and are here; in order.
-    pub guests: Vec<Vec<u8>>,
+    /// Keys of several shards, this one included, that are locked for the command that runs now and are here.
+    pub guests: Guests,
+    /// Somebody wants to know of changes of keys; see [`ShardCx::hear`].
+    pub is_listening: bool,
 }
 
 impl ShardCx {
@@ -202,7 +205,8 @@ impl ShardCx {
             ages: Ages::default(),
             eviction: Eviction::default(),
             pause: None,
-            guests: Vec::new(),
+            guests: Guests::default(),
+            is_listening: false,
         };
         cx.set_config(first);
         cx
@@ -227,14 +231,27 @@ impl ShardCx {
 
     /// Whether the command that runs now may use a key: it belongs to this shard; or, if keys have been brought here for
     /// the command, it is among them (an own key that is not may be away, or change before the command is run again).
-    pub fn has_key(&self, key: &[u8]) -> bool {
+    pub fn has_key(&self, db: u16, key: &[u8]) -> bool {
         if self.shards == 1 {
             return true;
         }
-        if !self.guests.is_empty() {
-            return self.guests.binary_search_by(|guest| guest.as_slice().cmp(key)).is_ok();
+        if self.guests.are_here() {
+            return self.guests.has(db, key);
         }
         self.slots.shard_of(key) == self.id
+    }
+
+    /// Finds out whether anybody wants to know of changes of keys. To be called whenever somebody begins or ends to.
+    pub fn set_listening(&mut self) {
+        self.is_listening = self.guests.are_here();
+    }
+
+    /// A key has changed, or may have. Whoever waits for that lives on the shard that owns it: of a guest it is told when it goes home.
+    #[cold]
+    pub fn hear(&mut self, change: Change) {
+        if self.guests.are_here() && self.slots.shard_of(&change.key) != self.id {
+            self.guests.note(change);
+        }
     }
 
     /// Bytes of all data of this shard, what is still to be freed included.

@@ -7,6 +7,7 @@ use crate::queue::Queued;
 use crate::route::{self, Place};
 use crate::shard::Shard;
 use command::args::INSIDE_BYTES_MAX;
+use command::change::DbKey;
 use command::session::ReplyMode;
 use command::spec::{Expand, flag};
 use command::{Args, Command, Error, Plan};
@@ -107,7 +108,7 @@ impl Shard {
             Place::Many(shards) => match command.plan {
                 Plan::Split(merge) => self.start_split(conn, command, args, merge, &indexes, &shards),
                 _ => {
-                    let keys = indexes.iter().map(|&i| args[i].to_vec()).collect();
+                    let keys = self.keys_at(command, args, self.conns[conn].db, &indexes);
                     self.start_hold(conn, command, args, keys);
                 }
             },
@@ -186,7 +187,7 @@ impl Shard {
         command: &'static Command,
         args: Args<'_>,
         caller: Caller,
-    ) -> Option<Vec<Vec<u8>>> {
+    ) -> Option<Vec<DbKey>> {
         let mut out = std::mem::take(&mut self.scratch);
         let needed = execute::execute(&mut self.cx, command, args, caller, &mut out);
         if needed.is_none() {

@@ -1,7 +1,9 @@
 //! Running one command on this shard.
 
 use crate::conn::Conn;
+use crate::message::Ask;
 use crate::{running, timing};
+use command::change::DbKey;
 use command::{Args, Command, Cx, Error, ShardCx, eviction};
 use resp::Reply;
 
@@ -25,6 +27,17 @@ impl Caller {
     }
 }
 
+/// A command on its way: who asked, and for what.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    /// The shard of the client.
+    pub home: u16,
+    pub ask: Ask,
+    pub command: &'static Command,
+    pub caller: Caller,
+    pub args: Args<'a>,
+}
+
 /// Runs the handler; an error becomes its reply. Returns the keys that must be brought here first, if any: then nothing
 /// has been written and nothing changed.
 #[inline]
@@ -34,7 +47,7 @@ pub fn execute(
     args: Args<'_>,
     caller: Caller,
     out: &mut Reply,
-) -> Option<Vec<Vec<u8>>> {
+) -> Option<Vec<DbKey>> {
     let mark = out.mark();
     out.resp3 = caller.resp3;
     running::note(command.name);
@@ -61,7 +74,7 @@ fn refuse(
     error: &Error,
     caller: Caller,
     out: &mut Reply,
-) -> Option<Vec<Vec<u8>>> {
+) -> Option<Vec<DbKey>> {
     if caller.counts {
         shard.commands.rejected(command.id);
         shard.count_error(error);
@@ -79,7 +92,7 @@ fn fail(
     caller: Caller,
     begun: Option<u64>,
     (out, mark): (&mut Reply, (usize, usize)),
-) -> Option<Vec<Vec<u8>>> {
+) -> Option<Vec<DbKey>> {
     out.rewind(mark);
     if let Error::NeedKeys(keys) = error {
         return Some(keys);

@@ -1,7 +1,7 @@
 //! Mail from other shards: their commands are run, replies to ours take their places.
 
 use crate::ahead::{Look, look_ahead};
-use crate::execute::{self, Caller};
+use crate::execute::{self, Asked, Caller};
 use crate::message::{Ask, Batch, Item, Message, REPLY_BYTES_MAX};
 use crate::multi;
 use crate::parking::parked;
@@ -33,7 +33,7 @@ impl Shard {
                 self.complete(ask, command, false, |out| out.append(&mut reply));
             }
             Message::Granted { op, from, keys } => self.on_granted(op, from, keys),
-            Message::Release { home, op, keys } => self.on_release(home, op, keys),
+            Message::Release { home, op, keys, changes } => self.on_release(home, op, keys, changes),
             Message::Slow { ask, entry } => self.on_slow(ask, *entry),
             Message::Monitored { from, lines } => self.on_monitored(from, &lines),
             Message::MonitorsGone { from } => self.cx.monitors.retain(|shard| *shard != from),
@@ -142,8 +142,8 @@ impl Shard {
                 true
             }
             Some(mut keys) => {
-                multi::add_own_keys(command, args, &mut keys);
-                self.hold_keys(home, ask, command, args, caller, keys, 0);
+                self.add_own_keys(command, args, caller.db, &mut keys);
+                self.hold_keys(Asked { home, ask, command, caller, args }, keys, 0);
                 false
             }
         }

@@ -3,6 +3,7 @@
 //! Commands travel in batches: per loop turn and destination one [`Batch`] with the arguments' bytes in one arena. The
 //! receiver writes the replies into the same batch and sends it back, so a forwarded command allocates nothing.
 
+use command::change::Change;
 use command::slowlog::Entry as SlowEntry;
 use command::{Args, Command, args};
 use keyspace::Entry;
@@ -199,8 +200,8 @@ pub enum Message {
     Late { ask: Ask, command: &'static Command, reply: Reply },
     /// The keys that an operation asked to hold, from shard `from`.
     Granted { op: OpId, from: u16, keys: Vec<Held> },
-    /// The operation is over (or starts anew): put the entries back, unlock.
-    Release { home: u16, op: OpId, keys: Vec<Held> },
+    /// The operation is over (or starts anew): put the entries back, tell those who listen what has happened to them, unlock.
+    Release { home: u16, op: OpId, keys: Vec<Held>, changes: Vec<Change> },
     /// A command that ran elsewhere was slow: for the slow log of the shard whose client it is.
     Slow { ask: Ask, entry: Box<SlowEntry> },
     /// Lines for the monitors of the receiver.

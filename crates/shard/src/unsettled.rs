@@ -16,7 +16,7 @@ impl Shard {
         note(!self.holds.is_empty(), format!("keys are held for {} operations", self.holds.len()));
         note(!self.ops.is_empty(), format!("{} operations are under way", self.ops.len()));
         note(!self.ready.is_empty(), format!("{} jobs are ready and not run", self.ready.len()));
-        note(!self.cx.guests.is_empty(), format!("{} keys are guests", self.cx.guests.len()));
+        note(self.cx.guests.are_here(), "keys of other shards are guests".to_owned());
         note(self.awaits_others(), "replies of other shards are awaited".to_owned());
         note(self.has_ready_input(), "input waits to be gone on with".to_owned());
         note(self.has_outgoing(), "messages wait to be published".to_owned());

@@ -180,7 +180,7 @@ fn sort_asks_for_keys_of_other_shards_all_at_once() {
     let mut bed = Bed::new(&[]);
     (bed.shard.shards, bed.shard.slots) = (2, SlotMap::new(2));
     let here: Vec<String> =
-        (0..100).map(|i| format!("k{i}")).filter(|k| bed.shard.has_key(k.as_bytes())).collect();
+        (0..100).map(|i| format!("k{i}")).filter(|k| bed.shard.has_key(0, k.as_bytes())).collect();
     bed.list(&here[0], &["1", "2"]);
     let line = format!("SORT {} BY w* GET g* STORE out", here[0]);
     let spans: Vec<Span> = line
@@ -198,11 +198,13 @@ fn sort_asks_for_keys_of_other_shards_all_at_once() {
         super::sort::sort(&mut Cx::internal(&mut bed.shard, 0), args, &mut out)
     };
     let all = [&b"g1"[..], b"g2", b"out", b"w1", b"w2"];
-    assert!(all.iter().any(|key| bed.shard.has_key(key)) && !all.iter().all(|key| bed.shard.has_key(key)));
+    assert!(
+        all.iter().any(|key| bed.shard.has_key(0, key)) && !all.iter().all(|key| bed.shard.has_key(0, key))
+    );
     let Err(Error::NeedKeys(mut asked)) = run(&mut bed) else { panic!("keys are elsewhere") };
     asked.sort();
-    assert_eq!(asked, all, "own keys are to be locked as well");
-    bed.shard.guests = asked;
+    assert_eq!(asked, all.map(|key| (0, key.to_vec())), "own keys are to be locked as well");
+    bed.shard.guests.receive(&asked);
     assert_eq!(run(&mut bed), Ok(()));
 }
 

@@ -114,7 +114,7 @@ fn populate(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let (seed, age) = (cx.shard.seed.clone(), cx.shard.clock_age());
     for number in 0..count {
         let name = [prefix, format!(":{number}").as_bytes()].concat();
-        if !cx.shard.has_key(&name) {
+        if !cx.shard.has_key(cx.db, &name) {
             continue;
         }
         let key = Key::new(&name, &seed);

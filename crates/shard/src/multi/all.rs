@@ -1,0 +1,71 @@
+//! Commands that every shard runs a part of (DBSIZE, FLUSHALL, INFO …): one hop, the client's shard merges.
+
+use super::{Kind, SHARE_SHIFT};
+use crate::execute::{self, Caller};
+use crate::message::Ask;
+use crate::shard::Shard;
+use command::spec::flag;
+use command::{Args, Command, Plan};
+use resp::{Reply, reader};
+
+impl Shard {
+    /// A command that every shard takes part in.
+    pub(crate) fn start_all(&mut self, conn: usize, command: &'static Command, args: Args<'_>) {
+        if let Some(prepare) = command.prepare {
+            return self.start_prepared(conn, command, args, prepare);
+        }
+        self.start_parts(conn, command, args);
+    }
+
+    /// Sends every shard its part.
+    pub(crate) fn start_parts(&mut self, conn: usize, command: &'static Command, args: Args<'_>) {
+        let all: Vec<u16> = (0..self.cx.shards).collect();
+        if all.len() == 1 {
+            return self.run_all_alone(conn, command, args);
+        }
+        let op = self.next_op();
+        let conn_db = (self.conns[conn].db, self.conns[conn].resp3);
+        for &shard in &all {
+            let batch = self.batch_for(shard as usize);
+            let first = batch.spans.len();
+            batch.push_args(args);
+            batch.push(command, Ask::Part(op | u64::from(shard) << SHARE_SHIFT), conn_db, first);
+        }
+        let parts = all.iter().map(|_| Reply::default()).collect();
+        self.begin(conn, op, command, args, Kind::All { parts }, &all);
+    }
+
+    fn run_all_alone(&mut self, conn: usize, command: &'static Command, args: Args<'_>) {
+        let Plan::All(_, merge) = command.plan else { unreachable!() };
+        if command.flags & flag::SESSIONS != 0 {
+            self.sync_to_sessions();
+        }
+        let caller = Caller::of(conn, &self.conns[conn]);
+        let mut part = Reply::new(caller.resp3);
+        execute::execute(&mut self.cx, command, args, caller, &mut part);
+        let mut out = Reply::new(caller.resp3);
+        self.merge_parts(merge, args, &[part], &mut out);
+        self.deliver_here(conn, &mut out);
+        self.sync_from_session(conn);
+        self.mark_dirty(conn);
+    }
+
+    pub(super) fn merge_parts(
+        &mut self,
+        merge: command::spec::MergeHandler,
+        args: Args<'_>,
+        parts: &[Reply],
+        out: &mut Reply,
+    ) {
+        debug_assert!(parts.iter().all(|part| part.blobs.is_empty()), "parts hold all their bytes");
+        let parts: Vec<&[u8]> = parts.iter().map(|part| part.buf.as_slice()).collect();
+        if let Some(error) = parts.iter().find(|part| reader::is_error(part)) {
+            return out.raw(error);
+        }
+        if let Err(error) = merge(&mut self.cx, args, &parts, out) {
+            out.clear();
+            self.cx.count_error(&error);
+            out.error(error.line());
+        }
+    }
+}

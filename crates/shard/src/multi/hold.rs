@@ -1,0 +1,235 @@
+//! Commands that need keys of several shards at once: the keys are locked where they live, their entries travel here — as
+//! pointers, however large they are —, the ordinary handler runs as if all had always been here, and the entries go back.
+
+use super::{Kind, Operation};
+use crate::execute::{self, Asked, Caller};
+use crate::message::{Ask, Held, Message, OpId};
+use crate::shard::Shard;
+use command::change::{Change, DbKey};
+use command::spec::flag;
+use command::{Args, Command, Error, OwnArgs};
+use keyspace::{Found, Key};
+use resp::Reply;
+
+/// Attempts of a command that keeps finding that it needs other keys than it was given.
+const HOLD_ATTEMPTS_MAX: u32 = 64;
+
+impl Shard {
+    /// A command whose keys lie on several shards and must be together.
+    pub(crate) fn start_hold(
+        &mut self,
+        conn: usize,
+        command: &'static Command,
+        args: Args<'_>,
+        keys: Vec<DbKey>,
+    ) {
+        let ask = Ask::Whole(self.expect(conn));
+        let caller = Caller::of(conn, &self.conns[conn]);
+        // Whatever the connection sends next goes behind this by the same way.
+        self.conns[conn].through_own_mailbox += 1;
+        self.hold_keys(Asked { home: self.cx.id, ask, command, caller, args }, keys, 0);
+    }
+
+    /// As [`Shard::start_hold`] for a command that found out while running that it needs `more` keys.
+    pub(crate) fn start_hold_more(
+        &mut self,
+        conn: usize,
+        command: &'static Command,
+        args: Args<'_>,
+        mut more: Vec<DbKey>,
+    ) {
+        self.add_own_keys(command, args, self.conns[conn].db, &mut more);
+        self.start_hold(conn, command, args, more);
+    }
+
+    /// Has keys of several shards locked and brought here; then the command runs.
+    pub(crate) fn hold_keys(&mut self, asked: Asked<'_>, mut keys: Vec<DbKey>, attempts: u32) {
+        let Asked { home, ask, command, caller, args } = asked;
+        keys.sort();
+        keys.dedup();
+        let op = self.next_op();
+        let mut own: Vec<Vec<&DbKey>> = (0..self.cx.shards).map(|_| Vec::new()).collect();
+        keys.iter().for_each(|key| own[self.cx.slots.shard_of(&key.1) as usize].push(key));
+        let mut missing = 0;
+        for (shard, own) in own.iter().enumerate() {
+            for same_db in own.chunk_by(|one, next| one.0 == next.0) {
+                missing += self.ask_to_hold(shard, op, command, caller.resp3, same_db);
+            }
+        }
+        let args = OwnArgs::of(args);
+        let kind = Kind::Hold { keys: Vec::new(), wanted: keys, attempts };
+        let operation = Operation {
+            home,
+            ask,
+            command,
+            caller,
+            args,
+            kind,
+            missing,
+            here: true,
+            elsewhere: false,
+            slow: None,
+        };
+        self.ops.insert(op, operation);
+        self.outgoing.exclusive = true;
+    }
+
+    /// Asks a shard to hold keys of its, all in one database, in as many items as their bytes need; how many.
+    fn ask_to_hold(
+        &mut self,
+        shard: usize,
+        op: OpId,
+        command: &'static Command,
+        resp3: bool,
+        keys: &[&DbKey],
+    ) -> usize {
+        let (mut rest, mut items) = (keys, 0);
+        while let Some((db, _)) = rest.first() {
+            let batch = self.batch_for(shard);
+            let first = batch.spans.len();
+            while let Some(((_, key), others)) = rest.split_first().filter(|_| !batch.is_full()) {
+                batch.push_arg(key);
+                rest = others;
+            }
+            batch.push(command, Ask::Hold(op), (*db, resp3), first);
+            items += 1;
+        }
+        items
+    }
+
+    /// The keys of a command that its arguments name, each with the databases it may be used in.
+    pub(crate) fn keys_at(
+        &self,
+        command: &Command,
+        args: Args<'_>,
+        db: u16,
+        indexes: &[usize],
+    ) -> Vec<DbKey> {
+        let crosses = command.flags & flag::CROSS_DB != 0;
+        let other = if crosses { command::families::other_db(args) } else { None };
+        let other = other.filter(|other| *other != db && (*other as usize) < self.cx.dbs.count());
+        let dbs = || std::iter::once(db).chain(other);
+        indexes.iter().flat_map(|&index| dbs().map(move |db| (db, args[index].to_vec()))).collect()
+    }
+
+    /// Adds the keys that a command names itself to those it asked for while it ran.
+    pub(crate) fn add_own_keys(&self, command: &Command, args: Args<'_>, db: u16, keys: &mut Vec<DbKey>) {
+        let mut indexes = Vec::new();
+        if command.key_indexes(&args, &mut indexes).is_ok() {
+            keys.append(&mut self.keys_at(command, args, db, &indexes));
+        }
+    }
+
+    /// Takes the entry of a key out of the keyspace.
+    pub(crate) fn take_out(&mut self, db: u16, key: Vec<u8>) -> Held {
+        let now_ms = self.cx.now_ms;
+        let hashed = Key::new(&key, &self.cx.seed);
+        let space = &mut self.cx.dbs[db as usize];
+        let entry = match space.find(hashed, now_ms) {
+            Found::Live(pos) => Some(space.take(pos)),
+            Found::Expired | Found::Missing => None,
+        };
+        Held { db, key, entry }
+    }
+
+    fn put_back(&mut self, held: Held) {
+        if let Some(entry) = held.entry {
+            let key = Key::new(&held.key, &self.cx.seed);
+            self.cx.dbs[held.db as usize].install(key, entry);
+        }
+    }
+
+    /// Keys have come for a hold of ours.
+    pub(crate) fn on_granted(&mut self, op: OpId, from: u16, held: Vec<Held>) {
+        let operation = self.ops.get_mut(&op).expect("keys belong to operations under way");
+        let Kind::Hold { keys, .. } = &mut operation.kind else { unreachable!() };
+        keys.extend(held.into_iter().map(|h| (from, h)));
+        operation.missing -= 1;
+        if operation.missing == 0 {
+            let operation = self.ops.remove(&op).expect("present");
+            self.run_held(op, operation);
+        }
+    }
+
+    /// All keys are here: runs the command among them and sends them home.
+    fn run_held(&mut self, op: OpId, mut operation: Operation) {
+        let Kind::Hold { keys, wanted, attempts } = &mut operation.kind else { unreachable!() };
+        let (keys, mut wanted, attempts) = (std::mem::take(keys), std::mem::take(wanted), *attempts);
+        let mut places = Vec::with_capacity(keys.len());
+        for (from, held) in keys {
+            places.push((from, held.db, held.key.clone()));
+            self.put_back(held);
+        }
+        self.cx.guests.receive(&wanted);
+        self.cx.set_listening();
+        let seed = self.cx.seed.clone();
+        let (home, ask, command) = (operation.home, operation.ask, operation.command);
+        let args = operation.args.args(&seed);
+        let mut caller = operation.caller;
+        if !self.is_alive(home, ask) {
+            caller.conn = None;
+        }
+        let mut out = Reply::new(caller.resp3);
+        let needed = execute::execute(&mut self.cx, command, args, caller, &mut out);
+        let changes = self.cx.guests.leave();
+        self.cx.set_listening();
+        self.tell_slow(home, ask);
+        self.send_home(op, places, changes);
+        match needed {
+            Some(more) if attempts < HOLD_ATTEMPTS_MAX => {
+                wanted.extend(more);
+                let asked = Asked { home, ask, command, caller: operation.caller, args };
+                return self.hold_keys(asked, wanted, attempts + 1);
+            }
+            Some(_) => out.error(Error::NeedKeys(Vec::new()).line()),
+            None => {}
+        }
+        self.answer(home, ask, command, out);
+    }
+
+    fn is_alive(&self, home: u16, ask: Ask) -> bool {
+        match ask {
+            Ask::Whole(t) if home == self.cx.id => self.conns[t.conn as usize].generation == t.generation,
+            _ => false,
+        }
+    }
+
+    /// Takes the keys out again and gives them back to their shards, which learn what has happened to them and unlock them.
+    fn send_home(&mut self, op: OpId, places: Vec<(u16, u16, Vec<u8>)>, changes: Vec<Change>) {
+        let mut back: Vec<Option<(Vec<Held>, Vec<Change>)>> = (0..self.cx.shards).map(|_| None).collect();
+        for (from, db, key) in places {
+            let held = if from == self.cx.id {
+                // Ours stay where they are.
+                Held { db, key, entry: None }
+            } else {
+                self.take_out(db, key)
+            };
+            back[from as usize].get_or_insert_default().0.push(held);
+        }
+        for change in changes {
+            let owner = self.cx.slots.shard_of(&change.key) as usize;
+            back[owner].as_mut().expect("only keys that were held have changed").1.push(change);
+        }
+        let home = self.cx.id;
+        for (shard, returned) in back.into_iter().enumerate() {
+            let Some((keys, changes)) = returned else { continue };
+            if shard == home as usize {
+                self.on_release(home, op, keys, changes);
+            } else {
+                self.outgoing.posts.push((shard, Message::Release { home, op, keys, changes }));
+            }
+        }
+    }
+
+    /// Keys held here come back.
+    pub(crate) fn on_release(&mut self, home: u16, op: OpId, keys: Vec<Held>, changes: Vec<Change>) {
+        keys.into_iter().for_each(|held| self.put_back(held));
+        changes.into_iter().for_each(|change| self.cx.hear(change));
+        let mut ready = std::mem::take(&mut self.ready);
+        for id in self.holds.remove(&(home, op)).unwrap_or_default() {
+            self.locks.release(id, &mut ready);
+        }
+        self.ready = ready;
+        self.run_ready();
+    }
+}
