@@ -217,7 +217,7 @@ impl Engine {
             if shard.awaits_others() || shard.has_outgoing() {
                 return Err(format!("shard {id} still waits for others"));
             }
-            if !shard.cx.guests.is_empty() {
+            if shard.cx.guests.are_here() {
                 return Err(format!("keys of others are still on shard {id}"));
             }
             for (db, it) in shard.cx.dbs.iter().enumerate() {

@@ -17,7 +17,7 @@ pub fn of(engine: &Engine) -> Result<State, String> {
     for shard in &engine.shards {
         for (db, it) in shard.cx.dbs.iter().enumerate() {
             for (key, value, expire) in it.iter() {
-                if !shard.cx.has_key(key) {
+                if !shard.cx.has_key(db as u16, key) {
                     return Err(format!(
                         "key {} is not at home on shard {}",
                         key.escape_ascii(),
