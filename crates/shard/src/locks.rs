@@ -6,24 +6,32 @@
 //! Things are keys, held alone, and the whole shard: operations that hold keys share it, commands that look at
 //! all keys (DBSIZE, SCAN, FLUSHALL …) need it alone, for a key that is held is out of the keyspace. Ordinary commands take part only
 //! when one of their keys has a queue, or when a command that needs the whole shard waits; then they share the shard, so that neither
-//! overtakes the other.
+//! overtakes the other. And the gate: an operation that does not know yet which keys it will need (see `multi::open`) holds it alone, and
+//! what other operations ask for after it queues there; commands of this shard's own pass.
+//!
+//! What such an operation asks for *late* it gets as if it had asked when it came: before all who came after and have not begun.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 /// What can be waited for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Thing {
     Key(u16, Vec<u8>),
     Shard,
+    Gate,
 }
 
 pub type WaiterId = u64;
+
+/// A place in the order of those who came: behind the one it names first, whoever asked first. One that came by itself names itself.
+type Place = (WaiterId, WaiterId);
 
 /// Waiters whose things have all been granted, in that order, with what they are to do.
 pub type Ready<W> = VecDeque<(WaiterId, W)>;
 
 struct Waiter<W> {
     what: Option<W>,
+    place: Place,
     things: Vec<Thing>,
     missing: usize,
 }
@@ -34,7 +42,8 @@ struct Queue {
     /// How many hold it: one alone, or any number that share it.
     holders: usize,
     is_shared: bool,
-    waiting: VecDeque<(WaiterId, bool)>,
+    /// In the order of their places.
+    waiting: VecDeque<(Place, bool)>,
     /// Those that hold it alone or wait to.
     alone: usize,
     /// Who came last.
@@ -50,7 +59,7 @@ impl Queue {
         if granted {
             (self.holders, self.is_shared) = (self.holders + 1, shared);
         } else {
-            self.waiting.push_back((id, shared));
+            self.waiting.push_back(((id, id), shared));
         }
         granted
     }
@@ -63,7 +72,9 @@ impl Queue {
             return;
         }
         // One that needs it alone, or all up to the first that does.
-        while let Some(&(id, shared)) = self.waiting.front().filter(|_| self.holders == 0 || self.is_shared) {
+        while let Some(&((_, id), shared)) =
+            self.waiting.front().filter(|_| self.holders == 0 || self.is_shared)
+        {
             if self.holders > 0 && !shared {
                 break;
             }
@@ -106,24 +117,91 @@ impl<W> Locks<W> {
 
     /// Queues for all of `things` (`shared`: beside others that also share); the work comes by `ready` at once or after
     /// releases.
-    pub fn enqueue(&mut self, things: Vec<(Thing, bool)>, what: W, ready: &mut Ready<W>) {
+    pub fn enqueue(&mut self, things: Vec<(Thing, bool)>, what: W, ready: &mut Ready<W>) -> WaiterId {
         let id = self.next;
+        self.enqueue_at((id, id), things, what, ready)
+    }
+
+    /// As [`Locks::enqueue`] for one that came as `after` did, although it says only now what it needs: it goes before all who
+    /// came later and have not begun. None of the things may be its own already.
+    pub fn enqueue_late(
+        &mut self,
+        after: WaiterId,
+        things: Vec<(Thing, bool)>,
+        what: W,
+        ready: &mut Ready<W>,
+    ) -> WaiterId {
+        debug_assert!(self.waiters[&after].missing == 0 && self.waiters[&after].place == (after, after));
+        self.enqueue_at((after, self.next), things, what, ready)
+    }
+
+    fn enqueue_at(
+        &mut self,
+        place @ (after, id): Place,
+        things: Vec<(Thing, bool)>,
+        what: W,
+        ready: &mut Ready<W>,
+    ) -> WaiterId {
         self.next += 1;
         let mut missing = 0;
         let mut names = Vec::with_capacity(things.len());
         for (thing, shared) in things {
             let queue = self.queues.entry(thing.clone()).or_default();
             // The same thing may be named again.
-            if queue.last != id {
-                missing += usize::from(!queue.enqueue(id, shared));
-                names.push(thing);
+            if queue.last == id {
+                continue;
             }
+            let granted = match after == id {
+                true => queue.enqueue(id, shared),
+                false => Self::enqueue_between(queue, &mut self.waiters, &thing, place, shared),
+            };
+            missing += usize::from(!granted);
+            names.push(thing);
         }
-        let mut waiter = Waiter { what: Some(what), things: names, missing };
+        let mut waiter = Waiter { what: Some(what), place, things: names, missing };
         if missing == 0 {
             ready.extend(waiter.what.take().map(|what| (id, what)));
         }
         self.waiters.insert(id, waiter);
+        id
+    }
+
+    /// Queues for one thing at a place among those who are there; whether it is held at once. What those were granted who have a later
+    /// place and wait for something else is taken from them.
+    fn enqueue_between(
+        queue: &mut Queue,
+        waiters: &mut HashMap<WaiterId, Waiter<W>>,
+        thing: &Thing,
+        place: Place,
+        shared: bool,
+    ) -> bool {
+        queue.last = place.1;
+        queue.alone += usize::from(!shared);
+        let index = queue.waiting.partition_point(|(other, _)| *other < place);
+        if queue.holders > 0 && !(shared && queue.is_shared) {
+            let waiting: HashSet<_> = queue.waiting.iter().map(|(other, _)| *other).collect();
+            let begins_later = |waiter: &Waiter<W>| {
+                waiter.place > place && waiter.missing > 0 && !waiting.contains(&waiter.place)
+            };
+            let idle = waiters.values_mut().filter(|waiter| begins_later(waiter));
+            let mut taken = Vec::new();
+            for waiter in idle.filter(|waiter| waiter.things.contains(thing)) {
+                waiter.missing += 1;
+                taken.push(waiter.place);
+            }
+            taken.sort_unstable();
+            queue.holders -= taken.len();
+            for other in taken.into_iter().rev() {
+                queue.waiting.insert(index, (other, queue.is_shared));
+            }
+        }
+        let granted = index == 0 && (queue.holders == 0 || shared && queue.is_shared);
+        if granted {
+            (queue.holders, queue.is_shared) = (queue.holders + 1, shared);
+        } else {
+            queue.waiting.insert(index, (place, shared));
+        }
+        granted
     }
 
     /// Ends what `id`, which was ready, held; whoever can go now is appended to `ready`.
@@ -212,10 +290,13 @@ mod tests {
     }
 
     impl Model {
+        /// Nobody who came before, and nobody who has begun, stands in the way.
         fn may_go(&self, at: usize) -> bool {
             self.waiters[at].1.iter().all(|(thing, shared)| {
-                let earlier = self.waiters[..at].iter().flat_map(|(_, things, _)| things);
-                earlier.filter(|(other, _)| other == thing).all(|(_, other)| *shared && *other)
+                let others =
+                    self.waiters.iter().enumerate().filter(|(other, waiter)| *other < at || waiter.2);
+                let wanted = others.filter(|(other, _)| *other != at).flat_map(|(_, waiter)| &waiter.1);
+                wanted.filter(|(other, _)| other == thing).all(|(_, other)| *shared && *other)
             })
         }
 
@@ -232,6 +313,7 @@ mod tests {
         for seed in 0..200 {
             let mut random = Random::from_seed(seed);
             let (mut locks, mut ready, mut model) = (Locks::default(), Ready::new(), Model::default());
+            let mut late: HashMap<WaiterId, WaiterId> = HashMap::new();
             for id in 1..=120 {
                 let mut things: Vec<_> =
                     (0..1 + random.below(4)).map(|_| key(&format!("{}", random.below(6)))).collect();
@@ -245,8 +327,24 @@ mod tests {
                         once.push(thing.clone());
                     }
                 }
-                model.waiters.push((id, once, false));
-                locks.enqueue(things, id, &mut ready);
+                let began: Vec<_> =
+                    model.waiters.iter().filter(|waiter| waiter.2 && !late.contains_key(&waiter.0)).collect();
+                let after = began.get(random.index(2 * began.len().max(1))).map(|waiter| waiter.0);
+                if let Some(after) = after.filter(|_| seed % 2 == 0) {
+                    // What it has itself, it does not ask for again.
+                    let place = |other: &WaiterId| *late.get(other).unwrap_or(other);
+                    let of_it = model.waiters.iter().filter(|waiter| place(&waiter.0) == after);
+                    let own: Vec<_> =
+                        of_it.flat_map(|waiter| waiter.1.iter().map(|(thing, _)| thing.clone())).collect();
+                    once.retain(|(thing, _)| !own.contains(thing));
+                    let at = model.waiters.iter().position(|waiter| place(&waiter.0) > after);
+                    locks.enqueue_late(after, once.clone(), id, &mut ready);
+                    model.waiters.insert(at.unwrap_or(model.waiters.len()), (id, once, false));
+                    late.insert(id, after);
+                } else {
+                    model.waiters.push((id, once, false));
+                    locks.enqueue(things, id, &mut ready);
+                }
                 while random.below(5) < 2 {
                     let going: Vec<_> = (0..model.waiters.len()).filter(|&at| model.waiters[at].2).collect();
                     let Some(&at) = going.get(random.index(going.len().max(1))) else { break };
@@ -268,7 +366,36 @@ mod tests {
     fn check(model: &mut Model, ready: &mut Ready<WaiterId>, seed: u64) {
         let mut got: Vec<_> = ready.drain(..).map(|(id, what)| (id == what).then_some(id)).collect();
         got.sort_unstable();
-        assert_eq!(got, model.newly_ready().into_iter().map(Some).collect::<Vec<_>>(), "seed {seed}");
+        let mut expected: Vec<_> = model.newly_ready().into_iter().map(Some).collect();
+        expected.sort_unstable();
+        assert_eq!(got, expected, "seed {seed}");
+    }
+
+    #[test]
+    fn who_asks_late_goes_before_those_who_came_later_and_have_not_begun() {
+        let (mut locks, mut ready) = (Locks::default(), Ready::new());
+        locks.enqueue(vec![key("a")], "earlier", &mut ready);
+        let gate = locks.enqueue(vec![(Thing::Gate, false), key("b")], "gate", &mut ready);
+        locks.enqueue(vec![key("b"), key("c")], "later", &mut ready);
+        let ids: Vec<_> = ready.drain(..).map(|(id, _)| id).collect();
+        // The later one has "c" and waits for "b".
+        locks.enqueue_late(gate, vec![key("c"), (Thing::Shard, true)], "late", &mut ready);
+        let (late, name) = ready.pop_front().unwrap();
+        assert_eq!(name, "late");
+        // Nobody goes before an earlier one.
+        locks.enqueue_late(gate, vec![key("a")], "too late", &mut ready);
+        assert!(ready.is_empty());
+        locks.release(ids[0], &mut ready);
+        let (too_late, name) = ready.pop_front().unwrap();
+        assert_eq!(name, "too late");
+        locks.release(late, &mut ready);
+        locks.release(too_late, &mut ready);
+        assert!(ready.is_empty());
+        locks.release(gate, &mut ready);
+        let (later, name) = ready.pop_front().unwrap();
+        assert_eq!(name, "later");
+        locks.release(later, &mut ready);
+        assert!(locks.is_empty());
     }
 
     /// With work that grew with the square of their number, this would not end.
