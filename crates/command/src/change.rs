@@ -24,16 +24,15 @@ pub struct Guests {
 
 impl Guests {
     /// These keys are here from now on (ascending).
-    pub fn receive(&mut self, keys: &[DbKey]) {
+    pub fn receive(&mut self, keys: Vec<DbKey>) {
         debug_assert!(self.keys.is_empty() && self.changes.is_empty(), "one command at a time has guests");
         debug_assert!(keys.is_sorted());
-        self.keys = keys.to_vec();
+        self.keys = keys;
     }
 
-    /// They go; what has happened to those of other shards, in order.
-    pub fn leave(&mut self) -> Vec<Change> {
-        self.keys.clear();
-        std::mem::take(&mut self.changes)
+    /// They go; and what has happened to those of other shards, in order.
+    pub fn leave(&mut self) -> (Vec<DbKey>, Vec<Change>) {
+        (std::mem::take(&mut self.keys), std::mem::take(&mut self.changes))
     }
 
     /// Whether a command runs among guests.

@@ -2,6 +2,7 @@
 
 use crate::execute::{self, Caller};
 use crate::message::{Ask, Batch};
+use crate::multi;
 use crate::parking::parked;
 use crate::queue::Queued;
 use crate::route::{self, Place};
@@ -108,7 +109,7 @@ impl Shard {
             Place::Many(shards) => match command.plan {
                 Plan::Split(merge) => self.start_split(conn, command, args, merge, &indexes, &shards),
                 _ => {
-                    let keys = self.keys_at(command, args, self.conns[conn].db, &indexes);
+                    let keys = multi::keys_at(&self.cx, command, args, self.conns[conn].db, &indexes);
                     self.start_hold(conn, command, args, keys);
                 }
             },
@@ -154,7 +155,7 @@ impl Shard {
         let caller = Caller::of(index, conn);
         if !self.locks.is_empty()
             && !matches!(command.plan, Plan::Connection)
-            && let Some(things) = self.contended(command, args, caller.db)
+            && let Some(things) = self.contended(false, command, args, caller.db)
         {
             self.conns[index].through_own_mailbox += 1;
             let ask = Ask::Whole(self.expect(index));

@@ -2,9 +2,10 @@
 
 use crate::conn::Conn;
 use crate::message::Ask;
+use crate::parking::Parked;
 use crate::{running, timing};
 use command::change::DbKey;
-use command::{Args, Command, Cx, Error, ShardCx, eviction};
+use command::{Args, Command, Cx, Error, OwnArgs, ShardCx, eviction};
 use resp::Reply;
 
 /// Who asked: the connection if it is this shard's, the database and the protocol.
@@ -38,6 +39,14 @@ pub(crate) struct Asked<'a> {
     pub args: Args<'a>,
 }
 
+impl Asked<'_> {
+    /// The same with arguments of its own, to wait with.
+    pub fn parked(&self) -> Parked {
+        let Self { home, ask, command, caller, args } = *self;
+        Parked { home, ask, command, caller, args: OwnArgs::of(args) }
+    }
+}
+
 /// Runs the handler; an error becomes its reply. Returns the keys that must be brought here first, if any: then nothing
 /// has been written and nothing changed.
 #[inline]
@@ -48,16 +57,40 @@ pub fn execute(
     caller: Caller,
     out: &mut Reply,
 ) -> Option<Vec<DbKey>> {
-    let mark = out.mark();
-    out.resp3 = caller.resp3;
-    running::note(command.name);
     if let Err(error) = eviction::before(shard, command)
         && !caller.admitted
     {
+        out.resp3 = caller.resp3;
         return refuse(shard, command, &error, caller, out);
     }
+    run_handler(shard, command, args, caller, false, out)
+}
+
+/// As [`execute`] for a command inside another one: memory has been seen to, and it cannot wait for anything.
+pub(crate) fn run_inside(
+    shard: &mut ShardCx,
+    command: &Command,
+    args: Args<'_>,
+    caller: Caller,
+    out: &mut Reply,
+) -> Option<Vec<DbKey>> {
+    run_handler(shard, command, args, caller, true, out)
+}
+
+#[inline]
+fn run_handler(
+    shard: &mut ShardCx,
+    command: &Command,
+    args: Args<'_>,
+    caller: Caller,
+    deny_blocking: bool,
+    out: &mut Reply,
+) -> Option<Vec<DbKey>> {
+    let mark = out.mark();
+    out.resp3 = caller.resp3;
+    running::note(command.name);
     let begun = timing::begin(shard, command, args);
-    let mut cx = Cx { shard, db: caller.db, resp3: caller.resp3, conn: caller.conn };
+    let mut cx = Cx { shard, db: caller.db, resp3: caller.resp3, conn: caller.conn, deny_blocking };
     let result = (command.handler)(&mut cx, args, out);
     if let Err(error) = result {
         return fail(shard, command, args, error, caller, begun, (out, mark));

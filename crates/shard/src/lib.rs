@@ -7,7 +7,7 @@
 //! The path of a command: [`input`] (bytes → requests), [`queue`] (memory asked for; the short way), [`admit`] (who may),
 //! [`dispatch`] (here, elsewhere, or on several shards), [`execute`] (handler → reply), [`deliver`] and [`conn`] (replies in order).
 //! On several shards: [`message`] (what travels), [`mail`] (what comes), [`multi`] (operations), [`locks`] and [`parking`] (keys held
-//! by multi-hop operations, and who waits for them), [`turn`] (in which order).
+//! by multi-hop operations, and who waits for them), [`gates`] and [`steps`] (operations that learn as they go), [`turn`] (in which order).
 #![forbid(unsafe_code)]
 
 pub mod admit;
@@ -18,6 +18,7 @@ pub mod deliver;
 pub mod dispatch;
 pub mod effects;
 pub mod execute;
+mod gates;
 pub mod input;
 pub mod large;
 pub mod locks;
@@ -33,6 +34,7 @@ pub mod route;
 mod running;
 pub mod shard;
 pub mod steering;
+mod steps;
 pub mod timing;
 #[cfg(test)]
 mod trial;

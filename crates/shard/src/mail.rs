@@ -34,10 +34,18 @@ impl Shard {
             }
             Message::Granted { op, from, keys } => self.on_granted(op, from, keys),
             Message::Release { home, op, keys, changes } => self.on_release(home, op, keys, changes),
+            Message::Want { home, op, want } => self.want(home, op, want),
+            Message::Return { keys, changes } => self.on_return(keys, changes),
+            Message::Step { home, op, command, args, caller } => {
+                let reply = self.run_step(command, &args, caller);
+                self.outgoing.posts.push((home as usize, Message::Stepped { op, from: self.cx.id, reply }));
+            }
+            Message::Stepped { op, from, reply } => self.on_stepped(op, from, reply),
             Message::Slow { ask, entry } => self.on_slow(ask, *entry),
             Message::Monitored { from, lines } => self.on_monitored(from, &lines),
             Message::MonitorsGone { from } => self.cx.monitors.retain(|shard| *shard != from),
         }
+        self.proceed();
     }
 
     /// Runs the commands of another shard (or our own, sent through the mailbox for the sake of order).
@@ -100,13 +108,20 @@ impl Shard {
         if item.no_touch {
             self.cx.ages.note_no_touch();
         }
-        if let Ask::Hold(op) = item.ask {
-            let keys = args.from(0).map(<[u8]>::to_vec).collect();
-            self.hold(home, op, item.db, keys);
-            return false;
+        match item.ask {
+            Ask::Hold(op) => {
+                let keys = args.from(0).map(<[u8]>::to_vec).collect();
+                self.hold(home, op, item.db, keys);
+                return false;
+            }
+            Ask::Open(op) => {
+                self.queue_at_gate(home, op);
+                return false;
+            }
+            Ask::Whole(_) | Ask::Share(_) | Ask::Part(_) => {}
         }
         if !self.locks.is_empty()
-            && let Some(things) = self.contended(item.command, args, item.db)
+            && let Some(things) = self.contended(item.ask.is_of_many(), item.command, args, item.db)
         {
             self.park(things, parked(home, item.ask, item.command, caller, args));
             return false;
@@ -142,7 +157,7 @@ impl Shard {
                 true
             }
             Some(mut keys) => {
-                self.add_own_keys(command, args, caller.db, &mut keys);
+                multi::add_own_keys(&self.cx, command, args, caller.db, &mut keys);
                 self.hold_keys(Asked { home, ask, command, caller, args }, keys, 0);
                 false
             }
@@ -201,7 +216,7 @@ impl Shard {
                 self.after_fulfil(ticket.conn as usize);
             }
             Ask::Share(op) | Ask::Part(op) => self.on_part(op, write),
-            Ask::Hold(_) => unreachable!("a hold is answered by its keys"),
+            Ask::Hold(_) | Ask::Open(_) => unreachable!("a hold is answered by its keys"),
         }
     }
 }

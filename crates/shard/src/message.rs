@@ -3,9 +3,11 @@
 //! Commands travel in batches: per loop turn and destination one [`Batch`] with the arguments' bytes in one arena. The
 //! receiver writes the replies into the same batch and sends it back, so a forwarded command allocates nothing.
 
+use crate::execute::Caller;
+use crate::gates::Want;
 use command::change::Change;
 use command::slowlog::Entry as SlowEntry;
-use command::{Args, Command, args};
+use command::{Args, Command, OwnArgs, args};
 use keyspace::Entry;
 use resp::reply::Blob;
 use resp::{Reply, Span};
@@ -33,12 +35,19 @@ pub enum Ask {
     Part(OpId),
     /// Lock the keys (the arguments are the keys) and send their entries home.
     Hold(OpId),
+    /// An operation comes that will say later what it needs.
+    Open(OpId),
 }
 
 impl Ask {
     /// Whether the command runs, or a part of it; else its keys are held for another shard.
     pub fn runs(self) -> bool {
-        !matches!(self, Self::Hold(_))
+        !matches!(self, Self::Hold(_) | Self::Open(_))
+    }
+
+    /// Whether other shards may take part.
+    pub fn is_of_many(self) -> bool {
+        !matches!(self, Self::Whole(_))
     }
 }
 
@@ -202,6 +211,14 @@ pub enum Message {
     Granted { op: OpId, from: u16, keys: Vec<Held> },
     /// The operation is over (or starts anew): put the entries back, tell those who listen what has happened to them, unlock.
     Release { home: u16, op: OpId, keys: Vec<Held>, changes: Vec<Change> },
+    /// An operation that has come needs more.
+    Want { home: u16, op: OpId, want: Want },
+    /// Keys of an operation come home and stay locked.
+    Return { keys: Vec<Held>, changes: Vec<Change> },
+    /// Run this part of a command of an operation to which the receiver is left alone.
+    Step { home: u16, op: OpId, command: &'static Command, args: OwnArgs, caller: Caller },
+    /// It has run on shard `from`.
+    Stepped { op: OpId, from: u16, reply: Reply },
     /// A command that ran elsewhere was slow: for the slow log of the shard whose client it is.
     Slow { ask: Ask, entry: Box<SlowEntry> },
     /// Lines for the monitors of the receiver.

@@ -4,12 +4,17 @@
 //! - *all*: every shard runs a part (DBSIZE, FLUSHALL, INFO …); one hop.
 //! - *hold*: any other command with keys on several shards. The keys are locked where they live, their entries travel here — as
 //!   pointers, however large they are —, the ordinary handler runs as if all had always been here, and the entries go back.
+//! - *open*: an operation that learns only while it runs which keys it needs.
 //!
 //! All first messages of an operation leave in one exclusive publication, which gives all multi-shard operations one order.
 
 mod all;
 mod hold;
+pub(crate) mod open;
 mod split;
+
+pub(crate) use all::merge_parts;
+pub(crate) use hold::{add_own_keys, keys_at};
 
 use crate::execute::Caller;
 use crate::message::{Ask, Held, OpId, Ticket};
@@ -88,7 +93,8 @@ impl Shard {
 
     /// The client of an operation of ours that is under way.
     pub(crate) fn client_of_operation(&self, tagged: OpId) -> Option<Ticket> {
-        match self.ops.get(&(tagged & ((1 << SHARE_SHIFT) - 1)))?.ask {
+        let op = tagged & ((1 << SHARE_SHIFT) - 1);
+        match self.ops.get(&op)?.ask {
             Ask::Whole(ticket) => Some(ticket),
             _ => None,
         }
@@ -129,7 +135,7 @@ impl Shard {
                 let Plan::All(_, merge) = operation.command.plan else { unreachable!() };
                 let seed = self.cx.seed.clone();
                 let args = operation.args.args(&seed);
-                self.merge_parts(merge, args, parts, &mut out);
+                merge_parts(&mut self.cx, merge, args, parts, &mut out);
             }
             Kind::Hold { .. } => unreachable!("holds end in `run_held`"),
         }

@@ -1,9 +1,10 @@
 //! Commands that wait for a lock, and what runs when it is granted.
 
 use crate::execute::Caller;
+use crate::gates::Want;
 use crate::locks::Thing;
 use crate::message::Ask;
-use crate::message::{Held, Message, OpId};
+use crate::message::{Held, OpId};
 use crate::shard::Shard;
 use command::spec::flag;
 use command::{Args, Command, OwnArgs, Plan};
@@ -21,14 +22,40 @@ pub(crate) struct Parked {
 /// What the locks hand back when it may run.
 pub(crate) enum Job {
     Command(Parked),
-    Hold { home: u16, op: OpId, db: u16, keys: Vec<Vec<u8>> },
+    Hold {
+        home: u16,
+        op: OpId,
+        db: u16,
+        keys: Vec<Vec<u8>>,
+    },
+    /// An operation has the gate.
+    Gate {
+        home: u16,
+        op: OpId,
+    },
+    /// Nothing: what was granted at once needs no word.
+    Share,
+    /// It has what it wanted.
+    Want {
+        home: u16,
+        op: OpId,
+    },
 }
 
 impl Shard {
-    /// The things of `command`'s that have a queue; `None` if it may run.
-    pub(crate) fn contended(&self, command: &Command, args: Args<'_>, db: u16) -> Option<Vec<(Thing, bool)>> {
+    /// The things of `command`'s that have a queue; `None` if it may run. `of_many`: other shards take part in it.
+    pub(crate) fn contended(
+        &self,
+        of_many: bool,
+        command: &Command,
+        args: Args<'_>,
+        db: u16,
+    ) -> Option<Vec<(Thing, bool)>> {
+        let at_gate = of_many && self.locks.is_contended(&Thing::Gate);
+        let gate = at_gate.then_some((Thing::Gate, true));
         if matches!(command.plan, Plan::All(..) | Plan::Cursor) || command.keys.is_empty() {
-            return self.locks.is_contended(&Thing::Shard).then(|| vec![(Thing::Shard, false)]);
+            let waits = at_gate || self.locks.is_contended(&Thing::Shard);
+            return waits.then(|| gate.into_iter().chain([(Thing::Shard, false)]).collect());
         }
         let mut indexes = Vec::new();
         command.key_indexes(&args, &mut indexes).ok()?;
@@ -41,9 +68,11 @@ impl Shard {
         // wait for a key, nor are overtaken.
         let alone = command.has_unknown_keys() && self.locks.is_contended(&Thing::Shard);
         let waits = alone
+            || at_gate
             || self.locks.is_wanted_alone(&Thing::Shard)
             || things.iter().any(|(thing, _)| self.locks.is_contended(thing));
         things.push((Thing::Shard, !alone));
+        things.extend(gate);
         waits.then_some(things)
     }
 
@@ -62,6 +91,9 @@ impl Shard {
                     self.holds.entry((home, op)).or_default().push(id);
                     self.grant(home, op, db, keys);
                 }
+                Job::Share => {}
+                Job::Gate { home, op } => self.on_gate(home, op),
+                Job::Want { home, op } => self.on_want(home, op, id),
                 Job::Command(parked) => {
                     self.run_parked(parked);
                     let mut ready = std::mem::take(&mut self.ready);
@@ -82,8 +114,14 @@ impl Shard {
     }
 
     pub(crate) fn hold(&mut self, home: u16, op: OpId, db: u16, keys: Vec<Vec<u8>>) {
+        if self.gates.contains_key(&(home, op)) {
+            return self.want(home, op, Want::Keys(keys.into_iter().map(|key| (db, key)).collect()));
+        }
         let mut things: Vec<_> = keys.iter().map(|k| (Thing::Key(db, k.clone()), false)).collect();
         things.push((Thing::Shard, true));
+        if self.locks.is_contended(&Thing::Gate) {
+            things.push((Thing::Gate, true));
+        }
         let mut ready = std::mem::take(&mut self.ready);
         self.locks.enqueue(things, Job::Hold { home, op, db, keys }, &mut ready);
         self.ready = ready;
@@ -93,12 +131,7 @@ impl Shard {
     /// Takes held keys out of the keyspace and sends them to the operation's home.
     fn grant(&mut self, home: u16, op: OpId, db: u16, keys: Vec<Vec<u8>>) {
         let held: Vec<Held> = keys.into_iter().map(|key| self.take_out(db, key)).collect();
-        if home == self.cx.id {
-            self.on_granted(op, home, held);
-        } else {
-            let granted = Message::Granted { op, from: self.cx.id, keys: held };
-            self.outgoing.posts.push((home as usize, granted));
-        }
+        self.send_granted(home, op, held);
     }
 }
 

@@ -4,9 +4,11 @@
 //! the input; then publishes [`Shard::outgoing`]; then sends the replies of [`Shard::dirty_conns`].
 
 use crate::conn::Conn;
+use crate::gates::Gate;
 use crate::locks::{Locks, Ready, WaiterId};
 use crate::message::{Batch, Message, OpId};
 use crate::multi::Operation;
+use crate::multi::open::Open;
 use crate::parking::Job;
 use crate::queue::Queued;
 use command::ShardCx;
@@ -38,6 +40,12 @@ pub struct Shard {
     /// Locks held here for operations, by home shard and operation.
     pub(crate) holds: HashMap<(u16, OpId), Vec<WaiterId>>,
     pub(crate) ops: HashMap<OpId, Operation>,
+    /// Operations of this shard that learn as they go, those that can go on, and those that only gave others their turn.
+    pub(crate) opens: HashMap<OpId, Box<Open>>,
+    pub(crate) may_proceed: VecDeque<OpId>,
+    pub(crate) ticked: Vec<OpId>,
+    /// Operations of any shard that have come here for what they will need, by home shard and number.
+    pub(crate) gates: HashMap<(u16, OpId), Gate>,
     pub(crate) next_op: OpId,
     pub(crate) queue: Vec<Queued>,
     pub(crate) spans: Vec<Span>,
@@ -66,6 +74,10 @@ impl Shard {
             locks: Locks::default(),
             holds: HashMap::new(),
             ops: HashMap::new(),
+            opens: HashMap::new(),
+            may_proceed: VecDeque::new(),
+            ticked: Vec::new(),
+            gates: HashMap::new(),
             next_op: 1,
             queue: Vec::new(),
             spans: Vec::new(),
@@ -88,7 +100,7 @@ impl Shard {
 
     /// Whether commands of this shard's connections are under way on other shards.
     pub fn awaits_others(&self) -> bool {
-        self.forwarded > self.returned || !self.ops.is_empty()
+        self.forwarded > self.returned || !self.ops.is_empty() || !self.opens.is_empty()
     }
 
     /// Whether any key is locked here or any command waits for a lock.

@@ -88,7 +88,7 @@ impl Shard {
     pub(crate) fn on_slow(&mut self, ask: Ask, entry: Entry) {
         let operation = match ask {
             Ask::Share(tagged) | Ask::Part(tagged) => self.operation_of(tagged),
-            Ask::Whole(_) | Ask::Hold(_) => None,
+            Ask::Whole(_) | Ask::Hold(_) | Ask::Open(_) => None,
         };
         match operation {
             Some(operation) if operation.slow.as_ref().is_some_and(|slow| slow.micros >= entry.micros) => {}
@@ -112,7 +112,9 @@ impl Shard {
     fn client_of(&self, ask: Ask) -> Option<Ticket> {
         match ask {
             Ask::Whole(ticket) => Some(ticket),
-            Ask::Share(tagged) | Ask::Part(tagged) | Ask::Hold(tagged) => self.client_of_operation(tagged),
+            Ask::Share(tagged) | Ask::Part(tagged) | Ask::Hold(tagged) | Ask::Open(tagged) => {
+                self.client_of_operation(tagged)
+            }
         }
     }
 }

@@ -15,6 +15,8 @@ impl Shard {
         note(!self.locks.is_empty(), "locks are held or waited for".to_owned());
         note(!self.holds.is_empty(), format!("keys are held for {} operations", self.holds.len()));
         note(!self.ops.is_empty(), format!("{} operations are under way", self.ops.len()));
+        note(!self.opens.is_empty(), format!("{} open operations are under way", self.opens.len()));
+        note(!self.gates.is_empty(), format!("{} operations are at the gate", self.gates.len()));
         note(!self.ready.is_empty(), format!("{} jobs are ready and not run", self.ready.len()));
         note(self.cx.guests.are_here(), "keys of other shards are guests".to_owned());
         note(self.awaits_others(), "replies of other shards are awaited".to_owned());

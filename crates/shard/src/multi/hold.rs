@@ -5,14 +5,15 @@ use super::{Kind, Operation};
 use crate::execute::{self, Asked, Caller};
 use crate::message::{Ask, Held, Message, OpId};
 use crate::shard::Shard;
+use crate::steps::Once;
 use command::change::{Change, DbKey};
 use command::spec::flag;
-use command::{Args, Command, Error, OwnArgs};
+use command::{Args, Command, OwnArgs, ShardCx};
 use keyspace::{Found, Key};
 use resp::Reply;
 
-/// Attempts of a command that keeps finding that it needs other keys than it was given.
-const HOLD_ATTEMPTS_MAX: u32 = 64;
+/// Attempts of a command that keeps finding that it needs other keys than it was given; then it gets them as it goes.
+const ATTEMPTS_MAX: u32 = 3;
 
 impl Shard {
     /// A command whose keys lie on several shards and must be together.
@@ -38,7 +39,7 @@ impl Shard {
         args: Args<'_>,
         mut more: Vec<DbKey>,
     ) {
-        self.add_own_keys(command, args, self.conns[conn].db, &mut more);
+        add_own_keys(&self.cx, command, args, self.conns[conn].db, &mut more);
         self.start_hold(conn, command, args, more);
     }
 
@@ -75,7 +76,7 @@ impl Shard {
     }
 
     /// Asks a shard to hold keys of its, all in one database, in as many items as their bytes need; how many.
-    fn ask_to_hold(
+    pub(super) fn ask_to_hold(
         &mut self,
         shard: usize,
         op: OpId,
@@ -97,29 +98,6 @@ impl Shard {
         items
     }
 
-    /// The keys of a command that its arguments name, each with the databases it may be used in.
-    pub(crate) fn keys_at(
-        &self,
-        command: &Command,
-        args: Args<'_>,
-        db: u16,
-        indexes: &[usize],
-    ) -> Vec<DbKey> {
-        let crosses = command.flags & flag::CROSS_DB != 0;
-        let other = if crosses { command::families::other_db(args) } else { None };
-        let other = other.filter(|other| *other != db && (*other as usize) < self.cx.dbs.count());
-        let dbs = || std::iter::once(db).chain(other);
-        indexes.iter().flat_map(|&index| dbs().map(move |db| (db, args[index].to_vec()))).collect()
-    }
-
-    /// Adds the keys that a command names itself to those it asked for while it ran.
-    pub(crate) fn add_own_keys(&self, command: &Command, args: Args<'_>, db: u16, keys: &mut Vec<DbKey>) {
-        let mut indexes = Vec::new();
-        if command.key_indexes(&args, &mut indexes).is_ok() {
-            keys.append(&mut self.keys_at(command, args, db, &indexes));
-        }
-    }
-
     /// Takes the entry of a key out of the keyspace.
     pub(crate) fn take_out(&mut self, db: u16, key: Vec<u8>) -> Held {
         let now_ms = self.cx.now_ms;
@@ -132,7 +110,7 @@ impl Shard {
         Held { db, key, entry }
     }
 
-    fn put_back(&mut self, held: Held) {
+    pub(super) fn put_back(&mut self, held: Held) {
         if let Some(entry) = held.entry {
             let key = Key::new(&held.key, &self.cx.seed);
             self.cx.dbs[held.db as usize].install(key, entry);
@@ -141,7 +119,7 @@ impl Shard {
 
     /// Keys have come for a hold of ours.
     pub(crate) fn on_granted(&mut self, op: OpId, from: u16, held: Vec<Held>) {
-        let operation = self.ops.get_mut(&op).expect("keys belong to operations under way");
+        let Some(operation) = self.ops.get_mut(&op) else { return self.on_granted_open(op, held) };
         let Kind::Hold { keys, .. } = &mut operation.kind else { unreachable!() };
         keys.extend(held.into_iter().map(|h| (from, h)));
         operation.missing -= 1;
@@ -160,7 +138,7 @@ impl Shard {
             places.push((from, held.db, held.key.clone()));
             self.put_back(held);
         }
-        self.cx.guests.receive(&wanted);
+        self.cx.guests.receive(std::mem::take(&mut wanted));
         self.cx.set_listening();
         let seed = self.cx.seed.clone();
         let (home, ask, command) = (operation.home, operation.ask, operation.command);
@@ -171,23 +149,21 @@ impl Shard {
         }
         let mut out = Reply::new(caller.resp3);
         let needed = execute::execute(&mut self.cx, command, args, caller, &mut out);
-        let changes = self.cx.guests.leave();
+        let (mut keys, changes) = self.cx.guests.leave();
         self.cx.set_listening();
         self.tell_slow(home, ask);
         self.send_home(op, places, changes);
-        match needed {
-            Some(more) if attempts < HOLD_ATTEMPTS_MAX => {
-                wanted.extend(more);
-                let asked = Asked { home, ask, command, caller: operation.caller, args };
-                return self.hold_keys(asked, wanted, attempts + 1);
-            }
-            Some(_) => out.error(Error::NeedKeys(Vec::new()).line()),
-            None => {}
+        let Some(more) = needed else { return self.answer(home, ask, command, out) };
+        keys.extend(more);
+        let asked = Asked { home, ask, command, caller: operation.caller, args };
+        if attempts < ATTEMPTS_MAX {
+            return self.hold_keys(asked, keys, attempts + 1);
         }
-        self.answer(home, ask, command, out);
+        let once = Once { command, args: OwnArgs::of(args), db: caller.db, resp3: caller.resp3 };
+        self.start_open(asked, keys, Box::new(once));
     }
 
-    fn is_alive(&self, home: u16, ask: Ask) -> bool {
+    pub(super) fn is_alive(&self, home: u16, ask: Ask) -> bool {
         match ask {
             Ask::Whole(t) if home == self.cx.id => self.conns[t.conn as usize].generation == t.generation,
             _ => false,
@@ -230,6 +206,30 @@ impl Shard {
             self.locks.release(id, &mut ready);
         }
         self.ready = ready;
+        self.leave_gate(home, op);
         self.run_ready();
+    }
+}
+
+/// The keys of a command that its arguments name at `indexes`, each with the databases it may be used in.
+pub(crate) fn keys_at(
+    cx: &ShardCx,
+    command: &Command,
+    args: Args<'_>,
+    db: u16,
+    indexes: &[usize],
+) -> Vec<DbKey> {
+    let crosses = command.flags & flag::CROSS_DB != 0;
+    let other = if crosses { command::families::other_db(args) } else { None };
+    let other = other.filter(|other| *other != db && (*other as usize) < cx.dbs.count());
+    let dbs = || std::iter::once(db).chain(other);
+    indexes.iter().flat_map(|&index| dbs().map(move |db| (db, args[index].to_vec()))).collect()
+}
+
+/// Adds the keys that a command names itself to others.
+pub(crate) fn add_own_keys(cx: &ShardCx, command: &Command, args: Args<'_>, db: u16, keys: &mut Vec<DbKey>) {
+    let mut indexes = Vec::new();
+    if command.key_indexes(&args, &mut indexes).is_ok() {
+        keys.append(&mut keys_at(cx, command, args, db, &indexes));
     }
 }

@@ -204,7 +204,7 @@ fn sort_asks_for_keys_of_other_shards_all_at_once() {
     let Err(Error::NeedKeys(mut asked)) = run(&mut bed) else { panic!("keys are elsewhere") };
     asked.sort();
     assert_eq!(asked, all.map(|key| (0, key.to_vec())), "own keys are to be locked as well");
-    bed.shard.guests.receive(&asked);
+    bed.shard.guests.receive(asked);
     assert_eq!(run(&mut bed), Ok(()));
 }
 
