@@ -26,5 +26,8 @@ mod sandbox;
 pub mod shebang;
 mod vm;
 
+#[cfg(test)]
+mod tests;
+
 pub use engine::{Call, Done, Engine, Env, Function, Kind, Limits, Resume, Run, Script, Step};
 pub use shebang::Flags;

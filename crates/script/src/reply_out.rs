@@ -94,8 +94,8 @@ pub fn truncate(number: f64) -> i64 {
 }
 
 /// Pushes a field, without metamethods; whether it is of this kind. If not, it is popped again.
-fn field(lua: Lua, name: &[u8], kind: c_int) -> bool {
-    lua.push_text(name);
+fn field(lua: Lua, name: Name, kind: c_int) -> bool {
+    lua.raw_get_at(lua::REGISTRY, lua.vm().globals.get().reply_names + name as c_int);
     lua.raw_get(-2);
     let is_so = lua.kind(-1) == kind;
     if !is_so {
@@ -104,55 +104,45 @@ fn field(lua: Lua, name: &[u8], kind: c_int) -> bool {
     is_so
 }
 
+/// Places in [`crate::sandbox::REPLY_NAMES`].
+#[derive(Clone, Copy)]
+enum Name {
+    Err,
+    Ok,
+    Double,
+    BigNumber,
+    VerbatimString,
+    Map,
+    Set,
+}
+
 fn write_table(lua: Lua, fiber: &Fiber, is_counted: &mut bool) {
-    // Most tables are arrays, which have none of the names below.
-    let is_plain = !has_names(lua);
-    if is_plain {
-        begin_array(lua, fiber);
-    } else if field(lua, b"err", lua::STRING) {
+    if field(lua, Name::Err, lua::STRING) {
         lua.pop(1);
         write_error_table(lua, fiber, is_counted);
-    } else if field(lua, b"ok", lua::STRING) {
+    } else if field(lua, Name::Ok, lua::STRING) {
         let text = lua.text(-1).expect("a string has a text");
         write_line(fiber, b'+', until_zero(&text));
         lua.pop(2);
-    } else if field(lua, b"double", lua::NUMBER) {
+    } else if field(lua, Name::Double, lua::NUMBER) {
         fiber.out().double(lua.number(-1));
         lua.pop(2);
-    } else if field(lua, b"big_number", lua::STRING) {
+    } else if field(lua, Name::BigNumber, lua::STRING) {
         write_big_number(lua, fiber);
         lua.pop(2);
     } else if write_verbatim(lua, fiber) {
         lua.pop(1);
-    } else if field(lua, b"map", lua::TABLE) {
+    } else if field(lua, Name::Map, lua::TABLE) {
         fiber.out().map(count_pairs(lua));
         lua.push_nil();
         fiber.levels.get().push(Level::Map { is_value_due: false });
-    } else if field(lua, b"set", lua::TABLE) {
+    } else if field(lua, Name::Set, lua::TABLE) {
         fiber.out().set(count_pairs(lua));
         lua.push_nil();
         fiber.levels.get().push(Level::Set);
     } else {
         begin_array(lua, fiber);
     }
-}
-
-/// Whether the table on top has any key that is a string: the first key after those of its array part, if there is one.
-fn has_names(lua: Lua) -> bool {
-    let last = lua.length(-1);
-    if last == 0 {
-        lua.push_nil();
-    } else {
-        lua.push_number(last as f64);
-    }
-    while lua.next(-2) {
-        lua.pop(1);
-        if lua.kind(-1) == lua::STRING {
-            lua.pop(1);
-            return true;
-        }
-    }
-    false
 }
 
 fn begin_array(lua: Lua, fiber: &Fiber) {
@@ -196,11 +186,13 @@ fn write_big_number(lua: Lua, fiber: &Fiber) {
 }
 
 fn write_verbatim(lua: Lua, fiber: &Fiber) -> bool {
-    if !field(lua, b"verbatim_string", lua::TABLE) {
+    if !field(lua, Name::VerbatimString, lua::TABLE) {
         return false;
     }
-    if !field(lua, b"format", lua::STRING) {
-        lua.pop(1);
+    lua.push_text(b"format");
+    lua.raw_get(-2);
+    if lua.kind(-1) != lua::STRING {
+        lua.pop(2);
         return false;
     }
     lua.push_text(b"string");

@@ -22,7 +22,13 @@ pub struct Globals {
     pub metatable: c_int,
     pub library_api: c_int,
     pub functions_api: c_int,
+    /// The first of the names in [`REPLY_NAMES`]; the others follow.
+    pub reply_names: c_int,
 }
+
+/// Fields that make a table a reply of another kind than an array.
+pub const REPLY_NAMES: [&[u8]; 7] =
+    [b"err", b"ok", b"double", b"big_number", b"verbatim_string", b"map", b"set"];
 
 /// How many fibers may have globals aside.
 pub const FIBERS_MAX: c_int = 4096;
@@ -39,6 +45,10 @@ fn install_all(lua: Lua) -> c_int {
     api::install(lua, !is_for_functions);
     let mut globals = Globals { keys: text_reference(lua, b"KEYS"), ..Globals::default() };
     globals.argv = text_reference(lua, b"ARGV");
+    let mut names = REPLY_NAMES.iter().map(|name| text_reference(lua, name));
+    globals.reply_names = names.next().expect("there are names");
+    let first = globals.reply_names;
+    assert!(names.zip(first + 1..).all(|(reference, expected)| reference == expected), "references are counted up");
     lua.new_table(2 * FIBERS_MAX as usize, 0);
     globals.aside = lua.reference();
     if is_for_functions {
