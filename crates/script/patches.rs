@@ -1,0 +1,168 @@
+//! What Weft changes in the sources of Lua 5.1.5 (`docs/decisions/lua.md` says why of each, and which test shows it).
+
+/// One change: a place in a file, and what stands there afterwards.
+pub struct Patch {
+    pub file: &'static str,
+    pub why: &'static str,
+    pub place: &'static str,
+    pub becomes: &'static str,
+    /// How often the place occurs.
+    pub count: usize,
+}
+
+const fn patch(
+    file: &'static str,
+    why: &'static str,
+    place: &'static str,
+    becomes: &'static str,
+) -> Patch {
+    Patch { file, why, place, becomes, count: 1 }
+}
+
+pub const PATCHES: &[Patch] = &[
+    patch(
+        "lobject.h",
+        "tables have a read-only mark",
+        "lu_byte lsizenode;",
+        "lu_byte lsizenode; lu_byte readonly;",
+    ),
+    patch(
+        "ltable.c",
+        "new tables can be written",
+        "t->lsizenode = 0;",
+        "t->lsizenode = 0; t->readonly = 0;",
+    ),
+    patch(
+        "lvm.c",
+        "assignments respect the mark",
+        "TValue *oldval = luaH_set",
+        "TValue *oldval; if (h->readonly) luaG_runerror(L, WEFT_READONLY); oldval = luaH_set",
+    ),
+    patch(
+        "lapi.c",
+        "rawset respects the mark",
+        "setobj2t(L, luaH_set(L, hvalue(t), L->top-2), L->top-1);",
+        "if (hvalue(t)->readonly) luaG_runerror(L, WEFT_READONLY);
+  setobj2t(L, luaH_set(L, hvalue(t), L->top-2), L->top-1);",
+    ),
+    patch(
+        "lapi.c",
+        "rawseti (table.insert, table.sort, …) respects the mark",
+        "setobj2t(L, luaH_setnum(L, hvalue(o), n), L->top-1);",
+        "if (hvalue(o)->readonly) luaG_runerror(L, WEFT_READONLY);
+  setobj2t(L, luaH_setnum(L, hvalue(o), n), L->top-1);",
+    ),
+    patch(
+        "lapi.c",
+        "setmetatable respects the mark",
+        "hvalue(obj)->metatable = mt;",
+        "if (hvalue(obj)->readonly) luaG_runerror(L, WEFT_READONLY);
+      hvalue(obj)->metatable = mt;",
+    ),
+    patch(
+        "ldebug.h",
+        "the text of the mark",
+        "#ifndef ldebug_h",
+        "#define WEFT_READONLY \"Attempt to modify a readonly table\"
+#ifndef ldebug_h",
+    ),
+    patch(
+        "ldo.c",
+        "precompiled chunks are not loaded: they are parsed as text, which fails",
+        "((c == LUA_SIGNATURE[0]) ? luaU_undump : luaY_parser)",
+        "((void)c, luaY_parser)",
+    ),
+    patch(
+        "lparser.c",
+        "CVE-2025-49844: the chunk's name is held while it is parsed",
+        "luaX_setinput(L, &lexstate, z, luaS_new(L, name));",
+        "TString *held = luaS_new(L, name);
+  setsvalue2s(L, L->top, held);
+  incr_top(L);
+  luaX_setinput(L, &lexstate, z, held);",
+    ),
+    patch(
+        "lparser.c",
+        "CVE-2025-49844: and let go afterwards",
+        "return funcstate.f;",
+        "L->top--;
+  return funcstate.f;",
+    ),
+    patch(
+        "llex.c",
+        "CVE-2025-46819: the level of a long bracket cannot overflow",
+        "count++;",
+        "if (++count > MAX_INT / 4) luaX_lexerror(ls, \"lexical element too long\", TK_STRING);",
+    ),
+    patch(
+        "lbaselib.c",
+        "CVE-2025-46817: the count of results cannot overflow",
+        "n = e - i + 1;",
+        "n = ((long long)e - (long long)i >= 2147483647LL) ? 0 : e - i + 1;",
+    ),
+    patch(
+        "ltable.c",
+        "CVE-2025-46817: no signed overflow for the smallest index",
+        "if (cast(unsigned int, key-1) < cast(unsigned int, t->sizearray))",
+        "if (cast(unsigned int, key) - 1u < cast(unsigned int, t->sizearray))",
+    ),
+    patch(
+        "lstring.c",
+        "all bytes of a string count for its hash, as in Redis: the order of pairs is the same",
+        "size_t step = (l>>5)+1;",
+        "size_t step = 1;",
+    ),
+    patch(
+        "luaconf.h",
+        "buffers on the C stack are small, for scripts run on small stacks",
+        "#define LUAL_BUFFERSIZE\t\tBUFSIZ",
+        "#define LUAL_BUFFERSIZE\t\t1024",
+    ),
+    patch(
+        "lstrlib.c",
+        "patterns are matched to a limited depth",
+        "int level;  /* total",
+        "int depth;
+  int level;  /* total",
+    ),
+    Patch {
+        file: "lstrlib.c",
+        why: "the depth of a match begins at zero",
+        place: "ms.L = L;",
+        becomes: "ms.L = L; ms.depth = 0;",
+        count: 3,
+    },
+    patch(
+        "lstrlib.c",
+        "each level of a match is counted",
+        "static const char *match (MatchState *ms, const char *s, const char *p) {",
+        "static const char *match_level (MatchState *ms, const char *s, const char *p);
+static const char *match (MatchState *ms, const char *s, const char *p) {
+  const char *end;
+  if (ms->depth >= 1000) luaL_error(ms->L, \"pattern too complex\");
+  ms->depth++;
+  end = match_level(ms, s, p);
+  ms->depth--;
+  return end;
+}
+static const char *match_level (MatchState *ms, const char *s, const char *p) {",
+    ),
+];
+
+/// Functions added to a file.
+pub const APPENDED: &[(&str, &str)] = &[(
+    "lapi.c",
+    "
+LUA_API void weft_setreadonly (lua_State *L, int index, int readonly) {
+  const TValue *o = index2adr(L, index);
+  api_check(L, ttistable(o));
+  hvalue(o)->readonly = cast_byte(readonly);
+}
+
+LUA_API int weft_isreadonly (lua_State *L, int index) {
+  const TValue *o = index2adr(L, index);
+  api_check(L, ttistable(o));
+  return hvalue(o)->readonly;
+}
+",
+)];

@@ -1,0 +1,381 @@
+//! The engine of a shard: an interpreter, and the scripts that run on it.
+
+use crate::fiber::{Answer, Fiber, Job, Signal};
+use crate::lua::{self, Lua};
+use crate::sandbox;
+use crate::shebang::{Flags, script_head};
+use crate::vm::{Grave, Vm};
+use base::sha1::sha1_hex;
+use resp::Reply;
+use std::ffi::{c_int, c_void};
+use std::ptr;
+use std::sync::Arc;
+
+/// What scripts may use.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes of the interpreter, garbage included; a script that wants more fails with "not enough memory".
+    pub memory_bytes_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { memory_bytes_max: 512 << 20 }
+    }
+}
+
+/// What is run: scripts and library functions have interpreters of their own, as in Redis.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    Scripts,
+    Functions,
+}
+
+/// One interpreter. Several [`Run`]s may be under way on it, in any order; one of them runs at a time.
+pub struct Engine {
+    vm: Arc<Vm>,
+    /// Fibers that wait for work.
+    pool: Vec<Box<Fiber>>,
+    /// Fibers made so far.
+    fibers: c_int,
+}
+
+/// A compiled script. Dropping it frees it; runs that are under way are not disturbed.
+pub struct Script {
+    vm: Arc<Vm>,
+    reference: c_int,
+    sha: [u8; 40],
+    flags: Option<Flags>,
+}
+
+/// A function that a library registered. Dropping it frees it; runs that are under way are not disturbed.
+pub struct Function {
+    vm: Arc<Vm>,
+    reference: c_int,
+    name: Vec<u8>,
+    description: Option<Vec<u8>>,
+    flags: Flags,
+}
+
+/// Who asks for a script.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Env {
+    /// Lines of `redis.log` below this level are not even made (0 debug … 3 warning).
+    pub log_level_min: u8,
+}
+
+/// A script under way.
+pub struct Run {
+    vm: Arc<Vm>,
+    fiber: Option<Box<Fiber>>,
+    functions: Vec<Function>,
+}
+
+/// What the host says to let a run go on; each [`Step`] says which it wants.
+#[derive(Clone, Copy)]
+pub enum Resume<'a> {
+    /// Begin; or go on after [`Step::Log`] or [`Step::Tick`].
+    Go,
+    /// The command's reply, in the version of the protocol that [`Call::is_resp3`] says.
+    Reply(&'a Reply),
+    /// Whether the user may run the command; `None` if there is no such command.
+    Allowed(Option<bool>),
+    /// Seconds of processor time, for `os.clock`.
+    Clock(f64),
+    /// Ends the script, whatever it waits for, with this error (without `ERR`): "Script killed by user with SCRIPT KILL...".
+    Kill(&'a str),
+}
+
+/// A command that the script wants run.
+#[derive(Clone, Copy)]
+pub struct Call<'a> {
+    pub args: &'a [&'a [u8]],
+    /// `redis.pcall`: an error is a value, not the end of the script.
+    pub is_pcall: bool,
+    /// The reply is to be RESP3 (`redis.setresp(3)`).
+    pub is_resp3: bool,
+    /// What `redis.set_repl` asked for: 1 append-only file, 2 replicas.
+    pub replication: u8,
+}
+
+/// What a run wants, or that it has ended.
+pub enum Step<'a> {
+    /// Wants [`Resume::Reply`].
+    Call(Call<'a>),
+    /// `redis.acl_check_cmd`; wants [`Resume::Allowed`].
+    AclCheck(&'a [&'a [u8]]),
+    /// `redis.log`; wants [`Resume::Go`].
+    Log { level: u8, line: &'a [u8] },
+    /// `os.clock`; wants [`Resume::Clock`].
+    Clock,
+    /// 100,000 instructions have passed; wants [`Resume::Go`] or [`Resume::Kill`].
+    Tick,
+    /// The reply has been written.
+    Done(Done),
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Done {
+    /// By an error that the script did not catch.
+    pub is_raised: bool,
+    /// The reply is or contains an error that no command's statistics have yet.
+    pub is_error_to_count: bool,
+}
+
+impl Engine {
+    pub fn new(kind: Kind, limits: Limits) -> Self {
+        let vm = Vm::new(limits.memory_bytes_max, kind == Kind::Functions);
+        Self { vm, pool: Vec::new(), fibers: 0 }
+    }
+
+    /// Compiles a script. The error is what EVAL and SCRIPT LOAD answer, without `ERR`.
+    pub fn load(&mut self, source: &[u8]) -> Result<Script, Vec<u8>> {
+        self.bury_dead();
+        let (flags, skip) = script_head(source).map_err(String::into_bytes)?;
+        let reference = self.compile(&source[skip..]).map_err(|message| {
+            [b"Error compiling script (new function): ", &*message].concat()
+        })?;
+        Ok(Script { vm: Arc::clone(&self.vm), reference, sha: sha1_hex(source), flags })
+    }
+
+    /// Compiles `code` into the registry.
+    fn compile(&mut self, code: &[u8]) -> Result<c_int, Vec<u8>> {
+        let lua = self.vm.main();
+        let mut job = Compilation { code, reference: None };
+        let data = ptr::from_mut(&mut job).cast::<c_void>();
+        let status = self.vm.limited(|| lua.protect(lua::entry!(compile), data));
+        let reference = job.reference;
+        if status == 0
+            && let Some(reference) = reference
+        {
+            return Ok(reference);
+        }
+        let message = lua.text(-1).map_or_else(Vec::new, |text| sandbox::until_zero(&text).to_vec());
+        lua.pop(1);
+        Err(message)
+    }
+
+    /// Begins a run of a script; `out` of [`Run::resume`] says in which version the reply is wanted.
+    pub fn start(&mut self, script: &Script, keys: &[&[u8]], args: &[&[u8]], env: Env) -> Run {
+        assert!(Arc::ptr_eq(&self.vm, &script.vm), "the script belongs to another engine");
+        self.begin(Job::Script(script.reference), &script.sha, keys, args, env)
+    }
+
+    /// Begins a run of a library's function.
+    pub fn start_function(&mut self, function: &Function, keys: &[&[u8]], args: &[&[u8]], env: Env) -> Run {
+        assert!(Arc::ptr_eq(&self.vm, &function.vm), "the function belongs to another engine");
+        self.begin(Job::Function(function.reference), &function.name, keys, args, env)
+    }
+
+    /// Begins to load a library, whose code begins behind its head ([`crate::shebang::library_head`]). When the run is
+    /// done with `+OK`, [`Run::take_functions`] has what it registered.
+    pub fn start_library(&mut self, code: &[u8], env: Env) -> Run {
+        assert!(self.vm.is_for_functions, "libraries are loaded by an engine of functions");
+        self.begin(Job::Library(ptr::from_ref(code)), b"", &[], &[], env)
+    }
+
+    fn begin(&mut self, job: Job, name: &[u8], keys: &[&[u8]], args: &[&[u8]], env: Env) -> Run {
+        self.bury_dead();
+        let fiber = self.pool.pop().unwrap_or_else(|| self.new_fiber());
+        fiber.job.set(job);
+        // SAFETY: the slices are used until the fiber is suspended, below.
+        unsafe {
+            fiber.keys.set(std::mem::transmute::<&[&[u8]], &'static [&'static [u8]]>(keys));
+            fiber.arguments.set(std::mem::transmute::<&[&[u8]], &'static [&'static [u8]]>(args));
+        }
+        fiber.out.set(ptr::null_mut());
+        fiber.name.get().clear();
+        fiber.name.get().extend_from_slice(name);
+        fiber.is_resp3.set(false);
+        fiber.replication.set(crate::api::REPLICATION_ALL);
+        fiber.log_level_min.set(env.log_level_min);
+        fiber.answer.set(Answer::Go);
+        self.vm.switch_to(&fiber);
+        assert!(fiber.signal.get() == Signal::Ready, "a run begins by taking its arguments");
+        Run { vm: Arc::clone(&self.vm), fiber: Some(fiber), functions: Vec::new() }
+    }
+
+    fn new_fiber(&mut self) -> Box<Fiber> {
+        assert!(self.fibers < sandbox::FIBERS_MAX / 2, "too many scripts are under way");
+        self.fibers += 1;
+        Fiber::new(&self.vm, 2 * self.fibers - 1)
+    }
+
+    /// Frees what runs, scripts and functions have left.
+    fn bury_dead(&mut self) {
+        for grave in self.vm.exhume() {
+            match grave {
+                Grave::Reference(reference) => self.vm.main().unreference(reference),
+                Grave::Fiber(fiber) => self.reset(fiber),
+            }
+        }
+    }
+
+    /// Makes a fiber that was given up fit for work again.
+    fn reset(&mut self, fiber: Box<Fiber>) {
+        let lua = self.vm.main();
+        self.vm.forget(&fiber);
+        sandbox::clear_aside(lua, self.vm.globals.get(), &fiber);
+        fiber.reset(lua);
+        self.pool.push(fiber);
+    }
+
+    /// Bytes that the interpreter uses.
+    pub fn memory_bytes(&self) -> usize {
+        self.vm.used_bytes()
+    }
+
+    /// Collects all garbage.
+    pub fn collect(&mut self) {
+        self.bury_dead();
+        self.vm.main().gc(lua::GC_COLLECT, 0);
+    }
+
+    /// Has the collector do all its work at each chance. For tests.
+    pub fn stress_collector(&mut self) {
+        self.vm.main().gc(lua::GC_SET_PAUSE, 0);
+        self.vm.main().gc(lua::GC_SET_STEP_MULTIPLIER, 0);
+    }
+
+    /// Takes a fiber whose run has ended.
+    fn take_back(&mut self, fiber: Box<Fiber>, functions: &mut Vec<Function>, is_kept: bool) {
+        let lua = self.vm.main();
+        for it in fiber.registered.get().drain(..) {
+            if is_kept {
+                functions.push(Function {
+                    vm: Arc::clone(&self.vm),
+                    reference: it.reference,
+                    name: it.name,
+                    description: it.description,
+                    flags: Flags(it.flags),
+                });
+            } else {
+                lua.unreference(it.reference);
+            }
+        }
+        if matches!(fiber.job.get(), Job::Library(_)) {
+            self.vm.forget(&fiber);
+        }
+        self.pool.push(fiber);
+    }
+}
+
+/// What [`compile`] is to do and has done.
+struct Compilation<'a> {
+    code: &'a [u8],
+    reference: Option<c_int>,
+}
+
+fn compile(lua: Lua) -> c_int {
+    // SAFETY: `Engine::compile` passes it.
+    let job = unsafe { &mut *lua.userdata(1).cast::<Compilation<'_>>() };
+    if lua.load(job.code, c"@user_script") != 0 {
+        lua.error();
+    }
+    job.reference = Some(lua.reference());
+    0
+}
+
+impl Script {
+    /// The SHA1 of the source, in hexadecimal digits.
+    pub fn sha(&self) -> &[u8; 40] {
+        &self.sha
+    }
+
+    /// What its first line declares; `None` without one.
+    pub fn flags(&self) -> Option<Flags> {
+        self.flags
+    }
+}
+
+impl Drop for Script {
+    fn drop(&mut self) {
+        self.vm.bury(Grave::Reference(self.reference));
+    }
+}
+
+impl Function {
+    pub fn name(&self) -> &[u8] {
+        &self.name
+    }
+
+    pub fn description(&self) -> Option<&[u8]> {
+        self.description.as_deref()
+    }
+
+    pub fn flags(&self) -> Flags {
+        self.flags
+    }
+}
+
+impl Drop for Function {
+    fn drop(&mut self) {
+        self.vm.bury(Grave::Reference(self.reference));
+    }
+}
+
+impl Run {
+    /// Runs on until the script wants something of the host. `out` is where the reply is written when it ends; its
+    /// `resp3` says in which version.
+    pub fn resume<'a>(&'a mut self, engine: &mut Engine, with: Resume<'_>, out: &mut Reply) -> Step<'a> {
+        assert!(Arc::ptr_eq(&self.vm, &engine.vm), "the run belongs to another engine");
+        let fiber = self.fiber.as_deref().expect("a run that has ended is not resumed");
+        fiber.answer.set(match with {
+            Resume::Go => Answer::Go,
+            Resume::Reply(reply) => Answer::Reply(reply),
+            Resume::Allowed(allowed) => Answer::Allowed(allowed),
+            Resume::Clock(seconds) => Answer::Clock(seconds),
+            Resume::Kill(message) => Answer::Kill(message),
+        });
+        fiber.out.set(out);
+        engine.vm.switch_to(fiber);
+        match fiber.signal.get() {
+            Signal::Done { raised, is_counted } => {
+                let fiber = self.fiber.take().expect("it is there");
+                engine.take_back(fiber, &mut self.functions, !raised);
+                Step::Done(Done { is_raised: raised, is_error_to_count: is_counted })
+            }
+            Signal::Killed => {
+                let fiber = self.fiber.take().expect("it is there");
+                engine.reset(fiber);
+                Step::Done(Done { is_raised: true, is_error_to_count: true })
+            }
+            signal => self.step(signal),
+        }
+    }
+
+    fn step(&self, signal: Signal) -> Step<'_> {
+        let fiber = self.fiber.as_deref().expect("the run is suspended");
+        match signal {
+            Signal::Call { is_pcall } => Step::Call(Call {
+                args: fiber.args.get(),
+                is_pcall,
+                is_resp3: fiber.is_resp3.get(),
+                replication: fiber.replication.get(),
+            }),
+            Signal::AclCheck => Step::AclCheck(fiber.args.get()),
+            Signal::Log { level } => Step::Log { level, line: fiber.text.get() },
+            Signal::Clock => Step::Clock,
+            Signal::Tick => Step::Tick,
+            Signal::Ready | Signal::Done { .. } | Signal::Killed => unreachable!("handled before"),
+        }
+    }
+
+    /// What a library registered, once it is loaded.
+    pub fn take_functions(&mut self) -> Vec<Function> {
+        std::mem::take(&mut self.functions)
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        if let Some(fiber) = self.fiber.take() {
+            self.vm.bury(Grave::Fiber(fiber));
+        }
+    }
+}
+
+// SAFETY: a fiber is used by who holds its run, and runs only while the engine is held too; its stack holds frames of Lua
+// and of this crate, which keep nothing in thread-local storage. A dropped run leaves the fiber to the engine.
+unsafe impl Send for Fiber {}
