@@ -35,10 +35,12 @@ pub const UNKNOWN_KEYS: u32 = 1 << 26;
 pub const PLAIN: u32 = 1 << 25;
 /// Clients have no use for it (`syscmd` in COMMAND DOCS).
 pub const SYSTEM: u32 = 1 << 24;
+/// Takes as many elements as its last argument says, if there is one, however fast it is with one (LPOP). Not shown to clients.
+pub const COUNTED: u32 = 1 << 23;
 
 /// The flags that COMMAND INFO does not show.
-const UNSHOWN: [u32; 9] =
-    [MAY_REPLICATE, PROTECTED, CROSS_DB, SESSIONS, ONE_NAME, SHORT, UNKNOWN_KEYS, PLAIN, SYSTEM];
+const UNSHOWN: [u32; 10] =
+    [MAY_REPLICATE, PROTECTED, CROSS_DB, SESSIONS, ONE_NAME, SHORT, UNKNOWN_KEYS, PLAIN, SYSTEM, COUNTED];
 
 // Every flag has a bit of its own.
 const _: () = {
