@@ -180,10 +180,7 @@ fn warnings_only_for_what_has_no_effect() {
     let changed = config.set(&[("appendonly", "yes"), ("timeout", "1")], Caller::default()).unwrap();
     let warnings = config.warnings(&changed);
     assert_eq!(warnings.len(), 1);
-    assert_eq!(
-        warnings[0].to_string(),
-        "'appendonly' has no effect: persistence is not part of this version"
-    );
+    assert_eq!(warnings[0].to_string(), "'appendonly' has no effect: this version lacks persistence");
     assert!(is_sensitive(b"RequirePass") && !is_sensitive(b"port"));
 }
 

@@ -35,7 +35,7 @@ pub struct Warning {
 
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "'{}' has no effect: {} is not part of this version", self.directive, self.work)
+        write!(f, "'{}' has no effect: this version lacks {}", self.directive, self.work)
     }
 }
 

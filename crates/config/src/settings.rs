@@ -55,6 +55,7 @@ settings! {
     /// 0 never closes idle clients.
     timeout_s: u32 = "timeout";
     protected_mode: bool = "protected-mode";
+    always_show_logo: bool = "always-show-logo";
     loglevel: LogLevel = "loglevel";
     /// Empty is the standard output.
     logfile: Option<PathBuf> = "logfile";

@@ -7,7 +7,7 @@ use config::{Config, DirectiveId, LogLevel};
 use runtime::syslog::{self, Priority};
 use std::fmt::{Arguments, Display};
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -73,9 +73,26 @@ pub fn warning(text: impl Display) {
     line(Level::Warning, format_args!("{text}"));
 }
 
+/// Writes lines without time and process, if notices are wanted.
+pub fn notice_as_is(text: &str) {
+    if is_wanted(Level::Notice) {
+        raw(text);
+    }
+}
+
+/// Whether the log goes to a terminal, and nowhere else.
+pub fn is_terminal() -> bool {
+    let elsewhere = TARGET.get().is_some_and(|target| target.file.is_some() || target.syslog);
+    !elsewhere && io::stdout().is_terminal()
+}
+
+fn is_wanted(level: Level) -> bool {
+    level as u8 >= LEVEL.load(Ordering::Relaxed)
+}
+
 /// Writes one line, if lines of its level are wanted.
 fn line(level: Level, text: Arguments<'_>) {
-    if (level as u8) < LEVEL.load(Ordering::Relaxed) {
+    if !is_wanted(level) {
         return;
     }
     let (mark, priority) = match level {

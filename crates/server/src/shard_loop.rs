@@ -490,8 +490,10 @@ impl ShardLoop {
         self.shard.resume();
     }
 
-    /// Puts this turn's messages into the mailboxes.
+    /// Puts this turn's messages into the mailboxes. Whoever learns of a write by them, or by a reply, learns what it has cost:
+    /// `maxmemory` is kept by what the others tell.
     fn hand_over(&mut self) {
+        self.process.exchange_memory(&mut self.shard);
         let mut carrier = Post { port: &mut self.port, sleepers: &mut self.sleepers };
         self.shard.outgoing.hand_over(&mut carrier);
     }

@@ -88,6 +88,7 @@ fn serve_until_the_end(
     oom_score::check_values(&config);
     // Without it the server still works.
     oom_score::apply(&config);
+    introduce(&config);
     log::notice(format_args!("Running mode=standalone, port={}.", config.port));
     log::notice(cores.describe());
     // The working directory may be another at the end.
@@ -143,5 +144,15 @@ fn greet(config_file: Option<&std::path::Path>) {
     match config_file {
         Some(path) => log::notice(format_args!("Configuration loaded from {}", path.display())),
         None => log::notice("Configuration loaded: the defaults and the command line, there is no file"),
+    }
+}
+
+/// What Redis's logo says beside the picture: who reads a terminal, or a log for `PID: 4711`, finds it in the same words.
+fn introduce(config: &Config) {
+    if config.always_show_logo || log::is_terminal() {
+        let (bits, pid, port) = (usize::BITS, std::process::id(), config.port);
+        log::notice_as_is(&format!(
+            "\n    Weft {VERSION}, {bits} bit, compatible with Redis {REDIS_VERSION}\n    Running in standalone mode\n    Port: {port}\n    PID: {pid}\n\n"
+        ));
     }
 }

@@ -1,9 +1,7 @@
 //! `cargo xtask spec`: replays the dialogues of `tests/spec`.
 
-use spec::dialogue::Dialogue;
 use spec::peer::Peer;
 use spec::{Options, coverage, suite};
-use std::fs;
 use std::path::PathBuf;
 
 const HELP: &str = "\
@@ -81,16 +79,12 @@ pub fn main(arguments: &[String]) -> Result<bool, String> {
 }
 
 fn show_coverage(options: &Options) -> Result<bool, String> {
-    let mut dialogues = Vec::new();
-    for path in suite::files_below(&options.directory).map_err(|error| error.to_string())? {
-        let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let parsed = Dialogue::parse(&text);
-        dialogues.push(parsed.map_err(|(line, what)| format!("{}:{}: {what}", path.display(), line + 1))?);
-    }
+    let dialogues = coverage::read(&options.directory)?;
     let counts = coverage::count(&dialogues);
-    println!("{:32} {:>9} {:>6} {:>9}", "command", "successes", "errors", "WRONGTYPE");
+    println!("{:32} {:>9} {:>6} {:>7} {:>9}", "command", "successes", "errors", "arities", "WRONGTYPE");
     for (name, count) in &counts {
-        println!("{name:32} {:9} {:6} {:9}", count.successes, count.errors, count.wrong_types);
+        let coverage::Count { successes, errors, arities, wrong_types } = count;
+        println!("{name:32} {successes:9} {errors:6} {arities:7} {wrong_types:9}");
     }
     if let Some(peer) = options.peers.first() {
         let mut running = peer.start().map_err(|error| error.to_string())?;

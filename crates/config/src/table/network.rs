@@ -87,7 +87,9 @@ pub(super) const GENERAL: &[Directive] = &[
     int("databases", 1, DATABASES_MAX, "16")
         .immutable()
         .works("Number of databases for SELECT. Those beyond the first 16 take memory once they are used."),
-    yes_no("always-show-logo", "no").immutable().accepted("Weft has no logo to show."),
+    yes_no("always-show-logo", "no")
+        .immutable()
+        .works("At the start, say mode, port and process in lines of their own, not only on a terminal."),
     yes_no("hide-user-data-from-log", "no").accepted("Weft never logs keys or values."),
     yes_no("set-proc-title", "yes").immutable().accepted("The process keeps its title."),
     text("proc-title-template", "{title} {listen-addr} {server-mode}")

@@ -69,6 +69,10 @@ pub(super) const BLOCKING: &[Directive] = &[
         .aliases(&["lua-time-limit"])
         .later("scripts", "Milliseconds after which others are told that a script is running."),
     obsolete("lua-replicate-commands"),
+    yes_no("lua-enable-deprecated-api", "no")
+        .immutable()
+        .hidden()
+        .later("scripts", "Whether scripts may call getfenv, setfenv and newproxy."),
 ];
 
 pub(super) const CPU_LISTS: &[Directive] = &[

@@ -29,9 +29,12 @@ pub(super) const VALKEY: &[Directive] = &[
     int("commandlog-request-larger-than", -1, I64_MAX, "1048576")
         .hidden()
         .later(WORK, "Requests that are logged."),
+    text("debug-context", "").hidden().accepted("For tests of Valkey itself."),
     yes_no("dual-channel-replication-enabled", "no")
         .hidden()
         .later(WORK, "Snapshot and stream side by side."),
+    yes_no("enable-debug-assert", "no").immutable().hidden().accepted("For tests of Valkey itself."),
+    int("events-per-io-thread", 0, I32_MAX, "2").hidden().accepted("There are no threads but the shards'."),
     yes_no("extended-redis-compatibility", "no").hidden().later(WORK, "Valkey calls itself Redis."),
     optional("hash-seed").hidden().later(WORK, "A fixed seed for hashes."),
     yes_no("import-mode", "no").hidden().later(WORK, "Keys do not expire while they are imported."),

@@ -16,8 +16,6 @@ use std::collections::VecDeque;
 
 /// Commands that one visit runs; with more, two threads at work are worth a wake-up.
 const COMMANDS_MAX: usize = 64;
-/// With a count they take as many as it says, and are fast all the same in Redis's book.
-const TAKE_MANY: [&str; 5] = ["lpop", "rpop", "spop", "zpopmin", "zpopmax"];
 /// Arguments and their bytes in a message that a visit runs: what takes much to say takes long to do.
 const ARGS_MAX: usize = 4 * COMMANDS_MAX;
 const ARG_BYTES_MAX: usize = 16 * 1024;
@@ -82,6 +80,7 @@ impl ShardLoop {
             shard.on_message(message);
         }
         shard.send_monitored();
+        self.process.exchange_memory(shard);
         for (receiver, message) in shard.outgoing.posts.drain(..) {
             if self.port.push(receiver, Mail::Shard(message)) && receiver != self.id {
                 self.rouse(receiver);
@@ -111,7 +110,7 @@ fn is_short(item: &Item) -> bool {
     let command = item.command;
     let is_brief =
         command.flags & (flag::SHORT | flag::FAST) != 0 || matches!(command.plan, Plan::Split(Merge::Ok));
-    let takes_many = item.spans.1 > 2 && TAKE_MANY.contains(&command.full_name);
+    let takes_many = command.flags & flag::COUNTED != 0 && item.spans.1 > 2;
     item.ask.runs() && is_brief && !takes_many
 }
 

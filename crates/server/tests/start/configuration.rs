@@ -87,9 +87,7 @@ fn directives_of_later_work_are_warned_about() {
     let file = directory.write("later.conf", "tls-replication yes\nmaxclients 100\n");
     let mut server = serve(&["--include", &file]);
     assert!(server.client().cmd(&["SET", "k", "v"]).is_ok());
-    assert!(
-        server.log().contains("WARNING 'tls-replication' has no effect: TLS is not part of this version")
-    );
+    assert!(server.log().contains("WARNING 'tls-replication' has no effect: this version lacks TLS"));
     assert!(!server.log().contains("'maxclients'"));
     server.stop().unwrap();
 }
@@ -128,6 +126,20 @@ fn the_log_goes_to_its_file_and_says_what_matters() {
     assert_eq!(server.log(), "");
     assert!(server.stop().unwrap().success());
     assert!(!server.directory().join("weft.pid").exists());
+}
+
+#[test]
+fn port_and_process_stand_by_themselves_when_the_logo_is_asked_for() {
+    let server = serve(&["--always-show-logo", "yes"]);
+    let (port, pid) = (server.port(), server.pid());
+    eventually("the last line", || server.log().contains("Server initialized"));
+    let log = server.log();
+    assert!(
+        log.contains(&format!("    Running in standalone mode\n    Port: {port}\n    PID: {pid}\n")),
+        "{log}"
+    );
+    let quiet = serve(&["--always-show-logo", "yes", "--loglevel", "warning"]);
+    assert_eq!(quiet.log(), "");
 }
 
 #[test]

@@ -22,7 +22,7 @@ pub const COMMANDS: &[Command] = &[
     row("SPOP", spop)
         .arity(-2)
         .keys(&[KeySpec::at(1, RW | ACCESS | DELETE)])
-        .flags(WRITE | FAST)
+        .flags(WRITE | FAST | COUNTED)
         .complexity(
             "Without the count argument O(1), otherwise O(N) where N is the value of the passed count.",
         )

@@ -1,0 +1,77 @@
+//! Flags of commands, named as COMMAND INFO names them.
+
+pub const WRITE: u32 = 1 << 0;
+pub const READONLY: u32 = 1 << 1;
+pub const DENYOOM: u32 = 1 << 2;
+pub const ADMIN: u32 = 1 << 3;
+pub const PUBSUB: u32 = 1 << 4;
+pub const NOSCRIPT: u32 = 1 << 5;
+pub const BLOCKING: u32 = 1 << 6;
+pub const LOADING: u32 = 1 << 7;
+pub const STALE: u32 = 1 << 8;
+pub const SKIP_MONITOR: u32 = 1 << 9;
+pub const SKIP_SLOWLOG: u32 = 1 << 10;
+pub const ASKING: u32 = 1 << 11;
+pub const FAST: u32 = 1 << 12;
+pub const NO_AUTH: u32 = 1 << 13;
+pub const MAY_REPLICATE: u32 = 1 << 14;
+pub const NO_MANDATORY_KEYS: u32 = 1 << 15;
+pub const NO_ASYNC_LOADING: u32 = 1 << 16;
+pub const NO_MULTI: u32 = 1 << 17;
+pub const ALLOW_BUSY: u32 = 1 << 18;
+pub const MOVABLEKEYS: u32 = 1 << 19;
+pub const PROTECTED: u32 = 1 << 20;
+/// Its keys may be in two databases (COPY, MOVE); not shown to clients.
+pub const CROSS_DB: u32 = 1 << 30;
+/// Its parts look at the sessions, which must be up to date; not shown to clients.
+pub const SESSIONS: u32 = 1 << 29;
+/// Its subcommands are rows for our sake; clients see one command (DEBUG). Not shown to clients.
+pub const ONE_NAME: u32 = 1 << 28;
+/// Takes so little time that it is timed together with its neighbours: set by the registry; not shown to clients.
+pub const SHORT: u32 = 1 << 27;
+/// Touches keys that no specification names (SORT … BY): set by the registry; not shown to clients.
+pub const UNKNOWN_KEYS: u32 = 1 << 26;
+/// Has its one key at a fixed place, and nothing but that key to do with: set by the registry; not shown to clients.
+pub const PLAIN: u32 = 1 << 25;
+/// Clients have no use for it (`syscmd` in COMMAND DOCS).
+pub const SYSTEM: u32 = 1 << 24;
+/// Takes as many elements as its last argument says, if there is one, however fast it is with one (LPOP). Not shown to clients.
+pub const COUNTED: u32 = 1 << 23;
+
+/// The flags that COMMAND INFO does not show.
+const UNSHOWN: [u32; 10] =
+    [MAY_REPLICATE, PROTECTED, CROSS_DB, SESSIONS, ONE_NAME, SHORT, UNKNOWN_KEYS, PLAIN, SYSTEM, COUNTED];
+
+// Every flag has a bit of its own.
+const _: () = {
+    let (mut seen, mut index) = (0, 0);
+    while index < NAMES.len() + UNSHOWN.len() {
+        let bit = if index < NAMES.len() { NAMES[index].0 } else { UNSHOWN[index - NAMES.len()] };
+        assert!(bit.is_power_of_two() && seen & bit == 0, "two flags share a bit");
+        seen |= bit;
+        index += 1;
+    }
+};
+
+/// Names in the order Redis lists them; it does not show MAY_REPLICATE and PROTECTED.
+pub const NAMES: [(u32, &str); 19] = [
+    (WRITE, "write"),
+    (READONLY, "readonly"),
+    (DENYOOM, "denyoom"),
+    (ADMIN, "admin"),
+    (PUBSUB, "pubsub"),
+    (NOSCRIPT, "noscript"),
+    (BLOCKING, "blocking"),
+    (LOADING, "loading"),
+    (STALE, "stale"),
+    (SKIP_MONITOR, "skip_monitor"),
+    (SKIP_SLOWLOG, "skip_slowlog"),
+    (ASKING, "asking"),
+    (FAST, "fast"),
+    (NO_AUTH, "no_auth"),
+    (NO_MANDATORY_KEYS, "no_mandatory_keys"),
+    (NO_ASYNC_LOADING, "no_async_loading"),
+    (NO_MULTI, "no_multi"),
+    (ALLOW_BUSY, "allow_busy"),
+    (MOVABLEKEYS, "movablekeys"),
+];
