@@ -48,7 +48,6 @@ pub fn execute(
     caller: Caller,
     out: &mut Reply,
 ) -> Option<Vec<DbKey>> {
-    let mark = out.mark();
     out.resp3 = caller.resp3;
     running::note(command.name);
     if let Err(error) = eviction::before(shard, command)
@@ -56,8 +55,34 @@ pub fn execute(
     {
         return refuse(shard, command, &error, caller, out);
     }
+    run(shard, command, args, caller, false, out)
+}
+
+/// The same inside another command: nothing is evicted, and nothing can wait.
+pub fn run_inside(
+    shard: &mut ShardCx,
+    command: &Command,
+    args: Args<'_>,
+    caller: Caller,
+    out: &mut Reply,
+) -> Option<Vec<DbKey>> {
+    out.resp3 = caller.resp3;
+    running::note(command.name);
+    run(shard, command, args, caller, true, out)
+}
+
+#[inline(always)]
+fn run(
+    shard: &mut ShardCx,
+    command: &Command,
+    args: Args<'_>,
+    caller: Caller,
+    deny_blocking: bool,
+    out: &mut Reply,
+) -> Option<Vec<DbKey>> {
+    let mark = out.mark();
     let begun = timing::begin(shard, command, args);
-    let mut cx = Cx { shard, db: caller.db, resp3: caller.resp3, conn: caller.conn };
+    let mut cx = Cx { shard, db: caller.db, resp3: caller.resp3, conn: caller.conn, deny_blocking };
     let result = (command.handler)(&mut cx, args, out);
     if let Err(error) = result {
         return fail(shard, command, args, error, caller, begun, (out, mark));

@@ -12,6 +12,7 @@
 
 pub mod admit;
 mod ahead;
+mod block;
 pub mod conn;
 pub mod connections;
 pub mod deliver;
@@ -34,6 +35,7 @@ mod running;
 pub mod shard;
 pub mod steering;
 pub mod timing;
+mod transaction;
 #[cfg(test)]
 mod trial;
 pub mod turn;

@@ -8,7 +8,7 @@ use crate::parking::parked;
 use crate::shard::Shard;
 use crate::timing;
 use command::spec::flag;
-use command::{Args, Command};
+use command::{Args, Command, Plan};
 use resp::Reply;
 
 impl Item {
@@ -32,9 +32,10 @@ impl Shard {
             Message::Late { ask, command, mut reply } => {
                 self.complete(ask, command, false, |out| out.append(&mut reply));
             }
-            Message::Granted { op, from, keys } => self.on_granted(op, from, keys),
+            Message::Granted { op, from, keys, is_touched } => self.on_granted(op, from, keys, is_touched),
             Message::Release { home, op, keys, changes } => self.on_release(home, op, keys, changes),
             Message::Slow { ask, entry } => self.on_slow(ask, *entry),
+            Message::Touched { watcher } => self.on_touched(watcher),
             Message::Monitored { from, lines } => self.on_monitored(from, &lines),
             Message::MonitorsGone { from } => self.cx.monitors.retain(|shard| *shard != from),
         }
@@ -102,7 +103,7 @@ impl Shard {
         }
         if let Ask::Hold(op) = item.ask {
             let keys = args.from(0).map(<[u8]>::to_vec).collect();
-            self.hold(home, op, item.db, keys);
+            self.hold(home, op, item.db, keys, item.hash);
             return false;
         }
         if !self.locks.is_empty()
@@ -133,16 +134,20 @@ impl Shard {
             caller.conn = (conn.generation == ticket.generation).then_some(ticket.conn as usize);
         }
         // All shares of a command write, or none does: the client's shard has decided.
-        caller.admitted = matches!(ask, Ask::Share(_));
+        caller.admitted = matches!(ask, Ask::Share(_)) || matches!(command.plan, Plan::Block);
         // Parts and shares are counted once, where the first of them runs.
         caller.counts = !matches!(ask, Ask::Share(op) | Ask::Part(op) if op >> multi::SHARE_SHIFT != 0);
+        caller.counts &= ask != Ask::Nobody;
         match execute::execute(&mut self.cx, command, args, caller, out) {
             None => {
                 self.tell_slow(home, ask);
+                if matches!(command.plan, Plan::Block) {
+                    self.end_block(caller.conn);
+                }
                 true
             }
             Some(mut keys) => {
-                self.add_own_keys(command, args, caller.db, &mut keys);
+                multi::add_own_keys(&self.cx, command, args, caller.db, &mut keys);
                 self.hold_keys(Asked { home, ask, command, caller, args }, keys, 0);
                 false
             }
@@ -201,6 +206,7 @@ impl Shard {
                 self.after_fulfil(ticket.conn as usize);
             }
             Ask::Share(op) | Ask::Part(op) => self.on_part(op, write),
+            Ask::Nobody => {}
             Ask::Hold(_) => unreachable!("a hold is answered by its keys"),
         }
     }

@@ -5,6 +5,7 @@
 
 use command::change::Change;
 use command::slowlog::Entry as SlowEntry;
+use command::watches::WatcherId;
 use command::{Args, Command, args};
 use keyspace::Entry;
 use resp::reply::Blob;
@@ -31,8 +32,11 @@ pub enum Ask {
     Share(OpId),
     /// Run the all-shards part of the command; the reply is merged at home.
     Part(OpId),
-    /// Lock the keys (the arguments are the keys) and send their entries home.
+    /// Lock the keys (the arguments are the keys) and send their entries home. If a transaction asks, the item's hash is the number
+    /// of its watcher.
     Hold(OpId),
+    /// Run the command; nobody wants to know.
+    Nobody,
 }
 
 impl Ask {
@@ -199,11 +203,14 @@ pub enum Message {
     /// The reply of a command that had waited for a lock.
     Late { ask: Ask, command: &'static Command, reply: Reply },
     /// The keys that an operation asked to hold, from shard `from`.
-    Granted { op: OpId, from: u16, keys: Vec<Held> },
+    /// `is_touched`: one of them has been watched for it, and has changed.
+    Granted { op: OpId, from: u16, keys: Vec<Held>, is_touched: bool },
     /// The operation is over (or starts anew): put the entries back, tell those who listen what has happened to them, unlock.
     Release { home: u16, op: OpId, keys: Vec<Held>, changes: Vec<Change> },
     /// A command that ran elsewhere was slow: for the slow log of the shard whose client it is.
     Slow { ask: Ask, entry: Box<SlowEntry> },
+    /// A key that this watcher, a connection of the receiver's, watches has changed.
+    Touched { watcher: WatcherId },
     /// Lines for the monitors of the receiver.
     Monitored { from: u16, lines: Vec<u8> },
     /// Shard `from` has no monitors any more.

@@ -11,6 +11,9 @@ mod all;
 mod hold;
 mod split;
 
+pub(crate) use all::merge_parts;
+pub(crate) use hold::{add_own_keys, keys_at};
+
 use crate::execute::Caller;
 use crate::message::{Ask, Held, OpId, Ticket};
 use crate::shard::Shard;
@@ -50,6 +53,8 @@ enum Kind {
     Hold {
         keys: Vec<(u16, Held)>,
         wanted: Vec<DbKey>,
+        /// A key that a transaction watches has changed: it does not run.
+        is_touched: bool,
         attempts: u32,
     },
 }
@@ -129,7 +134,7 @@ impl Shard {
                 let Plan::All(_, merge) = operation.command.plan else { unreachable!() };
                 let seed = self.cx.seed.clone();
                 let args = operation.args.args(&seed);
-                self.merge_parts(merge, args, parts, &mut out);
+                all::merge_parts(&mut self.cx, merge, args, parts, &mut out);
             }
             Kind::Hold { .. } => unreachable!("holds end in `run_held`"),
         }

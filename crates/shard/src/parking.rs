@@ -1,11 +1,13 @@
 //! Commands that wait for a lock, and what runs when it is granted.
 
+use crate::block::Block;
 use crate::execute::Caller;
 use crate::locks::Thing;
 use crate::message::Ask;
 use crate::message::{Held, Message, OpId};
 use crate::shard::Shard;
 use command::spec::flag;
+use command::watches::WatcherId;
 use command::{Args, Command, OwnArgs, Plan};
 use resp::Reply;
 
@@ -21,12 +23,15 @@ pub(crate) struct Parked {
 /// What the locks hand back when it may run.
 pub(crate) enum Job {
     Command(Parked),
-    Hold { home: u16, op: OpId, db: u16, keys: Vec<Vec<u8>> },
+    Hold { home: u16, op: OpId, db: u16, keys: Vec<Vec<u8>>, watcher: WatcherId },
 }
 
 impl Shard {
     /// The things of `command`'s that have a queue; `None` if it may run.
     pub(crate) fn contended(&self, command: &Command, args: Args<'_>, db: u16) -> Option<Vec<(Thing, bool)>> {
+        if let Plan::Block = command.plan {
+            return self.contended_block(Block::of(args));
+        }
         if matches!(command.plan, Plan::All(..) | Plan::Cursor) || command.keys.is_empty() {
             return self.locks.is_contended(&Thing::Shard).then(|| vec![(Thing::Shard, false)]);
         }
@@ -47,6 +52,16 @@ impl Shard {
         waits.then_some(things)
     }
 
+    /// The same for a block of commands.
+    fn contended_block(&self, block: Block<'_>) -> Option<Vec<(Thing, bool)>> {
+        let keys = block.keys(&self.cx).into_iter();
+        let mut things: Vec<_> = keys.map(|(db, key)| (Thing::Key(db, key), false)).collect();
+        let waits = self.locks.is_wanted_alone(&Thing::Shard)
+            || things.iter().any(|(thing, _)| self.locks.is_contended(thing));
+        things.push((Thing::Shard, true));
+        waits.then_some(things)
+    }
+
     pub(crate) fn park(&mut self, things: Vec<(Thing, bool)>, parked: Parked) {
         let mut ready = std::mem::take(&mut self.ready);
         self.locks.enqueue(things, Job::Command(parked), &mut ready);
@@ -58,9 +73,9 @@ impl Shard {
     pub(crate) fn run_ready(&mut self) {
         while let Some((id, job)) = self.ready.pop_front() {
             match job {
-                Job::Hold { home, op, db, keys } => {
+                Job::Hold { home, op, db, keys, watcher } => {
                     self.holds.entry((home, op)).or_default().push(id);
-                    self.grant(home, op, db, keys);
+                    self.grant(home, op, db, keys, watcher);
                 }
                 Job::Command(parked) => {
                     self.run_parked(parked);
@@ -81,22 +96,24 @@ impl Shard {
         }
     }
 
-    pub(crate) fn hold(&mut self, home: u16, op: OpId, db: u16, keys: Vec<Vec<u8>>) {
+    pub(crate) fn hold(&mut self, home: u16, op: OpId, db: u16, keys: Vec<Vec<u8>>, watcher: WatcherId) {
         let mut things: Vec<_> = keys.iter().map(|k| (Thing::Key(db, k.clone()), false)).collect();
         things.push((Thing::Shard, true));
         let mut ready = std::mem::take(&mut self.ready);
-        self.locks.enqueue(things, Job::Hold { home, op, db, keys }, &mut ready);
+        self.locks.enqueue(things, Job::Hold { home, op, db, keys, watcher }, &mut ready);
         self.ready = ready;
         self.run_ready();
     }
 
-    /// Takes held keys out of the keyspace and sends them to the operation's home.
-    fn grant(&mut self, home: u16, op: OpId, db: u16, keys: Vec<Vec<u8>>) {
-        let held: Vec<Held> = keys.into_iter().map(|key| self.take_out(db, key)).collect();
+    /// Takes held keys out of the keyspace and sends them to the operation's home; if they are watched for it, with the word whether
+    /// they have changed.
+    fn grant(&mut self, home: u16, op: OpId, db: u16, keys: Vec<Vec<u8>>, watcher: WatcherId) {
+        let is_touched = watcher != 0 && self.cx.unwatch(watcher);
+        let keys: Vec<Held> = keys.into_iter().map(|key| self.lend(db, key)).collect();
         if home == self.cx.id {
-            self.on_granted(op, home, held);
+            self.on_granted(op, home, keys, is_touched);
         } else {
-            let granted = Message::Granted { op, from: self.cx.id, keys: held };
+            let granted = Message::Granted { op, from: self.cx.id, keys, is_touched };
             self.outgoing.posts.push((home as usize, granted));
         }
     }

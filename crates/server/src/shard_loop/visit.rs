@@ -81,7 +81,7 @@ impl ShardLoop {
             }
             shard.on_message(message);
         }
-        shard.send_monitored();
+        shard.send_news();
         for (receiver, message) in shard.outgoing.posts.drain(..) {
             if self.port.push(receiver, Mail::Shard(message)) && receiver != self.id {
                 self.rouse(receiver);

@@ -4,8 +4,8 @@ use super::{Kind, SHARE_SHIFT};
 use crate::execute::{self, Caller};
 use crate::message::Ask;
 use crate::shard::Shard;
-use command::spec::flag;
-use command::{Args, Command, Plan};
+use command::spec::{MergeHandler, flag};
+use command::{Args, Command, Plan, ShardCx};
 use resp::{Reply, reader};
 
 impl Shard {
@@ -44,28 +44,29 @@ impl Shard {
         let mut part = Reply::new(caller.resp3);
         execute::execute(&mut self.cx, command, args, caller, &mut part);
         let mut out = Reply::new(caller.resp3);
-        self.merge_parts(merge, args, &[part], &mut out);
+        merge_parts(&mut self.cx, merge, args, &[part], &mut out);
         self.deliver_here(conn, &mut out);
         self.sync_from_session(conn);
         self.mark_dirty(conn);
     }
+}
 
-    pub(super) fn merge_parts(
-        &mut self,
-        merge: command::spec::MergeHandler,
-        args: Args<'_>,
-        parts: &[Reply],
-        out: &mut Reply,
-    ) {
-        debug_assert!(parts.iter().all(|part| part.blobs.is_empty()), "parts hold all their bytes");
-        let parts: Vec<&[u8]> = parts.iter().map(|part| part.buf.as_slice()).collect();
-        if let Some(error) = parts.iter().find(|part| reader::is_error(part)) {
-            return out.raw(error);
-        }
-        if let Err(error) = merge(&mut self.cx, args, &parts, out) {
-            out.clear();
-            self.cx.count_error(&error);
-            out.error(error.line());
-        }
+/// Makes the reply of the replies of all shards.
+pub(crate) fn merge_parts(
+    cx: &mut ShardCx,
+    merge: MergeHandler,
+    args: Args<'_>,
+    parts: &[Reply],
+    out: &mut Reply,
+) {
+    debug_assert!(parts.iter().all(|part| part.blobs.is_empty()), "parts hold all their bytes");
+    let parts: Vec<&[u8]> = parts.iter().map(|part| part.buf.as_slice()).collect();
+    if let Some(error) = parts.iter().find(|part| reader::is_error(part)) {
+        return out.raw(error);
+    }
+    if let Err(error) = merge(cx, args, &parts, out) {
+        out.clear();
+        cx.count_error(&error);
+        out.error(error.line());
     }
 }

@@ -2,12 +2,15 @@
 //! pointers, however large they are —, the ordinary handler runs as if all had always been here, and the entries go back.
 
 use super::{Kind, Operation};
+use crate::block::Block;
 use crate::execute::{self, Asked, Caller};
 use crate::message::{Ask, Held, Message, OpId};
 use crate::shard::Shard;
+use crate::transaction;
 use command::change::{Change, DbKey};
 use command::spec::flag;
-use command::{Args, Command, Error, OwnArgs};
+use command::watches::WatcherId;
+use command::{Args, Command, Error, Event, OwnArgs, Plan, ShardCx};
 use keyspace::{Found, Key};
 use resp::Reply;
 
@@ -38,7 +41,7 @@ impl Shard {
         args: Args<'_>,
         mut more: Vec<DbKey>,
     ) {
-        self.add_own_keys(command, args, self.conns[conn].db, &mut more);
+        add_own_keys(&self.cx, command, args, self.conns[conn].db, &mut more);
         self.start_hold(conn, command, args, more);
     }
 
@@ -50,14 +53,16 @@ impl Shard {
         let op = self.next_op();
         let mut own: Vec<Vec<&DbKey>> = (0..self.cx.shards).map(|_| Vec::new()).collect();
         keys.iter().for_each(|key| own[self.cx.slots.shard_of(&key.1) as usize].push(key));
+        let is_block = matches!(command.plan, Plan::Block);
+        let watcher = if is_block { Block::of(args).watcher } else { 0 };
         let mut missing = 0;
         for (shard, own) in own.iter().enumerate() {
             for same_db in own.chunk_by(|one, next| one.0 == next.0) {
-                missing += self.ask_to_hold(shard, op, command, caller.resp3, same_db);
+                missing += self.ask_to_hold(shard, op, command, watcher, same_db);
             }
         }
         let args = OwnArgs::of(args);
-        let kind = Kind::Hold { keys: Vec::new(), wanted: keys, attempts };
+        let kind = Kind::Hold { keys: Vec::new(), wanted: keys, is_touched: false, attempts };
         let operation = Operation {
             home,
             ask,
@@ -74,13 +79,14 @@ impl Shard {
         self.outgoing.exclusive = true;
     }
 
-    /// Asks a shard to hold keys of its, all in one database, in as many items as their bytes need; how many.
+    /// Asks a shard to hold keys of its, all in one database, in as many items as their bytes need; how many. `watcher`: whose watched
+    /// keys are among them; 0 for nobody.
     fn ask_to_hold(
         &mut self,
         shard: usize,
         op: OpId,
         command: &'static Command,
-        resp3: bool,
+        watcher: WatcherId,
         keys: &[&DbKey],
     ) -> usize {
         let (mut rest, mut items) = (keys, 0);
@@ -91,45 +97,33 @@ impl Shard {
                 batch.push_arg(key);
                 rest = others;
             }
-            batch.push(command, Ask::Hold(op), (*db, resp3), first);
+            batch.push_keyed(command, Ask::Hold(op), (*db, false), first, (0, watcher));
             items += 1;
         }
         items
     }
 
-    /// The keys of a command that its arguments name, each with the databases it may be used in.
-    pub(crate) fn keys_at(
-        &self,
-        command: &Command,
-        args: Args<'_>,
-        db: u16,
-        indexes: &[usize],
-    ) -> Vec<DbKey> {
-        let crosses = command.flags & flag::CROSS_DB != 0;
-        let other = if crosses { command::families::other_db(args) } else { None };
-        let other = other.filter(|other| *other != db && (*other as usize) < self.cx.dbs.count());
-        let dbs = || std::iter::once(db).chain(other);
-        indexes.iter().flat_map(|&index| dbs().map(move |db| (db, args[index].to_vec()))).collect()
-    }
-
-    /// Adds the keys that a command names itself to those it asked for while it ran.
-    pub(crate) fn add_own_keys(&self, command: &Command, args: Args<'_>, db: u16, keys: &mut Vec<DbKey>) {
-        let mut indexes = Vec::new();
-        if command.key_indexes(&args, &mut indexes).is_ok() {
-            keys.append(&mut self.keys_at(command, args, db, &indexes));
-        }
-    }
-
-    /// Takes the entry of a key out of the keyspace.
-    pub(crate) fn take_out(&mut self, db: u16, key: Vec<u8>) -> Held {
+    /// Takes the entry of a key out of the keyspace; with it, whether there was one whose time was over.
+    fn take_out(&mut self, db: u16, key: Vec<u8>) -> (Held, bool) {
         let now_ms = self.cx.now_ms;
         let hashed = Key::new(&key, &self.cx.seed);
         let space = &mut self.cx.dbs[db as usize];
-        let entry = match space.find(hashed, now_ms) {
-            Found::Live(pos) => Some(space.take(pos)),
-            Found::Expired | Found::Missing => None,
+        let (entry, is_over) = match space.find(hashed, now_ms) {
+            Found::Live(pos) => (Some(space.take(pos)), false),
+            Found::Expired => (None, true),
+            Found::Missing => (None, false),
         };
-        Held { db, key, entry }
+        self.cx.stats.expired_keys += u64::from(is_over);
+        (Held { db, key, entry }, is_over)
+    }
+
+    /// Takes a key of this shard out of the keyspace, for an operation that holds it.
+    pub(crate) fn lend(&mut self, db: u16, key: Vec<u8>) -> Held {
+        let (held, is_over) = self.take_out(db, key);
+        if is_over && self.cx.is_listening {
+            self.cx.hear(expired(&held));
+        }
+        held
     }
 
     fn put_back(&mut self, held: Held) {
@@ -140,10 +134,11 @@ impl Shard {
     }
 
     /// Keys have come for a hold of ours.
-    pub(crate) fn on_granted(&mut self, op: OpId, from: u16, held: Vec<Held>) {
+    pub(crate) fn on_granted(&mut self, op: OpId, from: u16, held: Vec<Held>, touched: bool) {
         let operation = self.ops.get_mut(&op).expect("keys belong to operations under way");
-        let Kind::Hold { keys, .. } = &mut operation.kind else { unreachable!() };
+        let Kind::Hold { keys, is_touched, .. } = &mut operation.kind else { unreachable!() };
         keys.extend(held.into_iter().map(|h| (from, h)));
+        *is_touched |= touched;
         operation.missing -= 1;
         if operation.missing == 0 {
             let operation = self.ops.remove(&op).expect("present");
@@ -153,8 +148,9 @@ impl Shard {
 
     /// All keys are here: runs the command among them and sends them home.
     fn run_held(&mut self, op: OpId, mut operation: Operation) {
-        let Kind::Hold { keys, wanted, attempts } = &mut operation.kind else { unreachable!() };
+        let Kind::Hold { keys, wanted, is_touched, attempts } = &mut operation.kind else { unreachable!() };
         let (keys, mut wanted, attempts) = (std::mem::take(keys), std::mem::take(wanted), *attempts);
+        let is_touched = *is_touched;
         let mut places = Vec::with_capacity(keys.len());
         for (from, held) in keys {
             places.push((from, held.db, held.key.clone()));
@@ -170,11 +166,18 @@ impl Shard {
             caller.conn = None;
         }
         let mut out = Reply::new(caller.resp3);
-        let needed = execute::execute(&mut self.cx, command, args, caller, &mut out);
+        let needed = if is_touched {
+            transaction::run_touched(&mut self.cx, caller, &mut out)
+        } else {
+            execute::execute(&mut self.cx, command, args, caller, &mut out)
+        };
         let changes = self.cx.guests.leave();
         self.cx.set_listening();
         self.tell_slow(home, ask);
         self.send_home(op, places, changes);
+        if matches!(command.plan, Plan::Block) {
+            self.end_block(caller.conn);
+        }
         match needed {
             Some(more) if attempts < HOLD_ATTEMPTS_MAX => {
                 wanted.extend(more);
@@ -198,13 +201,15 @@ impl Shard {
     fn send_home(&mut self, op: OpId, places: Vec<(u16, u16, Vec<u8>)>, changes: Vec<Change>) {
         let mut back: Vec<Option<(Vec<Held>, Vec<Change>)>> = (0..self.cx.shards).map(|_| None).collect();
         for (from, db, key) in places {
-            let held = if from == self.cx.id {
+            let (held, is_over) = if from == self.cx.id {
                 // Ours stay where they are.
-                Held { db, key, entry: None }
+                (Held { db, key, entry: None }, false)
             } else {
                 self.take_out(db, key)
             };
-            back[from as usize].get_or_insert_default().0.push(held);
+            let back = back[from as usize].get_or_insert_default();
+            back.1.extend(is_over.then(|| expired(&held)));
+            back.0.push(held);
         }
         for change in changes {
             let owner = self.cx.slots.shard_of(&change.key) as usize;
@@ -231,5 +236,32 @@ impl Shard {
         }
         self.ready = ready;
         self.run_ready();
+    }
+}
+
+fn expired(held: &Held) -> Change {
+    Change { db: held.db, key: held.key.clone(), event: Some((Event::Expired, "expired")) }
+}
+
+/// The keys of a command that its arguments name, each with the databases it may be used in.
+pub(crate) fn keys_at(
+    cx: &ShardCx,
+    command: &Command,
+    args: Args<'_>,
+    db: u16,
+    indexes: &[usize],
+) -> Vec<DbKey> {
+    let crosses = command.flags & flag::CROSS_DB != 0;
+    let other = if crosses { command::families::other_db(args) } else { None };
+    let other = other.filter(|other| *other != db && (*other as usize) < cx.dbs.count());
+    let dbs = || std::iter::once(db).chain(other);
+    indexes.iter().flat_map(|&index| dbs().map(move |db| (db, args[index].to_vec()))).collect()
+}
+
+/// Adds the keys that a command names itself to those it asked for while it ran.
+pub(crate) fn add_own_keys(cx: &ShardCx, command: &Command, args: Args<'_>, db: u16, keys: &mut Vec<DbKey>) {
+    let mut indexes = Vec::new();
+    if command.key_indexes(&args, &mut indexes).is_ok() {
+        keys.append(&mut keys_at(cx, command, args, db, &indexes));
     }
 }
