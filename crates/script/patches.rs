@@ -10,12 +10,7 @@ pub struct Patch {
     pub count: usize,
 }
 
-const fn patch(
-    file: &'static str,
-    why: &'static str,
-    place: &'static str,
-    becomes: &'static str,
-) -> Patch {
+const fn patch(file: &'static str, why: &'static str, place: &'static str, becomes: &'static str) -> Patch {
     Patch { file, why, place, becomes, count: 1 }
 }
 
@@ -26,12 +21,7 @@ pub const PATCHES: &[Patch] = &[
         "lu_byte lsizenode;",
         "lu_byte lsizenode; lu_byte readonly;",
     ),
-    patch(
-        "ltable.c",
-        "new tables can be written",
-        "t->lsizenode = 0;",
-        "t->lsizenode = 0; t->readonly = 0;",
-    ),
+    patch("ltable.c", "new tables can be written", "t->lsizenode = 0;", "t->lsizenode = 0; t->readonly = 0;"),
     patch(
         "lvm.c",
         "assignments respect the mark",

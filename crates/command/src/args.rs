@@ -56,6 +56,15 @@ impl<'a> Args<'a> {
         Self { spans: &self.spans[count..], hashed: 0, ..self }
     }
 
+    /// `count` of them from `first` on, as arguments by themselves.
+    ///
+    /// # Panics
+    /// When there are fewer.
+    #[inline]
+    pub fn part(self, first: usize, count: usize) -> Self {
+        Self { spans: &self.spans[first..first + count], hashed: 0, ..self }
+    }
+
     /// Number of arguments, the name included.
     #[inline]
     #[allow(clippy::len_without_is_empty)]

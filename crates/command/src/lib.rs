@@ -24,6 +24,7 @@ pub mod spec;
 pub mod state;
 pub mod string_value;
 mod upkeep;
+pub mod watches;
 
 pub use args::{Args, OwnArgs};
 pub use cx::{Cx, Event};

@@ -36,6 +36,16 @@ impl Fieldset {
     }
 }
 
+/// A transaction as CLIENT LIST shows it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TransactionFigures {
+    pub queued: usize,
+    pub queued_bytes: usize,
+    pub watched: usize,
+    /// A watched key has changed.
+    pub is_touched: bool,
+}
+
 #[derive(Clone, Default)]
 pub struct Session {
     /// CLIENT ID; unique in the process, ascending.
@@ -69,6 +79,10 @@ pub struct Session {
     pub net_out_bytes: u64,
     pub commands: u64,
     pub fieldsets: Vec<Fieldset>,
+    /// Between MULTI and EXEC.
+    pub in_multi: bool,
+    /// What is queued and watched; brought up to date by the shard.
+    pub transaction: TransactionFigures,
     /// Closed after the replies written so far have been sent.
     pub close_after_reply: bool,
 }

@@ -57,6 +57,21 @@ pub enum Plan {
     WithSession(Expand, &'static Command),
     /// A container: its subcommands have the rows.
     Container,
+    /// Begins, ends or conditions a transaction: a matter of the connection.
+    Transaction(Verb),
+    /// The commands of a transaction, at EXEC: where all their keys are; if those are on several shards, they are locked and
+    /// brought together. The `shard` crate has the rows.
+    Block,
+}
+
+/// What is done with a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    Multi,
+    Exec,
+    Discard,
+    Watch,
+    Unwatch,
 }
 
 /// A command's row. Built with the `const` methods of `build`.

@@ -10,6 +10,7 @@ use crate::rates::Rates;
 use crate::session::Sessions;
 use crate::slowlog::SlowLog;
 use crate::statistics::{CommandStats, ErrorStats};
+use crate::watches::Watches;
 use base::hash::HashSeed;
 use base::random::Random;
 use base::slot::SlotMap;
@@ -162,6 +163,8 @@ pub struct ShardCx {
     pub pause: Option<Pause>,
     /// Keys of several shards, this one included, that are locked for the command that runs now and are here.
     pub guests: Guests,
+    /// Who watches keys of this shard.
+    pub watches: Watches,
     /// Somebody wants to know of changes of keys; see [`ShardCx::hear`].
     pub is_listening: bool,
 }
@@ -206,6 +209,7 @@ impl ShardCx {
             eviction: Eviction::default(),
             pause: None,
             guests: Guests::default(),
+            watches: Watches::default(),
             is_listening: false,
         };
         cx.set_config(first);
@@ -243,7 +247,7 @@ impl ShardCx {
 
     /// Finds out whether anybody wants to know of changes of keys. To be called whenever somebody begins or ends to.
     pub fn set_listening(&mut self) {
-        self.is_listening = self.guests.are_here();
+        self.is_listening = self.guests.are_here() || !self.watches.is_empty();
     }
 
     /// A key has changed, or may have. Whoever waits for that lives on the shard that owns it: of a guest it is told when it goes home.
@@ -251,6 +255,8 @@ impl ShardCx {
     pub fn hear(&mut self, change: Change) {
         if self.guests.are_here() && self.slots.shard_of(&change.key) != self.id {
             self.guests.note(change);
+        } else {
+            self.watches.touch(change.db, change.key);
         }
     }
 

@@ -133,9 +133,9 @@ impl Engine {
     pub fn load(&mut self, source: &[u8]) -> Result<Script, Vec<u8>> {
         self.bury_dead();
         let (flags, skip) = script_head(source).map_err(String::into_bytes)?;
-        let reference = self.compile(&source[skip..]).map_err(|message| {
-            [b"Error compiling script (new function): ", &*message].concat()
-        })?;
+        let reference = self
+            .compile(&source[skip..])
+            .map_err(|message| [b"Error compiling script (new function): ", &*message].concat())?;
         Ok(Script { vm: Arc::clone(&self.vm), reference, sha: sha1_hex(source), flags })
     }
 

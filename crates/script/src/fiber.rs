@@ -48,12 +48,19 @@ pub enum Job {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Signal {
     Ready,
-    Call { is_pcall: bool },
+    Call {
+        is_pcall: bool,
+    },
     AclCheck,
-    Log { level: u8 },
+    Log {
+        level: u8,
+    },
     Clock,
     Tick,
-    Done { raised: bool, is_counted: bool },
+    Done {
+        raised: bool,
+        is_counted: bool,
+    },
     /// Done, but the frames are still there.
     Killed,
 }

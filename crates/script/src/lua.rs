@@ -200,7 +200,10 @@ impl Write for Message {
 pub struct Lua(*mut State);
 
 // The calls below rest on the rules at the top of this module.
-#[allow(clippy::undocumented_unsafe_blocks, reason = "one reason for all: the rules at the top of this module")]
+#[allow(
+    clippy::undocumented_unsafe_blocks,
+    reason = "one reason for all: the rules at the top of this module"
+)]
 impl Lua {
     /// # Safety
     /// `l` is an open state, used by nobody else while the handle is.
@@ -453,9 +456,7 @@ impl Lua {
 
     /// What runs at `level` of the call stack: kind of function (`C`, `Lua`, `main`), source and line.
     pub fn running(self, level: c_int, debug: &mut Debug) -> bool {
-        unsafe {
-            lua_getstack(self.0, level, debug) != 0 && lua_getinfo(self.0, c"nSl".as_ptr(), debug) != 0
-        }
+        unsafe { lua_getstack(self.0, level, debug) != 0 && lua_getinfo(self.0, c"nSl".as_ptr(), debug) != 0 }
     }
 
     /// Takes the value on top of the stack into the registry.

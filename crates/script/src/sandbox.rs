@@ -48,7 +48,10 @@ fn install_all(lua: Lua) -> c_int {
     let mut names = REPLY_NAMES.iter().map(|name| text_reference(lua, name));
     globals.reply_names = names.next().expect("there are names");
     let first = globals.reply_names;
-    assert!(names.zip(first + 1..).all(|(reference, expected)| reference == expected), "references are counted up");
+    assert!(
+        names.zip(first + 1..).all(|(reference, expected)| reference == expected),
+        "references are counted up"
+    );
     lua.new_table(2 * FIBERS_MAX as usize, 0);
     globals.aside = lua.reference();
     if is_for_functions {

@@ -9,7 +9,7 @@ use std::time::Duration;
 impl ShardLoop {
     /// Does what this turn's commands asked for. Before the turn is published and its replies are sent.
     pub(crate) fn see_to_requests(&mut self) {
-        self.shard.send_monitored();
+        self.shard.send_news();
         if self.shard.cx.effects.is_empty() {
             return;
         }

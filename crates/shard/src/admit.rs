@@ -19,7 +19,8 @@ impl Shard {
             self.reject(index, command, &Error::NO_AUTH);
             return false;
         }
-        command.flags & flag::PROTECTED == 0 || self.may_use(index, command)
+        (command.flags & flag::PROTECTED == 0 || self.may_use(index, command))
+            && (self.conns[index].transaction.is_none() || self.fits_transaction(index, command, args))
     }
 
     /// Whether the configuration lets this client use DEBUG or MODULE; answers the error if not.
@@ -47,6 +48,9 @@ impl Shard {
     #[cold]
     pub(crate) fn reject(&mut self, index: usize, command: &Command, error: &Error) {
         self.cx.commands.rejected(command.id);
+        if self.conns[index].transaction.is_some() {
+            return self.reject_in_transaction(index, command, error);
+        }
         self.reply_error(index, error);
     }
 }

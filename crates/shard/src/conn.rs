@@ -6,6 +6,7 @@
 
 use crate::large::Large;
 use crate::steering::Pull;
+use crate::transaction::Transaction;
 use crate::unread::Unread;
 use command::session::ReplyMode;
 use command::{Command, OwnArgs};
@@ -75,6 +76,8 @@ pub struct Conn {
     /// Commands held back by CLIENT PAUSE.
     pub postponed: VecDeque<OwnArgs>,
     pub last_command: Option<&'static Command>,
+    /// What MULTI and WATCH have begun.
+    pub(crate) transaction: Option<Box<Transaction>>,
     /// Which other shard serves most of it.
     pub pull: Pull,
     /// Already in the list of connections that want to move.
@@ -106,6 +109,7 @@ impl Conn {
             && self.authenticated
             && self.is_in_order()
             && self.replies == ReplyMode::On
+            && self.transaction.is_none()
     }
 
     /// Whether nothing of it is under way: no input begun, no reply owed or unsent.
@@ -116,6 +120,7 @@ impl Conn {
             && self.out.is_empty()
             && self.postponed.is_empty()
             && !self.parser.in_progress()
+            && self.transaction.is_none()
             && self.replies == ReplyMode::On
     }
 
@@ -129,6 +134,11 @@ impl Conn {
     pub fn input_bytes(&self) -> usize {
         let postponed: usize = self.postponed.iter().map(OwnArgs::len_bytes).sum();
         self.input.len() + self.large.as_ref().map_or(0, |large| large.len_bytes()) + postponed
+    }
+
+    /// Bytes of the commands that a transaction has queued.
+    pub fn queued_bytes(&self) -> usize {
+        self.transaction.as_ref().map_or(0, |transaction| transaction.bytes())
     }
 
     /// Bytes of replies that wait for others to be sent before them.

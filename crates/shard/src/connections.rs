@@ -27,10 +27,11 @@ impl Shard {
 
     /// The connection is gone; replies still on their way to it will be dropped.
     pub fn close(&mut self, conn: usize) {
-        let slot = &mut self.conns[conn];
-        if !slot.open {
+        if !self.conns[conn].open {
             return;
         }
+        self.drop_transaction(conn);
+        let slot = &mut self.conns[conn];
         let generation = slot.generation.wrapping_add(1);
         *slot = Conn::new(generation, false);
         self.cx.sessions.take(conn);
@@ -75,6 +76,7 @@ impl Shard {
         session.last_active_ms = conn.last_active_ms.max(session.created_ms);
         session.query_bytes = conn.input_bytes();
         session.output_bytes = conn.out.len() + conn.held_bytes();
+        session.transaction = conn.transaction.as_ref().map(|t| t.figures()).unwrap_or_default();
         session.paused = !conn.postponed.is_empty();
         session.net_in_bytes = conn.net_in_bytes;
         session.net_out_bytes = conn.net_out_bytes;

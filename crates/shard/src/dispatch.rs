@@ -49,6 +49,7 @@ impl Shard {
                 conn.closing = true;
                 return self.mark_dirty(index);
             }
+            self.abort_transaction(index);
             let error = execute::unknown_command(&args[0], args);
             return self.reply_error(index, &error);
         };
@@ -56,6 +57,9 @@ impl Shard {
         conn.commands += 1;
         // What is wrong with it is said at once, a pause or not.
         if !self.admits(index, command, args) || self.cx.pause.is_some() && self.postpone(q, args) {
+            return;
+        }
+        if self.conns[index].transaction.is_some() && self.queues_up(command, args, q) {
             return;
         }
         if !self.cx.monitors.is_empty() {
@@ -71,6 +75,8 @@ impl Shard {
                 self.run_at(index, command, args, shard, q);
             }
             Plan::All(..) => self.start_all(index, command, args),
+            Plan::Transaction(verb) => self.transact(verb, command, args, q),
+            Plan::Block => unreachable!("blocks are no command of clients"),
         }
     }
 
@@ -97,7 +103,7 @@ impl Shard {
     }
 
     /// A command with several keys (or with keys that depend on its arguments).
-    fn run_many(&mut self, conn: usize, command: &'static Command, args: Args<'_>, q: &Queued) {
+    pub(crate) fn run_many(&mut self, conn: usize, command: &'static Command, args: Args<'_>, q: &Queued) {
         let mut indexes = Vec::new();
         // A wrong key count is the handler's to complain about, in its own words.
         let placed = match command.key_indexes(&args, &mut indexes) {
@@ -118,7 +124,14 @@ impl Shard {
 
     /// A command whose keys are all on `shard`.
     #[inline]
-    fn run_at(&mut self, index: usize, command: &'static Command, args: Args<'_>, shard: u16, q: &Queued) {
+    pub(crate) fn run_at(
+        &mut self,
+        index: usize,
+        command: &'static Command,
+        args: Args<'_>,
+        shard: u16,
+        q: &Queued,
+    ) {
         let conn = &mut self.conns[index];
         let here = shard == self.cx.id;
         if here && conn.through_own_mailbox == 0 && (conn.writes_elsewhere == 0 || !command.is_write()) {
@@ -150,11 +163,11 @@ impl Shard {
 
     /// Runs a command now, for a connection of this shard.
     #[inline]
-    fn run_here(&mut self, index: usize, command: &'static Command, args: Args<'_>) {
+    pub(crate) fn run_here(&mut self, index: usize, command: &'static Command, args: Args<'_>) {
         let conn = &mut self.conns[index];
         let caller = Caller::of(index, conn);
         if !self.locks.is_empty()
-            && !matches!(command.plan, Plan::Connection)
+            && !matches!(command.plan, Plan::Connection | Plan::Transaction(_))
             && let Some(things) = self.contended(false, command, args, caller.db)
         {
             self.conns[index].through_own_mailbox += 1;
@@ -167,7 +180,7 @@ impl Shard {
         let conn = &mut self.conns[index];
         let needed = if conn.is_in_order() && conn.replies == ReplyMode::On {
             execute::execute(&mut self.cx, command, args, caller, &mut conn.out)
-        } else if conn.replies == ReplyMode::On && !matches!(command.plan, Plan::Connection) {
+        } else if conn.replies == ReplyMode::On && !matches!(command.plan, Plan::Connection | Plan::Block) {
             conn.hold(|held| execute::execute(&mut self.cx, command, args, caller, held))
         } else {
             self.run_out_of_order(index, command, args, caller)
@@ -175,7 +188,7 @@ impl Shard {
         if let Some(keys) = needed {
             return self.start_hold_more(index, command, args, keys);
         }
-        if matches!(command.plan, Plan::Connection) {
+        if matches!(command.plan, Plan::Connection | Plan::Block) {
             self.sync_from_session(index);
         }
         self.mark_dirty(index);
@@ -192,7 +205,7 @@ impl Shard {
         let mut out = std::mem::take(&mut self.scratch);
         let needed = execute::execute(&mut self.cx, command, args, caller, &mut out);
         if needed.is_none() {
-            if matches!(command.plan, Plan::Connection) {
+            if matches!(command.plan, Plan::Connection | Plan::Block) {
                 self.sync_from_session(index);
             }
             self.deliver_here(index, &mut out);

@@ -10,13 +10,15 @@ use crate::message::{Held, Message, OpId};
 use crate::parking::Job;
 use crate::shard::Shard;
 use command::change::DbKey;
+use command::watches::WatcherId;
 use std::collections::{HashSet, VecDeque};
 
 /// What an operation asks of this shard while it runs.
 pub enum Want {
     /// To hold some keys of the shard, beside others who do.
     Share,
-    Keys(Vec<DbKey>),
+    /// `watcher`: whose watched keys are among them; 0 for nobody.
+    Keys { keys: Vec<DbKey>, watcher: WatcherId },
     /// To be alone here.
     Whole,
 }
@@ -66,7 +68,7 @@ impl Shard {
             return self.leave_gate(home, op);
         }
         if home == self.cx.id {
-            self.on_granted(op, home, Vec::new());
+            self.on_granted(op, home, Vec::new(), false);
         }
         self.ask_locks(home, op);
     }
@@ -75,7 +77,7 @@ impl Shard {
     pub(crate) fn want(&mut self, home: u16, op: OpId, want: Want) {
         let gate = self.gates.get_mut(&(home, op)).expect("only who came may want");
         let is_first = gate.share.is_none() && !gate.wants.iter().any(|want| matches!(want, Want::Share));
-        if matches!(want, Want::Keys(_)) && is_first && !gate.is_whole {
+        if matches!(want, Want::Keys { .. }) && is_first && !gate.is_whole {
             gate.wants.push_back(Want::Share);
         }
         gate.wants.push_back(want);
@@ -94,8 +96,8 @@ impl Shard {
             Want::Share => vec![(Thing::Shard, true)],
             Want::Whole if gate.is_whole => Vec::new(),
             Want::Whole => vec![(Thing::Shard, false)],
-            Want::Keys(_) if gate.is_whole => Vec::new(),
-            Want::Keys(keys) => {
+            Want::Keys { .. } if gate.is_whole => Vec::new(),
+            Want::Keys { keys, .. } => {
                 let new = keys.iter().filter(|key| !gate.keys.contains(key));
                 new.map(|(db, key)| (Thing::Key(*db, key.clone()), false)).collect()
             }
@@ -121,15 +123,16 @@ impl Shard {
             return self.ask_locks(home, op);
         }
         gate.granted.push(id);
-        let mut held = Vec::new();
+        let (mut held, mut is_touched) = (Vec::new(), false);
         match want {
-            Want::Keys(keys) => {
+            Want::Keys { keys, watcher } => {
                 gate.keys.extend(keys.iter().cloned());
-                held = keys.into_iter().map(|(db, key)| self.take_out(db, key)).collect();
+                is_touched = watcher != 0 && self.cx.unwatch(watcher);
+                held = keys.into_iter().map(|(db, key)| self.lend(db, key)).collect();
             }
             _ => gate.is_whole = true,
         }
-        self.send_granted(home, op, held);
+        self.send_granted(home, op, held, is_touched);
         self.ask_locks(home, op);
     }
 
@@ -166,11 +169,11 @@ impl Shard {
         self.run_ready();
     }
 
-    pub(crate) fn send_granted(&mut self, home: u16, op: OpId, keys: Vec<Held>) {
+    pub(crate) fn send_granted(&mut self, home: u16, op: OpId, keys: Vec<Held>, is_touched: bool) {
         if home == self.cx.id {
-            return self.on_granted(op, home, keys);
+            return self.on_granted(op, home, keys, is_touched);
         }
-        let granted = Message::Granted { op, from: self.cx.id, keys };
+        let granted = Message::Granted { op, from: self.cx.id, keys, is_touched };
         self.outgoing.posts.push((home as usize, granted));
     }
 

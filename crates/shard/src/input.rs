@@ -76,7 +76,7 @@ impl Shard {
                     if self.spans.len() > mark {
                         self.enqueue(conn, buf, mark);
                     }
-                    if self.queue.len() >= CHUNK_COMMANDS || !authenticated {
+                    if self.queue.len() >= CHUNK_COMMANDS || !authenticated || self.ends_chunk() {
                         self.run_queue(buf);
                     }
                 }

@@ -12,6 +12,7 @@
 
 pub mod admit;
 mod ahead;
+mod block;
 pub mod conn;
 pub mod connections;
 pub mod deliver;
@@ -36,6 +37,7 @@ pub mod shard;
 pub mod steering;
 mod steps;
 pub mod timing;
+mod transaction;
 #[cfg(test)]
 mod trial;
 pub mod turn;

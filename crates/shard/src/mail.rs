@@ -8,7 +8,7 @@ use crate::parking::parked;
 use crate::shard::Shard;
 use crate::timing;
 use command::spec::flag;
-use command::{Args, Command};
+use command::{Args, Command, Plan};
 use resp::Reply;
 
 impl Item {
@@ -32,7 +32,7 @@ impl Shard {
             Message::Late { ask, command, mut reply } => {
                 self.complete(ask, command, false, |out| out.append(&mut reply));
             }
-            Message::Granted { op, from, keys } => self.on_granted(op, from, keys),
+            Message::Granted { op, from, keys, is_touched } => self.on_granted(op, from, keys, is_touched),
             Message::Release { home, op, keys, changes } => self.on_release(home, op, keys, changes),
             Message::Want { home, op, want } => self.want(home, op, want),
             Message::Return { keys, changes } => self.on_return(keys, changes),
@@ -42,6 +42,7 @@ impl Shard {
             }
             Message::Stepped { op, from, reply } => self.on_stepped(op, from, reply),
             Message::Slow { ask, entry } => self.on_slow(ask, *entry),
+            Message::Touched { watcher } => self.on_touched(watcher),
             Message::Monitored { from, lines } => self.on_monitored(from, &lines),
             Message::MonitorsGone { from } => self.cx.monitors.retain(|shard| *shard != from),
         }
@@ -111,14 +112,14 @@ impl Shard {
         match item.ask {
             Ask::Hold(op) => {
                 let keys = args.from(0).map(<[u8]>::to_vec).collect();
-                self.hold(home, op, item.db, keys);
+                self.hold(home, op, item.db, keys, item.hash);
                 return false;
             }
             Ask::Open(op) => {
                 self.queue_at_gate(home, op);
                 return false;
             }
-            Ask::Whole(_) | Ask::Share(_) | Ask::Part(_) => {}
+            Ask::Whole(_) | Ask::Share(_) | Ask::Part(_) | Ask::Nobody => {}
         }
         if !self.locks.is_empty()
             && let Some(things) = self.contended(item.ask.is_of_many(), item.command, args, item.db)
@@ -148,12 +149,16 @@ impl Shard {
             caller.conn = (conn.generation == ticket.generation).then_some(ticket.conn as usize);
         }
         // All shares of a command write, or none does: the client's shard has decided.
-        caller.admitted = matches!(ask, Ask::Share(_));
+        caller.admitted = matches!(ask, Ask::Share(_)) || matches!(command.plan, Plan::Block);
         // Parts and shares are counted once, where the first of them runs.
         caller.counts = !matches!(ask, Ask::Share(op) | Ask::Part(op) if op >> multi::SHARE_SHIFT != 0);
+        caller.counts &= ask != Ask::Nobody;
         match execute::execute(&mut self.cx, command, args, caller, out) {
             None => {
                 self.tell_slow(home, ask);
+                if matches!(command.plan, Plan::Block) {
+                    self.end_block(caller.conn);
+                }
                 true
             }
             Some(mut keys) => {
@@ -216,6 +221,7 @@ impl Shard {
                 self.after_fulfil(ticket.conn as usize);
             }
             Ask::Share(op) | Ask::Part(op) => self.on_part(op, write),
+            Ask::Nobody => {}
             Ask::Hold(_) | Ask::Open(_) => unreachable!("a hold is answered by its keys"),
         }
     }

@@ -7,6 +7,7 @@ use crate::execute::Caller;
 use crate::gates::Want;
 use command::change::Change;
 use command::slowlog::Entry as SlowEntry;
+use command::watches::WatcherId;
 use command::{Args, Command, OwnArgs, args};
 use keyspace::Entry;
 use resp::reply::Blob;
@@ -33,10 +34,13 @@ pub enum Ask {
     Share(OpId),
     /// Run the all-shards part of the command; the reply is merged at home.
     Part(OpId),
-    /// Lock the keys (the arguments are the keys) and send their entries home.
+    /// Lock the keys (the arguments are the keys) and send their entries home. If a transaction asks, the item's hash is the number
+    /// of its watcher.
     Hold(OpId),
     /// An operation comes that will say later what it needs.
     Open(OpId),
+    /// Run the command; nobody wants to know.
+    Nobody,
 }
 
 impl Ask {
@@ -208,7 +212,8 @@ pub enum Message {
     /// The reply of a command that had waited for a lock.
     Late { ask: Ask, command: &'static Command, reply: Reply },
     /// The keys that an operation asked to hold, from shard `from`.
-    Granted { op: OpId, from: u16, keys: Vec<Held> },
+    /// `is_touched`: one of them has been watched for it, and has changed.
+    Granted { op: OpId, from: u16, keys: Vec<Held>, is_touched: bool },
     /// The operation is over (or starts anew): put the entries back, tell those who listen what has happened to them, unlock.
     Release { home: u16, op: OpId, keys: Vec<Held>, changes: Vec<Change> },
     /// An operation that has come needs more.
@@ -221,6 +226,8 @@ pub enum Message {
     Stepped { op: OpId, from: u16, reply: Reply },
     /// A command that ran elsewhere was slow: for the slow log of the shard whose client it is.
     Slow { ask: Ask, entry: Box<SlowEntry> },
+    /// A key that this watcher, a connection of the receiver's, watches has changed.
+    Touched { watcher: WatcherId },
     /// Lines for the monitors of the receiver.
     Monitored { from: u16, lines: Vec<u8> },
     /// Shard `from` has no monitors any more.

@@ -1,23 +1,43 @@
 //! MONITOR: every shard writes a line for each command of its clients, and sends the lines of a turn to the shards that
 //! have monitors. A shard whose last monitor has gone says so when the next lines come.
 
+use crate::block::Block;
 use crate::message::Message;
 use crate::shard::Shard;
-use command::spec::flag;
-use command::{Args, Command};
+use command::spec::{Verb, flag};
+use command::{Args, Command, Plan};
 use std::io::Write;
 
 impl Shard {
     /// Writes the line for a command that is about to run.
     #[cold]
     pub(crate) fn feed_monitors(&mut self, index: usize, command: &Command, args: Args<'_>) {
+        if let Plan::Transaction(Verb::Exec) = command.plan {
+            self.feed_queued(index);
+        }
+        self.feed_line(index, command, args, self.conns[index].db);
+    }
+
+    /// The commands that EXEC is about to run.
+    fn feed_queued(&mut self, index: usize) {
+        let Some(transaction) = self.conns[index].transaction.take() else { return };
+        let seed = self.cx.seed.clone();
+        if transaction.runs() && !self.cx.is_touched(transaction.watcher) {
+            for step in Block::of(transaction.block.args(&seed)).steps() {
+                self.feed_line(index, step.command, step.args, step.db);
+            }
+        }
+        self.conns[index].transaction = Some(transaction);
+    }
+
+    fn feed_line(&mut self, index: usize, command: &Command, args: Args<'_>, db: u16) {
         if command.flags & (flag::ADMIN | flag::SKIP_MONITOR) != 0 {
             return;
         }
         let Some(session) = self.cx.sessions.get(index) else { return };
         let now_us = self.cx.wall_us();
         let mut line = std::mem::take(&mut self.cx.monitored);
-        let (db, addr) = (self.conns[index].db, &session.addr);
+        let addr = &session.addr;
         let head = write!(line, "+{}.{:06} [{db} {addr}]", now_us / 1_000_000, now_us % 1_000_000);
         head.expect("writing to a buffer");
         for (at, arg) in args.from(0).enumerate() {
@@ -29,8 +49,8 @@ impl Shard {
         self.cx.monitored = line;
     }
 
-    /// Sends the lines of this turn. Call once per turn, before the messages are published.
-    pub fn send_monitored(&mut self) {
+    /// Sends the lines of this turn.
+    pub(crate) fn send_monitored(&mut self) {
         if self.cx.monitored.is_empty() {
             return;
         }

@@ -55,6 +55,8 @@ enum Kind {
     Hold {
         keys: Vec<(u16, Held)>,
         wanted: Vec<DbKey>,
+        /// A key that a transaction watches has changed: it does not run.
+        is_touched: bool,
         attempts: u32,
     },
 }

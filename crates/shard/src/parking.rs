@@ -1,5 +1,6 @@
 //! Commands that wait for a lock, and what runs when it is granted.
 
+use crate::block::Block;
 use crate::execute::Caller;
 use crate::gates::Want;
 use crate::locks::Thing;
@@ -7,6 +8,7 @@ use crate::message::Ask;
 use crate::message::{Held, OpId};
 use crate::shard::Shard;
 use command::spec::flag;
+use command::watches::WatcherId;
 use command::{Args, Command, OwnArgs, Plan};
 use resp::Reply;
 
@@ -27,6 +29,7 @@ pub(crate) enum Job {
         op: OpId,
         db: u16,
         keys: Vec<Vec<u8>>,
+        watcher: WatcherId,
     },
     /// An operation has the gate.
     Gate {
@@ -53,6 +56,9 @@ impl Shard {
     ) -> Option<Vec<(Thing, bool)>> {
         let at_gate = of_many && self.locks.is_contended(&Thing::Gate);
         let gate = at_gate.then_some((Thing::Gate, true));
+        if let Plan::Block = command.plan {
+            return self.contended_block(Block::of(args));
+        }
         if matches!(command.plan, Plan::All(..) | Plan::Cursor) || command.keys.is_empty() {
             let waits = at_gate || self.locks.is_contended(&Thing::Shard);
             return waits.then(|| gate.into_iter().chain([(Thing::Shard, false)]).collect());
@@ -76,6 +82,16 @@ impl Shard {
         waits.then_some(things)
     }
 
+    /// The same for a block of commands.
+    fn contended_block(&self, block: Block<'_>) -> Option<Vec<(Thing, bool)>> {
+        let keys = block.keys(&self.cx).into_iter();
+        let mut things: Vec<_> = keys.map(|(db, key)| (Thing::Key(db, key), false)).collect();
+        let waits = self.locks.is_wanted_alone(&Thing::Shard)
+            || things.iter().any(|(thing, _)| self.locks.is_contended(thing));
+        things.push((Thing::Shard, true));
+        waits.then_some(things)
+    }
+
     pub(crate) fn park(&mut self, things: Vec<(Thing, bool)>, parked: Parked) {
         let mut ready = std::mem::take(&mut self.ready);
         self.locks.enqueue(things, Job::Command(parked), &mut ready);
@@ -87,9 +103,9 @@ impl Shard {
     pub(crate) fn run_ready(&mut self) {
         while let Some((id, job)) = self.ready.pop_front() {
             match job {
-                Job::Hold { home, op, db, keys } => {
+                Job::Hold { home, op, db, keys, watcher } => {
                     self.holds.entry((home, op)).or_default().push(id);
-                    self.grant(home, op, db, keys);
+                    self.grant(home, op, db, keys, watcher);
                 }
                 Job::Share => {}
                 Job::Gate { home, op } => self.on_gate(home, op),
@@ -113,9 +129,10 @@ impl Shard {
         }
     }
 
-    pub(crate) fn hold(&mut self, home: u16, op: OpId, db: u16, keys: Vec<Vec<u8>>) {
+    pub(crate) fn hold(&mut self, home: u16, op: OpId, db: u16, keys: Vec<Vec<u8>>, watcher: WatcherId) {
         if self.gates.contains_key(&(home, op)) {
-            return self.want(home, op, Want::Keys(keys.into_iter().map(|key| (db, key)).collect()));
+            let keys = keys.into_iter().map(|key| (db, key)).collect();
+            return self.want(home, op, Want::Keys { keys, watcher });
         }
         let mut things: Vec<_> = keys.iter().map(|k| (Thing::Key(db, k.clone()), false)).collect();
         things.push((Thing::Shard, true));
@@ -123,15 +140,17 @@ impl Shard {
             things.push((Thing::Gate, true));
         }
         let mut ready = std::mem::take(&mut self.ready);
-        self.locks.enqueue(things, Job::Hold { home, op, db, keys }, &mut ready);
+        self.locks.enqueue(things, Job::Hold { home, op, db, keys, watcher }, &mut ready);
         self.ready = ready;
         self.run_ready();
     }
 
-    /// Takes held keys out of the keyspace and sends them to the operation's home.
-    fn grant(&mut self, home: u16, op: OpId, db: u16, keys: Vec<Vec<u8>>) {
-        let held: Vec<Held> = keys.into_iter().map(|key| self.take_out(db, key)).collect();
-        self.send_granted(home, op, held);
+    /// Takes held keys out of the keyspace and sends them to the operation's home; if they are watched for it, with the word whether
+    /// they have changed.
+    fn grant(&mut self, home: u16, op: OpId, db: u16, keys: Vec<Vec<u8>>, watcher: WatcherId) {
+        let is_touched = watcher != 0 && self.cx.unwatch(watcher);
+        let held: Vec<Held> = keys.into_iter().map(|key| self.lend(db, key)).collect();
+        self.send_granted(home, op, held, is_touched);
     }
 }
 

@@ -3,8 +3,8 @@
 
 use crate::queue::Queued;
 use crate::shard::Shard;
-use command::spec::flag;
-use command::{Args, OwnArgs};
+use command::spec::{Verb, flag};
+use command::{Args, OwnArgs, Plan};
 
 impl Shard {
     /// Keeps a command back if the pause says so, or if one before it on this connection is; whether it did.
@@ -13,7 +13,10 @@ impl Shard {
         let Some(pause) = self.cx.pause else { return false };
         let conn = &mut self.conns[q.conn as usize];
         let is_meant = q.command.is_some_and(|command| {
-            !pause.writes_only || command.flags & (flag::WRITE | flag::MAY_REPLICATE) != 0
+            let queued =
+                if let Plan::Transaction(Verb::Exec) = command.plan { conn.queued_flags() } else { 0 };
+            let flags = command.flags | queued;
+            !pause.writes_only || flags & (flag::WRITE | flag::MAY_REPLICATE) != 0
         });
         let is_over = pause.until_ms <= self.cx.now_ms;
         if !conn.open || conn.closing || conn.postponed.is_empty() && (is_over || !is_meant) {

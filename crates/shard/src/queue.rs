@@ -7,7 +7,7 @@ use crate::ahead::{Look, look_ahead};
 use crate::execute::{self, Caller};
 use crate::shard::Shard;
 use crate::timing;
-use command::spec::flag;
+use command::spec::{Verb, flag};
 use command::{Args, Command, Plan};
 use resp::Span;
 
@@ -45,6 +45,13 @@ impl Shard {
             self.conns[conn].fenced = true;
         }
         self.queue.push(queued);
+    }
+
+    /// Whether what comes behind the last command may have to wait for it: EXEC, on several shards.
+    #[inline]
+    pub(crate) fn ends_chunk(&self) -> bool {
+        let is_exec = |command: &Command| matches!(command.plan, Plan::Transaction(Verb::Exec));
+        self.cx.shards > 1 && self.queue.last().and_then(|queued| queued.command).is_some_and(is_exec)
     }
 
     /// Looks a request up whose spans begin at `mark`.

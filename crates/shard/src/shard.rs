@@ -11,7 +11,9 @@ use crate::multi::Operation;
 use crate::multi::open::Open;
 use crate::parking::Job;
 use crate::queue::Queued;
+use crate::transaction::Transaction;
 use command::ShardCx;
+use command::watches::WatcherId;
 use resp::{Reply, Span};
 use std::collections::{HashMap, VecDeque};
 
@@ -56,6 +58,12 @@ pub struct Shard {
     /// Connections whose input may go on.
     pub(crate) resume: VecDeque<u32>,
     pub(crate) ready: Ready<Job>,
+    /// Connections of this shard that watch keys, by the number of the watcher; the last such number.
+    pub(crate) watchers: HashMap<WatcherId, u32>,
+    pub(crate) last_watcher: WatcherId,
+    /// Transactions that are over, whose buffers serve again.
+    #[allow(clippy::vec_box)]
+    pub(crate) spare_transactions: Vec<Box<Transaction>>,
     /// Connections that want to move to another shard.
     pub(crate) wish_to_move: Vec<u32>,
 }
@@ -86,6 +94,9 @@ impl Shard {
             returned: 0,
             resume: VecDeque::new(),
             ready: Ready::new(),
+            watchers: HashMap::new(),
+            last_watcher: 0,
+            spare_transactions: Vec::new(),
             wish_to_move: Vec::new(),
         }
     }
@@ -96,6 +107,12 @@ impl Shard {
         self.cx.now_us = now_us;
         self.cx.stats.turns += 1;
         self.cx.sample_rates();
+    }
+
+    /// Tells other shards what this turn has brought for them. Call once per turn, before the messages are published.
+    pub fn send_news(&mut self) {
+        self.send_monitored();
+        self.tell_touched();
     }
 
     /// Whether commands of this shard's connections are under way on other shards.

@@ -33,6 +33,8 @@ pub fn begin(cx: &mut ShardCx, command: &Command, args: Args<'_>) -> Option<u64>
     }
     let now_ns = (cx.platform.clock_ns)();
     cx.end_run(now_ns);
+    // It may run others, which share its time.
+    cx.commands.begin_run(now_ns);
     Some(now_ns)
 }
 
@@ -59,6 +61,7 @@ pub fn end(
         None => cx.commands.ran_in_run(command.id, counts),
         Some(begun_ns) => {
             let now_ns = (cx.platform.clock_ns)();
+            cx.end_run(now_ns);
             cx.commands.begin_run(now_ns);
             cx.ran_alone(command, args, now_ns.saturating_sub(begun_ns), counts, conn);
         }
@@ -66,21 +69,24 @@ pub fn end(
 }
 
 impl Shard {
-    /// If the command that just ran for `home` was slow, has its client added to the entry of the slow log.
+    /// If the command that just ran for `home`, or one inside it, was slow, has its client added to the entry of the slow log.
     #[inline]
     pub(crate) fn tell_slow(&mut self, home: u16, ask: Ask) {
-        if let Some(entry) = self.cx.slow_log.foreign.take() {
-            self.log_foreign(home, ask, entry);
+        if !self.cx.slow_log.foreign.is_empty() {
+            self.log_foreign(home, ask);
         }
     }
 
     #[cold]
-    fn log_foreign(&mut self, home: u16, ask: Ask, entry: Entry) {
-        if home == self.cx.id {
-            return self.on_slow(ask, entry);
+    fn log_foreign(&mut self, home: u16, ask: Ask) {
+        for entry in std::mem::take(&mut self.cx.slow_log.foreign) {
+            if home == self.cx.id {
+                self.on_slow(ask, entry);
+            } else {
+                let entry = Box::new(entry);
+                self.outgoing.posts.push((home as usize, Message::Slow { ask, entry }));
+            }
         }
-        let entry = Box::new(entry);
-        self.outgoing.posts.push((home as usize, Message::Slow { ask, entry }));
     }
 
     /// Logs a command that was slow; the shares of one operation run at the same time and become one entry, which tells
@@ -88,7 +94,7 @@ impl Shard {
     pub(crate) fn on_slow(&mut self, ask: Ask, entry: Entry) {
         let operation = match ask {
             Ask::Share(tagged) | Ask::Part(tagged) => self.operation_of(tagged),
-            Ask::Whole(_) | Ask::Hold(_) | Ask::Open(_) => None,
+            Ask::Whole(_) | Ask::Hold(_) | Ask::Open(_) | Ask::Nobody => None,
         };
         match operation {
             Some(operation) if operation.slow.as_ref().is_some_and(|slow| slow.micros >= entry.micros) => {}
@@ -115,6 +121,7 @@ impl Shard {
             Ask::Share(tagged) | Ask::Part(tagged) | Ask::Hold(tagged) | Ask::Open(tagged) => {
                 self.client_of_operation(tagged)
             }
+            Ask::Nobody => None,
         }
     }
 }

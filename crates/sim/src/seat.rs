@@ -205,7 +205,7 @@ impl Seat {
             let Some(Mail::Shard(message)) = self.mail.pop_front() else { break };
             self.shard.on_message(message);
         }
-        self.shard.send_monitored();
+        self.shard.send_news();
         for (to, message) in self.shard.outgoing.posts.drain(..) {
             around.exchange.post(to, Mail::Shard(message));
         }
@@ -332,7 +332,7 @@ impl Seat {
             inputs.into_iter().for_each(|(conn, range)| self.receive_forgetfully(conn, range));
         }
         self.shard.resume();
-        self.shard.send_monitored();
+        self.shard.send_news();
         for request in self.shard.take_requests() {
             let Request::Close(conn) = request else { continue };
             self.close(conn, &mut around.links[self.link_of[conn]]);

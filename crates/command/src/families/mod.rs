@@ -14,6 +14,7 @@ mod list;
 mod server;
 mod set;
 mod string;
+pub mod transactions;
 mod zset;
 
 pub use server::syntax;
@@ -32,6 +33,7 @@ const ALL: &[&[&[Command]]] = &[
     zset::COMMANDS,
     geo::COMMANDS,
     &[dump::COMMANDS],
+    &[transactions::COMMANDS],
 ];
 
 /// The rows of all commands.

@@ -76,7 +76,7 @@ impl ShardCx {
                 entry.name.clone_from(&session.name);
                 self.slow_log.push(entry, self.config.slowlog_max_len);
             }
-            None => self.slow_log.foreign = Some(entry),
+            None => self.slow_log.foreign.push(entry),
         }
     }
 }

@@ -44,8 +44,8 @@ impl Entry {
 pub struct SlowLog {
     entries: VecDeque<Entry>,
     next: u64,
-    /// A command that ran for a client of another shard: its home adds who that is.
-    pub foreign: Option<Entry>,
+    /// Commands that ran for a client of another shard: its home adds who that is.
+    pub foreign: Vec<Entry>,
 }
 
 impl SlowLog {

@@ -119,7 +119,8 @@ impl ShardLoop {
     /// Whether a connection that has just sent `count` bytes has sent too many that cannot be executed yet.
     #[inline]
     pub(super) fn sends_too_much(&mut self, token: usize, count: usize) -> bool {
-        let bytes = self.shard.conn(token).input_bytes() + count;
+        let conn = self.shard.conn(token);
+        let bytes = conn.input_bytes() + conn.queued_bytes() + count;
         bytes > INPUT_BYTES_FREE && self.exceeds_input_limit(token, bytes)
     }
 

@@ -79,7 +79,7 @@ impl ShardLoop {
             }
             shard.on_message(message);
         }
-        shard.send_monitored();
+        shard.send_news();
         self.process.exchange_memory(shard);
         for (receiver, message) in shard.outgoing.posts.drain(..) {
             if self.port.push(receiver, Mail::Shard(message)) && receiver != self.id {

@@ -51,7 +51,7 @@ impl Shard {
     }
 }
 
-/// Makes the client's reply of the parts of all shards.
+/// Makes the reply of the replies of all shards.
 pub(crate) fn merge_parts(
     cx: &mut ShardCx,
     merge: MergeHandler,

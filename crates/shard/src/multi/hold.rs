@@ -2,13 +2,16 @@
 //! pointers, however large they are —, the ordinary handler runs as if all had always been here, and the entries go back.
 
 use super::{Kind, Operation};
+use crate::block::Block;
 use crate::execute::{self, Asked, Caller};
 use crate::message::{Ask, Held, Message, OpId};
 use crate::shard::Shard;
 use crate::steps::Once;
+use crate::transaction;
 use command::change::{Change, DbKey};
 use command::spec::flag;
-use command::{Args, Command, OwnArgs, ShardCx};
+use command::watches::WatcherId;
+use command::{Args, Command, Event, OwnArgs, Plan, ShardCx};
 use keyspace::{Found, Key};
 use resp::Reply;
 
@@ -45,6 +48,7 @@ impl Shard {
 
     /// Has keys of several shards locked and brought here; then the command runs.
     pub(crate) fn hold_keys(&mut self, asked: Asked<'_>, mut keys: Vec<DbKey>, attempts: u32) {
+        let watcher = watcher_of(&asked);
         let Asked { home, ask, command, caller, args } = asked;
         keys.sort();
         keys.dedup();
@@ -54,11 +58,11 @@ impl Shard {
         let mut missing = 0;
         for (shard, own) in own.iter().enumerate() {
             for same_db in own.chunk_by(|one, next| one.0 == next.0) {
-                missing += self.ask_to_hold(shard, op, command, caller.resp3, same_db);
+                missing += self.ask_to_hold(shard, op, command, watcher, same_db);
             }
         }
         let args = OwnArgs::of(args);
-        let kind = Kind::Hold { keys: Vec::new(), wanted: keys, attempts };
+        let kind = Kind::Hold { keys: Vec::new(), wanted: keys, is_touched: false, attempts };
         let operation = Operation {
             home,
             ask,
@@ -75,13 +79,14 @@ impl Shard {
         self.outgoing.exclusive = true;
     }
 
-    /// Asks a shard to hold keys of its, all in one database, in as many items as their bytes need; how many.
+    /// Asks a shard to hold keys of its, all in one database, in as many items as their bytes need; how many. `watcher`: whose watched
+    /// keys are among them; 0 for nobody.
     pub(super) fn ask_to_hold(
         &mut self,
         shard: usize,
         op: OpId,
         command: &'static Command,
-        resp3: bool,
+        watcher: WatcherId,
         keys: &[&DbKey],
     ) -> usize {
         let (mut rest, mut items) = (keys, 0);
@@ -92,22 +97,33 @@ impl Shard {
                 batch.push_arg(key);
                 rest = others;
             }
-            batch.push(command, Ask::Hold(op), (*db, resp3), first);
+            batch.push_keyed(command, Ask::Hold(op), (*db, false), first, (0, watcher));
             items += 1;
         }
         items
     }
 
-    /// Takes the entry of a key out of the keyspace.
-    pub(crate) fn take_out(&mut self, db: u16, key: Vec<u8>) -> Held {
+    /// Takes the entry of a key out of the keyspace; with it, whether there was one whose time was over.
+    pub(super) fn take_out(&mut self, db: u16, key: Vec<u8>) -> (Held, bool) {
         let now_ms = self.cx.now_ms;
         let hashed = Key::new(&key, &self.cx.seed);
         let space = &mut self.cx.dbs[db as usize];
-        let entry = match space.find(hashed, now_ms) {
-            Found::Live(pos) => Some(space.take(pos)),
-            Found::Expired | Found::Missing => None,
+        let (entry, is_over) = match space.find(hashed, now_ms) {
+            Found::Live(pos) => (Some(space.take(pos)), false),
+            Found::Expired => (None, true),
+            Found::Missing => (None, false),
         };
-        Held { db, key, entry }
+        self.cx.stats.expired_keys += u64::from(is_over);
+        (Held { db, key, entry }, is_over)
+    }
+
+    /// Takes a key of this shard out of the keyspace, for an operation that holds it.
+    pub(crate) fn lend(&mut self, db: u16, key: Vec<u8>) -> Held {
+        let (held, is_over) = self.take_out(db, key);
+        if is_over && self.cx.is_listening {
+            self.cx.hear(expired(&held));
+        }
+        held
     }
 
     pub(super) fn put_back(&mut self, held: Held) {
@@ -118,10 +134,11 @@ impl Shard {
     }
 
     /// Keys have come for a hold of ours.
-    pub(crate) fn on_granted(&mut self, op: OpId, from: u16, held: Vec<Held>) {
-        let Some(operation) = self.ops.get_mut(&op) else { return self.on_granted_open(op, held) };
-        let Kind::Hold { keys, .. } = &mut operation.kind else { unreachable!() };
+    pub(crate) fn on_granted(&mut self, op: OpId, from: u16, held: Vec<Held>, touched: bool) {
+        let Some(operation) = self.ops.get_mut(&op) else { return self.on_granted_open(op, held, touched) };
+        let Kind::Hold { keys, is_touched, .. } = &mut operation.kind else { unreachable!() };
         keys.extend(held.into_iter().map(|h| (from, h)));
+        *is_touched |= touched;
         operation.missing -= 1;
         if operation.missing == 0 {
             let operation = self.ops.remove(&op).expect("present");
@@ -131,8 +148,9 @@ impl Shard {
 
     /// All keys are here: runs the command among them and sends them home.
     fn run_held(&mut self, op: OpId, mut operation: Operation) {
-        let Kind::Hold { keys, wanted, attempts } = &mut operation.kind else { unreachable!() };
+        let Kind::Hold { keys, wanted, is_touched, attempts } = &mut operation.kind else { unreachable!() };
         let (keys, mut wanted, attempts) = (std::mem::take(keys), std::mem::take(wanted), *attempts);
+        let is_touched = *is_touched;
         let mut places = Vec::with_capacity(keys.len());
         for (from, held) in keys {
             places.push((from, held.db, held.key.clone()));
@@ -148,11 +166,18 @@ impl Shard {
             caller.conn = None;
         }
         let mut out = Reply::new(caller.resp3);
-        let needed = execute::execute(&mut self.cx, command, args, caller, &mut out);
+        let needed = if is_touched {
+            transaction::run_touched(&mut self.cx, caller, &mut out)
+        } else {
+            execute::execute(&mut self.cx, command, args, caller, &mut out)
+        };
         let (mut keys, changes) = self.cx.guests.leave();
         self.cx.set_listening();
         self.tell_slow(home, ask);
         self.send_home(op, places, changes);
+        if matches!(command.plan, Plan::Block) {
+            self.end_block(caller.conn);
+        }
         let Some(more) = needed else { return self.answer(home, ask, command, out) };
         keys.extend(more);
         let asked = Asked { home, ask, command, caller: operation.caller, args };
@@ -174,13 +199,15 @@ impl Shard {
     fn send_home(&mut self, op: OpId, places: Vec<(u16, u16, Vec<u8>)>, changes: Vec<Change>) {
         let mut back: Vec<Option<(Vec<Held>, Vec<Change>)>> = (0..self.cx.shards).map(|_| None).collect();
         for (from, db, key) in places {
-            let held = if from == self.cx.id {
+            let (held, is_over) = if from == self.cx.id {
                 // Ours stay where they are.
-                Held { db, key, entry: None }
+                (Held { db, key, entry: None }, false)
             } else {
                 self.take_out(db, key)
             };
-            back[from as usize].get_or_insert_default().0.push(held);
+            let back = back[from as usize].get_or_insert_default();
+            back.1.extend(is_over.then(|| expired(&held)));
+            back.0.push(held);
         }
         for change in changes {
             let owner = self.cx.slots.shard_of(&change.key) as usize;
@@ -211,7 +238,16 @@ impl Shard {
     }
 }
 
-/// The keys of a command that its arguments name at `indexes`, each with the databases it may be used in.
+/// Whose watched keys are among those of a command.
+pub(super) fn watcher_of(asked: &Asked<'_>) -> WatcherId {
+    if matches!(asked.command.plan, Plan::Block) { Block::of(asked.args).watcher } else { 0 }
+}
+
+fn expired(held: &Held) -> Change {
+    Change { db: held.db, key: held.key.clone(), event: Some((Event::Expired, "expired")) }
+}
+
+/// The keys of a command that its arguments name, each with the databases it may be used in.
 pub(crate) fn keys_at(
     cx: &ShardCx,
     command: &Command,

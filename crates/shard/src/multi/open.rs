@@ -33,6 +33,8 @@ pub(crate) struct Open {
     next: Next,
     /// All shards are left alone to it.
     is_whole: bool,
+    /// A key has changed that its client watches.
+    is_touched: bool,
 }
 
 /// What is to be done when nothing is missing any more.
@@ -67,6 +69,7 @@ impl Shard {
         let op = self.next_op();
         let mut own: Vec<Vec<&DbKey>> = (0..self.cx.shards).map(|_| Vec::new()).collect();
         keys.iter().for_each(|key| own[self.cx.slots.shard_of(&key.1) as usize].push(key));
+        let watcher = super::hold::watcher_of(&asked);
         // The gate here is waited for, too: while the operation runs, its keys are in this shard's keyspace.
         let mut missing = 1;
         for (shard, own) in own.iter().enumerate() {
@@ -74,7 +77,7 @@ impl Shard {
             let first = batch.spans.len();
             batch.push(asked.command, Ask::Open(op), (asked.caller.db, asked.caller.resp3), first);
             for same_db in own.chunk_by(|one, next| one.0 == next.0) {
-                missing += self.ask_to_hold(shard, op, asked.command, asked.caller.resp3, same_db);
+                missing += self.ask_to_hold(shard, op, asked.command, watcher, same_db);
             }
         }
         self.outgoing.exclusive = true;
@@ -88,14 +91,16 @@ impl Shard {
             missing,
             next: Next::Begin,
             is_whole: false,
+            is_touched: false,
         };
         self.opens.insert(op, Box::new(open));
     }
 
     /// Something has come for an operation that runs here.
-    pub(crate) fn on_granted_open(&mut self, op: OpId, held: Vec<Held>) {
+    pub(crate) fn on_granted_open(&mut self, op: OpId, held: Vec<Held>, is_touched: bool) {
         let open = self.opens.get_mut(&op).expect("what comes belongs to operations under way");
         open.aside.extend(held);
+        open.is_touched |= is_touched;
         open.missing -= 1;
         if open.missing == 0 {
             self.may_proceed.push_back(op);
@@ -236,7 +241,7 @@ impl Shard {
         assert!(open.missing > 0, "a command says that it lacks keys only if it does");
         self.opens.insert(op, open);
         for (shard, keys) in by_shard.into_iter().enumerate().filter(|(_, keys)| !keys.is_empty()) {
-            self.send_want(shard, op, Want::Keys(keys));
+            self.send_want(shard, op, Want::Keys { keys, watcher: 0 });
         }
     }
 
@@ -350,7 +355,7 @@ impl Shard {
     /// Takes them out while the operation waits.
     fn set_aside(&mut self, open: &mut Open) {
         for (db, key) in open.keys.drain(..) {
-            let held = self.take_out(db, key);
+            let (held, _) = self.take_out(db, key);
             open.aside.push(held);
         }
     }

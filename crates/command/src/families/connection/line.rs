@@ -40,12 +40,14 @@ pub fn line(session: &Session, now_ms: u64) -> String {
     let seconds_since = |then_ms: u64| (now_ms / 1000).saturating_sub(then_ms / 1000);
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let mut line = String::with_capacity(400);
-    let memory = session.bytes() + session.query_bytes + session.output_bytes;
+    let transaction = session.transaction;
+    let memory = session.bytes() + session.query_bytes + session.output_bytes + transaction.queued_bytes;
+    let queued = if session.in_multi { transaction.queued as i64 } else { -1 };
     let events = if session.output_bytes > 0 { "rw" } else { "r" };
     let written = write!(
         line,
-        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 multi=-1 watch=0 \
-         qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl={} oll=0 omem=0 tot-mem={memory} events={events} \
+        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 multi={} watch={} \
+         qbuf={} qbuf-free=0 argv-mem=0 multi-mem={} rbs=0 rbp=0 obl={} oll=0 omem=0 tot-mem={memory} events={events} \
          cmd={} user=default redir=-1 resp={} lib-name={} lib-ver={} io-thread=0 tot-net-in={} tot-net-out={} \
          tot-cmds={}",
         session.id,
@@ -57,7 +59,10 @@ pub fn line(session: &Session, now_ms: u64) -> String {
         seconds_since(session.last_active_ms),
         flags(session),
         session.db,
+        queued,
+        transaction.watched,
         session.query_bytes,
+        transaction.queued_bytes,
         session.output_bytes,
         session.last_command.map_or("NULL", |command| command.full_name),
         if session.resp3 { 3 } else { 2 },
@@ -74,6 +79,8 @@ pub fn line(session: &Session, now_ms: u64) -> String {
 fn flags(session: &Session) -> String {
     let letters = [
         (session.monitor, 'O'),
+        (session.in_multi, 'x'),
+        (session.transaction.is_touched, 'd'),
         (session.close_after_reply, 'c'),
         (session.unix_socket, 'U'),
         (session.no_evict, 'e'),

@@ -80,7 +80,8 @@ fn flush_mode(cx: &Cx<'_>, args: Args<'_>) -> Result<Free, Error> {
 /// FLUSHDB [ASYNC | SYNC]
 fn flushdb(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let free = flush_mode(cx, args)?;
-    let removed = cx.db().len() as u64;
+    let (removed, db) = (cx.db().len() as u64, cx.db);
+    cx.shard.touch_watched_in(db, None);
     cx.db().clear(free);
     cx.shard.dirty += removed;
     out.ok();
@@ -90,6 +91,7 @@ fn flushdb(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 /// FLUSHALL [ASYNC | SYNC]
 fn flushall(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let free = flush_mode(cx, args)?;
+    (0..cx.shard.dbs.count()).for_each(|db| cx.shard.touch_watched_in(db as u16, None));
     for db in cx.shard.dbs.iter_mut() {
         cx.shard.dirty += db.len() as u64;
         db.clear(free);
@@ -113,7 +115,12 @@ fn prepare_swapdb(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Vec<Vec<u8>>, Error
 }
 
 fn swapdb(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
-    cx.shard.dbs.swap(args.int(1)? as u16, args.int(2)? as u16);
+    let (first, second) = (args.int(1)? as u16, args.int(2)? as u16);
+    if first != second {
+        cx.shard.touch_watched_in(first, Some(second));
+        cx.shard.touch_watched_in(second, Some(first));
+        cx.shard.dbs.swap(first, second);
+    }
     // One change, however many shards make it.
     cx.shard.dirty += u64::from(cx.shard.id == 0);
     out.ok();

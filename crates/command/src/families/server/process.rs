@@ -149,6 +149,9 @@ fn shutdown(cx: &mut Cx<'_>, args: Args<'_>, _: &mut Reply) -> Outcome {
 
 /// MONITOR; the parts get the number of the monitor's shard.
 fn monitor(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Vec<Vec<u8>>, Error> {
+    if cx.deny_blocking {
+        return Err(Error::err("MONITOR isn't allowed for DENY BLOCKING client"));
+    }
     let conn = cx.conn.expect("prepared on the client's shard");
     cx.session().monitor = true;
     if !cx.shard.monitoring.contains(&conn) {

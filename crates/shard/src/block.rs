@@ -1,0 +1,256 @@
+//! The queued commands of a transaction as one command: it goes to where its keys are, and waits for them, like any other.
+//!
+//! Its arguments: `EXEC`; a head; for each watched key its database and itself; then for each command a head and its arguments. The
+//! heads are of our making, so one that cannot be read is a bug, and panics.
+
+use crate::execute::{self, Caller};
+use crate::multi;
+use command::change::DbKey;
+use command::spec::flag;
+use command::watches::WatcherId;
+use command::{Args, Command, Cx, Error, Outcome, OwnArgs, Plan, ShardCx, registry};
+use resp::reply::Blob;
+use resp::{Reply, Span};
+use std::sync::LazyLock;
+
+/// Of the commands' flags those that a block has, too.
+const FLAGS: [u32; 2] = [flag::WRITE, flag::DENYOOM];
+
+/// EXEC as it travels, with and without each of [`FLAGS`].
+static ROWS: LazyLock<Vec<Command>> = LazyLock::new(|| {
+    let exec = row_named("exec");
+    let rows = (0..1 << FLAGS.len()).map(|set| {
+        let chosen = FLAGS.iter().enumerate().filter(|(bit, _)| set >> bit & 1 != 0);
+        let flags = chosen.fold(exec.flags, |flags, (_, flag)| flags | flag);
+        Command { handler: run, plan: Plan::Block, arity: -2, flags, ..*exec }
+    });
+    rows.collect()
+});
+
+/// The row of a command under the name it was born with.
+pub(crate) fn row_named(full_name: &str) -> &'static Command {
+    let rows = (0..registry::ids()).map(registry::by_id);
+    rows.into_iter().find(|row| row.full_name == full_name).expect("a command of our own")
+}
+
+/// The row for a block of commands that have all these flags together.
+pub(crate) fn row(flags: u32) -> &'static Command {
+    let set = FLAGS.iter().enumerate().map(|(bit, flag)| usize::from(flags & flag != 0) << bit);
+    &ROWS[set.sum::<usize>()]
+}
+
+/// A block that is being put together.
+#[derive(Default)]
+pub(crate) struct BlockBuf {
+    buf: Vec<u8>,
+    spans: Vec<Span>,
+    outside: Vec<Blob>,
+    outside_bytes: usize,
+    commands: u32,
+}
+
+const NAME: &[u8] = b"EXEC";
+const HEAD_BYTES: usize = 16;
+const COMMAND_HEAD_BYTES: usize = 18;
+
+impl BlockBuf {
+    /// Begins anew.
+    pub fn begin(&mut self, watcher: WatcherId, watched: impl ExactSizeIterator<Item = (u16, Vec<u8>)>) {
+        self.clear();
+        self.push(NAME);
+        let mut head = [0; HEAD_BYTES];
+        head[..8].copy_from_slice(&watcher.to_le_bytes());
+        head[8..12].copy_from_slice(&(watched.len() as u32).to_le_bytes());
+        self.push(&head);
+        watched.for_each(|(db, key)| self.push(&[&db.to_le_bytes()[..], &key].concat()));
+    }
+
+    pub fn clear(&mut self) {
+        self.buf.clear();
+        self.spans.clear();
+        self.outside.clear();
+        (self.outside_bytes, self.commands) = (0, 0);
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        self.spans.push(Span { start: self.buf.len() as u32, len: bytes.len() as u32 });
+        self.buf.extend_from_slice(bytes);
+    }
+
+    /// Whether a command with these arguments still fits.
+    pub fn has_room(&self, args: Args<'_>) -> bool {
+        let bytes = args.from(0).map(<[u8]>::len).sum::<usize>();
+        self.buf.len() + bytes + COMMAND_HEAD_BYTES <= command::args::INSIDE_BYTES_MAX
+            && self.spans.len() + args.len() < i32::MAX as usize
+    }
+
+    /// Adds a command that runs in database `db`; `key`: the index of a key whose hash is known, or 0, and the hash.
+    pub fn push_command(&mut self, command: &Command, args: Args<'_>, db: u16, key: (u16, u64)) {
+        let mut head = [0; COMMAND_HEAD_BYTES];
+        head[..2].copy_from_slice(&command.id.to_le_bytes());
+        head[2..4].copy_from_slice(&db.to_le_bytes());
+        head[4..8].copy_from_slice(&(args.len() as u32).to_le_bytes());
+        head[8..10].copy_from_slice(&key.0.to_le_bytes());
+        head[10..18].copy_from_slice(&key.1.to_le_bytes());
+        self.push(&head);
+        if args.all_inside() {
+            args.from(0).for_each(|arg| self.push(arg));
+        } else {
+            let before = self.outside.len();
+            for index in 0..args.len() {
+                command::args::push(args, index, &mut self.buf, &mut self.spans, &mut self.outside);
+            }
+            self.outside_bytes += self.outside[before..].iter().map(|blob| blob.len()).sum::<usize>();
+        }
+        self.commands += 1;
+        let at = NAME.len() + 12;
+        self.buf[at..at + 4].copy_from_slice(&self.commands.to_le_bytes());
+    }
+
+    pub fn commands(&self) -> usize {
+        self.commands as usize
+    }
+
+    /// Bytes it takes in memory.
+    pub fn bytes(&self) -> usize {
+        self.buf.len() + self.spans.len() * size_of::<Span>() + self.outside_bytes
+    }
+
+    /// Room it has for more.
+    pub fn capacity_bytes(&self) -> usize {
+        self.buf.capacity() + self.spans.capacity() * size_of::<Span>()
+    }
+
+    pub fn args<'a>(&'a self, seed: &'a base::hash::HashSeed) -> Args<'a> {
+        Args::new(&self.buf, &self.spans, seed).with_outside(&self.outside)
+    }
+}
+
+/// A block that has come.
+#[derive(Clone, Copy)]
+pub(crate) struct Block<'a> {
+    args: Args<'a>,
+    pub watcher: WatcherId,
+    watched: usize,
+    commands: usize,
+}
+
+/// A command of a block.
+pub(crate) struct Step<'a> {
+    pub command: &'static Command,
+    pub db: u16,
+    pub args: Args<'a>,
+}
+
+impl<'a> Block<'a> {
+    pub fn of(args: Args<'a>) -> Self {
+        let head = args.at(1);
+        let number = |at: usize| u32_at(head, at) as usize;
+        Self { args, watcher: u64_at(head, 0), watched: number(8), commands: number(12) }
+    }
+
+    pub fn watched(self) -> impl Iterator<Item = DbKey> {
+        self.args.from(2).take(self.watched).map(|arg| (u16_at(arg, 0), arg[2..].to_vec()))
+    }
+
+    pub fn steps(self) -> impl Iterator<Item = Step<'a>> {
+        let mut at = 2 + self.watched;
+        (0..self.commands).map(move |_| {
+            let head = self.args.at(at);
+            let argc = u32_at(head, 4) as usize;
+            let args = self.args.part(at + 1, argc);
+            at += 1 + argc;
+            Step {
+                command: registry::by_id(u16_at(head, 0).into()),
+                db: u16_at(head, 2),
+                args: args.hashed(u16_at(head, 8).into(), u64_at(head, 10)),
+            }
+        })
+    }
+
+    /// All keys, those that are watched and those of the commands, each with the databases it may be used in.
+    pub fn keys(self, cx: &ShardCx) -> Vec<DbKey> {
+        let mut keys: Vec<_> = self.watched().collect();
+        for step in self.steps() {
+            multi::add_own_keys(cx, step.command, step.args, step.db, &mut keys);
+        }
+        keys
+    }
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> u16 {
+    u16::from_le_bytes(bytes[at..at + 2].try_into().expect("two bytes"))
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"))
+}
+
+/// Whether a command of a block needs other shards while it runs: what it is to do there shows only then, or is done by all.
+pub(crate) fn needs_steps(command: &Command, args: Args<'_>) -> bool {
+    let looks_around = || (2..args.len()).any(|index| args.is(index, "BY") || args.is(index, "GET"));
+    matches!(command.plan, Plan::All(..) | Plan::Cursor) || command.has_unknown_keys() && looks_around()
+}
+
+/// Runs a block. All its keys are here; the watched ones that this shard owns have not been looked at if the watcher is still known.
+fn run(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let block = Block::of(args);
+    if block.watcher != 0 && cx.shard.unwatch(block.watcher) {
+        out.null_array();
+        return Ok(());
+    }
+    out.array(block.commands);
+    for Step { command, db, args } in block.steps() {
+        let session = cx.conn.and_then(|conn| cx.shard.sessions.get(conn));
+        let resp3 = session.map_or(cx.resp3, |session| session.resp3);
+        let caller = Caller { conn: cx.conn, db, resp3, counts: true, admitted: true };
+        match command.plan {
+            Plan::All(_, merge) => run_all(cx.shard, command, merge, args, caller, out),
+            _ => run_one(cx.shard, command, args, caller, out),
+        }
+    }
+    Ok(())
+}
+
+fn run_one(cx: &mut ShardCx, command: &'static Command, args: Args<'_>, caller: Caller, out: &mut Reply) {
+    if execute::run_inside(cx, command, args, caller, out).is_some() {
+        out.error(Error::NeedKeys(Vec::new()).line());
+    }
+}
+
+/// A command for all shards where there is only this one.
+fn run_all(
+    cx: &mut ShardCx,
+    command: &'static Command,
+    merge: command::spec::MergeHandler,
+    args: Args<'_>,
+    caller: Caller,
+    out: &mut Reply,
+) {
+    let prepared = command.prepare.map(|prepare| {
+        let Caller { conn, db, resp3, .. } = caller;
+        prepare(&mut Cx { shard: cx, db, resp3, conn, deny_blocking: true }, args).map(OwnArgs::of_words)
+    });
+    let (seed, own);
+    let args = match prepared {
+        None => args,
+        Some(Ok(words)) => {
+            (seed, own) = (cx.seed.clone(), words);
+            own.args(&seed)
+        }
+        Some(Err(error)) => {
+            cx.commands.failed(command.id);
+            cx.count_error(&error);
+            return out.error(error.line());
+        }
+    };
+    let mut part = Reply::new(caller.resp3);
+    run_one(cx, command, args, caller, &mut part);
+    let mut whole = Reply::new(caller.resp3);
+    multi::merge_parts(cx, merge, args, &[part], &mut whole);
+    out.append(&mut whole);
+}
