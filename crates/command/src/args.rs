@@ -176,6 +176,7 @@ impl<'a> Args<'a> {
 }
 
 /// Arguments that belong to whoever holds them: of commands that wait.
+#[derive(Clone)]
 pub struct OwnArgs {
     buf: Vec<u8>,
     spans: Vec<Span>,

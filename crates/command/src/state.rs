@@ -2,6 +2,7 @@
 //! message.
 
 use crate::age::Ages;
+use crate::blocking::Awaited;
 use crate::change::{Change, Guests};
 use crate::eviction::Eviction;
 use crate::latency::Latency;
@@ -162,6 +163,8 @@ pub struct ShardCx {
     pub pause: Option<Pause>,
     /// Keys of several shards, this one included, that are locked for the command that runs now and are here.
     pub guests: Guests,
+    /// Keys that blocked clients wait for.
+    pub awaited: Awaited,
     /// Somebody wants to know of changes of keys; see [`ShardCx::hear`].
     pub is_listening: bool,
 }
@@ -206,6 +209,7 @@ impl ShardCx {
             eviction: Eviction::default(),
             pause: None,
             guests: Guests::default(),
+            awaited: Awaited::default(),
             is_listening: false,
         };
         cx.set_config(first);
@@ -243,15 +247,16 @@ impl ShardCx {
 
     /// Finds out whether anybody wants to know of changes of keys. To be called whenever somebody begins or ends to.
     pub fn set_listening(&mut self) {
-        self.is_listening = self.guests.are_here();
+        self.is_listening = self.guests.are_here() || !self.awaited.is_empty();
     }
 
     /// A key has changed, or may have. Whoever waits for that lives on the shard that owns it: of a guest it is told when it goes home.
     #[cold]
     pub fn hear(&mut self, change: Change) {
         if self.guests.are_here() && self.slots.shard_of(&change.key) != self.id {
-            self.guests.note(change);
+            return self.guests.note(change);
         }
+        self.awaited.note(change.db, &change.key);
     }
 
     /// Bytes of all data of this shard, what is still to be freed included.

@@ -32,10 +32,14 @@ impl Shard {
             return;
         }
         let generation = slot.generation.wrapping_add(1);
+        let blocked = slot.blocked.take();
         *slot = Conn::new(generation, false);
         self.cx.sessions.take(conn);
         self.cx.monitoring.retain(|index| *index != conn);
         self.free_conns.push(conn as u32);
+        if let Some(at) = blocked {
+            self.end_block(at);
+        }
     }
 
     pub fn conn(&self, conn: usize) -> &Conn {
@@ -75,6 +79,7 @@ impl Shard {
         session.last_active_ms = conn.last_active_ms.max(session.created_ms);
         session.query_bytes = conn.input_bytes();
         session.output_bytes = conn.out.len() + conn.held_bytes();
+        session.blocked = conn.blocked.is_some();
         session.paused = !conn.postponed.is_empty();
         session.net_in_bytes = conn.net_in_bytes;
         session.net_out_bytes = conn.net_out_bytes;

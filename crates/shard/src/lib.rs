@@ -6,12 +6,13 @@
 //!
 //! The path of a command: [`input`] (bytes → requests), [`queue`] (memory asked for; the short way), [`admit`] (who may),
 //! [`dispatch`] (here, elsewhere, or on several shards), [`execute`] (handler → reply), [`deliver`] and [`conn`] (replies in order).
-//! On several shards: [`message`] (what travels), [`mail`] (what comes), [`multi`] (operations), [`locks`] and [`parking`] (keys held
+//! Without anything to do: [`blocking`]. On several shards: [`message`] (what travels), [`mail`] (what comes), [`multi`] (operations), [`locks`] and [`parking`] (keys held
 //! by multi-hop operations, and who waits for them), [`turn`] (in which order).
 #![forbid(unsafe_code)]
 
 pub mod admit;
 mod ahead;
+pub mod blocking;
 pub mod conn;
 pub mod connections;
 pub mod deliver;
@@ -39,6 +40,7 @@ mod trial;
 pub mod turn;
 mod unread;
 mod unsettled;
+mod waiting;
 
 pub use message::Message;
 pub use running::last_command;

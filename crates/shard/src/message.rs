@@ -3,6 +3,7 @@
 //! Commands travel in batches: per loop turn and destination one [`Batch`] with the arguments' bytes in one arena. The
 //! receiver writes the replies into the same batch and sends it back, so a forwarded command allocates nothing.
 
+use crate::blocking::{ClaimedCommand, WaitChange};
 use command::change::Change;
 use command::slowlog::Entry as SlowEntry;
 use command::{Args, Command, args};
@@ -42,6 +43,17 @@ impl Ask {
     }
 }
 
+/// How far a command has come when its batch goes home.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// It waits for a lock or for keys of other shards.
+    Under,
+    /// It waits until there is something for it to do.
+    Blocked,
+    /// Its reply stands in [`Batch::replies`].
+    Replied,
+}
+
 /// One command, or part of one, in a batch.
 #[derive(Clone, Copy)]
 pub struct Item {
@@ -53,11 +65,11 @@ pub struct Item {
     pub spans: (u32, u32),
     /// Index of the key whose hash is known, 0 for none.
     pub key_index: u16,
+    /// That hash; without one, for a command that may block, CLIENT ID.
     pub hash: u64,
     /// What it reads grows no younger by that (CLIENT NO-TOUCH).
     pub no_touch: bool,
-    /// Its reply stands in [`Batch::replies`]; if not, it waits for a lock.
-    pub is_replied: bool,
+    pub progress: Progress,
     /// Where its reply ends there. It begins where the one before ends.
     pub reply_end: usize,
 }
@@ -148,7 +160,7 @@ impl Batch {
             key_index,
             hash,
             no_touch: false,
-            is_replied: false,
+            progress: Progress::Under,
             reply_end: 0,
         });
     }
@@ -191,6 +203,24 @@ pub struct Held {
     pub entry: Option<Entry>,
 }
 
+/// What shards say to each other about blocked clients.
+pub enum WaitMail {
+    /// The command with this ticket, whose batch has gone home without it, waits on shard `from`.
+    Blocked { from: u16, ticket: Ticket },
+    /// The connection is gone.
+    Cancel { home: u16, ticket: Ticket },
+    /// The reply of a command that has waited on the shard of its keys.
+    Unblocked { ticket: Ticket, command: &'static Command, reply: Reply },
+    /// To the coordinator of an operation: shard `from` has something for it.
+    Claim { op: OpId, from: u16 },
+    /// The answer: it is to be served there.
+    Serve { home: u16, op: OpId, claimed: Box<ClaimedCommand> },
+    /// What came of that: its reply, or nothing.
+    Served { op: OpId, from: u16, reply: Option<Reply> },
+    /// The operation is over.
+    Forget { home: u16, op: OpId },
+}
+
 pub enum Message {
     /// Executable once the sender's turn is published.
     Commands(Box<Batch>),
@@ -201,7 +231,9 @@ pub enum Message {
     /// The keys that an operation asked to hold, from shard `from`.
     Granted { op: OpId, from: u16, keys: Vec<Held> },
     /// The operation is over (or starts anew): put the entries back, tell those who listen what has happened to them, unlock.
-    Release { home: u16, op: OpId, keys: Vec<Held>, changes: Vec<Change> },
+    Release { home: u16, op: OpId, keys: Vec<Held>, changes: Vec<Change>, wait: WaitChange },
+    /// About commands that wait until there is something for them to do.
+    Wait(WaitMail),
     /// A command that ran elsewhere was slow: for the slow log of the shard whose client it is.
     Slow { ask: Ask, entry: Box<SlowEntry> },
     /// Lines for the monitors of the receiver.

@@ -10,6 +10,7 @@
 mod all;
 mod hold;
 mod split;
+pub(crate) mod wait;
 
 use crate::execute::Caller;
 use crate::message::{Ask, Held, OpId, Ticket};

@@ -1,10 +1,11 @@
 //! Commands that wait for a lock, and what runs when it is granted.
 
 use crate::execute::Caller;
-use crate::locks::Thing;
-use crate::message::Ask;
-use crate::message::{Held, Message, OpId};
+use crate::locks::{Thing, WaiterId};
+use crate::message::{Ask, Held, Message, OpId, Progress};
 use crate::shard::Shard;
+use crate::waiting::WaitId;
+use command::blocking::AwaitedId;
 use command::spec::flag;
 use command::{Args, Command, OwnArgs, Plan};
 use resp::Reply;
@@ -21,7 +22,22 @@ pub(crate) struct Parked {
 /// What the locks hand back when it may run.
 pub(crate) enum Job {
     Command(Parked),
-    Hold { home: u16, op: OpId, db: u16, keys: Vec<Vec<u8>> },
+    Hold {
+        home: u16,
+        op: OpId,
+        db: u16,
+        keys: Vec<Vec<u8>>,
+    },
+    /// A blocked client, about to be served by `key`, has needed another key as well.
+    Serve {
+        wait: WaitId,
+        key: AwaitedId,
+    },
+    /// A key is locked for an operation that it may serve.
+    Claim {
+        wait: WaitId,
+        key: AwaitedId,
+    },
 }
 
 impl Shard {
@@ -59,25 +75,44 @@ impl Shard {
         while let Some((id, job)) = self.ready.pop_front() {
             match job {
                 Job::Hold { home, op, db, keys } => {
+                    self.pending_holds -= 1;
                     self.holds.entry((home, op)).or_default().push(id);
                     self.grant(home, op, db, keys);
                 }
+                Job::Serve { wait, key } => {
+                    self.run_serve(wait, key);
+                    self.unlock(id);
+                }
+                Job::Claim { wait, key } => {
+                    if !self.run_claim(wait, key, id) {
+                        self.serve_key(key, 0);
+                        self.unlock(id);
+                    }
+                }
                 Job::Command(parked) => {
                     self.run_parked(parked);
-                    let mut ready = std::mem::take(&mut self.ready);
-                    self.locks.release(id, &mut ready);
-                    self.ready = ready;
+                    self.serve_ready();
+                    self.unlock(id);
                 }
             }
         }
+    }
+
+    fn unlock(&mut self, id: WaiterId) {
+        let mut ready = std::mem::take(&mut self.ready);
+        self.locks.release(id, &mut ready);
+        self.ready = ready;
     }
 
     fn run_parked(&mut self, parked: Parked) {
         let seed = self.cx.seed.clone();
         let args = parked.args.args(&seed);
         let mut out = Reply::new(parked.caller.resp3);
-        if self.run_for(parked.home, parked.ask, parked.command, args, parked.caller, &mut out) {
-            self.answer(parked.home, parked.ask, parked.command, out);
+        let Parked { home, ask, command, caller, .. } = parked;
+        match self.run_for(home, ask, command, args, caller, &mut out) {
+            Progress::Replied => self.answer(home, ask, command, out),
+            Progress::Blocked => self.tell_blocked(home, ask),
+            Progress::Under => {}
         }
     }
 
@@ -85,9 +120,21 @@ impl Shard {
         let mut things: Vec<_> = keys.iter().map(|k| (Thing::Key(db, k.clone()), false)).collect();
         things.push((Thing::Shard, true));
         let mut ready = std::mem::take(&mut self.ready);
-        self.locks.enqueue(things, Job::Hold { home, op, db, keys }, &mut ready);
+        let (job, claimed) = (Job::Hold { home, op, db, keys }, self.claimed_locks(home, op));
+        self.pending_holds += 1;
+        if claimed.is_empty() {
+            self.locks.enqueue(things, job, &mut ready);
+        } else {
+            // What is locked for its sake becomes its own; see `yield_claims`.
+            self.locks.seize(things, job, &mut ready);
+            claimed.into_iter().for_each(|lock| self.locks.release(lock, &mut ready));
+        }
         self.ready = ready;
         self.run_ready();
+        if self.pending_holds > 0 && !self.yielding.is_empty() {
+            self.yield_claims();
+            self.run_ready();
+        }
     }
 
     /// Takes held keys out of the keyspace and sends them to the operation's home.

@@ -7,8 +7,10 @@ use crate::conn::Conn;
 use crate::locks::{Locks, Ready, WaiterId};
 use crate::message::{Batch, Message, OpId};
 use crate::multi::Operation;
+use crate::multi::wait::BlockedOperations;
 use crate::parking::Job;
 use crate::queue::Queued;
+use crate::waiting::{WaitId, Waiting};
 use command::ShardCx;
 use resp::{Reply, Span};
 use std::collections::{HashMap, VecDeque};
@@ -48,6 +50,13 @@ pub struct Shard {
     /// Connections whose input may go on.
     pub(crate) resume: VecDeque<u32>,
     pub(crate) ready: Ready<Job>,
+    /// Holds that wait for a lock.
+    pub(crate) pending_holds: usize,
+    /// Commands that wait for keys of this shard, and those with keys on several shards that this one coordinates.
+    pub(crate) waiting: Waiting,
+    pub(crate) blocked_ops: BlockedOperations,
+    /// Waits with locks that must not keep holds waiting.
+    pub(crate) yielding: Vec<WaitId>,
     /// Connections that want to move to another shard.
     pub(crate) wish_to_move: Vec<u32>,
 }
@@ -74,6 +83,10 @@ impl Shard {
             returned: 0,
             resume: VecDeque::new(),
             ready: Ready::new(),
+            pending_holds: 0,
+            waiting: Waiting::default(),
+            blocked_ops: BlockedOperations::default(),
+            yielding: Vec::new(),
             wish_to_move: Vec::new(),
         }
     }

@@ -74,6 +74,7 @@ pub fn line(session: &Session, now_ms: u64) -> String {
 fn flags(session: &Session) -> String {
     let letters = [
         (session.monitor, 'O'),
+        (session.blocked, 'b'),
         (session.close_after_reply, 'c'),
         (session.unix_socket, 'U'),
         (session.no_evict, 'e'),

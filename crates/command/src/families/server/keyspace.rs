@@ -113,7 +113,9 @@ fn prepare_swapdb(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Vec<Vec<u8>>, Error
 }
 
 fn swapdb(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
-    cx.shard.dbs.swap(args.int(1)? as u16, args.int(2)? as u16);
+    let (first, second) = (args.int(1)? as u16, args.int(2)? as u16);
+    cx.shard.dbs.swap(first, second);
+    [first, second].into_iter().for_each(|db| cx.shard.awaited.note_all(db));
     // One change, however many shards make it.
     cx.shard.dirty += u64::from(cx.shard.id == 0);
     out.ok();
