@@ -185,6 +185,7 @@ impl<'a> Args<'a> {
 }
 
 /// Arguments that belong to whoever holds them: of commands that wait.
+#[derive(Clone)]
 pub struct OwnArgs {
     buf: Vec<u8>,
     spans: Vec<Span>,

@@ -29,14 +29,14 @@ pub struct Cx<'a> {
     pub resp3: bool,
     /// The connection, when the command runs on the connection's own shard.
     pub conn: Option<usize>,
-    /// It runs inside another command (EXEC, a script), which cannot wait: what would block answers at once.
+    /// It runs inside another command (EXEC, a script), which cannot wait: what would block answers at once; see [`Cx::wait`].
     pub deny_blocking: bool,
 }
 
 impl<'a> Cx<'a> {
     /// For what the shard does of its own accord in a database: expiry, eviction.
     pub fn internal(shard: &'a mut ShardCx, db: u16) -> Self {
-        Self { shard, db, resp3: false, conn: None, deny_blocking: false }
+        Self { shard, db, resp3: false, conn: None, deny_blocking: true }
     }
 
     #[inline]

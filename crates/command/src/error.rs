@@ -1,5 +1,6 @@
 //! What goes wrong by the client's doing: the exact texts of Redis, all in one place.
 
+use crate::blocking::Wait;
 use crate::change::DbKey;
 use std::borrow::Cow;
 
@@ -13,6 +14,8 @@ pub enum Error {
     /// The command needs these keys of other shards beside those it was run with; the `shard` crate brings them and
     /// runs it again. Nothing has been changed yet.
     NeedKeys(Vec<DbKey>),
+    /// There is nothing to do yet: the `shard` crate runs the command again when there may be. Nothing has been changed.
+    Wait(Box<Wait>),
 }
 
 macro_rules! texts {
@@ -43,6 +46,9 @@ texts! {
     DB_INDEX_OUT_OF_RANGE = "ERR DB index is out of range";
     SAME_OBJECT = "ERR source and destination objects are the same";
     TIMEOUT_NOT_FLOAT = "ERR timeout is not a float or out of range";
+    TIMEOUT_NOT_INTEGER = "ERR timeout is not an integer or out of range";
+    TIMEOUT_OUT_OF_RANGE = "ERR timeout is out of range";
+    UNBLOCKED = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
     TIMEOUT_NEGATIVE = "ERR timeout is negative";
     HASH_VALUE_NOT_INTEGER = "ERR hash value is not an integer";
     HASH_VALUE_NOT_FLOAT = "ERR hash value is not a float";
@@ -119,6 +125,7 @@ impl Error {
         match self {
             Self::Reply(text) => text,
             Self::NeedKeys(_) => b"ERR command needs keys that could not be brought together",
+            Self::Wait(_) => b"ERR command may not wait here",
         }
     }
 

@@ -65,6 +65,8 @@ pub struct Session {
     pub no_touch: bool,
     /// CLIENT PAUSE holds back what it has sent.
     pub paused: bool,
+    /// It waits in a blocking command.
+    pub blocked: bool,
     pub monitor: bool,
     pub unix_socket: bool,
     pub fd: i32,

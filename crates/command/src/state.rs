@@ -2,6 +2,7 @@
 //! message.
 
 use crate::age::Ages;
+use crate::blocking::Awaited;
 use crate::change::{Change, Guests};
 use crate::eviction::Eviction;
 use crate::latency::Latency;
@@ -165,6 +166,8 @@ pub struct ShardCx {
     pub guests: Guests,
     /// Who watches keys of this shard.
     pub watches: Watches,
+    /// Keys that blocked clients wait for.
+    pub awaited: Awaited,
     /// Somebody wants to know of changes of keys; see [`ShardCx::hear`].
     pub is_listening: bool,
 }
@@ -210,6 +213,7 @@ impl ShardCx {
             pause: None,
             guests: Guests::default(),
             watches: Watches::default(),
+            awaited: Awaited::default(),
             is_listening: false,
         };
         cx.set_config(first);
@@ -247,17 +251,17 @@ impl ShardCx {
 
     /// Finds out whether anybody wants to know of changes of keys. To be called whenever somebody begins or ends to.
     pub fn set_listening(&mut self) {
-        self.is_listening = self.guests.are_here() || !self.watches.is_empty();
+        self.is_listening = self.guests.are_here() || !self.watches.is_empty() || !self.awaited.is_empty();
     }
 
     /// A key has changed, or may have. Whoever waits for that lives on the shard that owns it: of a guest it is told when it goes home.
     #[cold]
     pub fn hear(&mut self, change: Change) {
         if self.guests.are_here() && self.slots.shard_of(&change.key) != self.id {
-            self.guests.note(change);
-        } else {
-            self.watches.touch(change.db, change.key);
+            return self.guests.note(change);
         }
+        self.awaited.note(change.db, &change.key);
+        self.watches.touch(change.db, change.key);
     }
 
     /// Bytes of all data of this shard, what is still to be freed included.

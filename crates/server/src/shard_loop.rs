@@ -308,6 +308,7 @@ impl ShardLoop {
             || self.port.has_mail()
             || !self.shard.mail().is_empty()
             || self.shard.has_ready_input()
+            || self.shard.has_outgoing()
             || freeing::is_due(&self.shard.cx);
         if busy || self.spin.until_mail(&self.port, self.shard.awaits_others()) {
             (self.is_quiet, self.due_us) = (false, None);
@@ -450,7 +451,10 @@ impl ShardLoop {
     /// A client has sent all it will: it is gone, or waits for replies that are still on their way. What it sent before runs.
     fn end_of_input(&mut self, token: usize) {
         let conn = self.shard.conn_mut(token);
-        if conn.holds_back() {
+        if conn.blocked.is_some() {
+            // Nobody is there to be served.
+            self.close(token);
+        } else if conn.holds_back() {
             conn.ended = true;
         } else if conn.is_in_order() && conn.out.is_empty() {
             self.close(token);
@@ -483,6 +487,7 @@ impl ShardLoop {
     /// Step 3: parses and runs what was collected.
     fn execute(&mut self) {
         self.shard.end_pause();
+        self.shard.end_waits();
         let inputs = std::mem::take(&mut self.inputs);
         self.shard.receive(&self.input, &inputs);
         self.inputs = inputs;

@@ -207,7 +207,7 @@ fn run(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     for Step { command, db, args } in block.steps() {
         let session = cx.conn.and_then(|conn| cx.shard.sessions.get(conn));
         let resp3 = session.map_or(cx.resp3, |session| session.resp3);
-        let caller = Caller { conn: cx.conn, db, resp3, counts: true, admitted: true };
+        let caller = Caller { conn: cx.conn, admitted: true, ..Caller::elsewhere(db, resp3) };
         match command.plan {
             Plan::All(_, merge) => run_all(cx.shard, command, merge, args, caller, out),
             _ => run_one(cx.shard, command, args, caller, out),

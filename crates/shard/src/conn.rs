@@ -5,6 +5,7 @@
 //! stands in `held`, which all slots share, unless it has values that are sent from where they lie.
 
 use crate::large::Large;
+use crate::message::{OpId, Ticket};
 use crate::steering::Pull;
 use crate::transaction::Transaction;
 use crate::unread::Unread;
@@ -26,6 +27,15 @@ enum Slot {
 
 /// Bytes in `held` that nobody waits for any more, before the rest is moved together; and room that is kept for later.
 const HELD_DEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// Where a connection's blocking command waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlockedAt {
+    /// On the shard of its keys, which decides on it.
+    Shard(u16, Ticket),
+    /// On several; it is decided here.
+    Operation(OpId),
+}
 
 #[derive(Default)]
 pub struct Conn {
@@ -56,6 +66,8 @@ pub struct Conn {
     pub dirty: bool,
     /// Input waits until all outstanding replies are there.
     pub fenced: bool,
+    /// Its command waits for a key; it is fenced meanwhile.
+    pub blocked: Option<BlockedAt>,
     /// Input waits for its turn in [`crate::Shard::resume`].
     pub(crate) resumes: bool,
     /// The client sends no more: when the input that waits has run, the connection is closing.
@@ -149,6 +161,12 @@ impl Conn {
     /// Requests whose replies are outstanding.
     pub fn outstanding(&self) -> usize {
         self.slots.len()
+    }
+
+    /// Whether the reply of request `seq` is still to come.
+    pub fn awaits(&self, seq: u64) -> bool {
+        let index = seq.checked_sub(self.first_seq).map(|index| index as usize);
+        index.is_some_and(|index| matches!(self.slots.get(index), Some(Slot::Waiting { .. })))
     }
 
     /// Reserves the next place in the order for a reply that will come; its sequence number.

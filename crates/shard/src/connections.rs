@@ -33,10 +33,14 @@ impl Shard {
         self.drop_transaction(conn);
         let slot = &mut self.conns[conn];
         let generation = slot.generation.wrapping_add(1);
+        let blocked = slot.blocked.take();
         *slot = Conn::new(generation, false);
         self.cx.sessions.take(conn);
         self.cx.monitoring.retain(|index| *index != conn);
         self.free_conns.push(conn as u32);
+        if let Some(at) = blocked {
+            self.stop_waiting(at);
+        }
     }
 
     pub fn conn(&self, conn: usize) -> &Conn {
@@ -77,6 +81,7 @@ impl Shard {
         session.query_bytes = conn.input_bytes();
         session.output_bytes = conn.out.len() + conn.held_bytes();
         session.transaction = conn.transaction.as_ref().map(|t| t.figures()).unwrap_or_default();
+        session.blocked = conn.blocked.is_some();
         session.paused = !conn.postponed.is_empty();
         session.net_in_bytes = conn.net_in_bytes;
         session.net_out_bytes = conn.net_out_bytes;

@@ -1,6 +1,6 @@
 //! Where a command runs, and in which place of its connection's order: here at once, through a mailbox, or on several shards.
 
-use crate::execute::{self, Caller};
+use crate::execute::{self, Asked, Caller, Needs};
 use crate::message::{Ask, Batch};
 use crate::multi;
 use crate::parking::parked;
@@ -8,7 +8,6 @@ use crate::queue::Queued;
 use crate::route::{self, Place};
 use crate::shard::Shard;
 use command::args::INSIDE_BYTES_MAX;
-use command::change::DbKey;
 use command::session::ReplyMode;
 use command::spec::{Expand, flag};
 use command::{Args, Command, Error, Plan};
@@ -28,7 +27,7 @@ impl Shard {
     #[cold]
     fn end_fence(&mut self, q: &Queued) {
         let conn = &self.conns[q.conn as usize];
-        if q.command.is_some_and(Command::has_unknown_keys) && conn.postponed.is_empty() {
+        if q.command.is_some_and(|command| command.is_fence(self.cx.shards)) && conn.postponed.is_empty() {
             self.after_fulfil(q.conn as usize);
         }
     }
@@ -152,10 +151,15 @@ impl Shard {
         self.cx.stats.forwarded += u64::from(!here);
         let conn = &self.conns[index];
         let (db, resp3, no_touch) = (conn.db, conn.resp3, conn.no_touch);
+        let mut placed = (q.key_index, q.hash);
+        if command.flags & flag::BLOCKING != 0 {
+            debug_assert_eq!(q.key_index, 0, "commands that block have more keys than one");
+            placed.1 = self.cx.sessions.get(index).map_or(0, |session| session.id);
+        }
         let batch = self.batch_for(shard as usize);
         let first = batch.spans.len();
         batch.push_args(args);
-        batch.push_keyed(command, ask, (db, resp3), first, (q.key_index, q.hash));
+        batch.push_keyed(command, ask, (db, resp3), first, placed);
         if no_touch {
             batch.mark_no_touch();
         }
@@ -185,13 +189,28 @@ impl Shard {
         } else {
             self.run_out_of_order(index, command, args, caller)
         };
-        if let Some(keys) = needed {
-            return self.start_hold_more(index, command, args, keys);
+        if let Some(needs) = needed {
+            return self.provide(index, command, args, needs);
         }
         if matches!(command.plan, Plan::Connection | Plan::Block) {
             self.sync_from_session(index);
         }
         self.mark_dirty(index);
+        self.after_command();
+    }
+
+    /// Sees to what a command of a connection of this shard needs before it can do anything.
+    #[cold]
+    pub(crate) fn provide(&mut self, index: usize, command: &'static Command, args: Args<'_>, needs: Needs) {
+        let wait = match needs {
+            Needs::Keys(keys) => return self.start_hold_more(index, command, args, keys),
+            Needs::Wait(wait) => *wait,
+        };
+        let caller = Caller::of(index, &self.conns[index]);
+        self.conns[index].through_own_mailbox += 1;
+        let (home, ask) = (self.cx.id, Ask::Whole(self.expect(index)));
+        self.block(Asked { home, ask, command, caller, args }, wait);
+        self.tell_blocked(home, ask);
     }
 
     /// Runs a command whose reply must wait for earlier ones, or must not be sent.
@@ -201,7 +220,7 @@ impl Shard {
         command: &'static Command,
         args: Args<'_>,
         caller: Caller,
-    ) -> Option<Vec<DbKey>> {
+    ) -> Option<Needs> {
         let mut out = std::mem::take(&mut self.scratch);
         let needed = execute::execute(&mut self.cx, command, args, caller, &mut out);
         if needed.is_none() {

@@ -4,6 +4,7 @@ use crate::conn::Conn;
 use crate::message::Ask;
 use crate::parking::Parked;
 use crate::{running, timing};
+use command::blocking::Wait;
 use command::change::DbKey;
 use command::{Args, Command, Cx, Error, OwnArgs, ShardCx, eviction};
 use resp::Reply;
@@ -18,13 +19,21 @@ pub struct Caller {
     pub counts: bool,
     /// Memory for it was granted where it came from: it must not be refused for want of memory here.
     pub admitted: bool,
+    /// CLIENT ID of a client elsewhere whose command may block.
+    pub client: u64,
 }
 
 impl Caller {
     /// A connection of this shard.
     #[inline]
     pub fn of(index: usize, conn: &Conn) -> Self {
-        Self { conn: Some(index), db: conn.db, resp3: conn.resp3, counts: true, admitted: false }
+        Self { conn: Some(index), db: conn.db, resp3: conn.resp3, counts: true, admitted: false, client: 0 }
+    }
+
+    /// A client that is not, or need not be, known here.
+    #[inline]
+    pub fn elsewhere(db: u16, resp3: bool) -> Self {
+        Self { conn: None, db, resp3, counts: true, admitted: false, client: 0 }
     }
 }
 
@@ -47,8 +56,16 @@ impl Asked<'_> {
     }
 }
 
-/// Runs the handler; an error becomes its reply. Returns the keys that must be brought here first, if any: then nothing
-/// has been written and nothing changed.
+/// What a command needs before it can do anything.
+pub enum Needs {
+    /// These keys of other shards.
+    Keys(Vec<DbKey>),
+    /// Something to happen.
+    Wait(Box<Wait>),
+}
+
+/// Runs the handler; an error becomes its reply. Returns what it needs first, if anything: then nothing has been written and
+/// nothing changed.
 #[inline]
 pub fn execute(
     shard: &mut ShardCx,
@@ -56,7 +73,7 @@ pub fn execute(
     args: Args<'_>,
     caller: Caller,
     out: &mut Reply,
-) -> Option<Vec<DbKey>> {
+) -> Option<Needs> {
     if let Err(error) = eviction::before(shard, command)
         && !caller.admitted
     {
@@ -74,7 +91,11 @@ pub(crate) fn run_inside(
     caller: Caller,
     out: &mut Reply,
 ) -> Option<Vec<DbKey>> {
-    run_handler(shard, command, args, caller, true, out)
+    match run_handler(shard, command, args, caller, true, out) {
+        None => None,
+        Some(Needs::Keys(keys)) => Some(keys),
+        Some(Needs::Wait(_)) => unreachable!("it cannot wait"),
+    }
 }
 
 #[inline]
@@ -85,7 +106,7 @@ fn run_handler(
     caller: Caller,
     deny_blocking: bool,
     out: &mut Reply,
-) -> Option<Vec<DbKey>> {
+) -> Option<Needs> {
     let mark = out.mark();
     out.resp3 = caller.resp3;
     running::note(command.name);
@@ -107,7 +128,7 @@ fn refuse(
     error: &Error,
     caller: Caller,
     out: &mut Reply,
-) -> Option<Vec<DbKey>> {
+) -> Option<Needs> {
     if caller.counts {
         shard.commands.rejected(command.id);
         shard.count_error(error);
@@ -125,10 +146,12 @@ fn fail(
     caller: Caller,
     begun: Option<u64>,
     (out, mark): (&mut Reply, (usize, usize)),
-) -> Option<Vec<DbKey>> {
+) -> Option<Needs> {
     out.rewind(mark);
-    if let Error::NeedKeys(keys) = error {
-        return Some(keys);
+    match error {
+        Error::NeedKeys(keys) => return Some(Needs::Keys(keys)),
+        Error::Wait(wait) => return Some(Needs::Wait(wait)),
+        Error::Reply(_) => {}
     }
     if caller.counts {
         shard.commands.failed(command.id);

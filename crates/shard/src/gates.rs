@@ -57,6 +57,8 @@ impl Shard {
             is_asking: false,
         };
         self.gates.insert((home, op), gate);
+        // It may want keys that wait for an operation which it makes wait itself.
+        self.yield_claims();
         self.run_ready();
     }
 

@@ -9,7 +9,7 @@
 use crate::conn::Conn;
 use crate::shard::Shard;
 use crate::timing;
-use command::{Args, Command, OwnArgs};
+use command::{Args, OwnArgs};
 use resp::reply::Blob;
 use std::sync::Arc;
 
@@ -147,7 +147,7 @@ impl Shard {
     /// Runs one command that is not queued. Nothing may be queued.
     fn run_apart(&mut self, conn: usize, args: Args<'_>) {
         let queued = self.queued(conn, 0, args);
-        if self.cx.shards > 1 && queued.command.is_some_and(Command::has_unknown_keys) {
+        if queued.command.is_some_and(|command| command.is_fence(self.cx.shards)) {
             self.conns[conn].fenced = true;
         }
         timing::begin_chunk(&mut self.cx);

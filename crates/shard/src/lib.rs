@@ -6,13 +6,15 @@
 //!
 //! The path of a command: [`input`] (bytes → requests), [`queue`] (memory asked for; the short way), [`admit`] (who may),
 //! [`dispatch`] (here, elsewhere, or on several shards), [`execute`] (handler → reply), [`deliver`] and [`conn`] (replies in order).
-//! On several shards: [`message`] (what travels), [`mail`] (what comes), [`multi`] (operations), [`locks`] and [`parking`] (keys held
-//! by multi-hop operations, and who waits for them), [`gates`] and [`steps`] (operations that learn as they go), [`turn`] (in which order).
+//! With nothing to do yet: [`blocking`]. On several shards: [`message`] (what travels), [`mail`] (what comes), [`multi`] (operations),
+//! [`locks`] and [`parking`] (keys held by multi-hop operations, and who waits for them), [`gates`] and [`steps`] (operations that learn
+//! as they go), [`turn`] (in which order).
 #![forbid(unsafe_code)]
 
 pub mod admit;
 mod ahead;
 mod block;
+pub mod blocking;
 pub mod conn;
 pub mod connections;
 pub mod deliver;
@@ -43,6 +45,7 @@ mod trial;
 pub mod turn;
 mod unread;
 mod unsettled;
+mod waiting;
 
 pub use message::Message;
 pub use running::last_command;

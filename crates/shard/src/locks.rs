@@ -135,6 +135,11 @@ impl<W> Locks<W> {
         self.enqueue_at((after, self.next), things, what, ready)
     }
 
+    /// As [`Locks::enqueue`], but before all who have not begun, whenever they came: for the sake of one who has waited for longer.
+    pub fn seize(&mut self, things: Vec<(Thing, bool)>, what: W, ready: &mut Ready<W>) -> WaiterId {
+        self.enqueue_at((0, self.next), things, what, ready)
+    }
+
     fn enqueue_at(
         &mut self,
         place @ (after, id): Place,

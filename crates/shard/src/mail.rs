@@ -1,8 +1,8 @@
 //! Mail from other shards: their commands are run, replies to ours take their places.
 
 use crate::ahead::{Look, look_ahead};
-use crate::execute::{self, Asked, Caller};
-use crate::message::{Ask, Batch, Item, Message, REPLY_BYTES_MAX};
+use crate::execute::{self, Asked, Caller, Needs};
+use crate::message::{Ask, Batch, Item, Message, Progress, REPLY_BYTES_MAX};
 use crate::multi;
 use crate::parking::parked;
 use crate::shard::Shard;
@@ -33,7 +33,9 @@ impl Shard {
                 self.complete(ask, command, false, |out| out.append(&mut reply));
             }
             Message::Granted { op, from, keys, is_touched } => self.on_granted(op, from, keys, is_touched),
-            Message::Release { home, op, keys, changes } => self.on_release(home, op, keys, changes),
+            Message::Release { home, op, keys, changes, wait } => {
+                self.on_release(home, op, keys, changes, wait);
+            }
             Message::Want { home, op, want } => self.want(home, op, want),
             Message::Return { keys, changes } => self.on_return(keys, changes),
             Message::Step { home, op, command, args, caller } => {
@@ -41,6 +43,7 @@ impl Shard {
                 self.outgoing.posts.push((home as usize, Message::Stepped { op, from: self.cx.id, reply }));
             }
             Message::Stepped { op, from, reply } => self.on_stepped(op, from, reply),
+            Message::Wait(mail) => self.on_wait_mail(mail),
             Message::Slow { ask, entry } => self.on_slow(ask, *entry),
             Message::Touched { watcher } => self.on_touched(watcher),
             Message::Monitored { from, lines } => self.on_monitored(from, &lines),
@@ -66,7 +69,7 @@ impl Shard {
             let spans = &batch.spans[item.spans.0 as usize..(item.spans.0 + item.spans.1) as usize];
             let args = Args::with_hash(&batch.args, spans, &seed, item.key_index as usize, item.hash);
             let args = args.with_outside(&batch.outside);
-            item.is_replied = self.run_item(batch.from, item, args, &mut out);
+            item.progress = self.run_item(batch.from, item, args, &mut out);
             item.reply_end = out.buf.len();
             if item.reply_end > REPLY_BYTES_MAX {
                 self.send_part(batch.from, &items[sent..=index], &mut out);
@@ -102,9 +105,12 @@ impl Shard {
         }
     }
 
-    /// One item of a batch; whether its reply is in `out`.
-    fn run_item(&mut self, home: u16, item: &Item, args: Args<'_>, out: &mut Reply) -> bool {
-        let caller = Caller { conn: None, db: item.db, resp3: item.resp3, counts: true, admitted: false };
+    /// One item of a batch; a reply that it has is in `out`.
+    fn run_item(&mut self, home: u16, item: &Item, args: Args<'_>, out: &mut Reply) -> Progress {
+        let mut caller = Caller::elsewhere(item.db, item.resp3);
+        if item.key_index == 0 {
+            caller.client = item.hash;
+        }
         self.cx.ages.caller_no_touch = item.no_touch;
         if item.no_touch {
             self.cx.ages.note_no_touch();
@@ -113,11 +119,11 @@ impl Shard {
             Ask::Hold(op) => {
                 let keys = args.from(0).map(<[u8]>::to_vec).collect();
                 self.hold(home, op, item.db, keys, item.hash);
-                return false;
+                return Progress::Under;
             }
             Ask::Open(op) => {
                 self.queue_at_gate(home, op);
-                return false;
+                return Progress::Under;
             }
             Ask::Whole(_) | Ask::Share(_) | Ask::Part(_) | Ask::Nobody => {}
         }
@@ -125,16 +131,18 @@ impl Shard {
             && let Some(things) = self.contended(item.ask.is_of_many(), item.command, args, item.db)
         {
             self.park(things, parked(home, item.ask, item.command, caller, args));
-            return false;
+            return Progress::Under;
         }
         if item.command.flags & flag::SESSIONS != 0 {
             self.sync_to_sessions();
         }
-        self.run_for(home, item.ask, item.command, args, caller, out)
+        let progress = self.run_for(home, item.ask, item.command, args, caller, out);
+        self.after_command();
+        progress
     }
 
-    /// Runs a command on behalf of `home`; whether the reply is in `out`. If not, keys of other shards were needed and this
-    /// shard has begun to bring them here.
+    /// Runs a command on behalf of `home`; a reply that it has is in `out`. If keys of other shards were needed, this shard has begun
+    /// to bring them here.
     pub(crate) fn run_for(
         &mut self,
         home: u16,
@@ -143,7 +151,7 @@ impl Shard {
         args: Args<'_>,
         mut caller: Caller,
         out: &mut Reply,
-    ) -> bool {
+    ) -> Progress {
         if let (Ask::Whole(ticket), true) = (ask, home == self.cx.id) {
             let conn = &self.conns[ticket.conn as usize];
             caller.conn = (conn.generation == ticket.generation).then_some(ticket.conn as usize);
@@ -159,12 +167,16 @@ impl Shard {
                 if matches!(command.plan, Plan::Block) {
                     self.end_block(caller.conn);
                 }
-                true
+                Progress::Replied
             }
-            Some(mut keys) => {
+            Some(Needs::Wait(wait)) => {
+                self.block(Asked { home, ask, command, caller, args }, *wait);
+                Progress::Blocked
+            }
+            Some(Needs::Keys(mut keys)) => {
                 multi::add_own_keys(&self.cx, command, args, caller.db, &mut keys);
                 self.hold_keys(Asked { home, ask, command, caller, args }, keys, 0);
-                false
+                Progress::Under
             }
         }
     }
@@ -174,7 +186,15 @@ impl Shard {
         let items = std::mem::take(&mut batch.items);
         let executed_here = batch.executed_by == self.cx.id;
         let mut start = 0;
-        for item in items.iter().filter(|item| item.is_replied) {
+        for item in &items {
+            match (item.progress, item.ask) {
+                (Progress::Replied, _) => {}
+                (Progress::Blocked, Ask::Whole(ticket)) => {
+                    self.on_blocked(batch.executed_by, ticket);
+                    continue;
+                }
+                (Progress::Blocked | Progress::Under, _) => continue,
+            }
             let reply = start..item.reply_end;
             start = reply.end;
             self.complete(item.ask, item.command, executed_here, |out| {

@@ -3,6 +3,7 @@
 //! Commands travel in batches: per loop turn and destination one [`Batch`] with the arguments' bytes in one arena. The
 //! receiver writes the replies into the same batch and sends it back, so a forwarded command allocates nothing.
 
+use crate::blocking::{ClaimedCommand, WaitChange};
 use crate::execute::Caller;
 use crate::gates::Want;
 use command::change::Change;
@@ -55,6 +56,17 @@ impl Ask {
     }
 }
 
+/// How far a command has come when its batch goes home.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// It waits for a lock or for keys of other shards.
+    Under,
+    /// It waits until there is something for it to do.
+    Blocked,
+    /// Its reply stands in [`Batch::replies`].
+    Replied,
+}
+
 /// One command, or part of one, in a batch.
 #[derive(Clone, Copy)]
 pub struct Item {
@@ -66,11 +78,11 @@ pub struct Item {
     pub spans: (u32, u32),
     /// Index of the key whose hash is known, 0 for none.
     pub key_index: u16,
+    /// That hash; without one, for a command that may block, CLIENT ID.
     pub hash: u64,
     /// What it reads grows no younger by that (CLIENT NO-TOUCH).
     pub no_touch: bool,
-    /// Its reply stands in [`Batch::replies`]; if not, it waits for a lock.
-    pub is_replied: bool,
+    pub progress: Progress,
     /// Where its reply ends there. It begins where the one before ends.
     pub reply_end: usize,
 }
@@ -161,7 +173,7 @@ impl Batch {
             key_index,
             hash,
             no_touch: false,
-            is_replied: false,
+            progress: Progress::Under,
             reply_end: 0,
         });
     }
@@ -204,6 +216,24 @@ pub struct Held {
     pub entry: Option<Entry>,
 }
 
+/// What shards say to each other about blocked clients.
+pub enum WaitMail {
+    /// The command with this ticket, whose batch has gone home without it, waits on shard `from`.
+    Blocked { from: u16, ticket: Ticket },
+    /// The connection is gone.
+    Cancel { home: u16, ticket: Ticket },
+    /// The reply of a command that has waited on the shard of its keys.
+    Unblocked { ticket: Ticket, command: &'static Command, reply: Reply },
+    /// To the coordinator of an operation: shard `from` has something for it.
+    Claim { op: OpId, from: u16 },
+    /// The answer: it is to be served there.
+    Serve { home: u16, op: OpId, claimed: Box<ClaimedCommand> },
+    /// What came of that: its reply, or nothing.
+    Served { op: OpId, from: u16, reply: Option<Reply> },
+    /// The operation is over.
+    Forget { home: u16, op: OpId },
+}
+
 pub enum Message {
     /// Executable once the sender's turn is published.
     Commands(Box<Batch>),
@@ -215,7 +245,7 @@ pub enum Message {
     /// `is_touched`: one of them has been watched for it, and has changed.
     Granted { op: OpId, from: u16, keys: Vec<Held>, is_touched: bool },
     /// The operation is over (or starts anew): put the entries back, tell those who listen what has happened to them, unlock.
-    Release { home: u16, op: OpId, keys: Vec<Held>, changes: Vec<Change> },
+    Release { home: u16, op: OpId, keys: Vec<Held>, changes: Vec<Change>, wait: WaitChange },
     /// An operation that has come needs more.
     Want { home: u16, op: OpId, want: Want },
     /// Keys of an operation come home and stay locked.
@@ -224,6 +254,8 @@ pub enum Message {
     Step { home: u16, op: OpId, command: &'static Command, args: OwnArgs, caller: Caller },
     /// It has run on shard `from`.
     Stepped { op: OpId, from: u16, reply: Reply },
+    /// About commands that wait until there is something for them to do.
+    Wait(WaitMail),
     /// A command that ran elsewhere was slow: for the slow log of the shard whose client it is.
     Slow { ask: Ask, entry: Box<SlowEntry> },
     /// A key that this watcher, a connection of the receiver's, watches has changed.

@@ -12,6 +12,7 @@ mod all;
 mod hold;
 pub(crate) mod open;
 mod split;
+pub(crate) mod wait;
 
 pub(crate) use all::merge_parts;
 pub(crate) use hold::{add_own_keys, keys_at};

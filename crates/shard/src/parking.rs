@@ -3,10 +3,11 @@
 use crate::block::Block;
 use crate::execute::Caller;
 use crate::gates::Want;
-use crate::locks::Thing;
-use crate::message::Ask;
-use crate::message::{Held, OpId};
+use crate::locks::{Thing, WaiterId};
+use crate::message::{Ask, Held, OpId, Progress};
 use crate::shard::Shard;
+use crate::waiting::WaitId;
+use command::blocking::AwaitedId;
 use command::spec::flag;
 use command::watches::WatcherId;
 use command::{Args, Command, OwnArgs, Plan};
@@ -42,6 +43,16 @@ pub(crate) enum Job {
     Want {
         home: u16,
         op: OpId,
+    },
+    /// A blocked client, about to be served by `key`, has needed another key as well.
+    Serve {
+        wait: WaitId,
+        key: AwaitedId,
+    },
+    /// A key is locked for an operation that it may serve.
+    Claim {
+        wait: WaitId,
+        key: AwaitedId,
     },
 }
 
@@ -94,9 +105,19 @@ impl Shard {
 
     pub(crate) fn park(&mut self, things: Vec<(Thing, bool)>, parked: Parked) {
         let mut ready = std::mem::take(&mut self.ready);
+        self.pending_holds += usize::from(parked.ask.is_of_many());
         self.locks.enqueue(things, Job::Command(parked), &mut ready);
         self.ready = ready;
         self.run_ready();
+        self.let_holds_pass();
+    }
+
+    /// Claims must not make operations of several shards wait.
+    fn let_holds_pass(&mut self) {
+        if self.pending_holds > 0 && !self.yielding.is_empty() {
+            self.yield_claims();
+            self.run_ready();
+        }
     }
 
     /// Runs everything whose locks have been granted, and what that sets free.
@@ -104,28 +125,48 @@ impl Shard {
         while let Some((id, job)) = self.ready.pop_front() {
             match job {
                 Job::Hold { home, op, db, keys, watcher } => {
+                    self.pending_holds -= 1;
                     self.holds.entry((home, op)).or_default().push(id);
                     self.grant(home, op, db, keys, watcher);
                 }
                 Job::Share => {}
                 Job::Gate { home, op } => self.on_gate(home, op),
                 Job::Want { home, op } => self.on_want(home, op, id),
+                Job::Serve { wait, key } => {
+                    self.run_serve(wait, key);
+                    self.unlock(id);
+                }
+                Job::Claim { wait, key } => {
+                    if !self.run_claim(wait, key, id) {
+                        self.serve_key(key, 0);
+                        self.unlock(id);
+                    }
+                }
                 Job::Command(parked) => {
+                    self.pending_holds -= usize::from(parked.ask.is_of_many());
                     self.run_parked(parked);
-                    let mut ready = std::mem::take(&mut self.ready);
-                    self.locks.release(id, &mut ready);
-                    self.ready = ready;
+                    self.serve_ready();
+                    self.unlock(id);
                 }
             }
         }
+    }
+
+    fn unlock(&mut self, id: WaiterId) {
+        let mut ready = std::mem::take(&mut self.ready);
+        self.locks.release(id, &mut ready);
+        self.ready = ready;
     }
 
     fn run_parked(&mut self, parked: Parked) {
         let seed = self.cx.seed.clone();
         let args = parked.args.args(&seed);
         let mut out = Reply::new(parked.caller.resp3);
-        if self.run_for(parked.home, parked.ask, parked.command, args, parked.caller, &mut out) {
-            self.answer(parked.home, parked.ask, parked.command, out);
+        let Parked { home, ask, command, caller, .. } = parked;
+        match self.run_for(home, ask, command, args, caller, &mut out) {
+            Progress::Replied => self.answer(home, ask, command, out),
+            Progress::Blocked => self.tell_blocked(home, ask),
+            Progress::Under => {}
         }
     }
 
@@ -140,9 +181,18 @@ impl Shard {
             things.push((Thing::Gate, true));
         }
         let mut ready = std::mem::take(&mut self.ready);
-        self.locks.enqueue(things, Job::Hold { home, op, db, keys, watcher }, &mut ready);
+        let (job, claimed) = (Job::Hold { home, op, db, keys, watcher }, self.claimed_locks(home, op));
+        self.pending_holds += 1;
+        if claimed.is_empty() {
+            self.locks.enqueue(things, job, &mut ready);
+        } else {
+            // What is locked for its sake becomes its own; see `yield_claims`.
+            self.locks.seize(things, job, &mut ready);
+            claimed.into_iter().for_each(|lock| self.locks.release(lock, &mut ready));
+        }
         self.ready = ready;
         self.run_ready();
+        self.let_holds_pass();
     }
 
     /// Takes held keys out of the keyspace and sends them to the operation's home; if they are watched for it, with the word whether

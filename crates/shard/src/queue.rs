@@ -40,8 +40,8 @@ impl Shard {
     pub(crate) fn enqueue(&mut self, conn: usize, buf: &[u8], mark: usize) {
         let args = Args::new(buf, &self.spans[mark..], &self.cx.seed);
         let queued = self.queued(conn, mark, args);
-        // Where its keys are shows only while it runs: what follows waits until it is done.
-        if self.cx.shards > 1 && queued.command.is_some_and(Command::has_unknown_keys) {
+        // What follows waits until it is done.
+        if queued.command.is_some_and(|command| command.is_fence(self.cx.shards)) {
             self.conns[conn].fenced = true;
         }
         self.queue.push(queued);
@@ -139,11 +139,16 @@ impl Shard {
             conn.pull.against();
         }
         let caller = Caller::of(index, conn);
-        if let Some(keys) = execute::execute(&mut self.cx, command, args, caller, &mut conn.out) {
-            self.start_hold_more(index, command, args, keys);
+        let needs = execute::execute(&mut self.cx, command, args, caller, &mut conn.out);
+        if let Some(needs) = needs {
+            self.provide(index, command, args, needs);
             return false;
         }
         self.mark_dirty(index);
+        if self.cx.awaited.has_news() {
+            self.after_command();
+            return self.is_plain();
+        }
         true
     }
 }

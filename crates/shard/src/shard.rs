@@ -9,9 +9,11 @@ use crate::locks::{Locks, Ready, WaiterId};
 use crate::message::{Batch, Message, OpId};
 use crate::multi::Operation;
 use crate::multi::open::Open;
+use crate::multi::wait::BlockedOperations;
 use crate::parking::Job;
 use crate::queue::Queued;
 use crate::transaction::Transaction;
+use crate::waiting::{WaitId, Waiting};
 use command::ShardCx;
 use command::watches::WatcherId;
 use resp::{Reply, Span};
@@ -64,6 +66,13 @@ pub struct Shard {
     /// Transactions that are over, whose buffers serve again.
     #[allow(clippy::vec_box)]
     pub(crate) spare_transactions: Vec<Box<Transaction>>,
+    /// Holds, and parts of operations of several shards, that wait for a lock.
+    pub(crate) pending_holds: usize,
+    /// Commands that wait for keys of this shard, and those with keys on several shards that this one coordinates.
+    pub(crate) waiting: Waiting,
+    pub(crate) blocked_ops: BlockedOperations,
+    /// Waits with locks that must not keep holds waiting.
+    pub(crate) yielding: Vec<WaitId>,
     /// Connections that want to move to another shard.
     pub(crate) wish_to_move: Vec<u32>,
 }
@@ -97,6 +106,10 @@ impl Shard {
             watchers: HashMap::new(),
             last_watcher: 0,
             spare_transactions: Vec::new(),
+            pending_holds: 0,
+            waiting: Waiting::default(),
+            blocked_ops: BlockedOperations::default(),
+            yielding: Vec::new(),
             wish_to_move: Vec::new(),
         }
     }

@@ -7,7 +7,7 @@
 //! A block with commands that concern the connection runs on its shard, and nothing behind it is read before it has run.
 
 use crate::block::{self, Block, BlockBuf};
-use crate::execute::{self, Caller};
+use crate::execute::{self, Caller, Needs};
 use crate::message::{Ask, Message};
 use crate::queue::Queued;
 use crate::shard::Shard;
@@ -134,7 +134,7 @@ impl crate::conn::Conn {
 }
 
 /// What runs in the place of a block when a watched key has changed.
-pub(crate) fn run_touched(cx: &mut ShardCx, caller: Caller, out: &mut Reply) -> Option<Vec<DbKey>> {
+pub(crate) fn run_touched(cx: &mut ShardCx, caller: Caller, out: &mut Reply) -> Option<Needs> {
     let (words, seed) = (exec_words(TOUCHED), cx.seed.clone());
     execute::execute(cx, block::row_named("exec"), words.args(&seed), caller, out)
 }

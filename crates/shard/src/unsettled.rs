@@ -19,10 +19,15 @@ impl Shard {
         note(!self.gates.is_empty(), format!("{} operations are at the gate", self.gates.len()));
         note(!self.ready.is_empty(), format!("{} jobs are ready and not run", self.ready.len()));
         note(self.cx.guests.are_here(), "keys of other shards are guests".to_owned());
+        note(self.pending_holds > 0, format!("{} holds are pending", self.pending_holds));
         note(self.awaits_others(), "replies of other shards are awaited".to_owned());
         note(self.has_ready_input(), "input waits to be gone on with".to_owned());
         note(self.has_outgoing(), "messages wait to be published".to_owned());
         for (index, conn) in self.conns.iter().enumerate().filter(|(_, conn)| conn.open) {
+            // What blocked clients wait for may never come.
+            if conn.blocked.is_some() {
+                continue;
+            }
             let counts = (conn.outstanding(), conn.through_own_mailbox, conn.writes_elsewhere);
             note(
                 counts != (0, 0, 0),

@@ -63,7 +63,7 @@ impl ShardLoop {
         !self.shard.has_ready_input()
             && self.shard.cx.sessions.iter().all(|(token, _)| {
                 let conn = self.shard.conn(token);
-                (at_once || conn.out.is_empty()) && (quiet || conn.is_in_order())
+                (at_once || conn.out.is_empty()) && (quiet || conn.is_in_order() || conn.blocked.is_some())
             })
     }
 }

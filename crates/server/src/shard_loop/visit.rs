@@ -119,7 +119,10 @@ fn may_sleep_on(shard: &Shard, now_us: u64, looks_again_us: Option<u64>) -> bool
     // When it went to sleep it knew nothing of what expires now.
     let looks_soon = looks_again_us.is_some_and(|at_us| at_us <= now_us + TICK_US);
     let needs_ticks = super::upkeep::needs_ticks(&shard.cx);
+    let looks_in_time =
+        |deadline_us: u64| looks_again_us.is_some_and(|looks_again_us| looks_again_us <= deadline_us);
     shard.dirty_conns.is_empty()
+        && shard.next_deadline_us().is_none_or(looks_in_time)
         && shard.cx.effects.is_empty()
         && !shard.has_ready_input()
         && !freeing::is_due(&shard.cx)

@@ -3,7 +3,8 @@
 
 use super::{Kind, Operation};
 use crate::block::Block;
-use crate::execute::{self, Asked, Caller};
+use crate::blocking::WaitChange;
+use crate::execute::{self, Asked, Caller, Needs};
 use crate::message::{Ask, Held, Message, OpId};
 use crate::shard::Shard;
 use crate::steps::Once;
@@ -47,12 +48,17 @@ impl Shard {
     }
 
     /// Has keys of several shards locked and brought here; then the command runs.
-    pub(crate) fn hold_keys(&mut self, asked: Asked<'_>, mut keys: Vec<DbKey>, attempts: u32) {
+    pub(crate) fn hold_keys(&mut self, asked: Asked<'_>, keys: Vec<DbKey>, attempts: u32) {
+        let op = self.next_op();
+        self.hold_keys_for(op, asked, keys, attempts);
+    }
+
+    /// As [`Shard::hold_keys`] for an operation that has a number already.
+    pub(super) fn hold_keys_for(&mut self, op: OpId, asked: Asked<'_>, mut keys: Vec<DbKey>, attempts: u32) {
         let watcher = watcher_of(&asked);
         let Asked { home, ask, command, caller, args } = asked;
         keys.sort();
         keys.dedup();
-        let op = self.next_op();
         let mut own: Vec<Vec<&DbKey>> = (0..self.cx.shards).map(|_| Vec::new()).collect();
         keys.iter().for_each(|key| own[self.cx.slots.shard_of(&key.1) as usize].push(key));
         let mut missing = 0;
@@ -166,7 +172,12 @@ impl Shard {
             caller.conn = None;
         }
         let mut out = Reply::new(caller.resp3);
-        let needed = if is_touched {
+        let has_waited = self.blocked_ops.has(op);
+        // Memory was granted when it came; nothing is taken for a client that has gone.
+        caller.admitted = has_waited;
+        let needed = if self.blocked_ops.is_abandoned(op) {
+            None
+        } else if is_touched {
             transaction::run_touched(&mut self.cx, caller, &mut out)
         } else {
             execute::execute(&mut self.cx, command, args, caller, &mut out)
@@ -174,7 +185,25 @@ impl Shard {
         let (mut keys, changes) = self.cx.guests.leave();
         self.cx.set_listening();
         self.tell_slow(home, ask);
-        self.send_home(op, places, changes);
+        let needed = match needed {
+            Some(Needs::Wait(_)) if has_waited => {
+                self.send_home(op, places, changes, self.each_shard(|| WaitChange::Stay));
+                return self.give_up_claim(op);
+            }
+            Some(Needs::Wait(wait)) => {
+                // What nobody waits for need not be remembered.
+                let alive = self.is_alive(home, ask);
+                let enter = if alive { self.block_operation(op, &operation, wait) } else { Vec::new() };
+                return self.send_home(op, places, changes, enter);
+            }
+            None if has_waited => {
+                self.send_home(op, places, changes, self.each_shard(|| WaitChange::Leave));
+                return self.end_operation(op, None, out);
+            }
+            Some(Needs::Keys(more)) => Some(more),
+            None => None,
+        };
+        self.send_home(op, places, changes, Vec::new());
         if matches!(command.plan, Plan::Block) {
             self.end_block(caller.conn);
         }
@@ -188,6 +217,10 @@ impl Shard {
         self.start_open(asked, keys, Box::new(once));
     }
 
+    fn each_shard(&self, change: impl Fn() -> WaitChange) -> Vec<WaitChange> {
+        (0..self.cx.shards).map(|_| change()).collect()
+    }
+
     pub(super) fn is_alive(&self, home: u16, ask: Ask) -> bool {
         match ask {
             Ask::Whole(t) if home == self.cx.id => self.conns[t.conn as usize].generation == t.generation,
@@ -196,7 +229,15 @@ impl Shard {
     }
 
     /// Takes the keys out again and gives them back to their shards, which learn what has happened to them and unlock them.
-    fn send_home(&mut self, op: OpId, places: Vec<(u16, u16, Vec<u8>)>, changes: Vec<Change>) {
+    /// `waits`: what becomes of the operation's places in the queues of each shard; empty if it has none.
+    fn send_home(
+        &mut self,
+        op: OpId,
+        places: Vec<(u16, u16, Vec<u8>)>,
+        changes: Vec<Change>,
+        mut waits: Vec<WaitChange>,
+    ) {
+        waits.resize_with(self.cx.shards as usize, || WaitChange::None);
         let mut back: Vec<Option<(Vec<Held>, Vec<Change>)>> = (0..self.cx.shards).map(|_| None).collect();
         for (from, db, key) in places {
             let (held, is_over) = if from == self.cx.id {
@@ -214,20 +255,34 @@ impl Shard {
             back[owner].as_mut().expect("only keys that were held have changed").1.push(change);
         }
         let home = self.cx.id;
-        for (shard, returned) in back.into_iter().enumerate() {
+        for ((shard, returned), wait) in back.into_iter().enumerate().zip(waits) {
             let Some((keys, changes)) = returned else { continue };
             if shard == home as usize {
-                self.on_release(home, op, keys, changes);
+                self.on_release(home, op, keys, changes, wait);
             } else {
-                self.outgoing.posts.push((shard, Message::Release { home, op, keys, changes }));
+                self.outgoing.posts.push((shard, Message::Release { home, op, keys, changes, wait }));
             }
         }
     }
 
     /// Keys held here come back.
-    pub(crate) fn on_release(&mut self, home: u16, op: OpId, keys: Vec<Held>, changes: Vec<Change>) {
-        keys.into_iter().for_each(|held| self.put_back(held));
+    pub(crate) fn on_release(
+        &mut self,
+        home: u16,
+        op: OpId,
+        keys: Vec<Held>,
+        changes: Vec<Change>,
+        wait: WaitChange,
+    ) {
+        for held in keys {
+            // What was heard of it while it was away has served nobody.
+            self.cx.awaited.note(held.db, &held.key);
+            self.put_back(held);
+        }
         changes.into_iter().for_each(|change| self.cx.hear(change));
+        self.change_wait(home, op, wait);
+        // Before those who wait for the locks.
+        self.serve_ready();
         let mut ready = std::mem::take(&mut self.ready);
         for id in self.holds.remove(&(home, op)).unwrap_or_default() {
             self.locks.release(id, &mut ready);

@@ -4,6 +4,7 @@
 //! Keys they hold are brought here, and are in no keyspace while the operation waits for others. What concerns a whole keyspace
 //! (KEYS, DBSIZE, FLUSHALL …) runs where the keys are: each shard is left alone for it first.
 
+use crate::blocking::WaitChange;
 use crate::execute::{self, Asked, Caller};
 use crate::gates::Want;
 use crate::message::{Ask, Held, Message, OpId};
@@ -220,7 +221,7 @@ impl Shard {
         let conn = self.conn_of(asked);
         self.cx.guests.receive(std::mem::take(keys));
         self.cx.set_listening();
-        let caller = Caller { conn, db: call.db, resp3: call.resp3, counts: true, admitted: true };
+        let caller = Caller { conn, admitted: true, ..Caller::elsewhere(call.db, call.resp3) };
         let needed = execute::run_inside(&mut self.cx, call.command, call.args, caller, out);
         let (back, new) = self.cx.guests.leave();
         self.cx.set_listening();
@@ -302,7 +303,7 @@ impl Shard {
         for shard in shards {
             let args = OwnArgs::of(args.args(&seed));
             let counts = only.is_some() || shard == 0;
-            let caller = Caller { conn: None, db, resp3, counts, admitted: true };
+            let caller = Caller { counts, admitted: true, ..Caller::elsewhere(db, resp3) };
             if shard == self.cx.id {
                 parts[shard as usize] = self.run_step(command, &args, caller);
                 open.missing -= 1;
@@ -396,9 +397,11 @@ impl Shard {
         let home = self.cx.id;
         for (shard, (keys, changes)) in self.by_owner(&mut open).into_iter().enumerate() {
             if shard == home as usize {
-                self.on_release(home, op, keys, changes);
+                self.on_release(home, op, keys, changes, WaitChange::None);
             } else {
-                self.outgoing.posts.push((shard, Message::Release { home, op, keys, changes }));
+                self.outgoing
+                    .posts
+                    .push((shard, Message::Release { home, op, keys, changes, wait: WaitChange::None }));
             }
         }
         let Parked { home, ask, command, caller, args } = open.asked;

@@ -318,9 +318,16 @@ fn unblock(_: &mut Cx<'_>, args: Args<'_>) -> Result<Vec<Vec<u8>>, Error> {
     Ok(args.from(0).map(<[u8]>::to_vec).collect())
 }
 
-/// No command blocks yet, so there is nobody to wake.
-fn unblock_part(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
-    out.int(0);
+/// The shard that ends the client's waiting has it. One that is about to be served is blocked no more.
+fn unblock_part(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let (client, with_error) = (args.int(2)? as u64, args.is(3, "ERROR"));
+    let awaited = &mut cx.shard.awaited;
+    let is_idle = awaited.clients.get(&client) == Some(&false);
+    if is_idle {
+        awaited.clients.remove(&client);
+        awaited.freed.push((client, with_error));
+    }
+    out.int(i64::from(is_idle));
     Ok(())
 }
 

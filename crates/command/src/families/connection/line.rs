@@ -81,6 +81,7 @@ fn flags(session: &Session) -> String {
         (session.monitor, 'O'),
         (session.in_multi, 'x'),
         (session.transaction.is_touched, 'd'),
+        (session.blocked, 'b'),
         (session.close_after_reply, 'c'),
         (session.unix_socket, 'U'),
         (session.no_evict, 'e'),

@@ -8,6 +8,7 @@ mod filter;
 mod handshake;
 mod kill;
 mod line;
+mod wait;
 
 use crate::Command;
 use crate::spec::{acl, flag::*};
@@ -20,4 +21,4 @@ const fn client(mut row: Command) -> Command {
     row.acl(acl::CONNECTION).group("connection")
 }
 
-pub const COMMANDS: &[&[Command]] = &[client::COMMANDS, handshake::COMMANDS];
+pub const COMMANDS: &[&[Command]] = &[client::COMMANDS, handshake::COMMANDS, wait::COMMANDS];

@@ -6,6 +6,7 @@ use crate::spec::{KeySpec, access::*, flag::*};
 use crate::{Args, Command, Cx, Error, Event, Outcome};
 use keyspace::{Key, Update};
 use resp::Reply;
+use std::ops::Range;
 use types::List;
 use types::list::End;
 
@@ -196,35 +197,66 @@ pub fn removed(cx: &mut Cx<'_>, key: Key<'_>, end: End, count: usize, emptied: b
     }
 }
 
+/// What LMPOP and BLMPOP pop, and from where.
+pub struct Popping {
+    /// The arguments that are keys.
+    pub keys: Range<usize>,
+    end: End,
+    count: usize,
+}
+
+impl Popping {
+    /// Reads the arguments from the number of keys on, which stands at `index`.
+    ///
+    /// # Errors
+    /// Those of LMPOP.
+    pub fn parse(args: Args<'_>, index: usize) -> Result<Self, Error> {
+        let numkeys = args.int(index).ok().filter(|&n| n > 0);
+        let numkeys = numkeys.ok_or_else(|| Error::err("numkeys should be greater than 0"))? as usize;
+        let where_at = numkeys.saturating_add(index + 1);
+        let end = end_at(args, where_at)?;
+        let count = match args.len() - where_at - 1 {
+            0 => 1,
+            1 => return Err(Error::SYNTAX),
+            more if args.is(where_at + 1, "COUNT") => {
+                let count = positive_count(args, where_at + 2)?;
+                if more > 2 {
+                    return Err(Error::SYNTAX);
+                }
+                count
+            }
+            _ => return Err(Error::SYNTAX),
+        };
+        Ok(Self { keys: index + 1..where_at, end, count })
+    }
+
+    /// Pops from the first of the lists that there is; whether there is one.
+    ///
+    /// # Errors
+    /// WRONGTYPE
+    pub fn pop(&self, cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Result<bool, Error> {
+        for index in self.keys.clone() {
+            if cx.passes_over(index) {
+                continue;
+            }
+            let key = args.key(index);
+            let Some(list) = cx.update::<List>(key)? else { continue };
+            out.array(2);
+            out.bulk(key.bytes);
+            let count = self.count.min(list.len());
+            let emptied = pop_range(list, self.end, count, out);
+            removed(cx, key, self.end, count, emptied);
+            return Ok(true);
+        }
+        Ok(false)
+    }
+}
+
 /// LMPOP numkeys key [key …] LEFT|RIGHT [COUNT count]
 fn lmpop(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
-    let numkeys = args.int(1).ok().filter(|&n| n > 0);
-    let numkeys = numkeys.ok_or_else(|| Error::err("numkeys should be greater than 0"))? as usize;
-    let where_at = numkeys.saturating_add(2);
-    let end = end_at(args, where_at)?;
-    let count = match args.len() - where_at - 1 {
-        0 => 1,
-        1 => return Err(Error::SYNTAX),
-        more if args.is(where_at + 1, "COUNT") => {
-            let count = positive_count(args, where_at + 2)?;
-            if more > 2 {
-                return Err(Error::SYNTAX);
-            }
-            count
-        }
-        _ => return Err(Error::SYNTAX),
-    };
-    for index in 2..where_at {
-        let key = args.key(index);
-        let Some(list) = cx.update::<List>(key)? else { continue };
-        out.array(2);
-        out.bulk(key.bytes);
-        let count = count.min(list.len());
-        let emptied = pop_range(list, end, count, out);
-        removed(cx, key, end, count, emptied);
-        return Ok(());
+    if !Popping::parse(args, 1)?.pop(cx, args, out)? {
+        out.null_array();
     }
-    out.null_array();
     Ok(())
 }
 

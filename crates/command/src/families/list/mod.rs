@@ -1,7 +1,8 @@
 //! Lists. Invariant: a list keeps the node limit it was made with; a list left empty goes with its key.
 //!
-//! The blocking forms stand elsewhere: they wait for what the functions here report as nothing to do.
+//! The blocking forms wait for what the others report as nothing to do.
 
+mod blocking;
 mod ends;
 mod inner;
 mod read;
@@ -46,4 +47,5 @@ fn long_range_error() -> Error {
     Error::err(format_args!("value is out of range, value must between -{MAX} and {MAX}"))
 }
 
-pub const COMMANDS: &[&[Command]] = &[ends::COMMANDS, inner::COMMANDS, read::COMMANDS, transfer::COMMANDS];
+pub const COMMANDS: &[&[Command]] =
+    &[blocking::COMMANDS, ends::COMMANDS, inner::COMMANDS, read::COMMANDS, transfer::COMMANDS];

@@ -57,7 +57,7 @@ fn rpoplpush(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     move_one(cx, args, End::Tail, End::Head, out)
 }
 
-fn move_one(cx: &mut Cx<'_>, args: Args<'_>, from: End, to: End, out: &mut Reply) -> Outcome {
+pub fn move_one(cx: &mut Cx<'_>, args: Args<'_>, from: End, to: End, out: &mut Reply) -> Outcome {
     let (source, destination) = (args.key(1), args.key(2));
     let Some((source_pos, destination_pos)) = find_both(cx, source, destination)? else {
         out.null();
@@ -119,7 +119,7 @@ fn find_both(
 
 /// How many elements LMOVEM moves, and in which order they arrive.
 #[derive(Clone, Copy)]
-struct Batch {
+pub struct Batch {
     count: usize,
     /// All of them or none.
     exactly: bool,
@@ -128,17 +128,21 @@ struct Batch {
 }
 
 impl Batch {
-    fn parse(args: Args<'_>) -> Result<Self, Error> {
-        if args.len() == 5 {
+    /// Reads the arguments from `index` on, if there are any.
+    ///
+    /// # Errors
+    /// Those of LMOVEM.
+    pub fn parse(args: Args<'_>, index: usize) -> Result<Self, Error> {
+        if args.len() == index {
             return Ok(Self { count: 1, exactly: false, one_by_one: false });
         }
-        let exactly = args.is(5, "EXACTLY");
-        if args.len() != 8 || !(exactly || args.is(5, "COUNT")) {
+        let exactly = args.is(index, "EXACTLY");
+        if args.len() != index + 3 || !(exactly || args.is(index, "COUNT")) {
             return Err(Error::SYNTAX);
         }
-        let count = positive_count(args, 6)?;
-        let one_by_one = args.is(7, "OBO");
-        if !one_by_one && !args.is(7, "BULK") {
+        let count = positive_count(args, index + 1)?;
+        let one_by_one = args.is(index + 2, "OBO");
+        if !one_by_one && !args.is(index + 2, "BULK") {
             return Err(Error::SYNTAX);
         }
         Ok(Self { count, exactly, one_by_one })
@@ -148,21 +152,31 @@ impl Batch {
 /// LMOVEM source destination LEFT|RIGHT LEFT|RIGHT [COUNT count|EXACTLY count OBO|BULK]
 fn lmovem(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let (from, to) = (end_at(args, 3)?, end_at(args, 4)?);
-    let batch = Batch::parse(args)?;
+    let batch = Batch::parse(args, 5)?;
+    if !move_many(cx, args, from, to, batch, out)? {
+        if batch.exactly { out.null_array() } else { out.array(0) }
+    }
+    Ok(())
+}
+
+/// Moves as many elements as are asked for, if there are enough; whether there were.
+///
+/// # Errors
+/// WRONGTYPE
+pub fn move_many(
+    cx: &mut Cx<'_>,
+    args: Args<'_>,
+    from: End,
+    to: End,
+    batch: Batch,
+    out: &mut Reply,
+) -> Result<bool, Error> {
     let (source, destination) = (args.key(1), args.key(2));
-    let Some((source_pos, _)) = find_both(cx, source, destination)? else {
-        if batch.exactly {
-            out.null_array()
-        } else {
-            out.array(0)
-        }
-        return Ok(());
-    };
+    let Some((source_pos, _)) = find_both(cx, source, destination)? else { return Ok(false) };
     let mut list = cx.db().update::<List>(source_pos);
     let len = list.len();
     if batch.exactly && batch.count > len {
-        out.null_array();
-        return Ok(());
+        return Ok(false);
     }
     let count = batch.count.min(len);
     let first = if from == End::Head { 0 } else { len - count };
@@ -181,7 +195,7 @@ fn lmovem(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     }
     cx.notice(Event::List, pushed(to), destination.bytes);
     removed(cx, source, from, count, emptied);
-    Ok(())
+    Ok(true)
 }
 
 /// Removes `count` elements from `first` on, writes them to the reply in the order they will arrive in and returns them.

@@ -26,7 +26,7 @@ macro_rules! numbers {
 }
 
 numbers! {
-    sums: clients monitors paused dirty keys expiring data_bytes table_bytes client_bytes peak_bytes connections
+    sums: clients monitors paused blocked timed awaited_keys dirty keys expiring data_bytes table_bytes client_bytes peak_bytes connections
         rejected_connections commands net_in_bytes net_out_bytes hits misses expired_keys expired_fields evicted_keys
         error_replies forwarded moved_connections visits turns freeing freed input_limit_closed output_limit_closed denied_auth payloads_checked
         expire_nanos ops_rate in_rate out_rate;
@@ -38,6 +38,9 @@ pub fn of(cx: &ShardCx) -> Numbers {
     let mut numbers = Numbers {
         clients: cx.sessions.len() as u64,
         monitors: cx.monitoring.len() as u64,
+        blocked: cx.awaited.clients.len() as u64,
+        timed: cx.awaited.timed,
+        awaited_keys: cx.awaited.len() as u64,
         paused: cx.sessions.iter().filter(|(_, session)| session.paused).count() as u64,
         dirty: cx.dirty,
         keys: cx.dbs.iter().map(|db| db.len() as u64).sum(),

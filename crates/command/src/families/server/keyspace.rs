@@ -120,6 +120,7 @@ fn swapdb(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         cx.shard.touch_watched_in(first, Some(second));
         cx.shard.touch_watched_in(second, Some(first));
         cx.shard.dbs.swap(first, second);
+        [first, second].into_iter().for_each(|db| cx.shard.awaited.note_all(db));
     }
     // One change, however many shards make it.
     cx.shard.dirty += u64::from(cx.shard.id == 0);

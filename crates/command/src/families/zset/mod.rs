@@ -1,7 +1,7 @@
 //! Sorted sets. A key never holds an empty one: whatever takes the last member out removes the key.
 //!
 //! Ranges of scores, of members and of ranks all become ranks first (`ranges`), so counting, returning, storing and
-//! removing share one way of choosing. The blocking commands are not here.
+//! removing share one way of choosing.
 
 mod add;
 mod algebra;

@@ -1,0 +1,550 @@
+//! Commands that wait for a key, on the shard of that key: who is served when it changes, in which order, and what else ends a wait.
+//!
+//! Nothing is held while a client waits. A command that has all its keys here waits in [`crate::waiting`], and this shard alone decides
+//! what becomes of it: an element is never taken for a client that has been told of its time being over. A command with keys on
+//! several shards stands in the queues of all of them, and the shard that coordinates it decides ([`crate::multi::wait`]): when one of
+//! its keys may serve it, that key is locked here before anybody who came later (a *claim*) until the coordinator has said who serves it.
+//!
+//! Clients are served once the whole command, transaction or script that changed the key is over, before anything else can use the key.
+
+use crate::conn::BlockedAt;
+use crate::execute::{self, Asked, Needs};
+use crate::locks::{Thing, WaiterId};
+use crate::message::{Ask, Message, OpId, Ticket, WaitMail};
+use crate::parking::Job;
+use crate::shard::Shard;
+use crate::waiting::{BlockedCommand, Claim, Wait, WaitId, Who};
+use command::blocking::{AwaitedId, Awaits, Wait as Awaited};
+use command::state::Effect;
+use command::{Args, Command, Error, OwnArgs};
+use keyspace::{Found, Key};
+use resp::Reply;
+use std::sync::Arc;
+
+/// Why a wait ends without being served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Its time is over, or CLIENT UNBLOCK says so.
+    Time,
+    /// CLIENT UNBLOCK … ERROR
+    Error,
+}
+
+/// The keys of a command that it does not wait for.
+fn other_keys(command: &Command, args: Args<'_>, wait: &Awaited) -> Vec<Vec<u8>> {
+    let mut indexes = Vec::new();
+    command.key_indexes(&args, &mut indexes).unwrap_or_default();
+    let others = indexes
+        .into_iter()
+        .filter(|index| wait.keys.binary_search(index).is_err())
+        .map(|index| args.at(index));
+    others
+        .filter(|other| wait.keys.iter().all(|&index| args.at(index) != *other))
+        .map(<[u8]>::to_vec)
+        .collect()
+}
+
+/// The command of an operation that is to be served where one of its keys is.
+pub struct ClaimedCommand {
+    pub(crate) ticket: Ticket,
+    pub(crate) command: &'static Command,
+    pub(crate) db: u16,
+    pub(crate) resp3: bool,
+    pub(crate) args: Arc<OwnArgs>,
+}
+
+impl Shard {
+    /// A command with all its keys here has nothing to do yet.
+    pub(crate) fn block(&mut self, asked: Asked<'_>, wait: Awaited) {
+        let Asked { home, ask, command, caller, args } = asked;
+        let Ask::Whole(ticket) = ask else { unreachable!("only whole commands wait") };
+        let session = caller.conn.and_then(|conn| self.cx.sessions.get(conn));
+        let client = session.map_or(caller.client, |session| session.id);
+        if let Some(id) = self.waiting.of_slot(home, ticket) {
+            // The connection had another user, whose end this shard will be told of.
+            self.remove_wait(id);
+        }
+        let keys = wait.keys.iter().map(|&index| (caller.db, args.at(index), index));
+        let keys = self.enter(keys);
+        let others = other_keys(command, args, &wait);
+        let args = Arc::new(OwnArgs::of(args));
+        let blocked =
+            BlockedCommand { home, ticket, client, command, caller, args, others, overdue: wait.overdue };
+        let deadline_us = wait.timeout_us.map(|timeout_us| self.cx.now_us.saturating_add(timeout_us));
+        let who = Who::Client(Box::new(blocked));
+        let wait = Wait::new(who, wait.awaits, keys, deadline_us);
+        self.waiting.insert(wait, &mut self.cx.awaited);
+        self.cx.set_listening();
+    }
+
+    /// Has keys awaited, each once; with each the argument that names it first.
+    pub(crate) fn enter<'a>(
+        &mut self,
+        keys: impl Iterator<Item = (u16, &'a [u8], usize)>,
+    ) -> Vec<(AwaitedId, usize)> {
+        let mut entered: Vec<(AwaitedId, usize)> =
+            keys.map(|(db, key, index)| (self.cx.awaited.enter(db, key), index)).collect();
+        entered.sort_unstable();
+        entered.dedup_by(|later, first| {
+            let again = later.0 == first.0;
+            if again {
+                self.cx.awaited.leave(later.0);
+            }
+            again
+        });
+        entered
+    }
+
+    /// Tells the shard of a client that its command waits here.
+    pub(crate) fn tell_blocked(&mut self, home: u16, ask: Ask) {
+        let Ask::Whole(ticket) = ask else { unreachable!("only whole commands wait") };
+        let from = self.cx.id;
+        if home == from {
+            return self.on_blocked(from, ticket);
+        }
+        let mail = WaitMail::Blocked { from, ticket };
+        self.outgoing.posts.push((home as usize, Message::Wait(mail)));
+    }
+
+    /// A command of a client of ours waits on shard `from`.
+    pub(crate) fn on_blocked(&mut self, from: u16, ticket: Ticket) {
+        let here = from == self.cx.id;
+        self.returned += u64::from(!here);
+        let conn = &mut self.conns[ticket.conn as usize];
+        if conn.generation != ticket.generation {
+            return self.cancel(from, ticket);
+        }
+        // It may have been served before this message came.
+        if !conn.awaits(ticket.seq) {
+            return;
+        }
+        conn.blocked = Some(BlockedAt::Shard(from, ticket));
+        if conn.ended {
+            self.cx.effects.push(Effect::Kill { conn: ticket.conn as usize });
+        }
+    }
+
+    /// The connection is gone: it waits for nothing any more.
+    pub(crate) fn stop_waiting(&mut self, at: BlockedAt) {
+        match at {
+            BlockedAt::Shard(shard, ticket) => self.cancel(shard, ticket),
+            BlockedAt::Operation(op) => self.abandon(op),
+        }
+    }
+
+    fn cancel(&mut self, shard: u16, ticket: Ticket) {
+        let home = self.cx.id;
+        if shard == home {
+            return self.on_cancel(home, ticket);
+        }
+        let mail = WaitMail::Cancel { home, ticket };
+        self.outgoing.posts.push((shard as usize, Message::Wait(mail)));
+    }
+
+    fn on_cancel(&mut self, home: u16, ticket: Ticket) {
+        if let Some(id) = self.waiting.of_conn(home, ticket) {
+            self.remove_wait(id);
+        }
+    }
+
+    pub(crate) fn remove_wait(&mut self, id: WaitId) -> Option<Wait> {
+        let wait = self.waiting.remove(id, &mut self.cx.awaited);
+        self.cx.set_listening();
+        wait
+    }
+
+    /// To be called when a command, or several that run as one, is over.
+    #[inline]
+    pub(crate) fn after_command(&mut self) {
+        if self.cx.awaited.has_news() {
+            self.serve_blocked();
+        }
+    }
+
+    #[cold]
+    fn serve_blocked(&mut self) {
+        self.serve_ready();
+        self.run_ready();
+    }
+
+    /// Serves all who can be, and frees whom CLIENT UNBLOCK has freed. What a client that is served pushes can serve others.
+    pub(crate) fn serve_ready(&mut self) {
+        for (client, with_error) in std::mem::take(&mut self.cx.awaited.freed) {
+            let end = if with_error { End::Error } else { End::Time };
+            match self.waiting.of_client(client) {
+                Some(id) => self.end_wait(id, end),
+                None => self.end_operation_of(client, end),
+            }
+        }
+        while let Some(key) = self.cx.awaited.take_changed() {
+            self.serve_key(key, 0);
+        }
+    }
+
+    /// Serves those who wait for a key, in the order they came, from a number on.
+    pub(crate) fn serve_key(&mut self, key: AwaitedId, mut from: WaitId) {
+        while let Some(id) = self.waiting.next_of(key, from) {
+            let Some(found) = self.found_at(key) else { return };
+            let wait = self.waiting.get(id).expect("whoever is in a queue waits");
+            from = id + 1;
+            if wait.awaits != found {
+                continue;
+            }
+            let is_client = matches!(wait.who, Who::Client(_));
+            if !is_client {
+                return self.claim(id, key);
+            }
+            if wait.is_busy || self.serve_later(id, key) {
+                return;
+            }
+            self.serve_client(id, key);
+        }
+    }
+
+    /// What clients could wait for that is under a key now.
+    fn found_at(&mut self, key: AwaitedId) -> Option<Awaits> {
+        let (db, name) = self.cx.awaited.name(key);
+        let hashed = Key::new(name, &self.cx.seed);
+        let space = &mut self.cx.dbs[db as usize];
+        match space.find(hashed, self.cx.now_ms) {
+            Found::Live(pos) => Awaits::of(&space.value(pos)),
+            Found::Expired | Found::Missing => None,
+        }
+    }
+
+    /// If another key that the command needs is locked (where BLMOVE moves to), queues for it; whether it does.
+    fn serve_later(&mut self, id: WaitId, key: AwaitedId) -> bool {
+        if self.locks.is_empty() {
+            return false;
+        }
+        let wait = self.waiting.get(id).expect("it waits");
+        let Who::Client(blocked) = &wait.who else { return false };
+        let (db, name) = self.cx.awaited.name(key);
+        let others = blocked.others.iter().map(|other| Thing::Key(db, other.clone()));
+        let others: Vec<_> = others.filter(|thing| self.locks.is_contended(thing)).collect();
+        if others.is_empty() {
+            return false;
+        }
+        let mut things = vec![(Thing::Key(db, name.to_vec()), false)];
+        things.extend(others.into_iter().map(|thing| (thing, false)));
+        things.push((Thing::Shard, true));
+        let client = blocked.client;
+        self.set_busy(id, client, true);
+        let mut ready = std::mem::take(&mut self.ready);
+        self.locks.enqueue(things, Job::Serve { wait: id, key }, &mut ready);
+        self.ready = ready;
+        true
+    }
+
+    fn set_busy(&mut self, id: WaitId, client: u64, is_busy: bool) {
+        if let Some(wait) = self.waiting.get_mut(id) {
+            wait.is_busy = is_busy;
+            self.cx.awaited.clients.insert(client, is_busy);
+        }
+    }
+
+    /// All that a client needs that was about to be served is here.
+    pub(crate) fn run_serve(&mut self, id: WaitId, key: AwaitedId) {
+        let client = match self.waiting.get(id).map(|wait| &wait.who) {
+            Some(Who::Client(blocked)) => Some(blocked.client),
+            _ => None,
+        };
+        if let Some(client) = client {
+            self.set_busy(id, client, false);
+            let awaits = self.waiting.get(id).map(|wait| wait.awaits);
+            let served = self.found_at(key) == awaits && self.serve_client(id, key);
+            if !served && self.waiting.get(id).is_some_and(|wait| wait.is_overdue) {
+                self.end_wait(id, End::Time);
+            }
+        }
+        self.serve_key(key, id + 1);
+        self.serve_ready();
+    }
+
+    /// Runs the command of a client again, for the sake of a key; whether it was served.
+    fn serve_client(&mut self, id: WaitId, key: AwaitedId) -> bool {
+        let wait = self.waiting.get(id).expect("it waits");
+        let Who::Client(blocked) = &wait.who else { unreachable!("claims serve operations") };
+        let index = wait.argument_of(key);
+        let claimed = ClaimedCommand {
+            ticket: blocked.ticket,
+            command: blocked.command,
+            db: blocked.caller.db,
+            resp3: blocked.caller.resp3,
+            args: Arc::clone(&blocked.args),
+        };
+        let home = blocked.home;
+        let Some(reply) = self.attempt(home, &claimed, index) else { return false };
+        self.remove_wait(id);
+        self.unblock(home, claimed.ticket, claimed.command, reply);
+        true
+    }
+
+    /// Runs a command again for the sake of the key that its argument `index` names; its reply, if it waits no longer.
+    fn attempt(&mut self, home: u16, claimed: &ClaimedCommand, index: usize) -> Option<Reply> {
+        let ask = Ask::Whole(claimed.ticket);
+        let mut caller = execute::Caller::elsewhere(claimed.db, claimed.resp3);
+        // It was granted memory when it came.
+        caller.admitted = true;
+        let slot = (home == self.cx.id).then(|| &self.conns[claimed.ticket.conn as usize]);
+        let is_same = slot.is_some_and(|conn| conn.generation == claimed.ticket.generation);
+        caller.conn = is_same.then_some(claimed.ticket.conn as usize);
+        let seed = self.cx.seed.clone();
+        let mut out = Reply::new(claimed.resp3);
+        self.cx.awaited.serving = Some(index);
+        let needs =
+            execute::execute(&mut self.cx, claimed.command, claimed.args.args(&seed), caller, &mut out);
+        self.cx.awaited.serving = None;
+        match needs {
+            None => {
+                self.tell_slow(home, ask);
+                Some(out)
+            }
+            Some(Needs::Wait(_)) => None,
+            Some(Needs::Keys(_)) => unreachable!("what a blocking command needs is in its arguments"),
+        }
+    }
+
+    /// Gives a client that has waited its reply.
+    fn unblock(&mut self, home: u16, ticket: Ticket, command: &'static Command, reply: Reply) {
+        if home == self.cx.id {
+            return self.on_unblocked(ticket, command, true, reply);
+        }
+        let mail = WaitMail::Unblocked { ticket, command, reply };
+        self.outgoing.posts.push((home as usize, Message::Wait(mail)));
+    }
+
+    /// A client of ours has waited long enough. `here`: on this shard.
+    pub(crate) fn on_unblocked(
+        &mut self,
+        ticket: Ticket,
+        command: &'static Command,
+        here: bool,
+        mut reply: Reply,
+    ) {
+        let conn = &mut self.conns[ticket.conn as usize];
+        if conn.generation != ticket.generation {
+            return;
+        }
+        conn.blocked = None;
+        if here {
+            conn.through_own_mailbox -= 1;
+        } else if command.is_write() {
+            conn.writes_elsewhere -= 1;
+        }
+        conn.fulfil(ticket.seq, |out| out.append(&mut reply));
+        self.after_fulfil(ticket.conn as usize);
+    }
+
+    /// When the next time is over, monotonic µs.
+    pub fn next_deadline_us(&self) -> Option<u64> {
+        self.waiting.next_deadline_us().into_iter().chain(self.next_operation_deadline_us()).min()
+    }
+
+    /// Ends the waits whose time is over. Call once per turn.
+    pub fn end_waits(&mut self) {
+        while let Some(id) = self.waiting.take_overdue(self.cx.now_us) {
+            match self.waiting.get_mut(id) {
+                Some(wait) if wait.is_busy => wait.is_overdue = true,
+                _ => self.end_wait(id, End::Time),
+            }
+        }
+        self.end_operations();
+    }
+
+    fn end_wait(&mut self, id: WaitId, end: End) {
+        let Some(wait) = self.remove_wait(id) else { return };
+        let Who::Client(blocked) = wait.who else { unreachable!("coordinators end their operations") };
+        let BlockedCommand { home, ticket, command, caller, args, overdue, .. } = *blocked;
+        let seed = self.cx.seed.clone();
+        let conn = (home == self.cx.id).then_some(ticket.conn as usize);
+        let reply = self.unserved(command, args.args(&seed), caller.resp3, overdue, end, conn);
+        self.unblock(home, ticket, command, reply);
+    }
+
+    /// The reply of a command that has waited in vain; it is counted now.
+    pub(crate) fn unserved(
+        &mut self,
+        command: &'static Command,
+        args: Args<'_>,
+        resp3: bool,
+        overdue: command::blocking::Overdue,
+        end: End,
+        conn: Option<usize>,
+    ) -> Reply {
+        let mut reply = Reply::new(resp3);
+        match end {
+            End::Time => overdue.write(&mut reply),
+            End::Error => {
+                self.cx.commands.failed(command.id);
+                self.cx.count_error(&Error::UNBLOCKED);
+                reply.error(Error::UNBLOCKED.line());
+            }
+        }
+        self.cx.ran_alone(command, args, 0, true, conn);
+        reply
+    }
+
+    pub(crate) fn on_wait_mail(&mut self, mail: WaitMail) {
+        match mail {
+            WaitMail::Blocked { from, ticket } => self.on_blocked(from, ticket),
+            WaitMail::Cancel { home, ticket } => self.on_cancel(home, ticket),
+            WaitMail::Unblocked { ticket, command, reply } => {
+                self.on_unblocked(ticket, command, false, reply);
+            }
+            WaitMail::Claim { op, from } => self.on_claim(op, from),
+            WaitMail::Serve { home, op, claimed } => self.on_serve(home, op, &claimed),
+            WaitMail::Served { op, from, reply } => self.on_served(op, from, reply),
+            WaitMail::Forget { home, op } => self.on_forget(home, op),
+        }
+    }
+}
+
+/// What an operation of another shard may be served by here.
+impl Shard {
+    /// A key may serve an operation: it is locked, and the coordinator asked.
+    fn claim(&mut self, id: WaitId, key: AwaitedId) {
+        let wait = self.waiting.get_mut(id).expect("it waits");
+        let Who::Operation { home, op, is_alone } = wait.who else { unreachable!("clients are served") };
+        if wait.claims.iter().any(|claim| claim.key == key) {
+            return;
+        }
+        let is_first = !std::mem::replace(&mut wait.is_busy, true);
+        wait.claims.push(Claim { key, lock: None });
+        if is_first {
+            let mail = WaitMail::Claim { op, from: self.cx.id };
+            self.outgoing.posts.push((home as usize, Message::Wait(mail)));
+        }
+        // A claim that must be followed by a hold of several keys may not make other holds wait; see `yield_claims`.
+        if !is_alone && (self.pending_holds > 0 || !self.gates.is_empty()) {
+            return;
+        }
+        if !is_alone {
+            self.yielding.push(id);
+        }
+        let (db, name) = self.cx.awaited.name(key);
+        let things = vec![(Thing::Key(db, name.to_vec()), false), (Thing::Shard, true)];
+        let mut ready = std::mem::take(&mut self.ready);
+        self.locks.seize(things, Job::Claim { wait: id, key }, &mut ready);
+        self.ready = ready;
+    }
+
+    /// The key of a claim is locked; whether that is still wanted.
+    pub(crate) fn run_claim(&mut self, id: WaitId, key: AwaitedId, lock: WaiterId) -> bool {
+        let claims = self.waiting.get_mut(id).map(|wait| &mut wait.claims);
+        let claim = claims.and_then(|claims| claims.iter_mut().find(|claim| claim.key == key));
+        match claim {
+            Some(claim) => claim.lock = Some(lock),
+            None => return false,
+        }
+        if self.pending_holds > 0 {
+            self.yield_claims();
+        }
+        true
+    }
+
+    /// Gives up the locks of claims that a hold must follow. Their holds come in the order of all multi-shard operations, so they may
+    /// find themselves behind others that would wait for such a lock: when a hold waits here, nobody knows for what, these locks go. The
+    /// client may then be overtaken; but nothing stands still.
+    #[cold]
+    pub(crate) fn yield_claims(&mut self) {
+        let mut ready = std::mem::take(&mut self.ready);
+        for id in std::mem::take(&mut self.yielding) {
+            let claims = self.waiting.get_mut(id).map_or(&mut [][..], |wait| &mut wait.claims[..]);
+            for lock in claims.iter_mut().filter_map(|claim| claim.lock.take()) {
+                self.locks.release(lock, &mut ready);
+            }
+        }
+        self.ready = ready;
+    }
+
+    /// The locks that a hold for a claim of ours takes over.
+    pub(crate) fn claimed_locks(&mut self, home: u16, op: OpId) -> Vec<WaiterId> {
+        let Some(id) = self.waiting.of_operation(home, op) else { return Vec::new() };
+        self.yielding.retain(|other| *other != id);
+        let claims = &mut self.waiting.get_mut(id).expect("it waits").claims;
+        claims.iter_mut().filter_map(|claim| claim.lock.take()).collect()
+    }
+
+    /// The coordinator says that the operation is to be served here.
+    fn on_serve(&mut self, home: u16, op: OpId, claimed: &ClaimedCommand) {
+        let id = self.waiting.of_operation(home, op).expect("only its coordinator ends it");
+        let wait = self.waiting.get_mut(id).expect("it waits");
+        let claims = std::mem::take(&mut wait.claims);
+        wait.is_busy = false;
+        let awaits = wait.awaits;
+        let mut reply = None;
+        for claim in &claims {
+            let index = self.waiting.get(id).expect("it waits").argument_of(claim.key);
+            if self.found_at(claim.key) == Some(awaits) {
+                reply = self.attempt(home, claimed, index);
+            }
+            if reply.is_some() {
+                self.remove_wait(id);
+                break;
+            }
+        }
+        let mail = WaitMail::Served { op, from: self.cx.id, reply };
+        self.outgoing.posts.push((home as usize, Message::Wait(mail)));
+        self.end_claims(id, claims);
+    }
+
+    /// The operation is over.
+    fn on_forget(&mut self, home: u16, op: OpId) {
+        let Some(id) = self.waiting.of_operation(home, op) else { return };
+        let wait = self.remove_wait(id).expect("it waits");
+        self.end_claims(id, wait.claims);
+    }
+
+    /// Claims have come to an end: those behind in the queues have their turn, then everybody.
+    fn end_claims(&mut self, id: WaitId, claims: Vec<Claim>) {
+        claims.iter().for_each(|claim| self.serve_key(claim.key, id + 1));
+        self.serve_ready();
+        let mut ready = std::mem::take(&mut self.ready);
+        claims.iter().filter_map(|claim| claim.lock).for_each(|lock| self.locks.release(lock, &mut ready));
+        self.ready = ready;
+        self.run_ready();
+    }
+
+    /// Keys that were held for an operation are here again, and it waits for some of them from now on, still, or no longer.
+    pub(crate) fn change_wait(&mut self, home: u16, op: OpId, change: WaitChange) {
+        match change {
+            WaitChange::None => {}
+            WaitChange::Enter(entry) => {
+                let keys = entry.keys.iter().map(|(key, index)| (entry.db, key.as_slice(), *index));
+                let keys = self.enter(keys);
+                let who = Who::Operation { home, op, is_alone: entry.is_alone };
+                self.waiting.insert(Wait::new(who, entry.awaits, keys, None), &mut self.cx.awaited);
+                self.cx.set_listening();
+            }
+            WaitChange::Stay | WaitChange::Leave => {
+                let Some(id) = self.waiting.of_operation(home, op) else { return };
+                let wait = self.waiting.get_mut(id).expect("it waits");
+                let claims = std::mem::take(&mut wait.claims);
+                wait.is_busy = false;
+                debug_assert!(claims.iter().all(|claim| claim.lock.is_none()), "its hold took them over");
+                if matches!(change, WaitChange::Leave) {
+                    self.remove_wait(id);
+                }
+                claims.iter().for_each(|claim| self.serve_key(claim.key, id + 1));
+            }
+        }
+    }
+}
+
+/// What becomes of an operation's place in the queues of a shard.
+pub enum WaitChange {
+    None,
+    Enter(Box<WaitEntry>),
+    Stay,
+    Leave,
+}
+
+/// Keys of one shard that an operation waits for, each with the argument that names it.
+pub struct WaitEntry {
+    pub db: u16,
+    pub keys: Vec<(Vec<u8>, usize)>,
+    pub awaits: Awaits,
+    /// The shard of any of its keys can serve it alone.
+    pub is_alone: bool,
+}
