@@ -11,3 +11,11 @@ pub fn reply(out: &mut Reply, container: &str, lines: &[(&str, &str)]) {
         out.status(&format!("    {text}"));
     }
 }
+
+/// The same of whole lines, for subcommands whose descriptions take several.
+pub fn lines(out: &mut Reply, container: &str, lines: &[&str]) {
+    let head = format!("{container} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
+    out.array(lines.len() + 3);
+    out.status(&head);
+    lines.iter().chain(&["HELP", "    Print this help."]).for_each(|line| out.status(line));
+}

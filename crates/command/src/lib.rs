@@ -20,6 +20,7 @@ pub mod parts;
 pub mod platform;
 pub mod registry;
 pub mod scan_options;
+pub mod scripting;
 pub mod session;
 pub mod spec;
 pub mod state;

@@ -18,6 +18,8 @@ pub struct Platform {
     /// Brings into force what CONFIG SET changes of the process, before any shard takes the new configuration over: all of
     /// it or nothing. The working directory's whole path, if `dir` was set.
     pub apply: fn(&Change<'_>) -> Result<Option<Vec<u8>>, Refusal>,
+    /// Writes a line to the log; the level is 0 (debug) to 3 (warning).
+    pub log: fn(u8, &[u8]),
     /// Asks the allocator to give unused memory back.
     pub purge: fn(),
     /// Told of every command that was timed alone, right after it ran: on which shard, with which arguments. For the simulator.
@@ -33,6 +35,7 @@ impl Default for Platform {
             sleep_us: |_| {},
             usage: Usage::default,
             apply: |_| Ok(None),
+            log: |_, _| {},
             purge: || {},
             ran: None,
         }

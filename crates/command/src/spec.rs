@@ -118,6 +118,12 @@ impl Command {
         self.flags & flag::WRITE != 0
     }
 
+    /// Whether it can write: a script may call commands that do.
+    #[inline]
+    pub fn may_write(&self) -> bool {
+        self.flags & (flag::WRITE | flag::SCRIPT) != 0
+    }
+
     /// Whether `argc` arguments are acceptable.
     #[inline]
     pub fn takes(&self, argc: usize) -> bool {

@@ -8,6 +8,8 @@ use crate::eviction::Eviction;
 use crate::latency::Latency;
 use crate::platform::{About, Platform};
 use crate::rates::Rates;
+use crate::scripting::Scripts;
+use crate::scripting::whole::RunInside;
 use crate::session::Sessions;
 use crate::slowlog::SlowLog;
 use crate::statistics::{CommandStats, ErrorStats};
@@ -168,6 +170,16 @@ pub struct ShardCx {
     pub watches: Watches,
     /// Keys that blocked clients wait for.
     pub awaited: Awaited,
+    /// Scripts, and the one that runs now.
+    pub scripts: Scripts,
+    /// How scripts and transactions run the commands inside them.
+    pub run_inside: RunInside,
+    /// The command that has just said which keys it needs does not know whether these are all: it is to get them as it goes.
+    pub learns: bool,
+    /// A script that has run for too long is in the middle of its work: nothing else may change data, not even the shard itself.
+    pub is_occupied: bool,
+    /// Keys of this shard are locked, or somebody waits for that.
+    pub has_locks: bool,
     /// Somebody wants to know of changes of keys; see [`ShardCx::hear`].
     pub is_listening: bool,
 }
@@ -214,6 +226,11 @@ impl ShardCx {
             guests: Guests::default(),
             watches: Watches::default(),
             awaited: Awaited::default(),
+            scripts: Scripts::default(),
+            run_inside: |_, _, _, _, _| unreachable!("the shard says how"),
+            learns: false,
+            is_occupied: false,
+            has_locks: false,
             is_listening: false,
         };
         cx.set_config(first);

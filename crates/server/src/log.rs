@@ -61,6 +61,11 @@ pub fn set_level(level: LogLevel) {
     LEVEL.store(level, Ordering::Relaxed);
 }
 
+/// Writes a line of any level.
+pub fn write(level: Level, text: impl Display) {
+    line(level, format_args!("{text}"));
+}
+
 pub fn verbose(text: impl Display) {
     line(Level::Verbose, format_args!("{text}"));
 }

@@ -1,6 +1,6 @@
 //! What commands learn of the machine and the process.
 
-use crate::files;
+use crate::{files, log};
 use command::ShardCx;
 use command::platform::{About, Platform, Usage};
 use runtime::{clock, usage};
@@ -33,6 +33,7 @@ pub fn install(cx: &mut ShardCx, about: &Arc<About>) {
         sleep_us: usage::sleep_us,
         usage: usage_now,
         apply: crate::apply::apply,
+        log: log_of_script,
         purge: runtime::memory::give_back,
         ran: None,
     };
@@ -54,4 +55,15 @@ fn usage_now() -> Usage {
         thread_user_us: thread.0,
         thread_system_us: thread.1,
     }
+}
+
+/// A line from a script.
+fn log_of_script(level: u8, line: &[u8]) {
+    let level = match level {
+        0 => log::Level::Debug,
+        1 => log::Level::Verbose,
+        2 => log::Level::Notice,
+        _ => log::Level::Warning,
+    };
+    log::write(level, String::from_utf8_lossy(line));
 }

@@ -14,6 +14,10 @@ impl Shard {
             self.reject(index, command, &Error::wrong_arity(command.full_name));
             return false;
         }
+        if self.refuses(command) {
+            self.reject(index, command, &Error::BUSY);
+            return false;
+        }
         let unknown = !self.conns[index].authenticated;
         if unknown && command.flags & flag::NO_AUTH == 0 && self.cx.config.requirepass.is_some() {
             self.reject(index, command, &Error::NO_AUTH);

@@ -329,7 +329,7 @@ impl Shard {
         conn.blocked = None;
         if here {
             conn.through_own_mailbox -= 1;
-        } else if command.is_write() {
+        } else if command.may_write() {
             conn.writes_elsewhere -= 1;
         }
         conn.fulfil(ticket.seq, |out| out.append(&mut reply));

@@ -27,7 +27,7 @@ impl Shard {
     #[cold]
     fn end_fence(&mut self, q: &Queued) {
         let conn = &self.conns[q.conn as usize];
-        if q.command.is_some_and(|command| command.is_fence(self.cx.shards)) && conn.postponed.is_empty() {
+        if q.fences && conn.postponed.is_empty() {
             self.after_fulfil(q.conn as usize);
         }
     }
@@ -64,6 +64,9 @@ impl Shard {
         if !self.cx.monitors.is_empty() {
             self.feed_monitors(index, command, args);
         }
+        if command.flags & flag::SCRIPT != 0 && self.cx.shards > 1 && !self.spread_script(index, args) {
+            return;
+        }
         match command.plan {
             Plan::Keys | Plan::Split(_) if q.key_index != 0 => self.run_at(index, command, args, q.shard, q),
             Plan::Keys | Plan::Split(_) => self.run_many(index, command, args, q),
@@ -97,7 +100,7 @@ impl Shard {
         let args = Args::with_hash(&buf, &spans, &seed, key_index, hash);
         let (conn, spans) = (index as u32, (0, args.len() as u32));
         let (db, key_index) = (self.conns[index].db, key_index as u16);
-        let q = Queued { conn, spans, command: Some(row), key_index, shard, db, hash };
+        let q = Queued { conn, spans, command: Some(row), key_index, shard, db, fences: false, hash };
         self.run_at(index, row, args, shard, &q);
     }
 
@@ -133,7 +136,7 @@ impl Shard {
     ) {
         let conn = &mut self.conns[index];
         let here = shard == self.cx.id;
-        if here && conn.through_own_mailbox == 0 && (conn.writes_elsewhere == 0 || !command.is_write()) {
+        if here && conn.through_own_mailbox == 0 && (conn.writes_elsewhere == 0 || !command.may_write()) {
             conn.pull.against();
             return self.run_here(index, command, args);
         }
@@ -143,7 +146,7 @@ impl Shard {
         }
         if here {
             conn.through_own_mailbox += 1;
-        } else if command.is_write() {
+        } else if command.may_write() {
             conn.writes_elsewhere += 1;
         }
         let ask = Ask::Whole(self.expect(index));
@@ -168,6 +171,7 @@ impl Shard {
     /// Runs a command now, for a connection of this shard.
     #[inline]
     pub(crate) fn run_here(&mut self, index: usize, command: &'static Command, args: Args<'_>) {
+        self.cx.has_locks = !self.locks.is_empty();
         let conn = &mut self.conns[index];
         let caller = Caller::of(index, conn);
         if !self.locks.is_empty()

@@ -113,14 +113,18 @@ impl Shard {
 
     /// Whether connections that had to wait can go on, or operations that gave others their turn.
     pub fn has_ready_input(&self) -> bool {
-        !self.resume.is_empty() || !self.ticked.is_empty() || !self.may_proceed.is_empty()
+        let goes_on = !self.ticked.is_empty() || !self.may_proceed.is_empty() || self.busy.is_some();
+        goes_on || !self.resume.is_empty()
     }
 
     /// Goes on with operations that gave others their turn, and with the input of connections that had to wait: a step of each in turn, and
     /// not more than [`RESUMES_MAX`] in all.
     /// Call once per turn, after the mail.
     pub fn resume(&mut self) {
-        if !self.ticked.is_empty() || !self.may_proceed.is_empty() {
+        if self.busy.is_some() {
+            self.go_on_with_script();
+        }
+        if (!self.ticked.is_empty() || !self.may_proceed.is_empty()) && self.busy.is_none() {
             self.go_on();
         }
         for _ in 0..RESUMES_MAX {

@@ -26,6 +26,15 @@ const BATCH_POOL_MAX: usize = 64;
 impl Shard {
     /// Mail, oldest first. A batch of commands must be armed by now.
     pub fn on_message(&mut self, message: Message) {
+        if self.busy.is_some() {
+            return self.on_message_while_busy(message);
+        }
+        self.read_message(message);
+        self.proceed();
+    }
+
+    /// Does what a message asks.
+    pub(crate) fn read_message(&mut self, message: Message) {
         match message {
             Message::Commands(batch) => batch.in_order().for_each(|batch| self.run_batch(batch)),
             Message::Replies(batch) => self.on_replies(batch),
@@ -48,8 +57,8 @@ impl Shard {
             Message::Touched { watcher } => self.on_touched(watcher),
             Message::Monitored { from, lines } => self.on_monitored(from, &lines),
             Message::MonitorsGone { from } => self.cx.monitors.retain(|shard| *shard != from),
+            Message::Script { source } => self.on_script(&source),
         }
-        self.proceed();
     }
 
     /// Runs the commands of another shard (or our own, sent through the mailbox for the sake of order).
@@ -96,7 +105,7 @@ impl Shard {
     }
 
     /// Sends a batch home that has run.
-    fn send_back(&mut self, mut batch: Box<Batch>) {
+    pub(crate) fn send_back(&mut self, mut batch: Box<Batch>) {
         batch.executed_by = self.cx.id;
         if batch.from == self.cx.id {
             self.on_replies(batch);
@@ -106,7 +115,7 @@ impl Shard {
     }
 
     /// One item of a batch; a reply that it has is in `out`.
-    fn run_item(&mut self, home: u16, item: &Item, args: Args<'_>, out: &mut Reply) -> Progress {
+    pub(crate) fn run_item(&mut self, home: u16, item: &Item, args: Args<'_>, out: &mut Reply) -> Progress {
         let mut caller = Caller::elsewhere(item.db, item.resp3);
         if item.key_index == 0 {
             caller.client = item.hash;
@@ -161,6 +170,7 @@ impl Shard {
         // Parts and shares are counted once, where the first of them runs.
         caller.counts = !matches!(ask, Ask::Share(op) | Ask::Part(op) if op >> multi::SHARE_SHIFT != 0);
         caller.counts &= ask != Ask::Nobody;
+        self.cx.has_locks = !self.locks.is_empty();
         match execute::execute(&mut self.cx, command, args, caller, out) {
             None => {
                 self.tell_slow(home, ask);
@@ -234,7 +244,7 @@ impl Shard {
                 }
                 if here {
                     conn.through_own_mailbox -= 1;
-                } else if command.is_write() {
+                } else if command.may_write() {
                     conn.writes_elsewhere -= 1;
                 }
                 conn.fulfil(ticket.seq, write);

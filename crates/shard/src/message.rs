@@ -260,6 +260,8 @@ pub enum Message {
     Slow { ask: Ask, entry: Box<SlowEntry> },
     /// A key that this watcher, a connection of the receiver's, watches has changed.
     Touched { watcher: WatcherId },
+    /// A script that a client has brought: it may be named by its digest from now on.
+    Script { source: Vec<u8> },
     /// Lines for the monitors of the receiver.
     Monitored { from: u16, lines: Vec<u8> },
     /// Shard `from` has no monitors any more.

@@ -15,7 +15,7 @@ mod split;
 pub(crate) mod wait;
 
 pub(crate) use all::merge_parts;
-pub(crate) use hold::{add_own_keys, keys_at};
+pub(crate) use hold::{Lodgers, add_own_keys, keys_at};
 
 use crate::execute::Caller;
 use crate::message::{Ask, Held, OpId, Ticket};
@@ -81,7 +81,7 @@ impl Shard {
         let slot = &mut self.conns[conn];
         let caller = Caller::of(conn, slot);
         let here = involved.contains(&self.cx.id);
-        let elsewhere = command.is_write() && involved.iter().any(|s| *s != self.cx.id);
+        let elsewhere = command.may_write() && involved.iter().any(|s| *s != self.cx.id);
         slot.through_own_mailbox += u32::from(here);
         slot.writes_elsewhere += u32::from(elsewhere);
         let args = OwnArgs::of(args);

@@ -122,6 +122,9 @@ impl Shard {
 
     /// Runs everything whose locks have been granted, and what that sets free.
     pub(crate) fn run_ready(&mut self) {
+        if self.busy.is_some() {
+            return;
+        }
         while let Some((id, job)) = self.ready.pop_front() {
             match job {
                 Job::Hold { home, op, db, keys, watcher } => {

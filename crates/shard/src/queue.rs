@@ -21,6 +21,8 @@ pub(crate) struct Queued {
     pub(crate) shard: u16,
     /// The client's database when the command came: where to look ahead.
     pub(crate) db: u16,
+    /// What its connection sends next waits until it is done.
+    pub(crate) fences: bool,
     pub(crate) hash: u64,
 }
 
@@ -40,8 +42,7 @@ impl Shard {
     pub(crate) fn enqueue(&mut self, conn: usize, buf: &[u8], mark: usize) {
         let args = Args::new(buf, &self.spans[mark..], &self.cx.seed);
         let queued = self.queued(conn, mark, args);
-        // What follows waits until it is done.
-        if queued.command.is_some_and(|command| command.is_fence(self.cx.shards)) {
+        if queued.fences {
             self.conns[conn].fenced = true;
         }
         self.queue.push(queued);
@@ -70,9 +71,11 @@ impl Shard {
             key_index: 0,
             shard: self.cx.id,
             db: self.conns[conn].db,
+            fences: false,
             hash: 0,
         };
         if let Some(command) = command {
+            queued.fences = self.is_fence(command, args);
             let index = command.placed_key;
             if index != 0 && (index as usize) < args.len() {
                 let key = args.at(index as usize);
@@ -125,7 +128,7 @@ impl Shard {
     /// Whether nothing on this shard stands between a command on one of its keys and that key.
     #[inline]
     fn is_plain(&self) -> bool {
-        self.cx.pause.is_none() && self.cx.monitors.is_empty() && self.locks.is_empty()
+        self.cx.pause.is_none() && self.cx.monitors.is_empty() && self.locks.is_empty() && self.busy.is_none()
     }
 
     /// The short way of [`Shard::dispatch`]: a command on a key of this shard, of a connection that awaits nothing. Whether the

@@ -3,6 +3,7 @@
 //! The caller (runtime or simulator) takes the steps in the order of [`crate::TURN`]: it collects input; hands over all mail; then
 //! the input; then publishes [`Shard::outgoing`]; then sends the replies of [`Shard::dirty_conns`].
 
+use crate::busy::Busy;
 use crate::conn::Conn;
 use crate::gates::Gate;
 use crate::locks::{Locks, Ready, WaiterId};
@@ -48,6 +49,8 @@ pub struct Shard {
     pub(crate) opens: HashMap<OpId, Box<Open>>,
     pub(crate) may_proceed: VecDeque<OpId>,
     pub(crate) ticked: Vec<OpId>,
+    /// A script that occupies this shard.
+    pub(crate) busy: Option<Box<Busy>>,
     /// Operations of any shard that have come here for what they will need, by home shard and number.
     pub(crate) gates: HashMap<(u16, OpId), Gate>,
     pub(crate) next_op: OpId,
@@ -78,7 +81,8 @@ pub struct Shard {
 }
 
 impl Shard {
-    pub fn new(cx: ShardCx) -> Self {
+    pub fn new(mut cx: ShardCx) -> Self {
+        cx.run_inside = crate::script::run_inside;
         let shards = cx.shards as usize;
         let outgoing = Outgoing { batches: (0..shards).map(|_| None).collect(), ..Outgoing::default() };
         Self {
@@ -94,6 +98,7 @@ impl Shard {
             opens: HashMap::new(),
             may_proceed: VecDeque::new(),
             ticked: Vec::new(),
+            busy: None,
             gates: HashMap::new(),
             next_op: 1,
             queue: Vec::new(),

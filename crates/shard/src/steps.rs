@@ -17,7 +17,6 @@ pub(crate) enum Step {
     /// The command that [`Steps::call`] tells is to be run.
     Call,
     /// Nothing, but time has passed.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for scripts"))]
     Tick,
     /// It is over; the reply for the client.
     Done(Reply),

@@ -6,8 +6,8 @@
 //!
 //! A block with commands that concern the connection runs on its shard, and nothing behind it is read before it has run.
 
-use crate::block::{self, Block, BlockBuf};
-use crate::execute::{self, Caller, Needs};
+use crate::block::{self, Block, BlockBuf, BlockSteps};
+use crate::execute::{self, Asked, Caller, Needs};
 use crate::message::{Ask, Message};
 use crate::queue::Queued;
 use crate::shard::Shard;
@@ -215,6 +215,9 @@ impl Shard {
                 return true;
             }
             transaction.flags |= command.flags;
+            if command.may_write() {
+                transaction.flags |= flag::WRITE;
+            }
             let db = transaction.db;
             transaction.block.push_command(command, args, db, (q.key_index, q.hash));
             transaction.locate(&self.cx, command, args, q);
@@ -295,11 +298,6 @@ impl Shard {
             self.cx.commands.rejected(command.id);
             return self.end_with(index, &error);
         }
-        if self.cx.shards > 1 && transaction.has_steps {
-            self.drop_transaction(index);
-            let text = "EXEC of commands for all shards is not supported yet on more than one shard";
-            return self.reply_error(index, &Error::err(text));
-        }
         if transaction.flags & flag::SESSIONS != 0 {
             self.sync_to_sessions();
         }
@@ -317,6 +315,7 @@ impl Shard {
         let args = transaction.block.args(&seed);
         let q = Queued { key_index: 0, hash: 0, ..*q };
         match transaction.place {
+            _ if self.cx.shards > 1 && transaction.has_steps => self.start_block_steps(index, row, args),
             Place::Nowhere => self.run_here(index, row, args),
             Place::One(shard) if shard == home || !transaction.is_bound => {
                 self.run_at(index, row, args, shard, &q);
@@ -328,7 +327,18 @@ impl Shard {
         }
         // What comes next may be for another database, or protocol.
         let conn = &mut self.conns[index];
-        conn.fenced |= transaction.is_bound && !conn.is_in_order();
+        conn.fenced |= (transaction.is_bound || transaction.has_steps) && !conn.is_in_order();
+    }
+
+    /// Runs a block one command after the other, on all shards.
+    fn start_block_steps(&mut self, index: usize, row: &'static Command, args: Args<'_>) {
+        let ask = Ask::Whole(self.expect(index));
+        let caller = Caller::of(index, &self.conns[index]);
+        self.conns[index].through_own_mailbox += 1;
+        let keys = Block::of(args).keys(&self.cx);
+        let steps = BlockSteps::new(args, caller.resp3, Some(index));
+        let asked = Asked { home: self.cx.id, ask, command: row, caller, args };
+        self.start_open(asked, keys, Box::new(steps));
     }
 
     /// A block of a connection of this shard, if it is still there, has run.

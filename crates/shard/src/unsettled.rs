@@ -17,6 +17,7 @@ impl Shard {
         note(!self.ops.is_empty(), format!("{} operations are under way", self.ops.len()));
         note(!self.opens.is_empty(), format!("{} open operations are under way", self.opens.len()));
         note(!self.gates.is_empty(), format!("{} operations are at the gate", self.gates.len()));
+        note(self.busy.is_some(), "a script runs".to_owned());
         note(!self.ready.is_empty(), format!("{} jobs are ready and not run", self.ready.len()));
         note(self.cx.guests.are_here(), "keys of other shards are guests".to_owned());
         note(self.pending_holds > 0, format!("{} holds are pending", self.pending_holds));

@@ -11,6 +11,7 @@ mod geo;
 mod hash;
 mod hyperloglog;
 mod list;
+pub mod scripting;
 mod server;
 mod set;
 mod string;
@@ -33,6 +34,7 @@ const ALL: &[&[&[Command]]] = &[
     zset::COMMANDS,
     geo::COMMANDS,
     &[dump::COMMANDS],
+    &[scripting::COMMANDS],
     &[transactions::COMMANDS],
 ];
 

@@ -37,10 +37,23 @@ pub const PLAIN: u32 = 1 << 25;
 pub const SYSTEM: u32 = 1 << 24;
 /// Takes as many elements as its last argument says, if there is one, however fast it is with one (LPOP). Not shown to clients.
 pub const COUNTED: u32 = 1 << 23;
+/// Runs a script, which may use keys that it has not declared. Not shown to clients.
+pub const SCRIPT: u32 = 1 << 22;
 
 /// The flags that COMMAND INFO does not show.
-const UNSHOWN: [u32; 10] =
-    [MAY_REPLICATE, PROTECTED, CROSS_DB, SESSIONS, ONE_NAME, SHORT, UNKNOWN_KEYS, PLAIN, SYSTEM, COUNTED];
+const UNSHOWN: [u32; 11] = [
+    MAY_REPLICATE,
+    PROTECTED,
+    CROSS_DB,
+    SESSIONS,
+    ONE_NAME,
+    SHORT,
+    UNKNOWN_KEYS,
+    PLAIN,
+    SYSTEM,
+    COUNTED,
+    SCRIPT,
+];
 
 // Every flag has a bit of its own.
 const _: () = {

@@ -88,11 +88,17 @@ pub fn before(shard: &mut ShardCx, command: &Command) -> Result<(), Error> {
     if shard.limits.memory_bytes_max == 0 { Ok(()) } else { make_room(shard, command) }
 }
 
+/// Whether commands that need memory would be refused now, though room has been made as far as possible.
+pub fn lacks_memory(shard: &mut ShardCx) -> bool {
+    shard.limits.memory_bytes_max != 0 && find_room(shard).is_err()
+}
+
 #[cold]
 fn make_room(shard: &mut ShardCx, command: &Command) -> Result<(), Error> {
-    if command.flags & flag::DENYOOM == 0 {
-        return Ok(());
-    }
+    if command.flags & flag::DENYOOM == 0 { Ok(()) } else { find_room(shard) }
+}
+
+fn find_room(shard: &mut ShardCx) -> Result<(), Error> {
     if shard.all_used_bytes() + shard.bin.bytes() as u64 > shard.limits.memory_bytes_max {
         freeing::help(shard);
     }
@@ -114,7 +120,7 @@ fn make_room(shard: &mut ShardCx, command: &Command) -> Result<(), Error> {
 /// Housekeeping, ten times a second: evicts what the limit demands. Whether it should go on sooner.
 pub fn tick(shard: &mut ShardCx) -> bool {
     let limit = shard.limits.memory_bytes_max;
-    if limit == 0 || shard.cron_paused {
+    if limit == 0 || shard.cron_paused || shard.is_occupied {
         return false;
     }
     shard.note_fill(FILL_STEP);

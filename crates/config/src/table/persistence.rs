@@ -67,7 +67,7 @@ pub(super) const SHUTDOWN: &[Directive] = &[
 pub(super) const BLOCKING: &[Directive] = &[
     int("busy-reply-threshold", 0, I64_MAX, "5000")
         .aliases(&["lua-time-limit"])
-        .later("scripts", "Milliseconds after which others are told that a script is running."),
+        .works("Milliseconds after which others are told that a script is running; 0 is never."),
     obsolete("lua-replicate-commands"),
     yes_no("lua-enable-deprecated-api", "no")
         .immutable()

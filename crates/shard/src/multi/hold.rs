@@ -4,10 +4,10 @@
 use super::{Kind, Operation};
 use crate::block::Block;
 use crate::blocking::WaitChange;
+use crate::busy::Busy;
 use crate::execute::{self, Asked, Caller, Needs};
 use crate::message::{Ask, Held, Message, OpId};
 use crate::shard::Shard;
-use crate::steps::Once;
 use crate::transaction;
 use command::change::{Change, DbKey};
 use command::spec::flag;
@@ -15,6 +15,12 @@ use command::watches::WatcherId;
 use command::{Args, Command, Event, OwnArgs, Plan, ShardCx};
 use keyspace::{Found, Key};
 use resp::Reply;
+
+/// Keys that have been brought here for an operation, each with its shard and database.
+pub(crate) struct Lodgers {
+    op: OpId,
+    places: Vec<(u16, u16, Vec<u8>)>,
+}
 
 /// Attempts of a command that keeps finding that it needs other keys than it was given; then it gets them as it goes.
 const ATTEMPTS_MAX: u32 = 3;
@@ -48,7 +54,10 @@ impl Shard {
     }
 
     /// Has keys of several shards locked and brought here; then the command runs.
-    pub(crate) fn hold_keys(&mut self, asked: Asked<'_>, keys: Vec<DbKey>, attempts: u32) {
+    pub(crate) fn hold_keys(&mut self, asked: Asked<'_>, mut keys: Vec<DbKey>, attempts: u32) {
+        if self.take_over(&asked, &mut keys) {
+            return;
+        }
         let op = self.next_op();
         self.hold_keys_for(op, asked, keys, attempts);
     }
@@ -182,6 +191,10 @@ impl Shard {
         } else {
             execute::execute(&mut self.cx, command, args, caller, &mut out)
         };
+        if let Some(whole) = self.cx.scripts.overdue.take() {
+            let asked = Asked { home, ask, command, caller: operation.caller, args };
+            return self.begin_busy(Busy::new(&asked, whole).among(Lodgers { op, places }));
+        }
         let (mut keys, changes) = self.cx.guests.leave();
         self.cx.set_listening();
         self.tell_slow(home, ask);
@@ -210,11 +223,29 @@ impl Shard {
         let Some(more) = needed else { return self.answer(home, ask, command, out) };
         keys.extend(more);
         let asked = Asked { home, ask, command, caller: operation.caller, args };
-        if attempts < ATTEMPTS_MAX {
+        // A script has been run twice by now.
+        let is_script = command.flags & flag::SCRIPT != 0;
+        if attempts < ATTEMPTS_MAX && !is_script {
             return self.hold_keys(asked, keys, attempts + 1);
         }
-        let once = Once { command, args: OwnArgs::of(args), db: caller.db, resp3: caller.resp3 };
-        self.start_open(asked, keys, Box::new(once));
+        if !self.take_over(&asked, &mut keys) {
+            let steps = self.steps_of(&asked);
+            self.start_open(asked, keys, steps);
+        }
+    }
+
+    /// The command for which keys were brought here is over: they go home. Which they were.
+    pub(crate) fn end_lodging(&mut self, lodgers: Lodgers) -> Vec<DbKey> {
+        let (keys, changes) = self.cx.guests.leave();
+        self.cx.set_listening();
+        self.send_home(lodgers.op, lodgers.places, changes, Vec::new());
+        keys
+    }
+
+    /// As [`Shard::hold_keys`], with the keys that the command names itself.
+    pub(crate) fn hold_with_own_keys(&mut self, asked: Asked<'_>, mut keys: Vec<DbKey>) {
+        add_own_keys(&self.cx, asked.command, asked.args, asked.caller.db, &mut keys);
+        self.hold_keys(asked, keys, 0);
     }
 
     fn each_shard(&self, change: impl Fn() -> WaitChange) -> Vec<WaitChange> {

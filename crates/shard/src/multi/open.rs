@@ -13,6 +13,7 @@ use crate::parking::Parked;
 use crate::shard::Shard;
 use crate::steps::{Call, Step, Steps};
 use crate::timing;
+use crate::transaction;
 use command::change::{Change, DbKey};
 use command::spec::flag;
 use command::{Command, Cx, Error, OwnArgs, Plan};
@@ -133,6 +134,7 @@ impl Shard {
         self.bring_in(&mut open);
         let mut reply = Reply::default();
         let mut step = match std::mem::replace(&mut open.next, Next::Go) {
+            Next::Begin if open.is_touched => Step::Done(self.touched_reply(&open)),
             Next::Begin | Next::Go => open.steps.resume(&mut self.cx, None),
             Next::Call => Step::Call,
             Next::Merge { args, parts } => {
@@ -404,11 +406,24 @@ impl Shard {
                     .push((shard, Message::Release { home, op, keys, changes, wait: WaitChange::None }));
             }
         }
+        if matches!(open.asked.command.plan, Plan::Block) {
+            let conn = self.conn_of(&open.asked);
+            self.end_block(conn);
+        }
         let Parked { home, ask, command, caller, args } = open.asked;
         let seed = self.cx.seed.clone();
         timing::end(&mut self.cx, command, args.args(&seed), Some(open.begun_ns), caller.counts, None);
         self.tell_slow(home, ask);
         self.answer(home, ask, command, out);
+    }
+
+    /// What EXEC answers when a watched key has changed.
+    fn touched_reply(&mut self, open: &Open) -> Reply {
+        let mut out = Reply::new(open.asked.caller.resp3);
+        let caller = open.asked.caller;
+        // It writes the reply, and needs nothing.
+        let _ = transaction::run_touched(&mut self.cx, caller, &mut out);
+        out
     }
 
     /// The connection of an operation's client, if it is on this shard and still there.

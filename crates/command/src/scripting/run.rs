@@ -1,0 +1,303 @@
+//! A script under way.
+
+use super::call::{self, Rights};
+use crate::change::DbKey;
+use crate::families::other_db;
+use crate::spec::flag;
+use crate::{Args, Command, Error, ShardCx, eviction};
+use base::hash::HashSeed;
+use config::LogLevel;
+use resp::{Reply, Span};
+use script::{Env, Flags, Resume, Run, Step};
+
+/// A script that has run for longer than `busy-reply-threshold`, as SCRIPT KILL and FUNCTION STATS see it.
+#[derive(Clone, Debug)]
+pub struct Overdue {
+    /// Of FCALL, not of EVAL.
+    pub is_function: bool,
+    /// The client's command with its arguments.
+    pub command: Vec<Vec<u8>>,
+    pub begun_ns: u64,
+    /// It has written: it can only be ended with the server.
+    pub has_written: bool,
+    /// Somebody wants it to end.
+    pub is_killed: bool,
+}
+
+/// What a killed script answers.
+const KILLED: &str = "Error running script: Script killed by user with SCRIPT KILL...";
+const KILLED_FUNCTION: &str = "Error running script: Script killed by user with FUNCTION KILL.";
+
+/// What a script does next.
+pub enum Next {
+    /// Calls the command that [`ScriptRun::call`] tells.
+    Call,
+    /// Nothing, but time has passed.
+    Tick,
+    /// It has ended, with this reply for the client.
+    Done(Reply),
+}
+
+/// A script with the command it calls.
+pub struct ScriptRun {
+    run: Run,
+    is_function: bool,
+    rights: Rights,
+    /// The database that the script has selected.
+    db: u16,
+    /// The client's protocol.
+    resp3: bool,
+    command: Option<&'static Command>,
+    is_call_resp3: bool,
+    buf: Vec<u8>,
+    spans: Vec<Span>,
+    has_written: bool,
+    begun_ns: u64,
+    /// Its number among those that have run for too long.
+    overdue: Option<u64>,
+}
+
+/// A command that a script calls.
+#[derive(Clone, Copy)]
+pub struct Called<'a> {
+    pub command: &'static Command,
+    pub args: Args<'a>,
+    pub db: u16,
+    pub resp3: bool,
+}
+
+impl ScriptRun {
+    pub fn new(cx: &ShardCx, run: Run, is_function: bool, rights: Rights, (db, resp3): (u16, bool)) -> Self {
+        Self {
+            begun_ns: (cx.platform.clock_ns)(),
+            overdue: None,
+            run,
+            is_function,
+            rights,
+            db,
+            resp3,
+            command: None,
+            is_call_resp3: false,
+            buf: Vec::new(),
+            spans: Vec::new(),
+            has_written: false,
+        }
+    }
+
+    /// Goes on: with the reply to the command it called, if it did.
+    pub fn resume(&mut self, cx: &mut ShardCx, reply: Option<&Reply>) -> Next {
+        self.go(cx, reply.map_or(Resume::Go, Resume::Reply))
+    }
+
+    /// As [`ScriptRun::resume`] after [`Next::Tick`]; ends it if somebody wants that. `args`: the client's command.
+    pub fn go_on(&mut self, cx: &mut ShardCx, args: Args<'_>) -> Next {
+        self.note_time(cx, args);
+        let known = self.overdue.and_then(|id| cx.scripts.overdue_runs.get(&id));
+        if known.is_some_and(|overdue| overdue.is_killed) {
+            return self.go(cx, Resume::Kill(if self.is_function { KILLED_FUNCTION } else { KILLED }));
+        }
+        self.go(cx, Resume::Go)
+    }
+
+    /// Whether it has run for too long.
+    pub fn is_overdue(&self) -> bool {
+        self.overdue.is_some()
+    }
+
+    fn note_time(&mut self, cx: &mut ShardCx, args: Args<'_>) {
+        let limit_ms = cx.config.busy_reply_threshold;
+        let millis = (cx.platform.clock_ns)().saturating_sub(self.begun_ns) / 1_000_000;
+        if self.overdue.is_some() || limit_ms == 0 || millis < limit_ms {
+            return;
+        }
+        let overdue = Overdue {
+            is_function: self.is_function,
+            command: args.from(0).map(<[u8]>::to_vec).collect(),
+            begun_ns: self.begun_ns,
+            has_written: self.has_written,
+            is_killed: false,
+        };
+        self.overdue = Some(cx.scripts.add_overdue(overdue));
+        let text = format!(
+            "Slow script detected: still in execution after {millis} milliseconds. You can try killing the script using the {} command.",
+            if self.is_function { "FUNCTION KILL" } else { "SCRIPT KILL" }
+        );
+        (cx.platform.log)(3, text.as_bytes());
+    }
+
+    /// It is over.
+    fn end(&mut self, cx: &mut ShardCx) {
+        if let Some(id) = self.overdue.take() {
+            cx.scripts.overdue_runs.remove(&id);
+        }
+    }
+
+    /// It has called a command that writes.
+    fn note_write(&mut self, cx: &mut ShardCx) {
+        self.has_written = true;
+        if let Some(overdue) = self.overdue.and_then(|id| cx.scripts.overdue_runs.get_mut(&id)) {
+            overdue.has_written = true;
+        }
+    }
+
+    fn go(&mut self, cx: &mut ShardCx, first: Resume<'_>) -> Next {
+        let mut out = Reply::new(self.resp3);
+        let mut answer = Reply::default();
+        let mut with = first;
+        loop {
+            let step = self.run.resume(cx.scripts.engine_of(self.is_function), with, &mut out);
+            with = match step {
+                Step::Tick => return Next::Tick,
+                Step::Done(done) => {
+                    self.end(cx);
+                    if done.is_error_to_count {
+                        cx.count_script_error(&out);
+                    }
+                    return Next::Done(out);
+                }
+                Step::Log { level, line } => {
+                    (cx.platform.log)(level, line);
+                    Resume::Go
+                }
+                Step::Clock => Resume::Clock((cx.platform.clock_ns)() as f64 / 1e9),
+                Step::AclCheck(args) => Resume::Allowed(call::exists(args)),
+                Step::Call(wanted) => {
+                    self.buf.clear();
+                    self.spans.clear();
+                    for arg in wanted.args {
+                        self.spans.push(Span { start: self.buf.len() as u32, len: arg.len() as u32 });
+                        self.buf.extend_from_slice(arg);
+                    }
+                    self.is_call_resp3 = wanted.is_resp3;
+                    match self.admit(cx) {
+                        Ok(Some(command)) => {
+                            if command.is_write() {
+                                self.note_write(cx);
+                            }
+                            self.command = Some(command);
+                            return Next::Call;
+                        }
+                        Ok(None) => {
+                            answer.clear();
+                            answer.ok();
+                        }
+                        Err(error) => {
+                            answer.clear();
+                            answer.error(error.line());
+                        }
+                    }
+                    Resume::Reply(&answer)
+                }
+            };
+        }
+    }
+
+    /// The command at hand, unless it has been done: SELECT is the script's own affair.
+    fn admit(&mut self, cx: &ShardCx) -> Result<Option<&'static Command>, Error> {
+        if self.buf.len() > crate::args::INSIDE_BYTES_MAX {
+            return Err(Error::STRING_TOO_LONG);
+        }
+        let args = Args::new(&self.buf, &self.spans, &cx.seed);
+        let command = call::check(args, self.rights)?;
+        if command.full_name != "select" {
+            return Ok(Some(command));
+        }
+        let db = args.int(1).map_err(|_| Error::err("invalid DB index"))?;
+        let db =
+            usize::try_from(db).ok().filter(|db| *db < cx.dbs.count()).ok_or(Error::DB_INDEX_OUT_OF_RANGE)?;
+        self.db = db as u16;
+        Ok(None)
+    }
+
+    /// The command it calls.
+    pub fn call<'a>(&'a self, seed: &'a HashSeed) -> Called<'a> {
+        Called {
+            command: self.command.expect("it has called one"),
+            args: Args::new(&self.buf, &self.spans, seed),
+            db: self.db,
+            resp3: self.is_call_resp3,
+        }
+    }
+}
+
+/// What the client asked for, taken apart.
+pub struct Evaluation<'a> {
+    pub is_function: bool,
+    pub read_only: bool,
+    pub keys: Vec<&'a [u8]>,
+    pub args: Vec<&'a [u8]>,
+}
+
+impl<'a> Evaluation<'a> {
+    /// EVAL script numkeys [key …] [arg …], and its kin.
+    ///
+    /// # Errors
+    /// The count of keys is none, or does not fit.
+    pub fn of(args: Args<'a>) -> Result<Self, Error> {
+        let count = args.int(2)?;
+        if count > args.len() as i64 - 3 {
+            return Err(Error::err("Number of keys can't be greater than number of args"));
+        }
+        let count = usize::try_from(count).map_err(|_| Error::err("Number of keys can't be negative"))?;
+        let name = args.at(0).to_ascii_lowercase();
+        Ok(Self {
+            is_function: name.starts_with(b"fcall"),
+            read_only: name.ends_with(b"_ro"),
+            keys: args.from(3).take(count).collect(),
+            args: args.from(3 + count).collect(),
+        })
+    }
+}
+
+/// What a script may do by its flags (none: the rules from before there were any) and by how it was called.
+///
+/// # Errors
+/// It may not run at all.
+pub fn rights(cx: &mut ShardCx, flags: Option<Flags>, read_only: bool) -> Result<Rights, Error> {
+    let lacks_memory = eviction::lacks_memory(cx);
+    let Some(flags) = flags else { return Ok(Rights { read_only, out_of_memory: lacks_memory }) };
+    let writes = !flags.has(Flags::NO_WRITES);
+    if read_only && writes {
+        return Err(Error::err("Can not execute a script with write flag using *_ro command."));
+    }
+    if lacks_memory && writes && !flags.has(Flags::ALLOW_OOM) {
+        let text =
+            "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'";
+        return Err(Error::text(text));
+    }
+    Ok(Rights { read_only: read_only || !writes, out_of_memory: false })
+}
+
+impl ShardCx {
+    /// What the engine needs to know of the server.
+    pub(crate) fn script_env(&self) -> Env {
+        let log_level_min = match self.config.loglevel {
+            LogLevel::Debug => 0,
+            LogLevel::Verbose => 1,
+            LogLevel::Notice => 2,
+            LogLevel::Warning => 3,
+            LogLevel::Nothing => 4,
+        };
+        Env { log_level_min }
+    }
+
+    /// A script has ended with an error of its own.
+    fn count_script_error(&mut self, reply: &Reply) {
+        let line = reply.buf.split(|&byte| byte == b'\r').next().unwrap_or_default();
+        if let Some(line) = line.strip_prefix(b"-") {
+            self.count_error(&Error::Reply(line.to_vec().into()));
+        }
+    }
+
+    /// The keys that a command names, each with the databases it may be used in.
+    pub fn keys_of(&self, command: &Command, args: Args<'_>, db: u16) -> Vec<DbKey> {
+        let mut indexes = Vec::new();
+        if command.key_indexes(&args, &mut indexes).is_err() {
+            return Vec::new();
+        }
+        let other = if command.flags & flag::CROSS_DB != 0 { other_db(args) } else { None };
+        let other = other.filter(|other| *other != db && usize::from(*other) < self.dbs.count());
+        let dbs = || std::iter::once(db).chain(other);
+        indexes.iter().flat_map(|&index| dbs().map(move |db| (db, args[index].to_vec()))).collect()
+    }
+}

@@ -1,0 +1,142 @@
+//! A script that runs in one piece, on a shard that has its keys.
+
+use super::run::{Evaluation, Next, ScriptRun, rights};
+use super::undo::Journal;
+use super::{Sha, sha_of};
+use crate::change::DbKey;
+use crate::{Args, Command, Cx, Error, Outcome, Plan, ShardCx};
+use resp::Reply;
+use std::sync::Arc;
+
+/// Who runs a command inside another one.
+#[derive(Clone, Copy, Debug)]
+pub struct Inside {
+    pub conn: Option<usize>,
+    pub db: u16,
+    pub resp3: bool,
+}
+
+/// Runs a command inside another one; the keys that it needs and that are not here, if any: then it has done nothing.
+pub type RunInside = fn(&mut ShardCx, &'static Command, Args<'_>, Inside, &mut Reply) -> Option<Vec<DbKey>>;
+
+/// A script that runs in one piece, or would like to.
+pub struct Whole {
+    run: ScriptRun,
+    /// What it has changed, if that may have to be taken back.
+    journal: Option<Journal>,
+    /// Keys that it has declared, and that are known to be here; ascending. With `None`, every key is here.
+    declared: Option<Vec<DbKey>>,
+    conn: Option<usize>,
+}
+
+/// How an overdue script has come to its end.
+pub enum Ended {
+    Reply(Reply),
+    /// It has to run again, with these keys, or as an operation that learns as it goes.
+    Again(Vec<DbKey>),
+}
+
+/// EVAL script numkeys [key …] [arg …], EVALSHA, and both `_RO`: in one piece, if all it touches is here.
+pub fn evaluate(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let (run, sha) = start(cx, args)?;
+    let is_tame = cx.shard.shards == 1 || cx.shard.scripts.is_tame(&sha);
+    if !is_tame && cx.shard.scripts.learns(&sha) {
+        cx.shard.learns = true;
+        return Err(Error::NeedKeys(Vec::new()));
+    }
+    let (journal, declared) = if is_tame {
+        (None, None)
+    } else {
+        let mut keys: Vec<_> = Evaluation::of(args)?.keys.iter().map(|key| (cx.db, key.to_vec())).collect();
+        keys.sort();
+        (Some(Journal::default()), Some(keys))
+    };
+    let mut whole = Whole { run, journal, declared, conn: cx.conn };
+    match whole.go_on(cx.shard, args) {
+        None => {
+            // The shard goes on with it, a little at a time.
+            cx.shard.scripts.overdue = Some(Box::new(whole));
+            Err(Error::NeedKeys(Vec::new()))
+        }
+        Some(Ended::Reply(mut reply)) => {
+            out.append(&mut reply);
+            Ok(())
+        }
+        Some(Ended::Again(keys)) => Err(Error::NeedKeys(keys)),
+    }
+}
+
+/// Begins a script: finds it, and what it may do.
+pub fn start(cx: &mut Cx<'_>, args: Args<'_>) -> Result<(ScriptRun, Sha), Error> {
+    let Evaluation { read_only, keys, args: rest, .. } = Evaluation::of(args)?;
+    let sha = sha_of(&mut cx.shard.scripts, args)?;
+    let script = Arc::clone(&cx.shard.scripts.get(&sha).expect("it has just been found").script);
+    let rights = rights(cx.shard, script.flags(), read_only)?;
+    let env = cx.shard.script_env();
+    let run = cx.shard.scripts.engine.start(&script, &keys, &rest, env);
+    Ok((ScriptRun::new(cx.shard, run, false, rights, (cx.db, cx.resp3)), sha))
+}
+
+impl Whole {
+    /// Runs on, until it ends or, if it has run for too long already, time passes. `args`: the client's command.
+    pub fn go_on(&mut self, cx: &mut ShardCx, args: Args<'_>) -> Option<Ended> {
+        let mut reply = Reply::default();
+        let mut next = self.run.go_on(cx, args);
+        loop {
+            next = match next {
+                Next::Done(reply) => return Some(Ended::Reply(reply)),
+                Next::Tick if self.run.is_overdue() => return None,
+                Next::Tick => self.run.go_on(cx, args),
+                Next::Call => {
+                    reply.clear();
+                    if let Err(keys) = self.call(cx, &mut reply) {
+                        return Some(Ended::Again(self.take_back(cx, keys)));
+                    }
+                    self.run.resume(cx, Some(&reply))
+                }
+            };
+        }
+    }
+
+    /// Runs the command at hand.
+    ///
+    /// # Errors
+    /// The keys that must be brought here; none if it must be able to stop and go on.
+    fn call(&mut self, cx: &mut ShardCx, out: &mut Reply) -> Result<(), Vec<DbKey>> {
+        let seed = cx.seed.clone();
+        let called = self.run.call(&seed);
+        if let (Some(declared), Some(journal)) = (&self.declared, &mut self.journal) {
+            if matches!(called.command.plan, Plan::All(..) | Plan::Cursor) {
+                return Err(Vec::new());
+            }
+            let keys = cx.keys_of(called.command, called.args, called.db);
+            let is_here = |key: &&DbKey| {
+                cx.has_key(key.0, &key.1)
+                    && (!cx.has_locks || cx.guests.are_here() || declared.binary_search(key).is_ok())
+            };
+            let lacking: Vec<_> = keys.iter().filter(|key| !is_here(key)).cloned().collect();
+            if !lacking.is_empty() {
+                return Err(lacking);
+            }
+            if called.command.is_write() && !journal.keep(cx, &keys) {
+                return Err(Vec::new());
+            }
+        }
+        let inside = Inside { conn: self.conn, db: called.db, resp3: called.resp3 };
+        match (cx.run_inside)(cx, called.command, called.args, inside, out) {
+            None => Ok(()),
+            Some(keys) => Err(keys),
+        }
+    }
+
+    /// What it has changed is as it was. If no key is `lacking`, it is to run as an operation that learns as it goes.
+    fn take_back(&mut self, cx: &mut ShardCx, lacking: Vec<DbKey>) -> Vec<DbKey> {
+        if let Some(journal) = self.journal.take() {
+            journal.undo(cx);
+        }
+        if lacking.is_empty() {
+            cx.learns = true;
+        }
+        lacking
+    }
+}

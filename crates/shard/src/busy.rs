@@ -1,0 +1,134 @@
+//! A script that has run for too long in one piece: it goes on a little in each turn, and meanwhile every other command on this shard is
+//! answered with BUSY, but for those that can end it.
+//!
+//! What others ask of this shard that cannot be refused (keys to hold, entries that come back) waits until it is over.
+
+use crate::execute::Asked;
+use crate::message::{Ask, Batch, Item, Message, Progress};
+use crate::multi::Lodgers;
+use crate::parking::Parked;
+use crate::shard::Shard;
+use command::scripting::whole::{Ended, Whole};
+use command::spec::flag;
+use command::{Args, Command, Error};
+use std::collections::VecDeque;
+
+/// The script, and who asked for it.
+pub(crate) struct Busy {
+    asked: Parked,
+    whole: Box<Whole>,
+    /// The operation among whose keys it runs, if these are of several shards.
+    held: Option<Lodgers>,
+    /// Mail that waits for its end.
+    mail: VecDeque<Message>,
+}
+
+impl Busy {
+    pub fn new(asked: &Asked<'_>, whole: Box<Whole>) -> Self {
+        Self { asked: asked.parked(), whole, held: None, mail: VecDeque::new() }
+    }
+
+    pub fn among(mut self, held: Lodgers) -> Self {
+        self.held = Some(held);
+        self
+    }
+}
+
+impl Shard {
+    pub(crate) fn begin_busy(&mut self, busy: Busy) {
+        debug_assert!(self.busy.is_none(), "one script at a time occupies a shard");
+        self.cx.is_occupied = true;
+        self.busy = Some(Box::new(busy));
+    }
+
+    /// Whether a command has to be refused because a script runs.
+    #[inline]
+    pub(crate) fn refuses(&self, command: &Command) -> bool {
+        self.busy.is_some() && command.flags & flag::ALLOW_BUSY == 0
+    }
+
+    /// Lets the script go on for a while. Call once per turn.
+    #[cold]
+    pub(crate) fn go_on_with_script(&mut self) {
+        let Some(mut busy) = self.busy.take() else { return };
+        let seed = self.cx.seed.clone();
+        let Some(ended) = busy.whole.go_on(&mut self.cx, busy.asked.args.args(&seed)) else {
+            self.busy = Some(busy);
+            return;
+        };
+        self.cx.is_occupied = false;
+        let Busy { asked, held, mut mail, .. } = *busy;
+        let keys = match held {
+            Some(held) => self.end_lodging(held),
+            None => Vec::new(),
+        };
+        let Parked { home, ask, command, caller, args } = asked;
+        match ended {
+            Ended::Reply(out) => self.answer(home, ask, command, out),
+            Ended::Again(mut more) => {
+                more.extend(keys);
+                let asked = Asked { home, ask, command, caller, args: args.args(&seed) };
+                self.hold_with_own_keys(asked, more);
+            }
+        }
+        self.run_ready();
+        self.after_command();
+        while let Some(message) = mail.pop_front() {
+            self.on_message(message);
+        }
+    }
+
+    /// Mail for a shard that is occupied.
+    #[cold]
+    pub(crate) fn on_message_while_busy(&mut self, message: Message) {
+        match message {
+            Message::Commands(batch) => batch.in_order().for_each(|batch| self.refuse_batch(batch)),
+            Message::Replies(_) | Message::Late { .. } | Message::Slow { .. } | Message::Monitored { .. } => {
+                self.read_message(message);
+            }
+            other => self.busy.as_mut().expect("it is occupied").mail.push_back(other),
+        }
+    }
+
+    /// Answers what can be answered, and keeps the rest.
+    fn refuse_batch(&mut self, mut batch: Box<Batch>) {
+        let seed = self.cx.seed.clone();
+        let mut rest = Batch { from: batch.from, turn: batch.turn, ..Batch::default() };
+        let (items, mut done) = (std::mem::take(&mut batch.items), Vec::new());
+        let mut out = std::mem::take(&mut batch.replies);
+        for mut item in items {
+            let spans = &batch.spans[item.spans.0 as usize..(item.spans.0 + item.spans.1) as usize];
+            let args = Args::new(&batch.args, spans, &seed).with_outside(&batch.outside);
+            if !item.ask.runs() || matches!(item.ask, Ask::Nobody) {
+                keep(&mut rest, &item, args);
+                continue;
+            }
+            if self.refuses(item.command) {
+                self.cx.commands.rejected(item.command.id);
+                self.cx.count_error(&Error::BUSY);
+                out.error(Error::BUSY.line());
+                item.progress = Progress::Replied;
+            } else {
+                item.progress = self.run_item(batch.from, &item, args, &mut out);
+            }
+            item.reply_end = out.buf.len();
+            done.push(item);
+        }
+        batch.items = done;
+        batch.replies = out;
+        batch.outside.clear();
+        self.send_back(batch);
+        if !rest.items.is_empty() {
+            let mail = &mut self.busy.as_mut().expect("it is occupied").mail;
+            mail.push_back(Message::Commands(Box::new(rest)));
+        }
+    }
+}
+
+/// Puts an item into another batch.
+fn keep(batch: &mut Batch, item: &Item, args: Args<'_>) {
+    let first = batch.spans.len();
+    batch.push_args(args);
+    let spans = (first as u32, (batch.spans.len() - first) as u32);
+    batch.items.push(Item { spans, ..*item });
+}

@@ -1,0 +1,139 @@
+//! Scripts, as this crate sees them: where they run, and those that cannot run in one piece.
+//!
+//! A script runs like any other command where its declared keys are, or among them when they have been brought together. It is taken
+//! back and runs as an operation that learns as it goes ([`crate::multi::open`]) when it turns out to touch other keys.
+
+use crate::busy::Busy;
+use crate::execute;
+use crate::execute::{Asked, Caller};
+use crate::message::Message;
+use crate::shard::Shard;
+use crate::steps::{Call, Once, Step, Steps};
+use base::hash::HashSeed;
+use command::change::DbKey;
+use command::families::scripting;
+use command::scripting::run::{Next, ScriptRun};
+use command::scripting::whole::{self, Inside};
+use command::spec::flag;
+use command::{Args, Command, Cx, OwnArgs, ShardCx};
+use resp::Reply;
+
+/// How commands inside others are run, for the `command` crate.
+pub(crate) fn run_inside(
+    cx: &mut ShardCx,
+    command: &'static Command,
+    args: Args<'_>,
+    inside: Inside,
+    out: &mut Reply,
+) -> Option<Vec<DbKey>> {
+    let Inside { conn, db, resp3 } = inside;
+    let caller = Caller { conn, admitted: true, ..Caller::elsewhere(db, resp3) };
+    execute::run_inside(cx, command, args, caller, out)
+}
+
+/// A script as an operation that can stop and go on.
+pub(crate) struct ScriptSteps {
+    args: OwnArgs,
+    db: u16,
+    resp3: bool,
+    run: Option<ScriptRun>,
+}
+
+impl ScriptSteps {
+    pub fn new(args: OwnArgs, db: u16, resp3: bool) -> Self {
+        Self { args, db, resp3, run: None }
+    }
+}
+
+impl Steps for ScriptSteps {
+    fn resume(&mut self, cx: &mut ShardCx, reply: Option<&Reply>) -> Step {
+        let seed = cx.seed.clone();
+        let args = self.args.args(&seed);
+        let next = match (&mut self.run, reply) {
+            (Some(run), Some(reply)) => run.resume(cx, Some(reply)),
+            (Some(run), None) => run.go_on(cx, args),
+            (None, _) => {
+                let mut of =
+                    Cx { shard: cx, db: self.db, resp3: self.resp3, conn: None, deny_blocking: true };
+                match whole::start(&mut of, args) {
+                    Ok((run, _)) => self.run.insert(run).resume(cx, None),
+                    Err(error) => {
+                        let mut out = Reply::new(self.resp3);
+                        cx.count_error(&error);
+                        out.error(error.line());
+                        Next::Done(out)
+                    }
+                }
+            }
+        };
+        match next {
+            Next::Call => Step::Call,
+            Next::Tick => Step::Tick,
+            Next::Done(out) => Step::Done(out),
+        }
+    }
+
+    fn call<'a>(&'a self, seed: &'a HashSeed) -> Call<'a> {
+        let called = self.run.as_ref().expect("it has begun").call(seed);
+        Call { command: called.command, args: called.args, db: called.db, resp3: called.resp3 }
+    }
+}
+
+impl Shard {
+    /// Before a script that a client brings along goes where its keys are: has all shards know it, since the client may name it by its
+    /// digest from now on, wherever it is connected then. Whether it may go; answers the error if not.
+    pub(crate) fn spread_script(&mut self, index: usize, args: Args<'_>) -> bool {
+        match scripting::learn(&mut self.cx, args) {
+            Ok(false) => true,
+            Ok(true) => {
+                let others = (0..self.cx.shards).filter(|shard| *shard != self.cx.id);
+                for shard in others.collect::<Vec<_>>() {
+                    let source = args.at(1).to_vec();
+                    self.outgoing.posts.push((shard as usize, Message::Script { source }));
+                }
+                true
+            }
+            Err(error) => {
+                self.reply_error(index, &error);
+                false
+            }
+        }
+    }
+
+    /// Another shard has met a new script.
+    pub(crate) fn on_script(&mut self, source: &[u8]) {
+        // It compiled there.
+        let _ = self.cx.scripts.load(source, true);
+    }
+
+    /// Whether nothing that a connection sends after this command may run before it is done: it waits, or nobody knows what it will touch.
+    #[inline]
+    pub(crate) fn is_fence(&self, command: &Command, args: Args<'_>) -> bool {
+        let is_script = command.flags & flag::SCRIPT != 0 && self.cx.shards > 1;
+        command.is_fence(self.cx.shards) || is_script && !self.cx.scripts.is_known_tame(args)
+    }
+
+    /// The command that has just asked for keys in vain, as an operation that can ask as it goes.
+    pub(crate) fn steps_of(&mut self, asked: &Asked<'_>) -> Box<dyn Steps> {
+        let (args, caller) = (OwnArgs::of(asked.args), asked.caller);
+        if asked.command.flags & flag::SCRIPT != 0 {
+            self.cx.scripts.note_learning(asked.args);
+            return Box::new(ScriptSteps::new(args, caller.db, caller.resp3));
+        }
+        Box::new(Once { command: asked.command, args, db: caller.db, resp3: caller.resp3 })
+    }
+
+    /// A command has stopped for another reason than keys; whether it has.
+    pub(crate) fn take_over(&mut self, asked: &Asked<'_>, keys: &mut Vec<DbKey>) -> bool {
+        if let Some(whole) = self.cx.scripts.overdue.take() {
+            self.begin_busy(Busy::new(asked, whole));
+            return true;
+        }
+        if !std::mem::take(&mut self.cx.learns) {
+            return false;
+        }
+        let steps = self.steps_of(asked);
+        self.start_open(*asked, std::mem::take(keys), steps);
+        true
+    }
+}
