@@ -100,6 +100,10 @@ pub struct Fiber {
     pub text: Slot<Vec<u8>>,
     /// Where the reader and the writer of nested values stand.
     pub levels: Slot<Vec<crate::reply_out::Level>>,
+    /// Where the library cjson stands.
+    pub nesting: Slot<Vec<crate::cjson::Nesting>>,
+    /// Where the library cmsgpack stands.
+    pub unpacking: Slot<Vec<crate::cmsgpack::Level>>,
     pub registered: Slot<Vec<Registered>>,
     /// The script's replies are RESP3 (redis.setresp).
     pub is_resp3: Cell<bool>,
@@ -130,6 +134,8 @@ impl Fiber {
             numbers: Slot::default(),
             text: Slot::default(),
             levels: Slot::default(),
+            nesting: Slot::default(),
+            unpacking: Slot::default(),
             registered: Slot::default(),
             is_resp3: Cell::new(false),
             replication: Cell::new(0),
