@@ -26,7 +26,7 @@ fn pack(lua: Lua) -> c_int {
     if count == 0 {
         lua.argument_error(0, c"MessagePack pack needs input.");
     }
-    if !lua.check_stack(count.saturating_add(4)) {
+    if !lua.check_stack(count.max(4)) {
         lua.argument_error(0, c"Too many arguments for MessagePack pack.");
     }
     let fiber = lua.vm().fiber();
@@ -43,7 +43,11 @@ fn pack(lua: Lua) -> c_int {
 fn pack_value(lua: Lua, fiber: &Fiber, depth: u32) {
     let out = fiber.text.get();
     match lua.kind(-1) {
-        lua::STRING => pack_bytes(out, &lua.text(-1).expect("a string has a text")),
+        lua::STRING => {
+            let text = lua.text(-1).expect("a string has a text");
+            fiber.check_room(lua, text.len());
+            pack_bytes(out, &text);
+        }
         lua::BOOLEAN => out.push(if lua.boolean(-1) { 0xc3 } else { 0xc2 }),
         lua::NUMBER => pack_number(out, lua.number(-1)),
         lua::TABLE if depth < PACK_DEPTH_MAX => pack_table(lua, fiber, depth),
@@ -135,6 +139,7 @@ fn pack_table(lua: Lua, fiber: &Fiber, depth: u32) {
     if !lua.check_stack(4) {
         lua.fail(b"stack overflow (in function mp_encode_lua_table_as_map)");
     }
+    fiber.check_room(lua, 0);
     let (is_array, pairs) = array_or_count(lua);
     if is_array {
         pack_head(fiber.text.get(), 0x90, 0xdc, pairs);
@@ -244,7 +249,8 @@ impl Unpacker<'_> {
             0xcc => lua.push_number(f64::from(self.byte())),
             0xcd => lua.push_number(f64::from(self.u16())),
             0xce => lua.push_number(f64::from(self.u32())),
-            0xcf => lua.push_number(u64::from_be_bytes(self.fixed()) as f64),
+            // The original has no unsigned 64-bit integers.
+            0xcf => lua.push_number(i64::from_be_bytes(self.fixed()) as f64),
             0xd0 => lua.push_number(f64::from(self.byte() as i8)),
             0xd1 => lua.push_number(f64::from(self.u16() as i16)),
             0xd2 => lua.push_number(f64::from(self.u32() as i32)),

@@ -177,10 +177,6 @@ impl Fiber {
         self.set_up(lua, coroutine.into_stack());
     }
 
-    pub fn thread(&self) -> Lua {
-        self.thread.get()
-    }
-
     /// The host's side: runs until the fiber suspends itself.
     pub fn go_on(&self) {
         self.coroutine.get().as_mut().expect("a fiber has a coroutine").resume(());
@@ -225,6 +221,26 @@ impl Fiber {
         self.signal.set(Signal::Killed);
         self.yield_to_host();
         unreachable!("a killed script does not go on")
+    }
+
+    /// Raises the error of no memory if `text` is about to grow beyond what the interpreter may use: what a script has
+    /// written down from a small table with many references can be very large.
+    pub fn check_room(&self, lua: Lua, bytes: usize) {
+        if self.text.get().len().saturating_add(bytes) > lua.vm().limit_bytes() {
+            lua.push_text(b"not enough memory");
+            lua.error();
+        }
+    }
+
+    /// Gives memory back that an unusual script has taken.
+    pub fn shrink(&self) {
+        const KEPT_BYTES: usize = 64 << 10;
+        self.text.get().clear();
+        self.text.get().shrink_to(KEPT_BYTES);
+        self.args.get().clear();
+        self.args.get().shrink_to(KEPT_BYTES / 16);
+        self.numbers.get().clear();
+        self.numbers.get().shrink_to(KEPT_BYTES);
     }
 
     /// The reply under construction.

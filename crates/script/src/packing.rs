@@ -109,7 +109,10 @@ impl Format {
 /// struct.pack(format, value, …)
 fn pack(lua: Lua) -> c_int {
     let mut format = Format::new(lua);
-    let out = lua.vm().fiber().text.get();
+    // As the original: it stands behind the arguments and shows in messages.
+    lua.push_nil();
+    let fiber = lua.vm().fiber();
+    let out = fiber.text.get();
     out.clear();
     let mut arg = 2;
     while let Some((option, size)) = format.next() {
@@ -137,6 +140,7 @@ fn pack(lua: Lua) -> c_int {
                 if text.len() < size {
                     lua.argument_error(arg, c"string too short");
                 }
+                fiber.check_room(lua, size);
                 out.extend_from_slice(&text[..size]);
                 if option == b's' {
                     out.push(0);

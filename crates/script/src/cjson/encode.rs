@@ -107,6 +107,7 @@ impl Encoder<'_> {
     }
 
     fn begin_table(&self) {
+        self.fiber.check_room(self.lua, 0);
         let nesting = self.fiber.nesting.get();
         let depth = nesting.len() + 1;
         if depth > self.settings.encode_depth_max as usize || !self.lua.check_stack(4) {
@@ -166,6 +167,7 @@ impl Encoder<'_> {
 
     fn string(&self, index: c_int) {
         let text = self.lua.text(index).expect("it is a string");
+        self.fiber.check_room(self.lua, text.len());
         let out = self.out();
         out.reserve(text.len() + 2);
         out.push(b'"');
