@@ -215,6 +215,7 @@ fn log(lua: Lua) -> c_int {
     for index in 2..=count {
         // A number's text may have to be made, which may fail: nothing is owned here.
         if let Some(text) = lua.text(index) {
+            fiber.check_room(lua, text.len());
             if index > 2 {
                 line.push(b' ');
             }

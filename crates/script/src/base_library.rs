@@ -20,7 +20,11 @@ pub fn install(lua: Lua) {
 
 /// pcall(f, …): errors that are tables with `err` are caught as that text.
 fn pcall(lua: Lua) -> c_int {
-    lua.check_any(1);
+    if lua.top() == 0 {
+        lua.push_boolean(false);
+        lua.push_text(b"attempt to call a nil value");
+        return 2;
+    }
     lua.push_boolean(true);
     lua.insert(1);
     if lua.protected_call(lua.top() - 2, lua::MULTIPLE, 0) != 0 {

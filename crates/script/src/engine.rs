@@ -38,6 +38,8 @@ pub struct Engine {
     pool: Vec<Box<Fiber>>,
     /// Fibers made so far.
     fibers: c_int,
+    /// With more bytes in use than these, garbage is collected before a run begins.
+    collect_above_bytes: usize,
 }
 
 /// A compiled script. Dropping it frees it; runs that are under way are not disturbed.
@@ -126,12 +128,12 @@ pub struct Done {
 impl Engine {
     pub fn new(kind: Kind, limits: Limits) -> Self {
         let vm = Vm::new(limits.memory_bytes_max, kind == Kind::Functions);
-        Self { vm, pool: Vec::new(), fibers: 0 }
+        Self { vm, pool: Vec::new(), fibers: 0, collect_above_bytes: limits.memory_bytes_max / 2 }
     }
 
     /// Compiles a script. The error is what EVAL and SCRIPT LOAD answer, without `ERR`.
     pub fn load(&mut self, source: &[u8]) -> Result<Script, Vec<u8>> {
-        self.bury_dead();
+        self.tidy_up();
         let (flags, skip) = script_head(source).map_err(String::into_bytes)?;
         let reference = self
             .compile(&source[skip..])
@@ -171,12 +173,13 @@ impl Engine {
     /// Begins to load a library, whose code begins behind its head ([`crate::shebang::library_head`]). When the run is
     /// done with `+OK`, [`Run::take_functions`] has what it registered.
     pub fn start_library(&mut self, code: &[u8], env: Env) -> Run {
+        self.pool.iter().for_each(|fiber| self.vm.disown(fiber));
         assert!(self.vm.is_for_functions, "libraries are loaded by an engine of functions");
         self.begin(Job::Library(ptr::from_ref(code)), b"", &[], &[], env)
     }
 
     fn begin(&mut self, job: Job, name: &[u8], keys: &[&[u8]], args: &[&[u8]], env: Env) -> Run {
-        self.bury_dead();
+        self.tidy_up();
         let fiber = self.pool.pop().unwrap_or_else(|| self.new_fiber());
         fiber.job.set(job);
         // SAFETY: the slices are used until the fiber is suspended, below.
@@ -202,7 +205,17 @@ impl Engine {
         Fiber::new(&self.vm, 2 * self.fibers - 1)
     }
 
-    /// Frees what runs, scripts and functions have left.
+    /// Frees what runs, scripts and functions have left, and garbage if there is so much that the next script would meet the
+    /// limit because of it.
+    fn tidy_up(&mut self) {
+        self.bury_dead();
+        if self.vm.used_bytes() > self.collect_above_bytes {
+            self.vm.main().gc(lua::GC_COLLECT, 0);
+            let used = self.vm.used_bytes();
+            self.collect_above_bytes = (self.vm.limit_bytes() / 2).max(used + used / 2);
+        }
+    }
+
     fn bury_dead(&mut self) {
         for grave in self.vm.exhume() {
             match grave {
@@ -257,6 +270,7 @@ impl Engine {
         if matches!(fiber.job.get(), Job::Library(_)) {
             self.vm.forget(&fiber);
         }
+        fiber.shrink();
         self.pool.push(fiber);
     }
 }

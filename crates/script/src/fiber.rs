@@ -107,6 +107,10 @@ pub struct Fiber {
     pub text: Slot<Vec<u8>>,
     /// Where the reader and the writer of nested values stand.
     pub levels: Slot<Vec<crate::reply_out::Level>>,
+    /// Where the library cjson stands.
+    pub nesting: Slot<Vec<crate::cjson::Nesting>>,
+    /// Where the library cmsgpack stands.
+    pub unpacking: Slot<Vec<crate::cmsgpack::Level>>,
     pub registered: Slot<Vec<Registered>>,
     /// The script's replies are RESP3 (redis.setresp).
     pub is_resp3: Cell<bool>,
@@ -137,6 +141,8 @@ impl Fiber {
             numbers: Slot::default(),
             text: Slot::default(),
             levels: Slot::default(),
+            nesting: Slot::default(),
+            unpacking: Slot::default(),
             registered: Slot::default(),
             is_resp3: Cell::new(false),
             replication: Cell::new(0),
@@ -176,10 +182,6 @@ impl Fiber {
         self.registered.get().drain(..).for_each(|function| lua.unreference(function.reference));
         self.job.set(Job::Nothing);
         self.set_up(lua, coroutine.into_stack());
-    }
-
-    pub fn thread(&self) -> Lua {
-        self.thread.get()
     }
 
     /// The host's side: runs until the fiber suspends itself.
@@ -226,6 +228,26 @@ impl Fiber {
         self.signal.set(Signal::Killed);
         self.yield_to_host();
         unreachable!("a killed script does not go on")
+    }
+
+    /// Raises the error of no memory if `text` is about to grow beyond what the interpreter may use: what a script has
+    /// written down from a small table with many references can be very large.
+    pub fn check_room(&self, lua: Lua, bytes: usize) {
+        if self.text.get().len().saturating_add(bytes) > lua.vm().limit_bytes() {
+            lua.push_text(b"not enough memory");
+            lua.error();
+        }
+    }
+
+    /// Gives memory back that an unusual script has taken.
+    pub fn shrink(&self) {
+        const KEPT_BYTES: usize = 64 << 10;
+        self.text.get().clear();
+        self.text.get().shrink_to(KEPT_BYTES);
+        self.args.get().clear();
+        self.args.get().shrink_to(KEPT_BYTES / 16);
+        self.numbers.get().clear();
+        self.numbers.get().shrink_to(KEPT_BYTES);
     }
 
     /// The reply under construction.

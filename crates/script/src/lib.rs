@@ -17,6 +17,7 @@ mod engine;
 mod fiber;
 mod library;
 mod lua;
+mod number_text;
 mod packing;
 mod random;
 mod reply_in;

@@ -1,7 +1,11 @@
 //! Scripts against a small host in memory.
 
+mod functions;
 mod host;
+mod libraries;
 mod replies;
 mod sandboxed;
+mod security;
+mod suspension;
 
 pub use host::Host;

@@ -125,6 +125,13 @@ impl Vm {
         }
     }
 
+    /// `fiber` has another job now: what stands in the globals is not its own.
+    pub fn disown(&self, fiber: &Fiber) {
+        if self.globals_of.get() == ptr::from_ref(fiber) {
+            self.globals_of.set(ptr::null());
+        }
+    }
+
     /// Runs `work` with the limit on memory in force; for protected calls of the engine.
     pub fn limited<R>(&self, work: impl FnOnce() -> R) -> R {
         self.is_limited.set(true);

@@ -38,6 +38,18 @@ impl Host {
         }
     }
 
+    /// The bytes of the reply; `;` for line ends, `SHA` for the script's.
+    pub fn eval_bytes(&mut self, source: &str) -> Vec<u8> {
+        let script = match self.engine.load(source.as_bytes()) {
+            Ok(script) => script,
+            Err(error) => return [b"-ERR ", &*error, b";"].concat(),
+        };
+        let mut run = self.engine.start(&script, &[], &[], Env::default());
+        let reply = self.finish_bytes(&mut run);
+        let reply = replace(&reply, b"\r\n", b";");
+        replace(&reply, script.sha(), b"SHA")
+    }
+
     pub fn run(&mut self, script: &Script, keys: &[&str], args: &[&str]) -> String {
         let keys: Vec<&[u8]> = keys.iter().map(|it| it.as_bytes()).collect();
         let args: Vec<&[u8]> = args.iter().map(|it| it.as_bytes()).collect();
@@ -45,8 +57,12 @@ impl Host {
         self.finish(&mut run).replace(std::str::from_utf8(script.sha()).unwrap(), "SHA")
     }
 
-    /// Runs to the end.
+    /// Runs to the end; readable.
     pub fn finish(&mut self, run: &mut Run) -> String {
+        String::from_utf8_lossy(&self.finish_bytes(run)).replace("\r\n", ";")
+    }
+
+    fn finish_bytes(&mut self, run: &mut Run) -> Vec<u8> {
         let mut out = Reply::new(self.resp3);
         let mut reply = Reply::new(false);
         let mut resume = Resume::Go;
@@ -81,11 +97,23 @@ impl Host {
                 }
                 Step::Done(done) => {
                     assert!(!done.is_raised || out.buf.starts_with(b"-"), "raised errors are error replies");
-                    return String::from_utf8_lossy(&out.buf).replace("\r\n", ";");
+                    return out.buf;
                 }
             }
         }
     }
+}
+
+fn replace(text: &[u8], what: &[u8], by: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut rest = text;
+    while let Some(at) = rest.windows(what.len()).position(|window| window == what) {
+        out.extend_from_slice(&rest[..at]);
+        out.extend_from_slice(by);
+        rest = &rest[at + what.len()..];
+    }
+    out.extend_from_slice(rest);
+    out
 }
 
 /// A few commands.
