@@ -192,6 +192,10 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 
 /// Whether a command of a block needs other shards while it runs: what it is to do there shows only then, or is done by all.
 pub(crate) fn needs_steps(command: &Command, args: Args<'_>) -> bool {
+    // That one is refused before it goes anywhere.
+    if command.full_name == "monitor" {
+        return false;
+    }
     let looks_around = || (2..args.len()).any(|index| args.is(index, "BY") || args.is(index, "GET"));
     matches!(command.plan, Plan::All(..) | Plan::Cursor) || command.has_unknown_keys() && looks_around()
 }
