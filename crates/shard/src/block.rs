@@ -154,18 +154,30 @@ impl<'a> Block<'a> {
     }
 
     pub fn steps(self) -> impl Iterator<Item = Step<'a>> {
-        let mut at = 2 + self.watched;
+        let mut at = self.first();
         (0..self.commands).map(move |_| {
-            let head = self.args.at(at);
-            let argc = u32_at(head, 4) as usize;
-            let args = self.args.part(at + 1, argc);
-            at += 1 + argc;
-            Step {
-                command: registry::by_id(u16_at(head, 0).into()),
-                db: u16_at(head, 2),
-                args: args.hashed(u16_at(head, 8).into(), u64_at(head, 10)),
-            }
+            let (step, next) = self.step_at(at);
+            at = next;
+            step
         })
+    }
+
+    pub fn commands(self) -> usize {
+        self.commands
+    }
+
+    /// Where the head of the first command stands.
+    pub fn first(self) -> usize {
+        2 + self.watched
+    }
+
+    /// The command whose head stands at `at`, and where the next one's does.
+    pub fn step_at(self, at: usize) -> (Step<'a>, usize) {
+        let head = self.args.at(at);
+        let argc = u32_at(head, 4) as usize;
+        let args = self.args.part(at + 1, argc).hashed(u16_at(head, 8).into(), u64_at(head, 10));
+        let command = registry::by_id(u16_at(head, 0).into());
+        (Step { command, db: u16_at(head, 2), args }, at + 1 + argc)
     }
 
     /// All keys, those that are watched and those of the commands, each with the databases it may be used in.
@@ -192,12 +204,14 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 
 /// Whether a command of a block needs other shards while it runs: what it is to do there shows only then, or is done by all.
 pub(crate) fn needs_steps(command: &Command, args: Args<'_>) -> bool {
-    // That one is refused before it goes anywhere.
-    if command.full_name == "monitor" {
-        return false;
-    }
     let looks_around = || (2..args.len()).any(|index| args.is(index, "BY") || args.is(index, "GET"));
     matches!(command.plan, Plan::All(..) | Plan::Cursor) || command.has_unknown_keys() && looks_around()
+}
+
+/// Whether a command needs its client to be there.
+pub(crate) fn needs_client(command: &Command) -> bool {
+    matches!(command.plan, Plan::Connection | Plan::Container | Plan::WithSession(..))
+        || command.prepare.is_some()
 }
 
 /// Runs a block. All its keys are here; the watched ones that this shard owns have not been looked at if the watcher is still known.
@@ -212,6 +226,11 @@ fn run(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         let session = cx.conn.and_then(|conn| cx.shard.sessions.get(conn));
         let resp3 = session.map_or(cx.resp3, |session| session.resp3);
         let caller = Caller { conn: cx.conn, admitted: true, ..Caller::elsewhere(db, resp3) };
+        if session.is_none() && needs_client(command) {
+            // The client has gone, and with it who would read this.
+            out.null();
+            continue;
+        }
         match command.plan {
             Plan::All(_, merge) => run_all(cx.shard, command, merge, args, caller, out),
             _ => run_one(cx.shard, command, args, caller, out),

@@ -14,6 +14,7 @@
 pub mod admit;
 mod ahead;
 mod block;
+mod block_steps;
 pub mod blocking;
 pub mod conn;
 pub mod connections;

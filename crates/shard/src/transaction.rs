@@ -7,7 +7,8 @@
 //! A block with commands that concern the connection runs on its shard, and nothing behind it is read before it has run.
 
 use crate::block::{self, Block, BlockBuf};
-use crate::execute::{self, Caller, Needs};
+use crate::block_steps::BlockSteps;
+use crate::execute::{self, Asked, Caller, Needs};
 use crate::message::{Ask, Message};
 use crate::queue::Queued;
 use crate::shard::Shard;
@@ -295,11 +296,6 @@ impl Shard {
             self.cx.commands.rejected(command.id);
             return self.end_with(index, &error);
         }
-        if self.cx.shards > 1 && transaction.has_steps {
-            self.drop_transaction(index);
-            let text = "EXEC of commands for all shards is not supported yet on more than one shard";
-            return self.reply_error(index, &Error::err(text));
-        }
         if transaction.flags & flag::SESSIONS != 0 {
             self.sync_to_sessions();
         }
@@ -317,6 +313,7 @@ impl Shard {
         let args = transaction.block.args(&seed);
         let q = Queued { key_index: 0, hash: 0, ..*q };
         match transaction.place {
+            _ if transaction.has_steps && self.cx.shards > 1 => self.start_steps_of_block(index, row, args),
             Place::Nowhere => self.run_here(index, row, args),
             Place::One(shard) if shard == home || !transaction.is_bound => {
                 self.run_at(index, row, args, shard, &q);
@@ -329,6 +326,17 @@ impl Shard {
         // What comes next may be for another database, or protocol.
         let conn = &mut self.conns[index];
         conn.fenced |= transaction.is_bound && !conn.is_in_order();
+    }
+
+    /// Runs a block command by command, for some concern all shards, or show only then which keys they need.
+    fn start_steps_of_block(&mut self, index: usize, row: &'static Command, args: Args<'_>) {
+        let (home, ask) = (self.cx.id, Ask::Whole(self.expect(index)));
+        let caller = Caller::of(index, &self.conns[index]);
+        self.conns[index].through_own_mailbox += 1;
+        let keys = Block::of(args).keys(&self.cx);
+        let client = self.cx.sessions.get(index).map_or(0, |session| session.id);
+        let steps = BlockSteps::new(args, (index, client), caller.resp3);
+        self.start_open(Asked { home, ask, command: row, caller, args }, keys, Box::new(steps));
     }
 
     /// A block of a connection of this shard, if it is still there, has run.
