@@ -5,9 +5,6 @@
 
 use crate::execute::{self, Caller};
 use crate::multi;
-use crate::script::ScriptSteps;
-use crate::steps::{self, Call, Steps};
-use base::hash::HashSeed;
 use command::change::DbKey;
 use command::spec::flag;
 use command::watches::WatcherId;
@@ -157,18 +154,30 @@ impl<'a> Block<'a> {
     }
 
     pub fn steps(self) -> impl Iterator<Item = Step<'a>> {
-        let mut at = 2 + self.watched;
+        let mut at = self.first();
         (0..self.commands).map(move |_| {
-            let head = self.args.at(at);
-            let argc = u32_at(head, 4) as usize;
-            let args = self.args.part(at + 1, argc);
-            at += 1 + argc;
-            Step {
-                command: registry::by_id(u16_at(head, 0).into()),
-                db: u16_at(head, 2),
-                args: args.hashed(u16_at(head, 8).into(), u64_at(head, 10)),
-            }
+            let (step, next) = self.step_at(at);
+            at = next;
+            step
         })
+    }
+
+    pub fn commands(self) -> usize {
+        self.commands
+    }
+
+    /// Where the head of the first command stands.
+    pub fn first(self) -> usize {
+        2 + self.watched
+    }
+
+    /// The command whose head stands at `at`, and where the next one's does.
+    pub fn step_at(self, at: usize) -> (Step<'a>, usize) {
+        let head = self.args.at(at);
+        let argc = u32_at(head, 4) as usize;
+        let args = self.args.part(at + 1, argc).hashed(u16_at(head, 8).into(), u64_at(head, 10));
+        let command = registry::by_id(u16_at(head, 0).into());
+        (Step { command, db: u16_at(head, 2), args }, at + 1 + argc)
     }
 
     /// All keys, those that are watched and those of the commands, each with the databases it may be used in.
@@ -202,80 +211,10 @@ pub(crate) fn needs_steps(command: &Command, args: Args<'_>) -> bool {
     matches!(command.plan, Plan::All(..) | Plan::Cursor) || command.has_unknown_keys() && looks_around()
 }
 
-/// A block as an operation that can stop and go on.
-pub(crate) struct BlockSteps {
-    args: OwnArgs,
-    /// Of the client when it comes; HELLO changes it.
-    resp3: bool,
-    conn: Option<usize>,
-    /// Where the head of the next command stands, and how many have been begun.
-    at: usize,
-    begun: usize,
-    /// The script at hand.
-    script: Option<ScriptSteps>,
-    out: Reply,
-}
-
-impl BlockSteps {
-    pub fn new(args: Args<'_>, resp3: bool, conn: Option<usize>) -> Self {
-        let block = Block::of(args);
-        let (mut out, at) = (Reply::new(resp3), 2 + block.watched);
-        out.array(block.commands);
-        Self { args: OwnArgs::of(args), resp3, conn, at, begun: 0, script: None, out }
-    }
-
-    /// The command at hand.
-    fn step<'a>(&'a self, seed: &'a HashSeed) -> Step<'a> {
-        let args = self.args.args(seed);
-        let head = args.at(self.at);
-        Step {
-            command: registry::by_id(u16_at(head, 0).into()),
-            db: u16_at(head, 2),
-            args: args.part(self.at + 1, u32_at(head, 4) as usize),
-        }
-    }
-}
-
-impl Steps for BlockSteps {
-    fn resume(&mut self, cx: &mut ShardCx, reply: Option<&Reply>) -> steps::Step {
-        let seed = cx.seed.clone();
-        let mut reply = reply;
-        loop {
-            if let Some(script) = &mut self.script {
-                match script.resume(cx, reply.take()) {
-                    steps::Step::Done(mut out) => {
-                        self.out.append(&mut out);
-                        self.script = None;
-                    }
-                    other => return other,
-                }
-            } else if let Some(reply) = reply.take() {
-                self.out.append_part(reply, 0..reply.buf.len());
-            }
-            let session = self.conn.and_then(|conn| cx.sessions.get(conn));
-            self.resp3 = session.map_or(self.resp3, |session| session.resp3);
-            if self.begun > 0 {
-                self.at += 1 + self.step(&seed).args.len();
-            }
-            if self.begun == Block::of(self.args.args(&seed)).commands {
-                return steps::Step::Done(std::mem::take(&mut self.out));
-            }
-            self.begun += 1;
-            let step = self.step(&seed);
-            if step.command.flags & flag::SCRIPT == 0 {
-                return steps::Step::Call;
-            }
-            self.script = Some(ScriptSteps::new(OwnArgs::of(step.args), step.db, self.resp3));
-        }
-    }
-
-    fn call<'a>(&'a self, seed: &'a HashSeed) -> Call<'a> {
-        if let Some(script) = &self.script {
-            return script.call(seed);
-        }
-        let Step { command, db, args } = self.step(seed);
-        Call { command, args, db, resp3: self.resp3 }
-    }
+/// Whether a command needs its client to be there.
+pub(crate) fn needs_client(command: &Command) -> bool {
+    matches!(command.plan, Plan::Connection | Plan::Container | Plan::WithSession(..))
+        || command.prepare.is_some()
 }
 
 /// Runs a block. All its keys are here; the watched ones that this shard owns have not been looked at if the watcher is still known.
@@ -290,6 +229,11 @@ fn run(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         let session = cx.conn.and_then(|conn| cx.shard.sessions.get(conn));
         let resp3 = session.map_or(cx.resp3, |session| session.resp3);
         let caller = Caller { conn: cx.conn, admitted: true, ..Caller::elsewhere(db, resp3) };
+        if session.is_none() && needs_client(command) {
+            // The client has gone, and with it who would read this.
+            out.null();
+            continue;
+        }
         match command.plan {
             Plan::All(_, merge) => run_all(cx.shard, command, merge, args, caller, out),
             _ => run_one(cx.shard, command, args, caller, out),

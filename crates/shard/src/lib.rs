@@ -14,6 +14,7 @@
 pub mod admit;
 mod ahead;
 mod block;
+mod block_steps;
 pub mod blocking;
 mod busy;
 pub mod conn;

@@ -6,7 +6,8 @@
 //!
 //! A block with commands that concern the connection runs on its shard, and nothing behind it is read before it has run.
 
-use crate::block::{self, Block, BlockBuf, BlockSteps};
+use crate::block::{self, Block, BlockBuf};
+use crate::block_steps::BlockSteps;
 use crate::execute::{self, Asked, Caller, Needs};
 use crate::message::{Ask, Message};
 use crate::queue::Queued;
@@ -168,10 +169,10 @@ impl Shard {
         self.conns[index].transaction.as_ref().is_some_and(|transaction| transaction.is_open)
     }
 
-    /// A command of a connection with a transaction is refused.
+    /// A command of a connection with a transaction is refused, or EXEC.
     #[cold]
     pub(crate) fn reject_in_transaction(&mut self, index: usize, command: &Command, error: &Error) {
-        if matches!(command.plan, Plan::Transaction(Verb::Exec)) && self.is_in_multi(index) {
+        if matches!(command.plan, Plan::Transaction(Verb::Exec)) {
             return self.end_with(index, error);
         }
         self.abort_transaction(index);
@@ -315,7 +316,7 @@ impl Shard {
         let args = transaction.block.args(&seed);
         let q = Queued { key_index: 0, hash: 0, ..*q };
         match transaction.place {
-            _ if self.cx.shards > 1 && transaction.has_steps => self.start_block_steps(index, row, args),
+            _ if transaction.has_steps && self.cx.shards > 1 => self.start_steps_of_block(index, row, args),
             Place::Nowhere => self.run_here(index, row, args),
             Place::One(shard) if shard == home || !transaction.is_bound => {
                 self.run_at(index, row, args, shard, &q);
@@ -330,15 +331,15 @@ impl Shard {
         conn.fenced |= (transaction.is_bound || transaction.has_steps) && !conn.is_in_order();
     }
 
-    /// Runs a block one command after the other, on all shards.
-    fn start_block_steps(&mut self, index: usize, row: &'static Command, args: Args<'_>) {
-        let ask = Ask::Whole(self.expect(index));
+    /// Runs a block command by command, for some concern all shards, or show only then which keys they need.
+    fn start_steps_of_block(&mut self, index: usize, row: &'static Command, args: Args<'_>) {
+        let (home, ask) = (self.cx.id, Ask::Whole(self.expect(index)));
         let caller = Caller::of(index, &self.conns[index]);
         self.conns[index].through_own_mailbox += 1;
         let keys = Block::of(args).keys(&self.cx);
-        let steps = BlockSteps::new(args, caller.resp3, Some(index));
-        let asked = Asked { home: self.cx.id, ask, command: row, caller, args };
-        self.start_open(asked, keys, Box::new(steps));
+        let client = self.cx.sessions.get(index).map_or(0, |session| session.id);
+        let steps = BlockSteps::new(args, (index, client), caller.resp3);
+        self.start_open(Asked { home, ask, command: row, caller, args }, keys, Box::new(steps));
     }
 
     /// A block of a connection of this shard, if it is still there, has run.
@@ -436,3 +437,6 @@ fn is_ending(command: &Command) -> bool {
     matches!(command.plan, Plan::Transaction(Verb::Exec | Verb::Discard))
         || matches!(command.full_name, "quit" | "reset")
 }
+
+#[cfg(test)]
+mod tests;

@@ -134,7 +134,11 @@ impl Shard {
         self.bring_in(&mut open);
         let mut reply = Reply::default();
         let mut step = match std::mem::replace(&mut open.next, Next::Go) {
-            Next::Begin if open.is_touched => Step::Done(self.touched_reply(&open)),
+            Next::Begin if open.is_touched => {
+                let mut out = Reply::new(open.asked.caller.resp3);
+                out.null_array();
+                Step::Done(out)
+            }
             Next::Begin | Next::Go => open.steps.resume(&mut self.cx, None),
             Next::Call => Step::Call,
             Next::Merge { args, parts } => {
@@ -358,7 +362,10 @@ impl Shard {
     /// Takes them out while the operation waits.
     fn set_aside(&mut self, open: &mut Open) {
         for (db, key) in open.keys.drain(..) {
-            let (held, _) = self.take_out(db, key);
+            let (held, is_over) = self.take_out(db, key);
+            if is_over {
+                self.tell_expired(&held, &mut open.changes);
+            }
             open.aside.push(held);
         }
     }
@@ -406,24 +413,15 @@ impl Shard {
                     .push((shard, Message::Release { home, op, keys, changes, wait: WaitChange::None }));
             }
         }
-        if matches!(open.asked.command.plan, Plan::Block) {
-            let conn = self.conn_of(&open.asked);
-            self.end_block(conn);
-        }
+        let conn = self.conn_of(&open.asked);
         let Parked { home, ask, command, caller, args } = open.asked;
         let seed = self.cx.seed.clone();
         timing::end(&mut self.cx, command, args.args(&seed), Some(open.begun_ns), caller.counts, None);
         self.tell_slow(home, ask);
+        if matches!(command.plan, Plan::Block) {
+            self.end_block(conn);
+        }
         self.answer(home, ask, command, out);
-    }
-
-    /// What EXEC answers when a watched key has changed.
-    fn touched_reply(&mut self, open: &Open) -> Reply {
-        let mut out = Reply::new(open.asked.caller.resp3);
-        let caller = open.asked.caller;
-        // It writes the reply, and needs nothing.
-        let _ = transaction::run_touched(&mut self.cx, caller, &mut out);
-        out
     }
 
     /// The connection of an operation's client, if it is on this shard and still there.
