@@ -145,24 +145,27 @@ fn flush(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 
 const UNKILLABLE: &str = "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.";
 
-/// SCRIPT KILL, on one shard.
+/// SCRIPT KILL, on one shard: what there was to end, and whether that could be.
 fn kill(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
-    match cx.shard.scripts.kill(false) {
-        None => out.error("NOTBUSY No scripts in execution right now."),
-        Some(false) => out.error(UNKILLABLE),
-        Some(true) => out.ok(),
-    }
+    out.int(match cx.shard.scripts.kill(false) {
+        None => NO_SCRIPT,
+        Some(false) => HAS_WRITTEN,
+        Some(true) => KILLED,
+    });
     Ok(())
 }
 
+const NO_SCRIPT: i64 = 0;
+const HAS_WRITTEN: i64 = 1;
+const KILLED: i64 = 2;
+
 /// What has happened on any shard counts more than that nothing has on others.
-fn merge_kill(cx: &mut ShardCx, _: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> Outcome {
-    let told = parts.iter().find(|part| !reader::is_error(part));
-    let told = told.or_else(|| parts.iter().find(|part| part.starts_with(b"-UNK"))).unwrap_or(&parts[0]);
-    if let Some(line) = told.strip_prefix(b"-").and_then(|line| line.strip_suffix(b"\r\n")) {
-        cx.count_error(&Error::Reply(line.to_vec().into()));
+fn merge_kill(_: &mut ShardCx, _: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> Outcome {
+    match parts.iter().filter_map(|part| reader::integer(part)).max() {
+        Some(KILLED) => out.ok(),
+        Some(HAS_WRITTEN) => return Err(Error::text(UNKILLABLE)),
+        _ => return Err(Error::text("NOTBUSY No scripts in execution right now.")),
     }
-    out.raw(told);
     Ok(())
 }
 
