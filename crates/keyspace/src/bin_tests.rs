@@ -113,7 +113,7 @@ fn what_is_overwritten_or_expires_goes_as_configured() {
         assert!(matches!(bed.db.find(Key::new(b"b", &bed.seed), 6), Found::Expired));
         assert_eq!(bed.bin.pending(), 2 * pending);
         bed.put_set(b"c", 1000, Some(5));
-        bed.db.sweep(6, 1000, |_| {});
+        bed.db.sweep(6, 1000, || true, |_| {});
         assert_eq!((bed.bin.pending(), bed.db.len()), (3 * pending, 1));
         bed.empty();
     }

@@ -106,10 +106,15 @@ impl Bed {
     fn sweep(&mut self) {
         self.now_ms += self.random.below(60);
         let (now, mut keys) = (self.now_ms, Vec::new());
-        self.db.sweep(now, 1 << 20, |swept| match swept {
-            Swept::Key(key) => keys.push(key.to_vec()),
-            Swept::Fields { emptied, .. } => assert!(!emptied),
-        });
+        self.db.sweep(
+            now,
+            1 << 20,
+            || true,
+            |swept| match swept {
+                Swept::Key(key) => keys.push(key.to_vec()),
+                Swept::Fields { emptied, .. } => assert!(!emptied),
+            },
+        );
         for key in keys {
             let (_, expire) = self.model.remove(&key).expect("swept keys were there");
             assert!(expire.is_some_and(|at| at <= now));

@@ -19,8 +19,14 @@ pub enum Swept<'a> {
 
 /// What it costs to look at all records of a segment, in segments passed over.
 const VISIT_COST: usize = 64;
-/// Fields of one hash looked at in one visit.
-const FIELDS_MAX: usize = 1024;
+/// Segments passed over, or what takes as long, between two questions whether there is time left.
+const WORK_BETWEEN: usize = 64;
+/// Fields looked at in one visit of a segment, and of one hash. What is left over is still due, so that the next round finds it.
+const FIELDS_MAX: usize = 2048;
+const FIELDS_OF_HASH_MAX: usize = 1024;
+
+/// Segments whose bounds are asked for ahead of being looked at.
+const SEGMENTS_AHEAD: usize = 8;
 
 /// Where the sweep stands.
 #[derive(Default)]
@@ -40,11 +46,16 @@ impl Db {
         if !self.has_expiry() {
             return Some(u64::MAX);
         }
-        let (mut due_ms, mut cursor) = (u64::MAX, 0);
+        let (mut due_ms, mut cursor, mut ahead) = (u64::MAX, 0, 0);
         if self.segments() > segments_max {
             return None;
         }
+        for _ in 0..SEGMENTS_AHEAD {
+            ahead = self.table.next_segment(ahead);
+        }
         for _ in 0..self.segments() {
+            self.table.prefetch_meta(ahead);
+            ahead = self.table.next_segment(ahead);
             let meta = self.table.meta_at(cursor);
             due_ms = due_ms.min(meta.expire_min).min(meta.field_min);
             cursor = self.table.next_segment(cursor);
@@ -53,12 +64,27 @@ impl Db {
     }
 
     /// Goes on with the active expiry for about `work_max` units, one round at most: removes what is over at `now_ms`
-    /// and tells it. Returns what is left of `work_max`: nothing left means that there may be more to remove.
-    pub fn sweep(&mut self, now_ms: u64, work_max: usize, mut gone: impl FnMut(Swept<'_>)) -> usize {
+    /// and tells it. Returns what is left of `work_max`: nothing left means that there may be more to remove, as it does when
+    /// `has_time`, which is asked now and then, ends it.
+    pub fn sweep(
+        &mut self,
+        now_ms: u64,
+        work_max: usize,
+        mut has_time: impl FnMut() -> bool,
+        mut gone: impl FnMut(Swept<'_>),
+    ) -> usize {
         let mut work = work_max;
+        let mut left_over = false;
+        let mut ask_at = work.saturating_sub(WORK_BETWEEN);
         for _ in 0..self.segments() {
             if work == 0 || !self.has_expiry() {
                 return work;
+            }
+            if work <= ask_at {
+                if !has_time() {
+                    return 0;
+                }
+                ask_at = work.saturating_sub(WORK_BETWEEN);
             }
             let meta = self.table.meta_at(self.sweep.cursor);
             if meta.expire_min > now_ms && meta.field_min > now_ms {
@@ -66,16 +92,17 @@ impl Db {
                 self.sweep.cursor = self.table.next_segment(self.sweep.cursor);
             } else {
                 work = work.saturating_sub(VISIT_COST);
-                self.sweep_segment(now_ms, &mut gone);
+                left_over |= self.sweep_segment(now_ms, &mut gone);
             }
         }
-        work
+        if left_over { 0 } else { work }
     }
 
-    fn sweep_segment(&mut self, now_ms: u64, gone: &mut impl FnMut(Swept<'_>)) {
+    /// Whether something that is over had to be left for another visit.
+    fn sweep_segment(&mut self, now_ms: u64, gone: &mut impl FnMut(Swept<'_>)) -> bool {
         let (expiring, outside, live) = (&mut self.expiring, &mut self.outside, &mut self.live);
         let (timed, bin, lazy) = (&mut self.timed_hashes, &self.bin, self.frees.expired == Free::Later);
-        let (cursor, mut first) = (self.sweep.cursor, true);
+        let (cursor, mut first, mut fields_left) = (self.sweep.cursor, true, FIELDS_MAX);
         self.sweep.cursor = self.table.sweep(cursor, |record, meta| {
             if std::mem::take(&mut first) {
                 *meta = SegmentMeta::default();
@@ -84,7 +111,7 @@ impl Db {
             let over = expire.is_some_and(|at_ms| at_ms <= now_ms);
             if over {
                 gone(Swept::Key(record::key(record)));
-            } else if !sweep_fields(record, meta, now_ms, (outside, timed), gone) {
+            } else if !sweep_fields(record, meta, now_ms, &mut fields_left, (outside, timed), gone) {
                 meta.expire_min = meta.expire_min.min(expire.unwrap_or(u64::MAX));
                 return Keep::Yes;
             }
@@ -103,14 +130,16 @@ impl Db {
             // It is empty, and nobody has reset its bounds.
             *self.table.meta_at_mut(cursor) = SegmentMeta::default();
         }
+        fields_left == 0
     }
 }
 
-/// Removes the fields that are over; whether none are left, so that the record must go.
+/// Removes the fields that are over, `fields_left` at most; whether none are left, so that the record must go.
 fn sweep_fields(
     record: &[u8],
     meta: &mut SegmentMeta,
     now_ms: u64,
+    fields_left: &mut usize,
     (outside, timed): (&mut usize, &mut usize),
     gone: &mut impl FnMut(Swept<'_>),
 ) -> bool {
@@ -120,9 +149,11 @@ fn sweep_fields(
     // SAFETY: the code says that the record owns a boxed `Hash`; the table is borrowed mutably by the sweep, and the
     // visit has no other reference to the value.
     let hash = unsafe { &mut *record::boxed::<Hash>(record) };
-    if hash.next_expire().is_some_and(|at_ms| at_ms <= now_ms) {
+    if *fields_left > 0 && hash.next_expire().is_some_and(|at_ms| at_ms <= now_ms) {
         let before = hash.bytes();
-        let count = hash.expire_fields(now_ms, FIELDS_MAX, |_| {});
+        let fields_max = FIELDS_OF_HASH_MAX.min(*fields_left);
+        *fields_left -= hash.len().min(fields_max);
+        let count = hash.expire_fields(now_ms, fields_max, |_| {});
         *outside = *outside + hash.bytes() - before;
         *timed -= usize::from(hash.next_expire().is_none());
         let emptied = hash.is_empty();

@@ -183,6 +183,10 @@ pub struct ShardLoop {
     /// As many purges has this one followed.
     given_back: u64,
     next_tick_us: u64,
+    /// When clients and other shards are looked after again while slices of other work follow each other.
+    next_round_us: u64,
+    /// The next slice of that work is due at once.
+    goes_on: bool,
     /// Nothing has happened since the shard went to sleep.
     is_quiet: bool,
     /// When the data have to be looked after again, `u64::MAX` for never, if nothing has happened since that was found out.
@@ -236,6 +240,8 @@ impl ShardLoop {
             turn: 0,
             given_back: 0,
             next_tick_us: 0,
+            next_round_us: 0,
+            goes_on: false,
             is_quiet: false,
             due_us: None,
             told: (0, 0),
@@ -309,6 +315,7 @@ impl ShardLoop {
             || !self.shard.mail().is_empty()
             || self.shard.has_ready_input()
             || self.shard.has_outgoing()
+            || self.goes_on
             || freeing::is_due(&self.shard.cx);
         if busy || self.spin.until_mail(&self.port, self.shard.awaits_others()) {
             (self.is_quiet, self.due_us) = (false, None);

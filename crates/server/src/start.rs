@@ -56,6 +56,7 @@ fn start(loaded: Loaded, command_line: &CommandLine) -> i32 {
     for warning in &warnings {
         log::warning(format_args!("WARNING {warning}"));
     }
+    memory::give_back_soon();
     if config.disable_thp
         && let Err(error) = memory::refuse_huge_pages()
     {

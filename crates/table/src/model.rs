@@ -359,8 +359,20 @@ fn random_records_are_near_even() {
         let pos = table.random(&mut || random.next()).expect("not empty");
         *counts.entry(Plain::key(table.record(pos)).to_vec()).or_insert(0u32) += 1;
     }
-    assert_eq!(counts.len(), many);
-    assert!(counts.values().all(|count| (100..320).contains(count)));
+    let near_even = |counts: &HashMap<Vec<u8>, u32>| counts.values().all(|count| (100..320).contains(count));
+    assert!(counts.len() == many && near_even(&counts));
+    counts.clear();
+    for _ in 0..many * 200 / 20 {
+        let mut drawn = [None; 20];
+        assert!(table.random_many(&mut drawn, &mut || random.next()));
+        for pos in drawn {
+            let key = Plain::key(table.record(pos.expect("all are drawn"))).to_vec();
+            *counts.entry(key).or_insert(0) += 1;
+        }
+    }
+    assert!(counts.len() == many && near_even(&counts));
+    table.clear();
+    assert!(!table.random_many(&mut [None], &mut || random.next()));
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 use crate::bucket::{SLOTS, ones};
 use crate::position::{bucket, from_cursor, next_bucket, next_segment, position, to_cursor};
+use crate::prefetch::prefetch;
 use crate::segment::BUCKETS;
 use crate::table::{Pos, Table};
 use crate::view::{View, ViewMut};
@@ -13,6 +14,9 @@ use crate::{Keep, Layout};
 /// Tries to hit a used slot of a segment by chance, before counting. A segment in a filled table is at least
 /// 45 % full.
 const RANDOM_TRIES: usize = 32;
+
+/// Records drawn side by side.
+const GROUP: usize = 16;
 
 impl<L: Layout> Table<L> {
     /// Visits records in the order of their hashes from `cursor` (0 at first). Stops at the first bucket
@@ -58,6 +62,12 @@ impl<L: Layout> Table<L> {
     /// The meta of the segment at `cursor`.
     pub fn meta_at(&self, cursor: u64) -> &L::Meta {
         &self.directory.view(from_cursor(cursor)).0.header().meta
+    }
+
+    /// Asks for the line of the meta of the segment at `cursor`.
+    #[inline]
+    pub fn prefetch_meta(&self, cursor: u64) {
+        prefetch(self.directory.view(from_cursor(cursor)).0.header_address());
     }
 
     pub fn meta_at_mut(&mut self, cursor: u64) -> &mut L::Meta {
@@ -108,28 +118,71 @@ impl<L: Layout> Table<L> {
             return None;
         }
         loop {
-            let mut segment = self.directory.view(position(random())).0;
-            // Overflow segments count as more segments of the same stretch.
-            while let Some(next) = segment.next() {
-                if random().is_multiple_of(2) {
-                    break;
-                }
-                segment = next;
+            if let Some((segment, bucket, slot)) = self.pick(random(), random(), random) {
+                return Some(self.pos(segment.base(), bucket, slot));
             }
-            if segment.header().len == 0 {
-                continue;
-            }
-            for _ in 0..RANDOM_TRIES {
-                let pick = ((random() >> 32) as usize * (BUCKETS * SLOTS)) >> 32;
-                let (bucket, slot) = (pick / SLOTS, pick % SLOTS);
-                if segment.bucket(bucket).used() >> slot & 1 == 1 {
-                    return Some(self.pos(segment.base(), bucket, slot));
-                }
-            }
-            let nth = random() % u64::from(segment.header().len);
-            let (bucket, slot) = slots(segment).nth(nth as usize)?;
-            return Some(self.pos(segment.base(), bucket, slot));
         }
+    }
+
+    /// As many records as there are in `out`, each as by [`Table::random`], so with repetitions; the memory of all is asked for
+    /// before any is looked at. False, and nothing, if the table is empty.
+    pub fn random_many(&self, out: &mut [Option<Pos>], random: &mut impl FnMut() -> u64) -> bool {
+        if self.is_empty() {
+            return false;
+        }
+        for group in out.chunks_mut(GROUP) {
+            let mut draws = [(0, 0); GROUP];
+            for draw in &mut draws[..group.len()] {
+                *draw = (random(), random());
+                let (place, first) = *draw;
+                let segment = self.directory.view(position(place)).0;
+                prefetch(segment.header_address());
+                prefetch(segment.bucket_address(place_in_segment(first).0));
+            }
+            for (out, &(place, first)) in group.iter_mut().zip(&draws) {
+                let mut drawn = self.pick(place, first, random);
+                while drawn.is_none() {
+                    drawn = self.pick(random(), random(), random);
+                }
+                *out = drawn.map(|(segment, bucket, slot)| {
+                    prefetch(segment.record_address(segment.bucket(bucket).offset(slot)));
+                    self.pos(segment.base(), bucket, slot)
+                });
+            }
+        }
+        true
+    }
+
+    /// A record of the segment at a place drawn by chance, the bucket of `first` tried first; `None` if it has none.
+    #[inline]
+    fn pick(
+        &self,
+        place: u64,
+        first: u64,
+        random: &mut impl FnMut() -> u64,
+    ) -> Option<(View<'_, L::Meta>, usize, usize)> {
+        let mut segment = self.directory.view(position(place)).0;
+        // Overflow segments count as more segments of the same stretch.
+        while let Some(next) = segment.next() {
+            if random().is_multiple_of(2) {
+                break;
+            }
+            segment = next;
+        }
+        if segment.header().len == 0 {
+            return None;
+        }
+        let mut draw = first;
+        for _ in 0..RANDOM_TRIES {
+            let (bucket, slot) = place_in_segment(draw);
+            if segment.bucket(bucket).used() >> slot & 1 == 1 {
+                return Some((segment, bucket, slot));
+            }
+            draw = random();
+        }
+        let nth = random() % u64::from(segment.header().len);
+        let (bucket, slot) = slots(segment).nth(nth as usize)?;
+        Some((segment, bucket, slot))
     }
 
     /// All records, segment by segment in the order of hashes.
@@ -182,6 +235,13 @@ impl<'a, L: Layout> Iterator for Iter<'a, L> {
 fn exact<L: Layout>(segment: View<'_, L::Meta>, bucket: usize, slot: usize) -> &[u8] {
     let record = segment.record(bucket, slot);
     &record[..L::record_len(record)]
+}
+
+/// A bucket and a slot by chance.
+#[inline]
+fn place_in_segment(random: u64) -> (usize, usize) {
+    let pick = ((random >> 32) as usize * (BUCKETS * SLOTS)) >> 32;
+    (pick / SLOTS, pick % SLOTS)
 }
 
 /// Bucket and slot of all records of a segment.

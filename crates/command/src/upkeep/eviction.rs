@@ -24,6 +24,9 @@ const POOL_LEN: usize = 16;
 /// Keys evicted before one command at most, and in one round of housekeeping. While there is progress, commands may pass.
 const KEYS_PER_COMMAND: usize = 64;
 const KEYS_PER_TICK: usize = 8192;
+/// A round of housekeeping ends after this time, too, looked at whenever so many keys have gone.
+const NANOS_PER_TICK: u64 = 250_000;
+const KEYS_BETWEEN_LOOKS: usize = 8;
 /// With several shards, housekeeping aims this much (1/64) below the limit, so that a shard whose share grows finds room without
 /// evicting what it has just written.
 const SLACK_SHIFT: u32 = 6;
@@ -108,7 +111,7 @@ fn find_room(shard: &mut ShardCx) -> Result<(), Error> {
     // A table that is fuller than remembered makes the figure too high.
     shard.note_fill(0.0);
     let limit = shard.limits.memory_bytes_max;
-    if free(shard, limit, KEYS_PER_COMMAND) {
+    if free(shard, limit, KEYS_PER_COMMAND, u64::MAX) {
         return Ok(());
     }
     // Where this shard has nothing to evict, the others soon will.
@@ -124,7 +127,7 @@ pub fn tick(shard: &mut ShardCx) -> bool {
         return false;
     }
     shard.note_fill(FILL_STEP);
-    free(shard, target(shard), KEYS_PER_TICK);
+    free(shard, target(shard), KEYS_PER_TICK, NANOS_PER_TICK);
     shard.all_used_bytes() > limit && shard.config.maxmemory_policy != MaxmemoryPolicy::NoEviction
 }
 
@@ -141,8 +144,9 @@ fn target(shard: &ShardCx) -> u64 {
     if shard.shards > 1 { limit - (limit >> SLACK_SHIFT) } else { limit }
 }
 
-/// Frees this shard's share of what is above `target`, `keys_max` keys at most. False if there was nothing to evict.
-fn free(shard: &mut ShardCx, target: u64, keys_max: usize) -> bool {
+/// Frees this shard's share of what is above `target`, `keys_max` keys at most and for about `nanos_max`. False if there was
+/// nothing to evict.
+fn free(shard: &mut ShardCx, target: u64, keys_max: usize, nanos_max: u64) -> bool {
     let own = shard.used_bytes();
     let total = own + shard.eviction.other_bytes;
     if shard.config.maxmemory_policy == MaxmemoryPolicy::NoEviction || total <= target {
@@ -150,10 +154,16 @@ fn free(shard: &mut ShardCx, target: u64, keys_max: usize) -> bool {
     }
     let share = u128::from(total - target) * u128::from(own) / u128::from(total);
     let goal = own - (share as u64).clamp(1.min(own), own);
+    let clock_ns = shard.platform.clock_ns;
+    let (begun_ns, mut nanos) = (clock_ns(), 0);
     let mut evicted = 0;
-    while shard.used_bytes() > goal && evicted < keys_max && evict_one(shard) {
+    while shard.used_bytes() > goal && evicted < keys_max && nanos < nanos_max && evict_one(shard) {
         evicted += 1;
+        if evicted.is_multiple_of(KEYS_BETWEEN_LOOKS) {
+            nanos = clock_ns().saturating_sub(begun_ns);
+        }
     }
+    shard.check_latency("eviction-cycle", clock_ns().saturating_sub(begun_ns));
     evicted > 0
 }
 

@@ -39,6 +39,7 @@ pub fn slice(shard: &mut ShardCx, nanos_max: u64) -> Slice {
         shard.bin.take_freed_bytes();
         (shard.platform.purge)();
     }
+    shard.check_latency("lazyfree-cycle", (shard.platform.clock_ns)().saturating_sub(begun_ns));
     Slice { more: !shard.bin.is_empty(), has_purged }
 }
 

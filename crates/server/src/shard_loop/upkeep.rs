@@ -8,14 +8,18 @@ use super::ShardLoop;
 use crate::log;
 use command::{ShardCx, freeing};
 use config::OutputLimit;
-use runtime::Waker;
+use runtime::{Waker, clock};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Time between two rounds while the shard is awake.
 pub(super) const TICK_US: u64 = 100_000;
-/// The same while there is more to expire or to evict.
+/// Time between two looks at the clients and at the other shards while there is more to expire or to evict.
 const SHORT_TICK_US: u64 = 10_000;
+/// Share of the time (percent) for what is expired and evicted while clients ask for something, and how much more each step
+/// of `active-expire-effort` gives; as in Redis.
+const BUSY_SHARE: u64 = 25;
+const BUSY_SHARE_STEP: u64 = 2;
 /// No clock is trusted for longer: the time of day, by which keys expire, may be set.
 const SLEEP_US_MAX: u64 = 60_000_000;
 /// Time between two rounds when only clients have to be looked after.
@@ -88,24 +92,45 @@ impl ShardLoop {
         others.filter_map(|(_, waker)| waker.get()).for_each(Waker::wake);
     }
 
-    /// One round, at most ten times a second.
+    /// One round, at most ten times a second; while there is more to expire or to evict, a short slice of that again and again,
+    /// for a shard never stands still for long.
     pub(super) fn tick(&mut self, now_ms: u64, now_us: u64) {
-        self.next_tick_us = now_us + TICK_US;
         // A pause keeps the data as it is.
         let paused = self.shard.cx.pause.is_some();
+        let (_, begun_us) = clock::now();
+        let evicted = self.shard.cx.stats.evicted_keys;
         let more_expires = !paused && command::sweep::sweep(&mut self.shard.cx);
         let bytes = self.shard.cx.used_bytes();
         let more_to_evict = command::eviction::tick(&mut self.shard.cx);
         let evicts = self.shard.cx.used_bytes() < bytes;
-        if more_expires || more_to_evict {
-            self.next_tick_us = now_us + SHORT_TICK_US;
-        }
-        let settled = self.is_quiet && !paused && !more_expires && !more_to_evict && !evicts;
+        let evicts_keys = self.shard.cx.stats.evicted_keys > evicted;
+        let more = more_expires || more_to_evict;
+        self.next_tick_us = match more {
+            true if more_expires || evicts_keys => self.after_slice(begun_us),
+            // Others have to evict, or nobody can.
+            true => now_us + SHORT_TICK_US,
+            false => now_us + TICK_US,
+        };
+        self.goes_on = self.next_tick_us <= begun_us;
+        let settled = self.is_quiet && !paused && !more && !evicts;
         self.due_us = if settled { self.next_due_us(now_ms, now_us) } else { None };
-        self.call_for_eviction();
-        self.close_idle(now_ms);
-        self.close_slow(now_ms);
-        self.retry_listeners();
+        if !more || now_us >= self.next_round_us {
+            self.next_round_us = now_us + SHORT_TICK_US;
+            self.call_for_eviction();
+            self.close_idle(now_ms);
+            self.close_slow(now_ms);
+            self.retry_listeners();
+        }
+    }
+
+    /// When the next slice is due: at once if nobody asks for anything.
+    fn after_slice(&self, begun_us: u64) -> u64 {
+        if self.events.is_empty() {
+            return begun_us;
+        }
+        let share = BUSY_SHARE + BUSY_SHARE_STEP * (self.shard.cx.config.active_expire_effort as u64 - 1);
+        let (_, now_us) = clock::now();
+        now_us + now_us.saturating_sub(begun_us) * (100 - share) / share
     }
 
     /// Wakes the other shards if all must evict, and this one has grown or evicts.
