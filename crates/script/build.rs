@@ -13,9 +13,30 @@ mod patches;
 
 /// What is compiled: the core, and the libraries that Redis opens.
 const SOURCES: [&str; 24] = [
-    "lapi.c", "lcode.c", "ldebug.c", "ldo.c", "ldump.c", "lfunc.c", "lgc.c", "llex.c", "lmem.c", "lobject.c",
-    "lopcodes.c", "lparser.c", "lstate.c", "lstring.c", "ltable.c", "ltm.c", "lundump.c", "lvm.c", "lzio.c",
-    "lauxlib.c", "lbaselib.c", "lmathlib.c", "lstrlib.c", "ltablib.c",
+    "lapi.c",
+    "lcode.c",
+    "ldebug.c",
+    "ldo.c",
+    "ldump.c",
+    "lfunc.c",
+    "lgc.c",
+    "llex.c",
+    "lmem.c",
+    "lobject.c",
+    "lopcodes.c",
+    "lparser.c",
+    "lstate.c",
+    "lstring.c",
+    "ltable.c",
+    "ltm.c",
+    "lundump.c",
+    "lvm.c",
+    "lzio.c",
+    "lauxlib.c",
+    "lbaselib.c",
+    "lmathlib.c",
+    "lstrlib.c",
+    "ltablib.c",
 ];
 
 fn main() {
@@ -41,7 +62,14 @@ fn lua_directory() -> PathBuf {
     let variable = |name: &str| env::var(name).unwrap_or_else(|_| panic!("cargo sets {name}"));
     let manifest = PathBuf::from(variable("CARGO_MANIFEST_DIR")).join("Cargo.toml");
     let output = Command::new(variable("CARGO"))
-        .args(["metadata", "--format-version", "1", "--filter-platform", &variable("TARGET"), "--manifest-path"])
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--filter-platform",
+            &variable("TARGET"),
+            "--manifest-path",
+        ])
         .arg(&manifest)
         .output()
         .expect("cargo metadata runs");

@@ -10,12 +10,7 @@ pub struct Patch {
     pub count: usize,
 }
 
-const fn patch(
-    file: &'static str,
-    why: &'static str,
-    place: &'static str,
-    becomes: &'static str,
-) -> Patch {
+const fn patch(file: &'static str, why: &'static str, place: &'static str, becomes: &'static str) -> Patch {
     Patch { file, why, place, becomes, count: 1 }
 }
 
@@ -26,12 +21,7 @@ pub const PATCHES: &[Patch] = &[
         "lu_byte lsizenode;",
         "lu_byte lsizenode; lu_byte readonly;",
     ),
-    patch(
-        "ltable.c",
-        "new tables can be written",
-        "t->lsizenode = 0;",
-        "t->lsizenode = 0; t->readonly = 0;",
-    ),
+    patch("ltable.c", "new tables can be written", "t->lsizenode = 0;", "t->lsizenode = 0; t->readonly = 0;"),
     patch(
         "lvm.c",
         "assignments respect the mark",
@@ -99,6 +89,13 @@ pub const PATCHES: &[Patch] = &[
         "CVE-2025-46817: the count of results cannot overflow",
         "n = e - i + 1;",
         "n = ((long long)e - (long long)i >= 2147483647LL) ? 0 : e - i + 1;",
+    ),
+    patch(
+        "lbaselib.c",
+        "xpcall has room for its first result, however many others there are",
+        "status = lua_pcall(L, 0, LUA_MULTRET, 1);",
+        "status = lua_pcall(L, 0, LUA_MULTRET, 1);
+  luaL_checkstack(L, 1, \"too many results\");",
     ),
     patch(
         "ltable.c",

@@ -3,8 +3,8 @@
 use crate::fiber::{Answer, Fiber, Signal};
 use crate::lua::{self, Lua, entry};
 use crate::{library, reply_in};
-use base::number::format_g17;
 use base::number::I64Buf;
+use base::number::format_g17;
 use base::sha1::sha1_hex;
 use std::ffi::{CStr, c_int};
 
@@ -14,8 +14,13 @@ const VERSION_NUMBER: f64 = 0x0007_0400 as f64;
 
 const LOG_LEVELS: [(&CStr, f64); 4] =
     [(c"LOG_DEBUG", 0.0), (c"LOG_VERBOSE", 1.0), (c"LOG_NOTICE", 2.0), (c"LOG_WARNING", 3.0)];
-const REPLICATION: [(&CStr, f64); 5] =
-    [(c"REPL_NONE", 0.0), (c"REPL_AOF", 1.0), (c"REPL_SLAVE", 2.0), (c"REPL_REPLICA", 2.0), (c"REPL_ALL", 3.0)];
+const REPLICATION: [(&CStr, f64); 5] = [
+    (c"REPL_NONE", 0.0),
+    (c"REPL_AOF", 1.0),
+    (c"REPL_SLAVE", 2.0),
+    (c"REPL_REPLICA", 2.0),
+    (c"REPL_ALL", 3.0),
+];
 
 /// Propagation to the append-only file and to replicas (`REPL_ALL`).
 pub const REPLICATION_ALL: u8 = 3;

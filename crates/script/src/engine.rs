@@ -1,5 +1,7 @@
 //! The engine of a shard: an interpreter, and the scripts that run on it.
 
+#[cfg(doc)]
+use crate::fiber::STACK_BYTES;
 use crate::fiber::{Answer, Fiber, Job, Signal};
 use crate::lua::{self, Lua};
 use crate::sandbox;
@@ -34,7 +36,8 @@ pub enum Kind {
 /// One interpreter. Several [`Run`]s may be under way on it, in any order; one of them runs at a time.
 pub struct Engine {
     vm: Arc<Vm>,
-    /// Fibers that wait for work.
+    /// Fibers that wait for work. Each is boxed, since its coroutine knows its address.
+    #[allow(clippy::vec_box, reason = "see above")]
     pool: Vec<Box<Fiber>>,
     /// Fibers made so far.
     fibers: c_int,
@@ -135,9 +138,9 @@ impl Engine {
     pub fn load(&mut self, source: &[u8]) -> Result<Script, Vec<u8>> {
         self.tidy_up();
         let (flags, skip) = script_head(source).map_err(String::into_bytes)?;
-        let reference = self.compile(&source[skip..]).map_err(|message| {
-            [b"Error compiling script (new function): ", &*message].concat()
-        })?;
+        let reference = self
+            .compile(&source[skip..])
+            .map_err(|message| [b"Error compiling script (new function): ", &*message].concat())?;
         Ok(Script { vm: Arc::clone(&self.vm), reference, sha: sha1_hex(source), flags })
     }
 
@@ -243,6 +246,11 @@ impl Engine {
     pub fn collect(&mut self) {
         self.bury_dead();
         self.vm.main().gc(lua::GC_COLLECT, 0);
+    }
+
+    /// Bytes that the deepest script has used of its stack, which has [`STACK_BYTES`]. For tests.
+    pub fn stack_bytes_used(&self) -> usize {
+        self.pool.iter().map(|fiber| fiber.stack_bytes_used()).max().unwrap_or(0)
     }
 
     /// Has the collector do all its work at each chance. For tests.

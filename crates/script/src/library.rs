@@ -9,8 +9,7 @@ use crate::shebang::flag_named;
 use std::ffi::c_int;
 
 /// What a library's and a function's name may be.
-pub const NAME_RULE: &str =
-    "Library names can only contain letters, numbers, or underscores(_) and must be at least one character long";
+pub const NAME_RULE: &str = "Library names can only contain letters, numbers, or underscores(_) and must be at least one character long";
 
 pub fn is_name(name: &[u8]) -> bool {
     !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
@@ -129,7 +128,11 @@ fn named(lua: Lua) -> Registration {
         if is(b"function_name") {
             keep_text(lua, NAME, b"function_name argument given to redis.register_function must be a string");
         } else if is(b"description") {
-            keep_text(lua, DESCRIPTION, b"description argument given to redis.register_function must be a string");
+            keep_text(
+                lua,
+                DESCRIPTION,
+                b"description argument given to redis.register_function must be a string",
+            );
         } else if is(b"callback") {
             if lua.kind(-1) != lua::FUNCTION {
                 raise(lua, b"callback argument given to redis.register_function must be a function");

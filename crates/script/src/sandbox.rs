@@ -48,7 +48,10 @@ fn install_all(lua: Lua) -> c_int {
     let mut names = REPLY_NAMES.iter().map(|name| text_reference(lua, name));
     globals.reply_names = names.next().expect("there are names");
     let first = globals.reply_names;
-    assert!(names.zip(first + 1..).all(|(reference, expected)| reference == expected), "references are counted up");
+    assert!(
+        names.zip(first + 1..).all(|(reference, expected)| reference == expected),
+        "references are counted up"
+    );
     lua.new_table(2 * FIBERS_MAX as usize, 0);
     globals.aside = lua.reference();
     if is_for_functions {
@@ -99,8 +102,8 @@ fn open_libraries(lua: Lua) {
     lua.set_function(c"random", entry!(random::random));
     lua.set_function(c"randomseed", entry!(random::seed));
     lua.pop(1);
-    let own: [(&CStr, fn(Lua)); 5] = [
-        (c"os", clock::push),
+    let own = [
+        (c"os", clock::push as fn(Lua)),
         (c"cjson", cjson::push),
         (c"struct", packing::push),
         (c"cmsgpack", cmsgpack::push),

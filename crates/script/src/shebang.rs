@@ -77,7 +77,8 @@ pub fn library_head(code: &[u8]) -> Result<LibraryHead, String> {
         return Err("Missing library metadata".into());
     }
     let end = code.iter().position(|&byte| byte == b'\n').ok_or("Invalid library metadata")?;
-    let words = split_words(&code[..end]).filter(|words| !words.is_empty()).ok_or("Invalid library metadata")?;
+    let words =
+        split_words(&code[..end]).filter(|words| !words.is_empty()).ok_or("Invalid library metadata")?;
     let mut name = None;
     for word in &words[1..] {
         if word.len() < 5 || !word[..5].eq_ignore_ascii_case(b"name=") {

@@ -188,7 +188,8 @@ unsafe extern "C" fn allocate(
     if new_bytes > old_bytes && used > vm.limit_bytes && vm.is_limited.get() {
         return ptr::null_mut();
     }
-    let layout = |bytes| Layout::from_size_align(bytes, ALIGNMENT).expect("Lua's blocks are smaller than memory");
+    let layout =
+        |bytes| Layout::from_size_align(bytes, ALIGNMENT).expect("Lua's blocks are smaller than memory");
     // SAFETY: blocks come from here, with the size that Lua remembers; sizes are not zero where they must not be.
     let result = unsafe {
         match (old_bytes, new_bytes) {

@@ -70,7 +70,11 @@ fn replies_become_values() {
         ("*-1\\r\\n", "tostring(v)", "$5;false;"),
         (":-12\\r\\n", "v", ":-12;"),
         ("+FINE\\r\\n", "v.ok", "$4;FINE;"),
-        ("*3\\r\\n:1\\r\\n$-1\\r\\n*1\\r\\n$1\\r\\nx\\r\\n", "{v[1],tostring(v[2]),v[3][1],#v}", "*4;:1;$5;false;$1;x;:3;"),
+        (
+            "*3\\r\\n:1\\r\\n$-1\\r\\n*1\\r\\n$1\\r\\nx\\r\\n",
+            "{v[1],tostring(v[2]),v[3][1],#v}",
+            "*4;:1;$5;false;$1;x;:3;",
+        ),
         ("*0\\r\\n", "#v", ":0;"),
     ] {
         let source = format!("local v=redis.call('raw','{reply}') return {show}");
@@ -113,8 +117,14 @@ fn arguments_of_commands() {
         assert_eq!(host.eval(&format!("return redis.call('echo',{number})")), reply, "{number}");
     }
     assert_eq!(host.eval("return redis.call('list',1,'a',2,'b',3)"), "*5;$1;1;$1;a;$1;2;$1;b;$1;3;");
-    assert_eq!(host.eval("local t={} for i=1,1000 do t[i]=i/2 end return #redis.call('list',unpack(t))"), ":1000;");
-    assert_eq!(host.eval_with("return {KEYS[1],ARGV[2],#KEYS,#ARGV}", &["k"], &["a", "b\0c"]), "*4;$1;k;$3;b\0c;:1;:2;");
+    assert_eq!(
+        host.eval("local t={} for i=1,1000 do t[i]=i/2 end return #redis.call('list',unpack(t))"),
+        ":1000;"
+    );
+    assert_eq!(
+        host.eval_with("return {KEYS[1],ARGV[2],#KEYS,#ARGV}", &["k"], &["a", "b\0c"]),
+        "*4;$1;k;$3;b\0c;:1;:2;"
+    );
 }
 
 #[test]
@@ -146,9 +156,15 @@ fn errors_have_script_and_line() {
             "-ERR Lua redis lib command arguments must be strings or integers script: SHA, on @user_script:1.;",
         ),
         ("return redis.pcall()", "-ERR Please specify at least one argument for this redis lib call;"),
-        ("redis.call('nope')", "-ERR Unknown Redis command called from script script: SHA, on @user_script:1.;"),
+        (
+            "redis.call('nope')",
+            "-ERR Unknown Redis command called from script script: SHA, on @user_script:1.;",
+        ),
         ("return redis.pcall('nope')", "-ERR Unknown Redis command called from script;"),
-        ("redis.call('incr','k')", "-ERR value is not an integer or out of range script: SHA, on @user_script:1.;"),
+        (
+            "redis.call('incr','k')",
+            "-ERR value is not an integer or out of range script: SHA, on @user_script:1.;",
+        ),
         ("return {pcall(redis.call,'nope')}", "*2;$-1;$44;ERR Unknown Redis command called from script;"),
         (
             "local t=redis.pcall('nope') local o={} for k,v in pairs(t) do o[#o+1]=k o[#o+1]=tostring(v) end return o",
@@ -156,18 +172,33 @@ fn errors_have_script_and_line() {
         ),
         ("return redis.log(9,'x')", "-ERR Invalid debug level. script: SHA, on @user_script:1.;"),
         ("redis.log(1)", "-ERR redis.log() requires two arguments or more. script: SHA, on @user_script:1.;"),
-        ("redis.set_repl()", "-ERR redis.set_repl() requires two arguments. script: SHA, on @user_script:1.;"),
+        (
+            "redis.set_repl()",
+            "-ERR redis.set_repl() requires two arguments. script: SHA, on @user_script:1.;",
+        ),
         ("redis.setresp(4)", "-ERR RESP version must be 2 or 3. script: SHA, on @user_script:1.;"),
         ("redis.sha1hex()", "-ERR wrong number of arguments script: SHA, on @user_script:1.;"),
         (
             "redis.acl_check_cmd('nope')",
             "-ERR Invalid command passed to redis.acl_check_cmd() script: SHA, on @user_script:1.;",
         ),
-        ("return 'a'+1", "-ERR user_script:1: attempt to perform arithmetic on a string value script: SHA, on @user_script:1.;"),
-        ("coroutine.yield(1)", "-ERR attempt to yield across metamethod/C-call boundary script: SHA, on @user_script:1.;"),
+        (
+            "return 'a'+1",
+            "-ERR user_script:1: attempt to perform arithmetic on a string value script: SHA, on @user_script:1.;",
+        ),
+        (
+            "coroutine.yield(1)",
+            "-ERR attempt to yield across metamethod/C-call boundary script: SHA, on @user_script:1.;",
+        ),
         ("local t={} t[nil]=1", "-ERR user_script:1: table index is nil script: SHA, on @user_script:1.;"),
-        ("syntax error", "-ERR Error compiling script (new function): user_script:1: '=' expected near 'error';"),
-        ("#!lua\nreturn x", "-ERR user_script:2: Script attempted to access nonexistent global variable 'x' script: SHA, on @user_script:2.;"),
+        (
+            "syntax error",
+            "-ERR Error compiling script (new function): user_script:1: '=' expected near 'error';",
+        ),
+        (
+            "#!lua\nreturn x",
+            "-ERR user_script:2: Script attempted to access nonexistent global variable 'x' script: SHA, on @user_script:2.;",
+        ),
         ("#!lua flags=x\nreturn", "-ERR Unexpected flag in script shebang: x;"),
     ] {
         assert_eq!(host.eval(source), reply, "{source}");

@@ -6,7 +6,9 @@ use super::Host;
 fn names_are_those_of_redis() {
     let mut host = Host::new();
     let show = |name: &str| {
-        format!("local o={{}} for k in pairs({name}) do o[#o+1]=k end table.sort(o) return table.concat(o,' ')")
+        format!(
+            "local o={{}} for k in pairs({name}) do o[#o+1]=k end table.sort(o) return table.concat(o,' ')"
+        )
     };
     for (table, names) in [
         (
@@ -35,10 +37,7 @@ fn names_are_those_of_redis() {
              REPL_REPLICA REPL_SLAVE acl_check_cmd breakpoint call debug error_reply log pcall replicate_commands set_repl \
              setresp sha1hex status_reply",
         ),
-        (
-            "string",
-            "byte char dump find format gfind gmatch gsub len lower match rep reverse sub upper",
-        ),
+        ("string", "byte char dump find format gfind gmatch gsub len lower match rep reverse sub upper"),
         ("struct", "pack size unpack"),
         ("table", "concat foreach foreachi getn insert maxn remove setn sort"),
     ] {
@@ -50,7 +49,8 @@ fn names_are_those_of_redis() {
 #[test]
 fn globals_and_libraries_cannot_be_changed() {
     let mut host = Host::new();
-    let positioned = "-ERR user_script:1: Attempt to modify a readonly table script: SHA, on @user_script:1.;";
+    let positioned =
+        "-ERR user_script:1: Attempt to modify a readonly table script: SHA, on @user_script:1.;";
     let plain = "-ERR Attempt to modify a readonly table script: SHA, on @user_script:1.;";
     for source in [
         "x=1",

@@ -10,7 +10,6 @@ fn small() -> Host {
 
 #[track_caller]
 fn survives(host: &mut Host, source: &str) -> String {
-    eprintln!("XX {}", &source[..source.len().min(150)]);
     let reply = host.eval(source);
     assert_eq!(host.eval("return 'alive'"), "$5;alive;", "after {source}");
     reply
@@ -19,7 +18,10 @@ fn survives(host: &mut Host, source: &str) -> String {
 #[test]
 fn cve_2014_5461_varargs_and_fixed_parameters() {
     let params: Vec<String> = (0..150).map(|n| format!("p{n}")).collect();
-    let source = format!("local function f({}, ...) return select('#', ...) end return f(unpack({{}}, 1, 7000))", params.join(","));
+    let source = format!(
+        "local function f({}, ...) return select('#', ...) end return f(unpack({{}}, 1, 7000))",
+        params.join(",")
+    );
     let reply = survives(&mut small(), &source);
     assert!(reply == ":6850;" || reply.contains("stack overflow"), "{reply}");
 }
@@ -36,7 +38,8 @@ fn cve_2015_8080_struct_sizes_do_not_overflow() {
 fn cve_2018_11218_cmsgpack_packs_many_arguments() {
     let mut host = small();
     assert!(survives(&mut host, "return #cmsgpack.pack(unpack({}, 1, 3900))").starts_with(':'));
-    let reply = survives(&mut host, "local t = {} for i = 1, 200 do t = {t} end return #cmsgpack.pack(t, t, t)");
+    let reply =
+        survives(&mut host, "local t = {} for i = 1, 200 do t = {t} end return #cmsgpack.pack(t, t, t)");
     assert!(reply.starts_with(':'), "{reply}");
 }
 
@@ -54,7 +57,9 @@ fn cve_2018_11219_struct_positions_do_not_overflow() {
 
 #[test]
 fn cve_2020_14147_struct_integral_sizes() {
-    assert!(survives(&mut small(), "return struct.pack('i2147483647', 1)").contains("is larger than limit of 32"));
+    assert!(
+        survives(&mut small(), "return struct.pack('i2147483647', 1)").contains("is larger than limit of 32")
+    );
 }
 
 #[test]
@@ -147,13 +152,19 @@ fn cve_2024_31449_tohex_of_the_smallest_number() {
 #[test]
 fn cve_2024_46981_no_finalizers() {
     let mut host = small();
-    assert_eq!(host.eval("return newproxy"), "-ERR user_script:1: Script attempted to access nonexistent global variable 'newproxy' script: SHA, on @user_script:1.;");
+    assert_eq!(
+        host.eval("return newproxy"),
+        "-ERR user_script:1: Script attempted to access nonexistent global variable 'newproxy' script: SHA, on @user_script:1.;"
+    );
     // In Lua 5.1 tables have no finalizers.
-    let source = "setmetatable({}, {__gc = function() redis.call('set', 'gc', '1') end}) collectgarbage() return 1";
+    let source =
+        "setmetatable({}, {__gc = function() redis.call('set', 'gc', '1') end}) collectgarbage() return 1";
     assert_eq!(host.eval(source), ":1;");
     assert!(host.values.is_empty());
     let mut engine = Engine::new(Kind::Scripts, Limits::default());
-    let script = engine.load(b"local c = cjson.new() collectgarbage() return c.encode({redis.call('get', 'x')})").unwrap();
+    let script = engine
+        .load(b"local c = cjson.new() collectgarbage() return c.encode({redis.call('get', 'x')})")
+        .unwrap();
     let mut run = engine.start(&script, &[], &[], Env::default());
     let mut out = Reply::new(false);
     assert!(matches!(run.resume(&mut engine, Resume::Go, &mut out), Step::Call(_)));
@@ -163,7 +174,9 @@ fn cve_2024_46981_no_finalizers() {
 #[test]
 fn cve_2025_46817_unpack_counts_do_not_overflow() {
     let mut host = small();
-    for (from, to) in [(0, i32::MAX), (i32::MIN, i32::MAX), (-1, i32::MAX), (1, i32::MAX), (i32::MIN, -1), (-5000, 5000)] {
+    for (from, to) in
+        [(0, i32::MAX), (i32::MIN, i32::MAX), (-1, i32::MAX), (1, i32::MAX), (i32::MIN, -1), (-5000, 5000)]
+    {
         let reply = survives(&mut host, &format!("return {{unpack({{1,2,3}}, {from}, {to})}}"));
         assert!(reply.contains("too many results to unpack"), "{from} {to}: {reply}");
     }
@@ -181,13 +194,21 @@ fn cve_2025_46818_metatables_of_basic_types() {
     for value in ["1", "true", "nil", "print", "pcall", "coroutine.create(pcall)", "cjson.null"] {
         assert!(host.eval(&format!("setmetatable({value}, {{}})")).starts_with("-ERR"), "{value}");
     }
-    assert_eq!(host.eval("return getmetatable(1) == nil and getmetatable(pcall) == nil and getmetatable(cjson.null) == nil"), ":1;");
+    assert_eq!(
+        host.eval(
+            "return getmetatable(1) == nil and getmetatable(pcall) == nil and getmetatable(cjson.null) == nil"
+        ),
+        ":1;"
+    );
 }
 
 #[test]
 fn cve_2025_46819_long_brackets() {
     let mut host = Host::new();
-    let reply = survives(&mut host, "return loadstring('return [' .. string.rep('=', 1e6) .. '[x]' .. string.rep('=', 1e6) .. ']')()");
+    let reply = survives(
+        &mut host,
+        "return loadstring('return [' .. string.rep('=', 1e6) .. '[x]' .. string.rep('=', 1e6) .. ']')()",
+    );
     assert_eq!(reply, "$1;x;");
     survives(&mut host, "return loadstring('return [' .. string.rep('=', 1e6))");
     survives(&mut host, "return loadstring('--[' .. string.rep('=', 1e6) .. '[')");
@@ -199,7 +220,8 @@ fn cve_2025_46819_long_brackets() {
 fn cve_2025_49844_chunk_names_survive_the_parser() {
     let mut host = Host::new();
     host.engine.stress_collector();
-    let body = "local a" .to_owned() + &" = function() local b = 'str' .. 'ing' return {1, 2, b} end local a".repeat(60);
+    let body = "local a".to_owned()
+        + &" = function() local b = 'str' .. 'ing' return {1, 2, b} end local a".repeat(60);
     for name in 0..50 {
         let source = format!(
             "local f, e = loadstring([[{body} error(]], '@name{name}' .. string.rep('n', 20)) \
@@ -274,8 +296,8 @@ fn memory_is_limited() {
     // Caught, too.
     assert_eq!(host.eval("return {pcall(string.rep, 'x', 1e9)}"), "*2;$-1;$17;not enough memory;");
     // Arguments that do not fit.
-    let large = "x".repeat(5 << 20);
-    assert!(host.eval_with("return 1", &[&large], &[&large]).contains("not enough memory"));
+    let (large, other) = ("x".repeat(5 << 20), "y".repeat(5 << 20));
+    assert!(host.eval_with("return 1", &[&large], &[&other]).contains("not enough memory"));
     assert_eq!(host.eval("return 1"), ":1;");
 }
 
@@ -283,6 +305,7 @@ fn memory_is_limited() {
 #[test]
 fn depth_is_limited() {
     let mut host = Host::new();
+    host.ticks_max = 20;
     for source in [
         "local function f() return f() + 1 end return f()",
         "local function f() return pcall(f) end return f()",
@@ -312,42 +335,63 @@ fn depth_is_limited() {
         "return loadstring('local a ' .. string.rep(', a', 1e4))",
         "return loadstring('a = ' .. string.rep('a = ', 1e4))",
         "return loadstring(string.rep('a,', 1e4) .. 'a = 1')",
-        "return string.find(string.rep('a', 1e5), string.rep('a?', 1e5) .. 'b')",
+        "return string.find(string.rep('a', 1e5), string.rep('a?', 1e5))",
         "return string.find(string.rep('a', 1e5), string.rep('(a', 30))",
         "return string.match(string.rep('a', 1e4), '.-b')",
-        "return string.find(string.rep('x', 1000), string.rep('x?', 999) .. '$')",
         "return string.find(string.rep('[', 1e5), string.rep('%[*', 1e4))",
         "return string.find('x', string.rep('x', 1e5))",
         "return string.rep('%', 1e5):find(string.rep('%', 1e5))",
     ] {
+        host.ticks = 0;
         survives(&mut host, source);
         host.engine.collect();
     }
-    assert!(host.eval("return string.find(string.rep('a', 1e5), string.rep('a?', 1e5))").contains("pattern too complex"));
+    assert!(
+        host.eval("return string.find(string.rep('a', 1e5), string.rep('a?', 1e5))")
+            .contains("pattern too complex")
+    );
     assert_eq!(host.eval("return #string.match(string.rep('a', 1e5), 'a*')"), ":100000;");
 }
 
-/// gsub inside gsub, 180 deep, each with its buffer on the C stack, and a deep pattern at the end.
+/// gsub inside gsub, up to Lua's limit of nested C calls, each with its buffer on the C stack, and then something deep.
 #[test]
 fn the_stack_is_large_enough_for_the_deepest_scripts() {
-    let mut host = Host::new();
-    for depth in [150, 180, 190, 197] {
-        let source = format!(
-            "local n = 0 local function f() n = n + 1 if n >= {depth} then \
-             return tostring(string.find(string.rep('a', 990), string.rep('a?', 990) .. 'b')) end \
-             return (string.gsub('x', 'x', f)) end return f()"
-        );
-        survives(&mut host, &source);
-        let source = format!(
-            "local n = 0 local function f() n = n + 1 if n >= {depth} then return redis.call('echo', 'deep') end \
-             return coroutine.wrap(function() local ok, v = pcall(f) return v end)() end return f()"
-        );
-        survives(&mut host, &source);
-        let source = format!(
-            "local n = 0 local function f() n = n + 1 if n >= {depth} then \
-             return tostring(loadstring('return ' .. string.rep('function() return ', 100))) end \
-             return (string.gsub('x', 'x', f)) end return f()"
-        );
-        survives(&mut host, &source);
+    let mut used = 0;
+    for depth in [100, 180, 190, 195, 197, 198, 199] {
+        for (deep, nested) in [
+            (
+                "tostring(string.find(string.rep('a', 990), string.rep('a?', 990)))",
+                "(string.gsub('x', 'x', f))",
+            ),
+            (
+                "tostring(string.find(string.rep('a', 990), string.rep('a*', 990)))",
+                "(string.gsub('x', 'x', f))",
+            ),
+            (
+                "tostring(string.find(string.rep('a', 40), string.rep('(a)', 31) .. 'b'))",
+                "(string.gsub('x', '(x)', f))",
+            ),
+            ("redis.call('echo', 'deep')", "select(2, coroutine.wrap(function() return pcall(f) end)())"),
+            (
+                "tostring(loadstring('return ' .. string.rep('function() return ', 190)))",
+                "(string.gsub('x', 'x', f))",
+            ),
+            ("tostring(loadstring('return ' .. string.rep('{', 190)))", "select(2, pcall(f))"),
+            ("string.format('%99.99f', 1e308)", "(string.gsub('x', 'x', f))"),
+            (
+                "cjson.encode(cjson.decode(string.rep('[', 900) .. string.rep(']', 900)))",
+                "(string.gsub('x', 'x', f))",
+            ),
+            ("table.concat({1, 2}, ',')", "select(2, xpcall(f, function(e) return tostring(e) end))"),
+        ] {
+            let mut host = Host::new();
+            let source = format!(
+                "local n = 0 local function f() n = n + 1 if n >= {depth} then return {deep} end return {nested} end return f()"
+            );
+            survives(&mut host, &source);
+            used = used.max(host.engine.stack_bytes_used());
+        }
     }
+    println!("{used} bytes of the stack used");
+    assert!(used < crate::fiber::STACK_BYTES * 3 / 4, "{used}");
 }
