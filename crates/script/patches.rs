@@ -91,6 +91,13 @@ pub const PATCHES: &[Patch] = &[
         "n = ((long long)e - (long long)i >= 2147483647LL) ? 0 : e - i + 1;",
     ),
     patch(
+        "lbaselib.c",
+        "xpcall has room for its first result, however many others there are",
+        "status = lua_pcall(L, 0, LUA_MULTRET, 1);",
+        "status = lua_pcall(L, 0, LUA_MULTRET, 1);
+  luaL_checkstack(L, 1, \"too many results\");",
+    ),
+    patch(
         "ltable.c",
         "CVE-2025-46817: no signed overflow for the smallest index",
         "if (cast(unsigned int, key-1) < cast(unsigned int, t->sizearray))",
@@ -107,6 +114,20 @@ pub const PATCHES: &[Patch] = &[
         "buffers on the C stack are small, for scripts run on small stacks",
         "#define LUAL_BUFFERSIZE\t\tBUFSIZ",
         "#define LUAL_BUFFERSIZE\t\t1024",
+    ),
+    patch(
+        "luaconf.h",
+        "integers are written without printf: the same digits in a tenth of the time",
+        "#define lua_number2str(s,n)\tsprintf((s), LUA_NUMBER_FMT, (n))",
+        "LUA_API int weft_number2str (char *s, double n);
+#define lua_number2str(s,n)\tweft_number2str((s), (n))",
+    ),
+    patch(
+        "luaconf.h",
+        "short integers are read without strtod",
+        "#define lua_str2number(s,p)\tstrtod((s), (p))",
+        "LUA_API double weft_str2number (const char *s, char **end);
+#define lua_str2number(s,p)\tweft_str2number((s), (p))",
     ),
     patch(
         "lstrlib.c",
@@ -140,9 +161,10 @@ static const char *match_level (MatchState *ms, const char *s, const char *p) {"
 ];
 
 /// Functions added to a file.
-pub const APPENDED: &[(&str, &str)] = &[(
-    "lapi.c",
-    "
+pub const APPENDED: &[(&str, &str)] = &[
+    (
+        "lapi.c",
+        "
 LUA_API void weft_setreadonly (lua_State *L, int index, int readonly) {
   const TValue *o = index2adr(L, index);
   api_check(L, ttistable(o));
@@ -155,4 +177,39 @@ LUA_API int weft_isreadonly (lua_State *L, int index) {
   return hvalue(o)->readonly;
 }
 ",
-)];
+    ),
+    (
+        "lobject.c",
+        "
+/* As sprintf with LUA_NUMBER_FMT. Integers of up to fourteen digits are the usual case. */
+LUA_API int weft_number2str (char *s, double n) {
+  if (n > -1e14 && n < 1e14 && (n > 0 || n < 0)) {
+    long long whole = (long long)n;
+    if ((double)whole == n) {
+      char digits[16];
+      int len = 0, at = 0;
+      unsigned long long rest = whole < 0 ? 0ULL - (unsigned long long)whole : (unsigned long long)whole;
+      for (; rest > 0; rest /= 10) digits[len++] = (char)('0' + rest % 10);
+      if (whole < 0) s[at++] = '-';
+      while (len > 0) s[at++] = digits[--len];
+      s[at] = 0;
+      return at;
+    }
+  }
+  return sprintf(s, LUA_NUMBER_FMT, n);
+}
+
+/* As strtod. Texts of up to fifteen digits, with nothing behind, are the usual case. */
+LUA_API double weft_str2number (const char *s, char **end) {
+  const char *at = s;
+  long long whole = 0;
+  while (*at >= '0' && *at <= '9' && at - s < 15) whole = whole * 10 + (*at++ - '0');
+  if (at > s && *at == 0) {
+    *end = (char *)at;
+    return (double)whole;
+  }
+  return strtod(s, end);
+}
+",
+    ),
+];

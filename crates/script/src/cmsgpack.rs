@@ -73,8 +73,8 @@ fn pack_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 fn pack_number(out: &mut Vec<u8>, number: f64) {
-    let is_integer = number.trunc() == number
-        && (-9.223_372_036_854_775_8e18..9.223_372_036_854_775_8e18).contains(&number);
+    let limit = 2f64.powi(63);
+    let is_integer = number.trunc() == number && (-limit..limit).contains(&number);
     if is_integer {
         return pack_integer(out, number as i64);
     }

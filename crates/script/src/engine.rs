@@ -1,5 +1,7 @@
 //! The engine of a shard: an interpreter, and the scripts that run on it.
 
+#[cfg(doc)]
+use crate::fiber::STACK_BYTES;
 use crate::fiber::{Answer, Fiber, Job, Signal};
 use crate::lua::{self, Lua};
 use crate::sandbox;
@@ -34,7 +36,8 @@ pub enum Kind {
 /// One interpreter. Several [`Run`]s may be under way on it, in any order; one of them runs at a time.
 pub struct Engine {
     vm: Arc<Vm>,
-    /// Fibers that wait for work.
+    /// Fibers that wait for work. Each is boxed, since its coroutine knows its address.
+    #[allow(clippy::vec_box, reason = "see above")]
     pool: Vec<Box<Fiber>>,
     /// Fibers made so far.
     fibers: c_int,
@@ -243,6 +246,11 @@ impl Engine {
     pub fn collect(&mut self) {
         self.bury_dead();
         self.vm.main().gc(lua::GC_COLLECT, 0);
+    }
+
+    /// Bytes that the deepest script has used of its stack, which has [`STACK_BYTES`]. For tests.
+    pub fn stack_bytes_used(&self) -> usize {
+        self.pool.iter().map(|fiber| fiber.stack_bytes_used()).max().unwrap_or(0)
     }
 
     /// Has the collector do all its work at each chance. For tests.

@@ -7,7 +7,7 @@
 use crate::lua::{Debug, Lua};
 use crate::run;
 use crate::vm::Vm;
-use corosensei::stack::DefaultStack;
+use corosensei::stack::{DefaultStack, Stack};
 use corosensei::{Coroutine, Yielder};
 use resp::Reply;
 use std::cell::{Cell, UnsafeCell};
@@ -17,6 +17,9 @@ use std::ptr;
 /// Bytes of a stack. Lua allows 200 nested C calls, patterns 1,000 levels; `docs/decisions/lua.md` has the measurement. Only
 /// what has been touched takes memory.
 pub const STACK_BYTES: usize = 1 << 20;
+
+/// The page below the stack that nobody may touch.
+const GUARD_BYTES: usize = 4096;
 
 /// A place whose content is used by one function at a time: by who runs the fiber, or by the host while it is suspended.
 #[derive(Default)]
@@ -114,6 +117,8 @@ pub struct Fiber {
     pub registered: Slot<Vec<Registered>>,
     /// The script's replies are RESP3 (redis.setresp).
     pub is_resp3: Cell<bool>,
+    /// The lowest and the highest address of the stack.
+    stack: Cell<(usize, usize)>,
     /// What redis.set_repl asked for.
     pub replication: Cell<u8>,
     pub log_level_min: Cell<u8>,
@@ -144,6 +149,7 @@ impl Fiber {
             nesting: Slot::default(),
             unpacking: Slot::default(),
             registered: Slot::default(),
+            stack: Cell::default(),
             is_resp3: Cell::new(false),
             replication: Cell::new(0),
             log_level_min: Cell::new(0),
@@ -154,6 +160,7 @@ impl Fiber {
 
     /// A new thread and a coroutine at its beginning.
     fn set_up(&self, lua: Lua, stack: DefaultStack) {
+        self.stack.set((stack.limit().get(), stack.base().get()));
         let thread = lua.new_thread();
         self.thread.set(thread);
         self.reference.set(lua.reference());
@@ -192,6 +199,15 @@ impl Fiber {
     fn yield_to_host(&self) {
         // SAFETY: set when the coroutine began, and part of its stack.
         unsafe { (*self.yielder.get()).suspend(()) }
+    }
+
+    /// Bytes of the stack that have ever been used.
+    pub fn stack_bytes_used(&self) -> usize {
+        let (limit, base) = self.stack.get();
+        // SAFETY: the stack's memory, which is zero where nobody has written. (The first page is the guard.)
+        let is_unused = |at: &usize| unsafe { *(*at as *const u64) == 0 };
+        let first = limit + GUARD_BYTES;
+        base - (first..base).step_by(8).find(|at| !is_unused(at)).unwrap_or(base)
     }
 
     /// The script's side: hands `signal` to the host and returns with its answer. If the host kills the script, this does
@@ -251,6 +267,7 @@ impl Fiber {
     }
 
     /// The reply under construction.
+    #[allow(clippy::mut_from_ref, reason = "as `Slot::get`")]
     pub fn out(&self) -> &mut Reply {
         // SAFETY: the host's reply is there while the fiber runs.
         unsafe { &mut *self.out.get() }

@@ -90,7 +90,6 @@ unsafe extern "C" {
     fn lua_tolstring(l: *mut State, index: c_int, len: *mut usize) -> *const c_char;
     fn lua_touserdata(l: *mut State, index: c_int) -> *mut c_void;
     fn lua_topointer(l: *mut State, index: c_int) -> *const c_void;
-    fn lua_objlen(l: *mut State, index: c_int) -> usize;
     fn lua_pushnil(l: *mut State);
     fn lua_pushnumber(l: *mut State, n: f64);
     fn lua_pushlstring(l: *mut State, s: *const c_char, len: usize);
@@ -104,7 +103,6 @@ unsafe extern "C" {
     fn lua_createtable(l: *mut State, array: c_int, records: c_int);
     fn lua_newuserdata(l: *mut State, size: usize) -> *mut c_void;
     fn lua_getmetatable(l: *mut State, index: c_int) -> c_int;
-    fn lua_settable(l: *mut State, index: c_int);
     fn lua_setfield(l: *mut State, index: c_int, name: *const c_char);
     fn lua_rawset(l: *mut State, index: c_int);
     fn lua_rawseti(l: *mut State, index: c_int, n: c_int);
@@ -125,12 +123,10 @@ unsafe extern "C" {
     fn luaL_loadbuffer(l: *mut State, code: *const c_char, len: usize, name: *const c_char) -> c_int;
     fn luaL_where(l: *mut State, level: c_int);
     fn luaL_argerror(l: *mut State, arg: c_int, message: *const c_char) -> c_int;
-    fn luaL_typerror(l: *mut State, arg: c_int, name: *const c_char) -> c_int;
     fn luaL_checklstring(l: *mut State, arg: c_int, len: *mut usize) -> *const c_char;
     fn luaL_checknumber(l: *mut State, arg: c_int) -> f64;
     fn luaL_checkinteger(l: *mut State, arg: c_int) -> isize;
     fn luaL_checktype(l: *mut State, arg: c_int, kind: c_int);
-    fn luaL_checkany(l: *mut State, arg: c_int);
     pub fn luaopen_base(l: *mut State) -> c_int;
     pub fn luaopen_table(l: *mut State) -> c_int;
     pub fn luaopen_string(l: *mut State) -> c_int;
@@ -226,10 +222,6 @@ impl Lua {
         unsafe { lua_close(self.0) }
     }
 
-    pub fn state(self) -> *mut State {
-        self.0
-    }
-
     /// What belongs to this interpreter.
     pub fn vm<'a>(self) -> &'a Vm {
         let mut data = std::ptr::null_mut();
@@ -318,11 +310,6 @@ impl Lua {
         unsafe { lua_topointer(self.0, index) }
     }
 
-    /// `#value`, without metamethods.
-    pub fn length(self, index: c_int) -> usize {
-        unsafe { lua_objlen(self.0, index) }
-    }
-
     pub fn push_nil(self) {
         unsafe { lua_pushnil(self.0) }
     }
@@ -377,10 +364,6 @@ impl Lua {
     /// Pushes the metatable, if there is one.
     pub fn get_metatable(self, index: c_int) -> bool {
         unsafe { lua_getmetatable(self.0, index) != 0 }
-    }
-
-    pub fn set_table(self, index: c_int) {
-        unsafe { lua_settable(self.0, index) }
     }
 
     pub fn set_field(self, index: c_int, name: &std::ffi::CStr) {
@@ -476,6 +459,10 @@ impl Lua {
 
     /// Raises a message, with the position of the caller in front (as `luaL_error`).
     pub fn fail(self, message: &[u8]) -> ! {
+        if !self.check_stack(3) {
+            // What the function had there is lost anyway.
+            self.pop(3);
+        }
         unsafe { luaL_where(self.0, 1) };
         self.push_text(message);
         self.concat(2);
@@ -491,11 +478,6 @@ impl Lua {
     pub fn argument_error(self, arg: c_int, message: &std::ffi::CStr) -> ! {
         unsafe { luaL_argerror(self.0, arg, message.as_ptr()) };
         unreachable!("luaL_argerror does not return")
-    }
-
-    pub fn type_error(self, arg: c_int, name: &std::ffi::CStr) -> ! {
-        unsafe { luaL_typerror(self.0, arg, name.as_ptr()) };
-        unreachable!("luaL_typerror does not return")
     }
 
     pub fn check_text(self, arg: c_int) -> Text {
@@ -520,10 +502,6 @@ impl Lua {
 
     pub fn check_kind(self, arg: c_int, kind: c_int) {
         unsafe { luaL_checktype(self.0, arg, kind) }
-    }
-
-    pub fn check_any(self, arg: c_int) {
-        unsafe { luaL_checkany(self.0, arg) }
     }
 
     pub fn is_none_or_nil(self, arg: c_int) -> bool {

@@ -86,11 +86,8 @@ fn write_value(lua: Lua, fiber: &Fiber, is_counted: &mut bool) {
 
 /// A double as C's cast to a 64-bit integer gives it on the machines Redis runs on.
 pub fn truncate(number: f64) -> i64 {
-    if number >= -9_223_372_036_854_775_808.0 && number < 9_223_372_036_854_775_808.0 {
-        number as i64
-    } else {
-        i64::MIN
-    }
+    let limit = 2f64.powi(63);
+    if (-limit..limit).contains(&number) { number as i64 } else { i64::MIN }
 }
 
 /// Pushes a field, without metamethods; whether it is of this kind. If not, it is popped again.

@@ -102,8 +102,8 @@ fn open_libraries(lua: Lua) {
     lua.set_function(c"random", entry!(random::random));
     lua.set_function(c"randomseed", entry!(random::seed));
     lua.pop(1);
-    let own: [(&CStr, fn(Lua)); 5] = [
-        (c"os", clock::push),
+    let own = [
+        (c"os", clock::push as fn(Lua)),
         (c"cjson", cjson::push),
         (c"struct", packing::push),
         (c"cmsgpack", cmsgpack::push),

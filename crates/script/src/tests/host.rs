@@ -144,7 +144,7 @@ pub fn answer(values: &mut HashMap<Vec<u8>, Vec<u8>>, args: &[&[u8]], out: &mut 
             items.iter().for_each(|item| out.bulk(item));
         }
         // Whatever reply a test wants.
-        (b"raw", [text]) => out.raw(&text.iter().map(|&b| b).collect::<Vec<_>>()),
+        (b"raw", [text]) => out.raw(text),
         (b"shared", [text]) => {
             out.array(2);
             out.bulk_shared(resp::reply::Blob::from(text.to_vec()));
