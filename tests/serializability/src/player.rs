@@ -182,11 +182,16 @@ impl Player<'_> {
             None if request.is_refused() => (NEVER, (Outcome::Refused, request.intended())),
             None => (NEVER, (Outcome::Unknown, request.intended())),
         };
-        if let (Request::Kill { connection, .. }, Some(replies)) = (request, replies)
-            && replies[0].integer() == Some(1)
-        {
-            let mut killed = world.killed_ns.lock().expect("nobody panics");
-            killed.entry(*connection).or_insert(completed_ns);
+        if let Request::Kill { connection, .. } = request {
+            match replies.map(|replies| replies[0].integer()) {
+                Some(Some(1)) => {
+                    let mut killed = world.killed_ns.lock().expect("nobody panics");
+                    killed.entry(*connection).or_insert(completed_ns);
+                }
+                Some(_) => {}
+                // Perhaps it was killed, at some time.
+                None => world.abandoned.lock().expect("nobody panics").push(*connection),
+            }
         }
         let (connection, name) = (self.load.connection, request.name());
         let is_conditional = request.is_conditional();

@@ -32,7 +32,7 @@ pub struct World {
     /// By client: the connection it has, and the number by which the server knows that.
     pub connections: Vec<AtomicU32>,
     pub server_ids: Vec<AtomicU64>,
-    /// When the answer came that a connection was killed; those that their clients gave up themselves.
+    /// When the answer came that a connection was killed; those that their clients gave up themselves, or that may have been killed.
     pub killed_ns: Mutex<HashMap<u32, u64>>,
     pub abandoned: Mutex<Vec<u32>>,
 }
