@@ -139,9 +139,10 @@ impl Workload<'_> {
     fn request(&mut self) -> Request {
         if self.has(Kind::Kills) && self.one_in(1500) {
             let victim = self.random.index(self.world.connections.len());
-            if victim != self.client {
-                let connection = self.world.connections[victim].load(Ordering::Relaxed);
-                let server_id = self.world.server_ids[victim].load(Ordering::Relaxed);
+            let connection = self.world.connections[victim].load(Ordering::Relaxed);
+            let server_id = self.world.server_ids[victim].load(Ordering::Relaxed);
+            // One that has not come yet has no number.
+            if victim != self.client && server_id > 0 {
                 return Request::Kill { connection, server_id };
             }
         }
