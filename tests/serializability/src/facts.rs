@@ -98,8 +98,8 @@ impl Facts {
         let mut movers: HashMap<(Key, Key), Vec<u32>> = HashMap::new();
         for (index, operation) in self.operations.iter().enumerate() {
             for effect in operation.effects.iter().filter(|_| operation.outcome == Outcome::Unknown) {
-                if let Effect::MayMove { from, to: Some(to) } = *effect {
-                    movers.entry((from, to)).or_default().push(index as u32);
+                if let Effect::MayMove { from, to: Some(to) } = effect {
+                    from.iter().for_each(|from| movers.entry((*from, *to)).or_default().push(index as u32));
                 }
             }
         }
@@ -154,8 +154,11 @@ impl Facts {
     /// When what an operation wrote was seen for the first time.
     pub fn first_seen_ns(&self, operation: &Operation) -> u64 {
         let times = operation.effects.iter().filter_map(|effect| {
-            let times = if matches!(effect, Effect::Push { .. }) { &self.taken_ns } else { &self.seen_ns };
-            Some(times[effect.written()? as usize])
+            let number = effect.written()? as usize;
+            // What was put into a queue may have got into a list without anybody having been told.
+            let is_push = matches!(effect, Effect::Push { .. });
+            let taken_ns = if is_push { self.taken_ns[number] } else { NEVER };
+            Some(self.seen_ns[number].min(taken_ns))
         });
         times.min().unwrap_or(NEVER)
     }

@@ -41,17 +41,18 @@ pub enum Effect {
     Pop { key: Key, element: Number },
     /// A queue was looked into before another, or for some time, and there was nothing.
     Nothing { key: Key },
-    /// Without a reply: it may have taken the first element of a queue, and if so put it at the end of a list.
-    MayMove { from: Key, to: Option<Key> },
+    /// Without a reply: it may have taken the first element of one of these queues, and if so put it at the end of a list.
+    MayMove { from: Box<[Key]>, to: Option<Key> },
 }
 
 impl Effect {
-    /// The key, or the one it may have taken something from.
+    /// The key, or the first that it may have taken something from.
     pub fn key(&self) -> Key {
         match *self {
+            Effect::MayMove { ref from, .. } => from[0],
             Effect::Append { key, .. } | Effect::List { key, .. } | Effect::Put { key, .. } => key,
             Effect::Got { key, .. } | Effect::Exists { key, .. } | Effect::Push { key, .. } => key,
-            Effect::Pop { key, .. } | Effect::Nothing { key } | Effect::MayMove { from: key, .. } => key,
+            Effect::Pop { key, .. } | Effect::Nothing { key } => key,
         }
     }
 
@@ -136,8 +137,11 @@ impl fmt::Display for Effect {
             Effect::Push { key, element } => write!(f, "puts {element} into {key}"),
             Effect::Pop { key, element } => write!(f, "takes {element} from {key}"),
             Effect::Nothing { key } => write!(f, "finds {key} empty"),
-            Effect::MayMove { from, to: None } => write!(f, "asks for an element of {from}"),
-            Effect::MayMove { from, to: Some(to) } => write!(f, "asks to move an element of {from} to {to}"),
+            Effect::MayMove { from, to } => {
+                let from: Vec<String> = from.iter().map(Key::to_string).collect();
+                write!(f, "asks for an element of {}", from.join(" or "))?;
+                to.iter().try_for_each(|to| write!(f, ", to be put into {to}"))
+            }
         }
     }
 }

@@ -166,29 +166,34 @@ impl Queue {
     }
 }
 
+type Taker = (u32, usize);
+
 /// Gives each missing element to an operation without a reply that may have taken it, each operation at most one; an element for which
 /// there is none, with who put it there. (Augmenting paths in a bipartite graph; Kuhn, "The Hungarian method", 1955.)
 fn lost(facts: &Facts, missing: &[(Number, u32)]) -> Option<(Number, u32)> {
-    let mut takers: HashMap<Key, Vec<u32>> = HashMap::new();
+    // A taker is an operation and a place among its effects: a transaction may have taken several.
+    let mut takers: HashMap<Key, Vec<Taker>> = HashMap::new();
     for (index, operation) in facts.operations.iter().enumerate() {
-        for effect in operation.effects.iter().filter(|_| operation.outcome == Outcome::Unknown) {
-            if let Effect::MayMove { from, to: None } = effect {
-                takers.entry(*from).or_default().push(index as u32);
+        for (at, effect) in operation.effects.iter().enumerate() {
+            if let Effect::MayMove { from, to: None } = effect
+                && operation.outcome == Outcome::Unknown
+            {
+                from.iter().for_each(|from| takers.entry(*from).or_default().push((index as u32, at)));
             }
         }
     }
-    let candidates = |&(element, push): &(Number, u32)| -> Vec<u32> {
+    let candidates = |&(element, push): &(Number, u32)| -> Vec<Taker> {
         let push: &Operation = facts.operation(push);
         let from = push.effects.iter().find(|effect| effect.written() == Some(element));
         let from = from.expect("it pushed it").key();
-        let may = |index: &&u32| facts.operation(**index).completed_ns > push.invoked_ns;
+        let may = |taker: &&Taker| facts.operation(taker.0).completed_ns > push.invoked_ns;
         takers.get(&from).map_or_else(Vec::new, |takers| takers.iter().filter(may).copied().collect())
     };
-    let candidates: Vec<Vec<u32>> = missing.iter().map(candidates).collect();
-    let mut taken: HashMap<u32, usize> = HashMap::new();
-    for at in 0..missing.len() {
+    let candidates: Vec<Vec<Taker>> = missing.iter().map(candidates).collect();
+    let mut taken: HashMap<Taker, usize> = HashMap::new();
+    for (at, element) in missing.iter().enumerate() {
         if !give(at, &candidates, &mut taken, &mut HashSet::new()) {
-            return Some(missing[at]);
+            return Some(*element);
         }
     }
     None
@@ -196,9 +201,9 @@ fn lost(facts: &Facts, missing: &[(Number, u32)]) -> Option<(Number, u32)> {
 
 fn give(
     at: usize,
-    candidates: &[Vec<u32>],
-    taken: &mut HashMap<u32, usize>,
-    tried: &mut HashSet<u32>,
+    candidates: &[Vec<Taker>],
+    taken: &mut HashMap<Taker, usize>,
+    tried: &mut HashSet<Taker>,
 ) -> bool {
     for &taker in &candidates[at] {
         if !tried.insert(taker) {

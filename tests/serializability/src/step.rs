@@ -154,11 +154,11 @@ impl Step {
             }
             Step::Put(key, value) | Step::Swap(key, value) => vec![Effect::Put { key: *key, value: *value }],
             Step::PutAll(pairs) => pairs.iter().map(|&(key, value)| Effect::Put { key, value }).collect(),
-            Step::Pop(from) => vec![Effect::MayMove { from: *from, to: None }],
+            Step::Pop(from) => vec![Effect::MayMove { from: [*from].into(), to: None }],
             Step::Move(from, to) | Step::AwaitMove(from, to, _) => {
-                vec![Effect::MayMove { from: *from, to: Some(*to) }]
+                vec![Effect::MayMove { from: [*from].into(), to: Some(*to) }]
             }
-            Step::AwaitPop(keys, _) => keys.iter().map(|&from| Effect::MayMove { from, to: None }).collect(),
+            Step::AwaitPop(keys, _) => vec![Effect::MayMove { from: keys[..].into(), to: None }],
             Step::List(_) | Step::Get(_) | Step::GetAll(_) | Step::Exist(_) => Vec::new(),
         }
     }

@@ -345,7 +345,7 @@ fn each_element_of_a_queue_leaves_once_and_in_order() {
 #[test]
 fn what_is_lost_with_a_connection_was_asked_by_it() {
     let history = |from, killed_ns, left: &[Number]| {
-        let asked = [Effect::MayMove { from: Key::Queue(from), to: None }];
+        let asked = [Effect::MayMove { from: [Key::Queue(from)].into(), to: None }];
         let killed = Operation { completed_ns: killed_ns, ..unknown(2, 1, asked) };
         let pushes = [op(1, 5, 6, [push(Q, 1)]), op(1, 7, 8, [push(Q, 2)])];
         class(&[&pushes[..], &[killed, op(9, 90, 91, [list(Q, left)])]].concat())
@@ -356,6 +356,10 @@ fn what_is_lost_with_a_connection_was_asked_by_it() {
     assert_eq!(history(0, 4, &[2]), Some(Class::Lost));
     assert_eq!(history(0, NEVER, &[]), Some(Class::Lost));
     assert_eq!(history(1, NEVER, &[2]), Some(Class::Lost));
+    let ask = || Effect::MayMove { from: [Key::Queue(1), Q].into(), to: None };
+    let pushes = [op(1, 5, 6, [push(Q, 1)]), op(1, 7, 8, [push(Q, 2)]), op(9, 90, 91, [list(Q, &[])])];
+    assert_eq!(class(&[&pushes[..], &[unknown(2, 1, [ask()])]].concat()), Some(Class::Lost));
+    assert_eq!(class(&[&pushes[..], &[unknown(2, 1, [ask(), ask()])]].concat()), None);
 }
 
 #[test]
@@ -369,7 +373,7 @@ fn moved_elements_arrive_once() {
         ])
     };
     let told = || op(2, 3, 4, [pop(Q, 1), append(X, 1)]);
-    let untold = || unknown(2, 3, [Effect::MayMove { from: Q, to: Some(X) }]);
+    let untold = || unknown(2, 3, [Effect::MayMove { from: [Q].into(), to: Some(X) }]);
     assert_eq!(moves(told(), &[1], &[]), None);
     assert_eq!(moves(told(), &[], &[]), Some(Class::Lost));
     assert_eq!(moves(told(), &[1], &[1]), Some(Class::Duplicated));
@@ -377,6 +381,9 @@ fn moved_elements_arrive_once() {
     assert_eq!(moves(untold(), &[], &[1]), None);
     assert_eq!(moves(untold(), &[], &[]), Some(Class::Lost));
     assert_eq!(moves(op(2, 3, 4, []), &[1], &[]), Some(Class::Nowhere));
+    // Neither the one who pushed nor the one who moved was told.
+    let both = [unknown(1, 1, [push(Q, 1)]), untold(), op(9, 90, 91, [list(X, &[1])])];
+    assert_eq!(class(&both), None);
 }
 
 #[test]

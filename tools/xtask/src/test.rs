@@ -125,7 +125,9 @@ fn serializability_step() -> Outcome {
     }
     let build = run(&mut command("cargo", &["build", "--profile", "fast", "--package", "planted"]));
     if !matches!(build, Ok(true)) {
-        return Outcome::Broken(build.err().unwrap_or_else(|| "the server with faults does not build".into()));
+        return Outcome::Broken(
+            build.err().unwrap_or_else(|| "the server with faults does not build".into()),
+        );
     }
     cargo_test(&["--package", "serializability", "--", "--test-threads", "1"])
 }
