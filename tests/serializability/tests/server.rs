@@ -13,14 +13,7 @@ const CLIENTS: usize = 12;
 const OPERATIONS: usize = 100_000;
 
 /// What the server need not have. Nothing.
-const MAY_LACK: &[Kind] = &[
-    Kind::Blocks,
-    Kind::Watches,
-    Kind::Scripts,
-    Kind::UndeclaredScripts,
-    Kind::IndirectScripts,
-    Kind::Blocking,
-];
+const MAY_LACK: &[Kind] = &[Kind::Scripts, Kind::UndeclaredScripts, Kind::IndirectScripts];
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
