@@ -8,7 +8,9 @@
 //! What must hold besides the orders of versions:
 //! - *time*: what was over before another began stands before it;
 //! - *line*: of two operations of a connection that share a key, the one sent first; and whoever sees a write stands behind all that
-//!   its connection wrote before it. (That the writes of a connection stand in one order for everybody is not promised, and not demanded.)
+//!   its connection wrote before it. (That the writes of a connection stand in one order for everybody is not promised, and not demanded.
+//!   Nor is this demanded of what takes something from a queue: while a BLMOVE over two shards is about to be served, it alone may take
+//!   from the queue, and who wants to do so next is overtaken by what its connection writes on other shards, which BLMOVE then sees.)
 //! - an operation whose reply was not seen has happened wholly or not at all; and if it has, so have the writes that its connection
 //!   sent before;
 //! - what a connection asked that was killed by CLIENT KILL has happened before the answer to that, or never.
@@ -104,7 +106,8 @@ fn add_lines(facts: &Facts, graph: &mut Graph) -> Vec<u32> {
         }
         let point = points.get(&operation.connection).copied();
         before[index as usize] = point.unwrap_or(NOBODY);
-        if operation.effects.iter().any(Effect::is_write) {
+        let takes = operation.effects.iter().any(|effect| matches!(effect, Effect::Pop { .. }));
+        if operation.effects.iter().any(Effect::is_write) && !takes {
             let next = graph.add_point();
             graph.add(index, next, Reason::Line);
             point.iter().for_each(|&point| graph.add(point, next, Reason::Line));
