@@ -10,6 +10,8 @@ mod listen;
 mod log;
 mod oom_score;
 mod open_files;
+#[cfg(feature = "planted")]
+mod planted;
 mod platform;
 mod requests;
 mod send;

@@ -128,6 +128,10 @@ impl Carrier for Post<'_> {
 
     fn publish(&mut self, messages: impl Iterator<Item = (usize, Message)>, exclusive: bool) {
         let messages = messages.map(|(to, message)| (to, Mail::Shard(message)));
+        #[cfg(feature = "planted")]
+        if let Some(fault) = crate::planted::fault() {
+            return fault.publish(self.port, messages, |to| self.sleepers.push(to));
+        }
         self.port.publish(messages, exclusive, |to| self.sleepers.push(to));
     }
 

@@ -53,6 +53,7 @@ pub struct Server {
     directory: PathBuf,
     executable: PathBuf,
     arguments: Vec<OsString>,
+    environment: Vec<(OsString, OsString)>,
 }
 
 impl Server {
@@ -68,6 +69,15 @@ impl Server {
 
     /// Starts a server and waits until it answers PING.
     pub fn start<A: AsRef<OsStr>>(program: &Program, arguments: &[A]) -> io::Result<Server> {
+        Server::start_in(program, arguments, &[])
+    }
+
+    /// As [`Server::start`], with variables added to the environment.
+    pub fn start_in<A: AsRef<OsStr>>(
+        program: &Program,
+        arguments: &[A],
+        environment: &[(&str, &str)],
+    ) -> io::Result<Server> {
         let executable = program.find().ok_or_else(|| {
             io::Error::new(io::ErrorKind::NotFound, format!("{program:?} is not built or not installed"))
         })?;
@@ -78,8 +88,10 @@ impl Server {
         all.extend(["--port", &number, "--bind", "127.0.0.1", "--save", "", "--dir"].map(OsString::from));
         all.push(directory.clone().into());
         all.extend(arguments.iter().map(|argument| argument.as_ref().to_owned()));
-        let child = spawn(&executable, &all, &directory)?;
-        let mut server = Server { child, port, directory, executable, arguments: all };
+        let environment: Vec<(OsString, OsString)> =
+            environment.iter().map(|(name, value)| (name.into(), value.into())).collect();
+        let child = spawn(&executable, &all, &environment, &directory)?;
+        let mut server = Server { child, port, directory, executable, arguments: all, environment };
         server.wait_until_ready()?;
         Ok(server)
     }
@@ -87,7 +99,7 @@ impl Server {
     /// Starts the server again with the same arguments, port and directory, after it was stopped or killed.
     pub fn restart(&mut self) -> io::Result<()> {
         self.kill();
-        self.child = spawn(&self.executable, &self.arguments, &self.directory)?;
+        self.child = spawn(&self.executable, &self.arguments, &self.environment, &self.directory)?;
         self.wait_until_ready()
     }
 
@@ -206,10 +218,16 @@ impl Drop for Server {
     }
 }
 
-fn spawn(executable: &Path, arguments: &[OsString], directory: &Path) -> io::Result<Child> {
+fn spawn(
+    executable: &Path,
+    arguments: &[OsString],
+    environment: &[(OsString, OsString)],
+    directory: &Path,
+) -> io::Result<Child> {
     let log = File::options().create(true).append(true).open(log_path(directory))?;
     Command::new(executable)
         .args(arguments)
+        .envs(environment.iter().map(|(name, value)| (name, value)))
         .current_dir(directory)
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)

@@ -34,6 +34,7 @@ const STEPS: &[Step] = &[
     Step { name: "spec-1-shard", run: || spec_step(Peer::weft(1)) },
     Step { name: "spec-4-shards", run: || spec_step(Peer::weft(4)) },
     Step { name: "litmus", run: litmus_step },
+    Step { name: "serializability", run: serializability_step },
     Step { name: "redis-py", run: clients::redis_py },
     Step { name: "redis-tools", run: clients::redis_tools },
     Step { name: "node", run: clients::node },
@@ -101,11 +102,10 @@ fn build_step() -> Outcome {
     build.map_or_else(Outcome::Broken, Outcome::Single)
 }
 
-/// All tests of all crates. The dialogues, the litmus tests and the fuzzer have steps of their own and are left out here.
+/// All tests of all crates. The dialogues, the tests on running servers and the fuzzer have steps of their own and are left out here.
 fn unit_step() -> Outcome {
-    let arguments =
-        ["--workspace", "--exclude", "litmus", "--exclude", "fuzz", "--", "--skip", "dialogues_hold_for"];
-    cargo_test(&arguments)
+    let apart = ["--exclude", "litmus", "--exclude", "serializability", "--exclude", "fuzz"];
+    cargo_test(&[&["--workspace"], &apart[..], &["--", "--skip", "dialogues_hold_for"]].concat())
 }
 
 /// What concurrent clients may rely on, on the running server with several shards and both back ends. One test at a time, for
@@ -115,6 +115,21 @@ fn litmus_step() -> Outcome {
         return Outcome::Skipped("weft-server is not built".into());
     }
     cargo_test(&["--package", "litmus", "--", "--test-threads", "1"])
+}
+
+/// Long random histories of the running server are strictly serializable, and faults planted in it are found. One test at a time, for
+/// the clients are to keep the server busy.
+fn serializability_step() -> Outcome {
+    if Program::Weft.find().is_none() || Program::redis().find().is_none() {
+        return Outcome::Skipped("weft-server is not built, or there is no redis-server".into());
+    }
+    let build = run(&mut command("cargo", &["build", "--profile", "fast", "--package", "planted"]));
+    if !matches!(build, Ok(true)) {
+        return Outcome::Broken(
+            build.err().unwrap_or_else(|| "the server with faults does not build".into()),
+        );
+    }
+    cargo_test(&["--package", "serializability", "--", "--test-threads", "1"])
 }
 
 /// Random commands and bytes, hostile clients. `WEFT_FUZZ_SECONDS` says for how long.

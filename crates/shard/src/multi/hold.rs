@@ -215,7 +215,7 @@ impl Shard {
             Some(Needs::Wait(wait)) => {
                 // What nobody waits for need not be remembered.
                 let alive = self.is_alive(home, ask);
-                let enter = if alive { self.block_operation(op, &operation, wait) } else { Vec::new() };
+                let enter = if alive { self.block_operation(op, &operation, keys, wait) } else { Vec::new() };
                 return self.send_home(op, places, changes, enter);
             }
             None if has_waited => {

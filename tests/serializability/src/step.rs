@@ -1,0 +1,178 @@
+//! Single commands: their words, and what their replies tell.
+
+use crate::history::{Effect, Key, Number};
+use crate::world::World;
+use testkit::Value;
+
+/// A command on keys, alone or in a transaction.
+#[derive(Clone, Debug)]
+pub enum Step {
+    Append(Key, Vec<Number>),
+    List(Key),
+    Put(Key, Number),
+    Get(Key),
+    /// SET … GET
+    Swap(Key, Number),
+    PutAll(Vec<(Key, Number)>),
+    GetAll(Vec<Key>),
+    Exist(Vec<Key>),
+    Push(Key, Vec<Number>),
+    Pop(Key),
+    Move(Key, Key),
+    /// With a time limit in ms.
+    AwaitPop(Vec<Key>, u64),
+    AwaitMove(Key, Key, u64),
+}
+
+impl Step {
+    pub fn name(&self) -> &'static str {
+        match self {
+            Step::Append(..) | Step::Push(..) => "RPUSH",
+            Step::List(_) => "LRANGE",
+            Step::Put(..) => "SET",
+            Step::Get(_) => "GET",
+            Step::Swap(..) => "SET GET",
+            Step::PutAll(_) => "MSET",
+            Step::GetAll(_) => "MGET",
+            Step::Exist(_) => "EXISTS",
+            Step::Pop(_) => "LPOP",
+            Step::Move(..) => "LMOVE",
+            Step::AwaitPop(..) => "BLPOP",
+            Step::AwaitMove(..) => "BLMOVE",
+        }
+    }
+
+    /// The command.
+    pub fn words(&self, world: &World) -> Vec<String> {
+        let name = |key: &Key| world.name(*key);
+        let line = |command: &str, rest: Vec<String>| [vec![command.to_owned()], rest].concat();
+        let with = |command: &str, key: &Key, numbers: &[Number]| {
+            line(command, [vec![name(key)], numbers.iter().map(Number::to_string).collect()].concat())
+        };
+        let seconds = |timeout_ms: &u64| format!("{}.{:03}", timeout_ms / 1000, timeout_ms % 1000);
+        let ends = || ["LEFT".to_owned(), "RIGHT".to_owned()];
+        match self {
+            Step::Append(key, elements) | Step::Push(key, elements) => with("RPUSH", key, elements),
+            Step::List(key) => line("LRANGE", vec![name(key), "0".into(), "-1".into()]),
+            Step::Put(key, value) => with("SET", key, &[*value]),
+            Step::Get(key) => with("GET", key, &[]),
+            Step::Swap(key, value) => [with("SET", key, &[*value]), vec!["GET".into()]].concat(),
+            Step::PutAll(pairs) => {
+                let pairs = pairs.iter().flat_map(|(key, value)| [name(key), value.to_string()]);
+                line("MSET", pairs.collect())
+            }
+            Step::GetAll(keys) => line("MGET", keys.iter().map(name).collect()),
+            // Each named twice as often as the one before, so that the sum tells which are there.
+            Step::Exist(keys) => {
+                let names = keys.iter().enumerate().flat_map(|(at, key)| vec![name(key); 1 << at]);
+                line("EXISTS", names.collect())
+            }
+            Step::Pop(key) => with("LPOP", key, &[]),
+            Step::Move(from, to) => line("LMOVE", [vec![name(from), name(to)], ends().to_vec()].concat()),
+            Step::AwaitPop(keys, timeout_ms) => {
+                line("BLPOP", keys.iter().map(name).chain([seconds(timeout_ms)]).collect())
+            }
+            Step::AwaitMove(from, to, timeout_ms) => {
+                let keys = vec![name(from), name(to)];
+                line("BLMOVE", [keys, ends().to_vec(), vec![seconds(timeout_ms)]].concat())
+            }
+        }
+    }
+
+    /// What the reply tells.
+    ///
+    /// # Errors
+    /// When it is no reply to such a command.
+    pub fn effects(&self, world: &World, reply: &Value) -> Result<Vec<Effect>, String> {
+        let wrong = || format!("{} cannot be answered by {reply}", self.words(world).join(" "));
+        Ok(match self {
+            Step::Append(key, elements) => {
+                let length =
+                    reply.integer().and_then(|length| u32::try_from(length).ok()).ok_or_else(wrong)?;
+                let first = (length + 1).checked_sub(elements.len() as u32).ok_or_else(wrong)?;
+                let lengths = (first..).map(Some);
+                let each = elements.iter().zip(lengths);
+                each.map(|(&element, length)| Effect::Append { key: *key, element, length }).collect()
+            }
+            Step::List(key) => vec![Effect::List { key: *key, elements: numbers(reply).ok_or_else(wrong)? }],
+            Step::Put(..) | Step::PutAll(_) if reply.is_ok() => self.intended(),
+            Step::Put(..) | Step::PutAll(_) => return Err(wrong()),
+            Step::Get(key) => vec![Effect::Got { key: *key, value: number(reply).ok_or_else(wrong)? }],
+            Step::Swap(key, value) => {
+                let before = number(reply).ok_or_else(wrong)?;
+                vec![Effect::Got { key: *key, value: before }, Effect::Put { key: *key, value: *value }]
+            }
+            Step::GetAll(keys) => {
+                let items = reply.items().filter(|items| items.len() == keys.len()).ok_or_else(wrong)?;
+                let got = |(&key, item)| Some(Effect::Got { key, value: number(item)? });
+                keys.iter().zip(items).map(got).collect::<Option<_>>().ok_or_else(wrong)?
+            }
+            Step::Exist(keys) => {
+                let sum =
+                    reply.integer().filter(|sum| (0..1 << keys.len()).contains(sum)).ok_or_else(wrong)?;
+                let each = keys.iter().enumerate();
+                each.map(|(at, &key)| Effect::Exists { key, is_there: sum >> at & 1 == 1 }).collect()
+            }
+            Step::Push(..) if reply.integer().is_some_and(|length| length > 0) => self.intended(),
+            Step::Push(..) => return Err(wrong()),
+            Step::Pop(key) => match number(reply).ok_or_else(wrong)? {
+                None => vec![Effect::Nothing { key: *key }],
+                Some(element) => vec![Effect::Pop { key: *key, element }],
+            },
+            Step::Move(from, to) | Step::AwaitMove(from, to, _) => match number(reply).ok_or_else(wrong)? {
+                None => vec![Effect::Nothing { key: *from }],
+                Some(element) => vec![
+                    Effect::Pop { key: *from, element },
+                    Effect::Append { key: *to, element, length: None },
+                ],
+            },
+            Step::AwaitPop(keys, _) => {
+                let nothing =
+                    |keys: &[Key]| keys.iter().map(|&key| Effect::Nothing { key }).collect::<Vec<_>>();
+                if reply.is_null() {
+                    return Ok(nothing(keys));
+                }
+                let Some([from, element]) = reply.items() else { return Err(wrong()) };
+                let element = number(element).flatten().ok_or_else(wrong)?;
+                let is_it = |key: &Key| from.string() == Some(world.name(*key));
+                let place = keys.iter().position(is_it).ok_or_else(wrong)?;
+                let mut effects = nothing(&keys[..place]);
+                effects.push(Effect::Pop { key: keys[place], element });
+                effects
+            }
+        })
+    }
+
+    /// What it changes if it happens, or may take.
+    pub fn intended(&self) -> Vec<Effect> {
+        match self {
+            Step::Append(key, elements) => {
+                elements.iter().map(|&element| Effect::Append { key: *key, element, length: None }).collect()
+            }
+            Step::Push(key, elements) => {
+                elements.iter().map(|&element| Effect::Push { key: *key, element }).collect()
+            }
+            Step::Put(key, value) | Step::Swap(key, value) => vec![Effect::Put { key: *key, value: *value }],
+            Step::PutAll(pairs) => pairs.iter().map(|&(key, value)| Effect::Put { key, value }).collect(),
+            Step::Pop(from) => vec![Effect::MayMove { from: [*from].into(), to: None }],
+            Step::Move(from, to) | Step::AwaitMove(from, to, _) => {
+                vec![Effect::MayMove { from: [*from].into(), to: Some(*to) }]
+            }
+            Step::AwaitPop(keys, _) => vec![Effect::MayMove { from: keys[..].into(), to: None }],
+            Step::List(_) | Step::Get(_) | Step::GetAll(_) | Step::Exist(_) => Vec::new(),
+        }
+    }
+}
+
+/// A number, or none.
+pub fn number(reply: &Value) -> Option<Option<Number>> {
+    if reply.is_null() {
+        return Some(None);
+    }
+    reply.string()?.parse().ok().map(Some)
+}
+
+/// The elements of a list.
+pub fn numbers(reply: &Value) -> Option<Box<[Number]>> {
+    reply.items()?.iter().map(|item| number(item).flatten()).collect()
+}

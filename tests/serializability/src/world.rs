@@ -1,0 +1,156 @@
+//! What all clients of a run share: the names of keys, the numbers that are written, which connections there are.
+
+use crate::history::{Key, Number};
+use base::random::Random;
+use base::slot::SlotMap;
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::time::Instant;
+
+/// Lists and shared registers in use at a time.
+const LISTS: u32 = 8;
+const SHARED: u32 = 4;
+/// Owned registers and queues of a connection.
+const OWNED: u32 = 4;
+const QUEUES: u32 = 2;
+/// After so many appends other lists and shared registers are used, lest the old lists grow too long to be read often.
+const APPENDS_MAX: u64 = 240;
+/// Names of the keys that hold names of keys: see [`crate::request::INDIRECT`].
+pub const TAG: &str = "tag:";
+
+/// What clients share.
+pub struct World {
+    /// Hash tags that lie on the shards in turn.
+    tags: Vec<String>,
+    start: Instant,
+    next_number: AtomicU32,
+    next_connection: AtomicU32,
+    appends: AtomicU64,
+    /// Elements in queues, roughly.
+    pub stock: AtomicI64,
+    /// By client: the connection it has, and the number by which the server knows that.
+    pub connections: Vec<AtomicU32>,
+    pub server_ids: Vec<AtomicU64>,
+    /// When the answer came that a connection was killed; those that their clients gave up themselves, or that may have been killed.
+    pub killed_ns: Mutex<HashMap<u32, u64>>,
+    pub abandoned: Mutex<Vec<u32>>,
+}
+
+impl World {
+    /// For so many clients, keys spread over so many shards.
+    pub fn new(clients: usize, shards: u16) -> World {
+        let slots = SlotMap::new(shards);
+        let mut next = 0u32;
+        let mut tag_on = |shard: u16| loop {
+            let tag = format!("t{next}");
+            next += 1;
+            if slots.shard_of(tag.as_bytes()) == shard {
+                return tag;
+            }
+        };
+        World {
+            tags: (0..LISTS).map(|at| tag_on(at as u16 % shards)).collect(),
+            start: Instant::now(),
+            next_number: AtomicU32::new(1),
+            next_connection: AtomicU32::new(0),
+            appends: AtomicU64::new(0),
+            stock: AtomicI64::new(0),
+            connections: (0..clients).map(|_| AtomicU32::new(0)).collect(),
+            server_ids: (0..clients).map(|_| AtomicU64::new(0)).collect(),
+            killed_ns: Mutex::default(),
+            abandoned: Mutex::default(),
+        }
+    }
+
+    pub fn now_ns(&self) -> u64 {
+        self.start.elapsed().as_nanos() as u64
+    }
+
+    /// A number that nobody has written.
+    pub fn number(&self) -> Number {
+        self.next_number.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// A number for a new connection of a client.
+    pub fn connect(&self, client: usize, server_id: u64) -> u32 {
+        let connection = self.next_connection.fetch_add(1, Ordering::Relaxed);
+        self.server_ids[client].store(server_id, Ordering::Relaxed);
+        self.connections[client].store(connection, Ordering::Relaxed);
+        connection
+    }
+
+    /// Which lists and shared registers are in use.
+    pub fn generation(&self) -> u32 {
+        (self.appends.load(Ordering::Relaxed) / APPENDS_MAX) as u32
+    }
+
+    /// One of the lists in use.
+    pub fn list(&self, random: &mut Random) -> Key {
+        self.list_at(self.generation(), random.below(LISTS.into()) as u32)
+    }
+
+    /// A list to write to.
+    pub fn list_to_append(&self, random: &mut Random) -> Key {
+        self.appends.fetch_add(1, Ordering::Relaxed);
+        self.list(random)
+    }
+
+    /// The list of a generation that belongs to a number, as [`crate::request::INDIRECT`] reckons it.
+    pub fn list_at(&self, generation: u32, number: Number) -> Key {
+        Key::List(generation * LISTS + number % LISTS)
+    }
+
+    /// How many lists of a generation there are.
+    pub fn lists(&self) -> u32 {
+        LISTS
+    }
+
+    pub fn shared(&self, random: &mut Random) -> Key {
+        Key::Shared(self.generation() * SHARED + random.below(SHARED.into()) as u32)
+    }
+
+    /// An owned register of a connection.
+    pub fn owned(&self, connection: u32, random: &mut Random) -> Key {
+        Key::Owned(connection * OWNED + random.below(OWNED.into()) as u32)
+    }
+
+    pub fn queue(&self, connection: u32, random: &mut Random) -> Key {
+        Key::Queue(connection * QUEUES + random.below(QUEUES.into()) as u32)
+    }
+
+    /// The connection that some client has now.
+    pub fn some_connection(&self, random: &mut Random) -> u32 {
+        self.connections[random.index(self.connections.len())].load(Ordering::Relaxed)
+    }
+
+    /// The name of a key.
+    pub fn name(&self, key: Key) -> String {
+        let (id, count, letter) = match key {
+            Key::List(id) => (id, LISTS, 'l'),
+            Key::Shared(id) => (id, SHARED, 's'),
+            Key::Owned(id) => (id, OWNED, 'o'),
+            Key::Queue(id) => (id, QUEUES, 'q'),
+        };
+        // Queues lie on other shards than the lists of the same place, and move around.
+        let place = if matches!(key, Key::Queue(_)) { id } else { id % count };
+        format!("{{{}}}:{letter}:{}", self.tags[place as usize % self.tags.len()], id / count)
+            + if matches!(key, Key::Queue(_)) && id % count == 1 { "b" } else { "" }
+    }
+
+    /// What the keys that hold names hold, in the order of numbers.
+    pub fn tags(&self) -> &[String] {
+        &self.tags
+    }
+
+    /// All keys there have ever been.
+    pub fn all_keys(&self) -> Vec<Key> {
+        let generations = self.generation() + 1;
+        let connections = self.next_connection.load(Ordering::Relaxed);
+        let lists = (0..generations * LISTS).map(Key::List);
+        let shared = (0..generations * SHARED).map(Key::Shared);
+        let owned = (0..connections * OWNED).map(Key::Owned);
+        let queues = (0..connections * QUEUES).map(Key::Queue);
+        lists.chain(shared).chain(owned).chain(queues).collect()
+    }
+}
