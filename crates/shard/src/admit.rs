@@ -2,8 +2,8 @@
 
 use crate::shard::Shard;
 use command::session::Session;
-use command::spec::flag;
-use command::{Args, Command, Error};
+use command::spec::{Verb, flag};
+use command::{Args, Command, Error, Plan};
 use config::WhoMay;
 
 impl Shard {
@@ -52,7 +52,8 @@ impl Shard {
     #[cold]
     pub(crate) fn reject(&mut self, index: usize, command: &Command, error: &Error) {
         self.cx.commands.rejected(command.id);
-        if self.conns[index].transaction.is_some() {
+        let is_exec = matches!(command.plan, Plan::Transaction(Verb::Exec));
+        if is_exec || self.conns[index].transaction.is_some() {
             return self.reject_in_transaction(index, command, error);
         }
         self.reply_error(index, error);

@@ -168,10 +168,10 @@ impl Shard {
         self.conns[index].transaction.as_ref().is_some_and(|transaction| transaction.is_open)
     }
 
-    /// A command of a connection with a transaction is refused.
+    /// A command of a connection with a transaction is refused, or EXEC.
     #[cold]
     pub(crate) fn reject_in_transaction(&mut self, index: usize, command: &Command, error: &Error) {
-        if matches!(command.plan, Plan::Transaction(Verb::Exec)) && self.is_in_multi(index) {
+        if matches!(command.plan, Plan::Transaction(Verb::Exec)) {
             return self.end_with(index, error);
         }
         self.abort_transaction(index);
