@@ -436,3 +436,6 @@ fn is_ending(command: &Command) -> bool {
     matches!(command.plan, Plan::Transaction(Verb::Exec | Verb::Discard))
         || matches!(command.full_name, "quit" | "reset")
 }
+
+#[cfg(test)]
+mod tests;
