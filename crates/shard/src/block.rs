@@ -207,7 +207,8 @@ pub(crate) struct BlockSteps {
     args: OwnArgs,
     /// Of the client when it comes; HELLO changes it.
     resp3: bool,
-    conn: Option<usize>,
+    /// The client's connection on this shard, and its id.
+    client: (usize, u64),
     /// Where the head of the next command stands, and how many have been begun.
     at: usize,
     begun: usize,
@@ -217,11 +218,11 @@ pub(crate) struct BlockSteps {
 }
 
 impl BlockSteps {
-    pub fn new(args: Args<'_>, resp3: bool, conn: Option<usize>) -> Self {
+    pub fn new(args: Args<'_>, resp3: bool, client: (usize, u64)) -> Self {
         let block = Block::of(args);
         let (mut out, at) = (Reply::new(resp3), 2 + block.watched);
         out.array(block.commands);
-        Self { args: OwnArgs::of(args), resp3, conn, at, begun: 0, script: None, out }
+        Self { args: OwnArgs::of(args), resp3, client, at, begun: 0, script: None, out }
     }
 
     /// The command at hand.
@@ -252,7 +253,8 @@ impl Steps for BlockSteps {
             } else if let Some(reply) = reply.take() {
                 self.out.append_part(reply, 0..reply.buf.len());
             }
-            let session = self.conn.and_then(|conn| cx.sessions.get(conn));
+            let session = cx.sessions.get(self.client.0).filter(|session| session.id == self.client.1);
+            let is_gone = session.is_none();
             self.resp3 = session.map_or(self.resp3, |session| session.resp3);
             if self.begun > 0 {
                 self.at += 1 + self.step(&seed).args.len();
@@ -262,6 +264,10 @@ impl Steps for BlockSteps {
             }
             self.begun += 1;
             let step = self.step(&seed);
+            if is_gone && needs_client(step.command) {
+                self.out.null();
+                continue;
+            }
             if step.command.flags & flag::SCRIPT == 0 {
                 return steps::Step::Call;
             }
@@ -278,6 +284,12 @@ impl Steps for BlockSteps {
     }
 }
 
+/// Whether a command cannot run when its client has gone, and with it who would read the reply.
+fn needs_client(command: &Command) -> bool {
+    matches!(command.plan, Plan::Connection | Plan::Container | Plan::WithSession(..))
+        || command.prepare.is_some()
+}
+
 /// Runs a block. All its keys are here; the watched ones that this shard owns have not been looked at if the watcher is still known.
 fn run(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let block = Block::of(args);
@@ -290,6 +302,10 @@ fn run(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         let session = cx.conn.and_then(|conn| cx.shard.sessions.get(conn));
         let resp3 = session.map_or(cx.resp3, |session| session.resp3);
         let caller = Caller { conn: cx.conn, admitted: true, ..Caller::elsewhere(db, resp3) };
+        if session.is_none() && needs_client(command) {
+            out.null();
+            continue;
+        }
         match command.plan {
             Plan::All(_, merge) => run_all(cx.shard, command, merge, args, caller, out),
             _ => run_one(cx.shard, command, args, caller, out),

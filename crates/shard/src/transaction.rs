@@ -336,7 +336,8 @@ impl Shard {
         let caller = Caller::of(index, &self.conns[index]);
         self.conns[index].through_own_mailbox += 1;
         let keys = Block::of(args).keys(&self.cx);
-        let steps = BlockSteps::new(args, caller.resp3, Some(index));
+        let client = self.cx.sessions.get(index).map_or(0, |session| session.id);
+        let steps = BlockSteps::new(args, caller.resp3, (index, client));
         let asked = Asked { home: self.cx.id, ask, command: row, caller, args };
         self.start_open(asked, keys, Box::new(steps));
     }

@@ -44,6 +44,10 @@ fn nobody_sees_half_of_a_block() {
                     if round % 3 == 0 {
                         sets.insert(1, vec!["CLIENT", "SETNAME", "writer"]);
                     }
+                    if round % 5 == 0 {
+                        // It concerns all shards, at which the keys written so far are home meanwhile.
+                        sets.insert(3, vec!["DBSIZE"]);
+                    }
                     exec(&mut client, &sets).expect("nothing is watched");
                     assert!(client.cmd(&["GET", &keys[0]]).string().is_some());
                 }

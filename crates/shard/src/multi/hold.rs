@@ -132,6 +132,15 @@ impl Shard {
         (Held { db, key, entry }, is_over)
     }
 
+    /// Tells that a key is over which this shard has taken out of its keyspace: here, or with the `changes` that go to its owner.
+    pub(super) fn tell_expired(&mut self, held: &Held, changes: &mut Vec<Change>) {
+        if self.cx.slots.shard_of(&held.key) != self.cx.id {
+            changes.push(expired(held));
+        } else if self.cx.is_listening {
+            self.cx.hear(expired(held));
+        }
+    }
+
     /// Takes a key of this shard out of the keyspace, for an operation that holds it.
     pub(crate) fn lend(&mut self, db: u16, key: Vec<u8>) -> Held {
         let (held, is_over) = self.take_out(db, key);

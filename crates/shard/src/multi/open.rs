@@ -13,7 +13,6 @@ use crate::parking::Parked;
 use crate::shard::Shard;
 use crate::steps::{Call, Step, Steps};
 use crate::timing;
-use crate::transaction;
 use command::change::{Change, DbKey};
 use command::spec::flag;
 use command::{Command, Cx, Error, OwnArgs, Plan};
@@ -134,7 +133,7 @@ impl Shard {
         self.bring_in(&mut open);
         let mut reply = Reply::default();
         let mut step = match std::mem::replace(&mut open.next, Next::Go) {
-            Next::Begin if open.is_touched => Step::Done(self.touched_reply(&open)),
+            Next::Begin if open.is_touched => Step::Done(touched_reply(&open)),
             Next::Begin | Next::Go => open.steps.resume(&mut self.cx, None),
             Next::Call => Step::Call,
             Next::Merge { args, parts } => {
@@ -358,7 +357,10 @@ impl Shard {
     /// Takes them out while the operation waits.
     fn set_aside(&mut self, open: &mut Open) {
         for (db, key) in open.keys.drain(..) {
-            let (held, _) = self.take_out(db, key);
+            let (held, is_over) = self.take_out(db, key);
+            if is_over {
+                self.tell_expired(&held, &mut open.changes);
+            }
             open.aside.push(held);
         }
     }
@@ -417,15 +419,6 @@ impl Shard {
         self.answer(home, ask, command, out);
     }
 
-    /// What EXEC answers when a watched key has changed.
-    fn touched_reply(&mut self, open: &Open) -> Reply {
-        let mut out = Reply::new(open.asked.caller.resp3);
-        let caller = open.asked.caller;
-        // It writes the reply, and needs nothing.
-        let _ = transaction::run_touched(&mut self.cx, caller, &mut out);
-        out
-    }
-
     /// The connection of an operation's client, if it is on this shard and still there.
     fn conn_of(&self, asked: &Parked) -> Option<usize> {
         match asked.ask {
@@ -433,6 +426,13 @@ impl Shard {
             _ => None,
         }
     }
+}
+
+/// What EXEC answers when a watched key has changed.
+fn touched_reply(open: &Open) -> Reply {
+    let mut out = Reply::new(open.asked.caller.resp3);
+    out.null_array();
+    out
 }
 
 #[cfg(test)]
