@@ -106,6 +106,37 @@ fn connections_that_close_leave_nothing_watched() {
     }
 }
 
+/// Blocks that run in one piece and step by step, of clients that go at any time.
+#[test]
+fn blocks_of_clients_that_have_gone_come_to_an_end() {
+    for all in ["PING", "DBSIZE"] {
+        for delivered in 0..40 {
+            let mut trial = Trial::new(4);
+            let (conn, other) = (trial.connect(), trial.connect());
+            let keys: Vec<_> = (0..4).map(|shard| trial.key_on(shard, "k")).collect();
+            let set = |key: &String| format!("SET {key} 1");
+            let lines = [
+                "MULTI",
+                &set(&keys[0]),
+                &set(&keys[1]),
+                "SELECT 2",
+                all,
+                "CLIENT INFO",
+                &set(&keys[2]),
+                "HELLO 3",
+                "EXEC",
+            ];
+            trial.send(conn, &pipeline(&lines));
+            (0..delivered).for_each(|_| _ = trial.deliver());
+            trial.shards[0].close(conn);
+            trial.publish(0);
+            trial.settle();
+            let mget = format!("MGET {} {}", keys[0], keys[1]);
+            assert_eq!(ask(&mut trial, other, &[&mget, "DBSIZE"]), "*2\r\n$1\r\n1\r\n$1\r\n1\r\n:2\r\n");
+        }
+    }
+}
+
 /// A key that is over when another operation asks for it goes then, which its watchers must learn.
 #[test]
 fn a_key_that_is_over_when_it_is_lent_has_changed() {
