@@ -16,7 +16,14 @@ if count < limit then
 end
 return {0, 0}";
 
-fn play(engine: &mut Engine, script: &Script, keys: &[&[u8]], args: &[&[u8]], answer: &Reply, out: &mut Reply) {
+fn play(
+    engine: &mut Engine,
+    script: &Script,
+    keys: &[&[u8]],
+    args: &[&[u8]],
+    answer: &Reply,
+    out: &mut Reply,
+) {
     out.clear();
     let mut run = engine.start(script, keys, args, Env::default());
     let mut resume = Resume::Go;
@@ -40,7 +47,12 @@ fn scripts(c: &mut Criterion) {
         ("empty", b"return 1", 0, 0),
         ("one key, one argument", b"return 1", 1, 1),
         ("1 call", b"return redis.call('GET', KEYS[1])", 1, 0),
-        ("4 calls", b"local c, k = redis.call, KEYS[1] c('GET', k) c('GET', k) c('GET', k) return c('GET', k)", 1, 0),
+        (
+            "4 calls",
+            b"local c, k = redis.call, KEYS[1] c('GET', k) c('GET', k) c('GET', k) return c('GET', k)",
+            1,
+            0,
+        ),
         ("100 calls", b"local c, k = redis.call, KEYS[1] for i = 1, 100 do c('GET', k) end", 1, 0),
         ("sliding window", SLIDING_WINDOW, 1, 4),
     ];

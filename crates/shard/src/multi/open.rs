@@ -13,7 +13,6 @@ use crate::parking::Parked;
 use crate::shard::Shard;
 use crate::steps::{Call, Step, Steps};
 use crate::timing;
-use crate::transaction;
 use command::change::{Change, DbKey};
 use command::spec::flag;
 use command::{Command, Cx, Error, OwnArgs, Plan};
