@@ -73,7 +73,8 @@ fn pack_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 fn pack_number(out: &mut Vec<u8>, number: f64) {
-    let is_integer = number.trunc() == number && (-9.223_372_036_854_775_8e18..9.223_372_036_854_775_8e18).contains(&number);
+    let is_integer = number.trunc() == number
+        && (-9.223_372_036_854_775_8e18..9.223_372_036_854_775_8e18).contains(&number);
     if is_integer {
         return pack_integer(out, number as i64);
     }
@@ -233,7 +234,9 @@ impl Unpacker<'_> {
     /// Pushes the value here: all of it, or the table that its elements go into.
     fn begin(&mut self) {
         if !self.lua.check_stack(4) {
-            self.lua.fail(b"stack overflow (too many return values at once; use unpack_one or unpack_limit instead.)");
+            self.lua.fail(
+                b"stack overflow (too many return values at once; use unpack_one or unpack_limit instead.)",
+            );
         }
         let lua = self.lua;
         match self.byte() {

@@ -5,8 +5,12 @@ use base::number::I64Buf;
 
 /// Appends `%.<precision>g`; `precision` is 1 to 17.
 pub fn append_general(out: &mut Vec<u8>, number: f64, precision: usize) {
-    const POWERS: [f64; 16] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
-    if number.abs() < POWERS[precision.min(15)] && number.trunc() == number && (number != 0.0 || number.is_sign_positive()) {
+    const POWERS: [f64; 16] =
+        [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+    if number.abs() < POWERS[precision.min(15)]
+        && number.trunc() == number
+        && (number != 0.0 || number.is_sign_positive())
+    {
         return out.extend_from_slice(I64Buf::new(number as i64).as_bytes());
     }
     if !number.is_finite() {
@@ -21,7 +25,8 @@ pub fn append_general(out: &mut Vec<u8>, number: f64, precision: usize) {
     let text = Message::new(format_args!("{:.*e}", precision - 1, number.abs()));
     let text = text.as_bytes();
     let e = text.iter().position(|&byte| byte == b'e').expect("scientific notation has an exponent");
-    let exponent: i32 = std::str::from_utf8(&text[e + 1..]).ok().and_then(|it| it.parse().ok()).expect("a small number");
+    let exponent: i32 =
+        std::str::from_utf8(&text[e + 1..]).ok().and_then(|it| it.parse().ok()).expect("a small number");
     let mut digits = [b'0'; 20];
     let mut len = 0;
     for &digit in text[..e].iter().filter(|byte| byte.is_ascii_digit()) {
@@ -136,11 +141,12 @@ fn read_hexadecimal(text: &[u8]) -> (f64, usize) {
     if matches!(text.get(len), Some(b'p' | b'P')) {
         let sign = usize::from(matches!(text.get(len + 1), Some(b'+' | b'-')));
         let from = len + 1 + sign;
-        let digits = text.get(from..).map_or(0, |rest| rest.iter().take_while(|byte| byte.is_ascii_digit()).count());
+        let digits =
+            text.get(from..).map_or(0, |rest| rest.iter().take_while(|byte| byte.is_ascii_digit()).count());
         if digits > 0 {
-            let power = text[from..from + digits].iter().fold(0i64, |sum, digit| {
-                (sum * 10 + i64::from(digit - b'0')).min(1 << 40)
-            });
+            let power = text[from..from + digits]
+                .iter()
+                .fold(0i64, |sum, digit| (sum * 10 + i64::from(digit - b'0')).min(1 << 40));
             exponent += if text[len + 1] == b'-' { -power } else { power };
             len = from + digits;
         }

@@ -64,9 +64,9 @@ impl Format {
         if digits == 0 {
             return otherwise;
         }
-        let number = text[self.at..self.at + digits].iter().try_fold(0i32, |number, digit| {
-            number.checked_mul(10)?.checked_add(i32::from(digit - b'0'))
-        });
+        let number = text[self.at..self.at + digits]
+            .iter()
+            .try_fold(0i32, |number, digit| number.checked_mul(10)?.checked_add(i32::from(digit - b'0')));
         self.at += digits;
         match number {
             Some(number) => number as usize,
@@ -221,7 +221,11 @@ fn unpack(lua: Lua) -> c_int {
             b'd' => {
                 let mut raw = [0; 8];
                 raw.copy_from_slice(bytes);
-                lua.push_number(if format.is_big { f64::from_be_bytes(raw) } else { f64::from_le_bytes(raw) });
+                lua.push_number(if format.is_big {
+                    f64::from_be_bytes(raw)
+                } else {
+                    f64::from_le_bytes(raw)
+                });
                 count += 1;
             }
             b'c' => {

@@ -162,7 +162,8 @@ impl Decoder<'_> {
         nesting.push(level);
         let (depth, at) = (nesting.len(), self.at);
         if depth > self.settings.decode_depth_max as usize || !self.lua.check_stack(4) {
-            self.lua.fail_with(format_args!("Found too many nested data structures ({depth}) at character {at}"));
+            self.lua
+                .fail_with(format_args!("Found too many nested data structures ({depth}) at character {at}"));
         }
         self.lua.new_table(0, 0);
     }
@@ -246,7 +247,8 @@ impl Decoder<'_> {
             b'0' => matches!(self.byte(at + 1), b'x' | b'X' | b'0'..=b'9'),
             byte if byte <= b'9' => false,
             _ => {
-                let word = [self.byte(at), self.byte(at + 1), self.byte(at + 2)].map(|byte| byte.to_ascii_lowercase());
+                let word = [self.byte(at), self.byte(at + 1), self.byte(at + 2)]
+                    .map(|byte| byte.to_ascii_lowercase());
                 &word == b"inf" || &word == b"nan"
             }
         }
@@ -264,7 +266,10 @@ impl Decoder<'_> {
         let at = self.at;
         let from = at + 1;
         let is_plain = |byte: u8| !matches!(byte, b'"' | b'\\' | 0);
-        let to = self.text[from..].iter().position(|&byte| !is_plain(byte)).map_or(self.text.len(), |len| from + len);
+        let to = self.text[from..]
+            .iter()
+            .position(|&byte| !is_plain(byte))
+            .map_or(self.text.len(), |len| from + len);
         self.at = to;
         if self.byte(to) == b'"' {
             self.at += 1;
@@ -331,9 +336,6 @@ impl Decoder<'_> {
     }
 
     fn hex4(&self, at: usize) -> Option<u32> {
-        (at..at + 4).try_fold(0, |code, at| {
-            Some(code << 4 | char::from(self.byte(at)).to_digit(16)?)
-        })
+        (at..at + 4).try_fold(0, |code, at| Some(code << 4 | char::from(self.byte(at)).to_digit(16)?))
     }
 }
-

@@ -82,7 +82,10 @@ fn option(lua: Lua, arg: c_int, setting: &mut c_int, options: &[&str]) -> c_int 
                     let message = Message::new(format_args!("invalid option '{name}'\0"));
                     // The text is borrowed wherever it is ASCII; what else a script writes here is not kept.
                     drop(name);
-                    lua.argument_error(arg, CStr::from_bytes_until_nul(message.as_bytes()).unwrap_or(c"invalid option"));
+                    lua.argument_error(
+                        arg,
+                        CStr::from_bytes_until_nul(message.as_bytes()).unwrap_or(c"invalid option"),
+                    );
                 }
             }
         }

@@ -52,16 +52,31 @@ fn errors_of_loading() {
         ("x", "Missing library metadata"),
         ("x=1", "user_function:2: Attempt to modify a readonly table"),
         ("error('boom')", "user_function:2: Script attempted to access nonexistent global variable 'error'"),
-        ("redis.call('get','x')", "user_function:2: Script attempted to access nonexistent global variable 'call'"),
+        (
+            "redis.call('get','x')",
+            "user_function:2: Script attempted to access nonexistent global variable 'call'",
+        ),
         ("math.random()", "user_function:2: Script attempted to access nonexistent global variable 'math'"),
         ("redis.x=1", "user_function:2: Attempt to modify a readonly table"),
         ("redis.register_function()", "wrong number of arguments to redis.register_function"),
         ("redis.register_function(1,2)", "second argument to redis.register_function must be a function"),
-        ("redis.register_function({},function() end)", "first argument to redis.register_function must be a string"),
+        (
+            "redis.register_function({},function() end)",
+            "first argument to redis.register_function must be a string",
+        ),
         ("redis.register_function{1}", "unknown argument given to redis.register_function"),
-        ("redis.register_function{[{}]=1}", "named argument key given to redis.register_function is not a string"),
-        ("redis.register_function{function_name='x'}", "redis.register_function must get a callback argument"),
-        ("redis.register_function{callback=function() end}", "redis.register_function must get a function name argument"),
+        (
+            "redis.register_function{[{}]=1}",
+            "named argument key given to redis.register_function is not a string",
+        ),
+        (
+            "redis.register_function{function_name='x'}",
+            "redis.register_function must get a callback argument",
+        ),
+        (
+            "redis.register_function{callback=function() end}",
+            "redis.register_function must get a function name argument",
+        ),
         (
             "redis.register_function{description={},callback=function() end}",
             "description argument given to redis.register_function must be a string",
@@ -83,7 +98,10 @@ fn errors_of_loading() {
             "redis.register_function{function_name='f',callback=function() end,flags=1}",
             "flags argument to redis.register_function must be a table representing function flags",
         ),
-        ("redis.register_function{function_name='f',callback=function() end,flags={'foo'}}", "unknown flag given"),
+        (
+            "redis.register_function{function_name='f',callback=function() end,flags={'foo'}}",
+            "unknown flag given",
+        ),
         (
             "redis.register_function('f 1',function() end)",
             "Library names can only contain letters, numbers, or underscores(_) and must be at least one character long",
@@ -113,11 +131,20 @@ fn errors_of_loading() {
 fn globals_of_functions() {
     let mut host = host();
     for (body, reply) in [
-        ("return KEYS", "-ERR user_function:2: Script attempted to access nonexistent global variable 'KEYS' script: f, on @user_function:2.;"),
+        (
+            "return KEYS",
+            "-ERR user_function:2: Script attempted to access nonexistent global variable 'KEYS' script: f, on @user_function:2.;",
+        ),
         ("error('x')", "-ERR user_function:2: x script: f, on @user_function:2.;"),
         ("return redis.register_function", "$-1;"),
-        ("return redis.breakpoint()", "-ERR user_function:2: attempt to call field 'breakpoint' (a nil value) script: f, on @user_function:2.;"),
-        ("x = 1", "-ERR user_function:2: Attempt to modify a readonly table script: f, on @user_function:2.;"),
+        (
+            "return redis.breakpoint()",
+            "-ERR user_function:2: attempt to call field 'breakpoint' (a nil value) script: f, on @user_function:2.;",
+        ),
+        (
+            "x = 1",
+            "-ERR user_function:2: Attempt to modify a readonly table script: f, on @user_function:2.;",
+        ),
         ("rawset(_G, 'x', 1)", "-ERR Attempt to modify a readonly table script: f, on @user_function:2.;"),
         ("return math.floor(1.5)", ":1;"),
         ("return cjson.encode({1})", "$3;[1];"),

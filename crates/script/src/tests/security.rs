@@ -19,7 +19,10 @@ fn survives(host: &mut Host, source: &str) -> String {
 #[test]
 fn cve_2014_5461_varargs_and_fixed_parameters() {
     let params: Vec<String> = (0..150).map(|n| format!("p{n}")).collect();
-    let source = format!("local function f({}, ...) return select('#', ...) end return f(unpack({{}}, 1, 7000))", params.join(","));
+    let source = format!(
+        "local function f({}, ...) return select('#', ...) end return f(unpack({{}}, 1, 7000))",
+        params.join(",")
+    );
     let reply = survives(&mut small(), &source);
     assert!(reply == ":6850;" || reply.contains("stack overflow"), "{reply}");
 }
@@ -36,7 +39,8 @@ fn cve_2015_8080_struct_sizes_do_not_overflow() {
 fn cve_2018_11218_cmsgpack_packs_many_arguments() {
     let mut host = small();
     assert!(survives(&mut host, "return #cmsgpack.pack(unpack({}, 1, 3900))").starts_with(':'));
-    let reply = survives(&mut host, "local t = {} for i = 1, 200 do t = {t} end return #cmsgpack.pack(t, t, t)");
+    let reply =
+        survives(&mut host, "local t = {} for i = 1, 200 do t = {t} end return #cmsgpack.pack(t, t, t)");
     assert!(reply.starts_with(':'), "{reply}");
 }
 
@@ -54,7 +58,9 @@ fn cve_2018_11219_struct_positions_do_not_overflow() {
 
 #[test]
 fn cve_2020_14147_struct_integral_sizes() {
-    assert!(survives(&mut small(), "return struct.pack('i2147483647', 1)").contains("is larger than limit of 32"));
+    assert!(
+        survives(&mut small(), "return struct.pack('i2147483647', 1)").contains("is larger than limit of 32")
+    );
 }
 
 #[test]
@@ -147,13 +153,19 @@ fn cve_2024_31449_tohex_of_the_smallest_number() {
 #[test]
 fn cve_2024_46981_no_finalizers() {
     let mut host = small();
-    assert_eq!(host.eval("return newproxy"), "-ERR user_script:1: Script attempted to access nonexistent global variable 'newproxy' script: SHA, on @user_script:1.;");
+    assert_eq!(
+        host.eval("return newproxy"),
+        "-ERR user_script:1: Script attempted to access nonexistent global variable 'newproxy' script: SHA, on @user_script:1.;"
+    );
     // In Lua 5.1 tables have no finalizers.
-    let source = "setmetatable({}, {__gc = function() redis.call('set', 'gc', '1') end}) collectgarbage() return 1";
+    let source =
+        "setmetatable({}, {__gc = function() redis.call('set', 'gc', '1') end}) collectgarbage() return 1";
     assert_eq!(host.eval(source), ":1;");
     assert!(host.values.is_empty());
     let mut engine = Engine::new(Kind::Scripts, Limits::default());
-    let script = engine.load(b"local c = cjson.new() collectgarbage() return c.encode({redis.call('get', 'x')})").unwrap();
+    let script = engine
+        .load(b"local c = cjson.new() collectgarbage() return c.encode({redis.call('get', 'x')})")
+        .unwrap();
     let mut run = engine.start(&script, &[], &[], Env::default());
     let mut out = Reply::new(false);
     assert!(matches!(run.resume(&mut engine, Resume::Go, &mut out), Step::Call(_)));
@@ -163,7 +175,9 @@ fn cve_2024_46981_no_finalizers() {
 #[test]
 fn cve_2025_46817_unpack_counts_do_not_overflow() {
     let mut host = small();
-    for (from, to) in [(0, i32::MAX), (i32::MIN, i32::MAX), (-1, i32::MAX), (1, i32::MAX), (i32::MIN, -1), (-5000, 5000)] {
+    for (from, to) in
+        [(0, i32::MAX), (i32::MIN, i32::MAX), (-1, i32::MAX), (1, i32::MAX), (i32::MIN, -1), (-5000, 5000)]
+    {
         let reply = survives(&mut host, &format!("return {{unpack({{1,2,3}}, {from}, {to})}}"));
         assert!(reply.contains("too many results to unpack"), "{from} {to}: {reply}");
     }
@@ -181,13 +195,21 @@ fn cve_2025_46818_metatables_of_basic_types() {
     for value in ["1", "true", "nil", "print", "pcall", "coroutine.create(pcall)", "cjson.null"] {
         assert!(host.eval(&format!("setmetatable({value}, {{}})")).starts_with("-ERR"), "{value}");
     }
-    assert_eq!(host.eval("return getmetatable(1) == nil and getmetatable(pcall) == nil and getmetatable(cjson.null) == nil"), ":1;");
+    assert_eq!(
+        host.eval(
+            "return getmetatable(1) == nil and getmetatable(pcall) == nil and getmetatable(cjson.null) == nil"
+        ),
+        ":1;"
+    );
 }
 
 #[test]
 fn cve_2025_46819_long_brackets() {
     let mut host = Host::new();
-    let reply = survives(&mut host, "return loadstring('return [' .. string.rep('=', 1e6) .. '[x]' .. string.rep('=', 1e6) .. ']')()");
+    let reply = survives(
+        &mut host,
+        "return loadstring('return [' .. string.rep('=', 1e6) .. '[x]' .. string.rep('=', 1e6) .. ']')()",
+    );
     assert_eq!(reply, "$1;x;");
     survives(&mut host, "return loadstring('return [' .. string.rep('=', 1e6))");
     survives(&mut host, "return loadstring('--[' .. string.rep('=', 1e6) .. '[')");
@@ -199,7 +221,8 @@ fn cve_2025_46819_long_brackets() {
 fn cve_2025_49844_chunk_names_survive_the_parser() {
     let mut host = Host::new();
     host.engine.stress_collector();
-    let body = "local a" .to_owned() + &" = function() local b = 'str' .. 'ing' return {1, 2, b} end local a".repeat(60);
+    let body = "local a".to_owned()
+        + &" = function() local b = 'str' .. 'ing' return {1, 2, b} end local a".repeat(60);
     for name in 0..50 {
         let source = format!(
             "local f, e = loadstring([[{body} error(]], '@name{name}' .. string.rep('n', 20)) \
@@ -323,7 +346,10 @@ fn depth_is_limited() {
         survives(&mut host, source);
         host.engine.collect();
     }
-    assert!(host.eval("return string.find(string.rep('a', 1e5), string.rep('a?', 1e5))").contains("pattern too complex"));
+    assert!(
+        host.eval("return string.find(string.rep('a', 1e5), string.rep('a?', 1e5))")
+            .contains("pattern too complex")
+    );
     assert_eq!(host.eval("return #string.match(string.rep('a', 1e5), 'a*')"), ":100000;");
 }
 

@@ -53,9 +53,25 @@ return table.concat(out, ',') .. KEYS[1] .. ARGV[1]
 fn a_call_suspends_from_everywhere() {
     let mut host = Host::new();
     let reply = host.eval_with(PLACES, &["K"], &["A"]);
-    for word in ["plain", "pcall", "sort", "gsubc", "indexx", "add", "lt", "concat", "cally", "newindexz", "coroutine", "again",
-        "xpcall", "handler", "gmatchb", "foreach", "reader"]
-    {
+    for word in [
+        "plain",
+        "pcall",
+        "sort",
+        "gsubc",
+        "indexx",
+        "add",
+        "lt",
+        "concat",
+        "cally",
+        "newindexz",
+        "coroutine",
+        "again",
+        "xpcall",
+        "handler",
+        "gmatchb",
+        "foreach",
+        "reader",
+    ] {
         assert!(reply.contains(word), "{word}: {reply}");
     }
     assert!(reply.ends_with("KA;"), "{reply}");
@@ -145,7 +161,9 @@ fn a_run_outlives_its_script_and_the_engine_is_left_usable() {
 fn arguments_stay_valid_while_others_run() {
     let mut engine = Engine::new(Kind::Scripts, Limits::default());
     engine.stress_collector();
-    let script = engine.load(b"local s = string.rep('x', 50) .. KEYS[1] return redis.call('echo', s .. 'y', 1.5)").unwrap();
+    let script = engine
+        .load(b"local s = string.rep('x', 50) .. KEYS[1] return redis.call('echo', s .. 'y', 1.5)")
+        .unwrap();
     let mut first = engine.start(&script, &[b"k"], &[], Env::default());
     let mut out = Reply::new(false);
     let Step::Call(call) = first.resume(&mut engine, Resume::Go, &mut out) else { panic!() };
@@ -162,7 +180,8 @@ fn arguments_stay_valid_while_others_run() {
 #[test]
 fn engines_and_runs_may_move_between_threads() {
     let mut engine = Engine::new(Kind::Scripts, Limits::default());
-    let script = engine.load(b"local s = 0 for i = 1, 10 do s = s + redis.call('echo', i) end return s").unwrap();
+    let script =
+        engine.load(b"local s = 0 for i = 1, 10 do s = s + redis.call('echo', i) end return s").unwrap();
     let mut run = engine.start(&script, &[], &[], Env::default());
     let mut out = Reply::new(false);
     let mut call = next_call(&mut run, &mut engine, Resume::Go, &mut out);

@@ -7,7 +7,7 @@
 //!
 //! A claim that is being followed up wins over everything that ends the wait meanwhile.
 
-use super::{Kind, Operation};
+use super::Operation;
 use crate::blocking::{ClaimedCommand, End, WaitChange, WaitEntry};
 use crate::conn::BlockedAt;
 use crate::execute::{Asked, Caller};
@@ -68,17 +68,17 @@ impl Shard {
         &mut self,
         op: OpId,
         operation: &Operation,
+        keys: &[DbKey],
         wait: Box<Wait>,
     ) -> Vec<WaitChange> {
         let mut changes: Vec<WaitChange> = (0..self.cx.shards).map(|_| WaitChange::None).collect();
         let Ask::Whole(ticket) = operation.ask else { unreachable!("only whole commands wait") };
-        let Kind::Hold { wanted, .. } = &operation.kind else { unreachable!("what blocks was held") };
         let (caller, command) = (operation.caller, operation.command);
         let args = Arc::new(operation.args.clone());
         let seed = self.cx.seed.clone();
         let of = args.args(&seed);
         let awaited: HashSet<&[u8]> = wait.keys.iter().map(|&index| of.at(index)).collect();
-        let is_alone = wanted.iter().all(|(_, key)| awaited.contains(key.as_slice()));
+        let is_alone = keys.iter().all(|(_, key)| awaited.contains(key.as_slice()));
         let mut shards = Vec::new();
         for &index in &wait.keys {
             let shard = self.cx.slots.shard_of(of.at(index));
@@ -104,7 +104,6 @@ impl Shard {
         if conn.ended {
             self.cx.effects.push(Effect::Kill { conn: ticket.conn as usize });
         }
-        let keys = wanted.clone();
         let blocked = BlockedOperation {
             ticket,
             client,
@@ -113,7 +112,7 @@ impl Shard {
             args,
             wait,
             deadline_us,
-            keys,
+            keys: keys.to_vec(),
             shards,
             is_alone,
             claimed_by: None,
