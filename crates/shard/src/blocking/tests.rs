@@ -290,7 +290,7 @@ impl Play {
         for worker in self.workers.clone() {
             let heard = self.bed.heard(worker);
             // What was moved is still in a list.
-            if !self.awaited.get(&worker.id).is_some_and(|keys| keys[0] == "moves") {
+            if self.awaited.get(&worker.id).is_none_or(|keys| keys[0] != "moves") {
                 self.note(&heard);
             }
         }
@@ -361,7 +361,7 @@ impl Play {
                 self.workers[at] = self.bed.client(random.index(4));
             }
             6 => self.bed.send(client, &format!("SINTERSTORE none {one} {two}")),
-            _ => self.bed.send(client, &format!("SWAPDB 0 0")),
+            _ => self.bed.send(client, "SWAPDB 0 0"),
         }
     }
 }
