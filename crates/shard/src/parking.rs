@@ -130,10 +130,9 @@ impl Shard {
     }
 
     fn run_granted(&mut self) {
-        if self.busy.is_some() {
-            return;
-        }
-        while let Some((id, job)) = self.ready.pop_front() {
+        while self.busy.is_none()
+            && let Some((id, job)) = self.ready.pop_front()
+        {
             match job {
                 Job::Hold { home, op, db, keys, watcher } => {
                     self.pending_holds -= 1;
