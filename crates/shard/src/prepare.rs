@@ -16,7 +16,7 @@ impl Shard {
         prepare: PrepareHandler,
     ) {
         let (db, resp3) = (self.conns[conn].db, self.conns[conn].resp3);
-        let mut cx = Cx { shard: &mut self.cx, db, resp3, conn: Some(conn), deny_blocking: true };
+        let mut cx = Cx { shard: &mut self.cx, db, resp3, conn: Some(conn), deny_blocking: false };
         match prepare(&mut cx, args) {
             Err(error) => {
                 self.cx.commands.failed(command.id);
