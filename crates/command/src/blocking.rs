@@ -207,9 +207,13 @@ impl Awaited {
 
     /// A key has changed.
     pub fn note(&mut self, db: u16, key: &[u8]) {
-        if let Some(&id) = self.dbs.get(&db).and_then(|keys| keys.get(key)) {
+        if let Some(id) = self.find(db, key) {
             self.note_one(id);
         }
+    }
+
+    pub fn find(&self, db: u16, key: &[u8]) -> Option<AwaitedId> {
+        self.dbs.get(&db)?.get(key).copied()
     }
 
     /// All keys of a database have.

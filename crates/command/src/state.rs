@@ -268,7 +268,8 @@ impl ShardCx {
 
     /// Finds out whether anybody wants to know of changes of keys. To be called whenever somebody begins or ends to.
     pub fn set_listening(&mut self) {
-        self.is_listening = self.guests.are_here() || !self.watches.is_empty() || !self.awaited.is_empty();
+        let someone_waits = !self.watches.is_empty() || !self.awaited.is_empty();
+        self.is_listening = self.guests.are_here() || someone_waits;
     }
 
     /// A key has changed, or may have. Whoever waits for that lives on the shard that owns it: of a guest it is told when it goes home.

@@ -7,14 +7,20 @@
 //!
 //! Clients are served once the whole command, transaction or script that changed the key is over, before anything else can use the key.
 
+mod claims;
+
+pub(crate) use self::claims::ClaimedCommand;
+pub use self::claims::WaitChange;
+pub(crate) use self::claims::WaitEntry;
 use crate::conn::BlockedAt;
 use crate::execute::{self, Asked, Needs};
 use crate::locks::{Thing, WaiterId};
-use crate::message::{Ask, Message, OpId, Ticket, WaitMail};
+use crate::message::{Ask, Message, Ticket, WaitMail};
 use crate::parking::Job;
 use crate::shard::Shard;
-use crate::waiting::{BlockedCommand, Claim, Wait, WaitId, Who};
+use crate::waiting::{BlockedCommand, Wait, WaitId, Who};
 use command::blocking::{AwaitedId, Awaits, Wait as Awaited};
+use command::change::DbKey;
 use command::state::Effect;
 use command::{Args, Command, Error, OwnArgs};
 use keyspace::{Found, Key};
@@ -44,18 +50,9 @@ fn other_keys(command: &Command, args: Args<'_>, wait: &Awaited) -> Vec<Vec<u8>>
         .collect()
 }
 
-/// The command of an operation that is to be served where one of its keys is.
-pub struct ClaimedCommand {
-    pub(crate) ticket: Ticket,
-    pub(crate) command: &'static Command,
-    pub(crate) db: u16,
-    pub(crate) resp3: bool,
-    pub(crate) args: Arc<OwnArgs>,
-}
-
 impl Shard {
     /// A command with all its keys here has nothing to do yet.
-    pub(crate) fn block(&mut self, asked: Asked<'_>, wait: Awaited) {
+    pub(crate) fn begin_wait(&mut self, asked: Asked<'_>, wait: Awaited) {
         let Asked { home, ask, command, caller, args } = asked;
         let Ask::Whole(ticket) = ask else { unreachable!("only whole commands wait") };
         let session = caller.conn.and_then(|conn| self.cx.sessions.get(conn));
@@ -125,7 +122,7 @@ impl Shard {
     }
 
     /// The connection is gone: it waits for nothing any more.
-    pub(crate) fn stop_waiting(&mut self, at: BlockedAt) {
+    pub(crate) fn leave_wait(&mut self, at: BlockedAt) {
         match at {
             BlockedAt::Shard(shard, ticket) => self.cancel(shard, ticket),
             BlockedAt::Operation(op) => self.abandon(op),
@@ -169,6 +166,10 @@ impl Shard {
 
     /// Serves all who can be, and frees whom CLIENT UNBLOCK has freed. What a client that is served pushes can serve others.
     pub(crate) fn serve_ready(&mut self) {
+        // A script that occupies the shard is not over.
+        if self.busy.is_some() {
+            return;
+        }
         for (client, with_error) in std::mem::take(&mut self.cx.awaited.freed) {
             let end = if with_error { End::Error } else { End::Time };
             match self.waiting.of_client(client) {
@@ -177,12 +178,50 @@ impl Shard {
             }
         }
         while let Some(key) = self.cx.awaited.take_changed() {
-            self.serve_key(key, 0);
+            self.serve_key(key);
         }
     }
 
-    /// Serves those who wait for a key, in the order they came, from a number on.
-    pub(crate) fn serve_key(&mut self, key: AwaitedId, mut from: WaitId) {
+    /// Serves those who wait for a key, in the order they came: at once if it is free, else as soon as it is, before anybody else.
+    fn serve_key(&mut self, key: AwaitedId) {
+        let (db, name) = self.cx.awaited.name(key);
+        if self.locks.is_empty() {
+            return self.serve_from(key, 0);
+        }
+        let thing = Thing::Key(db, name.to_vec());
+        if !self.locks.is_contended(&thing) && !self.locks.is_wanted_alone(&Thing::Shard) {
+            return self.serve_from(key, 0);
+        }
+        let key = (db, name.to_vec());
+        if self.to_serve.insert(key.clone()) {
+            let job = Job::ServeKey { key, lock: None };
+            self.seize(vec![(thing, false)], job);
+        }
+    }
+
+    fn seize(&mut self, things: Vec<(Thing, bool)>, job: Job) {
+        let mut ready = std::mem::take(&mut self.ready);
+        self.locks.seize(things, job, &mut ready);
+        self.ready = ready;
+    }
+
+    /// A key to be served is locked (by `lock` or `id`). Its lock waits for nothing but, at most, for whoever has the shard alone, and
+    /// needs no lock of a key then.
+    pub(crate) fn run_serve_key(&mut self, key: DbKey, lock: Option<WaiterId>, id: WaiterId) {
+        if lock.is_none() && self.locks.is_wanted_alone(&Thing::Shard) {
+            return self.seize(vec![(Thing::Shard, true)], Job::ServeKey { key, lock: Some(id) });
+        }
+        self.to_serve.remove(&key);
+        if let Some(awaited) = self.cx.awaited.find(key.0, &key.1) {
+            self.serve_from(awaited, 0);
+        }
+        self.serve_ready();
+        self.unlock(id);
+        lock.into_iter().for_each(|lock| self.unlock(lock));
+    }
+
+    /// Serves those who wait for a key that nobody else can use now, from a number on.
+    fn serve_from(&mut self, key: AwaitedId, mut from: WaitId) {
         while let Some(id) = self.waiting.next_of(key, from) {
             let Some(found) = self.found_at(key) else { return };
             let wait = self.waiting.get(id).expect("whoever is in a queue waits");
@@ -257,7 +296,7 @@ impl Shard {
                 self.end_wait(id, End::Time);
             }
         }
-        self.serve_key(key, id + 1);
+        self.serve_from(key, id + 1);
         self.serve_ready();
     }
 
@@ -343,6 +382,9 @@ impl Shard {
 
     /// Ends the waits whose time is over. Call once per turn.
     pub fn end_waits(&mut self) {
+        if self.busy.is_some() {
+            return;
+        }
         while let Some(id) = self.waiting.take_overdue(self.cx.now_us) {
             match self.waiting.get_mut(id) {
                 Some(wait) if wait.is_busy => wait.is_overdue = true,
@@ -400,151 +442,5 @@ impl Shard {
     }
 }
 
-/// What an operation of another shard may be served by here.
-impl Shard {
-    /// A key may serve an operation: it is locked, and the coordinator asked.
-    fn claim(&mut self, id: WaitId, key: AwaitedId) {
-        let wait = self.waiting.get_mut(id).expect("it waits");
-        let Who::Operation { home, op, is_alone } = wait.who else { unreachable!("clients are served") };
-        if wait.claims.iter().any(|claim| claim.key == key) {
-            return;
-        }
-        let is_first = !std::mem::replace(&mut wait.is_busy, true);
-        wait.claims.push(Claim { key, lock: None });
-        if is_first {
-            let mail = WaitMail::Claim { op, from: self.cx.id };
-            self.outgoing.posts.push((home as usize, Message::Wait(mail)));
-        }
-        // A claim that must be followed by a hold of several keys may not make other holds wait; see `yield_claims`.
-        if !is_alone && (self.pending_holds > 0 || !self.gates.is_empty()) {
-            return;
-        }
-        if !is_alone {
-            self.yielding.push(id);
-        }
-        let (db, name) = self.cx.awaited.name(key);
-        let things = vec![(Thing::Key(db, name.to_vec()), false), (Thing::Shard, true)];
-        let mut ready = std::mem::take(&mut self.ready);
-        self.locks.seize(things, Job::Claim { wait: id, key }, &mut ready);
-        self.ready = ready;
-    }
-
-    /// The key of a claim is locked; whether that is still wanted.
-    pub(crate) fn run_claim(&mut self, id: WaitId, key: AwaitedId, lock: WaiterId) -> bool {
-        let claims = self.waiting.get_mut(id).map(|wait| &mut wait.claims);
-        let claim = claims.and_then(|claims| claims.iter_mut().find(|claim| claim.key == key));
-        match claim {
-            Some(claim) => claim.lock = Some(lock),
-            None => return false,
-        }
-        if self.pending_holds > 0 {
-            self.yield_claims();
-        }
-        true
-    }
-
-    /// Gives up the locks of claims that a hold must follow. Their holds come in the order of all multi-shard operations, so they may
-    /// find themselves behind others that would wait for such a lock: when a hold waits here, nobody knows for what, these locks go. The
-    /// client may then be overtaken; but nothing stands still.
-    #[cold]
-    pub(crate) fn yield_claims(&mut self) {
-        let mut ready = std::mem::take(&mut self.ready);
-        for id in std::mem::take(&mut self.yielding) {
-            let claims = self.waiting.get_mut(id).map_or(&mut [][..], |wait| &mut wait.claims[..]);
-            for lock in claims.iter_mut().filter_map(|claim| claim.lock.take()) {
-                self.locks.release(lock, &mut ready);
-            }
-        }
-        self.ready = ready;
-    }
-
-    /// The locks that a hold for a claim of ours takes over.
-    pub(crate) fn claimed_locks(&mut self, home: u16, op: OpId) -> Vec<WaiterId> {
-        let Some(id) = self.waiting.of_operation(home, op) else { return Vec::new() };
-        self.yielding.retain(|other| *other != id);
-        let claims = &mut self.waiting.get_mut(id).expect("it waits").claims;
-        claims.iter_mut().filter_map(|claim| claim.lock.take()).collect()
-    }
-
-    /// The coordinator says that the operation is to be served here.
-    fn on_serve(&mut self, home: u16, op: OpId, claimed: &ClaimedCommand) {
-        let id = self.waiting.of_operation(home, op).expect("only its coordinator ends it");
-        let wait = self.waiting.get_mut(id).expect("it waits");
-        let claims = std::mem::take(&mut wait.claims);
-        wait.is_busy = false;
-        let awaits = wait.awaits;
-        let mut reply = None;
-        for claim in &claims {
-            let index = self.waiting.get(id).expect("it waits").argument_of(claim.key);
-            if self.found_at(claim.key) == Some(awaits) {
-                reply = self.attempt(home, claimed, index);
-            }
-            if reply.is_some() {
-                self.remove_wait(id);
-                break;
-            }
-        }
-        let mail = WaitMail::Served { op, from: self.cx.id, reply };
-        self.outgoing.posts.push((home as usize, Message::Wait(mail)));
-        self.end_claims(id, claims);
-    }
-
-    /// The operation is over.
-    fn on_forget(&mut self, home: u16, op: OpId) {
-        let Some(id) = self.waiting.of_operation(home, op) else { return };
-        let wait = self.remove_wait(id).expect("it waits");
-        self.end_claims(id, wait.claims);
-    }
-
-    /// Claims have come to an end: those behind in the queues have their turn, then everybody.
-    fn end_claims(&mut self, id: WaitId, claims: Vec<Claim>) {
-        claims.iter().for_each(|claim| self.serve_key(claim.key, id + 1));
-        self.serve_ready();
-        let mut ready = std::mem::take(&mut self.ready);
-        claims.iter().filter_map(|claim| claim.lock).for_each(|lock| self.locks.release(lock, &mut ready));
-        self.ready = ready;
-        self.run_ready();
-    }
-
-    /// Keys that were held for an operation are here again, and it waits for some of them from now on, still, or no longer.
-    pub(crate) fn change_wait(&mut self, home: u16, op: OpId, change: WaitChange) {
-        match change {
-            WaitChange::None => {}
-            WaitChange::Enter(entry) => {
-                let keys = entry.keys.iter().map(|(key, index)| (entry.db, key.as_slice(), *index));
-                let keys = self.enter(keys);
-                let who = Who::Operation { home, op, is_alone: entry.is_alone };
-                self.waiting.insert(Wait::new(who, entry.awaits, keys, None), &mut self.cx.awaited);
-                self.cx.set_listening();
-            }
-            WaitChange::Stay | WaitChange::Leave => {
-                let Some(id) = self.waiting.of_operation(home, op) else { return };
-                let wait = self.waiting.get_mut(id).expect("it waits");
-                let claims = std::mem::take(&mut wait.claims);
-                wait.is_busy = false;
-                debug_assert!(claims.iter().all(|claim| claim.lock.is_none()), "its hold took them over");
-                if matches!(change, WaitChange::Leave) {
-                    self.remove_wait(id);
-                }
-                claims.iter().for_each(|claim| self.serve_key(claim.key, id + 1));
-            }
-        }
-    }
-}
-
-/// What becomes of an operation's place in the queues of a shard.
-pub enum WaitChange {
-    None,
-    Enter(Box<WaitEntry>),
-    Stay,
-    Leave,
-}
-
-/// Keys of one shard that an operation waits for, each with the argument that names it.
-pub struct WaitEntry {
-    pub db: u16,
-    pub keys: Vec<(Vec<u8>, usize)>,
-    pub awaits: Awaits,
-    /// The shard of any of its keys can serve it alone.
-    pub is_alone: bool,
-}
+#[cfg(test)]
+mod tests;

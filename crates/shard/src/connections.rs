@@ -39,7 +39,7 @@ impl Shard {
         self.cx.monitoring.retain(|index| *index != conn);
         self.free_conns.push(conn as u32);
         if let Some(at) = blocked {
-            self.stop_waiting(at);
+            self.leave_wait(at);
         }
     }
 

@@ -213,7 +213,7 @@ impl Shard {
         let caller = Caller::of(index, &self.conns[index]);
         self.conns[index].through_own_mailbox += 1;
         let (home, ask) = (self.cx.id, Ask::Whole(self.expect(index)));
-        self.block(Asked { home, ask, command, caller, args }, wait);
+        self.begin_wait(Asked { home, ask, command, caller, args }, wait);
         self.tell_blocked(home, ask);
     }
 

@@ -94,7 +94,7 @@ pub(crate) fn run_inside(
     match run_handler(shard, command, args, caller, true, out) {
         None => None,
         Some(Needs::Keys(keys)) => Some(keys),
-        Some(Needs::Wait(_)) => unreachable!("it cannot wait"),
+        Some(Needs::Wait(_)) => unreachable!("it must not wait, and does not"),
     }
 }
 

@@ -57,8 +57,6 @@ impl Shard {
             is_asking: false,
         };
         self.gates.insert((home, op), gate);
-        // It may want keys that wait for an operation which it makes wait itself.
-        self.yield_claims();
         self.run_ready();
     }
 
@@ -105,6 +103,7 @@ impl Shard {
             }
         };
         gate.is_asking = true;
+        self.pending_holds += 1;
         let share = if matches!(want, Want::Whole) { gate.share.take() } else { None };
         let mut ready = std::mem::take(&mut self.ready);
         self.locks.enqueue_late(gate.marker, things, Job::Want { home, op }, &mut ready);

@@ -45,6 +45,7 @@ impl Shard {
             Message::Release { home, op, keys, changes, wait } => {
                 self.on_release(home, op, keys, changes, wait);
             }
+            Message::Wait(mail) => self.on_wait_mail(mail),
             Message::Want { home, op, want } => self.want(home, op, want),
             Message::Return { keys, changes } => self.on_return(keys, changes),
             Message::Step { home, op, command, args, caller } => {
@@ -52,7 +53,6 @@ impl Shard {
                 self.outgoing.posts.push((home as usize, Message::Stepped { op, from: self.cx.id, reply }));
             }
             Message::Stepped { op, from, reply } => self.on_stepped(op, from, reply),
-            Message::Wait(mail) => self.on_wait_mail(mail),
             Message::Slow { ask, entry } => self.on_slow(ask, *entry),
             Message::Touched { watcher } => self.on_touched(watcher),
             Message::Monitored { from, lines } => self.on_monitored(from, &lines),
@@ -180,7 +180,7 @@ impl Shard {
                 Progress::Replied
             }
             Some(Needs::Wait(wait)) => {
-                self.block(Asked { home, ask, command, caller, args }, *wait);
+                self.begin_wait(Asked { home, ask, command, caller, args }, *wait);
                 Progress::Blocked
             }
             Some(Needs::Keys(mut keys)) => {

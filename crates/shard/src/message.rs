@@ -246,6 +246,8 @@ pub enum Message {
     Granted { op: OpId, from: u16, keys: Vec<Held>, is_touched: bool },
     /// The operation is over (or starts anew): put the entries back, tell those who listen what has happened to them, unlock.
     Release { home: u16, op: OpId, keys: Vec<Held>, changes: Vec<Change>, wait: WaitChange },
+    /// About commands that wait until there is something for them to do.
+    Wait(WaitMail),
     /// An operation that has come needs more.
     Want { home: u16, op: OpId, want: Want },
     /// Keys of an operation come home and stay locked.
@@ -254,8 +256,6 @@ pub enum Message {
     Step { home: u16, op: OpId, command: &'static Command, args: OwnArgs, caller: Caller },
     /// It has run on shard `from`.
     Stepped { op: OpId, from: u16, reply: Reply },
-    /// About commands that wait until there is something for them to do.
-    Wait(WaitMail),
     /// A command that ran elsewhere was slow: for the slow log of the shard whose client it is.
     Slow { ask: Ask, entry: Box<SlowEntry> },
     /// A key that this watcher, a connection of the receiver's, watches has changed.

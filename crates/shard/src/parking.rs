@@ -8,6 +8,7 @@ use crate::message::{Ask, Held, OpId, Progress};
 use crate::shard::Shard;
 use crate::waiting::WaitId;
 use command::blocking::AwaitedId;
+use command::change::DbKey;
 use command::spec::flag;
 use command::watches::WatcherId;
 use command::{Args, Command, OwnArgs, Plan};
@@ -43,6 +44,12 @@ pub(crate) enum Job {
     Want {
         home: u16,
         op: OpId,
+    },
+    /// A key that blocked clients wait for is free: they come first.
+    ServeKey {
+        key: DbKey,
+        /// It is locked, and the shard is nobody's alone.
+        lock: Option<WaiterId>,
     },
     /// A blocked client, about to be served by `key`, has needed another key as well.
     Serve {
@@ -109,23 +116,23 @@ impl Shard {
         self.locks.enqueue(things, Job::Command(parked), &mut ready);
         self.ready = ready;
         self.run_ready();
-        self.let_holds_pass();
-    }
-
-    /// Claims must not make operations of several shards wait.
-    fn let_holds_pass(&mut self) {
-        if self.pending_holds > 0 && !self.yielding.is_empty() {
-            self.yield_claims();
-            self.run_ready();
-        }
     }
 
     /// Runs everything whose locks have been granted, and what that sets free.
     pub(crate) fn run_ready(&mut self) {
-        if self.busy.is_some() {
-            return;
+        loop {
+            self.run_granted();
+            if self.yielding.is_empty() || self.pending_holds == 0 || self.busy.is_some() {
+                return;
+            }
+            self.yield_claims();
         }
-        while let Some((id, job)) = self.ready.pop_front() {
+    }
+
+    fn run_granted(&mut self) {
+        while self.busy.is_none()
+            && let Some((id, job)) = self.ready.pop_front()
+        {
             match job {
                 Job::Hold { home, op, db, keys, watcher } => {
                     self.pending_holds -= 1;
@@ -134,14 +141,17 @@ impl Shard {
                 }
                 Job::Share => {}
                 Job::Gate { home, op } => self.on_gate(home, op),
-                Job::Want { home, op } => self.on_want(home, op, id),
+                Job::Want { home, op } => {
+                    self.pending_holds -= 1;
+                    self.on_want(home, op, id);
+                }
+                Job::ServeKey { key, lock } => self.run_serve_key(key, lock, id),
                 Job::Serve { wait, key } => {
                     self.run_serve(wait, key);
                     self.unlock(id);
                 }
                 Job::Claim { wait, key } => {
                     if !self.run_claim(wait, key, id) {
-                        self.serve_key(key, 0);
                         self.unlock(id);
                     }
                 }
@@ -155,7 +165,7 @@ impl Shard {
         }
     }
 
-    fn unlock(&mut self, id: WaiterId) {
+    pub(crate) fn unlock(&mut self, id: WaiterId) {
         let mut ready = std::mem::take(&mut self.ready);
         self.locks.release(id, &mut ready);
         self.ready = ready;
@@ -186,16 +196,15 @@ impl Shard {
         let mut ready = std::mem::take(&mut self.ready);
         let (job, claimed) = (Job::Hold { home, op, db, keys, watcher }, self.claimed_locks(home, op));
         self.pending_holds += 1;
-        if claimed.is_empty() {
+        if claimed.is_empty() || self.locks.is_contended(&Thing::Gate) {
             self.locks.enqueue(things, job, &mut ready);
         } else {
             // What is locked for its sake becomes its own; see `yield_claims`.
             self.locks.seize(things, job, &mut ready);
-            claimed.into_iter().for_each(|lock| self.locks.release(lock, &mut ready));
         }
+        claimed.into_iter().for_each(|lock| self.locks.release(lock, &mut ready));
         self.ready = ready;
         self.run_ready();
-        self.let_holds_pass();
     }
 
     /// Takes held keys out of the keyspace and sends them to the operation's home; if they are watched for it, with the word whether

@@ -16,9 +16,10 @@ use crate::queue::Queued;
 use crate::transaction::Transaction;
 use crate::waiting::{WaitId, Waiting};
 use command::ShardCx;
+use command::change::DbKey;
 use command::watches::WatcherId;
 use resp::{Reply, Span};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 /// What a turn leaves to be published.
 #[derive(Default)]
@@ -69,11 +70,13 @@ pub struct Shard {
     /// Transactions that are over, whose buffers serve again.
     #[allow(clippy::vec_box)]
     pub(crate) spare_transactions: Vec<Box<Transaction>>,
-    /// Holds, and parts of operations of several shards, that wait for a lock.
+    /// Operations of several shards that wait for a lock.
     pub(crate) pending_holds: usize,
     /// Commands that wait for keys of this shard, and those with keys on several shards that this one coordinates.
     pub(crate) waiting: Waiting,
     pub(crate) blocked_ops: BlockedOperations,
+    /// Keys to be served as soon as they are free.
+    pub(crate) to_serve: HashSet<DbKey>,
     /// Waits with locks that must not keep holds waiting.
     pub(crate) yielding: Vec<WaitId>,
     /// Connections that want to move to another shard.
@@ -114,6 +117,7 @@ impl Shard {
             pending_holds: 0,
             waiting: Waiting::default(),
             blocked_ops: BlockedOperations::default(),
+            to_serve: HashSet::new(),
             yielding: Vec::new(),
             wish_to_move: Vec::new(),
         }

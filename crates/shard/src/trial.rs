@@ -3,6 +3,7 @@
 use crate::message::Batch;
 use crate::{Carrier, Message, Shard};
 use base::hash::HashSeed;
+use base::random::Random;
 use command::ShardCx;
 use command::session::Session;
 use config::Config;
@@ -53,14 +54,43 @@ impl Trial {
 
     /// A connection of shard 0; its index there.
     pub fn connect(&mut self) -> usize {
-        self.shards[0].open(Session { authenticated: true, ..Session::default() })
+        self.connect_to(0, 0)
+    }
+
+    /// A connection of any shard, with its CLIENT ID.
+    pub fn connect_to(&mut self, shard: usize, id: u64) -> usize {
+        self.shards[shard].open(Session { authenticated: true, id, ..Session::default() })
     }
 
     /// The client's next bytes come to shard 0 and what can run there runs.
     pub fn send(&mut self, conn: usize, bytes: &[u8]) {
-        self.shards[0].receive(bytes, &[(conn as u32, 0..bytes.len())]);
-        self.shards[0].resume();
-        self.publish(0);
+        self.send_to(0, conn, bytes);
+    }
+
+    /// The same on any shard.
+    pub fn send_to(&mut self, shard: usize, conn: usize, bytes: &[u8]) {
+        self.shards[shard].receive(bytes, &[(conn as u32, 0..bytes.len())]);
+        self.go_on_at(shard);
+    }
+
+    /// The connection is gone.
+    pub fn close(&mut self, shard: usize, conn: usize) {
+        self.shards[shard].close(conn);
+        self.publish(shard);
+    }
+
+    /// It is now so late on all shards, monotonic µs.
+    pub fn set_time(&mut self, now_us: u64) {
+        for shard in 0..self.shards.len() {
+            self.shards[shard].set_time(now_us / 1000, now_us);
+            self.shards[shard].end_waits();
+            self.publish(shard);
+        }
+    }
+
+    fn go_on_at(&mut self, shard: usize) {
+        self.shards[shard].resume();
+        self.publish(shard);
     }
 
     /// What a shard has for others is in the mail.
@@ -77,6 +107,16 @@ impl Trial {
         true
     }
 
+    /// A message for one of the shards is delivered; each gets its own in their order.
+    pub fn deliver_any(&mut self, random: &mut Random) -> bool {
+        let to = random.index(self.shards.len());
+        let at = self.mail.0.iter().position(|(receiver, _)| *receiver == to);
+        let Some((_, message)) = at.and_then(|at| self.mail.0.remove(at)) else { return false };
+        self.shards[to].on_message(message);
+        self.go_on_at(to);
+        true
+    }
+
     /// Runs until nothing is under way.
     pub fn settle(&mut self) {
         while self.deliver() || self.go_on() {}
@@ -85,12 +125,9 @@ impl Trial {
     }
 
     fn go_on(&mut self) -> bool {
-        let waits = self.shards[0].has_ready_input();
-        if waits {
-            self.shards[0].resume();
-            self.publish(0);
-        }
-        waits
+        let waits = self.shards.iter().position(Shard::has_ready_input);
+        waits.into_iter().for_each(|shard| self.go_on_at(shard));
+        waits.is_some()
     }
 
     /// Sends requests, and returns all replies.
@@ -102,7 +139,12 @@ impl Trial {
 
     /// Replies in order, with the bytes of shared values.
     pub fn take_replies(&mut self, conn: usize) -> Vec<u8> {
-        let out = std::mem::take(&mut self.shards[0].conn_mut(conn).out);
+        self.take_replies_of(0, conn)
+    }
+
+    /// The same on any shard.
+    pub fn take_replies_of(&mut self, shard: usize, conn: usize) -> Vec<u8> {
+        let out = std::mem::take(&mut self.shards[shard].conn_mut(conn).out);
         let (mut bytes, mut from) = (Vec::new(), 0);
         for (position, blob) in &out.blobs {
             bytes.extend_from_slice(&out.buf[from..*position]);

@@ -173,14 +173,14 @@ impl Shard {
     /// All keys are here: runs the command among them and sends them home.
     fn run_held(&mut self, op: OpId, mut operation: Operation) {
         let Kind::Hold { keys, wanted, is_touched, attempts } = &mut operation.kind else { unreachable!() };
-        let (keys, mut wanted, attempts) = (std::mem::take(keys), std::mem::take(wanted), *attempts);
+        let (keys, wanted, attempts) = (std::mem::take(keys), std::mem::take(wanted), *attempts);
         let is_touched = *is_touched;
         let mut places = Vec::with_capacity(keys.len());
         for (from, held) in keys {
             places.push((from, held.db, held.key.clone()));
             self.put_back(held);
         }
-        self.cx.guests.receive(std::mem::take(&mut wanted));
+        self.cx.guests.receive(wanted);
         self.cx.set_listening();
         let seed = self.cx.seed.clone();
         let (home, ask, command) = (operation.home, operation.ask, operation.command);
@@ -192,11 +192,11 @@ impl Shard {
         let mut out = Reply::new(caller.resp3);
         let has_waited = self.blocked_ops.has(op);
         // Memory was granted when it came; nothing is taken for a client that has gone.
-        caller.admitted = has_waited;
-        let needed = if self.blocked_ops.is_abandoned(op) {
-            None
-        } else if is_touched {
+        caller.admitted |= has_waited;
+        let needs = if is_touched {
             transaction::run_touched(&mut self.cx, caller, &mut out)
+        } else if self.blocked_ops.is_abandoned(op) {
+            None
         } else {
             execute::execute(&mut self.cx, command, args, caller, &mut out)
         };
@@ -207,7 +207,18 @@ impl Shard {
         let (mut keys, changes) = self.cx.guests.leave();
         self.cx.set_listening();
         self.tell_slow(home, ask);
-        let needed = match needed {
+        let more = match needs {
+            None if has_waited => {
+                self.send_home(op, places, changes, self.each_shard(|| WaitChange::Leave));
+                return self.end_operation(op, None, out);
+            }
+            None => {
+                self.send_home(op, places, changes, Vec::new());
+                if matches!(command.plan, Plan::Block) {
+                    self.end_block(caller.conn);
+                }
+                return self.answer(home, ask, command, out);
+            }
             Some(Needs::Wait(_)) if has_waited => {
                 self.send_home(op, places, changes, self.each_shard(|| WaitChange::Stay));
                 return self.give_up_claim(op);
@@ -215,21 +226,13 @@ impl Shard {
             Some(Needs::Wait(wait)) => {
                 // What nobody waits for need not be remembered.
                 let alive = self.is_alive(home, ask);
-                let enter = if alive { self.block_operation(op, &operation, keys, wait) } else { Vec::new() };
+                let enter =
+                    if alive { self.block_operation(op, &operation, &keys, wait) } else { Vec::new() };
                 return self.send_home(op, places, changes, enter);
             }
-            None if has_waited => {
-                self.send_home(op, places, changes, self.each_shard(|| WaitChange::Leave));
-                return self.end_operation(op, None, out);
-            }
-            Some(Needs::Keys(more)) => Some(more),
-            None => None,
+            Some(Needs::Keys(more)) => more,
         };
         self.send_home(op, places, changes, Vec::new());
-        if matches!(command.plan, Plan::Block) {
-            self.end_block(caller.conn);
-        }
-        let Some(more) = needed else { return self.answer(home, ask, command, out) };
         keys.extend(more);
         let asked = Asked { home, ask, command, caller: operation.caller, args };
         // A script has been run twice by now.
@@ -295,13 +298,18 @@ impl Shard {
             back[owner].as_mut().expect("only keys that were held have changed").1.push(change);
         }
         let home = self.cx.id;
+        let mut own = None;
         for ((shard, returned), wait) in back.into_iter().enumerate().zip(waits) {
             let Some((keys, changes)) = returned else { continue };
             if shard == home as usize {
-                self.on_release(home, op, keys, changes, wait);
+                own = Some((keys, changes, wait));
             } else {
                 self.outgoing.posts.push((shard, Message::Release { home, op, keys, changes, wait }));
             }
+        }
+        // Last, for what then runs here may have more to say to the others about this operation.
+        if let Some((keys, changes, wait)) = own {
+            self.on_release(home, op, keys, changes, wait);
         }
     }
 
@@ -314,11 +322,7 @@ impl Shard {
         changes: Vec<Change>,
         wait: WaitChange,
     ) {
-        for held in keys {
-            // What was heard of it while it was away has served nobody.
-            self.cx.awaited.note(held.db, &held.key);
-            self.put_back(held);
-        }
+        keys.into_iter().for_each(|held| self.put_back(held));
         changes.into_iter().for_each(|change| self.cx.hear(change));
         self.change_wait(home, op, wait);
         // Before those who wait for the locks.

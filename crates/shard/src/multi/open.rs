@@ -226,7 +226,8 @@ impl Shard {
         let conn = self.conn_of(asked);
         self.cx.guests.receive(std::mem::take(keys));
         self.cx.set_listening();
-        let caller = Caller { conn, admitted: true, ..Caller::elsewhere(call.db, call.resp3) };
+        let elsewhere = Caller::elsewhere(call.db, call.resp3);
+        let caller = Caller { conn, admitted: true, ..elsewhere };
         let needed = execute::run_inside(&mut self.cx, call.command, call.args, caller, out);
         let (back, new) = self.cx.guests.leave();
         self.cx.set_listening();
@@ -407,9 +408,8 @@ impl Shard {
             if shard == home as usize {
                 self.on_release(home, op, keys, changes, WaitChange::None);
             } else {
-                self.outgoing
-                    .posts
-                    .push((shard, Message::Release { home, op, keys, changes, wait: WaitChange::None }));
+                let wait = WaitChange::None;
+                self.outgoing.posts.push((shard, Message::Release { home, op, keys, changes, wait }));
             }
         }
         let conn = self.conn_of(&open.asked);

@@ -68,7 +68,7 @@ impl Shard {
         &mut self,
         op: OpId,
         operation: &Operation,
-        keys: Vec<DbKey>,
+        keys: &[DbKey],
         wait: Box<Wait>,
     ) -> Vec<WaitChange> {
         let mut changes: Vec<WaitChange> = (0..self.cx.shards).map(|_| WaitChange::None).collect();
@@ -112,7 +112,7 @@ impl Shard {
             args,
             wait,
             deadline_us,
-            keys,
+            keys: keys.to_vec(),
             shards,
             is_alone,
             claimed_by: None,

@@ -80,8 +80,8 @@ fn flags(session: &Session) -> String {
     let letters = [
         (session.monitor, 'O'),
         (session.in_multi, 'x'),
-        (session.transaction.is_touched, 'd'),
         (session.blocked, 'b'),
+        (session.transaction.is_touched, 'd'),
         (session.close_after_reply, 'c'),
         (session.unix_socket, 'U'),
         (session.no_evict, 'e'),
