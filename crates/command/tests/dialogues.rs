@@ -21,6 +21,7 @@ const NO_SUCCESS: &[(&str, &str)] = &[
     ("BGSAVE", PERSISTENCE),
     ("BGREWRITEAOF", PERSISTENCE),
     ("SHUTDOWN", "ends the server; see `crates/server/tests/start`"),
+    ("SCRIPT DEBUG", "scripts have no debugger"),
     ("MODULE LOAD", MODULES),
     ("MODULE LOADEX", MODULES),
     ("MODULE UNLOAD", MODULES),

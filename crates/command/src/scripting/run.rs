@@ -24,9 +24,8 @@ pub struct Overdue {
     pub is_killed: bool,
 }
 
-/// What a killed script answers.
-const KILLED: &str = "Error running script: Script killed by user with SCRIPT KILL...";
-const KILLED_FUNCTION: &str = "Error running script: Script killed by user with FUNCTION KILL.";
+/// What a killed script answers, and a killed function.
+const KILLED: &str = "Script killed by user with SCRIPT KILL...";
 
 /// What a script does next.
 pub enum Next {
@@ -94,7 +93,7 @@ impl ScriptRun {
         self.note_time(cx, args);
         let known = self.overdue.and_then(|id| cx.scripts.overdue_runs.get(&id));
         if known.is_some_and(|overdue| overdue.is_killed) {
-            return self.go(cx, Resume::Kill(if self.is_function { KILLED_FUNCTION } else { KILLED }));
+            return self.go(cx, Resume::Kill(KILLED));
         }
         self.go(cx, Resume::Go)
     }

@@ -84,7 +84,9 @@ impl ShardLoop {
     #[cold]
     pub(super) fn follow_purge(&mut self, purges: u64) {
         self.given_back = purges;
+        let begun_ns = clock::monotonic_ns();
         runtime::memory::give_back();
+        self.shard.cx.check_latency("lazyfree-cycle", clock::monotonic_ns() - begun_ns);
     }
 
     fn wake_others(&self) {
