@@ -3,14 +3,16 @@
 //!
 //! What others ask of this shard that cannot be refused (keys to hold, entries that come back) waits until it is over.
 
+use crate::block::Block;
 use crate::execute::Asked;
 use crate::message::{Ask, Batch, Item, Message, Progress};
 use crate::multi::Lodgers;
 use crate::parking::Parked;
 use crate::shard::Shard;
+use crate::transaction;
 use command::scripting::whole::{Ended, Whole};
 use command::spec::flag;
-use command::{Args, Command, Error};
+use command::{Args, Command, Error, Plan};
 use std::collections::VecDeque;
 
 /// The script, and who asked for it.
@@ -90,6 +92,15 @@ impl Shard {
         }
     }
 
+    /// What is answered to a command that does not run. A transaction ends with that, and what it watches here.
+    fn busy_error(&mut self, command: &Command, args: Args<'_>) -> Error {
+        if !matches!(command.plan, Plan::Block) {
+            return Error::BUSY;
+        }
+        self.cx.unwatch(Block::of(args).watcher);
+        transaction::abort_error(&Error::BUSY)
+    }
+
     /// Answers what can be answered, and keeps the rest.
     fn refuse_batch(&mut self, mut batch: Box<Batch>) {
         let seed = self.cx.seed.clone();
@@ -105,8 +116,9 @@ impl Shard {
             }
             if self.refuses(item.command) {
                 self.cx.commands.rejected(item.command.id);
-                self.cx.count_error(&Error::BUSY);
-                out.error(Error::BUSY.line());
+                let error = self.busy_error(item.command, args);
+                self.cx.count_error(&error);
+                out.error(error.line());
                 item.progress = Progress::Replied;
             } else {
                 item.progress = self.run_item(batch.from, &item, args, &mut out);

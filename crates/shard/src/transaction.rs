@@ -32,7 +32,8 @@ static UNWATCH_ROW: LazyLock<Command> = LazyLock::new(|| as_row_of("unwatch", &U
 
 /// The same command to all who count and tell.
 fn as_row_of(full_name: &'static str, row: &Command) -> Command {
-    Command { id: block::row_named(full_name).id, full_name, ..*row }
+    let named = block::row_named(full_name);
+    Command { id: named.id, full_name, flags: named.flags, ..*row }
 }
 
 /// The shards that have the keys of a block.
@@ -134,6 +135,12 @@ impl crate::conn::Conn {
     }
 }
 
+/// Why EXEC is refused.
+pub(crate) fn abort_error(error: &Error) -> Error {
+    let reason = error.line().strip_prefix(b"ERR ").unwrap_or(error.line());
+    Error::Reply([b"EXECABORT Transaction discarded because of: ", reason].concat().into())
+}
+
 /// What runs in the place of a block when a watched key has changed.
 pub(crate) fn run_touched(cx: &mut ShardCx, caller: Caller, out: &mut Reply) -> Option<Needs> {
     let (words, seed) = (exec_words(TOUCHED), cx.seed.clone());
@@ -182,9 +189,7 @@ impl Shard {
     /// EXEC is refused, which ends the transaction all the same.
     fn end_with(&mut self, index: usize, error: &Error) {
         self.drop_transaction(index);
-        let reason = error.line().strip_prefix(b"ERR ").unwrap_or(error.line());
-        let text = [b"EXECABORT Transaction discarded because of: ", reason].concat();
-        self.reply_error(index, &Error::Reply(text.into()));
+        self.reply_error(index, &abort_error(error));
     }
 
     /// What comes now cannot be queued: EXEC will be refused.

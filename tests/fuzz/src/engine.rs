@@ -200,6 +200,8 @@ impl Engine {
         if received.closed {
             self.shards[seat.shard].close(seat.index);
             self.seats[conn] = self.open(seat.shard);
+            // What it watched elsewhere is forgotten there. If that has no end, nothing is quiet.
+            let _ = self.run_bytes(vec![Vec::new(); self.seats.len()]);
         }
         received
     }

@@ -76,7 +76,9 @@ impl Scope {
         let about_server =
             ["server", "connection"].contains(&row.group) && !ABOUT_DATA.contains(&row.full_name);
         let about_memory = ["object|refcount", "memory|usage"].contains(&row.full_name);
-        let by_chance = about_server || about_memory || row.full_name.ends_with("|help");
+        // Among many replies of one EXEC each would have to be compared in its own way.
+        let in_blocks = row.group == "transactions";
+        let by_chance = in_blocks || about_server || about_memory || row.full_name.ends_with("|help");
         !LEFT_OUT.contains(&row.full_name) && self.knows(row.since) && !(self.deterministic && by_chance)
     }
 }
