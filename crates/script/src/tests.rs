@@ -3,6 +3,7 @@
 mod functions;
 mod host;
 mod libraries;
+mod random;
 mod replies;
 mod sandboxed;
 mod security;
