@@ -1,5 +1,6 @@
 //! Scripts against a small host in memory.
 
+mod declared;
 mod functions;
 mod host;
 mod libraries;

@@ -26,17 +26,80 @@ fn likely(random: &mut Random, words: &[&[u8]]) -> Vec<u8> {
 }
 
 const JSON: [&[u8]; 26] = [
-    b"{", b"}", b"[", b"]", b",", b":", b"\"", b"\"a\"", b"1", b"-2.5e3", b"true", b"false", b"null", b" ", b"\\", b"\\u00e9",
-    b"\\ud83d\\ude00", b"\\ud83d", b"0x1p3", b"inf", b"nan", b"{\"a\":", b"[1,", b"\0", b"1e999", b"\"\\n\"",
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b",",
+    b":",
+    b"\"",
+    b"\"a\"",
+    b"1",
+    b"-2.5e3",
+    b"true",
+    b"false",
+    b"null",
+    b" ",
+    b"\\",
+    b"\\u00e9",
+    b"\\ud83d\\ude00",
+    b"\\ud83d",
+    b"0x1p3",
+    b"inf",
+    b"nan",
+    b"{\"a\":",
+    b"[1,",
+    b"\0",
+    b"1e999",
+    b"\"\\n\"",
 ];
 const MESSAGE_PACK: [&[u8]; 20] = [
-    b"\x01", b"\x81", b"\x92", b"\xa1x", b"\xc0", b"\xc3", b"\xca\x3f\x80\0\0", b"\xcb\x3f\xf0\0\0\0\0\0\0", b"\xcc\xff",
-    b"\xcf\xff\xff\xff\xff\xff\xff\xff\xff", b"\xd9\x02ab", b"\xda\0\x01a", b"\xdb\0\0\0\x01a", b"\xdc\0\x02", b"\xdd\0\0\0\x01",
-    b"\xde\0\x01", b"\xdf\xff\xff\xff\xff", b"\xdd\xff\xff\xff\xff", b"\xe0", b"\xc1",
+    b"\x01",
+    b"\x81",
+    b"\x92",
+    b"\xa1x",
+    b"\xc0",
+    b"\xc3",
+    b"\xca\x3f\x80\0\0",
+    b"\xcb\x3f\xf0\0\0\0\0\0\0",
+    b"\xcc\xff",
+    b"\xcf\xff\xff\xff\xff\xff\xff\xff\xff",
+    b"\xd9\x02ab",
+    b"\xda\0\x01a",
+    b"\xdb\0\0\0\x01a",
+    b"\xdc\0\x02",
+    b"\xdd\0\0\0\x01",
+    b"\xde\0\x01",
+    b"\xdf\xff\xff\xff\xff",
+    b"\xdd\xff\xff\xff\xff",
+    b"\xe0",
+    b"\xc1",
 ];
 const FORMAT: [&[u8]; 24] = [
-    b"i", b"I", b"i3", b"I16", b"i32", b"b", b"B", b"h", b"l", b"L", b"T", b"f", b"d", b"s", b"c0", b"c3", b"x", b">", b"<", b"!",
-    b"!4", b"!16", b" ", b"c2147483647",
+    b"i",
+    b"I",
+    b"i3",
+    b"I16",
+    b"i32",
+    b"b",
+    b"B",
+    b"h",
+    b"l",
+    b"L",
+    b"T",
+    b"f",
+    b"d",
+    b"s",
+    b"c0",
+    b"c3",
+    b"x",
+    b">",
+    b"<",
+    b"!",
+    b"!4",
+    b"!16",
+    b" ",
+    b"c2147483647",
 ];
 
 #[test]
@@ -55,7 +118,12 @@ fn random_bytes_are_read_or_refused() {
         let (format, data) = (likely(&mut random, &FORMAT), likely(&mut random, &MESSAGE_PACK));
         let reply = run(&mut host, &script, &[&json, &message, &format, &data]);
         let is_fine = reply.starts_with(b"$") || reply.windows(16).any(|text| text == b"Cannot serialise");
-        assert!(is_fine, "seed {seed}: {} {}", String::from_utf8_lossy(&reply), String::from_utf8_lossy(&json));
+        assert!(
+            is_fine,
+            "seed {seed}: {} {}",
+            String::from_utf8_lossy(&reply),
+            String::from_utf8_lossy(&json)
+        );
         accepted += usize::from(!reply.windows(8).any(|text| text == b"Expected"));
     }
     assert!(accepted > 500, "{accepted}");
