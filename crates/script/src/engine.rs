@@ -1,5 +1,7 @@
 //! The engine of a shard: an interpreter, and the scripts that run on it.
 
+use crate::bytecode;
+use crate::declared::{self, KeyPlaces};
 #[cfg(doc)]
 use crate::fiber::STACK_BYTES;
 use crate::fiber::{Answer, Fiber, Job, Signal};
@@ -235,6 +237,17 @@ impl Engine {
         sandbox::clear_aside(lua, self.vm.globals.get(), &fiber);
         fiber.reset(lua);
         self.pool.push(fiber);
+    }
+
+    /// Whether it is certain that all keys of all commands the script calls are elements of KEYS. `places` says which
+    /// arguments of a command are keys. Costs some microseconds: ask once per script.
+    pub fn keys_are_declared(&mut self, script: &Script, places: &KeyPlaces<'_>) -> bool {
+        assert!(Arc::ptr_eq(&self.vm, &script.vm), "the script belongs to another engine");
+        let lua = self.vm.main();
+        lua.raw_get_at(lua::REGISTRY, script.reference);
+        let main = bytecode::read(lua);
+        lua.pop(1);
+        main.is_some_and(|main| declared::keys_are_declared(&main, places))
     }
 
     /// Bytes that the interpreter uses.

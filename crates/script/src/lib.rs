@@ -10,9 +10,11 @@
 mod api;
 mod base_library;
 mod bit;
+mod bytecode;
 mod cjson;
 mod clock;
 mod cmsgpack;
+mod declared;
 mod engine;
 mod fiber;
 mod library;
@@ -30,5 +32,6 @@ mod vm;
 #[cfg(test)]
 mod tests;
 
+pub use declared::KeyPlaces;
 pub use engine::{Call, Done, Engine, Env, Function, Kind, Limits, Resume, Run, Script, Step};
 pub use shebang::Flags;

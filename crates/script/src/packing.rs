@@ -153,15 +153,20 @@ fn pack(lua: Lua) -> c_int {
     1
 }
 
-fn put_integer(out: &mut Vec<u8>, number: f64, is_big: bool, size: usize) {
-    // As C casts, where that is defined: negative numbers are two's complement.
-    let value = if number < 9_223_372_036_854_775_808.0 {
-        truncate(number) as u64
-    } else if number < 18_446_744_073_709_551_616.0 {
+/// As C casts a double to a 64-bit unsigned integer on the machines Redis runs on: negative numbers are two's complement,
+/// what is too large is 0.
+fn unsigned(number: f64) -> u64 {
+    if number >= 2f64.powi(64) {
+        0
+    } else if number >= 2f64.powi(63) {
         number as u64
     } else {
-        0
-    };
+        truncate(number) as u64
+    }
+}
+
+fn put_integer(out: &mut Vec<u8>, number: f64, is_big: bool, size: usize) {
+    let value = unsigned(number);
     let mut bytes = [0; INTEGER_BYTES_MAX];
     bytes[..8].copy_from_slice(&value.to_le_bytes());
     let bytes = &mut bytes[..size];
@@ -233,9 +238,7 @@ fn unpack(lua: Lua) -> c_int {
                     if count == 0 || !lua.is_number(-1) {
                         lua.fail(b"format 'c0' needs a previous size");
                     }
-                    // What is negative or not a number is as good as too large.
-                    let number = lua.number(-1);
-                    size = if number > -1.0 { number as usize } else { usize::MAX };
+                    size = unsigned(lua.number(-1)) as usize;
                     lua.pop(1);
                     count -= 1;
                     check(at, size);

@@ -19,11 +19,17 @@ pub enum Level {
 
 /// Writes the value on top of the stack, and pops it. Whether it is an error that is to be counted.
 pub fn write(lua: Lua, fiber: &Fiber) -> bool {
-    let levels = fiber.levels.get();
-    levels.clear();
+    fiber.levels.get().clear();
     let mut is_counted = false;
+    let mark = fiber.out().mark();
     write_value(lua, fiber, &mut is_counted);
     while let Some(level) = fiber.levels.get().last_mut() {
+        if fiber.out().buf.len() - mark.0 > lua.vm().limit_bytes() {
+            // A small table with many references to itself is a large reply.
+            fiber.out().rewind(mark);
+            fiber.out().error("ERR the reply of the script does not fit into memory");
+            return true;
+        }
         match level {
             Level::Array { next, len } if *next <= *len => {
                 lua.raw_get_at(-1, *next);

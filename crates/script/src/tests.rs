@@ -1,8 +1,10 @@
 //! Scripts against a small host in memory.
 
+mod declared;
 mod functions;
 mod host;
 mod libraries;
+mod random;
 mod replies;
 mod sandboxed;
 mod security;

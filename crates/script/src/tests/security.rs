@@ -293,6 +293,11 @@ fn memory_is_limited() {
         host.engine.collect();
         assert!(host.engine.memory_bytes() < 1 << 20, "{source}: {}", host.engine.memory_bytes());
     }
+    // Small tables that are large replies.
+    for kind in ["{t, t}", "{map={a=t,b=t}}"] {
+        let source = format!("local t = {{'x'}} for i = 1, 40 do t = {kind} end return t");
+        assert!(survives(&mut host, &source).contains("does not fit into memory"), "{kind}");
+    }
     // Caught, too.
     assert_eq!(host.eval("return {pcall(string.rep, 'x', 1e9)}"), "*2;$-1;$17;not enough memory;");
     // Arguments that do not fit.

@@ -26,6 +26,7 @@ struct Dependency {
     name: String,
     line: usize,
     is_for_tests: bool,
+    is_for_build: bool,
 }
 
 /// Compares the manifests in `crates/` with the map.
@@ -132,7 +133,8 @@ fn unused(name: &str, manifest: &str, code: &str) -> Vec<Problem> {
             .iter()
             .any(|it| code.contains(it))
     };
-    let declared = dependencies(manifest).into_iter().filter(|it| !it.is_for_tests && !is_named(it));
+    let of_the_crate = |it: &Dependency| !it.is_for_tests && !it.is_for_build;
+    let declared = dependencies(manifest).into_iter().filter(|it| of_the_crate(it) && !is_named(it));
     declared
         .map(|dependency| Problem {
             path: format!("crates/{name}/Cargo.toml"),
@@ -168,6 +170,7 @@ fn dependencies(manifest: &str) -> Vec<Dependency> {
                     name: name.into(),
                     line: index + 1,
                     is_for_tests: kind.ends_with("dev-"),
+                    is_for_build: kind.ends_with("build-"),
                 });
             }
             continue;
@@ -175,7 +178,8 @@ fn dependencies(manifest: &str) -> Vec<Dependency> {
         let key: String = line.chars().take_while(|c| c.is_alphanumeric() || "_-".contains(*c)).collect();
         if table.ends_with("dependencies") && !key.is_empty() {
             let is_for_tests = table.ends_with("dev-dependencies");
-            found.push(Dependency { name: key, line: index + 1, is_for_tests });
+            let is_for_build = table.ends_with("build-dependencies");
+            found.push(Dependency { name: key, line: index + 1, is_for_tests, is_for_build });
         }
     }
     found
