@@ -97,8 +97,12 @@ fn produce(arena: &Arena, keys: &[String], number: usize, producing: &AtomicUsiz
             // Two at once, as a rule on two shards.
             0 => {
                 let second = format!("{number}:{other}:second:{round}");
-                let commands =
-                    [vec!["MULTI"], vec!["RPUSH", key, &element], vec!["RPUSH", other, &second], vec!["EXEC"]];
+                let commands = [
+                    vec!["MULTI"],
+                    vec!["RPUSH", key, &element],
+                    vec!["RPUSH", other, &second],
+                    vec!["EXEC"],
+                ];
                 assert!(!client.pipeline(&commands)[3].is_error());
             }
             _ => assert!(client.cmd(&["RPUSH", key, &element]).integer().is_some()),
