@@ -1,6 +1,5 @@
 //! What a handler works with: its shard's state and who asked, with typed look-ups on top.
 
-use crate::change::Change;
 use crate::session::Session;
 use crate::{Error, ShardCx};
 use keyspace::Pos;
@@ -270,7 +269,7 @@ impl<'a> Cx<'a> {
     #[inline]
     fn tell(&mut self, db: u16, event: Option<(Event, &'static str)>, key: &[u8]) {
         if self.shard.is_listening {
-            self.shard.hear(Change { db, key: key.to_vec(), event });
+            self.shard.hear_of(db, event, key);
         }
     }
 }

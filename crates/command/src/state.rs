@@ -4,6 +4,7 @@
 use crate::age::Ages;
 use crate::blocking::Awaited;
 use crate::change::{Change, Guests};
+use crate::cx::Event;
 use crate::eviction::Eviction;
 use crate::latency::Latency;
 use crate::platform::{About, Platform};
@@ -237,6 +238,15 @@ impl ShardCx {
         cx
     }
 
+    /// Sets the clocks to now if the turn has taken long: a key that was given a short time may be over once what gave it to it is.
+    pub fn catch_up(&mut self) {
+        let elapsed_us = ((self.platform.clock_ns)() / 1000).saturating_sub(self.now_us);
+        if elapsed_us >= 1000 {
+            self.now_ms += elapsed_us / 1000;
+            self.now_us += elapsed_us;
+        }
+    }
+
     /// Takes over a changed configuration.
     pub fn set_config(&mut self, config: Arc<Config>) {
         self.limits = Limits::new(&config);
@@ -273,13 +283,22 @@ impl ShardCx {
     }
 
     /// A key has changed, or may have. Whoever waits for that lives on the shard that owns it: of a guest it is told when it goes home.
-    #[cold]
     pub fn hear(&mut self, change: Change) {
-        if self.guests.are_here() && self.slots.shard_of(&change.key) != self.id {
-            return self.guests.note(change);
+        self.hear_of(change.db, change.event, &change.key);
+    }
+
+    /// As [`ShardCx::hear`], of a change that is not kept unless somebody wants it.
+    #[cold]
+    pub fn hear_of(&mut self, db: u16, event: Option<(Event, &'static str)>, key: &[u8]) {
+        if self.guests.are_here() && self.slots.shard_of(key) != self.id {
+            return self.guests.note(Change { db, key: key.to_vec(), event });
         }
-        self.awaited.note(change.db, &change.key);
-        self.watches.touch(change.db, change.key);
+        if !self.awaited.is_empty() {
+            self.awaited.note(db, key);
+        }
+        if !self.watches.is_empty() {
+            self.watches.touch(db, key.to_vec());
+        }
     }
 
     /// Bytes of all data of this shard, what is still to be freed included.

@@ -160,6 +160,7 @@ impl Shard {
 
     #[cold]
     fn serve_blocked(&mut self) {
+        self.cx.catch_up();
         self.serve_ready();
         self.run_ready();
     }

@@ -320,6 +320,7 @@ impl Seat {
 
     fn execute(&mut self, around: &mut Around<'_>) -> Progress {
         self.shard.end_pause();
+        self.shard.end_waits();
         let inputs = std::mem::take(&mut self.inputs);
         for (conn, _) in &inputs {
             if around.random.below(8) < self.restless {

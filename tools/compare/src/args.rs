@@ -12,6 +12,7 @@ modes
   peers          Weft and its peers in turn (the default)
   self           Weft against itself with the shard counts of --shards 1,2,4
   instructions   instructions per request in user space, under callgrind
+  handover       time from a push to the reply of a client that waited for it
   cases          list the cases
 
 servers
@@ -50,6 +51,7 @@ pub enum Mode {
     Peers,
     Itself,
     Instructions,
+    HandOver,
     Cases,
 }
 
@@ -145,6 +147,7 @@ pub fn parse(words: impl Iterator<Item = String>) -> Outcome<Options> {
         Some("peers") => {}
         Some("self") => (options.mode, options.chart) = (Mode::Itself, Metric::Throughput),
         Some("instructions") => options.mode = Mode::Instructions,
+        Some("handover") => options.mode = Mode::HandOver,
         Some("cases") => options.mode = Mode::Cases,
         Some("-h" | "--help" | "help") => return Err(USAGE.into()),
         Some(word) if !word.starts_with('-') => return Err(format!("no mode {word:?}\n\n{USAGE}").into()),
@@ -166,7 +169,7 @@ pub fn parse(words: impl Iterator<Item = String>) -> Outcome<Options> {
             }
         }
     }
-    if options.peers.is_empty() && matches!(options.mode, Mode::Peers) {
+    if options.peers.is_empty() && matches!(options.mode, Mode::Peers | Mode::HandOver) {
         options.peers.push(Program::new("redis-server"));
     }
     if no_weft {

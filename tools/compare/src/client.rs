@@ -43,9 +43,18 @@ impl Client {
 
     /// Sends one command and waits for its reply.
     pub fn call(&mut self, words: &[&str]) -> io::Result<Reply> {
+        self.send(words)?;
+        self.receive()
+    }
+
+    /// Sends one command; its reply is to be received.
+    pub fn send(&mut self, words: &[&str]) -> io::Result<()> {
         let mut request = Vec::new();
         write_command(&mut request, words.iter().map(|word| word.as_bytes()));
-        self.output.write_all(&request)?;
+        self.output.write_all(&request)
+    }
+
+    pub fn receive(&mut self) -> io::Result<Reply> {
         read_reply(&mut self.input, 0)
     }
 

@@ -11,6 +11,7 @@ mod cases;
 mod chart;
 mod client;
 mod data;
+mod handover;
 mod instructions;
 mod load;
 mod machine;
