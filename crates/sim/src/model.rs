@@ -296,7 +296,7 @@ pub fn settle(op: &Op, mut reply: Value) -> Value {
     match (op, &mut reply) {
         (Op::SMembers(_), Value::Array(items)) => items.sort_by(|a, b| a.bytes().cmp(&b.bytes())),
         (Op::Kill(_), Value::Integer(_)) => return Value::Null,
-        (Op::BlPop(..) | Op::Refused, Value::NullArray) => return Value::Null,
+        (Op::BlPop(..) | Op::BlMove(..) | Op::Refused, Value::NullArray) => return Value::Null,
         // The name of the key; the string that follows is in no other.
         (Op::BlPop(..), Value::Array(items)) if items.len() == 2 => _ = items.remove(0),
         _ => {}

@@ -119,6 +119,8 @@ pub struct Workload {
     flushes: bool,
     /// Scripts have undeclared keys, too.
     undeclared: bool,
+    /// Clients wait for several keys, too.
+    pub waits_for_many: bool,
     values: u64,
 }
 
@@ -137,6 +139,7 @@ impl Workload {
             multi: is_broad || is_whole || theme == Theme::Multi,
             multi_reads: is_broad && random.below(2) == 0 || theme == Theme::Multi || is_whole,
             undeclared: is_whole && random.below(2) == 0,
+            waits_for_many: theme == Theme::Wait && random.below(2) == 0,
             deadlines: (0..deadlines).map(|_| now_ms + 1 + random.below(24)).collect(),
             flushes: is_broad && random.below(2) == 0,
             values: 0,
@@ -341,7 +344,7 @@ impl Workload {
         match random.below(6) {
             0 => Op::LRange(list),
             1 | 2 => Op::BlMove(list, other, ms),
-            3 => Op::BlPop(vec![list, other], ms),
+            3 if self.waits_for_many => Op::BlPop(vec![list, other], ms),
             _ => Op::BlPop(vec![list], ms),
         }
     }

@@ -162,6 +162,8 @@ impl World {
         let config = Arc::new(Config::default());
         let seats = (0..shards).map(|id| Seat::new(id, shards, plan.rules, &config, &mut random)).collect();
         let workload = Workload::new(plan.theme, shards, FIRST_MS, &mut random);
+        // Without a reply, it is not known which of several keys has served.
+        let kills_left = if workload.waits_for_many { 0 } else { random.below(2) * random.below(4) };
         let mut world = Self {
             now: 0,
             exchange: Exchange::new(shards, plan.rules),
@@ -176,7 +178,7 @@ impl World {
             unseen: HashMap::new(),
             ops_left: workload.size(&mut random),
             trace: Trace::default(),
-            kills_left: random.below(2) * random.below(4),
+            kills_left,
             room: [usize::MAX, usize::MAX, 64, 7][random.index(4)],
             workload,
             random,
@@ -492,6 +494,13 @@ impl World {
                     return Err(Anomaly::Reply(format!("{record}, but got {reply}")));
                 }
                 record.op = Op::Refused;
+            }
+            if let Op::BlPop(keys, _) = &mut record.op
+                && let Some([name, _]) = reply.items()
+            {
+                // Of several keys that get something at the same time, any may serve who waits for them.
+                let names = &self.workload.keys.names;
+                keys.retain(|key| name.bytes() == Some(names[*key].as_bytes()));
             }
             record.returned = Some((2 * self.now, reply));
         }
