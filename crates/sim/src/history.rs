@@ -52,8 +52,20 @@ struct Shown<'a>(&'a Op);
 impl std::fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let names: Vec<String> = (0..100).map(|index| format!("k{index}")).collect();
-        let words: Vec<String> =
-            self.0.args(&names).iter().map(|word| String::from_utf8_lossy(word).into_owned()).collect();
-        f.write_str(&words.join(" "))
+        let line = |op: &Op| {
+            let words = op.args(&names);
+            let words = words.iter().map(|word| String::from_utf8_lossy(word).into_owned());
+            words.collect::<Vec<_>>().join(" ")
+        };
+        let parts: Vec<String> = self.0.parts().iter().map(line).collect();
+        match self.0 {
+            Op::Block { seen, .. } => {
+                let seen = seen.iter().map(|(key, reply)| format!("k{key} watched: {}; ", flat(reply)));
+                write!(f, "{}MULTI {} EXEC", seen.collect::<String>(), parts.join("; "))
+            }
+            Op::Script { declared, .. } => write!(f, "EVAL, {declared} keys declared: {}", parts.join("; ")),
+            Op::Follow { string, lists, .. } => write!(f, "EVAL, from k{string} to one of {lists:?}"),
+            op => f.write_str(&line(op)),
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! What operations mean, in the simplest words: the specification that histories are checked against. A mistake here shows as an
 //! anomaly in runs that keep all rules.
 
-use crate::op::{Key, Op, Text};
+use crate::op::{Key, Op, Text, followed};
 use std::collections::BTreeSet;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
@@ -139,6 +139,34 @@ impl State {
     pub fn apply(&mut self, op: &Op) -> Value {
         match op {
             Op::Get(key) => bulk(self.text(*key)),
+            Op::Peek(key, _) => Value::bulk(self.text(*key).map_or(&[][..], |text| text)),
+            Op::PeekList(key, _) => Value::bulks(&self.list(*key)),
+            Op::Refused => Value::Null,
+            Op::Script { ops, .. } => Value::Array(ops.iter().map(|op| self.apply(op)).collect()),
+            Op::Block { seen, ops } => {
+                let is_there = |(key, reply): &(Key, Value)| match &self.entries[*key].slot {
+                    Slot::List(items) => *reply == Value::bulks(items),
+                    Slot::Text(text) => *reply == Value::bulk(text),
+                    _ => matches!(reply, Value::Null) || *reply == Value::Array(Vec::new()),
+                };
+                if !seen.iter().all(is_there) {
+                    return Value::Error(b"something watched has changed".to_vec());
+                }
+                Value::Array(ops.iter().map(|op| self.apply(op)).collect())
+            }
+            Op::Follow { string, lists, text, number } => {
+                let seen = self.apply(&Op::Peek(*string, *number));
+                let list = followed(lists, seen.bytes().unwrap_or_default());
+                Value::Array(vec![seen, self.apply(&Op::RPush(list, text.clone()))])
+            }
+            Op::BlMove(from, to, _) => self.transfer(&Op::LMove(*from, *to)),
+            Op::BlPop(keys, _) => {
+                let Some(&key) = keys.iter().find(|key| self.has(**key)) else { return Value::Null };
+                let mut items = self.list(key);
+                let item = items.remove(0);
+                self.put(key, Slot::List(items));
+                Value::Array(vec![Value::Bulk(item)])
+            }
             Op::MGet(keys) => Value::Array(keys.iter().map(|key| bulk(self.text(*key))).collect()),
             Op::LRange(key) => Value::bulks(&self.list(*key)),
             Op::SMembers(key) => Value::bulks(&self.set(*key).into_iter().collect::<Vec<_>>()),
@@ -268,6 +296,9 @@ pub fn settle(op: &Op, mut reply: Value) -> Value {
     match (op, &mut reply) {
         (Op::SMembers(_), Value::Array(items)) => items.sort_by(|a, b| a.bytes().cmp(&b.bytes())),
         (Op::Kill(_), Value::Integer(_)) => return Value::Null,
+        (Op::BlPop(..) | Op::BlMove(..) | Op::Refused, Value::NullArray) => return Value::Null,
+        // The name of the key; the string that follows is in no other.
+        (Op::BlPop(..), Value::Array(items)) if items.len() == 2 => _ = items.remove(0),
         _ => {}
     }
     reply

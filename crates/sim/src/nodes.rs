@@ -64,8 +64,12 @@ fn order_what_is_watched(nodes: &mut [Node<'_>]) {
     }
 }
 
-/// What a killed connection has asked happens before, or never.
+/// What a killed connection has asked happens before, or never. Only where no operation asks for keys late: such a one, and what waits
+/// for its keys, may still be under way.
 fn order_ends(nodes: &mut [Node<'_>]) {
+    if nodes.iter().any(|node| node.record.op.asks_late()) {
+        return;
+    }
     for end in 0..nodes.len() {
         let Op::Kill(link) = nodes[end].record.op else { continue };
         if nodes[end].is_inert {
@@ -124,13 +128,14 @@ fn before(nodes: &[Node<'_>], record: &Record, program_order: ProgramOrder) -> V
 
 /// Whoever sees a write, at once or later sees those that its connection sent before.
 fn order_what_is_seen(nodes: &mut [Node<'_>]) {
+    let asks_late: Vec<bool> = nodes.iter().map(|node| node.record.op.asks_late()).collect();
     let mut writer = HashMap::new();
     for (index, node) in nodes.iter().enumerate() {
         node.record.op.new_texts().into_iter().for_each(|text| {
             writer.insert(text.clone(), index);
         });
     }
-    for observer in 0..nodes.len() {
+    for observer in (0..nodes.len()).filter(|&index| !asks_late[index]) {
         let texts = nodes[observer].reply.as_ref().map_or_else(Vec::new, texts_of);
         for &seen in texts.iter().filter_map(|text| writer.get(text)) {
             let link = nodes[seen].record.link;

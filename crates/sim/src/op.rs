@@ -10,7 +10,7 @@ pub type Key = usize;
 /// A string that no other operation writes.
 pub type Text = Vec<u8>;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Op {
     Get(Key),
     Set(Key, Text),
@@ -33,6 +33,31 @@ pub enum Op {
     SMove(Key, Key, Text),
     /// Into the first, from the others.
     SUnionStore(Key, Vec<Key>),
+    /// Reads of a string and a list as parts of something, with a number that no other request has.
+    Peek(Key, u64),
+    PeekList(Key, u64),
+    /// MULTI … EXEC. `seen`: what was read of keys that were watched.
+    Block {
+        seen: Vec<(Key, Value)>,
+        ops: Vec<Op>,
+    },
+    /// A transaction that was refused, for something it watched had changed.
+    Refused,
+    /// A script that does this; so many of its operations have their keys declared.
+    Script {
+        ops: Vec<Op>,
+        declared: usize,
+    },
+    /// A script that reads a string, declared, and pushes to the list that this chooses.
+    Follow {
+        string: Key,
+        lists: Vec<Key>,
+        text: Text,
+        number: u64,
+    },
+    /// Waits for so many ms at most.
+    BlPop(Vec<Key>, u64),
+    BlMove(Key, Key, u64),
     DbSize,
     FlushAll,
     /// Touches nothing: shows whether replies come in order.
@@ -45,16 +70,40 @@ pub enum Op {
 
 impl Op {
     pub fn is_write(&self) -> bool {
+        if let Self::Block { ops, .. } | Self::Script { ops, .. } = self {
+            return ops.iter().any(Self::is_write);
+        }
         !matches!(
             self,
             Self::Get(_)
                 | Self::MGet(_)
                 | Self::LRange(_)
                 | Self::SMembers(_)
+                | Self::Peek(..)
+                | Self::PeekList(..)
+                | Self::Refused
                 | Self::DbSize
                 | Self::Echo(_)
                 | Self::Kill(_)
         )
+    }
+
+    /// What it consists of, each as it is asked for inside.
+    pub fn parts(&self) -> &[Op] {
+        match self {
+            Self::Block { ops, .. } | Self::Script { ops, .. } => ops,
+            _ => &[],
+        }
+    }
+
+    /// Whether it may turn out while it runs that it needs further keys. It locks them then: it may see a write and not the one
+    /// that the same connection sent before, which waits for a key that it holds.
+    pub fn asks_late(&self) -> bool {
+        match self {
+            Self::Script { ops, declared } => *declared < ops.len(),
+            Self::Follow { .. } => true,
+            _ => false,
+        }
     }
 
     /// Whether this reply says that it changed nothing, whatever there was.
@@ -65,7 +114,13 @@ impl Op {
             // What it stores may be empty, but the key may not have been.
             Self::SUnionStore(..) => false,
             Self::Rename(..) => reply.is_error(),
-            Self::LMove(..) => reply.is_null(),
+            Self::LMove(..) | Self::BlPop(..) | Self::BlMove(..) => reply.is_null(),
+            Self::Follow { .. } => false,
+            Self::Block { ops, .. } | Self::Script { ops, .. } => match reply {
+                Value::Array(replies) => ops.iter().zip(replies).all(|(op, reply)| op.is_inert(reply)),
+                _ => false,
+            },
+            Self::Peek(..) | Self::PeekList(..) | Self::Refused => true,
             Self::Del(_) | Self::MSetNx(_) | Self::Copy(..) | Self::SAdd(..) | Self::SMove(..) => {
                 *reply == Value::Integer(0)
             }
@@ -81,6 +136,10 @@ impl Op {
             Self::Set(_, text) | Self::SetUntil(_, text, _) | Self::Append(_, text) => vec![text],
             Self::RPush(_, text) | Self::SAdd(_, text) => vec![text],
             Self::MSet(pairs) | Self::MSetNx(pairs) => pairs.iter().map(|(_, text)| text).collect(),
+            Self::Follow { text, .. } => vec![text],
+            Self::Block { ops, .. } | Self::Script { ops, .. } => {
+                ops.iter().flat_map(Self::new_texts).collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -96,7 +155,15 @@ impl Op {
             Self::Rename(a, b) | Self::Copy(a, b) | Self::LMove(a, b) | Self::SMove(a, b, _) => vec![*a, *b],
             Self::SUnionStore(to, from) => [&[*to][..], from].concat(),
             Self::DbSize | Self::FlushAll => return None,
-            Self::Echo(_) | Self::Kill(_) => Vec::new(),
+            Self::Echo(_) | Self::Kill(_) | Self::Refused => Vec::new(),
+            Self::Peek(key, _) | Self::PeekList(key, _) => vec![*key],
+            Self::BlPop(keys, _) => keys.clone(),
+            Self::BlMove(a, b, _) => vec![*a, *b],
+            Self::Follow { string, lists, .. } => [&[*string][..], lists].concat(),
+            Self::Script { ops, .. } => of_all(ops.iter(), &[]),
+            Self::Block { seen, ops } => {
+                of_all(ops.iter(), &seen.iter().map(|(key, _)| *key).collect::<Vec<_>>())
+            }
         })
     }
 
@@ -141,8 +208,94 @@ impl Op {
             Self::Echo(text) => vec![word("ECHO"), text.clone()],
             Self::Kill(link) => ["CLIENT", "KILL", "ID", &(link + 1).to_string()].map(word).to_vec(),
             Self::Strike(key, at_ms) => vec![word("(time is over)"), name(key), word(&at_ms.to_string())],
+            Self::Peek(key, number) => {
+                with(named("GETRANGE", &[*key]), &[b"0", number.to_string().as_bytes()])
+            }
+            Self::PeekList(key, number) => {
+                with(named("LRANGE", &[*key]), &[b"0", number.to_string().as_bytes()])
+            }
+            Self::BlPop(keys, ms) => with(named("BLPOP", keys), &[seconds(*ms).as_bytes()]),
+            Self::BlMove(from, to, ms) => {
+                with(named("BLMOVE", &[*from, *to]), &[b"LEFT", b"RIGHT", seconds(*ms).as_bytes()])
+            }
+            Self::Block { .. } => vec![word("EXEC")],
+            Self::Refused => vec![word("EXEC")],
+            Self::Script { ops, declared } => script(ops, *declared, names),
+            Self::Follow { string, lists, text, number } => {
+                let mut args = vec![word("EVAL"), word(FOLLOW), word("1"), name(string)];
+                args.extend([word(&number.to_string()), text.clone()]);
+                args.extend(lists.iter().map(name));
+                args
+            }
         }
     }
+
+    /// The requests that stand before it in the pipeline and belong to it.
+    pub fn prelude(&self, names: &[String]) -> Vec<Vec<Vec<u8>>> {
+        match self {
+            Self::Block { ops, .. } => {
+                let inner = ops.iter().map(|op| op.args(names));
+                [vec![b"MULTI".to_vec()]].into_iter().chain(inner).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// Runs commands one after the other: of each, how many words it has, and the words. Keys that are not given are the next in KEYS.
+const RUN: &str = "\
+local out, at, declared = {}, 1, 0
+while at <= #ARGV do
+  local words = {}
+  for i = 1, tonumber(ARGV[at]) do words[i] = ARGV[at + i] end
+  if words[2] == '' then declared = declared + 1; words[2] = KEYS[declared] end
+  out[#out + 1] = redis.call(unpack(words))
+  at = at + 1 + #words
+end
+return out";
+
+/// Which list comes from the number in a string such as `v17`.
+const FOLLOW: &str = "\
+local seen = redis.call('GETRANGE', KEYS[1], '0', ARGV[1])
+local number = tonumber(seen:match('%d+') or '0')
+local list = ARGV[3 + number % (#ARGV - 2)]
+return {seen, redis.call('RPUSH', list, ARGV[2])}";
+
+/// The list of [`Op::Follow`] for what its string holds.
+pub fn followed(lists: &[Key], seen: &[u8]) -> Key {
+    let digits: String = seen
+        .iter()
+        .map(|byte| char::from(*byte))
+        .skip_while(|c| !c.is_ascii_digit())
+        .take_while(char::is_ascii_digit)
+        .collect();
+    lists[digits.parse::<usize>().unwrap_or(0) % lists.len()]
+}
+
+fn script(ops: &[Op], declared: usize, names: &[String]) -> Vec<Vec<u8>> {
+    let mut args = vec![b"EVAL".to_vec(), RUN.as_bytes().to_vec(), declared.to_string().into_bytes()];
+    args.extend(ops[..declared].iter().map(|op| op.args(names)[1].clone()));
+    for (at, op) in ops.iter().enumerate() {
+        let mut words = op.args(names);
+        if at < declared {
+            words[1].clear();
+        }
+        args.push(words.len().to_string().into_bytes());
+        args.append(&mut words);
+    }
+    args
+}
+
+fn seconds(ms: u64) -> String {
+    format!("{}.{:03}", ms / 1000, ms % 1000)
+}
+
+/// The keys of several operations, each once.
+fn of_all<'a>(ops: impl Iterator<Item = &'a Op>, more: &[Key]) -> Vec<Key> {
+    let mut keys: Vec<Key> = ops.filter_map(Op::keys).flatten().chain(more.iter().copied()).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys
 }
 
 /// Writes a command's name with capital and small letters as the bits say: the server does not mind, and whoever watches what it

@@ -100,6 +100,11 @@ impl Seat {
         self.at == At::Asleep && exchange.is_asleep(self.id) && !self.has_input(links)
     }
 
+    /// The same, at a time.
+    pub fn is_idle_at(&self, now_us: u64, exchange: &Exchange, links: &[Link]) -> bool {
+        self.is_idle(exchange, links) && !self.is_due(now_us)
+    }
+
     /// Whether it is between the first push and the arming of a turn.
     pub fn is_mid_publication(&self) -> bool {
         self.publication.as_ref().is_some_and(|publication| publication.is_torn)
@@ -125,6 +130,16 @@ impl Seat {
             || self.blocked.iter().any(|&conn| links[self.link_of[conn as usize]].is_writable())
     }
 
+    /// Whether somebody waits here for a time that has come.
+    fn is_due(&self, now_us: u64) -> bool {
+        self.shard.next_deadline_us().is_some_and(|at_us| at_us <= now_us)
+    }
+
+    /// Whether somebody waits here for a time to come.
+    pub fn awaits_time(&self) -> bool {
+        self.shard.next_deadline_us().is_some()
+    }
+
     /// One step.
     pub fn step(&mut self, around: &mut Around<'_>) -> Progress {
         let progress = match self.at {
@@ -148,7 +163,11 @@ impl Seat {
                 self.at = At::Asleep;
                 Progress::Ran
             }
-            At::Asleep if around.exchange.is_asleep(self.id) && !self.has_input(around.links) => {
+            At::Asleep
+                if around.exchange.is_asleep(self.id)
+                    && !self.has_input(around.links)
+                    && !self.is_due(around.now_us) =>
+            {
                 Progress::Waits
             }
             At::Asleep => {

@@ -59,8 +59,20 @@ pub enum Clocks {
 /// The order; `None` if what was seen goes round in a circle.
 pub fn order(nodes: &[Node<'_>], witness: &Witness<'_>, clocks: Clocks) -> Option<Vec<usize>> {
     let mut graph = Graph::new(nodes, witness, clocks);
+    let parts = graph.parts();
+    // What has run may be taken back and run again: the last time counts.
+    let mut last = HashMap::new();
     for (number, execution) in witness.executions.iter().enumerate() {
-        if let Some(index) = graph.recognise(execution) {
+        if let Some((index, part)) = parts.get(&execution.args) {
+            last.insert((*index, part.args(witness.names)), number);
+        }
+    }
+    for (number, execution) in witness.executions.iter().enumerate() {
+        if let Some((index, part)) = parts.get(&execution.args) {
+            if last[&(*index, part.args(witness.names))] == number {
+                graph.note_part(*index, part, number, execution);
+            }
+        } else if let Some(index) = graph.recognise(execution) {
             graph.note(index, number, execution);
         }
     }
@@ -115,6 +127,35 @@ impl<'a> Graph<'a> {
         }
     }
 
+    /// What transactions and scripts consist of, as it is executed: each is in no other operation.
+    fn parts(&self) -> HashMap<Vec<Vec<u8>>, (usize, Op)> {
+        let mut parts = HashMap::new();
+        for (index, node) in self.nodes.iter().enumerate() {
+            let op = &node.record.op;
+            let mut add = |part: Op| parts.insert(part.args(self.witness.names), (index, part));
+            op.parts().iter().for_each(|part| _ = add(part.clone()));
+            if let Op::Follow { string, lists, text, number } = op {
+                add(Op::Peek(*string, *number));
+                lists.iter().for_each(|list| _ = add(Op::RPush(*list, text.clone())));
+            }
+        }
+        parts
+    }
+
+    /// A part of an operation was executed.
+    fn note_part(&mut self, index: usize, part: &Op, number: usize, execution: &Execution) {
+        if self.done[index].is_empty() {
+            self.time[index] = (execution.at, number);
+        }
+        self.done[index].extend_from_slice(&execution.args);
+        for key in part.keys().unwrap_or_default() {
+            self.touch(index, key, part.is_write());
+            if self.clocks == Clocks::One || self.witness.owners[key] == execution.shard {
+                self.relate_to_time(index, key, execution.now_ms);
+            }
+        }
+    }
+
     /// The operation that an execution belongs to.
     fn recognise(&self, execution: &Execution) -> Option<usize> {
         let fits = |index: &&usize| {
@@ -125,6 +166,7 @@ impl<'a> Graph<'a> {
             }
             let request = &node.record.request;
             match node.record.op {
+                Op::Block { .. } | Op::Script { .. } | Op::Follow { .. } | Op::Refused => false,
                 Op::MGet(_) | Op::Del(_) => is_share(&request[1..], &execution.args[1..], 1, done),
                 Op::MSet(_) => is_share(&request[1..], &execution.args[1..], 2, done),
                 Op::DbSize | Op::FlushAll => !done.contains(&shard_mark(execution)),

@@ -5,6 +5,7 @@
 use crate::op::{Key, Op, Text};
 use base::random::Random;
 use base::slot::SlotMap;
+use testkit::Value;
 
 /// The keys of a run.
 pub struct Keys {
@@ -80,11 +81,15 @@ pub enum Theme {
     Multi,
     /// Writes that expire, and reads of one key.
     Expiry,
+    /// Transactions and scripts beside writes and reads of one key and of several.
+    Whole,
+    /// Blocking commands, beside those who push, transactions among them.
+    Wait,
 }
 
 impl Theme {
     /// As often as each is chosen.
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 12] = [
         Self::Broad,
         Self::Broad,
         Self::Broad,
@@ -93,6 +98,10 @@ impl Theme {
         Self::Multi,
         Self::Multi,
         Self::Expiry,
+        Self::Whole,
+        Self::Whole,
+        Self::Whole,
+        Self::Wait,
     ];
 }
 
@@ -108,6 +117,10 @@ pub struct Workload {
     /// When strings of this run expire, in unix ms; none if they do not.
     pub deadlines: Vec<u64>,
     flushes: bool,
+    /// Scripts have undeclared keys, too.
+    undeclared: bool,
+    /// Clients wait for several keys, too.
+    pub waits_for_many: bool,
     values: u64,
 }
 
@@ -117,13 +130,16 @@ impl Workload {
         let chosen = Theme::ALL[random.index(Theme::ALL.len())];
         let theme = theme.unwrap_or(chosen);
         let is_broad = theme == Theme::Broad;
-        let expires = theme == Theme::Expiry || random.below(3) == 0;
+        let is_whole = theme == Theme::Whole;
+        let expires = theme == Theme::Expiry || theme != Theme::Wait && !is_whole && random.below(3) == 0;
         let deadlines = if expires { 1 + random.below(4) } else { 0 };
         Self {
             keys: Keys::random(shards, random),
             theme,
-            multi: is_broad || theme == Theme::Multi,
-            multi_reads: is_broad && random.below(2) == 0 || theme == Theme::Multi,
+            multi: is_broad || is_whole || theme == Theme::Multi,
+            multi_reads: is_broad && random.below(2) == 0 || theme == Theme::Multi || is_whole,
+            undeclared: is_whole && random.below(2) == 0,
+            waits_for_many: theme == Theme::Wait && random.below(2) == 0,
             deadlines: (0..deadlines).map(|_| now_ms + 1 + random.below(24)).collect(),
             flushes: is_broad && random.below(2) == 0,
             values: 0,
@@ -144,6 +160,9 @@ impl Workload {
             Theme::Broad => {
                 (&[Role::Writer, Role::Reader], &[Role::Writer, Role::Reader, Role::Reader, Role::Mixed])
             }
+            Theme::Whole | Theme::Wait => {
+                (&[Role::Mixed, Role::Writer, Role::Reader], &[Role::Mixed, Role::Mixed, Role::Reader])
+            }
             Theme::Order | Theme::Multi | Theme::Expiry => {
                 (&[Role::Writer, Role::Reader, Role::Reader], &[Role::Writer, Role::Reader])
             }
@@ -160,6 +179,15 @@ impl Workload {
     pub fn pipeline(&mut self, role: Role, last_read: &mut usize, random: &mut Random) -> Vec<Op> {
         match role {
             Role::Watcher => Vec::new(),
+            Role::Writer if self.theme == Theme::Wait => self.pushes(random),
+            Role::Mixed if self.theme == Theme::Wait => vec![self.wait(random)],
+            Role::Mixed if self.theme == Theme::Whole => {
+                (0..1 + random.index(3)).map(|_| self.whole(last_read, random)).collect()
+            }
+            Role::Reader if self.theme == Theme::Wait => vec![Op::LRange(one(&self.keys.lists, random))],
+            Role::Reader if self.theme == Theme::Whole && random.below(3) == 0 => {
+                vec![Op::LRange(one(&self.keys.lists, random))]
+            }
             Role::Reader => vec![self.read(last_read, random)],
             Role::Writer => self.writes(random),
             Role::Mixed => (0..1 + random.index(4)).map(|_| self.any(last_read, random)).collect(),
@@ -219,12 +247,105 @@ impl Workload {
         };
         match random.below(20) {
             0..=9 if self.multi_reads => Op::MGet(self.some(random)),
-            _ if self.theme != Theme::Broad => back(),
+            _ if self.theme != Theme::Broad && self.theme != Theme::Whole => back(),
             0 => Op::LRange(one(&self.keys.lists, random)),
             1 => Op::SMembers(one(&self.keys.sets, random)),
             2 if self.multi && self.counts_keys() => Op::DbSize,
             3..=14 => back(),
             _ => Op::Get(one(&self.keys.strings, random)),
+        }
+    }
+
+    /// A number that no other operation has.
+    fn number(&mut self) -> u64 {
+        self.values += 1;
+        1_000_000 + self.values
+    }
+
+    /// Reads of what a client watches before a transaction; none if it does not.
+    pub fn looks(&mut self, random: &mut Random) -> Vec<Op> {
+        if self.theme != Theme::Whole || random.below(5) > 0 {
+            return Vec::new();
+        }
+        let mut looks = vec![Op::Get(one(&self.keys.strings, random))];
+        if random.below(2) == 0 {
+            looks.push(Op::LRange(one(&self.keys.lists, random)));
+        }
+        looks
+    }
+
+    /// A transaction after something was seen; it changes that, mostly.
+    pub fn block_after(&mut self, seen: Vec<(Key, Value)>, random: &mut Random) -> Op {
+        let mut ops = self.parts(random);
+        for (key, _) in seen.iter().filter(|_| random.below(3) > 0) {
+            let is_list = self.keys.lists.contains(key);
+            ops.push(if is_list { Op::RPush(*key, self.text('e')) } else { Op::Set(*key, self.text('v')) });
+        }
+        Op::Block { seen, ops }
+    }
+
+    /// What a transaction or script does.
+    fn parts(&mut self, random: &mut Random) -> Vec<Op> {
+        let count = 1 + random.index(4);
+        (0..count)
+            .map(|_| {
+                let (string, list) = (one(&self.keys.strings, random), one(&self.keys.lists, random));
+                match random.below(6) {
+                    0 | 1 => Op::Set(string, self.text('v')),
+                    2 => Op::RPush(list, self.text('e')),
+                    3 => Op::PeekList(list, self.number()),
+                    _ => Op::Peek(string, self.number()),
+                }
+            })
+            .collect()
+    }
+
+    /// A transaction or a script, or something beside them.
+    fn whole(&mut self, last: &mut usize, random: &mut Random) -> Op {
+        match random.below(10) {
+            0..=2 => Op::Block { seen: Vec::new(), ops: self.parts(random) },
+            3 | 4 => {
+                let ops = self.parts(random);
+                let declared = if self.undeclared { random.index(ops.len() + 1) } else { ops.len() };
+                Op::Script { ops, declared }
+            }
+            5 if self.undeclared => {
+                let (string, lists) = (one(&self.keys.strings, random), self.keys.lists.clone());
+                Op::Follow { string, lists, text: self.text('e'), number: self.number() }
+            }
+            5 | 6 => self.mset(random),
+            7 => Op::RPush(one(&self.keys.lists, random), self.text('e')),
+            8 => self.set(one(&self.keys.strings, random), random),
+            _ => self.read(last, random),
+        }
+    }
+
+    /// What those who wait are served by. At most one push in a transaction: of two, it is the first that serves, whichever key
+    /// the one who waits has named first.
+    fn pushes(&mut self, random: &mut Random) -> Vec<Op> {
+        (0..1 + random.index(3))
+            .map(|_| {
+                let push = Op::RPush(one(&self.keys.lists, random), self.text('e'));
+                match random.below(4) {
+                    0 => {
+                        let set = Op::Set(one(&self.keys.strings, random), self.text('v'));
+                        Op::Block { seen: Vec::new(), ops: vec![set, push] }
+                    }
+                    1 => self.set(one(&self.keys.strings, random), random),
+                    _ => push,
+                }
+            })
+            .collect()
+    }
+
+    fn wait(&mut self, random: &mut Random) -> Op {
+        let (list, other) = two(&self.keys.lists, random);
+        let ms = 1 + random.below(6);
+        match random.below(6) {
+            0 => Op::LRange(list),
+            1 | 2 => Op::BlMove(list, other, ms),
+            3 if self.waits_for_many => Op::BlPop(vec![list, other], ms),
+            _ => Op::BlPop(vec![list], ms),
         }
     }
 

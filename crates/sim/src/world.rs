@@ -108,13 +108,24 @@ struct Lane {
     links: Vec<usize>,
     link: usize,
     role: Role,
-    /// Operations sent and not answered, by their place in the history.
-    pending: VecDeque<usize>,
+    /// What was sent and not answered.
+    pending: VecDeque<Awaited>,
+    /// Reads of what is watched, by their place in the history: a transaction is to follow.
+    watched: Vec<usize>,
     /// The string it read last.
     last_read: usize,
     /// Out of 8: how readily it acts, and how readily the network does.
     eager: u64,
     quick: u64,
+}
+
+/// A reply to come.
+#[derive(Clone, Copy)]
+enum Awaited {
+    /// To what only prepares an operation: WATCH, MULTI, a command that is queued.
+    Aside,
+    /// To an operation, by its place in the history.
+    Op(usize),
 }
 
 struct World {
@@ -151,6 +162,8 @@ impl World {
         let config = Arc::new(Config::default());
         let seats = (0..shards).map(|id| Seat::new(id, shards, plan.rules, &config, &mut random)).collect();
         let workload = Workload::new(plan.theme, shards, FIRST_MS, &mut random);
+        // Without a reply, it is not known which of several keys has served.
+        let kills_left = if workload.waits_for_many { 0 } else { random.below(2) * random.below(4) };
         let mut world = Self {
             now: 0,
             exchange: Exchange::new(shards, plan.rules),
@@ -165,7 +178,7 @@ impl World {
             unseen: HashMap::new(),
             ops_left: workload.size(&mut random),
             trace: Trace::default(),
-            kills_left: random.below(2) * random.below(4),
+            kills_left,
             room: [usize::MAX, usize::MAX, 64, 7][random.index(4)],
             workload,
             random,
@@ -200,7 +213,16 @@ impl World {
         if role == Role::Watcher {
             self.links[link].send(&testkit::client::encode(&["MONITOR"]));
         }
-        self.lanes.push(Lane { links, link, role, pending: VecDeque::new(), last_read, eager, quick });
+        self.lanes.push(Lane {
+            links,
+            link,
+            role,
+            pending: VecDeque::new(),
+            watched: Vec::new(),
+            last_read,
+            eager,
+            quick,
+        });
     }
 
     fn connect(&mut self, shard: usize) -> usize {
@@ -235,7 +257,8 @@ impl World {
     }
 
     fn is_over(&self) -> bool {
-        self.ops_left == [0, 0] && self.lanes.iter().all(|lane| lane.pending.is_empty()) && self.is_idle()
+        let is_done = |lane: &Lane| lane.pending.is_empty() && lane.watched.is_empty();
+        self.ops_left == [0, 0] && self.lanes.iter().all(is_done) && self.is_idle()
     }
 
     fn is_idle(&self) -> bool {
@@ -246,14 +269,19 @@ impl World {
     /// Whether nothing can ever happen again, though replies are missing.
     fn stands_still(&self) -> bool {
         let waits = |lane: &Lane| lane.role == Role::Watcher || !lane.pending.is_empty();
-        self.is_idle() && self.lanes.iter().all(waits)
+        let awaits_time = self.seats.iter().any(Seat::awaits_time);
+        self.is_idle() && !awaits_time && self.lanes.iter().all(waits)
     }
 
     fn describe(&self) -> String {
         let mut text: Vec<String> = self.seats.iter().flat_map(|seat| seat.shard.unsettled()).collect();
         text.extend(self.lanes.iter().filter_map(|lane| {
-            let first = lane.pending.front()?;
-            Some(format!("unanswered: {}", self.history[*first]))
+            let is_op = |awaited: &Awaited| match *awaited {
+                Awaited::Op(place) => Some(place),
+                Awaited::Aside => None,
+            };
+            let first = lane.pending.iter().find_map(is_op)?;
+            Some(format!("unanswered: {}", self.history[first]))
         }));
         let full = (0..self.seats.len()).filter(|&id| self.exchange.has_mail(id));
         text.extend(full.map(|id| format!("shard {id}: unread mail")));
@@ -286,8 +314,9 @@ impl World {
 
     /// One of the shards that could run.
     fn next_seat(&mut self) -> Option<usize> {
-        let runs =
-            |id: &usize| !self.freezer.holds(*id) && !self.seats[*id].is_idle(&self.exchange, &self.links);
+        let runs = |id: &usize| {
+            !self.freezer.holds(*id) && !self.seats[*id].is_idle_at(self.now, &self.exchange, &self.links)
+        };
         let awake: Vec<usize> = (0..self.seats.len()).filter(runs).collect();
         let mut at = self.random.below(awake.iter().map(|&id| self.weights[id]).sum());
         awake.into_iter().find(|&id| match at.checked_sub(self.weights[id]) {
@@ -323,10 +352,24 @@ impl World {
             }
             return Ok(());
         }
+        if !lane.watched.is_empty() {
+            if lane.pending.is_empty() && self.random.below(8) < lane.eager {
+                self.send_watched(index);
+            }
+            return Ok(());
+        }
         let may_send = lane.pending.is_empty() || lane.role != Role::Reader && lane.pending.len() < 8;
         let reluctance = if lane.pending.is_empty() { 8 } else { 64 };
         let budget = usize::from(lane.role == Role::Reader);
         if self.ops_left[budget] > 0 && may_send && self.random.below(reluctance) < lane.eager {
+            if lane.role != Role::Reader && lane.pending.is_empty() {
+                let looks = self.workload.looks(&mut self.random);
+                if !looks.is_empty() {
+                    self.ops_left[budget] = self.ops_left[budget].saturating_sub(looks.len() + 1);
+                    self.watch(index, looks);
+                    return Ok(());
+                }
+            }
             let lane = &mut self.lanes[index];
             let ops = self.workload.pipeline(lane.role, &mut lane.last_read, &mut self.random);
             self.ops_left[budget] = self.ops_left[budget].saturating_sub(ops.len());
@@ -358,6 +401,7 @@ impl World {
         lane.links.iter_mut().filter(|old| **old == lane.link).for_each(|old| *old = link);
         lane.link = link;
         lane.pending.clear();
+        lane.watched.clear();
     }
 
     /// A client has the connection of another killed.
@@ -371,15 +415,44 @@ impl World {
         self.send(index, vec![Op::Kill(victim)]);
     }
 
+    /// Watches what these operations read, and has them read it.
+    fn watch(&mut self, index: usize, looks: Vec<Op>) {
+        let keys = looks.iter().filter_map(Op::keys).flatten();
+        let names = keys.map(|key| self.workload.keys.names[key].clone());
+        let request: Vec<String> = ["WATCH".to_owned()].into_iter().chain(names).collect();
+        let lane = &mut self.lanes[index];
+        self.links[lane.link].send(&testkit::client::encode(&request));
+        lane.pending.push_back(Awaited::Aside);
+        lane.watched = (self.history.len()..self.history.len() + looks.len()).collect();
+        self.send(index, looks);
+    }
+
+    /// All that is watched has been read: the transaction.
+    fn send_watched(&mut self, index: usize) {
+        let places = std::mem::take(&mut self.lanes[index].watched);
+        let seen = places.into_iter().filter_map(|place| {
+            let record = &self.history[place];
+            let key = record.op.keys()?.first().copied()?;
+            Some((key, record.returned.as_ref()?.1.clone()))
+        });
+        let seen = seen.collect();
+        let block = self.workload.block_after(seen, &mut self.random);
+        self.send(index, vec![block]);
+    }
+
     fn send(&mut self, index: usize, ops: Vec<Op>) {
         let lane = &mut self.lanes[index];
         for op in ops {
+            for request in op.prelude(&self.workload.keys.names) {
+                self.links[lane.link].send(&testkit::client::encode(&request));
+                lane.pending.push_back(Awaited::Aside);
+            }
             let mut request = op.args(&self.workload.keys.names);
             let count = self.asked.entry(request[0].clone()).or_default();
             spell(&mut request[0], *count);
             *count += 1;
             self.links[lane.link].send(&testkit::client::encode(&request));
-            lane.pending.push_back(self.history.len());
+            lane.pending.push_back(Awaited::Op(self.history.len()));
             // Odd, so that what is sent in the step in which a reply is read comes after it.
             let invoked = 2 * self.now + 1;
             self.history.push(Record { link: lane.link, op, request, invoked, returned: None, seen: None });
@@ -400,14 +473,34 @@ impl World {
                 continue;
             }
             let lane = &mut self.lanes[index];
-            let Some(place) = lane.pending.pop_front() else {
-                return Err(Anomaly::Reply(format!("nobody asked for {reply}")));
+            let place = match lane.pending.pop_front() {
+                None => return Err(Anomaly::Reply(format!("nobody asked for {reply}"))),
+                Some(Awaited::Aside) if matches!(reply, Value::Simple(_)) => continue,
+                Some(Awaited::Aside) => {
+                    return Err(Anomaly::Reply(format!("a transaction is not begun by {reply}")));
+                }
+                Some(Awaited::Op(place)) => place,
             };
             self.trace.note(&[2, lane.link as u64, place as u64]);
             self.trace.note_text(&reply.to_string());
             let record = &mut self.history[place];
             if matches!(&record.op, Op::Echo(text) if reply.bytes() != Some(text)) {
                 return Err(Anomaly::Reply(format!("{record}, but got {reply}")));
+            }
+            if let Op::Block { seen, .. } = &record.op
+                && reply.is_null()
+            {
+                if seen.is_empty() {
+                    return Err(Anomaly::Reply(format!("{record}, but got {reply}")));
+                }
+                record.op = Op::Refused;
+            }
+            if let Op::BlPop(keys, _) = &mut record.op
+                && let Some([name, _]) = reply.items()
+            {
+                // Of several keys that get something at the same time, any may serve who waits for them.
+                let names = &self.workload.keys.names;
+                keys.retain(|key| name.bytes() == Some(names[*key].as_bytes()));
             }
             record.returned = Some((2 * self.now, reply));
         }

@@ -35,6 +35,20 @@ fn all_rules_show_no_anomaly() {
                 Op::Strike(..) => count("times at which something expires".to_owned(), 1),
                 Op::Rename(..) if changed => count("RENAME".to_owned(), 1),
                 Op::SUnionStore(..) if changed => count("SUNIONSTORE".to_owned(), 1),
+                Op::Block { seen, .. } if changed => {
+                    count("transactions".to_owned(), 1);
+                    count("transactions after WATCH".to_owned(), u64::from(!seen.is_empty()));
+                }
+                Op::Refused => count("transactions refused".to_owned(), 1),
+                Op::Script { ops, declared } if changed && *declared == ops.len() => {
+                    count("scripts".to_owned(), 1);
+                }
+                Op::Script { .. } if changed => count("scripts with undeclared keys".to_owned(), 1),
+                Op::Follow { .. } if changed => count("scripts that read which key they need".to_owned(), 1),
+                Op::BlPop(..) | Op::BlMove(..) if changed => count("waited and served".to_owned(), 1),
+                Op::BlPop(..) | Op::BlMove(..) if record.returned.is_some() => {
+                    count("waited in vain".to_owned(), 1);
+                }
                 _ if record.returned.is_none() => count("requests never answered".to_owned(), 1),
                 _ => {}
             }
@@ -46,7 +60,7 @@ fn all_rules_show_no_anomaly() {
     println!("{met:#?}");
     assert_eq!(bad, Vec::<u64>::new(), "these seeds show one; replay with `sim --from SEED --seeds 1`");
     assert_eq!(met.keys().filter(|what| what.ends_with("shards")).count(), 4, "{met:#?}");
-    assert_eq!(met.len(), 4 + 5 + 10, "{met:#?}");
+    assert_eq!(met.len(), 4 + 7 + 18, "{met:#?}");
     assert!(met.values().all(|times| *times >= 50), "{met:#?}");
 }
 

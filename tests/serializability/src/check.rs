@@ -7,18 +7,15 @@
 //!
 //! What must hold besides the orders of versions:
 //! - *time*: what was over before another began stands before it;
-//! - *line*: of two operations of a connection that share a key, the one sent first; and whoever sees a write stands behind all that
-//!   its connection wrote before it. (That the writes of a connection stand in one order for everybody is not promised, and not demanded.
-//!   Nor is this demanded of what takes something from a queue: while a BLMOVE over two shards is about to be served, it alone may take
-//!   from the queue, and who wants to do so next is overtaken by what its connection writes on other shards, which BLMOVE then sees.)
+//! - *line*: what the order in which a connection sent its operations demands: see [`crate::lines`];
 //! - an operation whose reply was not seen has happened wholly or not at all; and if it has, so have the writes that its connection
-//!   sent before;
-//! - what a connection asked that was killed by CLIENT KILL has happened before the answer to that, or never.
+//!   sent before.
 
 use crate::anomaly::{Anomaly, Class};
-use crate::facts::{Facts, NOBODY};
+use crate::facts::Facts;
 use crate::graph::{Graph, Reason};
-use crate::history::{Effect, Key, NEVER, Operation, Outcome};
+use crate::history::{Effect, Key, Operation, Outcome};
+use crate::lines::add_lines;
 use crate::lists::Lists;
 use crate::queues::Queues;
 use crate::registers::Registers;
@@ -50,10 +47,10 @@ pub fn check(operations: Vec<Operation>) -> Result<Summary, Anomaly> {
     check_gaps(&facts, &lists)?;
 
     let mut graph = Graph::new(facts.operations.len());
-    let before = add_lines(&facts, &mut graph);
+    add_lines(&facts, &mut graph);
     add_time(&facts, &mut graph);
-    lists.add_edges(&facts, &mut graph, &before);
-    registers.add_edges(&facts, &mut graph, &before);
+    lists.add_edges(&facts, &mut graph);
+    registers.add_edges(&facts, &mut graph);
     queues.add_edges(&mut graph);
     let order =
         graph.order().map_err(|rest| Anomaly::of_cycle(&graph.shortest_cycle(&rest), &facts.operations))?;
@@ -93,34 +90,10 @@ fn check_gaps(facts: &Facts, lists: &Lists) -> Result<(), Anomaly> {
     Ok(())
 }
 
-/// Adds what connections demand. Gives for each operation the point that stands behind all writes its connection sent before it.
-fn add_lines(facts: &Facts, graph: &mut Graph) -> Vec<u32> {
-    let mut before = vec![NOBODY; facts.operations.len()];
-    let mut last: HashMap<(u32, Key), u32> = HashMap::new();
-    let mut points: HashMap<u32, u32> = HashMap::new();
-    for (index, operation) in facts.all_that_happened() {
-        for effect in &operation.effects {
-            if let Some(earlier) = last.insert((operation.connection, effect.key()), index) {
-                graph.add(earlier, index, Reason::Line);
-            }
-        }
-        let point = points.get(&operation.connection).copied();
-        before[index as usize] = point.unwrap_or(NOBODY);
-        let takes = operation.effects.iter().any(|effect| matches!(effect, Effect::Pop { .. }));
-        if operation.effects.iter().any(Effect::is_write) && !takes {
-            let next = graph.add_point();
-            graph.add(index, next, Reason::Line);
-            point.iter().for_each(|&point| graph.add(point, next, Reason::Line));
-            points.insert(operation.connection, next);
-        }
-    }
-    before
-}
-
 /// Adds what time demands, by a chain of the moments at which operations were over: of what was over before something began, only the
 /// last needs an edge.
 fn add_time(facts: &Facts, graph: &mut Graph) {
-    let ends = facts.all_that_happened().filter(|(_, operation)| operation.completed_ns != NEVER);
+    let ends = facts.all_that_happened().filter(|(_, operation)| operation.outcome == Outcome::Done);
     let mut ends: Vec<(u64, u32)> = ends.map(|(index, operation)| (operation.completed_ns, index)).collect();
     ends.sort_unstable();
     let mut points: Vec<u32> = Vec::with_capacity(ends.len());

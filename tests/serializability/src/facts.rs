@@ -127,6 +127,7 @@ impl Facts {
                 completed_ns: candidates.iter().map(|op| op.completed_ns).max().expect("there is one"),
                 outcome: Outcome::Unknown,
                 is_conditional: true,
+                asks_late: false,
                 effects: vec![
                     Effect::Pop { key: from, element },
                     Effect::Append { key: to, element, length: None },

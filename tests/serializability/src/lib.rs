@@ -10,6 +10,7 @@ pub mod check;
 mod facts;
 pub mod graph;
 pub mod history;
+mod lines;
 mod lists;
 pub mod player;
 mod queues;

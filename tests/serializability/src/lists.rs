@@ -139,9 +139,8 @@ impl Lists {
         self.lists.get(&key).is_some_and(|list| list.last_read_ns > at_ns)
     }
 
-    /// Adds what the orders of versions demand. `before` gives for an operation the point that stands behind all writes its connection sent
-    /// before it.
-    pub fn add_edges(&self, facts: &Facts, graph: &mut Graph, before: &[u32]) {
+    /// Adds what the orders of versions demand.
+    pub fn add_edges(&self, facts: &Facts, graph: &mut Graph) {
         let mut keys: Vec<&Key> = self.lists.keys().collect();
         keys.sort_unstable();
         for key in keys {
@@ -149,7 +148,6 @@ impl Lists {
             let writers: Vec<u32> =
                 list.order.iter().map(|&element| facts.writer[element as usize]).collect();
             writers.windows(2).for_each(|pair| graph.add(pair[0], pair[1], Reason::Ww));
-            let points = points(graph, &writers, before);
             let in_order = |touch: &&Touch| touch.own.iter().all(|n| facts.seen_ns[*n as usize] == NEVER);
             let unseen: Vec<u32> = list
                 .touches
@@ -167,9 +165,6 @@ impl Lists {
                     && let Some(&writer) = writers.get(last)
                 {
                     graph.add(writer, touch.operation, Reason::Wr);
-                    if touch.read.is_some() {
-                        graph.add(points[last], touch.operation, Reason::Line);
-                    }
                 }
                 match writers.get(length) {
                     Some(&next) => graph.add(touch.operation, next, Reason::Rw),
@@ -181,22 +176,6 @@ impl Lists {
             }
         }
     }
-}
-
-/// A point for each version, behind what the connections of its writers wrote before: who sees the version sees that.
-fn points(graph: &mut Graph, writers: &[u32], before: &[u32]) -> Vec<u32> {
-    let mut points: Vec<u32> = Vec::with_capacity(writers.len());
-    for &writer in writers {
-        let point = graph.add_point();
-        if let Some(&last) = points.last() {
-            graph.add(last, point, Reason::Line);
-        }
-        if before[writer as usize] != NOBODY {
-            graph.add(before[writer as usize], point, Reason::Line);
-        }
-        points.push(point);
-    }
-    points
 }
 
 /// The elements of a read.

@@ -114,9 +114,10 @@ impl Player<'_> {
         while self.done.len() < quota {
             let requests = self.load.pipeline();
             let watches = matches!(requests[..], [Request::Watch(_)]);
+            let before = self.done.len();
             let mut end = self.send(requests)?;
             if watches && matches!(end, End::Answered) {
-                let seen = self.done.last().expect("it was done").effects.clone();
+                let seen = self.done[before..].iter().flat_map(|read| read.effects.clone()).collect();
                 let next = self.load.after_watch(seen);
                 end = self.send(next)?;
             }
@@ -193,17 +194,26 @@ impl Player<'_> {
                 None => world.abandoned.lock().expect("nobody panics").push(*connection),
             }
         }
-        let (connection, name) = (self.load.connection, request.name());
+        let (connection, name, asks_late) = (self.load.connection, request.name(), request.asks_late());
         let is_conditional = request.is_conditional();
-        self.done.push(Operation {
-            connection,
-            name,
-            invoked_ns,
-            completed_ns,
-            outcome,
-            is_conditional,
-            effects,
-        });
+        let mut add = |name, effects| {
+            let operation = Operation {
+                connection,
+                name,
+                invoked_ns,
+                completed_ns,
+                outcome,
+                is_conditional,
+                asks_late,
+                effects,
+            };
+            self.done.push(operation);
+        };
+        match request {
+            // Each of the commands is an operation.
+            Request::Watch(_) => effects.into_iter().for_each(|effect| add(name, vec![effect])),
+            _ => add(name, effects),
+        }
         Ok(())
     }
 }
@@ -231,6 +241,7 @@ fn audit(client: &mut Client, world: &World) -> Result<Vec<Operation>, Anomaly> 
                 completed_ns: world.now_ns(),
                 outcome: Outcome::Done,
                 is_conditional: false,
+                asks_late: false,
                 effects,
             });
         }

@@ -73,8 +73,8 @@ impl Registers {
         self.registers.iter().filter(|(_, register)| register.gaps > 1).map(|(key, _)| *key).collect()
     }
 
-    /// Adds what the orders of versions demand; see [`crate::lists::Lists::add_edges`].
-    pub fn add_edges(&self, facts: &Facts, graph: &mut Graph, before: &[u32]) {
+    /// Adds what the orders of versions demand.
+    pub fn add_edges(&self, facts: &Facts, graph: &mut Graph) {
         let mut keys: Vec<&Key> = self.registers.keys().collect();
         keys.sort_unstable();
         for key in keys {
@@ -86,20 +86,14 @@ impl Registers {
             }
             for touch in &register.touches {
                 let at = touch.operation;
-                let mut has_seen = |writer: u32| {
-                    graph.add(writer, at, Reason::Wr);
-                    if before[writer as usize] != NOBODY {
-                        graph.add(before[writer as usize], at, Reason::Line);
-                    }
-                };
                 if let Some(Some(value)) = touch.got {
-                    has_seen(facts.writer[value as usize]);
+                    graph.add(facts.writer[value as usize], at, Reason::Wr);
                 }
                 let first = register.next.get(&None);
                 if touch.exists == Some(true)
                     && let Some(&(_, first)) = first
                 {
-                    has_seen(first);
+                    graph.add(first, at, Reason::Wr);
                 }
                 let absent = (touch.exists == Some(false)).then_some(None);
                 if let Some(&(_, next)) = touch.got.or(absent).and_then(|value| register.next.get(&value)) {

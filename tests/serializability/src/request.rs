@@ -115,6 +115,11 @@ impl Request {
         matches!(self, Request::Block { looks, seen, .. } if !looks.is_empty() || !seen.is_empty())
     }
 
+    /// Whether keys may be asked for while it runs.
+    pub fn asks_late(&self) -> bool {
+        matches!(self, Request::Script { .. } | Request::Indirect { .. })
+    }
+
     /// Whether nothing may ever be seen of it, with a reply or without.
     pub fn is_refused(&self) -> bool {
         matches!(self, Request::Block { ending: Ending::Discard | Ending::Broken, .. })
