@@ -41,10 +41,11 @@ impl Shard {
         self.busy = Some(Box::new(busy));
     }
 
-    /// Whether a command has to be refused because a script runs.
+    /// Why a command has to be refused if a script runs.
     #[inline]
-    pub(crate) fn refuses(&self, command: &Command) -> bool {
-        self.busy.is_some() && command.flags & flag::ALLOW_BUSY == 0
+    pub(crate) fn refusal(&self, command: &Command) -> Option<Error> {
+        let busy = self.busy.as_ref().filter(|_| command.flags & flag::ALLOW_BUSY == 0)?;
+        Some(if busy.whole.is_function() { Error::BUSY_FUNCTION } else { Error::BUSY })
     }
 
     /// Lets the script go on for a while. Call once per turn.
@@ -103,10 +104,10 @@ impl Shard {
                 keep(&mut rest, &item, args);
                 continue;
             }
-            if self.refuses(item.command) {
+            if let Some(error) = self.refusal(item.command) {
                 self.cx.commands.rejected(item.command.id);
-                self.cx.count_error(&Error::BUSY);
-                out.error(Error::BUSY.line());
+                self.cx.count_error(&error);
+                out.error(error.line());
                 item.progress = Progress::Replied;
             } else {
                 item.progress = self.run_item(batch.from, &item, args, &mut out);

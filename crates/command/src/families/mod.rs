@@ -6,6 +6,7 @@ use crate::{Args, Command};
 mod bitmap;
 mod connection;
 mod dump;
+mod functions;
 mod generic;
 mod geo;
 mod hash;
@@ -35,6 +36,7 @@ const ALL: &[&[&[Command]]] = &[
     geo::COMMANDS,
     &[dump::COMMANDS],
     &[scripting::COMMANDS],
+    &[functions::COMMANDS],
     &[transactions::COMMANDS],
 ];
 
