@@ -249,7 +249,7 @@ fn run_one(cx: &mut ShardCx, command: &'static Command, args: Args<'_>, caller: 
 }
 
 /// A command for all shards where there is only this one.
-fn run_all(
+pub(crate) fn run_all(
     cx: &mut ShardCx,
     command: &'static Command,
     merge: command::spec::MergeHandler,

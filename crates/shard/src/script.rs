@@ -3,6 +3,7 @@
 //! A script runs like any other command where its declared keys are, or among them when they have been brought together. It is taken
 //! back and runs as an operation that learns as it goes ([`crate::multi::open`]) when it turns out to touch other keys.
 
+use crate::block;
 use crate::busy::Busy;
 use crate::execute;
 use crate::execute::{Asked, Caller};
@@ -16,7 +17,7 @@ use command::scripting::Form;
 use command::scripting::run::{Next, ScriptRun};
 use command::scripting::whole::{self, Inside};
 use command::spec::flag;
-use command::{Args, Command, Cx, OwnArgs, ShardCx};
+use command::{Args, Command, Cx, OwnArgs, Plan, ShardCx};
 use resp::Reply;
 
 /// How commands inside others are run, for the `command` crate.
@@ -29,6 +30,10 @@ pub(crate) fn run_inside(
 ) -> Option<Vec<DbKey>> {
     let Inside { conn, db, resp3 } = inside;
     let caller = Caller { conn, admitted: true, ..Caller::elsewhere(db, resp3) };
+    if let Plan::All(_, merge) = command.plan {
+        block::run_all(cx, command, merge, args, caller, out);
+        return None;
+    }
     execute::run_inside(cx, command, args, caller, out)
 }
 

@@ -3,9 +3,9 @@
 use super::Form;
 use super::call::{self, Rights};
 use crate::change::DbKey;
-use crate::families::other_db;
+use crate::families::{other_db, selected_db};
 use crate::spec::flag;
-use crate::{Args, Command, Error, ShardCx, eviction};
+use crate::{Args, Command, Error, ShardCx, eviction, monitor};
 use base::hash::HashSeed;
 use config::LogLevel;
 use resp::{Reply, Span};
@@ -210,20 +210,20 @@ impl ScriptRun {
     }
 
     /// The command at hand, unless it has been done: SELECT is the script's own affair.
-    fn admit(&mut self, cx: &ShardCx) -> Result<Option<&'static Command>, Error> {
+    fn admit(&mut self, cx: &mut ShardCx) -> Result<Option<&'static Command>, Error> {
         if self.buf.len() > crate::args::INSIDE_BYTES_MAX {
             return Err(Error::STRING_TOO_LONG);
         }
-        let args = Args::new(&self.buf, &self.spans, &cx.seed);
-        let command = call::check(args, self.rights)?;
-        if command.full_name != "select" {
-            return Ok(Some(command));
+        let command = call::check(Args::new(&self.buf, &self.spans, &cx.seed), self.rights)?;
+        let is_done = command.full_name == "select";
+        if is_done {
+            self.db = selected_db(cx, Args::new(&self.buf, &self.spans, &cx.seed))?;
         }
-        let db = args.int(1).map_err(|_| Error::err("invalid DB index"))?;
-        let db =
-            usize::try_from(db).ok().filter(|db| *db < cx.dbs.count()).ok_or(Error::DB_INDEX_OUT_OF_RANGE)?;
-        self.db = db as u16;
-        Ok(None)
+        if !cx.monitors.is_empty() {
+            let seed = cx.seed.clone();
+            monitor::write(cx, "lua", self.db, command, Args::new(&self.buf, &self.spans, &seed));
+        }
+        Ok((!is_done).then_some(command))
     }
 
     /// The command it calls.
@@ -269,13 +269,11 @@ pub fn rights(cx: &mut ShardCx, flags: Option<Flags>, read_only: bool) -> Result
     let lacks_memory = eviction::lacks_memory(cx);
     let Some(flags) = flags else { return Ok(Rights { read_only, out_of_memory: lacks_memory }) };
     let writes = !flags.has(Flags::NO_WRITES);
+    if lacks_memory && writes && !flags.has(Flags::ALLOW_OOM) {
+        return Err(Error::OUT_OF_MEMORY);
+    }
     if read_only && writes {
         return Err(Error::err("Can not execute a script with write flag using *_ro command."));
-    }
-    if lacks_memory && writes && !flags.has(Flags::ALLOW_OOM) {
-        let text =
-            "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'";
-        return Err(Error::text(text));
     }
     Ok(Rights { read_only: read_only || !writes, out_of_memory: false })
 }

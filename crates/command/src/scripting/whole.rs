@@ -27,6 +27,8 @@ pub struct Whole {
     /// Keys that it has declared, and that are known to be here; ascending. With `None`, every key is here.
     declared: Option<Vec<DbKey>>,
     conn: Option<usize>,
+    /// Bytes of lines for monitors when it began.
+    monitored: usize,
 }
 
 /// How an overdue script has come to its end.
@@ -53,7 +55,8 @@ pub fn evaluate(cx: &mut Cx<'_>, form: Form, args: Args<'_>, out: &mut Reply) ->
         keys.sort();
         (Some(Journal::default()), Some(keys))
     };
-    let mut whole = Whole { run, journal, declared, conn: cx.conn };
+    let monitored = cx.shard.monitored.len();
+    let mut whole = Whole { run, journal, declared, conn: cx.conn, monitored };
     match whole.go_on(cx.shard, args) {
         None => {
             // The shard goes on with it, a little at a time.
@@ -163,6 +166,10 @@ impl Whole {
     fn take_back(&mut self, cx: &mut ShardCx, lacking: Vec<DbKey>) -> Vec<DbKey> {
         if let Some(journal) = self.journal.take() {
             journal.undo(cx);
+        }
+        if !self.run.is_overdue() {
+            // Else they have been shown already.
+            cx.monitored.truncate(self.monitored);
         }
         if lacking.is_empty() {
             cx.learns = true;
