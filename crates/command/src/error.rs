@@ -58,6 +58,7 @@ texts! {
     BAD_DUMP = "ERR DUMP payload version or checksum are wrong";
     BAD_DATA_FORMAT = "ERR Bad data format";
     BUSY = "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
+    BUSY_FUNCTION = "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.";
     NO_SCRIPT = "NOSCRIPT No matching script. Please use EVAL.";
     NO_AUTH = "NOAUTH Authentication required.";
     WRONG_PASS = "WRONGPASS invalid username-password pair or user is disabled.";

@@ -3,15 +3,17 @@
 //! [`run`] is a script under way: a machine that asks for one command after the other, each checked as Redis checks it ([`call`]). Usually
 //! a script runs in one piece ([`whole`]), on a shard that has all its keys. Keys that it has not declared may turn out to be elsewhere: then
 //! what it has changed is taken back ([`undo`]), and it runs again with more keys, or as an operation that learns as it goes (the `shard`
-//! crate's business).
+//! crate's business). Functions ([`libraries`]) run like scripts.
 
 pub mod call;
+pub mod libraries;
 pub mod run;
 mod undo;
 pub mod whole;
 
-use crate::{Args, Error};
+use crate::{Args, Command, Error};
 use base::sha1::sha1_hex;
+use libraries::Functions;
 use script::{Engine, Kind, Limits, Script};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -24,21 +26,65 @@ const EVAL_SCRIPTS_MAX: usize = 500;
 /// After so many runs as an operation that learns as it goes, a script is tried in one piece again.
 const LEARNING_RUNS: u32 = 256;
 
+/// How a command names what it runs, and what it allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Form {
+    /// FCALL, not EVAL.
+    pub is_function: bool,
+    /// A script by its digest.
+    pub by_digest: bool,
+    /// `…_RO`
+    pub read_only: bool,
+}
+
+impl Form {
+    pub const EVAL: Self = Self { is_function: false, by_digest: false, read_only: false };
+    pub const EVALSHA: Self = Self { by_digest: true, ..Self::EVAL };
+    pub const FCALL: Self = Self { is_function: true, ..Self::EVAL };
+
+    pub const fn read_only(self) -> Self {
+        Self { read_only: true, ..self }
+    }
+
+    /// That of a command that runs scripts.
+    pub fn of(command: &Command) -> Self {
+        let name = command.full_name;
+        Self {
+            is_function: name.starts_with("fcall"),
+            by_digest: name.starts_with("evalsha"),
+            read_only: name.ends_with("_ro"),
+        }
+    }
+}
+
+/// What a command runs.
+pub(crate) enum Named<'a> {
+    Script(Sha),
+    Function(&'a [u8]),
+}
+
+/// What is known of the keys that a script or function uses.
+#[derive(Default)]
+pub struct Learning {
+    /// All its commands are known to use keys that it has declared.
+    pub is_tame: bool,
+    /// Runs to come in which it is taken for granted that it touches keys of other shards unannounced.
+    runs: u32,
+}
+
 /// A script in the cache.
 pub struct Cached {
     pub script: Arc<Script>,
     pub source: Arc<[u8]>,
-    /// All its commands are known to use keys that it has declared.
-    pub is_tame: bool,
+    pub learning: Learning,
     /// EVAL has brought it: it may go.
     by_eval: bool,
-    /// Runs to come in which it is taken for granted that it touches keys of other shards unannounced.
-    learns: u32,
 }
 
 /// The scripts of a shard.
 pub struct Scripts {
     pub engine: Engine,
+    pub functions: Functions,
     by_sha: HashMap<Sha, Cached>,
     /// Those that EVAL has brought, oldest first.
     evaluated: VecDeque<Sha>,
@@ -54,6 +100,7 @@ impl Default for Scripts {
     fn default() -> Self {
         Self {
             engine: Engine::new(Kind::Scripts, Limits::default()),
+            functions: Functions::default(),
             by_sha: HashMap::new(),
             evaluated: VecDeque::new(),
             evicted: 0,
@@ -90,12 +137,22 @@ impl Scripts {
     }
 
     pub(crate) fn engine_of(&mut self, is_function: bool) -> &mut Engine {
-        debug_assert!(!is_function, "functions have an engine of their own");
-        &mut self.engine
+        if is_function { self.functions.engine() } else { &mut self.engine }
     }
 
-    pub(crate) fn is_tame(&self, sha: &Sha) -> bool {
-        self.by_sha.get(sha).is_some_and(|known| known.is_tame)
+    /// What is known of the keys that a script or function uses, if it is known itself.
+    pub(crate) fn learning(&self, named: &Named<'_>) -> Option<&Learning> {
+        match named {
+            Named::Script(sha) => self.by_sha.get(sha).map(|known| &known.learning),
+            Named::Function(name) => self.functions.shelf.known(name).map(|known| &known.learning),
+        }
+    }
+
+    fn learning_mut(&mut self, named: &Named<'_>) -> Option<&mut Learning> {
+        match named {
+            Named::Script(sha) => self.by_sha.get_mut(sha).map(|known| &mut known.learning),
+            Named::Function(name) => self.functions.shelf.known_mut(name).map(|known| &mut known.learning),
+        }
     }
 
     /// Compiles a script, unless it is known, and keeps it.
@@ -117,9 +174,8 @@ impl Scripts {
             self.make_room();
             self.evaluated.push_back(sha);
         }
-        let is_tame = false;
         let (script, source) = (Arc::new(script), Arc::from(source));
-        self.by_sha.insert(sha, Cached { script, source, is_tame, by_eval, learns: 0 });
+        self.by_sha.insert(sha, Cached { script, source, learning: Learning::default(), by_eval });
         Ok(sha)
     }
 
@@ -140,14 +196,18 @@ impl Scripts {
         }
     }
 
-    /// Has a script, or a function, that runs for too long end; false if it has written. `None` if there is none.
-    pub fn kill(&mut self, is_function: bool) -> Option<bool> {
-        let mut result = None;
-        for overdue in self.overdue_runs.values_mut().filter(|overdue| overdue.is_function == is_function) {
-            overdue.is_killed |= !overdue.has_written;
-            result = Some(result == Some(true) || !overdue.has_written);
+    /// Has a script, or a function, that runs for too long end.
+    pub fn kill(&mut self, is_function: bool) -> Killing {
+        let mut killing = Killing::Nothing;
+        for overdue in self.overdue_runs.values_mut() {
+            overdue.is_killed |= !overdue.has_written && overdue.is_function == is_function;
+            killing = killing.max(match overdue {
+                run::Overdue { has_written: true, .. } => Killing::HasWritten,
+                _ if overdue.is_function == is_function => Killing::Killed,
+                _ => Killing::OtherKind,
+            });
         }
-        result
+        killing
     }
 
     pub fn flush(&mut self) {
@@ -156,40 +216,56 @@ impl Scripts {
         self.engine.collect();
     }
 
-    /// Whether a client's command runs a script that is known to use declared keys only.
-    pub fn is_known_tame(&self, args: Args<'_>) -> bool {
+    /// Whether a client's command runs a script, or a function, that is known to use declared keys only.
+    pub fn is_known_tame(&self, form: Form, args: Args<'_>) -> bool {
         let Some(text) = args.get(1) else { return true };
-        if !is_by_name(args.at(0)) {
-            return self.is_tame(&sha1_hex(text));
-        }
-        Sha::try_from(text.to_ascii_lowercase()).is_ok_and(|sha| self.is_tame(&sha))
+        named(form, text).and_then(|named| self.learning(&named)).is_some_and(|known| known.is_tame)
     }
 
-    /// Whether a script is known to touch keys of other shards unannounced; counts the runs for which that holds.
-    pub fn learns(&mut self, sha: &Sha) -> bool {
-        let Some(known) = self.by_sha.get_mut(sha).filter(|known| known.learns > 0) else { return false };
-        known.learns -= 1;
+    /// Whether it is known to touch keys of other shards unannounced; counts the runs for which that holds.
+    pub(crate) fn learns(&mut self, named: &Named<'_>) -> bool {
+        let Some(known) = self.learning_mut(named).filter(|known| known.runs > 0) else { return false };
+        known.runs -= 1;
         true
     }
 
-    /// A client's script has done so.
-    pub fn note_learning(&mut self, args: Args<'_>) {
-        if let Ok(sha) = sha_of(self, args)
-            && let Some(known) = self.by_sha.get_mut(&sha)
-            && known.learns == 0
+    /// A client's script, or function, has done so.
+    pub fn note_learning(&mut self, form: Form, args: Args<'_>) {
+        if let Some(known) = named(form, args.at(1)).and_then(|named| self.learning_mut(&named))
+            && known.runs == 0
         {
-            known.learns = LEARNING_RUNS;
+            known.runs = LEARNING_RUNS;
         }
     }
+}
+
+/// What has come of an attempt to end scripts; what counts more than others stands behind them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Killing {
+    /// None runs for too long.
+    Nothing,
+    /// It is a script that runs, and a function was to end; or the other way round.
+    OtherKind,
+    /// It can only be ended with the server.
+    HasWritten,
+    Killed,
+}
+
+/// What a command runs, by its first argument.
+fn named(form: Form, text: &[u8]) -> Option<Named<'_>> {
+    Some(match form {
+        Form { is_function: true, .. } => Named::Function(text),
+        Form { by_digest: true, .. } => Named::Script(text.to_ascii_lowercase().try_into().ok()?),
+        _ => Named::Script(sha1_hex(text)),
+    })
 }
 
 /// The script that EVAL or EVALSHA names: EVAL brings it along.
 ///
 /// # Errors
 /// NOSCRIPT, or that it does not compile.
-pub fn sha_of(scripts: &mut Scripts, args: Args<'_>) -> Result<Sha, Error> {
-    let (by_name, text) = (is_by_name(args.at(0)), args.at(1));
-    if !by_name {
+pub(crate) fn sha_of(scripts: &mut Scripts, form: Form, text: &[u8]) -> Result<Sha, Error> {
+    if !form.by_digest {
         let sha = scripts.load(text, true)?;
         scripts.touch(&sha);
         return Ok(sha);
@@ -200,9 +276,4 @@ pub fn sha_of(scripts: &mut Scripts, args: Args<'_>) -> Result<Sha, Error> {
     }
     scripts.touch(&sha);
     Ok(sha)
-}
-
-/// Whether a command (EVALSHA, EVALSHA_RO) names its script by its digest.
-pub fn is_by_name(command: &[u8]) -> bool {
-    command.get(4..7).is_some_and(|part| part.eq_ignore_ascii_case(b"sha"))
 }

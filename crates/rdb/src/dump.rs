@@ -45,7 +45,7 @@ pub fn open(payload: &[u8]) -> Option<&[u8]> {
 }
 
 /// As [`open`], whatever the check sum is.
-fn open_unsummed(payload: &[u8]) -> Option<&[u8]> {
+pub fn open_unsummed(payload: &[u8]) -> Option<&[u8]> {
     let (summed, _) = payload.split_last_chunk::<CRC_BYTES>()?;
     let (body, version) = summed.split_last_chunk::<VERSION_BYTES>()?;
     (u16::from_le_bytes(*version) <= VERSION_READ_MAX).then_some(body)

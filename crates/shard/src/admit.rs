@@ -14,8 +14,8 @@ impl Shard {
             self.reject(index, command, &Error::wrong_arity(command.full_name));
             return false;
         }
-        if self.refuses(command) {
-            self.reject(index, command, &Error::BUSY);
+        if let Some(error) = self.refusal(command) {
+            self.reject(index, command, &error);
             return false;
         }
         let unknown = !self.conns[index].authenticated;

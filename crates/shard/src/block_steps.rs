@@ -65,7 +65,8 @@ impl Steps for BlockSteps {
             let (step, next) = Block::of(self.args.args(&cx.seed)).step_at(self.at);
             self.next = next;
             if step.command.flags & flag::SCRIPT != 0 {
-                self.script = Some(ScriptSteps::new(OwnArgs::of(step.args), step.db, self.resp3));
+                self.script =
+                    Some(ScriptSteps::new(step.command, OwnArgs::of(step.args), step.db, self.resp3));
                 if let Some(step) = self.go_on_with_script(cx, None) {
                     return step;
                 }

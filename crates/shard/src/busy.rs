@@ -43,10 +43,11 @@ impl Shard {
         self.busy = Some(Box::new(busy));
     }
 
-    /// Whether a command has to be refused because a script runs.
+    /// Why a command has to be refused if a script runs.
     #[inline]
-    pub(crate) fn refuses(&self, command: &Command) -> bool {
-        self.busy.is_some() && command.flags & flag::ALLOW_BUSY == 0
+    pub(crate) fn refusal(&self, command: &Command) -> Option<Error> {
+        let busy = self.busy.as_ref().filter(|_| command.flags & flag::ALLOW_BUSY == 0)?;
+        Some(if busy.whole.is_function() { Error::BUSY_FUNCTION } else { Error::BUSY })
     }
 
     /// Lets the script go on for a while. Call once per turn.
@@ -93,12 +94,12 @@ impl Shard {
     }
 
     /// What is answered to a command that does not run. A transaction ends with that, and what it watches here.
-    fn busy_error(&mut self, command: &Command, args: Args<'_>) -> Error {
+    fn busy_error(&mut self, error: Error, command: &Command, args: Args<'_>) -> Error {
         if !matches!(command.plan, Plan::Block) {
-            return Error::BUSY;
+            return error;
         }
         self.cx.unwatch(Block::of(args).watcher);
-        transaction::abort_error(&Error::BUSY)
+        transaction::abort_error(&error)
     }
 
     /// Answers what can be answered, and keeps the rest.
@@ -114,9 +115,9 @@ impl Shard {
                 keep(&mut rest, &item, args);
                 continue;
             }
-            if self.refuses(item.command) {
+            if let Some(error) = self.refusal(item.command) {
                 self.cx.commands.rejected(item.command.id);
-                let error = self.busy_error(item.command, args);
+                let error = self.busy_error(error, item.command, args);
                 self.cx.count_error(&error);
                 out.error(error.line());
                 item.progress = Progress::Replied;

@@ -64,7 +64,10 @@ impl Shard {
         if !self.cx.monitors.is_empty() {
             self.feed_monitors(index, command, args);
         }
-        if command.flags & flag::SCRIPT != 0 && self.cx.shards > 1 && !self.spread_script(index, args) {
+        if command.flags & flag::SCRIPT != 0
+            && self.cx.shards > 1
+            && !self.spread_script(index, command, args)
+        {
             return;
         }
         match command.plan {

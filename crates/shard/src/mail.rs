@@ -165,8 +165,8 @@ impl Shard {
             let conn = &self.conns[ticket.conn as usize];
             caller.conn = (conn.generation == ticket.generation).then_some(ticket.conn as usize);
         }
-        // All shares of a command write, or none does: the client's shard has decided.
-        caller.admitted = matches!(ask, Ask::Share(_)) || matches!(command.plan, Plan::Block);
+        // All shares and parts of a command write, or none does: the client's shard has decided.
+        caller.admitted = matches!(ask, Ask::Share(_) | Ask::Part(_)) || matches!(command.plan, Plan::Block);
         // Parts and shares are counted once, where the first of them runs.
         caller.counts = !matches!(ask, Ask::Share(op) | Ask::Part(op) if op >> multi::SHARE_SHIFT != 0);
         caller.counts &= ask != Ask::Nobody;

@@ -4,9 +4,8 @@
 use crate::block::Block;
 use crate::message::Message;
 use crate::shard::Shard;
-use command::spec::{Verb, flag};
-use command::{Args, Command, Plan};
-use std::io::Write;
+use command::spec::Verb;
+use command::{Args, Command, Plan, monitor};
 
 impl Shard {
     /// Writes the line for a command that is about to run.
@@ -31,22 +30,10 @@ impl Shard {
     }
 
     fn feed_line(&mut self, index: usize, command: &Command, args: Args<'_>, db: u16) {
-        if command.flags & (flag::ADMIN | flag::SKIP_MONITOR) != 0 {
-            return;
+        if let Some(session) = self.cx.sessions.get(index) {
+            let addr = session.addr.clone();
+            monitor::write(&mut self.cx, &addr, db, command, args);
         }
-        let Some(session) = self.cx.sessions.get(index) else { return };
-        let now_us = self.cx.wall_us();
-        let mut line = std::mem::take(&mut self.cx.monitored);
-        let addr = &session.addr;
-        let head = write!(line, "+{}.{:06} [{db} {addr}]", now_us / 1_000_000, now_us % 1_000_000);
-        head.expect("writing to a buffer");
-        for (at, arg) in args.from(0).enumerate() {
-            line.push(b' ');
-            let shown = if command::slowlog::is_secret(command, args, at) { b"(redacted)" } else { arg };
-            line.extend_from_slice(&config::quote(shown));
-        }
-        line.extend_from_slice(b"\r\n");
-        self.cx.monitored = line;
     }
 
     /// Sends the lines of this turn.

@@ -13,6 +13,7 @@ use crate::steps::{Call, Once, Step, Steps};
 use base::hash::HashSeed;
 use command::change::DbKey;
 use command::families::scripting;
+use command::scripting::Form;
 use command::scripting::run::{Next, ScriptRun};
 use command::scripting::whole::{self, Inside};
 use command::spec::flag;
@@ -38,6 +39,7 @@ pub(crate) fn run_inside(
 
 /// A script as an operation that can stop and go on.
 pub(crate) struct ScriptSteps {
+    form: Form,
     args: OwnArgs,
     db: u16,
     resp3: bool,
@@ -45,8 +47,8 @@ pub(crate) struct ScriptSteps {
 }
 
 impl ScriptSteps {
-    pub fn new(args: OwnArgs, db: u16, resp3: bool) -> Self {
-        Self { args, db, resp3, run: None }
+    pub fn new(command: &Command, args: OwnArgs, db: u16, resp3: bool) -> Self {
+        Self { form: Form::of(command), args, db, resp3, run: None }
     }
 }
 
@@ -60,8 +62,8 @@ impl Steps for ScriptSteps {
             (None, _) => {
                 let mut of =
                     Cx { shard: cx, db: self.db, resp3: self.resp3, conn: None, deny_blocking: true };
-                match whole::start(&mut of, args) {
-                    Ok((run, _)) => self.run.insert(run).resume(cx, None),
+                match whole::start(&mut of, self.form, args) {
+                    Ok(run) => self.run.insert(run).resume(cx, None),
                     Err(error) => {
                         let mut out = Reply::new(self.resp3);
                         cx.count_error(&error);
@@ -87,8 +89,8 @@ impl Steps for ScriptSteps {
 impl Shard {
     /// Before a script that a client brings along goes where its keys are: has all shards know it, since the client may name it by its
     /// digest from now on, wherever it is connected then. Whether it may go; answers the error if not.
-    pub(crate) fn spread_script(&mut self, index: usize, args: Args<'_>) -> bool {
-        match scripting::learn(&mut self.cx, args) {
+    pub(crate) fn spread_script(&mut self, index: usize, command: &Command, args: Args<'_>) -> bool {
+        match scripting::learn(&mut self.cx, Form::of(command), args) {
             Ok(false) => true,
             Ok(true) => {
                 let others = (0..self.cx.shards).filter(|shard| *shard != self.cx.id);
@@ -115,15 +117,16 @@ impl Shard {
     #[inline]
     pub(crate) fn is_fence(&self, command: &Command, args: Args<'_>) -> bool {
         let is_script = command.flags & flag::SCRIPT != 0 && self.cx.shards > 1;
-        command.is_fence(self.cx.shards) || is_script && !self.cx.scripts.is_known_tame(args)
+        command.is_fence(self.cx.shards)
+            || is_script && !self.cx.scripts.is_known_tame(Form::of(command), args)
     }
 
     /// The command that has just asked for keys in vain, as an operation that can ask as it goes.
     pub(crate) fn steps_of(&mut self, asked: &Asked<'_>) -> Box<dyn Steps> {
         let (args, caller) = (OwnArgs::of(asked.args), asked.caller);
         if asked.command.flags & flag::SCRIPT != 0 {
-            self.cx.scripts.note_learning(asked.args);
-            return Box::new(ScriptSteps::new(args, caller.db, caller.resp3));
+            self.cx.scripts.note_learning(Form::of(asked.command), asked.args);
+            return Box::new(ScriptSteps::new(asked.command, args, caller.db, caller.resp3));
         }
         Box::new(Once { command: asked.command, args, db: caller.db, resp3: caller.resp3 })
     }

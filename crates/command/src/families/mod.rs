@@ -1,11 +1,12 @@
 //! The command families. A file has the rows of its commands in one `COMMANDS` slice, followed by their functions; a family of several
 //! files puts their slices together.
 
-use crate::{Args, Command};
+use crate::{Args, Command, Error, ShardCx};
 
 mod bitmap;
 mod connection;
 mod dump;
+mod functions;
 mod generic;
 mod geo;
 mod hash;
@@ -35,6 +36,7 @@ const ALL: &[&[&[Command]]] = &[
     geo::COMMANDS,
     &[dump::COMMANDS],
     &[scripting::COMMANDS],
+    &[functions::COMMANDS],
     &[transactions::COMMANDS],
 ];
 
@@ -47,4 +49,16 @@ pub fn rows() -> impl Iterator<Item = &'static Command> {
 pub fn other_db(args: Args<'_>) -> Option<u16> {
     let at = if args.is(0, "MOVE") { 2 } else { (3..args.len()).find(|&i| args.is(i, "DB"))? + 1 };
     u16::try_from(args.int(at).ok()?).ok()
+}
+
+/// The database that SELECT names.
+///
+/// # Errors
+/// There is none.
+pub fn selected_db(cx: &ShardCx, args: Args<'_>) -> Result<u16, Error> {
+    let index = args.int(1)?;
+    if i32::try_from(index).is_err() {
+        return Err(Error::err("value is out of range, value must between -2147483648 and 2147483647"));
+    }
+    cx.dbs.number(index).ok_or(Error::DB_INDEX_OUT_OF_RANGE)
 }

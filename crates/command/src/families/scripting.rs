@@ -1,14 +1,21 @@
 //! Scripts: EVAL and its kin, SCRIPT.
 
+use crate::parts::Part;
 use crate::scripting::whole::evaluate;
-use crate::scripting::{Sha, is_by_name};
-use crate::spec::{KeySpec, PartHandler, access, acl, flag::*};
+use crate::scripting::{Form, Killing, Sha};
+use crate::spec::{Handler, KeySpec, PartHandler, access, acl, flag::*};
 use crate::{Args, Command, Cx, Error, Outcome, ShardCx, help as help_form};
 use base::sha1::sha1_hex;
-use resp::{Reply, reader};
+use resp::Reply;
 
-const fn eval(name: &'static str, keys: &'static [KeySpec], more: u32) -> Command {
-    Command::new(name, evaluate)
+/// A command that runs a script or a function.
+pub(super) const fn eval(
+    name: &'static str,
+    handler: Handler,
+    keys: &'static [KeySpec],
+    more: u32,
+) -> Command {
+    Command::new(name, handler)
         .arity(-3)
         .keys(keys)
         .flags(
@@ -28,25 +35,27 @@ const fn sub(name: &'static str, part: PartHandler, arity: i16, flags: u32) -> C
         .since("2.6.0")
 }
 
-const WORST: &str = "We cannot tell how the keys will be used so we assume the worst, RW and UPDATE";
-const WORST_READ: &str = "We cannot tell how the keys will be used so we assume the worst, RO and ACCESS";
-const CHANGED: u16 = access::RW | access::ACCESS | access::UPDATE;
-const READ_ONLY: u16 = access::RO | access::ACCESS;
+pub(super) const WORST: &str =
+    "We cannot tell how the keys will be used so we assume the worst, RW and UPDATE";
+pub(super) const WORST_READ: &str =
+    "We cannot tell how the keys will be used so we assume the worst, RO and ACCESS";
+pub(super) const CHANGED: u16 = access::RW | access::ACCESS | access::UPDATE;
+pub(super) const READ_ONLY: u16 = access::RO | access::ACCESS;
 
 pub const COMMANDS: &[Command] = &[
-    eval("EVAL", &[KeySpec::counted(2, CHANGED).notes(WORST)], 0)
+    eval("EVAL", run_eval, &[KeySpec::counted(2, CHANGED).notes(WORST)], 0)
         .since("2.6.0")
         .summary("Runs a Lua script.")
         .syntax("script:string numkeys:integer key:key?* arg:string?*"),
-    eval("EVALSHA", &[KeySpec::counted(2, CHANGED)], 0)
+    eval("EVALSHA", run_evalsha, &[KeySpec::counted(2, CHANGED)], 0)
         .since("2.6.0")
         .summary("Runs a Lua script that the server knows by its SHA1 digest.")
         .syntax("sha1:string numkeys:integer key:key?* arg:string?*"),
-    eval("EVAL_RO", &[KeySpec::counted(2, READ_ONLY).notes(WORST_READ)], READONLY)
+    eval("EVAL_RO", run_eval_ro, &[KeySpec::counted(2, READ_ONLY).notes(WORST_READ)], READONLY)
         .since("7.0.0")
         .summary("Runs a Lua script that may not write.")
         .syntax("script:string numkeys:integer key:key?* arg:string?*"),
-    eval("EVALSHA_RO", &[KeySpec::counted(2, READ_ONLY)], READONLY)
+    eval("EVALSHA_RO", run_evalsha_ro, &[KeySpec::counted(2, READ_ONLY)], READONLY)
         .since("7.0.0")
         .summary("Runs a Lua script, which may not write, that the server knows by its SHA1 digest.")
         .syntax("sha1:string numkeys:integer key:key?* arg:string?*"),
@@ -100,12 +109,32 @@ const SCRIPTS: &[Command] = &[
         .syntax("script:string"),
 ];
 
+/// EVAL script numkeys [key …] [arg …]
+fn run_eval(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    evaluate(cx, Form::EVAL, args, out)
+}
+
+/// EVALSHA sha1 numkeys [key …] [arg …]
+fn run_evalsha(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    evaluate(cx, Form::EVALSHA, args, out)
+}
+
+/// EVAL_RO script numkeys [key …] [arg …]
+fn run_eval_ro(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    evaluate(cx, Form::EVAL.read_only(), args, out)
+}
+
+/// EVALSHA_RO sha1 numkeys [key …] [arg …]
+fn run_evalsha_ro(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    evaluate(cx, Form::EVALSHA.read_only(), args, out)
+}
+
 fn nothing(_: &mut Cx<'_>, _: Args<'_>, _: &mut Reply) -> Outcome {
     Ok(())
 }
 
 /// All shards answer the same.
-fn first(_: &mut ShardCx, _: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> Outcome {
+pub(super) fn first(_: &mut ShardCx, _: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> Outcome {
     out.raw(parts[0]);
     Ok(())
 }
@@ -143,30 +172,30 @@ fn flush(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     Ok(())
 }
 
-const UNKILLABLE: &str = "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.";
-
-/// SCRIPT KILL, on one shard: what there was to end, and whether that could be.
+/// SCRIPT KILL, on one shard.
 fn kill(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
-    out.int(match cx.shard.scripts.kill(false) {
-        None => NO_SCRIPT,
-        Some(false) => HAS_WRITTEN,
-        Some(true) => KILLED,
-    });
+    out.int(cx.shard.scripts.kill(false) as i64);
     Ok(())
 }
 
-const NO_SCRIPT: i64 = 0;
-const HAS_WRITTEN: i64 = 1;
-const KILLED: i64 = 2;
-
-/// What has happened on any shard counts more than that nothing has on others.
 fn merge_kill(_: &mut ShardCx, _: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> Outcome {
-    match parts.iter().filter_map(|part| reader::integer(part)).max() {
-        Some(KILLED) => out.ok(),
-        Some(HAS_WRITTEN) => return Err(Error::text(UNKILLABLE)),
-        _ => return Err(Error::text("NOTBUSY No scripts in execution right now.")),
+    tell_killing(parts, Error::BUSY_FUNCTION, out)
+}
+
+const UNKILLABLE: &str = "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.";
+
+/// What has happened on any shard counts more than that nothing has on others. `other`: what runs is not of this kind.
+pub(super) fn tell_killing(parts: &[&[u8]], other: Error, out: &mut Reply) -> Outcome {
+    let killing = parts.iter().map(|part| Part::new(part).int()).max();
+    if killing == Some(Killing::Killed as i64) {
+        out.ok();
+        return Ok(());
     }
-    Ok(())
+    Err(match killing {
+        Some(it) if it == Killing::HasWritten as i64 => Error::text(UNKILLABLE),
+        Some(it) if it == Killing::OtherKind as i64 => other,
+        _ => Error::text("NOTBUSY No scripts in execution right now."),
+    })
 }
 
 /// SCRIPT HELP
@@ -198,8 +227,8 @@ fn help(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
 ///
 /// # Errors
 /// It does not compile.
-pub fn learn(cx: &mut ShardCx, args: Args<'_>) -> Result<bool, Error> {
-    if is_by_name(args.at(0)) || cx.scripts.get(&sha1_hex(args.at(1))).is_some() {
+pub fn learn(cx: &mut ShardCx, form: Form, args: Args<'_>) -> Result<bool, Error> {
+    if form.is_function || form.by_digest || cx.scripts.get(&sha1_hex(args.at(1))).is_some() {
         return Ok(false);
     }
     cx.scripts.load(args.at(1), true).map(|_| true)

@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod histogram;
 pub mod latency;
+pub mod monitor;
 pub mod rates;
 pub mod slowlog;
 pub mod statistics;

@@ -1,20 +1,24 @@
 //! A script under way.
 
+use super::Form;
 use super::call::{self, Rights};
 use crate::change::DbKey;
-use crate::families::other_db;
+use crate::families::{other_db, selected_db};
 use crate::spec::flag;
-use crate::{Args, Command, Error, ShardCx, eviction};
+use crate::{Args, Command, Error, ShardCx, eviction, monitor};
 use base::hash::HashSeed;
 use config::LogLevel;
 use resp::{Reply, Span};
-use script::{Env, Flags, Resume, Run, Step};
+use script::{Env, Flags, Function, Resume, Run, Step};
+use std::sync::Arc;
 
 /// A script that has run for longer than `busy-reply-threshold`, as SCRIPT KILL and FUNCTION STATS see it.
 #[derive(Clone, Debug)]
 pub struct Overdue {
     /// Of FCALL, not of EVAL.
     pub is_function: bool,
+    /// The function's name.
+    pub name: Vec<u8>,
     /// The client's command with its arguments.
     pub command: Vec<Vec<u8>>,
     pub begun_ns: u64,
@@ -26,6 +30,7 @@ pub struct Overdue {
 
 /// What a killed script answers, and a killed function.
 const KILLED: &str = "Script killed by user with SCRIPT KILL...";
+const KILLED_FUNCTION: &str = "Script killed by user with FUNCTION KILL.";
 
 /// What a script does next.
 pub enum Next {
@@ -40,7 +45,8 @@ pub enum Next {
 /// A script with the command it calls.
 pub struct ScriptRun {
     run: Run,
-    is_function: bool,
+    /// The function, if it is none of the scripts.
+    function: Option<Arc<Function>>,
     rights: Rights,
     /// The database that the script has selected.
     db: u16,
@@ -66,12 +72,18 @@ pub struct Called<'a> {
 }
 
 impl ScriptRun {
-    pub fn new(cx: &ShardCx, run: Run, is_function: bool, rights: Rights, (db, resp3): (u16, bool)) -> Self {
+    pub fn new(
+        cx: &ShardCx,
+        run: Run,
+        function: Option<Arc<Function>>,
+        rights: Rights,
+        (db, resp3): (u16, bool),
+    ) -> Self {
         Self {
             begun_ns: (cx.platform.clock_ns)(),
             overdue: None,
             run,
-            is_function,
+            function,
             rights,
             db,
             resp3,
@@ -93,9 +105,14 @@ impl ScriptRun {
         self.note_time(cx, args);
         let known = self.overdue.and_then(|id| cx.scripts.overdue_runs.get(&id));
         if known.is_some_and(|overdue| overdue.is_killed) {
-            return self.go(cx, Resume::Kill(KILLED));
+            return self.go(cx, Resume::Kill(if self.is_function() { KILLED_FUNCTION } else { KILLED }));
         }
         self.go(cx, Resume::Go)
+    }
+
+    /// Of FCALL, not of EVAL.
+    pub fn is_function(&self) -> bool {
+        self.function.is_some()
     }
 
     /// Whether it has run for too long.
@@ -110,7 +127,8 @@ impl ScriptRun {
             return;
         }
         let overdue = Overdue {
-            is_function: self.is_function,
+            is_function: self.is_function(),
+            name: self.function.as_ref().map_or_else(Vec::new, |function| function.name().to_vec()),
             command: args.from(0).map(<[u8]>::to_vec).collect(),
             begun_ns: self.begun_ns,
             has_written: self.has_written,
@@ -119,7 +137,7 @@ impl ScriptRun {
         self.overdue = Some(cx.scripts.add_overdue(overdue));
         let text = format!(
             "Slow script detected: still in execution after {millis} milliseconds. You can try killing the script using the {} command.",
-            if self.is_function { "FUNCTION KILL" } else { "SCRIPT KILL" }
+            if self.is_function() { "FUNCTION KILL" } else { "SCRIPT KILL" }
         );
         (cx.platform.log)(3, text.as_bytes());
     }
@@ -144,7 +162,7 @@ impl ScriptRun {
         let mut answer = Reply::default();
         let mut with = first;
         loop {
-            let step = self.run.resume(cx.scripts.engine_of(self.is_function), with, &mut out);
+            let step = self.run.resume(cx.scripts.engine_of(self.function.is_some()), with, &mut out);
             with = match step {
                 Step::Tick => return Next::Tick,
                 Step::Done(done) => {
@@ -192,20 +210,20 @@ impl ScriptRun {
     }
 
     /// The command at hand, unless it has been done: SELECT is the script's own affair.
-    fn admit(&mut self, cx: &ShardCx) -> Result<Option<&'static Command>, Error> {
+    fn admit(&mut self, cx: &mut ShardCx) -> Result<Option<&'static Command>, Error> {
         if self.buf.len() > crate::args::INSIDE_BYTES_MAX {
             return Err(Error::STRING_TOO_LONG);
         }
-        let args = Args::new(&self.buf, &self.spans, &cx.seed);
-        let command = call::check(args, self.rights)?;
-        if command.full_name != "select" {
-            return Ok(Some(command));
+        let command = call::check(Args::new(&self.buf, &self.spans, &cx.seed), self.rights)?;
+        let is_done = command.full_name == "select";
+        if is_done {
+            self.db = selected_db(cx, Args::new(&self.buf, &self.spans, &cx.seed))?;
         }
-        let db = args.int(1).map_err(|_| Error::err("invalid DB index"))?;
-        let db =
-            usize::try_from(db).ok().filter(|db| *db < cx.dbs.count()).ok_or(Error::DB_INDEX_OUT_OF_RANGE)?;
-        self.db = db as u16;
-        Ok(None)
+        if !cx.monitors.is_empty() {
+            let seed = cx.seed.clone();
+            monitor::write(cx, "lua", self.db, command, Args::new(&self.buf, &self.spans, &seed));
+        }
+        Ok((!is_done).then_some(command))
     }
 
     /// The command it calls.
@@ -221,8 +239,6 @@ impl ScriptRun {
 
 /// What the client asked for, taken apart.
 pub struct Evaluation<'a> {
-    pub is_function: bool,
-    pub read_only: bool,
     pub keys: Vec<&'a [u8]>,
     pub args: Vec<&'a [u8]>,
 }
@@ -232,19 +248,16 @@ impl<'a> Evaluation<'a> {
     ///
     /// # Errors
     /// The count of keys is none, or does not fit.
-    pub fn of(args: Args<'a>) -> Result<Self, Error> {
-        let count = args.int(2)?;
+    pub fn of(form: Form, args: Args<'a>) -> Result<Self, Error> {
+        let count = args.int(2).map_err(|error| match form.is_function {
+            true => Error::err("Bad number of keys provided"),
+            false => error,
+        })?;
         if count > args.len() as i64 - 3 {
             return Err(Error::err("Number of keys can't be greater than number of args"));
         }
         let count = usize::try_from(count).map_err(|_| Error::err("Number of keys can't be negative"))?;
-        let name = args.at(0).to_ascii_lowercase();
-        Ok(Self {
-            is_function: name.starts_with(b"fcall"),
-            read_only: name.ends_with(b"_ro"),
-            keys: args.from(3).take(count).collect(),
-            args: args.from(3 + count).collect(),
-        })
+        Ok(Self { keys: args.from(3).take(count).collect(), args: args.from(3 + count).collect() })
     }
 }
 
@@ -256,13 +269,11 @@ pub fn rights(cx: &mut ShardCx, flags: Option<Flags>, read_only: bool) -> Result
     let lacks_memory = eviction::lacks_memory(cx);
     let Some(flags) = flags else { return Ok(Rights { read_only, out_of_memory: lacks_memory }) };
     let writes = !flags.has(Flags::NO_WRITES);
+    if lacks_memory && writes && !flags.has(Flags::ALLOW_OOM) {
+        return Err(Error::OUT_OF_MEMORY);
+    }
     if read_only && writes {
         return Err(Error::err("Can not execute a script with write flag using *_ro command."));
-    }
-    if lacks_memory && writes && !flags.has(Flags::ALLOW_OOM) {
-        let text =
-            "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'";
-        return Err(Error::text(text));
     }
     Ok(Rights { read_only: read_only || !writes, out_of_memory: false })
 }

@@ -2,7 +2,7 @@
 
 use super::run::{Evaluation, Next, ScriptRun, rights};
 use super::undo::Journal;
-use super::{Sha, sha_of};
+use super::{Form, Named, sha_of};
 use crate::change::DbKey;
 use crate::{Args, Command, Cx, Error, Outcome, Plan, ShardCx};
 use resp::Reply;
@@ -27,6 +27,8 @@ pub struct Whole {
     /// Keys that it has declared, and that are known to be here; ascending. With `None`, every key is here.
     declared: Option<Vec<DbKey>>,
     conn: Option<usize>,
+    /// Bytes of lines for monitors when it began.
+    monitored: usize,
 }
 
 /// How an overdue script has come to its end.
@@ -36,22 +38,25 @@ pub enum Ended {
     Again(Vec<DbKey>),
 }
 
-/// EVAL script numkeys [key …] [arg …], EVALSHA, and both `_RO`: in one piece, if all it touches is here.
-pub fn evaluate(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
-    let (run, sha) = start(cx, args)?;
-    let is_tame = cx.shard.shards == 1 || cx.shard.scripts.is_tame(&sha);
-    if !is_tame && cx.shard.scripts.learns(&sha) {
+/// EVAL script numkeys [key …] [arg …], EVALSHA, FCALL, and all `_RO`: in one piece, if all it touches is here.
+pub fn evaluate(cx: &mut Cx<'_>, form: Form, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let (run, named) = begin(cx, form, args)?;
+    let scripts = &mut cx.shard.scripts;
+    let is_tame = cx.shard.shards == 1 || scripts.learning(&named).is_some_and(|known| known.is_tame);
+    if !is_tame && scripts.learns(&named) {
         cx.shard.learns = true;
         return Err(Error::NeedKeys(Vec::new()));
     }
     let (journal, declared) = if is_tame {
         (None, None)
     } else {
-        let mut keys: Vec<_> = Evaluation::of(args)?.keys.iter().map(|key| (cx.db, key.to_vec())).collect();
+        let mut keys: Vec<_> =
+            Evaluation::of(form, args)?.keys.iter().map(|key| (cx.db, key.to_vec())).collect();
         keys.sort();
         (Some(Journal::default()), Some(keys))
     };
-    let mut whole = Whole { run, journal, declared, conn: cx.conn };
+    let monitored = cx.shard.monitored.len();
+    let mut whole = Whole { run, journal, declared, conn: cx.conn, monitored };
     match whole.go_on(cx.shard, args) {
         None => {
             // The shard goes on with it, a little at a time.
@@ -66,18 +71,46 @@ pub fn evaluate(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     }
 }
 
-/// Begins a script: finds it, and what it may do.
-pub fn start(cx: &mut Cx<'_>, args: Args<'_>) -> Result<(ScriptRun, Sha), Error> {
-    let Evaluation { read_only, keys, args: rest, .. } = Evaluation::of(args)?;
-    let sha = sha_of(&mut cx.shard.scripts, args)?;
+/// Begins a script, or a function: finds it, and what it may do.
+///
+/// # Errors
+/// It is not known, does not compile or may not run.
+pub fn start(cx: &mut Cx<'_>, form: Form, args: Args<'_>) -> Result<ScriptRun, Error> {
+    begin(cx, form, args).map(|(run, _)| run)
+}
+
+fn begin<'a>(cx: &mut Cx<'_>, form: Form, args: Args<'a>) -> Result<(ScriptRun, Named<'a>), Error> {
+    if form.is_function {
+        return begin_function(cx, form, args);
+    }
+    let Evaluation { keys, args: rest } = Evaluation::of(form, args)?;
+    let sha = sha_of(&mut cx.shard.scripts, form, args.at(1))?;
     let script = Arc::clone(&cx.shard.scripts.get(&sha).expect("it has just been found").script);
-    let rights = rights(cx.shard, script.flags(), read_only)?;
+    let rights = rights(cx.shard, script.flags(), form.read_only)?;
     let env = cx.shard.script_env();
     let run = cx.shard.scripts.engine.start(&script, &keys, &rest, env);
-    Ok((ScriptRun::new(cx.shard, run, false, rights, (cx.db, cx.resp3)), sha))
+    Ok((ScriptRun::new(cx.shard, run, None, rights, (cx.db, cx.resp3)), Named::Script(sha)))
+}
+
+fn begin_function<'a>(cx: &mut Cx<'_>, form: Form, args: Args<'a>) -> Result<(ScriptRun, Named<'a>), Error> {
+    let name = args.at(1);
+    let known = cx.shard.scripts.functions.shelf.known(name);
+    let function = known.map(|known| Arc::clone(&known.function));
+    let function = function.ok_or_else(|| Error::err("Function not found"))?;
+    let Evaluation { keys, args: rest } = Evaluation::of(form, args)?;
+    let rights = rights(cx.shard, Some(function.flags()), form.read_only)?;
+    let env = cx.shard.script_env();
+    let run = cx.shard.scripts.functions.engine().start_function(&function, &keys, &rest, env);
+    let run = ScriptRun::new(cx.shard, run, Some(function), rights, (cx.db, cx.resp3));
+    Ok((run, Named::Function(name)))
 }
 
 impl Whole {
+    /// Of FCALL, not of EVAL.
+    pub fn is_function(&self) -> bool {
+        self.run.is_function()
+    }
+
     /// Runs on, until it ends or, if it has run for too long already, time passes. `args`: the client's command.
     pub fn go_on(&mut self, cx: &mut ShardCx, args: Args<'_>) -> Option<Ended> {
         let mut reply = Reply::default();
@@ -135,6 +168,10 @@ impl Whole {
     fn take_back(&mut self, cx: &mut ShardCx, lacking: Vec<DbKey>) -> Vec<DbKey> {
         if let Some(journal) = self.journal.take() {
             journal.undo(cx);
+        }
+        if !self.run.is_overdue() {
+            // Else they have been shown already.
+            cx.monitored.truncate(self.monitored);
         }
         if lacking.is_empty() {
             cx.learns = true;

@@ -5,7 +5,7 @@ use crate::execute::{self, Caller};
 use crate::message::Ask;
 use crate::shard::Shard;
 use command::spec::{MergeHandler, flag};
-use command::{Args, Command, Plan, ShardCx};
+use command::{Args, Command, Plan, ShardCx, eviction};
 use resp::{Reply, reader};
 
 impl Shard {
@@ -19,6 +19,9 @@ impl Shard {
 
     /// Sends every shard its part.
     pub(crate) fn start_parts(&mut self, conn: usize, command: &'static Command, args: Args<'_>) {
+        if let Err(error) = eviction::before(&mut self.cx, command) {
+            return self.reject(conn, command, &error);
+        }
         let all: Vec<u16> = (0..self.cx.shards).collect();
         if all.len() == 1 {
             return self.run_all_alone(conn, command, args);

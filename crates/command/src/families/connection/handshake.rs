@@ -1,6 +1,7 @@
 //! What a connection says of itself: AUTH, HELLO, SELECT, RESET, and the smallest talk.
 
 use super::client::check_name;
+use crate::families::selected_db;
 use crate::session::{ReplyMode, Session};
 use crate::spec::{acl, flag::*};
 use crate::state::REDIS_VERSION;
@@ -233,11 +234,7 @@ fn reset(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
 
 /// SELECT index
 fn select(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
-    let index = args.int(1)?;
-    if i32::try_from(index).is_err() {
-        return Err(Error::err("value is out of range, value must between -2147483648 and 2147483647"));
-    }
-    cx.session().db = cx.shard.dbs.number(index).ok_or(Error::DB_INDEX_OUT_OF_RANGE)?;
+    cx.session().db = selected_db(cx.shard, args)?;
     out.ok();
     Ok(())
 }

@@ -226,6 +226,8 @@ fn memory(cx: &ShardCx, facts: &Facts, text: &mut String) {
     let percent = |part: u64, whole: u64| format!("{:.2}%", 100.0 * part as f64 / whole.max(1) as f64);
     let ratio = usage.rss_bytes as f64 / used.max(1) as f64;
     let total = cx.about.memory_total_bytes;
+    let vms = numbers.eval_bytes + numbers.function_bytes;
+    let caches = numbers.eval_cache_bytes + numbers.function_cache_bytes;
     let policy = cx.config.text(config::DirectiveId::of("maxmemory-policy"));
     let policy = String::from_utf8_lossy(&policy);
     lines(
@@ -250,19 +252,19 @@ fn memory(cx: &ShardCx, facts: &Facts, text: &mut String) {
             ("allocator_muzzy", &0),
             ("total_system_memory", &total),
             ("total_system_memory_human", &human(total)),
-            ("used_memory_lua", &0),
-            ("used_memory_vm_eval", &0),
-            ("used_memory_lua_human", &"0B"),
-            ("used_memory_scripts_eval", &0),
-            ("number_of_cached_scripts", &0),
-            ("number_of_functions", &0),
-            ("number_of_libraries", &0),
-            ("used_memory_vm_functions", &0),
-            ("used_memory_vm_total", &0),
-            ("used_memory_vm_total_human", &"0B"),
-            ("used_memory_functions", &0),
-            ("used_memory_scripts", &0),
-            ("used_memory_scripts_human", &"0B"),
+            ("used_memory_lua", &numbers.eval_bytes),
+            ("used_memory_vm_eval", &numbers.eval_bytes),
+            ("used_memory_lua_human", &human(numbers.eval_bytes)),
+            ("used_memory_scripts_eval", &numbers.eval_cache_bytes),
+            ("number_of_cached_scripts", &numbers.scripts),
+            ("number_of_functions", &numbers.functions),
+            ("number_of_libraries", &numbers.libraries),
+            ("used_memory_vm_functions", &numbers.function_bytes),
+            ("used_memory_vm_total", &vms),
+            ("used_memory_vm_total_human", &human(vms)),
+            ("used_memory_functions", &numbers.function_cache_bytes),
+            ("used_memory_scripts", &caches),
+            ("used_memory_scripts_human", &human(caches)),
             ("maxmemory", &cx.config.maxmemory),
             ("maxmemory_human", &human(cx.config.maxmemory)),
             ("maxmemory_policy", &policy),
@@ -359,7 +361,7 @@ fn stats(facts: &Facts, text: &mut String) {
             ("expire_cycle_cpu_milliseconds", &(numbers.expire_nanos / 1_000_000)),
             ("evicted_keys", &numbers.evicted_keys),
             ("evicted_clients", &0),
-            ("evicted_scripts", &0),
+            ("evicted_scripts", &numbers.evicted_scripts),
             ("total_eviction_exceeded_time", &0),
             ("current_eviction_exceeded_time", &0),
             ("keyspace_hits", &numbers.hits),

@@ -29,8 +29,8 @@ numbers! {
     sums: clients monitors paused blocked timed awaited_keys dirty keys expiring data_bytes table_bytes client_bytes peak_bytes connections
         rejected_connections commands net_in_bytes net_out_bytes hits misses expired_keys expired_fields evicted_keys
         error_replies forwarded moved_connections visits turns freeing freed input_limit_closed output_limit_closed denied_auth payloads_checked
-        expire_nanos ops_rate in_rate out_rate;
-    maxima: input_bytes_max output_bytes_max peak_time_s
+        expire_nanos ops_rate in_rate out_rate eval_bytes eval_cache_bytes function_bytes function_cache_bytes;
+    maxima: input_bytes_max output_bytes_max peak_time_s scripts evicted_scripts libraries functions
 }
 
 /// This shard's figures.
@@ -69,6 +69,14 @@ pub fn of(cx: &ShardCx) -> Numbers {
         expire_nanos: cx.stats.expire_nanos,
         freeing: cx.bin.pending(),
         freed: cx.bin.freed(),
+        eval_bytes: cx.scripts.engine.memory_bytes() as u64,
+        eval_cache_bytes: cx.scripts.cache_bytes() as u64,
+        function_bytes: cx.scripts.functions.engine_bytes() as u64,
+        function_cache_bytes: cx.scripts.functions.shelf.bytes() as u64,
+        scripts: cx.scripts.len() as u64,
+        evicted_scripts: cx.scripts.evicted,
+        libraries: cx.scripts.functions.shelf.libraries().len() as u64,
+        functions: cx.scripts.functions.shelf.functions_count() as u64,
         ..Numbers::default()
     };
     for (_, session) in cx.sessions.iter() {

@@ -106,9 +106,12 @@ fn write_stats(numbers: &Numbers, tables: &std::collections::BTreeMap<i64, i64>,
         int(out, name, 0);
     }
     int(out, "clients.normal", numbers.client_bytes as i64);
-    for name in ["cluster.links", "aof.buffer", "lua.caches", "functions.caches", "script.VMs"] {
+    for name in ["cluster.links", "aof.buffer"] {
         int(out, name, 0);
     }
+    int(out, "lua.caches", numbers.eval_cache_bytes as i64);
+    int(out, "functions.caches", numbers.function_cache_bytes as i64);
+    int(out, "script.VMs", (numbers.eval_bytes + numbers.function_bytes) as i64);
     for (db, bytes) in tables {
         out.bulk(format!("db.{db}").as_bytes());
         out.map(2);
