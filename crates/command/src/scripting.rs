@@ -15,7 +15,7 @@ use crate::{Args, Command, Error};
 use base::sha1::sha1_hex;
 use libraries::Functions;
 use script::{Engine, Kind, Limits, Script};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// A script's name: the SHA-1 of its source, in hexadecimal digits.
@@ -79,6 +79,8 @@ pub struct Cached {
     pub learning: Learning,
     /// EVAL has brought it: it may go.
     by_eval: bool,
+    /// When it was used last, counted in uses of all.
+    used: u64,
 }
 
 /// The scripts of a shard.
@@ -86,8 +88,9 @@ pub struct Scripts {
     pub engine: Engine,
     pub functions: Functions,
     by_sha: HashMap<Sha, Cached>,
-    /// Those that EVAL has brought, oldest first.
-    evaluated: VecDeque<Sha>,
+    /// How many EVAL has brought; and uses of scripts so far.
+    evaluated: usize,
+    uses: u64,
     pub evicted: u64,
     /// Those that have run for too long, in the order in which that showed.
     pub overdue_runs: BTreeMap<u64, run::Overdue>,
@@ -102,7 +105,8 @@ impl Default for Scripts {
             engine: Engine::new(Kind::Scripts, Limits::default()),
             functions: Functions::default(),
             by_sha: HashMap::new(),
-            evaluated: VecDeque::new(),
+            evaluated: 0,
+            uses: 0,
             evicted: 0,
             overdue_runs: BTreeMap::new(),
             next_overdue: 0,
@@ -164,7 +168,7 @@ impl Scripts {
         if let Some(known) = self.by_sha.get_mut(&sha) {
             if known.by_eval && !by_eval {
                 known.by_eval = false;
-                self.evaluated.retain(|other| *other != sha);
+                self.evaluated -= 1;
             }
             return Ok(sha);
         }
@@ -172,27 +176,36 @@ impl Scripts {
         let script = self.engine.load(source).map_err(error)?;
         if by_eval {
             self.make_room();
-            self.evaluated.push_back(sha);
+            self.evaluated += 1;
         }
+        let learning = Learning {
+            is_tame: self.engine.keys_are_declared(&script, &call::key_places),
+            ..Learning::default()
+        };
         let (script, source) = (Arc::new(script), Arc::from(source));
-        self.by_sha.insert(sha, Cached { script, source, learning: Learning::default(), by_eval });
+        self.uses += 1;
+        self.by_sha.insert(sha, Cached { script, source, learning, by_eval, used: self.uses });
         Ok(sha)
     }
 
+    /// Forgets the script, of those that EVAL has brought, that has not been used for longest, if there are as many as may be.
     fn make_room(&mut self) {
-        while self.evaluated.len() >= EVAL_SCRIPTS_MAX
-            && let Some(oldest) = self.evaluated.pop_front()
-        {
+        if self.evaluated < EVAL_SCRIPTS_MAX {
+            return;
+        }
+        let brought = self.by_sha.iter().filter(|(_, known)| known.by_eval);
+        if let Some(oldest) = brought.min_by_key(|(_, known)| known.used).map(|(sha, _)| *sha) {
             self.by_sha.remove(&oldest);
+            self.evaluated -= 1;
             self.evicted += 1;
         }
     }
 
-    /// A script that EVAL has brought is used: it is the youngest.
+    /// A script is used.
     pub(crate) fn touch(&mut self, sha: &Sha) {
-        if self.by_sha.get(sha).is_some_and(|known| known.by_eval) && self.evaluated.back() != Some(sha) {
-            self.evaluated.retain(|other| other != sha);
-            self.evaluated.push_back(*sha);
+        self.uses += 1;
+        if let Some(known) = self.by_sha.get_mut(sha) {
+            known.used = self.uses;
         }
     }
 
@@ -212,7 +225,7 @@ impl Scripts {
 
     pub fn flush(&mut self) {
         self.by_sha.clear();
-        self.evaluated.clear();
+        self.evaluated = 0;
         self.engine.collect();
     }
 

@@ -295,10 +295,9 @@ fn merge_kill(_: &mut ShardCx, _: Args<'_>, parts: &[&[u8]], out: &mut Reply) ->
 
 /// FUNCTION STATS, on one shard: whether a script runs for too long, and the function that does.
 fn stats(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
-    let overdue = cx.shard.scripts.overdue_runs.values();
+    let mut overdue = cx.shard.scripts.overdue_runs.values();
     out.int(i64::from(overdue.clone().any(|overdue| !overdue.is_function)));
-    let Some(Overdue { name, command, begun_ns, .. }) = overdue.filter(|overdue| overdue.is_function).next()
-    else {
+    let Some(Overdue { name, command, begun_ns, .. }) = overdue.find(|overdue| overdue.is_function) else {
         out.array(0);
         return Ok(());
     };

@@ -1,7 +1,7 @@
 //! What a command must be for a script to call it: the checks of Redis, in their order and words.
 
 use crate::registry::{lookup, subcommand};
-use crate::spec::flag;
+use crate::spec::{access, flag};
 use crate::{Args, Command, Error, Plan};
 
 /// What a script may do.
@@ -48,4 +48,53 @@ pub fn exists(words: &[&[u8]]) -> Option<bool> {
         _ => command.takes(words.len()),
     };
     fits.then_some(true)
+}
+
+/// Which arguments of a command are keys, as far as that can be told of what is known of them (the name and constants of a script);
+/// `None` if others could be, too, or if the command does more than to use its keys in the selected database.
+pub(super) fn key_places(args: &[Option<&[u8]>]) -> Option<Vec<usize>> {
+    let command = lookup(args.first().copied()??)?;
+    let is_plain = matches!(command.plan, Plan::Keys | Plan::Split(_) | Plan::Connection);
+    let goes_elsewhere = flag::CROSS_DB | flag::NOSCRIPT | flag::UNKNOWN_KEYS;
+    if !is_plain || command.flags & goes_elsewhere != 0 || command.full_name == "select" {
+        return None;
+    }
+    let mut places = Vec::new();
+    for spec in command.keys.iter().filter(|spec| spec.access & access::NOT_KEY == 0) {
+        places.extend(spec.places(args)?);
+    }
+    Some(places)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_of_keys_are_told_only_if_they_are_certain() {
+        let of = |line: &str| {
+            let args: Vec<_> = line.split(' ').map(|word| (word != "?").then_some(word.as_bytes())).collect();
+            key_places(&args)
+        };
+        assert_eq!(of("get ?"), Some(vec![1]));
+        assert_eq!(of("SET ? ? PX ?"), Some(vec![1]));
+        assert_eq!(of("mset ? ? ? ?"), Some(vec![1, 3]));
+        assert_eq!(of("del ? ? ?"), Some(vec![1, 2, 3]));
+        assert_eq!(of("zunionstore ? 2 ? ? weights 1 2"), Some(vec![1, 3, 4]));
+        assert_eq!(of("ping"), Some(vec![]));
+        for unknown in [
+            "zunionstore ? ? ? ?",
+            "sort ?",
+            "georadius ? ? ? ? ?",
+            "copy ? ?",
+            "move ? 1",
+            "select 1",
+            "dbsize",
+            "nosuch ?",
+            "?",
+            "eval ? 0",
+        ] {
+            assert_eq!(of(unknown), None, "{unknown}");
+        }
+    }
 }

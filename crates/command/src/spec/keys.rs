@@ -141,6 +141,29 @@ impl KeySpec {
         Ok(())
     }
 
+    /// Which arguments are keys, as [`KeySpec::find`] says, if that can be told of what is known of the arguments; else `None`.
+    pub fn places(&self, args: &[Option<&[u8]>]) -> Option<Vec<usize>> {
+        let Begin::Index(begin) = self.begin else { return None };
+        let (begin, argc) = (begin as usize, args.len());
+        if self.finder.is_some() {
+            return None;
+        }
+        let (first, last, step) = match self.find {
+            Find::Unknown => return None,
+            Find::Range { limit: 2.., .. } => return None,
+            Find::Range { last, step, .. } if last >= 0 => (begin, begin + last as usize, step),
+            Find::Range { last, step, .. } => (begin, argc.checked_sub(last.unsigned_abs() as usize)?, step),
+            Find::KeyNum { index, first, step } => {
+                let count = args.get(begin + index as usize).copied()?;
+                let count =
+                    usize::try_from(base::number::parse_i64(count?)?).ok().filter(|count| *count <= argc)?;
+                let first = begin + first as usize;
+                (first, first + count.checked_sub(1)? * step as usize, step)
+            }
+        };
+        (last < argc).then(|| (first..=last).step_by(step as usize).collect())
+    }
+
     fn first(&self, args: &Args<'_>) -> Option<usize> {
         match self.begin {
             Begin::Index(index) => ((index as usize) < args.len()).then_some(index as usize),
