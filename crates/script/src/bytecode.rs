@@ -145,3 +145,41 @@ impl<'a> Reader<'a> {
         })
     }
 }
+
+/// The operations of Lua 5.1.
+pub mod operation {
+    pub const MOVE: u32 = 0;
+    pub const LOADK: u32 = 1;
+    pub const LOADBOOL: u32 = 2;
+    pub const LOADNIL: u32 = 3;
+    pub const GETUPVAL: u32 = 4;
+    pub const GETGLOBAL: u32 = 5;
+    pub const GETTABLE: u32 = 6;
+    pub const SETGLOBAL: u32 = 7;
+    pub const SETUPVAL: u32 = 8;
+    pub const SETTABLE: u32 = 9;
+    pub const NEWTABLE: u32 = 10;
+    pub const SELF: u32 = 11;
+    pub const ADD: u32 = 12;
+    pub const POW: u32 = 17;
+    pub const UNM: u32 = 18;
+    pub const NOT: u32 = 19;
+    pub const LEN: u32 = 20;
+    pub const CONCAT: u32 = 21;
+    pub const JMP: u32 = 22;
+    pub const EQ: u32 = 23;
+    pub const LT: u32 = 24;
+    pub const LE: u32 = 25;
+    pub const TEST: u32 = 26;
+    pub const TESTSET: u32 = 27;
+    pub const CALL: u32 = 28;
+    pub const TAILCALL: u32 = 29;
+    pub const RETURN: u32 = 30;
+    pub const FORLOOP: u32 = 31;
+    pub const FORPREP: u32 = 32;
+    pub const TFORLOOP: u32 = 33;
+    pub const SETLIST: u32 = 34;
+    pub const CLOSE: u32 = 35;
+    pub const CLOSURE: u32 = 36;
+    pub const VARARG: u32 = 37;
+}

@@ -28,6 +28,9 @@ impl Default for Limits {
     }
 }
 
+/// Scripts that may be under way on an engine; each has a stack and a Lua thread.
+const FIBERS_MAX: c_int = 10_000;
+
 /// What is run: scripts and library functions have interpreters of their own, as in Redis.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
@@ -75,6 +78,8 @@ pub struct Env {
 pub struct Run {
     vm: Arc<Vm>,
     fiber: Option<Box<Fiber>>,
+    /// There was no fiber for it: the first step is an error.
+    is_refused: bool,
     functions: Vec<Function>,
 }
 
@@ -185,7 +190,10 @@ impl Engine {
 
     fn begin(&mut self, job: Job, name: &[u8], keys: &[&[u8]], args: &[&[u8]], env: Env) -> Run {
         self.tidy_up();
-        let fiber = self.pool.pop().unwrap_or_else(|| self.new_fiber());
+        let vm = Arc::clone(&self.vm);
+        let Some(fiber) = self.pool.pop().or_else(|| self.new_fiber()) else {
+            return Run { vm, fiber: None, is_refused: true, functions: Vec::new() };
+        };
         fiber.job.set(job);
         // SAFETY: the slices are used until the fiber is suspended, below.
         unsafe {
@@ -201,13 +209,19 @@ impl Engine {
         fiber.answer.set(Answer::Go);
         self.vm.switch_to(&fiber);
         assert!(fiber.signal.get() == Signal::Ready, "a run begins by taking its arguments");
-        Run { vm: Arc::clone(&self.vm), fiber: Some(fiber), functions: Vec::new() }
+        Run { vm, fiber: Some(fiber), is_refused: false, functions: Vec::new() }
     }
 
-    fn new_fiber(&mut self) -> Box<Fiber> {
-        assert!(self.fibers < sandbox::FIBERS_MAX / 2, "too many scripts are under way");
+    /// `None` if too many scripts are under way, or there is no memory for a stack.
+    fn new_fiber(&mut self) -> Option<Box<Fiber>> {
+        if self.fibers >= FIBERS_MAX {
+            return None;
+        }
+        let fiber = Fiber::new(&self.vm, 2 * self.fibers + 1)?;
         self.fibers += 1;
-        Fiber::new(&self.vm, 2 * self.fibers - 1)
+        // Its places for globals must be there before they are needed.
+        sandbox::clear_aside(self.vm.main(), self.vm.globals.get(), &fiber);
+        Some(fiber)
     }
 
     /// Frees what runs, scripts and functions have left, and garbage if there is so much that the next script would meet the
@@ -355,6 +369,10 @@ impl Run {
     /// `resp3` says in which version.
     pub fn resume<'a>(&'a mut self, engine: &mut Engine, with: Resume<'_>, out: &mut Reply) -> Step<'a> {
         assert!(Arc::ptr_eq(&self.vm, &engine.vm), "the run belongs to another engine");
+        if std::mem::take(&mut self.is_refused) {
+            out.error("ERR too many scripts are running at the same time");
+            return Step::Done(Done { is_raised: true, is_error_to_count: true });
+        }
         let fiber = self.fiber.as_deref().expect("a run that has ended is not resumed");
         fiber.answer.set(match with {
             Resume::Go => Answer::Go,

@@ -125,8 +125,9 @@ pub struct Fiber {
 }
 
 impl Fiber {
-    pub fn new(vm: &Vm, place: c_int) -> Box<Self> {
-        let stack = DefaultStack::new(STACK_BYTES).expect("memory for a script's stack");
+    /// `None` if there is no memory for a stack.
+    pub fn new(vm: &Vm, place: c_int) -> Option<Box<Self>> {
+        let stack = DefaultStack::new(STACK_BYTES).ok()?;
         let lua = vm.main();
         let empty: *const [&'static [u8]] = &[];
         let fiber = Box::new(Self {
@@ -155,7 +156,7 @@ impl Fiber {
             log_level_min: Cell::new(0),
         });
         fiber.set_up(lua, stack);
-        fiber
+        Some(fiber)
     }
 
     /// A new thread and a coroutine at its beginning.

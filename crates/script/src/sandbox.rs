@@ -30,9 +30,6 @@ pub struct Globals {
 pub const REPLY_NAMES: [&[u8]; 7] =
     [b"err", b"ok", b"double", b"big_number", b"verbatim_string", b"map", b"set"];
 
-/// How many fibers may have globals aside.
-pub const FIBERS_MAX: c_int = 4096;
-
 /// Fills a new interpreter.
 pub fn install(lua: Lua) {
     let status = lua.protect(entry!(install_all), std::ptr::null_mut::<c_void>());
@@ -52,7 +49,7 @@ fn install_all(lua: Lua) -> c_int {
         names.zip(first + 1..).all(|(reference, expected)| reference == expected),
         "references are counted up"
     );
-    lua.new_table(2 * FIBERS_MAX as usize, 0);
+    lua.new_table(0, 0);
     globals.aside = lua.reference();
     if is_for_functions {
         api::push_library_api(lua);

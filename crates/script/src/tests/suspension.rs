@@ -247,6 +247,26 @@ fn endless_scripts_can_be_killed() {
     assert!(text.starts_with("-ERR bye script: ") && text.ends_with(", on @user_script:2.\r\n"), "{text}");
 }
 
+#[test]
+fn too_many_suspended_runs_are_refused() {
+    let mut engine = Engine::new(Kind::Scripts, Limits::default());
+    let script = engine.load(b"return redis.call('get', KEYS[1])").unwrap();
+    let mut runs = Vec::new();
+    let mut out = Reply::new(false);
+    loop {
+        let mut run = engine.start(&script, &[b"k"], &[], Env::default());
+        if next_call(&mut run, &mut engine, Resume::Go, &mut out).is_none() {
+            break;
+        }
+        runs.push(run);
+    }
+    assert_eq!(out.buf, b"-ERR too many scripts are running at the same time\r\n");
+    assert!(runs.len() >= 1000, "{}", runs.len());
+    drop(runs);
+    let mut run = engine.start(&script, &[b"k"], &[], Env::default());
+    assert!(next_call(&mut run, &mut engine, Resume::Go, &mut out).is_some());
+}
+
 /// 10^6 runs leave the interpreter as it was.
 #[test]
 fn memory_stays_flat() {
