@@ -1,3 +1,5 @@
+//! Blocked clients of every kind, on one shard and several, in every race.
+
 use crate::trial::{Trial, request};
 use base::random::Random;
 use std::collections::BTreeMap;
