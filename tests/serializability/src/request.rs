@@ -117,7 +117,11 @@ impl Request {
 
     /// Whether keys may be asked for while it runs.
     pub fn asks_late(&self) -> bool {
-        matches!(self, Request::Script { .. } | Request::Indirect { .. })
+        match self {
+            Request::Script { steps, declared, .. } => *declared < steps.len(),
+            Request::Indirect { .. } => true,
+            _ => false,
+        }
     }
 
     /// Whether nothing may ever be seen of it, with a reply or without.
