@@ -79,6 +79,10 @@ impl Steps for BlockSteps {
         Step::Done(std::mem::take(&mut self.out))
     }
 
+    fn overdue(&self) -> Option<bool> {
+        self.script.as_ref()?.overdue()
+    }
+
     fn call<'a>(&'a self, seed: &'a HashSeed) -> Call<'a> {
         if let Some(script) = &self.script {
             return script.call(seed);

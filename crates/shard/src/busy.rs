@@ -7,6 +7,7 @@ use crate::block::Block;
 use crate::execute::Asked;
 use crate::message::{Ask, Batch, Item, Message, Progress};
 use crate::multi::Lodgers;
+use crate::occupants::IN_ONE_PIECE;
 use crate::parking::Parked;
 use crate::shard::Shard;
 use crate::transaction;
@@ -40,6 +41,7 @@ impl Shard {
     pub(crate) fn begin_busy(&mut self, busy: Busy) {
         debug_assert!(self.busy.is_none(), "one script at a time occupies a shard");
         self.cx.is_occupied = true;
+        self.tell_occupied(IN_ONE_PIECE, busy.whole.is_function());
         self.busy = Some(Box::new(busy));
     }
 
@@ -60,6 +62,7 @@ impl Shard {
             return;
         };
         self.cx.is_occupied = false;
+        self.tell_vacant(IN_ONE_PIECE);
         let Busy { asked, held, mut mail, .. } = *busy;
         let keys = match held {
             Some(held) => self.end_lodging(held),
@@ -86,7 +89,11 @@ impl Shard {
     pub(crate) fn on_message_while_busy(&mut self, message: Message) {
         match message {
             Message::Commands(batch) => batch.in_order().for_each(|batch| self.refuse_batch(batch)),
-            Message::Replies(_) | Message::Late { .. } | Message::Slow { .. } | Message::Monitored { .. } => {
+            Message::Replies(_)
+            | Message::Late { .. }
+            | Message::Slow { .. }
+            | Message::Monitored { .. }
+            | Message::Occupied { .. } => {
                 self.read_message(message);
             }
             other => self.busy.as_mut().expect("it is occupied").mail.push_back(other),
@@ -111,7 +118,9 @@ impl Shard {
         for mut item in items {
             let spans = &batch.spans[item.spans.0 as usize..(item.spans.0 + item.spans.1) as usize];
             let args = Args::new(&batch.args, spans, &seed).with_outside(&batch.outside);
-            if !item.ask.runs() || matches!(item.ask, Ask::Nobody) {
+            // Others may have run their part of it already.
+            let is_part = item.ask.is_of_many() && self.refusal(item.command).is_some();
+            if !item.ask.runs() || matches!(item.ask, Ask::Nobody) || is_part {
                 keep(&mut rest, &item, args);
                 continue;
             }

@@ -181,6 +181,11 @@ impl Shard {
             && !matches!(command.plan, Plan::Connection | Plan::Transaction(_))
             && let Some(things) = self.contended(false, command, args, caller.db)
         {
+            if let Some(error) =
+                self.refusal_to_wait(command).filter(|_| !matches!(command.plan, Plan::Block))
+            {
+                return self.reject(index, command, &error);
+            }
             self.conns[index].through_own_mailbox += 1;
             let ask = Ask::Whole(self.expect(index));
             return self.park(things, parked(self.cx.id, ask, command, caller, args));

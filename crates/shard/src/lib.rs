@@ -31,6 +31,7 @@ pub mod mail;
 pub mod message;
 pub mod monitor;
 pub mod multi;
+pub mod occupants;
 pub mod parking;
 pub mod pause;
 pub mod prepare;

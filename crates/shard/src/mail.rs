@@ -8,7 +8,7 @@ use crate::parking::parked;
 use crate::shard::Shard;
 use crate::timing;
 use command::spec::flag;
-use command::{Args, Command, Plan};
+use command::{Args, Command, Error, Plan};
 use resp::Reply;
 
 impl Item {
@@ -58,6 +58,7 @@ impl Shard {
             Message::Monitored { from, lines } => self.on_monitored(from, &lines),
             Message::MonitorsGone { from } => self.cx.monitors.retain(|shard| *shard != from),
             Message::Script { source } => self.on_script(&source),
+            Message::Occupied { occupant, is_over } => self.on_occupied(occupant, is_over),
         }
     }
 
@@ -139,6 +140,12 @@ impl Shard {
         if !self.locks.is_empty()
             && let Some(things) = self.contended(item.ask.is_of_many(), item.command, args, item.db)
         {
+            if let Some(error) = self.refusal_to_park(item) {
+                self.cx.commands.rejected(item.command.id);
+                self.cx.count_error(&error);
+                out.error(error.line());
+                return Progress::Replied;
+            }
             self.park(things, parked(home, item.ask, item.command, caller, args));
             return Progress::Under;
         }
@@ -148,6 +155,12 @@ impl Shard {
         let progress = self.run_for(home, item.ask, item.command, args, caller, out);
         self.after_command();
         progress
+    }
+
+    /// Why an item must not wait for keys: a part of something has to, and so has what EXEC runs.
+    fn refusal_to_park(&self, item: &Item) -> Option<Error> {
+        let is_by_itself = matches!(item.ask, Ask::Whole(_)) && !matches!(item.command.plan, Plan::Block);
+        self.refusal_to_wait(item.command).filter(|_| is_by_itself)
     }
 
     /// Runs a command on behalf of `home`; a reply that it has is in `out`. If keys of other shards were needed, this shard has begun

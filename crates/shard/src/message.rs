@@ -6,6 +6,7 @@
 use crate::blocking::{ClaimedCommand, WaitChange};
 use crate::execute::Caller;
 use crate::gates::Want;
+use crate::occupants::Occupant;
 use command::change::Change;
 use command::slowlog::Entry as SlowEntry;
 use command::watches::WatcherId;
@@ -264,6 +265,8 @@ pub enum Message {
     Script { source: Vec<u8> },
     /// Lines for the monitors of the receiver.
     Monitored { from: u16, lines: Vec<u8> },
+    /// A script has run for too long, or such a script is over.
+    Occupied { occupant: Occupant, is_over: bool },
     /// Shard `from` has no monitors any more.
     MonitorsGone { from: u16 },
 }

@@ -72,6 +72,10 @@ impl Shard {
         args: Args<'_>,
         db: u16,
     ) -> Option<Vec<(Thing, bool)>> {
+        if matches!(command.plan, Plan::All(..)) && command.flags & flag::ALLOW_BUSY != 0 {
+            // It may be what ends those that stand in the way.
+            return None;
+        }
         let at_gate = of_many && self.locks.is_contended(&Thing::Gate);
         let gate = at_gate.then_some((Thing::Gate, true));
         if let Plan::Block = command.plan {

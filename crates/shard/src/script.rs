@@ -80,6 +80,10 @@ impl Steps for ScriptSteps {
         }
     }
 
+    fn overdue(&self) -> Option<bool> {
+        self.run.as_ref().filter(|run| run.is_overdue()).map(ScriptRun::is_function)
+    }
+
     fn call<'a>(&'a self, seed: &'a HashSeed) -> Call<'a> {
         let called = self.run.as_ref().expect("it has begun").call(seed);
         Call { command: called.command, args: called.args, db: called.db, resp3: called.resp3 }

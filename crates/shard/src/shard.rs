@@ -11,6 +11,7 @@ use crate::message::{Batch, Message, OpId};
 use crate::multi::Operation;
 use crate::multi::open::Open;
 use crate::multi::wait::BlockedOperations;
+use crate::occupants::Occupant;
 use crate::parking::Job;
 use crate::queue::Queued;
 use crate::transaction::Transaction;
@@ -52,6 +53,8 @@ pub struct Shard {
     pub(crate) ticked: Vec<OpId>,
     /// A script that occupies this shard.
     pub(crate) busy: Option<Box<Busy>>,
+    /// Scripts of any shard that have run for too long.
+    pub(crate) occupants: Vec<Occupant>,
     /// Operations of any shard that have come here for what they will need, by home shard and number.
     pub(crate) gates: HashMap<(u16, OpId), Gate>,
     pub(crate) next_op: OpId,
@@ -102,6 +105,7 @@ impl Shard {
             may_proceed: VecDeque::new(),
             ticked: Vec::new(),
             busy: None,
+            occupants: Vec::new(),
             gates: HashMap::new(),
             next_op: 1,
             queue: Vec::new(),

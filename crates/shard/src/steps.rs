@@ -27,6 +27,11 @@ pub(crate) trait Steps: Send {
     /// Goes on, with the reply to the command before if it asked for one.
     fn resume(&mut self, cx: &mut ShardCx, reply: Option<&Reply>) -> Step;
 
+    /// Whether a script among them has run for too long; with it, whether it is a function.
+    fn overdue(&self) -> Option<bool> {
+        None
+    }
+
     /// The command asked for last.
     fn call<'a>(&'a self, seed: &'a HashSeed) -> Call<'a>;
 }

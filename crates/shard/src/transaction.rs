@@ -304,6 +304,12 @@ impl Shard {
             self.cx.commands.rejected(command.id);
             return self.end_with(index, &error);
         }
+        if (transaction.has_steps || transaction.place == Place::Several)
+            && let Some(error) = self.refusal_of_many(command, |_| true)
+        {
+            self.cx.commands.rejected(command.id);
+            return self.end_with(index, &error);
+        }
         if transaction.flags & flag::SESSIONS != 0 {
             self.sync_to_sessions();
         }

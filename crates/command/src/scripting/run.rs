@@ -28,9 +28,8 @@ pub struct Overdue {
     pub is_killed: bool,
 }
 
-/// What a killed script answers, and a killed function.
+/// What a killed script answers, and a function, too.
 const KILLED: &str = "Script killed by user with SCRIPT KILL...";
-const KILLED_FUNCTION: &str = "Script killed by user with FUNCTION KILL.";
 
 /// What a script does next.
 pub enum Next {
@@ -105,7 +104,8 @@ impl ScriptRun {
         self.note_time(cx, args);
         let known = self.overdue.and_then(|id| cx.scripts.overdue_runs.get(&id));
         if known.is_some_and(|overdue| overdue.is_killed) {
-            return self.go(cx, Resume::Kill(if self.is_function() { KILLED_FUNCTION } else { KILLED }));
+            (cx.platform.log)(2, b"Lua script killed by user with SCRIPT KILL.");
+            return self.go(cx, Resume::Kill(KILLED));
         }
         self.go(cx, Resume::Go)
     }

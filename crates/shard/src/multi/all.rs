@@ -11,6 +11,9 @@ use resp::{Reply, reader};
 impl Shard {
     /// A command that every shard takes part in.
     pub(crate) fn start_all(&mut self, conn: usize, command: &'static Command, args: Args<'_>) {
+        if let Some(error) = self.refusal_of_many(command, |_| true) {
+            return self.reject(conn, command, &error);
+        }
         if let Some(prepare) = command.prepare {
             return self.start_prepared(conn, command, args, prepare);
         }

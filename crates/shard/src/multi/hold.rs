@@ -12,7 +12,7 @@ use crate::transaction;
 use command::change::{Change, DbKey};
 use command::spec::flag;
 use command::watches::WatcherId;
-use command::{Args, Command, Event, OwnArgs, Plan, ShardCx};
+use command::{Args, Command, Error, Event, OwnArgs, Plan, ShardCx};
 use keyspace::{Found, Key};
 use resp::Reply;
 
@@ -55,11 +55,26 @@ impl Shard {
 
     /// Has keys of several shards locked and brought here; then the command runs.
     pub(crate) fn hold_keys(&mut self, asked: Asked<'_>, mut keys: Vec<DbKey>, attempts: u32) {
+        if let Some(error) = self.refusal_to_hold(asked.command, &keys) {
+            return self.refuse_asked(&asked, &error);
+        }
         if self.take_over(&asked, &mut keys) {
             return;
         }
         let op = self.next_op();
         self.hold_keys_for(op, asked, keys, attempts);
+    }
+
+    /// Why a command must not wait for these keys, or for what it will need. EXEC has been asked before.
+    fn refusal_to_hold(&mut self, command: &Command, keys: &[DbKey]) -> Option<Error> {
+        if matches!(command.plan, Plan::Block) || self.cx.scripts.overdue.is_some() {
+            return None;
+        }
+        let is_there = |shard| keys.iter().any(|key| self.cx.slots.shard_of(&key.1) == shard);
+        let learns = self.cx.learns;
+        let error = self.refusal_of_many(command, |shard| learns || is_there(shard))?;
+        self.cx.learns = false;
+        Some(error)
     }
 
     /// As [`Shard::hold_keys`] for an operation that has a number already.

@@ -36,6 +36,8 @@ pub(crate) struct Open {
     is_whole: bool,
     /// A key has changed that its client watches.
     is_touched: bool,
+    /// All shards know that it has run for too long.
+    is_told: bool,
 }
 
 /// What is to be done when nothing is missing any more.
@@ -93,6 +95,7 @@ impl Shard {
             next: Next::Begin,
             is_whole: false,
             is_touched: false,
+            is_told: false,
         };
         self.opens.insert(op, Box::new(open));
     }
@@ -148,6 +151,10 @@ impl Shard {
         loop {
             match step {
                 Step::Tick => {
+                    if let Some(is_function) = open.steps.overdue().filter(|_| !open.is_told) {
+                        open.is_told = true;
+                        self.tell_occupied(op, is_function);
+                    }
                     open.next = Next::Go;
                     self.set_aside(&mut open);
                     self.opens.insert(op, open);
@@ -402,6 +409,9 @@ impl Shard {
 
     /// The operation is over: its keys go home, all gates are free, and the client gets its reply.
     fn end_open(&mut self, op: OpId, mut open: Box<Open>, out: Reply) {
+        if open.is_told {
+            self.tell_vacant(op);
+        }
         self.set_aside(&mut open);
         let home = self.cx.id;
         for (shard, (keys, changes)) in self.by_owner(&mut open).into_iter().enumerate() {

@@ -22,6 +22,9 @@ impl Shard {
         if !(args.len() - 1).is_multiple_of(step) {
             return self.reply_error(conn, &Error::wrong_arity(command.full_name));
         }
+        if let Some(error) = self.refusal_of_many(command, |shard| shards.contains(&shard)) {
+            return self.reject(conn, command, &error);
+        }
         if let Err(error) = eviction::before(&mut self.cx, command) {
             return self.reject(conn, command, &error);
         }

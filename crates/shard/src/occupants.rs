@@ -1,0 +1,92 @@
+//! Scripts of any shard that have run for too long, as this shard knows them: what could only wait for one of them is answered with
+//! BUSY.
+//!
+//! A script in one piece ([`crate::busy`]) occupies its shard; one that learns as it goes ([`crate::multi::open`]) holds the gates of
+//! all shards, and keys. Commands for other keys and shards run as ever. What has begun to wait before a script was known to take so
+//! long goes on waiting.
+
+use crate::execute::Asked;
+use crate::message::{Message, OpId};
+use crate::multi::SHARE_SHIFT;
+use crate::shard::Shard;
+use command::spec::flag;
+use command::{Command, Error};
+use resp::Reply;
+
+/// A script that has run for too long.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Occupant {
+    /// Where it runs.
+    pub home: u16,
+    /// The operation that it is; [`IN_ONE_PIECE`] if it occupies its shard.
+    pub op: OpId,
+    /// Of FCALL, not of EVAL.
+    pub is_function: bool,
+}
+
+/// No operation has this number.
+pub(crate) const IN_ONE_PIECE: OpId = 1 << SHARE_SHIFT;
+
+impl Occupant {
+    fn error(self) -> Error {
+        if self.is_function { Error::BUSY_FUNCTION } else { Error::BUSY }
+    }
+}
+
+impl Shard {
+    /// A script of this shard has run for too long.
+    #[cold]
+    pub(crate) fn tell_occupied(&mut self, op: OpId, is_function: bool) {
+        let occupant = Occupant { home: self.cx.id, op, is_function };
+        self.spread_occupant(occupant, false);
+    }
+
+    /// A script of this shard that was told of is over.
+    #[cold]
+    pub(crate) fn tell_vacant(&mut self, op: OpId) {
+        let home = self.cx.id;
+        let known = self.occupants.iter().find(|known| known.home == home && known.op == op).copied();
+        self.spread_occupant(known.expect("it was told of"), true);
+    }
+
+    fn spread_occupant(&mut self, occupant: Occupant, is_over: bool) {
+        for shard in (0..self.cx.shards).filter(|shard| *shard != occupant.home) {
+            self.outgoing.posts.push((shard as usize, Message::Occupied { occupant, is_over }));
+        }
+        self.on_occupied(occupant, is_over);
+    }
+
+    pub(crate) fn on_occupied(&mut self, occupant: Occupant, is_over: bool) {
+        match is_over {
+            true => self.occupants.retain(|known| *known != occupant),
+            false => self.occupants.push(occupant),
+        }
+    }
+
+    /// Why a command must not wait here for keys that an operation has.
+    pub(crate) fn refusal_to_wait(&self, command: &Command) -> Option<Error> {
+        if command.flags & flag::ALLOW_BUSY != 0 {
+            return None;
+        }
+        self.occupants.iter().find(|known| known.op != IN_ONE_PIECE).map(|known| known.error())
+    }
+
+    /// Why a command must not begin that needs several shards, and among them these.
+    pub(crate) fn refusal_of_many(&self, command: &Command, needs: impl Fn(u16) -> bool) -> Option<Error> {
+        if self.occupants.is_empty() || command.flags & flag::ALLOW_BUSY != 0 {
+            return None;
+        }
+        let hinders = |known: &&Occupant| known.op != IN_ONE_PIECE || needs(known.home);
+        self.occupants.iter().find(hinders).map(|known| known.error())
+    }
+
+    /// Answers a command that has not begun.
+    #[cold]
+    pub(crate) fn refuse_asked(&mut self, asked: &Asked<'_>, error: &Error) {
+        self.cx.commands.rejected(asked.command.id);
+        self.cx.count_error(error);
+        let mut out = Reply::new(asked.caller.resp3);
+        out.error(error.line());
+        self.answer(asked.home, asked.ask, asked.command, out);
+    }
+}
