@@ -47,17 +47,18 @@ fn pytest(python: &OsStr, directory: &str) -> Outcome {
     )
 }
 
-/// ioredis and node-redis, through Node's own test runner.
+/// ioredis, node-redis and what is built on them (BullMQ, locks, limiters), through Node's own test runner.
 pub fn node() -> Outcome {
     let packages = match provision::node() {
         Ok(packages) => packages,
         Err(why) => return Outcome::Broken(why),
     };
-    let files = ["tests/clients/node/ioredis.test.js", "tests/clients/node/node_redis.test.js"];
+    let files = ["ioredis", "node_redis", "coordination", "scripts", "bullmq"]
+        .map(|name| format!("tests/clients/node/{name}.test.js"));
     on_each_server(
         || {
             let options = ["--test", "--test-reporter=tap", "--test-concurrency=1"];
-            let mut node = bounded(OsStr::new("node"), &[&options[..], &files].concat());
+            let mut node = bounded(OsStr::new("node"), &[&options[..], &files.each_ref().map(String::as_str)].concat());
             node.env("NODE_PATH", &packages);
             node
         },
