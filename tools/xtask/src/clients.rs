@@ -58,7 +58,8 @@ pub fn node() -> Outcome {
     on_each_server(
         || {
             let options = ["--test", "--test-reporter=tap", "--test-concurrency=1"];
-            let mut node = bounded(OsStr::new("node"), &[&options[..], &files.each_ref().map(String::as_str)].concat());
+            let mut node =
+                bounded(OsStr::new("node"), &[&options[..], &files.each_ref().map(String::as_str)].concat());
             node.env("NODE_PATH", &packages);
             node
         },
