@@ -167,6 +167,21 @@ const SETTINGS: &[(&str, &[&str])] = &[
     ("lazyfree-lazy-user-del", &["no", "yes"]),
 ];
 
+/// Scripts that use what they are given in all ways; each ends.
+pub const SCRIPTS: &[&str] = &[
+    "return redis.call('set', KEYS[1], ARGV[1])",
+    "return redis.pcall(ARGV[1], KEYS[1], ARGV[2])",
+    "redis.call('del', KEYS[1], KEYS[2]) return redis.pcall('rename', KEYS[2], KEYS[1])",
+    "for i = 1, 20 do redis.call('incr', 'made:' .. i) end return redis.call('dbsize')",
+    "local all = {} for i, key in ipairs(KEYS) do all[i] = redis.call('type', key) end return all",
+    "redis.call('rpush', 'walk', 1) redis.pcall('lpop', KEYS[1]) return redis.call('rpoplpush', 'walk', 'end')",
+    "local kind = redis.call('type', KEYS[1]).ok if kind == 'string' then redis.call('copy', KEYS[1], 'copy:' .. kind) end return kind",
+    "redis.pcall('sort', KEYS[1], 'by', 'w:*', 'get', '#', 'store', 'sorted') return redis.call('keys', '*')",
+    "redis.call('select', 1) redis.call('set', 'there', 1) return redis.call('exists', 'there', KEYS[1])",
+    "redis.call('set', 'half', 1) error('stopped')",
+    "return {1, 2.5, 'x', false, {ok = 'fine'}, {err = 'ERR bad'}, cjson.decode(cjson.encode({a = ARGV}))}",
+];
+
 /// A CONFIG SET that changes how values are kept, or whether there is memory.
 pub fn setting(random: &mut Random) -> Vec<Vec<u8>> {
     let (name, values) = pick(random, SETTINGS);

@@ -47,6 +47,8 @@ pub struct Engine {
     mail: Vec<VecDeque<Message>>,
     seats: Vec<Seat>,
     pub now_ms: u64,
+    /// CLIENT ID of who came last.
+    next_client: u64,
     resp3: bool,
 }
 
@@ -80,9 +82,11 @@ impl Engine {
             seats: Vec::new(),
             now_ms: START_MS,
             resp3,
+            next_client: 0,
         };
         engine.pass(0);
-        for conn in 0..CONNS {
+        // The last one is the warden's.
+        for conn in 0..=CONNS {
             let seat = engine.open(conn % shards as usize);
             engine.seats.push(seat);
         }
@@ -90,8 +94,9 @@ impl Engine {
     }
 
     fn open(&mut self, shard: usize) -> Seat {
+        self.next_client += 1;
         let session = Session {
-            id: self.seats.len() as u64 + 1,
+            id: self.next_client,
             addr: "127.0.0.1:50000".into(),
             local_addr: "127.0.0.1:6379".into(),
             authenticated: true,
@@ -140,9 +145,37 @@ impl Engine {
     /// # Errors
     /// When there is no end to it.
     pub fn run_bytes(&mut self, mut inputs: Vec<Vec<u8>>) -> Result<(), String> {
+        // Each request may wait once.
+        for _ in 0..TURNS_MAX {
+            self.settle(&mut inputs)?;
+            if !self.free_blocked(&mut inputs) {
+                return Ok(());
+            }
+        }
+        Err("clients wait again and again".to_owned())
+    }
+
+    /// Whoever waits for something is told to go on by the warden; whether anybody was.
+    fn free_blocked(&mut self, inputs: &mut [Vec<u8>]) -> bool {
+        let warden = self.seats[CONNS];
+        self.shards[warden.shard].conn_mut(warden.index).out.clear();
+        for seat in &self.seats[..CONNS] {
+            let slot = self.shards[seat.shard].conn(seat.index);
+            if slot.open && slot.outstanding() > 0 {
+                let session = self.shards[seat.shard].cx.sessions.get(seat.index);
+                let id = session.map_or(0, |session| session.id).to_string();
+                let words = [&b"CLIENT"[..], b"UNBLOCK", id.as_bytes()].map(<[u8]>::to_vec);
+                inputs[CONNS].extend(encode(&words));
+            }
+        }
+        !inputs[CONNS].is_empty()
+    }
+
+    /// Runs until nothing is under way.
+    fn settle(&mut self, inputs: &mut [Vec<u8>]) -> Result<(), String> {
         for _ in 0..TURNS_MAX {
             for shard in 0..self.shards.len() {
-                self.turn(shard, &mut inputs);
+                self.turn(shard, inputs);
             }
             let runs = self.shards.iter().any(Shard::has_ready_input);
             if !runs && self.mail.iter().all(VecDeque::is_empty) {

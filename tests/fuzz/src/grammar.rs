@@ -4,6 +4,7 @@
 use crate::arguments::{self, by_kind, one_in, pick};
 use base::random::Random;
 use command::families::syntax::{self, Argument};
+use command::spec::flag;
 use command::{Command, Plan};
 
 /// Commands that end the process, the connection or the replies, or make the clock matter.
@@ -78,7 +79,10 @@ impl Scope {
         let about_memory = ["object|refcount", "memory|usage"].contains(&row.full_name);
         // Among many replies of one EXEC each would have to be compared in its own way.
         let in_blocks = row.group == "transactions";
-        let by_chance = in_blocks || about_server || about_memory || row.full_name.ends_with("|help");
+        // A real server would wait for nobody; and what scripts say is compared in dialogues.
+        let is_apart = row.flags & flag::BLOCKING != 0 || row.group == "scripting";
+        let by_chance =
+            in_blocks || is_apart || about_server || about_memory || row.full_name.ends_with("|help");
         !LEFT_OUT.contains(&row.full_name) && self.knows(row.since) && !(self.deterministic && by_chance)
     }
 }
@@ -234,6 +238,9 @@ impl Draft<'_> {
                 payload[at] = self.random.next_u64() as u8;
             }
             return self.out.push(payload);
+        }
+        if name == "script" && self.random.below(10) > 0 {
+            return self.out.push(pick(self.random, arguments::SCRIPTS).as_bytes().to_vec());
         }
         let argument = match self.grammar.scope.deterministic {
             true => arguments::far_time(self.random, name, self.now_ms),

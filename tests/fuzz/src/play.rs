@@ -227,6 +227,10 @@ impl Player {
         if self.engine.evicts() {
             return Ok(());
         }
+        // What a script has done before an error stays, and it uses what keys it will.
+        if row(words).is_some_and(|command| command.flags & flag::SCRIPT != 0) {
+            return Ok(());
+        }
         if let Some(error) = reply.filter(|reply| reply.is_error()) {
             return Err(format!("{error} to {}, yet changed: {}", shown(words), list()));
         }
