@@ -111,6 +111,26 @@ impl Facts {
             let push = self.operation(self.pusher[element as usize]);
             let from = push.effects.iter().find(|effect| effect.written() == Some(element));
             let from = from.expect("it pushed it").key();
+            // A transaction that has put something beside it did so itself.
+            let beside = self.beside(reader, to, element);
+            let own = movers.get(&(from, to)).into_iter().flatten();
+            let own = own.copied().find(|&index| {
+                let wrote = |effect: &Effect| effect.written().is_some_and(|number| beside.contains(&number));
+                self.operation(index).effects.iter().any(wrote)
+            });
+            if let Some(index) = own {
+                let asked = Effect::MayMove { from: [from].into(), to: Some(to) };
+                let effects = &mut self.operations[index as usize].effects;
+                if let Some(at) = effects.iter().position(|effect| *effect == asked) {
+                    let moved = [
+                        Effect::Pop { key: from, element },
+                        Effect::Append { key: to, element, length: None },
+                    ];
+                    effects.splice(at..=at, moved);
+                    self.writer[element as usize] = index;
+                    continue;
+                }
+            }
             let candidates: &[u32] = movers.get(&(from, to)).map_or(&[], |movers| movers);
             let candidates: Vec<&Operation> = candidates.iter().map(|&index| self.operation(index)).collect();
             let taken = taken.entry((from, to)).or_default();
@@ -137,6 +157,19 @@ impl Facts {
             self.operations.push(operation);
         }
         Ok(())
+    }
+
+    /// What stands right before and behind an element in a list that an operation has read.
+    fn beside(&self, reader: u32, list: Key, element: Number) -> Vec<Number> {
+        let reads = self.operation(reader).effects.iter().filter_map(|effect| match effect {
+            Effect::List { key, elements } if *key == list => Some(elements),
+            _ => None,
+        });
+        let pairs = reads.flat_map(|elements| elements.windows(2));
+        pairs
+            .filter(|pair| pair.contains(&element))
+            .map(|pair| if pair[0] == element { pair[1] } else { pair[0] })
+            .collect()
     }
 
     fn note_seen(&mut self) {

@@ -2,7 +2,7 @@
 
 use crate::anomaly::{Anomaly, Class};
 use crate::history::{Effect, Key, NEVER, Number, Operation, Outcome};
-use crate::request::{Hashes, INDIRECT, Request, STEPS};
+use crate::request::{Hashes, INDIRECT, Request, STEPS, steps_on_declared};
 use crate::step::Step;
 use crate::workload::{Kind, Workload};
 use crate::world::{TAG, World};
@@ -87,7 +87,7 @@ fn prepare(client: &mut Client, world: &World, plan: &Plan) -> Hashes {
         return Hashes::default();
     }
     let mut load = |script: &str| client.cmd(&["SCRIPT", "LOAD", script]).string().unwrap_or_default();
-    Hashes { steps: load(STEPS), indirect: load(INDIRECT) }
+    Hashes { steps: load(STEPS), on_declared: load(&steps_on_declared()), indirect: load(INDIRECT) }
 }
 
 fn silence(what: &str) -> Anomaly {

@@ -21,6 +21,11 @@ for i = 2, #ARGV, 3 do
 end
 return out";
 
+/// The same as another script, for requests that declare all keys: the server may remember of the other that it does not.
+pub fn steps_on_declared() -> String {
+    format!("-- all keys are declared\n{STEPS}")
+}
+
 /// Reads a register; what it holds says which key holds the tag of the list to append to. Only the register is declared. Then it sets
 /// the register, if it is told to.
 pub const INDIRECT: &str = "\
@@ -81,6 +86,7 @@ pub enum Request {
 #[derive(Clone, Debug, Default)]
 pub struct Hashes {
     pub steps: String,
+    pub on_declared: String,
     pub indirect: String,
 }
 
@@ -149,7 +155,10 @@ impl Request {
             Request::Script { steps, declared, fails_after, by_hash } => {
                 let keys: Vec<String> =
                     steps[..*declared].iter().map(|step| step.words(world)[1].clone()).collect();
-                let mut words = begin(*by_hash, STEPS, &hashes.steps);
+                let mut words = match *declared == steps.len() {
+                    true => begin(*by_hash, &steps_on_declared(), &hashes.on_declared),
+                    false => begin(*by_hash, STEPS, &hashes.steps),
+                };
                 words.extend([vec![declared.to_string()], keys].concat());
                 words.push(fails_after.unwrap_or(0).to_string());
                 for (at, step) in steps.iter().enumerate() {

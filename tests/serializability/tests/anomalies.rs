@@ -382,6 +382,11 @@ fn moved_elements_arrive_once() {
     assert_eq!(moves(untold(), &[], &[1]), None);
     assert_eq!(moves(untold(), &[], &[]), Some(Class::Lost));
     assert_eq!(moves(op(2, 3, 4, []), &[1], &[]), Some(Class::Nowhere));
+    // A transaction without a reply has moved it between two of its own.
+    let asked = Effect::MayMove { from: [Q].into(), to: Some(X) };
+    let block = unknown(2, 3, [append(X, 2), asked, append(X, 3)]);
+    let history = [op(1, 1, 2, [push(Q, 1)]), untold(), block, op(9, 90, 91, [list(X, &[2, 1, 3])])];
+    assert_eq!(class(&history), None);
     // Neither the one who pushed nor the one who moved was told.
     let both = [unknown(1, 1, [push(Q, 1)]), untold(), op(9, 90, 91, [list(X, &[1])])];
     assert_eq!(class(&both), None);
