@@ -226,7 +226,11 @@ impl Scripts {
     pub fn flush(&mut self) {
         self.by_sha.clear();
         self.evaluated = 0;
-        self.engine.collect();
+        if self.engine.is_idle() {
+            self.engine = Engine::new(Kind::Scripts, Limits::default());
+        } else {
+            self.engine.collect();
+        }
     }
 
     /// Whether a client's command runs a script, or a function, that is known to use declared keys only.

@@ -269,6 +269,11 @@ impl Engine {
         self.vm.used_bytes()
     }
 
+    /// Whether nothing is left of what it has given out: no script, no function, no run.
+    pub fn is_idle(&self) -> bool {
+        Arc::strong_count(&self.vm) == 1
+    }
+
     /// Collects all garbage.
     pub fn collect(&mut self) {
         self.bury_dead();

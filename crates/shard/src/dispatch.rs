@@ -143,6 +143,7 @@ impl Shard {
             conn.pull.against();
             return self.run_here(index, command, args);
         }
+        let follows = command.may_write() && (conn.writes_elsewhere > 0 || conn.through_own_mailbox > 0);
         if !here && conn.pull.elsewhere(shard) && !conn.moving {
             conn.moving = true;
             self.wish_to_move.push(index as u32);
@@ -166,6 +167,7 @@ impl Shard {
         let first = batch.spans.len();
         batch.push_args(args);
         batch.push_keyed(command, ask, (db, resp3), first, placed);
+        batch.mark_follows(follows);
         if no_touch {
             batch.mark_no_touch();
         }

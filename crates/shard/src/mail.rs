@@ -138,7 +138,8 @@ impl Shard {
             Ask::Whole(_) | Ask::Share(_) | Ask::Part(_) | Ask::Nobody => {}
         }
         if !self.locks.is_empty()
-            && let Some(things) = self.contended(item.ask.is_of_many(), item.command, args, item.db)
+            && let Some(things) =
+                self.contended(item.ask.is_of_many() || item.follows, item.command, args, item.db)
         {
             if let Some(error) = self.refusal_to_park(item) {
                 self.cx.commands.rejected(item.command.id);

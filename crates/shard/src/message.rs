@@ -83,6 +83,9 @@ pub struct Item {
     pub hash: u64,
     /// What it reads grows no younger by that (CLIENT NO-TOUCH).
     pub no_touch: bool,
+    /// It writes, and what its connection wrote before may not be done yet: it waits at the gate, lest somebody who asks for one
+    /// key after the other sees this write and not the one before.
+    pub follows: bool,
     pub progress: Progress,
     /// Where its reply ends there. It begins where the one before ends.
     pub reply_end: usize,
@@ -174,9 +177,18 @@ impl Batch {
             key_index,
             hash,
             no_touch: false,
+            follows: false,
             progress: Progress::Under,
             reply_end: 0,
         });
+    }
+
+    /// The command pushed last writes while others of its connection are under way.
+    #[inline]
+    pub fn mark_follows(&mut self, follows: bool) {
+        if let Some(item) = self.items.last_mut() {
+            item.follows = follows;
+        }
     }
 
     /// The command pushed last reads without touching.

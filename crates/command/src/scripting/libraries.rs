@@ -64,12 +64,9 @@ impl Functions {
     /// FUNCTION FLUSH
     pub fn flush(&mut self) {
         self.shelf = Shelf::default();
-        self.collect();
-    }
-
-    fn collect(&mut self) {
-        if let Some(engine) = &mut self.engine {
-            engine.collect();
+        match &mut self.engine {
+            Some(engine) if !engine.is_idle() => engine.collect(),
+            engine => *engine = None,
         }
     }
 }

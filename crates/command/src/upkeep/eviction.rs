@@ -32,6 +32,8 @@ const KEYS_BETWEEN_LOOKS: usize = 8;
 const SLACK_SHIFT: u32 = 6;
 /// How far the remembered fill goes towards the real one in each round of housekeeping.
 const FILL_STEP: f64 = 1.0 / 8.0;
+/// An empty server takes more than this, which does not count; but who sets the limit below it wants no command to find memory.
+const EMPTY_BYTES: u64 = 4096;
 /// A table is never taken to be emptier than this.
 const FILL_MIN: f64 = 0.5;
 
@@ -105,12 +107,15 @@ fn find_room(shard: &mut ShardCx) -> Result<(), Error> {
     if shard.all_used_bytes() + shard.bin.bytes() as u64 > shard.limits.memory_bytes_max {
         freeing::help(shard);
     }
-    if shard.all_used_bytes() <= shard.limits.memory_bytes_max {
+    let limit = shard.limits.memory_bytes_max;
+    if limit < EMPTY_BYTES && shard.config.maxmemory_policy == MaxmemoryPolicy::NoEviction {
+        return Err(Error::OUT_OF_MEMORY);
+    }
+    if shard.all_used_bytes() <= limit {
         return Ok(());
     }
     // A table that is fuller than remembered makes the figure too high.
     shard.note_fill(0.0);
-    let limit = shard.limits.memory_bytes_max;
     if free(shard, limit, KEYS_PER_COMMAND, u64::MAX) {
         return Ok(());
     }
