@@ -79,7 +79,7 @@ impl Shard {
         let at_gate = of_many && self.locks.is_contended(&Thing::Gate);
         let gate = at_gate.then_some((Thing::Gate, true));
         if let Plan::Block = command.plan {
-            return self.contended_block(Block::of(args));
+            return self.contended_block(Block::of(args), gate);
         }
         if matches!(command.plan, Plan::All(..) | Plan::Cursor) || command.keys.is_empty() {
             let waits = at_gate || self.locks.is_contended(&Thing::Shard);
@@ -105,12 +105,14 @@ impl Shard {
     }
 
     /// The same for a block of commands.
-    fn contended_block(&self, block: Block<'_>) -> Option<Vec<(Thing, bool)>> {
+    fn contended_block(&self, block: Block<'_>, gate: Option<(Thing, bool)>) -> Option<Vec<(Thing, bool)>> {
         let keys = block.keys(&self.cx).into_iter();
         let mut things: Vec<_> = keys.map(|(db, key)| (Thing::Key(db, key), false)).collect();
-        let waits = self.locks.is_wanted_alone(&Thing::Shard)
+        let waits = gate.is_some()
+            || self.locks.is_wanted_alone(&Thing::Shard)
             || things.iter().any(|(thing, _)| self.locks.is_contended(thing));
         things.push((Thing::Shard, true));
+        things.extend(gate);
         waits.then_some(things)
     }
 

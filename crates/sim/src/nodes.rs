@@ -128,14 +128,13 @@ fn before(nodes: &[Node<'_>], record: &Record, program_order: ProgramOrder) -> V
 
 /// Whoever sees a write, at once or later sees those that its connection sent before.
 fn order_what_is_seen(nodes: &mut [Node<'_>]) {
-    let asks_late: Vec<bool> = nodes.iter().map(|node| node.record.op.asks_late()).collect();
     let mut writer = HashMap::new();
     for (index, node) in nodes.iter().enumerate() {
         node.record.op.new_texts().into_iter().for_each(|text| {
             writer.insert(text.clone(), index);
         });
     }
-    for observer in (0..nodes.len()).filter(|&index| !asks_late[index]) {
+    for observer in 0..nodes.len() {
         let texts = nodes[observer].reply.as_ref().map_or_else(Vec::new, texts_of);
         for &seen in texts.iter().filter_map(|text| writer.get(text)) {
             let link = nodes[seen].record.link;

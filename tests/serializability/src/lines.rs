@@ -37,7 +37,7 @@ pub fn add_lines(facts: &Facts, graph: &mut Graph) {
     }
     for (index, operation) in facts.all_that_happened() {
         let keys = keys(operation);
-        if keys.len() > 1 && !operation.asks_late {
+        if keys.len() > 1 {
             lines.add_observer(facts, graph, index, &keys);
         }
     }
