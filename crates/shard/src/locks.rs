@@ -105,6 +105,14 @@ impl<W> Locks<W> {
         self.queues.is_empty()
     }
 
+    /// What those are to do who wait, in the order of their numbers.
+    pub fn waiting_mut(&mut self) -> Vec<&mut W> {
+        let waiting = self.waiters.iter_mut().filter_map(|(id, waiter)| Some((id, waiter.what.as_mut()?)));
+        let mut waiting: Vec<_> = waiting.collect();
+        waiting.sort_by_key(|(id, _)| **id);
+        waiting.into_iter().map(|(_, what)| what).collect()
+    }
+
     /// Whether somebody holds or waits for this.
     pub fn is_contended(&self, thing: &Thing) -> bool {
         self.queues.contains_key(thing)

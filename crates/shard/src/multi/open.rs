@@ -211,7 +211,9 @@ impl Shard {
         if !keys.is_empty() {
             return Tried::Lacks(keys);
         }
+        self.cx.in_script = open.steps.in_script();
         let needed = self.call_among(&open.asked, &mut open.keys, &mut open.changes, call, out);
+        self.cx.in_script = None;
         match needed {
             None => Tried::Replied,
             Some(mut more) => {
