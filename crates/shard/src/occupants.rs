@@ -76,19 +76,18 @@ impl Shard {
 
     /// Answers those that wait here for what an operation has, as if they had come now.
     fn refuse_waiting(&mut self, error: &Error) {
-        let mut refused = Vec::new();
-        for job in self.locks.waiting_mut() {
-            match std::mem::replace(job, Job::Answered) {
-                Job::Command(parked) if can_be_refused(parked.ask, parked.command) => refused.push(parked),
-                other => *job = other,
-            }
-        }
-        for parked in refused {
+        let is_meant = |job: &Job| matches!(job, Job::Command(it) if can_be_refused(it.ask, it.command));
+        for id in self.locks.waiting(is_meant) {
+            let mut ready = std::mem::take(&mut self.ready);
+            let job = self.locks.withdraw(id, &mut ready);
+            self.ready = ready;
+            let Job::Command(parked) = job else { unreachable!("a command was meant") };
             self.pending_holds -= usize::from(parked.ask.is_of_many());
             let Parked { home, ask, command, caller, args } = parked;
             let seed = self.cx.seed.clone();
             self.refuse_asked(&Asked { home, ask, command, caller, args: args.args(&seed) }, error);
         }
+        self.run_ready();
     }
 
     /// Why a command must not wait here for keys that an operation has.

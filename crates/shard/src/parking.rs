@@ -26,8 +26,6 @@ pub(crate) struct Parked {
 /// What the locks hand back when it may run.
 pub(crate) enum Job {
     Command(Parked),
-    /// Nothing: it has been answered while it waited.
-    Answered,
     Hold {
         home: u16,
         op: OpId,
@@ -146,7 +144,6 @@ impl Shard {
                     self.grant(home, op, db, keys, watcher);
                 }
                 Job::Share => {}
-                Job::Answered => self.unlock(id),
                 Job::Gate { home, op } => self.on_gate(home, op),
                 Job::Want { home, op } => {
                     self.pending_holds -= 1;

@@ -151,14 +151,15 @@ impl Shard {
         loop {
             match step {
                 Step::Tick => {
-                    if let Some(is_function) = open.steps.overdue().filter(|_| !open.is_told) {
-                        open.is_told = true;
-                        self.tell_occupied(op, is_function);
-                    }
+                    let overdue = open.steps.overdue().filter(|_| !open.is_told);
+                    open.is_told |= overdue.is_some();
                     open.next = Next::Go;
                     self.set_aside(&mut open);
                     self.opens.insert(op, open);
                     self.ticked.push(op);
+                    if let Some(is_function) = overdue {
+                        self.tell_occupied(op, is_function);
+                    }
                     return;
                 }
                 Step::Done(out) => return self.end_open(op, open, out),
