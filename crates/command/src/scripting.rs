@@ -11,12 +11,13 @@ pub mod run;
 mod undo;
 pub mod whole;
 
-use crate::{Args, Command, Error};
+use crate::spec::flag;
+use crate::{Args, Command, Error, registry};
 use base::sha1::sha1_hex;
 use libraries::Functions;
 use script::{Engine, Kind, Limits, Script};
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// A script's name: the SHA-1 of its source, in hexadecimal digits.
 pub type Sha = [u8; 40];
@@ -44,6 +45,15 @@ impl Form {
 
     pub const fn read_only(self) -> Self {
         Self { read_only: true, ..self }
+    }
+
+    /// The number of the command.
+    pub(crate) fn command_id(self) -> u16 {
+        static IDS: LazyLock<Vec<(Form, u16)>> = LazyLock::new(|| {
+            let rows = registry::all().filter(|row| row.flags & flag::SCRIPT != 0);
+            rows.map(|row| (Form::of(row), row.id)).collect()
+        });
+        IDS.iter().find(|(form, _)| *form == self).expect("every form has a command").1
     }
 
     /// That of a command that runs scripts.

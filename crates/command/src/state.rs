@@ -159,6 +159,10 @@ pub struct ShardCx {
     pub active_expire: bool,
     /// Nothing is done of the shard's own accord: no expiry, no eviction (DEBUG PAUSE-CRON).
     pub cron_paused: bool,
+    /// Scripts may call DEBUG (DEBUG SET-DISABLE-DENY-SCRIPTS).
+    pub scripts_may_debug: bool,
+    /// When the script began (unix µs) that has called the command that runs now.
+    pub in_script: Option<u64>,
     /// RESTORE takes payloads whose check sum is wrong (DEBUG SET-SKIP-CHECKSUM-VALIDATION).
     pub skip_checksums: bool,
     pub ages: Ages,
@@ -220,6 +224,8 @@ impl ShardCx {
             effects: Vec::new(),
             active_expire: true,
             cron_paused: false,
+            scripts_may_debug: false,
+            in_script: None,
             skip_checksums: false,
             ages: Ages::default(),
             eviction: Eviction::default(),

@@ -98,6 +98,11 @@ impl Bin {
         self.content().freed
     }
 
+    /// Others have let go of so many objects.
+    pub fn count(&self, objects: u64) {
+        self.content().freed += objects;
+    }
+
     pub fn reset_statistics(&self) {
         self.content().freed = 0;
     }

@@ -79,6 +79,10 @@ impl Steps for BlockSteps {
         Step::Done(std::mem::take(&mut self.out))
     }
 
+    fn in_script(&self) -> Option<u64> {
+        self.script.as_ref()?.in_script()
+    }
+
     fn overdue(&self) -> Option<bool> {
         self.script.as_ref()?.overdue()
     }

@@ -7,13 +7,13 @@ use crate::block::Block;
 use crate::execute::Asked;
 use crate::message::{Ask, Batch, Item, Message, Progress};
 use crate::multi::Lodgers;
-use crate::occupants::IN_ONE_PIECE;
+use crate::occupants::{IN_ONE_PIECE, can_be_refused};
 use crate::parking::Parked;
 use crate::shard::Shard;
 use crate::transaction;
 use command::scripting::whole::{Ended, Whole};
 use command::spec::flag;
-use command::{Args, Command, Error, Plan};
+use command::{Args, Command, Error, OwnArgs, Plan};
 use std::collections::VecDeque;
 
 /// The script, and who asked for it.
@@ -52,6 +52,19 @@ impl Shard {
         Some(if busy.whole.is_function() { Error::BUSY_FUNCTION } else { Error::BUSY })
     }
 
+    /// Keeps a command back whose connection has sent the script before it; whether it did.
+    #[cold]
+    pub(crate) fn waits_for_script(&mut self, index: usize, args: Args<'_>) -> bool {
+        let conn = &mut self.conns[index];
+        let asked = self.busy.as_ref().map(|busy| (busy.asked.home, busy.asked.ask));
+        let is_its = matches!(asked, Some((home, Ask::Whole(ticket)))
+            if home == self.cx.id && ticket.conn as usize == index && ticket.generation == conn.generation);
+        if is_its && conn.open && !conn.closing {
+            conn.postponed.push_back(OwnArgs::of(args));
+        }
+        is_its
+    }
+
     /// Lets the script go on for a while. Call once per turn.
     #[cold]
     pub(crate) fn go_on_with_script(&mut self) {
@@ -69,6 +82,7 @@ impl Shard {
             None => Vec::new(),
         };
         let Parked { home, ask, command, caller, args } = asked;
+        let is_over = matches!(ended, Ended::Reply(_));
         match ended {
             Ended::Reply(out) => self.answer(home, ask, command, out),
             Ended::Again(mut more) => {
@@ -79,6 +93,9 @@ impl Shard {
         }
         self.run_ready();
         self.after_command();
+        if let (true, Ask::Whole(ticket)) = (is_over && home == self.cx.id, ask) {
+            self.run_postponed(ticket.conn as usize);
+        }
         while let Some(message) = mail.pop_front() {
             self.on_message(message);
         }
@@ -119,7 +136,8 @@ impl Shard {
             let spans = &batch.spans[item.spans.0 as usize..(item.spans.0 + item.spans.1) as usize];
             let args = Args::new(&batch.args, spans, &seed).with_outside(&batch.outside);
             // Others may have run their part of it already.
-            let is_part = item.ask.is_of_many() && self.refusal(item.command).is_some();
+            let refused = self.refusal(item.command).is_some();
+            let is_part = refused && item.ask.is_of_many() && !can_be_refused(item.ask, item.command);
             if !item.ask.runs() || matches!(item.ask, Ask::Nobody) || is_part {
                 keep(&mut rest, &item, args);
                 continue;

@@ -39,6 +39,9 @@ impl Shard {
         if !conn.postponed.is_empty() && self.postpone(q, args) {
             return;
         }
+        if self.busy.is_some() && self.waits_for_script(index, args) {
+            return;
+        }
         let conn = &mut self.conns[index];
         if !conn.open || conn.closing {
             return;

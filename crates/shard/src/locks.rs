@@ -65,13 +65,16 @@ impl Queue {
     }
 
     /// One of the holders goes; those who hold it from now on are given to `grant`.
-    fn release(&mut self, mut grant: impl FnMut(WaiterId)) {
+    fn release(&mut self, grant: impl FnMut(WaiterId)) {
         self.alone -= usize::from(!self.is_shared);
         self.holders -= 1;
-        if self.holders > 0 {
-            return;
+        if self.holders == 0 {
+            self.grant(grant);
         }
-        // One that needs it alone, or all up to the first that does.
+    }
+
+    /// Lets those hold it who can now: one that needs it alone, or all up to the first that does.
+    fn grant(&mut self, mut grant: impl FnMut(WaiterId)) {
         while let Some(&((_, id), shared)) =
             self.waiting.front().filter(|_| self.holders == 0 || self.is_shared)
         {
@@ -103,6 +106,14 @@ impl<W> Locks<W> {
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.queues.is_empty()
+    }
+
+    /// Those who wait and are to do something of a kind, in the order of their numbers.
+    pub fn waiting(&self, is_meant: impl Fn(&W) -> bool) -> Vec<WaiterId> {
+        let waiting = self.waiters.iter().filter(|(_, waiter)| waiter.what.as_ref().is_some_and(&is_meant));
+        let mut waiting: Vec<_> = waiting.map(|(id, _)| *id).collect();
+        waiting.sort_unstable();
+        waiting
     }
 
     /// Whether somebody holds or waits for this.
@@ -213,18 +224,36 @@ impl<W> Locks<W> {
     pub fn release(&mut self, id: WaiterId, ready: &mut Ready<W>) {
         let Some(waiter) = self.waiters.remove(&id) else { return };
         debug_assert!(waiter.missing == 0, "only those who are ready hold everything");
-        for thing in waiter.things {
-            let queue = self.queues.get_mut(&thing).expect("what is held has a queue");
-            queue.release(|other| {
-                let waiter = self.waiters.get_mut(&other).expect("whoever waits is known");
-                waiter.missing -= 1;
-                if waiter.missing == 0 {
-                    ready.extend(waiter.what.take().map(|what| (other, what)));
-                }
-            });
-            if queue.holders == 0 {
-                self.queues.remove(&thing);
+        waiter.things.into_iter().for_each(|thing| self.leave(id, thing, false, ready));
+    }
+
+    /// Takes one out that waits, with what it was to do; whoever can go now is appended to `ready`.
+    pub fn withdraw(&mut self, id: WaiterId, ready: &mut Ready<W>) -> W {
+        let waiter = self.waiters.remove(&id).expect("whoever waits is known");
+        waiter.things.into_iter().for_each(|thing| self.leave(id, thing, true, ready));
+        waiter.what.expect("it has not begun")
+    }
+
+    /// `id` no longer holds a thing; or, if it `may_wait`, no longer waits for it.
+    fn leave(&mut self, id: WaiterId, thing: Thing, may_wait: bool, ready: &mut Ready<W>) {
+        let queue = self.queues.get_mut(&thing).expect("what is held has a queue");
+        let grant = |other: WaiterId| {
+            let waiter = self.waiters.get_mut(&other).expect("whoever waits is known");
+            waiter.missing -= 1;
+            if waiter.missing == 0 {
+                ready.extend(waiter.what.take().map(|what| (other, what)));
             }
+        };
+        let at = if may_wait { queue.waiting.iter().position(|(place, _)| place.1 == id) } else { None };
+        match at.and_then(|at| queue.waiting.remove(at)) {
+            Some((_, shared)) => {
+                queue.alone -= usize::from(!shared);
+                queue.grant(grant);
+            }
+            None => queue.release(grant),
+        }
+        if queue.holders == 0 {
+            self.queues.remove(&thing);
         }
     }
 }
@@ -257,6 +286,28 @@ mod tests {
         assert_eq!(name, "two");
         locks.release(two, &mut ready);
         assert_eq!(names(&mut ready), ["three"]);
+    }
+
+    #[test]
+    fn who_withdraws_lets_others_go() {
+        let (mut locks, mut ready) = (Locks::default(), Ready::new());
+        let shared = |thing| (thing, true);
+        let first = locks.enqueue(vec![key("a"), shared(Thing::Shard)], "first", &mut ready);
+        let all = locks.enqueue(vec![(Thing::Shard, false)], "all", &mut ready);
+        locks.enqueue(vec![key("b"), shared(Thing::Shard)], "other", &mut ready);
+        let both = locks.enqueue(vec![key("c"), key("a")], "both", &mut ready);
+        locks.enqueue(vec![key("c")], "last", &mut ready);
+        assert_eq!(names(&mut ready), ["first"]);
+        assert!(locks.is_wanted_alone(&Thing::Shard));
+        assert_eq!(locks.waiting(|what| *what != "last").len(), 3);
+        assert_eq!(locks.withdraw(all, &mut ready), "all");
+        assert_eq!(names(&mut ready), ["other"]);
+        assert!(!locks.is_wanted_alone(&Thing::Shard));
+        // It holds one of its things, and waits for the other.
+        assert_eq!(locks.withdraw(both, &mut ready), "both");
+        assert_eq!(names(&mut ready), ["last"]);
+        locks.release(first, &mut ready);
+        assert!(!locks.is_contended(&Thing::Key(0, b"a".to_vec())));
     }
 
     #[test]

@@ -4,11 +4,12 @@ use crate::ahead::{Look, look_ahead};
 use crate::execute::{self, Asked, Caller, Needs};
 use crate::message::{Ask, Batch, Item, Message, Progress, REPLY_BYTES_MAX};
 use crate::multi;
+use crate::occupants::can_be_refused;
 use crate::parking::parked;
 use crate::shard::Shard;
 use crate::timing;
 use command::spec::flag;
-use command::{Args, Command, Error, Plan};
+use command::{Args, Command, Plan};
 use resp::Reply;
 
 impl Item {
@@ -141,7 +142,9 @@ impl Shard {
             && let Some(things) =
                 self.contended(item.ask.is_of_many() || item.follows, item.command, args, item.db)
         {
-            if let Some(error) = self.refusal_to_park(item) {
+            if let Some(error) =
+                self.refusal_to_wait(item.command).filter(|_| can_be_refused(item.ask, item.command))
+            {
                 self.cx.commands.rejected(item.command.id);
                 self.cx.count_error(&error);
                 out.error(error.line());
@@ -156,12 +159,6 @@ impl Shard {
         let progress = self.run_for(home, item.ask, item.command, args, caller, out);
         self.after_command();
         progress
-    }
-
-    /// Why an item must not wait for keys: a part of something has to, and so has what EXEC runs.
-    fn refusal_to_park(&self, item: &Item) -> Option<Error> {
-        let is_by_itself = matches!(item.ask, Ask::Whole(_)) && !matches!(item.command.plan, Plan::Block);
-        self.refusal_to_wait(item.command).filter(|_| is_by_itself)
     }
 
     /// Runs a command on behalf of `home`; a reply that it has is in `out`. If keys of other shards were needed, this shard has begun

@@ -2,15 +2,16 @@
 //! BUSY.
 //!
 //! A script in one piece ([`crate::busy`]) occupies its shard; one that learns as it goes ([`crate::multi::open`]) holds the gates of
-//! all shards, and keys. Commands for other keys and shards run as ever. What has begun to wait before a script was known to take so
-//! long goes on waiting.
+//! all shards, and keys. Commands for other keys and shards run as ever. Operations of several shards that had begun before the script
+//! was known to take so long go on waiting, for a part of them may have been done.
 
 use crate::execute::Asked;
-use crate::message::{Message, OpId};
+use crate::message::{Ask, Message, OpId};
 use crate::multi::SHARE_SHIFT;
+use crate::parking::{Job, Parked};
 use crate::shard::Shard;
 use command::spec::flag;
-use command::{Command, Error};
+use command::{Command, Error, Plan};
 use resp::Reply;
 
 /// A script that has run for too long.
@@ -31,6 +32,13 @@ impl Occupant {
     fn error(self) -> Error {
         if self.is_function { Error::BUSY_FUNCTION } else { Error::BUSY }
     }
+}
+
+/// Whether a shard may answer this with BUSY: not what EXEC runs, nor a part of what changes something, for others have done theirs.
+pub(crate) fn can_be_refused(ask: Ask, command: &Command) -> bool {
+    let is_by_itself = matches!(ask, Ask::Whole(_)) && !matches!(command.plan, Plan::Block);
+    let only_reads = matches!(ask, Ask::Share(_) | Ask::Part(_)) && command.flags & flag::READONLY != 0;
+    command.flags & flag::ALLOW_BUSY == 0 && (is_by_itself || only_reads)
 }
 
 impl Shard {
@@ -61,6 +69,25 @@ impl Shard {
             true => self.occupants.retain(|known| *known != occupant),
             false => self.occupants.push(occupant),
         }
+        if !is_over && occupant.op != IN_ONE_PIECE {
+            self.refuse_waiting(&occupant.error());
+        }
+    }
+
+    /// Answers those that wait here for what an operation has, as if they had come now.
+    fn refuse_waiting(&mut self, error: &Error) {
+        let is_meant = |job: &Job| matches!(job, Job::Command(it) if can_be_refused(it.ask, it.command));
+        for id in self.locks.waiting(is_meant) {
+            let mut ready = std::mem::take(&mut self.ready);
+            let job = self.locks.withdraw(id, &mut ready);
+            self.ready = ready;
+            let Job::Command(parked) = job else { unreachable!("a command was meant") };
+            self.pending_holds -= usize::from(parked.ask.is_of_many());
+            let Parked { home, ask, command, caller, args } = parked;
+            let seed = self.cx.seed.clone();
+            self.refuse_asked(&Asked { home, ask, command, caller, args: args.args(&seed) }, error);
+        }
+        self.run_ready();
     }
 
     /// Why a command must not wait here for keys that an operation has.

@@ -48,7 +48,11 @@ impl Shard {
         }
     }
 
-    fn run_postponed(&mut self, index: usize) {
+    /// Runs what a connection's commands have been held back for, unless they must wait again.
+    pub(crate) fn run_postponed(&mut self, index: usize) {
+        if self.cx.pause.is_some() {
+            return;
+        }
         let mut held = std::mem::take(&mut self.conns[index].postponed);
         while let Some(one) = held.pop_front() {
             self.run_kept(index, &one);

@@ -28,13 +28,16 @@ pub(crate) fn run_inside(
     inside: Inside,
     out: &mut Reply,
 ) -> Option<Vec<DbKey>> {
-    let Inside { conn, db, resp3 } = inside;
+    let Inside { conn, db, resp3, began_us } = inside;
     let caller = Caller { conn, admitted: true, ..Caller::elsewhere(db, resp3) };
     if let Plan::All(_, merge) = command.plan {
         block::run_all(cx, command, merge, args, caller, out);
         return None;
     }
-    execute::run_inside(cx, command, args, caller, out)
+    cx.in_script = Some(began_us);
+    let needed = execute::run_inside(cx, command, args, caller, out);
+    cx.in_script = None;
+    needed
 }
 
 /// A script as an operation that can stop and go on.
@@ -78,6 +81,10 @@ impl Steps for ScriptSteps {
             Next::Tick => Step::Tick,
             Next::Done(out) => Step::Done(out),
         }
+    }
+
+    fn in_script(&self) -> Option<u64> {
+        self.run.as_ref().map(ScriptRun::began_us)
     }
 
     fn overdue(&self) -> Option<bool> {

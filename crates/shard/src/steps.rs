@@ -27,6 +27,11 @@ pub(crate) trait Steps: Send {
     /// Goes on, with the reply to the command before if it asked for one.
     fn resume(&mut self, cx: &mut ShardCx, reply: Option<&Reply>) -> Step;
 
+    /// When the script began (unix µs) that has asked for the command, if one has.
+    fn in_script(&self) -> Option<u64> {
+        None
+    }
+
     /// Whether a script among them has run for too long; with it, whether it is a function.
     fn overdue(&self) -> Option<bool> {
         None

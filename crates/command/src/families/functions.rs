@@ -226,7 +226,13 @@ fn flush(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     if args.len() == 3 && !args.is(2, "ASYNC") && !args.is(2, "SYNC") {
         return Err(Error::err("FUNCTION FLUSH only supports SYNC|ASYNC option"));
     }
-    cx.shard.scripts.functions.flush();
+    let is_async = args.len() == 2 && cx.shard.config.lazyfree_lazy_user_flush || args.is(2, "ASYNC");
+    let functions = &mut cx.shard.scripts.functions;
+    if is_async && cx.shard.id == 0 {
+        // With the engine, as Redis counts. It does not take long: one interpreter goes as a whole.
+        cx.shard.bin.count(functions.shelf.functions_count() as u64 + 1);
+    }
+    functions.flush();
     count_change(cx.shard);
     out.ok();
     Ok(())

@@ -9,6 +9,8 @@ use crate::{Args, Command, Error, Plan};
 pub struct Rights {
     /// It was called by a `…_RO` command, or has the flag `no-writes`.
     pub read_only: bool,
+    /// It may call DEBUG.
+    pub may_debug: bool,
     /// Commands that need memory are refused: there was none when the script began, and nothing it did has freed any.
     pub out_of_memory: bool,
 }
@@ -16,8 +18,8 @@ pub struct Rights {
 /// The command that a script calls.
 ///
 /// # Errors
-/// Why it may not.
-pub fn check(args: Args<'_>, rights: Rights) -> Result<&'static Command, Error> {
+/// There is none.
+pub fn find(args: Args<'_>) -> Result<&'static Command, Error> {
     let unknown = || Error::err("Unknown Redis command called from script");
     let mut command = lookup(args.at(0)).ok_or_else(unknown)?;
     if let Plan::Container = command.plan
@@ -25,10 +27,19 @@ pub fn check(args: Args<'_>, rights: Rights) -> Result<&'static Command, Error> 
     {
         command = subcommand(command, name).ok_or_else(unknown)?;
     }
+    Ok(command)
+}
+
+/// Whether a script may call a command.
+///
+/// # Errors
+/// Why it may not.
+pub fn check(command: &Command, args: Args<'_>, rights: Rights) -> Result<(), Error> {
     if !command.takes(args.len()) {
         return Err(Error::err("Wrong number of args calling Redis command from script"));
     }
-    if command.flags & flag::NOSCRIPT != 0 {
+    let is_debug = rights.may_debug && command.full_name.starts_with("debug");
+    if command.flags & flag::NOSCRIPT != 0 && !is_debug {
         return Err(Error::err("This Redis command is not allowed from script"));
     }
     if command.is_write() && rights.read_only {
@@ -37,7 +48,7 @@ pub fn check(args: Args<'_>, rights: Rights) -> Result<&'static Command, Error> 
     if command.flags & flag::DENYOOM != 0 && rights.out_of_memory {
         return Err(Error::OUT_OF_MEMORY);
     }
-    Ok(command)
+    Ok(())
 }
 
 /// Whether there is such a command, and the user may run it: there is only one user, who may everything.

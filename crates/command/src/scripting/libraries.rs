@@ -17,6 +17,9 @@ const LOAD_MS_MAX: u64 = 500;
 /// The same where it has loaded in time on another shard: more than enough.
 const LOAD_AGAIN_MS_MAX: u64 = 20 * LOAD_MS_MAX;
 
+/// Garbage that may always lie about.
+const GARBAGE_BYTES: usize = 64 * 1024;
+
 /// A library.
 pub struct Library {
     pub code: Arc<[u8]>,
@@ -43,12 +46,23 @@ pub struct Shelf {
 pub struct Functions {
     /// Made for the first library.
     engine: Option<Engine>,
+    /// Bytes of its memory when garbage was last collected.
+    collected_bytes: usize,
     pub shelf: Shelf,
 }
 
 impl Functions {
     pub fn engine(&mut self) -> &mut Engine {
         self.engine.get_or_insert_with(|| Engine::new(Kind::Functions, Limits::default()))
+    }
+
+    /// Loading leaves garbage behind: it goes when there is enough of it.
+    fn tidy_up(&mut self) {
+        let Some(engine) = &mut self.engine else { return };
+        if engine.memory_bytes() > self.collected_bytes + self.collected_bytes / 5 + GARBAGE_BYTES {
+            engine.collect();
+            self.collected_bytes = engine.memory_bytes();
+        }
     }
 
     /// Bytes that the interpreter uses.
@@ -68,6 +82,7 @@ impl Functions {
             Some(engine) if !engine.is_idle() => engine.collect(),
             engine => *engine = None,
         }
+        self.collected_bytes = 0;
     }
 }
 
@@ -240,6 +255,7 @@ pub fn load_all(
 fn run(cx: &mut ShardCx, code: &[u8], ms_max: u64, is_heard: bool) -> Result<Vec<Function>, Error> {
     let skip = library_head(code).map_err(Error::err)?.skip;
     let (env, begun_ns) = (cx.script_env(), (cx.platform.clock_ns)());
+    cx.scripts.functions.tidy_up();
     let engine = cx.scripts.functions.engine();
     let mut run = engine.start_library(&code[skip..], env);
     let (mut out, mut refusal) = (Reply::default(), Reply::default());

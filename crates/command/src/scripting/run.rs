@@ -46,6 +46,9 @@ pub struct ScriptRun {
     run: Run,
     /// The function, if it is none of the scripts.
     function: Option<Arc<Function>>,
+    form: Form,
+    /// Unix µs when it began: its time stands still.
+    began_us: u64,
     rights: Rights,
     /// The database that the script has selected.
     db: u16,
@@ -74,12 +77,15 @@ impl ScriptRun {
     pub fn new(
         cx: &ShardCx,
         run: Run,
+        form: Form,
         function: Option<Arc<Function>>,
         rights: Rights,
         (db, resp3): (u16, bool),
     ) -> Self {
         Self {
             begun_ns: (cx.platform.clock_ns)(),
+            began_us: cx.wall_us(),
+            form,
             overdue: None,
             run,
             function,
@@ -113,6 +119,11 @@ impl ScriptRun {
     /// Of FCALL, not of EVAL.
     pub fn is_function(&self) -> bool {
         self.function.is_some()
+    }
+
+    /// Unix µs when it began.
+    pub fn began_us(&self) -> u64 {
+        self.began_us
     }
 
     /// Whether it has run for too long.
@@ -170,6 +181,9 @@ impl ScriptRun {
                     if done.is_error_to_count {
                         cx.count_script_error(&out);
                     }
+                    if out.buf.starts_with(b"-") {
+                        cx.commands.failed(self.form.command_id());
+                    }
                     return Next::Done(out);
                 }
                 Step::Log { level, line } => {
@@ -199,6 +213,7 @@ impl ScriptRun {
                             answer.ok();
                         }
                         Err(error) => {
+                            cx.count_error(&error);
                             answer.clear();
                             answer.error(error.line());
                         }
@@ -214,10 +229,16 @@ impl ScriptRun {
         if self.buf.len() > crate::args::INSIDE_BYTES_MAX {
             return Err(Error::STRING_TOO_LONG);
         }
-        let command = call::check(Args::new(&self.buf, &self.spans, &cx.seed), self.rights)?;
+        let args = Args::new(&self.buf, &self.spans, &cx.seed);
+        let command = call::find(args)?;
+        if let Err(error) = call::check(command, args, self.rights) {
+            cx.commands.rejected(command.id);
+            return Err(error);
+        }
         let is_done = command.full_name == "select";
         if is_done {
-            self.db = selected_db(cx, Args::new(&self.buf, &self.spans, &cx.seed))?;
+            cx.commands.ran_in_run(command.id, true);
+            self.db = selected_db(cx, args).inspect_err(|_| cx.commands.failed(command.id))?;
         }
         if !cx.monitors.is_empty() {
             let seed = cx.seed.clone();
@@ -267,7 +288,8 @@ impl<'a> Evaluation<'a> {
 /// It may not run at all.
 pub fn rights(cx: &mut ShardCx, flags: Option<Flags>, read_only: bool) -> Result<Rights, Error> {
     let lacks_memory = eviction::lacks_memory(cx);
-    let Some(flags) = flags else { return Ok(Rights { read_only, out_of_memory: lacks_memory }) };
+    let may_debug = cx.scripts_may_debug;
+    let Some(flags) = flags else { return Ok(Rights { read_only, may_debug, out_of_memory: lacks_memory }) };
     let writes = !flags.has(Flags::NO_WRITES);
     if lacks_memory && writes && !flags.has(Flags::ALLOW_OOM) {
         return Err(Error::OUT_OF_MEMORY);
@@ -275,7 +297,7 @@ pub fn rights(cx: &mut ShardCx, flags: Option<Flags>, read_only: bool) -> Result
     if read_only && writes {
         return Err(Error::err("Can not execute a script with write flag using *_ro command."));
     }
-    Ok(Rights { read_only: read_only || !writes, out_of_memory: false })
+    Ok(Rights { read_only: read_only || !writes, may_debug, out_of_memory: false })
 }
 
 impl ShardCx {

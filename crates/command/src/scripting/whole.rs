@@ -14,6 +14,8 @@ pub struct Inside {
     pub conn: Option<usize>,
     pub db: u16,
     pub resp3: bool,
+    /// Unix µs when the script began.
+    pub began_us: u64,
 }
 
 /// Runs a command inside another one; the keys that it needs and that are not here, if any: then it has done nothing.
@@ -89,7 +91,7 @@ fn begin<'a>(cx: &mut Cx<'_>, form: Form, args: Args<'a>) -> Result<(ScriptRun, 
     let rights = rights(cx.shard, script.flags(), form.read_only)?;
     let env = cx.shard.script_env();
     let run = cx.shard.scripts.engine.start(&script, &keys, &rest, env);
-    Ok((ScriptRun::new(cx.shard, run, None, rights, (cx.db, cx.resp3)), Named::Script(sha)))
+    Ok((ScriptRun::new(cx.shard, run, form, None, rights, (cx.db, cx.resp3)), Named::Script(sha)))
 }
 
 fn begin_function<'a>(cx: &mut Cx<'_>, form: Form, args: Args<'a>) -> Result<(ScriptRun, Named<'a>), Error> {
@@ -101,7 +103,7 @@ fn begin_function<'a>(cx: &mut Cx<'_>, form: Form, args: Args<'a>) -> Result<(Sc
     let rights = rights(cx.shard, Some(function.flags()), form.read_only)?;
     let env = cx.shard.script_env();
     let run = cx.shard.scripts.functions.engine().start_function(&function, &keys, &rest, env);
-    let run = ScriptRun::new(cx.shard, run, Some(function), rights, (cx.db, cx.resp3));
+    let run = ScriptRun::new(cx.shard, run, form, Some(function), rights, (cx.db, cx.resp3));
     Ok((run, Named::Function(name)))
 }
 
@@ -157,7 +159,8 @@ impl Whole {
                 return Err(Vec::new());
             }
         }
-        let inside = Inside { conn: self.conn, db: called.db, resp3: called.resp3 };
+        let inside =
+            Inside { conn: self.conn, db: called.db, resp3: called.resp3, began_us: self.run.began_us() };
         match (cx.run_inside)(cx, called.command, called.args, inside, out) {
             None => Ok(()),
             Some(keys) => Err(keys),

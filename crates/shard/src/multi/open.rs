@@ -151,14 +151,15 @@ impl Shard {
         loop {
             match step {
                 Step::Tick => {
-                    if let Some(is_function) = open.steps.overdue().filter(|_| !open.is_told) {
-                        open.is_told = true;
-                        self.tell_occupied(op, is_function);
-                    }
+                    let overdue = open.steps.overdue().filter(|_| !open.is_told);
+                    open.is_told |= overdue.is_some();
                     open.next = Next::Go;
                     self.set_aside(&mut open);
                     self.opens.insert(op, open);
                     self.ticked.push(op);
+                    if let Some(is_function) = overdue {
+                        self.tell_occupied(op, is_function);
+                    }
                     return;
                 }
                 Step::Done(out) => return self.end_open(op, open, out),
@@ -211,7 +212,9 @@ impl Shard {
         if !keys.is_empty() {
             return Tried::Lacks(keys);
         }
+        self.cx.in_script = open.steps.in_script();
         let needed = self.call_among(&open.asked, &mut open.keys, &mut open.changes, call, out);
+        self.cx.in_script = None;
         match needed {
             None => Tried::Replied,
             Some(mut more) => {

@@ -198,6 +198,7 @@ fn run(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply, may_store: bool) -> Out
 /// Copies the elements; which of them are wanted once they are in order.
 fn load(cx: &mut Cx<'_>, key: Key<'_>, options: &mut Options<'_>) -> Result<(Rows, Range<usize>), Error> {
     let mut rows = Rows { rows: Vec::new(), arena: Vec::new() };
+    let in_script = cx.shard.in_script.is_some();
     let Some(value) = cx.value(key) else { return Ok((rows, 0..0)) };
     let len = match value {
         ValueRef::List(list) => list.len(),
@@ -207,8 +208,8 @@ fn load(cx: &mut Cx<'_>, key: Key<'_>, options: &mut Options<'_>) -> Result<(Row
     };
     let wanted = options.limit(len);
     if let ValueRef::Set(set) = value {
-        // The order of a set means nothing: what is stored shall be the same everywhere.
-        if options.keep_order && options.store.is_some() {
+        // The order of a set means nothing: what is stored, and what scripts see, shall be the same everywhere.
+        if options.keep_order && (options.store.is_some() || in_script) {
             (options.keep_order, options.alpha, options.by) = (false, true, None);
         }
         set.iter().for_each(|item| rows.push(item));

@@ -38,7 +38,7 @@ pub const SUBCOMMANDS: &[Command] = &[
     row(Command::on_all("SET-SKIP-CHECKSUM-VALIDATION", set_skip_checksums, ok)),
     row(Command::on_all("PAUSE-CRON", pause_cron, ok)),
     row(Command::new("QUICKLIST-PACKED-THRESHOLD", packed_threshold)),
-    row(Command::new("SET-DISABLE-DENY-SCRIPTS", without_effect)),
+    row(Command::on_all("SET-DISABLE-DENY-SCRIPTS", set_scripts_may_debug, ok)),
     row(Command::new("DICT-RESIZING", without_effect)),
     row(Command::new("REPLYBUFFER", reply_buffer)),
     row(Command::new("CHANGE-REPL-ID", unsupported)),
@@ -88,6 +88,14 @@ fn set_active_expire(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcom
 fn set_skip_checksums(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     check_len(args, 3..=3)?;
     cx.shard.skip_checksums = parse_i64(&args[2]).unwrap_or(0) != 0;
+    out.ok();
+    Ok(())
+}
+
+/// DEBUG SET-DISABLE-DENY-SCRIPTS 0 | 1: whether scripts may call DEBUG; of the commands that are not for scripts no other.
+fn set_scripts_may_debug(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    check_len(args, 3..=3)?;
+    cx.shard.scripts_may_debug = parse_i64(&args[2]).unwrap_or(0) != 0;
     out.ok();
     Ok(())
 }
@@ -318,7 +326,7 @@ fn reply_buffer(_: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     Ok(())
 }
 
-/// DEBUG SET-DISABLE-DENY-SCRIPTS, DICT-RESIZING 0 | 1: there are no scripts, and tables grow by segments, never as a whole.
+/// DEBUG DICT-RESIZING 0 | 1: tables grow by segments, never as a whole.
 fn without_effect(_: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     check_len(args, 3..=3)?;
     out.ok();
@@ -346,7 +354,7 @@ fn help(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
         ("QUICKLIST-PACKED-THRESHOLD <size>", "Accepted: large elements have nodes of their own."),
         ("REPLYBUFFER <PEAK-RESET-TIME|RESIZING> <value>", "Accepted: reply buffers follow the replies."),
         ("SET-ACTIVE-EXPIRE <0|1>", "Stop or start removing expired keys that nobody asks for."),
-        ("SET-DISABLE-DENY-SCRIPTS <0|1>", "Accepted: there are no scripts."),
+        ("SET-DISABLE-DENY-SCRIPTS <0|1>", "Whether scripts may call DEBUG."),
         ("SET-SKIP-CHECKSUM-VALIDATION <0|1>", "Whether RESTORE passes over check sums."),
         ("SLEEP <seconds>", "Stop all shards for so long."),
         ("STRINGMATCH-LEN <length> <pattern>", "Match a pattern with a text of so many letters."),

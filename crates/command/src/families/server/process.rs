@@ -90,7 +90,7 @@ const MODULE: &[Command] = &[
 
 /// TIME
 fn time(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
-    let now_us = cx.shard.wall_us();
+    let now_us = cx.shard.in_script.unwrap_or_else(|| cx.shard.wall_us());
     out.array(2);
     out.bulk_int((now_us / 1_000_000) as i64);
     out.bulk_int((now_us % 1_000_000) as i64);
