@@ -145,6 +145,7 @@ impl Engine {
     /// # Errors
     /// When there is no end to it.
     pub fn run_bytes(&mut self, mut inputs: Vec<Vec<u8>>) -> Result<(), String> {
+        inputs.resize(self.seats.len(), Vec::new());
         // Each request may wait once.
         for _ in 0..TURNS_MAX {
             self.settle(&mut inputs)?;

@@ -6,6 +6,10 @@ use crate::data::{Data, Kind};
 pub const RANDOM: &str = "__rand_int__";
 /// … and a value of 64 letters.
 pub const VALUE: &str = "{64 bytes}";
+/// What stands between the commands of a transaction …
+pub const THEN: &str = "|";
+/// … and for the digest of the case's script.
+pub const SHA: &str = "{sha}";
 pub const VALUE_BYTES: usize = 64;
 
 /// Bytes of the value in the memory cases.
@@ -26,7 +30,10 @@ pub enum Reset {
 #[derive(Clone, Copy, Debug)]
 pub struct Case {
     pub name: &'static str,
+    /// One command, or several with [`THEN`] in between, which count as one request.
     pub command: &'static [&'static str],
+    /// The script whose digest [`SHA`] stands for.
+    pub script: Option<&'static str>,
     pub pipeline: u32,
     pub connections: u32,
     pub requests: u64,
@@ -54,6 +61,7 @@ const SORTED_SET: Kind = Kind::SortedSet { member_prefix: "element:" };
 const BASE: Case = Case {
     name: "",
     command: &[],
+    script: None,
     pipeline: 16,
     connections: 50,
     requests: 1_000_000,
@@ -88,6 +96,51 @@ const MSET_10: &[&str] = &[
     "key:__rand_int__",
     VALUE,
 ];
+
+const MGET_10: &[&str] = &[
+    "MGET",
+    "key:__rand_int__",
+    "key:__rand_int__",
+    "key:__rand_int__",
+    "key:__rand_int__",
+    "key:__rand_int__",
+    "key:__rand_int__",
+    "key:__rand_int__",
+    "key:__rand_int__",
+    "key:__rand_int__",
+    "key:__rand_int__",
+];
+
+/// Ten commands on one hash tag.
+#[rustfmt::skip]
+const MULTI_10: &[&str] = &[
+    "MULTI", THEN,
+    "SET", "{__rand_int__}:s", VALUE, THEN,
+    "GET", "{__rand_int__}:s", THEN,
+    "STRLEN", "{__rand_int__}:s", THEN,
+    "EXPIRE", "{__rand_int__}:s", "1000", THEN,
+    "INCR", "{__rand_int__}:n", THEN,
+    "GET", "{__rand_int__}:n", THEN,
+    "HSET", "{__rand_int__}:h", "field", VALUE, THEN,
+    "HGET", "{__rand_int__}:h", "field", THEN,
+    "SADD", "{__rand_int__}:u", "member", THEN,
+    "EXISTS", "{__rand_int__}:u", THEN,
+    "EXEC",
+];
+
+/// Width in milliseconds, limit, who asks.
+const SLIDING_WINDOW: &str = "\
+local time = redis.call('TIME')
+local now, width = time[1] * 1000 + math.floor(time[2] / 1000), tonumber(ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], 0, now - width)
+if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
+redis.call('ZADD', KEYS[1], now, ARGV[3])
+redis.call('PEXPIRE', KEYS[1], width)
+return 1";
+const TWO_KEYS: &str = "redis.call('SET', KEYS[2], ARGV[1]) return redis.call('GET', KEYS[1])";
+const TWO_UNDECLARED: &str = "redis.call('SET', ARGV[2], ARGV[3]) return redis.call('GET', ARGV[1])";
+/// For cases that need no data before.
+const NOTHING: Data = one_key(SET, "set:nothing", 1);
 
 #[rustfmt::skip]
 pub const CASES: &[Case] = &[
@@ -128,6 +181,25 @@ pub const CASES: &[Case] = &[
            usual: false, ..BASE },
     Case { name: "get_p100", command: GET, pipeline: 100, requests: 2_000_000, usual: false, ..BASE },
     Case { name: "get_miss_p16", command: &["GET", "nil:__rand_int__"], usual: false, ..BASE },
+    Case { name: "mget_10", command: MGET_10, requests: 150_000, usual: false, ..BASE },
+
+    // Transactions and scripts. The slots of {b} and {a} are in the lower and the upper half: on two shards, if there are two or four.
+    Case { name: "multi_10", command: MULTI_10, pipeline: 1, requests: 100_000, data: NOTHING, usual: false, ..BASE },
+    Case { name: "window_limiter", script: Some(SLIDING_WINDOW),
+           command: &["EVALSHA", SHA, "1", "limit:__rand_int__", "1000", "100", "__rand_int__"],
+           pipeline: 1, requests: 100_000, range: 10_000, data: NOTHING, usual: false, ..BASE },
+    Case { name: "script_one_shard", script: Some(TWO_KEYS),
+           command: &["EVALSHA", SHA, "2", "{b}:__rand_int__", "{b}:__rand_int__", VALUE],
+           requests: 300_000, data: NOTHING, usual: false, ..BASE },
+    Case { name: "script_two_shards", script: Some(TWO_KEYS),
+           command: &["EVALSHA", SHA, "2", "{b}:__rand_int__", "{a}:__rand_int__", VALUE],
+           requests: 300_000, data: NOTHING, usual: false, ..BASE },
+    Case { name: "undeclared_one_shard", script: Some(TWO_UNDECLARED),
+           command: &["EVALSHA", SHA, "0", "{b}:__rand_int__", "{b}:__rand_int__", VALUE],
+           requests: 300_000, data: NOTHING, usual: false, ..BASE },
+    Case { name: "undeclared_two_shards", script: Some(TWO_UNDECLARED),
+           command: &["EVALSHA", SHA, "0", "{b}:__rand_int__", "{a}:__rand_int__", VALUE],
+           requests: 300_000, data: NOTHING, usual: false, ..BASE },
 ];
 
 /// Resident growth per element after loading a data set into a fresh server.
@@ -189,9 +261,16 @@ impl Selection {
     }
 }
 
+impl Case {
+    /// Whether it is made of several commands, which redis-benchmark cannot send.
+    pub fn is_transaction(&self) -> bool {
+        self.command.contains(&THEN)
+    }
+}
+
 /// The list for people.
 pub fn print() {
-    println!("{:<14} {:>8} {:>5} {:>9}  command", "rates", "pipeline", "conns", "requests");
+    println!("{:<21} {:>8} {:>5} {:>9}  command", "rates", "pipeline", "conns", "requests");
     for case in CASES {
         let extra = if case.usual { "" } else { " (extra)" };
         let mut command = case.command.join(" ");
@@ -199,7 +278,7 @@ pub fn print() {
             command = format!("{} …", &command[..60]);
         }
         println!(
-            "{:<14} {:>8} {:>5} {:>9}  {command}{extra}",
+            "{:<21} {:>8} {:>5} {:>9}  {command}{extra}",
             case.name, case.pipeline, case.connections, case.requests
         );
     }

@@ -1,4 +1,5 @@
-//! One burst of load from an outside generator, and what it reports. Here: redis-benchmark.
+//! One burst of load from an outside generator, and what it reports. Here: redis-benchmark, or our own for
+//! transactions.
 
 use std::fs::{self, File};
 use std::process::{Command, Stdio};
@@ -6,10 +7,11 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::args::{Generator, Options};
-use crate::cases::{Case, VALUE};
+use crate::cases::{Case, SHA, VALUE, VALUE_BYTES};
+use crate::client::{Client, Reply};
 use crate::data::value;
 use crate::process::{ENDS_WITH_US, quoted, temporary_directory};
-use crate::{Outcome, memtier};
+use crate::{Outcome, memtier, transactions};
 
 /// What the generator says about a burst.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -24,15 +26,17 @@ pub struct Burst {
 
 /// The words that load `port` with a case.
 pub fn command_words(case: &Case, port: u16, options: &Options) -> Outcome<Vec<String>> {
+    let sha = if port == 0 { SHA.into() } else { sha_of_script(case, port)? };
     let mut words: Vec<String> = ["taskset", "-c", &options.load_cpus].map(str::to_owned).into();
     match options.generator {
-        Generator::RedisBenchmark => words.extend(redis_benchmark_words(case, port, options)),
+        _ if case.is_transaction() => words.extend(transaction_words(case, port)?),
+        Generator::RedisBenchmark => words.extend(redis_benchmark_words(case, port, options, &sha)),
         Generator::Memtier => words.extend(memtier::words(case, port, options)?),
     }
     Ok(words)
 }
 
-fn redis_benchmark_words(case: &Case, port: u16, options: &Options) -> Vec<String> {
+fn redis_benchmark_words(case: &Case, port: u16, options: &Options, sha: &str) -> Vec<String> {
     let mut words = vec!["redis-benchmark".to_owned(), "-h".into(), "127.0.0.1".into()];
     let mut option = |name: &str, value: u64| words.extend([name.to_owned(), value.to_string()]);
     option("-p", port.into());
@@ -44,11 +48,39 @@ fn redis_benchmark_words(case: &Case, port: u16, options: &Options) -> Vec<Strin
     if options.load_threads > 1 {
         option("--threads", options.load_threads.into());
     }
-    let payload = String::from_utf8_lossy(&value(crate::cases::VALUE_BYTES)).into_owned();
-    words.extend(
-        case.command.iter().map(|&word| if word == VALUE { payload.clone() } else { word.to_owned() }),
-    );
+    words.extend(filled_in(case, sha));
     words
+}
+
+/// This program as the generator.
+fn transaction_words(case: &Case, port: u16) -> Outcome<Vec<String>> {
+    let program = std::env::current_exe()?.to_string_lossy().into_owned();
+    let numbers = [port.into(), case.connections.into(), case.pipeline.into(), case.requests, case.range]
+        .map(|n: u64| n.to_string());
+    let mut words = vec![program, transactions::WORD.to_owned()];
+    words.extend(numbers);
+    words.extend(filled_in(case, SHA));
+    Ok(words)
+}
+
+/// The command with everything but the random numbers.
+pub fn filled_in(case: &Case, sha: &str) -> Vec<String> {
+    let payload = String::from_utf8_lossy(&value(VALUE_BYTES)).into_owned();
+    let fill = |&word: &&str| match word {
+        VALUE => payload.clone(),
+        SHA => sha.to_owned(),
+        _ => word.to_owned(),
+    };
+    case.command.iter().map(fill).collect()
+}
+
+/// Has the server know the case's script; its digest.
+pub fn sha_of_script(case: &Case, port: u16) -> Outcome<String> {
+    let Some(script) = case.script else { return Ok(String::new()) };
+    match Client::connect(port)?.call(&["SCRIPT", "LOAD", script])? {
+        Reply::Bulk(sha) => Ok(String::from_utf8_lossy(&sha).into_owned()),
+        other => Err(format!("SCRIPT LOAD: {other:?}").into()),
+    }
 }
 
 /// Runs one burst to its end, or kills the generator when it takes too long.
@@ -60,6 +92,7 @@ pub fn run(case: &Case, port: u16, options: &Options) -> Outcome<Burst> {
     let _ = fs::remove_dir_all(&directory);
     let text = text?;
     let burst = match options.generator {
+        _ if case.is_transaction() => transactions::parse(&text),
         Generator::RedisBenchmark => parse(&text),
         Generator::Memtier => memtier::parse(&text),
     };
@@ -127,7 +160,7 @@ pub fn shown(case: &Case, options: &Options) -> String {
     let words = command_words(case, 0, options).unwrap_or_default();
     let mut port_next = false;
     let shown = words.iter().map(|word| {
-        let port = std::mem::replace(&mut port_next, word == "-p");
+        let port = std::mem::replace(&mut port_next, word == "-p" || word == transactions::WORD);
         if port { "PORT".to_owned() } else { quoted(word) }
     });
     shown.collect::<Vec<_>>().join(" ")

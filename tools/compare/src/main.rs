@@ -24,6 +24,7 @@ mod report;
 mod session;
 mod spread;
 mod table;
+mod transactions;
 
 use std::process::ExitCode;
 
@@ -32,7 +33,12 @@ type Failure = Box<dyn std::error::Error>;
 type Outcome<T> = Result<T, Failure>;
 
 fn main() -> ExitCode {
-    match args::parse(std::env::args().skip(1)).and_then(|options| session::run(&options)) {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let ran = match words.split_first() {
+        Some((first, rest)) if first == transactions::WORD => transactions::main(rest),
+        _ => args::parse(words.into_iter()).and_then(|options| session::run(&options)),
+    };
+    match ran {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("compare: {failure}");

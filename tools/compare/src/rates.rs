@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::args::{Generator, Options};
-use crate::cases::{Case, RANDOM, Reset, VALUE, VALUE_BYTES};
+use crate::cases::{Case, RANDOM, Reset, THEN};
 use crate::client::Reply;
-use crate::data::{Data, value};
+use crate::data::Data;
 use crate::process::Server;
 use crate::procstat::{CpuTime, settle};
 use crate::report::RateResult;
@@ -100,14 +100,13 @@ pub fn prepare(case: &Case, subject: &mut Subject, options: &Options) -> Outcome
         case.data.delete(&mut client)?;
         case.data.load(&mut client)?;
     }
-    let payload = String::from_utf8_lossy(&value(VALUE_BYTES)).into_owned();
-    let probe: Vec<String> = case
-        .command
-        .iter()
-        .map(|word| if *word == VALUE { payload.clone() } else { word.replace(RANDOM, "000000000000") })
-        .collect();
-    if let Reply::Error(text) = client.call(&probe.iter().map(String::as_str).collect::<Vec<_>>())? {
-        return Err(text.into());
+    let sha = load::sha_of_script(case, subject.server.port)?;
+    let words: Vec<String> =
+        load::filled_in(case, &sha).iter().map(|word| word.replace(RANDOM, "000000000000")).collect();
+    for probe in words.split(|word| word == THEN) {
+        if let Reply::Error(text) = client.call(&probe.iter().map(String::as_str).collect::<Vec<_>>())? {
+            return Err(text.into());
+        }
     }
     if case.reset == Reset::Never {
         let in_flight = u64::from(case.connections) * u64::from(case.pipeline);

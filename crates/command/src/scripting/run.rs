@@ -94,8 +94,9 @@ impl ScriptRun {
             resp3,
             command: None,
             is_call_resp3: false,
-            buf: Vec::new(),
-            spans: Vec::new(),
+            // Room for what a script usually calls, so that it need not grow from nothing every time.
+            buf: Vec::with_capacity(256),
+            spans: Vec::with_capacity(8),
             has_written: false,
         }
     }
