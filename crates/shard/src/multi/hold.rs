@@ -24,6 +24,7 @@ pub(crate) struct Lodgers {
 
 /// Attempts of a command that keeps finding that it needs other keys than it was given; then it gets them as it goes.
 const ATTEMPTS_MAX: u32 = 3;
+const SCRIPT_ATTEMPTS_MAX: u32 = 1;
 
 impl Shard {
     /// A command whose keys lie on several shards and must be together.
@@ -250,9 +251,9 @@ impl Shard {
         self.send_home(op, places, changes, Vec::new());
         keys.extend(more);
         let asked = Asked { home, ask, command, caller: operation.caller, args };
-        // A script has been run twice by now.
-        let is_script = command.flags & flag::SCRIPT != 0;
-        if attempts < ATTEMPTS_MAX && !is_script {
+        // What a script has changed is taken back each time.
+        let attempts_max = if command.flags & flag::SCRIPT != 0 { SCRIPT_ATTEMPTS_MAX } else { ATTEMPTS_MAX };
+        if attempts < attempts_max {
             return self.hold_keys(asked, keys, attempts + 1);
         }
         if !self.take_over(&asked, &mut keys) {
