@@ -6,6 +6,7 @@
 //! crate's business). Functions ([`libraries`]) run like scripts.
 
 pub mod call;
+mod forecast;
 pub mod libraries;
 pub mod run;
 mod undo;
@@ -14,6 +15,7 @@ pub mod whole;
 use crate::spec::flag;
 use crate::{Args, Command, Error, registry};
 use base::sha1::sha1_hex;
+use forecast::Forecast;
 use libraries::Functions;
 use script::{Engine, Kind, Limits, Script};
 use std::collections::{BTreeMap, HashMap};
@@ -81,6 +83,8 @@ pub struct Learning {
     pub is_tame: bool,
     /// Runs to come in which it is taken for granted that it touches keys of other shards unannounced.
     runs: u32,
+    /// Undeclared keys that can be told beforehand.
+    forecast: Forecast,
 }
 
 /// A script in the cache.
@@ -263,6 +267,29 @@ impl Scripts {
         let Some(known) = self.learning_mut(named).filter(|known| known.runs > 0) else { return false };
         known.runs -= 1;
         true
+    }
+
+    /// Keys that a client's script, or function, is likely to use without declaring them.
+    pub fn foreseen(&self, form: Form, args: Args<'_>) -> Vec<Vec<u8>> {
+        let known = args.get(1).and_then(|text| named(form, text)).and_then(|named| self.learning(&named));
+        known.map_or_else(Vec::new, |known| known.forecast.keys(args))
+    }
+
+    /// It has used these keys, the declared ones among them; `unforeseen`: it had to ask for some.
+    pub fn note_keys<'k>(
+        &mut self,
+        form: Form,
+        args: Args<'_>,
+        keys: impl Iterator<Item = &'k [u8]>,
+        unforeseen: bool,
+    ) {
+        let Some(known) = named(form, args.at(1)).and_then(|named| self.learning_mut(&named)) else { return };
+        if known.is_tame || known.forecast.is_certain() && !unforeseen {
+            return;
+        }
+        if let Ok(declared) = run::Evaluation::of(form, args) {
+            known.forecast.learn(args, keys.filter(|key| !declared.keys.contains(key)));
+        }
     }
 
     /// A client's script, or function, has done so.

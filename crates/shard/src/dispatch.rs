@@ -8,6 +8,7 @@ use crate::queue::Queued;
 use crate::route::{self, Place};
 use crate::shard::Shard;
 use command::args::INSIDE_BYTES_MAX;
+use command::scripting::Form;
 use command::session::ReplyMode;
 use command::spec::{Expand, flag};
 use command::{Args, Command, Error, Plan};
@@ -118,6 +119,14 @@ impl Shard {
             Ok(()) => route::place(self.cx.slots, args, &indexes, self.cx.id),
             Err(_) => Place::One(self.cx.id),
         };
+        let foreseen = if command.flags & flag::SCRIPT != 0 && self.cx.shards > 1 {
+            self.cx.scripts.foreseen(Form::of(command), args)
+        } else {
+            Vec::new()
+        };
+        if !foreseen.is_empty() {
+            return self.run_foreseen(conn, command, args, (&indexes, foreseen), q);
+        }
         match placed {
             Place::One(shard) => self.run_at(conn, command, args, shard, q),
             Place::Many(shards) => match command.plan {
@@ -128,6 +137,25 @@ impl Shard {
                 }
             },
         }
+    }
+
+    /// A script with its keys at `indexes` and others that it is likely to use: if all are on one shard, it runs there.
+    fn run_foreseen(
+        &mut self,
+        conn: usize,
+        command: &'static Command,
+        args: Args<'_>,
+        (indexes, foreseen): (&[usize], Vec<Vec<u8>>),
+        q: &Queued,
+    ) {
+        let db = self.conns[conn].db;
+        let mut keys = multi::keys_at(&self.cx, command, args, db, indexes);
+        keys.extend(foreseen.into_iter().map(|key| (db, key)));
+        let first = self.cx.slots.shard_of(&keys[0].1);
+        if keys.iter().all(|(_, key)| self.cx.slots.shard_of(key) == first) {
+            return self.run_at(conn, command, args, first, q);
+        }
+        self.start_hold(conn, command, args, keys);
     }
 
     /// A command whose keys are all on `shard`.

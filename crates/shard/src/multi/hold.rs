@@ -10,6 +10,7 @@ use crate::message::{Ask, Held, Message, OpId};
 use crate::shard::Shard;
 use crate::transaction;
 use command::change::{Change, DbKey};
+use command::scripting::Form;
 use command::spec::flag;
 use command::watches::WatcherId;
 use command::{Args, Command, Error, Event, OwnArgs, Plan, ShardCx};
@@ -229,6 +230,10 @@ impl Shard {
                 return self.end_operation(op, None, out);
             }
             None => {
+                if command.flags & flag::SCRIPT != 0 {
+                    let used = keys.iter().map(|(_, key)| key.as_slice());
+                    self.cx.scripts.note_keys(Form::of(command), args, used, attempts > 0);
+                }
                 self.send_home(op, places, changes, Vec::new());
                 if matches!(command.plan, Plan::Block) {
                     self.end_block(caller.conn);
