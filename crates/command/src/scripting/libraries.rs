@@ -59,7 +59,7 @@ impl Functions {
     /// Loading leaves garbage behind: it goes when there is enough of it.
     fn tidy_up(&mut self) {
         let Some(engine) = &mut self.engine else { return };
-        if engine.memory_bytes() > self.collected_bytes + self.collected_bytes / 5 + GARBAGE_BYTES {
+        if engine.memory_bytes() > self.collected_bytes + self.collected_bytes / 16 + GARBAGE_BYTES {
             engine.collect();
             self.collected_bytes = engine.memory_bytes();
         }
