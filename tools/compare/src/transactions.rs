@@ -259,8 +259,8 @@ mod tests {
             }
             ends[1..].to_vec()
         };
-        assert_eq!(ends(input), [5, 34, 40]);
-        assert_eq!(ends(&input[..33]), [5]);
+        assert_eq!(ends(input), [5, 30, 36]);
+        assert_eq!(ends(&input[..29]), [5]);
         assert!(end_of_reply(b"*1\r\n-ERR no\r\n", 0).is_err());
     }
 
