@@ -99,8 +99,7 @@ pub struct Operation {
     pub outcome: Outcome,
     /// Without a reply, it may have been refused.
     pub is_conditional: bool,
-    /// It asks for keys while it runs: it need not see what the connections of those it sees wrote before, and goes on when its
-    /// connection has been killed.
+    /// It asks for keys while it runs, and goes on when its connection has been killed.
     pub asks_late: bool,
     pub effects: Vec<Effect>,
 }
