@@ -155,7 +155,7 @@ impl<'a> Args<'a> {
     /// `ERR value is not an integer or out of range`
     #[inline]
     pub fn int(&self, index: usize) -> Result<i64, Error> {
-        self.get(index).and_then(base::number::parse_i64).ok_or(Error::NOT_AN_INTEGER)
+        self.get(index).and_then(base::number::parse_i64).ok_or_else(|| Error::NOT_AN_INTEGER)
     }
 
     /// A number that is not negative.
@@ -164,7 +164,7 @@ impl<'a> Args<'a> {
     /// `ERR value is out of range, must be positive`, also for what is no number
     pub fn natural(&self, index: usize) -> Result<usize, Error> {
         let number = self.get(index).and_then(base::number::parse_i64);
-        number.and_then(|n| usize::try_from(n).ok()).ok_or(Error::MUST_BE_POSITIVE)
+        number.and_then(|n| usize::try_from(n).ok()).ok_or_else(|| Error::MUST_BE_POSITIVE)
     }
 
     /// A cursor of SCAN and its kin.
@@ -172,7 +172,7 @@ impl<'a> Args<'a> {
     /// # Errors
     /// `ERR invalid cursor`
     pub fn cursor(&self, index: usize) -> Result<u64, Error> {
-        self.get(index).and_then(parse_cursor).ok_or(Error::INVALID_CURSOR)
+        self.get(index).and_then(parse_cursor).ok_or_else(|| Error::INVALID_CURSOR)
     }
 
     /// A double.
@@ -180,7 +180,7 @@ impl<'a> Args<'a> {
     /// # Errors
     /// `ERR value is not a valid float`
     pub fn float(&self, index: usize) -> Result<f64, Error> {
-        self.get(index).and_then(base::number::parse_f64).ok_or(Error::NOT_A_FLOAT)
+        self.get(index).and_then(base::number::parse_f64).ok_or_else(|| Error::NOT_A_FLOAT)
     }
 }
 

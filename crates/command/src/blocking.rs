@@ -70,7 +70,7 @@ pub struct Wait {
 /// Those of Redis.
 pub fn seconds(cx: &Cx<'_>, args: Args<'_>, index: usize) -> Result<Option<u64>, Error> {
     let seconds = args.get(index).and_then(parse_f64).filter(|seconds| !seconds.is_nan());
-    let ms = seconds.ok_or(Error::TIMEOUT_NOT_FLOAT)? * 1000.0;
+    let ms = seconds.ok_or_else(|| Error::TIMEOUT_NOT_FLOAT)? * 1000.0;
     // Redis compares in 80 bits, where the largest number of ms exists.
     if ms >= i64::MAX as f64 {
         return Err(Error::TIMEOUT_OUT_OF_RANGE);

@@ -163,7 +163,7 @@ impl<'a> Cx<'a> {
     pub fn str(&mut self, key: Key<'_>) -> Result<Option<StrRef<'_>>, Error> {
         match self.find(key) {
             None => Ok(None),
-            Some(pos) => self.db().str(pos).map(Some).ok_or(Error::WRONG_TYPE),
+            Some(pos) => self.db().str(pos).map(Some).ok_or_else(|| Error::WRONG_TYPE),
         }
     }
 
@@ -175,7 +175,7 @@ impl<'a> Cx<'a> {
     pub fn read<T: Typed>(&mut self, key: Key<'_>) -> Result<Option<&T>, Error> {
         match self.find(key) {
             None => Ok(None),
-            Some(pos) => T::of(self.db().value(pos)).map(Some).ok_or(Error::WRONG_TYPE),
+            Some(pos) => T::of(self.db().value(pos)).map(Some).ok_or_else(|| Error::WRONG_TYPE),
         }
     }
 
@@ -187,7 +187,7 @@ impl<'a> Cx<'a> {
     pub fn update<T: Typed>(&mut self, key: Key<'_>) -> Result<Option<Update<'_, T>>, Error> {
         let Some(pos) = self.find_for_write(key) else { return Ok(None) };
         let age = self.shard.clock_age();
-        self.db().update_used::<T>(pos, age).map(Some).ok_or(Error::WRONG_TYPE)
+        self.db().update_used::<T>(pos, age).map(Some).ok_or_else(|| Error::WRONG_TYPE)
     }
 
     /// The collection under a key, to be changed; made by `new` if there is none.
@@ -202,7 +202,7 @@ impl<'a> Cx<'a> {
     ) -> Result<Update<'_, T>, Error> {
         let age = self.shard.clock_age();
         if let Some(pos) = self.find_for_write(key) {
-            return self.db().update_used::<T>(pos, age).ok_or(Error::WRONG_TYPE);
+            return self.db().update_used::<T>(pos, age).ok_or_else(|| Error::WRONG_TYPE);
         }
         let pos = self.db().put(key, None, new().into_value(), None, age);
         Ok(self.db().update::<T>(pos))

@@ -39,7 +39,7 @@ impl TimeForm {
     /// # Errors
     /// Not an integer; `ERR invalid expire time in '…' command` if it is not positive or beyond 64 bits.
     pub fn at_ms(self, text: &[u8], now_ms: u64, command: &str) -> Result<u64, Error> {
-        let given = base::number::parse_i64(text).ok_or(Error::NOT_AN_INTEGER)?;
+        let given = base::number::parse_i64(text).ok_or_else(|| Error::NOT_AN_INTEGER)?;
         let millis = match self {
             _ if given <= 0 => None,
             Self::Millis | Self::UnixMillis => Some(given),

@@ -31,10 +31,11 @@ impl<'a> ScanOptions<'a> {
                 index += 1;
                 continue;
             }
-            let value = args.get(index + 1).ok_or(Error::SYNTAX)?;
+            let value = args.get(index + 1).ok_or_else(|| Error::SYNTAX)?;
             if args.is(index, "COUNT") {
                 let count = args.int(index + 1)?;
-                options.count = usize::try_from(count).ok().filter(|&n| n > 0).ok_or(Error::SYNTAX)?;
+                options.count =
+                    usize::try_from(count).ok().filter(|&n| n > 0).ok_or_else(|| Error::SYNTAX)?;
             } else if args.is(index, "MATCH") {
                 options.pattern = (value != b"*").then_some(value);
             } else {

@@ -28,7 +28,7 @@ pub fn reply(out: &mut Reply, value: StrRef<'_>) {
 /// # Errors
 /// `ERR string exceeds maximum allowed size (proto-max-bulk-len)`
 pub fn check_len(cx: &Cx<'_>, len: usize, more: usize) -> Result<usize, Error> {
-    let total = len.checked_add(more).ok_or(Error::STRING_TOO_LONG)?;
+    let total = len.checked_add(more).ok_or_else(|| Error::STRING_TOO_LONG)?;
     if total > cx.shard.limits.string_bytes_max { Err(Error::STRING_TOO_LONG) } else { Ok(total) }
 }
 
@@ -74,7 +74,7 @@ pub fn edit<R>(
         db.put(key, None, Value::Str { bytes: Arc::new(bytes), raw: true }, None, age);
         return Ok(result);
     };
-    let len = db.str(pos).ok_or(Error::WRONG_TYPE)?.bytes().len();
+    let len = db.str(pos).ok_or_else(|| Error::WRONG_TYPE)?.bytes().len();
     if len >= len_min {
         db.touch(pos, age);
         return Ok(change(db.str_mut(pos).expect("it is a string")));

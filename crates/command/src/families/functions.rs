@@ -162,7 +162,7 @@ fn codes<'a>(
 ) -> Result<impl Iterator<Item = Result<Vec<u8>, Error>> + use<'a>, Error> {
     use rdb::libraries::Refused;
     let open = if cx.skip_checksums { rdb::dump::open_unsummed } else { rdb::dump::open };
-    let body = open(payload).ok_or(Error::BAD_DUMP)?;
+    let body = open(payload).ok_or_else(|| Error::BAD_DUMP)?;
     Ok(rdb::libraries::codes(body).map(|code| {
         code.map_err(|refused| {
             Error::err(match refused {

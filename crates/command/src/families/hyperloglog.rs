@@ -56,7 +56,7 @@ fn failed(error: HllError) -> Error {
 
 /// The HyperLogLog at `pos`.
 fn read<'c>(cx: &'c mut Cx<'_>, pos: Pos) -> Result<&'c [u8], Error> {
-    let bytes = cx.db().str(pos).ok_or(Error::WRONG_TYPE)?.bytes();
+    let bytes = cx.db().str(pos).ok_or_else(|| Error::WRONG_TYPE)?.bytes();
     hyperloglog::validate(bytes).map_err(failed)?;
     Ok(bytes)
 }

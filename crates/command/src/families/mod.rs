@@ -60,5 +60,5 @@ pub fn selected_db(cx: &ShardCx, args: Args<'_>) -> Result<u16, Error> {
     if i32::try_from(index).is_err() {
         return Err(Error::err("value is out of range, value must between -2147483648 and 2147483647"));
     }
-    cx.dbs.number(index).ok_or(Error::DB_INDEX_OUT_OF_RANGE)
+    cx.dbs.number(index).ok_or_else(|| Error::DB_INDEX_OUT_OF_RANGE)
 }

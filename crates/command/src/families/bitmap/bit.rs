@@ -79,7 +79,7 @@ fn setbit(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let mut grown = pos.is_none();
     let len_min = (offset / 8) as usize + 1;
     if let Some(pos) = pos {
-        grown = cx.db().str(pos).ok_or(Error::WRONG_TYPE)?.bytes().len() < len_min;
+        grown = cx.db().str(pos).ok_or_else(|| Error::WRONG_TYPE)?.bytes().len() < len_min;
     }
     let was = edit(cx, key, pos, len_min, |bytes| bits::set(bytes, offset, on))?;
     if grown || was != on {
@@ -147,14 +147,14 @@ fn bitpos(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 
 /// BITOP operation destkey key [key …]
 fn bitop(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
-    let operation = Operation::parse(&args[1]).ok_or(Error::SYNTAX)?;
+    let operation = Operation::parse(&args[1]).ok_or_else(|| Error::SYNTAX)?;
     operation.check_sources(args.len() - 3).map_err(Error::err)?;
     let places = cx.find_all((3..args.len()).map(|index| args.key(index)));
     let db = &*cx.db();
     let mut sources = Vec::with_capacity(places.len());
     for place in places {
         sources.push(match place {
-            Some(pos) => db.str(pos).ok_or(Error::WRONG_TYPE)?.bytes(),
+            Some(pos) => db.str(pos).ok_or_else(|| Error::WRONG_TYPE)?.bytes(),
             None => b"",
         });
     }

@@ -67,7 +67,7 @@ impl<'a> Operations<'a> {
     fn read(&mut self) -> Result<Option<Operation>, Error> {
         let args = self.args;
         while args.is(self.index, "OVERFLOW") {
-            let name = args.get(self.index + 1).ok_or(Error::SYNTAX)?;
+            let name = args.get(self.index + 1).ok_or_else(|| Error::SYNTAX)?;
             self.overflow =
                 Overflow::parse(name).ok_or_else(|| Error::err("Invalid OVERFLOW type specified"))?;
             self.index += 2;
@@ -140,7 +140,7 @@ fn run(cx: &mut Cx<'_>, args: Args<'_>, may_write: bool, out: &mut Reply) -> Out
     let pos = cx.find_for_write(key);
     let mut grown = pos.is_none();
     if let Some(pos) = pos {
-        grown = (cx.db().str(pos).ok_or(Error::WRONG_TYPE)?.bytes().len() as u64) < len_min;
+        grown = (cx.db().str(pos).ok_or_else(|| Error::WRONG_TYPE)?.bytes().len() as u64) < len_min;
     }
     let changed = edit(cx, key, pos, len_min as usize, |bytes| {
         out.array(count);

@@ -205,7 +205,7 @@ fn db_index(cx: &Cx<'_>, args: Args<'_>, index: usize) -> Result<u16, Error> {
     let number = i32::try_from(args.int(index)?).map_err(|_| {
         Error::err(format_args!("value is out of range, value must between {} and {}", i32::MIN, i32::MAX))
     })?;
-    cx.shard.dbs.number(number.into()).ok_or(Error::DB_INDEX_OUT_OF_RANGE)
+    cx.shard.dbs.number(number.into()).ok_or_else(|| Error::DB_INDEX_OUT_OF_RANGE)
 }
 
 /// COPY source destination [DB destination-db] [REPLACE]

@@ -78,11 +78,11 @@ impl<'a> Options<'a> {
         let mut options = Self { pattern: None, count: COUNT, kind: Filter::All };
         let mut index = 2;
         while index < args.len() {
-            let value = args.get(index + 1).ok_or(Error::SYNTAX)?;
+            let value = args.get(index + 1).ok_or_else(|| Error::SYNTAX)?;
             if args.is(index, "COUNT") {
                 let count = args.int(index + 1)?;
                 options.count =
-                    usize::try_from(count).ok().filter(|&count| count > 0).ok_or(Error::SYNTAX)?;
+                    usize::try_from(count).ok().filter(|&count| count > 0).ok_or_else(|| Error::SYNTAX)?;
             } else if args.is(index, "MATCH") {
                 options.pattern = (value != b"*").then_some(value);
             } else if args.is(index, "TYPE") {

@@ -71,7 +71,7 @@ pub fn unknown(arg: &[u8]) -> Error {
 /// # Errors
 /// Not an integer; negative; beyond what a field can have.
 pub fn field_time(form: TimeForm, text: &[u8], now_ms: u64, command: &str) -> Result<u64, Error> {
-    let given = parse_i64(text).ok_or(Error::NOT_AN_INTEGER)?;
+    let given = parse_i64(text).ok_or_else(|| Error::NOT_AN_INTEGER)?;
     if given < 0 {
         return Err(Error::err("invalid expire time, must be >= 0"));
     }

@@ -148,9 +148,9 @@ fn hincrby(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         let old = match old {
             None => 0,
             Some(Item::Int(value)) => value,
-            Some(Item::Str(text)) => parse_i64(text).ok_or(Error::HASH_VALUE_NOT_INTEGER)?,
+            Some(Item::Str(text)) => parse_i64(text).ok_or_else(|| Error::HASH_VALUE_NOT_INTEGER)?,
         };
-        let new = old.checked_add(by).ok_or(Error::OVERFLOW)?;
+        let new = old.checked_add(by).ok_or_else(|| Error::OVERFLOW)?;
         Ok((Number::Int(I64Buf::new(new)), new))
     })?;
     out.int(new);
@@ -159,14 +159,14 @@ fn hincrby(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 
 /// HINCRBYFLOAT key field increment
 fn hincrbyfloat(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
-    let by = Extended::parse(&args[3]).ok_or(Error::NOT_A_FLOAT)?;
+    let by = Extended::parse(&args[3]).ok_or_else(|| Error::NOT_A_FLOAT)?;
     if !by.is_finite() {
         return Err(Error::err("value is NaN or Infinity"));
     }
     change(cx, args.key(1), &args[2], "hincrbyfloat", |old| {
         let old = match old {
             None => Extended::ZERO,
-            Some(old) => old.with_text(Extended::parse).ok_or(Error::HASH_VALUE_NOT_FLOAT)?,
+            Some(old) => old.with_text(Extended::parse).ok_or_else(|| Error::HASH_VALUE_NOT_FLOAT)?,
         };
         let new = old.plus(by);
         if !new.is_finite() {

@@ -51,8 +51,8 @@ pub const COMMANDS: &[Command] = &[
 /// LSET key index element
 fn lset(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let key = args.key(1);
-    let mut list = cx.update::<List>(key)?.ok_or(Error::NO_SUCH_KEY)?;
-    let index = resolve(args.int(2)?, list.len()).ok_or(Error::INDEX_OUT_OF_RANGE)?;
+    let mut list = cx.update::<List>(key)?.ok_or_else(|| Error::NO_SUCH_KEY)?;
+    let index = resolve(args.int(2)?, list.len()).ok_or_else(|| Error::INDEX_OUT_OF_RANGE)?;
     list.set(index, &args[3]);
     drop(list);
     cx.event(Event::List, "lset", key.bytes);

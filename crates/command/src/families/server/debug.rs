@@ -169,14 +169,14 @@ fn htstats(_: &mut ShardCx, _: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> Ou
 
 /// The value of argument 2, without touching its age.
 fn value<'a>(cx: &'a mut Cx<'_>, args: Args<'_>) -> Result<ValueRef<'a>, Error> {
-    let pos = cx.find_for_write(args.key(2)).ok_or(Error::NO_SUCH_KEY)?;
+    let pos = cx.find_for_write(args.key(2)).ok_or_else(|| Error::NO_SUCH_KEY)?;
     Ok(cx.db().value(pos))
 }
 
 /// DEBUG OBJECT key. The address is none, and the length that of the entry in memory.
 fn object(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     check_len(args, 3..=3)?;
-    let pos = cx.find_for_write(args.key(2)).ok_or(Error::NO_SUCH_KEY)?;
+    let pos = cx.find_for_write(args.key(2)).ok_or_else(|| Error::NO_SUCH_KEY)?;
     let now = cx.shard.clock_age();
     let (age, bytes) = (cx.db().age(pos), cx.db().entry_bytes(pos));
     let encoding = cx.db().value(pos).encoding();

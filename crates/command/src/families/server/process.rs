@@ -131,7 +131,7 @@ fn shutdown(cx: &mut Cx<'_>, args: Args<'_>, _: &mut Reply) -> Outcome {
             ("FORCE", &mut force),
             ("ABORT", &mut abort),
         ];
-        let option = known.into_iter().find(|(word, _)| args.is(at, word)).ok_or(Error::SYNTAX)?;
+        let option = known.into_iter().find(|(word, _)| args.is(at, word)).ok_or_else(|| Error::SYNTAX)?;
         *option.1 = true;
     }
     if save && nosave || abort && args.len() > 2 {

@@ -178,7 +178,7 @@ pub fn read_sets<'c>(
 ) -> Result<Vec<Option<&'c Set>>, Error> {
     let places = cx.find_all(indexes.map(|index| args.key(index)));
     let db = &cx.shard.dbs[cx.db as usize];
-    let set_at = |pos| Set::of(db.value(pos)).ok_or(Error::WRONG_TYPE);
+    let set_at = |pos| Set::of(db.value(pos)).ok_or_else(|| Error::WRONG_TYPE);
     places.into_iter().map(|place| place.map(set_at).transpose()).collect()
 }
 

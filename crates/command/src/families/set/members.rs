@@ -127,7 +127,7 @@ fn smove(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         out.int(0);
         return Ok(());
     };
-    let set = Set::of(cx.db().value(pos)).ok_or(Error::WRONG_TYPE)?;
+    let set = Set::of(cx.db().value(pos)).ok_or_else(|| Error::WRONG_TYPE)?;
     let there = set.contains(member);
     if destination_pos.is_some_and(|pos| Set::of(cx.db().value(pos)).is_none()) {
         return Err(Error::WRONG_TYPE);

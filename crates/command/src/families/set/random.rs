@@ -68,7 +68,7 @@ fn spop(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 fn set_and_random<'c>(cx: &'c mut Cx<'_>, pos: Pos) -> Result<(Update<'c, Set>, &'c mut Random), Error> {
     let age = cx.shard.clock_age();
     let shard = &mut *cx.shard;
-    let set = shard.dbs[cx.db as usize].update_used::<Set>(pos, age).ok_or(Error::WRONG_TYPE)?;
+    let set = shard.dbs[cx.db as usize].update_used::<Set>(pos, age).ok_or_else(|| Error::WRONG_TYPE)?;
     Ok((set, &mut shard.random))
 }
 
@@ -175,7 +175,7 @@ fn srandmember(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     };
     let shard = &mut *cx.shard;
     let (db, random) = (&shard.dbs[cx.db as usize], &mut shard.random);
-    let set = Set::of(db.value(pos)).ok_or(Error::WRONG_TYPE)?;
+    let set = Set::of(db.value(pos)).ok_or_else(|| Error::WRONG_TYPE)?;
     match count {
         None => set.random(&mut || random.next_u64()).into_iter().for_each(|member| reply_item(out, member)),
         Some(count) if count < 0 => return with_repeats(set, count.unsigned_abs(), random, out),

@@ -113,8 +113,8 @@ fn by_int(cx: &mut Cx<'_>, key: Key<'_>, by: &[u8], request: &Request<'_>, out: 
     let pos = cx.find_for_write(key);
     let old = match pos {
         Some(pos) => {
-            let text = cx.db().str(pos).ok_or(Error::WRONG_TYPE)?.bytes();
-            parse_i64(text).ok_or(Error::NOT_AN_INTEGER)?
+            let text = cx.db().str(pos).ok_or_else(|| Error::WRONG_TYPE)?.bytes();
+            parse_i64(text).ok_or_else(|| Error::NOT_AN_INTEGER)?
         }
         None => 0,
     };
@@ -151,8 +151,8 @@ fn by_float(cx: &mut Cx<'_>, key: Key<'_>, by: &[u8], request: &Request<'_>, out
     let pos = cx.find_for_write(key);
     let old = match pos {
         Some(pos) => {
-            let text = cx.db().str(pos).ok_or(Error::WRONG_TYPE)?.bytes();
-            Extended::parse(text).ok_or(Error::NOT_A_FLOAT)?
+            let text = cx.db().str(pos).ok_or_else(|| Error::WRONG_TYPE)?.bytes();
+            Extended::parse(text).ok_or_else(|| Error::NOT_A_FLOAT)?
         }
         None => Extended::ZERO,
     };

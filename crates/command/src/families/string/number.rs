@@ -70,11 +70,11 @@ fn add(cx: &mut Cx<'_>, key: Key<'_>, by: i64, out: &mut Reply) -> Outcome {
     let (old, expire) = match pos {
         None => (0, None),
         Some(pos) => {
-            let text = cx.db().str(pos).ok_or(Error::WRONG_TYPE)?.bytes();
-            (parse_i64(text).ok_or(Error::NOT_AN_INTEGER)?, cx.db().expire(pos))
+            let text = cx.db().str(pos).ok_or_else(|| Error::WRONG_TYPE)?.bytes();
+            (parse_i64(text).ok_or_else(|| Error::NOT_AN_INTEGER)?, cx.db().expire(pos))
         }
     };
-    let new = old.checked_add(by).ok_or(Error::OVERFLOW)?;
+    let new = old.checked_add(by).ok_or_else(|| Error::OVERFLOW)?;
     put(cx, key, pos, I64Buf::new(new).as_bytes(), expire);
     cx.event(Event::String, "incrby", key.bytes);
     out.int(new);
@@ -88,11 +88,11 @@ fn incrbyfloat(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let (old, expire) = match pos {
         None => (Extended::ZERO, None),
         Some(pos) => {
-            let text = cx.db().str(pos).ok_or(Error::WRONG_TYPE)?.bytes();
-            (Extended::parse(text).ok_or(Error::NOT_A_FLOAT)?, cx.db().expire(pos))
+            let text = cx.db().str(pos).ok_or_else(|| Error::WRONG_TYPE)?.bytes();
+            (Extended::parse(text).ok_or_else(|| Error::NOT_A_FLOAT)?, cx.db().expire(pos))
         }
     };
-    let new = old.plus(Extended::parse(&args[2]).ok_or(Error::NOT_A_FLOAT)?);
+    let new = old.plus(Extended::parse(&args[2]).ok_or_else(|| Error::NOT_A_FLOAT)?);
     if !new.is_finite() {
         return Err(Error::NAN_OR_INFINITY);
     }

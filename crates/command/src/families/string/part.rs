@@ -34,7 +34,7 @@ fn append(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         out.count(value.len());
         return Ok(());
     };
-    let len = cx.db().str(pos).ok_or(Error::WRONG_TYPE)?.bytes().len();
+    let len = cx.db().str(pos).ok_or_else(|| Error::WRONG_TYPE)?.bytes().len();
     let total = check_len(cx, len, value.len())?;
     edit(cx, key, Some(pos), total, |bytes| bytes[len..].copy_from_slice(value))?;
     cx.event(Event::String, "append", key.bytes);
@@ -48,7 +48,7 @@ fn setrange(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let (key, value) = (args.key(1), args.at(3));
     let pos = cx.find_for_write(key);
     let len = match pos {
-        Some(pos) => cx.db().str(pos).ok_or(Error::WRONG_TYPE)?.bytes().len(),
+        Some(pos) => cx.db().str(pos).ok_or_else(|| Error::WRONG_TYPE)?.bytes().len(),
         None => 0,
     };
     if value.is_empty() {

@@ -127,7 +127,7 @@ fn getdel(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         out.null();
         return Ok(());
     };
-    string_value::reply(out, cx.db().str(pos).ok_or(Error::WRONG_TYPE)?);
+    string_value::reply(out, cx.db().str(pos).ok_or_else(|| Error::WRONG_TYPE)?);
     cx.db().remove(pos);
     cx.event(Event::Generic, "del", &args[1]);
     Ok(())
@@ -147,7 +147,7 @@ fn getex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         return Ok(());
     };
     let now_ms = cx.now_ms();
-    let value = cx.db().str(pos).ok_or(Error::WRONG_TYPE)?;
+    let value = cx.db().str(pos).ok_or_else(|| Error::WRONG_TYPE)?;
     let at_ms = expiration.at_ms(now_ms, "getex")?;
     string_value::reply(out, value);
     if expiration.is_over(at_ms, now_ms) {

@@ -148,7 +148,7 @@ impl<'a> Condition<'a> {
             (Self::Present, pos) => Ok(pos.is_some()),
             (Self::If(comparison), None) => Ok(comparison.holds_for_absent()),
             (Self::If(comparison), Some(pos)) => {
-                let value = cx.db().str(pos).ok_or(Error::WRONG_TYPE)?;
+                let value = cx.db().str(pos).ok_or_else(|| Error::WRONG_TYPE)?;
                 comparison.holds(value.bytes())
             }
         }
@@ -191,7 +191,7 @@ fn set_with_options(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome
     let pos = if get { cx.find(key) } else { cx.find_for_write(key) };
     if get {
         match pos {
-            Some(pos) => string_value::reply(out, cx.db().str(pos).ok_or(Error::WRONG_TYPE)?),
+            Some(pos) => string_value::reply(out, cx.db().str(pos).ok_or_else(|| Error::WRONG_TYPE)?),
             None => out.null(),
         }
     }
@@ -262,7 +262,7 @@ fn getset(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let key = args.key(1);
     let pos = cx.find(key);
     match pos {
-        Some(pos) => string_value::reply(out, cx.db().str(pos).ok_or(Error::WRONG_TYPE)?),
+        Some(pos) => string_value::reply(out, cx.db().str(pos).ok_or_else(|| Error::WRONG_TYPE)?),
         None => out.null(),
     }
     store(cx, (key, pos), (args, 2), Expiration::Unspecified, None);

@@ -258,7 +258,8 @@ fn combine(
     if count < 1 {
         return Err(Error::err(format_args!("at least 1 input key is needed for '{name}' command")));
     }
-    let count = usize::try_from(count).ok().filter(|&n| n <= args.len() - first).ok_or(Error::SYNTAX)?;
+    let count =
+        usize::try_from(count).ok().filter(|&n| n <= args.len() - first).ok_or_else(|| Error::SYNTAX)?;
     let places = find_all(cx, (first..first + count).map(|index| args.key(index)))?;
     let options = Options::parse(args, first + count, count, op, end)?;
     let (limits, seed) = (cx.shard.limits.zset, cx.shard.seed.clone());

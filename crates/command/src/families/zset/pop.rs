@@ -99,7 +99,7 @@ fn zpopmax(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 fn pop_one_key(cx: &mut Cx<'_>, args: Args<'_>, end: End, out: &mut Reply) -> Outcome {
     let count = match args.len() {
         2 => 1,
-        3 => args.int(2).ok().and_then(|n| usize::try_from(n).ok()).ok_or(Error::MUST_BE_POSITIVE)?,
+        3 => args.int(2).ok().and_then(|n| usize::try_from(n).ok()).ok_or_else(|| Error::MUST_BE_POSITIVE)?,
         _ => return Err(Error::SYNTAX),
     };
     let key = args.key(1);
@@ -130,7 +130,7 @@ impl Popping {
         let positive =
             |index: usize| args.int(index).ok().and_then(|n| usize::try_from(n).ok()).filter(|&n| n > 0);
         let keys = positive(index).ok_or(Error::err("numkeys should be greater than 0"))?;
-        let end_at = keys.checked_add(index + 1).ok_or(Error::SYNTAX)?;
+        let end_at = keys.checked_add(index + 1).ok_or_else(|| Error::SYNTAX)?;
         let end = match args.get(end_at) {
             Some(_) if args.is(end_at, "MIN") => End::Min,
             Some(_) if args.is(end_at, "MAX") => End::Max,

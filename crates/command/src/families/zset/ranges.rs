@@ -9,7 +9,7 @@ use types::zset::{LexBound, LexRange, ScoreBound, ScoreRange};
 /// # Errors
 /// `ERR min or max is not a float`
 pub fn score_range(min: &[u8], max: &[u8]) -> Result<ScoreRange, Error> {
-    let bound = |text| score_bound(text).ok_or(Error::MIN_MAX_NOT_FLOAT);
+    let bound = |text| score_bound(text).ok_or_else(|| Error::MIN_MAX_NOT_FLOAT);
     Ok(ScoreRange { min: bound(min)?, max: bound(max)? })
 }
 
@@ -40,7 +40,7 @@ fn score(text: &[u8]) -> Option<f64> {
 /// # Errors
 /// `ERR min or max not valid string range item`
 pub fn lex_range<'a>(min: &'a [u8], max: &'a [u8]) -> Result<LexRange<'a>, Error> {
-    let bound = |text| lex_bound(text).ok_or(Error::MIN_MAX_NOT_STRING_RANGE);
+    let bound = |text| lex_bound(text).ok_or_else(|| Error::MIN_MAX_NOT_STRING_RANGE);
     Ok(LexRange { min: bound(min)?, max: bound(max)? })
 }
 
