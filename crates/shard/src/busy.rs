@@ -5,7 +5,7 @@
 
 use crate::block::Block;
 use crate::execute::Asked;
-use crate::message::{Ask, Batch, Item, Message, Progress};
+use crate::message::{Ask, Batch, Message, Progress};
 use crate::multi::Lodgers;
 use crate::occupants::{IN_ONE_PIECE, can_be_refused};
 use crate::parking::Parked;
@@ -39,7 +39,7 @@ impl Busy {
 
 impl Shard {
     pub(crate) fn begin_busy(&mut self, busy: Busy) {
-        debug_assert!(self.busy.is_none(), "one script at a time occupies a shard");
+        assert!(self.busy.is_none(), "one script at a time occupies a shard");
         self.cx.is_occupied = true;
         self.tell_occupied(IN_ONE_PIECE, busy.whole.is_function());
         self.busy = Some(Box::new(busy));
@@ -127,7 +127,7 @@ impl Shard {
     }
 
     /// Answers what can be answered, and keeps the rest.
-    fn refuse_batch(&mut self, mut batch: Box<Batch>) {
+    pub(crate) fn refuse_batch(&mut self, mut batch: Box<Batch>) {
         let seed = self.cx.seed.clone();
         let mut rest = Batch { from: batch.from, turn: batch.turn, ..Batch::default() };
         let (items, mut done) = (std::mem::take(&mut batch.items), Vec::new());
@@ -139,7 +139,7 @@ impl Shard {
             let refused = self.refusal(item.command).is_some();
             let is_part = refused && item.ask.is_of_many() && !can_be_refused(item.ask, item.command);
             if !item.ask.runs() || matches!(item.ask, Ask::Nobody) || is_part {
-                keep(&mut rest, &item, args);
+                rest.keep(&item, args);
                 continue;
             }
             if let Some(error) = self.refusal(item.command) {
@@ -163,12 +163,4 @@ impl Shard {
             mail.push_back(Message::Commands(Box::new(rest)));
         }
     }
-}
-
-/// Puts an item into another batch.
-fn keep(batch: &mut Batch, item: &Item, args: Args<'_>) {
-    let first = batch.spans.len();
-    batch.push_args(args);
-    let spans = (first as u32, (batch.spans.len() - first) as u32);
-    batch.items.push(Item { spans, ..*item });
 }

@@ -227,11 +227,13 @@ impl<W> Locks<W> {
         waiter.things.into_iter().for_each(|thing| self.leave(id, thing, false, ready));
     }
 
-    /// Takes one out that waits, with what it was to do; whoever can go now is appended to `ready`.
-    pub fn withdraw(&mut self, id: WaiterId, ready: &mut Ready<W>) -> W {
-        let waiter = self.waiters.remove(&id).expect("whoever waits is known");
+    /// Takes one out that waits, with what it was to do; whoever can go now is appended to `ready`. `None` if it has been granted all it
+    /// needs meanwhile: it goes on.
+    pub fn withdraw(&mut self, id: WaiterId, ready: &mut Ready<W>) -> Option<W> {
+        let what = self.waiters.get_mut(&id)?.what.take()?;
+        let waiter = self.waiters.remove(&id)?;
         waiter.things.into_iter().for_each(|thing| self.leave(id, thing, true, ready));
-        waiter.what.expect("it has not begun")
+        Some(what)
     }
 
     /// `id` no longer holds a thing; or, if it `may_wait`, no longer waits for it.
@@ -300,11 +302,11 @@ mod tests {
         assert_eq!(names(&mut ready), ["first"]);
         assert!(locks.is_wanted_alone(&Thing::Shard));
         assert_eq!(locks.waiting(|what| *what != "last").len(), 3);
-        assert_eq!(locks.withdraw(all, &mut ready), "all");
+        assert_eq!(locks.withdraw(all, &mut ready), Some("all"));
         assert_eq!(names(&mut ready), ["other"]);
         assert!(!locks.is_wanted_alone(&Thing::Shard));
         // It holds one of its things, and waits for the other.
-        assert_eq!(locks.withdraw(both, &mut ready), "both");
+        assert_eq!(locks.withdraw(both, &mut ready), Some("both"));
         assert_eq!(names(&mut ready), ["last"]);
         locks.release(first, &mut ready);
         assert!(!locks.is_contended(&Thing::Key(0, b"a".to_vec())));
@@ -425,6 +427,20 @@ mod tests {
         let mut expected: Vec<_> = model.newly_ready().into_iter().map(Some).collect();
         expected.sort_unstable();
         assert_eq!(got, expected, "seed {seed}");
+    }
+
+    #[test]
+    fn who_goes_because_another_is_withdrawn_is_not_withdrawn() {
+        let (mut locks, mut ready) = (Locks::default(), Ready::new());
+        locks.enqueue(vec![key("a")], "holder", &mut ready);
+        let first = locks.enqueue(vec![key("a"), key("b")], "first", &mut ready);
+        let second = locks.enqueue(vec![key("b")], "second", &mut ready);
+        assert_eq!(names(&mut ready), ["holder"]);
+        assert_eq!(locks.withdraw(first, &mut ready), Some("first"));
+        assert_eq!(locks.withdraw(second, &mut ready), None);
+        assert_eq!(names(&mut ready), ["second"]);
+        locks.release(second, &mut ready);
+        assert!(!locks.is_contended(&key("b").0) && locks.is_contended(&key("a").0));
     }
 
     #[test]

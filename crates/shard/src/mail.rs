@@ -8,6 +8,7 @@ use crate::occupants::can_be_refused;
 use crate::parking::parked;
 use crate::shard::Shard;
 use crate::timing;
+use base::hash::HashSeed;
 use command::spec::flag;
 use command::{Args, Command, Plan};
 use resp::Reply;
@@ -37,7 +38,10 @@ impl Shard {
     /// Does what a message asks.
     pub(crate) fn read_message(&mut self, message: Message) {
         match message {
-            Message::Commands(batch) => batch.in_order().for_each(|batch| self.run_batch(batch)),
+            Message::Commands(batch) => batch.in_order().for_each(|batch| match self.busy.is_some() {
+                true => self.refuse_batch(batch),
+                false => self.run_batch(batch),
+            }),
             Message::Replies(batch) => self.on_replies(batch),
             Message::Late { ask, command, mut reply } => {
                 self.complete(ask, command, false, |out| out.append(&mut reply));
@@ -74,7 +78,7 @@ impl Shard {
         let keyed = items.iter().filter(|item| item.key_index != 0);
         look_ahead(&self.cx.dbs, keyed.map(|item| item.look(&batch)));
         timing::begin_chunk(&mut self.cx);
-        let mut sent = 0;
+        let (mut sent, mut rest) = (0, None);
         for index in 0..items.len() {
             let item = &mut items[index];
             let spans = &batch.spans[item.spans.0 as usize..(item.spans.0 + item.spans.1) as usize];
@@ -86,6 +90,12 @@ impl Shard {
                 self.send_part(batch.from, &items[sent..=index], &mut out);
                 sent = index + 1;
             }
+            if self.busy.is_some() {
+                // A script has not come to its end: what is left comes in the middle of it.
+                rest = rest_of(&batch, &items[index + 1..], &seed);
+                items.truncate(index + 1);
+                break;
+            }
         }
         timing::end_chunk(&mut self.cx);
         items.drain(..sent);
@@ -94,6 +104,9 @@ impl Shard {
         batch.items = items;
         batch.replies = out;
         self.send_back(batch);
+        if let Some(rest) = rest {
+            self.refuse_batch(rest);
+        }
     }
 
     /// Sends the first items of a batch home, with the many bytes of replies that they have, while the rest is still to run.
@@ -266,4 +279,15 @@ impl Shard {
             Ask::Hold(_) | Ask::Open(_) => unreachable!("a hold is answered by its keys"),
         }
     }
+}
+
+/// Items of a batch as a batch of their own.
+#[cold]
+fn rest_of(batch: &Batch, items: &[Item], seed: &HashSeed) -> Option<Box<Batch>> {
+    let mut rest = Batch { from: batch.from, turn: batch.turn, ..Batch::default() };
+    for item in items {
+        let spans = &batch.spans[item.spans.0 as usize..(item.spans.0 + item.spans.1) as usize];
+        rest.keep(item, Args::new(&batch.args, spans, seed).with_outside(&batch.outside));
+    }
+    (!items.is_empty()).then(|| Box::new(rest))
 }

@@ -199,6 +199,14 @@ impl Batch {
         }
     }
 
+    /// Takes over an item of another batch, with its arguments.
+    pub fn keep(&mut self, item: &Item, args: Args<'_>) {
+        let first = self.spans.len();
+        self.push_args(args);
+        let spans = (first as u32, (self.spans.len() - first) as u32);
+        self.items.push(Item { spans, ..*item });
+    }
+
     /// Copies one argument in.
     #[inline]
     pub fn push_arg(&mut self, arg: &[u8]) {

@@ -327,7 +327,10 @@ impl Shard {
         let args = transaction.block.args(&seed);
         let q = Queued { key_index: 0, hash: 0, ..*q };
         match transaction.place {
-            _ if transaction.has_steps && self.cx.shards > 1 => self.start_steps_of_block(index, row, args),
+            // A script may take too long, wherever it runs.
+            _ if transaction.has_steps && (self.cx.shards > 1 || transaction.flags & flag::SCRIPT != 0) => {
+                self.start_steps_of_block(index, row, args)
+            }
             Place::Nowhere => self.run_here(index, row, args),
             Place::One(shard) if shard == home || !transaction.is_bound => {
                 self.run_at(index, row, args, shard, &q);

@@ -155,7 +155,7 @@ impl ScriptRun {
     }
 
     /// It is over.
-    fn end(&mut self, cx: &mut ShardCx) {
+    pub(super) fn end(&mut self, cx: &mut ShardCx) {
         if let Some(id) = self.overdue.take() {
             cx.scripts.overdue_runs.remove(&id);
         }

@@ -176,6 +176,7 @@ impl Whole {
             // Else they have been shown already.
             cx.monitored.truncate(self.monitored);
         }
+        self.run.end(cx);
         if lacking.is_empty() {
             cx.learns = true;
         }

@@ -4,6 +4,7 @@
 //! Keys they hold are brought here, and are in no keyspace while the operation waits for others. What concerns a whole keyspace
 //! (KEYS, DBSIZE, FLUSHALL …) runs where the keys are: each shard is left alone for it first.
 
+use crate::block;
 use crate::blocking::WaitChange;
 use crate::execute::{self, Asked, Caller};
 use crate::gates::Want;
@@ -125,7 +126,9 @@ impl Shard {
     /// Goes on with the operations that can. To be called after whatever may have brought them something.
     #[inline]
     pub(crate) fn proceed(&mut self) {
-        while let Some(op) = self.may_proceed.pop_front() {
+        while self.busy.is_none()
+            && let Some(op) = self.may_proceed.pop_front()
+        {
             self.proceed_with(op);
         }
     }
@@ -238,7 +241,14 @@ impl Shard {
         self.cx.set_listening();
         let elsewhere = Caller::elsewhere(call.db, call.resp3);
         let caller = Caller { conn, admitted: true, ..elsewhere };
-        let needed = execute::run_inside(&mut self.cx, call.command, call.args, caller, out);
+        let needed = match call.command.plan {
+            // There is only this shard, or its parts would run elsewhere.
+            Plan::All(_, merge) => {
+                block::run_all(&mut self.cx, call.command, merge, call.args, caller, out);
+                None
+            }
+            _ => execute::run_inside(&mut self.cx, call.command, call.args, caller, out),
+        };
         let (back, new) = self.cx.guests.leave();
         self.cx.set_listening();
         *keys = back;
