@@ -163,3 +163,53 @@ fn libraries_load_within_a_time() {
         assert_eq!(client.cmd(&["FUNCTION", "LIST"]).items().map(<[Value]>::len), Some(0));
     }
 }
+
+/// A script that ends, after it has been overdue for a while.
+const SLOW: &str = "redis.call('SET', KEYS[1], 'half') local n = 0 for i = 1, 20000000 do n = n + 1 end redis.call('SET', KEYS[1], 'whole') \
+                    return n";
+
+/// A transaction goes on only when the script in it has come to its end.
+#[test]
+fn a_long_script_in_a_transaction_is_not_cut_off() {
+    for shards in ["1", "4"] {
+        let server = serve(shards);
+        let mut client = server.client();
+        let commands: [&[&str]; 5] =
+            [&["MULTI"], &["EVAL", SLOW, "1", "k"], &["APPEND", "k", "!"], &["GET", "k"], &["EXEC"]];
+        let replies = client.pipeline(&commands);
+        let Value::Array(replies) = replies.last().expect("a reply") else { panic!("{replies:?}") };
+        let texts: Vec<_> = replies.iter().map(text).collect();
+        assert_eq!(texts, ["20000000", "6", "whole!"], "{shards} shards");
+        assert!(text(&client.cmd(&["SCRIPT", "KILL"])).starts_with("NOTBUSY"));
+    }
+}
+
+/// Several of them on the same shard: each is run wholly or refused wholly.
+#[test]
+fn long_scripts_do_not_cut_each_other_off() {
+    for shards in ["1", "4"] {
+        let server = serve(shards);
+        let mut clients: Vec<Client> = (0..6).map(|_| server.client()).collect();
+        for (number, client) in clients.iter_mut().enumerate() {
+            let key = format!("{{same}}{number}");
+            client.send(&["EVAL", SLOW, "1", &key]).expect("sent");
+        }
+        let mut looker = server.client();
+        for (number, client) in clients.iter_mut().enumerate() {
+            let reply = text(&client.receive().expect("an answer"));
+            let value = match reply.as_str() {
+                "20000000" => "whole",
+                _ => {
+                    assert_eq!(reply, BUSY, "{shards} shards");
+                    "nil"
+                }
+            };
+            wait_for(
+                &mut looker,
+                &["EVAL", "return redis.call('GET', KEYS[1]) or 'nil'", "1", &format!("{{same}}{number}")],
+                value,
+            );
+        }
+        assert!(text(&looker.cmd(&["SCRIPT", "KILL"])).starts_with("NOTBUSY"));
+    }
+}
