@@ -106,6 +106,8 @@ pub struct Scripts {
     by_sha: HashMap<Sha, Cached, ahash::RandomState>,
     /// How many EVAL has brought; and uses of scripts so far.
     evaluated: usize,
+    /// The source that was asked for last, with its digest.
+    last: Option<(Arc<[u8]>, Sha)>,
     uses: u64,
     pub evicted: u64,
     /// Those that have run for too long, in the order in which that showed.
@@ -129,6 +131,7 @@ impl Default for Scripts {
             functions: Functions::default(),
             by_sha: HashMap::with_hasher(quick_hash()),
             evaluated: 0,
+            last: None,
             uses: 0,
             evicted: 0,
             overdue_runs: BTreeMap::new(),
@@ -182,13 +185,31 @@ impl Scripts {
         }
     }
 
+    /// What a command runs, by its first argument.
+    fn named<'a>(&self, form: Form, text: &'a [u8]) -> Option<Named<'a>> {
+        Some(match form {
+            Form { is_function: true, .. } => Named::Function(text),
+            Form { by_digest: true, .. } => Named::Script(text.to_ascii_lowercase().try_into().ok()?),
+            _ => Named::Script(self.digest(text)),
+        })
+    }
+
+    /// The digest of a source. EVAL asks for it several times on its way, most often for the same source as the last one.
+    pub(crate) fn digest(&self, source: &[u8]) -> Sha {
+        match &self.last {
+            Some((last, sha)) if **last == *source => *sha,
+            _ => sha1_hex(source),
+        }
+    }
+
     /// Compiles a script, unless it is known, and keeps it.
     ///
     /// # Errors
     /// That it does not compile, as EVAL and SCRIPT LOAD say it.
     pub fn load(&mut self, source: &[u8], by_eval: bool) -> Result<Sha, Error> {
-        let sha = sha1_hex(source);
+        let sha = self.digest(source);
         if let Some(known) = self.by_sha.get_mut(&sha) {
+            self.last = Some((Arc::clone(&known.source), sha));
             if known.by_eval && !by_eval {
                 known.by_eval = false;
                 self.evaluated -= 1;
@@ -248,6 +269,7 @@ impl Scripts {
 
     pub fn flush(&mut self) {
         self.by_sha.clear();
+        self.last = None;
         self.evaluated = 0;
         if self.engine.is_idle() {
             self.engine = Engine::new(Kind::Scripts, Limits::default());
@@ -259,7 +281,7 @@ impl Scripts {
     /// Whether a client's command runs a script, or a function, that is known to use declared keys only.
     pub fn is_known_tame(&self, form: Form, args: Args<'_>) -> bool {
         let Some(text) = args.get(1) else { return true };
-        named(form, text).and_then(|named| self.learning(&named)).is_some_and(|known| known.is_tame)
+        self.named(form, text).and_then(|named| self.learning(&named)).is_some_and(|known| known.is_tame)
     }
 
     /// Whether it is known to touch keys of other shards unannounced; counts the runs for which that holds.
@@ -271,7 +293,8 @@ impl Scripts {
 
     /// Keys that a client's script, or function, is likely to use without declaring them.
     pub fn foreseen(&self, form: Form, args: Args<'_>) -> Vec<Vec<u8>> {
-        let known = args.get(1).and_then(|text| named(form, text)).and_then(|named| self.learning(&named));
+        let known =
+            args.get(1).and_then(|text| self.named(form, text)).and_then(|named| self.learning(&named));
         known.map_or_else(Vec::new, |known| known.forecast.keys(args))
     }
 
@@ -283,7 +306,9 @@ impl Scripts {
         keys: impl Iterator<Item = &'k [u8]>,
         unforeseen: bool,
     ) {
-        let Some(known) = named(form, args.at(1)).and_then(|named| self.learning_mut(&named)) else { return };
+        let Some(known) = self.named(form, args.at(1)).and_then(|named| self.learning_mut(&named)) else {
+            return;
+        };
         if known.is_tame || known.forecast.is_certain() && !unforeseen {
             return;
         }
@@ -294,7 +319,7 @@ impl Scripts {
 
     /// A client's script, or function, has done so.
     pub fn note_learning(&mut self, form: Form, args: Args<'_>) {
-        if let Some(known) = named(form, args.at(1)).and_then(|named| self.learning_mut(&named))
+        if let Some(known) = self.named(form, args.at(1)).and_then(|named| self.learning_mut(&named))
             && known.runs == 0
         {
             known.runs = LEARNING_RUNS;
@@ -312,15 +337,6 @@ pub enum Killing {
     /// It can only be ended with the server.
     HasWritten,
     Killed,
-}
-
-/// What a command runs, by its first argument.
-fn named(form: Form, text: &[u8]) -> Option<Named<'_>> {
-    Some(match form {
-        Form { is_function: true, .. } => Named::Function(text),
-        Form { by_digest: true, .. } => Named::Script(text.to_ascii_lowercase().try_into().ok()?),
-        _ => Named::Script(sha1_hex(text)),
-    })
 }
 
 /// The script that EVAL or EVALSHA names: EVAL brings it along.

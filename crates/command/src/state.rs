@@ -3,9 +3,10 @@
 
 use crate::age::Ages;
 use crate::blocking::Awaited;
-use crate::change::{Change, Guests};
+use crate::change::{Change, DbKey, Guests};
 use crate::cx::Event;
 use crate::eviction::Eviction;
+use crate::families::other_db;
 use crate::latency::Latency;
 use crate::platform::{About, Platform};
 use crate::rates::Rates;
@@ -13,8 +14,10 @@ use crate::scripting::Scripts;
 use crate::scripting::whole::RunInside;
 use crate::session::Sessions;
 use crate::slowlog::SlowLog;
+use crate::spec::flag;
 use crate::statistics::{CommandStats, ErrorStats};
 use crate::watches::Watches;
+use crate::{Args, Command};
 use base::hash::HashSeed;
 use base::random::Random;
 use base::slot::SlotMap;
@@ -280,6 +283,23 @@ impl ShardCx {
             return self.guests.has(db, key);
         }
         self.slots.shard_of(key) == self.id
+    }
+
+    /// The keys of a command that its arguments name at `indexes`, each with the databases it may be used in.
+    pub fn keys_at(&self, command: &Command, args: Args<'_>, db: u16, indexes: &[usize]) -> Vec<DbKey> {
+        let other = if command.flags & flag::CROSS_DB != 0 { other_db(args) } else { None };
+        let other = other.filter(|other| *other != db && usize::from(*other) < self.dbs.count());
+        let dbs = || std::iter::once(db).chain(other);
+        indexes.iter().flat_map(|&index| dbs().map(move |db| (db, args[index].to_vec()))).collect()
+    }
+
+    /// All keys that a command names; none if their count is wrong.
+    pub fn keys_of(&self, command: &Command, args: Args<'_>, db: u16) -> Vec<DbKey> {
+        let mut indexes = Vec::new();
+        match command.key_indexes(&args, &mut indexes) {
+            Ok(()) => self.keys_at(command, args, db, &indexes),
+            Err(_) => Vec::new(),
+        }
     }
 
     /// Finds out whether anybody wants to know of changes of keys. To be called whenever somebody begins or ends to.

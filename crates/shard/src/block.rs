@@ -5,10 +5,11 @@
 
 use crate::execute::{self, Caller};
 use crate::multi;
+use crate::prepare::prepared;
 use command::change::DbKey;
 use command::spec::flag;
 use command::watches::WatcherId;
-use command::{Args, Command, Cx, Error, Outcome, OwnArgs, Plan, ShardCx, registry};
+use command::{Args, Command, Cx, Error, Outcome, Plan, ShardCx, registry};
 use resp::reply::Blob;
 use resp::{Reply, Span};
 use std::sync::LazyLock;
@@ -184,7 +185,7 @@ impl<'a> Block<'a> {
     pub fn keys(self, cx: &ShardCx) -> Vec<DbKey> {
         let mut keys: Vec<_> = self.watched().collect();
         for step in self.steps() {
-            multi::add_own_keys(cx, step.command, step.args, step.db, &mut keys);
+            keys.extend(cx.keys_of(step.command, step.args, step.db));
         }
         keys
     }
@@ -257,19 +258,14 @@ pub(crate) fn run_all(
     caller: Caller,
     out: &mut Reply,
 ) {
-    let prepared = command.prepare.map(|prepare| {
-        let Caller { conn, db, resp3, .. } = caller;
-        prepare(&mut Cx { shard: cx, db, resp3, conn, deny_blocking: true }, args).map(OwnArgs::of_words)
-    });
     let (seed, own);
-    let args = match prepared {
+    let args = match command.prepare.map(|prepare| prepared(cx, command, prepare, args, caller)) {
         None => args,
         Some(Ok(words)) => {
             (seed, own) = (cx.seed.clone(), words);
             own.args(&seed)
         }
         Some(Err(error)) => {
-            cx.commands.failed(command.id);
             cx.count_error(&error);
             return out.error(error.line());
         }

@@ -2,7 +2,6 @@
 
 use crate::execute::{self, Asked, Caller, Needs};
 use crate::message::{Ask, Batch};
-use crate::multi;
 use crate::parking::parked;
 use crate::queue::Queued;
 use crate::route::{self, Place};
@@ -132,7 +131,7 @@ impl Shard {
             Place::Many(shards) => match command.plan {
                 Plan::Split(merge) => self.start_split(conn, command, args, merge, &indexes, &shards),
                 _ => {
-                    let keys = multi::keys_at(&self.cx, command, args, self.conns[conn].db, &indexes);
+                    let keys = self.cx.keys_at(command, args, self.conns[conn].db, &indexes);
                     self.start_hold(conn, command, args, keys);
                 }
             },
@@ -149,7 +148,7 @@ impl Shard {
         q: &Queued,
     ) {
         let db = self.conns[conn].db;
-        let mut keys = multi::keys_at(&self.cx, command, args, db, indexes);
+        let mut keys = self.cx.keys_at(command, args, db, indexes);
         keys.extend(foreseen.into_iter().map(|key| (db, key)));
         let first = self.cx.slots.shard_of(&keys[0].1);
         if keys.iter().all(|(_, key)| self.cx.slots.shard_of(key) == first) {

@@ -208,7 +208,7 @@ impl Shard {
                 Progress::Blocked
             }
             Some(Needs::Keys(mut keys)) => {
-                multi::add_own_keys(&self.cx, command, args, caller.db, &mut keys);
+                keys.extend(self.cx.keys_of(command, args, caller.db));
                 self.hold_keys(Asked { home, ask, command, caller, args }, keys, 0);
                 Progress::Under
             }

@@ -15,7 +15,7 @@ mod split;
 pub(crate) mod wait;
 
 pub(crate) use all::merge_parts;
-pub(crate) use hold::{Lodgers, add_own_keys, keys_at};
+pub(crate) use hold::Lodgers;
 
 use crate::execute::Caller;
 use crate::message::{Ask, Held, OpId, Ticket};

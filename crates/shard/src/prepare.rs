@@ -1,10 +1,24 @@
 //! Commands whose arguments do not stand in the input as they are: all-shards commands that the client's shard looks at
 //! first, inline requests with quotes, commands that were held back.
 
+use crate::execute::Caller;
 use crate::shard::Shard;
 use command::spec::PrepareHandler;
-use command::{Args, Command, Cx, OwnArgs};
+use command::{Args, Command, Cx, Error, OwnArgs, ShardCx};
 use resp::inline::{needs_rewrite, split_words};
+
+/// The arguments with which the parts of a command for all shards run; an error is counted as the command's.
+pub(crate) fn prepared(
+    cx: &mut ShardCx,
+    command: &Command,
+    prepare: PrepareHandler,
+    args: Args<'_>,
+    caller: Caller,
+) -> Result<OwnArgs, Error> {
+    let Caller { conn, db, resp3, .. } = caller;
+    let words = prepare(&mut Cx { shard: cx, db, resp3, conn, deny_blocking: true }, args);
+    words.map(OwnArgs::of_words).inspect_err(|_| cx.commands.failed(command.id))
+}
 
 impl Shard {
     /// Lets the command refuse itself or say with which arguments its parts run, then sends the parts.
@@ -15,15 +29,11 @@ impl Shard {
         args: Args<'_>,
         prepare: PrepareHandler,
     ) {
-        let (db, resp3) = (self.conns[conn].db, self.conns[conn].resp3);
-        let mut cx = Cx { shard: &mut self.cx, db, resp3, conn: Some(conn), deny_blocking: false };
-        match prepare(&mut cx, args) {
-            Err(error) => {
-                self.cx.commands.failed(command.id);
-                self.reply_error(conn, &error);
-            }
-            Ok(words) => {
-                let (own, seed) = (OwnArgs::of_words(words), self.cx.seed.clone());
+        let caller = Caller::of(conn, &self.conns[conn]);
+        match prepared(&mut self.cx, command, prepare, args, caller) {
+            Err(error) => self.reply_error(conn, &error),
+            Ok(own) => {
+                let seed = self.cx.seed.clone();
                 self.start_parts(conn, command, own.args(&seed));
             }
         }

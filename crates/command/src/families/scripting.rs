@@ -5,7 +5,6 @@ use crate::scripting::whole::evaluate;
 use crate::scripting::{Form, Killing, Sha};
 use crate::spec::{Handler, KeySpec, PartHandler, access, acl, flag::*};
 use crate::{Args, Command, Cx, Error, Outcome, ShardCx, help as help_form};
-use base::sha1::sha1_hex;
 use resp::Reply;
 
 /// A command that runs a script or a function.
@@ -228,7 +227,7 @@ fn help(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
 /// # Errors
 /// It does not compile.
 pub fn learn(cx: &mut ShardCx, form: Form, args: Args<'_>) -> Result<bool, Error> {
-    if form.is_function || form.by_digest || cx.scripts.get(&sha1_hex(args.at(1))).is_some() {
+    if form.is_function || form.by_digest || cx.scripts.get(&cx.scripts.digest(args.at(1))).is_some() {
         return Ok(false);
     }
     cx.scripts.load(args.at(1), true).map(|_| true)

@@ -2,9 +2,7 @@
 
 use super::Form;
 use super::call::{self, Rights};
-use crate::change::DbKey;
-use crate::families::{other_db, selected_db};
-use crate::spec::flag;
+use crate::families::selected_db;
 use crate::{Args, Command, Error, ShardCx, eviction, monitor};
 use base::hash::HashSeed;
 use config::LogLevel;
@@ -320,17 +318,5 @@ impl ShardCx {
         if let Some(line) = line.strip_prefix(b"-") {
             self.count_error(&Error::Reply(line.to_vec().into()));
         }
-    }
-
-    /// The keys that a command names, each with the databases it may be used in.
-    pub fn keys_of(&self, command: &Command, args: Args<'_>, db: u16) -> Vec<DbKey> {
-        let mut indexes = Vec::new();
-        if command.key_indexes(&args, &mut indexes).is_err() {
-            return Vec::new();
-        }
-        let other = if command.flags & flag::CROSS_DB != 0 { other_db(args) } else { None };
-        let other = other.filter(|other| *other != db && usize::from(*other) < self.dbs.count());
-        let dbs = || std::iter::once(db).chain(other);
-        indexes.iter().flat_map(|&index| dbs().map(move |db| (db, args[index].to_vec()))).collect()
     }
 }

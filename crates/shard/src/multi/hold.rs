@@ -13,7 +13,7 @@ use command::change::{Change, DbKey};
 use command::scripting::Form;
 use command::spec::flag;
 use command::watches::WatcherId;
-use command::{Args, Command, Error, Event, OwnArgs, Plan, ShardCx};
+use command::{Args, Command, Error, Event, OwnArgs, Plan};
 use keyspace::{Found, Key};
 use resp::Reply;
 
@@ -51,7 +51,7 @@ impl Shard {
         args: Args<'_>,
         mut more: Vec<DbKey>,
     ) {
-        add_own_keys(&self.cx, command, args, self.conns[conn].db, &mut more);
+        more.extend(self.cx.keys_of(command, args, self.conns[conn].db));
         self.start_hold(conn, command, args, more);
     }
 
@@ -85,14 +85,7 @@ impl Shard {
         let Asked { home, ask, command, caller, args } = asked;
         keys.sort();
         keys.dedup();
-        let mut own: Vec<Vec<&DbKey>> = (0..self.cx.shards).map(|_| Vec::new()).collect();
-        keys.iter().for_each(|key| own[self.cx.slots.shard_of(&key.1) as usize].push(key));
-        let mut missing = 0;
-        for (shard, own) in own.iter().enumerate() {
-            for same_db in own.chunk_by(|one, next| one.0 == next.0) {
-                missing += self.ask_to_hold(shard, op, command, watcher, same_db);
-            }
-        }
+        let missing = self.ask_owners(op, command, watcher, &keys);
         let args = OwnArgs::of(args);
         let kind = Kind::Hold { keys: Vec::new(), wanted: keys, is_touched: false, attempts };
         let operation = Operation {
@@ -111,9 +104,28 @@ impl Shard {
         self.outgoing.exclusive = true;
     }
 
+    /// Asks the shards of keys (ascending) to hold them; how many answers that takes.
+    pub(super) fn ask_owners(
+        &mut self,
+        op: OpId,
+        command: &'static Command,
+        watcher: WatcherId,
+        keys: &[DbKey],
+    ) -> usize {
+        let mut own: Vec<Vec<&DbKey>> = (0..self.cx.shards).map(|_| Vec::new()).collect();
+        keys.iter().for_each(|key| own[self.cx.slots.shard_of(&key.1) as usize].push(key));
+        let mut answers = 0;
+        for (shard, own) in own.iter().enumerate() {
+            for same_db in own.chunk_by(|one, next| one.0 == next.0) {
+                answers += self.ask_to_hold(shard, op, command, watcher, same_db);
+            }
+        }
+        answers
+    }
+
     /// Asks a shard to hold keys of its, all in one database, in as many items as their bytes need; how many. `watcher`: whose watched
     /// keys are among them; 0 for nobody.
-    pub(super) fn ask_to_hold(
+    fn ask_to_hold(
         &mut self,
         shard: usize,
         op: OpId,
@@ -277,7 +289,7 @@ impl Shard {
 
     /// As [`Shard::hold_keys`], with the keys that the command names itself.
     pub(crate) fn hold_with_own_keys(&mut self, asked: Asked<'_>, mut keys: Vec<DbKey>) {
-        add_own_keys(&self.cx, asked.command, asked.args, asked.caller.db, &mut keys);
+        keys.extend(self.cx.keys_of(asked.command, asked.args, asked.caller.db));
         self.hold_keys(asked, keys, 0);
     }
 
@@ -365,27 +377,4 @@ pub(super) fn watcher_of(asked: &Asked<'_>) -> WatcherId {
 
 fn expired(held: &Held) -> Change {
     Change { db: held.db, key: held.key.clone(), event: Some((Event::Expired, "expired")) }
-}
-
-/// The keys of a command that its arguments name, each with the databases it may be used in.
-pub(crate) fn keys_at(
-    cx: &ShardCx,
-    command: &Command,
-    args: Args<'_>,
-    db: u16,
-    indexes: &[usize],
-) -> Vec<DbKey> {
-    let crosses = command.flags & flag::CROSS_DB != 0;
-    let other = if crosses { command::families::other_db(args) } else { None };
-    let other = other.filter(|other| *other != db && (*other as usize) < cx.dbs.count());
-    let dbs = || std::iter::once(db).chain(other);
-    indexes.iter().flat_map(|&index| dbs().map(move |db| (db, args[index].to_vec()))).collect()
-}
-
-/// Adds the keys that a command names itself to others.
-pub(crate) fn add_own_keys(cx: &ShardCx, command: &Command, args: Args<'_>, db: u16, keys: &mut Vec<DbKey>) {
-    let mut indexes = Vec::new();
-    if command.key_indexes(&args, &mut indexes).is_ok() {
-        keys.append(&mut keys_at(cx, command, args, db, &indexes));
-    }
 }

@@ -11,12 +11,13 @@ use crate::gates::Want;
 use crate::message::{Ask, Held, Message, OpId};
 use crate::multi;
 use crate::parking::Parked;
+use crate::prepare::prepared;
 use crate::shard::Shard;
 use crate::steps::{Call, Step, Steps};
 use crate::timing;
 use command::change::{Change, DbKey};
 use command::spec::flag;
-use command::{Command, Cx, Error, OwnArgs, Plan};
+use command::{Command, Error, OwnArgs, Plan};
 use resp::Reply;
 
 pub(crate) struct Open {
@@ -24,7 +25,7 @@ pub(crate) struct Open {
     steps: Box<dyn Steps>,
     /// When it came (monotonic ns).
     begun_ns: u64,
-    /// Keys that are locked for it and here, ascending, each with its shard.
+    /// Keys that are locked for it and here, ascending.
     keys: Vec<DbKey>,
     /// Entries that are in no keyspace while it waits.
     aside: Vec<Held>,
@@ -71,19 +72,14 @@ impl Shard {
         keys.sort();
         keys.dedup();
         let op = self.next_op();
-        let mut own: Vec<Vec<&DbKey>> = (0..self.cx.shards).map(|_| Vec::new()).collect();
-        keys.iter().for_each(|key| own[self.cx.slots.shard_of(&key.1) as usize].push(key));
-        let watcher = super::hold::watcher_of(&asked);
-        // The gate here is waited for, too: while the operation runs, its keys are in this shard's keyspace.
-        let mut missing = 1;
-        for (shard, own) in own.iter().enumerate() {
+        for shard in 0..self.cx.shards as usize {
             let batch = self.batch_for(shard);
             let first = batch.spans.len();
             batch.push(asked.command, Ask::Open(op), (asked.caller.db, asked.caller.resp3), first);
-            for same_db in own.chunk_by(|one, next| one.0 == next.0) {
-                missing += self.ask_to_hold(shard, op, asked.command, watcher, same_db);
-            }
         }
+        let watcher = super::hold::watcher_of(&asked);
+        // The gate here is waited for, too: while the operation runs, its keys are in this shard's keyspace.
+        let missing = 1 + self.ask_owners(op, asked.command, watcher, &keys);
         self.outgoing.exclusive = true;
         let open = Open {
             asked: asked.parked(),
@@ -208,8 +204,7 @@ impl Shard {
             }
             _ => {}
         }
-        let mut keys = Vec::new();
-        multi::add_own_keys(&self.cx, call.command, call.args, call.db, &mut keys);
+        let mut keys = self.cx.keys_of(call.command, call.args, call.db);
         keys.retain(|key| open.keys.binary_search(key).is_err());
         self.take_own(op, &mut keys, &mut open.keys);
         if !keys.is_empty() {
@@ -309,11 +304,10 @@ impl Shard {
             }
             (_, Some(prepare)) => {
                 let conn = self.conn_of(&open.asked);
-                let mut cx = Cx { shard: &mut self.cx, db, resp3, conn, deny_blocking: true };
-                match prepare(&mut cx, args.args(&seed)) {
-                    Ok(words) => args = OwnArgs::of_words(words),
+                let caller = Caller { conn, ..Caller::elsewhere(db, resp3) };
+                match prepared(&mut self.cx, command, prepare, args.args(&seed), caller) {
+                    Ok(own) => args = own,
                     Err(error) => {
-                        self.cx.commands.failed(command.id);
                         self.cx.count_error(&error);
                         out.error(error.line());
                         return Tried::Replied;
