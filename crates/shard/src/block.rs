@@ -259,7 +259,7 @@ pub(crate) fn run_all(
     out: &mut Reply,
 ) {
     let (seed, own);
-    let args = match command.prepare.map(|prepare| prepared(cx, command, prepare, args, caller)) {
+    let args = match command.prepare.map(|prepare| prepared(cx, command, prepare, args, caller, true)) {
         None => args,
         Some(Ok(words)) => {
             (seed, own) = (cx.seed.clone(), words);

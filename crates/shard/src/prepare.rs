@@ -14,9 +14,10 @@ pub(crate) fn prepared(
     prepare: PrepareHandler,
     args: Args<'_>,
     caller: Caller,
+    deny_blocking: bool,
 ) -> Result<OwnArgs, Error> {
     let Caller { conn, db, resp3, .. } = caller;
-    let words = prepare(&mut Cx { shard: cx, db, resp3, conn, deny_blocking: true }, args);
+    let words = prepare(&mut Cx { shard: cx, db, resp3, conn, deny_blocking }, args);
     words.map(OwnArgs::of_words).inspect_err(|_| cx.commands.failed(command.id))
 }
 
@@ -30,7 +31,7 @@ impl Shard {
         prepare: PrepareHandler,
     ) {
         let caller = Caller::of(conn, &self.conns[conn]);
-        match prepared(&mut self.cx, command, prepare, args, caller) {
+        match prepared(&mut self.cx, command, prepare, args, caller, false) {
             Err(error) => self.reply_error(conn, &error),
             Ok(own) => {
                 let seed = self.cx.seed.clone();

@@ -23,7 +23,8 @@ fn idle_clients_are_closed() {
 fn a_monitor_is_never_idle() {
     let server = serve(&["--timeout", "1", "--shards", "2"]);
     let mut monitor = server.client();
-    assert!(monitor.cmd(&["MONITOR"]).is_ok());
+    let reply = monitor.cmd(&["MONITOR"]);
+    assert!(reply.is_ok(), "{reply}");
     assert!(!monitor.is_closed_within(Duration::from_millis(2500)));
 }
 

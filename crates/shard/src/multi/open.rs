@@ -305,7 +305,7 @@ impl Shard {
             (_, Some(prepare)) => {
                 let conn = self.conn_of(&open.asked);
                 let caller = Caller { conn, ..Caller::elsewhere(db, resp3) };
-                match prepared(&mut self.cx, command, prepare, args.args(&seed), caller) {
+                match prepared(&mut self.cx, command, prepare, args.args(&seed), caller, true) {
                     Ok(own) => args = own,
                     Err(error) => {
                         self.cx.count_error(&error);
