@@ -48,11 +48,18 @@ impl Shard {
         self.queue.push(queued);
     }
 
-    /// Whether what comes behind the last command may have to wait for it: EXEC, on several shards.
+    /// Whether what comes behind the last command may have to wait for it: EXEC, on several shards or of scripts.
     #[inline]
     pub(crate) fn ends_chunk(&self) -> bool {
         let is_exec = |command: &Command| matches!(command.plan, Plan::Transaction(Verb::Exec));
-        self.cx.shards > 1 && self.queue.last().and_then(|queued| queued.command).is_some_and(is_exec)
+        let last = self.queue.last().filter(|queued| queued.command.is_some_and(is_exec));
+        last.is_some_and(|exec| self.cx.shards > 1 || self.may_run_scripts(exec))
+    }
+
+    /// Whether there may be scripts in a transaction, some commands of which may still be in the queue.
+    fn may_run_scripts(&self, exec: &Queued) -> bool {
+        let is_script = |queued: &Queued| queued.command.is_some_and(|row| row.flags & flag::SCRIPT != 0);
+        self.conns[exec.conn as usize].queued_flags() & flag::SCRIPT != 0 || self.queue.iter().any(is_script)
     }
 
     /// Looks a request up whose spans begin at `mark`.

@@ -40,6 +40,28 @@ fn what_follows_a_block_that_chooses_a_database_waits_for_it() {
     assert_eq!(replies, format!("+OK\r\n{block}+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n$1\r\n0\r\n"));
 }
 
+/// A script in it may take its time, on a single shard, too.
+#[test]
+fn what_follows_a_block_with_a_script_sees_what_it_has_done() {
+    for shards in [1, 2] {
+        let mut trial = Trial::new(shards);
+        let conn = trial.connect();
+        let block = [request(&["MULTI"]), request(&["EVAL", "return redis.call('INCR', 'n')", "0"])].concat();
+        for (at, round) in [1, 3].into_iter().enumerate() {
+            let rest = pipeline(&["EXEC", "GET n", "INCR n"]);
+            let all = [&block[..], &rest].concat();
+            // In one piece, and in two.
+            let (first, second) = all.split_at(at * block.len());
+            trial.send(conn, first);
+            trial.send(conn, second);
+            trial.settle();
+            let replies = String::from_utf8(trial.take_replies(conn)).expect("text");
+            let expected = format!("*1\r\n:{round}\r\n$1\r\n{round}\r\n:{}\r\n", round + 1);
+            assert_eq!(replies, format!("+OK\r\n+QUEUED\r\n{expected}"), "{shards} shards");
+        }
+    }
+}
+
 #[test]
 fn a_change_on_any_shard_keeps_the_block_from_running() {
     for changed in 0..3 {
