@@ -5,15 +5,15 @@
 
 use crate::block::Block;
 use crate::execute::Asked;
-use crate::message::{Ask, Batch, Message, Progress};
+use crate::message::{Ask, Batch, Item, Message, Progress};
 use crate::multi::Lodgers;
 use crate::occupants::{IN_ONE_PIECE, can_be_refused};
 use crate::parking::Parked;
 use crate::shard::Shard;
-use crate::transaction;
+use crate::{timing, transaction};
 use command::scripting::whole::{Ended, Whole};
 use command::spec::flag;
-use command::{Args, Command, Error, OwnArgs, Plan};
+use command::{Args, Command, Error, Plan};
 use std::collections::VecDeque;
 
 /// The script, and who asked for it.
@@ -35,13 +35,31 @@ impl Busy {
         self.held = Some(held);
         self
     }
+
+    /// Whether an item of a batch from shard `from` may have been sent by the script's client, behind the script: it waits, as its client
+    /// does. Of a share only its shard is known; once that has heard of the script, it sends none.
+    fn is_of_client(&self, from: u16, item: &Item, refused: bool) -> bool {
+        from == self.asked.home
+            && match (self.asked.ask, item.ask) {
+                (Ask::Whole(own), Ask::Whole(other)) => {
+                    (own.conn, own.generation) == (other.conn, other.generation)
+                }
+                (_, Ask::Share(_) | Ask::Part(_)) => refused,
+                _ => false,
+            }
+    }
+
+    /// Whether commands of a shard's clients wait.
+    fn has_mail_of(&self, shard: u16) -> bool {
+        self.mail.iter().any(|message| matches!(message, Message::Commands(batch) if batch.from == shard))
+    }
 }
 
 impl Shard {
     pub(crate) fn begin_busy(&mut self, busy: Busy) {
         assert!(self.busy.is_none(), "one script at a time occupies a shard");
         self.cx.is_occupied = true;
-        self.tell_occupied(IN_ONE_PIECE, busy.whole.is_function());
+        self.tell_occupied(IN_ONE_PIECE, busy.whole.is_function(), busy.asked.client());
         self.busy = Some(Box::new(busy));
     }
 
@@ -52,39 +70,38 @@ impl Shard {
         Some(if busy.whole.is_function() { Error::BUSY_FUNCTION } else { Error::BUSY })
     }
 
-    /// Keeps a command back whose connection has sent the script before it; whether it did.
-    #[cold]
-    pub(crate) fn waits_for_script(&mut self, index: usize, args: Args<'_>) -> bool {
-        let conn = &mut self.conns[index];
-        let asked = self.busy.as_ref().map(|busy| (busy.asked.home, busy.asked.ask));
-        let is_its = matches!(asked, Some((home, Ask::Whole(ticket)))
-            if home == self.cx.id && ticket.conn as usize == index && ticket.generation == conn.generation);
-        if is_its && conn.open && !conn.closing {
-            conn.postponed.push_back(OwnArgs::of(args));
-        }
-        is_its
-    }
-
     /// Lets the script go on for a while. Call once per turn.
     #[cold]
     pub(crate) fn go_on_with_script(&mut self) {
         let Some(mut busy) = self.busy.take() else { return };
         let seed = self.cx.seed.clone();
-        let Some(ended) = busy.whole.go_on(&mut self.cx, busy.asked.args.args(&seed)) else {
+        let conn = self.conn_of(&busy.asked);
+        if conn.is_none() {
+            busy.whole.forget_client();
+        }
+        timing::begin_chunk(&mut self.cx);
+        let ended = busy.whole.go_on(&mut self.cx, busy.asked.args.args(&seed));
+        timing::end_chunk(&mut self.cx);
+        let Some(ended) = ended else {
             self.busy = Some(busy);
             return;
         };
         self.cx.is_occupied = false;
         self.tell_vacant(IN_ONE_PIECE);
-        let Busy { asked, held, mut mail, .. } = *busy;
+        let Busy { asked, held, mut mail, whole } = *busy;
         let keys = match held {
             Some(held) => self.end_lodging(held),
             None => Vec::new(),
         };
+        let client = asked.client();
         let Parked { home, ask, command, caller, args } = asked;
-        let is_over = matches!(ended, Ended::Reply(_));
         match ended {
-            Ended::Reply(out) => self.answer(home, ask, command, out),
+            Ended::Reply(out) => {
+                let begun_ns = Some(whole.begun_ns());
+                timing::end(&mut self.cx, command, args.args(&seed), begun_ns, caller.counts, conn);
+                self.tell_slow(home, ask);
+                self.answer(home, ask, command, out);
+            }
             Ended::Again(mut more) => {
                 more.extend(keys);
                 let asked = Asked { home, ask, command, caller, args: args.args(&seed) };
@@ -93,12 +110,11 @@ impl Shard {
         }
         self.run_ready();
         self.after_command();
-        if let (true, Ask::Whole(ticket)) = (is_over && home == self.cx.id, ask) {
-            self.run_postponed(ticket.conn as usize);
-        }
+        // What has come meanwhile stands before what the script's client has been waiting with.
         while let Some(message) = mail.pop_front() {
             self.on_message(message);
         }
+        self.go_on_behind_script(client);
     }
 
     /// Mail for a shard that is occupied.
@@ -138,7 +154,12 @@ impl Shard {
             // Others may have run their part of it already.
             let refused = self.refusal(item.command).is_some();
             let is_part = refused && item.ask.is_of_many() && !can_be_refused(item.ask, item.command);
-            if !item.ask.runs() || matches!(item.ask, Ask::Nobody) || is_part {
+            let busy = self.busy.as_ref().expect("it is occupied");
+            let is_behind = || !rest.items.is_empty() || busy.has_mail_of(batch.from);
+            // WATCH does not overtake what its connection has sent before.
+            let follows = !refused && !matches!(item.ask, Ask::Part(_)) && is_behind();
+            let waits = follows || is_part || busy.is_of_client(batch.from, &item, refused);
+            if !item.ask.runs() || matches!(item.ask, Ask::Nobody) || waits {
                 rest.keep(&item, args);
                 continue;
             }
@@ -164,3 +185,6 @@ impl Shard {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

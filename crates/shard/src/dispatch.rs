@@ -39,7 +39,7 @@ impl Shard {
         if !conn.postponed.is_empty() && self.postpone(q, args) {
             return;
         }
-        if self.busy.is_some() && self.waits_for_script(index, args) {
+        if !self.occupants.is_empty() && self.waits_for_script(index, args) {
             return;
         }
         let conn = &mut self.conns[index];

@@ -132,7 +132,9 @@ impl Shard {
             let index = index as usize;
             let conn = &mut self.conns[index];
             conn.resumes = false;
-            if conn.open && !conn.fenced && !conn.input.is_empty() {
+            if conn.open && !conn.postponed.is_empty() {
+                self.run_postponed(index);
+            } else if conn.open && !conn.fenced && !conn.input.is_empty() {
                 self.receive_own(index);
             }
             let conn = &mut self.conns[index];

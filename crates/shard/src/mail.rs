@@ -63,7 +63,12 @@ impl Shard {
             Message::Monitored { from, lines } => self.on_monitored(from, &lines),
             Message::MonitorsGone { from } => self.cx.monitors.retain(|shard| *shard != from),
             Message::Script { source } => self.on_script(&source),
-            Message::Occupied { occupant, is_over } => self.on_occupied(occupant, is_over),
+            Message::Occupied { occupant, is_over } => {
+                self.on_occupied(occupant, is_over);
+                if is_over {
+                    self.go_on_behind_script(occupant.client);
+                }
+            }
         }
     }
 

@@ -6,12 +6,12 @@
 //! was known to take so long go on waiting, for a part of them may have been done.
 
 use crate::execute::Asked;
-use crate::message::{Ask, Message, OpId};
+use crate::message::{Ask, Message, OpId, Ticket};
 use crate::multi::SHARE_SHIFT;
 use crate::parking::{Job, Parked};
 use crate::shard::Shard;
 use command::spec::flag;
-use command::{Command, Error, Plan};
+use command::{Args, Command, Error, OwnArgs, Plan};
 use resp::Reply;
 
 /// A script that has run for too long.
@@ -23,6 +23,8 @@ pub struct Occupant {
     pub op: OpId,
     /// Of FCALL, not of EVAL.
     pub is_function: bool,
+    /// Whose it is: the shard of the connection, and its place there.
+    pub client: Option<(u16, Ticket)>,
 }
 
 /// No operation has this number.
@@ -44,8 +46,8 @@ pub(crate) fn can_be_refused(ask: Ask, command: &Command) -> bool {
 impl Shard {
     /// A script of this shard has run for too long.
     #[cold]
-    pub(crate) fn tell_occupied(&mut self, op: OpId, is_function: bool) {
-        let occupant = Occupant { home: self.cx.id, op, is_function };
+    pub(crate) fn tell_occupied(&mut self, op: OpId, is_function: bool, client: Option<(u16, Ticket)>) {
+        let occupant = Occupant { home: self.cx.id, op, is_function, client };
         self.spread_occupant(occupant, false);
     }
 
@@ -71,6 +73,28 @@ impl Shard {
         }
         if !is_over && occupant.op != IN_ONE_PIECE {
             self.refuse_waiting(&occupant.error());
+        }
+    }
+
+    /// Keeps a command back whose connection has sent one of the scripts before it; whether it did.
+    #[cold]
+    pub(crate) fn waits_for_script(&mut self, index: usize, args: Args<'_>) -> bool {
+        let (home, conn) = (self.cx.id, &mut self.conns[index]);
+        let is_its = self.occupants.iter().filter_map(|known| known.client).any(|(shard, ticket)| {
+            shard == home && ticket.conn as usize == index && ticket.generation == conn.generation
+        });
+        if is_its && conn.open && !conn.closing {
+            conn.postponed.push_back(OwnArgs::of(args));
+        }
+        is_its
+    }
+
+    /// The script of a client is over: if it is one of ours, it goes on with what it has sent since.
+    pub(crate) fn go_on_behind_script(&mut self, client: Option<(u16, Ticket)>) {
+        let Some((_, ticket)) = client.filter(|(home, _)| *home == self.cx.id) else { return };
+        let conn = &self.conns[ticket.conn as usize];
+        if conn.generation == ticket.generation && !conn.postponed.is_empty() {
+            self.resume_later(ticket.conn as usize);
         }
     }
 

@@ -4,7 +4,7 @@ use crate::block::Block;
 use crate::execute::Caller;
 use crate::gates::Want;
 use crate::locks::{Thing, WaiterId};
-use crate::message::{Ask, Held, OpId, Progress};
+use crate::message::{Ask, Held, OpId, Progress, Ticket};
 use crate::shard::Shard;
 use crate::waiting::WaitId;
 use command::blocking::AwaitedId;
@@ -21,6 +21,16 @@ pub(crate) struct Parked {
     pub command: &'static Command,
     pub caller: Caller,
     pub args: OwnArgs,
+}
+
+impl Parked {
+    /// The client that waits for the reply: its shard and its place there.
+    pub fn client(&self) -> Option<(u16, Ticket)> {
+        match self.ask {
+            Ask::Whole(ticket) => Some((self.home, ticket)),
+            _ => None,
+        }
+    }
 }
 
 /// What the locks hand back when it may run.

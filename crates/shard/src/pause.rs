@@ -41,18 +41,17 @@ impl Shard {
         for index in held.collect::<Vec<_>>() {
             self.run_postponed(index);
         }
-        // A command among them may have begun a new pause, or waits for another shard and holds up the rest.
-        let waits = self.conns.iter().any(|conn| !conn.postponed.is_empty());
-        if waits && self.cx.pause.is_none() {
-            self.cx.pause = Some(command::state::Pause { until_ms: 0, writes_only: true });
-        }
     }
 
-    /// Runs what a connection's commands have been held back for, unless they must wait again.
+    /// Runs a connection's commands that have been held back, unless they must wait again: for the end of a pause or of a script, or for
+    /// replies of those before them, with which the connection goes on ([`Shard::resume`]).
     pub(crate) fn run_postponed(&mut self, index: usize) {
-        if self.cx.pause.is_some() {
+        let conn = &mut self.conns[index];
+        if self.cx.pause.is_some() || conn.fenced && !conn.is_in_order() {
             return;
         }
+        // A fence among those held back holds when it has run.
+        conn.fenced = false;
         let mut held = std::mem::take(&mut self.conns[index].postponed);
         while let Some(one) = held.pop_front() {
             self.run_kept(index, &one);

@@ -125,6 +125,11 @@ impl ScriptRun {
         self.began_us
     }
 
+    /// When it began, monotonic ns.
+    pub(super) fn begun_ns(&self) -> u64 {
+        self.begun_ns
+    }
+
     /// Whether it has run for too long.
     pub fn is_overdue(&self) -> bool {
         self.overdue.is_some()

@@ -113,6 +113,16 @@ impl Whole {
         self.run.is_function()
     }
 
+    /// When it began, monotonic ns.
+    pub fn begun_ns(&self) -> u64 {
+        self.run.begun_ns()
+    }
+
+    /// Its client has gone.
+    pub fn forget_client(&mut self) {
+        self.conn = None;
+    }
+
     /// Runs on, until it ends or, if it has run for too long already, time passes. `args`: the client's command.
     pub fn go_on(&mut self, cx: &mut ShardCx, args: Args<'_>) -> Option<Ended> {
         let mut reply = Reply::default();

@@ -131,6 +131,7 @@ impl Shard {
 
     #[cold]
     fn proceed_with(&mut self, op: OpId) {
+        timing::begin_chunk(&mut self.cx);
         let mut open = self.opens.remove(&op).expect("operations under way are known");
         self.bring_in(&mut open);
         let mut reply = Reply::default();
@@ -154,10 +155,11 @@ impl Shard {
                     open.is_told |= overdue.is_some();
                     open.next = Next::Go;
                     self.set_aside(&mut open);
+                    let client = open.asked.client();
                     self.opens.insert(op, open);
                     self.ticked.push(op);
                     if let Some(is_function) = overdue {
-                        self.tell_occupied(op, is_function);
+                        self.tell_occupied(op, is_function, client);
                     }
                     return;
                 }
@@ -429,7 +431,7 @@ impl Shard {
                 self.outgoing.posts.push((shard, Message::Release { home, op, keys, changes, wait }));
             }
         }
-        let conn = self.conn_of(&open.asked);
+        let (conn, client) = (self.conn_of(&open.asked), open.asked.client());
         let Parked { home, ask, command, caller, args } = open.asked;
         let seed = self.cx.seed.clone();
         timing::end(&mut self.cx, command, args.args(&seed), Some(open.begun_ns), caller.counts, None);
@@ -438,10 +440,11 @@ impl Shard {
             self.end_block(conn);
         }
         self.answer(home, ask, command, out);
+        self.go_on_behind_script(client);
     }
 
     /// The connection of an operation's client, if it is on this shard and still there.
-    fn conn_of(&self, asked: &Parked) -> Option<usize> {
+    pub(crate) fn conn_of(&self, asked: &Parked) -> Option<usize> {
         match asked.ask {
             Ask::Whole(ticket) if self.is_alive(asked.home, asked.ask) => Some(ticket.conn as usize),
             _ => None,

@@ -1,0 +1,205 @@
+//! Scripts that take too long, step by step: a clock goes on whenever it is read, and each turn lets a script run for a moment.
+
+use crate::trial::{Trial, request};
+use command::session::Session;
+use std::cell::Cell;
+
+thread_local! {
+    static CLOCK_NS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Every look at it takes two milliseconds.
+fn clock_ns() -> u64 {
+    CLOCK_NS.set(CLOCK_NS.get() + 2_000_000);
+    CLOCK_NS.get()
+}
+
+/// Shards on which a script has run for too long at once.
+fn trial(shards: u16) -> Trial {
+    let mut trial = Trial::new(shards);
+    let conn = trial.connect();
+    for setting in
+        [["busy-reply-threshold", "1"], ["slowlog-log-slower-than", "0"], ["latency-monitor-threshold", "1"]]
+    {
+        let words = [&["CONFIG", "SET"], &setting[..]].concat();
+        assert_eq!(trial.ask(conn, &request(&words)), b"+OK\r\n");
+    }
+    trial.close(0, conn);
+    trial.shards.iter_mut().for_each(|shard| shard.cx.platform.clock_ns = clock_ns);
+    trial
+}
+
+/// Sets a key once it has counted far; all its keys are declared.
+const SLOW: &str = "for i = 1, tonumber(ARGV[1]) do end return redis.call('SET', KEYS[1], 'done')";
+const FAR: &str = "5000000";
+
+fn slow(key: &str) -> Vec<u8> {
+    request(&["EVAL", SLOW, "1", key, FAR])
+}
+
+/// The script has run before: it is known to use declared keys only, and what stands behind it is sent on.
+fn know(trial: &mut Trial, key: &str) {
+    let conn = trial.connect();
+    trial.ask(conn, &request(&["EVAL", SLOW, "1", key, "0"]));
+    trial.close(0, conn);
+}
+
+/// All mail is delivered; scripts have not come to their end by then.
+fn deliver(trial: &mut Trial) {
+    while trial.deliver() {}
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).expect("text").replace("\r\n", " ")
+}
+
+const BUSY: &str = "-BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE. ";
+
+/// Who has seen one half of an MSET tells the client of the script, which must see the other.
+#[test]
+fn what_has_come_meanwhile_is_done_before_what_the_client_has_waited_with() {
+    let mut trial = trial(2);
+    let (here, there) = (trial.key_on(0, "here"), trial.key_on(1, "there"));
+    let (runner, writer, reader) = (trial.connect(), trial.connect_to(1, 2), trial.connect_to(1, 3));
+    let other = trial.key_on(0, "other");
+    know(&mut trial, &other);
+    // It has been sent when nobody knew of the script.
+    trial.send_to(1, writer, &request(&["MSET", &here, "new", &there, "new"]));
+    trial.send(runner, &slow(&other));
+    deliver(&mut trial);
+    assert!(trial.shards[0].busy.is_some());
+    trial.send_to(1, reader, &request(&["GET", &there]));
+    assert_eq!(text(trial.take_replies_of(1, reader)), "$3 new ");
+    trial.send(runner, &request(&["GET", &here]));
+    trial.settle();
+    assert_eq!(text(trial.take_replies(runner)), "+OK $3 new ");
+    assert_eq!(text(trial.take_replies_of(1, writer)), "+OK ");
+}
+
+/// It waits for its own script; others are refused.
+#[test]
+fn what_a_client_sends_behind_its_script_waits_wherever_that_runs() {
+    for there in 0..2 {
+        let mut trial = trial(2);
+        let (runner, other) = (trial.connect(), trial.connect_to(0, 2));
+        let (key, far) = (trial.key_on(there, "k"), trial.key_on(1 - there, "far"));
+        know(&mut trial, &key);
+        let behind = [
+            slow(&key),
+            request(&["GET", &key]),
+            request(&["APPEND", &key, "!"]),
+            request(&["MGET", &key, &far]),
+            request(&["MSET", &key, "set", &far, "set"]),
+            request(&["DBSIZE"]),
+        ];
+        trial.send(runner, &behind.concat());
+        deliver(&mut trial);
+        assert!(trial.shards[there as usize].busy.is_some());
+        trial.send(runner, &request(&["MGET", &key, &far]));
+        trial.send(runner, &request(&["SORT", &key, "BY", "nosort", "GET", &far]));
+        trial.send(runner, &request(&["PING"]));
+        trial.send(other, &request(&["GET", &key]));
+        trial.send(other, &request(&["APPEND", &key, "?"]));
+        deliver(&mut trial);
+        assert!(trial.shards[there as usize].busy.is_some());
+        assert_eq!(text(trial.take_replies(other)), BUSY.repeat(2), "on shard {there}");
+        trial.settle();
+        let expected = "+OK $4 done :5 *2 $5 done! $-1 +OK :2 *2 $3 set $3 set ";
+        let replies = text(trial.take_replies(runner));
+        assert!(replies.starts_with(expected) && replies.ends_with("+PONG "), "on shard {there}: {replies}");
+    }
+}
+
+/// A command that lets nothing pass is among those that waited: what stands behind it is not forgotten.
+#[test]
+fn fences_among_what_has_waited_for_a_script_hold_up_and_let_go() {
+    for shards in [1, 2] {
+        let mut trial = trial(shards);
+        let runner = trial.connect();
+        let (key, far) = (trial.key_on(0, "k"), trial.key_on(shards - 1, "far"));
+        know(&mut trial, &key);
+        trial.send(runner, &slow(&key));
+        deliver(&mut trial);
+        assert!(trial.shards[0].busy.is_some());
+        let lines = [
+            &["GET", &key][..],
+            &["RPUSH", &far, "v"],
+            &["BLPOP", &far, &key, "0"],
+            &["GET", &key],
+            &["SORT", "none"],
+            &["PING"],
+        ];
+        trial.send(runner, &lines.map(request).concat());
+        trial.settle();
+        let expected = format!("+OK $4 done :1 *2 ${} {far} $1 v $4 done *0 +PONG ", far.len());
+        assert_eq!(text(trial.take_replies(runner)), expected);
+        assert_eq!(trial.ask(runner, b"PING\r\n"), b"+PONG\r\n");
+    }
+}
+
+/// What its connection has written before makes no difference to a transaction that watches it afterwards.
+#[test]
+fn a_watch_does_not_overtake_a_write_of_its_connection() {
+    let mut trial = trial(2);
+    let (here, there) = (trial.key_on(0, "here"), trial.key_on(1, "there"));
+    let (runner, watcher) = (trial.connect(), trial.connect_to(1, 2));
+    trial.send_to(1, watcher, &request(&["MSET", &here, "1", &there, "1"]));
+    trial.send(runner, &slow(&trial.key_on(0, "other")));
+    deliver(&mut trial);
+    assert!(trial.shards[0].busy.is_some());
+    trial.send_to(1, watcher, &request(&["WATCH", &here]));
+    trial.settle();
+    for line in [&["MULTI"][..], &["INCR", &here], &["EXEC"]] {
+        trial.send_to(1, watcher, &request(line));
+        trial.settle();
+    }
+    assert_eq!(text(trial.take_replies_of(1, watcher)), "+OK +OK +OK +QUEUED *1 :2 ");
+}
+
+/// Of a script, and of those inside it.
+#[test]
+fn the_books_are_kept_of_scripts_that_took_long() {
+    for (first, second) in [(0, 0), (1, 1), (0, 1)] {
+        let mut trial = trial(2);
+        let runner = trial.connect();
+        let (first, second) = (trial.key_on(first, "a"), trial.key_on(second, "b"));
+        trial.send(runner, &request(&["EVAL", SLOW, "2", &first, &second, FAR]));
+        trial.settle();
+        let words = request(&["EVAL", &SLOW.replace("[1]", "[#ARGV]"), "2", &first, &second, FAR]);
+        trial.send(runner, &words);
+        trial.settle();
+        assert_eq!(text(trial.take_replies(runner)), "+OK +OK ");
+        let id = command::lookup(b"EVAL").expect("a command").id;
+        let rows = trial.shards.iter().map(|shard| shard.cx.commands.row(id));
+        let (calls, nanos) = rows.fold((0, 0), |(calls, nanos), row| (calls + row.calls, nanos + row.nanos));
+        assert!(calls == 2 && nanos > 200_000_000, "{calls} calls, {nanos} ns");
+        let log = trial.shards[0].cx.slow_log.iter().filter(|entry| entry.args[0] == b"EVAL");
+        let micros: Vec<_> = log.map(|entry| entry.micros).collect();
+        assert!(micros.len() == 2 && micros.iter().all(|micros| *micros > 100_000), "{micros:?}");
+        let events = trial.shards.iter().flat_map(|shard| shard.cx.latency.iter());
+        assert!(events.map(|(event, _)| event).any(|event| event == "command"));
+    }
+}
+
+/// Another one may have got its number.
+#[test]
+fn a_client_that_has_gone_is_not_named() {
+    let mut trial = trial(1);
+    let runner = trial.connect();
+    trial.send(runner, &slow("k"));
+    deliver(&mut trial);
+    assert!(trial.shards[0].busy.is_some());
+    trial.close(0, runner);
+    let session = Session { authenticated: true, addr: "other:1".to_owned(), ..Session::default() };
+    let other = trial.shards[0].open(session);
+    assert_eq!(other, runner);
+    trial.settle();
+    assert_eq!(text(trial.ask(other, &request(&["GET", "k"]))), "$4 done ");
+    let log = trial.shards[0]
+        .cx
+        .slow_log
+        .iter()
+        .filter(|entry| [&b"EVAL"[..], b"SET"].contains(&&entry.args[0][..]));
+    let addrs: Vec<_> = log.map(|entry| entry.addr.as_str()).collect();
+    assert_eq!(addrs, ["?:0", "?:0"]);
+}
