@@ -141,11 +141,11 @@ impl Shard {
                 out.null_array();
                 Step::Done(out)
             }
-            Next::Begin | Next::Go => open.steps.resume(&mut self.cx, None),
+            Next::Begin | Next::Go => self.resume_steps(&mut open, None),
             Next::Call => Step::Call,
             Next::Merge { args, parts } => {
                 self.merge_open(&open, args, &parts, &mut reply);
-                open.steps.resume(&mut self.cx, Some(&reply))
+                self.resume_steps(&mut open, Some(&reply))
             }
         };
         loop {
@@ -168,7 +168,7 @@ impl Shard {
             }
             reply.clear();
             match self.try_call(op, &mut open, &mut reply) {
-                Tried::Replied => step = open.steps.resume(&mut self.cx, Some(&reply)),
+                Tried::Replied => step = self.resume_steps(&mut open, Some(&reply)),
                 Tried::Lacks(keys) => return self.wait_for_keys(op, open, keys),
                 Tried::LacksWhole => return self.wait_for_whole(op, open),
                 Tried::Parts => {
@@ -177,6 +177,18 @@ impl Shard {
                 }
             }
         }
+    }
+
+    /// Has the steps go on among the keys that are here: a script that begins may evict some of them.
+    fn resume_steps(&mut self, open: &mut Open, reply: Option<&Reply>) -> Step {
+        self.cx.guests.receive(std::mem::take(&mut open.keys));
+        self.cx.set_listening();
+        let step = open.steps.resume(&mut self.cx, reply);
+        let (keys, changes) = self.cx.guests.leave();
+        self.cx.set_listening();
+        open.keys = keys;
+        open.changes.extend(changes);
+        step
     }
 
     /// Operations that only gave others their turn go on.
@@ -545,6 +557,28 @@ mod tests {
         assert!(replies.ends_with(end), "{replies}");
         assert_eq!(trial.ask(conn, &request(&["DBSIZE"])), b":5\r\n");
         assert_eq!(trial.ask(conn, &request(&["GET", &k[7]])), b"$1\r\n1\r\n");
+    }
+
+    /// A script that begins may have to make room: what goes then may be another shard's, which hears of it.
+    #[test]
+    fn what_is_evicted_when_a_script_begins_is_told_to_its_owner() {
+        let mut trial = Trial::new(2);
+        let (conn, watcher) = (trial.connect(), trial.connect_to(1, 2));
+        let key = trial.key_on(1, "k");
+        trial.ask(conn, &request(&["CONFIG", "SET", "maxmemory-policy", "allkeys-random"]));
+        trial.ask(conn, &request(&["SET", &key, &"v".repeat(10_000)]));
+        let ask = |trial: &mut Trial, words: &[&str]| {
+            trial.send_to(1, watcher, &request(words));
+            trial.settle();
+            trial.take_replies_of(1, watcher)
+        };
+        assert_eq!(ask(&mut trial, &["WATCH", &key]), b"+OK\r\n");
+        trial.shards[0].cx.limits.memory_bytes_max = 5000;
+        let words = [&["MULTI"][..], &["EVAL", "return 1", "1", &key], &["EXEC"]];
+        trial.ask(conn, &words.map(request).concat());
+        assert_eq!(trial.ask(conn, &request(&["EXISTS", &key])), b":0\r\n");
+        assert_eq!(ask(&mut trial, &["MULTI"]), b"+OK\r\n");
+        assert_eq!(ask(&mut trial, &["EXEC"]), b"*-1\r\n");
     }
 
     /// Whatever the order in which mail is run, nobody sees a part of an operation, and all come to an end.
