@@ -70,6 +70,10 @@ pub fn proves(nodes: &[Node<'_>], order: &[usize]) -> bool {
     if left_out.into_iter().any(|(node, _)| node.reply.is_some() || node.record.seen.is_some()) {
         return false;
     }
+    let has_gap = |index: &usize| nodes[*index].requires.is_some_and(|other| place[other] == usize::MAX);
+    if order.iter().any(has_gap) {
+        return false;
+    }
     let keeps = |index: &usize| {
         let node = &nodes[*index];
         node.before.iter().all(|other| place[*other] < place[*index])
@@ -161,6 +165,18 @@ mod tests {
             history.extend([get(1, 1, "b", 2, 3), get(1, 0, "", 4, 5)]);
             assert!(!is_fine(&history));
         }
+    }
+
+    /// Nobody can tell which of them came first, but both are there.
+    #[test]
+    fn writes_without_a_reply_leave_no_gap() {
+        let strike = |key, at_ms| record(9, Op::Strike(key, at_ms), 4, Some((4, Value::Null)));
+        let expiring = || record(0, Op::SetUntil(1, b"b".to_vec(), 5), 1, None);
+        let history = |seen: &str| {
+            vec![set(0, 0, "a", 1, 0), expiring(), get(1, 1, "b", 2, 3), strike(1, 5), get(2, 0, seen, 5, 6)]
+        };
+        assert!(is_fine(&history("a")));
+        assert!(!is_fine(&history("")));
     }
 
     #[test]

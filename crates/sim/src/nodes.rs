@@ -20,6 +20,8 @@ pub struct Node<'a> {
     pub returned: u64,
     /// Operations that come before, if this one is done at all; by number.
     pub before: Vec<usize>,
+    /// If this one is done, that one is, sooner or later: neither has a reply, and its connection sent that one before.
+    pub requires: Option<usize>,
     /// Once this one is done, it will never be.
     pub ended_by: Option<usize>,
 }
@@ -38,6 +40,7 @@ pub fn nodes(history: &[Record], program_order: ProgramOrder) -> Vec<Node<'_>> {
             invoked: record.invoked,
             returned: returned.map_or(u64::MAX, |(at, _)| *at),
             before: before(&nodes, record, program_order),
+            requires: requires(&nodes, record),
             ended_by: None,
         });
     }
@@ -105,13 +108,8 @@ fn sights(op: &Op, reply: &Value) -> Vec<(Key, Text)> {
 fn before(nodes: &[Node<'_>], record: &Record, program_order: ProgramOrder) -> Vec<usize> {
     let mut found = Vec::new();
     let earlier = || nodes.iter().enumerate().rev().filter(|(_, node)| node.record.link == record.link);
-    if record.op.is_write() {
-        let previous = earlier().find(|(_, node)| node.record.op.is_write());
-        // Without a reply, an operation may be left out only if those behind it are.
-        let counts = |node: &Node<'_>| {
-            program_order == ProgramOrder::Total || node.reply.is_none() && record.returned.is_none()
-        };
-        found.extend(previous.filter(|(_, node)| counts(node)).map(|(index, _)| index));
+    if record.op.is_write() && program_order == ProgramOrder::Total {
+        found.extend(earlier().find(|(_, node)| node.record.op.is_write()).map(|(index, _)| index));
     }
     // Of those that share a key, the last one will do for each key: they are in order themselves.
     match record.op.keys() {
@@ -124,6 +122,16 @@ fn before(nodes: &[Node<'_>], record: &Record, program_order: ProgramOrder) -> V
     found.sort_unstable();
     found.dedup();
     found
+}
+
+/// The write that may not be left out if `record` is done.
+fn requires(nodes: &[Node<'_>], record: &Record) -> Option<usize> {
+    if record.returned.is_some() || !record.op.is_write() {
+        return None;
+    }
+    let is_own = |node: &Node<'_>| node.record.link == record.link && node.record.op.is_write();
+    let previous = nodes.iter().rposition(is_own)?;
+    nodes[previous].reply.is_none().then_some(previous)
 }
 
 /// Whoever sees a write, at once or later sees those that its connection sent before.

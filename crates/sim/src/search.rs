@@ -100,7 +100,7 @@ impl<'a> Search<'a> {
     fn go(&mut self) -> Outcome {
         let mark = self.order.len();
         self.take_what_changes_nothing();
-        if self.replies_left == 0 {
+        if self.replies_left == 0 && !self.has_gap() {
             return Outcome::Found;
         }
         if self.budget == 0 {
@@ -130,6 +130,12 @@ impl<'a> Search<'a> {
         self.dead.insert(place);
         self.give_back(mark);
         Outcome::None
+    }
+
+    /// Whether an operation was done without one that it requires.
+    fn has_gap(&self) -> bool {
+        let is_left = |node: &Node<'_>| node.requires.is_some_and(|other| !self.done[other]);
+        self.order.iter().any(|&index| is_left(&self.nodes[index]))
     }
 
     /// Operations that may come next: all before them are done, and nothing that must precede them in time is open.

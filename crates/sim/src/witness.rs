@@ -173,7 +173,9 @@ impl<'a> Graph<'a> {
                 _ => done.is_empty() && *request == execution.args,
             }
         };
-        self.by_name.get(&execution.args[0][..])?.iter().find(fits).copied()
+        // Of several that ask for the same, the one that was answered first: so each finds one that fits, if that is possible at all.
+        let fitting = self.by_name.get(&execution.args[0][..])?.iter().filter(fits);
+        fitting.min_by_key(|index| self.nodes[**index].returned).copied()
     }
 
     /// An operation was executed, or a share of it was.
