@@ -276,6 +276,19 @@ impl Block {
         self.deleted += 1;
     }
 
+    /// Drops deleted entries at the end, down to those with `id` or a smaller one.
+    pub fn cut(&mut self, id: StreamId) {
+        while let Some(at) = self.before(self.end()) {
+            let head = self.head(at);
+            if head.id <= id || head.is_live() {
+                break;
+            }
+            self.items -= Iter::over(&self.row[at..]).count() as u32;
+            self.row.truncate(at);
+            self.deleted -= 1;
+        }
+    }
+
     /// Appends the listpack of Redis.
     pub fn append_listpack(&self, out: &mut Vec<u8>) {
         let total = self.listpack_bytes();

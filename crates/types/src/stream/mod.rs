@@ -25,15 +25,14 @@ use crate::listpack::LISTPACK_BYTES_MAX;
 use block::Block;
 use log::Log;
 
-/// A stream. All fields but the log are the client's to set (XSETID), within what the command checks.
+/// A stream.
 #[derive(Clone, Debug, Default)]
 pub struct Stream {
     log: Log,
     len: u64,
     /// Of the first entry that is there; 0-0 if there is none.
     first_id: StreamId,
-    /// The greatest id an entry ever had.
-    pub last_id: StreamId,
+    last_id: StreamId,
     /// The greatest id of an entry that was deleted, other than by trimming.
     pub max_deleted_id: StreamId,
     /// Entries ever added.
@@ -60,6 +59,31 @@ impl Stream {
     #[inline]
     pub fn first_id(&self) -> StreamId {
         self.first_id
+    }
+
+    /// The greatest id an entry ever had, or what XSETID has put in its place.
+    #[inline]
+    pub fn last_id(&self) -> StreamId {
+        self.last_id
+    }
+
+    /// Changes the last id; false, and nothing is changed, if there are entries with greater ones.
+    pub fn set_last_id(&mut self, id: StreamId) -> bool {
+        if self.last().is_some_and(|last| last.id > id) {
+            return false;
+        }
+        // Deleted entries with greater ids must go, or those to come would stand behind them.
+        while let Some(place) =
+            self.log.find(StreamId::MAX).filter(|&place| self.log.get(place).last_id() > id)
+        {
+            if self.log.get(place).live() == 0 {
+                self.log.remove(place);
+            } else {
+                self.log.change(place, |block| block.cut(id));
+            }
+        }
+        self.last_id = id;
+        true
     }
 
     /// Heap bytes held.

@@ -43,7 +43,6 @@ impl Stream {
         }
         self.last_id = block.last_id();
         self.len += block.live() as u64;
-        self.entries_added += block.live() as u64;
         self.log.push(block);
         if self.first_id.is_zero() {
             self.find_first();

@@ -47,7 +47,7 @@ fn random_id(random: &mut Random, last: StreamId) -> StreamId {
 fn step(stream: &mut Stream, model: &mut Model, random: &mut Random, limits: StreamLimits, seed: u64) {
     match random.index(20) {
         0 | 1 => {
-            let id = random_id(random, stream.last_id);
+            let id = random_id(random, stream.last_id());
             assert_eq!(stream.delete(id), model.remove(&id).is_some(), "seed {seed}");
         }
         2 if random.index(6) == 0 => {
@@ -58,7 +58,7 @@ fn step(stream: &mut Stream, model: &mut Model, random: &mut Random, limits: Str
             (0..expected).for_each(|_| drop(model.pop_first()));
         }
         3 if random.index(6) == 0 => {
-            let min = random_id(random, stream.last_id);
+            let min = random_id(random, stream.last_id());
             let removed = stream.trim(Trim { to: TrimTo::Id(min), approximate: false, limit: 0 });
             let left = model.split_off(&min);
             assert_eq!(removed as usize, model.len(), "seed {seed}");
@@ -71,9 +71,14 @@ fn step(stream: &mut Stream, model: &mut Model, random: &mut Random, limits: Str
             assert!(before - removed >= max && (limit == 0 || removed <= limit), "seed {seed}");
             (0..removed).for_each(|_| drop(model.pop_first()));
         }
+        5 if random.index(6) == 0 => {
+            let id = random_id(random, stream.last_id());
+            let fits = model.keys().next_back().is_none_or(|last| *last <= id);
+            assert_eq!(stream.set_last_id(id), fits, "seed {seed}");
+        }
         _ => {
-            let (now_ms, words) = (stream.last_id.ms + random.below(2), random_words(random));
-            let id = stream.last_id.next_at(now_ms).expect("far from the end");
+            let (now_ms, words) = (stream.last_id().ms + random.below(2), random_words(random));
+            let id = stream.last_id().next_at(now_ms).expect("far from the end");
             assert!(stream.append(id, words.iter().map(Vec::as_slice), limits));
             model.insert(id, words);
         }
@@ -93,9 +98,9 @@ fn streams_do_what_a_map_does() {
             step(&mut stream, &mut model, &mut random, limits, seed);
             if random.index(20) == 0 {
                 let (from, to) =
-                    (random_id(&mut random, stream.last_id), random_id(&mut random, stream.last_id));
+                    (random_id(&mut random, stream.last_id()), random_id(&mut random, stream.last_id()));
                 check(&stream, &model, from, to, seed);
-                let id = random_id(&mut random, stream.last_id);
+                let id = random_id(&mut random, stream.last_id());
                 assert_eq!(
                     stream.get(id).map(words_of),
                     model.get_key_value(&id).map(|(i, w)| (*i, w.clone()))
