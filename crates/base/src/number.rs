@@ -1,8 +1,8 @@
 //! Integers as Redis reads and writes them, and the door to its doubles.
 //!
 //! Reading is strict on purpose: a text is accepted only when writing the number back gives the same bytes, so a
-//! stored value may be kept as an integer and still be returned unchanged. This module does not read the lenient
-//! forms (leading spaces, `+`) that some option parsers want, and it does not know error texts.
+//! stored value may be kept as an integer and still be returned unchanged. Only [`parse_u64_lenient`] takes the forms that
+//! Redis reads with the C library (leading blanks, `+`). This module does not know error texts.
 
 pub use crate::double::{F64Buf, append_f64, format_g17, format_shortest, parse_f64};
 
@@ -40,6 +40,25 @@ pub fn parse_u64(text: &[u8]) -> Option<u64> {
         [] => Some(value),
         [byte, ..] => value.checked_mul(10)?.checked_add(digit(*byte)?),
     }
+}
+
+/// Reads a `u64` as Redis's `string2ull`, by which it reads cursors and the ids of streams: what ends at a zero byte and is
+/// not a negative integer in its plain form may have blanks and a sign in front, and a minus then counts down from 2^64.
+pub fn parse_u64_lenient(text: &[u8]) -> Option<u64> {
+    let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
+    if let Some(plain) = parse_i64(text) {
+        return u64::try_from(plain).ok();
+    }
+    let blanks = text.iter().take_while(|byte| b" \t\n\x0b\x0c\r".contains(byte)).count();
+    let (negative, digits) = match &text[blanks..] {
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] | digits => (false, digits),
+    };
+    if !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let number: u64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    Some(if negative { number.wrapping_neg() } else { number })
 }
 
 #[inline]
@@ -277,6 +296,19 @@ mod tests {
             append_u64(&mut out, value as u64);
             assert_eq!(out, (value as u64).to_string().as_bytes());
             assert_eq!(parse_u64(&out), Some(value as u64));
+        }
+    }
+
+    #[test]
+    fn cursors_and_ids_may_have_blanks_and_a_sign() {
+        assert_eq!(parse_u64_lenient(b"0"), Some(0));
+        assert_eq!(parse_u64_lenient(b" \t+007"), Some(7));
+        assert_eq!(parse_u64_lenient(b"7\x00x"), Some(7));
+        assert_eq!(parse_u64_lenient(b"-01"), Some(u64::MAX));
+        assert_eq!(parse_u64_lenient(b"18446744073709551615"), Some(u64::MAX));
+        for bad in [&b""[..], b"-1", b"+", b" ", b"1 ", b"x", b"- 1", b"+-1", b"18446744073709551616", b"1.0"]
+        {
+            assert_eq!(parse_u64_lenient(bad), None);
         }
     }
 }

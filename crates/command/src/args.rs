@@ -172,7 +172,7 @@ impl<'a> Args<'a> {
     /// # Errors
     /// `ERR invalid cursor`
     pub fn cursor(&self, index: usize) -> Result<u64, Error> {
-        self.get(index).and_then(parse_cursor).ok_or_else(|| Error::INVALID_CURSOR)
+        self.get(index).and_then(base::number::parse_u64_lenient).ok_or_else(|| Error::INVALID_CURSOR)
     }
 
     /// A double.
@@ -251,25 +251,6 @@ pub fn is_word(arg: &[u8], word: &str) -> bool {
     arg.eq_ignore_ascii_case(word.as_bytes())
 }
 
-/// A natural number that fits 64 bits, as Redis reads it: what ends at a zero byte and is not a negative integer in its
-/// plain form may have blanks and a sign in front, and a minus then counts down from 2^64.
-pub fn parse_cursor(text: &[u8]) -> Option<u64> {
-    let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
-    if let Some(plain) = base::number::parse_i64(text) {
-        return u64::try_from(plain).ok();
-    }
-    let blanks = text.iter().take_while(|byte| b" \t\n\x0b\x0c\r".contains(byte)).count();
-    let (negative, digits) = match &text[blanks..] {
-        [b'-', digits @ ..] => (true, digits),
-        [b'+', digits @ ..] | digits => (false, digits),
-    };
-    if !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    let number: u64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
-    Some(if negative { number.wrapping_neg() } else { number })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -303,18 +284,5 @@ mod tests {
         );
         assert_eq!((args.at(2).as_ptr(), args.at(2).len()), (at, LARGE_BYTES_MIN));
         assert_eq!(own.len_bytes(), 8 + LARGE_BYTES_MIN);
-    }
-
-    #[test]
-    fn cursors_are_natural_numbers() {
-        assert_eq!(parse_cursor(b"0"), Some(0));
-        assert_eq!(parse_cursor(b" \t+007"), Some(7));
-        assert_eq!(parse_cursor(b"7\x00x"), Some(7));
-        assert_eq!(parse_cursor(b"-01"), Some(u64::MAX));
-        assert_eq!(parse_cursor(b"18446744073709551615"), Some(u64::MAX));
-        for bad in [&b""[..], b"-1", b"+", b" ", b"1 ", b"x", b"- 1", b"+-1", b"18446744073709551616", b"1.0"]
-        {
-            assert_eq!(parse_cursor(bad), None);
-        }
     }
 }

@@ -14,6 +14,7 @@ use std::collections::{HashMap, VecDeque};
 pub enum Awaits {
     List,
     SortedSet,
+    Stream,
     /// No key: only the time to pass (WAIT without replicas).
     Time,
 }
@@ -24,6 +25,7 @@ impl Awaits {
         match value {
             ValueRef::List(_) => Some(Self::List),
             ValueRef::ZSet(_) => Some(Self::SortedSet),
+            ValueRef::Stream(_) => Some(Self::Stream),
             _ => None,
         }
     }

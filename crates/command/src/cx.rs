@@ -15,6 +15,7 @@ pub enum Event {
     Set,
     Hash,
     ZSet,
+    Stream,
     Expired,
     Evicted,
     New,

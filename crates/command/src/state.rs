@@ -27,6 +27,7 @@ use std::sync::Arc;
 use types::hash::HashLimits;
 use types::list::ListLimit;
 use types::set::SetLimits;
+use types::stream::StreamLimits;
 use types::zset::ZSetLimits;
 
 /// With a slow log threshold below this, in µs, even short commands are timed alone.
@@ -92,6 +93,7 @@ pub struct Limits {
     pub set: SetLimits,
     pub hash: HashLimits,
     pub zset: ZSetLimits,
+    pub stream: StreamLimits,
     /// `hll-sparse-max-bytes`
     pub hll_sparse_bytes_max: usize,
     /// `proto-max-bulk-len`: no string grows longer.
@@ -116,6 +118,10 @@ impl Limits {
             zset: ZSetLimits {
                 max_listpack_entries: config.zset_max_listpack_entries as usize,
                 max_listpack_value: config.zset_max_listpack_value as usize,
+            },
+            stream: StreamLimits {
+                block_bytes_max: config.stream_node_max_bytes as usize,
+                block_entries_max: config.stream_node_max_entries as usize,
             },
             hll_sparse_bytes_max: config.hll_sparse_max_bytes as usize,
             string_bytes_max: config.proto_max_bulk_len as usize,

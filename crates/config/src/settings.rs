@@ -101,6 +101,8 @@ settings! {
     set_max_listpack_value: u64 = "set-max-listpack-value";
     zset_max_listpack_entries: u64 = "zset-max-listpack-entries";
     zset_max_listpack_value: u64 = "zset-max-listpack-value";
+    stream_node_max_bytes: u64 = "stream-node-max-bytes";
+    stream_node_max_entries: u64 = "stream-node-max-entries";
     hll_sparse_max_bytes: u64 = "hll-sparse-max-bytes";
 
     /// Microseconds; -1 logs nothing.

@@ -5,7 +5,7 @@ use crate::record::{self, Code};
 use crate::value::{Kind, Value, ValueRef};
 use std::ops::{Deref, DerefMut};
 use table::Pos;
-use types::{Hash, List, Set, ZSet};
+use types::{Hash, List, Set, Stream, ZSet};
 
 /// A boxed value type a key can hold.
 pub trait Typed: Sized {
@@ -15,7 +15,7 @@ pub trait Typed: Sized {
     fn into_value(self) -> Value;
     /// Bytes it holds on the heap.
     fn heap_bytes(&self) -> usize;
-    /// A key never holds an empty collection.
+    /// A key never holds an empty collection. Streams may have no entries: they are never empty in this sense.
     fn is_empty(&self) -> bool;
     /// Nothing within expires before this (unix ms); `None` exactly if nothing ever does.
     fn next_expire(&self) -> Option<u64> {
@@ -24,7 +24,7 @@ pub trait Typed: Sized {
 }
 
 macro_rules! typed {
-    ($type:ident $($more:item)?) => {
+    ($type:ident, $empty:expr $(, $more:item)?) => {
         impl Typed for $type {
             const KIND: Kind = Kind::$type;
             fn code() -> Code {
@@ -41,22 +41,26 @@ macro_rules! typed {
                 self.bytes()
             }
             fn is_empty(&self) -> bool {
-                self.len() == 0
+                let empty: fn(&Self) -> bool = $empty;
+                empty(self)
             }
             $($more)?
         }
     };
 }
 
-typed!(List);
-typed!(Set);
-typed!(Hash
+typed!(List, |list| list.len() == 0);
+typed!(Set, |set| set.len() == 0);
+typed!(
+    Hash,
+    |hash| hash.len() == 0,
     #[inline]
     fn next_expire(&self) -> Option<u64> {
         Hash::next_expire(self)
     }
 );
-typed!(ZSet);
+typed!(ZSet, |zset| zset.len() == 0);
+typed!(Stream, |_| false);
 
 /// The right to change one value. When it ends, the database's memory account is brought up to date and a collection
 /// left empty is removed with its key.

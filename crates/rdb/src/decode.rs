@@ -5,7 +5,7 @@ mod ziplist;
 mod zipmap;
 
 use crate::encode::{NODE_PACKED, NODE_PLAIN};
-use crate::{Error, Reader, Shapes, Type};
+use crate::{Error, Reader, Shapes, Type, stream};
 use base::number;
 use keyspace::Value;
 use pairs::HashBuilder;
@@ -49,6 +49,9 @@ pub fn value(kind: Type, reader: &mut Reader<'_>, shapes: &Shapes<'_>) -> Result
             zset_of_listpack(Listpack::from_bytes(reader.string()?.into_vec())?, shapes).map(zset)
         }
         Type::ZSetZiplist => zset_of_listpack(ziplist::to_listpack(&reader.string()?)?, shapes).map(zset),
+        Type::Stream | Type::Stream2 | Type::Stream3 => {
+            stream::read(kind, reader).map(|stream| Value::Stream(Box::new(stream)))
+        }
         Type::Hash => hash_of_pairs(reader, shapes).map(hash),
         Type::HashZipmap => zipmap::to_hash(&reader.string()?, shapes).map(hash),
         Type::HashListpack => hash_of_listpack(reader.string()?.into_vec(), shapes).map(hash),

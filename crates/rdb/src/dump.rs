@@ -110,7 +110,7 @@ mod tests {
         for (body, error) in [
             (&b""[..], Error::Truncated),
             (&[0], Error::Truncated),
-            (&[15, 1], Error::Unsupported(15)),
+            (&[6, 1], Error::Unsupported(6)),
             (&[7, 1], Error::Unsupported(7)),
             (&[255, 1], Error::Unsupported(255)),
         ] {

@@ -1,6 +1,6 @@
 //! Values into bytes. Packed collections go out as they lie in memory; tables element by element.
 
-use crate::{Type, append_len, append_string};
+use crate::{Type, append_len, append_string, stream};
 use keyspace::ValueRef;
 use types::list::NodeView;
 use types::{Hash, List, Set, ZSet};
@@ -43,6 +43,8 @@ pub fn type_of(value: ValueRef<'_>, options: &Options) -> Type {
         ValueRef::Hash(_) => Type::Hash,
         ValueRef::ZSet(ZSet::Listpack(_)) => Type::ZSetListpack,
         ValueRef::ZSet(ZSet::Tree(_)) => Type::ZSet,
+        ValueRef::Stream(_) if options.version >= Type::Stream3.version() => Type::Stream3,
+        ValueRef::Stream(_) => Type::Stream2,
     }
 }
 
@@ -56,6 +58,7 @@ pub fn append_value(out: &mut Vec<u8>, value: ValueRef<'_>, kind: Type, options:
         ValueRef::Set(set) => append_set(out, set, kind, compress),
         ValueRef::Hash(hash) => append_hash(out, hash, kind, compress),
         ValueRef::ZSet(zset) => append_zset(out, zset, compress),
+        ValueRef::Stream(stream) => stream::append(out, stream, compress),
     }
 }
 

@@ -12,7 +12,7 @@ pub enum Error {
     Corrupt(&'static str),
     /// A collection without elements, which no key can hold. A file's key may be passed over.
     Empty,
-    /// A type this version cannot read: streams, modules, or none at all.
+    /// A type this version cannot read: of a module, or none at all.
     Unsupported(u8),
 }
 

@@ -5,8 +5,8 @@
 //! in an [`Error`]; it never panics, and what it allocates is bounded by a multiple of the input (compressed strings
 //! grow up to 88 times, see `base::lzf`). All checks are always made, whatever `sanitize-dump-payload` says.
 //!
-//! This crate knows no file, no opcode between values (expiry, database, aux fields) and no command. Streams and
-//! module values are not read yet.
+//! This crate knows no file, no opcode between values (expiry, database, aux fields) and no command. Values of modules
+//! are not read.
 #![forbid(unsafe_code)]
 
 pub mod decode;
@@ -17,6 +17,7 @@ pub mod libraries;
 mod object;
 mod reader;
 mod shapes;
+mod stream;
 mod writer;
 
 #[cfg(test)]

@@ -22,11 +22,17 @@ pub enum Type {
     HashZiplist = 13,
     /// Ziplists.
     ListQuicklist = 14,
+    /// Blocks, length and last id of a stream, and its groups.
+    Stream = 15,
     HashListpack = 16,
     ZSetListpack = 17,
     /// Nodes, each a listpack or one element.
     ListQuicklist2 = 18,
+    /// As `Stream`, with the first id, the greatest deleted one and the number of entries ever added.
+    Stream2 = 19,
     SetListpack = 20,
+    /// As `Stream2`, with the times at which consumers were active.
+    Stream3 = 21,
     /// As `HashMetadata`, with absolute times and without the earliest in front (release candidates of Redis 7.4).
     HashMetadataEarly = 22,
     /// As `HashListpackEx` without the earliest time in front (release candidates of Redis 7.4).
@@ -39,7 +45,7 @@ pub enum Type {
 
 impl Type {
     /// All types of values that can be read.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 23] = [
         Self::String,
         Self::List,
         Self::Set,
@@ -52,17 +58,20 @@ impl Type {
         Self::ZSetZiplist,
         Self::HashZiplist,
         Self::ListQuicklist,
+        Self::Stream,
         Self::HashListpack,
         Self::ZSetListpack,
         Self::ListQuicklist2,
+        Self::Stream2,
         Self::SetListpack,
+        Self::Stream3,
         Self::HashMetadataEarly,
         Self::HashListpackExEarly,
         Self::HashMetadata,
         Self::HashListpackEx,
     ];
 
-    /// The type of a byte; `None` for what is no value, or none that can be read (streams, modules).
+    /// The type of a byte; `None` for what is no value, or none that can be read (modules).
     pub fn from_byte(byte: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|known| known.byte() == byte)
     }
@@ -74,7 +83,7 @@ impl Type {
     /// The oldest version whose readers know the type, as far as it matters to who writes today.
     pub fn version(self) -> u16 {
         match self {
-            Self::SetListpack => 11,
+            Self::SetListpack | Self::Stream3 => 11,
             Self::HashMetadataEarly
             | Self::HashListpackExEarly
             | Self::HashMetadata
@@ -93,7 +102,7 @@ mod tests {
         for byte in 0..=u8::MAX {
             let known = Type::from_byte(byte);
             assert_eq!(known.map_or(byte, Type::byte), byte);
-            let unread = matches!(byte, 6 | 7 | 8 | 15 | 19 | 21 | 26..);
+            let unread = matches!(byte, 6 | 7 | 8 | 26..);
             assert_eq!(known.is_none(), unread, "{byte}");
         }
     }

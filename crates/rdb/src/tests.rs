@@ -12,7 +12,8 @@ use std::sync::Arc;
 use types::hash::FieldTtl;
 use types::list::{End, ListLimit};
 use types::listpack::Item;
-use types::{Hash, List, Set, ZSet};
+use types::stream::{StreamId, StreamLimits, Trim, TrimTo};
+use types::{Hash, List, Set, Stream, ZSet};
 
 /// A value that is borrowed for reading.
 fn view(value: &Value) -> ValueRef<'_> {
@@ -22,6 +23,7 @@ fn view(value: &Value) -> ValueRef<'_> {
         Value::Set(set) => ValueRef::Set(set),
         Value::Hash(hash) => ValueRef::Hash(hash),
         Value::ZSet(zset) => ValueRef::ZSet(zset),
+        Value::Stream(stream) => ValueRef::Stream(stream),
     }
 }
 
@@ -34,6 +36,7 @@ fn content(value: &Value) -> Vec<(Vec<u8>, Vec<u8>)> {
         Value::ZSet(zset) => {
             return zset.iter().map(|(member, score)| (text(member), score.to_le_bytes().to_vec())).collect();
         }
+        Value::Stream(stream) => return stream_content(stream),
         Value::Set(set) => set.iter().map(|member| (text(member), Vec::new())).collect(),
         Value::Hash(hash) => {
             let value =
@@ -43,6 +46,35 @@ fn content(value: &Value) -> Vec<(Vec<u8>, Vec<u8>)> {
     };
     content.sort();
     content
+}
+
+/// What is known of a stream, then id and words of each entry.
+fn stream_content(stream: &Stream) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let all = (stream.last_id(), stream.first_id(), stream.max_deleted_id, stream.entries_added);
+    let mut content = vec![(format!("{all:?}").into(), Vec::new())];
+    for entry in stream.range(StreamId::MIN, StreamId::MAX) {
+        let words = entry.fields.flat_map(|(field, value)| [field.to_vec(), value.to_vec()]);
+        content.push((entry.id.to_string().into(), words.collect::<Vec<_>>().join(&0)));
+    }
+    content
+}
+
+fn some_stream(count: u64, random: &mut Random) -> Stream {
+    let (mut stream, bytes) = (Stream::new(), [200, 4096, 0][random.index(3)]);
+    let limits = StreamLimits { block_bytes_max: bytes, block_entries_max: 100 };
+    for _ in 0..count {
+        let id = stream.last_id().next_at(stream.last_id().ms + random.below(2)).expect("far from the end");
+        let words: Vec<_> = (0..2 * (1 + random.index(3))).map(|_| some_text(random)).collect();
+        let words = if random.below(2) == 0 { vec![b"a".to_vec(), words[0].clone()] } else { words };
+        stream.append(id, words.iter().map(Vec::as_slice), limits);
+        if random.below(8) == 0 {
+            stream.delete(StreamId::new(random.below(id.ms + 1), random.below(3)));
+        }
+    }
+    if random.below(4) == 0 {
+        stream.trim(Trim { to: TrimTo::Len(random.below(count)), approximate: false, limit: 0 });
+    }
+    stream
 }
 
 /// Text of a kind that some encoding treats specially.
@@ -63,8 +95,9 @@ fn some_text(random: &mut Random) -> Vec<u8> {
 
 fn some_value(random: &mut Random, shapes: &Shapes<'_>) -> Value {
     let count = [1, 3, 20, 150, 600][random.index(5)];
-    match random.below(6) {
+    match random.below(7) {
         0 => Value::string(&some_text(random)),
+        6 => Value::Stream(Box::new(some_stream(count, random))),
         1 => {
             let mut list = List::new(shapes.list);
             (0..count).for_each(|_| list.push(End::Tail, &some_text(random)));
@@ -130,7 +163,9 @@ fn values_come_back_as_they_were() {
         (16, 10),
         (17, 10),
         (18, 10),
+        (19, 10),
         (20, 11),
+        (21, 11),
         (24, 12),
         (25, 12),
     ];
@@ -141,9 +176,22 @@ fn values_come_back_as_they_were() {
 fn exercise(value: Value, random: &mut Random, shapes: &Shapes<'_>) {
     let before = content(&value);
     let (text, other) = (some_text(random), some_text(random));
+    let approximate = random.below(2) == 0;
     let mut dice = || random.next_u64();
     match value {
         Value::Str { .. } => {}
+        Value::Stream(mut stream) => {
+            assert_eq!(stream.len(), before.len() - 1);
+            assert_eq!(stream.range_rev(StreamId::MIN, StreamId::MAX).count(), stream.len());
+            if let Some(id) = stream.last_id().next() {
+                stream.append(id, [&text[..], &other].into_iter(), StreamLimits::default());
+            }
+            stream.trim(Trim { to: TrimTo::Len(2), approximate, limit: 0 });
+            while let Some(last) = stream.last().map(|entry| entry.id) {
+                assert!(stream.get(last).is_some() && stream.delete(last));
+            }
+            assert!(stream.is_empty());
+        }
         Value::List(mut list) => {
             assert_eq!(list.len(), before.len());
             assert!(

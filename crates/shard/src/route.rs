@@ -23,7 +23,7 @@ pub fn place(map: SlotMap, args: Args<'_>, indexes: &[usize], otherwise: u16) ->
 
 /// The shard a SCAN cursor names. Cursors are `position × shards + shard`.
 pub fn cursor_shard(shards: u16, cursor: &[u8]) -> u16 {
-    command::args::parse_cursor(cursor).map_or(0, |c| (c % u64::from(shards)) as u16)
+    base::number::parse_u64_lenient(cursor).map_or(0, |c| (c % u64::from(shards)) as u16)
 }
 
 /// How many arguments belong to each key of a split command (MSET: two).

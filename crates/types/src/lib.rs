@@ -18,10 +18,12 @@ mod rng;
 #[cfg(test)]
 mod sample;
 pub mod set;
+pub mod stream;
 pub mod zset;
 
 pub use hash::Hash;
 pub use list::List;
 pub use remains::Remains;
 pub use set::Set;
+pub use stream::Stream;
 pub use zset::ZSet;

@@ -6,8 +6,9 @@
 use crate::hash::HashRemains;
 use crate::list::ListRemains;
 use crate::set::SetRemains;
+use crate::stream::StreamRemains;
 use crate::zset::TreeRemains;
-use crate::{Hash, List, Set, ZSet};
+use crate::{Hash, List, Set, Stream, ZSet};
 
 /// A collection on its way out.
 pub struct Remains(Kind);
@@ -17,6 +18,7 @@ enum Kind {
     Set(SetRemains),
     Hash(HashRemains),
     Tree(Box<TreeRemains>),
+    Stream(Box<StreamRemains>),
 }
 
 impl Remains {
@@ -40,6 +42,11 @@ impl Remains {
         zset.into_remains().map(|remains| Self(Kind::Tree(Box::new(remains))))
     }
 
+    /// Of a stream, likewise.
+    pub fn of_stream(stream: Stream) -> Option<Self> {
+        stream.into_remains().map(|remains| Self(Kind::Stream(Box::new(remains))))
+    }
+
     /// Heap bytes not yet freed; of a sorted set about.
     pub fn bytes(&self) -> usize {
         match &self.0 {
@@ -47,6 +54,7 @@ impl Remains {
             Kind::Set(set) => set.bytes(),
             Kind::Hash(hash) => hash.bytes(),
             Kind::Tree(tree) => tree.bytes(),
+            Kind::Stream(stream) => stream.bytes(),
         }
     }
 
@@ -57,12 +65,13 @@ impl Remains {
             Kind::Set(set) => set.free_step(),
             Kind::Hash(hash) => hash.free_step(),
             Kind::Tree(tree) => tree.free_step(),
+            Kind::Stream(stream) => stream.free_step(),
         }
     }
 }
 
 /// What freeing a collection takes, as Redis counts it to decide whether others should wait for it: elements of a
-/// table or tree, nodes of a list, 1 for what is one block.
+/// table or tree, nodes of a list, blocks of a stream, 1 for what is one block.
 pub trait Effort {
     fn effort(&self) -> usize;
 }
@@ -85,6 +94,12 @@ impl Effort for Hash {
     }
 }
 
+impl Effort for Stream {
+    fn effort(&self) -> usize {
+        self.blocks().max(1)
+    }
+}
+
 impl Effort for ZSet {
     fn effort(&self) -> usize {
         if let Self::Tree(tree) = self { tree.len() } else { 1 }
@@ -97,6 +112,7 @@ mod tests {
     use crate::hash::{FieldTtl, HashLimits};
     use crate::list::{End, ListLimit};
     use crate::set::SetLimits;
+    use crate::stream::{StreamId, StreamLimits};
     use crate::zset::ZSetLimits;
     use base::hash::HashSeed;
 
@@ -115,21 +131,26 @@ mod tests {
         let seed = HashSeed::new(5, 6);
         let (mut list, mut set) =
             (List::new(ListLimit::default()), Set::new(b"", 1000, &SetLimits::default(), &seed));
-        let (mut hash, mut zset) = (Hash::new(), ZSet::new());
+        let (mut hash, mut zset, mut stream) = (Hash::new(), ZSet::new(), Stream::new());
         for n in 0..COUNT {
             let text = text(n);
             list.push(End::Tail, &text);
             set.add(&text, &SetLimits::default(), &seed);
             hash.set(&text, &text, FieldTtl::Clear, 0, &HashLimits::default(), &seed);
             zset.insert(&text, n as f64, &ZSetLimits::default(), &seed);
+            let id = StreamId::new(n as u64, 1);
+            stream.append(id, [&text[..], &text].into_iter(), StreamLimits::default());
         }
         assert_eq!((set.effort(), hash.effort(), zset.effort()), (COUNT, COUNT, COUNT));
-        assert!(list.effort() > 64 && list.effort() < COUNT);
+        for effort in [list.effort(), stream.effort()] {
+            assert!(effort > 64 && effort < COUNT);
+        }
         vec![
             (list.bytes(), Remains::of_list(list).expect("many nodes")),
             (set.bytes(), Remains::of_set(set).expect("a table")),
             (hash.bytes(), Remains::of_hash(hash).expect("a table")),
             (zset.bytes(), Remains::of_zset(zset).expect("a tree")),
+            (stream.bytes(), Remains::of_stream(stream).expect("many blocks")),
         ]
     }
 

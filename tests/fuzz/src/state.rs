@@ -4,6 +4,7 @@
 use crate::engine::Engine;
 use keyspace::ValueRef;
 use std::collections::BTreeMap;
+use types::stream::StreamId;
 
 /// `(database, key)` and a number that stands for value and expiry.
 pub type State = BTreeMap<(u16, Vec<u8>), u64>;
@@ -86,6 +87,27 @@ fn content(value: ValueRef<'_>, now_ms: u64) -> Result<Option<u64>, String> {
                 return Ok(None);
             }
             hash.live_len(now_ms)
+        }
+        ValueRef::Stream(stream) => {
+            let mut last = None;
+            for entry in stream.range(StreamId::MIN, StreamId::MAX) {
+                if last.is_some_and(|last| last >= entry.id) || entry.id > stream.last_id() {
+                    return Err(format!("entry {} stands where it must not", entry.id));
+                }
+                last = Some(entry.id);
+                sum = mixed(sum, mixed(entry.id.ms, entry.id.seq));
+                for (field, value) in entry.fields {
+                    sum = mixed(sum, mixed(field.with_text(hashed), value.with_text(hashed)));
+                }
+                count += 1;
+            }
+            if count != stream.len() {
+                return Err(format!("a stream with {count} entries says it has {}", stream.len()));
+            }
+            for id in [stream.first_id(), stream.last_id(), stream.max_deleted_id] {
+                sum = mixed(sum, mixed(id.ms, id.seq));
+            }
+            return Ok(Some(mixed(sum, stream.entries_added)));
         }
         ValueRef::ZSet(zset) => {
             let mut last = f64::NEG_INFINITY;

@@ -15,6 +15,7 @@ mod list;
 pub mod scripting;
 mod server;
 mod set;
+mod stream;
 mod string;
 pub mod transactions;
 mod zset;
@@ -34,6 +35,7 @@ const ALL: &[&[&[Command]]] = &[
     hash::COMMANDS,
     zset::COMMANDS,
     geo::COMMANDS,
+    stream::COMMANDS,
     &[dump::COMMANDS],
     &[scripting::COMMANDS],
     &[functions::COMMANDS],

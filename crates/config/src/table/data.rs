@@ -49,10 +49,8 @@ pub(super) const ENCODINGS: &[Directive] = &[
         .aliases(&["zset-max-ziplist-value"])
         .works("Bytes of its longest member."),
     bytes("hll-sparse-max-bytes", 0, SIZE_MAX, "3000").works("Bytes of a HyperLogLog in its sparse form."),
-    bytes("stream-node-max-bytes", 0, SIZE_MAX, "4096")
-        .later("streams", "Bytes of a node of a stream; 0 is no limit."),
-    int("stream-node-max-entries", 0, I64_MAX, "100")
-        .later("streams", "Entries of a node of a stream; 0 is no limit."),
+    bytes("stream-node-max-bytes", 0, SIZE_MAX, "4096").works("Bytes of a node of a stream; 0 is no limit."),
+    int("stream-node-max-entries", 0, I64_MAX, "100").works("Entries of a node of a stream; 0 is no limit."),
     yes_no("activerehashing", "yes").accepted("Tables grow in bounded steps; nothing is left to rehash."),
     special("hz", Kind::Clamped { low: 1, high: 500 }, "10")
         .accepted("Periodic work follows the clock and the load, not a rate."),

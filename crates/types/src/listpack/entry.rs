@@ -217,6 +217,24 @@ pub fn write(item: Item<'_>, out: &mut [u8]) {
     write_backlen(body, &mut out[body..]);
 }
 
+/// Appends the entry of `item`.
+#[inline]
+pub fn push(row: &mut Vec<u8>, item: Item<'_>) {
+    match item {
+        Item::Str(bytes) if bytes.len() < 64 => {
+            row.push(0x80 | bytes.len() as u8);
+            row.extend_from_slice(bytes);
+            row.push(bytes.len() as u8 + 1);
+        }
+        Item::Int(value @ 0..=127) => row.extend_from_slice(&[value as u8, 1]),
+        _ => {
+            let at = row.len();
+            row.resize(at + bytes(item), 0);
+            write(item, &mut row[at..]);
+        }
+    }
+}
+
 fn write_str(bytes: &[u8], out: &mut [u8]) -> usize {
     let head = match bytes.len() {
         n @ 0..64 => {

@@ -1,0 +1,51 @@
+//! Streams. A stream whose last entry goes stays under its key, for it knows its last id; only DEL and its kin remove it.
+
+mod add;
+mod delete;
+mod ids;
+mod range;
+mod trim;
+
+use crate::Command;
+use crate::items::run_item;
+use crate::spec::{Handler, acl};
+use resp::Reply;
+use types::stream::{Entry, StreamId};
+
+const fn row(name: &'static str, handler: Handler) -> Command {
+    Command::new(name, handler).acl(acl::STREAM).group("stream")
+}
+
+/// One id as a bulk string.
+pub fn reply_id(out: &mut Reply, id: StreamId) {
+    out.bulk(id.text().as_bytes());
+}
+
+/// Room for a short field or value with its header.
+const WORD_BYTES: usize = 24;
+
+/// An entry: its id, and fields and values in a row.
+pub fn reply_entry(out: &mut Reply, entry: Entry<'_>) {
+    out.array(2);
+    reply_id(out, entry.id);
+    let words = entry.fields.len() * 2;
+    out.array(words);
+    let mut run = out.run(words.saturating_mul(WORD_BYTES).min(64 << 10));
+    for (field, value) in entry.fields {
+        run_item(&mut run, field);
+        run_item(&mut run, value);
+    }
+}
+
+/// Entries as an array; how many.
+pub fn reply_entries<'a>(out: &mut Reply, entries: impl Iterator<Item = Entry<'a>>) -> usize {
+    let (mark, mut count) = (out.mark(), 0);
+    for entry in entries {
+        reply_entry(out, entry);
+        count += 1;
+    }
+    out.array_around(mark, count);
+    count
+}
+
+pub const COMMANDS: &[&[Command]] = &[add::COMMANDS, delete::COMMANDS, range::COMMANDS, trim::COMMANDS];

@@ -1,0 +1,69 @@
+//! Streams: blocks as listpacks, then what is known of the log as a whole, then the consumer groups.
+//!
+//! ```text
+//! number of blocks, then for each: the id its entries are relative to (a string of 16 bytes), its listpack (a string)
+//! entries, last id
+//! from type 19 on: first id, greatest deleted id, entries ever added
+//! number of groups, …
+//! ```
+//! An id is two lengths, ms and seq.
+
+use crate::{Error, Reader, Type, append_len, append_string};
+use types::Stream;
+use types::stream::StreamId;
+
+fn append_id(out: &mut Vec<u8>, id: StreamId) {
+    append_len(out, id.ms);
+    append_len(out, id.seq);
+}
+
+/// Appends a stream in the layout of `kind`, which is 19 or newer.
+pub fn append(out: &mut Vec<u8>, stream: &Stream, compress: bool) {
+    append_len(out, stream.blocks() as u64);
+    let mut listpack = Vec::new();
+    for node in stream.nodes() {
+        append_string(out, &node.master().to_be_bytes(), compress);
+        listpack.clear();
+        node.append_listpack(&mut listpack);
+        append_string(out, &listpack, compress);
+    }
+    append_len(out, stream.len() as u64);
+    for id in [stream.last_id(), stream.first_id(), stream.max_deleted_id] {
+        append_id(out, id);
+    }
+    append_len(out, stream.entries_added);
+    append_len(out, 0);
+}
+
+fn id(reader: &mut Reader<'_>) -> Result<StreamId, Error> {
+    Ok(StreamId::new(reader.length()?, reader.length()?))
+}
+
+/// Reads a stream in the layout of `kind`.
+///
+/// # Errors
+/// See [`Error`].
+pub fn read(kind: Type, reader: &mut Reader<'_>) -> Result<Stream, Error> {
+    let mut stream = Stream::new();
+    for _ in 0..reader.length()? {
+        let master = <[u8; 16]>::try_from(&*reader.string()?).map_err(|_| Error::Corrupt("id of a block"))?;
+        stream.push_node(StreamId::from_be_bytes(master), reader.string()?.into_vec())?;
+    }
+    if reader.length()? != stream.len() as u64 {
+        return Err(Error::Corrupt("length of a stream"));
+    }
+    if !stream.set_last_id(id(reader)?) {
+        return Err(Error::Corrupt("last id of a stream"));
+    }
+    stream.entries_added = stream.len() as u64;
+    if kind != Type::Stream {
+        // The first id is found anew.
+        id(reader)?;
+        stream.max_deleted_id = id(reader)?;
+        stream.entries_added = reader.length()?;
+    }
+    if reader.length()? != 0 {
+        return Err(Error::Corrupt("consumer groups cannot be read"));
+    }
+    Ok(stream)
+}
