@@ -192,6 +192,8 @@ pub struct ShardCx {
     pub learns: bool,
     /// A script that has run for too long is in the middle of its work: nothing else may change data, not even the shard itself.
     pub is_occupied: bool,
+    /// What a script has changed so far that may have to be taken back: nobody is told yet.
+    pub untold: Option<Vec<Change>>,
     /// Keys of this shard are locked, or somebody waits for that.
     pub has_locks: bool,
     /// Somebody wants to know of changes of keys; see [`ShardCx::hear`].
@@ -246,6 +248,7 @@ impl ShardCx {
             run_inside: |_, _, _, _, _| unreachable!("the shard says how"),
             learns: false,
             is_occupied: false,
+            untold: None,
             has_locks: false,
             is_listening: false,
         };
@@ -322,6 +325,9 @@ impl ShardCx {
     /// As [`ShardCx::hear`], of a change that is not kept unless somebody wants it.
     #[cold]
     pub fn hear_of(&mut self, db: u16, event: Option<(Event, &'static str)>, key: &[u8]) {
+        if let Some(changes) = &mut self.untold {
+            return changes.push(Change { db, key: key.to_vec(), event });
+        }
         if self.guests.are_here() && self.slots.shard_of(key) != self.id {
             return self.guests.note(Change { db, key: key.to_vec(), event });
         }

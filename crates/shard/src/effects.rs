@@ -15,6 +15,16 @@ pub enum Request {
 }
 
 impl Shard {
+    /// Nothing more is read of connections that have been killed and not closed yet: whoever killed them may know already.
+    #[cold]
+    pub(crate) fn silence_killed(&mut self) {
+        for effect in &self.cx.effects {
+            if let Effect::Kill { conn } = *effect {
+                self.conns[conn].closing = true;
+            }
+        }
+    }
+
     /// Does what the shard itself can do and returns the rest.
     pub fn take_requests(&mut self) -> Vec<Request> {
         let mut requests = Vec::new();

@@ -18,6 +18,9 @@ impl Shard {
     /// Input of several connections: `(connection, range of buf)`, each connection at most once.
     pub fn receive(&mut self, buf: &[u8], inputs: &[(u32, Range<usize>)]) {
         debug_assert!(is_each_once(inputs), "a connection's input is in one piece");
+        if !self.cx.effects.is_empty() {
+            self.silence_killed();
+        }
         for (conn, range) in inputs {
             let conn = *conn as usize;
             self.cx.stats.net_in_bytes += range.len() as u64;
@@ -179,6 +182,19 @@ mod tests {
         assert_eq!(trial.take_replies(other), b"+PONG\r\n");
         trial.settle();
         assert!(trial.take_replies(conn) == expected);
+    }
+
+    /// It has not been closed yet, since its shard has been woken by nothing but that input.
+    #[test]
+    fn a_killed_connection_is_not_heard_any_more() {
+        let mut trial = Trial::new(2);
+        let (killer, victim) = (trial.connect_to(0, 1), trial.connect_to(1, 2));
+        let key = trial.key_on(1, "k");
+        assert_eq!(trial.ask(killer, &request(&["CLIENT", "KILL", "ID", "2"])), b":1\r\n");
+        trial.send_to(1, victim, &request(&["SET", &key, "v"]));
+        trial.settle();
+        assert_eq!(trial.take_replies_of(1, victim), b"");
+        assert_eq!(trial.ask(killer, b"DBSIZE\r\n"), b":0\r\n");
     }
 
     /// A client that has sent all it will gets all its replies; then the connection is closing.

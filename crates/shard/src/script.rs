@@ -156,3 +156,49 @@ impl Shard {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::trial::{Trial, request};
+
+    fn calls_of(trial: &Trial, name: &str) -> u64 {
+        let command = command::lookup(name.as_bytes()).expect("a command");
+        trial.shards.iter().map(|shard| shard.cx.commands.row(command.id).calls).sum()
+    }
+
+    /// It turns out to need a key of another shard: what it has done by then has never happened.
+    #[test]
+    fn a_script_that_is_taken_back_leaves_nothing_behind() {
+        let mut trial = Trial::new(2);
+        let (runner, watcher) = (trial.connect(), trial.connect_to(0, 2));
+        let (here, there) = (trial.key_on(0, "here"), trial.key_on(1, "there"));
+        trial.ask(runner, &request(&["SET", &here, "old"]));
+        assert_eq!(trial.ask(watcher, &request(&["WATCH", &here])), b"+OK\r\n");
+        let code =
+            "redis.call('GET', KEYS[1]) redis.call('SET', KEYS[1], 'new') return redis.call('INCR', ARGV[1])";
+        trial.send(runner, &request(&["EVAL", code, "1", &here, &there]));
+        let exec = [&["MULTI"][..], &["GET", &here], &["EXEC"]].map(request).concat();
+        trial.send(watcher, &exec);
+        assert_eq!(trial.take_replies(watcher), b"+OK\r\n+QUEUED\r\n*1\r\n$3\r\nold\r\n");
+        trial.settle();
+        assert_eq!(trial.take_replies(runner), b":1\r\n");
+        let calls = ["EVAL", "GET", "SET", "INCR"].map(|name| calls_of(&trial, name));
+        assert_eq!(calls, [1, 2, 2, 1]);
+        let hits: u64 = trial.shards.iter().map(|shard| shard.cx.stats.hits).sum();
+        assert_eq!(hits, 2);
+    }
+
+    /// Those who watch are told of what is not taken back: a key whose time was over.
+    #[test]
+    fn what_has_expired_while_a_script_was_tried_is_told() {
+        let mut trial = Trial::new(2);
+        let (runner, watcher) = (trial.connect(), trial.connect_to(0, 2));
+        let (here, there) = (trial.key_on(0, "here"), trial.key_on(1, "there"));
+        trial.ask(runner, &request(&["SET", &here, "old", "PX", "5"]));
+        assert_eq!(trial.ask(watcher, &request(&["WATCH", &here])), b"+OK\r\n");
+        trial.set_time(10_000);
+        let code = "redis.call('GET', KEYS[1]) return redis.call('INCR', ARGV[1])";
+        trial.ask(runner, &request(&["EVAL", code, "1", &here, &there]));
+        assert_eq!(trial.ask(watcher, b"MULTI\r\nEXEC\r\n"), b"+OK\r\n*-1\r\n");
+    }
+}

@@ -79,6 +79,13 @@ impl CommandStats {
         }
     }
 
+    /// A command that has run has been taken back. The time is spent.
+    pub fn take_back(&mut self, id: u16) {
+        let row = &mut self.rows[id as usize];
+        row.calls = row.calls.saturating_sub(1);
+        self.total = self.total.saturating_sub(1);
+    }
+
     /// Ends the run; how long it took in ns, 0 if nothing ran in it.
     #[inline]
     pub fn end_run(&mut self, now_ns: u64) -> u64 {

@@ -1,7 +1,8 @@
-//! What a script has changed so far, to be taken back when it must run again in another way.
+//! What a script has changed so far, to be taken back when it must run again in another way; who listens is told of it when that
+//! cannot happen any more.
 
-use crate::ShardCx;
-use crate::change::DbKey;
+use crate::change::{Change, DbKey};
+use crate::{Event, ShardCx};
 use keyspace::{Entry, Found, Key};
 use std::collections::HashMap;
 
@@ -14,13 +15,45 @@ const BYTES_MAX: usize = 256 * 1024;
 pub struct Journal {
     before: HashMap<DbKey, Option<Entry>>,
     bytes: usize,
-    dirty: Option<u64>,
+    /// Counters when it began.
+    counts: Option<Counts>,
+    /// The commands it has called.
+    calls: Vec<u16>,
+    /// What nobody has been told of yet.
+    changes: Vec<Change>,
+}
+
+struct Counts {
+    dirty: u64,
+    hits: u64,
+    misses: u64,
 }
 
 impl Journal {
+    /// The script goes on: from now on nobody is told of changes.
+    pub fn begin(&mut self, cx: &mut ShardCx) {
+        let (dirty, hits, misses) = (cx.dirty, cx.stats.hits, cx.stats.misses);
+        self.counts.get_or_insert(Counts { dirty, hits, misses });
+        cx.untold = Some(std::mem::take(&mut self.changes));
+    }
+
+    /// It has stopped, for a while or for good.
+    pub fn pause(&mut self, cx: &mut ShardCx) {
+        self.changes = cx.untold.take().unwrap_or_default();
+    }
+
+    /// It has called a command.
+    pub fn note_call(&mut self, id: u16) {
+        self.calls.push(id);
+    }
+
+    /// It has come to its end: who listens is told.
+    pub fn tell(self, cx: &mut ShardCx) {
+        self.changes.into_iter().for_each(|change| cx.hear(change));
+    }
+
     /// Keeps what is under these keys, if that is not kept yet; whether there was room for all.
     pub fn keep(&mut self, cx: &mut ShardCx, keys: &[DbKey]) -> bool {
-        self.dirty.get_or_insert(cx.dirty);
         keys.iter().all(|key| self.before.contains_key(key) || self.keep_one(cx, key))
     }
 
@@ -55,8 +88,12 @@ impl Journal {
                 space.install(key, entry);
             }
         }
-        if let Some(dirty) = self.dirty {
-            cx.dirty = dirty;
+        if let Some(counts) = self.counts {
+            (cx.dirty, cx.stats.hits, cx.stats.misses) = (counts.dirty, counts.hits, counts.misses);
         }
+        self.calls.into_iter().for_each(|id| cx.commands.take_back(id));
+        // What was over was over before, and is gone.
+        let stays = |change: &Change| matches!(change.event, Some((Event::Expired | Event::Evicted, _)));
+        self.changes.into_iter().filter(stays).for_each(|change| cx.hear(change));
     }
 }

@@ -125,17 +125,37 @@ impl Whole {
 
     /// Runs on, until it ends or, if it has run for too long already, time passes. `args`: the client's command.
     pub fn go_on(&mut self, cx: &mut ShardCx, args: Args<'_>) -> Option<Ended> {
+        if let Some(journal) = &mut self.journal {
+            journal.begin(cx);
+        }
+        let stopped = self.go(cx, args);
+        if let Some(journal) = &mut self.journal {
+            journal.pause(cx);
+        }
+        Some(match stopped? {
+            Ok(reply) => {
+                if let Some(journal) = self.journal.take() {
+                    journal.tell(cx);
+                }
+                Ended::Reply(reply)
+            }
+            Err(lacking) => Ended::Again(self.take_back(cx, lacking)),
+        })
+    }
+
+    /// The same, with the reply, or what it lacks.
+    fn go(&mut self, cx: &mut ShardCx, args: Args<'_>) -> Option<Result<Reply, Vec<DbKey>>> {
         let mut reply = Reply::default();
         let mut next = self.run.go_on(cx, args);
         loop {
             next = match next {
-                Next::Done(reply) => return Some(Ended::Reply(reply)),
+                Next::Done(reply) => return Some(Ok(reply)),
                 Next::Tick if self.run.is_overdue() => return None,
                 Next::Tick => self.run.go_on(cx, args),
                 Next::Call => {
                     reply.clear();
-                    if let Err(keys) = self.call(cx, &mut reply) {
-                        return Some(Ended::Again(self.take_back(cx, keys)));
+                    if let Err(lacking) = self.call(cx, &mut reply) {
+                        return Some(Err(lacking));
                     }
                     self.run.resume(cx, Some(&reply))
                 }
@@ -171,10 +191,13 @@ impl Whole {
         }
         let inside =
             Inside { conn: self.conn, db: called.db, resp3: called.resp3, began_us: self.run.began_us() };
-        match (cx.run_inside)(cx, called.command, called.args, inside, out) {
-            None => Ok(()),
-            Some(keys) => Err(keys),
+        if let Some(lacking) = (cx.run_inside)(cx, called.command, called.args, inside, out) {
+            return Err(lacking);
         }
+        if let Some(journal) = &mut self.journal {
+            journal.note_call(called.command.id);
+        }
+        Ok(())
     }
 
     /// What it has changed is as it was. If no key is `lacking`, it is to run as an operation that learns as it goes.
