@@ -269,16 +269,29 @@ impl OwnArgs {
 }
 
 /// Appends one of `args` to arguments whose bytes stand in `buf` and `outside`.
+#[inline]
 pub fn push(args: Args<'_>, index: usize, buf: &mut Vec<u8>, spans: &mut Vec<Span>, outside: &mut Vec<Blob>) {
     if let Some(blob) = args.blob(index) {
         spans.push(Span::outside(outside.len(), blob.len()));
         outside.push(blob.clone());
         return;
     }
-    let bytes = args.at(index);
-    spans.push(Span { start: buf.len() as u32, len: bytes.len() as u32 });
-    buf.extend_from_slice(bytes);
+    let span = args.spans[index];
+    spans.push(Span { start: buf.len() as u32, len: span.len });
+    let start = span.start as usize;
+    match args.buf.get(start..).and_then(<[u8]>::first_chunk::<SHORT_BYTES>) {
+        // A copy of a fixed length is two loads and two stores.
+        Some(chunk) if span.len as usize <= SHORT_BYTES => {
+            let end = buf.len() + span.len as usize;
+            buf.extend_from_slice(chunk);
+            buf.truncate(end);
+        }
+        _ => buf.extend_from_slice(args.at(index)),
+    }
 }
+
+/// Arguments that are not longer are copied without a call.
+const SHORT_BYTES: usize = 32;
 
 impl Index<usize> for Args<'_> {
     type Output = [u8];

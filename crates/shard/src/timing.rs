@@ -50,8 +50,10 @@ fn is_short(command: &Command, args: Args<'_>) -> bool {
 
 #[inline]
 fn is_large(args: Args<'_>) -> bool {
+    // The name may stand elsewhere.
     match args.spans() {
-        [first, .., last] if args.all_inside() => last.start + last.len - first.start > LARGE_ARGS_BYTES,
+        [_, first, .., last] if args.all_inside() => last.start + last.len - first.start > LARGE_ARGS_BYTES,
+        [_, only] if args.all_inside() => only.len > LARGE_ARGS_BYTES,
         _ => !args.all_inside(),
     }
 }

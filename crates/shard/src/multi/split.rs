@@ -15,6 +15,8 @@ use resp::{Reply, reader};
 /// Slots that keep their memory for the next operation, and how many bytes each.
 const SPARES_MAX: usize = 1024;
 const SPARE_BYTES_MAX: usize = 4 * 1024;
+/// Elements that are not longer are copied quickly.
+const SHORT_BYTES: usize = 64;
 
 /// The split commands of a shard's clients that are under way.
 #[derive(Default)]
@@ -124,7 +126,7 @@ impl Shard {
             return self.reject(conn, command, &error);
         }
         let op = self.splits.take();
-        self.write_shares(op, args, indexes, shards, step);
+        self.write_shares(op, (command, args), indexes, shards, step);
         let ticket = self.expect(conn);
         let slot = &mut self.conns[conn];
         let (db, no_touch) = ((slot.db, slot.resp3), slot.no_touch);
@@ -150,7 +152,14 @@ impl Shard {
     }
 
     /// Writes the arguments of all shares into the batches of their shards, in one pass, and notes the shares.
-    fn write_shares(&mut self, op: usize, args: Args<'_>, indexes: &[usize], shards: &[u16], step: usize) {
+    fn write_shares(
+        &mut self,
+        op: usize,
+        (command, args): (&'static Command, Args<'_>),
+        indexes: &[usize],
+        shards: &[u16],
+        step: usize,
+    ) {
         let mut share_of = std::mem::take(&mut self.splits.share_of);
         share_of.resize(self.cx.shards as usize, None);
         for (&index, &shard) in indexes.iter().zip(shards) {
@@ -159,7 +168,7 @@ impl Shard {
                 None => {
                     let batch = self.batch_for(shard as usize);
                     let first = batch.spans.len();
-                    batch.push_arg_of(args, 0);
+                    batch.push_name(command, args);
                     let shares = &mut self.splits.slots[op].shares;
                     shares.push(Share { shard, first, at: 0 });
                     *share_of[shard as usize].insert(shares.len() as u16 - 1)
@@ -247,7 +256,7 @@ impl Split {
                     share.at = reader::header(&replies.buf, share.at).map_or(share.at, |(_, _, next)| next);
                 }
                 out.array(of_key.len());
-                out.buf.reserve(replies.buf.len());
+                out.buf.reserve(replies.buf.len() + SHORT_BYTES);
                 // Each share's array is walked in step with the keys.
                 for &number in &*of_key {
                     let share = &mut shares[number as usize];
@@ -269,7 +278,15 @@ fn copy_element(replies: &Reply, start: usize, out: &mut Reply) -> usize {
     let element = &replies.buf[start..];
     let len = reader::bulk_len(element).or_else(|| reader::reply_len(element));
     let len = len.expect("shards write whole replies");
-    out.raw(&element[..len]);
+    match element.first_chunk::<SHORT_BYTES>() {
+        // A copy of a fixed length needs no call.
+        Some(chunk) if len <= SHORT_BYTES => {
+            let end = out.buf.len() + len;
+            out.raw(chunk);
+            out.buf.truncate(end);
+        }
+        _ => out.raw(&element[..len]),
+    }
     len
 }
 
