@@ -185,7 +185,7 @@ impl<'a> Args<'a> {
 }
 
 /// Arguments that belong to whoever holds them: of commands that wait.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct OwnArgs {
     buf: Vec<u8>,
     spans: Vec<Span>,
@@ -198,6 +198,49 @@ impl OwnArgs {
         let mut own = Self { buf: Vec::new(), spans: Vec::with_capacity(args.len()), outside: Vec::new() };
         (0..args.len()).for_each(|index| push(args, index, &mut own.buf, &mut own.spans, &mut own.outside));
         own
+    }
+
+    /// Takes a copy of other arguments instead, into the memory that these have. What stands close together in its buffer is
+    /// copied in one piece.
+    pub fn refill(&mut self, args: Args<'_>) {
+        self.clear();
+        let (first, last) = match args.spans {
+            [first, .., last] if args.all_inside() => (first.start, last.start.saturating_add(last.len)),
+            _ => return self.extend(args),
+        };
+        let (mut total, mut ascend) = (0, first);
+        for span in args.spans {
+            if span.start < ascend {
+                return self.extend(args);
+            }
+            ascend = span.start + span.len;
+            total += span.len;
+            self.spans.push(Span { start: span.start - first, len: span.len });
+        }
+        if (last - first) / 2 > total {
+            self.spans.clear();
+            return self.extend(args);
+        }
+        self.buf.extend_from_slice(&args.buf[first as usize..last as usize]);
+    }
+
+    fn extend(&mut self, args: Args<'_>) {
+        self.spans.clear();
+        (0..args.len())
+            .for_each(|index| push(args, index, &mut self.buf, &mut self.spans, &mut self.outside));
+    }
+
+    /// Forgets all arguments; the memory stays, up to so many bytes.
+    pub fn clear_to(&mut self, bytes_max: usize) {
+        self.clear();
+        self.buf.shrink_to(bytes_max);
+        self.spans.shrink_to(bytes_max / size_of::<Span>());
+    }
+
+    fn clear(&mut self) {
+        self.buf.clear();
+        self.spans.clear();
+        self.outside.clear();
     }
 
     /// Of words that each have a buffer of their own, which large ones keep.
@@ -226,16 +269,29 @@ impl OwnArgs {
 }
 
 /// Appends one of `args` to arguments whose bytes stand in `buf` and `outside`.
+#[inline]
 pub fn push(args: Args<'_>, index: usize, buf: &mut Vec<u8>, spans: &mut Vec<Span>, outside: &mut Vec<Blob>) {
     if let Some(blob) = args.blob(index) {
         spans.push(Span::outside(outside.len(), blob.len()));
         outside.push(blob.clone());
         return;
     }
-    let bytes = args.at(index);
-    spans.push(Span { start: buf.len() as u32, len: bytes.len() as u32 });
-    buf.extend_from_slice(bytes);
+    let span = args.spans[index];
+    spans.push(Span { start: buf.len() as u32, len: span.len });
+    let start = span.start as usize;
+    match args.buf.get(start..).and_then(<[u8]>::first_chunk::<SHORT_BYTES>) {
+        // A copy of a fixed length is two loads and two stores.
+        Some(chunk) if span.len as usize <= SHORT_BYTES => {
+            let end = buf.len() + span.len as usize;
+            buf.extend_from_slice(chunk);
+            buf.truncate(end);
+        }
+        _ => buf.extend_from_slice(args.at(index)),
+    }
 }
+
+/// Arguments that are not longer are copied without a call.
+const SHORT_BYTES: usize = 32;
 
 impl Index<usize> for Args<'_> {
     type Output = [u8];
@@ -269,6 +325,30 @@ mod tests {
         assert!(std::sync::Arc::ptr_eq(again.blob(2).expect("outside"), &outside[0]));
         assert_eq!((rest.len(), rest.at(0)), (2, &b"k"[..]));
         assert!(rest.from(0).eq(again.from(1)) && rest.blob(1).is_some());
+    }
+
+    #[test]
+    fn arguments_are_refilled() {
+        let seed = HashSeed::new(1, 2);
+        let span = |start, len| Span { start, len };
+        let buf = b"$4\r\nMGET\r\n$1\r\na\r\n$0\r\n\r\n$2\r\nbc\r\n";
+        let ascending = [span(4, 4), span(14, 1), span(21, 0), span(27, 2)];
+        let [name, a, empty, bc] = ascending;
+        let mut own = OwnArgs::default();
+        for spans in [&ascending[..], &[name, bc, a], &[bc], &[], &[a, a], &[name, empty], &[a, bc]] {
+            let args = Args::new(buf, spans, &seed);
+            own.refill(args);
+            assert!(own.args(&seed).from(0).eq(args.from(0)));
+        }
+        let far = [&b"k"[..], &[b' '; 1000], b"l"].concat();
+        own.refill(Args::new(&far, &[span(0, 1), span(1001, 1)], &seed));
+        assert_eq!((own.len_bytes(), own.args(&seed).at(1)), (2, &b"l"[..]));
+        let outside = vec![Blob::new(vec![b'v'; 40_000])];
+        own.refill(Args::new(b"k", &[span(0, 1), Span::outside(0, 40_000)], &seed).with_outside(&outside));
+        assert_eq!(own.args(&seed).at(1).len(), 40_000);
+        own.clear_to(0);
+        assert_eq!((own.len_bytes(), own.args(&seed).len()), (0, 0));
+        assert_eq!(std::sync::Arc::strong_count(&outside[0]), 1);
     }
 
     #[test]

@@ -196,6 +196,8 @@ pub struct ShardCx {
     pub untold: Option<Vec<Change>>,
     /// Keys of this shard are locked, or somebody waits for that.
     pub has_locks: bool,
+    /// The memory of the keys of the command at hand has been asked for, however many they are.
+    pub looked_ahead: bool,
     /// Somebody wants to know of changes of keys; see [`ShardCx::hear`].
     pub is_listening: bool,
 }
@@ -250,6 +252,7 @@ impl ShardCx {
             is_occupied: false,
             untold: None,
             has_locks: false,
+            looked_ahead: false,
             is_listening: false,
         };
         cx.set_config(first);

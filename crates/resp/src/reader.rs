@@ -35,11 +35,41 @@ pub fn reply_len(bytes: &[u8]) -> Option<usize> {
 }
 
 /// Kind, number (0 where the line is no number) and position behind the line that begins at `at`.
+#[inline]
 pub fn header(bytes: &[u8], at: usize) -> Option<(u8, i64, usize)> {
     let line = bytes.get(at..)?;
+    let (&kind, digits) = line.split_first()?;
+    // Lengths and most numbers, without a look at the line as a whole.
+    let mut number = 0;
+    for (index, &byte) in digits.iter().enumerate().take(DIGITS_MAX) {
+        match byte {
+            b'0'..=b'9' => number = 10 * number + i64::from(byte - b'0'),
+            b'\r' if index > 0 && digits.get(index + 1) == Some(&b'\n') => {
+                return Some((kind, number, at + index + 3));
+            }
+            _ => break,
+        }
+    }
+    long_header(line, at)
+}
+
+/// Digits of a number that cannot overflow.
+const DIGITS_MAX: usize = 18;
+
+fn long_header(line: &[u8], at: usize) -> Option<(u8, i64, usize)> {
     let end = line.windows(2).position(|w| w == b"\r\n")?;
-    let number = std::str::from_utf8(&line[1..end]).ok().and_then(|s| s.parse().ok()).unwrap_or(0);
+    let number = std::str::from_utf8(line.get(1..end)?).ok().and_then(|s| s.parse().ok()).unwrap_or(0);
     Some((*line.first()?, number, at + end + 2))
+}
+
+/// The length in bytes of the reply that `bytes` begin with, if it is a bulk string or the lack of one.
+#[inline]
+pub fn bulk_len(bytes: &[u8]) -> Option<usize> {
+    match header(bytes, 0)? {
+        (b'$', count @ 0.., next) => Some(next + count as usize + 2).filter(|end| *end <= bytes.len()),
+        (b'$' | b'_', _, next) => Some(next),
+        _ => None,
+    }
 }
 
 /// The number in an integer reply (`:n`), if `bytes` is one.
@@ -76,6 +106,38 @@ mod tests {
             assert_eq!(reply_len(&more), Some(whole.len()), "{}", String::from_utf8_lossy(whole));
             assert_eq!(reply_len(&whole[..whole.len() - 1]), None);
         }
+    }
+
+    #[test]
+    fn headers_and_bulk_strings() {
+        type Header = (u8, i64, usize);
+        let cases: [(&[u8], Option<Header>); 11] = [
+            (b"$5\r\nhello\r\n", Some((b'$', 5, 4))),
+            (b":0\r\n", Some((b':', 0, 4))),
+            (b":-12\r\n", Some((b':', -12, 6))),
+            (b":9223372036854775807\r\n", Some((b':', i64::MAX, 22))),
+            (b":99999999999999999999\r\n", Some((b':', 0, 23))),
+            (b"_\r\n", Some((b'_', 0, 3))),
+            (b"+12a\r\n", Some((b'+', 0, 6))),
+            (b"+1\ra\r\n", Some((b'+', 0, 6))),
+            (b"$5\r", None),
+            (b"$", None),
+            (b"", None),
+        ];
+        for (bytes, expected) in cases {
+            assert_eq!(header(bytes, 0), expected, "{}", bytes.escape_ascii());
+            let moved = [b"x", bytes].concat();
+            assert_eq!(header(&moved, 1), expected.map(|(kind, number, next)| (kind, number, next + 1)));
+        }
+        let lens: [(&[u8], Option<usize>); 6] = [
+            (b"$5\r\nhello\r\n:1\r\n", Some(11)),
+            (b"$5\r\nhello\r", None),
+            (b"$0\r\n\r\n", Some(6)),
+            (b"$-1\r\n$1\r\nx\r\n", Some(5)),
+            (b"_\r\n", Some(3)),
+            (b":1\r\n", None),
+        ];
+        lens.iter().for_each(|(bytes, expected)| assert_eq!(bulk_len(bytes), *expected));
     }
 
     #[test]

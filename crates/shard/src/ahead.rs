@@ -4,7 +4,9 @@
 //! bucket and the record of an element. Done stage by stage for all commands of a chunk, these waits overlap. Nothing
 //! is decided here: what has changed by the time a command runs costs it a wait, no more.
 
-use command::Command;
+use crate::message::{Ask, Batch, Item};
+use base::hash::HashSeed;
+use command::{Command, Plan};
 use keyspace::{Databases, Elements, Key};
 use resp::Span;
 
@@ -46,6 +48,44 @@ pub(crate) fn look_ahead<'a>(dbs: &Databases, looks: impl Iterator<Item = Look<'
     if elements > 1 {
         look_into_collections(dbs, looks);
     }
+}
+
+/// Shares at the beginning of a batch or of the rest of it, and whether their keys have been asked for.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Ahead {
+    pub items: usize,
+    pub looked: bool,
+}
+
+/// Asks for the keys of the first of these items, as many as have few enough keys together. One with more of them is left to
+/// itself.
+pub(crate) fn look_ahead_of_shares(dbs: &Databases, batch: &Batch, items: &[Item], seed: &HashSeed) -> Ahead {
+    let mut asked = [(0u16, 0u64); CHUNK_COMMANDS];
+    let (mut count, mut passed) = (0, 0);
+    for item in items {
+        let keys = keys_of_share(batch, item);
+        let more = keys.clone().count();
+        if count + more > CHUNK_COMMANDS {
+            break;
+        }
+        for (slot, key) in asked[count..].iter_mut().zip(keys) {
+            *slot = (item.db, Key::new(key, seed).hash);
+            dbs[item.db as usize].prefetch_bucket(slot.1);
+        }
+        count += more;
+        passed += 1;
+    }
+    asked[..count].iter().for_each(|&(db, hash)| dbs[db as usize].prefetch_record(hash));
+    Ahead { items: passed.max(1), looked: passed > 0 }
+}
+
+/// The keys of a share; of other items none.
+fn keys_of_share<'a>(batch: &'a Batch, item: &Item) -> impl Iterator<Item = &'a [u8]> + Clone + use<'a> {
+    let is_share = matches!((item.ask, item.command.plan), (Ask::Share(_), Plan::Split(_)));
+    let (first, count) =
+        if is_share { (item.spans.0 as usize + 1, item.spans.1 as usize - 1) } else { (0, 0) };
+    let step = crate::route::split_step(item.command);
+    batch.spans[first..first + count].iter().step_by(step).filter_map(|span| span.inside(&batch.args))
 }
 
 fn look_into_collections<'a>(dbs: &Databases, looks: impl Iterator<Item = Look<'a>>) {

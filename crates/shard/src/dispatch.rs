@@ -4,7 +4,7 @@ use crate::execute::{self, Asked, Caller, Needs};
 use crate::message::{Ask, Batch};
 use crate::parking::parked;
 use crate::queue::Queued;
-use crate::route::{self, Place};
+use crate::route::{self, Places};
 use crate::shard::Shard;
 use command::args::INSIDE_BYTES_MAX;
 use command::scripting::Form;
@@ -112,29 +112,38 @@ impl Shard {
 
     /// A command with several keys (or with keys that depend on its arguments).
     pub(crate) fn run_many(&mut self, conn: usize, command: &'static Command, args: Args<'_>, q: &Queued) {
-        let mut indexes = Vec::new();
-        // A wrong key count is the handler's to complain about, in its own words.
-        let placed = match command.key_indexes(&args, &mut indexes) {
-            Ok(()) => route::place(self.cx.slots, args, &indexes, self.cx.id),
-            Err(_) => Place::One(self.cx.id),
-        };
+        let mut places = std::mem::take(&mut self.places);
+        let one = places.find(self.cx.slots, command, args, self.cx.id);
+        self.run_placed(conn, command, args, (one, &places), q);
+        places.shrink();
+        self.places = places;
+    }
+
+    /// The same, once it is known where the keys are and whether one shard has all of them.
+    fn run_placed(
+        &mut self,
+        conn: usize,
+        command: &'static Command,
+        args: Args<'_>,
+        (one, places): (Option<u16>, &Places),
+        q: &Queued,
+    ) {
+        let Places { indexes, shards } = places;
         let foreseen = if command.flags & flag::SCRIPT != 0 && self.cx.shards > 1 {
             self.cx.scripts.foreseen(Form::of(command), args)
         } else {
             Vec::new()
         };
         if !foreseen.is_empty() {
-            return self.run_foreseen(conn, command, args, (&indexes, foreseen), q);
+            return self.run_foreseen(conn, command, args, (indexes, foreseen), q);
         }
-        match placed {
-            Place::One(shard) => self.run_at(conn, command, args, shard, q),
-            Place::Many(shards) => match command.plan {
-                Plan::Split(merge) => self.start_split(conn, command, args, merge, &indexes, &shards),
-                _ => {
-                    let keys = self.cx.keys_at(command, args, self.conns[conn].db, &indexes);
-                    self.start_hold(conn, command, args, keys);
-                }
-            },
+        match (one, command.plan) {
+            (Some(shard), _) => self.run_at(conn, command, args, shard, q),
+            (None, Plan::Split(merge)) => self.start_split(conn, command, args, merge, indexes, shards),
+            (None, _) => {
+                let keys = self.cx.keys_at(command, args, self.conns[conn].db, indexes);
+                self.start_hold(conn, command, args, keys);
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! Mail from other shards: their commands are run, replies to ours take their places.
 
-use crate::ahead::{Look, look_ahead};
+use crate::ahead::{Ahead, Look, look_ahead, look_ahead_of_shares};
 use crate::execute::{self, Asked, Caller, Needs};
 use crate::message::{Ask, Batch, Item, Message, Progress, REPLY_BYTES_MAX};
 use crate::multi;
@@ -83,9 +83,16 @@ impl Shard {
         let keyed = items.iter().filter(|item| item.key_index != 0);
         look_ahead(&self.cx.dbs, keyed.map(|item| item.look(&batch)));
         timing::begin_chunk(&mut self.cx);
+        let has_shares = items.iter().any(|item| matches!(item.ask, Ask::Share(_)));
+        let mut ahead = Ahead::default();
         let (mut sent, mut rest) = (0, None);
         for index in 0..items.len() {
+            if has_shares && ahead.items == 0 {
+                ahead = look_ahead_of_shares(&self.cx.dbs, &batch, &items[index..], &seed);
+            }
+            ahead.items = ahead.items.saturating_sub(1);
             let item = &mut items[index];
+            self.cx.looked_ahead = ahead.looked && matches!(item.ask, Ask::Share(_));
             let spans = &batch.spans[item.spans.0 as usize..(item.spans.0 + item.spans.1) as usize];
             let args = Args::with_hash(&batch.args, spans, &seed, item.key_index as usize, item.hash);
             let args = args.with_outside(&batch.outside);
@@ -102,6 +109,7 @@ impl Shard {
                 break;
             }
         }
+        self.cx.looked_ahead = false;
         timing::end_chunk(&mut self.cx);
         items.drain(..sent);
         // A value that has been stored has one owner from here on, or it would be copied when it is changed.
@@ -279,7 +287,8 @@ impl Shard {
                 conn.fulfil(ticket.seq, write);
                 self.after_fulfil(ticket.conn as usize);
             }
-            Ask::Share(op) | Ask::Part(op) => self.on_part(op, write),
+            Ask::Share(op) => self.on_share(op, write),
+            Ask::Part(op) => self.on_part(op, write),
             Ask::Nobody => {}
             Ask::Hold(_) | Ask::Open(_) => unreachable!("a hold is answered by its keys"),
         }

@@ -224,7 +224,21 @@ impl Batch {
         (0..args.len()).for_each(|index| self.push_arg_of(args, index));
     }
 
+    /// Copies the name of a command in, or points to it if the command before is the same.
+    #[inline]
+    pub fn push_name(&mut self, command: &'static Command, args: Args<'_>) {
+        match self.items.last() {
+            Some(&Item { command: last, ask: Ask::Share(_), spans: (name, _), .. })
+                if std::ptr::eq(last, command) =>
+            {
+                self.spans.push(self.spans[name as usize]);
+            }
+            _ => self.push_arg_of(args, 0),
+        }
+    }
+
     /// The same with one of them.
+    #[inline]
     pub fn push_arg_of(&mut self, args: Args<'_>, index: usize) {
         args::push(args, index, &mut self.args, &mut self.spans, &mut self.outside);
     }

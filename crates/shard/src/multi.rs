@@ -16,13 +16,13 @@ pub(crate) mod wait;
 
 pub(crate) use all::merge_parts;
 pub(crate) use hold::Lodgers;
+pub(crate) use split::Splits;
 
 use crate::execute::Caller;
 use crate::message::{Ask, Held, OpId, Ticket};
 use crate::shard::Shard;
 use command::change::DbKey;
 use command::slowlog::Entry as SlowEntry;
-use command::spec::Merge;
 use command::{Args, Command, OwnArgs, Plan};
 use resp::Reply;
 
@@ -36,20 +36,14 @@ pub(crate) struct Operation {
     kind: Kind,
     /// Messages still to come.
     missing: usize,
-    /// A share of it runs on this shard; on others.
+    /// A part of it runs on this shard; on others.
     here: bool,
     elsewhere: bool,
-    /// The slowest of its shares that were slow, for the slow log.
+    /// The slowest of its parts that were slow, for the slow log.
     pub(crate) slow: Option<Box<SlowEntry>>,
 }
 
 enum Kind {
-    /// Replies of the shares in the order they were asked, and for each key the share it belongs to.
-    Split {
-        merge: Merge,
-        shares: Vec<(u16, Reply)>,
-        of_key: Vec<u16>,
-    },
     All {
         parts: Vec<Reply>,
     },
@@ -103,19 +97,18 @@ impl Shard {
         }
     }
 
-    /// The operation of ours to which a share or part belongs.
+    /// The operation of ours to which a part belongs.
     pub(crate) fn operation_of(&mut self, tagged: OpId) -> Option<&mut Operation> {
         self.ops.get_mut(&(tagged & ((1 << SHARE_SHIFT) - 1)))
     }
 
-    /// A share or part has been done.
+    /// A part has been done.
     pub(crate) fn on_part(&mut self, tagged: OpId, write: impl FnOnce(&mut Reply)) {
-        let (op, share) = (tagged & ((1 << SHARE_SHIFT) - 1), (tagged >> SHARE_SHIFT) as usize);
+        let (op, part) = (tagged & ((1 << SHARE_SHIFT) - 1), (tagged >> SHARE_SHIFT) as usize);
         let operation = self.ops.get_mut(&op).expect("parts belong to operations under way");
         match &mut operation.kind {
-            Kind::Split { shares, .. } => write(&mut shares[share].1),
-            Kind::All { parts } => write(&mut parts[share]),
-            Kind::Hold { .. } => unreachable!("holds have no shares"),
+            Kind::All { parts } => write(&mut parts[part]),
+            Kind::Hold { .. } => unreachable!("holds have no parts"),
         }
         operation.missing -= 1;
         if operation.missing == 0 {
@@ -126,14 +119,13 @@ impl Shard {
 
     fn finish(&mut self, mut operation: Operation) {
         if let Some(mut entry) = operation.slow.take() {
-            // A share has only some of the arguments.
+            // A part may have other arguments.
             let args = operation.args.args(&self.cx.seed);
             entry.keep_args(operation.command, args, self.cx.config.slowlog_max_argc);
             self.log_slow_of(operation.ask, *entry);
         }
         let mut out = Reply::new(operation.caller.resp3);
         match &operation.kind {
-            Kind::Split { merge, shares, of_key } => split::merge_shares(*merge, shares, of_key, &mut out),
             Kind::All { parts } => {
                 let Plan::All(_, merge) = operation.command.plan else { unreachable!() };
                 let seed = self.cx.seed.clone();
@@ -145,7 +137,7 @@ impl Shard {
         self.end(operation.ask, operation.here, operation.elsewhere, &mut out);
     }
 
-    /// Gives a connection of this shard the reply of a split or all-shards operation.
+    /// Gives a connection of this shard the reply of an all-shards operation.
     fn end(&mut self, ask: Ask, here: bool, elsewhere: bool, out: &mut Reply) {
         let Ask::Whole(ticket) = ask else { unreachable!("operations answer connections") };
         let conn = &mut self.conns[ticket.conn as usize];
@@ -159,5 +151,5 @@ impl Shard {
     }
 }
 
-/// Operation numbers use the bits below; the share's number stands above.
+/// Operation numbers use the bits below; the number of a share or part stands above.
 pub(crate) const SHARE_SHIFT: u32 = 48;

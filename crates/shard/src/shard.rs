@@ -8,12 +8,13 @@ use crate::conn::Conn;
 use crate::gates::Gate;
 use crate::locks::{Locks, Ready, WaiterId};
 use crate::message::{Batch, Message, OpId};
-use crate::multi::Operation;
 use crate::multi::open::Open;
 use crate::multi::wait::BlockedOperations;
+use crate::multi::{Operation, Splits};
 use crate::occupants::Occupant;
 use crate::parking::Job;
 use crate::queue::Queued;
+use crate::route::Places;
 use crate::transaction::Transaction;
 use crate::waiting::{WaitId, Waiting};
 use command::ShardCx;
@@ -47,6 +48,7 @@ pub struct Shard {
     /// Locks held here for operations, by home shard and operation.
     pub(crate) holds: HashMap<(u16, OpId), Vec<WaiterId>>,
     pub(crate) ops: HashMap<OpId, Operation>,
+    pub(crate) splits: Splits,
     /// Operations of this shard that learn as they go, those that can go on, and those that only gave others their turn.
     pub(crate) opens: HashMap<OpId, Box<Open>>,
     pub(crate) may_proceed: VecDeque<OpId>,
@@ -61,6 +63,7 @@ pub struct Shard {
     pub(crate) queue: Vec<Queued>,
     pub(crate) spans: Vec<Span>,
     pub(crate) scratch: Reply,
+    pub(crate) places: Places,
     /// Commands sent to other shards and replies that came back, since start.
     pub(crate) forwarded: u64,
     pub(crate) returned: u64,
@@ -101,6 +104,7 @@ impl Shard {
             locks: Locks::default(),
             holds: HashMap::new(),
             ops: HashMap::new(),
+            splits: Splits::default(),
             opens: HashMap::new(),
             may_proceed: VecDeque::new(),
             ticked: Vec::new(),
@@ -111,6 +115,7 @@ impl Shard {
             queue: Vec::new(),
             spans: Vec::new(),
             scratch: Reply::default(),
+            places: Places::default(),
             forwarded: 0,
             returned: 0,
             resume: VecDeque::new(),
@@ -143,7 +148,8 @@ impl Shard {
 
     /// Whether commands of this shard's connections are under way on other shards.
     pub fn awaits_others(&self) -> bool {
-        self.forwarded > self.returned || !self.ops.is_empty() || !self.opens.is_empty()
+        let operations = !self.splits.is_empty() || !self.ops.is_empty() || !self.opens.is_empty();
+        self.forwarded > self.returned || operations
     }
 
     /// Whether any key is locked here or any command waits for a lock.

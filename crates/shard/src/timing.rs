@@ -7,11 +7,13 @@
 use crate::message::{Ask, Message, Ticket};
 use crate::shard::Shard;
 use command::slowlog::Entry;
-use command::spec::flag;
-use command::{Args, Command, ShardCx};
+use command::spec::{Merge, flag};
+use command::{Args, Command, Plan, ShardCx};
 
 /// Short commands with more bytes of arguments than this are timed alone.
 const LARGE_ARGS_BYTES: u32 = 32 * 1024;
+/// MGET and MSET with no more arguments than this are short: most of their shares when they are split.
+const FEW_ARGS_MAX: usize = 9;
 
 /// A run of commands begins.
 #[inline]
@@ -28,7 +30,7 @@ pub fn end_chunk(cx: &mut ShardCx) {
 /// The time at which a command that is timed alone begins; `None` for others.
 #[inline]
 pub fn begin(cx: &mut ShardCx, command: &Command, args: Args<'_>) -> Option<u64> {
-    if command.flags & flag::SHORT != 0 && !cx.commands.all_alone && !is_large(args) {
+    if is_short(command, args) && !cx.commands.all_alone && !is_large(args) {
         return None;
     }
     let now_ns = (cx.platform.clock_ns)();
@@ -38,10 +40,20 @@ pub fn begin(cx: &mut ShardCx, command: &Command, args: Args<'_>) -> Option<u64>
     Some(now_ns)
 }
 
+/// Whether it takes little time: by its row, or because it does little with few keys.
+#[inline]
+fn is_short(command: &Command, args: Args<'_>) -> bool {
+    let is_few =
+        || matches!(command.plan, Plan::Split(Merge::Ok | Merge::Elements)) && args.len() <= FEW_ARGS_MAX;
+    command.flags & flag::SHORT != 0 || is_few()
+}
+
 #[inline]
 fn is_large(args: Args<'_>) -> bool {
+    // The name may stand elsewhere.
     match args.spans() {
-        [first, .., last] if args.all_inside() => last.start + last.len - first.start > LARGE_ARGS_BYTES,
+        [_, first, .., last] if args.all_inside() => last.start + last.len - first.start > LARGE_ARGS_BYTES,
+        [_, only] if args.all_inside() => only.len > LARGE_ARGS_BYTES,
         _ => !args.all_inside(),
     }
 }
@@ -89,11 +101,12 @@ impl Shard {
         }
     }
 
-    /// Logs a command that was slow; the shares of one operation run at the same time and become one entry, which tells
+    /// Logs a command that was slow; the shares or parts of one operation run at the same time and become one entry, which tells
     /// the time of the slowest.
     pub(crate) fn on_slow(&mut self, ask: Ask, entry: Entry) {
         let operation = match ask {
-            Ask::Share(tagged) | Ask::Part(tagged) => self.operation_of(tagged),
+            Ask::Share(tagged) => return self.on_slow_share(tagged, entry),
+            Ask::Part(tagged) => self.operation_of(tagged),
             Ask::Whole(_) | Ask::Hold(_) | Ask::Open(_) | Ask::Nobody => None,
         };
         match operation {
@@ -118,9 +131,8 @@ impl Shard {
     fn client_of(&self, ask: Ask) -> Option<Ticket> {
         match ask {
             Ask::Whole(ticket) => Some(ticket),
-            Ask::Share(tagged) | Ask::Part(tagged) | Ask::Hold(tagged) | Ask::Open(tagged) => {
-                self.client_of_operation(tagged)
-            }
+            Ask::Share(tagged) => self.client_of_split(tagged),
+            Ask::Part(tagged) | Ask::Hold(tagged) | Ask::Open(tagged) => self.client_of_operation(tagged),
             Ask::Nobody => None,
         }
     }

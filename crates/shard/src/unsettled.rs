@@ -15,6 +15,7 @@ impl Shard {
         note(!self.locks.is_empty(), "locks are held or waited for".to_owned());
         note(!self.holds.is_empty(), format!("keys are held for {} operations", self.holds.len()));
         note(!self.ops.is_empty(), format!("{} operations are under way", self.ops.len()));
+        note(!self.splits.is_empty(), "split commands are under way".to_owned());
         note(!self.opens.is_empty(), format!("{} open operations are under way", self.opens.len()));
         note(!self.gates.is_empty(), format!("{} operations are at the gate", self.gates.len()));
         note(self.busy.is_some(), "a script runs".to_owned());

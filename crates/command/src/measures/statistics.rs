@@ -15,6 +15,8 @@ pub struct CommandStat {
     pub times: Option<Histogram>,
     /// Calls in the run that has not ended yet.
     in_run: u32,
+    /// How many of them do not count as calls.
+    uncounted_in_run: u32,
 }
 
 pub struct CommandStats {
@@ -73,6 +75,7 @@ impl CommandStats {
         row.calls += u64::from(counts);
         self.total += u64::from(counts);
         row.in_run += 1;
+        row.uncounted_in_run += u32::from(!counts);
         self.run_calls += 1;
         if row.in_run == 1 {
             self.run.push(id);
@@ -97,9 +100,10 @@ impl CommandStats {
         for id in self.run.drain(..) {
             let row = &mut self.rows[id as usize];
             let calls = std::mem::take(&mut row.in_run);
+            let uncounted = std::mem::take(&mut row.uncounted_in_run);
             row.nanos += share_ns * u64::from(calls);
             if self.keeps_times {
-                row.times.get_or_insert_default().add(share_ns, calls);
+                row.times.get_or_insert_default().add(share_ns, calls - uncounted);
             }
         }
         self.run_calls = 0;

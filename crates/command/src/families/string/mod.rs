@@ -20,6 +20,9 @@ const fn row(name: &'static str, handler: crate::spec::Handler) -> Command {
 /// Asks for the cache lines of the keys, every `step`-th argument from `first` on, before the first is needed.
 fn prefetch(cx: &mut Cx<'_>, args: Args<'_>, first: usize, step: usize) {
     const KEYS_MAX: usize = 64;
+    if cx.shard.looked_ahead {
+        return;
+    }
     let mut hashes = [0; KEYS_MAX];
     let mut count = 0;
     for index in (first..args.len()).step_by(step).take(KEYS_MAX) {
