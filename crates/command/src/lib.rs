@@ -22,6 +22,7 @@ pub mod items;
 mod measures;
 pub mod parts;
 pub mod platform;
+pub mod pubsub;
 pub mod registry;
 pub mod scan_options;
 pub mod scripting;

@@ -2,6 +2,7 @@
 //! `shard` and `runtime` crates' business.
 
 use crate::Command;
+use std::collections::HashMap;
 
 /// Whether replies are sent (CLIENT REPLY).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -85,6 +86,8 @@ pub struct Session {
     pub in_multi: bool,
     /// What is queued and watched; brought up to date by the shard.
     pub transaction: TransactionFigures,
+    /// Channels, patterns and shard channels that it is subscribed to.
+    pub subscriptions: [usize; 3],
     /// Closed after the replies written so far have been sent.
     pub close_after_reply: bool,
 }
@@ -94,6 +97,11 @@ impl Session {
     pub fn bytes(&self) -> usize {
         let fieldsets = self.fieldsets.iter().map(Fieldset::bytes).sum::<usize>();
         size_of::<Self>() + fieldsets
+    }
+
+    /// Whether it is subscribed to anything.
+    pub fn is_subscribed(&self) -> bool {
+        self.subscriptions != [0; 3]
     }
 
     /// Whether the client is on this machine: it came by the loopback or the Unix socket.
@@ -107,6 +115,7 @@ impl Session {
 pub struct Sessions {
     slots: Vec<Option<Box<Session>>>,
     count: usize,
+    by_id: HashMap<u64, usize>,
 }
 
 impl Sessions {
@@ -115,13 +124,19 @@ impl Sessions {
             self.slots.resize_with(index + 1, || None);
         }
         assert!(self.slots[index].is_none(), "connection index in use");
+        self.by_id.insert(session.id, index);
         self.slots[index] = Some(Box::new(session));
         self.count += 1;
     }
 
     pub fn take(&mut self, index: usize) -> Option<Box<Session>> {
         let session = self.slots.get_mut(index)?.take();
-        self.count -= usize::from(session.is_some());
+        if let Some(session) = &session {
+            self.count -= 1;
+            if self.by_id.get(&session.id) == Some(&index) {
+                self.by_id.remove(&session.id);
+            }
+        }
         session
     }
 
@@ -133,6 +148,11 @@ impl Sessions {
     #[inline]
     pub fn get_mut(&mut self, index: usize) -> Option<&mut Session> {
         self.slots.get_mut(index)?.as_deref_mut()
+    }
+
+    /// The connection with this CLIENT ID.
+    pub fn index_of(&self, id: u64) -> Option<usize> {
+        self.by_id.get(&id).copied()
     }
 
     pub fn len(&self) -> usize {

@@ -44,6 +44,8 @@ pub enum Merge {
 pub enum Plan {
     /// On the shard of the connection; touches no key.
     Connection,
+    /// On whichever shard has it: that of the client, or of the script or the transaction that it is part of. Touches no key.
+    Anywhere,
     /// On the shard that has its keys; if several have, the keys are locked and brought together.
     Keys,
     /// As `Keys`, but with keys on several shards each runs its share alone.
@@ -146,7 +148,9 @@ impl Command {
     #[inline]
     pub fn only_key(&self) -> Option<usize> {
         match self.keys {
-            [KeySpec { begin: Begin::Index(index), find: Find::Range { last: 0, .. }, .. }] => {
+            [KeySpec { begin: Begin::Index(index), find: Find::Range { last: 0, .. }, access, .. }]
+                if access & access::NOT_KEY == 0 =>
+            {
                 Some(*index as usize)
             }
             _ => None,

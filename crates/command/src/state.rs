@@ -9,6 +9,7 @@ use crate::eviction::Eviction;
 use crate::families::other_db;
 use crate::latency::Latency;
 use crate::platform::{About, Platform};
+use crate::pubsub::PubSub;
 use crate::rates::Rates;
 use crate::scripting::Scripts;
 use crate::scripting::whole::RunInside;
@@ -182,6 +183,8 @@ pub struct ShardCx {
     pub guests: Guests,
     /// Who watches keys of this shard.
     pub watches: Watches,
+    /// Who is subscribed to what, and what has been published.
+    pub pubsub: PubSub,
     /// Keys that blocked clients wait for.
     pub awaited: Awaited,
     /// Scripts, and the one that runs now.
@@ -245,6 +248,7 @@ impl ShardCx {
             pause: None,
             guests: Guests::default(),
             watches: Watches::default(),
+            pubsub: PubSub::default(),
             awaited: Awaited::default(),
             scripts: Scripts::default(),
             run_inside: |_, _, _, _, _| unreachable!("the shard says how"),

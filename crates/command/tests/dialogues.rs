@@ -31,7 +31,16 @@ const PERSISTENCE: &str = "persistence comes later";
 const MODULES: &str = "modules cannot be loaded";
 
 /// Commands that refuse nothing.
-const NO_ERROR: &[(&str, &str)] = &[("QUIT", "takes any arguments, before AUTH too")];
+const NO_ERROR: &[(&str, &str)] = &[
+    ("QUIT", "takes any arguments, before AUTH too"),
+    ("UNSUBSCRIBE", UNSUBSCRIBES),
+    ("PUNSUBSCRIBE", UNSUBSCRIBES),
+    ("SUNSUBSCRIBE", UNSUBSCRIBES),
+    ("PUBSUB NUMSUB", COUNTS),
+    ("PUBSUB SHARDNUMSUB", COUNTS),
+];
+const UNSUBSCRIBES: &str = "takes any names, whether there are subscriptions or not";
+const COUNTS: &str = "takes any names";
 
 /// Commands of a type's family that take keys of any type, or word it in another way.
 const NO_WRONG_TYPE: &[(&str, &str)] = &[

@@ -23,8 +23,29 @@ impl Shard {
             self.reject(index, command, &Error::NO_AUTH);
             return false;
         }
-        (command.flags & flag::PROTECTED == 0 || self.may_use(index, command))
+        (self.conns[index].takes_all || self.fits_subscriber(index, command))
+            && (command.flags & flag::PROTECTED == 0 || self.may_use(index, command))
             && (self.conns[index].transaction.is_none() || self.fits_transaction(index, command, args))
+    }
+
+    /// Whether a RESP2 client with subscriptions may send this; answers the error if not.
+    #[cold]
+    fn fits_subscriber(&mut self, index: usize, command: &Command) -> bool {
+        let conn = &self.conns[index];
+        if conn.resp3 || !conn.subscribed {
+            return true;
+        }
+        let is_subscription =
+            command.flags & (flag::PUBSUB | flag::NOSCRIPT) == flag::PUBSUB | flag::NOSCRIPT;
+        if is_subscription || matches!(command.full_name, "ping" | "quit" | "reset") {
+            return true;
+        }
+        let error = Error::err(format_args!(
+            "Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
+            command.full_name
+        ));
+        self.reject(index, command, &error);
+        false
     }
 
     /// Whether the configuration lets this client use DEBUG or MODULE; answers the error if not.

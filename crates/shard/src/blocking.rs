@@ -156,6 +156,9 @@ impl Shard {
         if self.cx.awaited.has_news() {
             self.serve_blocked();
         }
+        if self.cx.pubsub.has_published() && self.busy.is_none() {
+            self.deliver_published();
+        }
     }
 
     #[cold]

@@ -126,6 +126,7 @@ impl Shard {
             | Message::Late { .. }
             | Message::Slow { .. }
             | Message::Monitored { .. }
+            | Message::News(_)
             | Message::Occupied { .. } => {
                 self.read_message(message);
             }

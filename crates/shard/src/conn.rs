@@ -78,6 +78,9 @@ pub struct Conn {
     pub db: u16,
     pub resp3: bool,
     pub authenticated: bool,
+    /// It may send any command: the client is known, and not in the state of RESP2 where it has subscriptions.
+    pub takes_all: bool,
+    pub subscribed: bool,
     pub replies: ReplyMode,
     pub no_touch: bool,
     pub commands: u64,
@@ -118,7 +121,7 @@ impl Conn {
     pub(crate) fn is_plain(&self) -> bool {
         self.open
             && !self.closing
-            && self.authenticated
+            && self.takes_all
             && self.is_in_order()
             && self.replies == ReplyMode::On
             && self.transaction.is_none()
@@ -207,12 +210,18 @@ impl Conn {
         Slot::Apart(Box::new(reply))
     }
 
-    /// Bytes that are no reply but come between replies: MONITOR lines.
+    /// Bytes that are no reply but come between replies, behind all that have come: MONITOR lines, pushes.
     pub fn push(&mut self, bytes: &[u8]) {
-        if self.is_in_order() {
-            return self.out.raw(bytes);
+        if self.has_held() {
+            return self.hold(|held| held.raw(bytes));
         }
-        self.hold(|held| held.raw(bytes));
+        self.out.raw(bytes);
+    }
+
+    /// Whether replies have come that must not be sent yet.
+    #[inline]
+    pub(crate) fn has_held(&self) -> bool {
+        self.held_slots > 0 || self.apart_bytes > 0
     }
 
     /// The reply of request `seq` has come. `write` puts it at the end of the reply it is given.

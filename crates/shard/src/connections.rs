@@ -33,9 +33,12 @@ impl Shard {
         self.drop_transaction(conn);
         let slot = &mut self.conns[conn];
         let generation = slot.generation.wrapping_add(1);
-        let blocked = slot.blocked.take();
+        let (blocked, subscribed) = (slot.blocked.take(), slot.subscribed);
         *slot = Conn::new(generation, false);
         self.cx.sessions.take(conn);
+        if subscribed {
+            self.cx.pubsub.leave(conn);
+        }
         self.cx.monitoring.retain(|index| *index != conn);
         self.free_conns.push(conn as u32);
         if let Some(at) = blocked {
@@ -59,6 +62,8 @@ impl Shard {
         conn.resp3 = session.resp3;
         conn.replies = session.reply_mode;
         conn.authenticated = session.authenticated;
+        conn.subscribed = session.is_subscribed();
+        conn.takes_all = session.authenticated && (session.resp3 || !conn.subscribed);
         conn.closing |= session.close_after_reply;
         conn.no_touch = session.no_touch;
         if session.no_touch {

@@ -76,7 +76,7 @@ impl Shard {
         match command.plan {
             Plan::Keys | Plan::Split(_) if q.key_index != 0 => self.run_at(index, command, args, q.shard, q),
             Plan::Keys | Plan::Split(_) => self.run_many(index, command, args, q),
-            Plan::Connection | Plan::Container => self.run_here(index, command, args),
+            Plan::Connection | Plan::Container | Plan::Anywhere => self.run_here(index, command, args),
             Plan::WithSession(expand, row) => self.run_expanded(index, expand, row, args),
             Plan::Cursor => {
                 let shard = route::cursor_shard(self.cx.shards, args.get(1).unwrap_or_default());
@@ -219,7 +219,7 @@ impl Shard {
         let conn = &mut self.conns[index];
         let caller = Caller::of(index, conn);
         if !self.locks.is_empty()
-            && !matches!(command.plan, Plan::Connection | Plan::Transaction(_))
+            && !matches!(command.plan, Plan::Connection | Plan::Anywhere | Plan::Transaction(_))
             && let Some(things) = self.contended(false, command, args, caller.db)
         {
             if let Some(error) =

@@ -8,7 +8,7 @@
 //! [`dispatch`] (here, elsewhere, or on several shards), [`execute`] (handler → reply), [`deliver`] and [`conn`] (replies in order).
 //! With nothing to do yet: [`blocking`]. On several shards: [`message`] (what travels), [`mail`] (what comes), [`multi`] (operations),
 //! [`locks`] and [`parking`] (keys held by multi-hop operations, and who waits for them), [`gates`] and [`steps`] (operations that learn
-//! as they go), [`turn`] (in which order).
+//! as they go), [`pubsub`] (what is published), [`turn`] (in which order).
 #![forbid(unsafe_code)]
 
 pub mod admit;
@@ -35,6 +35,7 @@ pub mod occupants;
 pub mod parking;
 pub mod pause;
 pub mod prepare;
+pub mod pubsub;
 pub mod queue;
 pub mod route;
 mod running;

@@ -27,7 +27,12 @@ const BATCH_POOL_MAX: usize = 64;
 
 impl Shard {
     /// Mail, oldest first. A batch of commands must be armed by now.
-    pub fn on_message(&mut self, message: Message) {
+    pub fn on_message(&mut self, mut message: Message) {
+        if let Message::Commands(batch) = &mut message
+            && let Some(news) = batch.news.take()
+        {
+            self.on_news(*news);
+        }
         if self.busy.is_some() {
             return self.on_message_while_busy(message);
         }
@@ -61,6 +66,7 @@ impl Shard {
             Message::Slow { ask, entry } => self.on_slow(ask, *entry),
             Message::Touched { watcher } => self.on_touched(watcher),
             Message::Monitored { from, lines } => self.on_monitored(from, &lines),
+            Message::News(news) => self.on_news(*news),
             Message::MonitorsGone { from } => self.cx.monitors.retain(|shard| *shard != from),
             Message::Script { source } => self.on_script(&source),
             Message::Occupied { occupant, is_over } => {

@@ -7,6 +7,7 @@ use crate::blocking::{ClaimedCommand, WaitChange};
 use crate::execute::Caller;
 use crate::gates::Want;
 use crate::occupants::Occupant;
+use crate::pubsub::News;
 use command::change::Change;
 use command::slowlog::Entry as SlowEntry;
 use command::watches::WatcherId;
@@ -107,6 +108,8 @@ pub struct Batch {
     pub turn: u64,
     /// The same turn's commands that stand before these, if they did not fit into one batch.
     pub earlier: Option<Box<Batch>>,
+    /// What the receiver is to know before it runs any of the turn's commands.
+    pub news: Option<Box<News>>,
     pub items: Vec<Item>,
     pub spans: Vec<Span>,
     pub args: Vec<u8>,
@@ -301,6 +304,8 @@ pub enum Message {
     Monitored { from: u16, lines: Vec<u8> },
     /// A script has run for too long, or such a script is over.
     Occupied { occupant: Occupant, is_over: bool },
+    /// What is published, and who listens; without commands of the same turn.
+    News(Box<News>),
     /// Shard `from` has no monitors any more.
     MonitorsGone { from: u16 },
 }

@@ -13,6 +13,7 @@ use crate::multi::wait::BlockedOperations;
 use crate::multi::{Operation, Splits};
 use crate::occupants::Occupant;
 use crate::parking::Job;
+use crate::pubsub::{News, Sending};
 use crate::queue::Queued;
 use crate::route::Places;
 use crate::transaction::Transaction;
@@ -30,6 +31,8 @@ pub struct Outgoing {
     pub batches: Vec<Option<Box<Batch>>>,
     /// Some of them are parts of multi-shard operations.
     pub exclusive: bool,
+    /// What other shards are to know before they get anything else of this turn; each shard once.
+    pub news: Vec<(usize, Box<News>)>,
     /// Replies and continuations: need no order among others.
     pub posts: Vec<(usize, Message)>,
 }
@@ -85,6 +88,8 @@ pub struct Shard {
     pub(crate) to_serve: HashSet<DbKey>,
     /// Waits with locks that must not keep holds waiting.
     pub(crate) yielding: Vec<WaitId>,
+    /// What has been published for other shards in this turn.
+    pub(crate) sending: Sending,
     /// Connections that want to move to another shard.
     pub(crate) wish_to_move: Vec<u32>,
 }
@@ -128,6 +133,7 @@ impl Shard {
             blocked_ops: BlockedOperations::default(),
             to_serve: HashSet::new(),
             yielding: Vec::new(),
+            sending: Sending::default(),
             wish_to_move: Vec::new(),
         }
     }
@@ -144,6 +150,7 @@ impl Shard {
     pub fn send_news(&mut self) {
         self.send_monitored();
         self.tell_touched();
+        self.tell_published();
     }
 
     /// Whether commands of this shard's connections are under way on other shards.
@@ -159,6 +166,9 @@ impl Shard {
 
     /// Whether anything waits to be published.
     pub fn has_outgoing(&self) -> bool {
-        !self.outgoing.posts.is_empty() || self.outgoing.batches.iter().any(Option::is_some)
+        !self.outgoing.posts.is_empty()
+            || !self.outgoing.news.is_empty()
+            || self.outgoing.batches.iter().any(Option::is_some)
+            || self.has_pubsub_news()
     }
 }

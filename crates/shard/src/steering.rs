@@ -71,7 +71,8 @@ impl Shard {
         for index in std::mem::take(&mut self.wish_to_move) {
             let conn = &mut self.conns[index as usize];
             let to = conn.pull.candidate;
-            if !conn.open || conn.pull.score < MOVE_AT || self.cx.monitoring.contains(&(index as usize)) {
+            let stays = conn.subscribed || self.cx.monitoring.contains(&(index as usize));
+            if !conn.open || conn.pull.score < MOVE_AT || stays {
                 conn.moving = false;
             } else if conn.is_quiet() {
                 now.push((index as usize, to));

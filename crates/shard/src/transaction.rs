@@ -340,9 +340,11 @@ impl Shard {
                 self.start_hold(index, row, args, keys);
             }
         }
-        // What comes next may be for another database, or protocol.
+        // What comes next may be for another database, or protocol, or publish what is to come after what the block publishes.
+        let publishes = transaction.flags & flag::PUBLISHES != 0;
+        let lets_nothing_pass = transaction.is_bound || transaction.has_steps || publishes;
         let conn = &mut self.conns[index];
-        conn.fenced |= (transaction.is_bound || transaction.has_steps) && !conn.is_in_order();
+        conn.fenced |= lets_nothing_pass && !conn.is_in_order();
     }
 
     /// Runs a block command by command, for some concern all shards, or show only then which keys they need.

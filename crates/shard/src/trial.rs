@@ -14,6 +14,11 @@ use std::sync::Arc;
 pub struct Queue(VecDeque<(usize, Message)>);
 
 impl Queue {
+    /// Everything that is on its way.
+    pub fn messages(&self) -> impl Iterator<Item = &Message> {
+        self.0.iter().map(|(_, message)| message)
+    }
+
     /// Batches of commands on their way.
     pub fn batches(&self) -> impl Iterator<Item = &Batch> + Clone {
         let latest = self.0.iter().filter_map(|(_, message)| match message {
@@ -95,6 +100,7 @@ impl Trial {
 
     /// What a shard has for others is in the mail.
     pub fn publish(&mut self, shard: usize) {
+        self.shards[shard].send_news();
         self.shards[shard].outgoing.hand_over(&mut self.mail);
     }
 

@@ -37,10 +37,34 @@ pub trait Carrier {
 }
 
 impl Outgoing {
-    /// Gives everything to `carrier`: first the commands, as one publication, then replies and continuations.
+    /// Puts the news before the replies, if there are no commands that they must not overtake; whether what is in `posts` may go.
+    pub fn put_news_first(&mut self) -> bool {
+        if self.news.is_empty() {
+            return true;
+        }
+        if self.batches.iter().any(Option::is_some) {
+            return false;
+        }
+        let news = std::mem::take(&mut self.news).into_iter();
+        let mut posts: Vec<_> = news.map(|(to, news)| (to, Message::News(news))).collect();
+        posts.append(&mut self.posts);
+        self.posts = posts;
+        true
+    }
+
+    /// Gives everything to `carrier`: first the commands, as one publication, then replies and continuations. A shard gets its news with
+    /// the commands, or before the replies.
     pub fn hand_over(&mut self, carrier: &mut impl Carrier) {
         if self.batches.iter().any(Option::is_some) {
             let turn = carrier.next_turn();
+            let batches = &mut self.batches;
+            self.news.retain_mut(|(to, news)| match &mut batches[*to] {
+                Some(batch) => {
+                    batch.news = Some(std::mem::take(news));
+                    false
+                }
+                None => true,
+            });
             let exclusive = std::mem::take(&mut self.exclusive);
             let messages = self.batches.iter_mut().enumerate().filter_map(|(to, batch)| {
                 let mut batch = batch.take()?;
@@ -49,6 +73,7 @@ impl Outgoing {
             });
             carrier.publish(messages, exclusive);
         }
+        self.put_news_first();
         for (to, message) in self.posts.drain(..) {
             carrier.post(to, message);
         }

@@ -225,8 +225,10 @@ impl Seat {
             self.shard.on_message(message);
         }
         self.shard.send_news();
-        for (to, message) in self.shard.outgoing.posts.drain(..) {
-            around.exchange.post(to, Mail::Shard(message));
+        if self.shard.outgoing.put_news_first() {
+            for (to, message) in self.shard.outgoing.posts.drain(..) {
+                around.exchange.post(to, Mail::Shard(message));
+            }
         }
         let has_work = !self.mail.is_empty()
             || self.shard.has_outgoing()

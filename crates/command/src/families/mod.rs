@@ -12,6 +12,7 @@ mod geo;
 mod hash;
 mod hyperloglog;
 mod list;
+mod pubsub;
 pub mod scripting;
 mod server;
 mod set;
@@ -40,6 +41,7 @@ const ALL: &[&[&[Command]]] = &[
     &[scripting::COMMANDS],
     &[functions::COMMANDS],
     &[transactions::COMMANDS],
+    &[pubsub::COMMANDS],
 ];
 
 /// The rows of all commands.

@@ -42,7 +42,7 @@ pub fn check(command: &Command, args: Args<'_>, rights: Rights) -> Result<(), Er
     if command.flags & flag::NOSCRIPT != 0 && !is_debug {
         return Err(Error::err("This Redis command is not allowed from script"));
     }
-    if command.is_write() && rights.read_only {
+    if command.flags & (flag::WRITE | flag::MAY_REPLICATE) != 0 && rights.read_only {
         return Err(Error::err("Write commands are not allowed from read-only scripts."));
     }
     if command.flags & flag::DENYOOM != 0 && rights.out_of_memory {
@@ -65,8 +65,8 @@ pub fn exists(words: &[&[u8]]) -> Option<bool> {
 /// `None` if others could be, too, or if the command does more than to use its keys in the selected database.
 pub(super) fn key_places(args: &[Option<&[u8]>]) -> Option<Vec<usize>> {
     let command = lookup(args.first().copied()??)?;
-    let is_plain = matches!(command.plan, Plan::Keys | Plan::Split(_) | Plan::Connection);
-    let goes_elsewhere = flag::CROSS_DB | flag::NOSCRIPT | flag::UNKNOWN_KEYS;
+    let is_plain = matches!(command.plan, Plan::Keys | Plan::Split(_) | Plan::Connection | Plan::Anywhere);
+    let goes_elsewhere = flag::CROSS_DB | flag::NOSCRIPT | flag::UNKNOWN_KEYS | flag::PUBLISHES;
     if !is_plain || command.flags & goes_elsewhere != 0 || command.full_name == "select" {
         return None;
     }

@@ -39,9 +39,11 @@ pub const SYSTEM: u32 = 1 << 24;
 pub const COUNTED: u32 = 1 << 23;
 /// Runs a script, which may use keys that it has not declared. Not shown to clients.
 pub const SCRIPT: u32 = 1 << 22;
+/// Publishes messages: those of one client are to come in its order. Not shown to clients.
+pub const PUBLISHES: u32 = 1 << 21;
 
 /// The flags that COMMAND INFO does not show.
-const UNSHOWN: [u32; 11] = [
+const UNSHOWN: [u32; 12] = [
     MAY_REPLICATE,
     PROTECTED,
     CROSS_DB,
@@ -53,6 +55,7 @@ const UNSHOWN: [u32; 11] = [
     SYSTEM,
     COUNTED,
     SCRIPT,
+    PUBLISHES,
 ];
 
 // Every flag has a bit of its own.

@@ -168,10 +168,16 @@ impl ShardLoop {
         over
     }
 
+    /// How much a client may leave unread.
+    fn output_limit(&self, token: usize) -> OutputLimit {
+        let limits = &self.shard.cx.config.client_output_buffer_limit;
+        if self.shard.conn(token).subscribed { limits.pubsub } else { limits.normal }
+    }
+
     /// Whether a connection whose socket takes no more, or whose replies wait for others, must be closed for what has not been sent.
     #[cold]
     pub(super) fn reads_too_slowly(&mut self, token: usize) -> bool {
-        let limit = self.shard.cx.config.client_output_buffer_limit.normal;
+        let limit = self.output_limit(token);
         let bytes = self.unsent_bytes(token);
         if exceeds(bytes, limit.hard_bytes) {
             self.log_slow(token, bytes);
@@ -190,10 +196,9 @@ impl ShardLoop {
         if self.slow.is_empty() {
             return;
         }
-        let limit = self.shard.cx.config.client_output_buffer_limit.normal;
         for slow in std::mem::take(&mut self.slow) {
             let token = slow.token as usize;
-            let conn = self.shard.conn(token);
+            let (conn, limit) = (self.shard.conn(token), self.output_limit(token));
             let same = conn.open && conn.generation == slow.generation;
             let bytes = if same { self.unsent_bytes(token) } else { 0 };
             if !same || !exceeds(bytes, limit.soft_bytes) {
@@ -209,7 +214,7 @@ impl ShardLoop {
     }
 
     /// Closes some of the clients that have neither sent nor read anything for `timeout`. One that waits for a reply is not
-    /// idle, nor is a monitor.
+    /// idle, nor is one that listens.
     fn close_idle(&mut self, now_ms: u64) {
         let timeout_ms = u64::from(self.shard.cx.config.timeout_s) * 1000;
         let tokens = self.sent.len();
@@ -221,7 +226,8 @@ impl ShardLoop {
             let token = self.next_idle_check;
             let conn = self.shard.conn(token);
             let idle = now_ms.saturating_sub(conn.last_active_ms) > timeout_ms;
-            if idle && conn.open && conn.outstanding() == 0 && !self.shard.cx.monitoring.contains(&token) {
+            let listens = conn.subscribed || self.shard.cx.monitoring.contains(&token);
+            if idle && conn.open && conn.outstanding() == 0 && !listens {
                 log::verbose("Closing idle client");
                 self.close(token);
             }

@@ -81,9 +81,11 @@ impl ShardLoop {
         }
         shard.send_news();
         self.process.exchange_memory(shard);
-        for (receiver, message) in shard.outgoing.posts.drain(..) {
-            if self.port.push(receiver, Mail::Shard(message)) && receiver != self.id {
-                self.rouse(receiver);
+        if shard.outgoing.put_news_first() {
+            for (receiver, message) in shard.outgoing.posts.drain(..) {
+                if self.port.push(receiver, Mail::Shard(message)) && receiver != self.id {
+                    self.rouse(receiver);
+                }
             }
         }
         mail.is_empty() && !shard.has_outgoing() && may_sleep_on(shard, now_us, *looks_again_us)
@@ -95,7 +97,12 @@ fn next_short(mail: &mut VecDeque<Mail>, left: &mut usize) -> Option<Message> {
     let Mail::Shard(Message::Commands(batch)) = mail.front()? else { return None };
     let (count, args) = (batch.items.len(), batch.spans.len());
     let is_large = count > *left || args > ARGS_MAX || batch.args.len() > ARG_BYTES_MAX;
-    if is_large || batch.earlier.is_some() || !batch.outside.is_empty() || !batch.items.iter().all(is_short) {
+    if is_large
+        || batch.earlier.is_some()
+        || batch.news.is_some()
+        || !batch.outside.is_empty()
+        || !batch.items.iter().all(is_short)
+    {
         return None;
     }
     *left -= count;

@@ -16,6 +16,7 @@ use crate::shard::Shard;
 use crate::steps::{Call, Step, Steps};
 use crate::timing;
 use command::change::{Change, DbKey};
+use command::pubsub::Publications;
 use command::spec::flag;
 use command::{Command, Error, OwnArgs, Plan};
 use resp::Reply;
@@ -31,6 +32,8 @@ pub(crate) struct Open {
     aside: Vec<Held>,
     /// What has happened to keys of other shards, in order.
     changes: Vec<Change>,
+    /// What it has published: nobody hears of it before it is over.
+    published: Publications,
     /// Messages still to come.
     missing: usize,
     next: Next,
@@ -88,6 +91,7 @@ impl Shard {
             keys: Vec::new(),
             aside: Vec::new(),
             changes: Vec::new(),
+            published: Publications::default(),
             missing,
             next: Next::Begin,
             is_whole: false,
@@ -225,7 +229,9 @@ impl Shard {
             return Tried::Lacks(keys);
         }
         self.cx.in_script = open.steps.in_script();
+        let published = self.cx.pubsub.outbox.len();
         let needed = self.call_among(&open.asked, &mut open.keys, &mut open.changes, call, out);
+        self.cx.pubsub.take_since(published, &mut open.published);
         self.cx.in_script = None;
         match needed {
             None => Tried::Replied,
@@ -434,6 +440,7 @@ impl Shard {
             self.tell_vacant(op);
         }
         self.set_aside(&mut open);
+        self.cx.pubsub.outbox.append(&open.published, 0);
         let home = self.cx.id;
         for (shard, (keys, changes)) in self.by_owner(&mut open).into_iter().enumerate() {
             if shard == home as usize {

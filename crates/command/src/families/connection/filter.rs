@@ -30,8 +30,8 @@ impl ClientType {
             .ok_or_else(|| Error::naming("Unknown client type '", name, "'"))
     }
 
-    pub fn of(_session: &Session) -> Self {
-        Self::Normal
+    pub fn of(session: &Session) -> Self {
+        if session.is_subscribed() { Self::PubSub } else { Self::Normal }
     }
 }
 

@@ -181,7 +181,14 @@ fn describe(id: u64, resp3: bool, out: &mut Reply) {
 }
 
 /// PING [message]
-fn ping(_: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+fn ping(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    if args.len() <= 2 && !cx.resp3 && cx.conn.is_some() && cx.session().is_subscribed() {
+        // In RESP2 it looks like a message there.
+        out.array(2);
+        out.bulk(b"pong");
+        out.bulk(args.get(1).unwrap_or_default());
+        return Ok(());
+    }
     match args.len() {
         1 => out.raw(b"+PONG\r\n"),
         2 => out.bulk(&args[1]),
@@ -208,6 +215,10 @@ fn reset(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     let authenticated = cx.shard.config.requirepass.is_none();
     let conn = cx.conn;
     cx.shard.monitoring.retain(|index| Some(*index) != conn);
+    if let Some(conn) = conn {
+        cx.shard.pubsub.settle();
+        cx.shard.pubsub.leave(conn);
+    }
     let session = cx.session();
     *session = Session {
         id: session.id,

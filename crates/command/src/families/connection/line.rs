@@ -46,7 +46,7 @@ pub fn line(session: &Session, now_ms: u64) -> String {
     let events = if session.output_bytes > 0 { "rw" } else { "r" };
     let written = write!(
         line,
-        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 multi={} watch={} \
+        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={} watch={} \
          qbuf={} qbuf-free=0 argv-mem=0 multi-mem={} rbs=0 rbp=0 obl={} oll=0 omem=0 tot-mem={memory} events={events} \
          cmd={} user=default redir=-1 resp={} lib-name={} lib-ver={} io-thread=0 tot-net-in={} tot-net-out={} \
          tot-cmds={}",
@@ -59,6 +59,9 @@ pub fn line(session: &Session, now_ms: u64) -> String {
         seconds_since(session.last_active_ms),
         flags(session),
         session.db,
+        session.subscriptions[0],
+        session.subscriptions[1],
+        session.subscriptions[2],
         queued,
         transaction.watched,
         session.query_bytes,
@@ -79,6 +82,7 @@ pub fn line(session: &Session, now_ms: u64) -> String {
 fn flags(session: &Session) -> String {
     let letters = [
         (session.monitor, 'O'),
+        (session.is_subscribed(), 'P'),
         (session.in_multi, 'x'),
         (session.blocked, 'b'),
         (session.transaction.is_touched, 'd'),

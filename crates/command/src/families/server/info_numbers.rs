@@ -1,6 +1,7 @@
 //! The figures of one shard for INFO and MEMORY STATS: written as a list of numbers by each, added up by the client's.
 
 use crate::parts::Part;
+use crate::pubsub::Kind;
 use crate::{Cx, ShardCx};
 use resp::Reply;
 
@@ -26,17 +27,19 @@ macro_rules! numbers {
 }
 
 numbers! {
-    sums: clients monitors paused blocked timed awaited_keys dirty keys expiring data_bytes table_bytes client_bytes peak_bytes connections
+    sums: clients subscribers monitors paused blocked timed awaited_keys dirty keys expiring data_bytes table_bytes client_bytes peak_bytes connections
         rejected_connections commands net_in_bytes net_out_bytes hits misses expired_keys expired_fields evicted_keys
         error_replies forwarded moved_connections visits turns freeing freed input_limit_closed output_limit_closed denied_auth payloads_checked
         expire_nanos ops_rate in_rate out_rate eval_bytes eval_cache_bytes function_bytes function_cache_bytes;
     maxima: input_bytes_max output_bytes_max peak_time_s scripts evicted_scripts libraries functions
+        channels patterns shard_channels
 }
 
 /// This shard's figures.
 pub fn of(cx: &ShardCx) -> Numbers {
     let mut numbers = Numbers {
         clients: cx.sessions.len() as u64,
+        subscribers: cx.sessions.iter().filter(|(_, session)| session.is_subscribed()).count() as u64,
         monitors: cx.monitoring.len() as u64,
         blocked: cx.awaited.clients.len() as u64,
         timed: cx.awaited.timed,
@@ -77,6 +80,9 @@ pub fn of(cx: &ShardCx) -> Numbers {
         evicted_scripts: cx.scripts.evicted,
         libraries: cx.scripts.functions.shelf.libraries().len() as u64,
         functions: cx.scripts.functions.shelf.functions_count() as u64,
+        channels: cx.pubsub.of(Kind::Channel).len() as u64,
+        patterns: cx.pubsub.of(Kind::Pattern).len() as u64,
+        shard_channels: cx.pubsub.of(Kind::ShardChannel).len() as u64,
         ..Numbers::default()
     };
     for (_, session) in cx.sessions.iter() {

@@ -1,0 +1,155 @@
+//! Messages that have been published and are on their way to those who listen: first in their shard's outbox, then in one message to
+//! each shard that has subscribers.
+
+use resp::reply::Blob;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Messages from so many bytes on are shared by all who get them; shorter ones are copied.
+const SHARED_BYTES_MIN: usize = 16 * 1024;
+
+/// What is published.
+#[derive(Clone, Copy)]
+pub enum Payload<'a> {
+    Plain(&'a [u8]),
+    Shared(&'a Blob),
+}
+
+/// A message in [`Publications`].
+struct Item {
+    is_sharded: bool,
+    channel: Range<usize>,
+    message: Result<Range<usize>, Blob>,
+    /// It stays published even if the command that has published it is taken back.
+    stays: bool,
+}
+
+/// A message, and what it was published on.
+#[derive(Clone, Copy)]
+pub struct Publication<'a> {
+    /// The channel is a shard channel.
+    pub is_sharded: bool,
+    pub channel: &'a [u8],
+    pub payload: Payload<'a>,
+}
+
+/// Messages in the order in which they were published.
+#[derive(Default)]
+pub struct Publications {
+    items: Vec<Item>,
+    bytes: Vec<u8>,
+}
+
+/// Room that is kept when messages have gone.
+const KEPT_BYTES_MAX: usize = 64 * 1024;
+
+impl Publications {
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Adds a message; `stays`: see [`Publications::cut_back`].
+    pub fn push(&mut self, publication: Publication<'_>, stays: bool) {
+        let Publication { is_sharded, channel, payload } = publication;
+        let channel = self.keep(&[channel]);
+        let message = match payload {
+            Payload::Shared(blob) => Err(Arc::clone(blob)),
+            Payload::Plain(bytes) if bytes.len() >= SHARED_BYTES_MIN => Err(Blob::new(bytes.to_vec())),
+            Payload::Plain(bytes) => Ok(self.keep(&[bytes])),
+        };
+        self.items.push(Item { is_sharded, channel, message, stays });
+    }
+
+    /// Adds a message of several parts on a channel of several parts.
+    pub fn push_parts(&mut self, channel: &[&[u8]], message: &[&[u8]], stays: bool) {
+        let (channel, message) = (self.keep(channel), self.keep(message));
+        self.items.push(Item { is_sharded: false, channel, message: Ok(message), stays });
+    }
+
+    fn keep(&mut self, parts: &[&[u8]]) -> Range<usize> {
+        let start = self.bytes.len();
+        parts.iter().for_each(|part| self.bytes.extend_from_slice(part));
+        start..self.bytes.len()
+    }
+
+    pub fn get(&self, index: usize) -> Publication<'_> {
+        let item = &self.items[index];
+        let bytes = |range: &Range<usize>| &self.bytes[range.clone()];
+        let payload = match &item.message {
+            Ok(range) => Payload::Plain(bytes(range)),
+            Err(blob) => Payload::Shared(blob),
+        };
+        Publication { is_sharded: item.is_sharded, channel: bytes(&item.channel), payload }
+    }
+
+    /// Adds the messages of others from this one on.
+    pub fn append(&mut self, others: &Self, from: usize) {
+        (from..others.len()).for_each(|index| self.push(others.get(index), others.items[index].stays));
+    }
+
+    /// Takes over all messages of others.
+    pub fn take_all(&mut self, others: &mut Self) {
+        if self.is_empty() {
+            return std::mem::swap(self, others);
+        }
+        self.append(others, 0);
+        others.clear();
+    }
+
+    /// Leaves the first `len` messages.
+    pub fn truncate(&mut self, len: usize) {
+        self.items.truncate(len);
+    }
+
+    /// Takes back what has been published since there were `len` messages, but for what has happened all the same: that keys
+    /// expired.
+    pub fn cut_back(&mut self, len: usize) {
+        let mut index = 0;
+        self.items.retain(|item| {
+            index += 1;
+            index <= len || item.stays
+        });
+    }
+
+    pub fn clear(&mut self) {
+        self.items.clear();
+        self.bytes.clear();
+        self.bytes.shrink_to(KEPT_BYTES_MAX);
+        self.items.shrink_to(KEPT_BYTES_MAX / size_of::<Item>());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(publication: Publication<'_>) -> String {
+        let payload = match publication.payload {
+            Payload::Plain(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+            Payload::Shared(blob) => format!("shared {}", blob.len()),
+        };
+        format!("{} {} {payload}", publication.is_sharded, String::from_utf8_lossy(publication.channel))
+    }
+
+    #[test]
+    fn messages_keep_their_order_and_what_is_taken_back_is_gone() {
+        let mut all = Publications::default();
+        let long = vec![b'x'; SHARED_BYTES_MIN];
+        let publication = |payload| Publication { is_sharded: true, channel: b"c", payload };
+        all.push(publication(Payload::Plain(b"one")), false);
+        let mark = all.len();
+        all.push(publication(Payload::Plain(&long)), false);
+        all.push_parts(&[b"__key", b"event"], &[b"k"], true);
+        all.push(publication(Payload::Plain(b"gone")), false);
+        all.cut_back(mark);
+        all.push(publication(Payload::Shared(&Blob::new(long.clone()))), false);
+        let seen: Vec<_> = (0..all.len()).map(|index| text(all.get(index))).collect();
+        assert_eq!(seen, ["true c one", "false __keyevent k", "true c shared 16384"]);
+        all.clear();
+        assert!(all.is_empty());
+    }
+}

@@ -1,0 +1,324 @@
+//! Messages on their way: from whoever publishes to the connections of this shard that listen, and to the other shards that have such.
+//!
+//! Whoever publishes knows from its shard's own tables who listens, so nobody is asked and nothing is waited for. What a turn has published
+//! goes to each interested shard in one message, with what a turn has changed in the subscriptions ([`News`]). It is handed over with the
+//! turn's commands, so nobody gets a message earlier than what its publisher had written before; it is looked at before these commands
+//! run, which may publish themselves; and it goes before the turn's replies to other shards, so nobody learns that a command is done that
+//! has published while the message is not on its way.
+//!
+//! What could publish later than it is its turn, because it runs elsewhere, lets nothing of its connection pass (`Shard::is_fence`,
+//! `transaction`). So a connection's messages come in its order.
+
+use crate::conn::Conn;
+use crate::shard::Shard;
+use command::pubsub::{Frame, Interest, Kind, PubSub, Publication, Publications, Push};
+use std::sync::Arc;
+
+/// What a shard's connections have begun and ceased to listen to, by [`Kind`].
+pub type Interests = [Vec<Interest>; 3];
+
+/// What a turn of one shard has for another.
+#[derive(Default)]
+pub struct News {
+    /// What connections of that shard listen to, later words last.
+    interests: Vec<(u16, Arc<Interests>)>,
+    /// Messages for connections of the receiver.
+    publications: Publications,
+    /// Frames for single ones.
+    pushes: Vec<Push>,
+}
+
+/// What is to be sent to other shards, and a frame for use and reuse.
+#[derive(Default)]
+pub(crate) struct Sending {
+    /// For each shard.
+    publications: Vec<Publications>,
+    /// Shards with publications.
+    shards: Vec<u16>,
+    frame: Frame,
+}
+
+impl Conn {
+    /// A frame that is no reply, behind all replies that have come. It waits for none that is still to come: it may be what the client
+    /// wants to see while it is blocked.
+    #[inline]
+    fn push_frame(&mut self, frame: &Frame) {
+        if self.has_held() {
+            let resp3 = self.resp3;
+            return self.hold(|held| frame.write(resp3, held));
+        }
+        frame.write(self.resp3, &mut self.out);
+    }
+}
+
+/// Gives a frame to connections.
+fn push_all(conns: &mut [Conn], dirty: &mut Vec<u32>, frame: &Frame, receivers: &[u32]) {
+    for index in receivers {
+        let conn = &mut conns[*index as usize];
+        if conn.closing {
+            continue;
+        }
+        conn.push_frame(frame);
+        if !conn.dirty {
+            conn.dirty = true;
+            dirty.push(*index);
+        }
+    }
+}
+
+impl Shard {
+    /// Delivers what has been published here (not while a script that publishes is in the middle of its work: it may be taken back), and has it sent to the other shards with the news of this turn.
+    #[cold]
+    pub(crate) fn deliver_published(&mut self) {
+        let mut published = std::mem::take(&mut self.cx.pubsub.outbox);
+        let settled = self.cx.pubsub.take_settled();
+        for index in 0..published.len() {
+            let publication = published.get(index);
+            self.send_to_shards(publication);
+            let mut frame = std::mem::take(&mut self.sending.frame);
+            match settled.get(index) {
+                Some(receivers) => {
+                    for (pattern, conns) in receivers {
+                        frame.set(publication, pattern.as_deref());
+                        push_all(&mut self.conns, &mut self.dirty_conns, &frame, conns);
+                    }
+                }
+                None => self.deliver(publication, &mut frame),
+            }
+            self.sending.frame = frame;
+        }
+        published.clear();
+        self.cx.pubsub.outbox = published;
+    }
+
+    /// Gives a message to those of this shard who listen.
+    fn deliver(&mut self, publication: Publication<'_>, frame: &mut Frame) {
+        let (conns, dirty) = (&mut self.conns, &mut self.dirty_conns);
+        self.cx.pubsub.for_each_here(publication, |pattern, receivers| {
+            frame.set(publication, pattern.map(|name| &**name));
+            push_all(conns, dirty, frame, receivers);
+        });
+    }
+
+    fn send_to_shards(&mut self, publication: Publication<'_>) {
+        if self.cx.shards == 1 {
+            return;
+        }
+        let Sending { publications, shards, .. } = &mut self.sending;
+        publications.resize_with(self.cx.shards as usize, Publications::default);
+        let mut seen = [0u64; 4];
+        self.cx.pubsub.for_each_shard(publication.is_sharded, publication.channel, |shard| {
+            let (word, bit) = (&mut seen[shard as usize / 64 % 4], 1 << (shard % 64));
+            if *word & bit == 0 {
+                *word |= bit;
+                let queue = &mut publications[shard as usize];
+                if queue.is_empty() {
+                    shards.push(shard);
+                }
+                queue.push(publication, false);
+            }
+        });
+    }
+
+    /// Whether there is anything of this kind to tell other shards.
+    pub(crate) fn has_pubsub_news(&self) -> bool {
+        let PubSub { outbox, pushes, .. } = &self.cx.pubsub;
+        let changes = Kind::ALL.iter().any(|kind| self.cx.pubsub.of(*kind).has_changes());
+        changes || !outbox.is_empty() || !pushes.is_empty() || !self.sending.shards.is_empty()
+    }
+
+    /// Hands what this turn has published and what its subscriptions have become to the other shards.
+    pub(crate) fn tell_published(&mut self) {
+        if !self.has_pubsub_news() {
+            return;
+        }
+        if self.busy.is_none() {
+            self.deliver_published();
+        }
+        for shard in std::mem::take(&mut self.sending.shards) {
+            let mut publications = std::mem::take(&mut self.sending.publications[shard as usize]);
+            self.news_for(shard).publications.take_all(&mut publications);
+        }
+        for (shard, push) in std::mem::take(&mut self.cx.pubsub.pushes) {
+            match shard == self.cx.id {
+                true => self.on_push(&push),
+                false => self.news_for(shard).pushes.push(push),
+            }
+        }
+        self.tell_interests();
+    }
+
+    /// What this turn has for another shard.
+    fn news_for(&mut self, shard: u16) -> &mut News {
+        let (news, to) = (&mut self.outgoing.news, shard as usize);
+        let at = news.iter().position(|(shard, _)| *shard == to).unwrap_or_else(|| {
+            news.push((to, Box::default()));
+            news.len() - 1
+        });
+        &mut news[at].1
+    }
+
+    fn tell_interests(&mut self) {
+        if !Kind::ALL.iter().any(|kind| self.cx.pubsub.of(*kind).has_changes()) {
+            return;
+        }
+        let from = self.cx.id;
+        let interests = Arc::new(Kind::ALL.map(|kind| self.cx.pubsub.of_mut(kind).take_changes()));
+        for shard in (0..self.cx.shards).filter(|shard| *shard != from) {
+            self.news_for(shard).interests.push((from, Arc::clone(&interests)));
+        }
+    }
+
+    /// What another shard has published, and what its connections listen to.
+    #[cold]
+    pub(crate) fn on_news(&mut self, news: News) {
+        for (from, interests) in &news.interests {
+            for (kind, interests) in Kind::ALL.into_iter().zip(&**interests) {
+                let topics = self.cx.pubsub.of_mut(kind);
+                interests.iter().for_each(|interest| topics.hear(*from, interest));
+            }
+        }
+        let mut frame = std::mem::take(&mut self.sending.frame);
+        let published = &news.publications;
+        (0..published.len()).for_each(|index| self.deliver(published.get(index), &mut frame));
+        self.sending.frame = frame;
+        news.pushes.iter().for_each(|push| self.on_push(push));
+    }
+
+    /// A frame for a connection of this shard, if it is still there.
+    pub(crate) fn on_push(&mut self, push: &Push) {
+        let Some(index) = self.cx.sessions.index_of(push.client) else { return };
+        let conn = &mut self.conns[index];
+        let bytes = match conn.resp3 {
+            true => &push.resp3,
+            false if conn.subscribed => &push.resp2,
+            false => return,
+        };
+        if bytes.is_empty() || conn.closing {
+            return;
+        }
+        conn.push(bytes);
+        self.mark_dirty(index);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Message;
+    use crate::trial::{Trial, request};
+    use base::random::Random;
+
+    fn ask(trial: &mut Trial, shard: usize, conn: usize, words: &[&str]) -> String {
+        trial.send_to(shard, conn, &request(words));
+        trial.settle();
+        seen(trial, shard, conn)
+    }
+
+    fn seen(trial: &mut Trial, shard: usize, conn: usize) -> String {
+        String::from_utf8(trial.take_replies_of(shard, conn)).expect("text").replace("\r\n", " ")
+    }
+
+    const MESSAGE: &str = "*3 $7 message $1 c ";
+
+    #[test]
+    fn a_message_comes_to_all_who_listen_and_to_each_shard_once() {
+        let mut trial = Trial::new(4);
+        let publisher = trial.connect();
+        let listeners: Vec<_> =
+            (0..12).map(|number| (number % 4, trial.connect_to(number % 4, 100 + number as u64))).collect();
+        for &(shard, conn) in &listeners {
+            assert_eq!(ask(&mut trial, shard, conn, &["SUBSCRIBE", "c"]), "*3 $9 subscribe $1 c :1 ");
+        }
+        trial.send(publisher, &request(&["PUBLISH", "c", "hello"]));
+        assert_eq!(seen(&mut trial, 0, publisher), ":12 ");
+        let sent = trial.mail.messages().filter(|message| matches!(message, Message::News(_))).count();
+        assert_eq!(sent, 3);
+        trial.settle();
+        for &(shard, conn) in &listeners {
+            assert_eq!(seen(&mut trial, shard, conn), format!("{MESSAGE}$5 hello "));
+        }
+        // Two are gone, one of them without a word.
+        ask(&mut trial, 1, listeners[1].1, &["UNSUBSCRIBE"]);
+        trial.close(1, listeners[5].1);
+        trial.settle();
+        assert_eq!(ask(&mut trial, 0, publisher, &["PUBLISH", "c", "x"]), ":10 ");
+        assert_eq!(ask(&mut trial, 0, publisher, &["PUBSUB", "NUMSUB", "c"]), "*2 $1 c :10 ");
+        listeners.iter().filter(|(_, conn)| *conn != usize::MAX).for_each(|&(shard, conn)| {
+            trial.close(shard, conn);
+        });
+        trial.settle();
+        for shard in &trial.shards {
+            assert!(Kind::ALL.iter().all(|kind| shard.cx.pubsub.of(*kind).is_empty()));
+        }
+    }
+
+    #[test]
+    fn what_somebody_publishes_comes_in_its_order_from_wherever_it_runs() {
+        for seed in 0..200 {
+            let (mut trial, mut random) = (Trial::new(3), Random::from_seed(seed));
+            let (publisher, listener) = (trial.connect(), trial.connect_to(1, 7));
+            ask(&mut trial, 1, listener, &["SUBSCRIBE", "c"]);
+            let keys: Vec<_> = (0..3).map(|shard| trial.key_on(shard, "k")).collect();
+            let (mut requests, mut expected) = (Vec::new(), String::new());
+            for number in 0..10 {
+                let (text, key) = (number.to_string(), &keys[random.index(3)]);
+                expected.push_str(&format!("{MESSAGE}$1 {text} "));
+                match random.below(4) {
+                    0 => requests.extend(request(&["PUBLISH", "c", &text])),
+                    1 => {
+                        let script = "return redis.call('publish', 'c', ARGV[1])";
+                        requests.extend(request(&["EVAL", script, "1", key, &text]));
+                    }
+                    2 => {
+                        requests.extend(request(&["SET", key, "v"]));
+                        requests.extend(request(&["PUBLISH", "c", &text]));
+                    }
+                    _ => {
+                        let other = &keys[random.index(3)];
+                        let block = [
+                            &["MULTI"][..],
+                            &["SET", key, "v"],
+                            &["SET", other, "v"],
+                            &["PUBLISH", "c", &text],
+                        ];
+                        block.iter().for_each(|words| requests.extend(request(words)));
+                        requests.extend(request(&["EXEC"]));
+                    }
+                }
+            }
+            trial.send(publisher, &requests);
+            while trial.deliver_any(&mut random) || trial.mail.messages().next().is_some() {}
+            trial.settle();
+            assert_eq!(seen(&mut trial, 1, listener), expected, "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn a_frame_for_one_connection_finds_it() {
+        let mut trial = Trial::new(2);
+        let conn = trial.connect_to(1, 42);
+        let push = |client| Push {
+            client,
+            resp3: b">1\r\n$1\r\na\r\n".to_vec(),
+            resp2: b"*1\r\n$1\r\na\r\n".to_vec(),
+        };
+        let send = |trial: &mut Trial, client| {
+            trial.shards[0].cx.pubsub.push_to(1, push(client));
+            trial.publish(0);
+            trial.settle();
+        };
+        send(&mut trial, 42);
+        send(&mut trial, 43);
+        assert_eq!(seen(&mut trial, 1, conn), "", "it does not listen to anything");
+        ask(&mut trial, 1, conn, &["SUBSCRIBE", "x"]);
+        send(&mut trial, 42);
+        assert_eq!(seen(&mut trial, 1, conn), "*1 $1 a ");
+        ask(&mut trial, 1, conn, &["RESET"]);
+        ask(&mut trial, 1, conn, &["HELLO", "3"]);
+        send(&mut trial, 42);
+        assert_eq!(seen(&mut trial, 1, conn), ">1 $1 a ");
+        trial.close(1, conn);
+        send(&mut trial, 42);
+    }
+}
