@@ -227,17 +227,16 @@ impl Batch {
         (0..args.len()).for_each(|index| self.push_arg_of(args, index));
     }
 
-    /// Copies the name of a command in, or points to it if the command before is the same.
+    /// Copies the name of a share's command in, or points to it if the share before was asked for by the same letters.
     #[inline]
-    pub fn push_name(&mut self, command: &'static Command, args: Args<'_>) {
-        match self.items.last() {
-            Some(&Item { command: last, ask: Ask::Share(_), spans: (name, _), .. })
-                if std::ptr::eq(last, command) =>
-            {
-                self.spans.push(self.spans[name as usize]);
+    pub fn push_name(&mut self, args: Args<'_>) {
+        if let Some(&Item { ask: Ask::Share(_), spans: (first, _), .. }) = self.items.last() {
+            let name = self.spans[first as usize];
+            if name.inside(&self.args) == args.get(0) {
+                return self.spans.push(name);
             }
-            _ => self.push_arg_of(args, 0),
         }
+        self.push_arg_of(args, 0);
     }
 
     /// The same with one of them.

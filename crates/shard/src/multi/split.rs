@@ -126,7 +126,7 @@ impl Shard {
             return self.reject(conn, command, &error);
         }
         let op = self.splits.take();
-        self.write_shares(op, (command, args), indexes, shards, step);
+        self.write_shares(op, args, indexes, shards, step);
         let ticket = self.expect(conn);
         let slot = &mut self.conns[conn];
         let (db, no_touch) = ((slot.db, slot.resp3), slot.no_touch);
@@ -152,14 +152,7 @@ impl Shard {
     }
 
     /// Writes the arguments of all shares into the batches of their shards, in one pass, and notes the shares.
-    fn write_shares(
-        &mut self,
-        op: usize,
-        (command, args): (&'static Command, Args<'_>),
-        indexes: &[usize],
-        shards: &[u16],
-        step: usize,
-    ) {
+    fn write_shares(&mut self, op: usize, args: Args<'_>, indexes: &[usize], shards: &[u16], step: usize) {
         let mut share_of = std::mem::take(&mut self.splits.share_of);
         share_of.resize(self.cx.shards as usize, None);
         for (&index, &shard) in indexes.iter().zip(shards) {
@@ -168,7 +161,7 @@ impl Shard {
                 None => {
                     let batch = self.batch_for(shard as usize);
                     let first = batch.spans.len();
-                    batch.push_name(command, args);
+                    batch.push_name(args);
                     let shares = &mut self.splits.slots[op].shares;
                     shares.push(Share { shard, first, at: 0 });
                     *share_of[shard as usize].insert(shares.len() as u16 - 1)
