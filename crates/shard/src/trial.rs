@@ -88,6 +88,7 @@ impl Trial {
     pub fn set_time(&mut self, now_us: u64) {
         for shard in 0..self.shards.len() {
             self.shards[shard].set_time(now_us / 1000, now_us);
+            self.shards[shard].end_pause();
             self.shards[shard].end_waits();
             self.publish(shard);
         }
@@ -111,6 +112,11 @@ impl Trial {
         self.shards[to].resume();
         self.publish(to);
         true
+    }
+
+    /// All messages are delivered; what waits for something else still does.
+    pub fn deliver_all(&mut self) {
+        while self.deliver() {}
     }
 
     /// A message for one of the shards is delivered; each gets its own in their order.

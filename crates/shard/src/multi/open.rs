@@ -26,6 +26,9 @@ pub(crate) struct Open {
     steps: Box<dyn Steps>,
     /// When it came (monotonic ns).
     begun_ns: u64,
+    /// The shard's clocks when it began to run: to the operation time stands still. Meanwhile, what they say to others.
+    now: Option<(u64, u64)>,
+    others_now: (u64, u64),
     /// Keys that are locked for it and here, ascending.
     keys: Vec<DbKey>,
     /// Entries that are in no keyspace while it waits.
@@ -88,6 +91,8 @@ impl Shard {
             asked: asked.parked(),
             steps,
             begun_ns: (self.cx.platform.clock_ns)(),
+            now: None,
+            others_now: (0, 0),
             keys: Vec::new(),
             aside: Vec::new(),
             changes: Vec::new(),
@@ -383,8 +388,10 @@ impl Shard {
         }
     }
 
-    /// Puts the keys that are here for the operation into the keyspace.
+    /// Puts the keys that are here for the operation into the keyspace; it is the time at which it began, again.
     fn bring_in(&mut self, open: &mut Open) {
+        open.others_now = (self.cx.now_ms, self.cx.now_us);
+        (self.cx.now_ms, self.cx.now_us) = *open.now.get_or_insert(open.others_now);
         for held in open.aside.drain(..) {
             open.keys.push((held.db, held.key.clone()));
             self.put_back(held);
@@ -393,7 +400,7 @@ impl Shard {
         open.keys.dedup();
     }
 
-    /// Takes them out while the operation waits.
+    /// Takes them out while the operation waits, and sets the clocks right.
     fn set_aside(&mut self, open: &mut Open) {
         for (db, key) in open.keys.drain(..) {
             let (held, is_over) = self.take_out(db, key);
@@ -402,6 +409,7 @@ impl Shard {
             }
             open.aside.push(held);
         }
+        (self.cx.now_ms, self.cx.now_us) = open.others_now;
     }
 
     /// Sends the keys home, where they stay locked.
