@@ -121,7 +121,11 @@ impl Trial {
 
     /// A message for one of the shards is delivered; each gets its own in their order.
     pub fn deliver_any(&mut self, random: &mut Random) -> bool {
-        let to = random.index(self.shards.len());
+        self.deliver_to(random.index(self.shards.len()))
+    }
+
+    /// The next message for a shard is delivered, if there is one.
+    pub fn deliver_to(&mut self, to: usize) -> bool {
         let at = self.mail.0.iter().position(|(receiver, _)| *receiver == to);
         let Some((_, message)) = at.and_then(|at| self.mail.0.remove(at)) else { return false };
         self.shards[to].on_message(message);
@@ -136,7 +140,8 @@ impl Trial {
         assert_eq!(left, Vec::<String>::new());
     }
 
-    fn go_on(&mut self) -> bool {
+    /// A shard that has something to go on with does so, if there is one.
+    pub fn go_on(&mut self) -> bool {
         let waits = self.shards.iter().position(Shard::has_ready_input);
         waits.into_iter().for_each(|shard| self.go_on_at(shard));
         waits.is_some()

@@ -574,6 +574,46 @@ mod tests {
         assert_eq!(trial.ask(conn, &request(&["GET", &k[7]])), b"$1\r\n1\r\n");
     }
 
+    /// Its client may go: it comes to its end all the same.
+    #[test]
+    fn an_operation_outlives_its_client() {
+        for steps in 0..12 {
+            let mut trial = Trial::new(3);
+            let (conn, other) = (trial.connect_to(0, 1), trial.connect_to(1, 2));
+            let keys: Vec<_> = (0..3).map(|n| trial.key_on(n, "k")).collect();
+            let calls: Vec<_> = keys.iter().map(|key| ["INCR", key.as_str()]).collect();
+            start(&mut trial, conn, &[], &calls.iter().map(|call| &call[..]).collect::<Vec<_>>());
+            (0..steps).for_each(|_| _ = trial.deliver());
+            trial.close(0, conn);
+            trial.send_to(1, other, &request(&["MGET", &keys[0], &keys[1], &keys[2]]));
+            trial.settle();
+            let seen = trial.take_replies_of(1, other);
+            assert_eq!(seen, b"*3\r\n$1\r\n1\r\n$1\r\n1\r\n$1\r\n1\r\n", "after {steps} messages");
+        }
+    }
+
+    /// An operation ends on one shard a little later than on another. Who counts keys meanwhile waits there, and is not overtaken: it
+    /// would count a key that was written after one that it has not counted.
+    #[test]
+    fn who_counts_keys_at_the_gate_is_not_overtaken() {
+        let mut trial = Trial::new(3);
+        let (conn, counter) = (trial.connect(), trial.connect_to(0, 2));
+        let (early, late) = (trial.connect_to(1, 3), trial.connect_to(2, 4));
+        let keys: Vec<_> = (0..3).map(|n| trial.key_on(n, "k")).collect();
+        start(&mut trial, conn, &[], &[&["GET", &keys[1]], &["GET", &keys[0]]]);
+        trial.send(counter, b"DBSIZE\r\n");
+        while !trial.shards[0].opens.is_empty() {
+            assert!(trial.deliver() || trial.go_on());
+        }
+        while trial.deliver_to(1) {}
+        trial.send_to(1, early, &request(&["SET", &keys[1], "v"]));
+        assert_eq!(trial.take_replies_of(1, early), b"+OK\r\n");
+        trial.send_to(2, late, &request(&["SET", &keys[2], "v"]));
+        trial.settle();
+        assert_eq!(trial.take_replies(counter), b":0\r\n");
+        assert_eq!(trial.take_replies_of(2, late), b"+OK\r\n");
+    }
+
     /// A script that begins may have to make room: what goes then may be another shard's, which hears of it.
     #[test]
     fn what_is_evicted_when_a_script_begins_is_told_to_its_owner() {
