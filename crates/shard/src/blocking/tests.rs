@@ -413,3 +413,36 @@ impl Play {
         }
     }
 }
+
+/// A client goes while its command waits for the key it moves to; the next to wait for anything gets the number of the key it had
+/// waited for. Only those who wait for that key have their turn.
+#[test]
+fn who_goes_while_it_is_about_to_be_served_leaves_others_alone() {
+    for has_successor in [false, true] {
+        let mut bed = Bed::new(2);
+        let [from, to, new] = ["from", "to", "new"].map(|name| bed.trial.key_on(0, name));
+        let away = bed.trial.key_on(1, "away");
+        let [mover, next, pusher, holder, late] = [0, 0, 0, 0, 0].map(|shard| bed.client(shard));
+        bed.tell(mover, &format!("BLMOVE {from} {to} LEFT RIGHT 0"));
+        if has_successor {
+            bed.tell(next, &format!("BLPOP {from} 0"));
+        }
+        // The target is locked until mail comes.
+        bed.send(holder, &format!("LMOVE {away} {to} LEFT LEFT"));
+        while !bed.trial.shards[0].holds_locks() {
+            assert!(bed.trial.deliver());
+        }
+        bed.send(pusher, &format!("RPUSH {from} v"));
+        assert!(bed.is_blocked(mover));
+        bed.trial.close(mover.shard, mover.conn);
+        bed.send(late, &format!("BLPOP {new} 0"));
+        bed.trial.settle();
+        assert_eq!(bed.heard(pusher), ":1");
+        let served = if has_successor { format!("{from} v") } else { String::new() };
+        assert_eq!(bed.heard(next), served);
+        assert_eq!(bed.heard(late), "");
+        assert_eq!(bed.ask(pusher, &format!("LLEN {from}")), if has_successor { ":0" } else { ":1" });
+        assert_eq!(bed.ask(pusher, &format!("RPUSH {new} w")), ":1");
+        assert_eq!(bed.heard(late), format!("{new} w"));
+    }
+}
