@@ -271,7 +271,7 @@ impl Shard {
         let mut things = vec![(Thing::Key(db, name.to_vec()), false)];
         things.extend(others.into_iter().map(|thing| (thing, false)));
         things.push((Thing::Shard, true));
-        let client = blocked.client;
+        let (client, key) = (blocked.client, (db, name.to_vec()));
         self.set_busy(id, client, true);
         let mut ready = std::mem::take(&mut self.ready);
         self.locks.enqueue(things, Job::Serve { wait: id, key }, &mut ready);
@@ -287,7 +287,9 @@ impl Shard {
     }
 
     /// All that a client needs that was about to be served is here.
-    pub(crate) fn run_serve(&mut self, id: WaitId, key: AwaitedId) {
+    pub(crate) fn run_serve(&mut self, id: WaitId, key: &DbKey) {
+        // Unless nobody waits for it any more.
+        let Some(key) = self.cx.awaited.find(key.0, &key.1) else { return self.serve_ready() };
         let client = match self.waiting.get(id).map(|wait| &wait.who) {
             Some(Who::Client(blocked)) => Some(blocked.client),
             _ => None,

@@ -64,7 +64,8 @@ pub(crate) enum Job {
     /// A blocked client, about to be served by `key`, has needed another key as well.
     Serve {
         wait: WaitId,
-        key: AwaitedId,
+        /// By its name: when this runs, nobody may be waiting for it any more.
+        key: DbKey,
     },
     /// A key is locked for an operation that it may serve.
     Claim {
@@ -163,7 +164,7 @@ impl Shard {
                 }
                 Job::ServeKey { key, lock } => self.run_serve_key(key, lock, id),
                 Job::Serve { wait, key } => {
-                    self.run_serve(wait, key);
+                    self.run_serve(wait, &key);
                     self.unlock(id);
                 }
                 Job::Claim { wait, key } => {

@@ -88,6 +88,7 @@ impl Trial {
     pub fn set_time(&mut self, now_us: u64) {
         for shard in 0..self.shards.len() {
             self.shards[shard].set_time(now_us / 1000, now_us);
+            self.shards[shard].end_pause();
             self.shards[shard].end_waits();
             self.publish(shard);
         }
@@ -113,9 +114,18 @@ impl Trial {
         true
     }
 
+    /// All messages are delivered; what waits for something else still does.
+    pub fn deliver_all(&mut self) {
+        while self.deliver() {}
+    }
+
     /// A message for one of the shards is delivered; each gets its own in their order.
     pub fn deliver_any(&mut self, random: &mut Random) -> bool {
-        let to = random.index(self.shards.len());
+        self.deliver_to(random.index(self.shards.len()))
+    }
+
+    /// The next message for a shard is delivered, if there is one.
+    pub fn deliver_to(&mut self, to: usize) -> bool {
         let at = self.mail.0.iter().position(|(receiver, _)| *receiver == to);
         let Some((_, message)) = at.and_then(|at| self.mail.0.remove(at)) else { return false };
         self.shards[to].on_message(message);
@@ -130,7 +140,8 @@ impl Trial {
         assert_eq!(left, Vec::<String>::new());
     }
 
-    fn go_on(&mut self) -> bool {
+    /// A shard that has something to go on with does so, if there is one.
+    pub fn go_on(&mut self) -> bool {
         let waits = self.shards.iter().position(Shard::has_ready_input);
         waits.into_iter().for_each(|shard| self.go_on_at(shard));
         waits.is_some()

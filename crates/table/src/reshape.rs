@@ -15,9 +15,9 @@ use std::ptr::NonNull;
 /// A segment this full splits rather than taking a larger block: 85 % of the slots.
 const SPLIT_LEN: usize = LEN_MAX * 85 / 95;
 
-/// Two segments with less than this together are merged: 40 % of the slots and half of the largest heap.
-const MERGE_LEN: usize = LEN_MAX * 40 / 95;
-const MERGE_BYTES: usize = 32 * 1024;
+/// Two segments with less than this together are merged: 60 % of the slots and five eighths of the largest heap.
+const MERGE_LEN: usize = LEN_MAX * 60 / 95;
+const MERGE_BYTES: usize = 40 * 1024;
 
 /// One dead byte in this many is worth a compaction.
 const DEAD_SHARE: usize = 8;
@@ -140,7 +140,15 @@ impl<L: Layout> Table<L> {
     #[inline]
     pub(crate) fn is_sparse(header: &Header<L::Meta>) -> bool {
         let few = usize::from(header.len) <= MERGE_LEN / 2 && header.len % 16 == 0;
-        few || header.live_bytes() * 2 < usize::from(header.capacity)
+        few || Self::has_much_room(header)
+    }
+
+    /// Whether the heap has so much room that a smaller block is certain to do, which is fuller. A third is free, for blocks have
+    /// an eighth more than they need and their sizes are a quarter apart at most; the kilobyte stands for the buckets, which stay.
+    #[inline]
+    fn has_much_room(header: &Header<L::Meta>) -> bool {
+        let (live, capacity) = (header.live_bytes(), usize::from(header.capacity));
+        live * 2 < capacity || (live + 1024) * 3 < capacity * 2
     }
 
     /// Gives memory of the segment at `at` back, if it is sparse: by merging it, or by a smaller block.
@@ -151,7 +159,7 @@ impl<L: Layout> Table<L> {
         let header = self.directory.view(at).0.header();
         let live = header.live_bytes();
         let class = class_for_heap::<L::Meta>(live + live / 8 + 64).unwrap_or(CLASS_MAX);
-        if live * 2 < usize::from(header.capacity) && class < header.class {
+        if Self::has_much_room(header) && class < header.class {
             self.resize(at, class);
         }
     }

@@ -29,6 +29,8 @@ pub struct Whole {
     /// Keys that it has declared, and that are known to be here; ascending. With `None`, every key is here.
     declared: Option<Vec<DbKey>>,
     conn: Option<usize>,
+    /// The shard's clocks (unix ms, monotonic µs) when it began: to a script time stands still.
+    now: (u64, u64),
     /// Bytes of lines for monitors when it began; what had been published; what had happened to keys of other shards.
     monitored: usize,
     published: usize,
@@ -59,9 +61,10 @@ pub fn evaluate(cx: &mut Cx<'_>, form: Form, args: Args<'_>, out: &mut Reply) ->
         keys.sort();
         (Some(Journal::default()), Some(keys))
     };
+    let now = (cx.shard.now_ms, cx.shard.now_us);
     let (monitored, published) = (cx.shard.monitored.len(), cx.shard.pubsub.outbox.len());
     let noted = cx.shard.guests.noted();
-    let mut whole = Whole { run, journal, declared, conn: cx.conn, monitored, published, noted };
+    let mut whole = Whole { run, journal, declared, conn: cx.conn, now, monitored, published, noted };
     match whole.go_on(cx.shard, args) {
         None => {
             // The shard goes on with it, a little at a time.
@@ -131,7 +134,10 @@ impl Whole {
         if let Some(journal) = &mut self.journal {
             journal.begin(cx);
         }
+        let others_now = (cx.now_ms, cx.now_us);
+        (cx.now_ms, cx.now_us) = self.now;
         let stopped = self.go(cx, args);
+        (cx.now_ms, cx.now_us) = others_now;
         if let Some(journal) = &mut self.journal {
             journal.pause(cx);
         }

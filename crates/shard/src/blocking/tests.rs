@@ -53,6 +53,13 @@ impl Bed {
         self.heard(client)
     }
 
+    /// As [`Bed::ask`] while other clients are held back by a pause.
+    fn ask_paused(&mut self, client: Client, line: &str) -> String {
+        self.send(client, line);
+        self.trial.deliver_all();
+        self.heard(client)
+    }
+
     fn is_blocked(&self, client: Client) -> bool {
         self.trial.shards[client.shard].conn(client.conn).blocked.is_some()
     }
@@ -134,6 +141,45 @@ fn a_wait_ends_in_one_way_only() {
             bed.trial.settle();
             assert!(bed.is_clean());
         }
+    }
+}
+
+/// Pushes wait, and so does who would begin to wait; who waits already is told of the end of the time, or freed.
+#[test]
+fn a_pause_holds_back_what_would_serve_and_lets_time_pass() {
+    for (shards, mode) in [(1, "WRITE"), (1, "ALL"), (4, "WRITE"), (4, "ALL")] {
+        let mut bed = Bed::new(shards);
+        let [first, second] = ["k", "l"].map(|name| bed.trial.key_on(shards - 1, name));
+        let keys = bed.keys("k").join(" ");
+        let [brief, patient, freed, late, pusher, other] = [0, 1, 2, 3, 4, 5].map(|shard| bed.client(shard));
+        bed.trial.set_time(1_000_000);
+        bed.tell(brief, &format!("BLPOP {keys} 0.5"));
+        bed.tell(patient, &format!("BLPOP {keys} 0"));
+        bed.tell(freed, &format!("BLPOP {second} 0"));
+        assert_eq!(bed.ask(other, &format!("CLIENT PAUSE 2000 {mode}")), "+OK");
+        bed.send(late, &format!("BLPOP {second} 0.4"));
+        bed.send(pusher, &format!("RPUSH {first} v"));
+        bed.trial.deliver_all();
+        if mode == "WRITE" {
+            assert_eq!(bed.ask_paused(other, &format!("CLIENT UNBLOCK {}", freed.id)), ":1");
+            assert_eq!(bed.heard(freed), "*-1");
+            assert_eq!(bed.ask_paused(other, &format!("LLEN {first}")), ":0");
+        }
+        bed.trial.set_time(1_500_000);
+        bed.trial.deliver_all();
+        assert_eq!(bed.heard(brief), "*-1");
+        bed.trial.set_time(2_999_000);
+        bed.trial.deliver_all();
+        assert_eq!([bed.heard(patient), bed.heard(late), bed.heard(pusher)], ["", "", ""]);
+        bed.trial.set_time(3_000_000);
+        bed.trial.settle();
+        assert_eq!([bed.heard(patient), bed.heard(pusher)], [format!("{first} v"), ":1".to_owned()]);
+        bed.trial.set_time(3_399_999);
+        bed.trial.settle();
+        assert_eq!(bed.heard(late), "");
+        bed.trial.set_time(3_400_000);
+        bed.trial.settle();
+        assert_eq!(bed.heard(late), "*-1");
     }
 }
 
@@ -365,5 +411,38 @@ impl Play {
             6 => self.bed.send(client, &format!("SINTERSTORE none {one} {two}")),
             _ => self.bed.send(client, "SWAPDB 0 0"),
         }
+    }
+}
+
+/// A client goes while its command waits for the key it moves to; the next to wait for anything gets the number of the key it had
+/// waited for. Only those who wait for that key have their turn.
+#[test]
+fn who_goes_while_it_is_about_to_be_served_leaves_others_alone() {
+    for has_successor in [false, true] {
+        let mut bed = Bed::new(2);
+        let [from, to, new] = ["from", "to", "new"].map(|name| bed.trial.key_on(0, name));
+        let away = bed.trial.key_on(1, "away");
+        let [mover, next, pusher, holder, late] = [0, 0, 0, 0, 0].map(|shard| bed.client(shard));
+        bed.tell(mover, &format!("BLMOVE {from} {to} LEFT RIGHT 0"));
+        if has_successor {
+            bed.tell(next, &format!("BLPOP {from} 0"));
+        }
+        // The target is locked until mail comes.
+        bed.send(holder, &format!("LMOVE {away} {to} LEFT LEFT"));
+        while !bed.trial.shards[0].holds_locks() {
+            assert!(bed.trial.deliver());
+        }
+        bed.send(pusher, &format!("RPUSH {from} v"));
+        assert!(bed.is_blocked(mover));
+        bed.trial.close(mover.shard, mover.conn);
+        bed.send(late, &format!("BLPOP {new} 0"));
+        bed.trial.settle();
+        assert_eq!(bed.heard(pusher), ":1");
+        let served = if has_successor { format!("{from} v") } else { String::new() };
+        assert_eq!(bed.heard(next), served);
+        assert_eq!(bed.heard(late), "");
+        assert_eq!(bed.ask(pusher, &format!("LLEN {from}")), if has_successor { ":0" } else { ":1" });
+        assert_eq!(bed.ask(pusher, &format!("RPUSH {new} w")), ":1");
+        assert_eq!(bed.heard(late), format!("{new} w"));
     }
 }

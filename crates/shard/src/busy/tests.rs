@@ -44,11 +44,6 @@ fn know(trial: &mut Trial, key: &str) {
     trial.close(0, conn);
 }
 
-/// All mail is delivered; scripts have not come to their end by then.
-fn deliver(trial: &mut Trial) {
-    while trial.deliver() {}
-}
-
 fn text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).expect("text").replace("\r\n", " ")
 }
@@ -66,7 +61,7 @@ fn what_has_come_meanwhile_is_done_before_what_the_client_has_waited_with() {
     // It has been sent when nobody knew of the script.
     trial.send_to(1, writer, &request(&["MSET", &here, "new", &there, "new"]));
     trial.send(runner, &slow(&other));
-    deliver(&mut trial);
+    trial.deliver_all();
     assert!(trial.shards[0].busy.is_some());
     trial.send_to(1, reader, &request(&["GET", &there]));
     assert_eq!(text(trial.take_replies_of(1, reader)), "$3 new ");
@@ -93,14 +88,14 @@ fn what_a_client_sends_behind_its_script_waits_wherever_that_runs() {
             request(&["DBSIZE"]),
         ];
         trial.send(runner, &behind.concat());
-        deliver(&mut trial);
+        trial.deliver_all();
         assert!(trial.shards[there as usize].busy.is_some());
         trial.send(runner, &request(&["MGET", &key, &far]));
         trial.send(runner, &request(&["SORT", &key, "BY", "nosort", "GET", &far]));
         trial.send(runner, &request(&["PING"]));
         trial.send(other, &request(&["GET", &key]));
         trial.send(other, &request(&["APPEND", &key, "?"]));
-        deliver(&mut trial);
+        trial.deliver_all();
         assert!(trial.shards[there as usize].busy.is_some());
         assert_eq!(text(trial.take_replies(other)), BUSY.repeat(2), "on shard {there}");
         trial.settle();
@@ -119,7 +114,7 @@ fn fences_among_what_has_waited_for_a_script_hold_up_and_let_go() {
         let (key, far) = (trial.key_on(0, "k"), trial.key_on(shards - 1, "far"));
         know(&mut trial, &key);
         trial.send(runner, &slow(&key));
-        deliver(&mut trial);
+        trial.deliver_all();
         assert!(trial.shards[0].busy.is_some());
         let lines = [
             &["GET", &key][..],
@@ -145,7 +140,7 @@ fn a_watch_does_not_overtake_a_write_of_its_connection() {
     let (runner, watcher) = (trial.connect(), trial.connect_to(1, 2));
     trial.send_to(1, watcher, &request(&["MSET", &here, "1", &there, "1"]));
     trial.send(runner, &slow(&trial.key_on(0, "other")));
-    deliver(&mut trial);
+    trial.deliver_all();
     assert!(trial.shards[0].busy.is_some());
     trial.send_to(1, watcher, &request(&["WATCH", &here]));
     trial.settle();
@@ -187,7 +182,7 @@ fn a_client_that_has_gone_is_not_named() {
     let mut trial = trial(1);
     let runner = trial.connect();
     trial.send(runner, &slow("k"));
-    deliver(&mut trial);
+    trial.deliver_all();
     assert!(trial.shards[0].busy.is_some());
     trial.close(0, runner);
     let session = Session { authenticated: true, addr: "other:1".to_owned(), ..Session::default() };
@@ -202,4 +197,33 @@ fn a_client_that_has_gone_is_not_named() {
         .filter(|entry| [&b"EVAL"[..], b"SET"].contains(&&entry.args[0][..]));
     let addrs: Vec<_> = log.map(|entry| entry.addr.as_str()).collect();
     assert_eq!(addrs, ["?:0", "?:0"]);
+}
+
+/// As if it had come to its end when it began.
+#[test]
+fn time_stands_still_while_a_script_runs() {
+    let mut trial = trial(2);
+    let conn = trial.connect();
+    let (here, there) = (trial.key_on(0, "here"), trial.key_on(1, "there"));
+    let code = |middle: &str| {
+        format!("redis.call('SET', KEYS[1], 'v', 'PX', 50) {middle} return redis.call('PTTL', KEYS[1])")
+    };
+    trial.send(conn, &request(&["EVAL", &code("for i = 1, 5000000 do end"), "1", &here]));
+    trial.deliver_all();
+    assert!(trial.shards[0].busy.is_some());
+    trial.set_time(1_000_000);
+    trial.settle();
+    assert_eq!(text(trial.take_replies(conn)), ":50 ");
+    assert_eq!(trial.ask(conn, &request(&["EXISTS", &here])), b":0\r\n");
+    // The same for one that waits for a key.
+    let eval = request(&["EVAL", &code(&format!("redis.call('GET', '{there}')")), "1", &here]);
+    trial.send(conn, &[request(&["MULTI"]), eval, request(&["EXEC"])].concat());
+    let mut now_us = 1_000_000;
+    while trial.deliver() {
+        now_us += 100_000;
+        trial.set_time(now_us);
+    }
+    trial.settle();
+    assert_eq!(text(trial.take_replies(conn)), "+OK +QUEUED *1 :50 ");
+    assert_eq!(trial.ask(conn, &request(&["EXISTS", &here])), b":0\r\n");
 }

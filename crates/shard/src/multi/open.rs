@@ -26,6 +26,9 @@ pub(crate) struct Open {
     steps: Box<dyn Steps>,
     /// When it came (monotonic ns).
     begun_ns: u64,
+    /// The shard's clocks when it began to run: to the operation time stands still. Meanwhile, what they say to others.
+    now: Option<(u64, u64)>,
+    others_now: (u64, u64),
     /// Keys that are locked for it and here, ascending.
     keys: Vec<DbKey>,
     /// Entries that are in no keyspace while it waits.
@@ -88,6 +91,8 @@ impl Shard {
             asked: asked.parked(),
             steps,
             begun_ns: (self.cx.platform.clock_ns)(),
+            now: None,
+            others_now: (0, 0),
             keys: Vec::new(),
             aside: Vec::new(),
             changes: Vec::new(),
@@ -383,8 +388,10 @@ impl Shard {
         }
     }
 
-    /// Puts the keys that are here for the operation into the keyspace.
+    /// Puts the keys that are here for the operation into the keyspace; it is the time at which it began, again.
     fn bring_in(&mut self, open: &mut Open) {
+        open.others_now = (self.cx.now_ms, self.cx.now_us);
+        (self.cx.now_ms, self.cx.now_us) = *open.now.get_or_insert(open.others_now);
         for held in open.aside.drain(..) {
             open.keys.push((held.db, held.key.clone()));
             self.put_back(held);
@@ -393,7 +400,7 @@ impl Shard {
         open.keys.dedup();
     }
 
-    /// Takes them out while the operation waits.
+    /// Takes them out while the operation waits, and sets the clocks right.
     fn set_aside(&mut self, open: &mut Open) {
         for (db, key) in open.keys.drain(..) {
             let (held, is_over) = self.take_out(db, key);
@@ -402,6 +409,7 @@ impl Shard {
             }
             open.aside.push(held);
         }
+        (self.cx.now_ms, self.cx.now_us) = open.others_now;
     }
 
     /// Sends the keys home, where they stay locked.
@@ -564,6 +572,46 @@ mod tests {
         assert!(replies.ends_with(end), "{replies}");
         assert_eq!(trial.ask(conn, &request(&["DBSIZE"])), b":5\r\n");
         assert_eq!(trial.ask(conn, &request(&["GET", &k[7]])), b"$1\r\n1\r\n");
+    }
+
+    /// Its client may go: it comes to its end all the same.
+    #[test]
+    fn an_operation_outlives_its_client() {
+        for steps in 0..12 {
+            let mut trial = Trial::new(3);
+            let (conn, other) = (trial.connect_to(0, 1), trial.connect_to(1, 2));
+            let keys: Vec<_> = (0..3).map(|n| trial.key_on(n, "k")).collect();
+            let calls: Vec<_> = keys.iter().map(|key| ["INCR", key.as_str()]).collect();
+            start(&mut trial, conn, &[], &calls.iter().map(|call| &call[..]).collect::<Vec<_>>());
+            (0..steps).for_each(|_| _ = trial.deliver());
+            trial.close(0, conn);
+            trial.send_to(1, other, &request(&["MGET", &keys[0], &keys[1], &keys[2]]));
+            trial.settle();
+            let seen = trial.take_replies_of(1, other);
+            assert_eq!(seen, b"*3\r\n$1\r\n1\r\n$1\r\n1\r\n$1\r\n1\r\n", "after {steps} messages");
+        }
+    }
+
+    /// An operation ends on one shard a little later than on another. Who counts keys meanwhile waits there, and is not overtaken: it
+    /// would count a key that was written after one that it has not counted.
+    #[test]
+    fn who_counts_keys_at_the_gate_is_not_overtaken() {
+        let mut trial = Trial::new(3);
+        let (conn, counter) = (trial.connect(), trial.connect_to(0, 2));
+        let (early, late) = (trial.connect_to(1, 3), trial.connect_to(2, 4));
+        let keys: Vec<_> = (0..3).map(|n| trial.key_on(n, "k")).collect();
+        start(&mut trial, conn, &[], &[&["GET", &keys[1]], &["GET", &keys[0]]]);
+        trial.send(counter, b"DBSIZE\r\n");
+        while !trial.shards[0].opens.is_empty() {
+            assert!(trial.deliver() || trial.go_on());
+        }
+        while trial.deliver_to(1) {}
+        trial.send_to(1, early, &request(&["SET", &keys[1], "v"]));
+        assert_eq!(trial.take_replies_of(1, early), b"+OK\r\n");
+        trial.send_to(2, late, &request(&["SET", &keys[2], "v"]));
+        trial.settle();
+        assert_eq!(trial.take_replies(counter), b":0\r\n");
+        assert_eq!(trial.take_replies_of(2, late), b"+OK\r\n");
     }
 
     /// A script that begins may have to make room: what goes then may be another shard's, which hears of it.

@@ -451,6 +451,11 @@ fn a_paused_cron_leaves_keys_alone() {
     assert!(!sweep::sweep(&mut bed.shard) && !eviction::tick(&mut bed.shard));
     assert_eq!(bed.shard.dbs[0].len(), 100);
     bed.shard.cron_paused = false;
+    // CLIENT PAUSE
+    bed.shard.pause = Some(crate::state::Pause { until_ms: u64::MAX, writes_only: true });
+    assert!(!eviction::tick(&mut bed.shard));
+    assert_eq!(bed.shard.dbs[0].len(), 100);
+    bed.shard.pause = None;
     sweep::sweep(&mut bed.shard);
     eviction::tick(&mut bed.shard);
     assert_eq!((bed.shard.stats.expired_keys, bed.shard.dbs[0].len()), (1, 0));
