@@ -123,6 +123,17 @@ impl Socket {
         Ok((to_body, got - to_body))
     }
 
+    /// Writes what fits on the socket with this descriptor, which belongs to another thread. The caller knows that it is open, and will
+    /// not be closed meanwhile.
+    ///
+    /// # Errors
+    /// `WouldBlock`, or what the system says.
+    pub fn send_on(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
+        // SAFETY: the slice is live and its length is given.
+        let sent = unsafe { libc::send(fd, bytes.as_ptr().cast(), bytes.len(), libc::MSG_NOSIGNAL) };
+        if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(sent as usize) }
+    }
+
     /// Writes what fits.
     ///
     /// # Errors

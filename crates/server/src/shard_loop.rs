@@ -557,6 +557,7 @@ impl ShardLoop {
         let unsent = conn.out.len() - self.sent[token].bytes();
         let (sent, spares) = (&mut self.sent[token], &mut self.spares);
         let outcome = send::flush(self.reactor.as_mut(), token, &mut conn.out, sent, spares);
+        conn.sent_in_part = self.sent[token].bytes() > 0;
         let sent = (unsent + self.sent[token].bytes() - conn.out.len()) as u64;
         conn.net_out_bytes += sent;
         if sent > 0 {

@@ -62,6 +62,8 @@ pub struct Conn {
     pub writes_elsewhere: u32,
     /// No more input is read: the replies so far are sent, then the connection is closed.
     pub closing: bool,
+    /// Some bytes of `out` are sent.
+    pub sent_in_part: bool,
     /// Already in the list of connections to flush this turn.
     pub dirty: bool,
     /// Input waits until all outstanding replies are there.

@@ -1,10 +1,13 @@
 //! Replies on their way to a connection of this shard: in its order, and if it wants them.
 
-use crate::message::Ticket;
+use crate::message::{Ask, Message, Progress, Ticket, WaitMail};
 use crate::shard::Shard;
 use command::Error;
 use command::session::ReplyMode;
 use resp::Reply;
+
+/// Replies that are worth less than waking the thread of their connections.
+const REPLIES_ALONE_MAX: usize = 2;
 
 impl Shard {
     /// Gives a connection of this shard a reply that is complete, in its order and if it wants it.
@@ -19,6 +22,38 @@ impl Shard {
         } else {
             conn.hold(|held| held.append(out));
         }
+    }
+
+    /// Whether a message is nothing but the reply of a command or two whose connections wait for nothing else, and have brought
+    /// nothing else: whoever has it can do all that there is to do.
+    pub fn is_reply_alone(&self, message: &Message) -> bool {
+        match message {
+            Message::Wait(WaitMail::Unblocked { ticket, .. }) => self.awaits_alone(*ticket),
+            Message::Replies(batch) if batch.items.len() <= REPLIES_ALONE_MAX => {
+                batch.items.iter().all(|item| match (item.progress, item.ask) {
+                    (Progress::Replied, Ask::Whole(ticket)) => self.awaits_alone(ticket),
+                    _ => false,
+                })
+            }
+            _ => false,
+        }
+    }
+
+    fn awaits_alone(&self, ticket: Ticket) -> bool {
+        let conn = &self.conns[ticket.conn as usize];
+        let is_same = conn.open && conn.generation == ticket.generation;
+        // Its own shard moves it, once it has its reply.
+        is_same && conn.outstanding() == 1 && conn.input_bytes() == 0 && !conn.moving
+    }
+
+    /// Connections whose input may go on and which have none need no turn for that.
+    pub fn forget_idle_resumes(&mut self) {
+        let conns = &mut self.conns;
+        self.resume.retain(|&index| {
+            let conn = &mut conns[index as usize];
+            conn.resumes = conn.open && (conn.ended || conn.input_bytes() > 0);
+            conn.resumes
+        });
     }
 
     /// Whether the reply of the command at hand is not wanted; ends a SKIP.

@@ -216,9 +216,7 @@ impl Seat {
         around.exchange.drain(self.id, &mut self.mail);
         self.shard.set_time(around.now_ms, around.now_us);
         while let Some(Mail::Shard(message)) = self.mail.front()
-            && let Message::Commands(batch) = message
-            && batch.commands().all(|item| item.ask.runs())
-            && around.exchange.is_armed(batch.from as usize, batch.turn)
+            && self.is_for_visitors(message, around.exchange)
             && around.random.below(8) > 0
         {
             let Some(Mail::Shard(message)) = self.mail.pop_front() else { break };
@@ -230,6 +228,9 @@ impl Seat {
                 around.exchange.post(to, Mail::Shard(message));
             }
         }
+        if !self.shard.has_outgoing() && around.random.below(8) > 0 {
+            self.send_in_visit(around);
+        }
         let has_work = !self.mail.is_empty()
             || self.shard.has_outgoing()
             || !self.shard.dirty_conns.is_empty()
@@ -238,6 +239,31 @@ impl Seat {
             around.exchange.set_asleep(self.id, false);
         }
         true
+    }
+
+    fn is_for_visitors(&self, message: &Message, exchange: &Exchange) -> bool {
+        match message {
+            Message::Commands(batch) => {
+                let runs = batch.commands().all(|item| item.ask.runs());
+                runs && exchange.is_armed(batch.from as usize, batch.turn)
+            }
+            message => self.shard.is_reply_alone(message),
+        }
+    }
+
+    /// Whoever visits sends what is complete and has not been begun with.
+    fn send_in_visit(&mut self, around: &mut Around<'_>) {
+        self.shard.forget_idle_resumes();
+        for conn in std::mem::take(&mut self.shard.dirty_conns) {
+            let state = self.shard.conn_mut(conn as usize);
+            let is_whole = state.open && state.is_in_order() && !state.closing;
+            if is_whole && self.sent[conn as usize] == 0 {
+                state.dirty = false;
+                self.send(conn as usize, around);
+            } else {
+                self.shard.dirty_conns.push(conn);
+            }
+        }
     }
 
     fn fall_asleep(&mut self, around: &mut Around<'_>) -> Progress {

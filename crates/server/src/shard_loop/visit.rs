@@ -2,15 +2,17 @@
 //!
 //! To wake a thread costs more than a few commands, on both sides, and its replies cost a second wake-up. So whoever has brought
 //! commands to a sleeping shard sits down at its desk, if they are few and short, and does what its thread would do in a turn
-//! that has nothing but mail. Everything else is left where it lies, and the thread is woken.
+//! that has nothing but mail. The same with the reply that a client of that shard waits for, if there is nothing else between them: it
+//! is sent from here. Everything else is left where it lies, and the thread is woken.
 
 use super::upkeep::TICK_US;
 use super::{Mail, ShardLoop};
 use crate::desk::{self, Desk};
 use command::freeing;
 use command::spec::{Merge, Plan, flag};
+use runtime::Socket;
 use runtime::clock;
-use shard::message::Item;
+use shard::message::{Batch, Item};
 use shard::{Message, Shard};
 use std::collections::VecDeque;
 
@@ -19,6 +21,9 @@ const COMMANDS_MAX: usize = 64;
 /// Arguments and their bytes in a message that a visit runs: what takes much to say takes long to do.
 const ARGS_MAX: usize = 4 * COMMANDS_MAX;
 const ARG_BYTES_MAX: usize = 16 * 1024;
+/// To send a reply takes as long as so many commands; and its bytes.
+const COMMANDS_PER_REPLY: usize = 16;
+const REPLY_BYTES_MAX: usize = 16 * 1024;
 /// A turn goes on with the replies that visits have brought, but not for ever.
 const ROUNDS_MAX: usize = 4;
 
@@ -68,12 +73,13 @@ impl ShardLoop {
             return false;
         };
         let Desk { shard, mail, looks_again_us } = &mut *desk;
+        let looks_again_us = *looks_again_us;
         self.port.drain_of(to, mail);
         let (now_ms, now_us) = clock::now();
         shard.set_time(now_ms, now_us);
         self.process.exchange_memory(shard);
         let mut left = COMMANDS_MAX;
-        while let Some(message) = next_short(mail, &mut left) {
+        while let Some(message) = next_short(shard, mail, &mut left) {
             if let Some((from, turn)) = message.armed_by() {
                 self.port.wait_armed(from, turn);
             }
@@ -84,32 +90,61 @@ impl ShardLoop {
         if shard.outgoing.put_news_first() {
             for (receiver, message) in shard.outgoing.posts.drain(..) {
                 if self.port.push(receiver, Mail::Shard(message)) && receiver != self.id {
-                    self.rouse(receiver);
+                    self.sleepers.push(receiver);
                 }
             }
         }
-        mail.is_empty() && !shard.has_outgoing() && may_sleep_on(shard, now_us, *looks_again_us)
+        if !shard.has_outgoing() && !shard.dirty_conns.is_empty() {
+            send_for(shard);
+        }
+        mail.is_empty() && !shard.has_outgoing() && may_sleep_on(shard, now_us, looks_again_us)
     }
 }
 
-/// Takes the next message if it is nothing but short commands, no more than are `left`.
-fn next_short(mail: &mut VecDeque<Mail>, left: &mut usize) -> Option<Message> {
-    let Mail::Shard(Message::Commands(batch)) = mail.front()? else { return None };
-    let (count, args) = (batch.items.len(), batch.spans.len());
-    let is_large = count > *left || args > ARGS_MAX || batch.args.len() > ARG_BYTES_MAX;
-    if is_large
-        || batch.earlier.is_some()
-        || batch.news.is_some()
-        || !batch.outside.is_empty()
-        || !batch.items.iter().all(is_short)
-    {
-        return None;
-    }
-    *left -= count;
+/// Takes the next message if it is nothing but short commands, no more than are `left`, or a reply to be sent, which counts as several.
+fn next_short(shard: &Shard, mail: &mut VecDeque<Mail>, left: &mut usize) -> Option<Message> {
+    let Mail::Shard(message) = mail.front()? else { return None };
+    let count = match message {
+        Message::Commands(batch) => short_commands(batch)?,
+        message => shard.is_reply_alone(message).then_some(COMMANDS_PER_REPLY)?,
+    };
+    *left = left.checked_sub(count)?;
     match mail.pop_front() {
         Some(Mail::Shard(message)) => Some(message),
         _ => unreachable!("as the front was"),
     }
+}
+
+/// How many commands there are in a batch of nothing but short ones.
+fn short_commands(batch: &Batch) -> Option<usize> {
+    let is_large = batch.spans.len() > ARGS_MAX || batch.args.len() > ARG_BYTES_MAX;
+    let is_alone = batch.earlier.is_none() && batch.news.is_none() && batch.outside.is_empty();
+    (!is_large && is_alone && batch.items.iter().all(is_short)).then_some(batch.items.len())
+}
+
+/// Sends the replies of a shard that is visited, whose messages are out. Its sockets stay open, for only its own thread closes them. What
+/// a socket does not take at once is left to that thread.
+fn send_for(shard: &mut Shard) {
+    shard.forget_idle_resumes();
+    let now_ms = shard.cx.now_ms;
+    let mut dirty = std::mem::take(&mut shard.dirty_conns);
+    dirty.retain(|&token| {
+        let fd = shard.cx.sessions.get(token as usize).map(|session| session.fd);
+        let conn = shard.conn_mut(token as usize);
+        let is_whole = conn.is_in_order() && !conn.sent_in_part && !conn.closing && conn.out.blobs.is_empty();
+        let (Some(fd), true) = (fd, is_whole && (1..=REPLY_BYTES_MAX).contains(&conn.out.len())) else {
+            return true;
+        };
+        let Ok(count) = Socket::send_on(fd, &conn.out.buf) else { return true };
+        conn.out.drop_front(count);
+        conn.net_out_bytes += count as u64;
+        conn.last_active_ms = now_ms;
+        conn.dirty = !conn.out.is_empty();
+        let is_left = conn.dirty;
+        shard.cx.stats.net_out_bytes += count as u64;
+        is_left
+    });
+    shard.dirty_conns = dirty;
 }
 
 /// Whether a command, or its share on one shard, takes little time if it has few arguments.
