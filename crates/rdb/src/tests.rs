@@ -12,7 +12,7 @@ use std::sync::Arc;
 use types::hash::FieldTtl;
 use types::list::{End, ListLimit};
 use types::listpack::Item;
-use types::stream::{StreamId, StreamLimits, Trim, TrimTo};
+use types::stream::{References, StreamId, StreamLimits, Trim, TrimTo};
 use types::{Hash, List, Set, Stream, ZSet};
 
 /// A value that is borrowed for reading.
@@ -72,7 +72,12 @@ fn some_stream(count: u64, random: &mut Random) -> Stream {
         }
     }
     if random.below(4) == 0 {
-        stream.trim(Trim { to: TrimTo::Len(random.below(count)), approximate: false, limit: 0 });
+        stream.trim(Trim {
+            to: TrimTo::Len(random.below(count)),
+            approximate: false,
+            limit: 0,
+            references: References::Keep,
+        });
     }
     stream
 }
@@ -186,7 +191,7 @@ fn exercise(value: Value, random: &mut Random, shapes: &Shapes<'_>) {
             if let Some(id) = stream.last_id().next() {
                 stream.append(id, [&text[..], &other].into_iter(), StreamLimits::default());
             }
-            stream.trim(Trim { to: TrimTo::Len(2), approximate, limit: 0 });
+            stream.trim(Trim { to: TrimTo::Len(2), approximate, limit: 0, references: References::Keep });
             while let Some(last) = stream.last().map(|entry| entry.id) {
                 assert!(stream.get(last).is_some() && stream.delete(last));
             }

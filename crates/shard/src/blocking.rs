@@ -64,7 +64,7 @@ impl Shard {
         let keys = wait.keys.iter().map(|&index| (caller.db, args.at(index), index));
         let keys = self.enter(keys);
         let others = other_keys(command, args, &wait);
-        let args = Arc::new(OwnArgs::of(args));
+        let args = Arc::new(wait.settle(OwnArgs::of(args)));
         let blocked =
             BlockedCommand { home, ticket, client, command, caller, args, others, overdue: wait.overdue };
         let deadline_us = wait.timeout_us.map(|timeout_us| self.cx.now_us.saturating_add(timeout_us));

@@ -74,7 +74,7 @@ impl Shard {
         let mut changes: Vec<WaitChange> = (0..self.cx.shards).map(|_| WaitChange::None).collect();
         let Ask::Whole(ticket) = operation.ask else { unreachable!("only whole commands wait") };
         let (caller, command) = (operation.caller, operation.command);
-        let args = Arc::new(operation.args.clone());
+        let args = Arc::new(wait.settle(operation.args.clone()));
         let seed = self.cx.seed.clone();
         let of = args.args(&seed);
         let awaited: HashSet<&[u8]> = wait.keys.iter().map(|&index| of.at(index)).collect();

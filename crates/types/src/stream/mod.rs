@@ -26,7 +26,7 @@ pub use id::{IdText, NewId, StreamId};
 pub use nodes::{Node, StreamRemains};
 pub use pending::{ConsumerId, Delivery, Pending};
 pub use range::{Entries, EntriesRev, Entry, Fields};
-pub use trim::{Trim, TrimTo};
+pub use trim::{Deletion, References, Trim, TrimTo};
 
 use crate::listpack::LISTPACK_BYTES_MAX;
 use block::Block;

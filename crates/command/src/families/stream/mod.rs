@@ -3,14 +3,18 @@
 mod add;
 mod delete;
 mod ids;
+mod info;
+mod info_stream;
 mod range;
+mod read;
+mod set_id;
 mod trim;
 
 use crate::Command;
 use crate::items::run_item;
 use crate::spec::{Handler, acl};
 use resp::Reply;
-use types::stream::{Entry, StreamId};
+use types::stream::{Entry, Fields, StreamId};
 
 const fn row(name: &'static str, handler: Handler) -> Command {
     Command::new(name, handler).acl(acl::STREAM).group("stream")
@@ -28,10 +32,15 @@ const WORD_BYTES: usize = 24;
 pub fn reply_entry(out: &mut Reply, entry: Entry<'_>) {
     out.array(2);
     reply_id(out, entry.id);
-    let words = entry.fields.len() * 2;
+    reply_words(out, entry.fields);
+}
+
+/// Fields and values in a row.
+pub fn reply_words(out: &mut Reply, fields: Fields<'_>) {
+    let words = fields.len() * 2;
     out.array(words);
     let mut run = out.run(words.saturating_mul(WORD_BYTES).min(64 << 10));
-    for (field, value) in entry.fields {
+    for (field, value) in fields {
         run_item(&mut run, field);
         run_item(&mut run, value);
     }
@@ -48,4 +57,12 @@ pub fn reply_entries<'a>(out: &mut Reply, entries: impl Iterator<Item = Entry<'a
     count
 }
 
-pub const COMMANDS: &[&[Command]] = &[add::COMMANDS, delete::COMMANDS, range::COMMANDS, trim::COMMANDS];
+pub const COMMANDS: &[&[Command]] = &[
+    add::COMMANDS,
+    delete::COMMANDS,
+    info::COMMANDS,
+    range::COMMANDS,
+    read::COMMANDS,
+    set_id::COMMANDS,
+    trim::COMMANDS,
+];

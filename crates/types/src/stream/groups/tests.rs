@@ -1,3 +1,5 @@
+//! Groups of a stream by name, and their account.
+
 use super::*;
 
 fn id(ms: u64) -> StreamId {
