@@ -15,6 +15,8 @@ pub enum Awaits {
     List,
     SortedSet,
     Stream,
+    /// A group of a stream: its end is news, too.
+    Group,
     #[default]
     /// No key: only the time to pass (WAIT without replicas).
     Time,
@@ -29,6 +31,11 @@ impl Awaits {
             ValueRef::Stream(_) => Some(Self::Stream),
             _ => None,
         }
+    }
+
+    /// Whether a client that awaits this is to be served with what is under the key.
+    pub fn is_met_by(self, found: Option<Self>) -> bool {
+        self == Self::Group || found == Some(self)
     }
 }
 
@@ -68,6 +75,10 @@ pub struct Wait {
     pub overdue: Overdue,
     /// Arguments that have another text when the command runs again: what they meant when it ran first.
     pub settled: Vec<(usize, Vec<u8>)>,
+    /// After so long it is tried again, even if nothing has happened to its keys.
+    pub again_us: Option<u64>,
+    /// When one of several with the same name has found nothing under a key, neither do the others.
+    pub rivals: Option<Box<[u8]>>,
 }
 
 impl Wait {
@@ -236,7 +247,8 @@ impl Awaited {
         ids.into_iter().for_each(|id| self.note_one(id));
     }
 
-    fn note_one(&mut self, id: AwaitedId) {
+    /// As if the key had changed.
+    pub fn note_one(&mut self, id: AwaitedId) {
         if !std::mem::replace(&mut self.slots[id].is_changed, true) {
             self.changed.push_back(id);
         }

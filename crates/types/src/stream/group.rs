@@ -174,6 +174,39 @@ impl Group {
         true
     }
 
+    // ---- groups from files
+
+    /// An entry whose consumer is not known yet; false if there is one with this ID.
+    pub fn load(&mut self, id: StreamId, stored_at: u64, count: u64) -> bool {
+        let is_new = self.pending.get(id).is_none();
+        if is_new {
+            self.enter(id, Delivery { consumer: None, at: stored_at, count });
+        }
+        is_new
+    }
+
+    /// The consumer of such an entry; false if none waits for one.
+    pub fn load_owner(&mut self, id: StreamId, consumer: ConsumerId) -> bool {
+        match self.pending.get(id) {
+            Some(Delivery { consumer: None, at, count }) => {
+                self.assign(id, consumer, at, count);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// All consumers are known: what none of them has was given back, in the order of what stood for the time.
+    pub fn loaded(&mut self) {
+        if self.given_back == 0 {
+            return;
+        }
+        let entries = self.pending.iter_of(None, StreamId::MIN);
+        let mut entries: Vec<_> = entries.map(|(id, delivery)| (delivery.at, id, delivery.count)).collect();
+        entries.sort_unstable();
+        entries.into_iter().for_each(|(_, id, count)| self.give_back(id, count));
+    }
+
     /// Entries that were given back and that nobody has taken since.
     pub fn given_back(&self) -> usize {
         self.given_back

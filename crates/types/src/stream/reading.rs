@@ -1,9 +1,10 @@
 //! How far groups have read a stream, and reading on.
 //!
 //! A group counts what it reads. The count says how many entries it has still to read as long as none was deleted behind the last one it
-//! read; where one was, it is worked out anew when the group stands at an end of the stream (as Redis does since 7.2.6).
+//! read; where one was, it is worked out anew when the group stands at an end of the stream (as Redis 8.2 does).
 
 use super::group::Group;
+use super::groups::GroupMut;
 use super::pending::ConsumerId;
 use super::{Entry, Stream, StreamId};
 
@@ -66,6 +67,14 @@ impl Stream {
         }
     }
 
+    /// Changes a group, which there is, with the entries in view.
+    pub fn with_group<R>(&mut self, name: &[u8], f: impl FnOnce(&Self, &mut GroupMut<'_>) -> R) -> R {
+        let mut groups = std::mem::take(&mut self.groups);
+        let result = f(self, &mut groups.get_mut(name).expect("there is the group"));
+        self.groups = groups;
+        result
+    }
+
     /// Reads on for a group, up to as many entries as `take` wants: it says of each whether it is taken (then it was shown the last
     /// one). Entries that a consumer takes are pending for it from then on.
     ///
@@ -104,8 +113,8 @@ impl Stream {
     /// A group has read up to this entry.
     fn note_read(&self, group: &mut Group, id: StreamId) {
         match group.entries_read {
-            Some(read) if !self.has_gap_from(group.last_id) => {
-                group.entries_read = Some(read.wrapping_add(1))
+            Some(read) if group.last_id >= self.first_id() && !self.has_gap_from(group.last_id) => {
+                group.entries_read = Some(read.wrapping_add(1));
             }
             _ if self.entries_added > 0 => group.entries_read = self.entries_ever_until(id),
             _ => {}

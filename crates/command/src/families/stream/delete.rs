@@ -48,7 +48,7 @@ fn xdel(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     Ok(())
 }
 
-fn some_ids(args: Args<'_>, first: usize, count: usize) -> Result<Vec<StreamId>, Error> {
+pub fn some_ids(args: Args<'_>, first: usize, count: usize) -> Result<Vec<StreamId>, Error> {
     (first..first + count).map(|index| ids::id(args, index)).collect()
 }
 
@@ -57,7 +57,7 @@ fn xdelex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let key = args.key(1);
     // Redis looks at the key's type before the arguments.
     let is_there = cx.update::<Stream>(key)?.is_some();
-    let (references, first, count) = options(args)?;
+    let (references, first, count) = options(args, 2)?;
     if !is_there {
         out.array(count);
         (0..count).for_each(|_| out.int(-1));
@@ -83,9 +83,9 @@ fn xdelex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     Ok(())
 }
 
-/// What becomes of references, where the ids begin and how many there are; the options stand in any order.
-pub fn options(args: Args<'_>) -> Result<(References, usize, usize), Error> {
-    let (mut references, mut ids, mut index) = (None, None, 2);
+/// What becomes of references, where the ids begin and how many there are; the options, from `index` on, stand in any order.
+pub fn options(args: Args<'_>, mut index: usize) -> Result<(References, usize, usize), Error> {
+    let (mut references, mut ids) = (None, None);
     while index < args.len() {
         let word = trim::references(args, index);
         if word.is_some() && references.is_none() {

@@ -1,5 +1,6 @@
 //! XINFO.
 
+use super::info_groups::{consumers, groups};
 use super::{info_stream, row};
 use crate::spec::{Handler, KeySpec, access::*, flag::*};
 use crate::{Args, Command, Cx, Outcome, help as help_form};
@@ -18,6 +19,23 @@ const fn sub(name: &'static str, handler: Handler) -> Command {
 }
 
 const INFO: &[Command] = &[
+    sub("CONSUMERS", consumers)
+        .arity(4)
+        .keys(READ)
+        .flags(READONLY)
+        .complexity("O(N) where N is the number of consumers")
+        .tips(&["nondeterministic_output"])
+        .history(&[("7.2.0", "Added the `inactive` field, and changed the meaning of `idle`.")])
+        .summary("Tells about the consumers of a group.")
+        .syntax("key:key group:string"),
+    sub("GROUPS", groups)
+        .arity(3)
+        .keys(READ)
+        .flags(READONLY)
+        .complexity("O(N) where N is the number of groups")
+        .history(&[("7.0.0", "Added the `entries-read` and `lag` fields")])
+        .summary("Tells about the consumer groups of a stream.")
+        .syntax("key:key"),
     sub("HELP", help).arity(2).flags(LOADING | STALE).summary("Describes the subcommands."),
     sub("STREAM", info_stream::stream)
         .arity(-3)

@@ -1,5 +1,6 @@
 //! What XINFO STREAM tells.
 
+use super::info_groups::reply_groups;
 use super::{reply_entries, reply_entry, reply_id};
 use crate::{Args, Cx, Error, Outcome};
 use resp::Reply;
@@ -37,7 +38,7 @@ pub fn stream(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
             out.bulk(b"entries");
             reply_entries(out, stream.range(StreamId::MIN, StreamId::MAX).take(count));
             out.bulk(b"groups");
-            out.array(0);
+            reply_groups(out, stream, count);
         }
     }
     Ok(())

@@ -1,18 +1,24 @@
 //! Streams. A stream whose last entry goes stays under its key, for it knows its last id; only DEL and its kin remove it.
 
+mod acknowledge;
 mod add;
+mod claim;
 mod delete;
+mod group;
 mod ids;
 mod info;
+mod info_groups;
 mod info_stream;
+mod pending;
 mod range;
 mod read;
+mod readgroup;
 mod set_id;
 mod trim;
 
-use crate::Command;
 use crate::items::run_item;
 use crate::spec::{Handler, acl};
+use crate::{Args, Command, Cx, Error, Event};
 use resp::Reply;
 use types::stream::{Entry, Fields, StreamId};
 
@@ -57,12 +63,30 @@ pub fn reply_entries<'a>(out: &mut Reply, entries: impl Iterator<Item = Entry<'a
     count
 }
 
+/// The group of a command's first two arguments is missing.
+pub fn no_group(args: Args<'_>) -> Error {
+    let text = [b"NOGROUP No such key '", args.at(1), b"' or consumer group '", args.at(2), b"'"];
+    Error::Reply(text.concat().into())
+}
+
+/// Says that a command has made the consumer that it names.
+pub fn tell_new_consumer(cx: &mut Cx<'_>, is_new: bool, key: &[u8]) {
+    if is_new {
+        cx.event(Event::Group, "xgroup-createconsumer", key);
+    }
+}
+
 pub const COMMANDS: &[&[Command]] = &[
+    acknowledge::COMMANDS,
     add::COMMANDS,
+    claim::COMMANDS,
     delete::COMMANDS,
+    group::COMMANDS,
     info::COMMANDS,
+    pending::COMMANDS,
     range::COMMANDS,
     read::COMMANDS,
+    readgroup::COMMANDS,
     set_id::COMMANDS,
     trim::COMMANDS,
 ];

@@ -35,7 +35,11 @@ struct Options {
     keys: usize,
 }
 
-fn positive(args: Args<'_>, index: usize, name: &str) -> Result<usize, Error> {
+/// A number above 0.
+///
+/// # Errors
+/// When it is none.
+pub fn positive(args: Args<'_>, index: usize, name: &str) -> Result<usize, Error> {
     let value = usize::try_from(args.int(index)?).ok().filter(|&value| value > 0);
     value.ok_or_else(|| Error::err(format_args!("{name} must be a positive integer")))
 }
@@ -126,17 +130,22 @@ impl Wanted {
 }
 
 /// How much more the reply may have.
-struct Budget {
+pub struct Budget {
     entries: usize,
     bytes: usize,
     /// Length of the reply when it began.
     from: usize,
-    served: usize,
+    pub served: usize,
 }
 
 impl Budget {
+    /// For a reply that begins now.
+    pub fn new(entries: usize, bytes: usize, out: &Reply) -> Self {
+        Self { entries, bytes, from: out.len(), served: 0 }
+    }
+
     /// Whether there is room for another entry. The first always finds some.
-    fn allows(&self, out: &Reply) -> bool {
+    pub fn allows(&self, out: &Reply) -> bool {
         self.served == 0 || (self.served < self.entries && out.len() - self.from < self.bytes)
     }
 }
@@ -187,8 +196,7 @@ fn xread(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         all.push((index, Wanted::parse(stream, args, index + options.keys)?));
     }
     let mark = out.mark();
-    let mut budget =
-        Budget { entries: options.count_in_all, bytes: options.bytes_in_all, from: out.len(), served: 0 };
+    let mut budget = Budget::new(options.count_in_all, options.bytes_in_all, out);
     let mut streams = 0;
     for &(index, wanted) in &all {
         if !budget.allows(out) {
@@ -216,5 +224,5 @@ fn xread(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     });
     let (settled, keys) = (settled.collect(), keys.collect());
     let (awaits, overdue) = (Awaits::Stream, Overdue::NullArray);
-    cx.wait(Wait { awaits, keys, timeout_us, overdue, settled }, out)
+    cx.wait(Wait { awaits, keys, timeout_us, overdue, settled, ..Wait::default() }, out)
 }
