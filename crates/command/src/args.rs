@@ -258,6 +258,12 @@ impl OwnArgs {
         own
     }
 
+    /// Puts another text in the place of an argument.
+    pub fn replace(&mut self, index: usize, text: &[u8]) {
+        self.spans[index] = Span { start: self.buf.len() as u32, len: text.len() as u32 };
+        self.buf.extend_from_slice(text);
+    }
+
     pub fn args<'a>(&'a self, seed: &'a HashSeed) -> Args<'a> {
         Args::new(&self.buf, &self.spans, seed).with_outside(&self.outside)
     }

@@ -3,18 +3,21 @@
 //! A handler that finds nothing returns [`Error::Wait`], having changed nothing; the `shard` crate runs it again once a key
 //! may have what it asks for, and answers for it when its time is over. Here is only what handlers and events have to do with it.
 
-use crate::{Args, Cx, Error};
+use crate::{Args, Cx, Error, OwnArgs};
 use base::number::parse_f64;
 use keyspace::ValueRef;
 use resp::Reply;
 use std::collections::{HashMap, VecDeque};
 
 /// The type of value that a client waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Awaits {
     List,
     SortedSet,
     Stream,
+    /// A group of a stream: its end is news, too.
+    Group,
+    #[default]
     /// No key: only the time to pass (WAIT without replicas).
     Time,
 }
@@ -29,11 +32,17 @@ impl Awaits {
             _ => None,
         }
     }
+
+    /// Whether a client that awaits this is to be served with what is under the key.
+    pub fn is_met_by(self, found: Option<Self>) -> bool {
+        self == Self::Group || found == Some(self)
+    }
 }
 
 /// The reply when the time is over, or where a command must not wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Overdue {
+    #[default]
     NullArray,
     /// WAIT: nobody has acknowledged.
     None,
@@ -56,7 +65,7 @@ impl Overdue {
 }
 
 /// What a command waits for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wait {
     pub awaits: Awaits,
     /// The arguments that are awaited keys, ascending.
@@ -64,6 +73,20 @@ pub struct Wait {
     /// For how long; `None` without end.
     pub timeout_us: Option<u64>,
     pub overdue: Overdue,
+    /// Arguments that have another text when the command runs again: what they meant when it ran first.
+    pub settled: Vec<(usize, Vec<u8>)>,
+    /// After so long it is tried again, even if nothing has happened to its keys.
+    pub again_us: Option<u64>,
+    /// When one of several with the same name has found nothing under a key, neither do the others.
+    pub rivals: Option<Box<[u8]>>,
+}
+
+impl Wait {
+    /// The arguments that the command runs with from now on.
+    pub fn settle(&self, mut args: OwnArgs) -> OwnArgs {
+        self.settled.iter().for_each(|(index, text)| args.replace(*index, text));
+        args
+    }
 }
 
 /// A timeout in seconds, as µs from now on; `None` for without end.
@@ -224,7 +247,8 @@ impl Awaited {
         ids.into_iter().for_each(|id| self.note_one(id));
     }
 
-    fn note_one(&mut self, id: AwaitedId) {
+    /// As if the key had changed.
+    pub fn note_one(&mut self, id: AwaitedId) {
         if !std::mem::replace(&mut self.slots[id].is_changed, true) {
             self.changed.push_back(id);
         }

@@ -16,6 +16,9 @@ pub enum Event {
     Hash,
     ZSet,
     Stream,
+    /// The consumer groups of a stream: published like those of streams, but whoever watches the key is not told. Without a
+    /// name it is not published.
+    Group,
     Expired,
     Evicted,
     New,

@@ -341,7 +341,7 @@ impl ShardCx {
         if !self.awaited.is_empty() {
             self.awaited.note(db, key);
         }
-        if !self.watches.is_empty() {
+        if !self.watches.is_empty() && !matches!(event, Some((Event::Group, _))) {
             self.watches.touch(db, key.to_vec());
         }
     }

@@ -58,7 +58,7 @@ pub fn append_value(out: &mut Vec<u8>, value: ValueRef<'_>, kind: Type, options:
         ValueRef::Set(set) => append_set(out, set, kind, compress),
         ValueRef::Hash(hash) => append_hash(out, hash, kind, compress),
         ValueRef::ZSet(zset) => append_zset(out, zset, compress),
-        ValueRef::Stream(stream) => stream::append(out, stream, compress),
+        ValueRef::Stream(stream) => stream::append(out, stream, kind, compress),
     }
 }
 

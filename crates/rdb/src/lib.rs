@@ -13,6 +13,7 @@ pub mod decode;
 pub mod dump;
 pub mod encode;
 mod error;
+mod groups;
 pub mod libraries;
 mod object;
 mod reader;

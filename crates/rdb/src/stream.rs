@@ -4,11 +4,11 @@
 //! number of blocks, then for each: the id its entries are relative to (a string of 16 bytes), its listpack (a string)
 //! entries, last id
 //! from type 19 on: first id, greatest deleted id, entries ever added
-//! number of groups, …
+//! the groups, see `groups`
 //! ```
 //! An id is two lengths, ms and seq.
 
-use crate::{Error, Reader, Type, append_len, append_string};
+use crate::{Error, Reader, Type, append_len, append_string, groups};
 use types::Stream;
 use types::stream::StreamId;
 
@@ -18,7 +18,7 @@ fn append_id(out: &mut Vec<u8>, id: StreamId) {
 }
 
 /// Appends a stream in the layout of `kind`, which is 19 or newer.
-pub fn append(out: &mut Vec<u8>, stream: &Stream, compress: bool) {
+pub fn append(out: &mut Vec<u8>, stream: &Stream, kind: Type, compress: bool) {
     append_len(out, stream.blocks() as u64);
     let mut listpack = Vec::new();
     for node in stream.nodes() {
@@ -32,7 +32,7 @@ pub fn append(out: &mut Vec<u8>, stream: &Stream, compress: bool) {
         append_id(out, id);
     }
     append_len(out, stream.entries_added);
-    append_len(out, 0);
+    groups::append(out, stream, kind, compress);
 }
 
 fn id(reader: &mut Reader<'_>) -> Result<StreamId, Error> {
@@ -62,8 +62,6 @@ pub fn read(kind: Type, reader: &mut Reader<'_>) -> Result<Stream, Error> {
         stream.max_deleted_id = id(reader)?;
         stream.entries_added = reader.length()?;
     }
-    if reader.length()? != 0 {
-        return Err(Error::Corrupt("consumer groups cannot be read"));
-    }
+    groups::read(kind, reader, &mut stream)?;
     Ok(stream)
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use types::hash::FieldTtl;
 use types::list::{End, ListLimit};
 use types::listpack::Item;
-use types::stream::{StreamId, StreamLimits, Trim, TrimTo};
+use types::stream::{Group, References, StreamId, StreamLimits, Trim, TrimTo};
 use types::{Hash, List, Set, Stream, ZSet};
 
 /// A value that is borrowed for reading.
@@ -56,7 +56,46 @@ fn stream_content(stream: &Stream) -> Vec<(Vec<u8>, Vec<u8>)> {
         let words = entry.fields.flat_map(|(field, value)| [field.to_vec(), value.to_vec()]);
         content.push((entry.id.to_string().into(), words.collect::<Vec<_>>().join(&0)));
     }
+    for group in stream.groups.iter() {
+        let pending: Vec<_> = group.pending().iter_from(StreamId::MIN).collect();
+        let consumers: Vec<_> = group
+            .consumers()
+            .map(|(id, who)| {
+                let own = group.pending().iter_of(Some(id), StreamId::MIN).count();
+                assert_eq!(own, who.pending());
+                (who.name().to_vec(), who.seen_ms, own)
+            })
+            .collect();
+        let times = pending.iter().map(|(id, delivery)| (*id, delivery.at_ms(), delivery.count));
+        let about = (group.last_id, group.entries_read, group.given_back());
+        let text = format!("{about:?} {consumers:?} {:?}", times.collect::<Vec<_>>());
+        content.push((group.name().to_vec(), text.into()));
+    }
     content
+}
+
+fn add_groups(stream: &mut Stream, random: &mut Random) {
+    for n in 0..random.below(3) {
+        let name = format!("group{n}").into_bytes();
+        let read = (random.below(2) == 0).then(|| random.below(9));
+        stream.groups.add(Group::new(&name, StreamId::new(random.below(3), 0), read));
+        for n in 0..random.below(4) {
+            let now_ms = 1_700_000_000_000 + random.below(1000);
+            let who = stream.with_group(&name, |_, group| group.add_consumer(&[b'a' + n as u8], now_ms));
+            let mut room = 0..random.below(40);
+            stream.read_on(&name, who, now_ms, |_| room.next().is_some());
+        }
+        stream.with_group(&name, |_, group| {
+            let ids: Vec<_> = group.pending().iter_from(StreamId::MIN).map(|(id, _)| id).collect();
+            for id in ids {
+                match random.below(10) {
+                    0 => group.give_back(id, random.next_u64()),
+                    1..=4 => _ = group.acknowledge(id),
+                    _ => {}
+                }
+            }
+        });
+    }
 }
 
 fn some_stream(count: u64, random: &mut Random) -> Stream {
@@ -72,8 +111,14 @@ fn some_stream(count: u64, random: &mut Random) -> Stream {
         }
     }
     if random.below(4) == 0 {
-        stream.trim(Trim { to: TrimTo::Len(random.below(count)), approximate: false, limit: 0 });
+        stream.trim(Trim {
+            to: TrimTo::Len(random.below(count)),
+            approximate: false,
+            limit: 0,
+            references: References::Keep,
+        });
     }
+    add_groups(&mut stream, random);
     stream
 }
 
@@ -172,6 +217,32 @@ fn values_come_back_as_they_were() {
     assert_eq!(kinds.into_iter().collect::<Vec<_>>(), expected);
 }
 
+#[test]
+fn groups_come_back_with_what_the_layout_knows() {
+    let (mut stream, seed) = (Stream::new(), HashSeed::new(1, 2));
+    let id = |ms| StreamId::new(ms, 0);
+    (1..=4).for_each(|ms| {
+        assert!(stream.append(id(ms), [&b"f"[..], b"v"].into_iter(), StreamLimits::default()))
+    });
+    stream.groups.add(Group::new(b"g", id(0), Some(0)));
+    let who = stream.with_group(b"g", |_, group| {
+        group.add_consumer(b"idle", 50);
+        group.add_consumer(b"busy", 100)
+    });
+    assert_eq!(stream.read_on(b"g", who, 200, |_| true), 4);
+    stream.with_group(b"g", |_, group| [4, 2].into_iter().for_each(|ms| group.give_back(id(ms), 7)));
+    for (version, active_ms) in [(10, [Some(100), Some(50)]), (11, [Some(200), None])] {
+        let options = Options { version, compress: true };
+        let back = restore(&payload(ValueRef::Stream(&stream), &options), &Shapes::with_defaults(&seed));
+        let Ok(Value::Stream(mut back)) = back else { panic!("a stream went in") };
+        assert_eq!(stream_content(&back), stream_content(&stream));
+        back.with_group(b"g", |_, group| {
+            assert_eq!(group.consumers().map(|(_, who)| who.active_ms).collect::<Vec<_>>(), active_ms);
+            assert_eq!(group.oldest(1000, 9), [id(4), id(2), id(1), id(3)]);
+        });
+    }
+}
+
 /// Does to an accepted value what commands may do.
 fn exercise(value: Value, random: &mut Random, shapes: &Shapes<'_>) {
     let before = content(&value);
@@ -181,12 +252,22 @@ fn exercise(value: Value, random: &mut Random, shapes: &Shapes<'_>) {
     match value {
         Value::Str { .. } => {}
         Value::Stream(mut stream) => {
-            assert_eq!(stream.len(), before.len() - 1);
+            assert_eq!(stream.len(), before.len() - 1 - stream.groups.len());
             assert_eq!(stream.range_rev(StreamId::MIN, StreamId::MAX).count(), stream.len());
             if let Some(id) = stream.last_id().next() {
                 stream.append(id, [&text[..], &other].into_iter(), StreamLimits::default());
             }
-            stream.trim(Trim { to: TrimTo::Len(2), approximate, limit: 0 });
+            stream.trim(Trim { to: TrimTo::Len(2), approximate, limit: 0, references: References::Keep });
+            let names: Vec<_> = stream.groups.iter().map(|group| group.name().to_vec()).collect();
+            for name in names {
+                let who = stream.with_group(&name, |_, group| group.add_consumer(b"another", 1));
+                stream.read_on(&name, who, 7, |_| true);
+                stream.with_group(&name, |_, group| {
+                    let oldest = group.oldest(u64::MAX, 3);
+                    assert!(oldest.into_iter().all(|id| group.acknowledge(id)));
+                    who.into_iter().for_each(|_| _ = group.delete_consumer(b"another"));
+                });
+            }
             while let Some(last) = stream.last().map(|entry| entry.id) {
                 assert!(stream.get(last).is_some() && stream.delete(last));
             }

@@ -11,7 +11,7 @@ mod claims;
 
 pub(crate) use self::claims::ClaimedCommand;
 pub use self::claims::WaitChange;
-pub(crate) use self::claims::WaitEntry;
+pub(crate) use self::claims::{WaitEntry, sooner};
 use crate::conn::BlockedAt;
 use crate::execute::{self, Asked, Needs};
 use crate::locks::{Thing, WaiterId};
@@ -64,13 +64,17 @@ impl Shard {
         let keys = wait.keys.iter().map(|&index| (caller.db, args.at(index), index));
         let keys = self.enter(keys);
         let others = other_keys(command, args, &wait);
-        let args = Arc::new(OwnArgs::of(args));
+        let args = Arc::new(wait.settle(OwnArgs::of(args)));
         let blocked =
             BlockedCommand { home, ticket, client, command, caller, args, others, overdue: wait.overdue };
         let deadline_us = wait.timeout_us.map(|timeout_us| self.cx.now_us.saturating_add(timeout_us));
         let who = Who::Client(Box::new(blocked));
-        let wait = Wait::new(who, wait.awaits, keys, deadline_us);
-        self.waiting.insert(wait, &mut self.cx.awaited);
+        let again_at_us = wait.again_us.map(|again_us| self.cx.now_us.saturating_add(again_us));
+        let (rivals, awaits) = (wait.rivals, wait.awaits);
+        let mut wait = Wait::new(who, awaits, keys, deadline_us);
+        wait.rivals = rivals;
+        let id = self.waiting.insert(wait, &mut self.cx.awaited);
+        self.waiting.set_again(id, again_at_us);
         self.cx.set_listening();
     }
 
@@ -226,13 +230,19 @@ impl Shard {
 
     /// Serves those who wait for a key that nobody else can use now, from a number on.
     fn serve_from(&mut self, key: AwaitedId, mut from: WaitId) {
+        let mut in_vain: Vec<Box<[u8]>> = Vec::new();
         while let Some(id) = self.waiting.next_of(key, from) {
-            let Some(found) = self.found_at(key) else { return };
+            let found = self.found_at(key);
+            if found.is_none() && !self.waiting.has_groups() {
+                return;
+            }
             let wait = self.waiting.get(id).expect("whoever is in a queue waits");
             from = id + 1;
-            if wait.awaits != found {
+            let is_vain = wait.rivals.as_ref().is_some_and(|rivals| in_vain.contains(rivals));
+            if is_vain || !wait.awaits.is_met_by(found) {
                 continue;
             }
+            let rivals = wait.rivals.clone();
             let is_client = matches!(wait.who, Who::Client(_));
             if !is_client {
                 return self.claim(id, key);
@@ -240,7 +250,9 @@ impl Shard {
             if wait.is_busy || self.serve_later(id, key) {
                 return;
             }
-            self.serve_client(id, key);
+            if !self.serve_client(id, key) {
+                in_vain.extend(rivals);
+            }
         }
     }
 
@@ -296,8 +308,9 @@ impl Shard {
         };
         if let Some(client) = client {
             self.set_busy(id, client, false);
-            let awaits = self.waiting.get(id).map(|wait| wait.awaits);
-            let served = self.found_at(key) == awaits && self.serve_client(id, key);
+            let found = self.found_at(key);
+            let is_met = self.waiting.get(id).is_some_and(|wait| wait.awaits.is_met_by(found));
+            let served = is_met && self.serve_client(id, key);
             if !served && self.waiting.get(id).is_some_and(|wait| wait.is_overdue) {
                 self.end_wait(id, End::Time);
             }
@@ -319,14 +332,22 @@ impl Shard {
             args: Arc::clone(&blocked.args),
         };
         let home = blocked.home;
-        let Some(reply) = self.attempt(home, &claimed, index) else { return false };
+        let reply = match self.attempt(home, &claimed, index) {
+            Ok(reply) => reply,
+            Err(again_us) => {
+                let at_us = again_us.map(|again_us| self.cx.now_us.saturating_add(again_us));
+                self.waiting.set_again(id, at_us);
+                return false;
+            }
+        };
         self.remove_wait(id);
         self.unblock(home, claimed.ticket, claimed.command, reply);
         true
     }
 
-    /// Runs a command again for the sake of the key that its argument `index` names; its reply, if it waits no longer.
-    fn attempt(&mut self, home: u16, claimed: &ClaimedCommand, index: usize) -> Option<Reply> {
+    /// Runs a command again for the sake of the key that its argument `index` names; its reply, or, if it waits on, after how
+    /// long it is to be tried again.
+    fn attempt(&mut self, home: u16, claimed: &ClaimedCommand, index: usize) -> Result<Reply, Option<u64>> {
         let ask = Ask::Whole(claimed.ticket);
         let mut caller = execute::Caller::elsewhere(claimed.db, claimed.resp3);
         // It was granted memory when it came.
@@ -343,9 +364,9 @@ impl Shard {
         match needs {
             None => {
                 self.tell_slow(home, ask);
-                Some(out)
+                Ok(out)
             }
-            Some(Needs::Wait(_)) => None,
+            Some(Needs::Wait(wait)) => Err(wait.again_us),
             Some(Needs::Keys(_)) => unreachable!("what a blocking command needs is in its arguments"),
         }
     }
@@ -383,6 +404,10 @@ impl Shard {
 
     /// When the next time is over, monotonic µs.
     pub fn next_deadline_us(&self) -> Option<u64> {
+        // Keys that have expired while nothing ran.
+        if self.cx.awaited.has_news() && self.busy.is_none() {
+            return Some(0);
+        }
         self.waiting.next_deadline_us().into_iter().chain(self.next_operation_deadline_us()).min()
     }
 
@@ -398,6 +423,16 @@ impl Shard {
             }
         }
         self.end_operations();
+        self.try_again();
+    }
+
+    /// Serves those whose time to be tried again has come, with all who have waited longer.
+    fn try_again(&mut self) {
+        while let Some(wait) = self.waiting.take_again(self.cx.now_us) {
+            wait.keys.iter().for_each(|(key, _)| self.cx.awaited.note_one(*key));
+        }
+        self.look_for_operations();
+        self.after_command();
     }
 
     fn end_wait(&mut self, id: WaitId, end: End) {
@@ -442,7 +477,8 @@ impl Shard {
             }
             WaitMail::Claim { op, from } => self.on_claim(op, from),
             WaitMail::Serve { home, op, claimed } => self.on_serve(home, op, &claimed),
-            WaitMail::Served { op, from, reply } => self.on_served(op, from, reply),
+            WaitMail::Served { op, from, outcome } => self.on_served(op, from, outcome),
+            WaitMail::Look { home, op } => self.on_look(home, op),
             WaitMail::Forget { home, op } => self.on_forget(home, op),
         }
     }

@@ -265,8 +265,10 @@ pub enum WaitMail {
     Claim { op: OpId, from: u16 },
     /// The answer: it is to be served there.
     Serve { home: u16, op: OpId, claimed: Box<ClaimedCommand> },
-    /// What came of that: its reply, or nothing.
-    Served { op: OpId, from: u16, reply: Option<Reply> },
+    /// What came of that: its reply; or nothing, and after how long (µs) it is to be tried again.
+    Served { op: OpId, from: u16, outcome: Result<Reply, Option<u64>> },
+    /// To a shard in whose queues an operation stands: to be tried again, though nothing has happened.
+    Look { home: u16, op: OpId },
     /// The operation is over.
     Forget { home: u16, op: OpId },
 }

@@ -54,6 +54,10 @@ pub(crate) struct Wait {
     pub keys: Vec<(AwaitedId, usize)>,
     /// When the time is over, monotonic µs.
     pub deadline_us: Option<u64>,
+    /// When it is tried again though nothing has happened.
+    again_at_us: Option<u64>,
+    /// See [`command::blocking::Wait::rivals`].
+    pub rivals: Option<Box<[u8]>>,
     /// It is about to be served: nothing else ends it now.
     pub is_busy: bool,
     /// The time was over meanwhile.
@@ -63,7 +67,18 @@ pub(crate) struct Wait {
 
 impl Wait {
     pub fn new(who: Who, awaits: Awaits, keys: Vec<(AwaitedId, usize)>, deadline_us: Option<u64>) -> Self {
-        Self { who, awaits, keys, deadline_us, is_busy: false, is_overdue: false, claims: Vec::new() }
+        let (again_at_us, rivals, claims) = (None, None, Vec::new());
+        Self {
+            who,
+            awaits,
+            keys,
+            deadline_us,
+            again_at_us,
+            rivals,
+            is_busy: false,
+            is_overdue: false,
+            claims,
+        }
     }
 
     /// The argument that names a key.
@@ -79,6 +94,10 @@ pub(crate) struct Waiting {
     waits: HashMap<WaitId, Wait>,
     queues: HashMap<AwaitedId, BTreeSet<WaitId>>,
     deadlines: BTreeSet<(u64, WaitId)>,
+    /// Who is tried again, and when.
+    agains: BTreeSet<(u64, WaitId)>,
+    /// How many await a group, and must be told of its end.
+    groups: usize,
     /// Waits of clients, by their home shard and connection there, and by CLIENT ID.
     by_conn: HashMap<(u16, u32), WaitId>,
     by_client: HashMap<u64, WaitId>,
@@ -96,6 +115,7 @@ impl Waiting {
             self.deadlines.insert((at_us, id));
             awaited.timed += 1;
         }
+        self.groups += usize::from(wait.awaits == Awaits::Group);
         match &wait.who {
             Who::Client(blocked) => {
                 let known = self.by_conn.insert((blocked.home, blocked.ticket.conn), id);
@@ -124,6 +144,10 @@ impl Waiting {
             self.deadlines.remove(&(at_us, id));
             awaited.timed -= 1;
         }
+        if let Some(at_us) = wait.again_at_us {
+            self.agains.remove(&(at_us, id));
+        }
+        self.groups -= usize::from(wait.awaits == Awaits::Group);
         match &wait.who {
             Who::Client(blocked) => {
                 self.by_conn.remove(&(blocked.home, blocked.ticket.conn));
@@ -171,7 +195,27 @@ impl Waiting {
 
     /// When the next time is over, monotonic µs.
     pub fn next_deadline_us(&self) -> Option<u64> {
-        self.deadlines.first().map(|(at_us, _)| *at_us)
+        self.deadlines.first().into_iter().chain(self.agains.first()).map(|(at_us, _)| *at_us).min()
+    }
+
+    /// Whether somebody must be told of the end of what he awaits.
+    pub fn has_groups(&self) -> bool {
+        self.groups > 0
+    }
+
+    /// Has a wait tried again at a time.
+    pub fn set_again(&mut self, id: WaitId, at_us: Option<u64>) {
+        let Some(wait) = self.waits.get_mut(&id) else { return };
+        let before = std::mem::replace(&mut wait.again_at_us, at_us);
+        before.into_iter().for_each(|at_us| _ = self.agains.remove(&(at_us, id)));
+        self.agains.extend(at_us.map(|at_us| (at_us, id)));
+    }
+
+    /// A wait that is to be tried again by now.
+    pub fn take_again(&mut self, now_us: u64) -> Option<&Wait> {
+        let (_, id) = *self.agains.first().filter(|(at_us, _)| *at_us <= now_us)?;
+        self.set_again(id, None);
+        self.waits.get(&id)
     }
 
     /// A wait whose time is over by now; it is not told of again.

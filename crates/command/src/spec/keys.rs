@@ -86,6 +86,17 @@ impl KeySpec {
         }
     }
 
+    /// Keys behind a word, and behind them as many other arguments.
+    pub const fn halved(word: &'static str, from: i16, access: u16) -> Self {
+        Self {
+            begin: Begin::Keyword(word, from),
+            find: Find::Range { last: -1, step: 1, limit: 2 },
+            access,
+            notes: "",
+            finder: None,
+        }
+    }
+
     /// Keys that no specification can name (SORT BY).
     pub const fn unknown(access: u16) -> Self {
         Self { begin: Begin::Unknown, find: Find::Unknown, access, notes: "", finder: None }

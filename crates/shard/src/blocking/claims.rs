@@ -21,6 +21,11 @@ pub struct ClaimedCommand {
     pub(crate) args: Arc<OwnArgs>,
 }
 
+/// The sooner of two times, of which there may be none.
+pub(crate) fn sooner(one: Option<u64>, other: Option<u64>) -> Option<u64> {
+    one.into_iter().chain(other).min()
+}
+
 impl Shard {
     /// A key may serve an operation: it is locked, and the coordinator asked.
     pub(super) fn claim(&mut self, id: WaitId, key: AwaitedId) {
@@ -90,20 +95,33 @@ impl Shard {
         let claims = std::mem::take(&mut wait.claims);
         wait.is_busy = false;
         let awaits = wait.awaits;
-        let mut reply = None;
+        let mut outcome = Err(None);
         for claim in &claims {
             let index = self.waiting.get(id).expect("it waits").argument_of(claim.key);
-            if self.found_at(claim.key) == Some(awaits) {
-                reply = self.attempt(home, claimed, index);
+            if !awaits.is_met_by(self.found_at(claim.key)) {
+                continue;
             }
-            if reply.is_some() {
-                self.remove_wait(id);
-                break;
+            match self.attempt(home, claimed, index) {
+                Ok(reply) => {
+                    outcome = Ok(reply);
+                    self.remove_wait(id);
+                    break;
+                }
+                Err(again_us) => outcome = outcome.map_err(|soonest| sooner(soonest, again_us)),
             }
         }
-        let mail = WaitMail::Served { op, from: self.cx.id, reply };
+        let mail = WaitMail::Served { op, from: self.cx.id, outcome };
         self.outgoing.posts.push((home as usize, Message::Wait(mail)));
         self.end_claims(id, claims);
+    }
+
+    /// The coordinator wants an operation to be tried again: as if all its keys had changed.
+    pub(super) fn on_look(&mut self, home: u16, op: OpId) {
+        let Some(id) = self.waiting.of_operation(home, op) else { return };
+        let keys = &self.waiting.get(id).expect("it waits").keys;
+        keys.iter().for_each(|(key, _)| self.cx.awaited.note_one(*key));
+        self.serve_ready();
+        self.run_ready();
     }
 
     /// The operation is over.

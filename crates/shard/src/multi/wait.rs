@@ -8,7 +8,7 @@
 //! A claim that is being followed up wins over everything that ends the wait meanwhile.
 
 use super::Operation;
-use crate::blocking::{ClaimedCommand, End, WaitChange, WaitEntry};
+use crate::blocking::{ClaimedCommand, End, WaitChange, WaitEntry, sooner};
 use crate::conn::BlockedAt;
 use crate::execute::{Asked, Caller};
 use crate::message::{Ask, Message, OpId, Ticket, WaitMail};
@@ -31,6 +31,8 @@ pub(crate) struct BlockedOperation {
     args: Arc<OwnArgs>,
     wait: Box<Wait>,
     deadline_us: Option<u64>,
+    /// When its shards are to try it again, though nothing has happened.
+    again_at_us: Option<u64>,
     /// Every key it needs.
     keys: Vec<DbKey>,
     /// The shards in whose queues it stands.
@@ -49,6 +51,7 @@ pub(crate) struct BlockedOperations {
     by_op: HashMap<OpId, BlockedOperation>,
     by_client: HashMap<u64, OpId>,
     deadlines: BTreeSet<(u64, OpId)>,
+    agains: BTreeSet<(u64, OpId)>,
 }
 
 impl BlockedOperations {
@@ -59,6 +62,19 @@ impl BlockedOperations {
 
     pub fn has(&self, op: OpId) -> bool {
         self.by_op.contains_key(&op)
+    }
+
+    fn set_again(&mut self, op: OpId, at_us: Option<u64>) {
+        let Some(blocked) = self.by_op.get_mut(&op) else { return };
+        let before = std::mem::replace(&mut blocked.again_at_us, at_us);
+        before.into_iter().for_each(|at_us| _ = self.agains.remove(&(at_us, op)));
+        self.agains.extend(at_us.map(|at_us| (at_us, op)));
+    }
+
+    fn take_again(&mut self, now_us: u64) -> Option<OpId> {
+        let (_, op) = *self.agains.first().filter(|(at_us, _)| *at_us <= now_us)?;
+        self.set_again(op, None);
+        Some(op)
     }
 }
 
@@ -74,7 +90,7 @@ impl Shard {
         let mut changes: Vec<WaitChange> = (0..self.cx.shards).map(|_| WaitChange::None).collect();
         let Ask::Whole(ticket) = operation.ask else { unreachable!("only whole commands wait") };
         let (caller, command) = (operation.caller, operation.command);
-        let args = Arc::new(operation.args.clone());
+        let args = Arc::new(wait.settle(operation.args.clone()));
         let seed = self.cx.seed.clone();
         let of = args.args(&seed);
         let awaited: HashSet<&[u8]> = wait.keys.iter().map(|&index| of.at(index)).collect();
@@ -104,6 +120,7 @@ impl Shard {
         if conn.ended {
             self.cx.effects.push(Effect::Kill { conn: ticket.conn as usize });
         }
+        let again_at_us = wait.again_us.map(|again_us| self.cx.now_us.saturating_add(again_us));
         let blocked = BlockedOperation {
             ticket,
             client,
@@ -112,6 +129,7 @@ impl Shard {
             args,
             wait,
             deadline_us,
+            again_at_us: None,
             keys: keys.to_vec(),
             shards,
             is_alone,
@@ -121,6 +139,7 @@ impl Shard {
             is_abandoned: false,
         };
         self.blocked_ops.by_op.insert(op, blocked);
+        self.blocked_ops.set_again(op, again_at_us);
         changes
     }
 
@@ -153,10 +172,25 @@ impl Shard {
     }
 
     /// What came of a claim that its shard has followed up itself.
-    pub(crate) fn on_served(&mut self, op: OpId, from: u16, reply: Option<Reply>) {
-        match reply {
-            Some(reply) => self.end_operation(op, Some(from), reply),
-            None => self.give_up_claim(op),
+    pub(crate) fn on_served(&mut self, op: OpId, from: u16, outcome: Result<Reply, Option<u64>>) {
+        match outcome {
+            Ok(reply) => self.end_operation(op, Some(from), reply),
+            Err(again_us) => {
+                let at_us = again_us.map(|again_us| self.cx.now_us.saturating_add(again_us));
+                let known = self.blocked_ops.by_op.get(&op).and_then(|blocked| blocked.again_at_us);
+                self.blocked_ops.set_again(op, sooner(known, at_us));
+                self.give_up_claim(op);
+            }
+        }
+    }
+
+    /// Has the shards of operations whose time has come try them again.
+    pub(crate) fn look_for_operations(&mut self) {
+        let home = self.cx.id;
+        while let Some(op) = self.blocked_ops.take_again(self.cx.now_us) {
+            for &shard in &self.blocked_ops.by_op[&op].shards {
+                self.outgoing.posts.push((shard as usize, Message::Wait(WaitMail::Look { home, op })));
+            }
         }
     }
 
@@ -178,6 +212,7 @@ impl Shard {
 
     /// An operation waits no longer: its client gets the reply, the shards (but `knowing`) forget it.
     pub(super) fn end_operation(&mut self, op: OpId, knowing: Option<u16>, reply: Reply) {
+        self.blocked_ops.set_again(op, None);
         let Some(blocked) = self.blocked_ops.by_op.remove(&op) else { return };
         self.blocked_ops.by_client.remove(&blocked.client);
         self.cx.awaited.clients.remove(&blocked.client);
@@ -217,7 +252,8 @@ impl Shard {
     }
 
     pub(crate) fn next_operation_deadline_us(&self) -> Option<u64> {
-        self.blocked_ops.deadlines.first().map(|(at_us, _)| *at_us)
+        let ops = &self.blocked_ops;
+        ops.deadlines.first().into_iter().chain(ops.agains.first()).map(|(at_us, _)| *at_us).min()
     }
 
     /// Ends the operations whose time is over.

@@ -74,6 +74,14 @@ impl Log {
         }
     }
 
+    /// The first block that begins behind an id.
+    pub fn behind(&self, id: StreamId) -> Option<Place> {
+        match self.find(id) {
+            Some(place) => self.next(place),
+            None => self.first_place(),
+        }
+    }
+
     pub fn prev(&self, place: Place) -> Option<Place> {
         match place.index.checked_sub(1) {
             Some(index) => Some(Place { index, ..place }),

@@ -7,19 +7,26 @@
 //! A stream may be empty: its key stays, and its last id, too.
 
 mod block;
+mod group;
+mod groups;
 mod id;
 mod log;
 mod nodes;
+mod pending;
 mod range;
+mod reading;
 #[cfg(test)]
 mod tests;
 mod trim;
 
 pub use block::StreamLimits;
+pub use group::{Consumer, Group};
+pub use groups::{GroupMut, Groups};
 pub use id::{IdText, NewId, StreamId};
 pub use nodes::{Node, StreamRemains};
+pub use pending::{ConsumerId, Delivery, Pending};
 pub use range::{Entries, EntriesRev, Entry, Fields};
-pub use trim::{Trim, TrimTo};
+pub use trim::{Deletion, References, Trim, TrimTo};
 
 use crate::listpack::LISTPACK_BYTES_MAX;
 use block::Block;
@@ -37,6 +44,7 @@ pub struct Stream {
     pub max_deleted_id: StreamId,
     /// Entries ever added.
     pub entries_added: u64,
+    pub groups: Groups,
 }
 
 impl Stream {
@@ -89,7 +97,7 @@ impl Stream {
     /// Heap bytes held.
     #[inline]
     pub fn bytes(&self) -> usize {
-        self.log.bytes()
+        self.log.bytes() + self.groups.bytes()
     }
 
     /// Blocks the entries stand in.

@@ -52,14 +52,24 @@ fn step(stream: &mut Stream, model: &mut Model, random: &mut Random, limits: Str
         }
         2 if random.index(6) == 0 => {
             let max = random.below(model.len() as u64 + 5);
-            let removed = stream.trim(Trim { to: TrimTo::Len(max), approximate: false, limit: 0 });
+            let removed = stream.trim(Trim {
+                to: TrimTo::Len(max),
+                approximate: false,
+                limit: 0,
+                references: References::Keep,
+            });
             let expected = (model.len() as u64).saturating_sub(max);
             assert_eq!(removed, expected, "seed {seed}");
             (0..expected).for_each(|_| drop(model.pop_first()));
         }
         3 if random.index(6) == 0 => {
             let min = random_id(random, stream.last_id());
-            let removed = stream.trim(Trim { to: TrimTo::Id(min), approximate: false, limit: 0 });
+            let removed = stream.trim(Trim {
+                to: TrimTo::Id(min),
+                approximate: false,
+                limit: 0,
+                references: References::Keep,
+            });
             let left = model.split_off(&min);
             assert_eq!(removed as usize, model.len(), "seed {seed}");
             *model = left;
@@ -67,7 +77,12 @@ fn step(stream: &mut Stream, model: &mut Model, random: &mut Random, limits: Str
         4 if random.index(3) == 0 => {
             let before = model.len() as u64;
             let (max, limit) = (before - random.below(before / 4 + 1), random.below(60));
-            let removed = stream.trim(Trim { to: TrimTo::Len(max), approximate: true, limit });
+            let removed = stream.trim(Trim {
+                to: TrimTo::Len(max),
+                approximate: true,
+                limit,
+                references: References::Keep,
+            });
             assert!(before - removed >= max && (limit == 0 || removed <= limit), "seed {seed}");
             (0..removed).for_each(|_| drop(model.pop_first()));
         }

@@ -1,7 +1,9 @@
-//! Removing entries at the front of a stream: whole blocks, and exactly within a block.
+//! Removing entries: at the front, whole blocks and exactly within a block, or one by one; and what becomes of groups that refer to
+//! them.
 
 use super::Stream;
 use super::id::StreamId;
+use super::log::Place;
 
 /// What a trim leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +14,18 @@ pub enum TrimTo {
     Id(StreamId),
 }
 
+/// What becomes of the references that consumer groups have to an entry that is to be removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum References {
+    /// They stay (KEEPREF).
+    #[default]
+    Keep,
+    /// They go as well (DELREF).
+    Delete,
+    /// An entry that some group has not read or acknowledged stays (ACKED).
+    Acked,
+}
+
 /// A trim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trim {
@@ -20,34 +34,49 @@ pub struct Trim {
     pub approximate: bool,
     /// Entries removed at most; 0 is no limit.
     pub limit: u64,
+    pub references: References,
+}
+
+/// What came of deleting an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deletion {
+    Missing,
+    Done,
+    /// Some group has not read or acknowledged it.
+    Refused,
 }
 
 impl Stream {
     /// Removes entries at the front; how many.
     pub fn trim(&mut self, trim: Trim) -> u64 {
         let before = self.len;
-        while let Some(place) = self.log.first_place() {
+        let one_by_one = trim.references != References::Keep && !self.groups.is_empty();
+        let mut next = self.log.first_place();
+        while let Some(place) = next {
             if matches!(trim.to, TrimTo::Len(max) if self.len <= max) {
                 break;
             }
             let (removed, block) = (before - self.len, self.log.get(place));
-            let live = block.live() as u64;
+            let (live, master) = (block.live() as u64, block.master);
             if trim.limit != 0 && removed + live > trim.limit {
                 break;
             }
-            let whole = match trim.to {
+            let is_whole = match trim.to {
                 TrimTo::Len(max) => self.len - live >= max,
                 TrimTo::Id(min) => block.last_id() < min,
             };
-            if whole {
+            if is_whole && !one_by_one {
                 self.log.remove(place);
                 self.len -= live;
-                continue;
+            } else if trim.approximate {
+                break;
+            } else {
+                self.trim_block(place, trim);
             }
-            if !trim.approximate {
-                self.trim_block(trim.to);
+            if !is_whole {
+                break;
             }
-            break;
+            next = self.log.behind(master);
         }
         let removed = before - self.len;
         if removed != 0 {
@@ -56,28 +85,44 @@ impl Stream {
         removed
     }
 
-    /// Marks entries of the first block as deleted, up to what the trim leaves.
-    fn trim_block(&mut self, to: TrimTo) {
-        let Some(place) = self.log.first_place() else { return };
-        let mut left = self.len;
-        self.log.change(place, |block| {
-            let mut at = block.begin();
-            while at < block.end() {
-                let head = block.head(at);
-                let done = match to {
-                    TrimTo::Len(max) => left <= max,
-                    TrimTo::Id(min) => head.id >= min,
-                };
-                if done {
-                    break;
-                }
-                if head.is_live() {
-                    block.mark_deleted(at);
-                    left -= 1;
-                }
-                at = block.after(&head);
+    /// Marks entries of a block as deleted, up to what the trim leaves. One of which none is left, reference by reference, goes.
+    fn trim_block(&mut self, place: Place, trim: Trim) {
+        let (block, mut left) = (self.log.get(place), self.len);
+        let (mut at, mut marked) = (block.begin(), Vec::new());
+        while at < block.end() {
+            let head = block.head(at);
+            let is_done = match trim.to {
+                TrimTo::Len(max) => left <= max,
+                TrimTo::Id(min) => head.id >= min,
+            };
+            if is_done {
+                break;
             }
-        });
+            let stays = trim.references == References::Acked && self.groups.refer_to(head.id);
+            if head.is_live() && !stays {
+                marked.push(at);
+                left -= 1;
+                if trim.references == References::Delete {
+                    self.groups.forget(head.id);
+                }
+            }
+            at = block.after(&head);
+        }
+        if trim.references != References::Keep && marked.len() == block.live() {
+            self.log.remove(place);
+        } else {
+            self.log.change(place, |block| marked.into_iter().for_each(|at| block.mark_deleted(at)));
+        }
         self.len = left;
+    }
+
+    /// Deletes an entry, and does with the references of groups to it what is to be done with them, whether it is there or not.
+    pub fn delete_with(&mut self, id: StreamId, references: References) -> Deletion {
+        match references {
+            References::Acked if self.groups.refer_to(id) => return Deletion::Refused,
+            References::Delete => _ = self.groups.forget(id),
+            References::Keep | References::Acked => {}
+        }
+        if self.delete(id) { Deletion::Done } else { Deletion::Missing }
     }
 }

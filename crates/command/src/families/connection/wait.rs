@@ -61,5 +61,5 @@ fn until_over(
         overdue.write(out);
         return Ok(());
     }
-    cx.wait(Wait { awaits: Awaits::Time, keys: Vec::new(), timeout_us, overdue }, out)
+    cx.wait(Wait { awaits: Awaits::Time, timeout_us, overdue, ..Wait::default() }, out)
 }

@@ -83,7 +83,7 @@ pub const COMMANDS: &[Command] = &[
 ];
 
 fn waits(keys: Vec<usize>, timeout_us: Option<u64>) -> Wait {
-    Wait { awaits: Awaits::List, keys, timeout_us, overdue: Overdue::NullArray }
+    Wait { awaits: Awaits::List, keys, timeout_us, overdue: Overdue::NullArray, ..Wait::default() }
 }
 
 /// BLPOP key [key …] timeout

@@ -82,6 +82,7 @@ fn flushdb(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let free = flush_mode(cx, args)?;
     let (removed, db) = (cx.db().len() as u64, cx.db);
     cx.shard.touch_watched_in(db, None);
+    cx.shard.awaited.note_all(db);
     cx.db().clear(free);
     cx.shard.dirty += removed;
     out.ok();
@@ -91,7 +92,10 @@ fn flushdb(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 /// FLUSHALL [ASYNC | SYNC]
 fn flushall(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let free = flush_mode(cx, args)?;
-    (0..cx.shard.dbs.count()).for_each(|db| cx.shard.touch_watched_in(db as u16, None));
+    for db in 0..cx.shard.dbs.count() {
+        cx.shard.touch_watched_in(db as u16, None);
+        cx.shard.awaited.note_all(db as u16);
+    }
     for db in cx.shard.dbs.iter_mut() {
         cx.shard.dirty += db.len() as u64;
         db.clear(free);

@@ -68,7 +68,7 @@ impl Options {
     }
 }
 
-/// XADD key [NOMKSTREAM] [MAXLEN|MINID [=|~] threshold [LIMIT count]] *|id field value [field value …]
+/// XADD key [NOMKSTREAM] [KEEPREF|DELREF|ACKED] [MAXLEN|MINID [=|~] threshold [LIMIT count]] *|id field value [field value …]
 fn xadd(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let options = Options::parse(cx, args)?;
     let words = args.len().saturating_sub(options.fields);

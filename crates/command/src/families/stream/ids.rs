@@ -14,6 +14,14 @@ pub fn id(args: Args<'_>, index: usize) -> Result<StreamId, Error> {
     args.get(index).and_then(|text| StreamId::parse(text, 0)).ok_or_else(|| INVALID_ID)
 }
 
+/// An id, `-` or `+`.
+///
+/// # Errors
+/// As [`id`].
+pub fn bound(args: Args<'_>, index: usize) -> Result<StreamId, Error> {
+    args.get(index).and_then(|text| StreamId::parse_bound(text, 0)).ok_or_else(|| INVALID_ID)
+}
+
 /// The id for a new entry.
 ///
 /// # Errors

@@ -1,11 +1,12 @@
 //! XTRIM, and how XADD and XTRIM say what to trim.
 
 use super::{ids, row};
+use crate::args::is_word;
 use crate::spec::{KeySpec, access::*, flag::*};
 use crate::{Args, Command, Cx, Error, Event, Outcome};
 use resp::Reply;
 use types::Stream;
-use types::stream::{Trim, TrimTo};
+use types::stream::{References, Trim, TrimTo};
 
 pub const COMMANDS: &[Command] = &[row("XTRIM", xtrim)
     .arity(-4)
@@ -28,12 +29,24 @@ pub const COMMANDS: &[Command] = &[row("XTRIM", xtrim)
 const LIMIT: i64 = 10_000;
 const LIMIT_MAX: i64 = 1_000_000;
 
+/// The word that says what becomes of the references of groups, if it stands at `index`.
+pub fn references(args: Args<'_>, index: usize) -> Option<References> {
+    let word = args.get(index)?;
+    match word {
+        _ if is_word(word, "KEEPREF") => Some(References::Keep),
+        _ if is_word(word, "DELREF") => Some(References::Delete),
+        _ if is_word(word, "ACKED") => Some(References::Acked),
+        _ => None,
+    }
+}
+
 /// Reads the words about trimming.
 #[derive(Default)]
 pub struct Parser {
     to: Option<TrimTo>,
     approximate: bool,
     limit: Option<i64>,
+    references: Option<References>,
 }
 
 impl Parser {
@@ -42,6 +55,12 @@ impl Parser {
     /// # Errors
     /// Those of Redis.
     pub fn take(&mut self, args: Args<'_>, index: usize) -> Result<usize, Error> {
+        if self.references.is_none() {
+            self.references = references(args, index);
+            if self.references.is_some() {
+                return Ok(1);
+            }
+        }
         let more = args.len() - 1 - index;
         if more == 0 {
             return Ok(0);
@@ -102,11 +121,16 @@ impl Parser {
             None if by_blocks <= 0 => LIMIT,
             None => by_blocks.min(LIMIT_MAX),
         };
-        Ok(Some(Trim { to, approximate: self.approximate, limit: limit as u64 }))
+        Ok(Some(Trim {
+            to,
+            approximate: self.approximate,
+            limit: limit as u64,
+            references: self.references.unwrap_or_default(),
+        }))
     }
 }
 
-/// XTRIM key MAXLEN|MINID [=|~] threshold [LIMIT count]
+/// XTRIM key MAXLEN|MINID [=|~] threshold [LIMIT count] [KEEPREF|DELREF|ACKED]
 fn xtrim(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let (mut parser, mut index) = (Parser::default(), 2);
     while index < args.len() {

@@ -179,7 +179,7 @@ fn zmpop(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 fn waits(keys: Vec<usize>, timeout_us: Option<u64>) -> Wait {
-    Wait { awaits: Awaits::SortedSet, keys, timeout_us, overdue: Overdue::NullArray }
+    Wait { awaits: Awaits::SortedSet, keys, timeout_us, overdue: Overdue::NullArray, ..Wait::default() }
 }
 
 /// BZMPOP timeout numkeys key [key …] MIN | MAX [COUNT count]
