@@ -15,6 +15,7 @@ pub enum Event {
     Set,
     Hash,
     ZSet,
+    Array,
     Expired,
     Evicted,
     New,

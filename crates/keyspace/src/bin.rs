@@ -216,6 +216,7 @@ fn large(value: Value) -> Option<Remains> {
         Value::Set(set) if set.effort() > EFFORT_MAX => Remains::of_set(*set),
         Value::Hash(hash) if hash.effort() > EFFORT_MAX => Remains::of_hash(*hash),
         Value::ZSet(zset) if zset.effort() > EFFORT_MAX => Remains::of_zset(*zset),
+        Value::Array(array) if Effort::effort(&*array) > EFFORT_MAX => Remains::of_array(*array),
         _ => None,
     }
 }

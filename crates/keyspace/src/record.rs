@@ -18,7 +18,7 @@ use crate::value::{StrRef, Value, ValueRef};
 use base::blob::Blob;
 use std::sync::Arc;
 use table::Layout;
-use types::{Hash, List, Set, ZSet};
+use types::{Array, Hash, List, Set, ZSet};
 
 /// The fixed part at the front, which has the age.
 pub(crate) const HEAD_BYTES: usize = 6;
@@ -46,6 +46,7 @@ pub enum Code {
     Set = 5,
     Hash = 6,
     ZSet = 7,
+    Array = 9,
 }
 
 impl Code {
@@ -60,6 +61,7 @@ impl Code {
             5 => Self::Set,
             6 => Self::Hash,
             7 => Self::ZSet,
+            9 => Self::Array,
             other => unreachable!("record code {other}"),
         }
     }
@@ -295,6 +297,7 @@ pub fn value(record: &[u8]) -> ValueRef<'_> {
             Code::Set => ValueRef::Set(pointee(payload)),
             Code::Hash => ValueRef::Hash(pointee(payload)),
             Code::ZSet => ValueRef::ZSet(pointee(payload)),
+            Code::Array => ValueRef::Array(pointee(payload)),
         }
     }
 }
@@ -340,6 +343,7 @@ pub fn leak(value: Value) -> (Code, [u8; 8]) {
         Value::Set(set) => (Code::Set, Box::into_raw(set) as usize),
         Value::Hash(hash) => (Code::Hash, Box::into_raw(hash) as usize),
         Value::ZSet(zset) => (Code::ZSet, Box::into_raw(zset) as usize),
+        Value::Array(array) => (Code::Array, Box::into_raw(array) as usize),
     };
     (code, address.to_le_bytes())
 }
@@ -358,6 +362,7 @@ pub fn take_value(record: &[u8]) -> Value {
             Code::Set => Value::Set(Box::from_raw(boxed::<Set>(record))),
             Code::Hash => Value::Hash(Box::from_raw(boxed::<Hash>(record))),
             Code::ZSet => Value::ZSet(Box::from_raw(boxed::<ZSet>(record))),
+            Code::Array => Value::Array(Box::from_raw(boxed::<Array>(record))),
         }
     }
 }
@@ -404,6 +409,7 @@ pub fn value_outside_bytes(record: &[u8]) -> usize {
         ValueRef::Set(set) => size_of::<Set>() + set.bytes(),
         ValueRef::Hash(hash) => size_of::<Hash>() + hash.bytes(),
         ValueRef::ZSet(zset) => size_of::<ZSet>() + zset.bytes(),
+        ValueRef::Array(array) => size_of::<Array>() + array.bytes(),
     }
 }
 

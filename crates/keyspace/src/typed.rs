@@ -5,7 +5,7 @@ use crate::record::{self, Code};
 use crate::value::{Kind, Value, ValueRef};
 use std::ops::{Deref, DerefMut};
 use table::Pos;
-use types::{Hash, List, Set, ZSet};
+use types::{Array, Hash, List, Set, ZSet};
 
 /// A boxed value type a key can hold.
 pub trait Typed: Sized {
@@ -57,6 +57,7 @@ typed!(Hash
     }
 );
 typed!(ZSet);
+typed!(Array);
 
 /// The right to change one value. When it ends, the database's memory account is brought up to date and a collection
 /// left empty is removed with its key.

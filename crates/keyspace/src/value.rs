@@ -2,7 +2,7 @@
 
 use base::blob::Blob;
 use std::sync::Arc;
-use types::{Hash, List, Set, ZSet};
+use types::{Array, Hash, List, Set, ZSet};
 
 /// The type of a value, named as TYPE names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +12,7 @@ pub enum Kind {
     Set,
     Hash,
     ZSet,
+    Array,
 }
 
 impl Kind {
@@ -22,11 +23,12 @@ impl Kind {
             Self::Set => "set",
             Self::Hash => "hash",
             Self::ZSet => "zset",
+            Self::Array => "array",
         }
     }
 
     /// All types, for TYPE filters.
-    pub const ALL: [Self; 5] = [Self::String, Self::List, Self::Set, Self::Hash, Self::ZSet];
+    pub const ALL: [Self; 6] = [Self::String, Self::List, Self::Set, Self::Hash, Self::ZSet, Self::Array];
 }
 
 /// A value that belongs to whoever holds it: on its way into, out of or between keyspaces.
@@ -40,6 +42,7 @@ pub enum Value {
     Set(Box<Set>),
     Hash(Box<Hash>),
     ZSet(Box<ZSet>),
+    Array(Box<Array>),
 }
 
 impl Value {
@@ -55,6 +58,7 @@ impl Value {
             Self::Set(_) => Kind::Set,
             Self::Hash(_) => Kind::Hash,
             Self::ZSet(_) => Kind::ZSet,
+            Self::Array(_) => Kind::Array,
         }
     }
 }
@@ -67,6 +71,7 @@ pub enum ValueRef<'a> {
     Set(&'a Set),
     Hash(&'a Hash),
     ZSet(&'a ZSet),
+    Array(&'a Array),
 }
 
 /// A string value: in its record, or shared.
@@ -94,6 +99,7 @@ impl ValueRef<'_> {
             Self::Set(_) => Kind::Set,
             Self::Hash(_) => Kind::Hash,
             Self::ZSet(_) => Kind::ZSet,
+            Self::Array(_) => Kind::Array,
         }
     }
 
@@ -110,6 +116,7 @@ impl ValueRef<'_> {
             Self::Set(set) => set.encoding(),
             Self::Hash(hash) => hash.encoding(),
             Self::ZSet(zset) => zset.encoding(),
+            Self::Array(array) => array.encoding(),
         }
     }
 
@@ -124,6 +131,7 @@ impl ValueRef<'_> {
             Self::Set(set) => Value::Set(Box::new(Set::clone(set))),
             Self::Hash(hash) => Value::Hash(Box::new(Hash::clone(hash))),
             Self::ZSet(zset) => Value::ZSet(Box::new(ZSet::clone(zset))),
+            Self::Array(array) => Value::Array(Box::new(Array::clone(array))),
         }
     }
 }

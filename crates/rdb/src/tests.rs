@@ -9,10 +9,11 @@ use base::random::Random;
 use keyspace::value::StrRef;
 use keyspace::{Kind, Value, ValueRef};
 use std::sync::Arc;
+use types::array::INDEX_MAX;
 use types::hash::FieldTtl;
 use types::list::{End, ListLimit};
 use types::listpack::Item;
-use types::{Hash, List, Set, ZSet};
+use types::{Array, Hash, List, Set, ZSet};
 
 /// A value that is borrowed for reading.
 fn view(value: &Value) -> ValueRef<'_> {
@@ -22,6 +23,7 @@ fn view(value: &Value) -> ValueRef<'_> {
         Value::Set(set) => ValueRef::Set(set),
         Value::Hash(hash) => ValueRef::Hash(hash),
         Value::ZSet(zset) => ValueRef::ZSet(zset),
+        Value::Array(array) => ValueRef::Array(array),
     }
 }
 
@@ -33,6 +35,14 @@ fn content(value: &Value) -> Vec<(Vec<u8>, Vec<u8>)> {
         Value::List(list) => return list.range(0, list.len()).map(|item| (text(item), Vec::new())).collect(),
         Value::ZSet(zset) => {
             return zset.iter().map(|(member, score)| (text(member), score.to_le_bytes().to_vec())).collect();
+        }
+        Value::Array(array) => {
+            let mut content = vec![(format!("{:?}", array.cursor()).into(), Vec::new())];
+            array.visit(0, INDEX_MAX, |index, element| {
+                content.push((index.to_string().into(), element.to_vec()));
+                true
+            });
+            return content;
         }
         Value::Set(set) => set.iter().map(|member| (text(member), Vec::new())).collect(),
         Value::Hash(hash) => {
@@ -63,7 +73,7 @@ fn some_text(random: &mut Random) -> Vec<u8> {
 
 fn some_value(random: &mut Random, shapes: &Shapes<'_>) -> Value {
     let count = [1, 3, 20, 150, 600][random.index(5)];
-    match random.below(6) {
+    match random.below(7) {
         0 => Value::string(&some_text(random)),
         1 => {
             let mut list = List::new(shapes.list);
@@ -93,6 +103,17 @@ fn some_value(random: &mut Random, shapes: &Shapes<'_>) -> Value {
                 }
             }
             Value::Hash(Box::new(hash))
+        }
+        5 => {
+            let mut array = Array::new();
+            let spread = [1, 3, 5000, u64::MAX / 1000][random.index(4)];
+            for _ in 0..count {
+                let number = format!("{}", random.below(1000) as f64 / 8.0).into_bytes();
+                let text = if random.below(3) == 0 { number } else { some_text(random) };
+                array.set(random.below(900) * spread, &text);
+            }
+            array.set_cursor([None, Some(random.below(INDEX_MAX)), Some(INDEX_MAX)][random.index(3)]);
+            Value::Array(Box::new(array))
         }
         _ => {
             let mut zset = ZSet::new();
@@ -133,6 +154,7 @@ fn values_come_back_as_they_were() {
         (20, 11),
         (24, 12),
         (25, 12),
+        (28, 14),
     ];
     assert_eq!(kinds.into_iter().collect::<Vec<_>>(), expected);
 }
@@ -186,6 +208,14 @@ fn exercise(value: Value, random: &mut Random, shapes: &Shapes<'_>) {
             zset.insert(&before[0].0, -1.0, &shapes.zset, shapes.seed);
             assert_eq!(zset.range_back(0..zset.len()).count(), zset.len());
             before.iter().for_each(|(member, _)| assert!(zset.remove(member).is_some()));
+        }
+        Value::Array(mut array) => {
+            assert_eq!(array.len() as usize + 1, before.len());
+            array.set(random.below(INDEX_MAX), &text);
+            array.set(array.end() - 1, &other);
+            let last = array.end() - 1;
+            assert!(array.remove_range(0, last / 2) + array.remove_range(last / 2, last) > 0);
+            assert!(array.is_empty());
         }
     }
 }

@@ -132,6 +132,7 @@ fn held(value: &Value) -> Vec<String> {
         Value::ZSet(zset) => {
             return zset.iter().map(|(member, score)| format!("{} {score}", shown(member))).collect();
         }
+        Value::Array(_) => unreachable!("no peer has arrays"),
         Value::Set(set) => set.iter().map(shown).collect(),
         Value::Hash(hash) => {
             let expire = |at_ms: Option<u64>| at_ms.map_or(String::new(), |at_ms| format!(" {at_ms}"));
@@ -150,6 +151,7 @@ fn view(value: &Value) -> ValueRef<'_> {
         Value::Set(set) => ValueRef::Set(set),
         Value::Hash(hash) => ValueRef::Hash(hash),
         Value::ZSet(zset) => ValueRef::ZSet(zset),
+        Value::Array(array) => ValueRef::Array(array),
     }
 }
 

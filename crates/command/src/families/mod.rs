@@ -3,6 +3,7 @@
 
 use crate::{Args, Command, Error, ShardCx};
 
+mod array;
 mod bitmap;
 mod connection;
 mod dump;
@@ -34,6 +35,7 @@ const ALL: &[&[&[Command]]] = &[
     hash::COMMANDS,
     zset::COMMANDS,
     geo::COMMANDS,
+    array::COMMANDS,
     &[dump::COMMANDS],
     &[scripting::COMMANDS],
     &[functions::COMMANDS],
