@@ -68,6 +68,21 @@ impl Extended {
         Self::new(value < 0, exact.round(EXTENDED))
     }
 
+    /// A double; every one is exact.
+    pub fn from_f64(value: f64) -> Self {
+        let (negative, bits) = (value.is_sign_negative(), value.to_bits() & !(1 << 63));
+        if value.is_nan() {
+            return Self(Kind::NotANumber);
+        }
+        if value.is_infinite() {
+            return Self(Kind::Infinite { negative });
+        }
+        let (field, fraction) = ((bits >> 52) as i64, bits & ((1 << 52) - 1));
+        let mantissa = if field == 0 { fraction } else { fraction | 1 << 52 };
+        let exact = Exact { mantissa: mantissa.into(), exponent: field.max(1) - 1075, inexact: false };
+        Self::new(negative, exact.round(EXTENDED))
+    }
+
     fn new(negative: bool, rounded: Rounded) -> Self {
         Self(match rounded {
             Rounded::Zero => Kind::Zero,
@@ -127,6 +142,23 @@ impl Extended {
         matches!(self.0, Kind::Zero | Kind::Finite { negative: true, .. } | Kind::Infinite { negative: true })
     }
 
+    /// The number without its fraction, if that fits; nan has none.
+    pub fn whole(self) -> Option<i64> {
+        let Kind::Finite { negative, mantissa, exponent } = self.0 else {
+            return (self.0 == Kind::Zero).then_some(0);
+        };
+        let shift = u32::try_from(exponent.unsigned_abs()).unwrap_or(u32::MAX);
+        let magnitude = if exponent < 0 {
+            u128::from(mantissa).checked_shr(shift).unwrap_or(0)
+        } else if shift < 64 {
+            u128::from(mantissa) << shift
+        } else {
+            return None;
+        };
+        let magnitude = i128::try_from(magnitude).ok()?;
+        i64::try_from(if negative { -magnitude } else { magnitude }).ok()
+    }
+
     /// Appends the number as `ld2string` does for people: seventeen digits after the point, rounded to nearest, less
     /// the zeros at the end; no exponent.
     pub fn append_human(self, out: &mut Vec<u8>) {
@@ -148,6 +180,80 @@ impl Extended {
             }
         }
     }
+}
+
+/// Digits that [`Extended::append_short`] writes.
+const SHORT_DIGITS: usize = 17;
+
+impl Extended {
+    /// Appends the number as `ld2string` does for machines (`%.17Lg`): seventeen digits in all, less the zeros at the end, with
+    /// an exponent where it is below -4 or above 16.
+    pub fn append_short(self, out: &mut Vec<u8>) {
+        let Kind::Finite { negative, mantissa, exponent } = self.0 else { return self.append_human(out) };
+        let (mut digits, mut power) = decimal_digits(mantissa, exponent);
+        power += round_digits(&mut digits);
+        while digits.len() > 1 && digits.last() == Some(&b'0') {
+            digits.pop();
+        }
+        if negative {
+            out.push(b'-');
+        }
+        if !(-4..SHORT_DIGITS as i64).contains(&power) {
+            out.push(digits[0]);
+            if digits.len() > 1 {
+                out.push(b'.');
+                out.extend_from_slice(&digits[1..]);
+            }
+            let sign = if power < 0 { '-' } else { '+' };
+            return out.extend_from_slice(format!("e{sign}{:02}", power.unsigned_abs()).as_bytes());
+        }
+        if power < 0 {
+            out.extend_from_slice(b"0.");
+            out.extend(std::iter::repeat_n(b'0', (-power - 1) as usize));
+            return out.extend_from_slice(&digits);
+        }
+        let whole = power as usize + 1;
+        out.extend(digits.iter().copied().chain(std::iter::repeat(b'0')).take(whole));
+        if digits.len() > whole {
+            out.push(b'.');
+            out.extend_from_slice(&digits[whole..]);
+        }
+    }
+}
+
+/// All decimal digits of `mantissa * 2^exponent`, and the power of ten of the first.
+fn decimal_digits(mantissa: u64, exponent: i64) -> (Vec<u8>, i64) {
+    let (mut value, mut digits) = (Natural::from_u64(mantissa), Vec::new());
+    if exponent >= 0 {
+        value.shift_left(exponent.unsigned_abs());
+    } else {
+        value.multiply_power_of_five(exponent.unsigned_abs() as u32);
+    }
+    value.append_decimal(&mut digits);
+    let power = digits.len() as i64 - 1 + exponent.min(0);
+    (digits, power)
+}
+
+/// Rounds to seventeen digits, ties to even; 1 if that makes one digit more in front of the point.
+fn round_digits(digits: &mut Vec<u8>) -> i64 {
+    if digits.len() <= SHORT_DIGITS {
+        return 0;
+    }
+    let rest = digits.split_off(SHORT_DIGITS);
+    let odd = digits[SHORT_DIGITS - 1] % 2 == 1;
+    let exactly_half = rest[0] == b'5' && rest[1..].iter().all(|&digit| digit == b'0');
+    if rest[0] < b'5' || exactly_half && !odd {
+        return 0;
+    }
+    let nines = digits.iter().rev().take_while(|&&digit| digit == b'9').count();
+    let at = SHORT_DIGITS - nines;
+    digits[at..].fill(b'0');
+    if at > 0 {
+        digits[at - 1] += 1;
+        return 0;
+    }
+    digits[0] = b'1';
+    1
 }
 
 /// Appends `mantissa / 2^shift`.
@@ -307,6 +413,60 @@ mod tests {
         };
         let sum = value.plus(by);
         if sum.is_finite() { human(sum) } else { NOT_FINITE.to_owned() }
+    }
+
+    #[test]
+    fn seventeen_digits() {
+        let short = |number: Extended| {
+            let mut out = Vec::new();
+            number.append_short(&mut out);
+            String::from_utf8(out).unwrap()
+        };
+        let cases = [
+            ("0", "0"),
+            ("60", "60"),
+            ("-1.5", "-1.5"),
+            ("0.3", "0.3"),
+            ("0.0001", "0.0001"),
+            ("0.00001", "1e-05"),
+            ("12345678901234567", "12345678901234567"),
+            ("123456789012345678", "1.2345678901234568e+17"),
+            ("99999999999999999.9", "1e+17"),
+            ("1e100", "1e+100"),
+            ("-2.5e-4000", "-2.5e-4000"),
+            ("1000", "1000"),
+            ("3.14159265358979323846", "3.1415926535897932"),
+            ("inf", "inf"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(short(Extended::parse(text.as_bytes()).unwrap()), expected);
+        }
+        for (double, expected) in
+            [(0.1, "0.10000000000000001"), (-2.5, "-2.5"), (1e300, "1.0000000000000001e+300")]
+        {
+            assert_eq!(short(Extended::from_f64(double)), expected);
+        }
+        assert_eq!(short(Extended::from_f64(5e-324)), "4.9406564584124654e-324");
+        assert_eq!(short(Extended::from_f64(0.0)), "0");
+    }
+
+    #[test]
+    fn whole_parts() {
+        let whole = |text: &str| Extended::parse(text.as_bytes()).unwrap().whole();
+        for (text, expected) in [
+            ("0", Some(0)),
+            ("2.9", Some(2)),
+            ("-2.9", Some(-2)),
+            ("1e-4000", Some(0)),
+            ("9223372036854775807", Some(i64::MAX)),
+            ("9223372036854775808", None),
+            ("-9223372036854775808.5", Some(i64::MIN)),
+            ("1e30", None),
+            ("1e4000", None),
+            ("-inf", None),
+        ] {
+            assert_eq!(whole(text), expected, "{text}");
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub enum Event {
     /// The consumer groups of a stream: published like those of streams, but whoever watches the key is not told. Without a
     /// name it is not published.
     Group,
+    Array,
     Expired,
     Evicted,
     New,

@@ -65,6 +65,7 @@ const TYPED: u32 = acl::SET
     | acl::BITMAP
     | acl::HYPERLOGLOG
     | acl::GEO
+    | acl::ARRAY
     | acl::STREAM;
 
 fn counts() -> BTreeMap<String, Count> {

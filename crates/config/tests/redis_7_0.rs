@@ -10,6 +10,9 @@ const REDIS: &str = include_str!("redis_7_0_defaults.txt");
 /// Not in 7.0: later names (the `_cpulist` names remain as aliases), and Weft's own.
 const NEWER: &[&str] = &[
     "aof-rewrite-cpulist",
+    "array-slice-size",
+    "array-sparse-kmax",
+    "array-sparse-kmin",
     "bgsave-cpulist",
     "bio-cpulist",
     "cluster-announce-human-nodename",

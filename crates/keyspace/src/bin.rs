@@ -217,6 +217,7 @@ fn large(value: Value) -> Option<Remains> {
         Value::Hash(hash) if hash.effort() > EFFORT_MAX => Remains::of_hash(*hash),
         Value::ZSet(zset) if zset.effort() > EFFORT_MAX => Remains::of_zset(*zset),
         Value::Stream(stream) if stream.effort() > EFFORT_MAX => Remains::of_stream(*stream),
+        Value::Array(array) if Effort::effort(&*array) > EFFORT_MAX => Remains::of_array(*array),
         _ => None,
     }
 }

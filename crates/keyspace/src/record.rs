@@ -18,7 +18,7 @@ use crate::value::{StrRef, Value, ValueRef};
 use base::blob::Blob;
 use std::sync::Arc;
 use table::Layout;
-use types::{Hash, List, Set, Stream, ZSet};
+use types::{Array, Hash, List, Set, Stream, ZSet};
 
 /// The fixed part at the front, which has the age.
 pub(crate) const HEAD_BYTES: usize = 6;
@@ -47,6 +47,7 @@ pub enum Code {
     Hash = 6,
     ZSet = 7,
     Stream = 8,
+    Array = 9,
 }
 
 impl Code {
@@ -62,6 +63,7 @@ impl Code {
             6 => Self::Hash,
             7 => Self::ZSet,
             8 => Self::Stream,
+            9 => Self::Array,
             other => unreachable!("record code {other}"),
         }
     }
@@ -298,6 +300,7 @@ pub fn value(record: &[u8]) -> ValueRef<'_> {
             Code::Hash => ValueRef::Hash(pointee(payload)),
             Code::ZSet => ValueRef::ZSet(pointee(payload)),
             Code::Stream => ValueRef::Stream(pointee(payload)),
+            Code::Array => ValueRef::Array(pointee(payload)),
         }
     }
 }
@@ -344,6 +347,7 @@ pub fn leak(value: Value) -> (Code, [u8; 8]) {
         Value::Hash(hash) => (Code::Hash, Box::into_raw(hash) as usize),
         Value::ZSet(zset) => (Code::ZSet, Box::into_raw(zset) as usize),
         Value::Stream(stream) => (Code::Stream, Box::into_raw(stream) as usize),
+        Value::Array(array) => (Code::Array, Box::into_raw(array) as usize),
     };
     (code, address.to_le_bytes())
 }
@@ -363,6 +367,7 @@ pub fn take_value(record: &[u8]) -> Value {
             Code::Hash => Value::Hash(Box::from_raw(boxed::<Hash>(record))),
             Code::ZSet => Value::ZSet(Box::from_raw(boxed::<ZSet>(record))),
             Code::Stream => Value::Stream(Box::from_raw(boxed::<Stream>(record))),
+            Code::Array => Value::Array(Box::from_raw(boxed::<Array>(record))),
         }
     }
 }
@@ -410,6 +415,7 @@ pub fn value_outside_bytes(record: &[u8]) -> usize {
         ValueRef::Hash(hash) => size_of::<Hash>() + hash.bytes(),
         ValueRef::ZSet(zset) => size_of::<ZSet>() + zset.bytes(),
         ValueRef::Stream(stream) => size_of::<Stream>() + stream.bytes(),
+        ValueRef::Array(array) => size_of::<Array>() + array.bytes(),
     }
 }
 

@@ -5,7 +5,7 @@ use crate::record::{self, Code};
 use crate::value::{Kind, Value, ValueRef};
 use std::ops::{Deref, DerefMut};
 use table::Pos;
-use types::{Hash, List, Set, Stream, ZSet};
+use types::{Array, Hash, List, Set, Stream, ZSet};
 
 /// A boxed value type a key can hold.
 pub trait Typed: Sized {
@@ -61,6 +61,7 @@ typed!(
 );
 typed!(ZSet, |zset| zset.len() == 0);
 typed!(Stream, |_| false);
+typed!(Array, |array| array.is_empty());
 
 /// The right to change one value. When it ends, the database's memory account is brought up to date and a collection
 /// left empty is removed with its key.

@@ -2,7 +2,7 @@
 
 use base::blob::Blob;
 use std::sync::Arc;
-use types::{Hash, List, Set, Stream, ZSet};
+use types::{Array, Hash, List, Set, Stream, ZSet};
 
 /// The type of a value, named as TYPE names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +13,7 @@ pub enum Kind {
     Hash,
     ZSet,
     Stream,
+    Array,
 }
 
 impl Kind {
@@ -24,11 +25,13 @@ impl Kind {
             Self::Hash => "hash",
             Self::ZSet => "zset",
             Self::Stream => "stream",
+            Self::Array => "array",
         }
     }
 
     /// All types, for TYPE filters.
-    pub const ALL: [Self; 6] = [Self::String, Self::List, Self::Set, Self::Hash, Self::ZSet, Self::Stream];
+    pub const ALL: [Self; 7] =
+        [Self::String, Self::List, Self::Set, Self::Hash, Self::ZSet, Self::Stream, Self::Array];
 }
 
 /// A value that belongs to whoever holds it: on its way into, out of or between keyspaces.
@@ -43,6 +46,7 @@ pub enum Value {
     Hash(Box<Hash>),
     ZSet(Box<ZSet>),
     Stream(Box<Stream>),
+    Array(Box<Array>),
 }
 
 impl Value {
@@ -59,6 +63,7 @@ impl Value {
             Self::Hash(_) => Kind::Hash,
             Self::ZSet(_) => Kind::ZSet,
             Self::Stream(_) => Kind::Stream,
+            Self::Array(_) => Kind::Array,
         }
     }
 }
@@ -72,6 +77,7 @@ pub enum ValueRef<'a> {
     Hash(&'a Hash),
     ZSet(&'a ZSet),
     Stream(&'a Stream),
+    Array(&'a Array),
 }
 
 /// A string value: in its record, or shared.
@@ -100,6 +106,7 @@ impl ValueRef<'_> {
             Self::Hash(_) => Kind::Hash,
             Self::ZSet(_) => Kind::ZSet,
             Self::Stream(_) => Kind::Stream,
+            Self::Array(_) => Kind::Array,
         }
     }
 
@@ -117,6 +124,7 @@ impl ValueRef<'_> {
             Self::Hash(hash) => hash.encoding(),
             Self::ZSet(zset) => zset.encoding(),
             Self::Stream(_) => "stream",
+            Self::Array(array) => array.encoding(),
         }
     }
 
@@ -132,6 +140,7 @@ impl ValueRef<'_> {
             Self::Hash(hash) => Value::Hash(Box::new(Hash::clone(hash))),
             Self::ZSet(zset) => Value::ZSet(Box::new(ZSet::clone(zset))),
             Self::Stream(stream) => Value::Stream(Box::new(Stream::clone(stream))),
+            Self::Array(array) => Value::Array(Box::new(Array::clone(array))),
         }
     }
 }

@@ -5,7 +5,7 @@ mod ziplist;
 mod zipmap;
 
 use crate::encode::{NODE_PACKED, NODE_PLAIN};
-use crate::{Error, Reader, Shapes, Type, stream};
+use crate::{Error, Reader, Shapes, Type, array, stream};
 use base::number;
 use keyspace::Value;
 use pairs::HashBuilder;
@@ -62,6 +62,7 @@ pub fn value(kind: Type, reader: &mut Reader<'_>, shapes: &Shapes<'_>) -> Result
         Type::HashListpackEx | Type::HashListpackExEarly => {
             hash_of_listpack_ex(kind, reader, shapes).map(hash)
         }
+        Type::Array => array::read(reader).map(|array| Value::Array(Box::new(array))),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Values into bytes. Packed collections go out as they lie in memory; tables element by element.
 
-use crate::{Type, append_len, append_string, stream};
+use crate::{Type, append_len, append_string, array, stream};
 use keyspace::ValueRef;
 use types::list::NodeView;
 use types::{Hash, List, Set, ZSet};
@@ -13,7 +13,7 @@ pub(crate) const NODE_PACKED: u64 = 2;
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// The newest version that the readers understand. The types of newer versions are avoided where the value can be
-    /// told without them, which is everywhere but in hashes whose fields expire: those need 12.
+    /// told without them, which is everywhere but in hashes whose fields expire, which need 12, and in arrays, which need 14.
     pub version: u16,
     /// Compress strings that shrink (`rdbcompression`).
     pub compress: bool,
@@ -45,6 +45,7 @@ pub fn type_of(value: ValueRef<'_>, options: &Options) -> Type {
         ValueRef::ZSet(ZSet::Tree(_)) => Type::ZSet,
         ValueRef::Stream(_) if options.version >= Type::Stream3.version() => Type::Stream3,
         ValueRef::Stream(_) => Type::Stream2,
+        ValueRef::Array(_) => Type::Array,
     }
 }
 
@@ -59,6 +60,7 @@ pub fn append_value(out: &mut Vec<u8>, value: ValueRef<'_>, kind: Type, options:
         ValueRef::Hash(hash) => append_hash(out, hash, kind, compress),
         ValueRef::ZSet(zset) => append_zset(out, zset, compress),
         ValueRef::Stream(stream) => stream::append(out, stream, kind, compress),
+        ValueRef::Array(array) => array::append(out, array, compress),
     }
 }
 

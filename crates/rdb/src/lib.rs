@@ -9,6 +9,7 @@
 //! are not read.
 #![forbid(unsafe_code)]
 
+mod array;
 pub mod decode;
 pub mod dump;
 pub mod encode;
@@ -34,7 +35,7 @@ pub use writer::{append_len, append_string};
 pub const VERSION: u16 = 12;
 
 /// Newer versions than this are refused.
-pub const VERSION_READ_MAX: u16 = 13;
+pub const VERSION_READ_MAX: u16 = 14;
 
 /// No payload says it is older than this (Redis 7.0), the first with the listpack types.
 pub const VERSION_MIN: u16 = 10;

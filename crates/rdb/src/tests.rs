@@ -9,11 +9,12 @@ use base::random::Random;
 use keyspace::value::StrRef;
 use keyspace::{Kind, Value, ValueRef};
 use std::sync::Arc;
+use types::array::INDEX_MAX;
 use types::hash::FieldTtl;
 use types::list::{End, ListLimit};
 use types::listpack::Item;
 use types::stream::{Group, References, StreamId, StreamLimits, Trim, TrimTo};
-use types::{Hash, List, Set, Stream, ZSet};
+use types::{Array, Hash, List, Set, Stream, ZSet};
 
 /// A value that is borrowed for reading.
 fn view(value: &Value) -> ValueRef<'_> {
@@ -24,6 +25,7 @@ fn view(value: &Value) -> ValueRef<'_> {
         Value::Hash(hash) => ValueRef::Hash(hash),
         Value::ZSet(zset) => ValueRef::ZSet(zset),
         Value::Stream(stream) => ValueRef::Stream(stream),
+        Value::Array(array) => ValueRef::Array(array),
     }
 }
 
@@ -37,6 +39,14 @@ fn content(value: &Value) -> Vec<(Vec<u8>, Vec<u8>)> {
             return zset.iter().map(|(member, score)| (text(member), score.to_le_bytes().to_vec())).collect();
         }
         Value::Stream(stream) => return stream_content(stream),
+        Value::Array(array) => {
+            let mut content = vec![(format!("{:?}", array.cursor()).into(), Vec::new())];
+            array.visit(0, INDEX_MAX, |index, element| {
+                content.push((index.to_string().into(), element.to_vec()));
+                true
+            });
+            return content;
+        }
         Value::Set(set) => set.iter().map(|member| (text(member), Vec::new())).collect(),
         Value::Hash(hash) => {
             let value =
@@ -172,6 +182,17 @@ fn some_value(random: &mut Random, shapes: &Shapes<'_>) -> Value {
             }
             Value::Hash(Box::new(hash))
         }
+        5 => {
+            let mut array = Array::new();
+            let spread = [1, 3, 5000, u64::MAX / 1000][random.index(4)];
+            for _ in 0..count {
+                let number = format!("{}", random.below(1000) as f64 / 8.0).into_bytes();
+                let text = if random.below(3) == 0 { number } else { some_text(random) };
+                array.set(random.below(900) * spread, &text);
+            }
+            array.set_cursor([None, Some(random.below(INDEX_MAX)), Some(INDEX_MAX)][random.index(3)]);
+            Value::Array(Box::new(array))
+        }
         _ => {
             let mut zset = ZSet::new();
             for _ in 0..count {
@@ -213,6 +234,7 @@ fn values_come_back_as_they_were() {
         (21, 11),
         (24, 12),
         (25, 12),
+        (28, 14),
     ];
     assert_eq!(kinds.into_iter().collect::<Vec<_>>(), expected);
 }
@@ -315,6 +337,14 @@ fn exercise(value: Value, random: &mut Random, shapes: &Shapes<'_>) {
             zset.insert(&before[0].0, -1.0, &shapes.zset, shapes.seed);
             assert_eq!(zset.range_back(0..zset.len()).count(), zset.len());
             before.iter().for_each(|(member, _)| assert!(zset.remove(member).is_some()));
+        }
+        Value::Array(mut array) => {
+            assert_eq!(array.len() as usize + 1, before.len());
+            array.set(random.below(INDEX_MAX), &text);
+            array.set(array.end() - 1, &other);
+            let last = array.end() - 1;
+            assert!(array.remove_range(0, last / 2) + array.remove_range(last / 2, last) > 0);
+            assert!(array.is_empty());
         }
     }
 }

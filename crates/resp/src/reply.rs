@@ -157,6 +157,14 @@ impl Reply {
         self.line(b':', value as i64);
     }
 
+    /// A number beyond what [`Reply::int`] can say.
+    pub fn natural(&mut self, value: u64) {
+        match i64::try_from(value) {
+            Ok(value) => self.int(value),
+            Err(_) => self.text_line(b':', value.to_string().as_bytes()),
+        }
+    }
+
     #[inline]
     pub fn bulk(&mut self, bytes: &[u8]) {
         self.buf.reserve(bytes.len() + 2 * LINE_BYTES_MAX);

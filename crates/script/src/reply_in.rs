@@ -6,7 +6,7 @@ use crate::api::push_error;
 use crate::lua::Lua;
 use crate::reply_out::set_flag;
 use base::number::parse_f64;
-use base::number::parse_i64;
+use base::number::{parse_i64, parse_u64};
 use resp::Reply;
 use std::ffi::c_int;
 
@@ -47,6 +47,16 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A number of a reply: positions of arrays may be beyond what is signed.
+    fn integer(&mut self) -> f64 {
+        let line = self.line();
+        if let [digit @ b'0'..=b'9'] = line {
+            return f64::from(digit - b'0');
+        }
+        let number = parse_i64(line).map(|number| number as f64);
+        number.or_else(|| parse_u64(line).map(|number| number as f64)).expect("integers are numbers")
+    }
+
     /// The bytes of a bulk string of this length; moves behind its end.
     fn bulk(&mut self, len: usize) -> &'a [u8] {
         if let Some((at, blob)) = self.reply.blobs.get(self.blobs)
@@ -72,7 +82,7 @@ impl<'a> Reader<'a> {
                 -1 => lua.push_boolean(false),
                 len => lua.push_text(self.bulk(len as usize)),
             },
-            b':' => lua.push_number(self.number() as f64),
+            b':' => lua.push_number(self.integer()),
             b'+' => self.push_wrapped(lua, b"ok"),
             b'-' => {
                 let text = self.line();

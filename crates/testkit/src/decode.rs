@@ -52,7 +52,10 @@ impl<'a> Reader<'a> {
         Ok(match kind {
             b'+' => Value::Simple(rest.to_vec()),
             b'-' => Value::Error(rest.to_vec()),
-            b':' => Value::Integer(number(rest)?),
+            b':' => match text(rest)?.parse() {
+                Ok(natural) if natural > i64::MAX as u64 => Value::Natural(natural),
+                _ => Value::Integer(number(rest)?),
+            },
             b'$' if rest == b"-1" => Value::Null,
             b'$' => Value::Bulk(self.blob(rest)?.to_vec()),
             b'*' if rest == b"-1" => Value::NullArray,

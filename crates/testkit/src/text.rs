@@ -22,6 +22,7 @@ pub fn lines(value: &Value) -> Vec<String> {
         }
         Value::Error(text) => vec![format!("(error) {}", quote(text))],
         Value::Integer(number) => vec![format!("(integer) {number}")],
+        Value::Natural(number) => vec![format!("(integer) {number}")],
         Value::Bulk(bytes) => vec![quote(bytes)],
         Value::Null => vec!["(nil)".into()],
         Value::NullArray => vec!["(nil array)".into()],

@@ -10,6 +10,8 @@ pub enum Value {
     Error(Vec<u8>),
     /// `:`
     Integer(i64),
+    /// `:` beyond that.
+    Natural(u64),
     /// `$`
     Bulk(Vec<u8>),
     /// `$-1` in RESP2, `_` in RESP3.

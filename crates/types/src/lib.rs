@@ -3,6 +3,7 @@
 //! `base` and `table`.
 #![deny(unsafe_code)]
 
+pub mod array;
 pub mod bits;
 pub mod geohash;
 pub mod hash;
@@ -21,6 +22,7 @@ pub mod set;
 pub mod stream;
 pub mod zset;
 
+pub use array::Array;
 pub use hash::Hash;
 pub use list::List;
 pub use remains::Remains;

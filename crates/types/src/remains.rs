@@ -3,12 +3,13 @@
 //! A step frees one segment of a table, or some nodes or leaves: some microseconds, or some tens of them where the elements
 //! are blocks of their own. Dropping the remains frees the rest at once.
 
+use crate::array::ArrayRemains;
 use crate::hash::HashRemains;
 use crate::list::ListRemains;
 use crate::set::SetRemains;
 use crate::stream::StreamRemains;
 use crate::zset::TreeRemains;
-use crate::{Hash, List, Set, Stream, ZSet};
+use crate::{Array, Hash, List, Set, Stream, ZSet};
 
 /// A collection on its way out.
 pub struct Remains(Kind);
@@ -19,6 +20,7 @@ enum Kind {
     Hash(HashRemains),
     Tree(Box<TreeRemains>),
     Stream(Box<StreamRemains>),
+    Array(Box<ArrayRemains>),
 }
 
 impl Remains {
@@ -47,6 +49,11 @@ impl Remains {
         stream.into_remains().map(|remains| Self(Kind::Stream(Box::new(remains))))
     }
 
+    /// Of an array; `None` if it was hardly more than a block.
+    pub fn of_array(array: Array) -> Option<Self> {
+        array.into_remains().map(|remains| Self(Kind::Array(Box::new(remains))))
+    }
+
     /// Heap bytes not yet freed; of a sorted set about.
     pub fn bytes(&self) -> usize {
         match &self.0 {
@@ -55,6 +62,7 @@ impl Remains {
             Kind::Hash(hash) => hash.bytes(),
             Kind::Tree(tree) => tree.bytes(),
             Kind::Stream(stream) => stream.bytes(),
+            Kind::Array(array) => array.bytes(),
         }
     }
 
@@ -66,12 +74,13 @@ impl Remains {
             Kind::Hash(hash) => hash.free_step(),
             Kind::Tree(tree) => tree.free_step(),
             Kind::Stream(stream) => stream.free_step(),
+            Kind::Array(array) => array.free_step(),
         }
     }
 }
 
 /// What freeing a collection takes, as Redis counts it to decide whether others should wait for it: elements of a
-/// table or tree, nodes of a list, blocks of a stream, 1 for what is one block.
+/// table or tree, nodes of a list, blocks of a stream or an array, 1 for what is one block.
 pub trait Effort {
     fn effort(&self) -> usize;
 }
@@ -106,6 +115,12 @@ impl Effort for ZSet {
     }
 }
 
+impl Effort for Array {
+    fn effort(&self) -> usize {
+        Self::effort(self)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,8 +147,10 @@ mod tests {
         let (mut list, mut set) =
             (List::new(ListLimit::default()), Set::new(b"", 1000, &SetLimits::default(), &seed));
         let (mut hash, mut zset, mut stream) = (Hash::new(), ZSet::new(), Stream::new());
+        let mut array = Array::new();
         for n in 0..COUNT {
             let text = text(n);
+            array.set(n as u64, &text.repeat(2));
             list.push(End::Tail, &text);
             set.add(&text, &SetLimits::default(), &seed);
             hash.set(&text, &text, FieldTtl::Clear, 0, &HashLimits::default(), &seed);
@@ -151,6 +168,7 @@ mod tests {
             (hash.bytes(), Remains::of_hash(hash).expect("a table")),
             (zset.bytes(), Remains::of_zset(zset).expect("a tree")),
             (stream.bytes(), Remains::of_stream(stream).expect("many blocks")),
+            (array.bytes(), Remains::of_array(array).expect("many pages")),
         ]
     }
 
@@ -183,6 +201,7 @@ mod tests {
         assert!(Remains::of_list(List::new(ListLimit::default())).is_none());
         assert!(Remains::of_hash(Hash::new()).is_none());
         assert!(Remains::of_zset(ZSet::new()).is_none());
+        assert!(Remains::of_array(Array::new()).is_none());
         assert_eq!(Hash::new().effort(), 1);
     }
 }

@@ -14,6 +14,7 @@ const KEYS: &[(&str, &[&[u8]])] = &[
     ("hash", &[b"h1", b"{t}h", b"big:h"]),
     ("sorted-set", &[b"z1", b"{t}z", b"big:z"]),
     ("geo", &[b"geo", b"{t}geo"]),
+    ("array", &[b"ar1", b"{t}ar", b"big:ar"]),
 ];
 
 /// Keys that are absent at first, or odd.
@@ -141,6 +142,9 @@ const PATTERNS: &[&[u8]] = &[
     b"*->a",
     b"nokey",
     b"s*",
+    b"^[a-z]+(1|2)?$",
+    b"(((a{9}){9}){99}",
+    b"\\1",
 ];
 
 const ENCODINGS: &[&[u8]] =

@@ -78,6 +78,8 @@ pub fn seeding() -> Vec<Step> {
         "PEXPIRE {t}h 4000",
         "GEOADD geo 13.361389 38.115556 Palermo 15.087269 37.502669 Catania",
         "GEOADD {t}geo 2.35 48.85 a",
+        "ARMSET ar1 0 a 1 1.5 7 hello 5000 12 18446744073709551614 last",
+        "ARRING {t}ar 5 1 2 3 a b c d",
     ];
     let mut all: Vec<Vec<Vec<u8>>> =
         LINES.iter().map(|line| line.split(' ').map(testkit::text::unescape).collect()).collect();
@@ -92,6 +94,7 @@ pub fn seeding() -> Vec<Step> {
     all.push(many("SADD", "big:set", &|i| vec![word(i)]));
     all.push(many("HSET", "big:h", &|i| vec![word(i), number(i)]));
     all.push(many("ZADD", "big:z", &|i| vec![number(i), word(i)]));
+    all.push(many("ARMSET", "big:ar", &|i| vec![(i * i).to_string().into_bytes(), word(i)]));
     all.into_iter().map(|words| Step::Request { conn: 0, words }).collect()
 }
 

@@ -281,6 +281,7 @@ fn is_resp2(value: &Value) -> bool {
         Value::Simple(_)
         | Value::Error(_)
         | Value::Integer(_)
+        | Value::Natural(_)
         | Value::Bulk(_)
         | Value::Null
         | Value::NullArray => true,

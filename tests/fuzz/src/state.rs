@@ -4,6 +4,7 @@
 use crate::engine::Engine;
 use keyspace::ValueRef;
 use std::collections::BTreeMap;
+use types::array::INDEX_MAX;
 use types::stream::StreamId;
 
 /// `(database, key)` and a number that stands for value and expiry.
@@ -120,6 +121,20 @@ fn content(value: ValueRef<'_>, now_ms: u64) -> Result<Option<u64>, String> {
                 count += 1;
             }
             zset.len()
+        }
+        ValueRef::Array(array) => {
+            let mut next = 0;
+            array.visit(0, INDEX_MAX, |index, element| {
+                element.with_text(|text| sum = mixed(sum, mixed(hashed(text), index)));
+                count += usize::from(index >= next);
+                next = index + 1;
+                true
+            });
+            if next != array.end() {
+                return Err(format!("an array that ends at {next} says {}", array.end()));
+            }
+            sum = mixed(sum, array.cursor().unwrap_or(u64::MAX));
+            array.len() as usize
         }
     };
     if count != len || len == 0 {

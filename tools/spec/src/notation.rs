@@ -142,7 +142,10 @@ fn scalar(text: &str) -> Result<Expect, String> {
         "integer" if rest.contains("..") => {
             return range(rest, i64::MIN, i64::MAX).map(ranged(Expect::IntegerRange));
         }
-        "integer" => Value::Integer(rest.parse().map_err(|_| unknown())?),
+        "integer" => match rest.parse() {
+            Ok(natural) if natural > i64::MAX as u64 => Value::Natural(natural),
+            _ => Value::Integer(rest.parse().map_err(|_| unknown())?),
+        },
         "double" if rest.contains("..") => {
             return range(rest, f64::NEG_INFINITY, f64::INFINITY).map(ranged(Expect::DoubleRange));
         }

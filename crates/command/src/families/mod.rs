@@ -3,6 +3,7 @@
 
 use crate::{Args, Command, Error, ShardCx};
 
+mod array;
 mod bitmap;
 mod connection;
 mod dump;
@@ -37,6 +38,7 @@ const ALL: &[&[&[Command]]] = &[
     zset::COMMANDS,
     geo::COMMANDS,
     stream::COMMANDS,
+    array::COMMANDS,
     &[dump::COMMANDS],
     &[scripting::COMMANDS],
     &[functions::COMMANDS],

@@ -21,8 +21,9 @@ pub const DANGEROUS: u32 = 1 << 17;
 pub const CONNECTION: u32 = 1 << 18;
 pub const TRANSACTION: u32 = 1 << 19;
 pub const SCRIPTING: u32 = 1 << 20;
+pub const ARRAY: u32 = 1 << 21;
 
-pub const NAMES: [(u32, &str); 21] = [
+pub const NAMES: [(u32, &str); 22] = [
     (KEYSPACE, "keyspace"),
     (READ, "read"),
     (WRITE, "write"),
@@ -44,4 +45,5 @@ pub const NAMES: [(u32, &str); 21] = [
     (CONNECTION, "connection"),
     (TRANSACTION, "transaction"),
     (SCRIPTING, "scripting"),
+    (ARRAY, "array"),
 ];

@@ -38,14 +38,15 @@ impl Sequence {
 
     /// `len` random steps after those that put values everywhere.
     pub fn random(grammar: &Grammar, rules: &Rules, seed: u64, resp3: bool, len: usize, now_ms: u64) -> Self {
-        let mut random = Random::from_seed(seed);
+        let (mut random, scope) =
+            (Random::from_seed(seed), Scope { before: rules.before(), deterministic: true });
         let mut steps: Vec<Step> = crate::episode::seeding()
             .into_iter()
             .filter_map(|step| match step {
                 crate::Step::Request { words, .. } => Some(Step { requests: vec![words] }),
                 _ => None,
             })
-            .filter(|step| !is_short_lived(&step.requests[0]))
+            .filter(|step| !is_short_lived(&step.requests[0]) && scope.knows(since(&step.requests[0])))
             .collect();
         while steps.len() < len {
             let request = match random.below(40) {
@@ -70,11 +71,21 @@ impl Sequence {
     }
 }
 
+/// The first byte of an array's payload.
+const ARRAY: u8 = 28;
+
 /// The commands that a peer of this version knows, as far as their replies follow from the data.
 pub fn grammar(rules: &Rules) -> Grammar {
     let mut grammar = Grammar::new(Scope { before: rules.before(), deterministic: true });
     grammar.payloads = crate::play::payloads();
+    // What the newer commands store, an older peer does not take.
+    grammar.payloads.retain(|payload| payload[0] != ARRAY);
     grammar
+}
+
+/// The version that brought the command of a request.
+fn since(request: &Request) -> &'static str {
+    command::lookup(&request[0]).map_or("", |row| row.since)
 }
 
 fn words(line: &str) -> Request {
