@@ -150,7 +150,7 @@ fn some_text(random: &mut Random) -> Vec<u8> {
 
 fn some_value(random: &mut Random, shapes: &Shapes<'_>) -> Value {
     let count = [1, 3, 20, 150, 600][random.index(5)];
-    match random.below(7) {
+    match random.below(8) {
         0 => Value::string(&some_text(random)),
         6 => Value::Stream(Box::new(some_stream(count, random))),
         1 => {
