@@ -195,8 +195,8 @@ pub struct OwnArgs {
 impl OwnArgs {
     /// A copy, but for arguments outside the buffer, which are shared.
     pub fn of(args: Args<'_>) -> Self {
-        let mut own = Self { buf: Vec::new(), spans: Vec::with_capacity(args.len()), outside: Vec::new() };
-        (0..args.len()).for_each(|index| push(args, index, &mut own.buf, &mut own.spans, &mut own.outside));
+        let mut own = Self { spans: Vec::with_capacity(args.len()), ..Self::default() };
+        own.refill(args);
         own
     }
 

@@ -11,7 +11,8 @@
 //!
 //! What such an operation asks for *late* it gets as if it had asked when it came: before all who came after and have not begun.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use base::hash::{HashSeed, QuickMap};
+use std::collections::{HashSet, VecDeque};
 
 /// What can be waited for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -90,18 +91,17 @@ impl Queue {
 
 /// `W` is what is to be done once everything is granted.
 pub struct Locks<W> {
-    queues: HashMap<Thing, Queue>,
-    waiters: HashMap<WaiterId, Waiter<W>>,
+    queues: QuickMap<Thing, Queue>,
+    waiters: QuickMap<WaiterId, Waiter<W>>,
     next: WaiterId,
 }
 
-impl<W> Default for Locks<W> {
-    fn default() -> Self {
-        Self { queues: HashMap::new(), waiters: HashMap::new(), next: 1 }
-    }
-}
-
 impl<W> Locks<W> {
+    pub fn new(seed: &HashSeed) -> Self {
+        let queues = QuickMap::with_hasher(seed.clone());
+        Self { queues, waiters: QuickMap::with_hasher(seed.clone()), next: 1 }
+    }
+
     /// Nothing is held: every command may run.
     #[inline]
     pub fn is_empty(&self) -> bool {
@@ -186,7 +186,7 @@ impl<W> Locks<W> {
     /// place and wait for something else is taken from them.
     fn enqueue_between(
         queue: &mut Queue,
-        waiters: &mut HashMap<WaiterId, Waiter<W>>,
+        waiters: &mut QuickMap<WaiterId, Waiter<W>>,
         thing: &Thing,
         place: Place,
         shared: bool,
@@ -264,6 +264,11 @@ impl<W> Locks<W> {
 mod tests {
     use super::*;
     use base::random::Random;
+    use std::collections::HashMap;
+
+    fn locks<W>() -> Locks<W> {
+        Locks::new(&HashSeed::new(1, 2))
+    }
 
     fn key(name: &str) -> (Thing, bool) {
         (Thing::Key(0, name.as_bytes().to_vec()), false)
@@ -275,7 +280,7 @@ mod tests {
 
     #[test]
     fn first_come_first_served_per_key() {
-        let (mut locks, mut ready) = (Locks::default(), Ready::new());
+        let (mut locks, mut ready) = (locks(), Ready::new());
         locks.enqueue(vec![key("a"), key("b")], "one", &mut ready);
         let (one, _) = ready.pop_front().unwrap();
         locks.enqueue(vec![key("b"), key("c")], "two", &mut ready);
@@ -292,7 +297,7 @@ mod tests {
 
     #[test]
     fn who_withdraws_lets_others_go() {
-        let (mut locks, mut ready) = (Locks::default(), Ready::new());
+        let (mut locks, mut ready) = (locks(), Ready::new());
         let shared = |thing| (thing, true);
         let first = locks.enqueue(vec![key("a"), shared(Thing::Shard)], "first", &mut ready);
         let all = locks.enqueue(vec![(Thing::Shard, false)], "all", &mut ready);
@@ -314,7 +319,7 @@ mod tests {
 
     #[test]
     fn the_whole_shard_waits_for_holders_and_holds_up_later_ones() {
-        let (mut locks, mut ready) = (Locks::default(), Ready::new());
+        let (mut locks, mut ready) = (locks(), Ready::new());
         let hold = |name| vec![key(name), (Thing::Shard, true)];
         locks.enqueue(hold("a"), "a", &mut ready);
         locks.enqueue(hold("b"), "b", &mut ready);
@@ -370,7 +375,7 @@ mod tests {
     fn random_waiters_go_when_nobody_stands_before_them() {
         for seed in 0..200 {
             let mut random = Random::from_seed(seed);
-            let (mut locks, mut ready, mut model) = (Locks::default(), Ready::new(), Model::default());
+            let (mut locks, mut ready, mut model) = (locks(), Ready::new(), Model::default());
             let mut late: HashMap<WaiterId, WaiterId> = HashMap::new();
             for id in 1..=120 {
                 let mut things: Vec<_> =
@@ -431,7 +436,7 @@ mod tests {
 
     #[test]
     fn who_goes_because_another_is_withdrawn_is_not_withdrawn() {
-        let (mut locks, mut ready) = (Locks::default(), Ready::new());
+        let (mut locks, mut ready) = (locks(), Ready::new());
         locks.enqueue(vec![key("a")], "holder", &mut ready);
         let first = locks.enqueue(vec![key("a"), key("b")], "first", &mut ready);
         let second = locks.enqueue(vec![key("b")], "second", &mut ready);
@@ -445,7 +450,7 @@ mod tests {
 
     #[test]
     fn who_asks_late_goes_before_those_who_came_later_and_have_not_begun() {
-        let (mut locks, mut ready) = (Locks::default(), Ready::new());
+        let (mut locks, mut ready) = (locks(), Ready::new());
         locks.enqueue(vec![key("a")], "earlier", &mut ready);
         let gate = locks.enqueue(vec![(Thing::Gate, false), key("b")], "gate", &mut ready);
         locks.enqueue(vec![key("b"), key("c")], "later", &mut ready);
@@ -473,7 +478,7 @@ mod tests {
     /// With work that grew with the square of their number, this would not end.
     #[test]
     fn many_things_and_many_waiters_take_their_time_only_once() {
-        let (mut locks, mut ready) = (Locks::default(), Ready::new());
+        let (mut locks, mut ready) = (locks(), Ready::new());
         let many: Vec<_> = (0..100_000).map(|number| key(&format!("{}", number % 90_000))).collect();
         for round in 0..3 {
             locks.enqueue(many.clone(), round, &mut ready);

@@ -18,6 +18,7 @@ use crate::queue::Queued;
 use crate::route::Places;
 use crate::transaction::Transaction;
 use crate::waiting::{WaitId, Waiting};
+use base::hash::QuickMap;
 use command::ShardCx;
 use command::change::DbKey;
 use command::watches::WatcherId;
@@ -49,11 +50,11 @@ pub struct Shard {
     pub(crate) batch_pool: Vec<Box<Batch>>,
     pub(crate) locks: Locks<Job>,
     /// Locks held here for operations, by home shard and operation.
-    pub(crate) holds: HashMap<(u16, OpId), Vec<WaiterId>>,
-    pub(crate) ops: HashMap<OpId, Operation>,
+    pub(crate) holds: QuickMap<(u16, OpId), Vec<WaiterId>>,
+    pub(crate) ops: QuickMap<OpId, Operation>,
     pub(crate) splits: Splits,
     /// Operations of this shard that learn as they go, those that can go on, and those that only gave others their turn.
-    pub(crate) opens: HashMap<OpId, Box<Open>>,
+    pub(crate) opens: QuickMap<OpId, Box<Open>>,
     pub(crate) may_proceed: VecDeque<OpId>,
     pub(crate) ticked: Vec<OpId>,
     /// A script that occupies this shard.
@@ -61,7 +62,7 @@ pub struct Shard {
     /// Scripts of any shard that have run for too long.
     pub(crate) occupants: Vec<Occupant>,
     /// Operations of any shard that have come here for what they will need, by home shard and number.
-    pub(crate) gates: HashMap<(u16, OpId), Gate>,
+    pub(crate) gates: QuickMap<(u16, OpId), Gate>,
     pub(crate) next_op: OpId,
     pub(crate) queue: Vec<Queued>,
     pub(crate) spans: Vec<Span>,
@@ -97,7 +98,7 @@ pub struct Shard {
 impl Shard {
     pub fn new(mut cx: ShardCx) -> Self {
         cx.run_inside = crate::script::run_inside;
-        let shards = cx.shards as usize;
+        let (shards, seed) = (cx.shards as usize, cx.seed.clone());
         let outgoing = Outgoing { batches: (0..shards).map(|_| None).collect(), ..Outgoing::default() };
         Self {
             cx,
@@ -106,16 +107,16 @@ impl Shard {
             dirty_conns: Vec::new(),
             outgoing,
             batch_pool: Vec::new(),
-            locks: Locks::default(),
-            holds: HashMap::new(),
-            ops: HashMap::new(),
+            locks: Locks::new(&seed),
+            holds: QuickMap::with_hasher(seed.clone()),
+            ops: QuickMap::with_hasher(seed.clone()),
             splits: Splits::default(),
-            opens: HashMap::new(),
+            opens: QuickMap::with_hasher(seed.clone()),
             may_proceed: VecDeque::new(),
             ticked: Vec::new(),
             busy: None,
             occupants: Vec::new(),
-            gates: HashMap::new(),
+            gates: QuickMap::with_hasher(seed),
             next_op: 1,
             queue: Vec::new(),
             spans: Vec::new(),

@@ -112,32 +112,27 @@ impl Shard {
         watcher: WatcherId,
         keys: &[DbKey],
     ) -> usize {
-        let mut own: Vec<Vec<&DbKey>> = (0..self.cx.shards).map(|_| Vec::new()).collect();
-        keys.iter().for_each(|key| own[self.cx.slots.shard_of(&key.1) as usize].push(key));
-        let mut answers = 0;
-        for (shard, own) in own.iter().enumerate() {
-            for same_db in own.chunk_by(|one, next| one.0 == next.0) {
-                answers += self.ask_to_hold(shard, op, command, watcher, same_db);
-            }
-        }
-        answers
+        let owned = keys.iter().map(|key| (self.cx.slots.shard_of(&key.1), key));
+        let mut owned: Vec<(u16, &DbKey)> = owned.collect();
+        owned.sort_by_key(|(shard, _)| *shard);
+        let same = |(shard, key): &(u16, &DbKey), next: &(u16, &DbKey)| (*shard, key.0) == (next.0, next.1.0);
+        owned.chunk_by(same).map(|keys| self.ask_to_hold(op, command, watcher, keys)).sum()
     }
 
     /// Asks a shard to hold keys of its, all in one database, in as many items as their bytes need; how many. `watcher`: whose watched
     /// keys are among them; 0 for nobody.
     fn ask_to_hold(
         &mut self,
-        shard: usize,
         op: OpId,
         command: &'static Command,
         watcher: WatcherId,
-        keys: &[&DbKey],
+        keys: &[(u16, &DbKey)],
     ) -> usize {
         let (mut rest, mut items) = (keys, 0);
-        while let Some((db, _)) = rest.first() {
-            let batch = self.batch_for(shard);
+        while let Some((shard, (db, _))) = rest.first() {
+            let batch = self.batch_for(*shard as usize);
             let first = batch.spans.len();
-            while let Some(((_, key), others)) = rest.split_first().filter(|_| !batch.is_full()) {
+            while let Some(((_, (_, key)), others)) = rest.split_first().filter(|_| !batch.is_full()) {
                 batch.push_arg(key);
                 rest = others;
             }
@@ -179,11 +174,13 @@ impl Shard {
         held
     }
 
-    pub(super) fn put_back(&mut self, held: Held) {
+    /// Puts an entry under its key again, and gives the key back.
+    pub(super) fn put_back(&mut self, held: Held) -> DbKey {
         if let Some(entry) = held.entry {
             let key = Key::new(&held.key, &self.cx.seed);
             self.cx.dbs[held.db as usize].install(key, entry);
         }
+        (held.db, held.key)
     }
 
     /// Keys have come for a hold of ours.
@@ -206,8 +203,8 @@ impl Shard {
         let is_touched = *is_touched;
         let mut places = Vec::with_capacity(keys.len());
         for (from, held) in keys {
-            places.push((from, held.db, held.key.clone()));
-            self.put_back(held);
+            let (db, key) = self.put_back(held);
+            places.push((from, db, key));
         }
         self.cx.guests.receive(wanted);
         self.cx.set_listening();
@@ -311,9 +308,9 @@ impl Shard {
         op: OpId,
         places: Vec<(u16, u16, Vec<u8>)>,
         changes: Vec<Change>,
-        mut waits: Vec<WaitChange>,
+        waits: Vec<WaitChange>,
     ) {
-        waits.resize_with(self.cx.shards as usize, || WaitChange::None);
+        let waits = waits.into_iter().chain(std::iter::repeat_with(|| WaitChange::None));
         let mut back: Vec<Option<(Vec<Held>, Vec<Change>)>> = (0..self.cx.shards).map(|_| None).collect();
         for (from, db, key) in places {
             let (held, is_over) = if from == self.cx.id {
@@ -355,7 +352,9 @@ impl Shard {
         changes: Vec<Change>,
         wait: WaitChange,
     ) {
-        keys.into_iter().for_each(|held| self.put_back(held));
+        for held in keys {
+            self.put_back(held);
+        }
         changes.into_iter().for_each(|change| self.cx.hear(change));
         self.change_wait(home, op, wait);
         // Before those who wait for the locks.

@@ -426,7 +426,9 @@ impl Shard {
 
     /// Keys of this shard come home from an operation that goes on; they stay locked.
     pub(crate) fn on_return(&mut self, keys: Vec<Held>, changes: Vec<Change>) {
-        keys.into_iter().for_each(|held| self.put_back(held));
+        for held in keys {
+            self.put_back(held);
+        }
         changes.into_iter().for_each(|change| self.cx.hear(change));
     }
 
