@@ -44,21 +44,6 @@ impl Guests {
         self.keys.binary_search_by(|guest| (guest.0, guest.1.as_slice()).cmp(&(db, key))).is_ok()
     }
 
-    /// How many changes have been noted.
-    pub(crate) fn noted(&self) -> usize {
-        self.changes.len()
-    }
-
-    /// What was noted since then is as it was, but for what has expired all the same.
-    pub(crate) fn cut_back(&mut self, noted: usize) {
-        let expired = |change: &Change| matches!(change.event, Some((Event::Expired, _)));
-        let mut index = 0;
-        self.changes.retain(|change| {
-            index += 1;
-            index <= noted || expired(change)
-        });
-    }
-
     pub(crate) fn note(&mut self, change: Change) {
         self.changes.push(change);
     }

@@ -2,9 +2,10 @@
 
 use crate::session::Session;
 use crate::{Error, ShardCx};
+use config::KeyEvents;
 use keyspace::Pos;
 use keyspace::value::StrRef;
-use keyspace::{Db, Found, Free, Key, Typed, Update, ValueRef};
+use keyspace::{Db, Found, Free, Key, Kind, Typed, Update, ValueRef};
 
 /// The class of a keyspace event, as `notify-keyspace-events` names them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,30 @@ pub enum Event {
     Expired,
     Evicted,
     New,
+    Overwritten,
+    TypeChanged,
+    Miss,
+}
+
+impl Event {
+    /// The class as the configuration knows it.
+    pub fn class(self) -> KeyEvents {
+        match self {
+            Self::Generic => KeyEvents::GENERIC,
+            Self::String => KeyEvents::STRING,
+            Self::List => KeyEvents::LIST,
+            Self::Set => KeyEvents::SET,
+            Self::Hash => KeyEvents::HASH,
+            Self::ZSet => KeyEvents::ZSET,
+            Self::Stream => KeyEvents::STREAM,
+            Self::Expired => KeyEvents::EXPIRED,
+            Self::Evicted => KeyEvents::EVICTED,
+            Self::New => KeyEvents::NEW,
+            Self::Overwritten => KeyEvents::OVERWRITTEN,
+            Self::TypeChanged => KeyEvents::TYPE_CHANGED,
+            Self::Miss => KeyEvents::MISS,
+        }
+    }
 }
 
 pub struct Cx<'a> {
@@ -109,11 +134,14 @@ impl<'a> Cx<'a> {
     }
 
     #[inline]
-    fn count_look_up(&mut self, hit: bool) {
+    fn count_look_up(&mut self, key: Key<'_>, hit: bool) {
         if hit {
             self.shard.stats.hits += 1;
         } else {
             self.shard.stats.misses += 1;
+            if self.shard.notices.misses {
+                self.shard.publish_event(self.db, Event::Miss, "keymiss", key.bytes);
+            }
         }
     }
 
@@ -126,7 +154,7 @@ impl<'a> Cx<'a> {
         let (now_ms, fresh) = (self.shard.now_ms, self.shard.clock_age());
         let found = self.shard.dbs[self.db as usize].find_used(key, now_ms, fresh);
         let found = self.live(self.db, key, found);
-        self.count_look_up(found.is_some());
+        self.count_look_up(key, found.is_some());
         found
     }
 
@@ -134,7 +162,17 @@ impl<'a> Cx<'a> {
     #[inline]
     pub fn find_untouched(&mut self, key: Key<'_>) -> Option<Pos> {
         let found = self.find_for_write(key);
-        self.count_look_up(found.is_some());
+        self.count_look_up(key, found.is_some());
+        found
+    }
+
+    /// As [`Cx::find_untouched`], and nobody is told of a miss: for OBJECT.
+    pub fn find_unheard(&mut self, key: Key<'_>) -> Option<Pos> {
+        let found = self.find_for_write(key);
+        match found {
+            Some(_) => self.shard.stats.hits += 1,
+            None => self.shard.stats.misses += 1,
+        }
         found
     }
 
@@ -248,6 +286,22 @@ impl<'a> Cx<'a> {
     #[inline]
     pub fn notice(&mut self, class: Event, name: &'static str, key: &[u8]) {
         self.notice_in(self.db, class, name, key);
+    }
+
+    /// Says that a key had a value of another kind, or the same, before it got the one that it has now.
+    pub fn notice_overwritten(&mut self, db: u16, key: &[u8], kinds: [Option<Kind>; 2]) {
+        if let [Some(old), new] = kinds {
+            self.notice_in(db, Event::Overwritten, "overwritten", key);
+            if Some(old) != new {
+                self.notice_in(db, Event::TypeChanged, "type_changed", key);
+            }
+        }
+    }
+
+    /// The type of the value of a key, if it is there.
+    pub fn kind_in(&mut self, db: u16, key: Key<'_>) -> Option<Kind> {
+        let pos = self.find_in(db, key)?;
+        Some(self.shard.dbs[db as usize].value(pos).kind())
     }
 
     /// Says that a key's bytes have changed where Redis publishes no event: a cache inside the value, or a string that

@@ -20,6 +20,7 @@ pub mod help;
 pub mod index_range;
 pub mod items;
 mod measures;
+pub mod notices;
 pub mod parts;
 pub mod platform;
 pub mod pubsub;

@@ -45,6 +45,8 @@ pub struct PubSub {
     pub outbox: Publications,
     /// Who gets the first of them, if subscriptions have changed since they were published.
     settled: Vec<Receivers>,
+    /// Room for the name of a channel.
+    name: Vec<u8>,
     /// For connections of the shards given.
     pub pushes: Vec<(u16, Push)>,
 }
@@ -83,9 +85,26 @@ impl PubSub {
     pub fn publish(&mut self, publication: Publication<'_>) -> usize {
         let count = self.receivers(publication.is_sharded, publication.channel);
         if count > 0 {
-            self.outbox.push(publication, false);
+            self.outbox.push(publication);
         }
         count
+    }
+
+    /// Whether anybody may listen to events of keys.
+    pub fn may_hear_events(&self) -> bool {
+        !self.of(Kind::Pattern).is_empty() || self.of(Kind::Channel).has_reserved()
+    }
+
+    /// Publishes an event on a channel, whose name comes in parts.
+    pub fn publish_event(&mut self, channel: &[&[u8]], message: &[u8]) {
+        let mut name = std::mem::take(&mut self.name);
+        name.clear();
+        channel.iter().for_each(|part| name.extend_from_slice(part));
+        if self.receivers(false, &name) > 0 {
+            let payload = Payload::Plain(message);
+            self.outbox.push(Publication { is_sharded: false, channel: &name, payload });
+        }
+        self.name = name;
     }
 
     /// How many times a message on this channel will be delivered.

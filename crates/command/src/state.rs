@@ -8,6 +8,7 @@ use crate::cx::Event;
 use crate::eviction::Eviction;
 use crate::families::other_db;
 use crate::latency::Latency;
+use crate::notices::Notices;
 use crate::platform::{About, Platform};
 use crate::pubsub::PubSub;
 use crate::rates::Rates;
@@ -183,6 +184,8 @@ pub struct ShardCx {
     pub guests: Guests,
     /// Who watches keys of this shard.
     pub watches: Watches,
+    /// Which events of keys are published.
+    pub notices: Notices,
     /// Who is subscribed to what, and what has been published.
     pub pubsub: PubSub,
     /// Keys that blocked clients wait for.
@@ -248,6 +251,7 @@ impl ShardCx {
             pause: None,
             guests: Guests::default(),
             watches: Watches::default(),
+            notices: Notices::default(),
             pubsub: PubSub::default(),
             awaited: Awaited::default(),
             scripts: Scripts::default(),
@@ -286,6 +290,7 @@ impl ShardCx {
         };
         self.dbs.set_frees(frees);
         self.config = config;
+        self.set_notices();
         self.set_ages();
     }
 
@@ -320,7 +325,7 @@ impl ShardCx {
 
     /// Finds out whether anybody wants to know of changes of keys. To be called whenever somebody begins or ends to.
     pub fn set_listening(&mut self) {
-        let someone_waits = !self.watches.is_empty() || !self.awaited.is_empty();
+        let someone_waits = !self.watches.is_empty() || !self.awaited.is_empty() || self.notices.any;
         self.is_listening = self.guests.are_here() || someone_waits;
     }
 
@@ -332,11 +337,23 @@ impl ShardCx {
     /// As [`ShardCx::hear`], of a change that is not kept unless somebody wants it.
     #[cold]
     pub fn hear_of(&mut self, db: u16, event: Option<(Event, &'static str)>, key: &[u8]) {
+        if self.notices.births {
+            self.tell_births();
+        }
+        self.tell_change(db, event, key);
+    }
+
+    pub(crate) fn tell_change(&mut self, db: u16, event: Option<(Event, &'static str)>, key: &[u8]) {
         if let Some(changes) = &mut self.untold {
             return changes.push(Change { db, key: key.to_vec(), event });
         }
         if self.guests.are_here() && self.slots.shard_of(key) != self.id {
             return self.guests.note(Change { db, key: key.to_vec(), event });
+        }
+        if self.notices.any
+            && let Some((class, name)) = event
+        {
+            self.publish_event(db, class, name, key);
         }
         if !self.awaited.is_empty() {
             self.awaited.note(db, key);

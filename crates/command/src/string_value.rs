@@ -39,6 +39,17 @@ pub fn put(cx: &mut Cx<'_>, key: Key<'_>, pos: Option<Pos>, value: &[u8], expire
     cx.db().put_str(key, pos, value, expire, age);
 }
 
+/// As [`put`] of what has been made of the value that was there: it is not another one.
+#[inline]
+pub fn put_changed(cx: &mut Cx<'_>, key: Key<'_>, pos: Option<Pos>, value: &[u8], expire: Option<u64>) {
+    let age = cx.shard.clock_age();
+    let db = cx.db();
+    match pos {
+        Some(_) => db.silently(|db| db.put_str(key, pos, value, expire, age)),
+        None => db.put_str(key, pos, value, expire, age),
+    };
+}
+
 /// As [`put`] for an argument, which is not copied if it stands in a buffer of its own.
 #[inline]
 pub fn put_arg(

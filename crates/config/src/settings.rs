@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use crate::choice::{IoBackend, LogLevel, MaxmemoryPolicy, OomScoreAdj, WhoMay};
-use crate::special::{OutputLimits, Primary};
+use crate::special::{KeyEvents, OutputLimits, Primary};
 use crate::table::DirectiveId;
 use crate::value::Value;
 
@@ -104,6 +104,7 @@ settings! {
     stream_node_max_bytes: u64 = "stream-node-max-bytes";
     stream_node_max_entries: u64 = "stream-node-max-entries";
     hll_sparse_max_bytes: u64 = "hll-sparse-max-bytes";
+    notify_keyspace_events: KeyEvents = "notify-keyspace-events";
 
     /// Microseconds; -1 logs nothing.
     slowlog_log_slower_than: i64 = "slowlog-log-slower-than";
@@ -171,6 +172,7 @@ from_variant! {
     Bool => bool;
     OomScores => [i32; 3];
     OutputLimits => OutputLimits;
+    KeyEvents => KeyEvents;
     Percentiles => Vec<f64>;
     Primary => Option<Primary>;
 }

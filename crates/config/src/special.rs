@@ -97,6 +97,14 @@ pub(crate) fn oom_scores(words: &[Vec<u8>]) -> Result<[i32; 3], &'static str> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KeyEvents(u32);
 
+impl std::ops::BitOr for KeyEvents {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
 impl KeyEvents {
     pub const NONE: KeyEvents = KeyEvents(0);
     pub const GENERIC: KeyEvents = KeyEvents(1 << 0);
@@ -113,11 +121,18 @@ impl KeyEvents {
     pub const KEYSPACE: KeyEvents = KeyEvents(1 << 11);
     pub const KEYEVENT: KeyEvents = KeyEvents(1 << 12);
     pub const MISS: KeyEvents = KeyEvents(1 << 13);
-    /// `A`: every class of keys and commands, without new keys and misses.
-    pub const ALL: KeyEvents = KeyEvents((1 << 10) - 1);
+    pub const OVERWRITTEN: KeyEvents = KeyEvents(1 << 14);
+    pub const TYPE_CHANGED: KeyEvents = KeyEvents(1 << 15);
+    pub const ARRAY: KeyEvents = KeyEvents(1 << 16);
+    pub const SUBKEYSPACE: KeyEvents = KeyEvents(1 << 17);
+    pub const SUBKEYEVENT: KeyEvents = KeyEvents(1 << 18);
+    pub const SUBKEYSPACEITEM: KeyEvents = KeyEvents(1 << 19);
+    pub const SUBKEYSPACEEVENT: KeyEvents = KeyEvents(1 << 20);
+    /// `A`: every class of keys and commands, but for misses, and for keys that are new, overwritten or of another type.
+    pub const ALL: KeyEvents = KeyEvents(((1 << 10) - 1) | Self::ARRAY.0);
 
     /// Letters in the order they are shown.
-    const LETTERS: [(u8, KeyEvents); 14] = [
+    const LETTERS: [(u8, KeyEvents); 21] = [
         (b'g', Self::GENERIC),
         (b'$', Self::STRING),
         (b'l', Self::LIST),
@@ -128,9 +143,16 @@ impl KeyEvents {
         (b'e', Self::EVICTED),
         (b't', Self::STREAM),
         (b'd', Self::MODULE),
+        (b'a', Self::ARRAY),
         (b'n', Self::NEW),
+        (b'o', Self::OVERWRITTEN),
+        (b'c', Self::TYPE_CHANGED),
         (b'K', Self::KEYSPACE),
         (b'E', Self::KEYEVENT),
+        (b'S', Self::SUBKEYSPACE),
+        (b'T', Self::SUBKEYEVENT),
+        (b'I', Self::SUBKEYSPACEITEM),
+        (b'V', Self::SUBKEYSPACEEVENT),
         (b'm', Self::MISS),
     ];
 
@@ -141,6 +163,11 @@ impl KeyEvents {
 
     pub fn is_empty(self) -> bool {
         self.0 == 0
+    }
+
+    /// Whether any class of `other` is in this set.
+    pub fn has_any(self, other: KeyEvents) -> bool {
+        self.0 & other.0 != 0
     }
 
     pub(crate) fn parse(text: &[u8]) -> Result<Self, &'static str> {
@@ -159,9 +186,10 @@ impl KeyEvents {
     }
 
     pub(crate) fn text(self) -> String {
-        // With all classes in, "A" stands for them and (as in redis-server) also hides `n`.
+        // With all classes in, "A" stands for them and (as in redis-server) also hides `n`, `o` and `c`.
         let all = self.contains(Self::ALL);
-        let hidden = |class: KeyEvents| all && (Self::ALL.contains(class) || class == Self::NEW);
+        let hidden_by_all = Self::NEW | Self::OVERWRITTEN | Self::TYPE_CHANGED;
+        let hidden = |class: KeyEvents| all && (Self::ALL.contains(class) || hidden_by_all.contains(class));
         let shown = Self::LETTERS.iter().filter(|(_, class)| self.contains(*class) && !hidden(*class));
         all.then_some('A').into_iter().chain(shown.map(|(letter, _)| char::from(*letter))).collect()
     }
@@ -216,7 +244,7 @@ mod tests {
     #[test]
     fn key_event_letters() {
         for (given, shown) in
-            [("", ""), ("KEA", "AKE"), ("Elg$m", "g$lEm"), ("KEx", "xKE"), ("g$lshzxetd", "A"), ("An", "A")]
+            [("", ""), ("KEA", "AKE"), ("Elg$m", "g$lEm"), ("KEx", "xKE"), ("g$lshzxetda", "A"), ("An", "A")]
         {
             assert_eq!(KeyEvents::parse(given.as_bytes()).unwrap().text(), shown, "{given}");
         }

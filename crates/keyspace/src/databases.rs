@@ -6,6 +6,7 @@
 
 use crate::age::AgeRule;
 use crate::bin::{Bin, Frees};
+use crate::birth::Births;
 use crate::db::Db;
 use base::hash::HashSeed;
 use std::collections::BTreeMap;
@@ -57,6 +58,12 @@ impl Databases {
         (0..).zip(&self.near).chain(self.far.iter().map(|(number, db)| (*number, db)))
     }
 
+    /// The same, to be changed.
+    pub fn iter_mut_numbered(&mut self) -> impl Iterator<Item = (u16, &mut Db)> {
+        let far = self.far.iter_mut().map(|(number, db)| (*number, db));
+        (0..).zip(&mut self.near).chain(far)
+    }
+
     /// Exchanges two databases.
     pub fn swap(&mut self, first: u16, second: u16) {
         if first != second {
@@ -73,6 +80,12 @@ impl Databases {
         self.empty.ages = rule;
     }
 
+    /// Whether it is noted from now on which keys come.
+    pub fn set_births(&mut self, are_noted: bool) {
+        self.empty.births.are_noted = are_noted;
+        self.iter_mut().for_each(|db| db.births = Births::noted_if(are_noted));
+    }
+
     /// When memory is freed from now on.
     pub fn set_frees(&mut self, frees: Frees) {
         self.iter_mut().for_each(|db| db.frees = frees);
@@ -82,6 +95,7 @@ impl Databases {
     fn fresh(&self) -> Db {
         let mut db = Db::with_bin(self.empty.seed().clone(), self.bin.clone());
         (db.ages, db.frees) = (self.empty.ages, self.empty.frees);
+        db.births.are_noted = self.empty.births.are_noted;
         db
     }
 

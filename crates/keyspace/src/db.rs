@@ -10,6 +10,7 @@ mod store;
 
 use crate::age::AgeRule;
 use crate::bin::{Bin, Free, Frees};
+use crate::birth::Births;
 use crate::entry::Entry;
 use crate::key::Key;
 use crate::record::{self, EXPIRE_MAX_MS, KeyLayout};
@@ -40,6 +41,8 @@ pub struct Db {
     pub ages: AgeRule,
     /// When it frees what it lets go of; the same in all databases of a shard.
     pub frees: Frees,
+    /// Keys that have come since somebody asked.
+    pub births: Births,
     pub(crate) bin: Bin,
     pub(crate) sweep: Sweep,
     pub(crate) far: HashMap<Box<[u8]>, u64>,
@@ -63,6 +66,7 @@ impl Db {
             live: 0,
             ages: AgeRule::LRU,
             frees: Frees::default(),
+            births: Births::default(),
             bin,
             sweep: Sweep::default(),
             far: HashMap::new(),
@@ -244,6 +248,19 @@ impl Db {
     /// Puts an entry under a key that is absent.
     pub fn install(&mut self, key: Key<'_>, entry: Entry) -> Pos {
         self.put(key, None, entry.value, entry.expire, entry.age)
+    }
+
+    /// Puts back what was taken out: nobody is told.
+    pub fn put_back(&mut self, key: Key<'_>, entry: Entry) {
+        self.silently(|db| db.install(key, entry));
+    }
+
+    /// Does something of which nobody is told that a key has come.
+    pub fn silently<R>(&mut self, act: impl FnOnce(&mut Self) -> R) -> R {
+        let are_noted = std::mem::replace(&mut self.births.are_noted, false);
+        let result = act(self);
+        self.births.are_noted = are_noted;
+        result
     }
 
     /// Removes a record whose value has been released or taken.

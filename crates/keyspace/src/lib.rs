@@ -5,6 +5,7 @@
 
 pub mod age;
 pub mod bin;
+pub mod birth;
 pub mod databases;
 pub mod db;
 mod elements;
@@ -26,6 +27,7 @@ mod string_tests;
 
 pub use age::AgeRule;
 pub use bin::{Bin, Free, Frees};
+pub use birth::{Birth, Births};
 pub use databases::Databases;
 pub use db::{Db, Found};
 pub use elements::Elements;

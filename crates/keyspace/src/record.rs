@@ -51,6 +51,14 @@ pub enum Code {
 }
 
 impl Code {
+    pub fn is_string(self) -> bool {
+        matches!(self, Self::Inline | Self::InlineRaw | Self::Blob | Self::BlobRaw)
+    }
+
+    pub fn is_same_type(self, other: Self) -> bool {
+        self == other || self.is_string() && other.is_string()
+    }
+
     #[inline]
     fn of(head: u8) -> Self {
         match head & 0x0f {

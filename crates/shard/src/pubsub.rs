@@ -115,7 +115,7 @@ impl Shard {
                 if queue.is_empty() {
                     shards.push(shard);
                 }
-                queue.push(publication, false);
+                queue.push(publication);
             }
         });
     }

@@ -143,9 +143,14 @@ fn restore(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         return Ok(());
     }
     let age = age(cx.shard, &options);
-    let pos = cx.db().put(key, pos, value, expire, age);
+    let old = cx.kind_in(cx.db, key);
+    // To Redis the old one is deleted before.
+    let pos = cx.db().silently(|db| db.put(key, pos, value, expire, age));
+    cx.notice(Event::New, "new", key.bytes);
     cx.db().set_age(pos, age);
     cx.event(Event::Generic, "restore", key.bytes);
+    let kinds = [old, cx.kind_in(cx.db, key)];
+    cx.notice_overwritten(cx.db, key.bytes, kinds);
     Ok(())
 }
 

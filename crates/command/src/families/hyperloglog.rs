@@ -109,14 +109,21 @@ pub fn pfadd(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     Ok(())
 }
 
+/// All that is under the keys of a command, one key after the other, and whether any of them is dense.
+fn union_of(cx: &mut Cx<'_>, args: Args<'_>) -> Result<(Registers, bool), Error> {
+    let (mut union, mut dense) = (Registers::new(), false);
+    for index in 1..args.len() {
+        if let Some(pos) = cx.find(args.key(index)) {
+            dense |= union.merge(read(cx, pos)?).map_err(failed)? == Encoding::Dense;
+        }
+    }
+    Ok((union, dense))
+}
+
 /// PFCOUNT key [key …]
 pub fn pfcount(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     if args.len() > 2 {
-        let places = cx.find_all((1..args.len()).map(|index| args.key(index)));
-        let mut union = Registers::new();
-        for pos in places.into_iter().flatten() {
-            union.merge(read(cx, pos)?).map_err(failed)?;
-        }
+        let (union, _) = union_of(cx, args)?;
         out.int(union.cardinality() as i64);
         return Ok(());
     }
@@ -140,14 +147,10 @@ pub fn pfcount(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 
 /// PFMERGE destkey [sourcekey …]
 pub fn pfmerge(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
-    let places = cx.find_all((1..args.len()).map(|index| args.key(index)));
-    let (mut union, mut dense) = (Registers::new(), false);
-    for pos in places.iter().flatten() {
-        dense |= union.merge(read(cx, *pos)?).map_err(failed)? == Encoding::Dense;
-    }
+    let (union, dense) = union_of(cx, args)?;
     let sparse_bytes_max = cx.shard.limits.hll_sparse_bytes_max;
     let key = args.key(1);
-    match places[0] {
+    match cx.find_for_write(key) {
         Some(pos) => edit(cx, key, pos, |hll| union.store(hll, dense, sparse_bytes_max))?,
         None => {
             let mut hll = hyperloglog::empty();

@@ -20,8 +20,6 @@ struct Item {
     is_sharded: bool,
     channel: Range<usize>,
     message: Result<Range<usize>, Blob>,
-    /// It stays published even if the command that has published it is taken back.
-    stays: bool,
 }
 
 /// A message, and what it was published on.
@@ -52,27 +50,21 @@ impl Publications {
         self.items.len()
     }
 
-    /// Adds a message; `stays`: see [`Publications::cut_back`].
-    pub fn push(&mut self, publication: Publication<'_>, stays: bool) {
+    /// Adds a message.
+    pub fn push(&mut self, publication: Publication<'_>) {
         let Publication { is_sharded, channel, payload } = publication;
-        let channel = self.keep(&[channel]);
+        let channel = self.keep(channel);
         let message = match payload {
             Payload::Shared(blob) => Err(Arc::clone(blob)),
             Payload::Plain(bytes) if bytes.len() >= SHARED_BYTES_MIN => Err(Blob::new(bytes.to_vec())),
-            Payload::Plain(bytes) => Ok(self.keep(&[bytes])),
+            Payload::Plain(bytes) => Ok(self.keep(bytes)),
         };
-        self.items.push(Item { is_sharded, channel, message, stays });
+        self.items.push(Item { is_sharded, channel, message });
     }
 
-    /// Adds a message of several parts on a channel of several parts.
-    pub fn push_parts(&mut self, channel: &[&[u8]], message: &[&[u8]], stays: bool) {
-        let (channel, message) = (self.keep(channel), self.keep(message));
-        self.items.push(Item { is_sharded: false, channel, message: Ok(message), stays });
-    }
-
-    fn keep(&mut self, parts: &[&[u8]]) -> Range<usize> {
+    fn keep(&mut self, bytes: &[u8]) -> Range<usize> {
         let start = self.bytes.len();
-        parts.iter().for_each(|part| self.bytes.extend_from_slice(part));
+        self.bytes.extend_from_slice(bytes);
         start..self.bytes.len()
     }
 
@@ -88,7 +80,7 @@ impl Publications {
 
     /// Adds the messages of others from this one on.
     pub fn append(&mut self, others: &Self, from: usize) {
-        (from..others.len()).for_each(|index| self.push(others.get(index), others.items[index].stays));
+        (from..others.len()).for_each(|index| self.push(others.get(index)));
     }
 
     /// Takes over all messages of others.
@@ -103,16 +95,6 @@ impl Publications {
     /// Leaves the first `len` messages.
     pub fn truncate(&mut self, len: usize) {
         self.items.truncate(len);
-    }
-
-    /// Takes back what has been published since there were `len` messages, but for what has happened all the same: that keys
-    /// expired.
-    pub fn cut_back(&mut self, len: usize) {
-        let mut index = 0;
-        self.items.retain(|item| {
-            index += 1;
-            index <= len || item.stays
-        });
     }
 
     pub fn clear(&mut self) {
@@ -137,19 +119,22 @@ mod tests {
 
     #[test]
     fn messages_keep_their_order_and_what_is_taken_back_is_gone() {
-        let mut all = Publications::default();
-        let long = vec![b'x'; SHARED_BYTES_MIN];
+        let (mut all, mut others) = (Publications::default(), Publications::default());
+        let long = Blob::new(vec![b'x'; SHARED_BYTES_MIN]);
         let publication = |payload| Publication { is_sharded: true, channel: b"c", payload };
-        all.push(publication(Payload::Plain(b"one")), false);
-        let mark = all.len();
-        all.push(publication(Payload::Plain(&long)), false);
-        all.push_parts(&[b"__key", b"event"], &[b"k"], true);
-        all.push(publication(Payload::Plain(b"gone")), false);
-        all.cut_back(mark);
-        all.push(publication(Payload::Shared(&Blob::new(long.clone()))), false);
-        let seen: Vec<_> = (0..all.len()).map(|index| text(all.get(index))).collect();
-        assert_eq!(seen, ["true c one", "false __keyevent k", "true c shared 16384"]);
-        all.clear();
-        assert!(all.is_empty());
+        all.push(publication(Payload::Plain(b"one")));
+        all.push(publication(Payload::Plain(b"gone")));
+        all.truncate(1);
+        others.push(publication(Payload::Plain(b"two")));
+        others.push(publication(Payload::Plain(&long)));
+        others.push(publication(Payload::Shared(&long)));
+        all.append(&others, 1);
+        others.take_all(&mut all);
+        let seen: Vec<_> = (0..others.len()).map(|index| text(others.get(index))).collect();
+        let expected = ["two", "shared 16384", "shared 16384", "one", "shared 16384", "shared 16384"]
+            .map(|text| format!("true c {text}"));
+        assert_eq!(seen, expected);
+        others.clear();
+        assert!(others.is_empty() && all.is_empty());
     }
 }

@@ -43,6 +43,8 @@ pub struct Topics {
     conns: HashMap<u32, Places>,
     changed: Vec<u32>,
     active: usize,
+    /// Those of them that begin with `__`, as the server's own channels do.
+    reserved: usize,
 }
 
 impl Topics {
@@ -55,6 +57,21 @@ impl Topics {
         self.active == 0
     }
 
+    /// Whether anybody is subscribed to a name such as the server's own channels have.
+    pub fn has_reserved(&self) -> bool {
+        self.reserved > 0
+    }
+
+    /// Keeps the counts after a name has changed that was active or not.
+    fn recount(&mut self, id: u32, was_active: bool) {
+        let topic = &self.topics[id as usize];
+        let (is_active, is_reserved) = (topic.is_active(), topic.name.starts_with(b"__"));
+        self.active = self.active + usize::from(is_active) - usize::from(was_active);
+        if is_reserved {
+            self.reserved = self.reserved + usize::from(is_active) - usize::from(was_active);
+        }
+    }
+
     /// Subscribes a connection of this shard; whether it was not subscribed before.
     pub fn subscribe(&mut self, conn: u32, name: &[u8]) -> bool {
         let id = self.id_of(name);
@@ -63,9 +80,10 @@ impl Topics {
             return false;
         }
         let topic = &mut self.topics[id as usize];
-        self.active += usize::from(!topic.is_active());
+        let was_active = topic.is_active();
         places.insert(id, topic.here.len() as u32);
         topic.here.push(conn);
+        self.recount(id, was_active);
         self.note_change(id);
         true
     }
@@ -96,7 +114,7 @@ impl Topics {
             let places = self.conns.get_mut(moved).expect("who listens has places");
             places.insert(id, place);
         }
-        self.active -= usize::from(!topic.is_active());
+        self.recount(id, true);
         self.note_change(id);
     }
 
@@ -154,7 +172,7 @@ impl Topics {
         if *count > 0 {
             topic.elsewhere.push((from, *count));
         }
-        self.active = self.active + usize::from(topic.is_active()) - usize::from(was_active);
+        self.recount(id, was_active);
         self.forget_if_unused(id);
     }
 

@@ -2,7 +2,7 @@
 //! cannot happen any more.
 
 use crate::change::{Change, DbKey};
-use crate::{Event, ShardCx};
+use crate::{Cx, Event, ShardCx};
 use keyspace::{Entry, Found, Key};
 use std::collections::HashMap;
 
@@ -58,11 +58,13 @@ impl Journal {
     }
 
     fn keep_one(&mut self, cx: &mut ShardCx, key: &DbKey) -> bool {
-        let (db, name) = (key.0 as usize, Key::new(&key.1, &cx.seed));
-        let (now_ms, space) = (cx.now_ms, &mut cx.dbs[db]);
-        let entry = match space.find(name, now_ms) {
-            Found::Missing | Found::Expired => None,
-            Found::Live(pos) => {
+        let seed = cx.seed.clone();
+        // One that is over goes now, with a word to those who listen: that is not taken back.
+        let found = Cx::internal(cx, key.0).find_for_write(Key::new(&key.1, &seed));
+        let space = &mut cx.dbs[key.0 as usize];
+        let entry = match found {
+            None => None,
+            Some(pos) => {
                 let bytes = space.entry_bytes(pos);
                 self.bytes += bytes;
                 if bytes > ENTRY_BYTES_MAX || self.bytes > BYTES_MAX {
@@ -85,7 +87,7 @@ impl Journal {
                 space.remove(pos);
             }
             if let Some(entry) = entry {
-                space.install(key, entry);
+                space.put_back(key, entry);
             }
         }
         if let Some(counts) = self.counts {

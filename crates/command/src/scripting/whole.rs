@@ -31,10 +31,9 @@ pub struct Whole {
     conn: Option<usize>,
     /// The shard's clocks (unix ms, monotonic µs) when it began: to a script time stands still.
     now: (u64, u64),
-    /// Bytes of lines for monitors when it began; what had been published; what had happened to keys of other shards.
+    /// Bytes of lines for monitors when it began, and how many messages had been published.
     monitored: usize,
     published: usize,
-    noted: usize,
 }
 
 /// How an overdue script has come to its end.
@@ -63,8 +62,7 @@ pub fn evaluate(cx: &mut Cx<'_>, form: Form, args: Args<'_>, out: &mut Reply) ->
     };
     let now = (cx.shard.now_ms, cx.shard.now_us);
     let (monitored, published) = (cx.shard.monitored.len(), cx.shard.pubsub.outbox.len());
-    let noted = cx.shard.guests.noted();
-    let mut whole = Whole { run, journal, declared, conn: cx.conn, now, monitored, published, noted };
+    let mut whole = Whole { run, journal, declared, conn: cx.conn, now, monitored, published };
     match whole.go_on(cx.shard, args) {
         None => {
             // The shard goes on with it, a little at a time.
@@ -212,9 +210,8 @@ impl Whole {
     /// What it has changed is as it was. If no key is `lacking`, it is to run as an operation that learns as it goes.
     fn take_back(&mut self, cx: &mut ShardCx, lacking: Vec<DbKey>) -> Vec<DbKey> {
         if let Some(journal) = self.journal.take() {
+            cx.pubsub.outbox.truncate(self.published);
             journal.undo(cx);
-            cx.pubsub.outbox.cut_back(self.published);
-            cx.guests.cut_back(self.noted);
         }
         if !self.run.is_overdue() {
             // Else they have been shown already.

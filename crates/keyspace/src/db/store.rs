@@ -1,6 +1,7 @@
 //! Values come under keys, and strings change: every way in keeps the accounts.
 
 use super::Db;
+use crate::birth::Birth;
 use crate::key::Key;
 use crate::record::{self, Code};
 use crate::value::{StrRef, Value};
@@ -24,6 +25,7 @@ impl Db {
         }
         let len = record::len_for(key.bytes, expire.is_some(), bytes.len());
         let Some(pos) = pos else {
+            self.births.note(key.bytes, || Birth::New);
             self.live += len;
             let pos = self.table.insert(key.hash, len, |new| {
                 record::write(new, key.bytes, Code::Inline, expire, age, bytes.len()).copy_from_slice(bytes);
@@ -38,6 +40,7 @@ impl Db {
         };
         let age = self.renewed(pos, age);
         let old = self.table.record(pos);
+        self.births.note(key.bytes, || Birth::Overwritten { type_changed: !record::code(old).is_string() });
         let had = self.expire_of(old);
         if record::code(old) == Code::Inline && old.len() == len && had.is_some() == expire.is_some() {
             let record = self.table.record_mut(pos);
@@ -86,6 +89,8 @@ impl Db {
             Some(pos) => {
                 let age = self.renewed(pos, age);
                 let old = self.table.record(pos);
+                let type_changed = !code.is_same_type(record::code(old));
+                self.births.note(key.bytes, || Birth::Overwritten { type_changed });
                 let had = record::expire(old).is_some();
                 self.live = self.live + len - old.len();
                 self.release_value(pos, self.frees.overwritten);
@@ -96,6 +101,7 @@ impl Db {
                 (pos, had)
             }
             None => {
+                self.births.note(key.bytes, || Birth::New);
                 self.live += len;
                 let pos = self.table.insert(key.hash, len, |new| {
                     record::write(new, key.bytes, code, expire, age, payload.len()).copy_from_slice(&payload);
@@ -152,10 +158,11 @@ impl Db {
         let result = edit(&mut bytes);
         let raw = raw || was_raw;
         if !record::fits_inline(key.bytes, bytes.len()) {
-            self.put(key, Some(pos), Value::Str { bytes: Arc::new(bytes), raw }, expire, age);
+            let value = Value::Str { bytes: Arc::new(bytes), raw };
+            self.silently(|db| db.put(key, Some(pos), value, expire, age));
             return result;
         }
-        let pos = self.put_str(key, Some(pos), &bytes, expire, age);
+        let pos = self.silently(|db| db.put_str(key, Some(pos), &bytes, expire, age));
         if raw {
             record::set_code(self.table.record_mut(pos), Code::InlineRaw);
         }

@@ -178,7 +178,7 @@ impl Shard {
     pub(super) fn put_back(&mut self, held: Held) -> DbKey {
         if let Some(entry) = held.entry {
             let key = Key::new(&held.key, &self.cx.seed);
-            self.cx.dbs[held.db as usize].install(key, entry);
+            self.cx.dbs[held.db as usize].put_back(key, entry);
         }
         (held.db, held.key)
     }

@@ -88,6 +88,8 @@ const LEFT_OUT: &[LeftOut] = &[
         };
         is(request, 1, "COUNT") || is(request, 2, "DEBUG") || request.iter().skip(3).any(|word| is_odd(word))
     }),
+    // Its identifier is the time of day.
+    (&["XADD"], NEVER, |request| request.iter().skip(2).any(|word| word == b"*")),
     // Lists keep the limit that they were made with; a union is built in another order; RESTORE looks at all limits.
     (&["CONFIG"], NEVER, |request| {
         ["list-max-listpack-size", "set-max-intset-entries", "set-max-listpack-value"]

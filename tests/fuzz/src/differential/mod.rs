@@ -1,9 +1,11 @@
 //! The same requests to two servers, and what they answer differently, byte for byte.
 //!
 //! A [`sequence`] of steps is played to two [`Peer`]s, which may be two sorts of server or ours with different numbers of
-//! shards. After the last step the whole of the data is compared as well ([`whole`]). What may differ by nature stands in
+//! shards. After the last step the whole of the data is compared as well ([`whole`]), and the events of keys that the
+//! requests have made ([`events`]). What may differ by nature stands in
 //! [`rules`]; everything else is a [`Difference`], shown with the shortest sequence that still has it ([`shrink`]).
 
+pub mod events;
 pub mod left_out;
 pub mod malformed;
 pub mod pair;
@@ -66,6 +68,16 @@ impl Difference {
     }
 }
 
+impl Difference {
+    fn of_events(sequence: Sequence, key: &str, names: [Vec<String>; 2]) -> Self {
+        let [one, two] = &names;
+        let same = one.iter().zip(two).take_while(|(one, two)| one == two).count();
+        let kind = format!("events {:?}", names.each_ref().map(|names| names.get(same)));
+        let answers = names.each_ref().map(|names| names.join(" "));
+        Self { sequence, what: format!("=> events of {key}"), kind, answers }
+    }
+}
+
 /// Plays a sequence to two servers with nothing in them; the first difference, if any. Two errors that differ in a way that
 /// is `known` do no further harm and are passed over.
 pub fn compare(
@@ -94,6 +106,11 @@ pub fn compare(
                 return Some(found);
             }
         }
+    }
+    if let [Some(first), Some(second)] = peers.each_mut().map(|peer| peer.events())
+        && let Some((key, names)) = first.difference(&second)
+    {
+        return Some(Difference::of_events(sequence.clone(), &key, names));
     }
     let whole = whole::compare(peers, sequence.resp3, rules)?;
     Some(Difference {

@@ -25,6 +25,10 @@ impl Pair {
         let weft = Server::weft(&[&SETTINGS[..], &["--shards", &shards.to_string()]].concat());
         let peer = Server::start(program, &SETTINGS).unwrap_or_else(|error| panic!("{program:?}: {error}"));
         let rules = Rules { version: version(&peer) };
+        let events = if rules.version < (8, 2) { "KEAnm" } else { "KEAnmoc" };
+        for server in [&weft, &peer] {
+            server.client().run(&format!("CONFIG SET notify-keyspace-events {events}"));
+        }
         Self { weft, peer, rules, grammar: grammar(&rules) }
     }
 
@@ -43,7 +47,7 @@ impl Pair {
     /// New connections to both.
     pub fn connect(&self) -> [Box<dyn Peer>; 2] {
         [&self.weft, &self.peer].map(|server| {
-            let connected = Remote::connect(server.port());
+            let connected = Remote::connect_with_listener(server.port());
             Box::new(connected.unwrap_or_else(|error| panic!("{error}:\n{}", server.log_tail()))) as _
         })
     }

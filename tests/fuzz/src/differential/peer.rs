@@ -1,5 +1,6 @@
 //! What requests are played to: a server over TCP, or shards in this process.
 
+use super::events::Events;
 use super::{Reply, Request};
 use crate::engine::Engine;
 use std::io::{self, Read, Write};
@@ -16,12 +17,19 @@ const PIPELINE: usize = 32;
 pub trait Peer {
     /// The replies to some requests; fewer when the connection ended.
     fn answers(&mut self, requests: &[Request]) -> Vec<Reply>;
+
+    /// The events of keys since this was asked last, if there is somebody who listens.
+    fn events(&mut self) -> Option<Events> {
+        None
+    }
 }
 
 /// A connection to a server.
 pub struct Remote {
     stream: TcpStream,
     received: Vec<u8>,
+    /// Listens to events of keys.
+    listener: Option<Box<Remote>>,
 }
 
 impl Remote {
@@ -33,7 +41,32 @@ impl Remote {
         let stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(TIMEOUT))?;
-        Ok(Self { stream, received: Vec::new() })
+        Ok(Self { stream, received: Vec::new(), listener: None })
+    }
+
+    /// The same, with another connection that listens to events of keys.
+    ///
+    /// # Errors
+    /// As [`Remote::connect`].
+    pub fn connect_with_listener(port: u16) -> io::Result<Self> {
+        let (mut remote, mut listener) = (Self::connect(port)?, Self::connect(port)?);
+        listener.stream.write_all(b"PSUBSCRIBE __key*\r\n")?;
+        listener.reply()?;
+        remote.listener = Some(Box::new(listener));
+        Ok(remote)
+    }
+
+    /// All messages until now.
+    fn messages(&mut self) -> io::Result<Events> {
+        self.stream.write_all(b"PING\r\n")?;
+        let mut events = Events::default();
+        loop {
+            let message = self.reply()?;
+            if message.items.first().is_some_and(|first| first.text == b"pong") {
+                return Ok(events);
+            }
+            events.add(&message);
+        }
     }
 
     fn reply(&mut self) -> io::Result<Reply> {
@@ -72,6 +105,10 @@ impl Peer for Remote {
             }
         }
         replies
+    }
+
+    fn events(&mut self) -> Option<Events> {
+        self.listener.as_mut()?.messages().ok()
     }
 }
 

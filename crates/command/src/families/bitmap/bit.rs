@@ -149,7 +149,11 @@ fn bitpos(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 fn bitop(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let operation = Operation::parse(&args[1]).ok_or_else(|| Error::SYNTAX)?;
     operation.check_sources(args.len() - 3).map_err(Error::err)?;
-    let places = cx.find_all((3..args.len()).map(|index| args.key(index)));
+    // One after the other, up to the first that is no string; what is over goes, so that the second look finds them where they stay.
+    for index in 3..args.len() {
+        cx.str(args.key(index))?;
+    }
+    let places: Vec<_> = (3..args.len()).map(|index| cx.find_for_write(args.key(index))).collect();
     let db = &*cx.db();
     let mut sources = Vec::with_capacity(places.len());
     for place in places {

@@ -170,8 +170,10 @@ fn rename(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         return Err(Error::NO_SUCH_KEY);
     }
     if from.bytes != to.bytes {
+        let kinds = [to, from].map(|key| cx.kind_in(cx.db, key));
         cx.delete(to);
         move_to(cx, from, to);
+        cx.notice_overwritten(cx.db, to.bytes, kinds);
     }
     out.ok();
     Ok(())
@@ -238,6 +240,7 @@ fn copy(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 /// Copies the entry of `from`, which is there, over whatever is at `to` in `db`.
 fn copy_to(cx: &mut Cx<'_>, from: Key<'_>, db: u16, to: Key<'_>) {
     let age = cx.shard.clock_age();
+    let kinds = [cx.kind_in(db, to), cx.kind_in(cx.db, from)];
     if let Some(old) = cx.find_in(db, to) {
         cx.shard.dbs[db as usize].remove(old);
     }
@@ -245,6 +248,7 @@ fn copy_to(cx: &mut Cx<'_>, from: Key<'_>, db: u16, to: Key<'_>) {
     let (value, expire) = (cx.db().value(pos).duplicate(), cx.db().expire(pos));
     cx.shard.dbs[db as usize].install(to, Entry { value, expire, age });
     cx.event_in(db, GENERIC, "copy_to", to.bytes);
+    cx.notice_overwritten(db, to.bytes, kinds);
 }
 
 /// MOVE key db

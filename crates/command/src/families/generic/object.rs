@@ -77,7 +77,7 @@ fn about(
     out: &mut Reply,
     tell: impl FnOnce(&mut Cx<'_>, Pos, &mut Reply) -> Outcome,
 ) -> Outcome {
-    match cx.find_untouched(args.key(2)) {
+    match cx.find_unheard(args.key(2)) {
         Some(pos) => tell(cx, pos, out),
         None => {
             out.null();

@@ -176,7 +176,11 @@ pub fn read_sets<'c>(
     args: Args<'_>,
     indexes: Range<usize>,
 ) -> Result<Vec<Option<&'c Set>>, Error> {
-    let places = cx.find_all(indexes.map(|index| args.key(index)));
+    // One after the other, up to the first that is none: what is over goes now, so that the second look finds them where they stay.
+    for index in indexes.clone() {
+        cx.read::<Set>(args.key(index))?;
+    }
+    let places: Vec<_> = indexes.map(|index| cx.find_for_write(args.key(index))).collect();
     let db = &cx.shard.dbs[cx.db as usize];
     let set_at = |pos| Set::of(db.value(pos)).ok_or_else(|| Error::WRONG_TYPE);
     places.into_iter().map(|place| place.map(set_at).transpose()).collect()

@@ -6,7 +6,7 @@
 use super::row;
 use crate::expiry::Expiration;
 use crate::spec::{KeySpec, access::*, flag::*};
-use crate::string_value::put;
+use crate::string_value::put_changed;
 use crate::{Args, Command, Cx, Error, Event, Outcome};
 use base::extended::Extended;
 use base::number::{I64Buf, parse_i64};
@@ -215,7 +215,7 @@ fn store(
         return;
     }
     let persist = request.expiration == Expiration::Persist;
-    put(cx, key, pos, text, if persist { None } else { at_ms.or(old) });
+    put_changed(cx, key, pos, text, if persist { None } else { at_ms.or(old) });
     cx.event(Event::String, event, key.bytes);
     if at_ms.is_some() {
         cx.notice(Event::Generic, "expire", key.bytes);

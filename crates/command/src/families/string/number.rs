@@ -2,7 +2,7 @@
 
 use super::row;
 use crate::spec::{KeySpec, access::*, flag::*};
-use crate::string_value::put;
+use crate::string_value::put_changed;
 use crate::{Args, Command, Cx, Error, Event, Outcome};
 use base::extended::Extended;
 use base::number::{I64Buf, parse_i64};
@@ -75,7 +75,7 @@ fn add(cx: &mut Cx<'_>, key: Key<'_>, by: i64, out: &mut Reply) -> Outcome {
         }
     };
     let new = old.checked_add(by).ok_or_else(|| Error::OVERFLOW)?;
-    put(cx, key, pos, I64Buf::new(new).as_bytes(), expire);
+    put_changed(cx, key, pos, I64Buf::new(new).as_bytes(), expire);
     cx.event(Event::String, "incrby", key.bytes);
     out.int(new);
     Ok(())
@@ -98,7 +98,7 @@ fn incrbyfloat(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     }
     let mut text = Vec::new();
     new.append_human(&mut text);
-    put(cx, key, pos, &text, expire);
+    put_changed(cx, key, pos, &text, expire);
     cx.event(Event::String, "incrbyfloat", key.bytes);
     out.bulk(&text);
     Ok(())

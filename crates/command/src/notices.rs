@@ -1,0 +1,85 @@
+//! Events of keys as messages (`notify-keyspace-events`).
+//!
+//! They are published where the key belongs, as changes are told there; so the events of one key come in the order of its changes. Nothing
+//! is done, not even asked, while nothing is configured; little while nobody can be listening.
+
+use crate::{Event, ShardCx};
+use config::KeyEvents;
+use keyspace::Birth;
+
+/// What is published, as far as it has to be known at every turn.
+#[derive(Default)]
+pub struct Notices {
+    /// Any events at all.
+    pub any: bool,
+    /// Keys that were looked for and are not there.
+    pub misses: bool,
+    /// Keys that have come, or have another value.
+    pub births: bool,
+    /// Fields of hashes that have changed.
+    pub fields: bool,
+}
+
+/// The kinds of channels for keys and for fields.
+const OF_KEYS: [KeyEvents; 2] = [KeyEvents::KEYSPACE, KeyEvents::KEYEVENT];
+const OF_FIELDS: [KeyEvents; 4] =
+    [KeyEvents::SUBKEYSPACE, KeyEvents::SUBKEYEVENT, KeyEvents::SUBKEYSPACEITEM, KeyEvents::SUBKEYSPACEEVENT];
+const BIRTHS: [KeyEvents; 3] = [KeyEvents::NEW, KeyEvents::OVERWRITTEN, KeyEvents::TYPE_CHANGED];
+
+impl ShardCx {
+    /// Takes over which events are published from a new configuration.
+    pub(crate) fn set_notices(&mut self) {
+        let events = self.config.notify_keyspace_events;
+        let has_any = |kinds: &[KeyEvents]| kinds.iter().any(|kind| events.has_any(*kind));
+        let of_keys = has_any(&OF_KEYS);
+        let before = self.notices.births;
+        self.notices = Notices {
+            any: of_keys,
+            misses: of_keys && events.has_any(KeyEvents::MISS),
+            births: of_keys && has_any(&BIRTHS),
+            fields: has_any(&OF_FIELDS) && events.has_any(KeyEvents::HASH),
+        };
+        if self.notices.births != before {
+            self.dbs.set_births(self.notices.births);
+        }
+        self.set_listening();
+    }
+
+    /// Publishes an event of a key, if such are to be published.
+    #[cold]
+    pub fn publish_event(&mut self, db: u16, class: Event, name: &'static str, key: &[u8]) {
+        let events = self.config.notify_keyspace_events;
+        if !events.has_any(class.class()) || !self.pubsub.may_hear_events() {
+            return;
+        }
+        let db = db.to_string();
+        if events.has_any(KeyEvents::KEYSPACE) {
+            let channel = [b"__keyspace@", db.as_bytes(), b"__:", key];
+            self.pubsub.publish_event(&channel, name.as_bytes());
+        }
+        if events.has_any(KeyEvents::KEYEVENT) {
+            let channel = [b"__keyevent@", db.as_bytes(), b"__:", name.as_bytes()];
+            self.pubsub.publish_event(&channel, key);
+        }
+    }
+
+    /// Tells which keys have come or have another value.
+    #[cold]
+    pub(crate) fn tell_births(&mut self) {
+        let mut births = Vec::new();
+        for (db, space) in self.dbs.iter_mut_numbered() {
+            births.extend(space.births.take().into_iter().map(|(key, birth)| (db, key, birth)));
+        }
+        for (db, key, birth) in births {
+            match birth {
+                Birth::New => self.tell_change(db, Some((Event::New, "new")), &key),
+                Birth::Overwritten { type_changed } => {
+                    self.tell_change(db, Some((Event::Overwritten, "overwritten")), &key);
+                    if type_changed {
+                        self.tell_change(db, Some((Event::TypeChanged, "type_changed")), &key);
+                    }
+                }
+            }
+        }
+    }
+}
