@@ -16,6 +16,7 @@ use crate::parking::Job;
 use crate::pubsub::{News, Sending};
 use crate::queue::Queued;
 use crate::route::Places;
+use crate::tracking::Changes;
 use crate::transaction::Transaction;
 use crate::waiting::{WaitId, Waiting};
 use command::ShardCx;
@@ -47,6 +48,9 @@ pub struct Shard {
     // Boxed as they travel: taking one moves a pointer.
     #[allow(clippy::vec_box)]
     pub(crate) batch_pool: Vec<Box<Batch>>,
+    /// The shard whose batch runs now; what its clients have to be told behind the reply of the command at hand.
+    pub(crate) batch_from: Option<u16>,
+    pub(crate) batch_changes: Option<Changes>,
     pub(crate) locks: Locks<Job>,
     /// Locks held here for operations, by home shard and operation.
     pub(crate) holds: HashMap<(u16, OpId), Vec<WaiterId>>,
@@ -106,6 +110,8 @@ impl Shard {
             dirty_conns: Vec::new(),
             outgoing,
             batch_pool: Vec::new(),
+            batch_from: None,
+            batch_changes: None,
             locks: Locks::default(),
             holds: HashMap::new(),
             ops: HashMap::new(),
@@ -151,6 +157,7 @@ impl Shard {
         self.send_monitored();
         self.tell_touched();
         self.tell_published();
+        self.tell_prefixes();
     }
 
     /// Whether commands of this shard's connections are under way on other shards.
