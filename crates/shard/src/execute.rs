@@ -85,27 +85,28 @@ pub fn execute(
         return refuse(shard, command, &error, caller, out);
     }
     if caller.tracker.is_on {
-        return execute_tracked(shard, command, args, caller, out);
+        begin_tracked(shard, caller);
     }
-    run_handler(shard, command, args, caller, false, out)
+    let needs = run_handler(shard, command, args, caller, false, out);
+    if caller.tracker.is_on {
+        end_tracked(shard, command, args, caller, needs.is_none());
+    }
+    needs
 }
 
-/// The same for a client that has tracking on: what it reads is remembered, and what it changes is its doing.
-#[inline(never)]
-fn execute_tracked(
-    shard: &mut ShardCx,
-    command: &Command,
-    args: Args<'_>,
-    caller: Caller,
-    out: &mut Reply,
-) -> Option<Needs> {
+/// A client that has tracking on asks: what changes now is its doing.
+#[cold]
+fn begin_tracked(shard: &mut ShardCx, caller: Caller) {
     shard.tracking.caller = caller.tracker;
-    let needs = run_handler(shard, command, args, caller, false, out);
-    if needs.is_none() && caller.tracker.reads && is_tracked(command) {
+}
+
+/// What it has read, if its command `has_run`, is remembered.
+#[cold]
+fn end_tracked(shard: &mut ShardCx, command: &Command, args: Args<'_>, caller: Caller, has_run: bool) {
+    if has_run && caller.tracker.reads && is_tracked(command) {
         shard.remember_reads(command, args, caller.db);
     }
     shard.tracking.caller = Tracker::NOBODY;
-    needs
 }
 
 /// As [`execute`] for a command inside another one: memory has been seen to, and it cannot wait for anything.
@@ -128,7 +129,7 @@ pub(crate) fn run_inside(
     }
 }
 
-#[inline]
+#[inline(always)]
 fn run_handler(
     shard: &mut ShardCx,
     command: &Command,
