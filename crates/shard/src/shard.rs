@@ -177,5 +177,6 @@ impl Shard {
             || !self.outgoing.news.is_empty()
             || self.outgoing.batches.iter().any(Option::is_some)
             || self.has_pubsub_news()
+            || self.cx.tracking.is_untold()
     }
 }

@@ -187,6 +187,12 @@ impl Tracking {
         self.has_broadcasts
     }
 
+    /// Whether there is anything that has to be told with the news of a turn.
+    pub fn is_untold(&self) -> bool {
+        let too_many = self.table.len() > self.keys_max;
+        self.has_news() || self.has_broadcasts || !self.forgone.is_empty() || too_many
+    }
+
     /// For each prefix with changed keys: who wants to hear of it, and the keys, ascending.
     pub fn take_broadcasts(&mut self) -> Vec<(Vec<u32>, Heard)> {
         self.has_broadcasts = false;
