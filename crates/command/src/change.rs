@@ -1,17 +1,21 @@
 //! Changes of keys, and where they are told: at home, by the shard that owns the key.
 
 use crate::Event;
+use crate::tracking::Tracker;
 
 /// A key in a database.
 pub type DbKey = (u16, Vec<u8>);
 
-/// A key has changed.
+/// A key has changed; or, if `is_read`, it has been read by a client that is to hear of later changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     pub db: u16,
     pub key: Vec<u8>,
     /// The class and the name of the event; `None` where Redis publishes none.
     pub event: Option<(Event, &'static str)>,
+    /// Whose command did it.
+    pub by: Tracker,
+    pub is_read: bool,
 }
 
 /// Keys of several shards that are together on this one while a command runs among them, and what it does to those of others.

@@ -17,8 +17,8 @@ pub enum Event {
     Hash,
     ZSet,
     Stream,
-    /// The consumer groups of a stream: published like those of streams, but whoever watches the key is not told. Without a
-    /// name it is not published.
+    /// The consumer groups of a stream: published like those of streams, but whoever watches or caches the key is not told. Without
+    /// a name it is not published.
     Group,
     Array,
     Expired,
@@ -39,7 +39,8 @@ impl Event {
             Self::Set => KeyEvents::SET,
             Self::Hash => KeyEvents::HASH,
             Self::ZSet => KeyEvents::ZSET,
-            Self::Stream => KeyEvents::STREAM,
+            Self::Stream | Self::Group => KeyEvents::STREAM,
+            Self::Array => KeyEvents::ARRAY,
             Self::Expired => KeyEvents::EXPIRED,
             Self::Evicted => KeyEvents::EVICTED,
             Self::New => KeyEvents::NEW,

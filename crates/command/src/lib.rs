@@ -31,6 +31,7 @@ pub mod session;
 pub mod spec;
 pub mod state;
 pub mod string_value;
+pub mod tracking;
 mod upkeep;
 pub mod watches;
 

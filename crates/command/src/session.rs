@@ -2,6 +2,7 @@
 //! `shard` and `runtime` crates' business.
 
 use crate::Command;
+use crate::tracking::{ClientRef, Mode};
 use std::collections::HashMap;
 
 /// Whether replies are sent (CLIENT REPLY).
@@ -51,6 +52,8 @@ pub struct TransactionFigures {
 pub struct Session {
     /// CLIENT ID; unique in the process, ascending.
     pub id: u64,
+    /// Where it is connected.
+    pub client: ClientRef,
     pub addr: String,
     pub local_addr: String,
     pub name: Vec<u8>,
@@ -82,6 +85,10 @@ pub struct Session {
     pub net_out_bytes: u64,
     pub commands: u64,
     pub fieldsets: Vec<Fieldset>,
+    /// CLIENT TRACKING, while it is on.
+    pub tracking: Option<Box<Mode>>,
+    /// Another client has its tracking messages sent here, or had.
+    pub is_target: bool,
     /// Between MULTI and EXEC.
     pub in_multi: bool,
     /// What is queued and watched; brought up to date by the shard.
@@ -96,7 +103,9 @@ impl Session {
     /// What it takes in memory, its buffers aside.
     pub fn bytes(&self) -> usize {
         let fieldsets = self.fieldsets.iter().map(Fieldset::bytes).sum::<usize>();
-        size_of::<Self>() + fieldsets
+        let prefixes = self.tracking.iter().flat_map(|mode| &mode.prefixes);
+        let tracking = prefixes.map(|prefix| size_of::<Vec<u8>>() + prefix.len()).sum::<usize>();
+        size_of::<Self>() + fieldsets + tracking
     }
 
     /// Whether it is subscribed to anything.

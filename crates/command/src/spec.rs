@@ -138,10 +138,12 @@ impl Command {
         self.flags & flag::UNKNOWN_KEYS != 0
     }
 
-    /// Whether what its connection sends next waits until it is done: where its keys are may show only while it runs, or it blocks.
+    /// Whether what its connection sends next waits until it is done: where its keys are may show only while it runs, or it blocks, or
+    /// changes how shards see the connection.
     #[inline]
     pub fn is_fence(&self, shards: u16) -> bool {
-        self.flags & flag::BLOCKING != 0 || shards > 1 && self.has_unknown_keys()
+        self.flags & flag::BLOCKING != 0
+            || shards > 1 && (self.has_unknown_keys() || self.flags & flag::FENCES != 0)
     }
 
     /// The index of the one key of a command that has exactly one, at a fixed place.

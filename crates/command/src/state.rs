@@ -18,13 +18,14 @@ use crate::session::Sessions;
 use crate::slowlog::SlowLog;
 use crate::spec::flag;
 use crate::statistics::{CommandStats, ErrorStats};
+use crate::tracking::Tracking;
 use crate::watches::Watches;
 use crate::{Args, Command};
 use base::hash::HashSeed;
 use base::random::Random;
 use base::slot::SlotMap;
 use config::Config;
-use keyspace::{Bin, Databases, Db, Free, Frees};
+use keyspace::{Bin, Databases, Db, Free, Frees, Key};
 use std::sync::Arc;
 use types::hash::HashLimits;
 use types::list::ListLimit;
@@ -190,6 +191,8 @@ pub struct ShardCx {
     pub pubsub: PubSub,
     /// Keys that blocked clients wait for.
     pub awaited: Awaited,
+    /// Clients that cache what they have read.
+    pub tracking: Tracking,
     /// Scripts, and the one that runs now.
     pub scripts: Scripts,
     /// How scripts and transactions run the commands inside them.
@@ -254,6 +257,7 @@ impl ShardCx {
             notices: Notices::default(),
             pubsub: PubSub::default(),
             awaited: Awaited::default(),
+            tracking: Tracking::default(),
             scripts: Scripts::default(),
             run_inside: |_, _, _, _, _| unreachable!("the shard says how"),
             learns: false,
@@ -289,6 +293,7 @@ impl ShardCx {
             expired: Free::later_if(config.lazyfree_lazy_expire),
         };
         self.dbs.set_frees(frees);
+        self.tracking.set_keys_max(config.tracking_table_max_keys, self.shards);
         self.config = config;
         self.set_notices();
         self.set_ages();
@@ -326,12 +331,19 @@ impl ShardCx {
     /// Finds out whether anybody wants to know of changes of keys. To be called whenever somebody begins or ends to.
     pub fn set_listening(&mut self) {
         let someone_waits = !self.watches.is_empty() || !self.awaited.is_empty() || self.notices.any;
-        self.is_listening = self.guests.are_here() || someone_waits;
+        let is_noted = self.guests.are_here() || self.untold.is_some();
+        self.is_listening = is_noted || someone_waits || self.tracking.is_listening();
     }
 
     /// A key has changed, or may have. Whoever waits for that lives on the shard that owns it: of a guest it is told when it goes home.
     pub fn hear(&mut self, change: Change) {
-        self.hear_of(change.db, change.event, &change.key);
+        let Change { db, key, event, by, is_read } = change;
+        let caller = std::mem::replace(&mut self.tracking.caller, by);
+        match is_read {
+            true => self.remember_read(db, Key::new(&key, &self.seed.clone()), by.client),
+            false => self.hear_of(db, event, &key),
+        }
+        self.tracking.caller = caller;
     }
 
     /// As [`ShardCx::hear`], of a change that is not kept unless somebody wants it.
@@ -344,23 +356,37 @@ impl ShardCx {
     }
 
     pub(crate) fn tell_change(&mut self, db: u16, event: Option<(Event, &'static str)>, key: &[u8]) {
+        let by = self.tracking.caller;
         if let Some(changes) = &mut self.untold {
-            return changes.push(Change { db, key: key.to_vec(), event });
+            return changes.push(Change { db, key: key.to_vec(), event, by, is_read: false });
         }
         if self.guests.are_here() && self.slots.shard_of(key) != self.id {
-            return self.guests.note(Change { db, key: key.to_vec(), event });
+            return self.guests.note(Change { db, key: key.to_vec(), event, by, is_read: false });
         }
         if self.notices.any
             && let Some((class, name)) = event
+            && !name.is_empty()
         {
             self.publish_event(db, class, name, key);
         }
         if !self.awaited.is_empty() {
             self.awaited.note(db, key);
         }
-        if !self.watches.is_empty() && !matches!(event, Some((Event::Group, _))) {
+        if matches!(event, Some((Event::Group, _))) {
+            return;
+        }
+        if !self.watches.is_empty() {
             self.watches.touch(db, key.to_vec());
         }
+        if self.tracking.is_listening() {
+            self.track_change(key);
+        }
+    }
+
+    /// Whether what has run has brought something for others: clients to serve, changes to tell.
+    #[inline]
+    pub fn has_news(&self) -> bool {
+        self.awaited.has_news() || self.tracking.has_news() || self.pubsub.has_published()
     }
 
     /// Bytes of all data of this shard, what is still to be freed included.

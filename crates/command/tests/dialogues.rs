@@ -9,7 +9,6 @@ use std::path::Path;
 
 /// Commands that no dialogue sees succeed.
 const NO_SUCCESS: &[(&str, &str)] = &[
-    ("CLIENT CACHING", TRACKING),
     ("CONFIG REWRITE", "servers of dialogues have no file; see `crates/server/tests/start`"),
     ("DEBUG ERROR", "answers the error that it is given"),
     ("DEBUG CHANGE-REPL-ID", PERSISTENCE),
@@ -26,7 +25,6 @@ const NO_SUCCESS: &[(&str, &str)] = &[
     ("MODULE LOADEX", MODULES),
     ("MODULE UNLOAD", MODULES),
 ];
-const TRACKING: &str = "tracking comes later";
 const PERSISTENCE: &str = "persistence comes later";
 const MODULES: &str = "modules cannot be loaded";
 

@@ -113,6 +113,8 @@ settings! {
     busy_reply_threshold: u64 = "busy-reply-threshold";
     /// Milliseconds; 0 notes nothing.
     latency_monitor_threshold: u64 = "latency-monitor-threshold";
+    /// 0 is no limit.
+    tracking_table_max_keys: u64 = "tracking-table-max-keys";
     latency_tracking: bool = "latency-tracking";
     latency_tracking_info_percentiles: Vec<f64> = "latency-tracking-info-percentiles";
 

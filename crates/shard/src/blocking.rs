@@ -157,7 +157,7 @@ impl Shard {
     /// To be called when a command, or several that run as one, is over.
     #[inline]
     pub(crate) fn after_command(&mut self) {
-        if self.cx.awaited.has_news() {
+        if self.cx.awaited.has_news() || self.cx.tracking.has_news() {
             self.serve_blocked();
         }
         if self.cx.pubsub.has_published() && self.busy.is_none() {
@@ -167,9 +167,13 @@ impl Shard {
 
     #[cold]
     fn serve_blocked(&mut self) {
-        self.cx.catch_up();
-        self.serve_ready();
-        self.run_ready();
+        self.tell_changes();
+        if self.cx.awaited.has_news() {
+            self.cx.catch_up();
+            self.serve_ready();
+            self.run_ready();
+            self.tell_changes();
+        }
     }
 
     /// Serves all who can be, and frees whom CLIENT UNBLOCK has freed. What a client that is served pushes can serve others.
@@ -329,6 +333,7 @@ impl Shard {
             command: blocked.command,
             db: blocked.caller.db,
             resp3: blocked.caller.resp3,
+            tracker: blocked.caller.tracker,
             args: Arc::clone(&blocked.args),
         };
         let home = blocked.home;
@@ -352,6 +357,7 @@ impl Shard {
         let mut caller = execute::Caller::elsewhere(claimed.db, claimed.resp3);
         // It was granted memory when it came.
         caller.admitted = true;
+        caller.tracker = claimed.tracker;
         let slot = (home == self.cx.id).then(|| &self.conns[claimed.ticket.conn as usize]);
         let is_same = slot.is_some_and(|conn| conn.generation == claimed.ticket.generation);
         caller.conn = is_same.then_some(claimed.ticket.conn as usize);

@@ -13,6 +13,7 @@ use crate::shard::Shard;
 use crate::{timing, transaction};
 use command::scripting::whole::{Ended, Whole};
 use command::spec::flag;
+use command::tracking::{News, Tracker};
 use command::{Args, Command, Error, Plan};
 use std::collections::VecDeque;
 
@@ -24,11 +25,13 @@ pub(crate) struct Busy {
     held: Option<Lodgers>,
     /// Mail that waits for its end.
     mail: VecDeque<Message>,
+    /// What has to be told, behind its reply.
+    news: Vec<News>,
 }
 
 impl Busy {
     pub fn new(asked: &Asked<'_>, whole: Box<Whole>) -> Self {
-        Self { asked: asked.parked(), whole, held: None, mail: VecDeque::new() }
+        Self { asked: asked.parked(), whole, held: None, mail: VecDeque::new(), news: Vec::new() }
     }
 
     pub fn among(mut self, held: Lodgers) -> Self {
@@ -56,7 +59,8 @@ impl Busy {
 }
 
 impl Shard {
-    pub(crate) fn begin_busy(&mut self, busy: Busy) {
+    pub(crate) fn begin_busy(&mut self, mut busy: Busy) {
+        busy.news = self.cx.tracking.take_news();
         assert!(self.busy.is_none(), "one script at a time occupies a shard");
         self.cx.is_occupied = true;
         self.tell_occupied(IN_ONE_PIECE, busy.whole.is_function(), busy.asked.client());
@@ -79,31 +83,35 @@ impl Shard {
         if conn.is_none() {
             busy.whole.forget_client();
         }
+        self.tell_changes();
+        self.cx.tracking.caller = busy.asked.caller.tracker;
         timing::begin_chunk(&mut self.cx);
         let ended = busy.whole.go_on(&mut self.cx, busy.asked.args.args(&seed));
         timing::end_chunk(&mut self.cx);
+        self.cx.tracking.caller = Tracker::NOBODY;
+        busy.news.extend(self.cx.tracking.take_news());
         let Some(ended) = ended else {
             self.busy = Some(busy);
             return;
         };
         self.cx.is_occupied = false;
         self.tell_vacant(IN_ONE_PIECE);
-        let Busy { asked, held, mut mail, whole } = *busy;
-        let keys = match held {
-            Some(held) => self.end_lodging(held),
-            None => Vec::new(),
-        };
+        let Busy { asked, held, mut mail, whole, news } = *busy;
         let client = asked.client();
         let Parked { home, ask, command, caller, args } = asked;
+        let end_lodging = |shard: &mut Self| held.map(|held| shard.end_lodging(held)).unwrap_or_default();
         match ended {
             Ended::Reply(out) => {
                 let begun_ns = Some(whole.begun_ns());
                 timing::end(&mut self.cx, command, args.args(&seed), begun_ns, caller.counts, conn);
                 self.tell_slow(home, ask);
                 self.answer(home, ask, command, out);
+                self.cx.tracking.put_back(news);
+                end_lodging(self);
             }
             Ended::Again(mut more) => {
-                more.extend(keys);
+                self.cx.tracking.put_back(news);
+                more.extend(end_lodging(self));
                 let asked = Asked { home, ask, command, caller, args: args.args(&seed) };
                 self.hold_with_own_keys(asked, more);
             }
@@ -127,6 +135,7 @@ impl Shard {
             | Message::Slow { .. }
             | Message::Monitored { .. }
             | Message::News(_)
+            | Message::Changes(_)
             | Message::Occupied { .. } => {
                 self.read_message(message);
             }

@@ -5,11 +5,12 @@
 //! stands in `held`, which all slots share, unless it has values that are sent from where they lie.
 
 use crate::large::Large;
-use crate::message::{OpId, Ticket};
+use crate::message::{OpId, Ticket, mark};
 use crate::steering::Pull;
 use crate::transaction::Transaction;
 use crate::unread::Unread;
 use command::session::ReplyMode;
+use command::tracking::{ClientRef, Tracker};
 use command::{Command, OwnArgs};
 use resp::{Reply, RequestParser};
 use std::collections::VecDeque;
@@ -17,8 +18,8 @@ use std::ops::Range;
 
 /// A reply's place in the order.
 enum Slot {
-    /// Asked elsewhere; `discard` when CLIENT REPLY says that nobody wants it.
-    Waiting { discard: bool },
+    /// Asked elsewhere; `discard` when CLIENT REPLY says that nobody wants it. `is_partial`: some of it may be here.
+    Waiting { discard: bool, is_partial: bool },
     /// In this range of `held`: here, but one before it is not.
     Held(Range<usize>),
     /// The same for a reply with shared values, which stands by itself.
@@ -56,6 +57,9 @@ pub struct Conn {
     held_dead_bytes: usize,
     /// Bytes of replies that stand apart.
     apart_bytes: usize,
+    /// What is to be sent behind the reply with a number, ascending.
+    between: VecDeque<(u64, Vec<u8>)>,
+    between_bytes: usize,
     /// Requests in flight in this shard's own mailbox, or with a part there.
     pub through_own_mailbox: u32,
     /// Writes in flight on other shards.
@@ -85,6 +89,9 @@ pub struct Conn {
     pub subscribed: bool,
     pub replies: ReplyMode,
     pub no_touch: bool,
+    pub tracker: Tracker,
+    /// CLIENT CACHING has been said, which ends with the next command.
+    pub(crate) is_excepted: bool,
     pub commands: u64,
     pub net_in_bytes: u64,
     pub net_out_bytes: u64,
@@ -127,6 +134,19 @@ impl Conn {
             && self.is_in_order()
             && self.replies == ReplyMode::On
             && self.transaction.is_none()
+            && !self.is_excepted
+    }
+
+    /// How its commands are marked on their way to other shards, and who it is.
+    #[inline]
+    pub(crate) fn marks(&self) -> (u8, ClientRef) {
+        let mut marks = u8::from(self.no_touch);
+        if self.tracker.is_on {
+            marks |= mark::TRACKS;
+            marks |= if self.tracker.reads { mark::TRACKS_READS } else { 0 };
+            marks |= if self.tracker.is_deaf { mark::IS_DEAF } else { 0 };
+        }
+        (marks, self.tracker.client)
     }
 
     /// Whether nothing of it is under way: no input begun, no reply owed or unsent.
@@ -160,7 +180,7 @@ impl Conn {
 
     /// Bytes of replies that wait for others to be sent before them.
     pub fn held_bytes(&self) -> usize {
-        self.held.buf.len() - self.held_dead_bytes + self.apart_bytes
+        self.held.buf.len() - self.held_dead_bytes + self.apart_bytes + self.between_bytes
     }
 
     /// Requests whose replies are outstanding.
@@ -176,8 +196,46 @@ impl Conn {
 
     /// Reserves the next place in the order for a reply that will come; its sequence number.
     pub fn expect(&mut self, discard: bool) -> u64 {
-        self.slots.push_back(Slot::Waiting { discard });
+        self.slots.push_back(Slot::Waiting { discard, is_partial: false });
         self.first_seq + self.slots.len() as u64 - 1
+    }
+
+    /// The reply expected last will be put together here of parts that come one by one.
+    pub(crate) fn expect_parts(&mut self) {
+        if let Some(Slot::Waiting { is_partial, .. }) = self.slots.back_mut() {
+            *is_partial = true;
+        }
+    }
+
+    /// Bytes that tell what makes replies out of date: they go behind all that have come, also in part, and before all that have not.
+    pub fn push_between(&mut self, bytes: &[u8]) {
+        let is_there = |slot: &Slot| !matches!(slot, Slot::Waiting { is_partial: false, .. });
+        let Some(index) = self.slots.iter().rposition(is_there) else { return self.out.raw(bytes) };
+        let seq = self.first_seq + index as u64;
+        self.between_bytes += bytes.len();
+        match self.between.back_mut() {
+            Some((last, before)) if *last == seq => before.extend_from_slice(bytes),
+            _ => self.between.push_back((seq, bytes.to_vec())),
+        }
+    }
+
+    /// The reply before `first_seq` has its place in `out`: what stands behind it follows.
+    #[inline]
+    fn take_between(&mut self) {
+        if !self.between.is_empty() {
+            self.append_between();
+        }
+    }
+
+    #[cold]
+    fn append_between(&mut self) {
+        while let Some((seq, bytes)) = self.between.pop_front() {
+            if seq >= self.first_seq {
+                return self.between.push_front((seq, bytes));
+            }
+            self.between_bytes -= bytes.len();
+            self.out.raw(&bytes);
+        }
     }
 
     /// A reply that is here already, behind the outstanding ones: `write` puts it at the end of the reply it is given.
@@ -229,7 +287,7 @@ impl Conn {
     /// The reply of request `seq` has come. `write` puts it at the end of the reply it is given.
     pub fn fulfil(&mut self, seq: u64, write: impl FnOnce(&mut Reply)) {
         let index = (seq - self.first_seq) as usize;
-        let Some(Slot::Waiting { discard }) = self.slots.get(index) else {
+        let Some(Slot::Waiting { discard, .. }) = self.slots.get(index) else {
             panic!("reply {seq} was not awaited");
         };
         let discard = *discard;
@@ -239,6 +297,7 @@ impl Conn {
             if !discard {
                 write(&mut self.out);
             }
+            self.take_between();
             self.advance();
             return;
         }
@@ -268,6 +327,7 @@ impl Conn {
                 }
             }
             self.first_seq += 1;
+            self.take_between();
         }
         if self.held_slots == 0 {
             self.held.clear();
@@ -351,6 +411,35 @@ mod tests {
         assert_eq!(conn.out.blobs.len(), COUNT.div_ceil(3));
         conn.out.clear();
         assert_eq!(std::sync::Arc::strong_count(&value), 1);
+    }
+
+    #[test]
+    fn what_makes_replies_out_of_date_goes_behind_those_that_have_come() {
+        let mut conn = Conn::default();
+        let pieces = |conn: &Conn| String::from_utf8(conn.out.buf.clone()).expect("text").replace("\r\n", "");
+        conn.push_between(b"0");
+        let first = conn.expect(false);
+        conn.push_between(b"1");
+        assert_eq!(pieces(&conn), "01");
+        let second = conn.expect(false);
+        let third = conn.expect(false);
+        conn.fulfil(second, |r| r.int(2));
+        conn.push_between(b"3");
+        conn.push_between(b"4");
+        let parts = conn.expect(false);
+        conn.expect_parts();
+        let last = conn.expect(false);
+        conn.push_between(b"5");
+        assert_eq!(conn.held_bytes(), 4 + 3);
+        conn.fulfil(first, |r| r.int(1));
+        assert_eq!(pieces(&conn), "01:1:234");
+        conn.fulfil(last, |r| r.int(9));
+        conn.push_between(b"6");
+        conn.fulfil(third, |r| r.int(3));
+        assert_eq!(pieces(&conn), "01:1:234:3");
+        conn.fulfil(parts, |r| r.int(7));
+        assert_eq!(pieces(&conn), "01:1:234:3:75:96");
+        assert!(conn.is_in_order() && conn.between.is_empty() && conn.held_bytes() == 0);
     }
 
     #[test]

@@ -6,10 +6,11 @@
 use crate::conn::Conn;
 use crate::shard::Shard;
 use command::session::Session;
+use command::tracking::{ClientRef, Tracker};
 
 impl Shard {
     /// A new connection; its index, which stays its name until [`Shard::close`].
-    pub fn open(&mut self, session: Session) -> usize {
+    pub fn open(&mut self, mut session: Session) -> usize {
         let index = match self.free_conns.pop() {
             Some(index) => index as usize,
             None => {
@@ -19,6 +20,7 @@ impl Shard {
         };
         let generation = self.conns[index].generation;
         self.conns[index] = Conn::new(generation, true);
+        session.client = ClientRef { home: self.cx.id, conn: index as u32, generation };
         self.cx.sessions.put(index, session);
         self.cx.stats.connections += 1;
         self.sync_from_session(index);
@@ -35,7 +37,9 @@ impl Shard {
         let generation = slot.generation.wrapping_add(1);
         let (blocked, subscribed) = (slot.blocked.take(), slot.subscribed);
         *slot = Conn::new(generation, false);
-        self.cx.sessions.take(conn);
+        if let Some(session) = self.cx.sessions.take(conn) {
+            self.cx.forget_session(conn, &session);
+        }
         if subscribed {
             self.cx.pubsub.leave(conn);
         }
@@ -66,6 +70,9 @@ impl Shard {
         conn.takes_all = session.authenticated && (session.resp3 || !conn.subscribed);
         conn.closing |= session.close_after_reply;
         conn.no_touch = session.no_touch;
+        let mode = session.tracking.as_ref();
+        conn.tracker = mode.map_or(Tracker::NOBODY, |mode| mode.tracker());
+        conn.is_excepted = mode.is_some_and(|mode| mode.is_excepted);
         if session.no_touch {
             self.cx.ages.note_no_touch();
         }

@@ -18,6 +18,9 @@ impl Shard {
     #[inline]
     pub(crate) fn run_queued(&mut self, q: &Queued, args: Args<'_>) {
         self.dispatch(q, args);
+        if self.conns[q.conn as usize].is_excepted {
+            self.end_exception(q);
+        }
         if self.conns[q.conn as usize].fenced {
             self.end_fence(q);
         }
@@ -30,6 +33,20 @@ impl Shard {
         if q.fences && conn.postponed.is_empty() {
             self.after_fulfil(q.conn as usize);
         }
+    }
+
+    /// What CLIENT CACHING has said ends with the command behind it, or with the transaction.
+    #[cold]
+    fn end_exception(&mut self, q: &Queued) {
+        let index = q.conn as usize;
+        let is_client = q.command.is_some_and(|command| command.full_name.starts_with("client"));
+        if is_client || self.is_in_multi(index) || !self.conns[index].postponed.is_empty() {
+            return;
+        }
+        if let Some(mode) = self.cx.sessions.get_mut(index).and_then(|session| session.tracking.as_mut()) {
+            mode.is_excepted = false;
+        }
+        self.sync_from_session(index);
     }
 
     #[inline]
@@ -196,7 +213,7 @@ impl Shard {
         self.forwarded += u64::from(!here);
         self.cx.stats.forwarded += u64::from(!here);
         let conn = &self.conns[index];
-        let (db, resp3, no_touch) = (conn.db, conn.resp3, conn.no_touch);
+        let (db, resp3, (marks, client)) = (conn.db, conn.resp3, conn.marks());
         let mut placed = (q.key_index, q.hash);
         if command.flags & flag::BLOCKING != 0 {
             debug_assert_eq!(q.key_index, 0, "commands that block have more keys than one");
@@ -207,8 +224,8 @@ impl Shard {
         batch.push_args(args);
         batch.push_keyed(command, ask, (db, resp3), first, placed);
         batch.mark_follows(follows);
-        if no_touch {
-            batch.mark_no_touch();
+        if marks != 0 {
+            batch.mark(marks, client);
         }
     }
 

@@ -6,6 +6,7 @@ use crate::parking::Parked;
 use crate::{running, timing};
 use command::blocking::Wait;
 use command::change::DbKey;
+use command::tracking::{Tracker, is_tracked};
 use command::{Args, Command, Cx, Error, OwnArgs, ShardCx, eviction};
 use resp::Reply;
 
@@ -21,19 +22,22 @@ pub struct Caller {
     pub admitted: bool,
     /// CLIENT ID of a client elsewhere whose command may block.
     pub client: u64,
+    /// Whose reads are remembered.
+    pub tracker: Tracker,
 }
 
 impl Caller {
     /// A connection of this shard.
     #[inline]
     pub fn of(index: usize, conn: &Conn) -> Self {
-        Self { conn: Some(index), db: conn.db, resp3: conn.resp3, counts: true, admitted: false, client: 0 }
+        let (db, resp3, tracker) = (conn.db, conn.resp3, conn.tracker);
+        Self { conn: Some(index), db, resp3, counts: true, admitted: false, client: 0, tracker }
     }
 
     /// A client that is not, or need not be, known here.
     #[inline]
     pub fn elsewhere(db: u16, resp3: bool) -> Self {
-        Self { conn: None, db, resp3, counts: true, admitted: false, client: 0 }
+        Self { conn: None, db, resp3, counts: true, admitted: false, client: 0, tracker: Tracker::NOBODY }
     }
 }
 
@@ -80,7 +84,29 @@ pub fn execute(
         out.resp3 = caller.resp3;
         return refuse(shard, command, &error, caller, out);
     }
-    run_handler(shard, command, args, caller, false, out)
+    if caller.tracker.is_on {
+        begin_tracked(shard, caller);
+    }
+    let needs = run_handler(shard, command, args, caller, false, out);
+    if caller.tracker.is_on {
+        end_tracked(shard, command, args, caller, needs.is_none());
+    }
+    needs
+}
+
+/// A client that has tracking on asks: what changes now is its doing.
+#[cold]
+fn begin_tracked(shard: &mut ShardCx, caller: Caller) {
+    shard.tracking.caller = caller.tracker;
+}
+
+/// What it has read, if its command `has_run`, is remembered.
+#[cold]
+fn end_tracked(shard: &mut ShardCx, command: &Command, args: Args<'_>, caller: Caller, has_run: bool) {
+    if has_run && caller.tracker.reads && is_tracked(command) {
+        shard.remember_reads(command, args, caller.db);
+    }
+    shard.tracking.caller = Tracker::NOBODY;
 }
 
 /// As [`execute`] for a command inside another one: memory has been seen to, and it cannot wait for anything.
@@ -92,13 +118,18 @@ pub(crate) fn run_inside(
     out: &mut Reply,
 ) -> Option<Vec<DbKey>> {
     match run_handler(shard, command, args, caller, true, out) {
-        None => None,
+        None => {
+            if shard.tracking.caller.reads && is_tracked(command) {
+                shard.remember_reads(command, args, caller.db);
+            }
+            None
+        }
         Some(Needs::Keys(keys)) => Some(keys),
         Some(Needs::Wait(_)) => unreachable!("it must not wait, and does not"),
     }
 }
 
-#[inline]
+#[inline(always)]
 fn run_handler(
     shard: &mut ShardCx,
     command: &Command,

@@ -9,6 +9,7 @@
 //! With nothing to do yet: [`blocking`]. On several shards: [`message`] (what travels), [`mail`] (what comes), [`multi`] (operations),
 //! [`locks`] and [`parking`] (keys held by multi-hop operations, and who waits for them), [`gates`] and [`steps`] (operations that learn
 //! as they go), [`pubsub`] (what is published), [`turn`] (in which order).
+//! To clients that cache: [`tracking`].
 #![forbid(unsafe_code)]
 
 pub mod admit;
@@ -44,6 +45,7 @@ pub mod shard;
 pub mod steering;
 mod steps;
 pub mod timing;
+pub mod tracking;
 mod transaction;
 #[cfg(test)]
 mod trial;

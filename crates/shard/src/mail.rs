@@ -2,12 +2,13 @@
 
 use crate::ahead::{Ahead, Look, look_ahead, look_ahead_of_shares};
 use crate::execute::{self, Asked, Caller, Needs};
-use crate::message::{Ask, Batch, Item, Message, Progress, REPLY_BYTES_MAX};
+use crate::message::{Ask, Batch, Item, Message, Progress, REPLY_BYTES_MAX, mark};
 use crate::multi;
 use crate::occupants::can_be_refused;
 use crate::parking::parked;
 use crate::shard::Shard;
 use crate::timing;
+use crate::tracking::Changes;
 use base::hash::HashSeed;
 use command::spec::flag;
 use command::{Args, Command, Plan};
@@ -38,6 +39,7 @@ impl Shard {
         }
         self.read_message(message);
         self.proceed();
+        self.tell_changes();
     }
 
     /// Does what a message asks.
@@ -67,6 +69,8 @@ impl Shard {
             Message::Touched { watcher } => self.on_touched(watcher),
             Message::Monitored { from, lines } => self.on_monitored(from, &lines),
             Message::News(news) => self.on_news(*news),
+            Message::Changes(changes) => self.on_changes(*changes),
+            Message::Forgone { home, prefixes } => self.on_forgone(home, prefixes),
             Message::MonitorsGone { from } => self.cx.monitors.retain(|shard| *shard != from),
             Message::Script { source } => self.on_script(&source),
             Message::Occupied { occupant, is_over } => {
@@ -92,6 +96,7 @@ impl Shard {
         let has_shares = items.iter().any(|item| matches!(item.ask, Ask::Share(_)));
         let mut ahead = Ahead::default();
         let (mut sent, mut rest) = (0, None);
+        self.batch_from = Some(batch.from);
         for index in 0..items.len() {
             if has_shares && ahead.items == 0 {
                 ahead = look_ahead_of_shares(&self.cx.dbs, &batch, &items[index..], &seed);
@@ -104,8 +109,12 @@ impl Shard {
             let args = args.with_outside(&batch.outside);
             item.progress = self.run_item(batch.from, item, args, &mut out);
             item.reply_end = out.buf.len();
+            if let Some(changes) = self.batch_changes.take() {
+                batch.changes.push((index - sent, changes));
+            }
             if item.reply_end > REPLY_BYTES_MAX {
-                self.send_part(batch.from, &items[sent..=index], &mut out);
+                let changes = std::mem::take(&mut batch.changes);
+                self.send_part(batch.from, &items[sent..=index], changes, &mut out);
                 sent = index + 1;
             }
             if self.busy.is_some() {
@@ -117,6 +126,7 @@ impl Shard {
         }
         self.cx.looked_ahead = false;
         timing::end_chunk(&mut self.cx);
+        self.batch_from = None;
         items.drain(..sent);
         // A value that has been stored has one owner from here on, or it would be copied when it is changed.
         batch.outside.clear();
@@ -130,10 +140,11 @@ impl Shard {
 
     /// Sends the first items of a batch home, with the many bytes of replies that they have, while the rest is still to run.
     #[cold]
-    fn send_part(&mut self, home: u16, items: &[Item], replies: &mut Reply) {
+    fn send_part(&mut self, home: u16, items: &[Item], changes: Vec<(usize, Changes)>, replies: &mut Reply) {
         let mut part = self.batch_pool.pop().unwrap_or_default();
         part.from = home;
         part.items.extend_from_slice(items);
+        part.changes = changes;
         std::mem::swap(&mut part.replies, replies);
         self.send_back(part);
     }
@@ -154,9 +165,12 @@ impl Shard {
         if item.key_index == 0 {
             caller.client = item.hash;
         }
-        self.cx.ages.caller_no_touch = item.no_touch;
-        if item.no_touch {
-            self.cx.ages.note_no_touch();
+        self.cx.ages.caller_no_touch = item.marks & mark::NO_TOUCH != 0;
+        if item.marks != 0 {
+            if item.marks & mark::NO_TOUCH != 0 {
+                self.cx.ages.note_no_touch();
+            }
+            caller.tracker = item.tracker(home);
         }
         match item.ask {
             Ask::Hold(op) => {
@@ -239,20 +253,22 @@ impl Shard {
         let items = std::mem::take(&mut batch.items);
         let executed_here = batch.executed_by == self.cx.id;
         let mut start = 0;
-        for item in &items {
+        let mut changes = std::mem::take(&mut batch.changes).into_iter().peekable();
+        for (at, item) in items.iter().enumerate() {
             match (item.progress, item.ask) {
-                (Progress::Replied, _) => {}
-                (Progress::Blocked, Ask::Whole(ticket)) => {
-                    self.on_blocked(batch.executed_by, ticket);
-                    continue;
+                (Progress::Replied, _) => {
+                    let reply = start..item.reply_end;
+                    start = reply.end;
+                    self.complete(item.ask, item.command, executed_here, |out| {
+                        out.append_part(&batch.replies, reply);
+                    });
                 }
-                (Progress::Blocked | Progress::Under, _) => continue,
+                (Progress::Blocked, Ask::Whole(ticket)) => self.on_blocked(batch.executed_by, ticket),
+                (Progress::Blocked | Progress::Under, _) => {}
             }
-            let reply = start..item.reply_end;
-            start = reply.end;
-            self.complete(item.ask, item.command, executed_here, |out| {
-                out.append_part(&batch.replies, reply);
-            });
+            if let Some((_, changes)) = changes.next_if(|(behind, _)| *behind == at) {
+                self.on_changes(changes);
+            }
         }
         batch.items = items;
         batch.clear();

@@ -8,8 +8,10 @@ use crate::execute::Caller;
 use crate::gates::Want;
 use crate::occupants::Occupant;
 use crate::pubsub::News;
+use crate::tracking::Changes;
 use command::change::Change;
 use command::slowlog::Entry as SlowEntry;
+use command::tracking::{ClientRef, Tracker};
 use command::watches::WatcherId;
 use command::{Args, Command, OwnArgs, args};
 use keyspace::Entry;
@@ -69,6 +71,16 @@ pub enum Progress {
     Replied,
 }
 
+/// What an item says about its client.
+pub mod mark {
+    /// What it reads grows no younger by that (CLIENT NO-TOUCH).
+    pub const NO_TOUCH: u8 = 1;
+    /// It has tracking on, and the next two mean something.
+    pub const TRACKS: u8 = 2;
+    pub const TRACKS_READS: u8 = 4;
+    pub const IS_DEAF: u8 = 8;
+}
+
 /// One command, or part of one, in a batch.
 #[derive(Clone, Copy)]
 pub struct Item {
@@ -80,16 +92,30 @@ pub struct Item {
     pub spans: (u32, u32),
     /// Index of the key whose hash is known, 0 for none.
     pub key_index: u16,
-    /// That hash; without one, for a command that may block, CLIENT ID.
+    /// That hash; without one, for a command that may block, CLIENT ID, and for the share of a client that tracks, its connection.
     pub hash: u64,
-    /// What it reads grows no younger by that (CLIENT NO-TOUCH).
-    pub no_touch: bool,
+    /// What is out of the ordinary about the client: see [`mark`].
+    pub marks: u8,
     /// It writes, and what its connection wrote before may not be done yet: it waits at the gate, lest somebody who asks for one
     /// key after the other sees this write and not the one before.
     pub follows: bool,
     pub progress: Progress,
     /// Where its reply ends there. It begins where the one before ends.
     pub reply_end: usize,
+}
+
+impl Item {
+    /// Whose it is, if its client has tracking on.
+    #[cold]
+    pub(crate) fn tracker(&self, home: u16) -> Tracker {
+        let is = |bit: u8| self.marks & bit != 0;
+        let (conn, generation) = match self.ask {
+            Ask::Whole(ticket) => (ticket.conn, ticket.generation),
+            _ => ((self.hash >> 32) as u32, self.hash as u32),
+        };
+        let client = ClientRef { home, conn, generation };
+        Tracker { client, is_on: is(mark::TRACKS), reads: is(mark::TRACKS_READS), is_deaf: is(mark::IS_DEAF) }
+    }
 }
 
 /// Bytes of arguments, or spans, after which a batch takes no further command: the next one begins. Positions in a batch have 32 bits,
@@ -116,6 +142,8 @@ pub struct Batch {
     /// Arguments that do not stand in `args`; gone once the commands have run.
     pub outside: Vec<Blob>,
     pub replies: Reply,
+    /// What clients have to be told behind the reply of the item at a place.
+    pub changes: Vec<(usize, Changes)>,
     /// The shard that ran it, once it has.
     pub executed_by: u16,
 }
@@ -127,6 +155,7 @@ impl Batch {
         self.spans.clear();
         self.args.clear();
         self.replies.clear();
+        self.changes.clear();
         self.spans.shrink_to(KEPT_BYTES_MAX / size_of::<Span>());
         self.args.shrink_to(KEPT_BYTES_MAX);
         self.replies.buf.shrink_to(KEPT_BYTES_MAX);
@@ -179,7 +208,7 @@ impl Batch {
             spans,
             key_index,
             hash,
-            no_touch: false,
+            marks: 0,
             follows: false,
             progress: Progress::Under,
             reply_end: 0,
@@ -194,11 +223,14 @@ impl Batch {
         }
     }
 
-    /// The command pushed last reads without touching.
+    /// What is out of the ordinary about the client of the command pushed last; a share that is marked must say whose it is.
     #[cold]
-    pub fn mark_no_touch(&mut self) {
+    pub fn mark(&mut self, marks: u8, client: ClientRef) {
         if let Some(item) = self.items.last_mut() {
-            item.no_touch = true;
+            item.marks = marks;
+            if matches!(item.ask, Ask::Share(_)) {
+                item.hash = u64::from(client.conn) << 32 | u64::from(client.generation);
+            }
         }
     }
 
@@ -307,6 +339,10 @@ pub enum Message {
     Occupied { occupant: Occupant, is_over: bool },
     /// What is published, and who listens; without commands of the same turn.
     News(Box<News>),
+    /// What clients of the receiver that cache are to be told.
+    Changes(Box<Changes>),
+    /// No client of shard `home` wants to hear of these prefixes any more, as of the wishes with these numbers.
+    Forgone { home: u16, prefixes: Vec<(Vec<u8>, u64)> },
     /// Shard `from` has no monitors any more.
     MonitorsGone { from: u16 },
 }

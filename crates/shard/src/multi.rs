@@ -134,6 +134,11 @@ impl Shard {
             }
             Kind::Hold { .. } => unreachable!("holds end in `run_held`"),
         }
+        if let (Kind::All { .. }, Ask::Whole(ticket)) = (&operation.kind, operation.ask)
+            && self.conns[ticket.conn as usize].generation == ticket.generation
+        {
+            self.sync_from_session(ticket.conn as usize);
+        }
         self.end(operation.ask, operation.here, operation.elsewhere, &mut out);
     }
 

@@ -175,6 +175,7 @@ impl Shard {
                 Job::Command(parked) => {
                     self.pending_holds -= usize::from(parked.ask.is_of_many());
                     self.run_parked(parked);
+                    self.tell_changes();
                     self.serve_ready();
                     self.unlock(id);
                 }

@@ -16,6 +16,7 @@ use crate::parking::Job;
 use crate::pubsub::{News, Sending};
 use crate::queue::Queued;
 use crate::route::Places;
+use crate::tracking::Changes;
 use crate::transaction::Transaction;
 use crate::waiting::{WaitId, Waiting};
 use base::hash::QuickMap;
@@ -48,6 +49,9 @@ pub struct Shard {
     // Boxed as they travel: taking one moves a pointer.
     #[allow(clippy::vec_box)]
     pub(crate) batch_pool: Vec<Box<Batch>>,
+    /// The shard whose batch runs now; what its clients have to be told behind the reply of the command at hand.
+    pub(crate) batch_from: Option<u16>,
+    pub(crate) batch_changes: Option<Changes>,
     pub(crate) locks: Locks<Job>,
     /// Locks held here for operations, by home shard and operation.
     pub(crate) holds: QuickMap<(u16, OpId), Vec<WaiterId>>,
@@ -107,6 +111,8 @@ impl Shard {
             dirty_conns: Vec::new(),
             outgoing,
             batch_pool: Vec::new(),
+            batch_from: None,
+            batch_changes: None,
             locks: Locks::new(&seed),
             holds: QuickMap::with_hasher(seed.clone()),
             ops: QuickMap::with_hasher(seed.clone()),
@@ -152,6 +158,7 @@ impl Shard {
         self.send_monitored();
         self.tell_touched();
         self.tell_published();
+        self.tell_prefixes();
     }
 
     /// Whether commands of this shard's connections are under way on other shards.
@@ -171,5 +178,6 @@ impl Shard {
             || !self.outgoing.news.is_empty()
             || self.outgoing.batches.iter().any(Option::is_some)
             || self.has_pubsub_news()
+            || self.cx.tracking.is_untold()
     }
 }

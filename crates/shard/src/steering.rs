@@ -71,7 +71,10 @@ impl Shard {
         for index in std::mem::take(&mut self.wish_to_move) {
             let conn = &mut self.conns[index as usize];
             let to = conn.pull.candidate;
-            let stays = conn.subscribed || self.cx.monitoring.contains(&(index as usize));
+            let session = self.cx.sessions.get(index as usize);
+            let stays = conn.subscribed
+                || self.cx.monitoring.contains(&(index as usize))
+                || session.is_some_and(|session| session.tracking.is_some() || session.is_target);
             if !conn.open || conn.pull.score < MOVE_AT || stays {
                 conn.moving = false;
             } else if conn.is_quiet() {

@@ -172,7 +172,7 @@ impl Shard {
         false
     }
 
-    fn is_in_multi(&self, index: usize) -> bool {
+    pub(crate) fn is_in_multi(&self, index: usize) -> bool {
         self.conns[index].transaction.as_ref().is_some_and(|transaction| transaction.is_open)
     }
 
@@ -361,6 +361,11 @@ impl Shard {
     /// A block of a connection of this shard, if it is still there, has run.
     pub(crate) fn end_block(&mut self, conn: Option<usize>) {
         if let Some(index) = conn {
+            // What CLIENT CACHING said in it is over.
+            if let Some(mode) = self.cx.sessions.get_mut(index).and_then(|session| session.tracking.as_mut())
+            {
+                mode.is_excepted = false;
+            }
             self.sync_from_session(index);
         }
     }

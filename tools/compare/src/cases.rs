@@ -41,6 +41,8 @@ pub struct Case {
     pub reset: Reset,
     /// Range of the random numbers; 0 means that of `--keys`.
     pub range: u64,
+    /// Connections begin with CLIENT TRACKING ON (redis-benchmark only).
+    pub tracking: bool,
     /// Whether the group `rates` has it; the others are in `extra`.
     pub usual: bool,
 }
@@ -68,6 +70,7 @@ const BASE: Case = Case {
     data: STRINGS,
     reset: Reset::Never,
     range: 0,
+    tracking: false,
     usual: true,
 };
 
@@ -180,6 +183,7 @@ pub const CASES: &[Case] = &[
     Case { name: "get_p1_1c", command: GET, pipeline: 1, connections: 1, requests: 100_000,
            usual: false, ..BASE },
     Case { name: "get_p100", command: GET, pipeline: 100, requests: 2_000_000, usual: false, ..BASE },
+    Case { name: "get_tracking", command: GET, tracking: true, usual: false, ..BASE },
     Case { name: "get_miss_p16", command: &["GET", "nil:__rand_int__"], usual: false, ..BASE },
     Case { name: "mget_10", command: MGET_10, requests: 150_000, usual: false, ..BASE },
 

@@ -31,6 +31,7 @@ pub fn command_words(case: &Case, port: u16, options: &Options) -> Outcome<Vec<S
     match options.generator {
         _ if case.is_transaction() => words.extend(transaction_words(case, port)?),
         Generator::RedisBenchmark => words.extend(redis_benchmark_words(case, port, options, &sha)),
+        Generator::Memtier if case.tracking => return Err("only redis-benchmark turns tracking on".into()),
         Generator::Memtier => words.extend(memtier::words(case, port, options)?),
     }
     Ok(words)
@@ -47,6 +48,9 @@ fn redis_benchmark_words(case: &Case, port: u16, options: &Options, sha: &str) -
     option("--precision", 3);
     if options.load_threads > 1 {
         option("--threads", options.load_threads.into());
+    }
+    if case.tracking {
+        words.push("--enable-tracking".into());
     }
     words.extend(filled_in(case, sha));
     words

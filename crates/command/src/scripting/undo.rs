@@ -34,6 +34,8 @@ impl Journal {
     pub fn begin(&mut self, cx: &mut ShardCx) {
         let (dirty, hits, misses) = (cx.dirty, cx.stats.hits, cx.stats.misses);
         self.counts.get_or_insert(Counts { dirty, hits, misses });
+        // What it changes now may be what it has read, or changed before.
+        cx.is_listening |= !self.changes.is_empty();
         cx.untold = Some(std::mem::take(&mut self.changes));
     }
 

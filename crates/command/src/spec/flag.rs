@@ -42,8 +42,11 @@ pub const SCRIPT: u32 = 1 << 22;
 /// Publishes messages: those of one client are to come in its order. Not shown to clients.
 pub const PUBLISHES: u32 = 1 << 21;
 
+/// What its connection sends next waits until it is done. Not shown to clients.
+pub const FENCES: u32 = 1 << 31;
+
 /// The flags that COMMAND INFO does not show.
-const UNSHOWN: [u32; 12] = [
+const UNSHOWN: [u32; 13] = [
     MAY_REPLICATE,
     PROTECTED,
     CROSS_DB,
@@ -56,6 +59,7 @@ const UNSHOWN: [u32; 12] = [
     COUNTED,
     SCRIPT,
     PUBLISHES,
+    FENCES,
 ];
 
 // Every flag has a bit of its own.

@@ -66,7 +66,7 @@ pub(super) const REPLICATION: &[Directive] = &[
 ];
 
 pub(super) const TRACKING: &[Directive] = &[int("tracking-table-max-keys", 0, I64_MAX, "1000000")
-    .later("client-side caching", "Keys to remember for clients that cache; 0 is no limit.")];
+    .works("Keys to remember for clients that cache; 0 is no limit.")];
 
 pub(super) const CLUSTER_ROWS: &[Directive] = &[
     yes_no("cluster-enabled", "no").immutable().later(CLUSTER, "Be a node of a cluster."),

@@ -9,6 +9,7 @@ use crate::parking::Job;
 use crate::shard::Shard;
 use crate::waiting::{Claim, Wait, WaitId, Who};
 use command::blocking::{AwaitedId, Awaits};
+use command::tracking::Tracker;
 use command::{Command, OwnArgs};
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ pub struct ClaimedCommand {
     pub(crate) command: &'static Command,
     pub(crate) db: u16,
     pub(crate) resp3: bool,
+    pub(crate) tracker: Tracker,
     pub(crate) args: Arc<OwnArgs>,
 }
 

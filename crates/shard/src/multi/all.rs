@@ -55,6 +55,7 @@ impl Shard {
         self.deliver_here(conn, &mut out);
         self.sync_from_session(conn);
         self.mark_dirty(conn);
+        self.tell_changes();
     }
 }
 

@@ -12,6 +12,7 @@ use crate::transaction;
 use command::change::{Change, DbKey};
 use command::scripting::Form;
 use command::spec::flag;
+use command::tracking::Tracker;
 use command::watches::WatcherId;
 use command::{Args, Command, Error, Event, OwnArgs, Plan};
 use keyspace::{Found, Key};
@@ -243,11 +244,12 @@ impl Shard {
                     let used = keys.iter().map(|(_, key)| key.as_slice());
                     self.cx.scripts.note_keys(Form::of(command), args, used, attempts > 0);
                 }
-                self.send_home(op, places, changes, Vec::new());
                 if matches!(command.plan, Plan::Block) {
                     self.end_block(caller.conn);
                 }
-                return self.answer(home, ask, command, out);
+                // First the reply: what makes it out of date must come behind it. The keys are locked until they are home.
+                self.answer(home, ask, command, out);
+                return self.send_home(op, places, changes, Vec::new());
             }
             Some(Needs::Wait(_)) if has_waited => {
                 self.send_home(op, places, changes, self.each_shard(|| WaitChange::Stay));
@@ -375,5 +377,6 @@ pub(super) fn watcher_of(asked: &Asked<'_>) -> WatcherId {
 }
 
 fn expired(held: &Held) -> Change {
-    Change { db: held.db, key: held.key.clone(), event: Some((Event::Expired, "expired")) }
+    let event = Some((Event::Expired, "expired"));
+    Change { db: held.db, key: held.key.clone(), event, by: Tracker::NOBODY, is_read: false }
 }

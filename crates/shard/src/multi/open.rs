@@ -18,6 +18,7 @@ use crate::timing;
 use command::change::{Change, DbKey};
 use command::pubsub::Publications;
 use command::spec::flag;
+use command::tracking::{News, Tracker};
 use command::{Command, Error, OwnArgs, Plan};
 use resp::Reply;
 
@@ -37,6 +38,8 @@ pub(crate) struct Open {
     changes: Vec<Change>,
     /// What it has published: nobody hears of it before it is over.
     published: Publications,
+    /// What has to be told of own keys and of flushes, behind the reply.
+    news: Vec<News>,
     /// Messages still to come.
     missing: usize,
     next: Next,
@@ -97,6 +100,7 @@ impl Shard {
             aside: Vec::new(),
             changes: Vec::new(),
             published: Publications::default(),
+            news: Vec::new(),
             missing,
             next: Next::Begin,
             is_whole: false,
@@ -140,6 +144,7 @@ impl Shard {
 
     #[cold]
     fn proceed_with(&mut self, op: OpId) {
+        self.tell_changes();
         timing::begin_chunk(&mut self.cx);
         let mut open = self.opens.remove(&op).expect("operations under way are known");
         self.bring_in(&mut open);
@@ -165,7 +170,7 @@ impl Shard {
                     open.next = Next::Go;
                     self.set_aside(&mut open);
                     let client = open.asked.client();
-                    self.opens.insert(op, open);
+                    self.keep(op, open);
                     self.ticked.push(op);
                     if let Some(is_function) = overdue {
                         self.tell_occupied(op, is_function, client);
@@ -181,11 +186,17 @@ impl Shard {
                 Tried::Lacks(keys) => return self.wait_for_keys(op, open, keys),
                 Tried::LacksWhole => return self.wait_for_whole(op, open),
                 Tried::Parts => {
-                    self.opens.insert(op, open);
+                    self.keep(op, open);
                     return self.proceed_if_complete(op);
                 }
             }
         }
+    }
+
+    /// The operation waits. What it has to tell waits with it.
+    fn keep(&mut self, op: OpId, mut open: Box<Open>) {
+        open.news.extend(self.cx.tracking.take_news());
+        self.opens.insert(op, open);
     }
 
     /// Has the steps go on among the keys that are here: a script that begins may evict some of them.
@@ -260,7 +271,15 @@ impl Shard {
         self.cx.guests.receive(std::mem::take(keys));
         self.cx.set_listening();
         let elsewhere = Caller::elsewhere(call.db, call.resp3);
-        let caller = Caller { conn, admitted: true, ..elsewhere };
+        let mut tracker = asked.caller.tracker;
+        if !tracker.is_on && conn.is_some() {
+            // CLIENT TRACKING may stand in the same transaction.
+            let session = conn.and_then(|conn| self.cx.sessions.get(conn));
+            let mode = session.and_then(|session| session.tracking.as_ref());
+            tracker = mode.map_or(Tracker::NOBODY, |mode| mode.tracker());
+        }
+        let caller = Caller { conn, admitted: true, tracker, ..elsewhere };
+        self.cx.tracking.caller = tracker;
         let needed = match call.command.plan {
             // There is only this shard, or its parts would run elsewhere.
             Plan::All(_, merge) => {
@@ -269,6 +288,7 @@ impl Shard {
             }
             _ => execute::run_inside(&mut self.cx, call.command, call.args, caller, out),
         };
+        self.cx.tracking.caller = Tracker::NOBODY;
         let (back, new) = self.cx.guests.leave();
         self.cx.set_listening();
         *keys = back;
@@ -286,7 +306,7 @@ impl Shard {
         open.missing = by_shard.iter().filter(|keys| !keys.is_empty()).count();
         open.next = Next::Call;
         assert!(open.missing > 0, "a command says that it lacks keys only if it does");
-        self.opens.insert(op, open);
+        self.keep(op, open);
         for (shard, keys) in by_shard.into_iter().enumerate().filter(|(_, keys)| !keys.is_empty()) {
             self.send_want(shard, op, Want::Keys { keys, watcher: 0 });
         }
@@ -298,7 +318,7 @@ impl Shard {
         open.missing = self.cx.shards as usize;
         open.next = Next::Call;
         open.is_whole = true;
-        self.opens.insert(op, open);
+        self.keep(op, open);
         (0..self.cx.shards as usize).for_each(|shard| self.send_want(shard, op, Want::Whole));
     }
 
@@ -451,15 +471,7 @@ impl Shard {
         }
         self.set_aside(&mut open);
         self.cx.pubsub.outbox.append(&open.published, 0);
-        let home = self.cx.id;
-        for (shard, (keys, changes)) in self.by_owner(&mut open).into_iter().enumerate() {
-            if shard == home as usize {
-                self.on_release(home, op, keys, changes, WaitChange::None);
-            } else {
-                let wait = WaitChange::None;
-                self.outgoing.posts.push((shard, Message::Release { home, op, keys, changes, wait }));
-            }
-        }
+        let returned = self.by_owner(&mut open);
         let (conn, client) = (self.conn_of(&open.asked), open.asked.client());
         let Parked { home, ask, command, caller, args } = open.asked;
         let seed = self.cx.seed.clone();
@@ -468,7 +480,18 @@ impl Shard {
         if matches!(command.plan, Plan::Block) {
             self.end_block(conn);
         }
+        // First the reply: what makes it out of date must come behind it. The keys are locked until they are home.
         self.answer(home, ask, command, out);
+        self.cx.tracking.put_back(open.news);
+        let home = self.cx.id;
+        for (shard, (keys, changes)) in returned.into_iter().enumerate() {
+            if shard == home as usize {
+                self.on_release(home, op, keys, changes, WaitChange::None);
+            } else {
+                let wait = WaitChange::None;
+                self.outgoing.posts.push((shard, Message::Release { home, op, keys, changes, wait }));
+            }
+        }
         self.go_on_behind_script(client);
     }
 

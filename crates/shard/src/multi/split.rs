@@ -129,7 +129,8 @@ impl Shard {
         self.write_shares(op, args, indexes, shards, step);
         let ticket = self.expect(conn);
         let slot = &mut self.conns[conn];
-        let (db, no_touch) = ((slot.db, slot.resp3), slot.no_touch);
+        slot.expect_parts();
+        let (db, (marks, client)) = ((slot.db, slot.resp3), slot.marks());
         let split = &mut self.splits.slots[op];
         split.of = Some((ticket, command, merge));
         split.args.refill(args);
@@ -144,8 +145,8 @@ impl Shard {
             // The share is told by the upper bits of the operation's number.
             let ask = Ask::Share(op as u64 | (number as u64) << SHARE_SHIFT);
             batch.push(command, ask, db, share.first);
-            if no_touch {
-                batch.mark_no_touch();
+            if marks != 0 {
+                batch.mark(marks, client);
             }
         }
         self.outgoing.exclusive = true;

@@ -161,8 +161,8 @@ impl Shard {
         let BlockedOperation { ticket, command, caller, .. } = *blocked;
         let args = Arc::clone(&blocked.args);
         if blocked.is_alone {
-            let (db, resp3) = (caller.db, caller.resp3);
-            let claimed = Box::new(ClaimedCommand { ticket, command, db, resp3, args });
+            let (db, resp3, tracker) = (caller.db, caller.resp3, caller.tracker);
+            let claimed = Box::new(ClaimedCommand { ticket, command, db, resp3, tracker, args });
             let mail = WaitMail::Serve { home, op, claimed };
             return self.outgoing.posts.push((from as usize, Message::Wait(mail)));
         }

@@ -1,6 +1,6 @@
 //! The subcommands of CLIENT that concern the connection itself, and those that hold all connections back.
 
-use super::{client, kill, line};
+use super::{client, kill, line, tracking};
 use crate::args::is_word;
 use crate::session::ReplyMode;
 use crate::spec::{acl, flag::*};
@@ -15,22 +15,13 @@ pub const COMMANDS: &[Command] = &[Command::container("CLIENT", CLIENT_SUBCOMMAN
     .summary("Commands about client connections.")];
 
 const CLIENT_SUBCOMMANDS: &[Command] = &[
-    client(Command::new("CACHING", caching))
-        .arity(3)
-        .since("6.0.0")
-        .complexity("O(1)")
-        .summary("Says whether the keys of the next command are tracked.")
-        .syntax("mode(yes=YES|no=NO)"),
+    tracking::CACHING,
     client(Command::new("GETNAME", getname))
         .arity(2)
         .since("2.6.9")
         .complexity("O(1)")
         .summary("Returns the name of the connection."),
-    client(Command::new("GETREDIR", getredir))
-        .arity(2)
-        .since("6.0.0")
-        .complexity("O(1)")
-        .summary("Returns the client that gets this connection's tracking messages."),
+    tracking::GETREDIR,
     Command::new("HELP", help)
         .arity(2)
         .flags(LOADING | STALE)
@@ -91,20 +82,8 @@ const CLIENT_SUBCOMMANDS: &[Command] = &[
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
         .summary("Names the connection.")
         .syntax("connection-name:string"),
-    client(Command::new("TRACKING", tracking))
-        .arity(-3)
-        .since("6.0.0")
-        .complexity("O(1). Some options may introduce additional complexity.")
-        .summary("Turns messages for client-side caching on or off.")
-        .syntax(
-            "status(on=ON|off=OFF) REDIRECT@client-id:integer? PREFIX@prefix:string?** bcast=BCAST? optin=OPTIN? \
-             optout=OPTOUT? noloop=NOLOOP?",
-        ),
-    client(Command::new("TRACKINGINFO", trackinginfo))
-        .arity(2)
-        .since("6.2.0")
-        .complexity("O(1)")
-        .summary("Describes what is tracked for this connection."),
+    tracking::TRACKING,
+    tracking::TRACKINGINFO,
     client(Command::on_all("UNBLOCK", unblock_part, unblock_merge).flags(ADMIN))
         .prepare(unblock)
         .arity(-3)
@@ -222,42 +201,6 @@ fn no_touch(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     cx.session().no_touch = on_or_off(&args[2])?;
     out.ok();
     Ok(())
-}
-
-/// CLIENT GETREDIR
-fn getredir(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
-    out.int(-1);
-    Ok(())
-}
-
-/// CLIENT TRACKINGINFO
-fn trackinginfo(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
-    out.map(3);
-    out.bulk(b"flags");
-    out.set(1);
-    out.bulk(b"off");
-    out.bulk(b"redirect");
-    out.int(-1);
-    out.bulk(b"prefixes");
-    out.array(0);
-    Ok(())
-}
-
-/// CLIENT TRACKING ON | OFF …
-fn tracking(_: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
-    if on_or_off(&args[2])? {
-        return Err(Error::err("CLIENT TRACKING ON is not supported yet"));
-    }
-    out.ok();
-    Ok(())
-}
-
-/// CLIENT CACHING YES | NO
-fn caching(_: &mut Cx<'_>, _: Args<'_>, _: &mut Reply) -> Outcome {
-    // Nothing is tracked yet.
-    Err(Error::err(
-        "CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled",
-    ))
 }
 
 /// CLIENT PAUSE timeout [WRITE | ALL]; the parts get the end of the pause instead of its length.

@@ -218,10 +218,12 @@ fn reset(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     if let Some(conn) = conn {
         cx.shard.pubsub.settle();
         cx.shard.pubsub.leave(conn);
+        cx.shard.end_mode(conn);
     }
     let session = cx.session();
     *session = Session {
         id: session.id,
+        client: session.client,
         addr: std::mem::take(&mut session.addr),
         local_addr: std::mem::take(&mut session.local_addr),
         lib_name: std::mem::take(&mut session.lib_name),
@@ -229,6 +231,7 @@ fn reset(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
         authenticated,
         reply_mode: ReplyMode::On,
         unix_socket: session.unix_socket,
+        is_target: session.is_target,
         fd: session.fd,
         created_ms: session.created_ms,
         last_active_ms: session.last_active_ms,

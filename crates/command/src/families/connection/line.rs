@@ -48,7 +48,7 @@ pub fn line(session: &Session, now_ms: u64) -> String {
         line,
         "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={} watch={} \
          qbuf={} qbuf-free=0 argv-mem=0 multi-mem={} rbs=0 rbp=0 obl={} oll=0 omem=0 tot-mem={memory} events={events} \
-         cmd={} user=default redir=-1 resp={} lib-name={} lib-ver={} io-thread=0 tot-net-in={} tot-net-out={} \
+         cmd={} user=default redir={} resp={} lib-name={} lib-ver={} io-thread=0 tot-net-in={} tot-net-out={} \
          tot-cmds={}",
         session.id,
         session.addr,
@@ -68,6 +68,7 @@ pub fn line(session: &Session, now_ms: u64) -> String {
         transaction.queued_bytes,
         session.output_bytes,
         session.last_command.map_or("NULL", |command| command.full_name),
+        redirection(session),
         if session.resp3 { 3 } else { 2 },
         text(&session.lib_name),
         text(&session.lib_ver),
@@ -79,12 +80,21 @@ pub fn line(session: &Session, now_ms: u64) -> String {
     line
 }
 
+/// The client that gets a client's tracking messages: itself as 0, or -1 while it has tracking off.
+pub fn redirection(session: &Session) -> i64 {
+    session.tracking.as_ref().map_or(-1, |mode| mode.target.map_or(0, |target| target.id as i64))
+}
+
 fn flags(session: &Session) -> String {
+    let mode = session.tracking.as_deref();
     let letters = [
         (session.monitor, 'O'),
         (session.is_subscribed(), 'P'),
         (session.in_multi, 'x'),
         (session.blocked, 'b'),
+        (mode.is_some(), 't'),
+        (mode.is_some_and(|mode| mode.is_broken), 'R'),
+        (mode.is_some_and(|mode| mode.is_broadcast), 'B'),
         (session.transaction.is_touched, 'd'),
         (session.close_after_reply, 'c'),
         (session.unix_socket, 'U'),

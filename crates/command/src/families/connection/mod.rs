@@ -8,6 +8,7 @@ mod filter;
 mod handshake;
 mod kill;
 mod line;
+mod tracking;
 mod wait;
 
 use crate::Command;

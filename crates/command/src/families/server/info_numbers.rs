@@ -30,9 +30,10 @@ numbers! {
     sums: clients subscribers monitors paused blocked timed awaited_keys dirty keys expiring data_bytes table_bytes client_bytes peak_bytes connections
         rejected_connections commands net_in_bytes net_out_bytes hits misses expired_keys expired_fields evicted_keys
         error_replies forwarded moved_connections visits turns freeing freed input_limit_closed output_limit_closed denied_auth payloads_checked
-        expire_nanos ops_rate in_rate out_rate eval_bytes eval_cache_bytes function_bytes function_cache_bytes;
+        expire_nanos ops_rate in_rate out_rate eval_bytes eval_cache_bytes function_bytes function_cache_bytes
+        tracking_clients tracked_keys tracked_reads;
     maxima: input_bytes_max output_bytes_max peak_time_s scripts evicted_scripts libraries functions
-        channels patterns shard_channels
+        channels patterns shard_channels tracked_prefixes
 }
 
 /// This shard's figures.
@@ -91,6 +92,8 @@ pub fn of(cx: &ShardCx) -> Numbers {
         numbers.input_bytes_max = numbers.input_bytes_max.max(input);
         numbers.output_bytes_max = numbers.output_bytes_max.max(output);
     }
+    [numbers.tracking_clients, numbers.tracked_keys, numbers.tracked_reads, numbers.tracked_prefixes] =
+        cx.tracking.figures();
     (numbers.peak_bytes, numbers.peak_time_s) = cx.rates.peak();
     if numbers.data_bytes > numbers.peak_bytes {
         (numbers.peak_bytes, numbers.peak_time_s) = (numbers.data_bytes, cx.wall_us() / 1_000_000);

@@ -20,7 +20,7 @@ pub const COMMANDS: &[Command] = &[
         .complexity("O(1)")
         .tips(&["request_policy:all_shards", "response_policy:agg_sum"])
         .summary("Counts the keys of the database."),
-    server(Command::on_all("FLUSHALL", flushall, ok))
+    server(Command::on_all("FLUSHALL", flushall, flushed))
         .arity(-1)
         .flags(WRITE)
         .acl(acl::KEYSPACE | acl::DANGEROUS)
@@ -29,7 +29,7 @@ pub const COMMANDS: &[Command] = &[
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
         .summary("Removes all keys of all databases.")
         .syntax(FLUSH_SYNTAX),
-    server(Command::on_all("FLUSHDB", flushdb, ok))
+    server(Command::on_all("FLUSHDB", flushdb, flushed))
         .arity(-1)
         .flags(WRITE)
         .acl(acl::KEYSPACE | acl::DANGEROUS)
@@ -38,7 +38,7 @@ pub const COMMANDS: &[Command] = &[
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
         .summary("Removes all keys of the database.")
         .syntax(FLUSH_SYNTAX),
-    server(Command::on_all("SWAPDB", swapdb, ok).prepare(prepare_swapdb))
+    server(Command::on_all("SWAPDB", swapdb, flushed).prepare(prepare_swapdb))
         .arity(3)
         .flags(WRITE | FAST)
         .acl(acl::KEYSPACE | acl::DANGEROUS)
@@ -67,6 +67,13 @@ pub fn ok(_: &mut ShardCx, _: Args<'_>, _: &[&[u8]], out: &mut Reply) -> Outcome
     Ok(())
 }
 
+/// The same for commands after which no key is what it was: whoever caches keys is told.
+fn flushed(cx: &mut ShardCx, _: Args<'_>, _: &[&[u8]], out: &mut Reply) -> Outcome {
+    cx.tell_flushed();
+    out.ok();
+    Ok(())
+}
+
 /// ASYNC | SYNC. Both remove all keys at once; the question is when their memory comes back.
 fn flush_mode(cx: &Cx<'_>, args: Args<'_>) -> Result<Free, Error> {
     match args.len() {
@@ -83,6 +90,7 @@ fn flushdb(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let (removed, db) = (cx.db().len() as u64, cx.db);
     cx.shard.touch_watched_in(db, None);
     cx.shard.awaited.note_all(db);
+    cx.shard.begin_tracked_flush();
     cx.db().clear(free);
     cx.shard.dirty += removed;
     out.ok();
@@ -96,6 +104,7 @@ fn flushall(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         cx.shard.touch_watched_in(db as u16, None);
         cx.shard.awaited.note_all(db as u16);
     }
+    cx.shard.begin_tracked_flush();
     for db in cx.shard.dbs.iter_mut() {
         cx.shard.dirty += db.len() as u64;
         db.clear(free);
@@ -120,6 +129,7 @@ fn prepare_swapdb(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Vec<Vec<u8>>, Error
 
 fn swapdb(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let (first, second) = (args.int(1)? as u16, args.int(2)? as u16);
+    cx.shard.begin_tracked_flush();
     if first != second {
         cx.shard.touch_watched_in(first, Some(second));
         cx.shard.touch_watched_in(second, Some(first));
