@@ -41,11 +41,13 @@ pub enum Type {
     HashMetadata = 24,
     /// The earliest expire time, then a listpack of field, value and expire time.
     HashListpackEx = 25,
+    /// As `Stream3`, with the producers whose messages are added once at most.
+    Stream4 = 26,
 }
 
 impl Type {
     /// All types of values that can be read.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::String,
         Self::List,
         Self::Set,
@@ -69,6 +71,7 @@ impl Type {
         Self::HashListpackExEarly,
         Self::HashMetadata,
         Self::HashListpackEx,
+        Self::Stream4,
     ];
 
     /// The type of a byte; `None` for what is no value, or none that can be read (modules).
@@ -88,6 +91,7 @@ impl Type {
             | Self::HashListpackExEarly
             | Self::HashMetadata
             | Self::HashListpackEx => 12,
+            Self::Stream4 => 13,
             _ => super::VERSION_MIN,
         }
     }
@@ -102,7 +106,7 @@ mod tests {
         for byte in 0..=u8::MAX {
             let known = Type::from_byte(byte);
             assert_eq!(known.map_or(byte, Type::byte), byte);
-            let unread = matches!(byte, 6 | 7 | 8 | 26..);
+            let unread = matches!(byte, 6 | 7 | 8 | 27..);
             assert_eq!(known.is_none(), unread, "{byte}");
         }
     }

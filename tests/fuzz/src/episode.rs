@@ -78,6 +78,10 @@ pub fn seeding() -> Vec<Step> {
         "PEXPIRE {t}h 4000",
         "GEOADD geo 13.361389 38.115556 Palermo 15.087269 37.502669 Catania",
         "GEOADD {t}geo 2.35 48.85 a",
+        "XADD x1 1-1 a 1 b 2",
+        "XADD x1 2-1 a c b d",
+        "XADD x1 5-0 c x",
+        "XADD {t}x 3-3 a 1",
     ];
     let mut all: Vec<Vec<Vec<u8>>> =
         LINES.iter().map(|line| line.split(' ').map(testkit::text::unescape).collect()).collect();
@@ -91,6 +95,10 @@ pub fn seeding() -> Vec<Step> {
     all.push(many("RPUSH", "big:l", &|i| vec![word(i)]));
     all.push(many("SADD", "big:set", &|i| vec![word(i)]));
     all.push(many("HSET", "big:h", &|i| vec![word(i), number(i)]));
+    let entry = |i: usize| {
+        [b"XADD".to_vec(), b"big:x".to_vec(), format!("{i}-1").into_bytes(), b"n".to_vec(), word(i)]
+    };
+    all.extend((1..130).map(|i| entry(i).to_vec()));
     all.push(many("ZADD", "big:z", &|i| vec![number(i), word(i)]));
     all.into_iter().map(|words| Step::Request { conn: 0, words }).collect()
 }

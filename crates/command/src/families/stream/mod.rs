@@ -5,6 +5,7 @@ mod delete;
 mod ids;
 mod info;
 mod info_stream;
+mod producers;
 mod range;
 mod read;
 mod set_id;
@@ -61,6 +62,7 @@ pub const COMMANDS: &[&[Command]] = &[
     add::COMMANDS,
     delete::COMMANDS,
     info::COMMANDS,
+    producers::COMMANDS,
     range::COMMANDS,
     read::COMMANDS,
     set_id::COMMANDS,
