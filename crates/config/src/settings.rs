@@ -103,6 +103,8 @@ settings! {
     zset_max_listpack_value: u64 = "zset-max-listpack-value";
     stream_node_max_bytes: u64 = "stream-node-max-bytes";
     stream_node_max_entries: u64 = "stream-node-max-entries";
+    stream_idmp_duration: u64 = "stream-idmp-duration";
+    stream_idmp_maxsize: u64 = "stream-idmp-maxsize";
     hll_sparse_max_bytes: u64 = "hll-sparse-max-bytes";
     notify_keyspace_events: KeyEvents = "notify-keyspace-events";
 

@@ -38,6 +38,8 @@ const NEWER: &[&str] = &[
     "shard-cpus",
     "shards",
     "slowlog-max-argc",
+    "stream-idmp-duration",
+    "stream-idmp-maxsize",
     "vset-force-single-threaded-execution",
 ];
 

@@ -13,7 +13,8 @@ pub(crate) const NODE_PACKED: u64 = 2;
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// The newest version that the readers understand. The types of newer versions are avoided where the value can be
-    /// told without them, which is everywhere but in hashes whose fields expire, which need 12, and in arrays, which need 14.
+    /// told without them, which is everywhere but in hashes whose fields expire, which need 12, in streams that remember messages of
+    /// producers, which need 13, and in arrays, which need 14.
     pub version: u16,
     /// Compress strings that shrink (`rdbcompression`).
     pub compress: bool,
@@ -43,6 +44,7 @@ pub fn type_of(value: ValueRef<'_>, options: &Options) -> Type {
         ValueRef::Hash(_) => Type::Hash,
         ValueRef::ZSet(ZSet::Listpack(_)) => Type::ZSetListpack,
         ValueRef::ZSet(ZSet::Tree(_)) => Type::ZSet,
+        ValueRef::Stream(stream) if stream.producers().is_some() => Type::Stream4,
         ValueRef::Stream(_) if options.version >= Type::Stream3.version() => Type::Stream3,
         ValueRef::Stream(_) => Type::Stream2,
         ValueRef::Array(_) => Type::Array,

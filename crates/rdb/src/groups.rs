@@ -33,7 +33,7 @@ pub fn append(out: &mut Vec<u8>, stream: &Stream, kind: Type, compress: bool) {
         for (id, consumer) in group.consumers() {
             append_string(out, consumer.name(), compress);
             out.extend_from_slice(&consumer.seen_ms.to_le_bytes());
-            if kind == Type::Stream3 {
+            if kind != Type::Stream2 {
                 out.extend_from_slice(&consumer.active_ms.unwrap_or(UNKNOWN).to_le_bytes());
             }
             append_len(out, consumer.pending() as u64);
@@ -81,7 +81,7 @@ pub fn read(kind: Type, reader: &mut Reader<'_>, stream: &mut Stream) -> Result<
 fn read_consumer(kind: Type, reader: &mut Reader<'_>, group: &mut Group) -> Result<(), Error> {
     let (name, seen_ms) = (reader.string()?.into_vec(), reader.u64_le()?);
     let active_ms = match kind {
-        Type::Stream3 => Some(reader.u64_le()?).filter(|at_ms| *at_ms != UNKNOWN),
+        Type::Stream3 | Type::Stream4 => Some(reader.u64_le()?).filter(|at_ms| *at_ms != UNKNOWN),
         _ => Some(seen_ms),
     };
     let id = group.add_consumer(&name, seen_ms).ok_or(Error::Corrupt("consumer twice"))?;

@@ -5,19 +5,21 @@
 //! entries, last id
 //! from type 19 on: first id, greatest deleted id, entries ever added
 //! the groups, see `groups`
+//! from type 26 on: seconds and number for which messages are remembered, number of producers, then for each: its name, number of
+//! messages, for each of them its name and the id of its entry; messages ever added, and those that came again
 //! ```
 //! An id is two lengths, ms and seq.
 
 use crate::{Error, Reader, Type, append_len, append_string, groups};
 use types::Stream;
-use types::stream::StreamId;
+use types::stream::{Memory, Producers, StreamId};
 
 fn append_id(out: &mut Vec<u8>, id: StreamId) {
     append_len(out, id.ms);
     append_len(out, id.seq);
 }
 
-/// Appends a stream in the layout of `kind`, which is 19 or newer.
+/// Appends a stream in the layout of `kind`, which is 19 or newer, and 26 if it has producers.
 pub fn append(out: &mut Vec<u8>, stream: &Stream, kind: Type, compress: bool) {
     append_len(out, stream.blocks() as u64);
     let mut listpack = Vec::new();
@@ -33,6 +35,27 @@ pub fn append(out: &mut Vec<u8>, stream: &Stream, kind: Type, compress: bool) {
     }
     append_len(out, stream.entries_added);
     groups::append(out, stream, kind, compress);
+    if let Some(producers) = stream.producers() {
+        append_producers(out, producers, compress);
+    }
+}
+
+fn append_producers(out: &mut Vec<u8>, producers: &Producers, compress: bool) {
+    let memory = producers.memory();
+    append_len(out, memory.duration_s);
+    append_len(out, memory.messages_max as u64);
+    let all = producers.iter();
+    append_len(out, all.len() as u64);
+    for (name, messages) in all {
+        append_string(out, name, compress);
+        append_len(out, messages.len() as u64);
+        for (message, id) in messages {
+            append_string(out, message, compress);
+            append_id(out, id);
+        }
+    }
+    append_len(out, producers.added);
+    append_len(out, producers.duplicates);
 }
 
 fn id(reader: &mut Reader<'_>) -> Result<StreamId, Error> {
@@ -63,5 +86,28 @@ pub fn read(kind: Type, reader: &mut Reader<'_>) -> Result<Stream, Error> {
         stream.entries_added = reader.length()?;
     }
     groups::read(kind, reader, &mut stream)?;
+    if kind == Type::Stream4 {
+        read_producers(&mut stream, reader)?;
+    }
     Ok(stream)
+}
+
+fn read_producers(stream: &mut Stream, reader: &mut Reader<'_>) -> Result<(), Error> {
+    let (duration_s, messages) = (reader.length()?, usize::try_from(reader.length()?).unwrap_or(usize::MAX));
+    if !Memory::DURATION_S.contains(&duration_s) || !Memory::MESSAGES.contains(&messages) {
+        return Err(Error::Corrupt("memory of a stream"));
+    }
+    let producers = stream.producers_mut(Memory { duration_s, messages_max: messages });
+    for _ in 0..reader.length()? {
+        let name = reader.string()?;
+        for _ in 0..reader.length()? {
+            let message = reader.string()?;
+            if !producers.insert(&name, &message, id(reader)?) {
+                return Err(Error::Corrupt("message of a producer comes twice"));
+            }
+        }
+    }
+    producers.added = reader.length()?;
+    producers.duplicates = reader.length()?;
+    Ok(())
 }

@@ -13,7 +13,7 @@ use types::array::INDEX_MAX;
 use types::hash::FieldTtl;
 use types::list::{End, ListLimit};
 use types::listpack::Item;
-use types::stream::{Group, References, StreamId, StreamLimits, Trim, TrimTo};
+use types::stream::{Group, Memory, References, StreamId, StreamLimits, Trim, TrimTo};
 use types::{Array, Hash, List, Set, Stream, ZSet};
 
 /// A value that is borrowed for reading.
@@ -62,6 +62,10 @@ fn content(value: &Value) -> Vec<(Vec<u8>, Vec<u8>)> {
 fn stream_content(stream: &Stream) -> Vec<(Vec<u8>, Vec<u8>)> {
     let all = (stream.last_id(), stream.first_id(), stream.max_deleted_id, stream.entries_added);
     let mut content = vec![(format!("{all:?}").into(), Vec::new())];
+    let producers = stream.producers().into_iter().flat_map(|it| it.iter());
+    for (producer, message, id) in producers.flat_map(|(name, all)| all.map(move |(m, id)| (name, m, id))) {
+        content[0].1.extend_from_slice(&[producer, b" ", message, id.to_string().as_bytes()].concat());
+    }
     for entry in stream.range(StreamId::MIN, StreamId::MAX) {
         let words = entry.fields.flat_map(|(field, value)| [field.to_vec(), value.to_vec()]);
         content.push((entry.id.to_string().into(), words.collect::<Vec<_>>().join(&0)));
@@ -119,6 +123,14 @@ fn some_stream(count: u64, random: &mut Random) -> Stream {
         if random.below(8) == 0 {
             stream.delete(StreamId::new(random.below(id.ms + 1), random.below(3)));
         }
+    }
+    if random.below(4) == 0 {
+        let producers = stream.producers_mut(Memory { duration_s: 9, messages_max: 5 });
+        for n in 0..random.below(20) {
+            let (producer, message) = (some_text(random), some_text(random));
+            producers.insert(&producer, &message, StreamId::new(n, n));
+        }
+        producers.added = random.next_u64();
     }
     if random.below(4) == 0 {
         stream.trim(Trim {
@@ -234,6 +246,7 @@ fn values_come_back_as_they_were() {
         (21, 11),
         (24, 12),
         (25, 12),
+        (26, 13),
         (28, 14),
     ];
     assert_eq!(kinds.into_iter().collect::<Vec<_>>(), expected);

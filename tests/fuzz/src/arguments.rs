@@ -15,6 +15,7 @@ const KEYS: &[(&str, &[&[u8]])] = &[
     ("sorted-set", &[b"z1", b"{t}z", b"big:z"]),
     ("geo", &[b"geo", b"{t}geo"]),
     ("array", &[b"ar1", b"{t}ar", b"big:ar"]),
+    ("stream", &[b"x1", b"{t}x", b"big:x"]),
 ];
 
 /// Keys that are absent at first, or odd.
@@ -147,6 +148,29 @@ const PATTERNS: &[&[u8]] = &[
     b"\\1",
 ];
 
+/// Ids of entries, and what nearly is one.
+const STREAM_IDS: &[&[u8]] = &[
+    b"-",
+    b"+",
+    b"$",
+    b">",
+    b"0-0",
+    b"0",
+    b"0-1",
+    b"18446744073709551615-18446744073709551615",
+    b"18446744073709551615",
+    b"5-18446744073709551615",
+    b"(1-1",
+    b"(0-0",
+    b"(",
+    b"1-*",
+    b"7-*",
+    b"1-",
+    b"-1",
+    b"1-1-1",
+    b"x-1",
+];
+
 const ENCODINGS: &[&[u8]] =
     &[b"u8", b"i8", b"u1", b"i1", b"u63", b"i64", b"u64", b"i65", b"u0", b"i16", b"u32", b"x8", b"u", b""];
 
@@ -166,6 +190,8 @@ const SETTINGS: &[(&str, &[&str])] = &[
     ("zset-max-listpack-entries", &["128", "0", "3"]),
     ("zset-max-listpack-value", &["64", "0", "8"]),
     ("hll-sparse-max-bytes", &["3000", "0", "16"]),
+    ("stream-node-max-bytes", &["4096", "0", "100"]),
+    ("stream-node-max-entries", &["100", "0", "1", "5"]),
     ("maxmemory", &["0", "0", "0", "1"]),
     ("maxmemory-policy", &["noeviction", "noeviction", "allkeys-lfu", "volatile-ttl", "allkeys-random"]),
     ("lazyfree-lazy-user-del", &["no", "yes"]),
@@ -229,6 +255,16 @@ pub fn integer(random: &mut Random) -> Vec<u8> {
     }
 }
 
+/// The id of an entry of a stream, most often of one that may be there.
+fn stream_id(random: &mut Random) -> Vec<u8> {
+    match random.below(8) {
+        0..=3 => format!("{}-{}", random.below(20), random.below(3)).into_bytes(),
+        4 => random.below(150).to_string().into_bytes(),
+        5 => format!("{}-{}", random.below(1 << 40), random.below(3)).into_bytes(),
+        _ => pick(random, STREAM_IDS).to_vec(),
+    }
+}
+
 /// A number with a fraction, or something that nearly is one.
 pub fn double(random: &mut Random) -> Vec<u8> {
     match random.below(12) {
@@ -268,6 +304,11 @@ pub fn by_kind(random: &mut Random, command: &Command, kind: &str, name: &str, n
         (_, "subcommand") => pick(random, PFDEBUG).to_vec(),
         (_, "index" | "index1" | "index2" | "db" | "destination-db") if random.below(8) > 0 => {
             random.below(4).to_string().into_bytes()
+        }
+        (_, "id" | "ID" | "start" | "end" | "last-id" | "threshold" | "stream-id" | "max-deleted-id")
+            if command.group == "stream" =>
+        {
+            stream_id(random)
         }
         (_, "min" | "max") => pick(random, BOUNDS).to_vec(),
         ("integer", _) => integer(random),

@@ -80,6 +80,10 @@ pub fn seeding() -> Vec<Step> {
         "GEOADD {t}geo 2.35 48.85 a",
         "ARMSET ar1 0 a 1 1.5 7 hello 5000 12 18446744073709551614 last",
         "ARRING {t}ar 5 1 2 3 a b c d",
+        "XADD x1 1-1 a 1 b 2",
+        "XADD x1 2-1 a c b d",
+        "XADD x1 5-0 c x",
+        "XADD {t}x 3-3 a 1",
     ];
     let mut all: Vec<Vec<Vec<u8>>> =
         LINES.iter().map(|line| line.split(' ').map(testkit::text::unescape).collect()).collect();
@@ -93,6 +97,10 @@ pub fn seeding() -> Vec<Step> {
     all.push(many("RPUSH", "big:l", &|i| vec![word(i)]));
     all.push(many("SADD", "big:set", &|i| vec![word(i)]));
     all.push(many("HSET", "big:h", &|i| vec![word(i), number(i)]));
+    let entry = |i: usize| {
+        [b"XADD".to_vec(), b"big:x".to_vec(), format!("{i}-1").into_bytes(), b"n".to_vec(), word(i)]
+    };
+    all.extend((1..130).map(|i| entry(i).to_vec()));
     all.push(many("ZADD", "big:z", &|i| vec![number(i), word(i)]));
     all.push(many("ARMSET", "big:ar", &|i| vec![(i * i).to_string().into_bytes(), word(i)]));
     all.into_iter().map(|words| Step::Request { conn: 0, words }).collect()

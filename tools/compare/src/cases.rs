@@ -169,6 +169,10 @@ pub const CASES: &[Case] = &[
            data: one_key(SORTED_SET, "zset:read", 100_000), ..BASE },
     Case { name: "lrange_100", command: &["LRANGE", "list:read", "0", "99"], requests: 100_000,
            data: one_key(LIST, "list:read", 100_000), ..BASE },
+    Case { name: "xadd", command: &["XADD", "stream:add", "*", "sensor", "s17", "value", "__rand_int__", "unit", "celsius"],
+           data: one_key(Kind::Stream, "stream:add", 1), reset: Reset::EveryRound, ..BASE },
+    Case { name: "xrange_100", command: &["XRANGE", "stream:read", "-", "+", "COUNT", "100"], requests: 50_000,
+           data: one_key(Kind::Stream, "stream:read", 100_000), ..BASE },
     Case { name: "mset_10", command: MSET_10, requests: 150_000, ..BASE },
 
     // Collections over many keys: what several shards can share, unlike one hot key.
@@ -231,6 +235,7 @@ pub const MEMORY_CASES: &[MemoryCase] = &[
         Kind::Set { member_prefix: "mem:" }, "set:mem", 1_000_000) },
     MemoryCase { name: "mem_zset_1m", payload_bytes: 24, data: one_key(
         Kind::SortedSet { member_prefix: "mem:" }, "zset:mem", 1_000_000) },
+    MemoryCase { name: "mem_stream_1m", payload_bytes: 18, data: one_key(Kind::Stream, "stream:mem", 1_000_000) },
 ];
 
 /// The name of the case that only waits.

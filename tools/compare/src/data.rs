@@ -32,6 +32,8 @@ pub enum Kind {
     SortedSet {
         member_prefix: &'static str,
     },
+    /// One stream; entries of three small fields.
+    Stream,
 }
 
 /// A data set: its kind, its key (or key prefix) and the number of its elements.
@@ -54,7 +56,8 @@ impl Data {
     /// Loads the set through one pipelined connection, in an order that looks random.
     pub fn load(&self, client: &mut Client) -> io::Result<()> {
         let mut batch = Batch { client, bytes: Vec::with_capacity(2 * BATCH_BYTES), commands: 0 };
-        let per_command = if self.is_one_key() { ELEMENTS_PER_COMMAND } else { 1 };
+        let takes_many = self.is_one_key() && self.kind != Kind::Stream;
+        let per_command = if takes_many { ELEMENTS_PER_COMMAND } else { 1 };
         let mut words: Vec<Vec<u8>> = Vec::new();
         let mut first = 0;
         while first < self.count {
@@ -92,6 +95,7 @@ impl Data {
             Kind::Set { .. } => ("SADD", 0),
             Kind::Hash { value_bytes, .. } => ("HSET", value_bytes),
             Kind::SortedSet { .. } => ("ZADD", 0),
+            Kind::Stream => ("XADD", 0),
         };
         words.push(verb.into());
         if self.is_one_key() {
@@ -111,6 +115,16 @@ impl Data {
                 Kind::Set { member_prefix } => words.push(numbered(member_prefix, index)),
                 Kind::Hash { member_prefix, .. } => {
                     words.extend([numbered(member_prefix, index), value(value_bytes)]);
+                }
+                Kind::Stream => {
+                    let sensor = format!("s{}", index % 1000).into();
+                    let fields: [(&str, Vec<u8>); 3] = [
+                        ("sensor", sensor),
+                        ("value", index.to_string().into()),
+                        ("unit", b"celsius".to_vec()),
+                    ];
+                    words.push(b"*".to_vec());
+                    fields.into_iter().for_each(|(name, value)| words.extend([name.into(), value]));
                 }
                 Kind::SortedSet { member_prefix } => {
                     words.extend([index.to_string().into(), numbered(member_prefix, index)]);

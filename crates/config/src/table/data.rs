@@ -54,6 +54,9 @@ pub(super) const ENCODINGS: &[Directive] = &[
     bytes("hll-sparse-max-bytes", 0, SIZE_MAX, "3000").works("Bytes of a HyperLogLog in its sparse form."),
     bytes("stream-node-max-bytes", 0, SIZE_MAX, "4096").works("Bytes of a node of a stream; 0 is no limit."),
     int("stream-node-max-entries", 0, I64_MAX, "100").works("Entries of a node of a stream; 0 is no limit."),
+    int("stream-idmp-duration", 1, 86_400, "100")
+        .works("Seconds for which a stream remembers messages added with IDMP, from its first on."),
+    int("stream-idmp-maxsize", 1, 10_000, "100").works("How many of each producer."),
     yes_no("activerehashing", "yes").accepted("Tables grow in bounded steps; nothing is left to rehash."),
     special("hz", Kind::Clamped { low: 1, high: 500 }, "10")
         .accepted("Periodic work follows the clock and the load, not a rate."),

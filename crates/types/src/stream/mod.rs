@@ -13,6 +13,7 @@ mod id;
 mod log;
 mod nodes;
 mod pending;
+mod producers;
 mod range;
 mod reading;
 #[cfg(test)]
@@ -25,6 +26,7 @@ pub use groups::{GroupMut, Groups};
 pub use id::{IdText, NewId, StreamId};
 pub use nodes::{Node, StreamRemains};
 pub use pending::{ConsumerId, Delivery, Pending};
+pub use producers::{Memory, Producers, name_of_pairs};
 pub use range::{Entries, EntriesRev, Entry, Fields};
 pub use trim::{Deletion, References, Trim, TrimTo};
 
@@ -45,6 +47,8 @@ pub struct Stream {
     /// Entries ever added.
     pub entries_added: u64,
     pub groups: Groups,
+    /// Who adds each message once at most; from the first that does, or from the first setting on.
+    producers: Option<Box<Producers>>,
 }
 
 impl Stream {
@@ -94,10 +98,21 @@ impl Stream {
         true
     }
 
+    /// Producers that add each message once at most, if there ever were any.
+    pub fn producers(&self) -> Option<&Producers> {
+        self.producers.as_deref()
+    }
+
+    /// The same to be changed; `memory` is what they are remembered by if there were none.
+    pub fn producers_mut(&mut self, memory: Memory) -> &mut Producers {
+        self.producers.get_or_insert_with(|| Box::new(Producers::new(memory)))
+    }
+
     /// Heap bytes held.
     #[inline]
     pub fn bytes(&self) -> usize {
-        self.log.bytes() + self.groups.bytes()
+        let producers = self.producers.as_ref().map_or(0, |it| size_of::<Producers>() + it.bytes());
+        self.log.bytes() + self.groups.bytes() + producers
     }
 
     /// Blocks the entries stand in.

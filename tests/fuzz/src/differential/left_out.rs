@@ -51,6 +51,20 @@ const LEFT_OUT: &[LeftOut] = &[
     (&["ZUNION", "ZINTER", "ZUNIONSTORE", "ZINTERSTORE"], (8, 4), |request| has(request, "COUNT")),
     // So many draws with repetition that the peer would run out of memory, where ours refuses.
     (&["SRANDMEMBER", "HRANDFIELD", "ZRANDMEMBER"], NEVER, |request| number(request, 2) < -10_000),
+    // The id is the time of the server.
+    (&["XADD"], NEVER, |request| has(request, "*") || request.iter().any(|word| word.ends_with(b"-*"))),
+    // What was deleted counts; and what is given back was looked at in another order.
+    (&["XSETID"], (7, 2), |_| true),
+    // `+` is the last entry; other words where there are too few ids.
+    (&["XREAD"], (7, 4), |request| {
+        let behind = request.iter().position(|word| word.eq_ignore_ascii_case(b"STREAMS"));
+        has(request, "+") || behind.is_some_and(|at| !(request.len() - at).is_multiple_of(2))
+    }),
+    (&["XADD", "XTRIM"], (8, 2), |request| {
+        ["KEEPREF", "DELREF", "ACKED"].iter().any(|word| has(request, word))
+    }),
+    (&["XADD"], (8, 6), |request| has(request, "IDMP") || has(request, "IDMPAUTO")),
+    (&["XREAD"], (8, 10), |request| has(request, "MAXCOUNT") || has(request, "MAXSIZE")),
     // Redis answers twice to SIMD, and decodes what is broken.
     (&["PFDEBUG"], NEVER, |request| is(request, 1, "SIMD") || is(request, 1, "DECODE")),
     // Looks at a setting of its own; and takes long.

@@ -1,12 +1,13 @@
 //! XADD.
 
 use super::trim::Parser;
-use super::{ids, reply_id, row};
+use super::{ids, producers, reply_id, row};
 use crate::spec::{KeySpec, access::*, flag::*};
 use crate::{Args, Command, Cx, Error, Event, Outcome};
 use resp::Reply;
+use std::borrow::Cow;
 use types::Stream;
-use types::stream::{NewId, StreamId, Trim};
+use types::stream::{NewId, StreamId, Trim, name_of_pairs};
 
 pub const COMMANDS: &[Command] = &[row("XADD", xadd)
     .arity(-5)
@@ -34,8 +35,40 @@ struct Options {
     trim: Option<Trim>,
     /// `None`: the next.
     id: Option<NewId>,
+    /// The message is added once at most.
+    once: Option<Once>,
     /// Where the fields begin.
     fields: usize,
+}
+
+/// The arguments that name a producer and, if it does so itself, the message.
+#[derive(Clone, Copy)]
+struct Once {
+    producer: usize,
+    message: Option<usize>,
+}
+
+impl Once {
+    /// Takes IDMP or IDMPAUTO at `index`; how many arguments it has.
+    fn take(once: &mut Option<Self>, args: Args<'_>, index: usize) -> Result<usize, Error> {
+        let more = args.len() - index - 1;
+        let (is_named, is_auto) = (args.is(index, "IDMP"), args.is(index, "IDMPAUTO"));
+        let count = if is_named { 3 } else { 2 };
+        if !(is_named || is_auto) || more < count - 1 {
+            return Ok(0);
+        }
+        if once.is_some() {
+            return Err(Error::err("IDMP/IDMPAUTO specified multiple times"));
+        }
+        let message = is_named.then_some(index + 2);
+        for (at, name) in [(Some(index + 1), "producer"), (message, "idempotent")] {
+            if at.is_some_and(|at| args.at(at).is_empty()) {
+                return Err(Error::err(format_args!("IDMP requires a non-empty {name} ID")));
+            }
+        }
+        *once = Some(Self { producer: index + 1, message });
+        Ok(count)
+    }
 }
 
 impl Options {
@@ -43,15 +76,20 @@ impl Options {
     fn parse(cx: &Cx<'_>, args: Args<'_>) -> Result<Self, Error> {
         // Nearly always the id is chosen here, and nothing else is said.
         if args.at(2) == b"*" {
-            return Ok(Self { no_mkstream: false, trim: None, id: None, fields: 3 });
+            return Ok(Self { no_mkstream: false, trim: None, id: None, once: None, fields: 3 });
         }
         Self::parse_words(cx, args)
     }
 
     fn parse_words(cx: &Cx<'_>, args: Args<'_>) -> Result<Self, Error> {
         let (mut parser, mut no_mkstream, mut id, mut index) = (Parser::default(), false, None, 2);
+        let mut once = None;
         while index < args.len() && args.at(index) != b"*" {
-            match parser.take(args, index)? {
+            let taken = match parser.take(args, index)? {
+                0 => Once::take(&mut once, args, index)?,
+                taken => taken,
+            };
+            match taken {
                 0 if args.is(index, "NOMKSTREAM") => {
                     no_mkstream = true;
                     index += 1;
@@ -64,11 +102,14 @@ impl Options {
             }
         }
         let trim = parser.finish(cx, false)?;
-        Ok(Self { no_mkstream, trim, id, fields: index + 1 })
+        if once.is_some() && id.is_some() {
+            return Err(Error::err("IDMP/IDMPAUTO can be used only with auto-generated IDs"));
+        }
+        Ok(Self { no_mkstream, trim, id, once, fields: index + 1 })
     }
 }
 
-/// XADD key [NOMKSTREAM] [KEEPREF|DELREF|ACKED] [MAXLEN|MINID [=|~] threshold [LIMIT count]] *|id field value [field value …]
+/// XADD key [NOMKSTREAM] [KEEPREF|DELREF|ACKED] [IDMPAUTO pid|IDMP pid iid] [MAXLEN|MINID [=|~] threshold [LIMIT count]] *|id field value [field value …]
 fn xadd(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let options = Options::parse(cx, args)?;
     let words = args.len().saturating_sub(options.fields);
@@ -79,6 +120,13 @@ fn xadd(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         return Err(Error::err("The ID specified in XADD must be greater than 0-0"));
     }
     let (key, now_ms, limits) = (args.key(1), cx.now_ms(), cx.shard.limits.stream);
+    if let Some(once) = options.once
+        && let Some(id) = added_before(cx, args, &options, once)?
+    {
+        reply_id(out, id);
+        return Ok(());
+    }
+    let memory = producers::memory(cx);
     let (id, trimmed) = {
         let stream = match options.no_mkstream {
             false => Some(cx.upsert(key, Stream::new)?),
@@ -92,6 +140,10 @@ fn xadd(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         if !stream.append(id, args.from(options.fields), limits) {
             return Err(Error::err("Elements are too large to be stored"));
         }
+        if let Some(once) = options.once {
+            let (producer, message) = once.names(args, options.fields);
+            stream.producers_mut(memory).add(producer, &message, id, now_ms);
+        }
         (id, options.trim.map_or(0, |trim| stream.trim(trim)))
     };
     reply_id(out, id);
@@ -100,6 +152,35 @@ fn xadd(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         cx.notice(Event::Stream, "xtrim", key.bytes);
     }
     Ok(())
+}
+
+impl Once {
+    /// The names of the producer and of the message.
+    fn names<'a>(self, args: Args<'a>, fields: usize) -> (&'a [u8], Cow<'a, [u8]>) {
+        let message = match self.message {
+            Some(index) => Cow::Borrowed(args.at(index)),
+            None => Cow::Owned(name_of_pairs(args.from(fields)).to_vec()),
+        };
+        (args.at(self.producer), message)
+    }
+}
+
+/// The id of the entry that was made of a message when it came before. That it came again is counted.
+#[cold]
+fn added_before(
+    cx: &mut Cx<'_>,
+    args: Args<'_>,
+    options: &Options,
+    once: Once,
+) -> Result<Option<StreamId>, Error> {
+    let (now_ms, memory) = (cx.now_ms(), producers::memory(cx));
+    let (producer, message) = once.names(args, options.fields);
+    let Some(mut stream) = cx.update::<Stream>(args.key(1))? else { return Ok(None) };
+    let id = stream.producers().and_then(|it| it.get(producer, &message, now_ms));
+    if id.is_some() {
+        stream.producers_mut(memory).duplicates += 1;
+    }
+    Ok(id)
 }
 
 /// The id of the entry that is to be added.

@@ -5,13 +5,14 @@ use super::{reply_entries, reply_entry, reply_id};
 use crate::{Args, Cx, Error, Outcome};
 use resp::Reply;
 use types::Stream;
-use types::stream::{Entry, StreamId};
+use types::stream::{Entry, Producers, StreamId};
 
 /// Entries of a stream, and pending entries of its groups and consumers, that FULL shows unless told otherwise.
 const SHOWN: usize = 10;
 
 /// XINFO STREAM key [FULL [COUNT count]]
 pub fn stream(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let now_ms = cx.now_ms();
     let stream = cx.read::<Stream>(args.key(2))?.ok_or_else(|| Error::NO_SUCH_KEY)?;
     let count = match args.len() {
         3 => None,
@@ -23,8 +24,12 @@ pub fn stream(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         },
         _ => return Err(Error::subcommand_syntax("XINFO", &args[1])),
     };
-    out.map(if count.is_some() { 9 } else { 10 });
+    let producers = stream.producers();
+    out.map(if count.is_some() { 9 } else { 10 } + if producers.is_some() { 6 } else { 0 });
     reply_state(out, stream);
+    if let Some(producers) = producers {
+        reply_producers(out, producers, now_ms);
+    }
     match count {
         None => {
             out.bulk(b"groups");
@@ -61,6 +66,22 @@ fn reply_state(out: &mut Reply, stream: &Stream) {
     out.int(stream.entries_added as i64);
     out.bulk(b"recorded-first-entry-id");
     reply_id(out, stream.first_id());
+}
+
+/// Left out of streams that never had any.
+fn reply_producers(out: &mut Reply, producers: &Producers, now_ms: u64) {
+    let (memory, (tracked, messages)) = (producers.memory(), producers.count(now_ms));
+    for (name, number) in [
+        ("idmp-duration", memory.duration_s),
+        ("idmp-maxsize", memory.messages_max as u64),
+        ("pids-tracked", tracked as u64),
+        ("iids-tracked", messages as u64),
+        ("iids-added", producers.added),
+        ("iids-duplicates", producers.duplicates),
+    ] {
+        out.bulk(name.as_bytes());
+        out.int(number as i64);
+    }
 }
 
 fn reply_optional(out: &mut Reply, entry: Option<Entry<'_>>) {

@@ -10,6 +10,7 @@ mod info;
 mod info_groups;
 mod info_stream;
 mod pending;
+mod producers;
 mod range;
 mod read;
 mod readgroup;
@@ -84,6 +85,7 @@ pub const COMMANDS: &[&[Command]] = &[
     group::COMMANDS,
     info::COMMANDS,
     pending::COMMANDS,
+    producers::COMMANDS,
     range::COMMANDS,
     read::COMMANDS,
     readgroup::COMMANDS,

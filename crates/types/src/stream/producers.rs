@@ -1,0 +1,224 @@
+//! Producers that add each of their messages once at most, however often they send it (IDMP and IDMPAUTO of XADD): of each, the
+//! last messages and the ids of the entries that were made of them.
+//!
+//! A message is remembered for a time, counted from the id of its entry, and until its producer has sent so many others.
+
+use super::id::StreamId;
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
+use std::sync::Arc;
+
+/// How long, and how many, messages are remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// Seconds.
+    pub duration_s: u64,
+    /// Of each producer.
+    pub messages_max: usize,
+}
+
+impl Memory {
+    pub const DURATION_S: std::ops::RangeInclusive<u64> = 1..=86_400;
+    pub const MESSAGES: std::ops::RangeInclusive<usize> = 1..=10_000;
+
+    fn is_over(&self, id: StreamId, now_ms: u64) -> bool {
+        id.ms.saturating_add(self.duration_s.saturating_mul(1000)) < now_ms
+    }
+}
+
+/// What stands in front of and behind the name of a message on the heap.
+const NAME_OVERHEAD_BYTES: usize = 16;
+/// What a message takes in map and queue, without its name; about.
+const MESSAGE_BYTES: usize = NAME_OVERHEAD_BYTES + 2 * size_of::<Arc<[u8]>>() + size_of::<StreamId>();
+/// What a producer takes, without its name; about.
+const PRODUCER_BYTES: usize = 128;
+
+#[derive(Clone, Debug, Default)]
+struct Producer {
+    ids: BTreeMap<Arc<[u8]>, StreamId>,
+    /// In the order they came.
+    order: VecDeque<Arc<[u8]>>,
+}
+
+/// The producers of a stream.
+#[derive(Clone, Debug)]
+pub struct Producers {
+    memory: Memory,
+    producers: BTreeMap<Box<[u8]>, Producer>,
+    /// Messages ever remembered.
+    pub added: u64,
+    /// Messages that came again.
+    pub duplicates: u64,
+    bytes: usize,
+    /// Whose messages were looked through last for those whose time is over.
+    swept: Box<[u8]>,
+}
+
+impl Producers {
+    pub fn new(memory: Memory) -> Self {
+        Self { memory, producers: BTreeMap::new(), added: 0, duplicates: 0, bytes: 0, swept: Box::default() }
+    }
+
+    pub fn memory(&self) -> Memory {
+        self.memory
+    }
+
+    /// Changes what is remembered; if that is a change, all is forgotten.
+    pub fn set_memory(&mut self, memory: Memory) {
+        if self.memory != memory {
+            self.memory = memory;
+            self.producers.clear();
+            self.bytes = 0;
+        }
+    }
+
+    /// Heap bytes held, about.
+    pub fn bytes(&self) -> usize {
+        self.bytes + self.swept.len()
+    }
+
+    /// The entry that was made of a message, if it is remembered.
+    pub fn get(&self, producer: &[u8], message: &[u8], now_ms: u64) -> Option<StreamId> {
+        let id = *self.producers.get(producer)?.ids.get(message)?;
+        (!self.memory.is_over(id, now_ms)).then_some(id)
+    }
+
+    /// Remembers a message, which is not remembered yet, and forgets those whose time is over: of this producer all, and of
+    /// another one, which is the next each time.
+    pub fn add(&mut self, producer: &[u8], message: &[u8], id: StreamId, now_ms: u64) {
+        self.forget(producer, now_ms);
+        self.insert(producer, message, id);
+        self.added += 1;
+        let next = (Bound::Excluded(&*self.swept), Bound::Unbounded);
+        let next = self.producers.range::<[u8], _>(next).next().map(|(name, _)| name.clone());
+        self.swept = next.unwrap_or_default();
+        if *self.swept != *producer {
+            self.forget(&self.swept.clone(), now_ms);
+        }
+    }
+
+    /// Puts a message behind all others of its producer; false if it is there.
+    pub fn insert(&mut self, producer: &[u8], message: &[u8], id: StreamId) -> bool {
+        if !self.producers.contains_key(producer) {
+            self.producers.insert(producer.into(), Producer::default());
+            self.bytes += PRODUCER_BYTES + producer.len();
+        }
+        let messages_max = self.memory.messages_max;
+        let it = self.producers.get_mut(producer).expect("it is there now");
+        if it.ids.contains_key(message) {
+            return false;
+        }
+        while it.order.len() >= messages_max {
+            self.bytes -= it.forget_first();
+        }
+        let message: Arc<[u8]> = message.into();
+        self.bytes += MESSAGE_BYTES + message.len();
+        it.ids.insert(Arc::clone(&message), id);
+        it.order.push_back(message);
+        true
+    }
+
+    fn forget(&mut self, name: &[u8], now_ms: u64) {
+        let Some(producer) = self.producers.get_mut(name) else { return };
+        while let Some(first) = producer.order.front()
+            && self.memory.is_over(producer.ids[first], now_ms)
+        {
+            self.bytes -= producer.forget_first();
+        }
+        if producer.order.is_empty() {
+            self.producers.remove(name);
+            self.bytes -= PRODUCER_BYTES + name.len();
+        }
+    }
+
+    /// Producers that have messages that are remembered, and how many messages that are.
+    pub fn count(&self, now_ms: u64) -> (usize, usize) {
+        let of_each = self.producers.values();
+        let of_each =
+            of_each.map(|it| it.ids.values().filter(|id| !self.memory.is_over(**id, now_ms)).count());
+        of_each.filter(|&count| count > 0).fold((0, 0), |(all, sum), count| (all + 1, sum + count))
+    }
+
+    /// All producers with their messages, oldest first.
+    pub fn iter(
+        &self,
+    ) -> impl ExactSizeIterator<Item = (&[u8], impl ExactSizeIterator<Item = (&[u8], StreamId)>)> {
+        self.producers.iter().map(|(name, producer)| {
+            (&**name, producer.order.iter().map(|message| (&**message, producer.ids[message])))
+        })
+    }
+}
+
+impl Producer {
+    /// Forgets the oldest message, which there is; its bytes.
+    fn forget_first(&mut self) -> usize {
+        let first = self.order.pop_front().expect("there is one");
+        self.ids.remove(&first);
+        MESSAGE_BYTES + first.len()
+    }
+}
+
+/// The name of a message that its producer has given none: made of its pairs, in whatever order they stand.
+pub fn name_of_pairs<'a>(words: impl Iterator<Item = &'a [u8]>) -> [u8; 16] {
+    let (mut words, mut sum, mut pair) = (words, 0u128, Vec::new());
+    while let (Some(field), Some(value)) = (words.next(), words.next()) {
+        pair.clear();
+        pair.extend_from_slice(&(field.len() as u64).to_le_bytes());
+        pair.extend_from_slice(field);
+        pair.extend_from_slice(value);
+        let low = base::xxh3::xxh3_64(&pair);
+        // The length tells fields and values apart; the highest byte of a length is 0 otherwise.
+        pair[7] = 0xFF;
+        sum = sum.wrapping_add(u128::from(base::xxh3::xxh3_64(&pair)) << 64 | u128::from(low));
+    }
+    sum.to_le_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(ms: u64) -> StreamId {
+        StreamId::new(ms, 0)
+    }
+
+    #[test]
+    fn messages_are_remembered_for_a_time_and_a_number() {
+        let memory = Memory { duration_s: 10, messages_max: 3 };
+        let mut producers = Producers::new(memory);
+        for n in 1..=4 {
+            producers.add(b"p", format!("m{n}").as_bytes(), id(n * 1000), n * 1000);
+        }
+        producers.add(b"q", b"m1", id(5000), 5000);
+        assert_eq!(producers.get(b"p", b"m1", 5000), None);
+        assert_eq!(producers.get(b"p", b"m2", 5000), Some(id(2000)));
+        assert_eq!(producers.get(b"q", b"m1", 5000), Some(id(5000)));
+        assert_eq!((producers.get(b"q", b"m2", 5000), producers.count(5000)), (None, (2, 4)));
+        assert_eq!(producers.get(b"p", b"m2", 12_000), Some(id(2000)));
+        assert_eq!((producers.get(b"p", b"m2", 12_001), producers.count(12_001)), (None, (2, 3)));
+        assert_eq!(producers.count(16_000), (0, 0));
+        // Others forget as well, in turn.
+        for name in [b"1", b"2", b"3", b"4", b"5"] {
+            producers.add(b"z", name, id(16_000), 16_000);
+        }
+        assert_eq!(producers.iter().len(), 1);
+        let left: Vec<_> = producers.iter().flat_map(|(_, messages)| messages).collect();
+        assert_eq!(left, [(&b"3"[..], id(16_000)), (b"4", id(16_000)), (b"5", id(16_000))]);
+        assert_eq!(producers.added, 10);
+        producers.set_memory(memory);
+        assert_eq!(producers.count(16_000), (1, 3));
+        producers.set_memory(Memory { messages_max: 4, ..memory });
+        assert_eq!((producers.count(16_000), producers.bytes() < 2, producers.added), ((0, 0), true, 10));
+    }
+
+    #[test]
+    fn the_order_of_pairs_does_not_matter_but_their_bounds_do() {
+        let name = |words: &[&str]| name_of_pairs(words.iter().map(|word| word.as_bytes()));
+        assert_eq!(name(&["a", "1", "b", "2"]), name(&["b", "2", "a", "1"]));
+        for other in [&["a", "2", "b", "1"][..], &["a", "1"], &["a1", "", "b", "2"], &["1", "a", "2", "b"]] {
+            assert_ne!(name(&["a", "1", "b", "2"]), name(other));
+        }
+        assert_ne!(name(&["ab", "c"]), name(&["a", "bc"]));
+        assert_ne!(name(&["a", "1", "a", "1"]), name(&["b", "1", "b", "1"]));
+    }
+}
