@@ -110,6 +110,14 @@ impl ValueRef<'_> {
         }
     }
 
+    /// The bytes of a string.
+    pub fn string(&self) -> Option<&[u8]> {
+        match self {
+            Self::Str { bytes, .. } => Some(bytes.bytes()),
+            _ => None,
+        }
+    }
+
     /// The name OBJECT ENCODING gives.
     pub fn encoding(&self) -> &'static str {
         match self {

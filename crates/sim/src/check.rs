@@ -76,8 +76,10 @@ pub fn proves(nodes: &[Node<'_>], order: &[usize]) -> bool {
     }
     let keeps = |index: &usize| {
         let node = &nodes[*index];
-        node.before.iter().all(|other| place[*other] < place[*index])
-            && node.ended_by.is_none_or(|end| place[*index] < place[end])
+        let is_kept = |other: &usize| {
+            place[*other] < place[*index] || place[*other] == usize::MAX && nodes[*other].may_be_nothing()
+        };
+        node.before.iter().all(is_kept) && node.ended_by.is_none_or(|end| place[*index] < place[end])
     };
     let mut earliest_return = u64::MAX;
     let in_time = |index: &usize| {

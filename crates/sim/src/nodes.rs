@@ -26,6 +26,13 @@ pub struct Node<'a> {
     pub ended_by: Option<usize>,
 }
 
+impl Node<'_> {
+    /// Whether it may have come without doing anything, and nobody knows: a transaction after WATCH without a reply.
+    pub fn may_be_nothing(&self) -> bool {
+        self.reply.is_none() && matches!(&self.record.op, Op::Block { seen, .. } if !seen.is_empty())
+    }
+}
+
 /// The operations of a history that say something, by time of sending.
 pub fn nodes(history: &[Record], program_order: ProgramOrder) -> Vec<Node<'_>> {
     let mut nodes: Vec<Node<'_>> = Vec::new();
@@ -124,12 +131,14 @@ fn before(nodes: &[Node<'_>], record: &Record, program_order: ProgramOrder) -> V
     found
 }
 
-/// The write that may not be left out if `record` is done.
+/// The write that may not be left out if `record` is done. A transaction after WATCH may have had nothing to do.
 fn requires(nodes: &[Node<'_>], record: &Record) -> Option<usize> {
     if record.returned.is_some() || !record.op.is_write() {
         return None;
     }
-    let is_own = |node: &Node<'_>| node.record.link == record.link && node.record.op.is_write();
+    let is_own = |node: &Node<'_>| {
+        node.record.link == record.link && node.record.op.is_write() && !node.may_be_nothing()
+    };
     let previous = nodes.iter().rposition(is_own)?;
     nodes[previous].reply.is_none().then_some(previous)
 }

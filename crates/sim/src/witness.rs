@@ -9,6 +9,7 @@ use command::{Args, ShardCx};
 use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
+use testkit::Value;
 
 /// One execution of a command, or of a shard's share of one.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub struct Execution {
     /// The shard's clock.
     pub now_ms: u64,
     pub args: Vec<Vec<u8>>,
+    /// Of GET and MGET: the strings under the keys.
+    pub shown: Vec<Option<Vec<u8>>>,
 }
 
 /// What was seen in a run.
@@ -35,9 +38,19 @@ thread_local! {
 
 /// For [`command::platform::Platform::ran`].
 pub fn note(cx: &ShardCx, args: Args<'_>) {
-    let args = args.from(0).map(<[u8]>::to_vec).collect();
-    let execution = Execution { at: 0, shard: usize::from(cx.id), now_ms: cx.now_ms, args };
+    let args: Vec<_> = args.from(0).map(<[u8]>::to_vec).collect();
+    let shown = match &args[0][..] {
+        b"GET" | b"MGET" => args[1..].iter().map(|key| string_under(cx, key)).collect(),
+        _ => Vec::new(),
+    };
+    let execution = Execution { at: 0, shard: usize::from(cx.id), now_ms: cx.now_ms, args, shown };
     RAN.with_borrow_mut(|ran| ran.push(execution));
+}
+
+/// Looks at all there is: that is little.
+fn string_under(cx: &ShardCx, key: &[u8]) -> Option<Vec<u8>> {
+    let (_, value, _) = cx.dbs[0].iter().find(|(name, ..)| *name == key)?;
+    value.string().map(<[u8]>::to_vec)
 }
 
 /// What has been executed on this thread since the last call.
@@ -161,7 +174,7 @@ impl<'a> Graph<'a> {
         let fits = |index: &&usize| {
             let (node, done) = (&self.nodes[**index], &self.done[**index]);
             let ended = node.record.returned.as_ref().map_or(u64::MAX, |(at, _)| *at);
-            if node.invoked > execution.at || ended < execution.at {
+            if node.invoked > execution.at || ended < execution.at || !shows(node, execution) {
                 return false;
             }
             let request = &node.record.request;
@@ -269,6 +282,24 @@ impl<'a> Graph<'a> {
             }
         }
         (order.len() == done.len()).then_some(order)
+    }
+}
+
+/// Whether a read has answered with what this execution found.
+fn shows(node: &Node<'_>, execution: &Execution) -> bool {
+    let is_shown = |value: &Value, found: &Option<Vec<u8>>| match value {
+        Value::Bulk(text) => found.as_ref() == Some(text),
+        Value::Null => found.is_none(),
+        _ => true,
+    };
+    let mut found = execution.args[1..].iter().zip(&execution.shown);
+    match (&node.record.op, &node.reply) {
+        (Op::Get(_), Some(value)) => found.all(|(_, found)| is_shown(value, found)),
+        (Op::MGet(_), Some(Value::Array(values))) => found.all(|(key, found)| {
+            let asked = node.record.request[1..].iter().zip(values);
+            asked.filter(|(asked, _)| *asked == key).all(|(_, value)| is_shown(value, found))
+        }),
+        _ => true,
     }
 }
 
