@@ -139,8 +139,8 @@ impl Config {
         for (name, _) in pairs {
             let id = self.settable(name.as_ref(), caller)?;
             let lower = String::from_utf8_lossy(name.as_ref()).to_ascii_lowercase();
-            // As in redis-server, a name and its alias count as two.
-            if targets.iter().any(|(_, known)| *known == lower) {
+            // As in Redis 8.10, under whatever name.
+            if targets.iter().any(|(known, _)| *known == id) {
                 return Err(set_failure(&String::from_utf8_lossy(name.as_ref()), "duplicate parameter"));
             }
             targets.push((id, lower));

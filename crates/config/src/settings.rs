@@ -112,6 +112,7 @@ settings! {
     slowlog_log_slower_than: i64 = "slowlog-log-slower-than";
     slowlog_max_len: u64 = "slowlog-max-len";
     slowlog_max_argc: u64 = "slowlog-max-argc";
+    slowlog_entry_max_string_len: u64 = "slowlog-entry-max-string-len";
     busy_reply_threshold: u64 = "busy-reply-threshold";
     /// Milliseconds; 0 notes nothing.
     latency_monitor_threshold: u64 = "latency-monitor-threshold";

@@ -37,6 +37,8 @@ const NEWER: &[&str] = &[
     "set-max-listpack-value",
     "shard-cpus",
     "shards",
+    "slowlog-entry-max-argc",
+    "slowlog-entry-max-string-len",
     "slowlog-max-argc",
     "stream-idmp-duration",
     "stream-idmp-maxsize",

@@ -121,7 +121,7 @@ impl Shard {
         if let Some(mut entry) = operation.slow.take() {
             // A part may have other arguments.
             let args = operation.args.args(&self.cx.seed);
-            entry.keep_args(operation.command, args, self.cx.config.slowlog_max_argc);
+            entry.keep_args(operation.command, args, &self.cx.config);
             self.log_slow_of(operation.ask, *entry);
         }
         let mut out = Reply::new(operation.caller.resp3);

@@ -69,7 +69,7 @@ impl ShardCx {
             return;
         }
         let mut entry = Entry { time_us: self.wall_us(), micros, ..Entry::default() };
-        entry.keep_args(command, args, self.config.slowlog_max_argc);
+        entry.keep_args(command, args, &self.config);
         match conn.and_then(|conn| self.sessions.get(conn)) {
             Some(session) => {
                 entry.addr.clone_from(&session.addr);

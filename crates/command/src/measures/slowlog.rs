@@ -1,10 +1,8 @@
 //! The slow log of one shard: the commands that took long, the newest first, with their arguments shortened.
 
 use crate::{Args, Command};
+use config::Config;
 use std::collections::VecDeque;
-
-/// Bytes kept of an argument, as in Redis.
-const ARG_BYTES_MAX: usize = 128;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -28,12 +26,13 @@ impl Default for Entry {
 }
 
 impl Entry {
-    /// Takes the arguments as they are kept: secrets hidden, long ones cut, not more than `args_max` of them.
-    pub fn keep_args(&mut self, command: &Command, args: Args<'_>, args_max: u64) {
+    /// Takes the arguments as they are kept: secrets hidden, long ones cut, not more of them than are wanted.
+    pub fn keep_args(&mut self, command: &Command, args: Args<'_>, config: &Config) {
         self.argc = args.len() - usize::from(command.added_args).min(args.len());
-        let args_max = usize::try_from(args_max).unwrap_or(usize::MAX).max(1);
+        let args_max = usize::try_from(config.slowlog_max_argc).unwrap_or(usize::MAX).max(1);
+        let bytes_max = usize::try_from(config.slowlog_entry_max_string_len).unwrap_or(usize::MAX);
         let kept = if self.argc > args_max { args_max - 1 } else { self.argc };
-        self.args = (0..kept).map(|at| shortened_arg(command, args, at)).collect();
+        self.args = (0..kept).map(|at| shortened_arg(command, args, at, bytes_max)).collect();
         if kept < self.argc {
             self.args.push(format!("... ({} more arguments)", self.argc - kept).into_bytes());
         }
@@ -74,13 +73,13 @@ impl SlowLog {
     }
 }
 
-fn shortened_arg(command: &Command, args: Args<'_>, at: usize) -> Vec<u8> {
+fn shortened_arg(command: &Command, args: Args<'_>, at: usize, bytes_max: usize) -> Vec<u8> {
     let arg = args.at(at);
     if is_secret(command, args, at) {
         b"(redacted)".to_vec()
-    } else if arg.len() > ARG_BYTES_MAX {
-        let more = format!("... ({} more bytes)", arg.len() - ARG_BYTES_MAX);
-        [&arg[..ARG_BYTES_MAX], more.as_bytes()].concat()
+    } else if arg.len() > bytes_max {
+        let more = format!("... ({} more bytes)", arg.len() - bytes_max);
+        [&arg[..bytes_max], more.as_bytes()].concat()
     } else {
         arg.to_vec()
     }

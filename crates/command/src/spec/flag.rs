@@ -37,7 +37,7 @@ pub const PLAIN: u32 = 1 << 25;
 pub const SYSTEM: u32 = 1 << 24;
 /// Takes as many elements as its last argument says, if there is one, however fast it is with one (LPOP). Not shown to clients.
 pub const COUNTED: u32 = 1 << 23;
-/// Runs a script, which may use keys that it has not declared. Not shown to clients.
+/// Runs a script, which may use keys that it has not declared.
 pub const SCRIPT: u32 = 1 << 22;
 /// Publishes messages: those of one client are to come in its order. Not shown to clients.
 pub const PUBLISHES: u32 = 1 << 21;
@@ -46,7 +46,7 @@ pub const PUBLISHES: u32 = 1 << 21;
 pub const FENCES: u32 = 1 << 31;
 
 /// The flags that COMMAND INFO does not show.
-const UNSHOWN: [u32; 13] = [
+const UNSHOWN: [u32; 12] = [
     MAY_REPLICATE,
     PROTECTED,
     CROSS_DB,
@@ -57,7 +57,6 @@ const UNSHOWN: [u32; 13] = [
     PLAIN,
     SYSTEM,
     COUNTED,
-    SCRIPT,
     PUBLISHES,
     FENCES,
 ];
@@ -74,7 +73,7 @@ const _: () = {
 };
 
 /// Names in the order Redis lists them; it does not show MAY_REPLICATE and PROTECTED.
-pub const NAMES: [(u32, &str); 19] = [
+pub const NAMES: [(u32, &str); 20] = [
     (WRITE, "write"),
     (READONLY, "readonly"),
     (DENYOOM, "denyoom"),
@@ -94,4 +93,5 @@ pub const NAMES: [(u32, &str); 19] = [
     (NO_MULTI, "no_multi"),
     (ALLOW_BUSY, "allow_busy"),
     (MOVABLEKEYS, "movablekeys"),
+    (SCRIPT, "script_runner"),
 ];

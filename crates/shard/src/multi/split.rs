@@ -212,7 +212,7 @@ impl Shard {
     fn end_slow_split(&mut self, op: usize, command: &Command, mut entry: SlowEntry) {
         // A share has only some of the arguments.
         let args = self.splits.slots[op].args.args(&self.cx.seed);
-        entry.keep_args(command, args, self.cx.config.slowlog_max_argc);
+        entry.keep_args(command, args, &self.cx.config);
         self.log_slow_of(Ask::Share(op as OpId), entry);
         self.end_split(op);
     }
