@@ -94,7 +94,7 @@ pub fn run(plan: Plan) -> Outcome {
 }
 
 /// Places the checker tries before it gives up.
-const CHECK_BUDGET: usize = 1_000_000;
+const CHECK_BUDGET: usize = 50_000;
 /// Steps after which a run has lost its way; usual ones take some thousand.
 const STEPS_MAX: u64 = 400_000;
 /// Steps to a millisecond of the shards' clock.
