@@ -150,6 +150,8 @@ struct Slot {
     key: Box<[u8]>,
     /// Clients that wait for it.
     count: usize,
+    /// Those among them who must be told when it goes.
+    of_end: usize,
     is_changed: bool,
 }
 
@@ -162,6 +164,8 @@ pub struct Awaited {
     /// Those that have changed, in the order they did.
     changed: VecDeque<AwaitedId>,
     count: usize,
+    /// Keys of whose end somebody must be told.
+    with_end: usize,
     /// Clients that wait for a limited time.
     pub timed: u64,
     /// The key, by its argument, for the sake of which a command runs again.
@@ -195,7 +199,7 @@ impl Awaited {
             self.slots[id].count += 1;
             return id;
         }
-        let slot = Slot { db, key: key.into(), count: 1, is_changed: false };
+        let slot = Slot { db, key: key.into(), count: 1, of_end: 0, is_changed: false };
         let id = match self.free.pop() {
             Some(id) => {
                 self.slots[id] = slot;
@@ -209,6 +213,25 @@ impl Awaited {
         keys.insert(key.into(), id);
         self.count += 1;
         id
+    }
+
+    /// One of those who wait for a key must be told when it goes, or (`more` is false) one less.
+    pub fn set_end(&mut self, id: AwaitedId, more: bool) {
+        let of_end = &mut self.slots[id].of_end;
+        match more {
+            true => *of_end += 1,
+            false => *of_end -= 1,
+        }
+        match (more, *of_end) {
+            (true, 1) => self.with_end += 1,
+            (false, 0) => self.with_end -= 1,
+            _ => {}
+        }
+    }
+
+    /// Of how many keys somebody must be told the end.
+    pub fn with_end(&self) -> usize {
+        self.with_end
     }
 
     /// One less does.
@@ -298,6 +321,10 @@ mod tests {
         assert_eq!(awaited.enter(5, b"d"), other);
         awaited.leave(a);
         assert_eq!((awaited.len(), awaited.name(a)), (4, (0, &b"a"[..])));
+        for (more, keys) in [(true, 1), (true, 1), (false, 1), (false, 0)] {
+            awaited.set_end(a, more);
+            assert_eq!(awaited.with_end(), keys);
+        }
         awaited.leave(a);
         assert_eq!(awaited.len(), 3);
         awaited.note(0, b"a");

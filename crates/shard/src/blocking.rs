@@ -237,7 +237,7 @@ impl Shard {
         let mut in_vain: Vec<Box<[u8]>> = Vec::new();
         while let Some(id) = self.waiting.next_of(key, from) {
             let found = self.found_at(key);
-            if found.is_none() && !self.waiting.has_groups() {
+            if found.is_none() && self.cx.awaited.with_end() == 0 {
                 return;
             }
             let wait = self.waiting.get(id).expect("whoever is in a queue waits");
@@ -490,5 +490,7 @@ impl Shard {
     }
 }
 
+#[cfg(test)]
+mod group_tests;
 #[cfg(test)]
 mod tests;

@@ -96,8 +96,6 @@ pub(crate) struct Waiting {
     deadlines: BTreeSet<(u64, WaitId)>,
     /// Who is tried again, and when.
     agains: BTreeSet<(u64, WaitId)>,
-    /// How many await a group, and must be told of its end.
-    groups: usize,
     /// Waits of clients, by their home shard and connection there, and by CLIENT ID.
     by_conn: HashMap<(u16, u32), WaitId>,
     by_client: HashMap<u64, WaitId>,
@@ -115,7 +113,9 @@ impl Waiting {
             self.deadlines.insert((at_us, id));
             awaited.timed += 1;
         }
-        self.groups += usize::from(wait.awaits == Awaits::Group);
+        if wait.awaits == Awaits::Group {
+            wait.keys.iter().for_each(|(key, _)| awaited.set_end(*key, true));
+        }
         match &wait.who {
             Who::Client(blocked) => {
                 let known = self.by_conn.insert((blocked.home, blocked.ticket.conn), id);
@@ -147,7 +147,9 @@ impl Waiting {
         if let Some(at_us) = wait.again_at_us {
             self.agains.remove(&(at_us, id));
         }
-        self.groups -= usize::from(wait.awaits == Awaits::Group);
+        if wait.awaits == Awaits::Group {
+            wait.keys.iter().for_each(|(key, _)| awaited.set_end(*key, false));
+        }
         match &wait.who {
             Who::Client(blocked) => {
                 self.by_conn.remove(&(blocked.home, blocked.ticket.conn));
@@ -196,11 +198,6 @@ impl Waiting {
     /// When the next time is over, monotonic µs.
     pub fn next_deadline_us(&self) -> Option<u64> {
         self.deadlines.first().into_iter().chain(self.agains.first()).map(|(at_us, _)| *at_us).min()
-    }
-
-    /// Whether somebody must be told of the end of what he awaits.
-    pub fn has_groups(&self) -> bool {
-        self.groups > 0
     }
 
     /// Has a wait tried again at a time.

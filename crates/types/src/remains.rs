@@ -105,7 +105,7 @@ impl Effort for Hash {
 
 impl Effort for Stream {
     fn effort(&self) -> usize {
-        self.blocks().max(1)
+        self.blocks().max(1) + self.groups.iter().map(|group| 1 + group.pending().blocks()).sum::<usize>()
     }
 }
 
@@ -127,7 +127,7 @@ mod tests {
     use crate::hash::{FieldTtl, HashLimits};
     use crate::list::{End, ListLimit};
     use crate::set::SetLimits;
-    use crate::stream::{StreamId, StreamLimits};
+    use crate::stream::{Group, StreamId, StreamLimits};
     use crate::zset::ZSetLimits;
     use base::hash::HashSeed;
 
@@ -158,8 +158,16 @@ mod tests {
             let id = StreamId::new(n as u64, 1);
             stream.append(id, [&text[..], &text].into_iter(), StreamLimits::default());
         }
+        let mut grouped = Stream::new();
+        for name in [b"a", b"b"] {
+            grouped.groups.add(Group::new(name, StreamId::MIN, None));
+            grouped.with_group(name, |_, group| {
+                let consumer = group.add_consumer(b"c", 1).expect("the first");
+                (0..COUNT as u64).for_each(|n| group.assign(StreamId::new(n, 1), consumer, 1, 1));
+            });
+        }
         assert_eq!((set.effort(), hash.effort(), zset.effort()), (COUNT, COUNT, COUNT));
-        for effort in [list.effort(), stream.effort()] {
+        for effort in [list.effort(), stream.effort(), grouped.effort()] {
             assert!(effort > 64 && effort < COUNT);
         }
         vec![
@@ -169,6 +177,7 @@ mod tests {
             (zset.bytes(), Remains::of_zset(zset).expect("a tree")),
             (stream.bytes(), Remains::of_stream(stream).expect("many blocks")),
             (array.bytes(), Remains::of_array(array).expect("many pages")),
+            (grouped.bytes(), Remains::of_stream(grouped).expect("many entries pending")),
         ]
     }
 

@@ -1,7 +1,5 @@
 // BullMQ, as its users have it: no settings, no hash tags, so that a queue's keys lie on all shards.
-//
-// Its scripts write every change of state into a stream. On a server that has no streams yet, a local `redis` in front of each
-// script answers the stream commands, all else stays as it is, and what reads the stream is not asked.
+// Its scripts write every change of state into a stream, which QueueEvents reads.
 "use strict";
 
 const { test, describe, before, after, beforeEach, afterEach } = require("node:test");
@@ -9,13 +7,6 @@ const assert = require("node:assert/strict");
 const Redis = require("ioredis");
 const { Queue, Worker, FlowProducer, QueueEvents } = require("bullmq");
 const { port, within } = require("./port.js");
-
-const WITHOUT_STREAMS = `local redis = setmetatable({call = (function(call) return function(command, ...)
-  if command == "XADD" then return "0-0" elseif command == "XRANGE" then return {} end
-  if command:sub(1, 1) == "X" then return 0 end
-  return call(command, ...)
-end end)(redis.call)}, {__index = redis})
-`;
 
 const connection = { port, maxRetriesPerRequest: null };
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
@@ -30,21 +21,10 @@ async function until(condition, what) {
 }
 
 describe("BullMQ", { timeout: 120000 }, () => {
-  const { defineCommand } = Redis.prototype;
-  let client, hasStreams, opened, count = 0;
+  let client, opened, count = 0;
 
-  before(async () => {
-    client = new Redis({ port });
-    hasStreams = (await client.command("INFO", "xadd"))[0] !== null;
-    if (hasStreams) return;
-    Redis.prototype.defineCommand = function (name, definition) {
-      return defineCommand.call(this, name, { ...definition, lua: WITHOUT_STREAMS + definition.lua });
-    };
-  });
-  after(() => {
-    Redis.prototype.defineCommand = defineCommand;
-    client.disconnect();
-  });
+  before(() => (client = new Redis({ port })));
+  after(() => client.disconnect());
   beforeEach(async () => {
     opened = [];
     count += 1;
@@ -256,8 +236,7 @@ describe("BullMQ", { timeout: 120000 }, () => {
     assert.deepEqual(await client.keys("bull:*"), []);
   });
 
-  test("events", async (context) => {
-    if (!hasStreams) return context.skip("the server has no streams yet");
+  test("events", async () => {
     const jobs = queue();
     const events = open(new QueueEvents(jobs.name, { connection, lastEventId: "0-0" }));
     await events.waitUntilReady();

@@ -53,7 +53,7 @@ pub fn node() -> Outcome {
         Ok(packages) => packages,
         Err(why) => return Outcome::Broken(why),
     };
-    let files = ["ioredis", "node_redis", "caching", "coordination", "scripts", "bullmq"]
+    let files = ["ioredis", "node_redis", "caching", "coordination", "scripts", "streams", "bullmq"]
         .map(|name| format!("tests/clients/node/{name}.test.js"));
     on_each_server(
         || {

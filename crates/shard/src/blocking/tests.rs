@@ -6,49 +6,49 @@ use std::collections::BTreeMap;
 
 /// A client of one of the shards.
 #[derive(Clone, Copy)]
-struct Client {
-    shard: usize,
-    conn: usize,
-    id: u64,
+pub(super) struct Client {
+    pub shard: usize,
+    pub conn: usize,
+    pub id: u64,
 }
 
 /// A trial with clients, who speak in lines.
-struct Bed {
-    trial: Trial,
+pub(super) struct Bed {
+    pub trial: Trial,
     next_id: u64,
 }
 
 impl Bed {
-    fn new(shards: u16) -> Self {
+    pub fn new(shards: u16) -> Self {
         Self { trial: Trial::new(shards), next_id: 0 }
     }
 
-    fn client(&mut self, shard: usize) -> Client {
+    pub fn client(&mut self, shard: usize) -> Client {
         self.next_id += 1;
         let shard = shard % self.trial.shards.len();
         Client { shard, conn: self.trial.connect_to(shard, self.next_id), id: self.next_id }
     }
 
-    fn send(&mut self, client: Client, line: &str) {
+    pub fn send(&mut self, client: Client, line: &str) {
         let words: Vec<_> = line.split(' ').collect();
         self.trial.send_to(client.shard, client.conn, &request(&words));
     }
 
     /// Sends, and has everything come to its end.
-    fn tell(&mut self, client: Client, line: &str) {
+    pub fn tell(&mut self, client: Client, line: &str) {
         self.send(client, line);
         self.trial.settle();
     }
 
     /// The replies so far, without lengths.
-    fn heard(&mut self, client: Client) -> String {
+    pub fn heard(&mut self, client: Client) -> String {
         let bytes = self.trial.take_replies_of(client.shard, client.conn);
         let text = String::from_utf8(bytes).expect("text");
         let is_value = |line: &&str| !line.starts_with('$') && (!line.starts_with('*') || *line == "*-1");
         text.lines().filter(is_value).collect::<Vec<_>>().join(" ")
     }
 
-    fn ask(&mut self, client: Client, line: &str) -> String {
+    pub fn ask(&mut self, client: Client, line: &str) -> String {
         self.tell(client, line);
         self.heard(client)
     }
@@ -60,17 +60,17 @@ impl Bed {
         self.heard(client)
     }
 
-    fn is_blocked(&self, client: Client) -> bool {
+    pub fn is_blocked(&self, client: Client) -> bool {
         self.trial.shards[client.shard].conn(client.conn).blocked.is_some()
     }
 
     /// Names of keys on each shard.
-    fn keys(&self, name: &str) -> Vec<String> {
+    pub fn keys(&self, name: &str) -> Vec<String> {
         (0..self.trial.shards.len() as u16).map(|shard| self.trial.key_on(shard, name)).collect()
     }
 
     /// Nobody waits, and nothing is left of those who did.
-    fn is_clean(&self) -> bool {
+    pub fn is_clean(&self) -> bool {
         self.trial.shards.iter().all(|shard| {
             let awaited = &shard.cx.awaited;
             awaited.is_empty()

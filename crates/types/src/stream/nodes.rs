@@ -55,9 +55,9 @@ impl Stream {
 pub struct StreamRemains(Stream);
 
 impl Stream {
-    /// Its remains; `None` if it was a single block, which is freed now.
+    /// Its remains; `None` if it was a single block without groups, which is freed now.
     pub fn into_remains(self) -> Option<StreamRemains> {
-        (self.blocks() > 1).then_some(StreamRemains(self))
+        (self.blocks() > 1 || !self.groups.is_empty()).then_some(StreamRemains(self))
     }
 }
 
@@ -67,8 +67,8 @@ impl StreamRemains {
         self.0.bytes()
     }
 
-    /// Frees some blocks; false if none was left.
+    /// Frees some blocks, or some of a group; false if nothing was left.
     pub fn free_step(&mut self) -> bool {
-        self.0.log.free_row()
+        self.0.log.free_row() || self.0.groups.free_step()
     }
 }

@@ -82,6 +82,11 @@ impl Pending {
         self.len == 0
     }
 
+    /// Blocks of memory it has.
+    pub fn blocks(&self) -> usize {
+        self.chunks.len()
+    }
+
     /// Heap bytes held.
     pub fn bytes(&self) -> usize {
         self.heap_bytes + self.chunks.capacity() * size_of::<Chunk>()

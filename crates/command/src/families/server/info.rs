@@ -199,7 +199,7 @@ fn clients(cx: &ShardCx, facts: &Facts, text: &mut String) {
             ("clients_in_timeout_table", &numbers.timed),
             ("total_watched_keys", &0),
             ("total_blocking_keys", &numbers.awaited_keys),
-            ("total_blocking_keys_on_nokey", &0),
+            ("total_blocking_keys_on_nokey", &numbers.awaited_ends),
             ("monitor_clients", &numbers.monitors),
         ],
     );

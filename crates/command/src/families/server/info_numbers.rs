@@ -27,7 +27,7 @@ macro_rules! numbers {
 }
 
 numbers! {
-    sums: clients subscribers monitors paused blocked timed awaited_keys dirty keys expiring data_bytes table_bytes client_bytes peak_bytes connections
+    sums: clients subscribers monitors paused blocked timed awaited_keys awaited_ends dirty keys expiring data_bytes table_bytes client_bytes peak_bytes connections
         rejected_connections commands net_in_bytes net_out_bytes hits misses expired_keys expired_fields evicted_keys
         error_replies forwarded moved_connections visits turns freeing freed input_limit_closed output_limit_closed denied_auth payloads_checked
         expire_nanos ops_rate in_rate out_rate eval_bytes eval_cache_bytes function_bytes function_cache_bytes
@@ -45,6 +45,7 @@ pub fn of(cx: &ShardCx) -> Numbers {
         blocked: cx.awaited.clients.len() as u64,
         timed: cx.awaited.timed,
         awaited_keys: cx.awaited.len() as u64,
+        awaited_ends: cx.awaited.with_end() as u64,
         paused: cx.sessions.iter().filter(|(_, session)| session.paused).count() as u64,
         dirty: cx.dirty,
         keys: cx.dbs.iter().map(|db| db.len() as u64).sum(),

@@ -262,6 +262,8 @@ impl Reader<'_> {
 /// What came of reading a stream.
 struct Outcomes {
     served: bool,
+    /// Entries that were new to the consumer.
+    delivered: usize,
     is_new_consumer: bool,
     /// After how long (µs) something can be claimed, if that is known.
     claimable_in_us: Option<u64>,
@@ -312,7 +314,8 @@ fn serve(
         if due_ms > now_ms { due_ms - now_ms } else { idle_ms.max(1) }
     });
     let claimable_in_us = claimable_in_ms.map(|ms| ms.saturating_mul(1000));
-    Ok(Outcomes { served, is_new_consumer, claimable_in_us })
+    let delivered = if behind.is_none() { count } else { 0 };
+    Ok(Outcomes { served, delivered, is_new_consumer, claimable_in_us })
 }
 
 /// XREADGROUP GROUP group consumer [COUNT count] [MAXCOUNT maxcount] [MAXSIZE maxsize] [BLOCK ms] [CLAIM min-idle-time]
@@ -322,17 +325,18 @@ fn xreadgroup(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let wanted = wanted(cx, args, &options)?;
     let mark = out.mark();
     let mut budget = Budget::new(options.count_in_all, options.bytes_in_all, out);
-    let (mut streams, mut new_in, mut again_us) = (0, Vec::new(), None);
+    let (mut streams, mut delivered, mut new_in, mut again_us) = (0, 0, Vec::new(), None);
     for wanted in wanted {
         if !budget.allows(out) {
             break;
         }
         let outcome = serve(cx, args, &options, wanted, &mut budget, out)?;
         streams += usize::from(outcome.served);
+        delivered += outcome.delivered;
         new_in.extend(outcome.is_new_consumer.then_some(wanted.0));
         again_us = again_us.into_iter().chain(outcome.claimable_in_us).min();
     }
-    cx.shard.dirty += u64::from(budget.served > 0);
+    cx.shard.dirty += u64::from(delivered > 0);
     new_in.iter().for_each(|&index| tell_new_consumer(cx, true, args.at(index)));
     if streams > 0 {
         out.before(mark, |out| if out.resp3 { out.map(streams) } else { out.array(streams) });
