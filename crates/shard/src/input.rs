@@ -197,6 +197,21 @@ mod tests {
         assert_eq!(trial.ask(killer, b"DBSIZE\r\n"), b":0\r\n");
     }
 
+    /// What it has sent on before its end is done before what the other client sends behind CLIENT KILL.
+    #[test]
+    fn what_follows_the_end_of_a_connection_comes_behind_its_last_words() {
+        let mut trial = Trial::new(3);
+        let (killer, victim) = (trial.connect_to(0, 1), trial.connect_to(1, 2));
+        let key = trial.key_on(2, "k");
+        let lines = [&["CLIENT", "KILL", "ID", "2"][..], &["FLUSHALL"]];
+        trial.send(killer, &lines.map(request).concat());
+        // Its shard has not heard of that yet.
+        trial.send_to(1, victim, &request(&["SET", &key, "v"]));
+        trial.settle();
+        assert_eq!(trial.take_replies(killer), b":1\r\n+OK\r\n");
+        assert_eq!(trial.ask(killer, b"DBSIZE\r\n"), b":0\r\n");
+    }
+
     /// A client that has sent all it will gets all its replies; then the connection is closing.
     #[test]
     fn what_waits_runs_after_the_end_of_input() {

@@ -1,4 +1,5 @@
-//! CLIENT KILL: every shard asks its connection layer to close what the filter means.
+//! CLIENT KILL: every shard asks its connection layer to close what the filter means. What its client sends next waits until all have:
+//! it comes behind everything that the victims have sent on.
 
 use super::client;
 use super::filter::Filter;
@@ -9,7 +10,7 @@ use crate::{Command, parts};
 use resp::Reply;
 
 pub const KILL: Command =
-    client(Command::on_all("KILL", part, merge).flags(ADMIN | SESSIONS).prepare_adding(prepare))
+    client(Command::on_all("KILL", part, merge).flags(ADMIN | SESSIONS | FENCES).prepare_adding(prepare))
         .arity(-3)
         .since("2.4.0")
         .complexity("O(N) where N is the number of client connections")
