@@ -45,6 +45,8 @@ pub enum Effect {
     CloseAfterReply { conn: usize },
     /// Close this connection now.
     Kill { conn: usize },
+    /// The same, for it has left so many bytes unread.
+    Overrun { conn: usize, bytes: usize },
     /// The configuration has changed; the fields are the directives' names.
     ConfigChanged(Vec<&'static str>),
     /// Stop the process.

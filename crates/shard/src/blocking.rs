@@ -156,7 +156,7 @@ impl Shard {
         if self.cx.awaited.has_news() {
             self.serve_blocked();
         }
-        if self.cx.pubsub.has_published() && self.busy.is_none() {
+        if self.cx.pubsub.has_much() {
             self.deliver_published();
         }
     }

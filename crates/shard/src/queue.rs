@@ -155,7 +155,7 @@ impl Shard {
             return false;
         }
         self.mark_dirty(index);
-        if self.cx.awaited.has_news() || self.cx.pubsub.has_published() {
+        if self.cx.awaited.has_news() || self.cx.pubsub.has_much() {
             self.after_command();
             return self.is_plain();
         }

@@ -41,9 +41,11 @@ pub const COUNTED: u32 = 1 << 23;
 pub const SCRIPT: u32 = 1 << 22;
 /// Publishes messages: those of one client are to come in its order. Not shown to clients.
 pub const PUBLISHES: u32 = 1 << 21;
+/// Begins or ends subscriptions. Not shown to clients.
+pub const LISTENS: u32 = 1 << 31;
 
 /// The flags that COMMAND INFO does not show.
-const UNSHOWN: [u32; 12] = [
+const UNSHOWN: [u32; 13] = [
     MAY_REPLICATE,
     PROTECTED,
     CROSS_DB,
@@ -56,6 +58,7 @@ const UNSHOWN: [u32; 12] = [
     COUNTED,
     SCRIPT,
     PUBLISHES,
+    LISTENS,
 ];
 
 // Every flag has a bit of its own.
