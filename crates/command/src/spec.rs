@@ -84,7 +84,7 @@ pub struct Command {
     pub handler: Handler,
     /// Number of arguments with the name; negative: at least.
     pub arity: i16,
-    pub flags: u32,
+    pub flags: u64,
     /// ACL categories beyond those that follow from the flags.
     pub acl: u32,
     pub keys: &'static [KeySpec],

@@ -15,7 +15,7 @@ use resp::{Reply, Span};
 use std::sync::LazyLock;
 
 /// Of the commands' flags those that a block has, too.
-const FLAGS: [u32; 2] = [flag::WRITE, flag::DENYOOM];
+const FLAGS: [u64; 2] = [flag::WRITE, flag::DENYOOM];
 
 /// EXEC as it travels, with and without each of [`FLAGS`].
 static ROWS: LazyLock<Vec<Command>> = LazyLock::new(|| {
@@ -35,7 +35,7 @@ pub(crate) fn row_named(full_name: &str) -> &'static Command {
 }
 
 /// The row for a block of commands that have all these flags together.
-pub(crate) fn row(flags: u32) -> &'static Command {
+pub(crate) fn row(flags: u64) -> &'static Command {
     let set = FLAGS.iter().enumerate().map(|(bit, flag)| usize::from(flags & flag != 0) << bit);
     &ROWS[set.sum::<usize>()]
 }

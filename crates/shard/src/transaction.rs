@@ -66,7 +66,7 @@ pub(crate) struct Transaction {
     /// The database of the next command.
     db: u16,
     /// All flags of the queued commands together.
-    flags: u32,
+    flags: u64,
     place: Place,
     /// A queued command concerns the connection.
     is_bound: bool,
@@ -130,7 +130,7 @@ impl Transaction {
 
 impl crate::conn::Conn {
     /// The flags of the commands that a transaction has queued, all together.
-    pub(crate) fn queued_flags(&self) -> u32 {
+    pub(crate) fn queued_flags(&self) -> u64 {
         self.transaction.as_ref().map_or(0, |transaction| transaction.flags)
     }
 }

@@ -37,7 +37,7 @@ pub const COMMANDS: &[Command] = &[
 
 const RESTORE_KEYS: &[KeySpec] = &[KeySpec::at(1, OW | UPDATE)];
 
-const fn restore_row(name: &'static str, flags: u32) -> Command {
+const fn restore_row(name: &'static str, flags: u64) -> Command {
     Command::new(name, restore)
         .arity(-4)
         .keys(RESTORE_KEYS)

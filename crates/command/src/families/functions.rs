@@ -11,7 +11,7 @@ use base::glob::matches_nocase;
 use resp::Reply;
 use script::Function;
 
-const fn row(mut row: Command, arity: i16, flags: u32) -> Command {
+const fn row(mut row: Command, arity: i16, flags: u64) -> Command {
     (row.group, row.since, row.arity, row.flags, row.acl) =
         ("scripting", "7.0.0", arity, flags, acl::SCRIPTING);
     row
@@ -21,7 +21,7 @@ const fn sub(
     name: &'static str,
     (part, merge): (PartHandler, MergeHandler),
     arity: i16,
-    flags: u32,
+    flags: u64,
 ) -> Command {
     row(Command::on_all(name, part, merge), arity, NOSCRIPT | flags)
 }

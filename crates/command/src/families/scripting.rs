@@ -12,7 +12,7 @@ pub(super) const fn eval(
     name: &'static str,
     handler: Handler,
     keys: &'static [KeySpec],
-    more: u32,
+    more: u64,
 ) -> Command {
     Command::new(name, handler)
         .arity(-3)
@@ -25,7 +25,7 @@ pub(super) const fn eval(
         .complexity("Depends on the script that is executed.")
 }
 
-const fn sub(name: &'static str, part: PartHandler, arity: i16, flags: u32) -> Command {
+const fn sub(name: &'static str, part: PartHandler, arity: i16, flags: u64) -> Command {
     Command::on_all(name, part, first)
         .arity(arity)
         .flags(flags)

@@ -70,7 +70,7 @@ impl Command {
         self
     }
 
-    pub const fn flags(mut self, flags: u32) -> Self {
+    pub const fn flags(mut self, flags: u64) -> Self {
         self.flags = flags;
         self
     }

@@ -1,52 +1,53 @@
 //! Flags of commands, named as COMMAND INFO names them.
 
-pub const WRITE: u32 = 1 << 0;
-pub const READONLY: u32 = 1 << 1;
-pub const DENYOOM: u32 = 1 << 2;
-pub const ADMIN: u32 = 1 << 3;
-pub const PUBSUB: u32 = 1 << 4;
-pub const NOSCRIPT: u32 = 1 << 5;
-pub const BLOCKING: u32 = 1 << 6;
-pub const LOADING: u32 = 1 << 7;
-pub const STALE: u32 = 1 << 8;
-pub const SKIP_MONITOR: u32 = 1 << 9;
-pub const SKIP_SLOWLOG: u32 = 1 << 10;
-pub const ASKING: u32 = 1 << 11;
-pub const FAST: u32 = 1 << 12;
-pub const NO_AUTH: u32 = 1 << 13;
-pub const MAY_REPLICATE: u32 = 1 << 14;
-pub const NO_MANDATORY_KEYS: u32 = 1 << 15;
-pub const NO_ASYNC_LOADING: u32 = 1 << 16;
-pub const NO_MULTI: u32 = 1 << 17;
-pub const ALLOW_BUSY: u32 = 1 << 18;
-pub const MOVABLEKEYS: u32 = 1 << 19;
-pub const PROTECTED: u32 = 1 << 20;
+pub const WRITE: u64 = 1 << 0;
+pub const READONLY: u64 = 1 << 1;
+pub const DENYOOM: u64 = 1 << 2;
+pub const ADMIN: u64 = 1 << 3;
+pub const PUBSUB: u64 = 1 << 4;
+pub const NOSCRIPT: u64 = 1 << 5;
+pub const BLOCKING: u64 = 1 << 6;
+pub const LOADING: u64 = 1 << 7;
+pub const STALE: u64 = 1 << 8;
+pub const SKIP_MONITOR: u64 = 1 << 9;
+pub const SKIP_SLOWLOG: u64 = 1 << 10;
+pub const ASKING: u64 = 1 << 11;
+pub const FAST: u64 = 1 << 12;
+pub const NO_AUTH: u64 = 1 << 13;
+pub const MAY_REPLICATE: u64 = 1 << 14;
+pub const NO_MANDATORY_KEYS: u64 = 1 << 15;
+pub const NO_ASYNC_LOADING: u64 = 1 << 16;
+pub const NO_MULTI: u64 = 1 << 17;
+pub const ALLOW_BUSY: u64 = 1 << 18;
+pub const MOVABLEKEYS: u64 = 1 << 19;
+pub const PROTECTED: u64 = 1 << 20;
 /// Its keys may be in two databases (COPY, MOVE); not shown to clients.
-pub const CROSS_DB: u32 = 1 << 30;
+pub const CROSS_DB: u64 = 1 << 30;
 /// Its parts look at the sessions, which must be up to date; not shown to clients.
-pub const SESSIONS: u32 = 1 << 29;
+pub const SESSIONS: u64 = 1 << 29;
 /// Its subcommands are rows for our sake; clients see one command (DEBUG). Not shown to clients.
-pub const ONE_NAME: u32 = 1 << 28;
+pub const ONE_NAME: u64 = 1 << 28;
 /// Takes so little time that it is timed together with its neighbours: set by the registry; not shown to clients.
-pub const SHORT: u32 = 1 << 27;
+pub const SHORT: u64 = 1 << 27;
 /// Touches keys that no specification names (SORT … BY): set by the registry; not shown to clients.
-pub const UNKNOWN_KEYS: u32 = 1 << 26;
+pub const UNKNOWN_KEYS: u64 = 1 << 26;
 /// Has its one key at a fixed place, and nothing but that key to do with: set by the registry; not shown to clients.
-pub const PLAIN: u32 = 1 << 25;
+pub const PLAIN: u64 = 1 << 25;
 /// Clients have no use for it (`syscmd` in COMMAND DOCS).
-pub const SYSTEM: u32 = 1 << 24;
+pub const SYSTEM: u64 = 1 << 24;
 /// Takes as many elements as its last argument says, if there is one, however fast it is with one (LPOP). Not shown to clients.
-pub const COUNTED: u32 = 1 << 23;
+pub const COUNTED: u64 = 1 << 23;
 /// Runs a script, which may use keys that it has not declared.
-pub const SCRIPT: u32 = 1 << 22;
+pub const SCRIPT: u64 = 1 << 22;
 /// Publishes messages: those of one client are to come in its order. Not shown to clients.
-pub const PUBLISHES: u32 = 1 << 21;
-
+pub const PUBLISHES: u64 = 1 << 21;
+/// Begins or ends subscriptions. Not shown to clients.
+pub const LISTENS: u64 = 1 << 31;
 /// What its connection sends next waits until it is done. Not shown to clients.
-pub const FENCES: u32 = 1 << 31;
+pub const FENCES: u64 = 1 << 32;
 
 /// The flags that COMMAND INFO does not show.
-const UNSHOWN: [u32; 12] = [
+const UNSHOWN: [u64; 13] = [
     MAY_REPLICATE,
     PROTECTED,
     CROSS_DB,
@@ -59,6 +60,7 @@ const UNSHOWN: [u32; 12] = [
     COUNTED,
     PUBLISHES,
     FENCES,
+    LISTENS,
 ];
 
 // Every flag has a bit of its own.
@@ -73,7 +75,7 @@ const _: () = {
 };
 
 /// Names in the order Redis lists them; it does not show MAY_REPLICATE and PROTECTED.
-pub const NAMES: [(u32, &str); 20] = [
+pub const NAMES: [(u64, &str); 20] = [
     (WRITE, "write"),
     (READONLY, "readonly"),
     (DENYOOM, "denyoom"),

@@ -58,7 +58,7 @@ pub const COMMANDS: &[Command] = &[
         .summary("Closes the connection."),
     Command::new("RESET", reset)
         .arity(1)
-        .flags(NOSCRIPT | LOADING | STALE | FAST | NO_AUTH | ALLOW_BUSY)
+        .flags(NOSCRIPT | LOADING | STALE | FAST | NO_AUTH | ALLOW_BUSY | LISTENS)
         .acl(acl::CONNECTION)
         .group("connection")
         .since("6.2.0")

@@ -14,7 +14,7 @@ mod wait;
 use crate::Command;
 use crate::spec::{acl, flag::*};
 
-const CLIENT: u32 = NOSCRIPT | LOADING | STALE;
+const CLIENT: u64 = NOSCRIPT | LOADING | STALE;
 
 /// A subcommand of CLIENT with the flags that most have.
 const fn client(mut row: Command) -> Command {

@@ -5,7 +5,7 @@ use crate::spec::{Begin, Find, KeySpec, access, acl, flag};
 use resp::Reply;
 
 /// Flags with those that follow from the row.
-fn flags(row: &Command) -> u32 {
+fn flags(row: &Command) -> u64 {
     let (_, is_movable) = legacy_range(row.keys);
     row.flags | if is_movable { flag::MOVABLEKEYS } else { 0 }
 }

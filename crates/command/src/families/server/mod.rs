@@ -30,13 +30,13 @@ const fn server(mut row: Command) -> Command {
 
 const HELP_SUMMARY: &str = "Describes the subcommands.";
 
-const fn row(mut row: Command, arity: i16, flags: u32, since: &'static str) -> Command {
+const fn row(mut row: Command, arity: i16, flags: u64, since: &'static str) -> Command {
     (row.group, row.since, row.arity, row.flags) = ("server", since, arity, flags);
     row
 }
 
-const ADMINISTRATION: u32 = ADMIN | NOSCRIPT | LOADING | STALE;
-const ANY_TIME: u32 = LOADING | STALE;
+const ADMINISTRATION: u64 = ADMIN | NOSCRIPT | LOADING | STALE;
+const ANY_TIME: u64 = LOADING | STALE;
 
 pub const COMMANDS: &[&[Command]] = &[
     command::COMMANDS,

@@ -6,7 +6,7 @@ use crate::state::Effect;
 use crate::{Args, Command, Cx, Error, Outcome, help as help_form};
 use resp::Reply;
 
-const MODULES: u32 = NO_ASYNC_LOADING | ADMIN | NOSCRIPT | PROTECTED;
+const MODULES: u64 = NO_ASYNC_LOADING | ADMIN | NOSCRIPT | PROTECTED;
 
 pub const COMMANDS: &[Command] = &[
     server(Command::new("TIME", time))
