@@ -92,6 +92,11 @@ impl Shard {
         }
         let keyed = items.iter().filter(|item| item.key_index != 0);
         look_ahead(&self.cx.dbs, keyed.map(|item| item.look(&batch)));
+        if self.cx.tracking.remembers() {
+            let tracked =
+                items.iter().filter(|item| item.key_index != 0 && item.marks & mark::TRACKS_READS != 0);
+            self.cx.tracking.look_ahead(tracked.map(|item| item.hash));
+        }
         timing::begin_chunk(&mut self.cx);
         let has_shares = items.iter().any(|item| matches!(item.ask, Ask::Share(_)));
         let mut ahead = Ahead::default();

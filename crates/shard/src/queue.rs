@@ -107,6 +107,9 @@ impl Shard {
         let spans = std::mem::take(&mut self.spans);
         timing::begin_chunk(&mut self.cx);
         look_ahead(&self.cx.dbs, queue.iter().filter_map(|q| q.look(self.cx.id, buf, &spans)));
+        if self.cx.tracking.remembers() {
+            self.look_ahead_tracked(&queue);
+        }
         let seed = self.cx.seed.clone();
         let mut plain = self.is_plain();
         for q in &queue {
@@ -130,6 +133,14 @@ impl Shard {
         (self.queue, self.spans) = (queue, spans);
         self.queue.clear();
         self.spans.clear();
+    }
+
+    /// Asks for what remembering the reads of clients that track them will need.
+    #[cold]
+    fn look_ahead_tracked(&self, queue: &[Queued]) {
+        let is_read = |q: &&Queued| q.shard == self.cx.id && self.conns[q.conn as usize].tracker.reads;
+        let keyed = queue.iter().filter(|q| q.key_index != 0);
+        self.cx.tracking.look_ahead(keyed.filter(is_read).map(|q| q.hash));
     }
 
     /// Whether nothing on this shard stands between a command on one of its keys and that key.

@@ -100,7 +100,7 @@ pub struct Tracking {
     /// What has to be told, in order.
     news: Vec<News>,
     /// Flushes that have begun here, and whose end has not been told.
-    flushes: u32,
+    flushes: u16,
     keys_max: usize,
 }
 
@@ -108,6 +108,17 @@ impl Tracking {
     /// Whether changes of keys matter.
     pub(crate) fn is_listening(&self) -> bool {
         !self.table.is_empty() || !self.interests.is_empty()
+    }
+
+    /// Whether it is worth while to [`Tracking::look_ahead`].
+    #[inline]
+    pub fn remembers(&self) -> bool {
+        !self.table.is_empty()
+    }
+
+    /// Keys with these hashes are about to be remembered.
+    pub fn look_ahead(&self, hashes: impl Iterator<Item = u64> + Clone) {
+        self.table.look_ahead(hashes);
     }
 
     #[inline]
@@ -250,8 +261,8 @@ impl ShardCx {
     /// A command has run for a client that tracks what it reads.
     pub fn remember_reads(&mut self, command: &Command, args: Args<'_>, db: u16) {
         let client = self.tracking.caller.client;
-        if let Some(index) = command.only_key() {
-            return self.remember_read(db, args.key(index), client);
+        if command.placed_key != 0 {
+            return self.remember_read(db, args.key(command.placed_key.into()), client);
         }
         let mut indexes = Vec::new();
         if command.key_indexes(&args, &mut indexes).is_ok() {

@@ -6,23 +6,76 @@
 use super::ClientRef;
 use keyspace::Key;
 
-const FREE: u32 = u32::MAX;
+/// A slot with nothing in it. No entry has this place.
+const FREE: Slot = u64::MAX;
 /// Slots of an index that is not empty.
 const SLOTS_MIN: usize = 16;
+/// Longest name that stands in its entry.
+const INLINE_BYTES: usize = 22;
 
-struct Entry {
-    hash: u64,
-    name: Box<[u8]>,
-    /// Most keys have one reader.
-    first: ClientRef,
-    /// The others, ascending.
-    others: Vec<ClientRef>,
-    flushes: u32,
+/// The lower half of a key's hash, by which its slot is found, above the place of its entry.
+type Slot = u64;
+
+fn slot(hash: u32, at: usize) -> Slot {
+    u64::from(hash) << 32 | at as u64
 }
 
+fn place(slot: Slot) -> usize {
+    slot as u32 as usize
+}
+
+enum Name {
+    Inline(u8, [u8; INLINE_BYTES]),
+    Long(Box<[u8]>),
+}
+
+impl Name {
+    fn new(bytes: &[u8]) -> Self {
+        let mut inline = [0; INLINE_BYTES];
+        match inline.get_mut(..bytes.len()) {
+            Some(room) => {
+                room.copy_from_slice(bytes);
+                Self::Inline(bytes.len() as u8, inline)
+            }
+            None => Self::Long(bytes.into()),
+        }
+    }
+
+    #[inline]
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Inline(len, bytes) => &bytes[..usize::from(*len)],
+            Self::Long(bytes) => bytes,
+        }
+    }
+}
+
+/// One cache line.
+#[repr(align(64))]
+struct Entry {
+    name: Name,
+    hash: u32,
+    /// Flushes that had begun when it was read last.
+    flushes: u16,
+    /// Most keys have one reader.
+    home: u16,
+    conn: u32,
+    generation: u32,
+    /// The others, ascending.
+    others: Vec<ClientRef>,
+}
+
+const _: () = assert!(size_of::<Entry>() == 64);
+
 impl Entry {
+    #[inline]
+    fn first(&self) -> ClientRef {
+        ClientRef { home: self.home, conn: self.conn, generation: self.generation }
+    }
+
+    #[inline]
     fn add(&mut self, client: ClientRef) -> bool {
-        if self.first == client {
+        if self.first() == client {
             return false;
         }
         match self.others.binary_search(&client) {
@@ -40,22 +93,23 @@ impl Entry {
 
     /// All clients, ascending.
     fn into_readers(self) -> (Box<[u8]>, Vec<ClientRef>) {
+        let first = self.first();
         let mut readers = self.others;
-        let at = readers.partition_point(|other| *other < self.first);
-        readers.insert(at, self.first);
-        (self.name, readers)
+        let at = readers.partition_point(|other| *other < first);
+        readers.insert(at, first);
+        (self.name.bytes().into(), readers)
     }
 }
 
 #[derive(Default)]
 pub struct Table {
-    /// Places in `entries`, at the hash or behind it; a power of two, at most three quarters of them taken.
-    slots: Vec<u32>,
+    /// At the place that the hash says or behind it; a power of two, at most three quarters of them taken.
+    slots: Vec<Slot>,
     entries: Vec<Entry>,
     /// Clients of all entries.
     items: usize,
     /// Flushes begun.
-    flushes: u32,
+    flushes: u16,
 }
 
 impl Table {
@@ -71,59 +125,66 @@ impl Table {
         self.items
     }
 
-    /// The slot of a key, or the free one where it would stand. There is a free one.
+    /// Reads what a look-up of each of these hashes will read first, all at once, so that the waits for memory overlap.
+    pub fn look_ahead(&self, hashes: impl Iterator<Item = u64> + Clone) {
+        if self.entries.is_empty() {
+            return;
+        }
+        let mask = self.slots.len() - 1;
+        let slots = hashes.map(|hash| self.slots[hash as u32 as usize & mask]);
+        std::hint::black_box(slots.clone().fold(0, |all, slot| all ^ slot));
+        let hash_at = |slot| self.entries.get(place(slot)).map_or(0, |entry| entry.hash);
+        std::hint::black_box(slots.fold(0, |all, slot| all ^ hash_at(slot)));
+    }
+
+    /// The number of the slot of a key, or of the free one where it would stand. There is a free one.
     #[inline]
     fn slot_of(&self, key: Key<'_>) -> usize {
-        let mask = self.slots.len() - 1;
-        let mut slot = key.hash as usize & mask;
+        let (hash, mask) = (key.hash as u32, self.slots.len() - 1);
+        let mut number = hash as usize & mask;
         loop {
-            match self.slots[slot] {
-                FREE => return slot,
-                at => {
-                    let entry = &self.entries[at as usize];
-                    if entry.hash == key.hash && *entry.name == *key.bytes {
-                        return slot;
-                    }
-                }
+            let slot = self.slots[number];
+            if slot == FREE {
+                return number;
             }
-            slot = (slot + 1) & mask;
+            if (slot >> 32) as u32 == hash && self.entries[place(slot)].name.bytes() == key.bytes {
+                return number;
+            }
+            number = (number + 1) & mask;
         }
     }
 
-    fn grow(&mut self) {
-        let slots = (self.slots.len() * 2).max(SLOTS_MIN);
-        self.index(slots);
-    }
-
     /// Makes the index anew.
+    #[cold]
     fn index(&mut self, slots: usize) {
-        self.slots.clear();
-        self.slots.resize(slots, FREE);
-        self.slots.shrink_to(slots);
+        self.slots = vec![FREE; slots];
         for (at, entry) in self.entries.iter().enumerate() {
-            let mut slot = entry.hash as usize & (slots - 1);
-            while self.slots[slot] != FREE {
-                slot = (slot + 1) & (slots - 1);
+            let mut number = entry.hash as usize & (slots - 1);
+            while self.slots[number] != FREE {
+                number = (number + 1) & (slots - 1);
             }
-            self.slots[slot] = at as u32;
+            self.slots[number] = slot(entry.hash, at);
         }
     }
 
     /// A client has read a key.
     pub fn add(&mut self, key: Key<'_>, client: ClientRef) {
         if self.entries.len() >= self.slots.len() / 4 * 3 {
-            self.grow();
+            self.index((self.slots.len() * 2).max(SLOTS_MIN));
         }
-        let slot = self.slot_of(key);
-        if self.slots[slot] != FREE {
-            let entry = &mut self.entries[self.slots[slot] as usize];
+        let number = self.slot_of(key);
+        if self.slots[number] != FREE {
+            let entry = &mut self.entries[place(self.slots[number])];
             entry.flushes = self.flushes;
             self.items += usize::from(entry.add(client));
             return;
         }
-        self.slots[slot] = u32::try_from(self.entries.len()).expect("fewer keys than there is memory for");
-        let (hash, name) = (key.hash, key.bytes.into());
-        self.entries.push(Entry { hash, name, first: client, others: Vec::new(), flushes: self.flushes });
+        let (hash, at) = (key.hash as u32, self.entries.len());
+        assert!(at < u32::MAX as usize, "there are fewer keys than would fill the memory");
+        self.slots[number] = slot(hash, at);
+        let ClientRef { home, conn, generation } = client;
+        let (name, flushes, others) = (Name::new(key.bytes), self.flushes, Vec::new());
+        self.entries.push(Entry { name, hash, flushes, home, conn, generation, others });
         self.items += 1;
     }
 
@@ -132,11 +193,11 @@ impl Table {
         if self.entries.is_empty() {
             return Vec::new();
         }
-        let slot = self.slot_of(key);
-        if self.slots[slot] == FREE {
+        let number = self.slot_of(key);
+        if self.slots[number] == FREE {
             return Vec::new();
         }
-        let (_, mut readers) = self.take(slot);
+        let (_, mut readers) = self.take(number);
         if let Some(spared) = spared
             && let Ok(at) = readers.binary_search(&spared)
         {
@@ -148,26 +209,28 @@ impl Table {
 
     /// Takes out the entry at a place, and who had read it.
     pub fn remove_at(&mut self, at: usize) -> (Box<[u8]>, Vec<ClientRef>) {
-        let slot = self.slot_at(at);
-        self.take(slot)
+        let number = self.slot_at(at);
+        self.take(number)
     }
 
+    /// The number of the slot of an entry.
     fn slot_at(&self, at: usize) -> usize {
         let mask = self.slots.len() - 1;
-        let mut slot = self.entries[at].hash as usize & mask;
-        while self.slots[slot] != at as u32 {
-            slot = (slot + 1) & mask;
+        let wanted = slot(self.entries[at].hash, at);
+        let mut number = self.entries[at].hash as usize & mask;
+        while self.slots[number] != wanted {
+            number = (number + 1) & mask;
         }
-        slot
+        number
     }
 
-    fn take(&mut self, slot: usize) -> (Box<[u8]>, Vec<ClientRef>) {
-        let at = self.slots[slot] as usize;
+    fn take(&mut self, number: usize) -> (Box<[u8]>, Vec<ClientRef>) {
+        let at = place(self.slots[number]);
         let last = self.entries.len() - 1;
-        self.free_slot(slot);
+        self.free_slot(number);
         if at != last {
-            let slot_of_last = self.slot_at(last);
-            self.slots[slot_of_last] = at as u32;
+            let of_last = self.slot_at(last);
+            self.slots[of_last] = slot(self.entries[last].hash, at);
         }
         let entry = self.entries.swap_remove(at);
         self.items -= entry.readers();
@@ -181,17 +244,17 @@ impl Table {
     /// Frees a slot, and moves those up that stand behind it for want of theirs.
     fn free_slot(&mut self, mut free: usize) {
         let mask = self.slots.len() - 1;
-        let mut slot = free;
+        let mut number = free;
         loop {
-            slot = (slot + 1) & mask;
-            let at = self.slots[slot];
-            if at == FREE {
+            number = (number + 1) & mask;
+            let slot = self.slots[number];
+            if slot == FREE {
                 break;
             }
-            let wish = self.entries[at as usize].hash as usize & mask;
-            if (slot.wrapping_sub(wish) & mask) >= (slot.wrapping_sub(free) & mask) {
-                self.slots[free] = at;
-                free = slot;
+            let wish = (slot >> 32) as usize & mask;
+            if (number.wrapping_sub(wish) & mask) >= (number.wrapping_sub(free) & mask) {
+                self.slots[free] = slot;
+                free = number;
             }
         }
         self.slots[free] = FREE;
@@ -204,7 +267,7 @@ impl Table {
     }
 
     /// All clients have been told of a flush, of `pending` that have begun and not come to this: what was read before is forgotten.
-    pub fn end_flush(&mut self, pending: u32) {
+    pub fn end_flush(&mut self, pending: u16) {
         let oldest = self.flushes.wrapping_sub(pending);
         self.entries.retain(|entry| entry.flushes.wrapping_sub(oldest) <= pending);
         self.entries.shrink_to_fit();
@@ -237,7 +300,8 @@ mod tests {
             let (mut table, mut model) = (Table::default(), BTreeMap::<Vec<u8>, BTreeSet<ClientRef>>::new());
             let names = 1 + random.below(400);
             for step in 0..6000 {
-                let name = format!("key:{}", random.below(names)).into_bytes();
+                let number = random.below(names);
+                let name = format!("{}{number}", "long".repeat(number as usize % 8)).into_bytes();
                 let key = Key::new(&name, &seed);
                 match random.below(20) {
                     0..10 => {
