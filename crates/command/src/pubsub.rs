@@ -12,6 +12,9 @@ pub use topics::{Interest, Name, Topics};
 use resp::Reply;
 use resp::reply::Blob;
 
+/// Bytes of messages that may wait for the end of the turn.
+const OUTBOX_BYTES_MAX: usize = 64 * 1024;
+
 /// The three kinds of names that a client subscribes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -75,10 +78,19 @@ impl PubSub {
         self.topics.iter_mut().for_each(|topics| topics.leave(conn as u32));
     }
 
-    /// Whether anything has been published that has not been delivered.
+    /// Whether so much has been published and not been delivered that it should not wait for the end of the turn.
     #[inline]
-    pub fn has_published(&self) -> bool {
-        !self.outbox.is_empty()
+    pub fn has_much(&self) -> bool {
+        self.outbox.len_bytes() > OUTBOX_BYTES_MAX
+    }
+
+    /// Whether messages on this channel have only receivers by its name.
+    pub fn has_no_patterns_for(&self, publication: Publication<'_>) -> bool {
+        let patterns = self.of(Kind::Pattern);
+        let matches = |pattern: &Name| base::glob::matches(pattern, publication.channel);
+        publication.is_sharded
+            || patterns.is_empty()
+            || !patterns.iter().any(|(pattern, ..)| matches(pattern))
     }
 
     /// Publishes a message; how many connections of all shards get it.
@@ -137,8 +149,7 @@ impl PubSub {
 
     /// Calls `found` for the connections of this shard that get a message, with the pattern by which they do.
     pub fn for_each_here(&self, publication: Publication<'_>, mut found: impl FnMut(Option<&Name>, &[u32])) {
-        let kind = if publication.is_sharded { Kind::ShardChannel } else { Kind::Channel };
-        let here = self.of(kind).here(publication.channel);
+        let here = self.here(publication);
         if !here.is_empty() {
             found(None, here);
         }
@@ -150,6 +161,12 @@ impl PubSub {
                 found(Some(pattern), here);
             }
         }
+    }
+
+    /// The connections of this shard that get a message by the name of its channel.
+    pub fn here(&self, publication: Publication<'_>) -> &[u32] {
+        let kind = if publication.is_sharded { Kind::ShardChannel } else { Kind::Channel };
+        self.of(kind).here(publication.channel)
     }
 
     /// To be called before subscriptions change: what has been published and not delivered (by a transaction that then
@@ -184,19 +201,33 @@ impl PubSub {
     }
 }
 
-/// A message as it is sent: but for its first byte the same in RESP2 and RESP3.
+/// Messages as they are sent to whoever gets all of them: but for the first byte of each the same in RESP2 and RESP3.
 #[derive(Default)]
 pub struct Frame {
-    head: Vec<u8>,
-    /// The message, if it is sent from where it lies.
+    resp2: Vec<u8>,
+    resp3: Vec<u8>,
+    /// The last message, if it is sent from where it lies.
     shared: Option<Blob>,
 }
 
 impl Frame {
-    /// Makes it the frame of a message; with the pattern by which it was subscribed to.
+    /// Makes it a message; with the pattern by which it was subscribed to.
     pub fn set(&mut self, publication: Publication<'_>, pattern: Option<&[u8]>) {
-        let mut out = Reply { buf: std::mem::take(&mut self.head), ..Reply::default() };
-        out.clear();
+        self.resp2.clear();
+        self.resp3.clear();
+        self.shared = None;
+        self.add(publication, pattern);
+    }
+
+    /// Whether a message can follow.
+    pub fn takes_more(&self) -> bool {
+        self.shared.is_none() && self.resp2.len() < FRAME_BYTES_MAX
+    }
+
+    /// Adds a message.
+    pub fn add(&mut self, publication: Publication<'_>, pattern: Option<&[u8]>) {
+        let start = self.resp2.len();
+        let mut out = Reply { buf: std::mem::take(&mut self.resp2), ..Reply::default() };
         match pattern {
             Some(pattern) => {
                 out.raw(b"*4\r\n$8\r\npmessage\r\n");
@@ -206,27 +237,27 @@ impl Frame {
             None => out.raw(b"*3\r\n$7\r\nmessage\r\n"),
         }
         out.bulk(publication.channel);
-        self.shared = None;
         match publication.payload {
             Payload::Plain(bytes) => out.bulk(bytes),
             Payload::Shared(blob) => self.shared = Some(Blob::clone(blob)),
         }
-        self.head = out.buf;
+        self.resp2 = out.buf;
+        self.resp3.extend_from_slice(&self.resp2[start..]);
+        self.resp3[start] = b'>';
     }
 
     /// Writes it for one who gets it.
     #[inline]
     pub fn write(&self, resp3: bool, out: &mut Reply) {
-        let at = out.buf.len();
-        out.raw(&self.head);
-        if resp3 {
-            out.buf[at] = b'>';
-        }
+        out.raw(if resp3 { &self.resp3 } else { &self.resp2 });
         if let Some(blob) = &self.shared {
             out.bulk_shared(Blob::clone(blob));
         }
     }
 }
+
+/// Messages of so many bytes are written together: little enough to stay in the first cache while they are.
+const FRAME_BYTES_MAX: usize = 8 * 1024;
 
 #[cfg(test)]
 mod tests {

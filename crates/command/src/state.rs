@@ -46,6 +46,8 @@ pub enum Effect {
     CloseAfterReply { conn: usize },
     /// Close this connection now.
     Kill { conn: usize },
+    /// The same, for it has left so many bytes unread.
+    Overrun { conn: usize, bytes: usize },
     /// The configuration has changed; the fields are the directives' names.
     ConfigChanged(Vec<&'static str>),
     /// Stop the process.
@@ -386,7 +388,7 @@ impl ShardCx {
     /// Whether what has run has brought something for others: clients to serve, changes to tell.
     #[inline]
     pub fn has_news(&self) -> bool {
-        self.awaited.has_news() || self.tracking.has_news() || self.pubsub.has_published()
+        self.awaited.has_news() || self.tracking.has_news() || self.pubsub.has_much()
     }
 
     /// Bytes of all data of this shard, what is still to be freed included.

@@ -125,7 +125,7 @@ impl Bin {
     }
 
     /// Tells that so many bytes have been freed without the bin.
-    pub(crate) fn note_freed(&self, bytes: usize) {
+    pub fn note_freed(&self, bytes: usize) {
         self.content().freed_bytes += bytes;
     }
 

@@ -16,6 +16,7 @@ impl ShardLoop {
         for request in self.shard.take_requests() {
             match request {
                 Request::Close(conn) => self.close(conn),
+                Request::CloseSlow(conn, bytes) => self.close_slow_now(conn, bytes),
                 Request::Shutdown { now } => {
                     log::notice("User requested shutdown...");
                     self.process.end(now);

@@ -35,9 +35,9 @@ impl Shard {
         if conn.resp3 || !conn.subscribed {
             return true;
         }
-        let is_subscription =
-            command.flags & (flag::PUBSUB | flag::NOSCRIPT) == flag::PUBSUB | flag::NOSCRIPT;
-        if is_subscription || matches!(command.full_name, "ping" | "quit" | "reset") {
+        if command.flags & flag::LISTENS == flag::LISTENS
+            || matches!(command.full_name, "ping" | "quit" | "reset")
+        {
             return true;
         }
         let error = Error::err(format_args!(

@@ -160,7 +160,7 @@ impl Shard {
         if self.cx.awaited.has_news() || self.cx.tracking.has_news() {
             self.serve_blocked();
         }
-        if self.cx.pubsub.has_published() && self.busy.is_none() {
+        if self.cx.pubsub.has_much() {
             self.deliver_published();
         }
     }

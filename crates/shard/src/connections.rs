@@ -34,6 +34,8 @@ impl Shard {
         }
         self.drop_transaction(conn);
         let slot = &mut self.conns[conn];
+        // Its buffers come back with what else is freed.
+        self.cx.bin.note_freed(slot.out.buf.capacity() + slot.held_bytes());
         let generation = slot.generation.wrapping_add(1);
         let (blocked, subscribed) = (slot.blocked.take(), slot.subscribed);
         *slot = Conn::new(generation, false);

@@ -251,6 +251,10 @@ impl Shard {
         if command.flags & flag::SESSIONS != 0 {
             self.sync_to_session(index);
         }
+        if command.flags & flag::LISTENS == flag::LISTENS {
+            // What was published before goes to those who listened then, and before what this is answered.
+            self.deliver_published();
+        }
         let conn = &mut self.conns[index];
         let needed = if conn.is_in_order() && conn.replies == ReplyMode::On {
             execute::execute(&mut self.cx, command, args, caller, &mut conn.out)

@@ -8,6 +8,8 @@ use command::state::Effect;
 pub enum Request {
     /// Close the connection now.
     Close(usize),
+    /// Close one that has left so many bytes unread.
+    CloseSlow(usize, usize),
     /// End the process; with `now`, without waiting for anything.
     Shutdown { now: bool },
     /// These directives have changed.
@@ -38,6 +40,7 @@ impl Shard {
                     }
                 }
                 Effect::Kill { conn } => requests.push(Request::Close(conn)),
+                Effect::Overrun { conn, bytes } => requests.push(Request::CloseSlow(conn, bytes)),
                 Effect::Shutdown { now } => requests.push(Request::Shutdown { now }),
                 Effect::ConfigChanged(names) => requests.push(Request::ConfigChanged(names)),
             }

@@ -12,6 +12,8 @@
 use crate::conn::Conn;
 use crate::shard::Shard;
 use command::pubsub::{Frame, Interest, Kind, PubSub, Publication, Publications, Push};
+use command::state::Effect;
+use resp::Reply;
 use std::sync::Arc;
 
 /// What a shard's connections have begun and ceased to listen to, by [`Kind`].
@@ -51,14 +53,38 @@ impl Conn {
     }
 }
 
+/// The connections of a shard, as far as messages need them.
+struct Receivers<'a> {
+    conns: &'a mut [Conn],
+    dirty: &'a mut Vec<u32>,
+    effects: &'a mut Vec<Effect>,
+    /// What a client may leave unread, whatever else there is to deliver in this turn; 0 is no limit.
+    hard_bytes: u64,
+}
+
+/// Bytes of output that a connection may still have though they are sent; see `give_back` in the server's `send`.
+const SENT_BYTES_MIN: usize = 256 * 1024;
+
 /// Gives a frame to connections.
-fn push_all(conns: &mut [Conn], dirty: &mut Vec<u32>, frame: &Frame, receivers: &[u32]) {
+fn push_all(to: &mut Receivers<'_>, frame: &Frame, receivers: &[u32]) {
+    let Receivers { conns, dirty, effects, hard_bytes } = to;
     for index in receivers {
         let conn = &mut conns[*index as usize];
         if conn.closing {
             continue;
         }
         conn.push_frame(frame);
+        if *hard_bytes > 0 && conn.out.len() as u64 > *hard_bytes {
+            let bytes = conn.out.len();
+            let unsent = bytes - (bytes / 2).max(SENT_BYTES_MIN).min(bytes) + conn.held_bytes();
+            if unsent as u64 >= *hard_bytes {
+                // Before more is kept for it. It is closed before anything is sent to anybody.
+                conn.closing = true;
+                conn.out = Reply::default();
+                effects.push(Effect::Overrun { conn: *index as usize, bytes: unsent });
+                continue;
+            }
+        }
         if !conn.dirty {
             conn.dirty = true;
             dirty.push(*index);
@@ -67,37 +93,69 @@ fn push_all(conns: &mut [Conn], dirty: &mut Vec<u32>, frame: &Frame, receivers: 
 }
 
 impl Shard {
-    /// Delivers what has been published here (not while a script that publishes is in the middle of its work: it may be taken back), and has it sent to the other shards with the news of this turn.
+    /// Delivers what has been published here (not while a script that publishes is in the middle of its work: it may be taken back),
+    /// and has it sent to the other shards with the news of this turn.
     #[cold]
     pub(crate) fn deliver_published(&mut self) {
+        if self.busy.is_some() {
+            return;
+        }
         let mut published = std::mem::take(&mut self.cx.pubsub.outbox);
         let settled = self.cx.pubsub.take_settled();
-        for index in 0..published.len() {
-            let publication = published.get(index);
-            self.send_to_shards(publication);
-            let mut frame = std::mem::take(&mut self.sending.frame);
-            match settled.get(index) {
-                Some(receivers) => {
-                    for (pattern, conns) in receivers {
-                        frame.set(publication, pattern.as_deref());
-                        push_all(&mut self.conns, &mut self.dirty_conns, &frame, conns);
-                    }
-                }
-                None => self.deliver(publication, &mut frame),
+        let mut frame = std::mem::take(&mut self.sending.frame);
+        for (index, settled) in settled.iter().enumerate() {
+            let (_, mut receivers) = self.receivers();
+            for (pattern, conns) in settled {
+                frame.set(published.get(index), pattern.as_deref());
+                push_all(&mut receivers, &frame, conns);
             }
-            self.sending.frame = frame;
         }
+        self.sending.frame = frame;
+        self.deliver_all(&published, settled.len());
+        (0..published.len()).for_each(|index| self.send_to_shards(published.get(index)));
         published.clear();
         self.cx.pubsub.outbox = published;
     }
 
+    /// Gives messages, from one of them on, to those of this shard who listen. What comes in a row on one channel is written
+    /// together.
+    fn deliver_all(&mut self, published: &Publications, from: usize) {
+        let mut frame = std::mem::take(&mut self.sending.frame);
+        let mut index = from;
+        while index < published.len() {
+            let first = published.get(index);
+            index += 1;
+            if !self.cx.pubsub.has_no_patterns_for(first) {
+                self.deliver(first, &mut frame);
+                continue;
+            }
+            frame.set(first, None);
+            while index < published.len()
+                && frame.takes_more()
+                && published.get(index).is_on_channel_of(&first)
+            {
+                frame.add(published.get(index), None);
+                index += 1;
+            }
+            let (pubsub, mut receivers) = self.receivers();
+            push_all(&mut receivers, &frame, pubsub.here(first));
+        }
+        self.sending.frame = frame;
+    }
+
     /// Gives a message to those of this shard who listen.
     fn deliver(&mut self, publication: Publication<'_>, frame: &mut Frame) {
-        let (conns, dirty) = (&mut self.conns, &mut self.dirty_conns);
-        self.cx.pubsub.for_each_here(publication, |pattern, receivers| {
+        let (pubsub, mut receivers) = self.receivers();
+        pubsub.for_each_here(publication, |pattern, conns| {
             frame.set(publication, pattern.map(|name| &**name));
-            push_all(conns, dirty, frame, receivers);
+            push_all(&mut receivers, frame, conns);
         });
+    }
+
+    fn receivers(&mut self) -> (&PubSub, Receivers<'_>) {
+        let hard_bytes = self.cx.config.client_output_buffer_limit.pubsub.hard_bytes;
+        let (conns, dirty, effects) = (&mut self.conns, &mut self.dirty_conns, &mut self.cx.effects);
+        (&self.cx.pubsub, Receivers { conns, dirty, effects, hard_bytes })
     }
 
     fn send_to_shards(&mut self, publication: Publication<'_>) {
@@ -132,9 +190,7 @@ impl Shard {
         if !self.has_pubsub_news() {
             return;
         }
-        if self.busy.is_none() {
-            self.deliver_published();
-        }
+        self.deliver_published();
         for shard in std::mem::take(&mut self.sending.shards) {
             let mut publications = std::mem::take(&mut self.sending.publications[shard as usize]);
             self.news_for(shard).publications.take_all(&mut publications);
@@ -178,10 +234,7 @@ impl Shard {
                 interests.iter().for_each(|interest| topics.hear(*from, interest));
             }
         }
-        let mut frame = std::mem::take(&mut self.sending.frame);
-        let published = &news.publications;
-        (0..published.len()).for_each(|index| self.deliver(published.get(index), &mut frame));
-        self.sending.frame = frame;
+        self.deliver_all(&news.publications, 0);
         news.pushes.iter().for_each(|push| self.on_push(push));
     }
 

@@ -382,7 +382,7 @@ impl Seat {
         self.shard.resume();
         self.shard.send_news();
         for request in self.shard.take_requests() {
-            let Request::Close(conn) = request else { continue };
+            let (Request::Close(conn) | Request::CloseSlow(conn, _)) = request else { continue };
             self.close(conn, &mut around.links[self.link_of[conn]]);
         }
         Progress::Done

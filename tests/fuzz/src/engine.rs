@@ -201,12 +201,16 @@ impl Engine {
         shard.end_pause();
         shard.receive(&buf, &ranges);
         shard.resume();
+        shard.send_news();
         for request in shard.take_requests() {
-            if let Request::Close(index) = request {
+            if let Request::Close(index) | Request::CloseSlow(index, _) = request {
                 shard.conn_mut(index).closing = true;
             }
         }
         shard.outgoing.exclusive = false;
+        for (to, news) in shard.outgoing.news.drain(..) {
+            self.mail[to].push_back(Message::News(news));
+        }
         for (to, batch) in shard.outgoing.batches.iter_mut().enumerate() {
             self.mail[to].extend(batch.take().map(Message::Commands));
         }

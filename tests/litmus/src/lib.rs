@@ -6,6 +6,8 @@
 //! 3. `order.rs`: the writes of one connection become visible in the order it sent them;
 //! 4. `replies.rs`: replies come in the order of the requests.
 //!
+//! `messages.rs` tries what of it holds for what is published, too.
+//!
 //! `vanish.rs` and `scan.rs` try clients that go away and scans of a keyspace in motion. `history.rs` records what
 //! many clients did and saw at random ([`history`]) and checks it as a whole: each key for linearizability
 //! ([`registers`]), everything together for strict serializability ([`cycles`]).

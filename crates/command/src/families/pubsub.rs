@@ -7,7 +7,7 @@ use resp::Reply;
 
 /// SUBSCRIBE and its kind.
 const fn subscription(name: &'static str, handler: Handler) -> Command {
-    Command::new(name, handler).flags(PUBSUB | NOSCRIPT | LOADING | STALE).acl(acl::PUBSUB).group("pubsub")
+    Command::new(name, handler).flags(LISTENS | LOADING | STALE).acl(acl::PUBSUB).group("pubsub")
 }
 
 /// PUBLISH and its kind.

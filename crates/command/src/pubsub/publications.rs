@@ -31,6 +31,12 @@ pub struct Publication<'a> {
     pub payload: Payload<'a>,
 }
 
+impl Publication<'_> {
+    pub fn is_on_channel_of(&self, other: &Publication<'_>) -> bool {
+        self.is_sharded == other.is_sharded && self.channel == other.channel
+    }
+}
+
 /// Messages in the order in which they were published.
 #[derive(Default)]
 pub struct Publications {
@@ -66,6 +72,11 @@ impl Publications {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(bytes);
         start..self.bytes.len()
+    }
+
+    /// Bytes that all take, those of long messages aside.
+    pub fn len_bytes(&self) -> usize {
+        self.bytes.len()
     }
 
     pub fn get(&self, index: usize) -> Publication<'_> {

@@ -41,6 +41,8 @@ pub const COUNTED: u32 = 1 << 23;
 pub const SCRIPT: u32 = 1 << 22;
 /// Publishes messages: those of one client are to come in its order. Not shown to clients.
 pub const PUBLISHES: u32 = 1 << 21;
+/// What those have, all together, that begin or end subscriptions.
+pub const LISTENS: u32 = PUBSUB | NOSCRIPT;
 
 /// What its connection sends next waits until it is done. Not shown to clients.
 pub const FENCES: u32 = 1 << 31;

@@ -240,6 +240,14 @@ impl ShardLoop {
         self.sent[token].unsent(&conn.out) + conn.held_bytes()
     }
 
+    /// Closes a client for what it has not read.
+    pub(crate) fn close_slow_now(&mut self, token: usize, bytes: usize) {
+        if self.shard.conn(token).open {
+            self.log_slow(token, bytes);
+            self.close(token);
+        }
+    }
+
     /// Notes that a client is closed for what it has not read.
     fn log_slow(&mut self, token: usize, bytes: usize) {
         self.shard.cx.stats.output_limit_closed += 1;

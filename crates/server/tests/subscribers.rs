@@ -1,0 +1,103 @@
+//! Many subscribers, some of whom do not read and some of whom are gone: the limits hold, all others get their messages, and the memory
+//! comes back.
+
+use std::time::{Duration, Instant};
+use testkit::{Client, Program, Server};
+
+const WEFT: &str = env!("CARGO_BIN_EXE_weft-server");
+const LISTENERS: usize = 2000;
+/// Those that will not read.
+const SLOW: usize = 40;
+/// Those that will be gone.
+const DEAD: usize = 500;
+/// Bytes of a loud message; kernels hold some megabytes of them for a client that does not read.
+const LOUD_BYTES: usize = 8 * 1024;
+const LOUD_MESSAGES_MAX: usize = 20_000;
+/// What four shards may keep of what they have used: their tables of connections, buffers for the next replies, pages of the allocator.
+const KEPT_BYTES: u64 = 48 << 20;
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn number(client: &mut Client, line: &str) -> i64 {
+    client.run(line).integer().unwrap_or_else(|| panic!("{line} gives a number"))
+}
+
+fn subscribers(client: &mut Client, channel: &str) -> i64 {
+    let reply = client.run(&format!("PUBSUB NUMSUB {channel}"));
+    reply.items().and_then(|items| items[1].integer()).expect("a count")
+}
+
+/// Waits until something is so.
+fn wait(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < PATIENCE, "{what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn subscribe(client: &mut Client, channel: &str) {
+    client.cmd(&["SUBSCRIBE", channel]);
+}
+
+/// Every listener has the message in what it gets.
+fn all_get(listeners: &mut [Client], text: &str) {
+    for client in listeners {
+        let message = client.receive().expect("a message");
+        assert_eq!(message.items().and_then(|items| items[2].string()).as_deref(), Some(text));
+    }
+}
+
+#[test]
+fn slow_and_dead_subscribers_do_no_harm() {
+    let server = Server::start(&Program::Peer(WEFT.into()), &["--shards", "4"]).expect("weft-server starts");
+    let mut publisher = server.client();
+    publisher.cmd(&["CONFIG", "SET", "client-output-buffer-limit", "pubsub 256kb 64kb 1"]);
+    let empty = server.resident_bytes();
+    let mut listeners: Vec<_> = (0..LISTENERS).map(|_| server.client()).collect();
+    listeners.iter_mut().for_each(|client| subscribe(client, "all"));
+    assert_eq!(number(&mut publisher, "PUBLISH all hello"), LISTENERS as i64);
+    all_get(&mut listeners, "hello");
+    let mut slow = listeners.split_off(LISTENERS - SLOW);
+    slow.iter_mut().for_each(|client| subscribe(client, "loud"));
+    let before = server.resident_bytes();
+
+    let text = "x".repeat(LOUD_BYTES);
+    let loud = ["PUBLISH", "loud", &text];
+    let mut sent = 0;
+    while publisher.cmd(&loud).integer() != Some(0) {
+        sent += 1;
+        assert!(sent < LOUD_MESSAGES_MAX, "those who do not read are still there");
+    }
+    let during = server.resident_bytes();
+    assert!(during < before + (SLOW as u64) * (2 << 20), "from {before} to {during} bytes");
+    let info = publisher.run("INFO stats").string().expect("text");
+    let closed = format!("client_output_buffer_limit_disconnections:{SLOW}");
+    assert!(info.lines().any(|line| line == closed), "{info}");
+
+    assert_eq!(number(&mut publisher, "PUBLISH all again"), (LISTENERS - SLOW) as i64);
+    all_get(&mut listeners, "again");
+    let left = LISTENERS - SLOW - DEAD;
+    listeners.truncate(left);
+    wait("the dead are noticed", || subscribers(&mut publisher, "all") == left as i64);
+    assert_eq!(number(&mut publisher, "PUBLISH all last"), left as i64);
+    all_get(&mut listeners, "last");
+    listeners.clear();
+    slow.clear();
+    wait("all are gone", || subscribers(&mut publisher, "all") == 0);
+    assert!(publisher.run("PUBSUB CHANNELS").items().is_some_and(<[_]>::is_empty));
+    wait("the memory comes back", || server.resident_bytes() < empty + KEPT_BYTES);
+}
+
+/// Below the hard limit time counts; other clients have other limits.
+#[test]
+fn who_stays_above_the_soft_limit_is_closed() {
+    let server = Server::start(&Program::Peer(WEFT.into()), &["--shards", "2"]).expect("weft-server starts");
+    let mut publisher = server.client();
+    publisher.cmd(&["CONFIG", "SET", "client-output-buffer-limit", "pubsub 0 64kb 1"]);
+    let mut slow: Vec<_> = (0..3).map(|_| server.client()).collect();
+    slow.iter_mut().for_each(|client| subscribe(client, "loud"));
+    let text = "x".repeat(LOUD_BYTES);
+    wait("those who do not read are closed", || {
+        (0..200).any(|_| publisher.cmd(&["PUBLISH", "loud", &text]).integer() == Some(0))
+    });
+}
