@@ -188,7 +188,10 @@ impl Player {
             match decode(&bytes[at..]) {
                 Ok(Some((value, used))) => {
                     at += used;
-                    replies.push(value);
+                    // What a client that tracks is told comes between replies.
+                    if !matches!(value, Value::Push(_)) {
+                        replies.push(value);
+                    }
                 }
                 Ok(None) => return Err(format!("a reply ends early: {}", bytes[at..].escape_ascii())),
                 Err(error) => return Err(format!("{error} in {}", bytes[at..].escape_ascii())),
