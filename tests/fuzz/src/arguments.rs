@@ -305,11 +305,13 @@ pub fn by_kind(random: &mut Random, command: &Command, kind: &str, name: &str, n
         (_, "index" | "index1" | "index2" | "db" | "destination-db") if random.below(8) > 0 => {
             random.below(4).to_string().into_bytes()
         }
-        (_, "id" | "ID" | "start" | "end" | "last-id" | "threshold" | "stream-id" | "max-deleted-id")
-            if command.group == "stream" =>
-        {
-            stream_id(random)
-        }
+        (_, "group" | "consumer") if random.below(16) > 0 => pick(random, &[b"one", b"two"]).to_vec(),
+        (_, "min-idle-time") if random.below(4) > 0 => b"0".to_vec(),
+        (
+            _,
+            "id" | "ID" | "start" | "end" | "last-id" | "lastid" | "threshold" | "stream-id"
+            | "max-deleted-id",
+        ) if command.group == "stream" => stream_id(random),
         (_, "min" | "max") => pick(random, BOUNDS).to_vec(),
         ("integer", _) => integer(random),
         ("double", _) => double(random),

@@ -5,7 +5,7 @@ use crate::engine::Engine;
 use keyspace::ValueRef;
 use std::collections::BTreeMap;
 use types::array::INDEX_MAX;
-use types::stream::StreamId;
+use types::stream::{Group, StreamId};
 
 /// `(database, key)` and a number that stands for value and expiry.
 pub type State = BTreeMap<(u16, Vec<u8>), u64>;
@@ -108,7 +108,11 @@ fn content(value: ValueRef<'_>, now_ms: u64) -> Result<Option<u64>, String> {
             for id in [stream.first_id(), stream.last_id(), stream.max_deleted_id] {
                 sum = mixed(sum, mixed(id.ms, id.seq));
             }
-            return Ok(Some(mixed(sum, stream.entries_added)));
+            sum = mixed(sum, stream.entries_added);
+            for group in stream.groups.iter() {
+                sum = mixed(sum, checked_group(group)?);
+            }
+            return Ok(Some(sum));
         }
         ValueRef::ZSet(zset) => {
             let mut last = f64::NEG_INFINITY;
@@ -141,4 +145,34 @@ fn content(value: ValueRef<'_>, now_ms: u64) -> Result<Option<u64>, String> {
         return Err(format!("a {} with {count} elements says it has {len}", value.kind().name()));
     }
     Ok(Some(mixed(sum, len as u64)))
+}
+
+/// The sum of a consumer group, whose counts must agree with its entries.
+fn checked_group(group: &Group) -> Result<u64, String> {
+    let mut sum = mixed(hashed(group.name()), mixed(group.last_id.ms, group.last_id.seq));
+    sum = mixed(sum, group.entries_read.unwrap_or(u64::MAX));
+    let mut last = None;
+    for (id, delivery) in group.pending().iter_from(StreamId::MIN) {
+        if last.is_some_and(|last| last >= id) {
+            return Err(format!("pending entry {id} stands where it must not"));
+        }
+        last = Some(id);
+        let name = delivery.consumer.map_or(&b""[..], |consumer| group.consumer(consumer).name());
+        sum = mixed(sum, mixed(mixed(id.ms, id.seq), mixed(hashed(name), delivery.count)));
+    }
+    let mut count = group.pending().iter_of(None, StreamId::MIN).count();
+    if count != group.given_back() {
+        return Err(format!("{count} entries were given back, not {}", group.given_back()));
+    }
+    for (id, consumer) in group.consumers() {
+        let own = group.pending().iter_of(Some(id), StreamId::MIN).count();
+        if own != consumer.pending() {
+            return Err(format!("a consumer has {own} entries and says {}", consumer.pending()));
+        }
+        count += own;
+    }
+    match count == group.pending().len() {
+        true => Ok(sum),
+        false => Err(format!("{count} of {} pending entries have an owner", group.pending().len())),
+    }
 }

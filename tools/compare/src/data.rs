@@ -49,6 +49,9 @@ const ELEMENTS_PER_COMMAND: u64 = 50;
 const BATCH_BYTES: usize = 64 << 10;
 const BATCH_COMMANDS_MAX: usize = 1000;
 
+/// The time in the ids of streams begins here.
+const FIRST_MS: u64 = 1_700_000_000_000;
+
 /// A step coprime to every count in use: a prime above the largest count that is not divisible by it.
 const STEP: u64 = 2_654_435_761;
 
@@ -123,7 +126,7 @@ impl Data {
                         ("value", index.to_string().into()),
                         ("unit", b"celsius".to_vec()),
                     ];
-                    words.push(b"*".to_vec());
+                    words.push(format!("{}-0", FIRST_MS + place).into());
                     fields.into_iter().for_each(|(name, value)| words.extend([name.into(), value]));
                 }
                 Kind::SortedSet { member_prefix } => {

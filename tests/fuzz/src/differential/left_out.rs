@@ -65,6 +65,20 @@ const LEFT_OUT: &[LeftOut] = &[
     }),
     (&["XADD"], (8, 6), |request| has(request, "IDMP") || has(request, "IDMPAUTO")),
     (&["XREAD"], (8, 10), |request| has(request, "MAXCOUNT") || has(request, "MAXSIZE")),
+    // A consumer is made as soon as it is named; and not more have been read than there are.
+    (&["XGROUP"], (7, 2), |request| is(request, 1, "CREATECONSUMER")),
+    (&["XGROUP"], (8, 2), |request| has(request, "ENTRIESREAD")),
+    (&["XINFO"], (8, 2), |request| is(request, 1, "GROUPS") || is(request, 1, "CONSUMERS")),
+    (&["XREADGROUP"], (7, 4), |request| {
+        let behind = request.iter().position(|word| word.eq_ignore_ascii_case(b"STREAMS"));
+        has(request, "+") || behind.is_some_and(|at| !(request.len() - at).is_multiple_of(2))
+    }),
+    (&["XREADGROUP"], (8, 4), |request| has(request, "CLAIM")),
+    (&["XREADGROUP"], (8, 10), |request| has(request, "MAXCOUNT") || has(request, "MAXSIZE")),
+    // What takes time, or tells it.
+    (&["XPENDING"], NEVER, |request| request.len() > 3),
+    (&["XINFO"], NEVER, |request| is(request, 1, "CONSUMERS") || has(request, "FULL")),
+    (&["XCLAIM", "XAUTOCLAIM"], NEVER, |request| (1..1_000_000_000).contains(&number(request, 4))),
     // Redis answers twice to SIMD, and decodes what is broken.
     (&["PFDEBUG"], NEVER, |request| is(request, 1, "SIMD") || is(request, 1, "DECODE")),
     // Looks at a setting of its own; and takes long.
