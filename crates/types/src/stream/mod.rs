@@ -110,6 +110,11 @@ impl Stream {
         self.producers.get_or_insert_with(|| Box::new(Producers::new(memory)))
     }
 
+    /// There never were any.
+    pub fn forget_producers(&mut self) {
+        self.producers = None;
+    }
+
     /// Heap bytes held.
     #[inline]
     pub fn bytes(&self) -> usize {
