@@ -49,7 +49,7 @@ pub fn value(kind: Type, reader: &mut Reader<'_>, shapes: &Shapes<'_>) -> Result
             zset_of_listpack(Listpack::from_bytes(reader.string()?.into_vec())?, shapes).map(zset)
         }
         Type::ZSetZiplist => zset_of_listpack(ziplist::to_listpack(&reader.string()?)?, shapes).map(zset),
-        Type::Stream | Type::Stream2 | Type::Stream3 | Type::Stream4 => {
+        Type::Stream | Type::Stream2 | Type::Stream3 | Type::Stream4 | Type::Stream5 => {
             stream::read(kind, reader).map(|stream| Value::Stream(Box::new(stream)))
         }
         Type::Hash => hash_of_pairs(reader, shapes).map(hash),

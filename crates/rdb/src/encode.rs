@@ -44,6 +44,9 @@ pub fn type_of(value: ValueRef<'_>, options: &Options) -> Type {
         ValueRef::Hash(_) => Type::Hash,
         ValueRef::ZSet(ZSet::Listpack(_)) => Type::ZSetListpack,
         ValueRef::ZSet(ZSet::Tree(_)) => Type::ZSet,
+        ValueRef::Stream(stream) if stream.groups.iter().any(|group| group.given_back() != 0) => {
+            Type::Stream5
+        }
         ValueRef::Stream(stream) if stream.producers().is_some() => Type::Stream4,
         ValueRef::Stream(_) if options.version >= Type::Stream3.version() => Type::Stream3,
         ValueRef::Stream(_) => Type::Stream2,

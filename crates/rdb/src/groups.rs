@@ -6,8 +6,9 @@
 //!   pending entries, then for each: id (16 bytes), time (8 bytes), deliveries
 //!   consumers, then for each: name (string), time seen (8 bytes), [from type 21 on: time active (8 bytes), all bits set if never]
 //!     its pending entries, then for each: id (16 bytes)
+//!   [from type 27 on: entries that were given back (XNACK), then for each, in that order: id (16 bytes)]
 //! ```
-//! An entry that no consumer lists was given back (XNACK); what stands for its time says in which order.
+//! In types before 27 an entry that no consumer lists counts as given back; what stands for its time says in which order.
 
 use crate::{Error, Reader, Type, append_len, append_string};
 use types::Stream;
@@ -26,7 +27,7 @@ pub fn append(out: &mut Vec<u8>, stream: &Stream, kind: Type, compress: bool) {
         append_len(out, group.pending().len() as u64);
         for (id, delivery) in group.pending().iter_from(StreamId::MIN) {
             out.extend_from_slice(&id.to_be_bytes());
-            out.extend_from_slice(&delivery.stored_at().to_le_bytes());
+            out.extend_from_slice(&delivery.at_ms().to_le_bytes());
             append_len(out, delivery.count);
         }
         append_len(out, group.consumers().len() as u64);
@@ -39,6 +40,11 @@ pub fn append(out: &mut Vec<u8>, stream: &Stream, kind: Type, compress: bool) {
             append_len(out, consumer.pending() as u64);
             let entries = group.pending().iter_of(Some(id), StreamId::MIN).take(consumer.pending());
             entries.for_each(|(id, _)| out.extend_from_slice(&id.to_be_bytes()));
+        }
+        if kind == Type::Stream5 {
+            let entries = group.given_back_in_order();
+            append_len(out, entries.len() as u64);
+            entries.iter().for_each(|id| out.extend_from_slice(&id.to_be_bytes()));
         }
     }
 }
@@ -70,6 +76,12 @@ pub fn read(kind: Type, reader: &mut Reader<'_>, stream: &mut Stream) -> Result<
         for _ in 0..reader.length()? {
             read_consumer(kind, reader, &mut group)?;
         }
+        if kind == Type::Stream5 {
+            let given_back = (0..reader.length()?).map(|_| raw_id(reader)).collect::<Result<Vec<_>, _>>()?;
+            if !group.load_given_back(&given_back) {
+                return Err(Error::Corrupt("entry that was given back"));
+            }
+        }
         group.loaded();
         if !stream.groups.add(group) {
             return Err(Error::Corrupt("group twice"));
@@ -81,7 +93,9 @@ pub fn read(kind: Type, reader: &mut Reader<'_>, stream: &mut Stream) -> Result<
 fn read_consumer(kind: Type, reader: &mut Reader<'_>, group: &mut Group) -> Result<(), Error> {
     let (name, seen_ms) = (reader.string()?.into_vec(), reader.u64_le()?);
     let active_ms = match kind {
-        Type::Stream3 | Type::Stream4 => Some(reader.u64_le()?).filter(|at_ms| *at_ms != UNKNOWN),
+        Type::Stream3 | Type::Stream4 | Type::Stream5 => {
+            Some(reader.u64_le()?).filter(|at_ms| *at_ms != UNKNOWN)
+        }
         _ => Some(seen_ms),
     };
     let id = group.add_consumer(&name, seen_ms).ok_or(Error::Corrupt("consumer twice"))?;

@@ -43,13 +43,15 @@ pub enum Type {
     HashListpackEx = 25,
     /// As `Stream3`, with the producers whose messages are added once at most.
     Stream4 = 26,
+    /// As `Stream4`, with what was given back to each group (XNACK).
+    Stream5 = 27,
     /// The number of elements, 1 and the cursor or 0, then position, kind and element of each.
     Array = 28,
 }
 
 impl Type {
     /// All types of values that can be read.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::String,
         Self::List,
         Self::Set,
@@ -74,6 +76,7 @@ impl Type {
         Self::HashMetadata,
         Self::HashListpackEx,
         Self::Stream4,
+        Self::Stream5,
         Self::Array,
     ];
 
@@ -94,7 +97,7 @@ impl Type {
             | Self::HashListpackExEarly
             | Self::HashMetadata
             | Self::HashListpackEx => 12,
-            Self::Array => 14,
+            Self::Stream5 | Self::Array => 14,
             Self::Stream4 => 13,
             _ => super::VERSION_MIN,
         }
@@ -110,7 +113,7 @@ mod tests {
         for byte in 0..=u8::MAX {
             let known = Type::from_byte(byte);
             assert_eq!(known.map_or(byte, Type::byte), byte);
-            let unread = matches!(byte, 6 | 7 | 8 | 27 | 29..);
+            let unread = matches!(byte, 6 | 7 | 8 | 29..);
             assert_eq!(known.is_none(), unread, "{byte}");
         }
     }

@@ -19,7 +19,7 @@ fn append_id(out: &mut Vec<u8>, id: StreamId) {
     append_len(out, id.seq);
 }
 
-/// Appends a stream in the layout of `kind`, which is 19 or newer, and 26 if it has producers.
+/// Appends a stream in the layout of `kind`, which is 19 or newer, 26 or newer if it has producers.
 pub fn append(out: &mut Vec<u8>, stream: &Stream, kind: Type, compress: bool) {
     append_len(out, stream.blocks() as u64);
     let mut listpack = Vec::new();
@@ -35,8 +35,10 @@ pub fn append(out: &mut Vec<u8>, stream: &Stream, kind: Type, compress: bool) {
     }
     append_len(out, stream.entries_added);
     groups::append(out, stream, kind, compress);
-    if let Some(producers) = stream.producers() {
-        append_producers(out, producers, compress);
+    match stream.producers() {
+        Some(producers) => append_producers(out, producers, compress),
+        None if kind == Type::Stream5 => append_producers(out, &Producers::new(Memory::USUAL), compress),
+        None => {}
     }
 }
 
@@ -86,13 +88,13 @@ pub fn read(kind: Type, reader: &mut Reader<'_>) -> Result<Stream, Error> {
         stream.entries_added = reader.length()?;
     }
     groups::read(kind, reader, &mut stream)?;
-    if kind == Type::Stream4 {
-        read_producers(&mut stream, reader)?;
+    if matches!(kind, Type::Stream4 | Type::Stream5) {
+        read_producers(kind, &mut stream, reader)?;
     }
     Ok(stream)
 }
 
-fn read_producers(stream: &mut Stream, reader: &mut Reader<'_>) -> Result<(), Error> {
+fn read_producers(kind: Type, stream: &mut Stream, reader: &mut Reader<'_>) -> Result<(), Error> {
     let (duration_s, messages) = (reader.length()?, usize::try_from(reader.length()?).unwrap_or(usize::MAX));
     if !Memory::DURATION_S.contains(&duration_s) || !Memory::MESSAGES.contains(&messages) {
         return Err(Error::Corrupt("memory of a stream"));
@@ -109,5 +111,9 @@ fn read_producers(stream: &mut Stream, reader: &mut Reader<'_>) -> Result<(), Er
     }
     producers.added = reader.length()?;
     producers.duplicates = reader.length()?;
+    if kind == Type::Stream5 && producers.is_as_new() && producers.memory() == Memory::USUAL {
+        // Nothing is known of any: it was written because something was given back to a group.
+        stream.forget_producers();
+    }
     Ok(())
 }

@@ -247,6 +247,7 @@ fn values_come_back_as_they_were() {
         (24, 12),
         (25, 12),
         (26, 13),
+        (27, 14),
         (28, 14),
     ];
     assert_eq!(kinds.into_iter().collect::<Vec<_>>(), expected);
@@ -265,16 +266,39 @@ fn groups_come_back_with_what_the_layout_knows() {
         group.add_consumer(b"busy", 100)
     });
     assert_eq!(stream.read_on(b"g", who, 200, |_| true), 4);
-    stream.with_group(b"g", |_, group| [4, 2].into_iter().for_each(|ms| group.give_back(id(ms), 7)));
-    for (version, active_ms) in [(10, [Some(100), Some(50)]), (11, [Some(200), None])] {
+    for (version, given_back) in [(10, &[][..]), (11, &[]), (11, &[4, 2])] {
+        stream.with_group(b"g", |_, group| given_back.iter().for_each(|ms| group.give_back(id(*ms), 7)));
+        let active_ms = if version == 10 { [Some(100), Some(50)] } else { [Some(200), None] };
+        let oldest: Vec<_> =
+            given_back.iter().copied().chain((1..=4).filter(|ms| !given_back.contains(ms))).collect();
         let options = Options { version, compress: true };
         let back = restore(&payload(ValueRef::Stream(&stream), &options), &Shapes::with_defaults(&seed));
         let Ok(Value::Stream(mut back)) = back else { panic!("a stream went in") };
         assert_eq!(stream_content(&back), stream_content(&stream));
         back.with_group(b"g", |_, group| {
             assert_eq!(group.consumers().map(|(_, who)| who.active_ms).collect::<Vec<_>>(), active_ms);
-            assert_eq!(group.oldest(1000, 9), [id(4), id(2), id(1), id(3)]);
+            assert_eq!(group.oldest(1000, 9), oldest.iter().map(|ms| id(*ms)).collect::<Vec<_>>());
         });
+    }
+}
+
+#[test]
+fn what_was_given_back_is_just_what_no_consumer_has() {
+    let id = |ms| StreamId::new(ms, 0);
+    let load = |ids: &[u64]| {
+        let mut group = Group::new(b"g", id(9), None);
+        (1..=3).for_each(|ms| assert!(group.load(id(ms), 0, 1)));
+        let who = group.add_consumer(b"c", 5).expect("the first");
+        assert!(group.load_owner(id(2), who));
+        let ids: Vec<_> = ids.iter().map(|ms| id(*ms)).collect();
+        let fits = group.load_given_back(&ids);
+        group.loaded();
+        assert!(!fits || group.given_back_in_order() == ids);
+        fits
+    };
+    assert!(load(&[1, 3]) && load(&[3, 1]));
+    for wrong in [&[][..], &[1], &[1, 1], &[1, 2], &[1, 4], &[1, 2, 3], &[3, 1, 3]] {
+        assert!(!load(wrong), "{wrong:?}");
     }
 }
 

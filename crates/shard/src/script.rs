@@ -188,6 +188,26 @@ mod tests {
         assert_eq!(hits, 2);
     }
 
+    /// It is at once done, however large the stream is: nobody need be asked to wait.
+    #[test]
+    fn a_script_that_only_adds_to_a_stream_stays_in_one_piece() {
+        let mut trial = Trial::new(2);
+        let (runner, stream) = (trial.connect(), trial.key_on(0, "events"));
+        let add = request(&["XADD", &stream, "*", "event", "progress", "job", "a job of some length"]);
+        (0..1000).for_each(|_| assert!(!trial.ask(runner, &add).is_empty()));
+        let mut run = |call: &str| {
+            let code = format!("redis.call({call}, 'field', 'value') return redis.call('XLEN', ARGV[1])");
+            trial.send(runner, &request(&["EVAL", &code, "1", &stream, &stream]));
+            let at_once = trial.take_replies(runner);
+            trial.settle();
+            String::from_utf8([at_once, b" later ".to_vec(), trial.take_replies(runner)].concat())
+                .expect("text")
+        };
+        assert_eq!(run("'XADD', ARGV[1], '*'"), ":1001\r\n later ");
+        assert_eq!(run("'XADD', ARGV[1], 'MAXLEN', '~', '10000', '*'"), ":1002\r\n later ");
+        assert_eq!(run("'XADD', ARGV[1], 'MAXLEN', '=', '10', '*'"), " later :10\r\n");
+    }
+
     /// Those who watch are told of what is not taken back: a key whose time was over.
     #[test]
     fn what_has_expired_while_a_script_was_tried_is_told() {

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use testkit::{Client, Program, Server, Value};
 
 const MIB: u64 = 1 << 20;
+/// For what comes in the end on the busiest of machines.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn server(arguments: &[&str]) -> Server {
     Server::weft(&[&["--shards", "2"], arguments].concat())
@@ -27,11 +29,29 @@ fn answer(stream: &mut TcpStream) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// The server still answers, promptly.
+/// The server still answers.
 fn check_alive(server: &Server) {
-    let begin = Instant::now();
-    assert!(server.client().run("PING").string().is_some(), "{}", server.log_tail());
-    assert!(begin.elapsed() < Duration::from_secs(3), "PING took {:?}", begin.elapsed());
+    let mut client = server.client();
+    client.set_timeout(PATIENCE);
+    assert!(client.run("PING").string().is_some(), "{}", server.log_tail());
+}
+
+/// Processor time that a server with nothing to do may use in a second.
+const IDLE: Duration = Duration::from_millis(60);
+
+/// What clients have sent is done, and the server rests: it does not try again and again what cannot be done. Processor time tells
+/// so on a busy machine, too, where an endless loop gets only a part of it.
+fn await_rest(server: &Server) {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let before = server.cpu_time();
+        std::thread::sleep(Duration::from_secs(1));
+        let used = server.cpu_time() - before;
+        if used <= IDLE {
+            return;
+        }
+        assert!(Instant::now() < end, "the server does not come to rest: {used:?} in the last second");
+    }
 }
 
 #[test]
@@ -120,9 +140,15 @@ fn clients_that_never_read_harm_nobody() {
             stream
         })
         .collect();
-    let begin = Instant::now();
+    // While they are served as far as they can be, and when nothing can be done for them any more. How long an answer takes depends on
+    // who else uses the machine; what it costs the server must not depend on those who do not read.
+    client.set_timeout(PATIENCE);
     (0..100).for_each(|_| assert_eq!(client.run("PING"), Value::simple("PONG")));
-    assert!(begin.elapsed() < Duration::from_secs(5), "100 PINGs took {:?}", begin.elapsed());
+    await_rest(&server);
+    let before_pings = server.cpu_time();
+    (0..100).for_each(|_| assert_eq!(client.run("PING"), Value::simple("PONG")));
+    let used = server.cpu_time() - before_pings;
+    assert!(used < Duration::from_millis(300), "100 PINGs cost {used:?} of processor time");
     let grown = server.resident_bytes().saturating_sub(before);
     assert!(grown < 256 * MIB, "500 clients that do not read cost {grown} bytes");
     drop(streams);

@@ -1,8 +1,9 @@
 //! What clients did and saw, with the times between which it happened.
 //!
-//! Whatever is written is a number that nobody else writes, so that who reads it knows who wrote it. There are four kinds of
+//! Whatever is written is a number that nobody else writes, so that who reads it knows who wrote it. There are five kinds of
 //! keys, chosen so that the order of versions follows from the replies:
 //! - *lists* only grow (RPUSH); whoever reads one sees all versions before, and a length tells a version, too;
+//! - *streams* only grow, too (XADD); what an entry holds counts, its id only ascends;
 //! - *owned* registers are written by one connection only: its order is theirs;
 //! - *shared* registers are written only by operations that tell the value they replace (SET … GET; a GET and a SET in one
 //!   transaction);
@@ -17,17 +18,25 @@ pub type Number = u32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Key {
     List(u32),
+    Stream(u32),
     Owned(u32),
     Shared(u32),
     Queue(u32),
 }
 
+impl Key {
+    /// Whether it holds a row of elements that only grows.
+    pub fn is_row(self) -> bool {
+        matches!(self, Key::List(_) | Key::Stream(_))
+    }
+}
+
 /// What an operation did to a key or saw of it, in the order in which it did so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// A list grew; with the length that the reply told.
+    /// A list or stream grew; with the length that the reply told.
     Append { key: Key, element: Number, length: Option<u32> },
-    /// A list was read as a whole; or, at the end, what is left in a queue.
+    /// A list or stream was read as a whole; or, at the end, what is left in a queue.
     List { key: Key, elements: Box<[Number]> },
     /// A register was set.
     Put { key: Key, value: Number },
@@ -111,6 +120,7 @@ impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Key::List(id) => write!(f, "list {id}"),
+            Key::Stream(id) => write!(f, "stream {id}"),
             Key::Owned(id) => write!(f, "owned register {id}"),
             Key::Shared(id) => write!(f, "shared register {id}"),
             Key::Queue(id) => write!(f, "queue {id}"),

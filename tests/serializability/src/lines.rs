@@ -81,7 +81,7 @@ impl Lines {
 fn seen_last_first(effect: &Effect) -> impl Iterator<Item = u32> {
     let (one, many): (Option<u32>, &[u32]) = match effect {
         Effect::Got { value, .. } => (*value, &[]),
-        Effect::List { key: Key::List(_), elements } => (None, elements),
+        Effect::List { key, elements } if key.is_row() => (None, elements),
         _ => (None, &[]),
     };
     one.into_iter().chain(many.iter().rev().copied())

@@ -1,4 +1,4 @@
-//! Lists: the order of versions follows from the longest read; all other reads must be beginnings of it.
+//! Lists and streams: the order of versions follows from the longest read; all other reads must be beginnings of it.
 
 use crate::anomaly::{Anomaly, Class};
 use crate::facts::{Facts, NOBODY};
@@ -199,7 +199,7 @@ fn touches(facts: &Facts, index: u32, operation: &Operation) -> Result<Vec<(Key,
     for (at, effect) in operation.effects.iter().enumerate() {
         let (key, length) = match effect {
             Effect::Append { key, length, .. } => (*key, length.map(|length| length as usize)),
-            Effect::List { key: key @ Key::List(_), elements } => (*key, Some(elements.len())),
+            Effect::List { key, elements } if key.is_row() => (*key, Some(elements.len())),
             _ => continue,
         };
         let place = match found.iter().position(|(other, _)| *other == key) {

@@ -223,7 +223,7 @@ fn audit(client: &mut Client, world: &World) -> Result<Vec<Operation>, Anomaly> 
     let mut done = Vec::new();
     for keys in world.all_keys().chunks(AUDIT_PIPELINE) {
         let step = |key: &Key| match key {
-            Key::List(_) | Key::Queue(_) => Step::List(*key),
+            Key::List(_) | Key::Stream(_) | Key::Queue(_) => Step::List(*key),
             Key::Owned(_) | Key::Shared(_) => Step::Get(*key),
         };
         let steps: Vec<Step> = keys.iter().map(step).collect();

@@ -50,7 +50,7 @@ impl State<'_> {
                 let is_seen = facts.seen_ns[*element as usize] != NEVER;
                 !is_seen || length.is_none_or(|length| length as usize == list.len())
             }
-            Effect::List { key: key @ Key::List(_), elements } => {
+            Effect::List { key, elements } if key.is_row() => {
                 self.lists.get(key).map_or(&[][..], |list| list) == &elements[..]
             }
             Effect::List { key, elements } => {

@@ -13,6 +13,8 @@ for i = 2, #ARGV, 3 do
   local what, key, arg = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   if key == '' then declared = declared + 1; key = KEYS[declared] end
   if what == 'append' then out[#out + 1] = redis.call('RPUSH', key, arg)
+  elseif what == 'add' then out[#out + 1] = redis.call('XADD', key, '*', 'e', arg)
+  elseif what == 'range' then out[#out + 1] = redis.call('XRANGE', key, '-', '+')
   elseif what == 'list' then out[#out + 1] = redis.call('LRANGE', key, 0, -1)
   elseif what == 'get' then out[#out + 1] = redis.call('GET', key)
   elseif what == 'put' then out[#out + 1] = redis.call('SET', key, arg)
@@ -307,6 +309,8 @@ fn effects_of(steps: &[Step], replies: &[Value], world: &World) -> Result<Vec<Ef
 /// What [`STEPS`] calls it, and its argument.
 fn in_script(step: &Step) -> (&'static str, Option<Number>) {
     match step {
+        Step::Append(Key::Stream(_), elements) => ("add", elements.first().copied()),
+        Step::List(Key::Stream(_)) => ("range", None),
         Step::Append(_, elements) => ("append", elements.first().copied()),
         Step::List(_) => ("list", None),
         Step::Get(_) => ("get", None),

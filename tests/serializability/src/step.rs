@@ -9,6 +9,8 @@ use testkit::Value;
 pub enum Step {
     Append(Key, Vec<Number>),
     List(Key),
+    /// XREAD of whole streams.
+    ReadAll(Vec<Key>),
     Put(Key, Number),
     Get(Key),
     /// SET … GET
@@ -27,8 +29,11 @@ pub enum Step {
 impl Step {
     pub fn name(&self) -> &'static str {
         match self {
+            Step::Append(Key::Stream(_), _) => "XADD",
             Step::Append(..) | Step::Push(..) => "RPUSH",
+            Step::List(Key::Stream(_)) => "XRANGE",
             Step::List(_) => "LRANGE",
+            Step::ReadAll(_) => "XREAD",
             Step::Put(..) => "SET",
             Step::Get(_) => "GET",
             Step::Swap(..) => "SET GET",
@@ -52,7 +57,16 @@ impl Step {
         let seconds = |timeout_ms: &u64| format!("{}.{:03}", timeout_ms / 1000, timeout_ms % 1000);
         let ends = || ["LEFT".to_owned(), "RIGHT".to_owned()];
         match self {
+            Step::Append(key @ Key::Stream(_), elements) => {
+                let pairs = elements.iter().flat_map(|element| ["e".to_owned(), element.to_string()]);
+                line("XADD", [name(key), "*".into()].into_iter().chain(pairs).collect())
+            }
             Step::Append(key, elements) | Step::Push(key, elements) => with("RPUSH", key, elements),
+            Step::List(key @ Key::Stream(_)) => line("XRANGE", vec![name(key), "-".into(), "+".into()]),
+            Step::ReadAll(keys) => {
+                let ids = vec!["0".to_owned(); keys.len()];
+                line("XREAD", [vec!["STREAMS".to_owned()], keys.iter().map(name).collect(), ids].concat())
+            }
             Step::List(key) => line("LRANGE", vec![name(key), "0".into(), "-1".into()]),
             Step::Put(key, value) => with("SET", key, &[*value]),
             Step::Get(key) => with("GET", key, &[]),
@@ -86,6 +100,10 @@ impl Step {
     pub fn effects(&self, world: &World, reply: &Value) -> Result<Vec<Effect>, String> {
         let wrong = || format!("{} cannot be answered by {reply}", self.words(world).join(" "));
         Ok(match self {
+            Step::Append(Key::Stream(_), _) => {
+                id(reply).ok_or_else(wrong)?;
+                self.intended()
+            }
             Step::Append(key, elements) => {
                 let length =
                     reply.integer().and_then(|length| u32::try_from(length).ok()).ok_or_else(wrong)?;
@@ -93,6 +111,29 @@ impl Step {
                 let lengths = (first..).map(Some);
                 let each = elements.iter().zip(lengths);
                 each.map(|(&element, length)| Effect::Append { key: *key, element, length }).collect()
+            }
+            Step::List(key @ Key::Stream(_)) => {
+                vec![Effect::List { key: *key, elements: entries(reply).ok_or_else(wrong)? }]
+            }
+            Step::ReadAll(keys) => {
+                let streams = if reply.is_null() { &[] } else { reply.items().ok_or_else(wrong)? };
+                let mut effects = Vec::new();
+                let mut streams = streams.iter().peekable();
+                for &key in keys {
+                    let is_it = |stream: &&Value| {
+                        stream.items().is_some_and(|it| it[0].string() == Some(world.name(key)))
+                    };
+                    // Those without entries are left out.
+                    let elements = match streams.next_if(is_it).and_then(Value::items) {
+                        None => Box::default(),
+                        Some(stream) => entries(&stream[1]).ok_or_else(wrong)?,
+                    };
+                    effects.push(Effect::List { key, elements });
+                }
+                if streams.next().is_some() {
+                    return Err(wrong());
+                }
+                effects
             }
             Step::List(key) => vec![Effect::List { key: *key, elements: numbers(reply).ok_or_else(wrong)? }],
             Step::Put(..) | Step::PutAll(_) if reply.is_ok() => self.intended(),
@@ -159,7 +200,7 @@ impl Step {
                 vec![Effect::MayMove { from: [*from].into(), to: Some(*to) }]
             }
             Step::AwaitPop(keys, _) => vec![Effect::MayMove { from: keys[..].into(), to: None }],
-            Step::List(_) | Step::Get(_) | Step::GetAll(_) | Step::Exist(_) => Vec::new(),
+            Step::List(_) | Step::ReadAll(_) | Step::Get(_) | Step::GetAll(_) | Step::Exist(_) => Vec::new(),
         }
     }
 }
@@ -175,4 +216,24 @@ pub fn number(reply: &Value) -> Option<Option<Number>> {
 /// The elements of a list.
 pub fn numbers(reply: &Value) -> Option<Box<[Number]>> {
     reply.items()?.iter().map(|item| number(item).flatten()).collect()
+}
+
+/// The id of an entry.
+fn id(reply: &Value) -> Option<(u64, u64)> {
+    let text = reply.string()?;
+    let (ms, seq) = text.split_once('-')?;
+    Some((ms.parse().ok()?, seq.parse().ok()?))
+}
+
+/// What the entries of a stream hold, if their ids ascend.
+fn entries(reply: &Value) -> Option<Box<[Number]>> {
+    let (mut elements, mut last) = (Vec::new(), (0, 0));
+    for entry in reply.items()? {
+        let [at, words] = entry.items()? else { return None };
+        let before = std::mem::replace(&mut last, id(at)?);
+        let is_behind = before < last;
+        let values = words.items()?.iter().skip(1).step_by(2);
+        elements.extend(is_behind.then_some(values)?.map(|value| number(value).flatten()));
+    }
+    elements.into_iter().collect()
 }

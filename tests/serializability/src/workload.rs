@@ -13,6 +13,8 @@ use testkit::Client;
 pub enum Kind {
     /// RPUSH and LRANGE of one list.
     Lists,
+    /// XADD, XRANGE and XREAD; and streams wherever there are lists otherwise.
+    Streams,
     /// SET, GET, SET … GET, MSET, MGET, EXISTS.
     Registers,
     /// RPUSH, LPOP and LMOVE of queues.
@@ -36,8 +38,9 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 11] = [
+    pub const ALL: [Kind; 12] = [
         Kind::Lists,
+        Kind::Streams,
         Kind::Registers,
         Kind::Queues,
         Kind::Blocks,
@@ -60,7 +63,7 @@ impl Kind {
         match self {
             Kind::Lists => 30,
             Kind::Registers => 30,
-            Kind::Queues => 12,
+            Kind::Streams | Kind::Queues => 12,
             Kind::Blocks => 24,
             Kind::Watches => 10,
             Kind::Scripts | Kind::UndeclaredScripts => 12,
@@ -74,6 +77,7 @@ impl Kind {
     fn commands(self) -> &'static [&'static str] {
         match self {
             Kind::Lists => &["RPUSH", "LRANGE"],
+            Kind::Streams => &["XADD", "XRANGE", "XREAD"],
             Kind::Registers => &["SET", "GET", "MSET", "MGET", "EXISTS"],
             Kind::Queues => &["RPUSH", "LPOP", "LMOVE"],
             Kind::Blocks => &["MULTI", "EXEC", "DISCARD"],
@@ -158,6 +162,7 @@ impl Workload<'_> {
         match chosen.expect("some kind has weight") {
             Kind::Lists => Request::Single(self.list_step()),
             Kind::Registers => Request::Single(self.register_step()),
+            Kind::Streams => Request::Single(self.stream_step()),
             Kind::Queues => Request::Single(self.queue_step()),
             Kind::Blocks => self.block(),
             Kind::Watches => {
@@ -187,12 +192,42 @@ impl Workload<'_> {
                 let count = if self.one_in(8) { 2 } else { 1 };
                 self.append(count)
             }
-            _ => Step::List(self.world.list(&mut self.random)),
+            _ => Step::List(self.row()),
+        }
+    }
+
+    fn is_stream(&mut self) -> bool {
+        self.has(Kind::Streams) && self.one_in(3)
+    }
+
+    /// A list or stream in use.
+    fn row(&mut self) -> Key {
+        match self.is_stream() {
+            true => self.world.stream(&mut self.random),
+            false => self.world.list(&mut self.random),
+        }
+    }
+
+    fn stream_step(&mut self) -> Step {
+        match self.random.below(4) {
+            0 => Step::List(self.world.stream(&mut self.random)),
+            1 => Step::Append(self.world.stream_to_append(&mut self.random), vec![self.world.number()]),
+            _ => {
+                let count = 1 + self.random.index(4);
+                let mut keys: Vec<Key> = (0..count).map(|_| self.world.stream(&mut self.random)).collect();
+                keys.sort_unstable();
+                keys.dedup();
+                self.random.shuffle(&mut keys);
+                Step::ReadAll(keys)
+            }
         }
     }
 
     fn append(&mut self, count: usize) -> Step {
-        let key = self.world.list_to_append(&mut self.random);
+        let key = match self.is_stream() {
+            true => self.world.stream_to_append(&mut self.random),
+            false => self.world.list_to_append(&mut self.random),
+        };
         Step::Append(key, (0..count).map(|_| self.world.number()).collect())
     }
 
@@ -276,6 +311,7 @@ impl Workload<'_> {
     /// A command for a transaction.
     fn step(&mut self) -> Step {
         match self.random.below(12) {
+            0..=6 if self.has(Kind::Streams) && self.one_in(4) => self.stream_step(),
             0..=6 => self.list_step(),
             7..=9 => self.register_step(),
             10 if self.has(Kind::Blocking) && self.one_in(3) => self.blocking_step(),
@@ -310,14 +346,14 @@ impl Workload<'_> {
         }
     }
 
-    /// Reads of what is watched: lists and shared registers.
+    /// Reads of what is watched: lists, streams and shared registers.
     fn looks(&mut self) -> Vec<Step> {
-        let mut looks = vec![Step::List(self.world.list(&mut self.random))];
+        let mut looks = vec![Step::List(self.row())];
         if self.one_in(2) {
             looks.push(Step::Get(self.world.shared(&mut self.random)));
         }
         if self.one_in(3) {
-            looks.push(Step::List(self.world.list(&mut self.random)));
+            looks.push(Step::List(self.row()));
         }
         looks
     }
@@ -328,7 +364,7 @@ impl Workload<'_> {
         for effect in seen {
             match (self.random.below(3), effect.key()) {
                 (0, _) => {}
-                (_, key @ Key::List(_)) => steps.push(Step::Append(key, vec![self.world.number()])),
+                (_, key) if key.is_row() => steps.push(Step::Append(key, vec![self.world.number()])),
                 (_, key @ Key::Shared(_)) => steps.push(Step::Put(key, self.world.number())),
                 _ => {}
             }
@@ -342,7 +378,7 @@ impl Workload<'_> {
     fn script(&mut self, undeclared: bool) -> Request {
         let step = |load: &mut Self| match load.random.below(8) {
             0..=3 => load.append(1),
-            4 | 5 => Step::List(load.world.list(&mut load.random)),
+            4 | 5 => Step::List(load.row()),
             6 => Step::Swap(load.world.shared(&mut load.random), load.world.number()),
             _ => Step::Get(load.world.shared(&mut load.random)),
         };

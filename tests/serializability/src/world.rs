@@ -8,13 +8,14 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::time::Instant;
 
-/// Lists and shared registers in use at a time.
+/// Lists, streams and shared registers in use at a time.
 const LISTS: u32 = 8;
+const STREAMS: u32 = 8;
 const SHARED: u32 = 4;
 /// Owned registers and queues of a connection.
 const OWNED: u32 = 4;
 const QUEUES: u32 = 2;
-/// After so many appends other lists and shared registers are used, lest the old lists grow too long to be read often.
+/// After so many appends others are used, lest the old lists and streams grow too long to be read often.
 const APPENDS_MAX: u64 = 240;
 /// Names of the keys that hold names of keys: see [`crate::request::INDIRECT`].
 pub const TAG: &str = "tag:";
@@ -80,7 +81,7 @@ impl World {
         connection
     }
 
-    /// Which lists and shared registers are in use.
+    /// Which lists, streams and shared registers are in use.
     pub fn generation(&self) -> u32 {
         (self.appends.load(Ordering::Relaxed) / APPENDS_MAX) as u32
     }
@@ -94,6 +95,17 @@ impl World {
     pub fn list_to_append(&self, random: &mut Random) -> Key {
         self.appends.fetch_add(1, Ordering::Relaxed);
         self.list(random)
+    }
+
+    /// One of the streams in use.
+    pub fn stream(&self, random: &mut Random) -> Key {
+        Key::Stream(self.generation() * STREAMS + random.below(STREAMS.into()) as u32)
+    }
+
+    /// A stream to write to.
+    pub fn stream_to_append(&self, random: &mut Random) -> Key {
+        self.appends.fetch_add(1, Ordering::Relaxed);
+        self.stream(random)
     }
 
     /// The list of a generation that belongs to a number, as [`crate::request::INDIRECT`] reckons it.
@@ -128,6 +140,7 @@ impl World {
     pub fn name(&self, key: Key) -> String {
         let (id, count, letter) = match key {
             Key::List(id) => (id, LISTS, 'l'),
+            Key::Stream(id) => (id, STREAMS, 'x'),
             Key::Shared(id) => (id, SHARED, 's'),
             Key::Owned(id) => (id, OWNED, 'o'),
             Key::Queue(id) => (id, QUEUES, 'q'),
@@ -148,9 +161,10 @@ impl World {
         let generations = self.generation() + 1;
         let connections = self.next_connection.load(Ordering::Relaxed);
         let lists = (0..generations * LISTS).map(Key::List);
+        let streams = (0..generations * STREAMS).map(Key::Stream);
         let shared = (0..generations * SHARED).map(Key::Shared);
         let owned = (0..connections * OWNED).map(Key::Owned);
         let queues = (0..connections * QUEUES).map(Key::Queue);
-        lists.chain(shared).chain(owned).chain(queues).collect()
+        lists.chain(streams).chain(shared).chain(owned).chain(queues).collect()
     }
 }

@@ -149,6 +149,32 @@ fn g_single_a_read_sees_half_of_an_operation() {
 }
 
 #[test]
+fn streams_are_checked_as_lists_are() {
+    const V: Key = Key::Stream(0);
+    const W: Key = Key::Stream(1);
+    // Half of a transaction that adds to two streams.
+    let history = |seen: &[Number]| {
+        let block = op(1, 1, 9, [append(V, 1), append(W, 2)]);
+        let reader = op(2, 1, 9, [list(V, &[1]), list(W, seen)]);
+        [block, reader, op(3, 10, 11, [list(V, &[1]), list(W, &[2])])]
+    };
+    assert_eq!(class(&history(&[2])), None);
+    assert_eq!(class(&history(&[])), g_single(NO_MORE));
+    // Acknowledged, and not there.
+    let lost = |seen: &[Number]| {
+        [op(1, 1, 2, [append(V, 1)]), op(1, 3, 4, [append(V, 2)]), op(2, 5, 6, [list(V, seen)])]
+    };
+    assert_eq!(class(&lost(&[1, 2])), None);
+    assert_eq!(class(&lost(&[1])), Some(Class::Lost));
+    assert_eq!(
+        class(&lost(&[2, 1])),
+        class(&[op(1, 1, 2, [append(X, 1)]), op(1, 3, 4, [append(X, 2)]), op(2, 5, 6, [list(X, &[2, 1])])])
+    );
+    // From nowhere.
+    assert_eq!(class(&[op(1, 1, 2, [list(V, &[7])])]), Some(Class::Nowhere));
+}
+
+#[test]
 fn a_half_visible_script_is_found_in_reads_one_after_the_other() {
     let history = |y: &[Number]| {
         let script = op(1, 1, 9, [list(T_LIST, &[]), append(X, 1), append(Y, 2)]);

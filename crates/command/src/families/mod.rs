@@ -17,7 +17,7 @@ mod pubsub;
 pub mod scripting;
 mod server;
 mod set;
-mod stream;
+pub mod stream;
 mod string;
 pub mod transactions;
 mod zset;

@@ -2,18 +2,31 @@
 //! cannot happen any more.
 
 use crate::change::{Change, DbKey};
-use crate::{Cx, Event, ShardCx};
-use keyspace::{Entry, Found, Key};
+use crate::families::stream;
+use crate::{Args, Command, Cx, Event, ShardCx};
+use keyspace::{Entry, Found, Key, Pos, Value, ValueRef};
 use std::collections::HashMap;
+use types::Stream;
+use types::stream::StreamMark;
 
 /// Bytes of an entry that is copied before it is changed, and of all of them. A script that changes more at once, unannounced, runs
-/// as an operation that need not take anything back.
+/// as an operation that need not take anything back. A stream to which entries are only added is marked, whatever its size.
 const ENTRY_BYTES_MAX: usize = 4096;
 const BYTES_MAX: usize = 256 * 1024;
 
+/// How what was under a key is had again.
+enum Before {
+    Nothing,
+    Copy(Entry),
+    /// A stream to which entries were added is cut back; its age comes back, too.
+    Mark(StreamMark, u32),
+    /// The same, with a copy from when more than that was done to it.
+    CopyAndMark(Entry, StreamMark),
+}
+
 #[derive(Default)]
 pub struct Journal {
-    before: HashMap<DbKey, Option<Entry>>,
+    before: HashMap<DbKey, Before>,
     bytes: usize,
     /// Counters when it began.
     counts: Option<Counts>,
@@ -54,43 +67,62 @@ impl Journal {
         self.changes.into_iter().for_each(|change| cx.hear(change));
     }
 
-    /// Keeps what is under these keys, if that is not kept yet; whether there was room for all.
-    pub fn keep(&mut self, cx: &mut ShardCx, keys: &[DbKey]) -> bool {
-        keys.iter().all(|key| self.before.contains_key(key) || self.keep_one(cx, key))
+    /// Keeps what is under the keys of a command that is about to run, as far as that is not kept yet; whether there was room for all.
+    pub fn keep(&mut self, cx: &mut ShardCx, command: &Command, args: Args<'_>, keys: &[DbKey]) -> bool {
+        keys.iter().all(|key| match self.before.get(key) {
+            None => self.keep_one(cx, command, args, key),
+            Some(Before::Mark(..)) => self.keep_marked(cx, command, args, key),
+            Some(_) => true,
+        })
     }
 
-    fn keep_one(&mut self, cx: &mut ShardCx, key: &DbKey) -> bool {
-        let seed = cx.seed.clone();
-        // One that is over goes now, with a word to those who listen: that is not taken back.
-        let found = Cx::internal(cx, key.0).find_for_write(Key::new(&key.1, &seed));
-        let space = &mut cx.dbs[key.0 as usize];
-        let entry = match found {
-            None => None,
-            Some(pos) => {
-                let bytes = space.entry_bytes(pos);
-                self.bytes += bytes;
-                if bytes > ENTRY_BYTES_MAX || self.bytes > BYTES_MAX {
-                    return false;
-                }
-                let (value, expire, age) = (space.value(pos).duplicate(), space.expire(pos), space.age(pos));
-                Some(Entry { value, expire, age })
-            }
+    fn keep_one(&mut self, cx: &mut ShardCx, command: &Command, args: Args<'_>, key: &DbKey) -> bool {
+        let before = match find(cx, key) {
+            None => Before::Nothing,
+            Some(pos) => match appended_to(cx, command, args, key.0, pos) {
+                Some(stream) => Before::Mark(stream.mark(), cx.dbs[key.0 as usize].age(pos)),
+                None => match self.copy(cx, key.0, pos) {
+                    Some(entry) => Before::Copy(entry),
+                    None => return false,
+                },
+            },
         };
-        self.before.insert(key.clone(), entry);
+        self.before.insert(key.clone(), before);
         true
+    }
+
+    /// The same of a stream that is marked: the mark is enough as long as the stream only grows.
+    fn keep_marked(&mut self, cx: &mut ShardCx, command: &Command, args: Args<'_>, key: &DbKey) -> bool {
+        let Some(pos) = find(cx, key) else { return true };
+        if appended_to(cx, command, args, key.0, pos).is_some() {
+            return true;
+        }
+        let Some(entry) = self.copy(cx, key.0, pos) else { return false };
+        if let Some(before) = self.before.get_mut(key)
+            && let Before::Mark(mark, age) = *before
+        {
+            *before = Before::CopyAndMark(Entry { age, ..entry }, mark);
+        }
+        true
+    }
+
+    /// A copy of an entry, if there is room for it.
+    fn copy(&mut self, cx: &ShardCx, db: u16, pos: Pos) -> Option<Entry> {
+        let space = &cx.dbs[db as usize];
+        let bytes = space.entry_bytes(pos);
+        self.bytes += bytes;
+        let fits = bytes <= ENTRY_BYTES_MAX && self.bytes <= BYTES_MAX;
+        fits.then(|| Entry {
+            value: space.value(pos).duplicate(),
+            expire: space.expire(pos),
+            age: space.age(pos),
+        })
     }
 
     /// Puts everything back as it was.
     pub fn undo(self, cx: &mut ShardCx) {
-        for ((db, name), entry) in self.before {
-            let key = Key::new(&name, &cx.seed);
-            let (now_ms, space) = (cx.now_ms, &mut cx.dbs[db as usize]);
-            if let Found::Live(pos) = space.find(key, now_ms) {
-                space.remove(pos);
-            }
-            if let Some(entry) = entry {
-                space.put_back(key, entry);
-            }
+        for (key, before) in self.before {
+            restore(cx, &key, before);
         }
         if let Some(counts) = self.counts {
             (cx.dirty, cx.stats.hits, cx.stats.misses) = (counts.dirty, counts.hits, counts.misses);
@@ -101,3 +133,59 @@ impl Journal {
         self.changes.into_iter().filter(stays).for_each(|change| cx.hear(change));
     }
 }
+
+/// Where a key is. One that is over goes now, with a word to those who listen: that is not taken back.
+fn find(cx: &mut ShardCx, key: &DbKey) -> Option<Pos> {
+    let seed = cx.seed.clone();
+    Cx::internal(cx, key.0).find_for_write(Key::new(&key.1, &seed))
+}
+
+/// The stream at a place, if all that the command can do to it is to add an entry.
+fn appended_to<'a>(
+    cx: &'a mut ShardCx,
+    command: &Command,
+    args: Args<'_>,
+    db: u16,
+    pos: Pos,
+) -> Option<&'a Stream> {
+    let trim = stream::trim_beside_append(&Cx::internal(cx, db), command, args)?;
+    match cx.dbs[db as usize].value(pos) {
+        ValueRef::Stream(stream) if trim.is_none_or(|trim| stream.outlasts(trim)) => Some(stream),
+        _ => None,
+    }
+}
+
+fn restore(cx: &mut ShardCx, (db, name): &DbKey, before: Before) {
+    let key = Key::new(name, &cx.seed);
+    let space = &mut cx.dbs[*db as usize];
+    // Also one whose time is over since.
+    let found = match space.find(key, 0) {
+        Found::Live(pos) => Some(pos),
+        _ => None,
+    };
+    let (entry, mark) = match before {
+        Before::Mark(mark, age) => {
+            // Nothing else has been done to it; it may have been evicted.
+            if let Some(pos) = found {
+                space.update::<Stream>(pos).cut_back(mark);
+                space.set_age(pos, age);
+            }
+            return;
+        }
+        Before::Nothing => (None, None),
+        Before::Copy(entry) => (Some(entry), None),
+        Before::CopyAndMark(entry, mark) => (Some(entry), Some(mark)),
+    };
+    if let Some(pos) = found {
+        space.remove(pos);
+    }
+    if let Some(mut entry) = entry {
+        if let (Some(mark), Value::Stream(stream)) = (mark, &mut entry.value) {
+            stream.cut_back(mark);
+        }
+        space.put_back(key, entry);
+    }
+}
+
+#[cfg(test)]
+mod tests;

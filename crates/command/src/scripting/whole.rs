@@ -192,7 +192,7 @@ impl Whole {
             if !lacking.is_empty() {
                 return Err(lacking);
             }
-            if called.command.is_write() && !journal.keep(cx, &keys) {
+            if called.command.is_write() && !journal.keep(cx, called.command, called.args, &keys) {
                 return Err(Vec::new());
             }
         }

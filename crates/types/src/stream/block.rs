@@ -53,6 +53,15 @@ pub struct Block {
     deleted: u32,
 }
 
+/// How far a block had come, to be cut back to it after entries have been added.
+#[derive(Clone, Copy, Debug)]
+pub struct BlockMark {
+    row: usize,
+    capacity: usize,
+    items: u32,
+    live: u32,
+}
+
 /// The front of an entry in a block.
 #[derive(Clone, Copy, Debug)]
 pub struct Head {
@@ -287,6 +296,18 @@ impl Block {
             self.row.truncate(at);
             self.deleted -= 1;
         }
+    }
+
+    pub fn mark(&self) -> BlockMark {
+        BlockMark { row: self.row.len(), capacity: self.row.capacity(), items: self.items, live: self.live }
+    }
+
+    /// Takes back what was added since the mark, during which nothing else was done; also the room that was got or given up.
+    pub fn cut_back(&mut self, mark: BlockMark) {
+        self.row.truncate(mark.row);
+        self.row.shrink_to(mark.capacity);
+        self.row.reserve_exact(mark.capacity - mark.row);
+        (self.items, self.live) = (mark.items, mark.live);
     }
 
     /// Appends the listpack of Redis.

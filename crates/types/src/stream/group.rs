@@ -196,6 +196,23 @@ impl Group {
         }
     }
 
+    /// What was given back, first to last; false unless these are just the entries whose consumer is not known.
+    pub fn load_given_back(&mut self, ids: &[StreamId]) -> bool {
+        if ids.len() != self.given_back {
+            return false;
+        }
+        let mut left: std::collections::BTreeSet<StreamId> =
+            self.pending.iter_of(None, StreamId::MIN).map(|(id, _)| id).collect();
+        ids.iter().all(|&id| {
+            let count = self.pending.get(id).map_or(0, |delivery| delivery.count);
+            let is_known = left.remove(&id);
+            if is_known {
+                self.give_back(id, count);
+            }
+            is_known
+        })
+    }
+
     /// All consumers are known: what none of them has was given back, in the order of what stood for the time.
     pub fn loaded(&mut self) {
         if self.given_back == 0 {
@@ -205,6 +222,17 @@ impl Group {
         let mut entries: Vec<_> = entries.map(|(id, delivery)| (delivery.at, id, delivery.count)).collect();
         entries.sort_unstable();
         entries.into_iter().for_each(|(_, id, count)| self.give_back(id, count));
+    }
+
+    /// What was given back and nobody has taken since, first to last.
+    pub fn given_back_in_order(&self) -> Vec<StreamId> {
+        if self.given_back == 0 {
+            return Vec::new();
+        }
+        let entries = self.pending.iter_of(None, StreamId::MIN);
+        let mut entries: Vec<_> = entries.map(|(id, delivery)| (delivery.at, id)).collect();
+        entries.sort_unstable();
+        entries.into_iter().map(|(_, id)| id).collect()
     }
 
     /// Entries that were given back and that nobody has taken since.

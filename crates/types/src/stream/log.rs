@@ -1,7 +1,7 @@
 //! The blocks of a stream in the order of their ids: the last, which grows, stands by itself; those before it in a deque of
 //! deques of bounded length, so that adding, trimming at the front and removing in the middle move a bounded number of them.
 
-use super::block::Block;
+use super::block::{Block, BlockMark};
 use super::id::StreamId;
 use std::collections::VecDeque;
 
@@ -24,6 +24,22 @@ pub struct Place {
     /// As many as there are rows: the last block.
     row: usize,
     index: usize,
+}
+
+/// How far a log had come, to be cut back to it after entries have been added.
+#[derive(Clone, Copy, Debug)]
+pub struct LogMark {
+    blocks: usize,
+    last: Option<BlockMark>,
+    /// Capacities of the directory and of its last row.
+    rows: usize,
+    row: usize,
+}
+
+/// Gives a deque the capacity that it had when it was not longer than now.
+fn set_capacity<T>(deque: &mut VecDeque<T>, capacity: usize) {
+    deque.shrink_to(capacity);
+    deque.reserve_exact(capacity.saturating_sub(deque.len()));
 }
 
 fn row_bytes(row: &VecDeque<Block>) -> usize {
@@ -140,6 +156,31 @@ impl Log {
         let before = row_bytes(row);
         row.push_back(sealed);
         self.bytes = self.bytes + row_bytes(row) - before;
+    }
+
+    pub fn mark(&self) -> LogMark {
+        LogMark {
+            blocks: self.blocks,
+            last: self.last.as_ref().map(Block::mark),
+            rows: self.rows.capacity(),
+            row: self.rows.back().map_or(0, VecDeque::capacity),
+        }
+    }
+
+    /// Takes back what was added since the mark, during which nothing else was done.
+    pub fn cut_back(&mut self, mark: LogMark) {
+        while self.blocks > mark.blocks {
+            self.remove(self.end());
+        }
+        if let Some(last) = mark.last {
+            self.change_last(|block| block.cut_back(last));
+        }
+        if let Some(row) = self.rows.back_mut() {
+            let before = row_bytes(row);
+            set_capacity(row, mark.row);
+            self.bytes = self.bytes + row_bytes(row) - before;
+        }
+        set_capacity(&mut self.rows, mark.rows);
     }
 
     /// Removes a block.

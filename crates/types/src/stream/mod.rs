@@ -11,6 +11,7 @@ mod group;
 mod groups;
 mod id;
 mod log;
+mod mark;
 mod nodes;
 mod pending;
 mod producers;
@@ -24,6 +25,7 @@ pub use block::StreamLimits;
 pub use group::{Consumer, Group};
 pub use groups::{GroupMut, Groups};
 pub use id::{IdText, NewId, StreamId};
+pub use mark::StreamMark;
 pub use nodes::{Node, StreamRemains};
 pub use pending::{ConsumerId, Delivery, Pending};
 pub use producers::{Memory, Producers, name_of_pairs};
@@ -106,6 +108,11 @@ impl Stream {
     /// The same to be changed; `memory` is what they are remembered by if there were none.
     pub fn producers_mut(&mut self, memory: Memory) -> &mut Producers {
         self.producers.get_or_insert_with(|| Box::new(Producers::new(memory)))
+    }
+
+    /// There never were any.
+    pub fn forget_producers(&mut self) {
+        self.producers = None;
     }
 
     /// Heap bytes held.

@@ -49,11 +49,6 @@ impl Delivery {
         if self.consumer.is_some() { self.at } else { 0 }
     }
 
-    /// What a file has for the time.
-    pub fn stored_at(&self) -> u64 {
-        self.at
-    }
-
     /// For how long its consumer has had it, ms; what was given back, for ever.
     pub fn idle_ms(&self, now_ms: u64) -> u64 {
         if self.consumer.is_some() { now_ms.saturating_sub(self.at) } else { u64::MAX }

@@ -20,6 +20,8 @@ pub struct Memory {
 impl Memory {
     pub const DURATION_S: std::ops::RangeInclusive<u64> = 1..=86_400;
     pub const MESSAGES: std::ops::RangeInclusive<usize> = 1..=10_000;
+    /// Of a stream of which nobody has said anything else, as far as the configuration does not.
+    pub const USUAL: Self = Self { duration_s: 100, messages_max: 100 };
 
     fn is_over(&self, id: StreamId, now_ms: u64) -> bool {
         id.ms.saturating_add(self.duration_s.saturating_mul(1000)) < now_ms
@@ -57,6 +59,11 @@ pub struct Producers {
 impl Producers {
     pub fn new(memory: Memory) -> Self {
         Self { memory, producers: BTreeMap::new(), added: 0, duplicates: 0, bytes: 0, swept: Box::default() }
+    }
+
+    /// No message has ever come.
+    pub fn is_as_new(&self) -> bool {
+        self.iter().len() == 0 && self.added == 0 && self.duplicates == 0
     }
 
     pub fn memory(&self) -> Memory {

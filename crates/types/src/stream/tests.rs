@@ -174,3 +174,43 @@ fn a_block_survives_as_a_listpack() {
         }
     }
 }
+
+#[test]
+fn what_was_added_since_a_mark_can_be_taken_back() {
+    for seed in 0..60 {
+        let mut random = Random::from_seed(seed);
+        let limits = StreamLimits {
+            block_bytes_max: [0, 50, 400, 4096][random.index(4)],
+            block_entries_max: [0, 1, 7, 100][random.index(4)],
+        };
+        let (mut stream, mut model) = (Stream::new(), Model::new());
+        for _ in 0..6 {
+            for _ in 0..random.index(300) {
+                step(&mut stream, &mut model, &mut random, limits, seed);
+            }
+            let (mark, before, bytes) = (stream.mark(), format!("{stream:?}"), stream.bytes());
+            let trim = Trim {
+                to: match random.index(2) {
+                    0 => TrimTo::Len((model.len() as u64 + 3).saturating_sub(random.below(130))),
+                    _ => TrimTo::Id(random_id(&mut random, stream.last_id())),
+                },
+                approximate: random.index(2) == 0,
+                limit: 0,
+                references: References::Keep,
+            };
+            let count = [3, 40, 400][random.index(3)];
+            for _ in 0..random.index(count) {
+                let (outlasts, words) = (stream.outlasts(trim), random_words(&mut random));
+                let id = stream.last_id().next_at(stream.last_id().ms).expect("far from the end");
+                assert!(stream.append(id, words.iter().map(Vec::as_slice), limits));
+                if outlasts {
+                    assert_eq!(stream.trim(trim), 0, "seed {seed}: {trim:?}");
+                }
+            }
+            stream.cut_back(mark);
+            assert_eq!(format!("{stream:?}"), before, "seed {seed}");
+            assert_eq!(stream.bytes(), bytes, "seed {seed}");
+            check(&stream, &model, StreamId::MIN, StreamId::MAX, seed);
+        }
+    }
+}

@@ -154,6 +154,15 @@ fn xadd(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     Ok(())
 }
 
+/// Of a command that only adds an entry to a stream, and trims it maybe: how it trims. `None` of all others.
+pub fn trim_beside_append(cx: &Cx<'_>, command: &Command, args: Args<'_>) -> Option<Option<Trim>> {
+    if command.full_name != "xadd" {
+        return None;
+    }
+    let options = Options::parse(cx, args).ok()?;
+    options.once.is_none().then_some(options.trim)
+}
+
 impl Once {
     /// The names of the producer and of the message.
     fn names<'a>(self, args: Args<'a>, fields: usize) -> (&'a [u8], Cow<'a, [u8]>) {

@@ -77,6 +77,8 @@ pub fn tell_new_consumer(cx: &mut Cx<'_>, is_new: bool, key: &[u8]) {
     }
 }
 
+pub use add::trim_beside_append;
+
 pub const COMMANDS: &[&[Command]] = &[
     acknowledge::COMMANDS,
     add::COMMANDS,
