@@ -46,14 +46,21 @@ fn main() {
     let to = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("lua");
     copy_patched(&from, &to);
     let mut build = cc::Build::new();
-    build.include(&to).warnings(false).opt_level(2).define("LUA_USE_ULONGJMP", None);
+    build
+        .include(&to)
+        .warnings(false)
+        .opt_level(2)
+        .force_frame_pointer(false)
+        .define("LUA_USE_ULONGJMP", None);
     if env::var("PROFILE").is_ok_and(|profile| profile == "debug") {
         // Wrong use of Lua's interface by this crate then stops the tests.
         build.define("LUA_USE_APICHECK", None);
     }
-    for file in SOURCES {
-        build.file(to.join(file));
-    }
+    // In one piece, as Lua's own `etc/all.c`: what one file calls in another can be compiled into place.
+    let includes = SOURCES.map(|file| format!("#include \"{file}\"\n")).concat();
+    fs::write(to.join("one.c"), format!("#include <stdio.h>\n#define luaall_c\n{includes}"))
+        .expect("the build's directory can be written");
+    build.file(to.join("one.c"));
     build.compile("weft_lua51");
 }
 

@@ -158,6 +158,20 @@ static const char *match (MatchState *ms, const char *s, const char *p) {
 }
 static const char *match_level (MatchState *ms, const char *s, const char *p) {",
     ),
+    patch(
+        "lgc.c",
+        "a small heap is not looked through again for every few kilobytes of garbage",
+        "#define setthreshold(g)  (g->GCthreshold = (g->estimate/100) * g->gcpause)",
+        "#define setthreshold(g)  \\
+  (g->GCthreshold = (g->estimate/100) * g->gcpause + (g->gcpause > 0 ? WEFT_GARBAGE_BYTES : 0))",
+    ),
+    patch(
+        "lgc.h",
+        "how much garbage may always be there",
+        "#define lgc_h",
+        "#define lgc_h
+#define WEFT_GARBAGE_BYTES (16*1024)",
+    ),
 ];
 
 /// Functions added to a file.
@@ -165,6 +179,18 @@ pub const APPENDED: &[(&str, &str)] = &[
     (
         "lapi.c",
         "
+/* The type of an argument of the running C function, which is there; the bytes of a string, or the value of a number. */
+LUA_API int weft_argument (lua_State *L, int index, const char **text, size_t *len, double *number) {
+  const TValue *o = L->base + (index - 1);
+  api_check(L, index > 0 && o < L->top);
+  if (ttisstring(o)) {
+    *text = svalue(o);
+    *len = tsvalue(o)->len;
+  }
+  else if (ttisnumber(o)) *number = nvalue(o);
+  return ttype(o);
+}
+
 LUA_API void weft_setreadonly (lua_State *L, int index, int readonly) {
   const TValue *o = index2adr(L, index);
   api_check(L, ttistable(o));

@@ -184,6 +184,35 @@ impl<'a> Args<'a> {
     }
 }
 
+/// Appends a copy of all arguments in one piece, with what stands between them; whether that is possible, and worth it: they stand
+/// close together in their buffer, and take no more than `bytes_max` there.
+pub fn push_piece(args: Args<'_>, bytes_max: usize, buf: &mut Vec<u8>, spans: &mut Vec<Span>) -> bool {
+    let (first, last) = match args.spans {
+        [first, .., last] if args.all_inside() => (first.start, last.start.saturating_add(last.len)),
+        _ => return false,
+    };
+    if last < first || (last - first) as usize > bytes_max {
+        return false;
+    }
+    let (at, mark) = (buf.len() as u32, spans.len());
+    let (mut total, mut ascend) = (0, first);
+    for span in args.spans {
+        if span.start < ascend {
+            spans.truncate(mark);
+            return false;
+        }
+        ascend = span.start + span.len;
+        total += span.len;
+        spans.push(Span { start: span.start - first + at, len: span.len });
+    }
+    if (last - first) / 2 > total {
+        spans.truncate(mark);
+        return false;
+    }
+    buf.extend_from_slice(&args.buf[first as usize..last as usize]);
+    true
+}
+
 /// Arguments that belong to whoever holds them: of commands that wait.
 #[derive(Clone, Default)]
 pub struct OwnArgs {
@@ -204,30 +233,10 @@ impl OwnArgs {
     /// copied in one piece.
     pub fn refill(&mut self, args: Args<'_>) {
         self.clear();
-        let (first, last) = match args.spans {
-            [first, .., last] if args.all_inside() => (first.start, last.start.saturating_add(last.len)),
-            _ => return self.extend(args),
-        };
-        let (mut total, mut ascend) = (0, first);
-        for span in args.spans {
-            if span.start < ascend {
-                return self.extend(args);
-            }
-            ascend = span.start + span.len;
-            total += span.len;
-            self.spans.push(Span { start: span.start - first, len: span.len });
+        if !push_piece(args, INSIDE_BYTES_MAX, &mut self.buf, &mut self.spans) {
+            (0..args.len())
+                .for_each(|index| push(args, index, &mut self.buf, &mut self.spans, &mut self.outside));
         }
-        if (last - first) / 2 > total {
-            self.spans.clear();
-            return self.extend(args);
-        }
-        self.buf.extend_from_slice(&args.buf[first as usize..last as usize]);
-    }
-
-    fn extend(&mut self, args: Args<'_>) {
-        self.spans.clear();
-        (0..args.len())
-            .for_each(|index| push(args, index, &mut self.buf, &mut self.spans, &mut self.outside));
     }
 
     /// Forgets all arguments; the memory stays, up to so many bytes.

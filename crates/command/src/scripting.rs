@@ -17,6 +17,7 @@ use crate::{Args, Command, Error, registry};
 use base::sha1::sha1_hex;
 use forecast::Forecast;
 use libraries::Functions;
+use resp::{Reply, Span};
 use script::{Engine, Kind, Limits, Script};
 use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasher;
@@ -115,7 +116,22 @@ pub struct Scripts {
     next_overdue: u64,
     /// One that has run for too long, on its way from the handler to the shard.
     pub overdue: Option<Box<whole::Whole>>,
+    /// Memory of scripts that have ended.
+    spare: Spare,
 }
+
+/// Memory for the commands that a script calls, and for replies, which serves one script after the other.
+#[derive(Default)]
+struct Spare {
+    buf: Vec<u8>,
+    spans: Vec<Span>,
+    /// The reply to a command, and the script's own.
+    answer: Reply,
+    out: Reply,
+}
+
+/// Bytes of a buffer that is kept for the next script.
+const SPARE_BYTES_MAX: usize = 16 * 1024;
 
 /// A hash much quicker than the standard library's, with a seed from there.
 fn quick_hash() -> ahash::RandomState {
@@ -137,6 +153,7 @@ impl Default for Scripts {
             overdue_runs: BTreeMap::new(),
             next_overdue: 0,
             overdue: None,
+            spare: Spare::default(),
         }
     }
 }
@@ -189,7 +206,7 @@ impl Scripts {
     fn named<'a>(&self, form: Form, text: &'a [u8]) -> Option<Named<'a>> {
         Some(match form {
             Form { is_function: true, .. } => Named::Function(text),
-            Form { by_digest: true, .. } => Named::Script(text.to_ascii_lowercase().try_into().ok()?),
+            Form { by_digest: true, .. } => Named::Script(digest_of(text)?),
             _ => Named::Script(self.digest(text)),
         })
     }
@@ -245,11 +262,19 @@ impl Scripts {
         }
     }
 
-    /// A script is used.
-    pub(crate) fn touch(&mut self, sha: &Sha) {
+    /// A script is used, if it is known.
+    fn used(&mut self, sha: &Sha) -> Option<Arc<Script>> {
+        let known = self.by_sha.get_mut(sha)?;
         self.uses += 1;
-        if let Some(known) = self.by_sha.get_mut(sha) {
-            known.used = self.uses;
+        known.used = self.uses;
+        Some(Arc::clone(&known.script))
+    }
+
+    /// A reply of a script has been read: its memory serves again.
+    fn keep_reply(&mut self, mut out: Reply) {
+        if out.buf.capacity() <= SPARE_BYTES_MAX {
+            out.clear();
+            self.spare.out = out;
         }
     }
 
@@ -313,7 +338,7 @@ impl Scripts {
             return;
         }
         if let Ok(declared) = run::Evaluation::of(form, args) {
-            known.forecast.learn(args, keys.filter(|key| !declared.keys.contains(key)));
+            known.forecast.learn(args, keys.filter(|key| !declared.keys().contains(key)));
         }
     }
 
@@ -343,16 +368,18 @@ pub enum Killing {
 ///
 /// # Errors
 /// NOSCRIPT, or that it does not compile.
-pub(crate) fn sha_of(scripts: &mut Scripts, form: Form, text: &[u8]) -> Result<Sha, Error> {
-    if !form.by_digest {
-        let sha = scripts.load(text, true)?;
-        scripts.touch(&sha);
-        return Ok(sha);
-    }
-    let sha: Sha = text.to_ascii_lowercase().try_into().map_err(|_| Error::NO_SCRIPT)?;
-    if scripts.get(&sha).is_none() {
-        return Err(Error::NO_SCRIPT);
-    }
-    scripts.touch(&sha);
-    Ok(sha)
+pub(crate) fn script_of(scripts: &mut Scripts, form: Form, text: &[u8]) -> Result<(Sha, Arc<Script>), Error> {
+    let sha = match form.by_digest {
+        true => digest_of(text).ok_or_else(|| Error::NO_SCRIPT)?,
+        false => scripts.load(text, true)?,
+    };
+    let script = scripts.used(&sha).ok_or_else(|| Error::NO_SCRIPT)?;
+    Ok((sha, script))
+}
+
+/// What a client calls a script by, in lower case, if it can be a digest.
+fn digest_of(text: &[u8]) -> Option<Sha> {
+    let mut sha: Sha = text.try_into().ok()?;
+    sha.make_ascii_lowercase();
+    Some(sha)
 }

@@ -141,8 +141,13 @@ impl Reply {
     }
 
     fn text_line(&mut self, kind: u8, text: &[u8]) {
+        self.buf.reserve(text.len() + 3);
         self.buf.push(kind);
-        self.buf.extend(text.iter().map(|&b| if b == b'\r' || b == b'\n' { b' ' } else { b }));
+        let at = self.buf.len();
+        self.buf.extend_from_slice(text);
+        for byte in &mut self.buf[at..] {
+            *byte = if *byte == b'\r' || *byte == b'\n' { b' ' } else { *byte };
+        }
         self.buf.extend_from_slice(b"\r\n");
     }
 

@@ -19,7 +19,11 @@ const OFFSET: usize = 16;
 const STEP: usize = 32;
 const PAGE: usize = 4096;
 
+/// mimalloc aligns all blocks so, and those of 16 bytes and more to 16.
+const USUAL_ALIGN: usize = 8;
+
 unsafe extern "C" {
+    fn mi_malloc(size: usize) -> *mut c_void;
     /// A block `offset` bytes into which is a multiple of `alignment`.
     fn mi_malloc_aligned_at(size: usize, alignment: usize, offset: usize) -> *mut c_void;
     fn mi_zalloc_aligned_at(size: usize, alignment: usize, offset: usize) -> *mut c_void;
@@ -57,6 +61,8 @@ unsafe impl GlobalAlloc for Allocator {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         match Source::of(layout.size(), layout.align()) {
+            // SAFETY: the caller's promise.
+            Source::Plain if layout.align() <= USUAL_ALIGN => unsafe { mi_malloc(layout.size()).cast() },
             // SAFETY: the caller's promise.
             Source::Plain => unsafe { MiMalloc.alloc(layout) },
             // SAFETY: the alignment is a power of two.

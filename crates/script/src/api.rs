@@ -1,7 +1,7 @@
 //! The table `redis` (and `server`, Valkey's name for it): what scripts ask of the server.
 
 use crate::fiber::{Answer, Fiber, Signal};
-use crate::lua::{self, Lua, entry};
+use crate::lua::{self, Argument, Lua, entry};
 use crate::{library, reply_in};
 use base::number::I64Buf;
 use base::number::format_g17;
@@ -144,18 +144,19 @@ fn take_arguments(lua: Lua, fiber: &Fiber) -> bool {
     args.clear();
     numbers.clear();
     for index in 1..=count {
-        let text: &[u8] = match lua.kind(index) {
-            lua::STRING => &lua.text(index).expect("a string has a text"),
-            lua::NUMBER => {
+        let argument = lua.argument(index);
+        let text: &[u8] = match &argument {
+            Argument::Text(text) => text,
+            Argument::Number(number) => {
                 if numbers.is_empty() {
                     // All at once: the texts must not move.
                     numbers.reserve((count - index + 1) as usize * NUMBER_BYTES_MAX);
                 }
                 let start = numbers.len();
-                append_number(numbers, lua.number(index));
+                append_number(numbers, *number);
                 &numbers[start..]
             }
-            _ => {
+            Argument::Other => {
                 lua.set_top(0);
                 push_error(lua, b"", b"Lua redis lib command arguments must be strings or integers");
                 return false;

@@ -131,6 +131,13 @@ unsafe extern "C" {
     pub fn luaopen_table(l: *mut State) -> c_int;
     pub fn luaopen_string(l: *mut State) -> c_int;
     pub fn luaopen_math(l: *mut State) -> c_int;
+    fn weft_argument(
+        l: *mut State,
+        index: c_int,
+        text: *mut *const c_char,
+        len: *mut usize,
+        number: *mut f64,
+    ) -> c_int;
     fn weft_setreadonly(l: *mut State, index: c_int, readonly: c_int);
     fn weft_isreadonly(l: *mut State, index: c_int) -> c_int;
 }
@@ -161,6 +168,13 @@ impl Deref for Text {
         // SAFETY: strings neither move nor change; by this module's rule the value still stands on the stack.
         unsafe { std::slice::from_raw_parts(self.data, self.len) }
     }
+}
+
+/// An argument of a function.
+pub enum Argument {
+    Text(Text),
+    Number(f64),
+    Other,
 }
 
 /// A message of bounded length, made without the heap.
@@ -300,6 +314,17 @@ impl Lua {
         let mut len = 0;
         let data = unsafe { lua_tolstring(self.0, index, &mut len) };
         (!data.is_null()).then_some(Text { data: data.cast(), len })
+    }
+
+    /// What kind of value an argument of the running function is, which is there: a string, a number, or something else.
+    #[inline]
+    pub fn argument(self, index: c_int) -> Argument {
+        let (mut text, mut len, mut number) = (std::ptr::null(), 0, 0.0);
+        match unsafe { weft_argument(self.0, index, &mut text, &mut len, &mut number) } {
+            STRING => Argument::Text(Text { data: text.cast(), len }),
+            NUMBER => Argument::Number(number),
+            _ => Argument::Other,
+        }
     }
 
     pub fn userdata(self, index: c_int) -> *mut c_void {

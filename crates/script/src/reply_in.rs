@@ -72,7 +72,8 @@ impl<'a> Reader<'a> {
     }
 
     fn push(&mut self, lua: Lua, depth: u32) {
-        if depth > DEPTH_MAX || !lua.check_stack(8) {
+        // There is room for the outermost value: the call's arguments have left the stack.
+        if depth > 0 && (depth > DEPTH_MAX || !lua.check_stack(8)) {
             lua.fail(b"reached lua stack limit");
         }
         let kind = self.reply.buf[self.at];

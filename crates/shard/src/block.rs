@@ -53,6 +53,8 @@ pub(crate) struct BlockBuf {
 const NAME: &[u8] = b"EXEC";
 const HEAD_BYTES: usize = 16;
 const COMMAND_HEAD_BYTES: usize = 18;
+/// A command whose arguments take no more than this where they came, headers included, is copied in one piece.
+const PIECE_BYTES_MAX: usize = 16 * 1024;
 
 impl BlockBuf {
     /// Begins anew.
@@ -81,7 +83,7 @@ impl BlockBuf {
     /// Whether a command with these arguments still fits.
     pub fn has_room(&self, args: Args<'_>) -> bool {
         let bytes = args.from(0).map(<[u8]>::len).sum::<usize>();
-        self.buf.len() + bytes + COMMAND_HEAD_BYTES <= command::args::INSIDE_BYTES_MAX
+        self.buf.len() + bytes + PIECE_BYTES_MAX + COMMAND_HEAD_BYTES <= command::args::INSIDE_BYTES_MAX
             && self.spans.len() + args.len() < i32::MAX as usize
     }
 
@@ -95,7 +97,9 @@ impl BlockBuf {
         head[10..18].copy_from_slice(&key.1.to_le_bytes());
         self.push(&head);
         if args.all_inside() {
-            args.from(0).for_each(|arg| self.push(arg));
+            if !command::args::push_piece(args, PIECE_BYTES_MAX, &mut self.buf, &mut self.spans) {
+                args.from(0).for_each(|arg| self.push(arg));
+            }
         } else {
             let before = self.outside.len();
             for index in 0..args.len() {

@@ -12,7 +12,7 @@ use command::{Args, Command, Plan, ShardCx};
 
 /// Short commands with more bytes of arguments than this are timed alone.
 const LARGE_ARGS_BYTES: u32 = 32 * 1024;
-/// MGET and MSET with no more arguments than this are short: most of their shares when they are split.
+/// MGET, MSET, EXISTS and their like with no more arguments than this are short: most of their shares when they are split.
 const FEW_ARGS_MAX: usize = 9;
 
 /// A run of commands begins.
@@ -43,8 +43,10 @@ pub fn begin(cx: &mut ShardCx, command: &Command, args: Args<'_>) -> Option<u64>
 /// Whether it takes little time: by its row, or because it does little with few keys.
 #[inline]
 fn is_short(command: &Command, args: Args<'_>) -> bool {
-    let is_few =
-        || matches!(command.plan, Plan::Split(Merge::Ok | Merge::Elements)) && args.len() <= FEW_ARGS_MAX;
+    let is_light = || {
+        command.flags & flag::FAST != 0 || matches!(command.plan, Plan::Split(Merge::Ok | Merge::Elements))
+    };
+    let is_few = || matches!(command.plan, Plan::Split(_)) && args.len() <= FEW_ARGS_MAX && is_light();
     command.flags & flag::SHORT != 0 || is_few()
 }
 

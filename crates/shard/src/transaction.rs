@@ -229,7 +229,7 @@ impl Shard {
             transaction.locate(&self.cx, command, args, q);
         }
         if conn.is_in_order() && conn.replies == ReplyMode::On {
-            conn.out.status("QUEUED");
+            conn.out.raw(b"+QUEUED\r\n");
         } else {
             let mut out = Reply::default();
             out.status("QUEUED");

@@ -1,7 +1,7 @@
 //! A script under way.
 
-use super::Form;
 use super::call::{self, Rights};
+use super::{Form, SPARE_BYTES_MAX};
 use crate::families::selected_db;
 use crate::{Args, Command, Error, ShardCx, eviction, monitor};
 use base::hash::HashSeed;
@@ -50,12 +50,12 @@ pub struct ScriptRun {
     rights: Rights,
     /// The database that the script has selected.
     db: u16,
-    /// The client's protocol.
-    resp3: bool,
     command: Option<&'static Command>,
     is_call_resp3: bool,
     buf: Vec<u8>,
     spans: Vec<Span>,
+    /// Its own reply, in the client's protocol.
+    out: Reply,
     has_written: bool,
     begun_ns: u64,
     /// Its number among those that have run for too long.
@@ -73,13 +73,16 @@ pub struct Called<'a> {
 
 impl ScriptRun {
     pub fn new(
-        cx: &ShardCx,
+        cx: &mut ShardCx,
         run: Run,
         form: Form,
         function: Option<Arc<Function>>,
         rights: Rights,
         (db, resp3): (u16, bool),
     ) -> Self {
+        let spare = &mut cx.scripts.spare;
+        let (buf, spans) = (std::mem::take(&mut spare.buf), std::mem::take(&mut spare.spans));
+        let out = Reply { resp3, ..std::mem::take(&mut spare.out) };
         Self {
             begun_ns: (cx.platform.clock_ns)(),
             began_us: cx.wall_us(),
@@ -89,12 +92,11 @@ impl ScriptRun {
             function,
             rights,
             db,
-            resp3,
             command: None,
             is_call_resp3: false,
-            // Room for what a script usually calls, so that it need not grow from nothing every time.
-            buf: Vec::with_capacity(256),
-            spans: Vec::with_capacity(8),
+            buf,
+            spans,
+            out,
             has_written: false,
         }
     }
@@ -159,6 +161,10 @@ impl ScriptRun {
 
     /// It is over.
     pub(super) fn end(&mut self, cx: &mut ShardCx) {
+        if self.buf.capacity() + self.spans.capacity() * size_of::<Span>() <= SPARE_BYTES_MAX {
+            cx.scripts.spare.buf = std::mem::take(&mut self.buf);
+            cx.scripts.spare.spans = std::mem::take(&mut self.spans);
+        }
         if let Some(id) = self.overdue.take() {
             cx.scripts.overdue_runs.remove(&id);
         }
@@ -173,15 +179,16 @@ impl ScriptRun {
     }
 
     fn go(&mut self, cx: &mut ShardCx, first: Resume<'_>) -> Next {
-        let mut out = Reply::new(self.resp3);
         let mut answer = Reply::default();
         let mut with = first;
         loop {
-            let step = self.run.resume(cx.scripts.engine_of(self.function.is_some()), with, &mut out);
+            let engine = cx.scripts.engine_of(self.function.is_some());
+            let step = self.run.resume(engine, with, &mut self.out);
             with = match step {
                 Step::Tick => return Next::Tick,
                 Step::Done(done) => {
                     self.end(cx);
+                    let out = std::mem::take(&mut self.out);
                     if done.is_error_to_count {
                         cx.count_script_error(&out);
                     }
@@ -264,8 +271,9 @@ impl ScriptRun {
 
 /// What the client asked for, taken apart.
 pub struct Evaluation<'a> {
-    pub keys: Vec<&'a [u8]>,
-    pub args: Vec<&'a [u8]>,
+    words: Vec<&'a [u8]>,
+    /// So many of the words are keys.
+    keys: usize,
 }
 
 impl<'a> Evaluation<'a> {
@@ -281,8 +289,16 @@ impl<'a> Evaluation<'a> {
         if count > args.len() as i64 - 3 {
             return Err(Error::err("Number of keys can't be greater than number of args"));
         }
-        let count = usize::try_from(count).map_err(|_| Error::err("Number of keys can't be negative"))?;
-        Ok(Self { keys: args.from(3).take(count).collect(), args: args.from(3 + count).collect() })
+        let keys = usize::try_from(count).map_err(|_| Error::err("Number of keys can't be negative"))?;
+        Ok(Self { words: args.from(3).collect(), keys })
+    }
+
+    pub fn keys(&self) -> &[&'a [u8]] {
+        &self.words[..self.keys]
+    }
+
+    pub fn args(&self) -> &[&'a [u8]] {
+        &self.words[self.keys..]
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::run::{Evaluation, Next, ScriptRun, rights};
 use super::undo::Journal;
-use super::{Form, Named, sha_of};
+use super::{Form, Named, SPARE_BYTES_MAX, script_of};
 use crate::change::DbKey;
 use crate::{Args, Command, Cx, Error, Outcome, Plan, ShardCx};
 use resp::Reply;
@@ -24,6 +24,8 @@ pub type RunInside = fn(&mut ShardCx, &'static Command, Args<'_>, Inside, &mut R
 /// A script that runs in one piece, or would like to.
 pub struct Whole {
     run: ScriptRun,
+    /// It has not begun.
+    is_new: bool,
     /// What it has changed, if that may have to be taken back.
     journal: Option<Journal>,
     /// Keys that it has declared, and that are known to be here; ascending. With `None`, every key is here.
@@ -56,13 +58,13 @@ pub fn evaluate(cx: &mut Cx<'_>, form: Form, args: Args<'_>, out: &mut Reply) ->
         (None, None)
     } else {
         let mut keys: Vec<_> =
-            Evaluation::of(form, args)?.keys.iter().map(|key| (cx.db, key.to_vec())).collect();
+            Evaluation::of(form, args)?.keys().iter().map(|key| (cx.db, key.to_vec())).collect();
         keys.sort();
         (Some(Journal::default()), Some(keys))
     };
     let now = (cx.shard.now_ms, cx.shard.now_us);
     let (monitored, published) = (cx.shard.monitored.len(), cx.shard.pubsub.outbox.len());
-    let mut whole = Whole { run, journal, declared, conn: cx.conn, now, monitored, published };
+    let mut whole = Whole { run, is_new: true, journal, declared, conn: cx.conn, now, monitored, published };
     match whole.go_on(cx.shard, args) {
         None => {
             // The shard goes on with it, a little at a time.
@@ -71,6 +73,7 @@ pub fn evaluate(cx: &mut Cx<'_>, form: Form, args: Args<'_>, out: &mut Reply) ->
         }
         Some(Ended::Reply(mut reply)) => {
             out.append(&mut reply);
+            cx.shard.scripts.keep_reply(reply);
             Ok(())
         }
         Some(Ended::Again(keys)) => Err(Error::NeedKeys(keys)),
@@ -89,12 +92,11 @@ fn begin<'a>(cx: &mut Cx<'_>, form: Form, args: Args<'a>) -> Result<(ScriptRun, 
     if form.is_function {
         return begin_function(cx, form, args);
     }
-    let Evaluation { keys, args: rest } = Evaluation::of(form, args)?;
-    let sha = sha_of(&mut cx.shard.scripts, form, args.at(1))?;
-    let script = Arc::clone(&cx.shard.scripts.get(&sha).expect("it has just been found").script);
+    let asked = Evaluation::of(form, args)?;
+    let (sha, script) = script_of(&mut cx.shard.scripts, form, args.at(1))?;
     let rights = rights(cx.shard, script.flags(), form.read_only)?;
     let env = cx.shard.script_env();
-    let run = cx.shard.scripts.engine.start(&script, &keys, &rest, env);
+    let run = cx.shard.scripts.engine.start(&script, asked.keys(), asked.args(), env);
     Ok((ScriptRun::new(cx.shard, run, form, None, rights, (cx.db, cx.resp3)), Named::Script(sha)))
 }
 
@@ -103,10 +105,10 @@ fn begin_function<'a>(cx: &mut Cx<'_>, form: Form, args: Args<'a>) -> Result<(Sc
     let known = cx.shard.scripts.functions.shelf.known(name);
     let function = known.map(|known| Arc::clone(&known.function));
     let function = function.ok_or_else(|| Error::err("Function not found"))?;
-    let Evaluation { keys, args: rest } = Evaluation::of(form, args)?;
+    let asked = Evaluation::of(form, args)?;
     let rights = rights(cx.shard, Some(function.flags()), form.read_only)?;
     let env = cx.shard.script_env();
-    let run = cx.shard.scripts.functions.engine().start_function(&function, &keys, &rest, env);
+    let run = cx.shard.scripts.functions.engine().start_function(&function, asked.keys(), asked.args(), env);
     let run = ScriptRun::new(cx.shard, run, form, Some(function), rights, (cx.db, cx.resp3));
     Ok((run, Named::Function(name)))
 }
@@ -152,19 +154,37 @@ impl Whole {
 
     /// The same, with the reply, or what it lacks.
     fn go(&mut self, cx: &mut ShardCx, args: Args<'_>) -> Option<Result<Reply, Vec<DbKey>>> {
-        let mut reply = Reply::default();
-        let mut next = self.run.go_on(cx, args);
+        let mut answer = std::mem::take(&mut cx.scripts.spare.answer);
+        let ended = self.go_with(cx, args, &mut answer);
+        if answer.buf.capacity() <= SPARE_BYTES_MAX {
+            answer.clear();
+            cx.scripts.spare.answer = answer;
+        }
+        ended
+    }
+
+    /// The same, with memory for the replies to the commands it calls.
+    fn go_with(
+        &mut self,
+        cx: &mut ShardCx,
+        args: Args<'_>,
+        answer: &mut Reply,
+    ) -> Option<Result<Reply, Vec<DbKey>>> {
+        let mut next = match std::mem::take(&mut self.is_new) {
+            true => self.run.resume(cx, None),
+            false => self.run.go_on(cx, args),
+        };
         loop {
             next = match next {
                 Next::Done(reply) => return Some(Ok(reply)),
                 Next::Tick if self.run.is_overdue() => return None,
                 Next::Tick => self.run.go_on(cx, args),
                 Next::Call => {
-                    reply.clear();
-                    if let Err(lacking) = self.call(cx, &mut reply) {
+                    answer.clear();
+                    if let Err(lacking) = self.call(cx, answer) {
                         return Some(Err(lacking));
                     }
-                    self.run.resume(cx, Some(&reply))
+                    self.run.resume(cx, Some(answer))
                 }
             };
         }

@@ -135,9 +135,9 @@ impl KeySpec {
                 (first, last, step as usize)
             }
             Find::KeyNum { index, first: offset, step } => {
-                let invalid = Error::err("Invalid arguments specified for command");
+                let invalid = || Error::err("Invalid arguments specified for command");
                 let count = args.get(first + index as usize).and_then(base::number::parse_i64);
-                let count = count.filter(|&n| n >= 0 && n as usize <= argc).ok_or(invalid)? as usize;
+                let count = count.filter(|&n| n >= 0 && n as usize <= argc).ok_or_else(invalid)? as usize;
                 if count == 0 {
                     return Ok(());
                 }
