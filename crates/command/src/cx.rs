@@ -17,8 +17,8 @@ pub enum Event {
     Hash,
     ZSet,
     Stream,
-    /// The consumer groups of a stream: published like those of streams, but whoever watches or caches the key is not told. Without
-    /// a name it is not published.
+    /// The numbers and consumer groups of a stream: published like its other events, but whoever watches or caches the key is not told.
+    /// Without a name it is not published.
     Group,
     Array,
     Expired,

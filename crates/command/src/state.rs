@@ -371,7 +371,8 @@ impl ShardCx {
         {
             self.publish_event(db, class, name, key);
         }
-        if !self.awaited.is_empty() {
+        // A group that is set back has nothing for those who wait for news.
+        if !self.awaited.is_empty() && !matches!(event, Some((Event::Group, "xgroup-setid"))) {
             self.awaited.note(db, key);
         }
         if matches!(event, Some((Event::Group, _))) {

@@ -13,9 +13,18 @@ impl Shard {
     /// Gives a connection of this shard a reply that is complete, in its order and if it wants it.
     pub(crate) fn deliver_here(&mut self, index: usize, out: &mut Reply) {
         // CLIENT REPLY OFF and SKIP say nothing themselves, which must not count as the reply that is skipped.
-        if out.is_empty() || self.discards(index) {
-            return;
+        if !out.is_empty() && !self.discards(index) {
+            self.append_here(index, out);
         }
+    }
+
+    /// As [`Shard::deliver_here`] of what is no reply to Redis, so that CLIENT REPLY OFF does not hold it back.
+    pub(crate) fn deliver_unasked(&mut self, index: usize, out: &mut Reply) {
+        self.discards(index);
+        self.append_here(index, out);
+    }
+
+    fn append_here(&mut self, index: usize, out: &mut Reply) {
         let conn = &mut self.conns[index];
         if conn.is_in_order() {
             conn.out.append(out);

@@ -301,7 +301,10 @@ impl Shard {
             if matches!(command.plan, Plan::Connection | Plan::Block) {
                 self.sync_from_session(index);
             }
-            self.deliver_here(index, &mut out);
+            match command.flags & (flag::LISTENS | flag::PUBSUB) == flag::LISTENS | flag::PUBSUB {
+                true => self.deliver_unasked(index, &mut out),
+                false => self.deliver_here(index, &mut out),
+            }
         }
         out.clear();
         self.scratch = out;

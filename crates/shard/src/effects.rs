@@ -17,12 +17,24 @@ pub enum Request {
 }
 
 impl Shard {
-    /// Nothing more is read of connections that have been killed and not closed yet: whoever killed them may know already.
+    /// Connections that have been killed and not closed yet ask for nothing more, wait for nothing and listen to nothing: whoever killed
+    /// them may know already.
     #[cold]
     pub(crate) fn silence_killed(&mut self) {
-        for effect in &self.cx.effects {
-            if let Effect::Kill { conn } = *effect {
-                self.conns[conn].closing = true;
+        for at in 0..self.cx.effects.len() {
+            match self.cx.effects[at] {
+                Effect::Kill { conn } if self.conns[conn].open => {
+                    let slot = &mut self.conns[conn];
+                    slot.closing = true;
+                    if std::mem::take(&mut slot.subscribed) {
+                        self.cx.pubsub.leave(conn);
+                    }
+                    if let Some(at) = self.conns[conn].blocked.take() {
+                        self.leave_wait(at);
+                    }
+                }
+                Effect::CloseAfterReply { conn } => self.conns[conn].closing = true,
+                _ => {}
             }
         }
     }
@@ -46,5 +58,51 @@ impl Shard {
             }
         }
         requests
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::trial::{Trial, request};
+
+    /// What stands in one pipeline behind CLIENT KILL finds nothing of the victim, though its connection is closed later.
+    #[test]
+    fn who_is_killed_is_not_served() {
+        for shards in [1, 2] {
+            for in_block in [false, true] {
+                let (mut trial, last) = (Trial::new(shards), shards - 1);
+                let (killer, victim) = (trial.connect_to(0, 1), trial.connect_to(last.into(), 2));
+                // On several shards, keys of both: the client's own shard decides.
+                let (list, other) = (trial.key_on(last, "l"), trial.key_on(0, "m"));
+                trial.send_to(last.into(), victim, &request(&["BLPOP", &list, &other, "0"]));
+                trial.settle();
+                let kill = request(&["CLIENT", "KILL", "ID", "2"]);
+                let push = [request(&["LPUSH", &list, "x"]), request(&["LPUSH", &other, "y"])].concat();
+                let asked = match in_block {
+                    true => [&request(&["MULTI"]), &kill, &push, &request(&["EXEC"])[..]].concat(),
+                    false => [&kill[..], &push].concat(),
+                };
+                trial.ask(killer, &asked);
+                assert_eq!(
+                    trial.ask(killer, &request(&["EXISTS", &list, &other])),
+                    b":2\r\n",
+                    "{shards} {in_block}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn who_kills_itself_asks_nothing_more() {
+        for shards in [1, 2] {
+            let mut trial = Trial::new(shards);
+            let (killer, other) = (trial.connect_to(0, 1), trial.connect_to(0, 2));
+            let kill = request(&["CLIENT", "KILL", "ID", "1", "SKIPME", "no"]);
+            for key in [trial.key_on(0, "a"), trial.key_on(shards - 1, "b")] {
+                let asked = [&kill[..], &request(&["SET", &key, "v"])].concat();
+                trial.ask(killer, &asked);
+                assert_eq!(trial.ask(other, &request(&["EXISTS", &key])), b":0\r\n", "{shards}");
+            }
+        }
     }
 }

@@ -2,6 +2,7 @@
 //! when something was lost.
 
 use crate::shard::Shard;
+use command::state::Effect;
 
 impl Shard {
     /// Everything that waits for something, in words. Empty when all work is done.
@@ -26,8 +27,8 @@ impl Shard {
         note(self.has_ready_input(), "input waits to be gone on with".to_owned());
         note(self.has_outgoing(), "messages wait to be published".to_owned());
         for (index, conn) in self.conns.iter().enumerate().filter(|(_, conn)| conn.open) {
-            // What blocked clients wait for may never come.
-            if conn.blocked.is_some() {
+            // What blocked clients wait for may never come, nor does what those waited for who have been killed since.
+            if conn.blocked.is_some() || self.is_killed(index) {
                 continue;
             }
             let counts = (conn.outstanding(), conn.through_own_mailbox, conn.writes_elsewhere);
@@ -39,5 +40,9 @@ impl Shard {
             note(waits, format!("connection {index} holds back input"));
         }
         found
+    }
+
+    fn is_killed(&self, index: usize) -> bool {
+        self.cx.effects.iter().any(|effect| matches!(effect, Effect::Kill { conn } if *conn == index))
     }
 }

@@ -169,6 +169,9 @@ fn confirm(out: &mut Reply, verb: &str, name: Option<&[u8]>, count: usize) {
 
 /// SUBSCRIBE channel …; PSUBSCRIBE pattern …; SSUBSCRIBE shardchannel …
 fn subscribe(cx: &mut Cx<'_>, kind: Kind, args: Args<'_>, out: &mut Reply) -> Outcome {
+    if cx.deny_blocking && kind == Kind::ShardChannel {
+        return Err(Error::err("SSUBSCRIBE isn't allowed for a DENY BLOCKING client"));
+    }
     let (conn, verb) = (subscriber(cx), ["subscribe", "psubscribe", "ssubscribe"][kind as usize]);
     cx.shard.pubsub.settle();
     for name in args.from(1) {

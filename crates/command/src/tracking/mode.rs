@@ -4,6 +4,8 @@ use super::{ClientRef, Tracker};
 use crate::{Args, Error};
 use std::collections::BTreeSet;
 
+pub const NO_SUCH_CLIENT: &str = "The client ID you want redirect to does not exist";
+
 /// Which reads are remembered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Choice {
@@ -79,6 +81,9 @@ impl<'a> Options<'a> {
                     return Err(Error::err("A client can only redirect to a single other client"));
                 }
                 options.redirect = args.int(at + 1)?;
+                if options.redirect == 0 {
+                    return Err(Error::err(NO_SUCH_CLIENT));
+                }
                 at += 1;
             } else if args.is(at, "PREFIX") && has_more {
                 options.prefixes.push(args.at(at + 1));

@@ -393,6 +393,9 @@ impl Shard {
         if needed.is_some() {
             out.error(Error::NeedKeys(Vec::new()).line());
         }
+        if !self.cx.effects.is_empty() {
+            self.silence_killed();
+        }
         out
     }
 

@@ -7,7 +7,7 @@ use super::client;
 use super::line::redirection;
 use crate::parts::Part;
 use crate::spec::flag::FENCES;
-use crate::tracking::mode::{Choice, Options, Target};
+use crate::tracking::mode::{Choice, NO_SUCH_CLIENT, Options, Target};
 use crate::tracking::{ClientRef, Mode};
 use crate::{Args, Command, Cx, Error, Outcome, ShardCx};
 use resp::Reply;
@@ -146,7 +146,7 @@ fn merge(cx: &mut ShardCx, args: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> 
         _ => options.wishes().for_each(|prefix| cx.tracking.forgo(prefix, asker.wish)),
     }
     if !is_possible {
-        return Err(Error::err("The client ID you want redirect to does not exist"));
+        return Err(Error::err(NO_SUCH_CLIENT));
     }
     out.ok();
     Ok(())

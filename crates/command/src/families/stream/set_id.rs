@@ -55,7 +55,7 @@ fn xsetid(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         stream.entries_added = added.unwrap_or(stream.entries_added);
         stream.max_deleted_id = deleted.filter(|id| !id.is_zero()).unwrap_or(stream.max_deleted_id);
     }
-    cx.event(Event::Stream, "xsetid", key.bytes);
+    cx.event(Event::Group, "xsetid", key.bytes);
     out.ok();
     Ok(())
 }
