@@ -301,7 +301,7 @@ impl Shard {
             if matches!(command.plan, Plan::Connection | Plan::Block) {
                 self.sync_from_session(index);
             }
-            self.deliver_here(index, &mut out);
+            self.deliver_result(index, command, &mut out);
         }
         out.clear();
         self.scratch = out;
