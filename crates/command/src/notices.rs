@@ -1,7 +1,7 @@
 //! Events of keys as messages (`notify-keyspace-events`).
 //!
 //! They are published where the key belongs, as changes are told there; so the events of one key come in the order of its changes. Nothing
-//! is done, not even asked, while nothing is configured; little while nobody can be listening.
+//! is done, not even asked, while nothing is configured or nobody can be listening.
 
 use crate::{Event, ShardCx};
 use config::KeyEvents;
@@ -16,28 +16,25 @@ pub struct Notices {
     pub misses: bool,
     /// Keys that have come, or have another value.
     pub births: bool,
-    /// Fields of hashes that have changed.
-    pub fields: bool,
 }
 
-/// The kinds of channels for keys and for fields.
-const OF_KEYS: [KeyEvents; 2] = [KeyEvents::KEYSPACE, KeyEvents::KEYEVENT];
-const OF_FIELDS: [KeyEvents; 4] =
-    [KeyEvents::SUBKEYSPACE, KeyEvents::SUBKEYEVENT, KeyEvents::SUBKEYSPACEITEM, KeyEvents::SUBKEYSPACEEVENT];
+/// The kinds of channels.
+const CHANNELS: [KeyEvents; 2] = [KeyEvents::KEYSPACE, KeyEvents::KEYEVENT];
 const BIRTHS: [KeyEvents; 3] = [KeyEvents::NEW, KeyEvents::OVERWRITTEN, KeyEvents::TYPE_CHANGED];
 
 impl ShardCx {
-    /// Takes over which events are published from a new configuration.
-    pub(crate) fn set_notices(&mut self) {
-        let events = self.config.notify_keyspace_events;
+    /// Finds out which events are published: those that are configured, if anybody can be listening. To be called whenever either may have
+    /// changed.
+    pub fn set_notices(&mut self) {
+        let audible = self.pubsub.may_hear_events();
+        let events = if audible { self.config.notify_keyspace_events } else { KeyEvents::NONE };
         let has_any = |kinds: &[KeyEvents]| kinds.iter().any(|kind| events.has_any(*kind));
-        let of_keys = has_any(&OF_KEYS);
+        let of_keys = has_any(&CHANNELS);
         let before = self.notices.births;
         self.notices = Notices {
             any: of_keys,
             misses: of_keys && events.has_any(KeyEvents::MISS),
             births: of_keys && has_any(&BIRTHS),
-            fields: has_any(&OF_FIELDS) && events.has_any(KeyEvents::HASH),
         };
         if self.notices.births != before {
             self.dbs.set_births(self.notices.births);
@@ -49,7 +46,7 @@ impl ShardCx {
     #[cold]
     pub fn publish_event(&mut self, db: u16, class: Event, name: &'static str, key: &[u8]) {
         let events = self.config.notify_keyspace_events;
-        if !events.has_any(class.class()) || !self.pubsub.may_hear_events() {
+        if !events.has_any(class.class()) {
             return;
         }
         let db = db.to_string();

@@ -124,15 +124,11 @@ impl KeyEvents {
     pub const OVERWRITTEN: KeyEvents = KeyEvents(1 << 14);
     pub const TYPE_CHANGED: KeyEvents = KeyEvents(1 << 15);
     pub const ARRAY: KeyEvents = KeyEvents(1 << 16);
-    pub const SUBKEYSPACE: KeyEvents = KeyEvents(1 << 17);
-    pub const SUBKEYEVENT: KeyEvents = KeyEvents(1 << 18);
-    pub const SUBKEYSPACEITEM: KeyEvents = KeyEvents(1 << 19);
-    pub const SUBKEYSPACEEVENT: KeyEvents = KeyEvents(1 << 20);
     /// `A`: every class of keys and commands, but for misses, and for keys that are new, overwritten or of another type.
     pub const ALL: KeyEvents = KeyEvents(((1 << 10) - 1) | Self::ARRAY.0);
 
     /// Letters in the order they are shown.
-    const LETTERS: [(u8, KeyEvents); 21] = [
+    const LETTERS: [(u8, KeyEvents); 17] = [
         (b'g', Self::GENERIC),
         (b'$', Self::STRING),
         (b'l', Self::LIST),
@@ -149,10 +145,6 @@ impl KeyEvents {
         (b'c', Self::TYPE_CHANGED),
         (b'K', Self::KEYSPACE),
         (b'E', Self::KEYEVENT),
-        (b'S', Self::SUBKEYSPACE),
-        (b'T', Self::SUBKEYEVENT),
-        (b'I', Self::SUBKEYSPACEITEM),
-        (b'V', Self::SUBKEYSPACEEVENT),
         (b'm', Self::MISS),
     ];
 

@@ -270,6 +270,15 @@ impl Conn {
         Slot::Apart(Box::new(reply))
     }
 
+    /// A reply that is complete, in its place.
+    pub(crate) fn hold_or_send(&mut self, reply: &mut Reply) {
+        if self.is_in_order() {
+            self.out.append(reply);
+        } else {
+            self.hold(|held| held.append(reply));
+        }
+    }
+
     /// Bytes that are no reply but come between replies, behind all that have come: MONITOR lines, pushes.
     pub fn push(&mut self, bytes: &[u8]) {
         if self.has_held() {

@@ -44,6 +44,7 @@ impl Shard {
         }
         if subscribed {
             self.cx.pubsub.leave(conn);
+            self.cx.set_notices();
         }
         self.cx.monitoring.retain(|index| *index != conn);
         self.free_conns.push(conn as u32);

@@ -2,8 +2,9 @@
 
 use crate::message::{Ask, Message, Progress, Ticket, WaitMail};
 use crate::shard::Shard;
-use command::Error;
 use command::session::ReplyMode;
+use command::spec::flag;
+use command::{Command, Error};
 use resp::Reply;
 
 /// Replies that are worth less than waking the thread of their connections.
@@ -13,24 +14,10 @@ impl Shard {
     /// Gives a connection of this shard a reply that is complete, in its order and if it wants it.
     pub(crate) fn deliver_here(&mut self, index: usize, out: &mut Reply) {
         // CLIENT REPLY OFF and SKIP say nothing themselves, which must not count as the reply that is skipped.
-        if !out.is_empty() && !self.discards(index) {
-            self.append_here(index, out);
+        if out.is_empty() || self.discards(index) {
+            return;
         }
-    }
-
-    /// As [`Shard::deliver_here`] of what is no reply to Redis, so that CLIENT REPLY OFF does not hold it back.
-    pub(crate) fn deliver_unasked(&mut self, index: usize, out: &mut Reply) {
-        self.discards(index);
-        self.append_here(index, out);
-    }
-
-    fn append_here(&mut self, index: usize, out: &mut Reply) {
-        let conn = &mut self.conns[index];
-        if conn.is_in_order() {
-            conn.out.append(out);
-        } else {
-            conn.hold(|held| held.append(out));
-        }
+        self.conns[index].hold_or_send(out);
     }
 
     /// Whether a message is nothing but the reply of a command or two whose connections wait for nothing else, and have brought
@@ -63,6 +50,14 @@ impl Shard {
             conn.resumes = conn.open && (conn.ended || conn.input_bytes() > 0);
             conn.resumes
         });
+    }
+
+    /// The same with what a command has written: that subscriptions have begun or ended is told in any case.
+    pub(crate) fn deliver_result(&mut self, index: usize, command: &Command, out: &mut Reply) {
+        if command.flags & flag::LISTENS == flag::LISTENS && self.discards(index) {
+            return self.conns[index].hold_or_send(out);
+        }
+        self.deliver_here(index, out);
     }
 
     /// Whether the reply of the command at hand is not wanted; ends a SKIP.

@@ -301,10 +301,7 @@ impl Shard {
             if matches!(command.plan, Plan::Connection | Plan::Block) {
                 self.sync_from_session(index);
             }
-            match command.flags & (flag::LISTENS | flag::PUBSUB) == flag::LISTENS | flag::PUBSUB {
-                true => self.deliver_unasked(index, &mut out),
-                false => self.deliver_here(index, &mut out),
-            }
+            self.deliver_result(index, command, &mut out);
         }
         out.clear();
         self.scratch = out;

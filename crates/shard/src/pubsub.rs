@@ -234,6 +234,9 @@ impl Shard {
                 interests.iter().for_each(|interest| topics.hear(*from, interest));
             }
         }
+        if !news.interests.is_empty() {
+            self.cx.set_notices();
+        }
         self.deliver_all(&news.publications, 0);
         news.pushes.iter().for_each(|push| self.on_push(push));
     }

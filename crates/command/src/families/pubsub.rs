@@ -155,6 +155,7 @@ fn told_count(cx: &Cx<'_>, conn: usize, kind: Kind) -> usize {
 /// Brings the session up to date.
 fn note_counts(cx: &mut Cx<'_>, conn: usize) {
     cx.session().subscriptions = cx.shard.pubsub.counts_of(conn);
+    cx.shard.set_notices();
 }
 
 fn confirm(out: &mut Reply, verb: &str, name: Option<&[u8]>, count: usize) {

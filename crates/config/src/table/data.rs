@@ -29,7 +29,7 @@ pub(super) const LATENCY: &[Directive] = &[
 ];
 
 pub(super) const EVENTS: &[Directive] = &[special("notify-keyspace-events", Kind::KeyEvents, "")
-    .works("Classes of events of keys to publish, one letter each; K and E, or S T I V for fields of hashes, say on which channels.")];
+    .works("Classes of events of keys to publish, one letter each; K and E say on which channels.")];
 
 pub(super) const ENCODINGS: &[Directive] = &[
     int("hash-max-listpack-entries", 0, I64_MAX, "512")

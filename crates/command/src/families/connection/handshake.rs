@@ -218,6 +218,7 @@ fn reset(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     if let Some(conn) = conn {
         cx.shard.pubsub.settle();
         cx.shard.pubsub.leave(conn);
+        cx.shard.set_notices();
         cx.shard.end_mode(conn);
     }
     let session = cx.session();
