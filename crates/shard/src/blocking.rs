@@ -167,9 +167,7 @@ impl Shard {
 
     #[cold]
     fn serve_blocked(&mut self) {
-        if !self.cx.effects.is_empty() {
-            self.silence_killed();
-        }
+        self.silence_killed();
         self.tell_changes();
         if self.cx.awaited.has_news() {
             self.cx.catch_up();

@@ -33,21 +33,27 @@ impl Shard {
             return;
         }
         self.drop_transaction(conn);
+        self.expect_nothing(conn);
         let slot = &mut self.conns[conn];
         // Its buffers come back with what else is freed.
         self.cx.bin.note_freed(slot.out.buf.capacity() + slot.held_bytes());
         let generation = slot.generation.wrapping_add(1);
-        let (blocked, subscribed) = (slot.blocked.take(), slot.subscribed);
         *slot = Conn::new(generation, false);
         if let Some(session) = self.cx.sessions.take(conn) {
             self.cx.forget_session(conn, &session);
         }
+        self.cx.monitoring.retain(|index| *index != conn);
+        self.free_conns.push(conn as u32);
+    }
+
+    /// It waits for nothing more and listens to nothing.
+    pub(crate) fn expect_nothing(&mut self, conn: usize) {
+        let slot = &mut self.conns[conn];
+        let (blocked, subscribed) = (slot.blocked.take(), std::mem::take(&mut slot.subscribed));
         if subscribed {
             self.cx.pubsub.leave(conn);
             self.cx.set_notices();
         }
-        self.cx.monitoring.retain(|index| *index != conn);
-        self.free_conns.push(conn as u32);
         if let Some(at) = blocked {
             self.leave_wait(at);
         }

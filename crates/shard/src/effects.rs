@@ -19,19 +19,20 @@ pub enum Request {
 impl Shard {
     /// Connections that have been killed and not closed yet ask for nothing more, wait for nothing and listen to nothing: whoever killed
     /// them may know already.
-    #[cold]
+    #[inline]
     pub(crate) fn silence_killed(&mut self) {
+        if !self.cx.effects.is_empty() {
+            self.silence_all_killed();
+        }
+    }
+
+    #[cold]
+    fn silence_all_killed(&mut self) {
         for at in 0..self.cx.effects.len() {
             match self.cx.effects[at] {
                 Effect::Kill { conn } if self.conns[conn].open => {
-                    let slot = &mut self.conns[conn];
-                    slot.closing = true;
-                    if std::mem::take(&mut slot.subscribed) {
-                        self.cx.pubsub.leave(conn);
-                    }
-                    if let Some(at) = self.conns[conn].blocked.take() {
-                        self.leave_wait(at);
-                    }
+                    self.conns[conn].closing = true;
+                    self.expect_nothing(conn);
                 }
                 Effect::CloseAfterReply { conn } => self.conns[conn].closing = true,
                 _ => {}
@@ -90,6 +91,18 @@ mod tests {
                 );
             }
         }
+    }
+
+    /// Events of keys cost nothing again once the last who listened has been killed.
+    #[test]
+    fn who_is_killed_does_not_listen() {
+        let mut trial = Trial::new(1);
+        let (killer, victim) = (trial.connect_to(0, 1), trial.connect_to(0, 2));
+        trial.ask(killer, &request(&["CONFIG", "SET", "notify-keyspace-events", "KEA"]));
+        trial.ask(victim, &request(&["PSUBSCRIBE", "__key*"]));
+        assert!(trial.shards[0].cx.is_listening);
+        trial.ask(killer, &request(&["CLIENT", "KILL", "ID", "2"]));
+        assert!(!trial.shards[0].cx.is_listening);
     }
 
     #[test]

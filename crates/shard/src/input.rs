@@ -18,9 +18,7 @@ impl Shard {
     /// Input of several connections: `(connection, range of buf)`, each connection at most once.
     pub fn receive(&mut self, buf: &[u8], inputs: &[(u32, Range<usize>)]) {
         debug_assert!(is_each_once(inputs), "a connection's input is in one piece");
-        if !self.cx.effects.is_empty() {
-            self.silence_killed();
-        }
+        self.silence_killed();
         for (conn, range) in inputs {
             let conn = *conn as usize;
             self.cx.stats.net_in_bytes += range.len() as u64;

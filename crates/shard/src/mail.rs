@@ -132,9 +132,7 @@ impl Shard {
         self.cx.looked_ahead = false;
         timing::end_chunk(&mut self.cx);
         self.batch_from = None;
-        if !self.cx.effects.is_empty() {
-            self.silence_killed();
-        }
+        self.silence_killed();
         items.drain(..sent);
         // A value that has been stored has one owner from here on, or it would be copied when it is changed.
         batch.outside.clear();

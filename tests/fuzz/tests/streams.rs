@@ -6,7 +6,7 @@ use testkit::{Server, Value};
 /// As many ids as there is room for (CVE-2025-62507), and deleted entries that XAUTOCLAIM comes across (CVE-2022-31144).
 #[test]
 fn many_ids_of_a_stream_do_no_harm() {
-    const COUNT: usize = 10_000;
+    const COUNT: usize = 20_000;
     let server = Server::weft(&["--shards", "2"]);
     let mut client = server.client();
     let ids: Vec<String> = (1..=COUNT).map(|n| format!("{n}-1")).collect();

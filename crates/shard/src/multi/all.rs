@@ -49,9 +49,7 @@ impl Shard {
         let caller = Caller::of(conn, &self.conns[conn]);
         let mut part = Reply::new(caller.resp3);
         execute::execute(&mut self.cx, command, args, caller, &mut part);
-        if !self.cx.effects.is_empty() {
-            self.silence_killed();
-        }
+        self.silence_killed();
         self.after_command();
         let mut out = Reply::new(caller.resp3);
         merge_parts(&mut self.cx, merge, args, &[part], &mut out);

@@ -393,9 +393,7 @@ impl Shard {
         if needed.is_some() {
             out.error(Error::NeedKeys(Vec::new()).line());
         }
-        if !self.cx.effects.is_empty() {
-            self.silence_killed();
-        }
+        self.silence_killed();
         out
     }
 

@@ -48,23 +48,27 @@ fn xlen(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 /// XRANGE key start end [COUNT count]
 fn xrange(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let (from, to) = (ids::first(args, 2)?, ids::last(args, 3)?);
-    let count = count(args)?;
-    match cx.read::<Stream>(args.key(1))? {
-        None => out.array(0),
-        Some(_) if count == 0 => out.null_array(),
-        Some(stream) => _ = reply_entries(out, stream.range(from, to).take(count)),
-    }
-    Ok(())
+    range(cx, args, out, |stream, count, out| reply_entries(out, stream.range(from, to).take(count)))
 }
 
 /// XREVRANGE key end start [COUNT count]
 fn xrevrange(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let (from, to) = (ids::first(args, 3)?, ids::last(args, 2)?);
+    range(cx, args, out, |stream, count, out| reply_entries(out, stream.range_rev(from, to).take(count)))
+}
+
+/// Either; `reply` writes at most so many entries.
+fn range(
+    cx: &mut Cx<'_>,
+    args: Args<'_>,
+    out: &mut Reply,
+    reply: impl FnOnce(&Stream, usize, &mut Reply) -> usize,
+) -> Outcome {
     let count = count(args)?;
     match cx.read::<Stream>(args.key(1))? {
         None => out.array(0),
         Some(_) if count == 0 => out.null_array(),
-        Some(stream) => _ = reply_entries(out, stream.range_rev(from, to).take(count)),
+        Some(stream) => _ = reply(stream, count, out),
     }
     Ok(())
 }
