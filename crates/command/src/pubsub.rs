@@ -27,16 +27,6 @@ impl Kind {
     pub const ALL: [Self; 3] = [Self::Channel, Self::Pattern, Self::ShardChannel];
 }
 
-/// A frame for one connection, wherever it is: its push in RESP3, and what it gets in RESP2 while it is subscribed to anything (nothing
-/// if that is empty).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Push {
-    /// CLIENT ID
-    pub client: u64,
-    pub resp3: Vec<u8>,
-    pub resp2: Vec<u8>,
-}
-
 /// Connections that get a message, with the pattern by which they do.
 pub type Receivers = Vec<(Option<Name>, Vec<u32>)>;
 
@@ -50,8 +40,6 @@ pub struct PubSub {
     settled: Vec<Receivers>,
     /// Room for the name of a channel.
     name: Vec<u8>,
-    /// For connections of the shards given.
-    pub pushes: Vec<(u16, Push)>,
 }
 
 impl PubSub {
@@ -61,11 +49,6 @@ impl PubSub {
 
     pub fn of_mut(&mut self, kind: Kind) -> &mut Topics {
         &mut self.topics[kind as usize]
-    }
-
-    /// Whether a connection of this shard is subscribed to a channel.
-    pub fn is_subscribed(&self, conn: usize, channel: &[u8]) -> bool {
-        self.of(Kind::Channel).has(conn as u32, channel)
     }
 
     /// How many names of each kind a connection is subscribed to.
@@ -193,11 +176,6 @@ impl PubSub {
     /// Who gets the first messages of the outbox, as far as that is settled.
     pub fn take_settled(&mut self) -> Vec<Receivers> {
         std::mem::take(&mut self.settled)
-    }
-
-    /// Has a connection get a frame.
-    pub fn push_to(&mut self, shard: u16, push: Push) {
-        self.pushes.push((shard, push));
     }
 }
 

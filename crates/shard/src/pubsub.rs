@@ -11,7 +11,7 @@
 
 use crate::conn::Conn;
 use crate::shard::Shard;
-use command::pubsub::{Frame, Interest, Kind, PubSub, Publication, Publications, Push};
+use command::pubsub::{Frame, Interest, Kind, PubSub, Publication, Publications};
 use command::state::Effect;
 use resp::Reply;
 use std::sync::Arc;
@@ -26,8 +26,6 @@ pub struct News {
     interests: Vec<(u16, Arc<Interests>)>,
     /// Messages for connections of the receiver.
     publications: Publications,
-    /// Frames for single ones.
-    pushes: Vec<Push>,
 }
 
 /// What is to be sent to other shards, and a frame for use and reuse.
@@ -37,6 +35,9 @@ pub(crate) struct Sending {
     publications: Vec<Publications>,
     /// Shards with publications.
     shards: Vec<u16>,
+    /// The number of the publication at hand, and for each shard that of the last it was given: several patterns may match one.
+    number: u64,
+    given: Vec<u64>,
     frame: Frame,
 }
 
@@ -162,13 +163,12 @@ impl Shard {
         if self.cx.shards == 1 {
             return;
         }
-        let Sending { publications, shards, .. } = &mut self.sending;
+        let Sending { publications, shards, number, given, .. } = &mut self.sending;
         publications.resize_with(self.cx.shards as usize, Publications::default);
-        let mut seen = [0u64; 4];
+        given.resize(self.cx.shards as usize, 0);
+        *number += 1;
         self.cx.pubsub.for_each_shard(publication.is_sharded, publication.channel, |shard| {
-            let (word, bit) = (&mut seen[shard as usize / 64 % 4], 1 << (shard % 64));
-            if *word & bit == 0 {
-                *word |= bit;
+            if std::mem::replace(&mut given[shard as usize], *number) != *number {
                 let queue = &mut publications[shard as usize];
                 if queue.is_empty() {
                     shards.push(shard);
@@ -180,9 +180,8 @@ impl Shard {
 
     /// Whether there is anything of this kind to tell other shards.
     pub(crate) fn has_pubsub_news(&self) -> bool {
-        let PubSub { outbox, pushes, .. } = &self.cx.pubsub;
         let changes = Kind::ALL.iter().any(|kind| self.cx.pubsub.of(*kind).has_changes());
-        changes || !outbox.is_empty() || !pushes.is_empty() || !self.sending.shards.is_empty()
+        changes || !self.cx.pubsub.outbox.is_empty() || !self.sending.shards.is_empty()
     }
 
     /// Hands what this turn has published and what its subscriptions have become to the other shards.
@@ -194,12 +193,6 @@ impl Shard {
         for shard in std::mem::take(&mut self.sending.shards) {
             let mut publications = std::mem::take(&mut self.sending.publications[shard as usize]);
             self.news_for(shard).publications.take_all(&mut publications);
-        }
-        for (shard, push) in std::mem::take(&mut self.cx.pubsub.pushes) {
-            match shard == self.cx.id {
-                true => self.on_push(&push),
-                false => self.news_for(shard).pushes.push(push),
-            }
         }
         self.tell_interests();
     }
@@ -238,23 +231,6 @@ impl Shard {
             self.cx.set_notices();
         }
         self.deliver_all(&news.publications, 0);
-        news.pushes.iter().for_each(|push| self.on_push(push));
-    }
-
-    /// A frame for a connection of this shard, if it is still there.
-    pub(crate) fn on_push(&mut self, push: &Push) {
-        let Some(index) = self.cx.sessions.index_of(push.client) else { return };
-        let conn = &mut self.conns[index];
-        let bytes = match conn.resp3 {
-            true => &push.resp3,
-            false if conn.subscribed => &push.resp2,
-            false => return,
-        };
-        if bytes.is_empty() || conn.closing {
-            return;
-        }
-        conn.push(bytes);
-        self.mark_dirty(index);
     }
 }
 
@@ -350,31 +326,19 @@ mod tests {
         }
     }
 
+    /// The numbers of the shards share their lower bits.
     #[test]
-    fn a_frame_for_one_connection_finds_it() {
-        let mut trial = Trial::new(2);
-        let conn = trial.connect_to(1, 42);
-        let push = |client| Push {
-            client,
-            resp3: b">1\r\n$1\r\na\r\n".to_vec(),
-            resp2: b"*1\r\n$1\r\na\r\n".to_vec(),
-        };
-        let send = |trial: &mut Trial, client| {
-            trial.shards[0].cx.pubsub.push_to(1, push(client));
-            trial.publish(0);
-            trial.settle();
-        };
-        send(&mut trial, 42);
-        send(&mut trial, 43);
-        assert_eq!(seen(&mut trial, 1, conn), "", "it does not listen to anything");
-        ask(&mut trial, 1, conn, &["SUBSCRIBE", "x"]);
-        send(&mut trial, 42);
-        assert_eq!(seen(&mut trial, 1, conn), "*1 $1 a ");
-        ask(&mut trial, 1, conn, &["RESET"]);
-        ask(&mut trial, 1, conn, &["HELLO", "3"]);
-        send(&mut trial, 42);
-        assert_eq!(seen(&mut trial, 1, conn), ">1 $1 a ");
-        trial.close(1, conn);
-        send(&mut trial, 42);
+    fn hundreds_of_shards_get_a_message() {
+        let mut trial = Trial::new(600);
+        let publisher = trial.connect();
+        for (number, shard) in [1, 257, 513].into_iter().enumerate() {
+            let conn = trial.connect_to(shard, 10 + number as u64);
+            ask(&mut trial, shard, conn, &["PSUBSCRIBE", "c*", "*"]);
+        }
+        trial.send(publisher, &request(&["PUBLISH", "c", "hello"]));
+        trial.settle();
+        for shard in [1, 257, 513] {
+            assert_eq!(seen(&mut trial, shard, 0).matches("pmessage").count(), 2, "{shard}");
+        }
     }
 }

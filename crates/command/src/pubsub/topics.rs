@@ -130,7 +130,8 @@ impl Topics {
     }
 
     /// Whether a connection is subscribed to a name.
-    pub fn has(&self, conn: u32, name: &[u8]) -> bool {
+    #[cfg(test)]
+    fn has(&self, conn: u32, name: &[u8]) -> bool {
         let places = || self.ids.get(name).zip(self.conns.get(&conn));
         places().is_some_and(|(id, places)| places.contains_key(id))
     }
