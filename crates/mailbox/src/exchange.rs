@@ -144,10 +144,16 @@ impl<T: Send> Port<T> {
         receivers.into_iter().filter(|to| exchange.sleeps(*to) && self.rouse(*to)).for_each(&mut wake);
     }
 
+    /// The newest turn of shard `from` whose messages have all been pushed.
+    #[inline]
+    pub fn published(&self, from: usize) -> u64 {
+        self.exchange.stations[from].published.0.load(Ordering::SeqCst)
+    }
+
     /// Whether the messages of `turn` of shard `from` may be executed.
     #[inline]
     pub fn is_armed(&self, from: usize, turn: u64) -> bool {
-        self.exchange.stations[from].published.0.load(Ordering::SeqCst) >= turn
+        self.published(from) >= turn
     }
 
     /// Waits for the few pushes that may still be under way.

@@ -135,7 +135,8 @@ impl Carrier for Post<'_> {
         self.port.publish(messages, exclusive, |to| self.sleepers.push(to));
     }
 
-    fn post(&mut self, to: usize, message: Message) {
+    fn post(&mut self, to: usize, mut message: Message) {
+        message.see(|| self.port.published(to));
         if self.port.push(to, Mail::Shard(message)) && !self.sleepers.contains(&to) {
             self.sleepers.push(to);
         }

@@ -60,6 +60,8 @@ pub struct Conn {
     /// What is to be sent behind the reply with a number, ascending.
     between: VecDeque<(u64, Vec<u8>)>,
     between_bytes: usize,
+    /// The publication with which requests of a client that caches went to other shards last, and the reply to the first of them.
+    asked: (u64, u64),
     /// Requests in flight in this shard's own mailbox, or with a part there.
     pub through_own_mailbox: u32,
     /// Writes in flight on other shards.
@@ -207,15 +209,31 @@ impl Conn {
         }
     }
 
+    /// The reply expected last will be to a request that goes with a publication of this number.
+    pub(crate) fn asks_with(&mut self, publication: u64) {
+        if self.asked.0 != publication {
+            self.asked = (publication, self.first_seq + self.slots.len() as u64 - 1);
+        }
+    }
+
     /// Bytes that tell what makes replies out of date: they go behind all that have come, also in part, and before all that have not.
-    pub fn push_between(&mut self, bytes: &[u8]) {
+    /// What was asked with a publication after number `seen` may have been answered by who knew of it, so they go before that: nothing
+    /// from there on can be out of date.
+    pub fn push_between(&mut self, bytes: &[u8], seen: u64) {
+        let older = match self.asked {
+            (publication, seq) if publication > seen => seq.saturating_sub(self.first_seq) as usize,
+            _ => self.slots.len(),
+        };
         let is_there = |slot: &Slot| !matches!(slot, Slot::Waiting { is_partial: false, .. });
-        let Some(index) = self.slots.iter().rposition(is_there) else { return self.out.raw(bytes) };
+        let Some(index) = self.slots.iter().take(older).rposition(is_there) else {
+            return self.out.raw(bytes);
+        };
         let seq = self.first_seq + index as u64;
         self.between_bytes += bytes.len();
-        match self.between.back_mut() {
-            Some((last, before)) if *last == seq => before.extend_from_slice(bytes),
-            _ => self.between.push_back((seq, bytes.to_vec())),
+        let place = self.between.partition_point(|(behind, _)| *behind < seq);
+        match self.between.get_mut(place) {
+            Some((behind, before)) if *behind == seq => before.extend_from_slice(bytes),
+            _ => self.between.insert(place, (seq, bytes.to_vec())),
         }
     }
 
@@ -426,28 +444,55 @@ mod tests {
     fn what_makes_replies_out_of_date_goes_behind_those_that_have_come() {
         let mut conn = Conn::default();
         let pieces = |conn: &Conn| String::from_utf8(conn.out.buf.clone()).expect("text").replace("\r\n", "");
-        conn.push_between(b"0");
+        conn.push_between(b"0", u64::MAX);
         let first = conn.expect(false);
-        conn.push_between(b"1");
+        conn.push_between(b"1", u64::MAX);
         assert_eq!(pieces(&conn), "01");
         let second = conn.expect(false);
         let third = conn.expect(false);
         conn.fulfil(second, |r| r.int(2));
-        conn.push_between(b"3");
-        conn.push_between(b"4");
+        conn.push_between(b"3", u64::MAX);
+        conn.push_between(b"4", u64::MAX);
         let parts = conn.expect(false);
         conn.expect_parts();
         let last = conn.expect(false);
-        conn.push_between(b"5");
+        conn.push_between(b"5", u64::MAX);
         assert_eq!(conn.held_bytes(), 4 + 3);
         conn.fulfil(first, |r| r.int(1));
         assert_eq!(pieces(&conn), "01:1:234");
         conn.fulfil(last, |r| r.int(9));
-        conn.push_between(b"6");
+        conn.push_between(b"6", u64::MAX);
         conn.fulfil(third, |r| r.int(3));
         assert_eq!(pieces(&conn), "01:1:234:3");
         conn.fulfil(parts, |r| r.int(7));
         assert_eq!(pieces(&conn), "01:1:234:3:75:96");
+        assert!(conn.is_in_order() && conn.between.is_empty() && conn.held_bytes() == 0);
+    }
+
+    #[test]
+    fn what_makes_replies_out_of_date_goes_before_what_was_asked_after_it_was_told() {
+        let mut conn = Conn::default();
+        let ask = |conn: &mut Conn, publication| {
+            let seq = conn.expect(false);
+            conn.asks_with(publication);
+            seq
+        };
+        let first = ask(&mut conn, 7);
+        let second = ask(&mut conn, 7);
+        conn.fulfil(second, |r| r.int(2));
+        conn.hold(|r| r.int(3));
+        let third = ask(&mut conn, 8);
+        let fourth = ask(&mut conn, 8);
+        conn.hold(|r| r.int(5));
+        conn.push_between(b" here", u64::MAX);
+        conn.push_between(b" late", 8);
+        conn.push_between(b" early", 7);
+        conn.fulfil(fourth, |r| r.int(5));
+        conn.fulfil(first, |r| r.int(1));
+        conn.push_between(b" straight", 7);
+        conn.fulfil(third, |r| r.int(4));
+        let out = String::from_utf8(conn.out.buf.clone()).expect("text").replace("\r\n", "");
+        assert_eq!(out, ":1:2:3 early straight:4:5:5 here late");
         assert!(conn.is_in_order() && conn.between.is_empty() && conn.held_bytes() == 0);
     }
 

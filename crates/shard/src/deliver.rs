@@ -81,6 +81,9 @@ impl Shard {
         let discard = self.discards(index);
         let conn = &mut self.conns[index];
         let seq = conn.expect(discard);
+        if conn.tracker.is_on {
+            conn.asks_with(self.outgoing.publications + 1);
+        }
         Ticket { conn: index as u32, generation: conn.generation, seq }
     }
 

@@ -37,6 +37,8 @@ pub struct Outgoing {
     pub news: Vec<(usize, Box<News>)>,
     /// Replies and continuations: need no order among others.
     pub posts: Vec<(usize, Message)>,
+    /// The number of the last publication of commands.
+    pub(crate) publications: u64,
 }
 
 pub struct Shard {

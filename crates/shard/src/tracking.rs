@@ -26,6 +26,8 @@ type Reader = (u32, u32);
 /// What the clients of one shard are to be told.
 #[derive(Default)]
 pub struct Changes {
+    /// How much the receiver had published when this was sent; none of it if it came with replies.
+    seen: Option<u64>,
     /// Keys, and who has read them.
     keys: Vec<(Box<[u8]>, Vec<Reader>)>,
     /// Keys that somebody wants to hear of by prefix, with the client that need not hear of it.
@@ -35,6 +37,16 @@ pub struct Changes {
     redirected: Vec<Redirected>,
     /// Clients whose messages could not be redirected to the client with this CLIENT ID.
     broken: Vec<(ClientRef, u64)>,
+}
+
+/// As a message that was sent after everything that its receiver has published.
+const LATEST: u64 = u64::MAX;
+
+impl Changes {
+    /// It is about to be sent to a shard that has published so much.
+    pub(crate) fn see(&mut self, published: u64) {
+        self.seen = Some(published);
+    }
 }
 
 /// What a client would be told, for another one.
@@ -138,17 +150,18 @@ impl Shard {
 
     /// Tells this shard's clients.
     pub(crate) fn on_changes(&mut self, changes: Changes) {
-        let Changes { keys, broadcasts, flushes, redirected, broken } = changes;
+        let Changes { seen, keys, broadcasts, flushes, redirected, broken } = changes;
+        let seen = seen.unwrap_or(LATEST);
         for _ in 0..flushes {
             self.cx.end_tracked_flush();
             for conn in self.cx.tracking.conns().to_vec() {
-                self.tell(conn as usize, What::Everything);
+                self.tell(conn as usize, What::Everything, seen);
             }
         }
         for (key, conns) in keys {
             for (conn, generation) in conns {
                 if self.tracks_reads(conn as usize, generation) {
-                    self.tell(conn as usize, What::Keys(vec![key.clone()]));
+                    self.tell(conn as usize, What::Keys(vec![key.clone()]), seen);
                 }
             }
         }
@@ -167,7 +180,7 @@ impl Shard {
     }
 
     /// Tells a client of this shard, or the one to which its messages go.
-    fn tell(&mut self, conn: usize, what: What) {
+    fn tell(&mut self, conn: usize, what: What, seen: u64) {
         let Some(session) = self.cx.sessions.get(conn) else { return };
         let Some(mode) = &session.tracking else { return };
         let from = session.client;
@@ -175,7 +188,7 @@ impl Shard {
             Some(to) => self.redirect(Redirected { from, to, what }),
             None => {
                 if let Some(message) = what.message(session, false) {
-                    self.push_between(conn, &message);
+                    self.push_between(conn, &message, seen);
                 }
             }
         }
@@ -197,7 +210,7 @@ impl Shard {
         match session {
             Some(session) => {
                 if let Some(message) = what.message(session, true) {
-                    self.push_between(conn, &message);
+                    self.push_between(conn, &message, LATEST);
                 }
             }
             None if from.home == self.cx.id => self.on_broken(from, to.id),
@@ -221,14 +234,14 @@ impl Shard {
             out.push(2);
             out.bulk(b"tracking-redir-broken");
             out.int(target as i64);
-            self.push_between(conn, &out.buf);
+            self.push_between(conn, &out.buf, LATEST);
         }
     }
 
-    fn push_between(&mut self, conn: usize, message: &[u8]) {
+    fn push_between(&mut self, conn: usize, message: &[u8], seen: u64) {
         let slot = &mut self.conns[conn];
         if slot.open && !slot.closing {
-            slot.push_between(message);
+            slot.push_between(message, seen);
             self.mark_dirty(conn);
         }
     }
@@ -257,13 +270,13 @@ impl Shard {
                 let own = Some(session.client);
                 let is_deaf = session.tracking.as_ref().is_some_and(|mode| mode.is_deaf);
                 if !is_deaf || keys.values().all(|spared| *spared != own) {
-                    self.tell(conn as usize, all.clone());
+                    self.tell(conn as usize, all.clone(), LATEST);
                     continue;
                 }
                 let others = keys.iter().filter(|(_, spared)| **spared != own);
                 let others: Vec<_> = others.map(|(key, _)| key.as_slice().into()).collect();
                 if !others.is_empty() {
-                    self.tell(conn as usize, What::Keys(others));
+                    self.tell(conn as usize, What::Keys(others), LATEST);
                 }
             }
         }

@@ -11,17 +11,22 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 #[derive(Default)]
-pub struct Queue(VecDeque<(usize, Message)>);
+pub struct Queue {
+    messages: VecDeque<(usize, Message)>,
+    /// Who hands over, and how often each shard has published.
+    from: usize,
+    published: Vec<u64>,
+}
 
 impl Queue {
     /// Everything that is on its way.
     pub fn messages(&self) -> impl Iterator<Item = &Message> {
-        self.0.iter().map(|(_, message)| message)
+        self.messages.iter().map(|(_, message)| message)
     }
 
     /// Batches of commands on their way.
     pub fn batches(&self) -> impl Iterator<Item = &Batch> + Clone {
-        let latest = self.0.iter().filter_map(|(_, message)| match message {
+        let latest = self.messages.iter().filter_map(|(_, message)| match message {
             Message::Commands(batch) => Some(&**batch),
             _ => None,
         });
@@ -31,15 +36,17 @@ impl Queue {
 
 impl Carrier for Queue {
     fn next_turn(&self) -> u64 {
-        1
+        self.published[self.from] + 1
     }
 
     fn publish(&mut self, messages: impl Iterator<Item = (usize, Message)>, _exclusive: bool) {
-        self.0.extend(messages);
+        self.messages.extend(messages);
+        self.published[self.from] += 1;
     }
 
-    fn post(&mut self, to: usize, message: Message) {
-        self.0.push_back((to, message));
+    fn post(&mut self, to: usize, mut message: Message) {
+        message.see(|| self.published[to]);
+        self.messages.push_back((to, message));
     }
 }
 
@@ -54,7 +61,8 @@ impl Trial {
             let (config, seed) = (Arc::new(Config::default()), HashSeed::new(1, 2));
             Shard::new(ShardCx::new(id, shards, config, seed, 3))
         };
-        Self { shards: (0..shards).map(shard).collect(), mail: Queue::default() }
+        let mail = Queue { published: vec![0; shards.into()], ..Queue::default() };
+        Self { shards: (0..shards).map(shard).collect(), mail }
     }
 
     /// A connection of shard 0; its index there.
@@ -101,13 +109,14 @@ impl Trial {
 
     /// What a shard has for others is in the mail.
     pub fn publish(&mut self, shard: usize) {
+        self.mail.from = shard;
         self.shards[shard].send_news();
         self.shards[shard].outgoing.hand_over(&mut self.mail);
     }
 
     /// One message is delivered, if there is one.
     pub fn deliver(&mut self) -> bool {
-        let Some((to, message)) = self.mail.0.pop_front() else { return false };
+        let Some((to, message)) = self.mail.messages.pop_front() else { return false };
         self.shards[to].on_message(message);
         self.shards[to].resume();
         self.publish(to);
@@ -126,8 +135,8 @@ impl Trial {
 
     /// The next message for a shard is delivered, if there is one.
     pub fn deliver_to(&mut self, to: usize) -> bool {
-        let at = self.mail.0.iter().position(|(receiver, _)| *receiver == to);
-        let Some((_, message)) = at.and_then(|at| self.mail.0.remove(at)) else { return false };
+        let at = self.mail.messages.iter().position(|(receiver, _)| *receiver == to);
+        let Some((_, message)) = at.and_then(|at| self.mail.messages.remove(at)) else { return false };
         self.shards[to].on_message(message);
         self.go_on_at(to);
         true

@@ -32,7 +32,7 @@ pub trait Carrier {
     /// Publishes messages, each with the shard it is for, together; if `exclusive`, alone among all shards.
     fn publish(&mut self, messages: impl Iterator<Item = (usize, Message)>, exclusive: bool);
 
-    /// Sends a message that needs no order among others.
+    /// Sends a message that needs no order among others. It is to [`Message::see`] what the receiver has published.
     fn post(&mut self, to: usize, message: Message);
 }
 
@@ -57,6 +57,7 @@ impl Outgoing {
     pub fn hand_over(&mut self, carrier: &mut impl Carrier) {
         if self.batches.iter().any(Option::is_some) {
             let turn = carrier.next_turn();
+            self.publications = turn;
             let batches = &mut self.batches;
             self.news.retain_mut(|(to, news)| match &mut batches[*to] {
                 Some(batch) => {
@@ -81,6 +82,14 @@ impl Outgoing {
 }
 
 impl Message {
+    /// To be called just before it is sent: notes what its receiver has `published` by then.
+    #[inline]
+    pub fn see(&mut self, published: impl FnOnce() -> u64) {
+        if let Self::Changes(changes) = self {
+            changes.see(published());
+        }
+    }
+
     /// The shard and its turn that must be published before this message may be executed.
     #[inline]
     pub fn armed_by(&self) -> Option<(usize, u64)> {

@@ -150,7 +150,10 @@ impl Publication {
         }
         match self.acts.pop_front().expect("looked at") {
             Act::Enter(_) => unreachable!("seen to above"),
-            Act::Push(to, mail) => {
+            Act::Push(to, mut mail) => {
+                if let Mail::Shard(message) = &mut mail {
+                    message.see(|| exchange.stations[to].published);
+                }
                 self.is_torn |= matches!(mail, Mail::Shard(Message::Commands(_)));
                 exchange.stations[to].inbox.push_back(mail);
             }

@@ -100,7 +100,8 @@ describe("ioredis with redirected invalidations", { timeout: 60000 }, () => {
       await clients[0].set(key, "1");
     }
     await until(() => heard.length >= keys.length, "all have been told");
-    assert.deepEqual(heard.splice(0), keys);
+    // Each comes by way of its reader's shard, so one does not wait for another.
+    assert.deepEqual(heard.splice(0).sort(), keys);
   });
 
   test("nothing comes once tracking is off", async () => {

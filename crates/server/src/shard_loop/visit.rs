@@ -88,7 +88,8 @@ impl ShardLoop {
         shard.send_news();
         self.process.exchange_memory(shard);
         if shard.outgoing.put_news_first() {
-            for (receiver, message) in shard.outgoing.posts.drain(..) {
+            for (receiver, mut message) in shard.outgoing.posts.drain(..) {
+                message.see(|| self.port.published(receiver));
                 if self.port.push(receiver, Mail::Shard(message)) && receiver != self.id {
                     self.sleepers.push(receiver);
                 }

@@ -56,6 +56,32 @@ fn readers_on_all_shards_hear_once_of_a_change() {
     assert!(words.flatten().all(|figure| figure == 0));
 }
 
+/// Of a pipeline that the reader's shard has not published yet while a key changes elsewhere, no reply may tell what was written behind the
+/// change before the reader is told of the change; though replies behind it are there already.
+#[test]
+fn a_change_is_told_before_what_was_asked_behind_it() {
+    let mut trial = Trial::new(3);
+    let keys: Vec<_> = (0..3).map(|shard| trial.key_on(shard, "k")).collect();
+    let reader = client(&mut trial, 0, 1, "CLIENT TRACKING ON");
+    let writer = client(&mut trial, 1, 2, "");
+    for behind in [format!("GET {}", keys[0]), format!("MGET {} {}", keys[0], keys[2]), "PING".to_owned()] {
+        say(&mut trial, 1, writer, &format!("MSET {} old {} old", keys[1], keys[2]));
+        assert!(say(&mut trial, 0, reader, &format!("GET {}", keys[1])).ends_with("$3|old|"));
+        let mut pipeline = request(&["GET", &keys[2]]);
+        pipeline.extend(request(&behind.split(' ').collect::<Vec<_>>()));
+        let range = 0..pipeline.len();
+        trial.shards[0].receive(&pipeline, &[(reader as u32, range)]);
+        trial.send_to(1, writer, &request(&["SET", &keys[1], "new"]));
+        trial.send_to(1, writer, &request(&["SET", &keys[2], "new"]));
+        trial.deliver_to(2);
+        assert_eq!(taken(&mut trial, 1, writer), "+OK|", "the first is done, the second acknowledged later");
+        trial.publish(0);
+        trial.settle();
+        let heard = taken(&mut trial, 0, reader);
+        assert!(heard.starts_with(&format!("{}$3|new|", invalidated(&[&keys[1]]))), "{behind}: {heard}");
+    }
+}
+
 #[test]
 fn reads_of_commands_with_keys_of_several_shards() {
     let mut trial = Trial::new(3);
