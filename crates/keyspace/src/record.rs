@@ -16,6 +16,7 @@
 
 use crate::value::{StrRef, Value, ValueRef};
 use base::blob::Blob;
+use std::ops::Range;
 use std::sync::Arc;
 use table::Layout;
 use types::{Array, Hash, List, Set, Stream, ZSet};
@@ -169,19 +170,24 @@ fn address_in(place: &[u8]) -> usize {
     usize::from_le_bytes(bytes)
 }
 
+/// Where the payload lies in a record.
+#[inline]
+pub(crate) fn payload_range(record: &[u8]) -> Range<usize> {
+    let start = key_start(record) + key_inline_len(record);
+    start..start + payload_len(record)
+}
+
 /// The payload of a record.
 #[inline]
 pub fn payload(record: &[u8]) -> &[u8] {
-    let start = key_start(record) + key_inline_len(record);
-    &record[start..start + payload_len(record)]
+    &record[payload_range(record)]
 }
 
 /// The payload of a record, to be overwritten in place.
 #[inline]
 pub fn payload_mut(record: &mut [u8]) -> &mut [u8] {
-    let start = key_start(record) + key_inline_len(record);
-    let len = payload_len(record);
-    &mut record[start..start + len]
+    let range = payload_range(record);
+    &mut record[range]
 }
 
 #[inline]

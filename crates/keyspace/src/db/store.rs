@@ -62,6 +62,22 @@ impl Db {
         pos
     }
 
+    /// Writes bytes over as many of the string at `pos`, if that lies in its record and its encoding is told from its bytes; whether it
+    /// does. The expiry stays, and nobody is told that there is another value.
+    #[inline]
+    pub fn overwrite_str(&mut self, pos: Pos, bytes: &[u8], fresh: u32) -> bool {
+        let record = self.table.record_open(pos);
+        let range = record::payload_range(record);
+        if record::code(record) != Code::Inline || range.len() != bytes.len() {
+            return false;
+        }
+        let age = self.ages.used(record::age(record), fresh);
+        let record = self.table.record_front(pos, range.end);
+        record[range].copy_from_slice(bytes);
+        record::set_age(record, age);
+        true
+    }
+
     /// Stores any value under a key that is at `pos`, or absent. Any earlier value and expiry go.
     pub fn put(
         &mut self,

@@ -67,15 +67,20 @@ fn decrby(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 
 fn add(cx: &mut Cx<'_>, key: Key<'_>, by: i64, out: &mut Reply) -> Outcome {
     let pos = cx.find_for_write(key);
-    let (old, expire) = match pos {
-        None => (0, None),
+    let old = match pos {
+        None => 0,
         Some(pos) => {
             let text = cx.db().str(pos).ok_or_else(|| Error::WRONG_TYPE)?.bytes();
-            (parse_i64(text).ok_or_else(|| Error::NOT_AN_INTEGER)?, cx.db().expire(pos))
+            parse_i64(text).ok_or_else(|| Error::NOT_AN_INTEGER)?
         }
     };
     let new = old.checked_add(by).ok_or_else(|| Error::OVERFLOW)?;
-    put_changed(cx, key, pos, I64Buf::new(new).as_bytes(), expire);
+    let (text, age) = (I64Buf::new(new), cx.shard.clock_age());
+    let fits = pos.is_some_and(|pos| cx.db().overwrite_str(pos, text.as_bytes(), age));
+    if !fits {
+        let expire = pos.and_then(|pos| cx.db().expire(pos));
+        put_changed(cx, key, pos, text.as_bytes(), expire);
+    }
     cx.event(Event::String, "incrby", key.bytes);
     out.int(new);
     Ok(())
