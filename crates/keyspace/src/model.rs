@@ -171,7 +171,7 @@ fn describe(value: ValueRef<'_>) -> String {
     match value {
         ValueRef::Str { bytes, .. } => format!("{:?}", bytes.bytes()),
         ValueRef::Hash(hash) => {
-            let fields = hash.iter_all().map(|entry| format!("{:?}={:?}", entry.field.to_vec(), entry.expire));
+            let fields = hash.iter_all().map(|entry| format!("{:?}={:?}", (entry.field.to_vec(), entry.value.to_vec()), entry.expire));
             let mut fields: Vec<String> = fields.collect();
             fields.sort();
             format!("{fields:?}, {:?}", hash.next_expire())
@@ -217,6 +217,33 @@ impl Bed {
         self.model.insert(name, (Model::Text(text), None));
     }
 
+    /// Changes a value where it is.
+    fn change(&mut self) {
+        let (name, seed) = (self.key(), self.seed.clone());
+        let Found::Live(pos) = self.db.find(Key::new(&name, &seed), self.now_ms) else { return };
+        let (new, way) = (vec![b'a' + self.random.index(26) as u8; 9], self.random.index(2));
+        match &mut self.model.get_mut(&name).expect("the same").0 {
+            Model::Text(text) => {
+                let new = vec![new[0]; text.len()];
+                if way == 0 && !self.db.overwrite_str(pos, &new, 1) {
+                    return;
+                }
+                if way == 1 {
+                    self.db.str_mut(pos).expect("a string").copy_from_slice(&new);
+                }
+                *text = new;
+            }
+            Model::Hash { .. } => {
+                let hash = match way {
+                    0 => Some(self.db.update::<Hash>(pos)),
+                    _ => self.db.update_used::<Hash>(pos, 1),
+                };
+                let mut hash = hash.expect("a hash");
+                hash.set(b"stays", &new, FieldTtl::Keep, self.now_ms, &LIMITS, &seed);
+            }
+        }
+    }
+
     /// All there is, whose time may be over.
     fn all(&self) -> HashMap<Vec<u8>, (String, Option<u64>)> {
         self.db.iter().map(|(key, value, expire)| (key.to_vec(), (describe(value), expire))).collect()
@@ -241,6 +268,7 @@ fn a_walk_writes_what_there_was() {
             loop {
                 for _ in 0..bed.random.below(20) {
                     bed.step();
+                    bed.change();
                     if bed.random.below(30) == 0 {
                         bed.put_large();
                     }
