@@ -17,6 +17,7 @@ use crate::record::{self, EXPIRE_MAX_MS, KeyLayout};
 use crate::sweep::Sweep;
 use crate::typed::{Typed, Update};
 use crate::value::ValueRef;
+use crate::walk::Walk;
 use base::hash::HashSeed;
 use std::collections::HashMap;
 use table::{Pos, Table};
@@ -46,6 +47,7 @@ pub struct Db {
     pub(crate) bin: Bin,
     pub(crate) sweep: Sweep,
     pub(crate) far: HashMap<Box<[u8]>, u64>,
+    pub(crate) walk: Option<Box<Walk>>,
     /// Where short strings are while they change; kept for its memory.
     scratch: Vec<u8>,
 }
@@ -70,6 +72,7 @@ impl Db {
             bin,
             sweep: Sweep::default(),
             far: HashMap::new(),
+            walk: None,
             scratch: Vec::new(),
         }
     }
@@ -205,6 +208,7 @@ impl Db {
     /// record once.
     #[inline]
     pub fn update_used<T: Typed>(&mut self, pos: Pos, fresh: u32) -> Option<Update<'_, T>> {
+        self.keep_entry(pos);
         let record = self.table.record_open(pos);
         if record::code(record) != T::code() {
             return None;
@@ -227,12 +231,14 @@ impl Db {
 
     /// Removes an entry and releases all it owns; what is large, when `free` says.
     pub fn discard(&mut self, pos: Pos, free: Free) {
+        self.keep_entry(pos);
         self.release_value(pos, free);
         self.forget(pos);
     }
 
     /// Takes an entry out; its value is now the caller's.
     pub fn take(&mut self, pos: Pos) -> Entry {
+        self.keep_entry(pos);
         let record = self.table.record(pos);
         self.outside -= record::value_outside_bytes(record);
         self.timed_hashes -= usize::from(record::has_timed_fields(record));
@@ -352,6 +358,7 @@ impl Db {
     pub fn clear(&mut self, free: Free) {
         let (bytes, outside) = (self.bytes(), self.outside);
         match free {
+            _ if self.leave_to_walk() => {}
             Free::Now => {
                 self.release_all();
                 self.table.clear();
@@ -374,12 +381,7 @@ impl Db {
             // Then no record owns anything, and none needs to be looked at.
             return;
         }
-        for record in self.table.iter() {
-            if record::owns_box(record) {
-                drop(record::take_value(record));
-            }
-            record::release_key(record);
-        }
+        record::release_all(&self.table);
     }
 }
 

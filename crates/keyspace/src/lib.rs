@@ -19,6 +19,7 @@ pub mod sample;
 pub mod sweep;
 pub mod typed;
 pub mod value;
+pub mod walk;
 
 #[cfg(test)]
 mod bin_tests;

@@ -6,9 +6,11 @@ use crate::key::Key;
 use crate::record::EXPIRE_MAX_MS;
 use crate::sweep::Swept;
 use crate::value::{Value, ValueRef};
+use crate::walk::{EntryRef, Scribe};
 use base::hash::HashSeed;
 use base::random::Random;
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 use types::Hash;
 use types::hash::{FieldTtl, HashLimits};
 
@@ -155,6 +157,147 @@ impl Bed {
         }
         let far = self.model.values().filter(|(_, at)| at.is_some_and(|at| at >= EXPIRE_MAX_MS)).count();
         assert_eq!(db.far.len(), far);
+    }
+}
+
+/// What a scribe has been shown: of each key the value and the expiry.
+#[derive(Default)]
+struct Shown {
+    entries: HashMap<Vec<u8>, (String, Option<u64>)>,
+    begun: Option<(Vec<u8>, String, usize)>,
+}
+
+fn describe(value: ValueRef<'_>) -> String {
+    match value {
+        ValueRef::Str { bytes, .. } => format!("{:?}", bytes.bytes()),
+        ValueRef::Hash(hash) => {
+            let fields = hash.iter_all().map(|entry| format!("{:?}={:?}", (entry.field.to_vec(), entry.value.to_vec()), entry.expire));
+            let mut fields: Vec<String> = fields.collect();
+            fields.sort();
+            format!("{fields:?}, {:?}", hash.next_expire())
+        }
+        _ => panic!("another type"),
+    }
+}
+
+impl Scribe for Shown {
+    fn write(&mut self, db: u16, entry: &EntryRef<'_>) {
+        let seen = (describe(entry.value), entry.expire);
+        assert!(db == 7 && self.entries.insert(entry.key.to_vec(), seen).is_none(), "once");
+    }
+
+    fn begin(&mut self, db: u16, entry: &EntryRef<'_>) {
+        self.write(db, entry);
+        self.begun = Some((entry.key.to_vec(), describe(entry.value), 3));
+    }
+
+    fn write_on(&mut self, value: ValueRef<'_>, to_the_end: bool) -> bool {
+        let (key, before, steps) = self.begun.take().expect("it was begun");
+        assert!(describe(value) == before, "it has not changed");
+        if steps > 0 && !to_the_end {
+            self.begun = Some((key, before, steps - 1));
+            return false;
+        }
+        true
+    }
+}
+
+impl Bed {
+    /// A value that is written in parts.
+    fn put_large(&mut self) {
+        let name = self.key();
+        let seed = self.seed.clone();
+        let key = Key::new(&name, &seed);
+        let pos = match self.db.find(key, self.now_ms) {
+            Found::Live(pos) => Some(pos),
+            Found::Expired | Found::Missing => None,
+        };
+        let text = vec![b'x'; 70_000 + self.random.index(100)];
+        self.db.put_str(key, pos, &text, None, 1);
+        self.model.insert(name, (Model::Text(text), None));
+    }
+
+    /// Changes a value where it is.
+    fn change(&mut self) {
+        let (name, seed) = (self.key(), self.seed.clone());
+        let Found::Live(pos) = self.db.find(Key::new(&name, &seed), self.now_ms) else { return };
+        let (new, way) = (vec![b'a' + self.random.index(26) as u8; 9], self.random.index(2));
+        match &mut self.model.get_mut(&name).expect("the same").0 {
+            Model::Text(text) => {
+                let new = vec![new[0]; text.len()];
+                if way == 0 && !self.db.overwrite_str(pos, &new, 1) {
+                    return;
+                }
+                if way == 1 {
+                    self.db.str_mut(pos).expect("a string").copy_from_slice(&new);
+                }
+                *text = new;
+            }
+            Model::Hash { .. } => {
+                let hash = match way {
+                    0 => Some(self.db.update::<Hash>(pos)),
+                    _ => self.db.update_used::<Hash>(pos, 1),
+                };
+                let mut hash = hash.expect("a hash");
+                hash.set(b"stays", &new, FieldTtl::Keep, self.now_ms, &LIMITS, &seed);
+            }
+        }
+    }
+
+    /// All there is, whose time may be over.
+    fn all(&self) -> HashMap<Vec<u8>, (String, Option<u64>)> {
+        self.db.iter().map(|(key, value, expire)| (key.to_vec(), (describe(value), expire))).collect()
+    }
+}
+
+/// A walk that goes on now and then while everything changes writes down what there was when it began.
+#[test]
+fn a_walk_writes_what_there_was() {
+    for round in 0..12 {
+        let seed = HashSeed::new(round, 9);
+        let random = Random::from_seed(round);
+        let mut bed =
+            Bed { db: Db::new(seed.clone()), model: HashMap::new(), random, now_ms: 1_000_000, seed };
+        for walk in 0..6 {
+            (0..400).for_each(|_| bed.step());
+            (0..3).for_each(|_| bed.put_large());
+            let (before, shown) = (bed.all(), Arc::new(Mutex::new(Shown::default())));
+            bed.db.begin_walk(7, shown.clone());
+            let clear_at = bed.random.below(90);
+            let mut steps = 0;
+            loop {
+                for _ in 0..bed.random.below(20) {
+                    bed.step();
+                    bed.change();
+                    if bed.random.below(30) == 0 {
+                        bed.put_large();
+                    }
+                }
+                if steps == clear_at || steps == clear_at + 3 {
+                    bed.db.clear(if walk % 2 == 0 { Free::Now } else { Free::Later });
+                    bed.model.clear();
+                }
+                steps += 1;
+                if !bed.db.walk_on() {
+                    break;
+                }
+            }
+            bed.check();
+            let shown = shown.lock().expect("nobody has panicked");
+            assert!(shown.begun.is_none());
+            assert!(shown.entries == before, "round {round}, walk {walk}, {steps} steps");
+            drop(shown);
+            while bed.db.bin.free_step() {}
+        }
+        // One is given up on the way.
+        let shown = Arc::new(Mutex::new(Shown::default()));
+        bed.db.begin_walk(7, shown);
+        bed.db.walk_on();
+        bed.db.clear(Free::Now);
+        assert!(bed.db.is_walked());
+        bed.db.end_walk();
+        while bed.db.bin.free_step() {}
+        assert_eq!((bed.db.live_bytes(), bed.db.outside_bytes(), bed.db.bin.bytes()), (0, 0, 0));
     }
 }
 

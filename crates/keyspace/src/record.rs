@@ -18,7 +18,7 @@ use crate::value::{StrRef, Value, ValueRef};
 use base::blob::Blob;
 use std::ops::Range;
 use std::sync::Arc;
-use table::Layout;
+use table::{Layout, Table};
 use types::{Array, Hash, List, Set, Stream, ZSet};
 
 /// The fixed part at the front, which has the age.
@@ -398,6 +398,16 @@ pub fn release_key(record: &[u8]) {
         let (address, len) = long_key_parts(&record[key_start(record) - LONG_KEY_BYTES..key_start(record)]);
         // SAFETY: `write` gave up exactly this boxed slice, and the record that owned it goes away.
         drop(unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(address, len)) });
+    }
+}
+
+/// Releases what the records of a table own, which must not be looked at again.
+pub(crate) fn release_all(table: &Table<KeyLayout>) {
+    for record in table.iter() {
+        if owns_box(record) {
+            drop(take_value(record));
+        }
+        release_key(record);
     }
 }
 

@@ -100,6 +100,7 @@ impl Db {
 
     /// Whether something that is over had to be left for another visit.
     fn sweep_segment(&mut self, now_ms: u64, gone: &mut impl FnMut(Swept<'_>)) -> bool {
+        self.keep_segment(self.sweep.cursor);
         let (expiring, outside, live) = (&mut self.expiring, &mut self.outside, &mut self.live);
         let (timed, bin, lazy) = (&mut self.timed_hashes, &self.bin, self.frees.expired == Free::Later);
         let (cursor, mut first, mut fields_left) = (self.sweep.cursor, true, FIELDS_MAX);

@@ -76,6 +76,7 @@ pub struct Update<'d, T: Typed> {
 impl<'d, T: Typed> Update<'d, T> {
     /// `pos` must hold a `T`.
     pub(crate) fn new(db: &'d mut Db, pos: Pos) -> Self {
+        db.keep_entry(pos);
         let record = db.record(pos);
         assert!(record::code(record) == T::code(), "the record holds another type");
         let value = record::boxed::<T>(record);

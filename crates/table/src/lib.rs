@@ -33,8 +33,8 @@ mod scan;
 mod segment;
 mod size;
 mod table;
-mod version;
 mod view;
+mod walk;
 
 pub use remains::Remains;
 pub use scan::Iter;

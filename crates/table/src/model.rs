@@ -385,20 +385,55 @@ fn a_stale_pos_panics() {
     table.record(pos);
 }
 
+/// Records are changed, added and removed, so that segments split, merge and overflow, while a walk goes on: it sees what there was
+/// when it began, each record once.
 #[test]
-fn versions_pass_to_both_halves_and_keep_segments_apart() {
-    let mut table = table(2);
-    put(&mut table, b"first", b"");
-    table.set_version_at(0, 5);
-    let many = if cfg!(miri) { 700 } else { 3_000 };
-    (0..many).for_each(|n| put(&mut table, format!("{n}").as_bytes(), b"v"));
-    let pos = table.find(table.hash(b"first"), b"first").expect("there");
-    assert_eq!(table.version(pos), 5);
-    assert_eq!((table.version_at(0), table.version_at((1 << 48) - 1)), (5, 5));
-    table.set_version(pos, 7);
-    assert_eq!(table.version(pos), 7);
-    table.set_version_at(0, 6);
-    (0..many).for_each(|n| assert!(delete(&mut table, format!("{n}").as_bytes())));
-    check(&table);
-    assert!(table.segments() > 1);
+fn a_walk_sees_what_there_was_when_it_began() {
+    let (rounds, most) = if cfg!(miri) { (2, 300) } else { (24, 12_000) };
+    for round in 0..rounds {
+        let (mut table, mut random) = (table(round), Random(round));
+        if round % 3 == 0 {
+            table.depth_max = 2;
+        }
+        let keys = 1 + random.below(most);
+        let key = |n: usize| n.to_string().into_bytes();
+        for walk in 0..3 {
+            for n in 0..keys {
+                match random.below(3) {
+                    0 => put(&mut table, &key(n), &[walk, n as u8]),
+                    1 => drop(delete(&mut table, &key(n))),
+                    _ => {}
+                }
+            }
+            let before: Vec<Vec<u8>> = table.iter().map(<[u8]>::to_vec).collect();
+            let mut seen: Vec<Vec<u8>> = Vec::new();
+            table.begin_walk();
+            let mut cursor = 0;
+            // Few keys are left, or many come: what has been visited ahead is merged and split.
+            let grows = random.below(2) == 0;
+            loop {
+                for _ in 0..random.below(keys / 8 + 2) {
+                    let n = random.below(2 * keys);
+                    let hash = table.hash(&key(n));
+                    table.visit_home(hash, |record| seen.push(record.to_vec()));
+                    match grows == (random.below(8) > 0) {
+                        true => put(&mut table, &key(n), &[100 + walk; 40]),
+                        false => drop(delete(&mut table, &key(n))),
+                    }
+                }
+                cursor = table.visit_rest(cursor, |record| seen.push(record.to_vec()));
+                if cursor == 0 || random.below(most) == 0 {
+                    break;
+                }
+            }
+            if cursor == 0 {
+                let mut before = before;
+                before.sort();
+                seen.sort();
+                assert!(seen == before, "round {round}, walk {walk}: {} of {}", seen.len(), before.len());
+            }
+            table.end_walk();
+            check(&table);
+        }
+    }
 }

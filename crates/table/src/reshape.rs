@@ -10,6 +10,7 @@ use crate::segment::{BUCKETS, Block, Header, LEN_MAX, Segment, class_for_heap, h
 use crate::size::{CLASS_MAX, class_bytes};
 use crate::table::Table;
 use crate::view::{View, ViewMut};
+use crate::walk::Visited;
 use std::ptr::NonNull;
 
 /// A segment this full splits rather than taking a larger block: 85 % of the slots.
@@ -85,7 +86,7 @@ impl<L: Layout> Table<L> {
             let class = class_for_heap::<L::Meta>(bytes[half]).unwrap_or(CLASS_MAX);
             let mut segment = Segment::new(class, prefix | (right_bit * half as u64), depth + 1);
             let mut to = segment.view_mut();
-            to.header_mut().version = parent.header().version;
+            to.header_mut().visited = parent.header().visited.of_half(half);
             to.header_mut().meta = L::split_meta(&parent.header().meta);
             segment
         });
@@ -175,12 +176,15 @@ impl<L: Layout> Table<L> {
         let (a, b) = (segment.header(), other.header());
         let bytes = a.live_bytes() + b.live_bytes();
         let fits = usize::from(a.len + b.len) <= MERGE_LEN && bytes <= MERGE_BYTES;
-        let alike = other_depth == depth && a.version == b.version && a.next.is_none() && b.next.is_none();
+        let alike = other_depth == depth && a.next.is_none() && b.next.is_none();
         if !fits || !alike {
             return false;
         }
         let (left, right) = if a.prefix < b.prefix { (segment, other) } else { (other, segment) };
-        let Some(both) = Self::merged(left, right, depth - 1, bytes) else { return false };
+        let visited = Visited::of_both(left.header().visited, right.header().visited, self.walk);
+        let Some(visited) = visited else { return false };
+        let Some(mut both) = Self::merged(left, right, depth - 1, bytes) else { return false };
+        both.view_mut().header_mut().visited = visited;
         drop(self.directory.merge(both));
         self.moved();
         true
@@ -195,7 +199,6 @@ impl<L: Layout> Table<L> {
         let class = class_for_heap::<L::Meta>(bytes + bytes / 16 + 64)?;
         let mut both = Segment::new(class, left.header().prefix, depth);
         let mut to = both.view_mut();
-        to.header_mut().version = left.header().version;
         to.header_mut().meta = L::merged_meta(&left.header().meta, &right.header().meta);
         for (half, from) in [left, right].into_iter().enumerate() {
             for home in 0..BUCKETS {

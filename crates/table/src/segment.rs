@@ -16,6 +16,7 @@ use crate::bucket::{Bucket, SLOTS, ones};
 use crate::position::BUCKET_BITS;
 use crate::size::{ALIGNMENT, class_for, request_bytes};
 use crate::view::{View, ViewMut};
+use crate::walk::Visited;
 use std::alloc::{Layout as Request, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
 
@@ -27,7 +28,7 @@ pub(crate) const LEN_MAX: usize = BUCKETS * SLOTS * 95 / 100;
 pub(crate) struct Header<M> {
     /// First position of the segment.
     pub(crate) prefix: u64,
-    pub(crate) version: u64,
+    pub(crate) visited: Visited,
     /// Overflow segment, where splitting cannot help any more.
     pub(crate) next: Option<Segment<M>>,
     pub(crate) fill: u16,
@@ -90,7 +91,7 @@ impl<M: Default> Segment<M> {
         let base = unsafe { start.add(capacity) }.cast::<Block<M>>();
         let header = Header {
             prefix,
-            version: 0,
+            visited: Visited::default(),
             next: None,
             fill: 0,
             dead: 0,
@@ -165,7 +166,7 @@ impl<M: Default> ViewMut<'_, M> {
             self.copy_records::<L>(&mut to);
         }
         let (from, header) = (self.header_mut(), to.header_mut());
-        header.version = from.version;
+        header.visited = from.visited;
         header.next = from.next.take();
         header.len = from.len;
         header.meta = std::mem::take(&mut from.meta);

@@ -60,6 +60,8 @@ pub struct Table<L: Layout> {
     pub(crate) directory: Directory<L::Meta>,
     pub(crate) len: usize,
     stamp: Stamp,
+    /// The number of the walk that is under way, or of none.
+    pub(crate) walk: u32,
     /// Segments at this depth do not split but overflow. Lowered by tests only.
     pub(crate) depth_max: u32,
 }
@@ -68,7 +70,7 @@ impl<L: Layout> Table<L> {
     /// An empty table; it takes 2.5 KiB.
     pub fn new(seed: HashSeed) -> Self {
         let directory = Directory::new(Self::first_segment());
-        Self { seed, directory, len: 0, stamp: Stamp::new(), depth_max: crate::directory::DEPTH_MAX }
+        Self { seed, directory, len: 0, stamp: Stamp::new(), walk: 0, depth_max: crate::directory::DEPTH_MAX }
     }
 
     pub(crate) fn first_segment() -> Segment<L::Meta> {
@@ -355,7 +357,7 @@ impl<L: Layout> Table<L> {
         }
     }
 
-    /// The header that holds the meta and version for `pos`: that of the segment in the directory.
+    /// The header that holds the meta for `pos`: that of the segment in the directory.
     pub(crate) fn header_mut(&mut self, pos: Pos) -> &mut Header<L::Meta> {
         let (segment, ..) = self.view_mut(pos);
         let (overflow, prefix) = (segment.view().header().overflow, segment.view().header().prefix);

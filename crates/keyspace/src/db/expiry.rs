@@ -20,6 +20,7 @@ impl Db {
 
     /// Sets or clears the expiry.
     pub fn set_expire(&mut self, pos: Pos, expire: Option<u64>) -> Pos {
+        self.keep_entry(pos);
         let old = self.table.record(pos);
         let had = record::expire(old).is_some();
         let pos = match (had, expire) {

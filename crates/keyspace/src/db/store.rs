@@ -25,6 +25,7 @@ impl Db {
         }
         let len = record::len_for(key.bytes, expire.is_some(), bytes.len());
         let Some(pos) = pos else {
+            self.keep_home(key.hash);
             self.births.note(key.bytes, || Birth::New);
             self.live += len;
             let pos = self.table.insert(key.hash, len, |new| {
@@ -38,6 +39,7 @@ impl Db {
             }
             return pos;
         };
+        self.keep_entry(pos);
         let age = self.renewed(pos, age);
         let old = self.table.record(pos);
         self.births.note(key.bytes, || Birth::Overwritten { type_changed: !record::code(old).is_string() });
@@ -66,6 +68,7 @@ impl Db {
     /// does. The expiry stays, and nobody is told that there is another value.
     #[inline]
     pub fn overwrite_str(&mut self, pos: Pos, bytes: &[u8], fresh: u32) -> bool {
+        self.keep_entry(pos);
         let record = self.table.record_open(pos);
         let range = record::payload_range(record);
         if record::code(record) != Code::Inline || range.len() != bytes.len() {
@@ -103,6 +106,7 @@ impl Db {
         let len = record::len_for(key.bytes, expire.is_some(), payload.len());
         let (pos, had) = match pos {
             Some(pos) => {
+                self.keep_entry(pos);
                 let age = self.renewed(pos, age);
                 let old = self.table.record(pos);
                 let type_changed = !code.is_same_type(record::code(old));
@@ -117,6 +121,7 @@ impl Db {
                 (pos, had)
             }
             None => {
+                self.keep_home(key.hash);
                 self.births.note(key.bytes, || Birth::New);
                 self.live += len;
                 let pos = self.table.insert(key.hash, len, |new| {
@@ -153,6 +158,7 @@ impl Db {
             self.put(key, None, Value::Str { bytes: Arc::new(bytes), raw }, None, age);
             return result;
         };
+        self.keep_entry(pos);
         let record = self.table.record(pos);
         if matches!(record::code(record), Code::Blob | Code::BlobRaw) {
             self.touch(pos, age);
@@ -189,6 +195,7 @@ impl Db {
     /// The bytes of the string at `pos`, to be changed where they are; `None` if the value is none. From now on its
     /// encoding is reported as `raw`.
     pub fn str_mut(&mut self, pos: Pos) -> Option<&mut [u8]> {
+        self.keep_entry(pos);
         let record = self.table.record_mut(pos);
         match record::code(record) {
             Code::Inline | Code::InlineRaw => {
