@@ -1,0 +1,202 @@
+//! One snapshot of all shards on its way into a file.
+//!
+//! The file is written under another name, and takes the place of the old one when all of it is on disk: whatever happens before, the
+//! old one stays. A failure of any part is a failure of the whole, told once, with the path.
+
+use crate::carrier::{Carrier, Job};
+use rdb::encode::Options;
+use rdb::file::{Head, Plan, Written};
+use std::fmt::Display;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+/// What is saved where.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The file that is replaced.
+    pub path: PathBuf,
+    pub options: Options,
+    /// `rdbchecksum`
+    pub sums: bool,
+    /// Bytes that may wait for the disk, of all shards. Beyond, a shard that has more to write waits.
+    pub waiting_bytes_max: usize,
+}
+
+/// How a save ended: the length of the file in bytes, or why there is none.
+pub type Outcome = Result<u64, String>;
+
+/// What all shards and the carrier share of a save.
+pub(crate) struct Shared {
+    pub target: Target,
+    /// Where it is written until it is whole.
+    pub temporary: PathBuf,
+    places: Mutex<Places>,
+    waiting: Mutex<Waiting>,
+    /// Somebody may go on: bytes have reached the disk, or the save is over.
+    moved: Condvar,
+    keys: AtomicU64,
+}
+
+/// Which part of the file is whose.
+struct Places {
+    /// Taken when the file is complete.
+    plan: Option<Plan>,
+    next_offset: u64,
+    /// Shards that have not written all they have.
+    shards_left: u16,
+}
+
+#[derive(Default)]
+struct Waiting {
+    bytes: usize,
+    /// The first failure; nothing more is written then.
+    failure: Option<String>,
+    outcome: Option<Outcome>,
+}
+
+/// A snapshot of all shards that is being written.
+#[derive(Clone)]
+pub struct Save {
+    shared: Arc<Shared>,
+    jobs: Sender<Job>,
+}
+
+/// Nobody panics while holding one of these locks; and who does ends the process.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Save {
+    /// Opens a file beside the target and begins to write it.
+    ///
+    /// # Errors
+    /// When the file cannot be made, or the thread that writes it.
+    pub fn begin(target: Target, head: &Head<'_>, shards: u16) -> io::Result<Self> {
+        let temporary = target.path.with_file_name(format!("temp-{}.rdb", std::process::id()));
+        let plan = Plan::new(head, shards, target.sums);
+        let next_offset = plan.head().len() as u64;
+        let head = plan.head().to_vec();
+        let shared = Arc::new(Shared {
+            target,
+            temporary,
+            places: Mutex::new(Places { plan: Some(plan), next_offset, shards_left: shards }),
+            waiting: Mutex::default(),
+            moved: Condvar::new(),
+            keys: AtomicU64::new(0),
+        });
+        let (jobs, inbox) = channel();
+        Carrier::open(Arc::clone(&shared))?.spawn(inbox)?;
+        let save = Self { shared, jobs };
+        save.send(0, head);
+        Ok(save)
+    }
+
+    pub(crate) fn options(&self) -> (Options, bool) {
+        (self.shared.target.options, self.shared.target.sums)
+    }
+
+    /// Gives a finished chunk its place in the file and has it written there. Waits while too much waits for the disk.
+    pub(crate) fn put(&self, shard: u16, bytes: Vec<u8>, written: &Written) {
+        self.shared.keys.fetch_add(written.records, Ordering::Relaxed);
+        let offset = {
+            let mut places = lock(&self.shared.places);
+            let offset = places.next_offset;
+            places.next_offset += written.bytes;
+            if let Some(plan) = &mut places.plan {
+                plan.add(offset, shard, written);
+            }
+            offset
+        };
+        self.send(offset, bytes);
+    }
+
+    fn send(&self, offset: u64, bytes: Vec<u8>) {
+        let max = self.shared.target.waiting_bytes_max;
+        let mut waiting = lock(&self.shared.waiting);
+        while waiting.bytes > 0 && waiting.bytes + bytes.len() > max && waiting.failure.is_none() {
+            waiting = self.shared.moved.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+        if waiting.failure.is_none() {
+            waiting.bytes += bytes.len();
+            drop(waiting);
+            // Without a carrier the save is over, and has said why.
+            let _ = self.jobs.send(Job::Write { offset, bytes });
+        }
+    }
+
+    /// Whether so much waits for the disk that a shard that need not write more should not.
+    pub fn is_behind(&self) -> bool {
+        lock(&self.shared.waiting).bytes > self.shared.target.waiting_bytes_max / 2
+    }
+
+    /// A shard has written all it has.
+    pub(crate) fn end_shard(&self) {
+        let mut places = lock(&self.shared.places);
+        places.shards_left -= 1;
+        if places.shards_left == 0 {
+            let _ = self.jobs.send(Job::End);
+        }
+    }
+
+    /// Gives the save up: the old file stays.
+    pub fn cancel(&self, reason: &str) {
+        self.shared.fail(reason);
+        let _ = self.jobs.send(Job::End);
+    }
+
+    /// How it ended, if it has.
+    pub fn outcome(&self) -> Option<Outcome> {
+        lock(&self.shared.waiting).outcome.clone()
+    }
+
+    /// Waits for the end.
+    pub fn wait(&self) -> Outcome {
+        let mut waiting = lock(&self.shared.waiting);
+        loop {
+            if let Some(outcome) = &waiting.outcome {
+                return outcome.clone();
+            }
+            waiting = self.shared.moved.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Entries that have been written down so far.
+    pub fn keys(&self) -> u64 {
+        self.shared.keys.load(Ordering::Relaxed)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.shared.target.path
+    }
+}
+
+impl Shared {
+    /// Nothing more is written: the first reason is kept.
+    pub fn fail(&self, reason: impl Display) {
+        lock(&self.waiting).failure.get_or_insert_with(|| reason.to_string());
+        self.moved.notify_all();
+    }
+
+    pub fn failure(&self) -> Option<String> {
+        lock(&self.waiting).failure.clone()
+    }
+
+    /// These bytes wait no longer.
+    pub fn moved(&self, bytes: usize) {
+        lock(&self.waiting).bytes -= bytes;
+        self.moved.notify_all();
+    }
+
+    /// Where everything stands, once all of it is there.
+    pub fn take_plan(&self) -> Option<Plan> {
+        lock(&self.places).plan.take()
+    }
+
+    pub fn end(&self, outcome: Outcome) {
+        lock(&self.waiting).outcome = Some(outcome);
+        self.moved.notify_all();
+    }
+}
