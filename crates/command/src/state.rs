@@ -14,6 +14,7 @@ use crate::pubsub::PubSub;
 use crate::rates::Rates;
 use crate::scripting::Scripts;
 use crate::scripting::whole::RunInside;
+use crate::saving::{Saved, Saver, Saving};
 use crate::session::Sessions;
 use crate::slowlog::SlowLog;
 use crate::spec::flag;
@@ -156,6 +157,10 @@ pub struct ShardCx {
     pub started_ms: u64,
     /// Changes since the last save.
     pub dirty: u64,
+    /// Saves the data, where there are files; this shard's part of the save under way; what the last one took in.
+    pub saver: Option<Arc<dyn Saver>>,
+    pub saving: Option<Saving>,
+    pub saved: Saved,
     pub stats: Stats,
     pub commands: CommandStats,
     pub errors: ErrorStats,
@@ -233,6 +238,9 @@ impl ShardCx {
             started_us: 0,
             started_ms: 0,
             dirty: 0,
+            saver: None,
+            saving: None,
+            saved: Saved::default(),
             stats: Stats::default(),
             commands: CommandStats::default(),
             errors: ErrorStats::default(),

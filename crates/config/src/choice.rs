@@ -56,6 +56,11 @@ impl MaxmemoryPolicy {
         matches!(self, Self::VolatileLfu | Self::AllkeysLfu)
     }
 
+    /// Goes by the last use.
+    pub fn is_lru(self) -> bool {
+        matches!(self, Self::VolatileLru | Self::AllkeysLru)
+    }
+
     /// Goes by the last change rather than the last use.
     pub fn is_lrm(self) -> bool {
         matches!(self, Self::VolatileLrm | Self::AllkeysLrm)

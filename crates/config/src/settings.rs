@@ -122,6 +122,8 @@ settings! {
     latency_tracking_info_percentiles: Vec<f64> = "latency-tracking-info-percentiles";
 
     dir: PathBuf = "dir";
+    dbfilename: PathBuf = "dbfilename";
+    rdbchecksum: bool = "rdbchecksum";
     rdbcompression: bool = "rdbcompression";
 
     replicaof: Option<Primary> = "replicaof";

@@ -200,6 +200,8 @@ impl Scribe for Shown {
         }
         true
     }
+
+    fn end(&mut self) {}
 }
 
 impl Bed {

@@ -39,6 +39,9 @@ pub trait Scribe: Send {
 
     /// Writes a part of the value that was begun, all of it if `to_the_end`; whether it is done. It has not changed since.
     fn write_on(&mut self, value: ValueRef<'_>, to_the_end: bool) -> bool;
+
+    /// All entries have been written. Who drops a scribe that has not come to its end gives up what it has written.
+    fn end(&mut self);
 }
 
 /// One for all databases of a shard.
@@ -90,8 +93,8 @@ fn entry<'a>(record: &'a [u8], far: &Far) -> EntryRef<'a> {
     EntryRef { key, value: record::value(record), expire, age: record::age(record) }
 }
 
-/// A scribe that has panicked has ended the process.
-fn lock(scribe: &SharedScribe) -> MutexGuard<'_, dyn Scribe + 'static> {
+/// The right to write. A scribe that has panicked has ended the process.
+pub fn lock(scribe: &SharedScribe) -> MutexGuard<'_, dyn Scribe + 'static> {
     scribe.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 

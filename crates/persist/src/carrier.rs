@@ -3,7 +3,7 @@
 //! Chunks are written past the page cache (O_DIRECT) where the file system allows it, so that a snapshot does not push out what others
 //! have cached, and the end does not wait for all of it. For that they are copied into memory that is aligned.
 
-use crate::save::{Outcome, Shared};
+use crate::save::{OnEnd, Outcome, Shared};
 use rdb::file::BLOCK_BYTES;
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -67,7 +67,7 @@ impl Carrier {
     }
 
     /// Does what comes, until the end.
-    pub fn spawn(mut self, inbox: Receiver<Job>) -> io::Result<()> {
+    pub fn spawn(mut self, inbox: Receiver<Job>, on_end: OnEnd) -> io::Result<()> {
         let run = move || {
             while let Ok(Job::Write { offset, bytes }) = inbox.recv() {
                 self.write(offset, &bytes);
@@ -78,6 +78,7 @@ impl Carrier {
                 // Whatever there is of it is of no use; and if it stays, nobody takes it for the real one.
                 let _ = fs::remove_file(&self.shared.temporary);
             }
+            on_end(&outcome);
             self.shared.end(outcome);
         };
         std::thread::Builder::new().name("weft-save".to_owned()).spawn(run).map(drop)

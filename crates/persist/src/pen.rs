@@ -1,6 +1,6 @@
 //! What one shard writes of a save: chunks of its entries.
 
-use crate::save::Save;
+use crate::save::{GIVEN_UP, Save};
 use keyspace::ValueRef;
 use keyspace::walk::{EntryRef, Scribe};
 use rdb::encode::Progress;
@@ -53,14 +53,6 @@ impl Pen {
             save.put(shard, bytes, &written);
         }
     }
-
-    /// All entries are written. To be called once.
-    pub fn end(&mut self) {
-        Self::hand_over(&self.save, self.shard, &mut self.entries);
-        Self::hand_over(&self.save, self.shard, &mut self.large);
-        self.is_over = true;
-        self.save.end_shard();
-    }
 }
 
 impl Scribe for Pen {
@@ -85,13 +77,20 @@ impl Scribe for Pen {
         }
         is_done
     }
+
+    fn end(&mut self) {
+        Self::hand_over(&self.save, self.shard, &mut self.entries);
+        Self::hand_over(&self.save, self.shard, &mut self.large);
+        self.is_over = true;
+        self.save.end_shard();
+    }
 }
 
 impl Drop for Pen {
     /// Who stops before the end gives the save up.
     fn drop(&mut self) {
         if !self.is_over {
-            self.save.cancel("it was given up");
+            self.save.cancel(GIVEN_UP);
         }
     }
 }

@@ -25,8 +25,14 @@ pub struct Target {
     pub waiting_bytes_max: usize,
 }
 
+/// Why there is no file when somebody has given the save up.
+pub const GIVEN_UP: &str = "it was given up";
+
 /// How a save ended: the length of the file in bytes, or why there is none.
 pub type Outcome = Result<u64, String>;
+
+/// Is told how a save has ended, on the thread that wrote it.
+pub type OnEnd = Box<dyn FnOnce(&Outcome) + Send>;
 
 /// What all shards and the carrier share of a save.
 pub(crate) struct Shared {
@@ -74,7 +80,7 @@ impl Save {
     ///
     /// # Errors
     /// When the file cannot be made, or the thread that writes it.
-    pub fn begin(target: Target, head: &Head<'_>, shards: u16) -> io::Result<Self> {
+    pub fn begin(target: Target, head: &Head<'_>, shards: u16, on_end: OnEnd) -> io::Result<Self> {
         let temporary = target.path.with_file_name(format!("temp-{}.rdb", std::process::id()));
         let plan = Plan::new(head, shards, target.sums);
         let next_offset = plan.head().len() as u64;
@@ -88,7 +94,7 @@ impl Save {
             keys: AtomicU64::new(0),
         });
         let (jobs, inbox) = channel();
-        Carrier::open(Arc::clone(&shared))?.spawn(inbox)?;
+        Carrier::open(Arc::clone(&shared))?.spawn(inbox, on_end)?;
         let save = Self { shared, jobs };
         save.send(0, head);
         Ok(save)

@@ -1,6 +1,7 @@
-use crate::{Hints, Pen, Save, Target};
+use crate::{GIVEN_UP, Hints, Pen, Save, Target};
 use base::hash::HashSeed;
 use base::random::Random;
+use keyspace::walk::Scribe;
 use keyspace::{Db, Key, Value};
 use rdb::Shapes;
 use rdb::encode::Options;
@@ -92,7 +93,7 @@ fn read(items: &mut Items<'_>, contents: &mut Contents) -> usize {
 
 /// Saves what two shards have, each with two databases.
 fn save(target: Target, dbs: &mut [Db], halt_at: Option<usize>) -> Save {
-    let save = Save::begin(target, &HEAD, 2).expect("it begins");
+    let save = Save::begin(target, &HEAD, 2, Box::new(|_| {})).expect("it begins");
     for (shard, dbs) in dbs.chunks_mut(2).enumerate() {
         let pen = Arc::new(Mutex::new(Pen::new(save.clone(), shard as u16, Hints::Nothing)));
         (0..).zip(&mut *dbs).for_each(|(number, db)| db.begin_walk(number, pen.clone()));
@@ -153,7 +154,7 @@ fn what_is_given_up_leaves_the_old_file_alone() {
     std::fs::write(place.0.join("dump.rdb"), "old").expect("it can be written");
     for halt_at in [0, 3, 1000] {
         let outcome = save(place.target(1 << 20), &mut dbs, Some(halt_at)).wait();
-        assert_eq!(outcome, Err("it was given up".to_owned()));
+        assert_eq!(outcome, Err(GIVEN_UP.to_owned()));
         assert_eq!(place.names(), ["dump.rdb"]);
         assert_eq!(std::fs::read(place.0.join("dump.rdb")).expect("it is there"), b"old");
     }
@@ -164,7 +165,7 @@ fn what_cannot_be_written_says_why() {
     let place = Place::new("refused");
     let mut target = place.target(1 << 20);
     target.path = place.0.join("missing/dump.rdb");
-    assert!(Save::begin(target, &HEAD, 2).is_err());
+    assert!(Save::begin(target, &HEAD, 2, Box::new(|_| {})).is_err());
     let mut target = place.target(1 << 20);
     std::fs::create_dir(place.0.join("taken")).expect("a directory");
     target.path = place.0.join("taken");

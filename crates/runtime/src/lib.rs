@@ -8,6 +8,7 @@ pub mod back_end;
 pub mod clock;
 pub mod daemon;
 pub mod epoll;
+mod file_map;
 pub mod memory;
 pub mod reactor;
 pub mod rlimits;
@@ -20,6 +21,7 @@ pub mod usage;
 pub mod waker;
 
 pub use allocator::Allocator;
+pub use file_map::FileMap;
 pub use reactor::{BackEnd, Event, Reactor};
 pub use socket::{Listener, Socket};
 pub use waker::Waker;

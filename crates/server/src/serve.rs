@@ -1,12 +1,14 @@
 //! The shards' threads, from the first to the last.
 
 use crate::cores::Cores;
+use crate::loading::{Loaded, Loading};
 use crate::log;
 use crate::platform;
 use crate::shard_loop::{Mail, Process, ShardLoop};
 use crate::supervisor::Systemd;
 use base::hash::HashSeed;
 use command::ShardCx;
+use command::saving::Saver;
 use config::{Config, IoBackend};
 use mailbox::{Exchange, Port};
 use runtime::back_end::{self, RING_ENTRIES_MAX};
@@ -38,7 +40,8 @@ struct Seat {
     port: Port<Mail>,
     listeners: Vec<Listener>,
     process: Arc<Process>,
-    /// Opened when all shards are there: none serves before.
+    loading: Arc<Loading>,
+    /// Opened when all shards have their data: none serves before.
     gate: Arc<Barrier>,
 }
 
@@ -56,7 +59,8 @@ pub fn run(
     let shards = cores.shards();
     let names: Vec<(bool, String)> = listeners.iter().map(|l| (l.is_unix, l.name.clone())).collect();
     let process = Arc::new(Process::new(Arc::clone(&config), shards, config_file));
-    let (tell, told) = channel();
+    let ((tell, told), (tell_loaded, loaded)) = (channel(), channel());
+    let loading = Arc::new(Loading::open(&config, shards)?);
     let gate = Arc::new(Barrier::new(shards + 1));
     let seed = HashSeed::new(clock::entropy(), clock::entropy());
     let ring_entries = back_end::ring_entries(shards);
@@ -72,14 +76,20 @@ pub fn run(
             port,
             listeners: listeners.take().unwrap_or_default(),
             process: Arc::clone(&process),
+            loading: Arc::clone(&loading),
             gate: Arc::clone(&gate),
         };
-        let tell = tell.clone();
-        let thread = thread::spawn(format!("shard-{id}"), move || run_shard(seat, &tell));
+        let (tell, tell_loaded) = (tell.clone(), tell_loaded.clone());
+        let thread = thread::spawn(format!("shard-{id}"), move || run_shard(seat, &tell, &tell_loaded));
         threads.push(thread.map_err(|e| format!("Cannot start shard {id}: {}", runtime::reason(&e)))?);
     }
     drop(tell);
     report_start(told.iter().take(shards).collect(), ring_entries)?;
+    let loaded: Result<Vec<Loaded>, String> = loaded.iter().take(shards).collect();
+    let loaded = loaded.map_err(|reason| format!("Fatal error loading the DB. {reason}. Exiting."))?;
+    loading.report(&loaded);
+    process.saver.note_loaded(&loaded);
+    drop(loading);
     watch_signals(Arc::clone(&process))
         .map_err(|e| format!("Cannot wait for signals: {}", runtime::reason(&e)))?;
     report_ready(&names);
@@ -165,7 +175,7 @@ fn watch_signals(process: Arc<Process>) -> io::Result<()> {
     thread::spawn("signals".to_owned(), watch).map(drop)
 }
 
-fn run_shard(seat: Seat, tell: &Sender<Started>) {
+fn run_shard(seat: Seat, tell: &Sender<Started>, tell_loaded: &Sender<Result<Loaded, String>>) {
     let Seat { id, cpu, process, .. } = seat;
     let unpinned = cpu.and_then(|cpu| thread::pin_to(cpu).err());
     let opened = match back_end::open(seat.back_end, seat.ring_entries) {
@@ -180,11 +190,15 @@ fn run_shard(seat: Seat, tell: &Sender<Started>) {
     }
     let (ring_entries, refusal) = (Ok(opened.ring_entries), opened.refusal);
     let _ = tell.send(Started { shard: id, ring_entries, refusal, unpinned });
-    seat.gate.wait();
     let shards = process.wakers.len() as u16;
     let mut cx = ShardCx::new(id as u16, shards, Arc::clone(&process.config), seat.seed, clock::entropy());
     let about = process.about.get_or_init(|| platform::about(opened.reactor.name(), &process.config_file));
     platform::install(&mut cx, about);
+    cx.saver = Some(Arc::clone(&process.saver) as Arc<dyn Saver>);
+    let loaded = seat.loading.run(&mut cx);
+    drop(seat.loading);
+    let _ = tell_loaded.send(loaded);
+    seat.gate.wait();
     let shard_loop = ShardLoop::new(Shard::new(cx), opened.reactor, seat.port, process, seat.listeners);
     if let Err(error) = shard_loop.run() {
         panic!("the reactor of shard {id} failed: {error}");

@@ -3,12 +3,14 @@
 mod accept;
 mod drain;
 mod large;
+mod save;
 mod spin;
 mod upkeep;
 mod visit;
 
 use self::spin::Spin;
 use crate::desk::{self, Seated, SharedDesk};
+use crate::saving::ProcessSaver;
 use crate::send::{self, Outcome, Sent, Spares};
 use command::freeing;
 use config::Config;
@@ -59,6 +61,7 @@ pub struct Process {
     pub config: Arc<Config>,
     pub wakers: Vec<OnceLock<Waker>>,
     pub(crate) desks: Vec<OnceLock<SharedDesk>>,
+    pub(crate) saver: Arc<ProcessSaver>,
     /// How often a shard has freed so much that all should give memory back.
     purges: AtomicU64,
     ending: AtomicBool,
@@ -82,6 +85,7 @@ impl Process {
             config,
             wakers: (0..shards).map(|_| OnceLock::new()).collect(),
             desks: (0..shards).map(|_| OnceLock::new()).collect(),
+            saver: Arc::new(ProcessSaver::new(shards as u16)),
             purges: AtomicU64::new(0),
             ending: AtomicBool::new(false),
             at_once: AtomicBool::new(false),
@@ -211,6 +215,8 @@ pub struct ShardLoop {
     /// Connections above the soft limit of unsent replies.
     slow: Vec<upkeep::Slow>,
     next_idle_check: usize,
+    /// What it has to save waits for the disk.
+    is_ahead_of_disk: bool,
 }
 
 impl ShardLoop {
@@ -257,6 +263,7 @@ impl ShardLoop {
             stalled_listeners: Vec::new(),
             slow: Vec::new(),
             next_idle_check: 0,
+            is_ahead_of_disk: false,
         }
     }
 
@@ -302,6 +309,9 @@ impl ShardLoop {
         if freeing::is_due(&self.shard.cx) {
             self.free_memory();
         }
+        if self.shard.cx.saving.is_some() {
+            self.save_on();
+        }
         let purges = self.process.purges.load(Ordering::Relaxed);
         if purges != self.given_back {
             self.follow_purge(purges);
@@ -321,6 +331,7 @@ impl ShardLoop {
             || self.shard.has_ready_input()
             || self.shard.has_outgoing()
             || self.goes_on
+            || self.saves_on()
             || freeing::is_due(&self.shard.cx);
         if busy || self.spin.until_mail(&self.port, self.shard.awaits_others()) {
             (self.is_quiet, self.due_us) = (false, None);

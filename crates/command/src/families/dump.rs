@@ -1,8 +1,7 @@
 //! DUMP and RESTORE: a value of any type as a string of bytes, and back. The format is the `rdb` crate's business.
 
 use crate::spec::{KeySpec, access::*, acl, flag::*};
-use crate::{Args, Command, Cx, Error, Event, Outcome, ShardCx};
-use rdb::Shapes;
+use crate::{Args, Command, Cx, Error, Event, Outcome};
 use rdb::dump::Refused;
 use rdb::encode::Options;
 use resp::Reply;
@@ -124,7 +123,7 @@ fn restore(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let ttl_ms = u64::try_from(args.int(2)?).map_err(|_| Error::err("Invalid TTL value, must be >= 0"))?;
     cx.shard.stats.payloads_checked += 1;
     let restored = if cx.shard.skip_checksums { rdb::dump::restore_unsummed } else { rdb::dump::restore };
-    let value = restored(&args[3], &shapes(cx.shard)).map_err(|refused| match refused {
+    let value = restored(&args[3], &cx.shard.shapes()).map_err(|refused| match refused {
         Refused::Trailer => Error::BAD_DUMP,
         Refused::Value(_) => Error::BAD_DATA_FORMAT,
     })?;
@@ -142,7 +141,8 @@ fn restore(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         }
         return Ok(());
     }
-    let age = age(cx.shard, &options);
+    let frequency = options.frequency.map(|frequency| frequency as u8);
+    let age = cx.shard.age_told(options.idle_s.map(i64::unsigned_abs), frequency);
     let old = cx.kind_in(cx.db, key);
     // To Redis the old one is deleted before.
     let pos = cx.db().silently(|db| db.put(key, pos, value, expire, age));
@@ -152,19 +152,4 @@ fn restore(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let kinds = [old, cx.kind_in(cx.db, key)];
     cx.notice_overwritten(cx.db, key.bytes, kinds);
     Ok(())
-}
-
-fn shapes(shard: &ShardCx) -> Shapes<'_> {
-    let limits = &shard.limits;
-    Shapes { list: limits.list, set: limits.set, hash: limits.hash, zset: limits.zset, seed: &shard.seed }
-}
-
-/// The age of a restored key: what the policy has no use for is passed over.
-fn age(shard: &ShardCx, options: &RestoreOptions) -> u32 {
-    let (rule, now_ms) = (shard.ages.rule, shard.now_ms);
-    match (options.idle_s, options.frequency) {
-        (_, Some(frequency)) if rule.counts() => rule.with_count(frequency as u8, now_ms),
-        (Some(idle_s), _) if !rule.counts() => rule.idle_for(idle_s.unsigned_abs(), now_ms),
-        _ => shard.clock_age(),
-    }
 }

@@ -15,11 +15,13 @@ pub(super) const SNAPSHOTS: &[Directive] = &[
         "Snapshot after so many seconds if so many keys changed; several pairs; `\"\"` for never.",
     ),
     yes_no("stop-writes-on-bgsave-error", "yes").later(WORK, "Refuse writes after a snapshot failed."),
-    yes_no("rdbcompression", "yes").later(WORK, "Compress strings in snapshots."),
-    yes_no("rdbchecksum", "yes").immutable().later(WORK, "End snapshots with a check sum."),
+    yes_no("rdbcompression", "yes").works("Compress strings in snapshots."),
+    yes_no("rdbchecksum", "yes")
+        .immutable()
+        .works("End snapshots with a check sum, and verify it when they are loaded."),
     choice("sanitize-dump-payload", SANITIZE_DUMP, "no")
         .accepted("Payloads of RESTORE are always checked completely."),
-    text("dbfilename", "dump.rdb").protected().check(checks::file_name).later(WORK, "Name of the snapshot."),
+    text("dbfilename", "dump.rdb").protected().check(checks::file_name).works("Name of the snapshot."),
     yes_no("rdb-del-sync-files", "no").later("replication", "Remove snapshots made for replicas."),
     special("dir", Kind::Directory, ".")
         .protected()

@@ -294,6 +294,10 @@ fn memory(cx: &ShardCx, facts: &Facts, text: &mut String) {
 }
 
 fn persistence(cx: &ShardCx, facts: &Facts, text: &mut String) {
+    let report = cx.saver.as_ref().map(|saver| saver.report());
+    let under_way = report.and_then(|report| report.under_way);
+    let seconds = |seconds: Option<u64>| seconds.map_or(-1, |seconds| seconds as i64);
+    let now_s = cx.now_ms / 1000;
     lines(
         text,
         "Persistence",
@@ -304,18 +308,18 @@ fn persistence(cx: &ShardCx, facts: &Facts, text: &mut String) {
             ("current_cow_size", &0),
             ("current_cow_size_age", &0),
             ("current_fork_perc", &"0.00"),
-            ("current_save_keys_processed", &0),
-            ("current_save_keys_total", &0),
+            ("current_save_keys_processed", &under_way.map_or(0, |(_, keys)| keys)),
+            ("current_save_keys_total", &under_way.map_or(0, |_| facts.numbers.keys)),
             ("rdb_changes_since_last_save", &facts.numbers.dirty),
-            ("rdb_bgsave_in_progress", &0),
-            ("rdb_last_save_time", &(cx.started_ms / 1000)),
-            ("rdb_last_bgsave_status", &"ok"),
-            ("rdb_last_bgsave_time_sec", &-1),
-            ("rdb_current_bgsave_time_sec", &-1),
-            ("rdb_saves", &0),
+            ("rdb_bgsave_in_progress", &u8::from(under_way.is_some())),
+            ("rdb_last_save_time", &report.map_or(cx.started_ms / 1000, |report| report.last_save_s)),
+            ("rdb_last_bgsave_status", &if report.is_none_or(|report| report.is_last_ok) { "ok" } else { "err" }),
+            ("rdb_last_bgsave_time_sec", &seconds(report.and_then(|report| report.last_took_s))),
+            ("rdb_current_bgsave_time_sec", &seconds(under_way.map(|(begun_s, _)| now_s.saturating_sub(begun_s)))),
+            ("rdb_saves", &report.map_or(0, |report| report.count)),
             ("rdb_last_cow_size", &0),
-            ("rdb_last_load_keys_expired", &0),
-            ("rdb_last_load_keys_loaded", &0),
+            ("rdb_last_load_keys_expired", &report.map_or(0, |report| report.loaded.1)),
+            ("rdb_last_load_keys_loaded", &report.map_or(0, |report| report.loaded.0)),
             ("aof_enabled", &0),
             ("aof_rewrite_in_progress", &0),
             ("aof_rewrite_scheduled", &0),

@@ -3,7 +3,8 @@
 use super::{ANY_TIME, HELP_SUMMARY, keyspace, row, server};
 use crate::spec::{acl, flag::*};
 use crate::state::Effect;
-use crate::{Args, Command, Cx, Error, Outcome, help as help_form};
+use crate::saving::Refused;
+use crate::{Args, Command, Cx, Error, Outcome, ShardCx, help as help_form};
 use resp::Reply;
 
 const MODULES: u64 = NO_ASYNC_LOADING | ADMIN | NOSCRIPT | PROTECTED;
@@ -30,19 +31,19 @@ pub const COMMANDS: &[Command] = &[
         .complexity("O(1)")
         .tips(&["nondeterministic_output"])
         .summary("Returns when the data was last saved, or the start of the server."),
-    server(Command::new("SAVE", save))
+    server(Command::on_all("SAVE", save_part, saved).prepare(begin_save))
         .arity(1)
         .flags(NO_ASYNC_LOADING | ADMIN | NOSCRIPT | NO_MULTI)
         .complexity("O(N) where N is the total number of keys in all databases")
         .summary("Saves all data to disk while clients wait."),
-    server(Command::new("BGSAVE", save))
+    server(Command::on_all("BGSAVE", bgsave_part, bgsave_begun).prepare(begin_bgsave))
         .arity(-1)
         .flags(NO_ASYNC_LOADING | ADMIN | NOSCRIPT)
         .complexity("O(1)")
         .history(&[("3.2.2", "Added the `SCHEDULE` option.")])
         .summary("Saves all data to disk in the background.")
         .syntax("schedule=SCHEDULE?^3.2.2"),
-    server(Command::new("BGREWRITEAOF", save))
+    server(Command::new("BGREWRITEAOF", rewrite_log))
         .arity(1)
         .flags(NO_ASYNC_LOADING | ADMIN | NOSCRIPT)
         .complexity("O(1)")
@@ -108,16 +109,77 @@ fn role(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
 
 /// LASTSAVE: as in Redis the start of the server until something has been saved.
 fn lastsave(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
-    out.int((cx.shard.started_ms / 1000) as i64);
+    let report = cx.shard.saver.as_ref().map(|saver| saver.report());
+    out.int(report.map_or(cx.shard.started_ms / 1000, |report| report.last_save_s) as i64);
     Ok(())
 }
 
-/// SAVE, BGSAVE, BGREWRITEAOF
-fn save(_: &mut Cx<'_>, args: Args<'_>, _: &mut Reply) -> Outcome {
-    if args.is(0, "BGSAVE") && args.len() > 1 && (args.len() > 2 || !args.is(1, "SCHEDULE")) {
+/// Opens the file of a save; its parts begin next.
+fn begin(cx: &Cx<'_>) -> Result<(), Error> {
+    let functions: Vec<&[u8]> =
+        cx.shard.scripts.functions.shelf.libraries().map(|(_, library)| &library.code[..]).collect();
+    let begun = cx.shard.saver.as_ref().map_or(Err(Refused::Failed), |saver| saver.begin(cx.shard, &functions));
+    begun.map_err(|refused| match refused {
+        Refused::UnderWay => Error::err("Background save already in progress"),
+        Refused::Failed => Error::text("ERR"),
+    })
+}
+
+fn words(args: Args<'_>) -> Vec<Vec<u8>> {
+    args.from(0).map(<[u8]>::to_vec).collect()
+}
+
+/// SAVE: all shards do nothing else until the data is on disk.
+fn begin_save(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Vec<Vec<u8>>, Error> {
+    begin(cx).map(|()| words(args))
+}
+
+fn save_part(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+    cx.shard.begin_saving();
+    while cx.shard.save_on() {}
+    out.ok();
+    Ok(())
+}
+
+fn saved(cx: &mut ShardCx, _: Args<'_>, _: &[&[u8]], out: &mut Reply) -> Outcome {
+    if !cx.saver.as_ref().is_some_and(|saver| saver.wait()) {
+        return Err(Error::text("ERR"));
+    }
+    out.ok();
+    Ok(())
+}
+
+/// BGSAVE [SCHEDULE | CANCEL]. There is nothing that a save would have to wait for, so one that may be scheduled begins at once.
+fn begin_bgsave(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Vec<Vec<u8>>, Error> {
+    if args.len() == 2 && args.is(1, "CANCEL") {
+        let is_under_way = cx.shard.saver.as_ref().is_some_and(|saver| saver.report().under_way.is_some());
+        let refusal = "Background saving is currently not in progress or scheduled";
+        return if is_under_way { Ok(words(args)) } else { Err(Error::err(refusal)) };
+    }
+    if args.len() > 2 || args.len() == 2 && !args.is(1, "SCHEDULE") {
         return Err(Error::SYNTAX);
     }
-    Err(Error::err("persistence is not part of this version: nothing is saved"))
+    begin(cx).map(|()| words(args))
+}
+
+fn bgsave_part(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    match args.len() == 2 && args.is(1, "CANCEL") {
+        true => cx.shard.give_up_saving(),
+        false => cx.shard.begin_saving(),
+    }
+    out.ok();
+    Ok(())
+}
+
+fn bgsave_begun(_: &mut ShardCx, args: Args<'_>, _: &[&[u8]], out: &mut Reply) -> Outcome {
+    let is_cancelled = args.len() == 2 && args.is(1, "CANCEL");
+    out.status(if is_cancelled { "Background saving cancelled" } else { "Background saving started" });
+    Ok(())
+}
+
+/// BGREWRITEAOF
+fn rewrite_log(_: &mut Cx<'_>, _: Args<'_>, _: &mut Reply) -> Outcome {
+    Err(Error::err("append-only files are not part of this version: nothing is rewritten"))
 }
 
 /// SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]

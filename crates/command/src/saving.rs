@@ -1,0 +1,106 @@
+//! Saving the data: what commands and shards need of the process that does it, and a shard's own part.
+//!
+//! A save is a command for all shards. Its parts run at the same place in the order of all operations, so what is saved is what
+//! there was at one moment; from there on each shard walks over its databases ([`keyspace::walk`]) while it serves its clients.
+
+use crate::ShardCx;
+use keyspace::walk::{self, SharedScribe};
+
+/// Why no save begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refused {
+    UnderWay,
+    /// The file cannot be made; the log says why.
+    Failed,
+}
+
+/// What a process knows of its saves.
+#[derive(Clone, Copy, Debug)]
+pub struct Report {
+    /// Of the save under way: when it began, unix seconds, and entries written so far.
+    pub under_way: Option<(u64, u64)>,
+    /// When the data was saved last, unix seconds; at first the start of the server.
+    pub last_save_s: u64,
+    /// How the last one ended; one that was given up does not count.
+    pub is_last_ok: bool,
+    /// Seconds that it took.
+    pub last_took_s: Option<u64>,
+    /// Saves that have succeeded.
+    pub count: u64,
+    /// Keys that were loaded at the start, and those whose time was over then.
+    pub loaded: (u64, u64),
+}
+
+/// Saves, as the process does it.
+pub trait Saver: Send + Sync {
+    /// Opens the file of a save, whose parts the shards begin now. `functions`: the code of each library.
+    ///
+    /// # Errors
+    /// Another is under way, or the file cannot be made.
+    fn begin(&self, cx: &ShardCx, functions: &[&[u8]]) -> Result<(), Refused>;
+
+    /// With what a shard writes its part of the save that has begun, if it has not ended before.
+    fn scribe(&self, cx: &ShardCx) -> Option<SharedScribe>;
+
+    /// Waits for the end of the save under way; whether the data is saved.
+    fn wait(&self) -> bool;
+
+    /// Whether the disk is so far behind that shards should write no more than they must.
+    fn is_behind(&self) -> bool;
+
+    fn report(&self) -> Report;
+}
+
+/// A shard's part of a save.
+pub struct Saving {
+    scribe: SharedScribe,
+}
+
+/// How many changes were saved last, and with which save.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Saved {
+    dirty: u64,
+    count: u64,
+}
+
+impl ShardCx {
+    /// Begins this shard's part of a save: all there is now is part of it.
+    pub fn begin_saving(&mut self) {
+        let Some(scribe) = self.saver.clone().and_then(|saver| saver.scribe(self)) else { return };
+        for (number, db) in self.dbs.iter_mut_numbered() {
+            db.begin_walk(number, scribe.clone());
+        }
+        self.note_saved();
+        self.saved.dirty = self.dirty;
+        self.saving = Some(Saving { scribe });
+    }
+
+    /// Goes on with it for a step; whether there is more.
+    pub fn save_on(&mut self) -> bool {
+        if let Some(db) = self.dbs.iter_mut().find(|db| db.is_walked()) {
+            db.walk_on();
+            return true;
+        }
+        if let Some(saving) = self.saving.take() {
+            walk::lock(&saving.scribe).end();
+        }
+        false
+    }
+
+    /// Gives it up, and with it the save of all shards.
+    pub fn give_up_saving(&mut self) {
+        if self.saving.take().is_some() {
+            self.dbs.iter_mut().for_each(keyspace::Db::end_walk);
+        }
+    }
+
+    /// Once a save has succeeded, what it contains is no longer among the changes since.
+    pub fn note_saved(&mut self) {
+        let Some(saver) = &self.saver else { return };
+        let count = saver.report().count;
+        if count > self.saved.count {
+            self.dirty = self.dirty.saturating_sub(std::mem::take(&mut self.saved.dirty));
+            self.saved.count = count;
+        }
+    }
+}
