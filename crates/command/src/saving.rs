@@ -21,6 +21,8 @@ pub struct Report {
     pub under_way: Option<(u64, u64)>,
     /// When the data was saved last, unix seconds; at first the start of the server.
     pub last_save_s: u64,
+    /// When the last one began, unix seconds.
+    pub last_try_s: u64,
     /// How the last one ended; one that was given up does not count.
     pub is_last_ok: bool,
     /// Seconds that it took.
@@ -41,6 +43,9 @@ pub trait Saver: Send + Sync {
 
     /// With what a shard writes its part of the save that has begun, if it has not ended before.
     fn scribe(&self, cx: &ShardCx) -> Option<SharedScribe>;
+
+    /// Ends the save under way, if there is one, without a file.
+    fn give_up(&self);
 
     /// Waits for the end of the save under way; whether the data is saved.
     fn wait(&self) -> bool;
@@ -64,6 +69,22 @@ pub struct Saved {
 }
 
 impl ShardCx {
+    /// Opens the file of a save; the shards' parts begin next.
+    ///
+    /// # Errors
+    /// See [`Saver::begin`].
+    pub fn open_save(&self) -> Result<(), Refused> {
+        let saver = self.saver.as_ref().ok_or(Refused::Failed)?;
+        let libraries = self.scripts.functions.shelf.libraries();
+        let functions: Vec<&[u8]> = libraries.map(|(_, library)| &library.code[..]).collect();
+        saver.begin(self, &functions)
+    }
+
+    /// Whether nothing may be written while the last save has failed.
+    pub fn needs_saves(&self) -> bool {
+        self.config.stop_writes_on_bgsave_error && !self.config.save.is_empty()
+    }
+
     /// Begins this shard's part of a save: all there is now is part of it.
     pub fn begin_saving(&mut self) {
         let Some(scribe) = self.saver.clone().and_then(|saver| saver.scribe(self)) else { return };

@@ -53,6 +53,8 @@ pub enum Effect {
     ConfigChanged(Vec<&'static str>),
     /// Stop the process.
     Shutdown { now: bool },
+    /// Save the data, then stop the process; if it cannot be saved, only by `force`. A client has asked for it, or nobody has.
+    SaveAndEnd { conn: Option<usize>, now: bool, force: bool },
 }
 
 /// CLIENT PAUSE: commands of all clients, or only those that write, are held back until a time.
@@ -161,6 +163,10 @@ pub struct ShardCx {
     pub saver: Option<Arc<dyn Saver>>,
     pub saving: Option<Saving>,
     pub saved: Saved,
+    /// The data could not be saved: nothing may be written until it can.
+    pub refuses_writes: bool,
+    /// All data is saved and the process ends: nothing may run any more.
+    pub is_over: bool,
     pub stats: Stats,
     pub commands: CommandStats,
     pub errors: ErrorStats,
@@ -241,6 +247,8 @@ impl ShardCx {
             saver: None,
             saving: None,
             saved: Saved::default(),
+            refuses_writes: false,
+            is_over: false,
             stats: Stats::default(),
             commands: CommandStats::default(),
             errors: ErrorStats::default(),

@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use crate::choice::{IoBackend, LogLevel, MaxmemoryPolicy, OomScoreAdj, WhoMay};
-use crate::special::{KeyEvents, OutputLimits, Primary};
+use crate::special::{KeyEvents, OutputLimits, Primary, SavePoint};
 use crate::table::DirectiveId;
 use crate::value::Value;
 
@@ -122,6 +122,8 @@ settings! {
     latency_tracking_info_percentiles: Vec<f64> = "latency-tracking-info-percentiles";
 
     dir: PathBuf = "dir";
+    save: Vec<SavePoint> = "save";
+    stop_writes_on_bgsave_error: bool = "stop-writes-on-bgsave-error";
     dbfilename: PathBuf = "dbfilename";
     rdbchecksum: bool = "rdbchecksum";
     rdbcompression: bool = "rdbcompression";
@@ -182,6 +184,7 @@ from_variant! {
     KeyEvents => KeyEvents;
     Percentiles => Vec<f64>;
     Primary => Option<Primary>;
+    SavePoints => Vec<SavePoint>;
 }
 
 impl FromValue for Vec<String> {

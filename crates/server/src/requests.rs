@@ -18,7 +18,6 @@ impl ShardLoop {
                 Request::Close(conn) => self.close(conn),
                 Request::CloseSlow(conn, bytes) => self.close_slow_now(conn, bytes),
                 Request::Shutdown { now } => {
-                    log::notice("User requested shutdown...");
                     self.process.end(now);
                 }
                 Request::ConfigChanged(names) => self.apply_config(&names),

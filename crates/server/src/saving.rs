@@ -7,6 +7,7 @@ use command::saving::{Refused, Report, Saver};
 use keyspace::walk::SharedScribe;
 use persist::{GIVEN_UP, Head, Hints, Options, Outcome, Pen, Save, Target};
 use runtime::clock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The version of the format: that of Redis 7.0, which everything newer reads, too. A value that needs a newer one gets it.
@@ -17,6 +18,8 @@ const WAITING_BYTES_MAX: usize = 32 << 20;
 pub struct ProcessSaver {
     shards: u16,
     state: Arc<Mutex<State>>,
+    /// The last save has failed.
+    fails: Arc<AtomicBool>,
 }
 
 struct State {
@@ -39,12 +42,19 @@ impl ProcessSaver {
             under_way: None,
             last_save_s: now_s(),
             is_last_ok: true,
+            last_try_s: 0,
             last_took_s: None,
             count: 0,
             loaded: (0, 0),
         };
         let state = Arc::new(Mutex::new(State { under_way: None, begun_s: 0, report }));
-        Self { shards, state }
+        Self { shards, state, fails: Arc::default() }
+    }
+
+    /// Whether the last save has failed.
+    #[inline]
+    pub fn fails(&self) -> bool {
+        self.fails.load(Ordering::Relaxed)
     }
 
     /// What all shards have loaded.
@@ -97,8 +107,13 @@ impl Saver for ProcessSaver {
             functions,
             sizes: &[],
         };
-        let own = Arc::clone(&self.state);
-        let on_end = Box::new(move |outcome: &Outcome| lock(&own).end(outcome));
+        state.report.last_try_s = now_s();
+        let (own, fails) = (Arc::clone(&self.state), Arc::clone(&self.fails));
+        let on_end = Box::new(move |outcome: &Outcome| {
+            let mut state = lock(&own);
+            state.end(outcome);
+            fails.store(!state.report.is_last_ok, Ordering::Relaxed);
+        });
         match Save::begin(target, &head, self.shards, on_end) {
             Ok(save) => {
                 log::notice("Saving the data");
@@ -109,6 +124,7 @@ impl Saver for ProcessSaver {
                 let (name, reason) = (cx.config.dbfilename.display(), runtime::reason(&error));
                 log::warning(format_args!("The data cannot be saved as {name}: {reason}"));
                 state.report.is_last_ok = false;
+                self.fails.store(true, Ordering::Relaxed);
                 Err(Refused::Failed)
             }
         }
@@ -125,6 +141,15 @@ impl Saver for ProcessSaver {
             Hints::Nothing
         };
         Some(Arc::new(Mutex::new(Pen::new(save, cx.id, hints))))
+    }
+
+    fn give_up(&self) {
+        let save = lock(&self.state).under_way.clone();
+        if let Some(save) = save {
+            save.cancel(GIVEN_UP);
+            // Its end is told before it is over.
+            let _ = save.wait();
+        }
     }
 
     fn wait(&self) -> bool {

@@ -169,7 +169,7 @@ fn watch_signals(process: Arc<Process>) -> io::Result<()> {
             }
             log::warning(format_args!("Received {} scheduling shutdown...", signal.name()));
             asked = true;
-            process.end(false);
+            process.ask_for_end();
         }
     };
     thread::spawn("signals".to_owned(), watch).map(drop)

@@ -10,6 +10,7 @@ mod visit;
 
 use self::spin::Spin;
 use crate::desk::{self, Seated, SharedDesk};
+use crate::log;
 use crate::saving::ProcessSaver;
 use crate::send::{self, Outcome, Sent, Spares};
 use command::freeing;
@@ -62,6 +63,10 @@ pub struct Process {
     pub wakers: Vec<OnceLock<Waker>>,
     pub(crate) desks: Vec<OnceLock<SharedDesk>>,
     pub(crate) saver: Arc<ProcessSaver>,
+    /// Changes on each shard since the last save, while there are save points.
+    unsaved: Vec<AtomicU64>,
+    /// A signal asks for the end, which shard 0 brings about.
+    is_asked_to_end: AtomicBool,
     /// How often a shard has freed so much that all should give memory back.
     purges: AtomicU64,
     ending: AtomicBool,
@@ -86,6 +91,8 @@ impl Process {
             wakers: (0..shards).map(|_| OnceLock::new()).collect(),
             desks: (0..shards).map(|_| OnceLock::new()).collect(),
             saver: Arc::new(ProcessSaver::new(shards as u16)),
+            unsaved: (0..shards).map(|_| AtomicU64::new(0)).collect(),
+            is_asked_to_end: AtomicBool::new(false),
             purges: AtomicU64::new(0),
             ending: AtomicBool::new(false),
             at_once: AtomicBool::new(false),
@@ -110,10 +117,20 @@ impl Process {
         cx.eviction.other_bytes = others.map(|(_, bytes)| bytes.load(Ordering::Relaxed)).sum();
     }
 
+    /// Asks for the end as the configuration wants it: with a save or without.
+    pub fn ask_for_end(&self) {
+        self.is_asked_to_end.store(true, Ordering::SeqCst);
+        if let Some(waker) = self.wakers[0].get() {
+            waker.wake();
+        }
+    }
+
     /// Asks all shards to end: pending replies are sent, nothing new is read. `at_once`: to nobody who does not take them now.
     pub fn end(&self, at_once: bool) {
         self.at_once.fetch_or(at_once, Ordering::SeqCst);
-        self.ending.store(true, Ordering::SeqCst);
+        if !self.ending.swap(true, Ordering::SeqCst) {
+            log::notice("User requested shutdown...");
+        }
         self.wakers.iter().filter_map(OnceLock::get).for_each(Waker::wake);
     }
 }
@@ -217,6 +234,8 @@ pub struct ShardLoop {
     next_idle_check: usize,
     /// What it has to save waits for the disk.
     is_ahead_of_disk: bool,
+    /// When this shard, which looks after that, sees next whether it is time for a save; µs.
+    next_save_look_us: u64,
 }
 
 impl ShardLoop {
@@ -264,6 +283,7 @@ impl ShardLoop {
             slow: Vec::new(),
             next_idle_check: 0,
             is_ahead_of_disk: false,
+            next_save_look_us: 0,
         }
     }
 
@@ -287,6 +307,7 @@ impl ShardLoop {
     fn turn(&mut self) -> std::io::Result<()> {
         self.wait()?;
         self.process.exchange_memory(&mut self.shard);
+        self.see_to_saves();
         for step in TURN {
             match step {
                 Step::Collect => self.collect(),
@@ -493,7 +514,9 @@ impl ShardLoop {
         // time to live, that has not.
         let (now_ms, now_us) = clock::now();
         self.shard.set_time(now_ms, now_us);
-        while let Some(mail) = self.shard.mail().pop_front() {
+        while !self.shard.cx.is_over
+            && let Some(mail) = self.shard.mail().pop_front()
+        {
             match mail {
                 Mail::Shard(message) => {
                     if let Some((from, turn)) = message.armed_by() {
@@ -509,6 +532,9 @@ impl ShardLoop {
 
     /// Step 3: parses and runs what was collected.
     fn execute(&mut self) {
+        if self.shard.cx.is_over {
+            return;
+        }
         self.shard.end_pause();
         self.shard.end_waits();
         let inputs = std::mem::take(&mut self.inputs);

@@ -34,6 +34,12 @@ pub(crate) fn row_named(full_name: &str) -> &'static Command {
     rows.into_iter().find(|row| row.full_name == full_name).expect("a command of our own")
 }
 
+/// Another row that is the same command to all who count and tell.
+pub(crate) fn as_row_of(full_name: &'static str, row: &Command) -> Command {
+    let named = row_named(full_name);
+    Command { id: named.id, full_name, flags: named.flags, ..*row }
+}
+
 /// The row for a block of commands that have all these flags together.
 pub(crate) fn row(flags: u64) -> &'static Command {
     let set = FLAGS.iter().enumerate().map(|(bit, flag)| usize::from(flags & flag != 0) << bit);

@@ -43,6 +43,13 @@ impl Shard {
     /// Does what the shard itself can do and returns the rest.
     pub fn take_requests(&mut self) -> Vec<Request> {
         let mut requests = Vec::new();
+        while !self.cx.effects.is_empty() {
+            self.take_some(&mut requests);
+        }
+        requests
+    }
+
+    fn take_some(&mut self, requests: &mut Vec<Request>) {
         for effect in std::mem::take(&mut self.cx.effects) {
             match effect {
                 Effect::CloseAfterReply { conn } => {
@@ -55,10 +62,10 @@ impl Shard {
                 Effect::Kill { conn } => requests.push(Request::Close(conn)),
                 Effect::Overrun { conn, bytes } => requests.push(Request::CloseSlow(conn, bytes)),
                 Effect::Shutdown { now } => requests.push(Request::Shutdown { now }),
+                Effect::SaveAndEnd { conn, now, force } => self.save_and_end(conn, now, force),
                 Effect::ConfigChanged(names) => requests.push(Request::ConfigChanged(names)),
             }
         }
-        requests
     }
 }
 

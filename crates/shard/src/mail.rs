@@ -122,6 +122,10 @@ impl Shard {
                 self.send_part(batch.from, &items[sent..=index], changes, &mut out);
                 sent = index + 1;
             }
+            if self.cx.is_over {
+                items.truncate(index + 1);
+                break;
+            }
             if self.busy.is_some() {
                 // A script has not come to its end: what is left comes in the middle of it.
                 rest = rest_of(&batch, &items[index + 1..], &seed);

@@ -27,14 +27,9 @@ const SPARE_MAX: usize = 64;
 const SPARE_BYTES_MAX: usize = 64 * 1024;
 
 /// WATCH and its end as they travel.
-static WATCH_ROW: LazyLock<Command> = LazyLock::new(|| as_row_of("watch", &WATCHED));
-static UNWATCH_ROW: LazyLock<Command> = LazyLock::new(|| as_row_of("unwatch", &UNWATCHED));
+static WATCH_ROW: LazyLock<Command> = LazyLock::new(|| block::as_row_of("watch", &WATCHED));
+static UNWATCH_ROW: LazyLock<Command> = LazyLock::new(|| block::as_row_of("unwatch", &UNWATCHED));
 
-/// The same command to all who count and tell.
-fn as_row_of(full_name: &'static str, row: &Command) -> Command {
-    let named = block::row_named(full_name);
-    Command { id: named.id, full_name, flags: named.flags, ..*row }
-}
 
 /// The shards that have the keys of a block.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

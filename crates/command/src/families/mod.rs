@@ -16,6 +16,8 @@ mod list;
 mod pubsub;
 pub mod scripting;
 mod server;
+
+pub use server::process::LAST_SAVE;
 mod set;
 pub mod stream;
 mod string;

@@ -84,13 +84,13 @@ impl ShardCx {
     }
 }
 
-/// To be called before a command runs: makes room for commands that may need memory.
+/// To be called before a command runs: makes room for commands that may need memory. While the data cannot be saved, nothing is written.
 ///
 /// # Errors
-/// OOM
+/// OOM, MISCONF
 #[inline]
 pub fn before(shard: &mut ShardCx, command: &Command) -> Result<(), Error> {
-    if shard.limits.memory_bytes_max == 0 { Ok(()) } else { make_room(shard, command) }
+    if shard.limits.memory_bytes_max == 0 && !shard.refuses_writes { Ok(()) } else { admit(shard, command) }
 }
 
 /// Whether commands that need memory would be refused now, though room has been made as far as possible.
@@ -99,8 +99,12 @@ pub fn lacks_memory(shard: &mut ShardCx) -> bool {
 }
 
 #[cold]
-fn make_room(shard: &mut ShardCx, command: &Command) -> Result<(), Error> {
-    if command.flags & flag::DENYOOM == 0 { Ok(()) } else { find_room(shard) }
+fn admit(shard: &mut ShardCx, command: &Command) -> Result<(), Error> {
+    if shard.refuses_writes && command.flags & flag::WRITE != 0 {
+        return Err(Error::CANNOT_SAVE);
+    }
+    let needs_room = shard.limits.memory_bytes_max != 0 && command.flags & flag::DENYOOM != 0;
+    if needs_room { find_room(shard) } else { Ok(()) }
 }
 
 fn find_room(shard: &mut ShardCx) -> Result<(), Error> {

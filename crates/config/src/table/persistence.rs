@@ -10,11 +10,11 @@ use crate::directive::{
 const WORK: &str = "persistence";
 
 pub(super) const SNAPSHOTS: &[Directive] = &[
-    special("save", Kind::SavePoints, "3600 1 300 100 60 10000").neutral("").later(
-        WORK,
-        "Snapshot after so many seconds if so many keys changed; several pairs; `\"\"` for never.",
+    special("save", Kind::SavePoints, "3600 1 300 100 60 10000").neutral("").works(
+        "Snapshot after so many seconds if so many keys changed, and at shutdown; several pairs; `\"\"` for never.",
     ),
-    yes_no("stop-writes-on-bgsave-error", "yes").later(WORK, "Refuse writes after a snapshot failed."),
+    yes_no("stop-writes-on-bgsave-error", "yes")
+        .works("Refuse writes after a snapshot failed, if there are `save` points."),
     yes_no("rdbcompression", "yes").works("Compress strings in snapshots."),
     yes_no("rdbchecksum", "yes")
         .immutable()

@@ -1,14 +1,23 @@
-//! A shard's part of a save, between its clients' commands.
+//! A shard's part of a save, between its clients' commands; and when it is time for one.
 
-use super::ShardLoop;
+use super::{ShardLoop, wake};
+use crate::log;
 use command::saving::Saver;
+use command::state::Effect;
 use runtime::clock;
+use std::sync::atomic::Ordering;
 
 /// Time for it in one turn, while nobody asks for anything and while somebody does.
 const IDLE_NS: u64 = 500_000;
 const BUSY_NS: u64 = 150_000;
 /// Time between two looks whether the disk has caught up.
-pub(super) const LOOK_US: u64 = 1000;
+const DISK_LOOK_US: u64 = 1000;
+/// Time between two looks whether a save is due, while there are changes that are not saved.
+const POINTS_LOOK_US: u64 = 1_000_000;
+/// The shard that looks.
+const LOOKER: usize = 0;
+/// After a save that failed the next is tried no sooner (as in Redis), seconds.
+const RETRY_S: u64 = 5;
 
 impl ShardLoop {
     /// Whether the next turn should go on with a save at once.
@@ -27,5 +36,77 @@ impl ShardLoop {
                 return;
             }
         }
+    }
+
+    /// How long the shard may sleep as far as saves are concerned, µs.
+    pub(super) fn sleep_for_saves_us(&self, now_us: u64) -> Option<u64> {
+        let disk = self.shard.cx.saving.is_some().then_some(DISK_LOOK_US);
+        let looks = self.id == LOOKER && !self.shard.cx.config.save.is_empty() && self.unsaved() > 0;
+        let points = looks.then(|| self.next_save_look_us.saturating_sub(now_us).max(1));
+        disk.into_iter().chain(points).min()
+    }
+
+    /// Once per turn: what the saves of the process mean for this shard.
+    #[inline]
+    pub(super) fn see_to_saves(&mut self) {
+        self.shard.cx.refuses_writes = self.process.saver.fails() && self.shard.cx.needs_saves();
+        if !self.shard.cx.config.save.is_empty() {
+            self.tell_unsaved();
+        }
+        if self.id == LOOKER && self.process.is_asked_to_end.load(Ordering::Relaxed) {
+            self.end_as_configured();
+        }
+    }
+
+    fn unsaved(&self) -> u64 {
+        self.process.unsaved.iter().map(|changes| changes.load(Ordering::Relaxed)).sum()
+    }
+
+    /// Says how much there is that is not saved, and looks whether it is time to save it.
+    fn tell_unsaved(&mut self) {
+        let (_, now_us) = clock::now();
+        let own = &self.process.unsaved[self.id];
+        if own.load(Ordering::Relaxed) != self.shard.cx.dirty {
+            let before = own.swap(self.shard.cx.dirty, Ordering::Relaxed);
+            if before == 0 && self.id != LOOKER {
+                wake(&self.process.wakers, LOOKER);
+            }
+        }
+        if self.id == LOOKER && now_us >= self.next_save_look_us {
+            self.next_save_look_us = now_us + POINTS_LOOK_US;
+            self.save_if_due();
+        }
+    }
+
+    #[cold]
+    fn save_if_due(&mut self) {
+        let (report, unsaved) = (self.process.saver.report(), self.unsaved());
+        let now_s = clock::wall_us() / 1_000_000;
+        let may_try = report.is_last_ok || now_s.saturating_sub(report.last_try_s) > RETRY_S;
+        if report.under_way.is_some() || !may_try {
+            return;
+        }
+        let since_s = now_s.saturating_sub(report.last_save_s);
+        let points = &self.shard.cx.config.save;
+        let due = points.iter().find(|point| unsaved >= point.changes && since_s > point.seconds);
+        if let Some(point) = due {
+            let (changes, seconds) = (point.changes, point.seconds);
+            log::notice(format_args!("{changes} changes in {seconds} seconds. Saving..."));
+            if self.shard.cx.open_save().is_ok() {
+                self.shard.save_of_own_accord();
+            }
+        }
+    }
+
+    /// Saves first, if there are save points.
+    #[cold]
+    fn end_as_configured(&mut self) {
+        self.process.is_asked_to_end.store(false, Ordering::Relaxed);
+        let saves = !self.shard.cx.config.save.is_empty();
+        let effect = match saves {
+            true => Effect::SaveAndEnd { conn: None, now: false, force: false },
+            false => Effect::Shutdown { now: false },
+        };
+        self.shard.cx.effects.push(effect);
     }
 }

@@ -55,8 +55,8 @@ impl ShardLoop {
         let due_us = due_us.filter(|&at_us| at_us != u64::MAX).map(|at_us| at_us.max(self.next_tick_us));
         let wait_us = due_us.map(|at_us| at_us.saturating_sub(now_us));
         let deadline_us = self.shard.next_deadline_us().map(|at_us| at_us.saturating_sub(now_us));
-        let disk_us = cx.saving.is_some().then_some(super::save::LOOK_US);
-        let wait_us = wait_us.into_iter().chain(deadline_us).chain(disk_us).min();
+        let saves_us = self.sleep_for_saves_us(now_us);
+        let wait_us = wait_us.into_iter().chain(deadline_us).chain(saves_us).min();
         let wait_us = if clients { Some(wait_us.unwrap_or(u64::MAX).min(CLIENT_TICK_US)) } else { wait_us };
         wait_us.map(|wait_us| Duration::from_micros(wait_us.max(1)))
     }

@@ -2,7 +2,7 @@
 
 use super::{Kind, SHARE_SHIFT};
 use crate::execute::{self, Caller};
-use crate::message::Ask;
+use crate::message::{Ask, OpId};
 use crate::shard::Shard;
 use command::spec::{MergeHandler, flag};
 use command::{Args, Command, Plan, ShardCx, eviction};
@@ -29,16 +29,27 @@ impl Shard {
         if all.len() == 1 {
             return self.run_all_alone(conn, command, args);
         }
-        let op = self.next_op();
         let conn_db = (self.conns[conn].db, self.conns[conn].resp3);
-        for &shard in &all {
+        let op = self.send_parts(command, args, conn_db);
+        let parts = all.iter().map(|_| Reply::default()).collect();
+        self.begin(conn, op, command, args, Kind::All { parts }, &all);
+    }
+
+    /// Parts for all shards; the number of the operation that they belong to.
+    pub(super) fn send_parts(
+        &mut self,
+        command: &'static Command,
+        args: Args<'_>,
+        conn_db: (u16, bool),
+    ) -> OpId {
+        let op = self.next_op();
+        for shard in 0..self.cx.shards {
             let batch = self.batch_for(shard as usize);
             let first = batch.spans.len();
             batch.push_args(args);
             batch.push(command, Ask::Part(op | u64::from(shard) << SHARE_SHIFT), conn_db, first);
         }
-        let parts = all.iter().map(|_| Reply::default()).collect();
-        self.begin(conn, op, command, args, Kind::All { parts }, &all);
+        op
     }
 
     fn run_all_alone(&mut self, conn: usize, command: &'static Command, args: Args<'_>) {

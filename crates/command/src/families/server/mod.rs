@@ -16,7 +16,7 @@ mod latency;
 mod latency_reports;
 mod lolwut;
 mod memory;
-mod process;
+pub(super) mod process;
 mod slowlog;
 pub mod syntax;
 

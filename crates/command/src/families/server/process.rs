@@ -116,10 +116,7 @@ fn lastsave(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
 
 /// Opens the file of a save; its parts begin next.
 fn begin(cx: &Cx<'_>) -> Result<(), Error> {
-    let functions: Vec<&[u8]> =
-        cx.shard.scripts.functions.shelf.libraries().map(|(_, library)| &library.code[..]).collect();
-    let begun = cx.shard.saver.as_ref().map_or(Err(Refused::Failed), |saver| saver.begin(cx.shard, &functions));
-    begun.map_err(|refused| match refused {
+    cx.shard.open_save().map_err(|refused| match refused {
         Refused::UnderWay => Error::err("Background save already in progress"),
         Refused::Failed => Error::text("ERR"),
     })
@@ -202,10 +199,37 @@ fn shutdown(cx: &mut Cx<'_>, args: Args<'_>, _: &mut Reply) -> Outcome {
     if abort {
         return Err(Error::err("No shutdown in progress."));
     }
-    if save && !force {
-        return Err(Error::err("Errors trying to SHUTDOWN. Check logs."));
+    let can_save = cx.shard.saver.is_some();
+    if save && !can_save && !force {
+        return Err(Error::err(NOT_SAVED));
     }
+    let saves = can_save && (save || !nosave && !cx.shard.config.save.is_empty());
+    let conn = cx.conn;
+    cx.shard.effects.push(if saves { Effect::SaveAndEnd { conn, now, force } } else { Effect::Shutdown { now } });
+    Ok(())
+}
+
+const NOT_SAVED: &str = "Errors trying to SHUTDOWN. Check logs.";
+
+/// What comes of a SHUTDOWN that saves: every shard saves all it has, does nothing else any more, and ends. The arguments behind the name
+/// are `now` and `force`, 0 or 1.
+pub const LAST_SAVE: Command = Command::on_all("SHUTDOWN", last_save_part, last_save_failed);
+
+fn last_save_part(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let (now, force) = (args.int(1)? != 0, args.int(2)? != 0);
+    cx.shard.begin_saving();
+    while cx.shard.save_on() {}
+    if !cx.shard.saver.as_ref().is_some_and(|saver| saver.wait()) && !force {
+        return Err(Error::err(NOT_SAVED));
+    }
+    cx.shard.is_over = true;
     cx.shard.effects.push(Effect::Shutdown { now });
+    out.ok();
+    Ok(())
+}
+
+/// Where all parts have succeeded, nobody is there to be answered.
+fn last_save_failed(_: &mut ShardCx, _: Args<'_>, _: &[&[u8]], _: &mut Reply) -> Outcome {
     Ok(())
 }
 
