@@ -68,6 +68,12 @@ pub struct Saved {
     count: u64,
 }
 
+impl Saved {
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+}
+
 impl ShardCx {
     /// Opens the file of a save; the shards' parts begin next.
     ///

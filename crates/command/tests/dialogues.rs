@@ -16,8 +16,6 @@ const NO_SUCCESS: &[(&str, &str)] = &[
     ("DEBUG LOADAOF", PERSISTENCE),
     ("DEBUG DIGEST", PERSISTENCE),
     ("DEBUG DIGEST-VALUE", PERSISTENCE),
-    ("SAVE", PERSISTENCE),
-    ("BGSAVE", PERSISTENCE),
     ("BGREWRITEAOF", PERSISTENCE),
     ("SHUTDOWN", "ends the server; see `crates/server/tests/start`"),
     ("SCRIPT DEBUG", "scripts have no debugger"),

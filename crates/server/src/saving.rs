@@ -6,9 +6,9 @@ use command::ShardCx;
 use command::saving::{Refused, Report, Saver};
 use keyspace::walk::SharedScribe;
 use persist::{GIVEN_UP, Head, Hints, Options, Outcome, Pen, Save, Target};
-use runtime::clock;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use runtime::{Waker, clock};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Mutex, MutexGuard, PoisonError};
 
 /// The version of the format: that of Redis 7.0, which everything newer reads, too. A value that needs a newer one gets it.
 const FORMAT_VERSION: u16 = 10;
@@ -18,8 +18,16 @@ const WAITING_BYTES_MAX: usize = 32 << 20;
 pub struct ProcessSaver {
     shards: u16,
     state: Arc<Mutex<State>>,
-    /// The last save has failed.
-    fails: Arc<AtomicBool>,
+    ended: Arc<Ended>,
+}
+
+/// How the last save has ended, for a look in every turn.
+struct Ended {
+    fails: AtomicBool,
+    /// Saves that have succeeded.
+    count: AtomicU64,
+    /// Of the shards, which are to know at once.
+    wakers: Arc<Vec<OnceLock<Waker>>>,
 }
 
 struct State {
@@ -37,7 +45,7 @@ fn now_s() -> u64 {
 }
 
 impl ProcessSaver {
-    pub fn new(shards: u16) -> Self {
+    pub fn new(shards: u16, wakers: Arc<Vec<OnceLock<Waker>>>) -> Self {
         let report = Report {
             under_way: None,
             last_save_s: now_s(),
@@ -48,13 +56,18 @@ impl ProcessSaver {
             loaded: (0, 0),
         };
         let state = Arc::new(Mutex::new(State { under_way: None, begun_s: 0, report }));
-        Self { shards, state, fails: Arc::default() }
+        let ended = Arc::new(Ended { fails: AtomicBool::new(false), count: AtomicU64::new(0), wakers });
+        Self { shards, state, ended }
     }
 
-    /// Whether the last save has failed.
+    /// Tells a shard what has become of the last save, before it runs anything.
     #[inline]
-    pub fn fails(&self) -> bool {
-        self.fails.load(Ordering::Relaxed)
+    pub fn tell(&self, cx: &mut ShardCx) {
+        let fails = self.ended.fails.load(Ordering::Relaxed);
+        cx.refuses_writes = fails && cx.needs_saves();
+        if self.ended.count.load(Ordering::Relaxed) != cx.saved.count() {
+            cx.note_saved();
+        }
     }
 
     /// What all shards have loaded.
@@ -108,11 +121,13 @@ impl Saver for ProcessSaver {
             sizes: &[],
         };
         state.report.last_try_s = now_s();
-        let (own, fails) = (Arc::clone(&self.state), Arc::clone(&self.fails));
+        let (own, ended) = (Arc::clone(&self.state), Arc::clone(&self.ended));
         let on_end = Box::new(move |outcome: &Outcome| {
             let mut state = lock(&own);
             state.end(outcome);
-            fails.store(!state.report.is_last_ok, Ordering::Relaxed);
+            ended.fails.store(!state.report.is_last_ok, Ordering::Relaxed);
+            ended.count.store(state.report.count, Ordering::Relaxed);
+            ended.wakers.iter().filter_map(OnceLock::get).for_each(Waker::wake);
         });
         match Save::begin(target, &head, self.shards, on_end) {
             Ok(save) => {
@@ -124,7 +139,7 @@ impl Saver for ProcessSaver {
                 let (name, reason) = (cx.config.dbfilename.display(), runtime::reason(&error));
                 log::warning(format_args!("The data cannot be saved as {name}: {reason}"));
                 state.report.is_last_ok = false;
-                self.fails.store(true, Ordering::Relaxed);
+                self.ended.fails.store(true, Ordering::Relaxed);
                 Err(Refused::Failed)
             }
         }

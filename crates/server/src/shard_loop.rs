@@ -60,7 +60,7 @@ const HELD_REPLY_BYTES_FREE: usize = 64 * 1024;
 /// What all shard threads share: set-up and a few words about the process, never data.
 pub struct Process {
     pub config: Arc<Config>,
-    pub wakers: Vec<OnceLock<Waker>>,
+    pub wakers: Arc<Vec<OnceLock<Waker>>>,
     pub(crate) desks: Vec<OnceLock<SharedDesk>>,
     pub(crate) saver: Arc<ProcessSaver>,
     /// Changes on each shard since the last save, while there are save points.
@@ -86,11 +86,12 @@ pub struct Process {
 
 impl Process {
     pub fn new(config: Arc<Config>, shards: usize, config_file: String) -> Self {
+        let wakers = Arc::new((0..shards).map(|_| OnceLock::new()).collect());
         Self {
             config,
-            wakers: (0..shards).map(|_| OnceLock::new()).collect(),
+            saver: Arc::new(ProcessSaver::new(shards as u16, Arc::clone(&wakers))),
+            wakers,
             desks: (0..shards).map(|_| OnceLock::new()).collect(),
-            saver: Arc::new(ProcessSaver::new(shards as u16)),
             unsaved: (0..shards).map(|_| AtomicU64::new(0)).collect(),
             is_asked_to_end: AtomicBool::new(false),
             purges: AtomicU64::new(0),
@@ -307,7 +308,7 @@ impl ShardLoop {
     fn turn(&mut self) -> std::io::Result<()> {
         self.wait()?;
         self.process.exchange_memory(&mut self.shard);
-        self.see_to_saves();
+        self.process.saver.tell(&mut self.shard.cx);
         for step in TURN {
             match step {
                 Step::Collect => self.collect(),
@@ -333,6 +334,7 @@ impl ShardLoop {
         if self.shard.cx.saving.is_some() {
             self.save_on();
         }
+        self.see_to_saves();
         let purges = self.process.purges.load(Ordering::Relaxed);
         if purges != self.given_back {
             self.follow_purge(purges);

@@ -46,10 +46,9 @@ impl ShardLoop {
         disk.into_iter().chain(points).min()
     }
 
-    /// Once per turn: what the saves of the process mean for this shard.
+    /// At the end of a turn: what has changed may have to be saved, and the process to end.
     #[inline]
     pub(super) fn see_to_saves(&mut self) {
-        self.shard.cx.refuses_writes = self.process.saver.fails() && self.shard.cx.needs_saves();
         if !self.shard.cx.config.save.is_empty() {
             self.tell_unsaved();
         }

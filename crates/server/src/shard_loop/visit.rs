@@ -77,6 +77,7 @@ impl ShardLoop {
         self.port.drain_of(to, mail);
         let (now_ms, now_us) = clock::now();
         shard.set_time(now_ms, now_us);
+        self.process.saver.tell(&mut shard.cx);
         self.process.exchange_memory(shard);
         let mut left = COMMANDS_MAX;
         while let Some(message) = next_short(shard, mail, &mut left) {

@@ -52,6 +52,7 @@ fn wanted(args: Args<'_>) -> Vec<&'static str> {
 /// This shard's figures; the long lists only if they are asked for.
 fn part(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let sections = wanted(args);
+    cx.shard.note_saved();
     info_numbers::of(cx.shard).write(out);
     info_numbers::write_databases(cx, out);
     info_lists::write_errors(cx, out);

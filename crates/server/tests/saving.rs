@@ -1,0 +1,366 @@
+//! Saves and loads of a running server: what is saved is what there was at one moment, whatever clients do meanwhile, and whatever
+//! happens to a save, the file of the one before stays.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use testkit::{Client, Program, Server, Value};
+
+const WEFT: &str = env!("CARGO_BIN_EXE_weft-server");
+
+fn try_server(settings: &[&str]) -> std::io::Result<Server> {
+    Server::start(&Program::Peer(WEFT.into()), settings)
+}
+
+fn server(settings: &[&str]) -> Server {
+    try_server(settings).expect("weft-server starts")
+}
+
+/// One that loads what another has saved.
+fn server_in(directory: &Path, settings: &[&str]) -> Server {
+    let directory = directory.to_str().expect("a plain name");
+    server(&[&["--dir", directory], settings].concat())
+}
+
+fn info(client: &mut Client, name: &str) -> String {
+    let text = client.cmd(&["INFO"]).string().expect("INFO is text");
+    let (_, rest) = text.split_once(&format!("\n{name}:")).expect("INFO has the figure");
+    rest.lines().next().unwrap_or_default().to_owned()
+}
+
+fn await_info(client: &mut Client, name: &str, value: &str) {
+    let begun = Instant::now();
+    while info(client, name) != value {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{name} does not become {value}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Waits for the end of the save under way.
+fn await_save(client: &mut Client) {
+    await_info(client, "rdb_bgsave_in_progress", "0");
+    assert_eq!(info(client, "rdb_last_bgsave_status"), "ok");
+}
+
+/// Values of all types and forms, in two databases.
+fn fill(client: &mut Client) {
+    for db in [0, 9] {
+        assert!(client.run(&format!("SELECT {db}")).is_ok());
+        for n in 0..300 {
+            let tag = format!("{{{}}}", n % 17);
+            let words = [
+                format!("SET {tag}text:{n} value-{n}"),
+                format!("SET {tag}number:{n} {n}"),
+                format!("SET {tag}timed:{n} x EX {}", 1000 + n),
+                format!("RPUSH {tag}list:{n} a b {n}"),
+                format!("SADD {tag}set:{n} 1 2 {n}"),
+                format!("SADD {tag}words:{n} one two w{n}"),
+                format!("HSET {tag}hash:{n} f {n} g w"),
+                format!("ZADD {tag}zset:{n} 1.5 a {n} b"),
+                format!("XADD {tag}stream:{n} {}-1 f {n}", n + 1),
+                format!("PFADD {tag}hll:{n} a b {n}"),
+            ];
+            words.iter().for_each(|line| drop(client.run(line)));
+        }
+        for n in 0..3000 {
+            client.run(&format!("RPUSH large:list {n}-{}", "x".repeat(30)));
+            client.run(&format!("HSET large:hash field-{n} {}", "y".repeat(30)));
+            client.run(&format!("SADD large:set member-{n}-{}", "z".repeat(30)));
+            client.run(&format!("ZADD large:zset {n} member-{n}"));
+        }
+        client.cmd(&["SET", "large:text", &"t".repeat(200_000)]);
+        client.run("XGROUP CREATE {1}stream:1 group 0");
+        client.run("XREADGROUP GROUP group consumer STREAMS {1}stream:1 >");
+    }
+    assert!(client.run("SELECT 0").is_ok());
+    let library = "#!lua name=lib\nredis.register_function('f', function() return 7 end)";
+    assert!(!client.cmd(&["FUNCTION", "LOAD", library]).is_error());
+}
+
+/// All there is, as text.
+fn contents(client: &mut Client) -> Vec<String> {
+    let mut all = Vec::new();
+    for db in [0, 9] {
+        assert!(client.run(&format!("SELECT {db}")).is_ok());
+        let Value::Array(keys) = client.run("KEYS *") else { panic!("KEYS gives an array") };
+        for key in keys {
+            let key = key.string().expect("a name");
+            let kind = client.cmd(&["TYPE", &key]).string().expect("a type");
+            let words: &[&str] = match kind.as_str() {
+                "string" => &["GET", &key],
+                "list" => &["LRANGE", &key, "0", "-1"],
+                "set" => &["SORT", &key, "ALPHA"],
+                "hash" => &["SORT", &key, "BY", "nosort"],
+                "zset" => &["ZRANGE", &key, "0", "-1", "WITHSCORES"],
+                "stream" => &["XINFO", "STREAM", &key],
+                other => panic!("{other}"),
+            };
+            let mut value = match kind.as_str() {
+                "hash" => {
+                    let Value::Array(pairs) = client.cmd(&["HGETALL", &key]) else { panic!("an array") };
+                    let mut pairs: Vec<String> = pairs.chunks(2).map(|pair| format!("{pair:?}")).collect();
+                    pairs.sort();
+                    pairs.concat()
+                }
+                _ => format!("{:?}", client.cmd(words)),
+            };
+            if kind == "stream" {
+                let entries = client.cmd(&["XRANGE", &key, "-", "+"]);
+                let groups = client.cmd(&["XPENDING", &key, "group"]);
+                value = format!("{entries:?} {groups:?}");
+            }
+            let has_ttl = client.cmd(&["TTL", &key]).integer().is_some_and(|ttl| ttl > 900);
+            all.push(format!("{db} {key} {kind} {value} {has_ttl}"));
+        }
+    }
+    assert!(client.run("SELECT 0").is_ok());
+    assert_eq!(client.run("FCALL f 0").integer(), Some(7));
+    all.sort();
+    all
+}
+
+#[test]
+fn what_is_saved_is_loaded_by_any_number_of_shards() {
+    let first = server(&["--shards", "1"]);
+    fill(&mut first.client());
+    let before = contents(&mut first.client());
+    assert!(first.client().run("SAVE").is_ok());
+    for shards in ["4", "4", "3", "1"] {
+        let next = server_in(first.directory(), &["--shards", shards]);
+        let mut client = next.client();
+        assert!(contents(&mut client) == before, "with {shards} shards");
+        assert_eq!(info(&mut client, "rdb_last_load_keys_loaded"), before.len().to_string());
+        assert!(!client.run("BGSAVE").is_error());
+        await_save(&mut client);
+    }
+}
+
+#[test]
+fn redis_server_loads_what_is_saved_and_the_other_way_round() {
+    let first = server(&["--shards", "3"]);
+    fill(&mut first.client());
+    let before = contents(&mut first.client());
+    assert!(first.client().run("SAVE").is_ok());
+    let directory = first.directory().to_str().expect("a plain name").to_owned();
+    let redis = Server::redis(&["--dir", &directory]);
+    assert!(contents(&mut redis.client()) == before);
+    assert!(redis.client().run("SAVE").is_ok());
+    let last = server_in(first.directory(), &["--shards", "2"]);
+    assert!(contents(&mut last.client()) == before);
+}
+
+/// Accounts on all shards whose sum stays the same, and pairs of keys that are always written together.
+#[test]
+fn a_save_is_what_there_was_at_one_moment() {
+    const ACCOUNTS: usize = 40;
+    for shards in ["4", "1"] {
+        let server = server(&["--shards", shards]);
+        let mut client = server.client();
+        for n in 0..ACCOUNTS {
+            client.run(&format!("SET account:{n} 1000"));
+        }
+        // So that a save takes a while.
+        for n in 0..30_000 {
+            client.send(&["SET", &format!("filler:{n}"), "some value of a certain length"]).expect("it is there");
+        }
+        (0..30_000).for_each(|_| drop(client.receive().expect("it answers")));
+        let is_over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for worker in 0..3usize {
+                let (server, is_over) = (&server, &is_over);
+                scope.spawn(move || {
+                    let mut client = server.client();
+                    let mut round = worker;
+                    while !is_over.load(Ordering::Relaxed) {
+                        round += 7;
+                        let (from, to) = (round % ACCOUNTS, (round * 3 + 1) % ACCOUNTS);
+                        let (from, to) = (format!("account:{from}"), format!("account:{to}"));
+                        let text = round.to_string();
+                        match round % 3 {
+                            0 => {
+                                let block = [&["MULTI"][..], &["DECR", &from], &["INCR", &to], &["EXEC"]];
+                                client.pipeline(&block);
+                            }
+                            1 => {
+                                let script = "redis.call('DECRBY', ARGV[1], 2) redis.call('INCRBY', ARGV[2], 2)";
+                                assert!(!client.cmd(&["EVAL", script, "0", &from, &to]).is_error());
+                            }
+                            _ => {
+                                let pair = [format!("left:{worker}"), format!("right:{worker}")];
+                                assert!(client.cmd(&["MSET", &pair[0], &text, &pair[1], &text]).is_ok());
+                            }
+                        }
+                    }
+                });
+            }
+            for _ in 0..4 {
+                assert!(!client.run("BGSAVE").is_error());
+                await_save(&mut client);
+                let loaded = server_in(server.directory(), &["--shards", "3"]);
+                let mut reader = loaded.client();
+                let mut sum = 0;
+                for n in 0..ACCOUNTS {
+                    let value = reader.run(&format!("GET account:{n}")).string().expect("it is there");
+                    sum += value.parse::<i64>().expect("a number");
+                }
+                assert_eq!(sum, 1000 * ACCOUNTS as i64, "{shards} shards");
+                for worker in 0..3 {
+                    let left = reader.run(&format!("GET left:{worker}"));
+                    assert_eq!(left, reader.run(&format!("GET right:{worker}")), "{shards} shards");
+                }
+                let count = (0..30_000).step_by(777).filter(|n| {
+                    !matches!(reader.run(&format!("GET filler:{n}")), Value::Null)
+                });
+                assert_eq!(count.count(), 39);
+            }
+            is_over.store(true, Ordering::Relaxed);
+        });
+    }
+}
+
+#[test]
+fn whatever_happens_to_a_save_the_file_before_stays() {
+    let mut server = server(&["--shards", "2", "--enable-debug-command", "yes"]);
+    let mut client = server.client();
+    client.run("SET kept yes");
+    assert!(client.run("SAVE").is_ok());
+    let file = server.directory().join("dump.rdb");
+    let saved = std::fs::read(&file).expect("it is there");
+    // Given up, by a client or because everything is gone.
+    for words in ["BGSAVE CANCEL", "FLUSHALL"] {
+        client.run("DEBUG POPULATE 300000 key 100");
+        assert!(!client.run("BGSAVE").is_error());
+        assert_eq!(info(&mut client, "rdb_bgsave_in_progress"), "1");
+        assert!(client.run("BGSAVE").is_error() && client.run("SAVE").is_error(), "one at a time");
+        assert!(!client.run(words).is_error(), "{words}");
+        await_info(&mut client, "rdb_bgsave_in_progress", "0");
+        assert_eq!(info(&mut client, "rdb_last_bgsave_status"), "ok");
+        assert!(std::fs::read(&file).expect("it is there") == saved, "{words}");
+    }
+    assert!(client.run("BGSAVE CANCEL").is_error(), "there is none");
+    // Killed.
+    client.run("DEBUG POPULATE 300000 key 100");
+    assert!(!client.run("BGSAVE").is_error());
+    server.kill();
+    assert!(std::fs::read(&file).expect("it is there") == saved);
+    server.restart().expect("it starts again");
+    let mut client = server.client();
+    assert_eq!(client.run("GET kept").string().as_deref(), Some("yes"));
+    assert_eq!(client.run("DBSIZE").integer(), Some(1));
+    // It cannot be replaced.
+    std::fs::remove_file(&file).expect("it is there");
+    std::fs::create_dir(&file).expect("a directory");
+    assert!(client.run("SAVE").is_error());
+    assert_eq!(info(&mut client, "rdb_last_bgsave_status"), "err");
+    assert!(client.run("SET k v").is_ok(), "without save points nothing is refused");
+    assert!(client.run("CONFIG SET save 3600,1000").is_error());
+    assert!(client.cmd(&["CONFIG", "SET", "save", "3600 1000"]).is_ok());
+    let refused = client.run("SET k v");
+    assert!(refused.to_string().contains("MISCONF"), "{refused}");
+    assert!(!client.run("GET k").is_error());
+    assert!(client.run("SHUTDOWN").is_error(), "what cannot be saved is not thrown away");
+    assert!(client.run("SHUTDOWN SAVE").is_error());
+    assert!(server.is_running());
+    std::fs::remove_dir(&file).expect("it is there");
+    assert!(client.run("SAVE").is_ok());
+    assert!(client.run("SET k v").is_ok());
+}
+
+#[test]
+fn damage_stops_the_start_and_is_left_alone() {
+    let first = server(&["--shards", "2"]);
+    let mut client = first.client();
+    (0..500).for_each(|n| drop(client.run(&format!("SET key:{n} value-{n}"))));
+    assert!(client.run("SAVE").is_ok());
+    let file = first.directory().join("dump.rdb");
+    let whole = std::fs::read(&file).expect("it is there");
+    let directory = first.directory().to_str().expect("a plain name").to_owned();
+    for kind in 0..4 {
+        let mut damaged = whole.clone();
+        match kind {
+            0 => damaged.truncate(whole.len() / 2),
+            1 => damaged[whole.len() / 2] ^= 1,
+            2 => damaged.clear(),
+            _ => damaged[0] = b'X',
+        }
+        std::fs::write(&file, &damaged).expect("it can be written");
+        let refused = try_server(&["--dir", &directory, "--shards", "2"]);
+        let error = refused.err().expect("it does not start").to_string();
+        assert!(error.contains("dump.rdb: at byte"), "{error}");
+        assert!(std::fs::read(&file).expect("it is there") == damaged);
+    }
+}
+
+#[test]
+fn save_points_and_the_end_save_what_has_changed() {
+    for shards in ["1", "4"] {
+        let mut server = server(&["--shards", shards, "--save", "1 5"]);
+        let mut client = server.client();
+        let file = server.directory().join("dump.rdb");
+        (0..4).for_each(|n| drop(client.run(&format!("SET key:{n} v"))));
+        assert_eq!(info(&mut client, "rdb_changes_since_last_save"), "4");
+        std::thread::sleep(Duration::from_millis(2500));
+        assert!(!file.exists(), "too few changes");
+        client.run("SET key:4 v");
+        await_info(&mut client, "rdb_saves", "1");
+        assert!(file.exists());
+        await_info(&mut client, "rdb_changes_since_last_save", "0");
+        std::thread::sleep(Duration::from_millis(2500));
+        assert_eq!(info(&mut client, "rdb_saves"), "1", "nothing has changed since");
+        // By a signal, by a command, and without.
+        client.run("SET by signal");
+        assert!(server.stop().expect("it ends").success());
+        server.restart().expect("it starts again");
+        let mut client = server.client();
+        assert_eq!(client.run("DBSIZE").integer(), Some(6), "{shards} shards");
+        client.run("SET by command");
+        client.send(&["SHUTDOWN"]).expect("it is there");
+        assert!(server.wait_exit(Duration::from_secs(20)).expect("it ends").success());
+        server.restart().expect("it starts again");
+        let mut client = server.client();
+        assert_eq!(client.run("GET by").string().as_deref(), Some("command"));
+        client.run("SET by nobody");
+        client.send(&["SHUTDOWN", "NOSAVE"]).expect("it is there");
+        assert!(server.wait_exit(Duration::from_secs(20)).expect("it ends").success());
+        server.restart().expect("it starts again");
+        assert_eq!(server.client().run("GET by").string().as_deref(), Some("command"));
+    }
+}
+
+/// Whatever a client was told is done is saved when the server ends by itself.
+#[test]
+fn what_was_acknowledged_before_the_end_is_saved() {
+    for shards in ["1", "4"] {
+        let mut server = server(&["--shards", shards, "--save", "3600 1"]);
+        let acknowledged: Vec<usize> = std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..3)
+                .map(|worker| {
+                    let server = &server;
+                    scope.spawn(move || {
+                        let mut client = server.client();
+                        let mut count = 0;
+                        while client.send(&["SET", &format!("{worker}:{count}"), "v"]).is_ok()
+                            && client.receive().is_ok_and(|reply| reply.is_ok())
+                        {
+                            count += 1;
+                        }
+                        count
+                    })
+                })
+                .collect();
+            std::thread::sleep(Duration::from_millis(300));
+            server.client().send(&["SHUTDOWN"]).expect("it is there");
+            workers.into_iter().map(|worker| worker.join().expect("it ends")).collect()
+        });
+        assert!(server.wait_exit(Duration::from_secs(20)).expect("it ends").success());
+        server.restart().expect("it starts again");
+        let mut client = server.client();
+        for (worker, count) in acknowledged.into_iter().enumerate() {
+            assert!(count > 0);
+            for n in 0..count {
+                let value = client.run(&format!("GET {worker}:{n}"));
+                assert_eq!(value.string().as_deref(), Some("v"), "{worker}:{n} of {count}, {shards} shards");
+            }
+        }
+    }
+}
