@@ -44,14 +44,14 @@ pub fn read<E>(
     let Some(parts) = Parts::find(bytes, sums) else {
         // One look at the check sum is enough.
         let mut items = Items::of_file(bytes, sums && reader == 0)?;
-        return walk(&mut items, |found| visit(found), true);
+        return walk(&mut items, &mut visit, true);
     };
-    walk(&mut parts.head(), |found| visit(found), false)?;
+    walk(&mut parts.head(), &mut visit, false)?;
     for (number, chunk) in parts.chunks().iter().enumerate() {
         // What one shard of as many has written is its own.
         let place = if usize::from(parts.sources()) == readers { chunk.source.into() } else { number };
         if place % readers == reader {
-            walk(&mut parts.chunk(number)?, |found| visit(found), false)?;
+            walk(&mut parts.chunk(number)?, &mut visit, false)?;
         }
     }
     Ok(())
