@@ -6,6 +6,7 @@
 //! Count, cursor, positions and kinds are lengths. Which kind an element gets, Redis decides by its text: an integer that
 //! fits 62 bits, a double whose two lowest bits are clear, a text of at most seven bytes, or a longer one.
 
+use crate::encode::Room;
 use crate::{Error, Reader, append_len, append_string};
 use base::number::format_shortest;
 use types::Array;
@@ -21,7 +22,8 @@ const SHORT_TEXT: u64 = 3;
 const SHORT_TEXT_BYTES_MAX: usize = 7;
 const INT_MAX: i64 = (1 << 61) - 1;
 
-pub fn append(out: &mut Vec<u8>, array: &Array, compress: bool) {
+/// Appends what stands before the elements.
+pub fn append_head(out: &mut Vec<u8>, array: &Array) {
     append_len(out, array.len());
     match array.cursor() {
         None => append_len(out, 0),
@@ -30,11 +32,18 @@ pub fn append(out: &mut Vec<u8>, array: &Array, compress: bool) {
             append_len(out, cursor);
         }
     }
-    array.visit(0, INDEX_MAX, |index, element| {
+}
+
+/// Appends the elements from a position on; where to go on if there was not room for all of them.
+pub fn append_from(out: &mut Vec<u8>, array: &Array, first: u64, room: Room) -> Option<u64> {
+    let (last, mut next) = (array.end().saturating_sub(1), None);
+    array.visit(first, INDEX_MAX, |index, element| {
         append_len(out, index);
-        append_element(out, element, compress);
-        true
+        append_element(out, element, room.compress);
+        next = (index < last && room.is_used_up(out)).then(|| index + 1);
+        next.is_none()
     });
+    next
 }
 
 fn append_element(out: &mut Vec<u8>, element: Element<'_>, compress: bool) {
@@ -112,7 +121,8 @@ mod tests {
         }
         array.set_cursor(Some(71));
         let mut out = Vec::new();
-        append(&mut out, &array, true);
+        append_head(&mut out, &array);
+        assert_eq!(append_from(&mut out, &array, 0, Room::endless()), None);
         let mut expected = vec![5, 1, 0x40, 71];
         expected.extend([0, 1, 7, 0, 0, 0, 0, 0, 0, 0]);
         expected.extend([1, 2]);

@@ -1,9 +1,14 @@
-//! Values into bytes. Packed collections go out as they lie in memory; tables element by element.
+//! Values into bytes. Packed collections go out as they lie in memory; tables element by element, and all at once or in
+//! steps ([`Encoder`]).
 
-use crate::{Type, append_len, append_string, array, stream};
+mod steps;
+
+use crate::Type;
 use keyspace::ValueRef;
-use types::list::NodeView;
-use types::{Hash, List, Set, ZSet};
+use types::{Hash, Set, ZSet};
+
+pub(crate) use steps::Room;
+pub use steps::{Encoder, Progress};
 
 /// How a node of a list is marked: one element by itself, or a listpack.
 pub(crate) const NODE_PLAIN: u64 = 1;
@@ -38,9 +43,7 @@ pub fn type_of(value: ValueRef<'_>, options: &Options) -> Type {
         ValueRef::Set(_) => Type::Set,
         ValueRef::Hash(Hash::Listpack(_)) => Type::HashListpack,
         ValueRef::Hash(Hash::ListpackEx(_)) => Type::HashListpackEx,
-        ValueRef::Hash(table) if table.next_expire().is_some() && earliest(table).is_some() => {
-            Type::HashMetadata
-        }
+        ValueRef::Hash(table) if table.next_expire().is_some() => Type::HashMetadata,
         ValueRef::Hash(_) => Type::Hash,
         ValueRef::ZSet(ZSet::Listpack(_)) => Type::ZSetListpack,
         ValueRef::ZSet(ZSet::Tree(_)) => Type::ZSet,
@@ -57,90 +60,6 @@ pub fn type_of(value: ValueRef<'_>, options: &Options) -> Type {
 /// Appends a value in the layout of `kind`, which is what [`type_of`] says of it. The type's byte is not written: in
 /// files the key stands between the two.
 pub fn append_value(out: &mut Vec<u8>, value: ValueRef<'_>, kind: Type, options: &Options) {
-    let compress = options.compress;
-    match value {
-        ValueRef::Str { bytes, .. } => append_string(out, bytes.bytes(), compress),
-        ValueRef::List(list) => append_list(out, list, compress),
-        ValueRef::Set(set) => append_set(out, set, kind, compress),
-        ValueRef::Hash(hash) => append_hash(out, hash, kind, compress),
-        ValueRef::ZSet(zset) => append_zset(out, zset, compress),
-        ValueRef::Stream(stream) => stream::append(out, stream, kind, compress),
-        ValueRef::Array(array) => array::append(out, array, compress),
-    }
-}
-
-fn append_list(out: &mut Vec<u8>, list: &List, compress: bool) {
-    let nodes = list.nodes();
-    append_len(out, nodes.len() as u64);
-    let mut listpack = Vec::new();
-    for node in nodes {
-        match node {
-            NodeView::Plain(element) => {
-                append_len(out, NODE_PLAIN);
-                append_string(out, element, compress);
-            }
-            NodeView::Packed { .. } => {
-                append_len(out, NODE_PACKED);
-                listpack.clear();
-                node.append_to(&mut listpack);
-                append_string(out, &listpack, compress);
-            }
-        }
-    }
-}
-
-fn append_set(out: &mut Vec<u8>, set: &Set, kind: Type, compress: bool) {
-    match (set, kind) {
-        (Set::Intset(intset), Type::SetIntset) => append_string(out, intset.as_bytes(), compress),
-        (Set::Listpack(listpack), Type::SetListpack) => append_string(out, listpack.as_bytes(), compress),
-        _ => {
-            assert!(kind == Type::Set, "the type was chosen for this set");
-            append_len(out, set.len() as u64);
-            set.iter().for_each(|member| member.with_text(|text| append_string(out, text, compress)));
-        }
-    }
-}
-
-/// The earliest expire time among a hash's fields.
-fn earliest(hash: &Hash) -> Option<u64> {
-    hash.iter_all().filter_map(|entry| entry.expire).min()
-}
-
-fn append_hash(out: &mut Vec<u8>, hash: &Hash, kind: Type, compress: bool) {
-    let first_ms = match (hash, kind) {
-        (Hash::Listpack(listpack), Type::HashListpack) => {
-            return append_string(out, listpack.as_bytes(), compress);
-        }
-        (Hash::ListpackEx(listpack), Type::HashListpackEx) => {
-            out.extend_from_slice(&hash.next_expire().unwrap_or(0).to_le_bytes());
-            return append_string(out, listpack.as_bytes(), compress);
-        }
-        (Hash::Table(_), Type::Hash) => None,
-        (Hash::Table(_), Type::HashMetadata) => earliest(hash),
-        _ => panic!("the type was chosen for this hash"),
-    };
-    if let Some(first_ms) = first_ms {
-        out.extend_from_slice(&first_ms.to_le_bytes());
-    }
-    append_len(out, hash.len() as u64);
-    for entry in hash.iter_all() {
-        if let Some(first_ms) = first_ms {
-            // Relative to the earliest and one more, since 0 stands for "never".
-            append_len(out, entry.expire.map_or(0, |at_ms| at_ms - first_ms + 1));
-        }
-        entry.field.with_text(|field| append_string(out, field, compress));
-        entry.value.with_text(|value| append_string(out, value, compress));
-    }
-}
-
-fn append_zset(out: &mut Vec<u8>, zset: &ZSet, compress: bool) {
-    if let Some(listpack) = zset.as_listpack() {
-        return append_string(out, listpack.as_bytes(), compress);
-    }
-    append_len(out, zset.len() as u64);
-    // Highest first, as Redis does: its reader then always inserts at the head.
-    for (member, score) in zset.range_back(0..zset.len()) {
-        member.with_text(|text| append_string(out, text, compress));
-        out.extend_from_slice(&score.to_le_bytes());
-    }
+    let done = Encoder::for_type(kind, options).step(value, out, usize::MAX);
+    assert!(done == Progress::Done, "the budget has no end");
 }

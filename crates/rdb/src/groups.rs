@@ -10,43 +10,109 @@
 //! ```
 //! In types before 27 an entry that no consumer lists counts as given back; what stands for its time says in which order.
 
+use crate::encode::Room;
 use crate::{Error, Reader, Type, append_len, append_string};
 use types::Stream;
-use types::stream::{Group, StreamId};
+use types::stream::{Consumer, Group, StreamId};
 
 const UNKNOWN: u64 = u64::MAX;
 
-/// Appends the groups of a stream in the layout of `kind`, which is 19 or newer.
-pub fn append(out: &mut Vec<u8>, stream: &Stream, kind: Type, compress: bool) {
-    append_len(out, stream.groups.len() as u64);
-    for group in stream.groups.iter() {
-        append_string(out, group.name(), compress);
-        append_len(out, group.last_id.ms);
-        append_len(out, group.last_id.seq);
-        append_len(out, group.entries_read.unwrap_or(UNKNOWN));
-        append_len(out, group.pending().len() as u64);
-        for (id, delivery) in group.pending().iter_from(StreamId::MIN) {
-            out.extend_from_slice(&id.to_be_bytes());
-            out.extend_from_slice(&delivery.at_ms().to_le_bytes());
-            append_len(out, delivery.count);
-        }
-        append_len(out, group.consumers().len() as u64);
-        for (id, consumer) in group.consumers() {
-            append_string(out, consumer.name(), compress);
-            out.extend_from_slice(&consumer.seen_ms.to_le_bytes());
-            if kind != Type::Stream2 {
-                out.extend_from_slice(&consumer.active_ms.unwrap_or(UNKNOWN).to_le_bytes());
+/// How far the groups are written.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Place {
+    /// The group, in the order in which they are written.
+    group: usize,
+    part: Part,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+enum Part {
+    #[default]
+    Start,
+    /// The pending entries from this id on are left.
+    Pending(StreamId),
+    /// A consumer, in the order in which they are written, and its pending entries from this id on; at `None` nothing of it is written.
+    Consumer(usize, Option<StreamId>),
+}
+
+/// Appends the groups from a place on in the layout of `kind`, which is 19 or newer; where to go on if there was not room for
+/// all of them.
+pub fn append_from(
+    out: &mut Vec<u8>,
+    stream: &Stream,
+    kind: Type,
+    place: Place,
+    room: Room,
+) -> Option<Place> {
+    let mut part = place.part;
+    for (index, group) in stream.groups.iter().enumerate().skip(place.group) {
+        while let Some(next) = append_part(out, group, kind, part, room) {
+            part = next;
+            if room.is_used_up(out) {
+                return Some(Place { group: index, part });
             }
-            append_len(out, consumer.pending() as u64);
-            let entries = group.pending().iter_of(Some(id), StreamId::MIN).take(consumer.pending());
-            entries.for_each(|(id, _)| out.extend_from_slice(&id.to_be_bytes()));
         }
+        part = Part::Start;
         if kind == Type::Stream5 {
             let entries = group.given_back_in_order();
             append_len(out, entries.len() as u64);
             entries.iter().for_each(|id| out.extend_from_slice(&id.to_be_bytes()));
         }
     }
+    None
+}
+
+/// Appends a part of a group, as far as there is room; what is next, or `None` after the last consumer.
+fn append_part(out: &mut Vec<u8>, group: &Group, kind: Type, part: Part, room: Room) -> Option<Part> {
+    match part {
+        Part::Start => {
+            append_string(out, group.name(), room.compress);
+            append_len(out, group.last_id.ms);
+            append_len(out, group.last_id.seq);
+            append_len(out, group.entries_read.unwrap_or(UNKNOWN));
+            append_len(out, group.pending().len() as u64);
+            Some(Part::Pending(StreamId::MIN))
+        }
+        Part::Pending(from) => {
+            for (id, delivery) in group.pending().iter_from(from) {
+                if room.is_used_up(out) {
+                    return Some(Part::Pending(id));
+                }
+                out.extend_from_slice(&id.to_be_bytes());
+                out.extend_from_slice(&delivery.at_ms().to_le_bytes());
+                append_len(out, delivery.count);
+            }
+            append_len(out, group.consumers().len() as u64);
+            Some(Part::Consumer(0, None))
+        }
+        Part::Consumer(first, mut from) => {
+            for (index, (id, consumer)) in group.consumers().enumerate().skip(first) {
+                if room.is_used_up(out) {
+                    return Some(Part::Consumer(index, None));
+                }
+                if from.is_none() {
+                    append_consumer(out, consumer, kind, room);
+                }
+                let entries = group.pending().iter_of(Some(id), from.take().unwrap_or(StreamId::MIN));
+                for (id, _) in entries.take(consumer.pending()) {
+                    if room.is_used_up(out) {
+                        return Some(Part::Consumer(index, Some(id)));
+                    }
+                    out.extend_from_slice(&id.to_be_bytes());
+                }
+            }
+            None
+        }
+    }
+}
+
+fn append_consumer(out: &mut Vec<u8>, consumer: &Consumer, kind: Type, room: Room) {
+    append_string(out, consumer.name(), room.compress);
+    out.extend_from_slice(&consumer.seen_ms.to_le_bytes());
+    if kind != Type::Stream2 {
+        out.extend_from_slice(&consumer.active_ms.unwrap_or(UNKNOWN).to_le_bytes());
+    }
+    append_len(out, consumer.pending() as u64);
 }
 
 fn raw_id(reader: &mut Reader<'_>) -> Result<StreamId, Error> {

@@ -10,36 +10,88 @@
 //! ```
 //! An id is two lengths, ms and seq.
 
+use crate::encode::Room;
 use crate::{Error, Reader, Type, append_len, append_string, groups};
 use types::Stream;
-use types::stream::{Memory, Producers, StreamId};
+use types::stream::{Memory, Node, Producers, StreamId};
 
 fn append_id(out: &mut Vec<u8>, id: StreamId) {
     append_len(out, id.ms);
     append_len(out, id.seq);
 }
 
-/// Appends a stream in the layout of `kind`, which is 19 or newer, 26 or newer if it has producers.
-pub fn append(out: &mut Vec<u8>, stream: &Stream, kind: Type, compress: bool) {
-    append_len(out, stream.blocks() as u64);
-    let mut listpack = Vec::new();
-    for node in stream.nodes() {
-        append_string(out, &node.master().to_be_bytes(), compress);
-        listpack.clear();
-        node.append_listpack(&mut listpack);
-        append_string(out, &listpack, compress);
+/// How far a stream is written.
+#[derive(Clone, Copy, Debug)]
+pub enum Place {
+    Start,
+    /// The blocks that begin behind this id are left.
+    Blocks(StreamId),
+    Groups(groups::Place),
+}
+
+/// Appends a stream from a place on, in the layout of `kind`, which is 19 or newer, 26 or newer if it has producers; where to go
+/// on if there was not room for all of it.
+pub fn append_from(
+    out: &mut Vec<u8>,
+    stream: &Stream,
+    kind: Type,
+    place: Place,
+    room: Room,
+) -> Option<Place> {
+    let in_groups = if let Place::Groups(place) = place {
+        place
+    } else {
+        let behind = match place {
+            Place::Blocks(behind) => append_blocks(out, stream.nodes_behind(behind), room),
+            _ => {
+                append_len(out, stream.blocks() as u64);
+                append_blocks(out, stream.nodes(), room)
+            }
+        };
+        if let Some(behind) = behind {
+            return Some(Place::Blocks(behind));
+        }
+        append_facts(out, stream);
+        append_len(out, stream.groups.len() as u64);
+        groups::Place::default()
+    };
+    if let Some(place) = groups::append_from(out, stream, kind, in_groups, room) {
+        return Some(Place::Groups(place));
     }
+    match stream.producers() {
+        Some(producers) => append_producers(out, producers, room.compress),
+        None if kind == Type::Stream5 => append_producers(out, &Producers::new(Memory::USUAL), room.compress),
+        None => {}
+    }
+    None
+}
+
+/// Appends blocks; the id behind which the rest begins if there was not room for all of them.
+fn append_blocks<'a>(
+    out: &mut Vec<u8>,
+    blocks: impl Iterator<Item = Node<'a>>,
+    room: Room,
+) -> Option<StreamId> {
+    let mut listpack = Vec::new();
+    for block in blocks {
+        append_string(out, &block.master().to_be_bytes(), room.compress);
+        listpack.clear();
+        block.append_listpack(&mut listpack);
+        append_string(out, &listpack, room.compress);
+        if room.is_used_up(out) {
+            return Some(block.master());
+        }
+    }
+    None
+}
+
+/// Appends what is known of the log as a whole.
+fn append_facts(out: &mut Vec<u8>, stream: &Stream) {
     append_len(out, stream.len() as u64);
     for id in [stream.last_id(), stream.first_id(), stream.max_deleted_id] {
         append_id(out, id);
     }
     append_len(out, stream.entries_added);
-    groups::append(out, stream, kind, compress);
-    match stream.producers() {
-        Some(producers) => append_producers(out, producers, compress),
-        None if kind == Type::Stream5 => append_producers(out, &Producers::new(Memory::USUAL), compress),
-        None => {}
-    }
 }
 
 fn append_producers(out: &mut Vec<u8>, producers: &Producers, compress: bool) {

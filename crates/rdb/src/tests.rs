@@ -1,6 +1,8 @@
 //! Values through the format and back, and hostile bytes with a right check sum: whatever is accepted must be a value
 //! on which every operation works.
 
+mod steps;
+
 use crate::dump::{open, payload, restore, seal};
 use crate::encode::Options;
 use crate::{Error, Shapes, Type, append_len, append_string};

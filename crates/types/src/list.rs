@@ -201,9 +201,14 @@ impl List {
 
     /// The nodes from head to tail, for DUMP and RDB (quicklist nodes, version 2).
     pub fn nodes(&self) -> impl ExactSizeIterator<Item = NodeView<'_>> {
+        self.nodes_from(0)
+    }
+
+    /// The nodes from the one at `first` to the tail.
+    pub fn nodes_from(&self, first: usize) -> impl ExactSizeIterator<Item = NodeView<'_>> {
         let (front, back) = self.slices();
         let total = front.len() + back.len();
-        (0..total).map(move |index| {
+        (first.min(total)..total).map(move |index| {
             let node = front.get(index).unwrap_or_else(|| &back[index - front.len()]);
             match node.is_plain() {
                 true => NodeView::Plain(node.row()),

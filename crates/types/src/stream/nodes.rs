@@ -32,6 +32,12 @@ impl Stream {
         self.log.iter().map(Node)
     }
 
+    /// The blocks that begin behind an id, in order.
+    pub fn nodes_behind(&self, id: StreamId) -> impl Iterator<Item = Node<'_>> {
+        let places = std::iter::successors(self.log.behind(id), |&place| self.log.next(place));
+        places.map(|place| Node(self.log.get(place)))
+    }
+
     /// Adds a foreign block behind all others, after checking it. The last id becomes that of its last entry, deleted or not.
     ///
     /// # Errors

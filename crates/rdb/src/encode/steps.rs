@@ -1,0 +1,298 @@
+//! A value written in steps, each of which appends a bounded number of bytes. Between two steps other things may happen, but
+//! not to the value: the number of its elements stands in front of them. Whoever is about to change it takes the steps that
+//! are left first.
+//!
+//! A step ends once it has appended its budget. What it does not divide: packed forms (listpacks, intsets, a block of a
+//! stream, a node of a list), an element of a set, hash, sorted set or array, and what a stream knows of its producers. A
+//! string, and an element that makes a node of a list by itself, is divided if it is longer than the budget, and is then
+//! not compressed.
+
+use super::{NODE_PACKED, NODE_PLAIN, Options, type_of};
+use crate::{Type, append_len, append_string, array, stream};
+use keyspace::ValueRef;
+use types::list::NodeView;
+use types::{Array, Hash, List, Set, ZSet};
+
+/// What a step has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    More,
+    Done,
+}
+
+/// Members of a table that are written between two looks at the budget.
+const MEMBERS_AT_ONCE: usize = 16;
+
+const UNCHANGED: &str = "a value does not change while it is written";
+
+/// The value of a record on its way into bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Encoder {
+    kind: Type,
+    compress: bool,
+    place: Place,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    Start,
+    /// Bytes of a string that are written.
+    Text(usize),
+    /// The next node of a list, and how many bytes of it are written.
+    Node(usize, usize),
+    Table(InTable),
+    /// Elements of a sorted set that are left, all below those written.
+    Ranks(usize),
+    /// The next position of an array.
+    Position(u64),
+    Stream(stream::Place),
+    Done,
+}
+
+/// Where the scan of a table goes on, the number of elements that are left, and what expire times are relative to.
+#[derive(Clone, Copy, Debug)]
+struct InTable {
+    cursor: u64,
+    left: usize,
+    first_ms: u64,
+}
+
+impl Encoder {
+    /// Of a value that will be shown to each [`Encoder::step`].
+    pub fn new(value: ValueRef<'_>, options: &Options) -> Self {
+        Self::for_type(type_of(value, options), options)
+    }
+
+    pub(super) fn for_type(kind: Type, options: &Options) -> Self {
+        Self { kind, compress: options.compress, place: Place::Start }
+    }
+
+    /// The type, whose byte stands before key and value.
+    pub fn kind(&self) -> Type {
+        self.kind
+    }
+
+    /// Appends about `budget_bytes` of the value, or what is left of it.
+    ///
+    /// # Panics
+    /// When it is seen that the value has changed.
+    pub fn step(&mut self, value: ValueRef<'_>, out: &mut Vec<u8>, budget_bytes: usize) -> Progress {
+        let budget_bytes = budget_bytes.max(1);
+        let until = out.len().saturating_add(budget_bytes);
+        let room = Room { budget_bytes, until, compress: self.compress };
+        let next = match (value, self.place) {
+            (_, Place::Done) => None,
+            (ValueRef::Str { bytes, .. }, place) => text(out, bytes.bytes(), place, room),
+            (ValueRef::List(list), place) => nodes(out, list, place, room),
+            (ValueRef::Set(set), place) => members(out, set, self.kind, place, room),
+            (ValueRef::Hash(hash), place) => fields(out, hash, self.kind, place, room),
+            (ValueRef::ZSet(zset), place) => ranks(out, zset, place, room),
+            (ValueRef::Stream(stream), place) => blocks(out, stream, self.kind, place, room),
+            (ValueRef::Array(array), place) => elements(out, array, place, room),
+        };
+        self.place = next.unwrap_or(Place::Done);
+        if next.is_some() { Progress::More } else { Progress::Done }
+    }
+}
+
+/// What a step may do.
+#[derive(Clone, Copy)]
+pub struct Room {
+    budget_bytes: usize,
+    /// The length of the output at which the step ends.
+    until: usize,
+    pub compress: bool,
+}
+
+impl Room {
+    #[cfg(test)]
+    pub fn endless() -> Self {
+        Self { budget_bytes: usize::MAX, until: usize::MAX, compress: true }
+    }
+
+    pub fn is_used_up(self, out: &[u8]) -> bool {
+        out.len() >= self.until
+    }
+}
+
+/// Appends a text from its byte `written` on; the number of bytes that are written, or `None` if those were the last.
+fn text_from(out: &mut Vec<u8>, text: &[u8], written: usize, room: Room) -> Option<usize> {
+    if written == 0 {
+        if text.len() <= room.budget_bytes {
+            append_string(out, text, room.compress);
+            return None;
+        }
+        append_len(out, text.len() as u64);
+    }
+    let room_bytes = room.until.saturating_sub(out.len()).max(1);
+    let until = written.saturating_add(room_bytes).min(text.len());
+    out.extend_from_slice(&text[written..until]);
+    (until < text.len()).then_some(until)
+}
+
+fn text(out: &mut Vec<u8>, bytes: &[u8], place: Place, room: Room) -> Option<Place> {
+    let written = if let Place::Text(written) = place { written } else { 0 };
+    text_from(out, bytes, written, room).map(Place::Text)
+}
+
+fn nodes(out: &mut Vec<u8>, list: &List, place: Place, room: Room) -> Option<Place> {
+    let (mut index, mut written) = match place {
+        Place::Node(index, written) => (index, written),
+        _ => {
+            append_len(out, list.nodes().len() as u64);
+            (0, 0)
+        }
+    };
+    let mut listpack = Vec::new();
+    let mut nodes = list.nodes_from(index);
+    while let Some(node) = nodes.next() {
+        match node {
+            NodeView::Plain(element) => {
+                if written == 0 {
+                    append_len(out, NODE_PLAIN);
+                }
+                if let Some(written) = text_from(out, element, written, room) {
+                    return Some(Place::Node(index, written));
+                }
+                written = 0;
+            }
+            NodeView::Packed { .. } => {
+                append_len(out, NODE_PACKED);
+                listpack.clear();
+                node.append_to(&mut listpack);
+                append_string(out, &listpack, room.compress);
+            }
+        }
+        index += 1;
+        if room.is_used_up(out) && nodes.len() > 0 {
+            return Some(Place::Node(index, 0));
+        }
+    }
+    None
+}
+
+/// Takes a scan of a table on. `scan` visits some elements from a cursor on, appends them, and returns the next cursor and
+/// how many elements it has visited.
+fn scanned(
+    out: &mut Vec<u8>,
+    mut at: InTable,
+    room: Room,
+    mut scan: impl FnMut(&mut Vec<u8>, u64) -> (u64, usize),
+) -> Option<Place> {
+    loop {
+        let (cursor, visited) = scan(out, at.cursor);
+        at = InTable { cursor, left: at.left.checked_sub(visited).expect(UNCHANGED), ..at };
+        if cursor == 0 {
+            assert!(at.left == 0, "{UNCHANGED}");
+            return None;
+        }
+        if room.is_used_up(out) {
+            return Some(Place::Table(at));
+        }
+    }
+}
+
+fn members(out: &mut Vec<u8>, set: &Set, kind: Type, place: Place, room: Room) -> Option<Place> {
+    let at = match (place, set, kind) {
+        (Place::Table(at), ..) => at,
+        (_, Set::Intset(intset), Type::SetIntset) => {
+            append_string(out, intset.as_bytes(), room.compress);
+            return None;
+        }
+        (_, Set::Listpack(listpack), Type::SetListpack) => {
+            append_string(out, listpack.as_bytes(), room.compress);
+            return None;
+        }
+        _ => {
+            assert!(kind == Type::Set, "the type was chosen for this set");
+            append_len(out, set.len() as u64);
+            InTable { cursor: 0, left: set.len(), first_ms: 0 }
+        }
+    };
+    scanned(out, at, room, |out, cursor| {
+        let mut visited = 0;
+        let next = set.scan(cursor, MEMBERS_AT_ONCE, |member| {
+            member.with_text(|text| append_string(out, text, room.compress));
+            visited += 1;
+        });
+        (next, visited)
+    })
+}
+
+fn fields(out: &mut Vec<u8>, hash: &Hash, kind: Type, place: Place, room: Room) -> Option<Place> {
+    // In a table no field expires before this. The earliest time itself would take a look at all fields, and only serves
+    // to be subtracted from the others.
+    let first_ms = hash.next_expire().unwrap_or(0);
+    let (at, table) = match (place, hash, kind) {
+        (Place::Table(at), Hash::Table(table), _) => (at, table),
+        (_, Hash::Listpack(listpack), Type::HashListpack) => {
+            append_string(out, listpack.as_bytes(), room.compress);
+            return None;
+        }
+        (_, Hash::ListpackEx(listpack), Type::HashListpackEx) => {
+            out.extend_from_slice(&first_ms.to_le_bytes());
+            append_string(out, listpack.as_bytes(), room.compress);
+            return None;
+        }
+        (_, Hash::Table(table), Type::Hash | Type::HashMetadata) => {
+            if kind == Type::HashMetadata {
+                out.extend_from_slice(&first_ms.to_le_bytes());
+            }
+            append_len(out, hash.len() as u64);
+            (InTable { cursor: 0, left: hash.len(), first_ms }, table)
+        }
+        _ => panic!("the type was chosen for this hash"),
+    };
+    scanned(out, at, room, |out, cursor| {
+        let mut visited = 0;
+        let next = table.scan(cursor, MEMBERS_AT_ONCE, |parts| {
+            if kind == Type::HashMetadata {
+                // One more, since 0 stands for "never".
+                append_len(out, if parts.expire == 0 { 0 } else { parts.expire - at.first_ms + 1 });
+            }
+            append_string(out, parts.field, room.compress);
+            append_string(out, parts.value, room.compress);
+            visited += 1;
+        });
+        (next, visited)
+    })
+}
+
+fn ranks(out: &mut Vec<u8>, zset: &ZSet, place: Place, room: Room) -> Option<Place> {
+    if let Some(listpack) = zset.as_listpack() {
+        append_string(out, listpack.as_bytes(), room.compress);
+        return None;
+    }
+    let mut left = if let Place::Ranks(left) = place {
+        left
+    } else {
+        append_len(out, zset.len() as u64);
+        zset.len()
+    };
+    assert!(left <= zset.len(), "{UNCHANGED}");
+    // Highest first, as Redis does: its reader then always inserts at the head.
+    for (member, score) in zset.range_back(0..left) {
+        member.with_text(|text| append_string(out, text, room.compress));
+        out.extend_from_slice(&score.to_le_bytes());
+        left -= 1;
+        if room.is_used_up(out) && left > 0 {
+            return Some(Place::Ranks(left));
+        }
+    }
+    None
+}
+
+fn blocks(out: &mut Vec<u8>, stream: &types::Stream, kind: Type, place: Place, room: Room) -> Option<Place> {
+    let place = if let Place::Stream(place) = place { place } else { stream::Place::Start };
+    stream::append_from(out, stream, kind, place, room).map(Place::Stream)
+}
+
+fn elements(out: &mut Vec<u8>, array: &Array, place: Place, room: Room) -> Option<Place> {
+    let first = if let Place::Position(position) = place {
+        position
+    } else {
+        array::append_head(out, array);
+        0
+    };
+    array::append_from(out, array, first, room).map(Place::Position)
+}
