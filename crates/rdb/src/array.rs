@@ -108,6 +108,23 @@ pub fn read(reader: &mut Reader<'_>) -> Result<Array, Error> {
     Ok(array)
 }
 
+/// Passes over an array.
+pub fn skip(reader: &mut Reader<'_>) -> Result<(), Error> {
+    let count = reader.length()?;
+    if reader.length()? == 1 {
+        reader.length()?;
+    }
+    for _ in 0..count {
+        reader.length()?;
+        match reader.length()? {
+            TEXT | SHORT_TEXT => reader.skip_string()?,
+            INT | FLOAT => drop(reader.take(8)?),
+            _ => return Err(Error::Corrupt("array")),
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

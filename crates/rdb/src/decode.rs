@@ -62,6 +62,7 @@ pub fn value(kind: Type, reader: &mut Reader<'_>, shapes: &Shapes<'_>) -> Result
         Type::HashListpackEx | Type::HashListpackExEarly => {
             hash_of_listpack_ex(kind, reader, shapes).map(hash)
         }
+        Type::HashValkey => hash_of_valkey(reader, shapes).map(hash),
         Type::Array => array::read(reader).map(|array| Value::Array(Box::new(array))),
     }
 }
@@ -220,6 +221,22 @@ fn hash_of_triples(kind: Type, reader: &mut Reader<'_>, shapes: &Shapes<'_>) -> 
         let at_ms = at_ms.ok_or(Error::Corrupt("expire time of a field"))?;
         let (field, value) = (reader.string()?, reader.string()?);
         hash.add(&field, &value, Some(at_ms).filter(|&at_ms| at_ms != 0))?;
+    }
+    Ok(hash.finish())
+}
+
+/// What stands for "never" in files of Valkey.
+const NEVER_MS: u64 = u64::MAX;
+
+fn hash_of_valkey(reader: &mut Reader<'_>, shapes: &Shapes<'_>) -> Result<Hash, Error> {
+    let count = reader.count()?;
+    let mut hash = HashBuilder::new(count, shapes);
+    for _ in 0..count {
+        let (field, value, at_ms) = (reader.string()?, reader.string()?, reader.u64_le()?);
+        if at_ms != NEVER_MS && !(1..=FIELD_EXPIRE_MS_MAX).contains(&at_ms) {
+            return Err(Error::Corrupt("expire time of a field"));
+        }
+        hash.add(&field, &value, Some(at_ms).filter(|&at_ms| at_ms != NEVER_MS))?;
     }
     Ok(hash.finish())
 }

@@ -1,12 +1,11 @@
-//! The byte format of values, as Redis has it in RDB files and DUMP payloads: encoding, decoding, and the payload with
-//! its version and check sum. Files are built on it elsewhere.
+//! The byte format of values, as Redis has it in RDB files and DUMP payloads: encoding, decoding, the payload with
+//! its version and check sum, and the bytes of whole files ([`file`]).
 //!
 //! What is decoded may be hostile. Whatever the bytes are, decoding ends in a value on which every operation works, or
 //! in an [`Error`]; it never panics, and what it allocates is bounded by a multiple of the input (compressed strings
 //! grow up to 88 times, see `base::lzf`). All checks are always made, whatever `sanitize-dump-payload` says.
 //!
-//! This crate knows no file, no opcode between values (expiry, database, aux fields) and no command. Values of modules
-//! are not read.
+//! This crate opens no file and knows no shard, no clock and no command. Values of modules are not read.
 #![forbid(unsafe_code)]
 
 mod array;
@@ -14,6 +13,7 @@ pub mod decode;
 pub mod dump;
 pub mod encode;
 mod error;
+pub mod file;
 mod groups;
 pub mod libraries;
 mod object;
@@ -25,7 +25,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use error::Error;
+pub use error::{Error, ModuleName};
 pub use object::Type;
 pub use reader::{Reader, Text};
 pub use shapes::Shapes;

@@ -1,5 +1,7 @@
 //! The type bytes of values (`RDB_TYPE_*` in `rdb.h` of Redis).
 
+use keyspace::Kind;
+
 /// How a value is laid out. The names say what stands behind the byte; a type once used keeps its number for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -47,10 +49,25 @@ pub enum Type {
     Stream5 = 27,
     /// The number of elements, 1 and the cursor or 0, then position, kind and element of each.
     Array = 28,
+    /// Triples of field, value and expire time. Only in files of Valkey, where its byte is 22.
+    HashValkey = 122,
 }
 
+/// The byte of `HashValkey`.
+const VALKEY_HASH: u8 = 22;
+
+/// The types of Redis by their bytes.
+static BY_BYTE: [Option<Type>; 29] = {
+    let (mut types, mut index) = ([None; 29], 0);
+    while index < Type::ALL.len() {
+        types[Type::ALL[index] as usize] = Some(Type::ALL[index]);
+        index += 1;
+    }
+    types
+};
+
 impl Type {
-    /// All types of values that can be read.
+    /// All types of values that Redis writes and that can be read.
     pub const ALL: [Self; 26] = [
         Self::String,
         Self::List,
@@ -81,12 +98,39 @@ impl Type {
     ];
 
     /// The type of a byte; `None` for what is no value, or none that can be read (modules).
+    #[inline]
     pub fn from_byte(byte: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|known| known.byte() == byte)
+        BY_BYTE.get(usize::from(byte)).copied().flatten()
     }
 
+    /// The type of a byte in what Valkey writes.
+    pub fn from_valkey_byte(byte: u8) -> Option<Self> {
+        match byte {
+            VALKEY_HASH => Some(Self::HashValkey),
+            0..VALKEY_HASH => Self::from_byte(byte),
+            _ => None,
+        }
+    }
+
+    #[inline]
     pub fn byte(self) -> u8 {
-        self as u8
+        match self {
+            Self::HashValkey => VALKEY_HASH,
+            other => other as u8,
+        }
+    }
+
+    /// What kind of value it is.
+    pub fn value_kind(self) -> Kind {
+        match self {
+            Self::String => Kind::String,
+            Self::List | Self::ListZiplist | Self::ListQuicklist | Self::ListQuicklist2 => Kind::List,
+            Self::Set | Self::SetIntset | Self::SetListpack => Kind::Set,
+            Self::ZSetText | Self::ZSet | Self::ZSetZiplist | Self::ZSetListpack => Kind::ZSet,
+            Self::Stream | Self::Stream2 | Self::Stream3 | Self::Stream4 | Self::Stream5 => Kind::Stream,
+            Self::Array => Kind::Array,
+            _ => Kind::Hash,
+        }
     }
 
     /// The oldest version whose readers know the type, as far as it matters to who writes today.
@@ -115,6 +159,9 @@ mod tests {
             assert_eq!(known.map_or(byte, Type::byte), byte);
             let unread = matches!(byte, 6 | 7 | 8 | 29..);
             assert_eq!(known.is_none(), unread, "{byte}");
+            let known = Type::from_valkey_byte(byte);
+            assert_eq!(known.map_or(byte, Type::byte), byte);
+            assert_eq!(known.is_none(), matches!(byte, 6 | 7 | 8 | 23..), "{byte}");
         }
     }
 }

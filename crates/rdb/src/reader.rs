@@ -70,6 +70,11 @@ impl<'a> Reader<'a> {
         self.array().map(|[byte]| byte)
     }
 
+    /// Four bytes, little endian.
+    pub fn u32_le(&mut self) -> Result<u32, Error> {
+        self.array().map(u32::from_le_bytes)
+    }
+
     /// Eight bytes, little endian: a time.
     pub fn u64_le(&mut self) -> Result<u64, Error> {
         self.array().map(u64::from_le_bytes)
@@ -105,6 +110,25 @@ impl<'a> Reader<'a> {
     /// `Empty` for none.
     pub fn count(&mut self) -> Result<u64, Error> {
         self.length().and_then(|count| if count == 0 { Err(Error::Empty) } else { Ok(count) })
+    }
+
+    /// Passes over a string, whatever its encoding. What is compressed is not looked at.
+    #[inline]
+    pub fn skip_string(&mut self) -> Result<(), Error> {
+        let first = self.byte()?;
+        let bytes = match first {
+            INT_8 => 1,
+            INT_16 => 2,
+            INT_32 => 4,
+            COMPRESSED => {
+                let packed_bytes = self.length()?;
+                self.length()?;
+                packed_bytes
+            }
+            0..SPECIAL => self.length_behind(first)?,
+            _ => return Err(Error::Corrupt("string encoding")),
+        };
+        self.take(bytes).map(drop)
     }
 
     /// A string in any of its encodings.

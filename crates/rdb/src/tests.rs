@@ -19,7 +19,7 @@ use types::stream::{Group, Memory, References, StreamId, StreamLimits, Trim, Tri
 use types::{Array, Hash, List, Set, Stream, ZSet};
 
 /// A value that is borrowed for reading.
-fn view(value: &Value) -> ValueRef<'_> {
+pub(crate) fn view(value: &Value) -> ValueRef<'_> {
     match value {
         Value::Str { bytes, raw } => ValueRef::Str { bytes: StrRef::Shared(bytes), raw: *raw },
         Value::List(list) => ValueRef::List(list),
@@ -32,7 +32,7 @@ fn view(value: &Value) -> ValueRef<'_> {
 }
 
 /// All that a client can see of a value, sets and hashes in the order of their bytes.
-fn content(value: &Value) -> Vec<(Vec<u8>, Vec<u8>)> {
+pub(crate) fn content(value: &Value) -> Vec<(Vec<u8>, Vec<u8>)> {
     let text = |item: Item<'_>| item.to_vec();
     let mut content: Vec<_> = match value {
         Value::Str { bytes, .. } => vec![(bytes.to_vec(), Vec::new())],
@@ -147,7 +147,7 @@ fn some_stream(count: u64, random: &mut Random) -> Stream {
 }
 
 /// Text of a kind that some encoding treats specially.
-fn some_text(random: &mut Random) -> Vec<u8> {
+pub(crate) fn some_text(random: &mut Random) -> Vec<u8> {
     match random.below(8) {
         0 => (random.below(300) as i64 - 150).to_string().into(),
         1 => (random.next_u64() as i64 >> random.below(64)).to_string().into(),
@@ -162,7 +162,7 @@ fn some_text(random: &mut Random) -> Vec<u8> {
     }
 }
 
-fn some_value(random: &mut Random, shapes: &Shapes<'_>) -> Value {
+pub(crate) fn some_value(random: &mut Random, shapes: &Shapes<'_>) -> Value {
     let count = [1, 3, 20, 150, 600][random.index(5)];
     match random.below(8) {
         0 => Value::string(&some_text(random)),
@@ -389,7 +389,7 @@ fn exercise(value: Value, random: &mut Random, shapes: &Shapes<'_>) {
 }
 
 /// Changes a few bytes, or their number.
-fn damage(bytes: &mut Vec<u8>, random: &mut Random) {
+pub(crate) fn damage(bytes: &mut Vec<u8>, random: &mut Random) {
     for _ in 0..=random.below(3) {
         let (at, near) = (random.index(bytes.len()), random.below(7) as u8);
         match random.below(8) {
@@ -409,7 +409,7 @@ fn damage(bytes: &mut Vec<u8>, random: &mut Random) {
 }
 
 /// Values in the types that are no longer written.
-fn old_payloads() -> Vec<Vec<u8>> {
+pub(crate) fn old_payloads() -> Vec<Vec<u8>> {
     let strings = |kind: Type, count: u64, texts: &[&str]| {
         let mut out = vec![kind.byte()];
         append_len(&mut out, count);

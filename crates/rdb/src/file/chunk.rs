@@ -1,0 +1,167 @@
+//! A part of a file that is written by itself: records, with the choice of their database in front.
+
+use super::{opcode, padding};
+use crate::encode::{Encoder, Options, Progress};
+use crate::{append_len, append_string};
+use base::crc64::crc64;
+use keyspace::ValueRef;
+
+/// What is known of a key beside its value.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Meta {
+    /// Unix time in ms.
+    pub expire_ms: Option<u64>,
+    pub age: Age,
+}
+
+/// What a file says of a key's use, for the policy by which keys are evicted. Redis writes it only under such a policy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Age {
+    #[default]
+    Unsaid,
+    /// Seconds since it was last used (LRU).
+    Idle(u64),
+    /// How often it is used, on a logarithmic scale (LFU).
+    Frequency(u8),
+}
+
+/// A chunk that is finished.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    pub bytes: u64,
+    /// CRC-64 of them, 0 if none was wanted.
+    pub sum: u64,
+    pub records: u64,
+    /// The oldest version of the format that has all types that occur.
+    pub version: u16,
+}
+
+/// Writes a chunk. Its bytes are taken out as they come or when it is finished ([`ChunkWriter::take_blocks`]).
+#[derive(Debug)]
+pub struct ChunkWriter {
+    options: Options,
+    /// What has been written and not been taken.
+    out: Vec<u8>,
+    taken_bytes: u64,
+    /// Of what has been taken.
+    sum: Option<u64>,
+    db: Option<u32>,
+    records: u64,
+    version: u16,
+    /// The value under way.
+    encoder: Option<Encoder>,
+}
+
+impl ChunkWriter {
+    /// `sums`: whether the file gets a check sum (`rdbchecksum`).
+    pub fn new(options: Options, sums: bool) -> Self {
+        Self {
+            options,
+            out: Vec::new(),
+            taken_bytes: 0,
+            sum: sums.then_some(0),
+            db: None,
+            records: 0,
+            version: 0,
+            encoder: None,
+        }
+    }
+
+    /// Writes a record.
+    pub fn record(&mut self, db: u32, key: &[u8], meta: Meta, value: ValueRef<'_>) {
+        self.begin(db, key, meta, value);
+        let progress = self.step(value, usize::MAX);
+        assert!(progress == Progress::Done, "the budget has no end");
+    }
+
+    /// Writes all of a record but its value, which [`ChunkWriter::step`] writes until it is done; until then it does not change.
+    pub fn begin(&mut self, db: u32, key: &[u8], meta: Meta, value: ValueRef<'_>) {
+        assert!(self.encoder.is_none(), "a record is written whole");
+        if self.db != Some(db) {
+            self.db = Some(db);
+            self.out.push(opcode::SELECT_DB);
+            append_len(&mut self.out, db.into());
+        }
+        if let Some(at_ms) = meta.expire_ms {
+            self.out.push(opcode::EXPIRE_MS);
+            self.out.extend_from_slice(&at_ms.to_le_bytes());
+        }
+        match meta.age {
+            Age::Unsaid => {}
+            Age::Idle(seconds) => {
+                self.out.push(opcode::IDLE);
+                append_len(&mut self.out, seconds);
+            }
+            Age::Frequency(count) => self.out.extend_from_slice(&[opcode::FREQUENCY, count]),
+        }
+        let encoder = Encoder::new(value, &self.options);
+        let kind = encoder.kind();
+        self.out.push(kind.byte());
+        append_string(&mut self.out, key, self.options.compress);
+        self.version = self.version.max(kind.version());
+        self.records += 1;
+        self.encoder = Some(encoder);
+    }
+
+    /// Writes about `budget_bytes` of the value that was begun, see [`Encoder::step`].
+    pub fn step(&mut self, value: ValueRef<'_>, budget_bytes: usize) -> Progress {
+        let encoder = self.encoder.as_mut().expect("a record was begun");
+        let progress = encoder.step(value, &mut self.out, budget_bytes);
+        if progress == Progress::Done {
+            self.encoder = None;
+        }
+        progress
+    }
+
+    /// Whether a value has been begun and not finished.
+    pub fn is_in_record(&self) -> bool {
+        self.encoder.is_some()
+    }
+
+    /// Bytes of the chunk so far.
+    pub fn bytes(&self) -> u64 {
+        self.taken_bytes + self.out.len() as u64
+    }
+
+    /// What has been written and not been taken.
+    pub fn pending(&self) -> &[u8] {
+        &self.out
+    }
+
+    /// Takes out what is written, as far as it is whole blocks. The rest goes on in `fresh`, which is emptied.
+    pub fn take_blocks(&mut self, mut fresh: Vec<u8>) -> Vec<u8> {
+        let whole = self.out.len() - self.out.len() % padding::BLOCK_BYTES;
+        fresh.clear();
+        fresh.extend_from_slice(&self.out[whole..]);
+        let mut taken = std::mem::replace(&mut self.out, fresh);
+        taken.truncate(whole);
+        self.count(&taken);
+        taken
+    }
+
+    fn count(&mut self, taken: &[u8]) {
+        self.taken_bytes += taken.len() as u64;
+        if let Some(sum) = &mut self.sum {
+            *sum = crc64(*sum, taken);
+        }
+    }
+
+    /// Ends the chunk, filled up to whole blocks. Its last bytes are returned; the writer is ready for another chunk, which begins
+    /// in `fresh`.
+    pub fn finish(&mut self, fresh: Vec<u8>) -> (Vec<u8>, Written) {
+        assert!(self.encoder.is_none(), "a record is written whole");
+        let bytes = self.bytes();
+        padding::append(&mut self.out, bytes);
+        let last = self.take_blocks(fresh);
+        debug_assert!(self.out.is_empty(), "it was filled up");
+        let written = Written {
+            bytes: self.taken_bytes,
+            sum: self.sum.unwrap_or(0),
+            records: self.records,
+            version: self.version,
+        };
+        self.sum = self.sum.map(|_| 0);
+        (self.taken_bytes, self.records, self.version, self.db) = (0, 0, 0, None);
+        (last, written)
+    }
+}
