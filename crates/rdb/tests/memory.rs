@@ -1,8 +1,9 @@
-//! What reading a hostile payload allocates at most, against the payload's size.
+//! What reading a hostile payload or file allocates at most, against its size.
 
 use base::hash::HashSeed;
 use base::random::Random;
 use rdb::dump::{restore, seal};
+use rdb::file::{Feed, Item, Items};
 use rdb::{Shapes, Type, append_len, append_string};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -37,15 +38,39 @@ const BASE_BYTES: usize = 64 << 10;
 const GROWTH_MAX: usize = 2 * 88;
 
 fn check(what: &str, mut body: Vec<u8>) {
-    seal(&mut body, 12);
     let seed = HashSeed::new(1, 2);
     let shapes = Shapes::with_defaults(&seed);
+    let file = [b"REDIS0014", &body[..1], b"\x03key", &body[1..]].concat();
+    measure(&format!("{what}, in a file"), file.len(), || {
+        let items = Items::of_file(&file, true).expect("a header");
+        items.map_while(Result::ok).all(|item| match item {
+            Item::Record(record) => record.value(&shapes).is_ok(),
+            _ => true,
+        })
+    });
+    measure(&format!("{what}, in pieces"), file.len(), || {
+        let mut feed = Feed::new(true);
+        feed.push(&file);
+        feed.close();
+        while let Ok(Some(item)) = feed.next_item() {
+            if let Item::Record(record) = item {
+                let _ = record.value(&shapes);
+            }
+        }
+        feed.is_over()
+    });
+    seal(&mut body, 12);
+    measure(what, body.len(), || restore(&body, &shapes).is_ok());
+}
+
+/// Reads what has so many bytes.
+fn measure(what: &str, bytes: usize, read: impl FnOnce() -> bool) {
     let before = HELD.load(Ordering::Relaxed);
     PEAK.store(before, Ordering::Relaxed);
-    let result = restore(&body, &shapes);
+    let accepted = read();
     let took = PEAK.load(Ordering::Relaxed) - before;
-    let limit = BASE_BYTES + GROWTH_MAX * body.len();
-    assert!(took <= limit, "{what}: {took} bytes for {} (accepted: {})", body.len(), result.is_ok());
+    let limit = BASE_BYTES + GROWTH_MAX * bytes;
+    assert!(took <= limit, "{what}: {took} bytes for {bytes} (accepted: {accepted})");
 }
 
 /// `count` strings as short as distinct strings can be, each followed by `behind`.

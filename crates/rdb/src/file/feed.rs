@@ -76,7 +76,8 @@ impl Feed {
         &self.buffer[self.read..]
     }
 
-    /// The next item; `None` if more is needed ([`Feed::push`]), or nothing is left.
+    /// The next item; `None` if more is needed ([`Feed::push`], or [`Feed::close`] if there is no more), or nothing is left. An item that has come
+    /// whole may wait for what follows it, for a large one is not looked at with every piece.
     ///
     /// # Errors
     /// After damage nothing more is to be asked for.
