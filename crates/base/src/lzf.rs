@@ -25,27 +25,52 @@ const INPUT_BYTES_MAX: usize = u32::MAX as usize - 1;
 ///
 /// Redis stores a string compressed if it has more than 20 bytes and shrinks by at least four.
 pub fn compress(input: &[u8], bytes_max: usize) -> Option<Vec<u8>> {
-    if input.is_empty() || bytes_max == 0 || input.len() > INPUT_BYTES_MAX {
-        return None;
-    }
-    let mut seen = Seen::new(input.len());
     let mut out = Vec::with_capacity(bytes_max.min(input.len()));
+    append_compressed(&mut out, input, bytes_max).then_some(out)
+}
+
+/// As [`compress`], behind what is in `out` already; false if nothing was appended.
+pub fn append_compressed(out: &mut Vec<u8>, input: &[u8], bytes_max: usize) -> bool {
+    if input.is_empty() || bytes_max == 0 || input.len() > INPUT_BYTES_MAX {
+        return false;
+    }
+    let before = out.len();
+    // Tables that fit the input, so that short strings do not pay for clearing a large one.
+    let shrank = match input.len() {
+        0..=256 => append_with(out, input, bytes_max, Seen::new(&mut [0u16; 1 << 8])),
+        257..=2048 => append_with(out, input, bytes_max, Seen::new(&mut [0u16; 1 << 11])),
+        2049..=0xfffe => append_with(out, input, bytes_max, Seen::new(&mut [0u16; 1 << 13])),
+        _ => append_with(out, input, bytes_max, Seen::new(&mut vec![0u32; 1 << 15])),
+    };
+    if !shrank {
+        out.truncate(before);
+    }
+    shrank
+}
+
+fn append_with<P: Position>(
+    out: &mut Vec<u8>,
+    input: &[u8],
+    bytes_max: usize,
+    mut seen: Seen<'_, P>,
+) -> bool {
+    let before = out.len();
     let (mut at, mut literals_from) = (0, 0);
     while let Some(&[a, b, c]) = input.get(at..).and_then(|rest| rest.first_chunk::<COPY_BYTES_MIN>()) {
         let near = seen.replace([a, b, c], at);
         let Some(from) = near.filter(|&from| input[from..].starts_with(&[a, b, c])) else {
             at += 1;
             // Text that does not shrink shall not be read to its end in vain.
-            if out.len() + (at - literals_from) > bytes_max {
-                return None;
+            if out.len() - before + (at - literals_from) > bytes_max {
+                return false;
             }
             continue;
         };
         let len = common_len(input, from, at);
-        append_literals(&mut out, &input[literals_from..at]);
-        append_copy(&mut out, at - from, len);
-        if out.len() > bytes_max {
-            return None;
+        append_literals(out, &input[literals_from..at]);
+        append_copy(out, at - from, len);
+        if out.len() - before > bytes_max {
+            return false;
         }
         at += len;
         literals_from = at;
@@ -56,22 +81,47 @@ pub fn compress(input: &[u8], bytes_max: usize) -> Option<Vec<u8>> {
             }
         }
     }
-    append_literals(&mut out, &input[literals_from..]);
-    (out.len() <= bytes_max).then_some(out)
+    append_literals(out, &input[literals_from..]);
+    out.len() - before <= bytes_max
+}
+
+/// A position plus one, 0 for never.
+trait Position: Copy {
+    fn of(position: usize) -> Self;
+    fn get(self) -> Option<usize>;
+}
+
+impl Position for u16 {
+    fn of(position: usize) -> Self {
+        position as u16 + 1
+    }
+
+    fn get(self) -> Option<usize> {
+        self.checked_sub(1).map(usize::from)
+    }
+}
+
+impl Position for u32 {
+    fn of(position: usize) -> Self {
+        position as u32 + 1
+    }
+
+    fn get(self) -> Option<usize> {
+        self.checked_sub(1).map(|position| position as usize)
+    }
 }
 
 /// Where each hash of three bytes was seen last.
-struct Seen {
-    /// Position plus one, 0 for never. A power of two of them.
-    positions: Vec<u32>,
+struct Seen<'t, P> {
+    /// A power of two of them.
+    positions: &'t mut [P],
     hash_shift: u32,
 }
 
-impl Seen {
-    /// A table that fits an input of `len` bytes, so that short strings do not pay for clearing a large one.
-    fn new(len: usize) -> Self {
-        let bits = len.next_power_of_two().trailing_zeros().clamp(8, 15);
-        Self { positions: vec![0; 1 << bits], hash_shift: 32 - bits }
+impl<'t, P: Position> Seen<'t, P> {
+    fn new(positions: &'t mut [P]) -> Self {
+        let bits = positions.len().trailing_zeros();
+        Self { positions, hash_shift: 32 - bits }
     }
 
     /// Notes that `bytes` stand at `position`, and returns where bytes of the same hash stood before, if that is near
@@ -80,7 +130,7 @@ impl Seen {
     fn replace(&mut self, [a, b, c]: [u8; 3], position: usize) -> Option<usize> {
         let hash = u32::from_le_bytes([a, b, c, 0]).wrapping_mul(0x9e37_79b1) >> self.hash_shift;
         let slot = &mut self.positions[hash as usize];
-        let before = std::mem::replace(slot, position as u32 + 1).checked_sub(1)? as usize;
+        let before = std::mem::replace(slot, P::of(position)).get()?;
         (position - before <= DISTANCE_MAX).then_some(before)
     }
 }
@@ -211,6 +261,9 @@ mod tests {
             assert_eq!(decompress(&compressed, text.len()), Some(text.clone()), "seed {seed}");
             assert_eq!(compress(&text, compressed.len()).as_ref(), Some(&compressed));
             assert_eq!(compress(&text, compressed.len() - 1), None);
+            let mut behind = b"before".to_vec();
+            assert!(!append_compressed(&mut behind, &text, compressed.len() - 1) && behind == b"before");
+            assert!(append_compressed(&mut behind, &text, compressed.len()) && behind[6..] == compressed);
             assert_eq!(decompress(&compressed, text.len() + 1), None);
             assert_eq!(decompress(&compressed, text.len() - 1), None);
             smaller += u32::from(compressed.len() < text.len());

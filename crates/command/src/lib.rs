@@ -13,6 +13,7 @@ pub mod args;
 pub mod blocking;
 pub mod change;
 pub mod cx;
+mod digest;
 pub mod error;
 pub mod expiry;
 pub mod families;

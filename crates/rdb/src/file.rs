@@ -37,7 +37,7 @@ pub use damage::{Damage, Doing};
 pub use feed::Feed;
 pub use index::{Chunk, Index, Parts};
 pub use items::{Brand, CheckSum, Form, Item, Items, Layout, Record};
-pub use padding::BLOCK_BYTES;
+pub use padding::{BLOCK_BYTES, NAME as PADDING};
 pub use plan::{Ending, Head, Plan};
 
 /// Items that are not records.

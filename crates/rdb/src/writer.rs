@@ -26,6 +26,8 @@ pub(crate) const COMPRESSED: u8 = SPECIAL | 3;
 const INT_TEXT_BYTES_MAX: usize = 11;
 /// Strings up to this length are not compressed.
 const COMPRESS_BYTES_MIN: usize = 21;
+/// The longest form of a length.
+const LENGTH_BYTES_MAX: usize = 9;
 /// What compression must save.
 const COMPRESS_GAIN_MIN: usize = 4;
 
@@ -53,18 +55,36 @@ pub fn append_string(out: &mut Vec<u8>, text: &[u8], compress: bool) {
     {
         return;
     }
-    if compress
-        && text.len() >= COMPRESS_BYTES_MIN
-        && let Some(packed) = lzf::compress(text, text.len() - COMPRESS_GAIN_MIN)
-    {
-        out.push(COMPRESSED);
-        append_len(out, packed.len() as u64);
-        append_len(out, text.len() as u64);
-        out.extend_from_slice(&packed);
+    if compress && text.len() >= COMPRESS_BYTES_MIN && append_compressed(out, text) {
         return;
     }
     append_len(out, text.len() as u64);
     out.extend_from_slice(text);
+}
+
+/// Appends a string compressed, if it shrinks.
+fn append_compressed(out: &mut Vec<u8>, text: &[u8]) -> bool {
+    let begin = out.len();
+    out.push(COMPRESSED);
+    // Room for the two lengths, of which one is not known yet.
+    append_len(out, text.len() as u64);
+    append_len(out, text.len() as u64);
+    let packed_from = out.len();
+    if !lzf::append_compressed(out, text, text.len() - COMPRESS_GAIN_MIN) {
+        out.truncate(begin);
+        return false;
+    }
+    let packed_bytes = out.len() - packed_from;
+    let mut lengths = Vec::with_capacity(2 * LENGTH_BYTES_MAX);
+    append_len(&mut lengths, packed_bytes as u64);
+    append_len(&mut lengths, text.len() as u64);
+    let to = begin + 1 + lengths.len();
+    out[begin + 1..to].copy_from_slice(&lengths);
+    if to != packed_from {
+        out.copy_within(packed_from.., to);
+        out.truncate(to + packed_bytes);
+    }
+    true
 }
 
 /// Appends an integer of at most 32 bits; false if it is larger.

@@ -36,7 +36,8 @@ pub struct Written {
     pub version: u16,
 }
 
-/// Writes a chunk. Its bytes are taken out as they come or when it is finished ([`ChunkWriter::take_blocks`]).
+/// Writes a chunk. Its bytes are taken out as they come or when it is finished ([`ChunkWriter::take_blocks`]). While a value is
+/// written in steps, records that cannot wait go to another writer's chunk.
 #[derive(Debug)]
 pub struct ChunkWriter {
     options: Options,

@@ -132,6 +132,11 @@ impl<'a> Record<'a> {
         self.offset
     }
 
+    /// Bytes of the whole record, with what is said of the key.
+    pub fn bytes(&self) -> u64 {
+        self.value_offset + self.value.len() as u64 - self.offset
+    }
+
     /// The bytes of the value, in its layout.
     pub fn value_bytes(&self) -> &'a [u8] {
         self.value

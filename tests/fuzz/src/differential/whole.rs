@@ -1,6 +1,7 @@
 //! The data of two servers, key by key: what there is, of which type and encoding, how long it lives and what is in it, and
 //! that the DUMP of either is understood by the other.
 
+use super::rules::NEWEST;
 use super::{Peer, Reply, Request, Rules};
 use crate::episode::shown;
 
@@ -55,9 +56,9 @@ fn of_database(peers: Peers<'_>, db: usize, resp3: bool, rules: &Rules) -> Optio
 }
 
 /// Requests about each key.
-const LOOKS: usize = 7;
+const LOOKS: usize = 8;
 
-/// TYPE, OBJECT ENCODING, PTTL, expiry of fields, content, DUMP.
+/// TYPE, OBJECT ENCODING, PTTL, expiry of fields, digest, content, DUMP.
 fn looks(key: &[u8], kind: &Reply, rules: &Rules) -> [Request; LOOKS] {
     let content = match kind.text.as_slice() {
         b"list" => request(&["LRANGE"], &[key, b"0", b"-1"]),
@@ -72,12 +73,18 @@ fn looks(key: &[u8], kind: &Reply, rules: &Rules) -> [Request; LOOKS] {
         }
         false => request(&["EXISTS"], &[key]),
     };
+    // From 7.2 on Redis takes another text of a score.
+    let digest = match rules.version < (7, 2) || rules.version == NEWEST {
+        true => request(&["DEBUG", "DIGEST-VALUE"], &[key]),
+        false => request(&["EXISTS"], &[key]),
+    };
     [
         request(&["TYPE"], &[key]),
         request(&["OBJECT", "ENCODING"], &[key]),
         request(&["PTTL"], &[key]),
         request(&["OBJECT", "IDLETIME"], &[key]),
         fields,
+        digest,
         content,
         request(&["DUMP"], &[key]),
     ]

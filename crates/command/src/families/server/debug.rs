@@ -2,12 +2,14 @@
 //! each runs where it belongs.
 
 use super::server;
+use crate::digest::{self, Digest};
 use crate::parts::Part;
 use crate::spec::{KeySpec, access::RO, flag::*};
 use crate::{Args, Command, Cx, Error, Outcome, ShardCx, help as help_form};
 use base::number::{parse_f64, parse_i64};
 use keyspace::{Key, ValueRef};
 use resp::Reply;
+use std::collections::BTreeMap;
 
 pub const COMMANDS: &[Command] = &[server(Command::new("DEBUG", unknown).plan(crate::Plan::Container))
     .with_subcommands(SUBCOMMANDS)
@@ -44,8 +46,8 @@ pub const SUBCOMMANDS: &[Command] = &[
     row(Command::new("CHANGE-REPL-ID", unsupported)),
     row(Command::new("RELOAD", unsupported)),
     row(Command::new("LOADAOF", unsupported)),
-    row(Command::new("DIGEST", unsupported)),
-    row(Command::new("DIGEST-VALUE", unsupported)),
+    row(Command::on_all("DIGEST", digest_part, digest)),
+    row(Command::new("DIGEST-VALUE", digest_value)).keys(&[KeySpec::range(2, -1, 1, RO)]),
 ];
 
 /// Another subcommand, or one with a wrong number of arguments.
@@ -333,6 +335,45 @@ fn without_effect(_: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     Ok(())
 }
 
+/// DEBUG DIGEST: of each database that has keys the number and the sum of this shard's.
+fn digest_part(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    check_len(args, 2..=2)?;
+    for (number, db) in cx.shard.dbs.numbered().filter(|(_, db)| !db.is_empty()) {
+        let mut sum = Digest::default();
+        db.iter().for_each(|(key, value, expire)| sum.combine(digest::of_key(key, value, expire.is_some())));
+        out.count(usize::from(number));
+        out.bulk(&sum.0);
+    }
+    Ok(())
+}
+
+fn digest(_: &mut ShardCx, _: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> Outcome {
+    let mut sums = BTreeMap::<u32, Digest>::new();
+    for part in parts {
+        let mut part = Part::new(part);
+        while !part.is_at_end() {
+            let number = u32::try_from(part.int()).expect("the number of a database");
+            let sum = part.bulk().try_into().expect("a digest");
+            sums.entry(number).or_default().combine(Digest(sum));
+        }
+    }
+    out.status(&digest::of_databases(sums.into_iter()).hex());
+    Ok(())
+}
+
+/// DEBUG DIGEST-VALUE key…
+fn digest_value(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    out.array(args.len() - 2);
+    for index in 2..args.len() {
+        let digest = cx.find_for_write(args.key(index)).map(|pos| {
+            let db = cx.db();
+            digest::of_value(db.value(pos), db.expire(pos).is_some())
+        });
+        out.status(&digest.unwrap_or_default().hex());
+    }
+    Ok(())
+}
+
 fn unsupported(_: &mut Cx<'_>, args: Args<'_>, _: &mut Reply) -> Outcome {
     let name = args[1].to_ascii_uppercase();
     Err(Error::naming("DEBUG ", &name, " is not supported: persistence is not part of this version"))
@@ -342,6 +383,8 @@ fn unsupported(_: &mut Cx<'_>, args: Args<'_>, _: &mut Reply) -> Outcome {
 fn help(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     let lines = [
         ("DICT-RESIZING <0|1>", "Accepted: tables grow by segments, whatever it says."),
+        ("DIGEST", "Return a digest of all data, as Redis 7.0 computes it."),
+        ("DIGEST-VALUE <key> [<key> ...]", "Return digests of values."),
         ("ERROR <string>", "Return this error."),
         ("HTSTATS <dbid> [full]", "Describe the table of a database on every shard."),
         ("HTSTATS-KEY <key> [full]", "Describe the table of a value."),

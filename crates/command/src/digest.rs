@@ -1,0 +1,126 @@
+//! Digests of values and of all data, equal to those of Redis 7.0 (DEBUG DIGEST, DEBUG DIGEST-VALUE): two servers with the same digest
+//! have the same keys, values and elements. What is without order is summed without order, so each shard sums its own keys.
+//!
+//! As there: that a key or a field expires counts, not when; of a stream only the entries count.
+
+use base::number::{I64Buf, format_g17};
+use base::sha1::sha1;
+use keyspace::ValueRef;
+use types::array::INDEX_MAX;
+use types::stream::StreamId;
+use types::{Hash, ZSet};
+
+/// A digest in the making.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Digest(pub [u8; 20]);
+
+impl Digest {
+    /// Adds what is one of several, in any order.
+    pub fn add(&mut self, bytes: &[u8]) {
+        self.combine(Self(sha1(bytes)));
+    }
+
+    /// Adds what has its place among others.
+    pub fn mix(&mut self, bytes: &[u8]) {
+        self.add(bytes);
+        self.0 = sha1(&self.0);
+    }
+
+    /// Adds a digest of others.
+    pub fn combine(&mut self, other: Self) {
+        self.0.iter_mut().zip(other.0).for_each(|(byte, other)| *byte ^= other);
+    }
+
+    pub fn hex(&self) -> String {
+        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// What a key adds to the digest of its database.
+pub fn of_key(key: &[u8], value: ValueRef<'_>, expires: bool) -> Digest {
+    let (mut digest, mut sum) = (Digest::default(), Digest::default());
+    digest.mix(key);
+    mix_value(&mut digest, value, expires);
+    sum.add(&digest.0);
+    sum
+}
+
+/// The digest of a value.
+pub fn of_value(value: ValueRef<'_>, expires: bool) -> Digest {
+    let mut digest = Digest::default();
+    mix_value(&mut digest, value, expires);
+    digest
+}
+
+/// The number that Redis has for a type; of arrays, which 7.0 has not, none is known.
+fn number_of(value: ValueRef<'_>) -> u32 {
+    match value {
+        ValueRef::Str { .. } => 0,
+        ValueRef::List(_) => 1,
+        ValueRef::Set(_) => 2,
+        ValueRef::ZSet(_) => 3,
+        ValueRef::Hash(_) => 4,
+        ValueRef::Stream(_) => 6,
+        ValueRef::Array(_) => 7,
+    }
+}
+
+fn mix_value(digest: &mut Digest, value: ValueRef<'_>, expires: bool) {
+    digest.mix(&number_of(value).to_be_bytes());
+    match value {
+        ValueRef::Str { bytes, .. } => digest.mix(bytes.bytes()),
+        ValueRef::List(list) => {
+            list.range(0, list.len()).for_each(|item| item.with_text(|text| digest.mix(text)));
+        }
+        ValueRef::Set(set) => set.iter().for_each(|member| member.with_text(|text| digest.add(text))),
+        ValueRef::ZSet(zset) => add_scored(digest, zset),
+        ValueRef::Hash(hash) => add_fields(digest, hash),
+        ValueRef::Stream(stream) => {
+            for entry in stream.range(StreamId::MIN, StreamId::MAX) {
+                digest.mix(format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());
+                for (field, value) in entry.fields {
+                    field.with_text(|text| digest.mix(text));
+                    value.with_text(|text| digest.mix(text));
+                }
+            }
+        }
+        ValueRef::Array(array) => array.visit(0, INDEX_MAX, |index, element| {
+            digest.mix(I64Buf::from_u64(index).as_bytes());
+            element.with_text(|text| digest.mix(text));
+            true
+        }),
+    }
+    if expires {
+        digest.add(b"!!expire!!");
+    }
+}
+
+fn add_scored(digest: &mut Digest, zset: &ZSet) {
+    for (member, score) in zset.iter() {
+        let mut element = Digest::default();
+        member.with_text(|text| element.mix(text));
+        element.mix(format_g17(score).as_bytes());
+        digest.add(&element.0);
+    }
+}
+
+fn add_fields(digest: &mut Digest, hash: &Hash) {
+    for entry in hash.iter_all() {
+        let mut element = Digest::default();
+        entry.field.with_text(|text| element.mix(text));
+        entry.value.with_text(|text| element.mix(text));
+        if entry.expire.is_some() {
+            element.add(b"!!hexpire!!");
+        }
+        digest.add(&element.0);
+    }
+}
+
+/// The digest of databases, each by its number with the sum of its keys, ascending and without those that are empty.
+pub fn of_databases(sums: impl Iterator<Item = (u32, Digest)>) -> Digest {
+    sums.fold(Digest::default(), |mut digest, (number, sum)| {
+        digest.mix(&number.to_be_bytes());
+        digest.combine(sum);
+        digest
+    })
+}
