@@ -247,6 +247,17 @@ impl<'a> Cx<'a> {
         self.db().update_used::<T>(pos, age).map(Some).ok_or_else(|| Error::WRONG_TYPE)
     }
 
+    /// As [`Cx::update`] for a command that counts as a reader, too: of a hit or a miss is told, as [`Cx::find`] does.
+    ///
+    /// # Errors
+    /// WRONGTYPE
+    #[inline]
+    pub fn update_read<T: Typed>(&mut self, key: Key<'_>) -> Result<Option<Update<'_, T>>, Error> {
+        let Some(pos) = self.find_untouched(key) else { return Ok(None) };
+        let age = self.shard.clock_age();
+        self.db().update_used::<T>(pos, age).map(Some).ok_or_else(|| Error::WRONG_TYPE)
+    }
+
     /// The collection under a key, to be changed; made by `new` if there is none.
     ///
     /// # Errors

@@ -279,7 +279,7 @@ fn serve(
     out: &mut Reply,
 ) -> Result<Outcomes, Error> {
     let (now_ms, name) = (cx.now_ms(), args.at(options.group));
-    let mut stream = cx.update::<Stream>(args.key(index))?.expect("it was there");
+    let mut stream = cx.update_read::<Stream>(args.key(index))?.expect("it was there");
     let mut group = stream.groups.get_mut(name).expect("it was there");
     let (consumer, is_new_consumer) = seen_consumer(&mut group, args.at(options.group + 1), now_ms);
     drop(group);
