@@ -1,6 +1,7 @@
 //! Streams against a map of the standard library.
 
 use super::*;
+use crate::sample::rounds;
 use base::random::Random;
 use std::collections::BTreeMap;
 
@@ -102,7 +103,7 @@ fn step(stream: &mut Stream, model: &mut Model, random: &mut Random, limits: Str
 
 #[test]
 fn streams_do_what_a_map_does() {
-    for seed in 0..60 {
+    for seed in 0..rounds(60) {
         let mut random = Random::from_seed(seed);
         let limits = StreamLimits {
             block_bytes_max: [0, 50, 400, 4096][random.index(4)],
@@ -177,7 +178,7 @@ fn a_block_survives_as_a_listpack() {
 
 #[test]
 fn what_was_added_since_a_mark_can_be_taken_back() {
-    for seed in 0..60 {
+    for seed in 0..rounds(30) {
         let mut random = Random::from_seed(seed);
         let limits = StreamLimits {
             block_bytes_max: [0, 50, 400, 4096][random.index(4)],
