@@ -13,6 +13,8 @@ pub struct Change {
     pub key: Vec<u8>,
     /// The class and the name of the event; `None` where Redis publishes none.
     pub event: Option<(Event, &'static str)>,
+    /// The fields of a hash that the event is about, if anybody wants to know (`notices::subkeys`).
+    pub subkeys: Vec<u8>,
     /// Whose command did it.
     pub by: Tracker,
     pub is_read: bool,

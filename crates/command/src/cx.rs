@@ -1,5 +1,6 @@
 //! What a handler works with: its shard's state and who asked, with typed look-ups on top.
 
+use crate::notices::subkeys::Subkeys;
 use crate::session::Session;
 use crate::{Error, ShardCx};
 use config::KeyEvents;
@@ -134,6 +135,18 @@ impl<'a> Cx<'a> {
         self.notice_in(db, Event::Expired, "expired", key.bytes);
     }
 
+    /// Tells that fields of a hash were over and are gone, and the hash with them if that has `emptied` it.
+    pub fn note_expired_fields(&mut self, key: &[u8], fields: &Subkeys, emptied: bool) {
+        if fields.is_empty() {
+            return;
+        }
+        self.shard.stats.expired_fields += fields.count() as u64;
+        self.notice_on(Event::Hash, "hexpired", key, fields);
+        if emptied {
+            self.notice(Event::Generic, "del", key);
+        }
+    }
+
     #[inline]
     fn count_look_up(&mut self, key: Key<'_>, hit: bool) {
         if hit {
@@ -141,7 +154,7 @@ impl<'a> Cx<'a> {
         } else {
             self.shard.stats.misses += 1;
             if self.shard.notices.misses {
-                self.shard.publish_event(self.db, Event::Miss, "keymiss", key.bytes);
+                self.shard.publish_event(self.db, Event::Miss, "keymiss", key.bytes, &[]);
             }
         }
     }
@@ -234,6 +247,17 @@ impl<'a> Cx<'a> {
         self.db().update_used::<T>(pos, age).map(Some).ok_or_else(|| Error::WRONG_TYPE)
     }
 
+    /// As [`Cx::update`] for a command that counts as a reader, too: of a hit or a miss is told, as [`Cx::find`] does.
+    ///
+    /// # Errors
+    /// WRONGTYPE
+    #[inline]
+    pub fn update_read<T: Typed>(&mut self, key: Key<'_>) -> Result<Option<Update<'_, T>>, Error> {
+        let Some(pos) = self.find_untouched(key) else { return Ok(None) };
+        let age = self.shard.clock_age();
+        self.db().update_used::<T>(pos, age).map(Some).ok_or_else(|| Error::WRONG_TYPE)
+    }
+
     /// The collection under a key, to be changed; made by `new` if there is none.
     ///
     /// # Errors
@@ -309,7 +333,7 @@ impl<'a> Cx<'a> {
     /// was only lengthened.
     #[inline]
     pub fn changed(&mut self, key: &[u8]) {
-        self.tell(self.db, None, key);
+        self.tell(self.db, None, key, &[]);
         self.shard.dirty += 1;
     }
 
@@ -323,13 +347,32 @@ impl<'a> Cx<'a> {
     /// As [`Cx::notice`] for a key of another database.
     #[inline]
     pub fn notice_in(&mut self, db: u16, class: Event, name: &'static str, key: &[u8]) {
-        self.tell(db, Some((class, name)), key);
+        self.tell(db, Some((class, name)), key, &[]);
+    }
+
+    /// To collect the fields of a hash that an event is about.
+    #[inline]
+    pub fn subkeys(&self) -> Subkeys {
+        Subkeys::new(self.shard.notices.subkeys)
+    }
+
+    /// As [`Cx::event_of`] of these fields: each is a change.
+    #[inline]
+    pub fn event_on(&mut self, class: Event, name: &'static str, key: &[u8], subkeys: &Subkeys) {
+        self.notice_on(class, name, key, subkeys);
+        self.shard.dirty += subkeys.count() as u64;
+    }
+
+    /// As [`Cx::notice`] of these fields.
+    #[inline]
+    pub fn notice_on(&mut self, class: Event, name: &'static str, key: &[u8], subkeys: &Subkeys) {
+        self.tell(self.db, Some((class, name)), key, subkeys.names());
     }
 
     #[inline]
-    fn tell(&mut self, db: u16, event: Option<(Event, &'static str)>, key: &[u8]) {
+    fn tell(&mut self, db: u16, event: Option<(Event, &'static str)>, key: &[u8], subkeys: &[u8]) {
         if self.shard.is_listening {
-            self.shard.hear_of(db, event, key);
+            self.shard.hear_of(db, event, key, subkeys);
         }
     }
 }

@@ -168,9 +168,14 @@ impl PubSub {
     pub fn take_since(&mut self, len: usize, others: &mut Publications) {
         if self.outbox.len() > len {
             others.append(&self.outbox, len);
-            self.outbox.truncate(len);
-            self.settled.truncate(len);
+            self.take_back(len);
         }
+    }
+
+    /// What has been published since there were `len` messages was not.
+    pub fn take_back(&mut self, len: usize) {
+        self.outbox.truncate(len);
+        self.settled.truncate(len);
     }
 
     /// Who gets the first messages of the outbox, as far as that is settled.

@@ -355,37 +355,45 @@ impl ShardCx {
 
     /// A key has changed, or may have. Whoever waits for that lives on the shard that owns it: of a guest it is told when it goes home.
     pub fn hear(&mut self, change: Change) {
-        let Change { db, key, event, by, is_read } = change;
+        let Change { db, key, event, subkeys, by, is_read } = change;
         let caller = std::mem::replace(&mut self.tracking.caller, by);
         match is_read {
             true => self.remember_read(db, Key::new(&key, &self.seed.clone()), by.client),
-            false => self.hear_of(db, event, &key),
+            false => self.hear_of(db, event, &key, &subkeys),
         }
         self.tracking.caller = caller;
     }
 
     /// As [`ShardCx::hear`], of a change that is not kept unless somebody wants it.
     #[cold]
-    pub fn hear_of(&mut self, db: u16, event: Option<(Event, &'static str)>, key: &[u8]) {
+    pub fn hear_of(&mut self, db: u16, event: Option<(Event, &'static str)>, key: &[u8], subkeys: &[u8]) {
         if self.notices.births {
             self.tell_births();
         }
-        self.tell_change(db, event, key);
+        self.tell_change(db, event, key, subkeys);
     }
 
-    pub(crate) fn tell_change(&mut self, db: u16, event: Option<(Event, &'static str)>, key: &[u8]) {
+    pub(crate) fn tell_change(
+        &mut self,
+        db: u16,
+        event: Option<(Event, &'static str)>,
+        key: &[u8],
+        subkeys: &[u8],
+    ) {
         let by = self.tracking.caller;
+        let change =
+            || Change { db, key: key.to_vec(), event, subkeys: subkeys.to_vec(), by, is_read: false };
         if let Some(changes) = &mut self.untold {
-            return changes.push(Change { db, key: key.to_vec(), event, by, is_read: false });
+            return changes.push(change());
         }
         if self.guests.are_here() && self.slots.shard_of(key) != self.id {
-            return self.guests.note(Change { db, key: key.to_vec(), event, by, is_read: false });
+            return self.guests.note(change());
         }
         if self.notices.any
             && let Some((class, name)) = event
             && !name.is_empty()
         {
-            self.publish_event(db, class, name, key);
+            self.publish_event(db, class, name, key, subkeys);
         }
         // A group that is set back has nothing for those who wait for news.
         if !self.awaited.is_empty() && !matches!(event, Some((Event::Group, "xgroup-setid"))) {

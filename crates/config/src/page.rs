@@ -104,7 +104,7 @@ fn takes(kind: Kind) -> String {
         Kind::SavePoints => "pairs of seconds and changes".to_owned(),
         Kind::OutputLimits => "class, size, size, seconds".to_owned(),
         Kind::OomScores => "three numbers".to_owned(),
-        Kind::KeyEvents => "letters of `Ag$lshzxeKEtmdnaoc`".to_owned(),
+        Kind::KeyEvents => "letters of `Ag$lshzxeKEtmdnaocSTIV`".to_owned(),
         Kind::Percentiles => "percentiles".to_owned(),
         Kind::Primary => "host and port, or `no one`".to_owned(),
         Kind::Directory => "directory".to_owned(),

@@ -124,11 +124,16 @@ impl KeyEvents {
     pub const OVERWRITTEN: KeyEvents = KeyEvents(1 << 14);
     pub const TYPE_CHANGED: KeyEvents = KeyEvents(1 << 15);
     pub const ARRAY: KeyEvents = KeyEvents(1 << 16);
+    /// Channels that name the fields of hashes (Redis 8.8).
+    pub const SUBKEYSPACE: KeyEvents = KeyEvents(1 << 17);
+    pub const SUBKEYEVENT: KeyEvents = KeyEvents(1 << 18);
+    pub const SUBKEYSPACEITEM: KeyEvents = KeyEvents(1 << 19);
+    pub const SUBKEYSPACEEVENT: KeyEvents = KeyEvents(1 << 20);
     /// `A`: every class of keys and commands, but for misses, and for keys that are new, overwritten or of another type.
     pub const ALL: KeyEvents = KeyEvents(((1 << 10) - 1) | Self::ARRAY.0);
 
     /// Letters in the order they are shown.
-    const LETTERS: [(u8, KeyEvents); 17] = [
+    const LETTERS: [(u8, KeyEvents); 21] = [
         (b'g', Self::GENERIC),
         (b'$', Self::STRING),
         (b'l', Self::LIST),
@@ -146,6 +151,10 @@ impl KeyEvents {
         (b'K', Self::KEYSPACE),
         (b'E', Self::KEYEVENT),
         (b'm', Self::MISS),
+        (b'S', Self::SUBKEYSPACE),
+        (b'T', Self::SUBKEYEVENT),
+        (b'I', Self::SUBKEYSPACEITEM),
+        (b'V', Self::SUBKEYSPACEEVENT),
     ];
 
     /// Whether all classes of `other` are in this set.
@@ -235,9 +244,16 @@ mod tests {
 
     #[test]
     fn key_event_letters() {
-        for (given, shown) in
-            [("", ""), ("KEA", "AKE"), ("Elg$m", "g$lEm"), ("KEx", "xKE"), ("g$lshzxetda", "A"), ("An", "A")]
-        {
+        for (given, shown) in [
+            ("", ""),
+            ("KEA", "AKE"),
+            ("Elg$m", "g$lEm"),
+            ("KEx", "xKE"),
+            ("g$lshzxetda", "A"),
+            ("An", "A"),
+            ("VITSKm", "KmSTIV"),
+            ("ShA", "AS"),
+        ] {
             assert_eq!(KeyEvents::parse(given.as_bytes()).unwrap().text(), shown, "{given}");
         }
         assert!(KeyEvents::parse(b"KEQ").is_err());

@@ -114,6 +114,7 @@ impl Bed {
             || true,
             |swept| match swept {
                 Swept::Key(key) => keys.push(key.to_vec()),
+                Swept::Field(_) => {}
                 Swept::Fields { emptied, .. } => assert!(!emptied),
             },
         );

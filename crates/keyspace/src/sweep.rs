@@ -13,6 +13,8 @@ use types::Hash;
 pub enum Swept<'a> {
     /// A key whose time was over.
     Key(&'a [u8]),
+    /// A field of the hash that is told of next.
+    Field(&'a [u8]),
     /// Some fields of the hash under this key, and how many; it is gone if none are left.
     Fields { key: &'a [u8], count: usize, emptied: bool },
 }
@@ -154,7 +156,7 @@ fn sweep_fields(
         let before = hash.bytes();
         let fields_max = FIELDS_OF_HASH_MAX.min(*fields_left);
         *fields_left -= hash.len().min(fields_max);
-        let count = hash.expire_fields(now_ms, fields_max, |_| {});
+        let count = hash.expire_fields(now_ms, fields_max, |field| gone(Swept::Field(field)));
         *outside = *outside + hash.bytes() - before;
         *timed -= usize::from(hash.next_expire().is_none());
         let emptied = hash.is_empty();

@@ -165,7 +165,7 @@ fn read_producers(kind: Type, stream: &mut Stream, reader: &mut Reader<'_>) -> R
     producers.duplicates = reader.length()?;
     if kind == Type::Stream5 && producers.is_as_new() && producers.memory() == Memory::USUAL {
         // Nothing is known of any: it was written because something was given back to a group.
-        stream.forget_producers();
+        stream.set_producers(None);
     }
     Ok(())
 }

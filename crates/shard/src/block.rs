@@ -8,6 +8,7 @@ use crate::multi;
 use crate::prepare::prepared;
 use command::change::DbKey;
 use command::spec::flag;
+use command::state::Effect;
 use command::watches::WatcherId;
 use command::{Args, Command, Cx, Error, Outcome, Plan, ShardCx, registry};
 use resp::reply::Blob;
@@ -236,6 +237,7 @@ fn run(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         return Ok(());
     }
     out.array(block.commands);
+    let mut heard = None;
     for Step { command, db, args } in block.steps() {
         let session = cx.conn.and_then(|conn| cx.shard.sessions.get(conn));
         let resp3 = session.map_or(cx.resp3, |session| session.resp3);
@@ -246,11 +248,26 @@ fn run(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
             continue;
         }
         match command.plan {
-            Plan::All(_, merge) => run_all(cx.shard, command, merge, args, caller, out),
+            Plan::All(_, merge) => {
+                run_all(cx.shard, command, merge, args, caller, out);
+                if heard.is_none() && cx.conn.is_some_and(|conn| is_leaving(cx.shard, conn)) {
+                    heard = Some(out.mark());
+                }
+            }
             _ => run_one(cx.shard, command, args, caller, out),
         }
     }
+    if let Some(mark) = heard {
+        out.rewind(mark);
+    }
     Ok(())
+}
+
+/// Whether a client has killed itself: the answer to that is the last thing it reads, though all of its transaction runs.
+pub(crate) fn is_leaving(cx: &ShardCx, conn: usize) -> bool {
+    let is_asked =
+        |effect: &Effect| matches!(effect, Effect::CloseAfterReply { conn: other } if *other == conn);
+    cx.effects.iter().any(is_asked) || cx.sessions.get(conn).is_some_and(|session| session.close_after_reply)
 }
 
 fn run_one(cx: &mut ShardCx, command: &'static Command, args: Args<'_>, caller: Caller, out: &mut Reply) {

@@ -21,6 +21,8 @@ pub(crate) struct BlockSteps {
     /// The script at hand.
     script: Option<ScriptSteps>,
     out: Reply,
+    /// The client has killed itself, and reads nothing more.
+    is_deaf: bool,
 }
 
 impl BlockSteps {
@@ -29,16 +31,33 @@ impl BlockSteps {
         let (next, left) = (block.first(), block.commands());
         let mut out = Reply::new(resp3);
         out.array(left);
-        Self { args: OwnArgs::of(args), next, left, at: next, client, resp3, script: None, out }
+        Self {
+            args: OwnArgs::of(args),
+            next,
+            left,
+            at: next,
+            client,
+            resp3,
+            script: None,
+            out,
+            is_deaf: false,
+        }
     }
 }
 
 impl BlockSteps {
+    fn append(&mut self, cx: &ShardCx, reply: &Reply) {
+        if !self.is_deaf {
+            self.out.append_part(reply, 0..reply.buf.len());
+            self.is_deaf = block::is_leaving(cx, self.client.0);
+        }
+    }
+
     /// What the script at hand wants; nothing if it has ended.
     fn go_on_with_script(&mut self, cx: &mut ShardCx, reply: Option<&Reply>) -> Option<Step> {
         match self.script.as_mut()?.resume(cx, reply) {
-            Step::Done(mut out) => {
-                self.out.append(&mut out);
+            Step::Done(out) => {
+                self.append(cx, &out);
                 self.script = None;
                 None
             }
@@ -54,7 +73,7 @@ impl Steps for BlockSteps {
                 return step;
             }
         } else if let Some(reply) = reply {
-            self.out.append_part(reply, 0..reply.buf.len());
+            self.append(cx, reply);
         }
         let session = cx.sessions.get(self.client.0).filter(|session| session.id == self.client.1);
         let is_there = session.is_some();
@@ -73,7 +92,9 @@ impl Steps for BlockSteps {
             } else if is_there || !block::needs_client(step.command) {
                 return Step::Call;
             } else {
-                self.out.null();
+                let mut out = Reply::new(self.resp3);
+                out.null();
+                self.append(cx, &out);
             }
         }
         Step::Done(std::mem::take(&mut self.out))

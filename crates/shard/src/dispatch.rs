@@ -267,6 +267,7 @@ impl Shard {
             return self.provide(index, command, args, needs);
         }
         if matches!(command.plan, Plan::Connection | Plan::Block) {
+            self.silence_killed();
             self.sync_from_session(index);
         }
         self.mark_dirty(index);

@@ -190,7 +190,7 @@ mod tests {
 
     /// It is at once done, however large the stream is: nobody need be asked to wait.
     #[test]
-    fn a_script_that_only_adds_to_a_stream_stays_in_one_piece() {
+    fn a_script_that_adds_to_a_stream_and_trims_it_stays_in_one_piece() {
         let mut trial = Trial::new(2);
         let (runner, stream) = (trial.connect(), trial.key_on(0, "events"));
         let add = request(&["XADD", &stream, "*", "event", "progress", "job", "a job of some length"]);
@@ -205,7 +205,10 @@ mod tests {
         };
         assert_eq!(run("'XADD', ARGV[1], '*'"), ":1001\r\n later ");
         assert_eq!(run("'XADD', ARGV[1], 'MAXLEN', '~', '10000', '*'"), ":1002\r\n later ");
-        assert_eq!(run("'XADD', ARGV[1], 'MAXLEN', '=', '10', '*'"), " later :10\r\n");
+        assert_eq!(run("'XADD', ARGV[1], 'IDMP', 'me', 'once', '*'"), ":1003\r\n later ");
+        assert_eq!(run("'XADD', ARGV[1], 'MAXLEN', '=', '900', '*'"), ":900\r\n later ");
+        // This takes from the block that the entry is added to.
+        assert_eq!(run("'XADD', ARGV[1], 'MAXLEN', '=', '1', '*'"), " later :1\r\n");
     }
 
     /// Those who watch are told of what is not taken back: a key whose time was over.

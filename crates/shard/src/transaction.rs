@@ -355,6 +355,7 @@ impl Shard {
 
     /// A block of a connection of this shard, if it is still there, has run.
     pub(crate) fn end_block(&mut self, conn: Option<usize>) {
+        self.silence_killed();
         if let Some(index) = conn {
             // What CLIENT CACHING said in it is over.
             if let Some(mode) = self.cx.sessions.get_mut(index).and_then(|session| session.tracking.as_mut())

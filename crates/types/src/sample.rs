@@ -2,6 +2,12 @@
 //! printed (the test runner shows it when a test fails), so that every failure can be replayed.
 #![forbid(unsafe_code)]
 
+/// How many rounds a test of random inputs makes: as many as it usually does, times `WEFT_ROUNDS` if that is set.
+pub fn rounds(usual: u64) -> u64 {
+    let times = std::env::var("WEFT_ROUNDS").ok().and_then(|text| text.parse().ok());
+    usual * times.unwrap_or(1)
+}
+
 /// SplitMix64 (Steele, Lea and Flood, 2014).
 pub struct Sample(u64);
 

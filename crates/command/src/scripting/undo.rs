@@ -7,10 +7,11 @@ use crate::{Args, Command, Cx, Event, ShardCx};
 use keyspace::{Entry, Found, Key, Pos, Value, ValueRef};
 use std::collections::HashMap;
 use types::Stream;
-use types::stream::StreamMark;
+use types::stream::{Producers, StreamFront, StreamMark};
 
 /// Bytes of an entry that is copied before it is changed, and of all of them. A script that changes more at once, unannounced, runs
-/// as an operation that need not take anything back. A stream to which entries are only added is marked, whatever its size.
+/// as an operation that need not take anything back. A stream to which entries are only added is marked, whatever its size, and of one that is
+/// trimmed the blocks are copied that go.
 const ENTRY_BYTES_MAX: usize = 4096;
 const BYTES_MAX: usize = 256 * 1024;
 
@@ -19,9 +20,26 @@ enum Before {
     Nothing,
     Copy(Entry),
     /// A stream to which entries were added is cut back; its age comes back, too.
-    Mark(StreamMark, u32),
+    Mark(Mark, u32),
     /// The same, with a copy from when more than that was done to it.
-    CopyAndMark(Entry, StreamMark),
+    CopyAndMark(Entry, Mark),
+}
+
+/// How far a stream had come, and what trims have taken since; its producers, if they were noted.
+struct Mark {
+    stream: StreamMark,
+    front: StreamFront,
+    producers: Option<Option<Producers>>,
+}
+
+impl Mark {
+    fn restore(self, stream: &mut Stream) {
+        stream.put_front(self.front);
+        stream.cut_back(self.stream);
+        if let Some(producers) = self.producers {
+            stream.set_producers(producers);
+        }
+    }
 }
 
 #[derive(Default)]
@@ -79,8 +97,8 @@ impl Journal {
     fn keep_one(&mut self, cx: &mut ShardCx, command: &Command, args: Args<'_>, key: &DbKey) -> bool {
         let before = match find(cx, key) {
             None => Before::Nothing,
-            Some(pos) => match appended_to(cx, command, args, key.0, pos) {
-                Some(stream) => Before::Mark(stream.mark(), cx.dbs[key.0 as usize].age(pos)),
+            Some(pos) => match self.mark(cx, command, args, key.0, pos) {
+                Some(mark) => Before::Mark(mark, cx.dbs[key.0 as usize].age(pos)),
                 None => match self.copy(cx, key.0, pos) {
                     Some(entry) => Before::Copy(entry),
                     None => return false,
@@ -91,17 +109,30 @@ impl Journal {
         true
     }
 
-    /// The same of a stream that is marked: the mark is enough as long as the stream only grows.
+    /// A mark of the stream at a place, if that is enough to take back what the command does to it.
+    fn mark(
+        &mut self,
+        cx: &mut ShardCx,
+        command: &Command,
+        args: Args<'_>,
+        db: u16,
+        pos: Pos,
+    ) -> Option<Mark> {
+        let ValueRef::Stream(stream) = cx.dbs[db as usize].value(pos) else { return None };
+        let mut mark = Mark { stream: stream.mark(), front: StreamFront::default(), producers: None };
+        suffices(&mut mark, &mut self.bytes, cx, command, args, (db, pos)).then_some(mark)
+    }
+
+    /// The same of a stream that is marked: the mark is enough as long as the stream only grows, or is trimmed.
     fn keep_marked(&mut self, cx: &mut ShardCx, command: &Command, args: Args<'_>, key: &DbKey) -> bool {
         let Some(pos) = find(cx, key) else { return true };
-        if appended_to(cx, command, args, key.0, pos).is_some() {
+        let Some(Before::Mark(mark, _)) = self.before.get_mut(key) else { return true };
+        if suffices(mark, &mut self.bytes, cx, command, args, (key.0, pos)) {
             return true;
         }
         let Some(entry) = self.copy(cx, key.0, pos) else { return false };
-        if let Some(before) = self.before.get_mut(key)
-            && let Before::Mark(mark, age) = *before
-        {
-            *before = Before::CopyAndMark(Entry { age, ..entry }, mark);
+        if let Some(Before::Mark(mark, age)) = self.before.remove(key) {
+            self.before.insert(key.clone(), Before::CopyAndMark(Entry { age, ..entry }, mark));
         }
         true
     }
@@ -140,19 +171,34 @@ fn find(cx: &mut ShardCx, key: &DbKey) -> Option<Pos> {
     Cx::internal(cx, key.0).find_for_write(Key::new(&key.1, &seed))
 }
 
-/// The stream at a place, if all that the command can do to it is to add an entry.
-fn appended_to<'a>(
-    cx: &'a mut ShardCx,
+/// Whether a mark of a stream is still enough once the command has run: all that it can do is to add an entry, to note its producer, and to
+/// trim, and there is room to copy what that changes. `bytes`: of all copies.
+fn suffices(
+    mark: &mut Mark,
+    bytes: &mut usize,
+    cx: &mut ShardCx,
     command: &Command,
     args: Args<'_>,
-    db: u16,
-    pos: Pos,
-) -> Option<&'a Stream> {
-    let trim = stream::trim_beside_append(&Cx::internal(cx, db), command, args)?;
-    match cx.dbs[db as usize].value(pos) {
-        ValueRef::Stream(stream) if trim.is_none_or(|trim| stream.outlasts(trim)) => Some(stream),
-        _ => None,
+    (db, pos): (u16, Pos),
+) -> bool {
+    let growth = stream::growth(&Cx::internal(cx, db), command, args);
+    let ValueRef::Stream(stream) = cx.dbs[db as usize].value(pos) else { return false };
+    let Some(growth) = growth else { return false };
+    if growth.is_once && mark.producers.is_none() {
+        let producers = stream.producers();
+        let more = producers.map_or(0, Producers::bytes);
+        if more > ENTRY_BYTES_MAX || *bytes + more > BYTES_MAX {
+            return false;
+        }
+        *bytes += more;
+        mark.producers = Some(producers.cloned());
     }
+    let Some(trim) = growth.trim.filter(|trim| !stream.outlasts(*trim)) else { return true };
+    let before = mark.front.bytes();
+    let bytes_max = BYTES_MAX.saturating_sub(*bytes) + before;
+    let is_kept = stream.keep_front(trim, &mark.stream, &mut mark.front, bytes_max);
+    *bytes += mark.front.bytes() - before;
+    is_kept
 }
 
 fn restore(cx: &mut ShardCx, (db, name): &DbKey, before: Before) {
@@ -167,7 +213,7 @@ fn restore(cx: &mut ShardCx, (db, name): &DbKey, before: Before) {
         Before::Mark(mark, age) => {
             // Nothing else has been done to it; it may have been evicted.
             if let Some(pos) = found {
-                space.update::<Stream>(pos).cut_back(mark);
+                mark.restore(&mut space.update::<Stream>(pos));
                 space.set_age(pos, age);
             }
             return;
@@ -181,7 +227,7 @@ fn restore(cx: &mut ShardCx, (db, name): &DbKey, before: Before) {
     }
     if let Some(mut entry) = entry {
         if let (Some(mark), Value::Stream(stream)) = (mark, &mut entry.value) {
-            stream.cut_back(mark);
+            mark.restore(stream);
         }
         space.put_back(key, entry);
     }

@@ -230,7 +230,7 @@ impl Whole {
     /// What it has changed is as it was. If no key is `lacking`, it is to run as an operation that learns as it goes.
     fn take_back(&mut self, cx: &mut ShardCx, lacking: Vec<DbKey>) -> Vec<DbKey> {
         if let Some(journal) = self.journal.take() {
-            cx.pubsub.outbox.truncate(self.published);
+            cx.pubsub.take_back(self.published);
             journal.undo(cx);
         }
         if !self.run.is_overdue() {

@@ -275,7 +275,8 @@ impl ShardCx {
         let is_guest = self.guests.are_here() && self.slots.shard_of(key.bytes) != self.id;
         if is_guest || self.untold.is_some() {
             let by = self.tracking.caller;
-            let read = Change { db, key: key.bytes.to_vec(), event: None, by, is_read: true };
+            let (event, subkeys) = (None, Vec::new());
+            let read = Change { db, key: key.bytes.to_vec(), event, subkeys, by, is_read: true };
             // What a script reads comes after what it has changed before, and before what it changes later.
             self.is_listening = true;
             return match &mut self.untold {

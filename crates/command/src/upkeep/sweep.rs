@@ -1,5 +1,6 @@
 //! Active expiry, with its events. The bookkeeping of what expires where is `keyspace::sweep`'s.
 
+use crate::notices::subkeys::Subkeys;
 use crate::{Cx, Event, ShardCx};
 use keyspace::Swept;
 
@@ -15,7 +16,7 @@ const SEGMENTS_LOOKED_AT: usize = 16_384;
 /// What one key or hash has lost.
 enum Gone {
     Key(Vec<u8>),
-    Fields { key: Vec<u8>, count: usize, emptied: bool },
+    Fields { key: Vec<u8>, fields: Subkeys, emptied: bool },
 }
 
 /// Removes keys and fields whose time is over, for a bounded time. Call it ten times a second; whether it should go on
@@ -33,6 +34,7 @@ pub fn sweep(shard: &mut ShardCx) -> bool {
     let first = shard.random.index(dbs.len());
     dbs.rotate_left(first);
     let mut gone = Vec::new();
+    let is_named = shard.notices.subkeys;
     let clock_ns = shard.platform.clock_ns;
     let begun_ns = clock_ns();
     for db in dbs {
@@ -40,8 +42,16 @@ pub fn sweep(shard: &mut ShardCx) -> bool {
             break;
         }
         let has_time = || clock_ns().saturating_sub(begun_ns) < NANOS_MAX;
-        work =
-            shard.dbs[db as usize].sweep(shard.now_ms, work, has_time, |swept| gone.push(Gone::new(swept)));
+        let mut fields = Subkeys::new(is_named);
+        work = shard.dbs[db as usize].sweep(shard.now_ms, work, has_time, |swept| match swept {
+            Swept::Key(key) => gone.push(Gone::Key(key.to_vec())),
+            Swept::Field(field) => fields.add(field),
+            Swept::Fields { key, count, emptied } => {
+                let fields = std::mem::replace(&mut fields, Subkeys::new(is_named));
+                debug_assert_eq!(fields.count(), count, "every field was shown");
+                gone.push(Gone::Fields { key: key.to_vec(), fields, emptied });
+            }
+        });
         tell(&mut Cx::internal(shard, db), gone.drain(..));
     }
     let nanos = clock_ns().saturating_sub(begun_ns);
@@ -65,15 +75,6 @@ pub fn next_due_ms(shard: &ShardCx) -> Option<u64> {
     Some(due_ms)
 }
 
-impl Gone {
-    fn new(swept: Swept<'_>) -> Self {
-        match swept {
-            Swept::Key(key) => Self::Key(key.to_vec()),
-            Swept::Fields { key, count, emptied } => Self::Fields { key: key.to_vec(), count, emptied },
-        }
-    }
-}
-
 fn tell(cx: &mut Cx<'_>, gone: impl Iterator<Item = Gone>) {
     for gone in gone {
         match gone {
@@ -81,13 +82,7 @@ fn tell(cx: &mut Cx<'_>, gone: impl Iterator<Item = Gone>) {
                 cx.shard.stats.expired_keys += 1;
                 cx.notice(Event::Expired, "expired", &key);
             }
-            Gone::Fields { key, count, emptied } => {
-                cx.shard.stats.expired_fields += count as u64;
-                cx.notice(Event::Hash, "hexpired", &key);
-                if emptied {
-                    cx.notice(Event::Generic, "del", &key);
-                }
-            }
+            Gone::Fields { key, fields, emptied } => cx.note_expired_fields(&key, &fields, emptied),
         }
     }
 }

@@ -71,6 +71,71 @@ fn what_has_come_meanwhile_is_done_before_what_the_client_has_waited_with() {
     assert_eq!(text(trial.take_replies_of(1, writer)), "+OK ");
 }
 
+/// It is tried in one piece, takes too long, and then turns out to need a key of another shard.
+#[test]
+fn what_a_script_has_published_before_it_is_taken_back_comes_once() {
+    const SCRIPT: &str = "redis.call('PUBLISH', 'c', 'before') for i = 1, tonumber(ARGV[1]) do end \
+                          local far = redis.call('GET', ARGV[2]) redis.call('PUBLISH', 'c', 'after') return far";
+    let message = |text: &str| format!("*3 $7 message $1 c ${} {text} ", text.len());
+    for leaves in [0, 1, 2] {
+        let mut trial = trial(2);
+        let (runner, listener, other) = (trial.connect(), trial.connect_to(0, 2), trial.connect_to(0, 3));
+        let elsewhere = trial.connect_to(1, 4);
+        let (far, near) = (trial.key_on(1, "far"), trial.key_on(0, "near"));
+        for (shard, conn) in [(0, listener), (0, other), (1, elsewhere)] {
+            trial.send_to(shard, conn, &request(&["SUBSCRIBE", "c"]));
+            trial.settle();
+            assert_eq!(text(trial.take_replies_of(shard, conn)), "*3 $9 subscribe $1 c :1 ");
+        }
+        // What stands before it in the same turn is published, too.
+        let requests =
+            [request(&["PUBLISH", "c", "early"]), request(&["EVAL", SCRIPT, "1", &near, FAR, &far])].concat();
+        trial.send(runner, &requests);
+        assert!(trial.shards[0].busy.is_some());
+        match leaves {
+            0 => {}
+            1 => trial.send(other, &request(&["RESET"])),
+            _ => trial.close(0, other),
+        }
+        trial.settle();
+        assert_eq!(text(trial.take_replies(runner)), ":3 $-1 ");
+        let all = ["early", "before", "after"].map(message).concat();
+        assert_eq!(text(trial.take_replies(listener)), all, "{leaves}");
+        assert_eq!(text(trial.take_replies_of(1, elsewhere)), all, "{leaves}");
+        if leaves == 0 {
+            assert_eq!(text(trial.take_replies(other)), all);
+        } else if leaves == 1 {
+            let replies = text(trial.take_replies(other));
+            assert!(replies.contains("+RESET ") && !replies.contains("after"), "{replies}");
+        }
+    }
+}
+
+/// Where nothing is left of what it has published, nobody waits for anything.
+#[test]
+fn what_is_taken_back_of_a_script_was_for_nobody() {
+    const SCRIPT: &str = "if redis.call('GET', KEYS[1]) == 'quiet' then return 1 end redis.call('PUBLISH', 'c', 'x') \
+                          for i = 1, tonumber(ARGV[1]) do end return redis.call('GET', ARGV[2])";
+    let mut trial = trial(2);
+    let (runner, listener, other) = (trial.connect(), trial.connect_to(0, 2), trial.connect_to(0, 3));
+    let (far, near) = (trial.key_on(1, "far"), trial.key_on(0, "near"));
+    for conn in [listener, other] {
+        trial.ask(conn, &request(&["SUBSCRIBE", "c"]));
+    }
+    trial.send(runner, &request(&["EVAL", SCRIPT, "1", &near, FAR, &far]));
+    assert!(trial.shards[0].busy.is_some());
+    // It waits for the script's end, and stands before its second run.
+    let writer = trial.connect_to(1, 5);
+    trial.send_to(1, writer, &request(&["MSET", &near, "quiet", &far, "x"]));
+    trial.send(other, &request(&["RESET"]));
+    trial.settle();
+    let (reply, heard) = (text(trial.take_replies(runner)), text(trial.take_replies(listener)));
+    match reply.as_str() {
+        ":1 " => assert_eq!(heard, ""),
+        _ => assert_eq!((reply.as_str(), heard.as_str()), ("$-1 ", "*3 $7 message $1 c $1 x ")),
+    }
+}
+
 /// It waits for its own script; others are refused.
 #[test]
 fn what_a_client_sends_behind_its_script_waits_wherever_that_runs() {

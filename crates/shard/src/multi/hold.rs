@@ -378,5 +378,6 @@ pub(super) fn watcher_of(asked: &Asked<'_>) -> WatcherId {
 
 fn expired(held: &Held) -> Change {
     let event = Some((Event::Expired, "expired"));
-    Change { db: held.db, key: held.key.clone(), event, by: Tracker::NOBODY, is_read: false }
+    let subkeys = Vec::new();
+    Change { db: held.db, key: held.key.clone(), event, subkeys, by: Tracker::NOBODY, is_read: false }
 }

@@ -40,6 +40,33 @@ fn what_follows_a_block_that_chooses_a_database_waits_for_it() {
     assert_eq!(replies, format!("+OK\r\n{block}+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n$1\r\n0\r\n"));
 }
 
+/// All of it runs, but the client reads nothing behind the answer that says so, and asks for nothing more.
+#[test]
+fn who_kills_itself_reads_no_further() {
+    for shards in [1, 3] {
+        for (kill, answer) in [
+            ("CLIENT KILL ID 7 SKIPME no", ":1\r\n"),
+            ("CLIENT KILL USER default SKIPME no", ":1\r\n"),
+            ("CLIENT KILL 127.0.0.1:7", "+OK\r\n"),
+        ] {
+            let mut trial = Trial::new(shards);
+            let conn = trial.connect_to(0, 7);
+            trial.shards[0].cx.sessions.get_mut(conn).expect("it is there").addr = "127.0.0.1:7".into();
+            let key = trial.key_on(shards - 1, "k");
+            let (set, again, read) = (format!("SET {key} 1"), format!("INCR {key}"), format!("GET {key}"));
+            let eval = format!("EVAL return{{redis.call('INCR',KEYS[1])}} 1 {key}");
+            let late = format!("SET {key} late");
+            let lines = ["MULTI", &set, kill, kill, &eval, &again, &read, "EXEC", &late];
+            let replies = ask(&mut trial, conn, &lines);
+            let queued = "+QUEUED\r\n".repeat(6);
+            assert_eq!(replies, format!("+OK\r\n{queued}*6\r\n+OK\r\n{answer}"), "{shards} shards, {kill}");
+            assert!(trial.shards[0].conn(conn).closing);
+            let other = trial.connect();
+            assert_eq!(ask(&mut trial, other, &[&read]), "$1\r\n3\r\n", "{shards} shards");
+        }
+    }
+}
+
 /// A script in it may take its time, on a single shard, too.
 #[test]
 fn what_follows_a_block_with_a_script_sees_what_it_has_done() {

@@ -1,6 +1,7 @@
 //! Array against an ordered map, with positions close together, far apart and at the end of what there is.
 
 use super::*;
+use crate::sample::rounds;
 use base::random::Random;
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -127,7 +128,7 @@ fn run(seed: u64, steps: usize) {
 
 #[test]
 fn behaves_like_a_map() {
-    for seed in 0..40 {
+    for seed in 0..rounds(12) {
         run(seed, 1500);
     }
 }

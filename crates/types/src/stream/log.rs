@@ -183,6 +183,23 @@ impl Log {
         set_capacity(&mut self.rows, mark.rows);
     }
 
+    /// Puts a block back that stood at the front: in the place of what has become of it, or before all others.
+    pub fn restore(&mut self, block: Block) {
+        if let Some(place) = self.find(block.master) {
+            debug_assert_eq!(self.get(place).master, block.master, "all before it are gone");
+            return self.change(place, |now| *now = block);
+        }
+        self.bytes += block.bytes();
+        self.blocks += 1;
+        if self.rows.front().is_none_or(|row| row.len() == ROW_BLOCKS_MAX) {
+            self.rows.push_front(VecDeque::new());
+        }
+        let row = self.rows.front_mut().expect("there is one now");
+        let before = row_bytes(row);
+        row.push_front(block);
+        self.bytes = self.bytes + row_bytes(row) - before;
+    }
+
     /// Removes a block.
     pub fn remove(&mut self, place: Place) -> Block {
         let block = match self.rows.get_mut(place.row) {

@@ -25,7 +25,7 @@ pub use block::StreamLimits;
 pub use group::{Consumer, Group};
 pub use groups::{GroupMut, Groups};
 pub use id::{IdText, NewId, StreamId};
-pub use mark::StreamMark;
+pub use mark::{StreamFront, StreamMark};
 pub use nodes::{Node, StreamRemains};
 pub use pending::{ConsumerId, Delivery, Pending};
 pub use producers::{Memory, Producers, name_of_pairs};
@@ -110,9 +110,9 @@ impl Stream {
         self.producers.get_or_insert_with(|| Box::new(Producers::new(memory)))
     }
 
-    /// There never were any.
-    pub fn forget_producers(&mut self) {
-        self.producers = None;
+    /// These are all there ever were.
+    pub fn set_producers(&mut self, producers: Option<Producers>) {
+        self.producers = producers.map(Box::new);
     }
 
     /// Heap bytes held.

@@ -1,6 +1,7 @@
 //! Streams against a map of the standard library.
 
 use super::*;
+use crate::sample::rounds;
 use base::random::Random;
 use std::collections::BTreeMap;
 
@@ -23,6 +24,13 @@ fn check(stream: &Stream, model: &Model, from: StreamId, to: StreamId, seed: u64
     assert!(stream.bytes() >= bytes, "seed {seed}");
     assert_eq!(stream.log.iter().map(Block::live).sum::<usize>(), model.len(), "seed {seed}");
     assert_eq!(stream.log.iter().count(), stream.blocks(), "seed {seed}");
+}
+
+fn random_limits(random: &mut Random) -> StreamLimits {
+    StreamLimits {
+        block_bytes_max: [0, 50, 400, 4096][random.index(4)],
+        block_entries_max: [0, 1, 7, 100][random.index(4)],
+    }
 }
 
 fn random_words(random: &mut Random) -> Words {
@@ -102,13 +110,9 @@ fn step(stream: &mut Stream, model: &mut Model, random: &mut Random, limits: Str
 
 #[test]
 fn streams_do_what_a_map_does() {
-    for seed in 0..60 {
+    for seed in 0..rounds(60) {
         let mut random = Random::from_seed(seed);
-        let limits = StreamLimits {
-            block_bytes_max: [0, 50, 400, 4096][random.index(4)],
-            block_entries_max: [0, 1, 7, 100][random.index(4)],
-        };
-        let (mut stream, mut model) = (Stream::new(), Model::new());
+        let (mut stream, mut model, limits) = (Stream::new(), Model::new(), random_limits(&mut random));
         for _ in 0..random.index(1500) {
             step(&mut stream, &mut model, &mut random, limits, seed);
             if random.index(20) == 0 {
@@ -177,13 +181,9 @@ fn a_block_survives_as_a_listpack() {
 
 #[test]
 fn what_was_added_since_a_mark_can_be_taken_back() {
-    for seed in 0..60 {
+    for seed in 0..rounds(30) {
         let mut random = Random::from_seed(seed);
-        let limits = StreamLimits {
-            block_bytes_max: [0, 50, 400, 4096][random.index(4)],
-            block_entries_max: [0, 1, 7, 100][random.index(4)],
-        };
-        let (mut stream, mut model) = (Stream::new(), Model::new());
+        let (mut stream, mut model, limits) = (Stream::new(), Model::new(), random_limits(&mut random));
         for _ in 0..6 {
             for _ in 0..random.index(300) {
                 step(&mut stream, &mut model, &mut random, limits, seed);
@@ -213,4 +213,52 @@ fn what_was_added_since_a_mark_can_be_taken_back() {
             check(&stream, &model, StreamId::MIN, StreamId::MAX, seed);
         }
     }
+}
+
+/// Trims that take something, as long as what they take is kept, and of the blocks that were complete.
+#[test]
+fn what_was_trimmed_since_a_mark_can_be_put_back() {
+    let (mut kept, mut refused) = (0, 0);
+    for seed in 0..rounds(60) {
+        let mut random = Random::from_seed(seed);
+        let (mut stream, mut model, limits) = (Stream::new(), Model::new(), random_limits(&mut random));
+        for _ in 0..6 {
+            for _ in 0..random.index(300) {
+                step(&mut stream, &mut model, &mut random, limits, seed);
+            }
+            let blocks =
+                |stream: &Stream| stream.log.iter().map(|block| format!("{block:?}")).collect::<Vec<_>>();
+            let (mark, before) = (stream.mark(), blocks(&stream));
+            let all = |stream: &Stream| (stream.len, stream.first_id, stream.last_id, stream.entries_added);
+            let (numbers, mut front) = (all(&stream), StreamFront::default());
+            for _ in 0..random.index(60) {
+                let trim = Trim {
+                    to: match random.index(2) {
+                        0 => TrimTo::Len((stream.len() as u64 + 2).saturating_sub(random.below(9))),
+                        _ => TrimTo::Id(random_id(&mut random, stream.last_id())),
+                    },
+                    approximate: random.index(2) == 0,
+                    limit: random.below(3) * 10,
+                    references: References::Keep,
+                };
+                let words = random_words(&mut random);
+                if !stream.keep_front(trim, &mark, &mut front, 1 << 20) {
+                    refused += 1;
+                    continue;
+                }
+                if random.index(4) > 0 {
+                    let id = stream.last_id().next_at(stream.last_id().ms).expect("far from the end");
+                    assert!(stream.append(id, words.iter().map(Vec::as_slice), limits));
+                }
+                kept += u64::from(stream.trim(trim) > 0);
+            }
+            stream.put_front(front);
+            stream.cut_back(mark);
+            assert_eq!(blocks(&stream), before, "seed {seed}");
+            assert_eq!(all(&stream), numbers, "seed {seed}");
+            check(&stream, &model, StreamId::MIN, StreamId::MAX, seed);
+        }
+    }
+    println!("{kept} trims put back, {refused} refused");
+    assert!(kept > 500 && refused > 100, "{kept} {refused}");
 }

@@ -1,13 +1,12 @@
 //! ARGREP: which elements of a range look as wanted.
 
-use super::pattern::{Pace, Pattern, STEPS_MAX, Source};
+use super::pattern::{Pace, Pattern, Source};
 use super::range::limit;
 use super::{index, reply_pair, row};
 use crate::spec::{KeySpec, access::*, flag::*};
 use crate::{Args, Command, Cx, Error, Outcome};
 use resp::Reply;
 use types::Array;
-use types::array::Element;
 
 pub const COMMANDS: &[Command] = &[row("ARGREP", argrep)
     .arity(-6)
@@ -72,21 +71,24 @@ struct Search<'a> {
     all: bool,
     nocase: bool,
     expressions: usize,
-    /// A longer text is not searched for expressions.
-    text_bytes_max: usize,
     /// An element in small letters, if anybody asks for it.
     small: Vec<u8>,
     needs_small: bool,
 }
 
 impl Search<'_> {
-    fn is_match(&mut self, text: &[u8]) -> bool {
+    /// `None` if finding out takes too long.
+    fn is_match(&mut self, text: &[u8], pace: &Pace) -> Option<bool> {
         if self.needs_small {
             self.small.clear();
             self.small.extend(text.iter().map(u8::to_ascii_lowercase));
         }
-        let mut each = self.patterns.iter().map(|pattern| pattern.is_match(text, &self.small, self.nocase));
-        if self.all { each.all(|matched| matched) } else { each.any(|matched| matched) }
+        for pattern in &mut self.patterns {
+            if pattern.is_match(text, &self.small, self.nocase, pace)? != self.all {
+                return Some(!self.all);
+            }
+        }
+        Some(self.all)
     }
 }
 
@@ -129,7 +131,6 @@ fn argrep(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         all: options.all,
         nocase,
         expressions: positions.len(),
-        text_bytes_max: (STEPS_MAX / most) as usize,
         small: Vec::new(),
         needs_small: nocase && patterns.iter().any(Pattern::is_part),
         patterns,
@@ -141,42 +142,31 @@ fn argrep(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     };
     let (mark, mut count) = (out.mark(), 0);
     let limit = options.limit.unwrap_or(u64::MAX);
-    let mut pace = (search.expressions > 0).then(|| Pace::new(clock_ns));
-    let mut refused = None;
+    let mut pace = Pace::new(clock_ns, most);
+    let mut ends = true;
     array.visit(start.of(array), end.of(array), |index, element| {
-        refused = look(&mut search, &mut pace, element, |found| {
-            if found {
+        match element.with_text(|text| look(&mut search, &mut pace, text)) {
+            None => ends = false,
+            Some(false) => {}
+            Some(true) => {
                 count += 1;
                 if options.with_values { reply_pair(out, index, element) } else { out.natural(index) }
             }
-        });
-        refused.is_none() && count < limit
+        }
+        ends && count < limit
     });
-    if let Some(why) = refused {
+    if !ends {
         out.rewind(mark);
-        return Err(Error::err(why));
+        return Err(Error::err("regular expression takes too long"));
     }
     out.array_around(mark, count as usize);
     Ok(())
 }
 
-/// Tells `found` whether an element is as wanted; or says why nobody can.
-fn look(
-    search: &mut Search<'_>,
-    pace: &mut Option<Pace>,
-    element: Element<'_>,
-    found: impl FnOnce(bool),
-) -> Option<&'static str> {
-    element.with_text(|text| {
-        if let Some(pace) = pace {
-            if text.len() > search.text_bytes_max {
-                return Some("value is too long for such a regular expression");
-            }
-            if !pace.goes_on(text.len(), search.expressions) {
-                return Some("regular expression takes too long");
-            }
-        }
-        found(search.is_match(text));
-        None
-    })
+/// Whether an element is as wanted; `None` if finding out takes too long.
+fn look(search: &mut Search<'_>, pace: &mut Pace, text: &[u8]) -> Option<bool> {
+    if search.expressions > 0 && !pace.goes_on(text.len(), search.expressions) {
+        return None;
+    }
+    search.is_match(text, pace)
 }

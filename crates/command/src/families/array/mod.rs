@@ -8,6 +8,7 @@ mod info;
 mod pattern;
 mod range;
 mod regular;
+mod stepped;
 
 use crate::spec::{Handler, acl};
 use crate::{Args, Command, Error};

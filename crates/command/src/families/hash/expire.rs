@@ -4,6 +4,7 @@ use super::fields::check_type;
 use super::syntax::{FieldsOption, field_time, fields_at, unknown};
 use super::{NONDETERMINISTIC, PER_FIELD, READ, TIME_TAIL, UPDATED, row};
 use crate::expiry::TimeForm;
+use crate::notices::subkeys::Subkeys;
 use crate::spec::{Handler, flag::*};
 use crate::{Args, Command, Cx, Error, Event, Outcome};
 use keyspace::Update;
@@ -124,11 +125,11 @@ fn set(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply, form: TimeForm, name: &
     let at_ms = field_time(form, &args[2], now_ms, name)?;
     let (condition, fields) = options(args)?;
     out.array(fields.len());
+    let mut changed = Changed::new(cx);
     let Some(mut hash) = cx.update::<Hash>(args.key(1))? else {
         fields.for_each(|_| out.int(NO_FIELD));
         return Ok(());
     };
-    let mut changed = Changed::default();
     for index in fields {
         let field = &args[index];
         out.int(match hash.entry(field, now_ms).map(|entry| entry.expire) {
@@ -171,21 +172,24 @@ fn options(args: Args<'_>) -> Result<(Condition, Range<usize>), Error> {
     Ok((condition, fields))
 }
 
-/// How many fields of a hash have got an expire time, or are gone because it is over.
-#[derive(Default)]
+/// Fields of a hash that have got an expire time, or are gone because it is over.
 pub struct Changed {
-    pub updated: usize,
-    pub deleted: usize,
+    pub updated: Subkeys,
+    pub deleted: Subkeys,
 }
 
 impl Changed {
+    pub fn new(cx: &Cx<'_>) -> Self {
+        Self { updated: cx.subkeys(), deleted: cx.subkeys() }
+    }
+
     /// Tells what has happened; `emptied`: nothing is left of the hash.
     pub fn tell(self, cx: &mut Cx<'_>, key: &[u8], emptied: bool) {
-        if self.deleted > 0 {
-            cx.shard.stats.expired_fields += self.deleted as u64;
-            cx.event_of(self.deleted, Event::Hash, "hdel", key);
-        } else if self.updated > 0 {
-            cx.event_of(self.updated, Event::Hash, "hexpire", key);
+        if !self.deleted.is_empty() {
+            cx.shard.stats.expired_fields += self.deleted.count() as u64;
+            cx.event_on(Event::Hash, "hdel", key, &self.deleted);
+        } else if !self.updated.is_empty() {
+            cx.event_on(Event::Hash, "hexpire", key, &self.updated);
         }
         if emptied {
             cx.notice(Event::Generic, "del", key);
@@ -203,11 +207,11 @@ pub fn set_one(
 ) -> i64 {
     if at_ms <= now_ms {
         hash.remove(field, now_ms);
-        changed.deleted += 1;
+        changed.deleted.add(field);
         return DELETED;
     }
     hash.set_expire(field, Some(at_ms), now_ms);
-    changed.updated += 1;
+    changed.updated.add(field);
     DONE
 }
 
@@ -259,27 +263,27 @@ fn shown(at_ms: u64, now_ms: u64, form: TimeForm) -> i64 {
 fn hpersist(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     check_type(cx, args.key(1))?;
     let fields = fields_at(args, 2)?;
-    let now_ms = cx.now_ms();
+    let (now_ms, mut persisted) = (cx.now_ms(), cx.subkeys());
     out.array(fields.len());
     let Some(mut hash) = cx.update::<Hash>(args.key(1))? else {
         fields.for_each(|_| out.int(NO_FIELD));
         return Ok(());
     };
-    let mut persisted = false;
     for index in fields {
         out.int(match hash.entry(&args[index], now_ms).map(|entry| entry.expire) {
             None => NO_FIELD,
             Some(None) => NO_TIME,
             Some(Some(_)) => {
                 hash.set_expire(&args[index], None, now_ms);
-                persisted = true;
+                persisted.add(&args[index]);
                 DONE
             }
         });
     }
     drop(hash);
-    if persisted {
-        cx.event(Event::Hash, "hpersist", &args[1]);
+    if !persisted.is_empty() {
+        cx.notice_on(Event::Hash, "hpersist", &args[1], &persisted);
+        cx.shard.dirty += 1;
     }
     Ok(())
 }

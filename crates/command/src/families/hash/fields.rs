@@ -3,7 +3,7 @@
 //! An expired field counts as absent. A command that asks for one removes it on the way and tells so with the event
 //! `hexpired`; a hash without fields goes, with the event `del`.
 
-use crate::{Cx, Error, Event, Outcome};
+use crate::{Cx, Error, Outcome};
 use keyspace::{Key, Pos, Typed};
 use types::Hash;
 
@@ -43,11 +43,11 @@ pub fn check_type(cx: &mut Cx<'_>, key: Key<'_>) -> Outcome {
 /// Removes those of `fields` that have expired from the hash at `pos`.
 #[cold]
 pub fn forget_expired<'a>(cx: &mut Cx<'_>, key: Key<'_>, pos: Pos, fields: impl Iterator<Item = &'a [u8]>) {
-    let now_ms = cx.now_ms();
+    let (now_ms, mut expired) = (cx.now_ms(), cx.subkeys());
     let mut hash = cx.db().update::<Hash>(pos);
-    let count = fields.filter(|field| hash.remove_expired(field, now_ms)).count();
+    fields.filter(|field| hash.remove_expired(field, now_ms)).for_each(|field| expired.add(field));
     let emptied = hash.finish();
-    tell_expired(cx, key, count, emptied);
+    cx.note_expired_fields(key.bytes, &expired, emptied);
 }
 
 /// Removes all expired fields from the hash at `pos`; whether nothing is left and the key is gone.
@@ -56,23 +56,12 @@ pub fn forget_all_expired(cx: &mut Cx<'_>, key: Key<'_>, pos: Pos) -> bool {
     if !may_be_over(at(cx, pos), now_ms) {
         return false;
     }
+    let mut expired = cx.subkeys();
     let mut hash = cx.db().update::<Hash>(pos);
-    let mut count = 0;
     while may_be_over(&hash, now_ms) {
-        count += hash.expire_fields(now_ms, usize::MAX, |_| {});
+        hash.expire_fields(now_ms, usize::MAX, |field| expired.add(field));
     }
     let emptied = hash.finish();
-    tell_expired(cx, key, count, emptied);
+    cx.note_expired_fields(key.bytes, &expired, emptied);
     emptied
-}
-
-fn tell_expired(cx: &mut Cx<'_>, key: Key<'_>, count: usize, emptied: bool) {
-    if count == 0 {
-        return;
-    }
-    cx.shard.stats.expired_fields += count as u64;
-    cx.notice(Event::Hash, "hexpired", key.bytes);
-    if emptied {
-        cx.notice(Event::Generic, "del", key.bytes);
-    }
 }

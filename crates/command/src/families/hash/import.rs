@@ -6,6 +6,7 @@
 
 use super::fields::check_type;
 use super::row;
+use crate::notices::subkeys::Subkeys;
 use crate::session::{Fieldset, Session};
 use crate::spec::{KeySpec, Plan, access::*, acl, flag::*};
 use crate::{Args, Command, Cx, Error, Event, Outcome};
@@ -156,10 +157,22 @@ fn build<'a>(cx: &Cx<'_>, pairs: impl Iterator<Item = (&'a [u8], &'a [u8])> + Cl
 }
 
 fn put(cx: &mut Cx<'_>, key: Key<'_>, hash: Hash, out: &mut Reply) -> Outcome {
-    let age = cx.shard.clock_age();
+    let (age, fields) = (cx.shard.clock_age(), names(cx, &hash));
     let pos = cx.find_for_write(key);
     cx.db().put(key, pos, Value::Hash(Box::new(hash)), None, age);
-    cx.event(Event::Hash, "hset", key.bytes);
+    cx.notice_on(Event::Hash, "hset", key.bytes, &fields);
+    cx.shard.dirty += 1;
     out.ok();
     Ok(())
+}
+
+/// The fields in the order in which Redis keeps those of a fieldset: short names first.
+fn names(cx: &Cx<'_>, hash: &Hash) -> Subkeys {
+    let mut fields = cx.subkeys();
+    if cx.shard.notices.subkeys {
+        let mut names: Vec<_> = hash.iter_all().map(|entry| entry.field.with_text(<[u8]>::to_vec)).collect();
+        names.sort_unstable_by(|one, other| (one.len(), one).cmp(&(other.len(), other)));
+        names.iter().for_each(|name| fields.add(name));
+    }
+    fields
 }

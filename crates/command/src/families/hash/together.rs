@@ -6,6 +6,7 @@ use super::syntax::{FieldsOption, field_time, fields_at, unknown};
 use super::{PER_FIELD, TIME_TAIL, UPDATED, row};
 use crate::expiry::TimeForm;
 use crate::items::reply_item;
+use crate::notices::subkeys::Subkeys;
 use crate::spec::{KeySpec, access::*, flag::*};
 use crate::{Args, Command, Cx, Error, Event, Outcome};
 use keyspace::Update;
@@ -55,23 +56,22 @@ pub const COMMANDS: &[Command] = &[
 fn hgetdel(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     check_type(cx, args.key(1))?;
     let fields = fields_at(args, 2)?;
-    let now_ms = cx.now_ms();
+    let (now_ms, mut expired, mut deleted) = (cx.now_ms(), cx.subkeys(), cx.subkeys());
     out.array(fields.len());
     let Some(mut hash) = cx.update::<Hash>(args.key(1))? else {
         fields.for_each(|_| out.null());
         return Ok(());
     };
-    let (mut expired, mut deleted) = (0, 0);
     for index in fields {
         if get(&mut hash, &args[index], now_ms, out, &mut expired) {
             hash.remove(&args[index], now_ms);
-            deleted += 1;
+            deleted.add(&args[index]);
         }
     }
     let emptied = hash.finish();
-    tell_expired(cx, &args[1], expired);
-    if deleted > 0 {
-        cx.event_of(deleted, Event::Hash, "hdel", &args[1]);
+    cx.note_expired_fields(&args[1], &expired, false);
+    if !deleted.is_empty() {
+        cx.event_on(Event::Hash, "hdel", &args[1], &deleted);
     }
     if emptied {
         cx.notice(Event::Generic, "del", &args[1]);
@@ -79,22 +79,23 @@ fn hgetdel(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     Ok(())
 }
 
-/// Writes the value of a field, if there is one. An expired field is removed and counted.
-fn get(hash: &mut Update<'_, Hash>, field: &[u8], now_ms: u64, out: &mut Reply, expired: &mut usize) -> bool {
+/// Writes the value of a field, if there is one. An expired field is removed and noted.
+fn get(
+    hash: &mut Update<'_, Hash>,
+    field: &[u8],
+    now_ms: u64,
+    out: &mut Reply,
+    expired: &mut Subkeys,
+) -> bool {
     if let Some(value) = hash.get(field, now_ms) {
         reply_item(out, value);
         return true;
     }
     out.null();
-    *expired += usize::from(may_be_over(hash, now_ms) && hash.remove_expired(field, now_ms));
-    false
-}
-
-fn tell_expired(cx: &mut Cx<'_>, key: &[u8], count: usize) {
-    if count > 0 {
-        cx.shard.stats.expired_fields += count as u64;
-        cx.notice(Event::Hash, "hexpired", key);
+    if may_be_over(hash, now_ms) && hash.remove_expired(field, now_ms) {
+        expired.add(field);
     }
+    false
 }
 
 /// What happens to the expire times of the fields.
@@ -193,11 +194,11 @@ fn hgetex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let now_ms = cx.now_ms();
     let options = Grammar::hgetex().parse(args, now_ms)?;
     out.array(options.fields.len());
+    let (mut expired, mut persisted, mut changed) = (cx.subkeys(), cx.subkeys(), Changed::new(cx));
     let Some(mut hash) = cx.update::<Hash>(args.key(1))? else {
         options.fields.for_each(|_| out.null());
         return Ok(());
     };
-    let (mut expired, mut persisted, mut changed) = (0, 0, Changed::default());
     for index in options.fields {
         let field = &args[index];
         if !get(&mut hash, field, now_ms, out, &mut expired) {
@@ -208,15 +209,16 @@ fn hgetex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
                 set_one(&mut hash, field, at_ms, now_ms, &mut changed);
             }
             Time::Persist if hash.entry(field, now_ms).is_some_and(|entry| entry.expire.is_some()) => {
-                persisted += usize::from(hash.set_expire(field, None, now_ms));
+                hash.set_expire(field, None, now_ms);
+                persisted.add(field);
             }
             _ => {}
         }
     }
     let emptied = hash.finish();
-    tell_expired(cx, &args[1], expired);
-    if persisted > 0 {
-        cx.event_of(persisted, Event::Hash, "hpersist", &args[1]);
+    cx.note_expired_fields(&args[1], &expired, false);
+    if !persisted.is_empty() {
+        cx.event_on(Event::Hash, "hpersist", &args[1], &persisted);
     }
     changed.tell(cx, &args[1], emptied);
     Ok(())
@@ -233,46 +235,44 @@ fn hsetex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         return Ok(());
     }
     let (limits, seed) = (cx.shard.limits.hash, cx.shard.seed.clone());
+    let (mut expired, mut set, mut changed) = (cx.subkeys(), cx.subkeys(), Changed::new(cx));
     let mut hash = cx.upsert::<Hash>(key, Hash::new)?;
-    let mut expired = 0;
     if !admits(&mut hash, args, &options, now_ms, &mut expired) {
         let emptied = hash.finish();
-        tell_expired(cx, key.bytes, expired);
-        if emptied {
-            cx.notice(Event::Generic, "del", key.bytes);
-        }
+        cx.note_expired_fields(key.bytes, &expired, emptied);
         out.int(0);
         return Ok(());
     }
     let first = options.fields.start;
     hash.grow(args.from(first).take(options.fields.len()), &limits, &seed);
     let ttl = if options.time == Time::Unspecified { FieldTtl::Clear } else { FieldTtl::Keep };
-    let mut changed = Changed::default();
     let fields = options.fields.len() / 2;
     for index in options.fields.step_by(2) {
         let (field, value) = (&args[index], &args[index + 1]);
         hash.set(field, value, ttl, now_ms, &limits, &seed);
+        set.add(field);
         if let Time::At(at_ms) = options.time {
             set_one(&mut hash, field, at_ms, now_ms, &mut changed);
         }
     }
     let emptied = hash.finish();
-    tell_expired(cx, key.bytes, expired);
+    cx.note_expired_fields(key.bytes, &expired, false);
     // Each field is one change, whatever is told of it.
-    let counted = changed.updated.max(changed.deleted).min(fields);
-    cx.event_of(fields - counted, Event::Hash, "hset", key.bytes);
+    let counted = changed.updated.count().max(changed.deleted.count()).min(fields);
+    cx.shard.dirty += (fields - counted) as u64;
+    cx.notice_on(Event::Hash, "hset", key.bytes, &set);
     changed.tell(cx, key.bytes, emptied);
     out.int(1);
     Ok(())
 }
 
-/// Whether the condition of HSETEX holds. Expired fields that it comes across are removed and counted.
+/// Whether the condition of HSETEX holds. Expired fields that it comes across are removed and noted.
 fn admits(
     hash: &mut Update<'_, Hash>,
     args: Args<'_>,
     options: &Options,
     now_ms: u64,
-    expired: &mut usize,
+    expired: &mut Subkeys,
 ) -> bool {
     let wanted = match options.condition {
         Condition::Always => return true,
@@ -281,7 +281,9 @@ fn admits(
     };
     options.fields.clone().step_by(2).all(|index| {
         let there = hash.contains(&args[index], now_ms);
-        *expired += usize::from(!there && hash.remove_expired(&args[index], now_ms));
+        if !there && hash.remove_expired(&args[index], now_ms) {
+            expired.add(&args[index]);
+        }
         there == wanted
     })
 }

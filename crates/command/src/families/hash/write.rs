@@ -107,7 +107,9 @@ fn set(cx: &mut Cx<'_>, args: Args<'_>, name: &str) -> Result<usize, Error> {
         created += usize::from(hash.set(field, value, FieldTtl::Clear, now_ms, &limits, &seed));
     }
     drop(hash);
-    cx.event_of((args.len() - 2) / 2, Event::Hash, "hset", &args[1]);
+    let mut fields = cx.subkeys();
+    (2..args.len()).step_by(2).for_each(|index| fields.add(&args[index]));
+    cx.event_on(Event::Hash, "hset", &args[1], &fields);
     Ok(created)
 }
 
@@ -119,26 +121,34 @@ fn hsetnx(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         out.int(0);
         return Ok(());
     }
-    let expired = forget(&mut hash, &args[2], now_ms);
+    let forgotten = forget(&mut hash, &args[2], now_ms);
     hash.set(&args[2], &args[3], FieldTtl::Clear, now_ms, &limits, &seed);
     drop(hash);
-    tell(cx, &args[1], expired, "hset");
+    tell(cx, &args[1], &args[2], forgotten, "hset");
     out.int(1);
     Ok(())
 }
 
-/// Removes the field if it has expired; whether it had.
-fn forget(hash: &mut Update<'_, Hash>, field: &[u8], now_ms: u64) -> bool {
-    may_be_over(hash, now_ms) && hash.remove_expired(field, now_ms)
+/// An expired field has been removed before it is set again.
+struct Forgotten {
+    /// It was the only one: the hash was gone for a moment.
+    emptied: bool,
+}
+
+/// Removes the field if it has expired.
+fn forget(hash: &mut Update<'_, Hash>, field: &[u8], now_ms: u64) -> Option<Forgotten> {
+    let is_gone = may_be_over(hash, now_ms) && hash.remove_expired(field, now_ms);
+    is_gone.then(|| Forgotten { emptied: hash.is_empty() })
 }
 
 /// Tells that a field was set, after one that had expired was removed.
-fn tell(cx: &mut Cx<'_>, key: &[u8], expired: bool, name: &'static str) {
-    if expired {
-        cx.shard.stats.expired_fields += 1;
-        cx.notice(Event::Hash, "hexpired", key);
+fn tell(cx: &mut Cx<'_>, key: &[u8], field: &[u8], forgotten: Option<Forgotten>, name: &'static str) {
+    let mut fields = cx.subkeys();
+    fields.add(field);
+    if let Some(Forgotten { emptied }) = forgotten {
+        cx.note_expired_fields(key, &fields, emptied);
     }
-    cx.event(Event::Hash, name, key);
+    cx.event_on(Event::Hash, name, key, &fields);
 }
 
 /// HINCRBY key field increment
@@ -206,29 +216,29 @@ fn change<R>(
     let mut hash = cx.upsert::<Hash>(key, Hash::new)?;
     // Of a hash made just now `edit` cannot fail; an older one has fields, so none is left empty by an error.
     let (number, result) = edit(hash.get(field, now_ms))?;
-    let expired = forget(&mut hash, field, now_ms);
+    let forgotten = forget(&mut hash, field, now_ms);
     hash.set(field, number.bytes(), FieldTtl::Keep, now_ms, &limits, &seed);
     drop(hash);
-    tell(cx, key.bytes, expired, name);
+    tell(cx, key.bytes, field, forgotten, name);
     Ok(result)
 }
 
 /// HDEL key field [field …]: expired fields that are still there count.
 fn hdel(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
-    let now_ms = cx.now_ms();
+    let (now_ms, mut removed) = (cx.now_ms(), cx.subkeys());
     let Some(mut hash) = cx.update::<Hash>(args.key(1))? else {
         out.int(0);
         return Ok(());
     };
-    let removed = args.from(2).filter(|field| remove(&mut hash, field, now_ms)).count();
+    args.from(2).filter(|field| remove(&mut hash, field, now_ms)).for_each(|field| removed.add(field));
     let emptied = hash.finish();
-    if removed > 0 {
-        cx.event_of(removed, Event::Hash, "hdel", &args[1]);
+    if !removed.is_empty() {
+        cx.event_on(Event::Hash, "hdel", &args[1], &removed);
         if emptied {
             cx.notice(Event::Generic, "del", &args[1]);
         }
     }
-    out.count(removed);
+    out.count(removed.count());
     Ok(())
 }
 

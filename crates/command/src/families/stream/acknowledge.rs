@@ -46,7 +46,7 @@ pub const COMMANDS: &[Command] = &[
 
 /// XACK key group id [id …]
 fn xack(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
-    let stream = cx.update::<Stream>(args.key(1))?;
+    let stream = cx.update_read::<Stream>(args.key(1))?;
     let Some(mut stream) = stream.filter(|stream| stream.groups.get(args.at(2)).is_some()) else {
         out.int(0);
         return Ok(());
@@ -63,7 +63,7 @@ fn xack(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 
 /// XACKDEL key group [KEEPREF|DELREF|ACKED] IDS numids id [id …]
 fn xackdel(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
-    let stream = cx.update::<Stream>(args.key(1))?;
+    let stream = cx.update_read::<Stream>(args.key(1))?;
     let (references, first, count) = options(args, 3)?;
     let Some(mut stream) = stream.filter(|stream| stream.groups.get(args.at(2)).is_some()) else {
         out.array(count);

@@ -1,6 +1,6 @@
 //! XADD.
 
-use super::trim::Parser;
+use super::trim::{Parser, trim_of};
 use super::{ids, producers, reply_id, row};
 use crate::spec::{KeySpec, access::*, flag::*};
 use crate::{Args, Command, Cx, Error, Event, Outcome};
@@ -154,13 +154,23 @@ fn xadd(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     Ok(())
 }
 
-/// Of a command that only adds an entry to a stream, and trims it maybe: how it trims. `None` of all others.
-pub fn trim_beside_append(cx: &Cx<'_>, command: &Command, args: Args<'_>) -> Option<Option<Trim>> {
-    if command.full_name != "xadd" {
-        return None;
+/// What a command can do to a stream that adds an entry at most, and trims at most.
+pub struct Growth {
+    pub trim: Option<Trim>,
+    /// The entry's producer is noted.
+    pub is_once: bool,
+}
+
+/// `None` of commands that may do something else.
+pub fn growth(cx: &Cx<'_>, command: &Command, args: Args<'_>) -> Option<Growth> {
+    match command.full_name {
+        "xadd" => {
+            let options = Options::parse(cx, args).ok()?;
+            Some(Growth { trim: options.trim, is_once: options.once.is_some() })
+        }
+        "xtrim" => Some(Growth { trim: Some(trim_of(cx, args).ok()?), is_once: false }),
+        _ => None,
     }
-    let options = Options::parse(cx, args).ok()?;
-    options.once.is_none().then_some(options.trim)
 }
 
 impl Once {

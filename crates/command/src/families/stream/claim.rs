@@ -160,7 +160,7 @@ fn options(args: Args<'_>, from: usize, now_ms: u64, min_idle_ms: u64) -> Result
 /// [LASTID id]
 fn xclaim(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let now_ms = cx.now_ms();
-    let stream = cx.update::<Stream>(args.key(1))?;
+    let stream = cx.update_read::<Stream>(args.key(1))?;
     let Some(mut stream) = stream.filter(|stream| stream.groups.get(args.at(2)).is_some()) else {
         return Err(no_group(args));
     };
@@ -264,7 +264,7 @@ const PIECE: usize = 256;
 fn xautoclaim(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let now_ms = cx.now_ms();
     let automatic = Automatic::parse(args, now_ms)?;
-    let stream = cx.update::<Stream>(args.key(1))?;
+    let stream = cx.update_read::<Stream>(args.key(1))?;
     let Some(mut stream) = stream.filter(|stream| stream.groups.get(args.at(2)).is_some()) else {
         return Err(no_group(args));
     };

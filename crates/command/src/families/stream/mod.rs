@@ -77,7 +77,7 @@ pub fn tell_new_consumer(cx: &mut Cx<'_>, is_new: bool, key: &[u8]) {
     }
 }
 
-pub use add::trim_beside_append;
+pub use add::growth;
 
 pub const COMMANDS: &[&[Command]] = &[
     acknowledge::COMMANDS,

@@ -183,6 +183,24 @@ fn serve(
     true
 }
 
+/// Ends the reply about so many streams, which begins at `mark`. If there are none: how long to wait, or, if that is not asked for, the reply that
+/// says so.
+pub fn time_to_wait(
+    streams: usize,
+    mark: (usize, usize),
+    timeout_us: Option<Option<u64>>,
+    out: &mut Reply,
+) -> Option<Option<u64>> {
+    if streams > 0 {
+        out.before(mark, |out| if out.resp3 { out.map(streams) } else { out.array(streams) });
+        return None;
+    }
+    if timeout_us.is_none() {
+        out.null_array();
+    }
+    timeout_us
+}
+
 /// XREAD [COUNT count] [MAXCOUNT maxcount] [MAXSIZE maxsize] [BLOCK milliseconds] STREAMS key [key …] id [id …]
 fn xread(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let options = Options::parse(cx, args)?;
@@ -203,19 +221,13 @@ fn xread(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
             break;
         }
         let key = args.key(index);
-        let Some(pos) = cx.find_for_write(key) else { continue };
+        // Whoever counts hits and misses, or listens to events, sees as with Redis that it looks twice.
+        let Some(pos) = cx.find(key) else { continue };
         if let keyspace::ValueRef::Stream(stream) = cx.db().value(pos) {
             streams += usize::from(serve(stream, key.bytes, wanted, options.count, &mut budget, out));
         }
     }
-    if streams > 0 {
-        out.before(mark, |out| if out.resp3 { out.map(streams) } else { out.array(streams) });
-        return Ok(());
-    }
-    let Some(timeout_us) = options.timeout_us else {
-        out.null_array();
-        return Ok(());
-    };
+    let Some(timeout_us) = time_to_wait(streams, mark, options.timeout_us, out) else { return Ok(()) };
     let settled = all.iter().filter_map(|&(index, wanted)| match wanted {
         Wanted::Behind(id) if args.at(index + options.keys) == b"$" => {
             Some((index + options.keys, id.to_string().into_bytes()))

@@ -4,7 +4,7 @@
 //! the key is gone, the key is no stream): then the command runs again and says so.
 
 use super::claim::seen_consumer;
-use super::read::{Budget, positive};
+use super::read::{Budget, positive, time_to_wait};
 use super::{ids, reply_id, reply_words, row, tell_new_consumer};
 use crate::blocking::{Awaits, Overdue, Wait, milliseconds};
 use crate::spec::{KeySpec, access::*, flag::*};
@@ -279,7 +279,7 @@ fn serve(
     out: &mut Reply,
 ) -> Result<Outcomes, Error> {
     let (now_ms, name) = (cx.now_ms(), args.at(options.group));
-    let mut stream = cx.update::<Stream>(args.key(index))?.expect("it was there");
+    let mut stream = cx.update_read::<Stream>(args.key(index))?.expect("it was there");
     let mut group = stream.groups.get_mut(name).expect("it was there");
     let (consumer, is_new_consumer) = seen_consumer(&mut group, args.at(options.group + 1), now_ms);
     drop(group);
@@ -338,14 +338,7 @@ fn xreadgroup(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     }
     cx.shard.dirty += u64::from(delivered > 0);
     new_in.iter().for_each(|&index| tell_new_consumer(cx, true, args.at(index)));
-    if streams > 0 {
-        out.before(mark, |out| if out.resp3 { out.map(streams) } else { out.array(streams) });
-        return Ok(());
-    }
-    let Some(timeout_us) = options.timeout_us else {
-        out.null_array();
-        return Ok(());
-    };
+    let Some(timeout_us) = time_to_wait(streams, mark, options.timeout_us, out) else { return Ok(()) };
     let keys = (options.keys_at..options.keys_at + options.keys).collect();
     // Whoever claims may find something sooner than others.
     let rivals = options.claim_idle_ms.is_none().then(|| args.at(options.group).into());

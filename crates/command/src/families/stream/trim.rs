@@ -130,8 +130,8 @@ impl Parser {
     }
 }
 
-/// XTRIM key MAXLEN|MINID [=|~] threshold [LIMIT count] [KEEPREF|DELREF|ACKED]
-fn xtrim(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+/// What XTRIM trims.
+pub fn trim_of(cx: &Cx<'_>, args: Args<'_>) -> Result<Trim, Error> {
     let (mut parser, mut index) = (Parser::default(), 2);
     while index < args.len() {
         match parser.take(args, index)? {
@@ -139,7 +139,12 @@ fn xtrim(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
             taken => index += taken,
         }
     }
-    let trim = parser.finish(cx, true)?.expect("it was needed");
+    Ok(parser.finish(cx, true)?.expect("it was needed"))
+}
+
+/// XTRIM key MAXLEN|MINID [=|~] threshold [LIMIT count] [KEEPREF|DELREF|ACKED]
+fn xtrim(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let trim = trim_of(cx, args)?;
     let key = args.key(1);
     let removed = cx.update::<Stream>(key)?.map_or(0, |mut stream| stream.trim(trim));
     if removed > 0 {
