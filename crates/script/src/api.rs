@@ -6,6 +6,7 @@ use crate::{library, reply_in};
 use base::number::I64Buf;
 use base::number::format_g17;
 use base::sha1::sha1_hex;
+use resp::Span;
 use std::ffi::{CStr, c_int};
 
 /// The version that scripts see.
@@ -130,40 +131,56 @@ fn run_command(lua: Lua, is_pcall: bool) -> bool {
     reply_in::push(lua, unsafe { &*reply }, fiber.is_resp3.get())
 }
 
-/// Bytes that the text of a number takes at most.
-const NUMBER_BYTES_MAX: usize = 32;
-
-/// Lists the arguments on the stack as texts; or pushes an error, `false`.
+/// Writes the arguments on the stack down as texts; or pushes an error, `false`.
 fn take_arguments(lua: Lua, fiber: &Fiber) -> bool {
     let count = lua.top();
     if count == 0 {
         push_error(lua, b"", b"Please specify at least one argument for this redis lib call");
         return false;
     }
-    let (args, numbers) = (fiber.args.get(), fiber.numbers.get());
-    args.clear();
-    numbers.clear();
+    let (text, spans) = (fiber.words.get(), fiber.spans.get());
+    text.clear();
+    spans.clear();
+    take_usual_arguments(lua, count, text, spans) || take_any_arguments(lua, count, text, spans)
+}
+
+/// A few arguments, which are short texts and integers; `false` if they are not, then nothing has been written.
+#[inline]
+fn take_usual_arguments(lua: Lua, count: c_int, text: &mut Vec<u8>, spans: &mut Vec<Span>) -> bool {
+    let mut ends = [0; 16];
+    if count as usize > ends.len() {
+        return false;
+    }
+    let Some(len) = lua.write_arguments(text.spare_capacity_mut(), &mut ends) else { return false };
+    // SAFETY: so many bytes have been written there.
+    unsafe { text.set_len(len) };
+    let mut start = 0;
+    spans.extend(ends[..count as usize].iter().map(|&end| {
+        let span = Span { start, len: end - start };
+        start = end;
+        span
+    }));
+    true
+}
+
+/// All arguments there may be; or pushes an error, `false`.
+fn take_any_arguments(lua: Lua, count: c_int, text: &mut Vec<u8>, spans: &mut Vec<Span>) -> bool {
+    // So that the next ones find room.
+    text.reserve(512);
     for index in 1..=count {
-        let argument = lua.argument(index);
-        let text: &[u8] = match &argument {
-            Argument::Text(text) => text,
-            Argument::Number(number) => {
-                if numbers.is_empty() {
-                    // All at once: the texts must not move.
-                    numbers.reserve((count - index + 1) as usize * NUMBER_BYTES_MAX);
-                }
-                let start = numbers.len();
-                append_number(numbers, *number);
-                &numbers[start..]
-            }
+        let start = text.len();
+        match lua.argument(index) {
+            // Positions beyond are none: the host refuses so many bytes, so they need not be there.
+            Argument::Text(argument) if start <= u32::MAX as usize => text.extend_from_slice(&argument),
+            Argument::Text(_) => {}
+            Argument::Number(number) => append_number(text, number),
             Argument::Other => {
                 lua.set_top(0);
                 push_error(lua, b"", b"Lua redis lib command arguments must be strings or integers");
                 return false;
             }
-        };
-        // SAFETY: the texts stand on the Lua stack, or in `numbers`, until the call is answered.
-        args.push(unsafe { std::slice::from_raw_parts(text.as_ptr(), text.len()) });
+        }
+        spans.push(Span { start: start as u32, len: (text.len() - start) as u32 });
     }
     true
 }

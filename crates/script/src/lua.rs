@@ -9,8 +9,9 @@
 //! not used after its value has left the stack.
 
 use crate::vm::Vm;
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{c_char, c_int, c_long, c_void};
 use std::fmt::Write;
+use std::mem::MaybeUninit;
 use std::ops::Deref;
 
 /// An opaque `lua_State`.
@@ -131,6 +132,7 @@ unsafe extern "C" {
     pub fn luaopen_table(l: *mut State) -> c_int;
     pub fn luaopen_string(l: *mut State) -> c_int;
     pub fn luaopen_math(l: *mut State) -> c_int;
+    fn weft_arguments(l: *mut State, out: *mut u8, room: usize, ends: *mut u32) -> c_long;
     fn weft_argument(
         l: *mut State,
         index: c_int,
@@ -138,6 +140,12 @@ unsafe extern "C" {
         len: *mut usize,
         number: *mut f64,
     ) -> c_int;
+    fn weft_namekeys(l: *mut State);
+    fn weft_setkeys(l: *mut State);
+    fn weft_settext(l: *mut State, n: c_int, text: *const c_char, len: usize);
+    fn weft_beginrun(l: *mut State);
+    fn weft_keep(l: *mut State);
+    fn weft_endrun(l: *mut State);
     fn weft_setreadonly(l: *mut State, index: c_int, readonly: c_int);
     fn weft_isreadonly(l: *mut State, index: c_int) -> c_int;
 }
@@ -316,6 +324,15 @@ impl Lua {
         (!data.is_null()).then_some(Text { data: data.cast(), len })
     }
 
+    /// Writes the arguments of the running function one after the other to `out`, and where each ends to `ends`, which has room
+    /// for so many. How many bytes they are; `None` if `out` is too small, or if one of them is no text and no short integer.
+    #[inline]
+    pub fn write_arguments(self, out: &mut [MaybeUninit<u8>], ends: &mut [u32]) -> Option<usize> {
+        assert!(self.top() as usize <= ends.len(), "there is room for the place of each argument");
+        let len = unsafe { weft_arguments(self.0, out.as_mut_ptr().cast(), out.len(), ends.as_mut_ptr()) };
+        usize::try_from(len).ok()
+    }
+
     /// What kind of value an argument of the running function is, which is there: a string, a number, or something else.
     #[inline]
     pub fn argument(self, index: c_int) -> Argument {
@@ -407,6 +424,36 @@ impl Lua {
         unsafe { lua_setmetatable(self.0, index) };
     }
 
+    /// Pops two strings: the names of the globals that [`Lua::set_keys`] sets, which are there.
+    pub fn name_keys(self) {
+        unsafe { weft_namekeys(self.0) }
+    }
+
+    /// Pops the values for KEYS and (on top) ARGV, neither of them nil.
+    pub fn set_keys(self) {
+        unsafe { weft_setkeys(self.0) }
+    }
+
+    /// Sets an element of the table on top of the stack, which was made with room for as many.
+    pub fn set_text_at(self, n: c_int, text: &[u8]) {
+        unsafe { weft_settext(self.0, n, text.as_ptr().cast(), text.len()) }
+    }
+
+    /// A run begins: what is made from now on is known.
+    pub fn begin_run(self) {
+        unsafe { weft_beginrun(self.0) }
+    }
+
+    /// What has been made since [`Lua::begin_run`] is left to the collector.
+    pub fn keep(self) {
+        unsafe { weft_keep(self.0) }
+    }
+
+    /// Frees what has been made since [`Lua::begin_run`], to which nothing refers any more.
+    pub fn end_run(self) {
+        unsafe { weft_endrun(self.0) }
+    }
+
     pub fn set_read_only(self, index: c_int, read_only: bool) {
         unsafe { weft_setreadonly(self.0, index, c_int::from(read_only)) }
     }
@@ -457,7 +504,7 @@ impl Lua {
         unsafe { lua_concat(self.0, count) }
     }
 
-    /// Has `hook` called after each `count` instructions of this thread and those it makes.
+    /// Has `hook` called after each `count` jumps back, and calls, of this thread and those it makes.
     pub fn hook_every(self, hook: Hook, count: c_int) {
         unsafe { lua_sethook(self.0, Some(hook), MASK_COUNT, count) };
     }

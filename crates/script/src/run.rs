@@ -2,13 +2,13 @@
 
 use crate::fiber::{Answer, Fiber, Job, Signal, c_text};
 use crate::lua::{self, Debug, Lua};
-use crate::sandbox::{is_protected, set_keys_and_argv, until_zero};
+use crate::sandbox::{is_protected, until_zero};
 use crate::{library, reply_out};
 use base::number::append_i64;
 use std::ffi::c_int;
 
-/// After so many instructions the host is asked whether to go on.
-pub const TICK_INSTRUCTIONS: c_int = 100_000;
+/// After so many jumps back, and calls of Lua functions, the host is asked whether to go on: without them nothing runs for long.
+pub const TICK_JUMPS: c_int = 20_000;
 
 /// Where a fiber's thread keeps its functions.
 const RUN_JOB: c_int = 1;
@@ -45,7 +45,7 @@ pub fn run_job(lua: Lua) -> c_int {
         Job::Script(reference) => {
             push_list(lua, fiber.keys.get());
             push_list(lua, fiber.arguments.get());
-            set_keys_and_argv(lua);
+            lua.set_keys();
             lua.raw_get_at(lua::REGISTRY, reference);
             0
         }
@@ -71,10 +71,10 @@ pub fn run_job(lua: Lua) -> c_int {
 fn push_list(lua: Lua, list: *const [&'static [u8]]) {
     // SAFETY: the host's slices live until the fiber is suspended, `Ready`.
     let list = unsafe { &*list };
+    assert!(list.len() <= c_int::MAX as usize, "commands have fewer words");
     lua.new_table(list.len(), 0);
     for (index, text) in list.iter().enumerate() {
-        lua.push_text(text);
-        lua.raw_set_at(-2, index as c_int + 1);
+        lua.set_text_at(index as c_int + 1, text);
     }
 }
 

@@ -1,12 +1,12 @@
 //! A script under way.
 
+use super::Form;
 use super::call::{self, Rights};
-use super::{Form, SPARE_BYTES_MAX};
 use crate::families::selected_db;
 use crate::{Args, Command, Error, ShardCx, eviction, monitor};
 use base::hash::HashSeed;
 use config::LogLevel;
-use resp::{Reply, Span};
+use resp::Reply;
 use script::{Env, Flags, Function, Resume, Run, Step};
 use std::sync::Arc;
 
@@ -52,8 +52,6 @@ pub struct ScriptRun {
     db: u16,
     command: Option<&'static Command>,
     is_call_resp3: bool,
-    buf: Vec<u8>,
-    spans: Vec<Span>,
     /// Its own reply, in the client's protocol.
     out: Reply,
     has_written: bool,
@@ -79,12 +77,11 @@ impl ScriptRun {
         function: Option<Arc<Function>>,
         rights: Rights,
         (db, resp3): (u16, bool),
+        begun_ns: u64,
     ) -> Self {
-        let spare = &mut cx.scripts.spare;
-        let (buf, spans) = (std::mem::take(&mut spare.buf), std::mem::take(&mut spare.spans));
-        let out = Reply { resp3, ..std::mem::take(&mut spare.out) };
+        let out = Reply { resp3, ..std::mem::take(&mut cx.scripts.spare.out) };
         Self {
-            begun_ns: (cx.platform.clock_ns)(),
+            begun_ns,
             began_us: cx.wall_us(),
             form,
             overdue: None,
@@ -94,8 +91,6 @@ impl ScriptRun {
             db,
             command: None,
             is_call_resp3: false,
-            buf,
-            spans,
             out,
             has_written: false,
         }
@@ -161,10 +156,6 @@ impl ScriptRun {
 
     /// It is over.
     pub(super) fn end(&mut self, cx: &mut ShardCx) {
-        if self.buf.capacity() + self.spans.capacity() * size_of::<Span>() <= SPARE_BYTES_MAX {
-            cx.scripts.spare.buf = std::mem::take(&mut self.buf);
-            cx.scripts.spare.spans = std::mem::take(&mut self.spans);
-        }
         if let Some(id) = self.overdue.take() {
             cx.scripts.overdue_runs.remove(&id);
         }
@@ -179,7 +170,8 @@ impl ScriptRun {
     }
 
     fn go(&mut self, cx: &mut ShardCx, first: Resume<'_>) -> Next {
-        let mut answer = Reply::default();
+        // What the host itself answers, which is rare.
+        let mut answer: Option<Box<Reply>> = None;
         let mut with = first;
         loop {
             let engine = cx.scripts.engine_of(self.function.is_some());
@@ -202,14 +194,8 @@ impl ScriptRun {
                     Resume::Go
                 }
                 Step::Clock => Resume::Clock((cx.platform.clock_ns)() as f64 / 1e9),
-                Step::AclCheck(args) => Resume::Allowed(call::exists(args)),
+                Step::AclCheck(words) => Resume::Allowed(call::exists(words)),
                 Step::Call(wanted) => {
-                    self.buf.clear();
-                    self.spans.clear();
-                    for arg in wanted.args {
-                        self.spans.push(Span { start: self.buf.len() as u32, len: arg.len() as u32 });
-                        self.buf.extend_from_slice(arg);
-                    }
                     self.is_call_resp3 = wanted.is_resp3;
                     match self.admit(cx) {
                         Ok(Some(command)) => {
@@ -219,17 +205,13 @@ impl ScriptRun {
                             self.command = Some(command);
                             return Next::Call;
                         }
-                        Ok(None) => {
-                            answer.clear();
-                            answer.ok();
-                        }
+                        Ok(None) => refreshed(&mut answer).ok(),
                         Err(error) => {
                             cx.count_error(&error);
-                            answer.clear();
-                            answer.error(error.line());
+                            refreshed(&mut answer).error(error.line());
                         }
                     }
-                    Resume::Reply(&answer)
+                    Resume::Reply(answer.as_deref().expect("it has been written"))
                 }
             };
         }
@@ -237,10 +219,11 @@ impl ScriptRun {
 
     /// The command at hand, unless it has been done: SELECT is the script's own affair.
     fn admit(&mut self, cx: &mut ShardCx) -> Result<Option<&'static Command>, Error> {
-        if self.buf.len() > crate::args::INSIDE_BYTES_MAX {
+        let words = self.run.words();
+        if words.text.len() > crate::args::INSIDE_BYTES_MAX {
             return Err(Error::STRING_TOO_LONG);
         }
-        let args = Args::new(&self.buf, &self.spans, &cx.seed);
+        let args = Args::new(words.text, words.spans, &cx.seed);
         let command = call::find(args)?;
         if let Err(error) = call::check(command, args, self.rights) {
             cx.commands.rejected(command.id);
@@ -253,28 +236,43 @@ impl ScriptRun {
         }
         if !cx.monitors.is_empty() {
             let seed = cx.seed.clone();
-            monitor::write(cx, "lua", self.db, command, Args::new(&self.buf, &self.spans, &seed));
+            monitor::write(cx, "lua", self.db, command, Args::new(words.text, words.spans, &seed));
         }
         Ok((!is_done).then_some(command))
     }
 
     /// The command it calls.
     pub fn call<'a>(&'a self, seed: &'a HashSeed) -> Called<'a> {
+        let words = self.run.words();
         Called {
             command: self.command.expect("it has called one"),
-            args: Args::new(&self.buf, &self.spans, seed),
+            args: Args::new(words.text, words.spans, seed),
             db: self.db,
             resp3: self.is_call_resp3,
         }
     }
 }
 
+/// A reply to be written, in the memory of the one before.
+#[cold]
+fn refreshed(answer: &mut Option<Box<Reply>>) -> &mut Reply {
+    let reply = answer.get_or_insert_default();
+    reply.clear();
+    reply
+}
+
 /// What the client asked for, taken apart.
 pub struct Evaluation<'a> {
-    words: Vec<&'a [u8]>,
+    /// Keys and arguments, if there are few: most scripts have no more.
+    few: [&'a [u8]; FEW_WORDS],
+    /// If there are more.
+    many: Vec<&'a [u8]>,
+    len: usize,
     /// So many of the words are keys.
     keys: usize,
 }
+
+const FEW_WORDS: usize = 8;
 
 impl<'a> Evaluation<'a> {
     /// EVAL script numkeys [key …] [arg …], and its kin.
@@ -290,15 +288,26 @@ impl<'a> Evaluation<'a> {
             return Err(Error::err("Number of keys can't be greater than number of args"));
         }
         let keys = usize::try_from(count).map_err(|_| Error::err("Number of keys can't be negative"))?;
-        Ok(Self { words: args.from(3).collect(), keys })
+        let len = args.len() - 3;
+        let mut asked = Self { few: [b""; FEW_WORDS], many: Vec::new(), len, keys };
+        if len > FEW_WORDS {
+            asked.many = args.from(3).collect();
+        } else {
+            asked.few.iter_mut().zip(args.from(3)).for_each(|(place, word)| *place = word);
+        }
+        Ok(asked)
+    }
+
+    fn words(&self) -> &[&'a [u8]] {
+        if self.len > FEW_WORDS { &self.many } else { &self.few[..self.len] }
     }
 
     pub fn keys(&self) -> &[&'a [u8]] {
-        &self.words[..self.keys]
+        &self.words()[..self.keys]
     }
 
     pub fn args(&self) -> &[&'a [u8]] {
-        &self.words[self.keys..]
+        &self.words()[self.keys..]
     }
 }
 
