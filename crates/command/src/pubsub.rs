@@ -53,6 +53,11 @@ impl PubSub {
         &mut self.topics[kind as usize]
     }
 
+    /// The memory that subscriptions take.
+    pub fn bytes(&self) -> usize {
+        self.topics.iter().map(Topics::bytes).sum()
+    }
+
     /// How many names of each kind a connection is subscribed to.
     pub fn counts_of(&self, conn: usize) -> [usize; 3] {
         Kind::ALL.map(|kind| self.of(kind).count_of(conn as u32))
