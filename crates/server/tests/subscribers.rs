@@ -130,3 +130,69 @@ fn who_stays_above_the_soft_limit_is_closed() {
         (0..200).any(|_| publisher.cmd(&["PUBLISH", "loud", &text]).integer() == Some(0))
     });
 }
+
+/// Occupies the shard of its key for so many seconds, in which that shard does nothing else.
+fn occupy(client: &mut Client, seconds: &str) {
+    let script = "local begun = os.clock() while os.clock() - begun < tonumber(ARGV[1]) do end return 1";
+    client.send(&["EVAL", script, "1", "{b}", seconds]).expect("it is sent");
+}
+
+/// Two clients of a server with two shards: one whose shard the script of another occupies, and one of the other shard.
+fn occupied_and_free(server: &Server, runner: &mut Client) -> (Client, Client) {
+    // New connections go to one shard after the other.
+    let (mut one, mut other) = (server.client(), server.client());
+    occupy(runner, "0.3");
+    std::thread::sleep(Duration::from_millis(50));
+    one.send(&["PING"]).expect("it is sent");
+    other.send(&["PING"]).expect("it is sent");
+    let answers = |client: &mut Client| !client.receive_within(Duration::from_millis(5)).is_empty();
+    loop {
+        if answers(&mut one) {
+            wait("the script ends", || answers(&mut other));
+            runner.reply().expect("the script ends");
+            return (other, one);
+        }
+        if answers(&mut other) {
+            wait("the script ends", || answers(&mut one));
+            runner.reply().expect("the script ends");
+            return (one, other);
+        }
+    }
+}
+
+/// A shard in the middle of a long command takes nothing out of its mailbox. What is published for it meanwhile waits with its publisher.
+#[test]
+fn a_shard_that_stands_still_does_not_fill_the_memory() {
+    const COUNT: usize = 60_000;
+    const BYTES: usize = 1000;
+    const MORE_BYTES_MAX: u64 = 24 << 20;
+    let arguments = ["--shards", "2", "--busy-reply-threshold", "0"];
+    let server = Server::start(&Program::Peer(WEFT.into()), &arguments).expect("weft-server starts");
+    let mut runner = server.client();
+    runner.cmd(&["CONFIG", "SET", "client-output-buffer-limit", "pubsub 0 0 0"]);
+    let (mut listener, mut publisher) = occupied_and_free(&server, &mut runner);
+    subscribe(&mut listener, "news");
+    let before = server.resident_bytes();
+    occupy(&mut runner, "1.5");
+    std::thread::sleep(Duration::from_millis(100));
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            for number in 0..COUNT {
+                let text = format!("{number:0BYTES$}");
+                let request = format!("*3\r\n$7\r\nPUBLISH\r\n$4\r\nnews\r\n${BYTES}\r\n{text}\r\n");
+                publisher.send_raw(request.as_bytes()).expect("it is sent");
+            }
+            let replies = publisher.receive_raw(COUNT * ":1\r\n".len()).expect("all replies");
+            assert!(replies == b":1\r\n".repeat(COUNT));
+        });
+        while runner.receive_within(Duration::from_millis(20)).is_empty() {
+            let bytes = server.resident_bytes();
+            assert!(bytes < before + MORE_BYTES_MAX, "from {before} to {bytes} bytes");
+        }
+        for number in 0..COUNT {
+            let message = listener.receive().expect("a message");
+            let text = message.items().and_then(|items| items[2].string()).expect("its text");
+            assert_eq!(text.parse(), Ok(number));
+        }
+    });
+}
