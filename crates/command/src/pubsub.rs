@@ -14,6 +14,8 @@ use resp::reply::Blob;
 
 /// Bytes of messages that may wait for the end of the turn.
 const OUTBOX_BYTES_MAX: usize = 64 * 1024;
+/// And of the outputs that become of them.
+const OUTBOX_OUTPUT_BYTES_MAX: u64 = 4 << 20;
 
 /// The three kinds of names that a client subscribes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +53,11 @@ impl PubSub {
         &mut self.topics[kind as usize]
     }
 
+    /// The memory that subscriptions take.
+    pub fn bytes(&self) -> usize {
+        self.topics.iter().map(Topics::bytes).sum()
+    }
+
     /// How many names of each kind a connection is subscribed to.
     pub fn counts_of(&self, conn: usize) -> [usize; 3] {
         Kind::ALL.map(|kind| self.of(kind).count_of(conn as u32))
@@ -64,7 +71,7 @@ impl PubSub {
     /// Whether so much has been published and not been delivered that it should not wait for the end of the turn.
     #[inline]
     pub fn has_much(&self) -> bool {
-        self.outbox.len_bytes() > OUTBOX_BYTES_MAX
+        self.outbox.len_bytes() > OUTBOX_BYTES_MAX || self.outbox.output_bytes > OUTBOX_OUTPUT_BYTES_MAX
     }
 
     /// Whether messages on this channel have only receivers by its name.
@@ -81,6 +88,7 @@ impl PubSub {
         let count = self.receivers(publication.is_sharded, publication.channel);
         if count > 0 {
             self.outbox.push(publication);
+            self.outbox.output_bytes += (publication.sizes().0 * count) as u64;
         }
         count
     }
@@ -116,16 +124,16 @@ impl PubSub {
         count
     }
 
-    /// Calls `found` for the other shards where somebody gets a message on this channel, perhaps more than once.
-    pub fn for_each_shard(&self, is_sharded: bool, channel: &[u8], mut found: impl FnMut(u16)) {
+    /// Calls `found` for the other shards where somebody gets a message on this channel, with how many do; perhaps more than once.
+    pub fn for_each_shard(&self, is_sharded: bool, channel: &[u8], mut found: impl FnMut(u16, u32)) {
         let kind = if is_sharded { Kind::ShardChannel } else { Kind::Channel };
-        self.of(kind).reach(channel).1.iter().for_each(|(shard, _)| found(*shard));
+        self.of(kind).reach(channel).1.iter().for_each(|(shard, count)| found(*shard, *count));
         if is_sharded {
             return;
         }
         for (pattern, _, elsewhere) in self.of(Kind::Pattern).iter() {
             if !elsewhere.is_empty() && base::glob::matches(pattern, channel) {
-                elsewhere.iter().for_each(|(shard, _)| found(*shard));
+                elsewhere.iter().for_each(|(shard, count)| found(*shard, *count));
             }
         }
     }
@@ -263,8 +271,8 @@ mod tests {
         assert_eq!(pubsub.publish(publication(b"news", b"x")), 8);
         assert_eq!(pubsub.counts_of(1), [1, 1, 1]);
         let mut shards = Vec::new();
-        pubsub.for_each_shard(false, b"news", |shard| shards.push(shard));
-        assert_eq!(shards, [3]);
+        pubsub.for_each_shard(false, b"news", |shard, count| shards.push((shard, count)));
+        assert_eq!(shards, [(3, 5)]);
         pubsub.leave(1);
         assert_eq!(pubsub.receivers(false, b"news"), 6);
         assert_eq!(pubsub.receivers(true, b"news"), 0);

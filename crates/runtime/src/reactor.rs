@@ -68,6 +68,12 @@ pub trait Reactor {
     /// What the system says.
     fn send(&mut self, token: usize, slices: &[IoSlice<'_>]) -> io::Result<usize>;
 
+    /// Writes what fits to several sockets, each named once; what [`Reactor::send`] says of each goes to the end of `results`. Of a socket
+    /// that has not taken everything nobody may tell when there is room: send the rest by [`Reactor::send`].
+    fn send_each(&mut self, sends: &[(usize, &[u8])], results: &mut Vec<io::Result<usize>>) {
+        results.extend(sends.iter().map(|(token, bytes)| self.send(*token, &[IoSlice::new(bytes)])));
+    }
+
     /// Stops watching and hands the socket back; dropping it closes it.
     fn remove(&mut self, token: usize) -> Option<Socket>;
 

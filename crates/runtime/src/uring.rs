@@ -1,7 +1,8 @@
 //! The io_uring back end: readiness through multishot polls in the ring, direct recv and send.
 //!
 //! One `io_uring_enter` per turn submits what is new and waits. Sockets are read and written by plain system calls as soon as
-//! they are ready, which measured cheaper than receive and send requests in the ring (see `docs/decisions/`).
+//! they are ready, which measured cheaper than receive and send requests in the ring, unless there is something to send to many at
+//! once: then one call carries all of it (see `docs/decisions/`).
 //!
 //! A user-data word is `generation << 32 | token`, so that a late event of a closed socket is not taken for one of its
 //! successor under the same token.
@@ -28,6 +29,10 @@ const WRITE: u32 = libc::POLLOUT as u32;
 const ROOM_BIT: u64 = 1 << 63;
 /// Set in the user data of a listener's poll.
 const LISTENER_BIT: u64 = 1 << 62;
+/// Set in the user data of a send, beside its place among those of one call.
+const SEND_BIT: u64 = 1 << 61;
+/// Sends in one call at most.
+const SENDS_MAX: usize = 256;
 
 pub struct Uring {
     ring: IoUring,
@@ -37,6 +42,8 @@ pub struct Uring {
     listeners: Vec<(usize, RawFd)>,
     /// Entries that did not fit the submission queue, and all that came after them: a cancellation must not overtake its poll.
     backlog: Vec<squeue::Entry>,
+    /// What was told of while something was sent.
+    early: Vec<Event>,
 }
 
 #[derive(Default)]
@@ -63,6 +70,7 @@ impl Uring {
             slots: Vec::new(),
             listeners: Vec::new(),
             backlog: Vec::new(),
+            early: Vec::new(),
         };
         uring.poll(uring.waker.fd(), READ, true, WAKER);
         uring.ring.submit()?;
@@ -97,6 +105,55 @@ impl Uring {
 
     fn name_of(&self, token: usize) -> u64 {
         u64::from(self.slots[token].generation & 0x1fff_ffff) << TOKEN_BITS | token as u64
+    }
+
+    /// Sends to several sockets in one call; `results` has a place for each.
+    fn send_chunk(&mut self, sends: &[(usize, &[u8])], results: &mut [io::Result<usize>]) {
+        let mut left = 0;
+        for (index, (token, bytes)) in sends.iter().enumerate() {
+            let Some(fd) = self.slots[*token].socket.as_ref().map(Socket::fd) else {
+                results[index] = Err(io::ErrorKind::NotFound.into());
+                continue;
+            };
+            let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+            let entry = opcode::Send::new(Fd(fd), bytes.as_ptr(), length)
+                .flags(libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT)
+                .build()
+                .user_data(SEND_BIT | index as u64);
+            // SAFETY: the bytes are borrowed until this function returns, which it does when every send is complete.
+            while unsafe { self.ring.submission().push(&entry).is_err() } {
+                left -= self.complete_sends(0, results);
+            }
+            left += 1;
+        }
+        let mut wanted = 0;
+        while left > 0 {
+            left -= self.complete_sends(wanted, results);
+            wanted = 1;
+        }
+    }
+
+    /// Submits what is in the queue and waits for so many completions; how many sends are complete.
+    fn complete_sends(&mut self, wanted: usize, results: &mut [io::Result<usize>]) -> usize {
+        if let Err(error) = self.ring.submit_and_wait(wanted) {
+            // The kernel may still read what it was asked to send: nobody may go on from here.
+            assert!(is_passing(&error), "the ring fails while it sends: {error}");
+        }
+        let (mut complete, mut early) = (0, std::mem::take(&mut self.early));
+        let count = self.ring.completion().len();
+        for _ in 0..count {
+            let Some(entry) = self.ring.completion().next() else { break };
+            if entry.user_data() & (SEND_BIT | LISTENER_BIT | ROOM_BIT) != SEND_BIT {
+                self.on_completion(&entry, &mut early);
+                continue;
+            }
+            complete += 1;
+            let sent = usize::try_from(entry.result());
+            results[(entry.user_data() & TOKEN_MASK) as usize] =
+                sent.map_err(|_| io::Error::from_raw_os_error(-entry.result()));
+        }
+        self.early = early;
+        complete
     }
 
     fn on_completion(&mut self, entry: &cqueue::Entry, out: &mut Vec<Event>) {
@@ -149,6 +206,8 @@ impl Reactor for Uring {
         for entry in std::mem::take(&mut self.backlog) {
             self.push(entry);
         }
+        let timeout = if self.early.is_empty() { timeout } else { Some(Duration::ZERO) };
+        out.append(&mut self.early);
         let span = Timespec::from(timeout.unwrap_or_default());
         let result = match timeout {
             Some(Duration::ZERO) => {
@@ -164,11 +223,7 @@ impl Reactor for Uring {
         };
         match result {
             Ok(_) => {}
-            Err(error)
-                if matches!(
-                    error.raw_os_error(),
-                    Some(libc::ETIME | libc::EINTR | libc::EBUSY | libc::EAGAIN)
-                ) => {}
+            Err(error) if is_passing(&error) => {}
             Err(error) => return Err(error),
         }
         // Not those that come while these are looked at: a poll that is renewed because completions had overflown may
@@ -239,6 +294,15 @@ impl Reactor for Uring {
         result
     }
 
+    fn send_each(&mut self, sends: &[(usize, &[u8])], results: &mut Vec<io::Result<usize>>) {
+        let chunk_max = SENDS_MAX.min(self.ring.params().sq_entries() as usize);
+        for chunk in sends.chunks(chunk_max) {
+            let start = results.len();
+            results.extend(chunk.iter().map(|_| Ok(0)));
+            self.send_chunk(chunk, &mut results[start..]);
+        }
+    }
+
     fn remove(&mut self, token: usize) -> Option<Socket> {
         let name = self.name_of(token);
         let slot = self.slots.get_mut(token)?;
@@ -261,6 +325,11 @@ impl Reactor for Uring {
     fn name(&self) -> &'static str {
         "io_uring"
     }
+}
+
+/// Whether a call may be made again after this error.
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ETIME | libc::EINTR | libc::EBUSY | libc::EAGAIN))
 }
 
 #[cfg(test)]
@@ -302,6 +371,54 @@ mod tests {
         // A poll that is still there would keep the socket open.
         drop(ours);
         assert_eq!(theirs.read(&mut [0]).unwrap(), 0);
+    }
+
+    /// More sends than the ring has entries, among them one that its socket cannot take whole, one whose peer is gone, and one that has
+    /// no socket; and input that comes meanwhile.
+    #[test]
+    fn many_sends_in_one_call_have_each_its_result() {
+        let Some((mut ring, ours, mut theirs)) = ring_and_connection() else { return };
+        let listener = Listener::tcp("127.0.0.1:0".parse().unwrap(), 64).unwrap();
+        let connect = || TcpStream::connect(("127.0.0.1", listener.port().unwrap())).unwrap();
+        ring.add(0, ours).unwrap();
+        let mut peers: Vec<_> = (1..20).map(|token| (token, connect(), listener.accept().unwrap())).collect();
+        let (_, gone, ours) = peers.pop().unwrap();
+        ours.shut_down();
+        drop(gone);
+        ring.add(19, ours).unwrap();
+        ring.slot(20);
+        let mut clients = Vec::new();
+        for (token, client, ours) in peers {
+            ring.add(token, ours).unwrap();
+            clients.push(client);
+        }
+        wait(&mut ring);
+        use std::io::Write;
+        theirs.write_all(b"meanwhile").unwrap();
+        let (long, words) =
+            (vec![b'x'; 64 << 20], (0..21).map(|n| format!("message {n}")).collect::<Vec<_>>());
+        let mut sends: Vec<_> = words.iter().enumerate().map(|(n, word)| (n, word.as_bytes())).collect();
+        sends[5].1 = &long;
+        let mut results = Vec::new();
+        ring.send_each(&sends, &mut results);
+        for (token, result) in results.iter().enumerate() {
+            match token {
+                5 => assert!(matches!(result, Ok(1..=0x3ff_ffff)), "{result:?}"),
+                19 => assert_eq!(result.as_ref().unwrap_err().kind(), io::ErrorKind::BrokenPipe),
+                20 => assert_eq!(result.as_ref().unwrap_err().kind(), io::ErrorKind::NotFound),
+                _ => assert_eq!(*result.as_ref().unwrap(), words[token].len()),
+            }
+        }
+        // Nothing more fits: it is said at once.
+        results.clear();
+        ring.send_each(&[(5, &long)], &mut results);
+        assert_eq!(results[0].as_ref().unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        for (token, client) in (1..).zip(&mut clients).filter(|(token, _)| *token != 5) {
+            let mut word = vec![0; words[token].len()];
+            client.read_exact(&mut word).unwrap();
+            assert_eq!(word, words[token].as_bytes());
+        }
+        assert!(wait(&mut ring).contains(&Event::Readable(0)));
     }
 
     #[test]

@@ -34,6 +34,17 @@ impl Sent {
         }
     }
 
+    /// So many bytes have been handed over, of a reply of which none had been.
+    #[inline]
+    pub(crate) fn add(&mut self, count: usize, out: &mut Reply, spares: &mut Spares) {
+        if count == out.len() {
+            out.clear();
+            spares.take_back(out);
+        } else {
+            self.bytes = count;
+        }
+    }
+
     /// Bytes already handed over.
     pub fn bytes(self) -> usize {
         self.bytes

@@ -5,6 +5,7 @@ mod drain;
 mod large;
 mod save;
 mod spin;
+mod together;
 mod upkeep;
 mod visit;
 
@@ -190,6 +191,9 @@ pub struct ShardLoop {
     next_shard: usize,
     sent: Vec<Sent>,
     spares: Spares,
+    /// Connections whose output goes out in one call, and what becomes of that.
+    together: Vec<usize>,
+    send_results: Vec<std::io::Result<usize>>,
     /// Shards that sleep and have got mail in this turn.
     sleepers: Vec<usize>,
     events: Vec<Event>,
@@ -259,6 +263,8 @@ impl ShardLoop {
             next_shard: 0,
             sent: Vec::new(),
             spares: Spares::default(),
+            together: Vec::new(),
+            send_results: Vec::new(),
             sleepers: Vec::new(),
             events: Vec::new(),
             input: vec![0; INPUT_BYTES],
@@ -578,9 +584,10 @@ impl ShardLoop {
                     self.close(token);
                 }
             } else {
-                self.send(token);
+                self.send_soon(token);
             }
         }
+        self.send_together();
         if self.shard.dirty_conns.is_empty() {
             self.shard.dirty_conns = dirty;
         }

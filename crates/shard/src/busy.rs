@@ -135,6 +135,8 @@ impl Shard {
             | Message::Slow { .. }
             | Message::Monitored { .. }
             | Message::News(_)
+            | Message::Made { .. }
+            | Message::Behind { .. }
             | Message::Changes(_)
             | Message::Occupied { .. } => {
                 self.read_message(message);

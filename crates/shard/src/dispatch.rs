@@ -75,7 +75,7 @@ impl Shard {
         conn.last_command = Some(command);
         conn.commands += 1;
         // What is wrong with it is said at once, a pause or not.
-        if !self.admits(index, command, args) || self.cx.pause.is_some() && self.postpone(q, args) {
+        if !self.admits(index, command, args) || self.may_postpone() && self.postpone(q, args) {
             return;
         }
         if self.conns[index].transaction.is_some() && self.queues_up(command, args, q) {

@@ -8,12 +8,13 @@
 //! [`dispatch`] (here, elsewhere, or on several shards), [`execute`] (handler → reply), [`deliver`] and [`conn`] (replies in order).
 //! With nothing to do yet: [`blocking`]. On several shards: [`message`] (what travels), [`mail`] (what comes), [`multi`] (operations),
 //! [`locks`] and [`parking`] (keys held by multi-hop operations, and who waits for them), [`gates`] and [`steps`] (operations that learn
-//! as they go), [`pubsub`] (what is published), [`turn`] (in which order).
+//! as they go), [`pubsub`] (what is published) and [`backlog`] (how much of it), [`turn`] (in which order).
 //! To clients that cache: [`tracking`].
 #![forbid(unsafe_code)]
 
 pub mod admit;
 mod ahead;
+mod backlog;
 mod block;
 mod block_steps;
 pub mod blocking;

@@ -69,6 +69,8 @@ impl Shard {
             Message::Touched { watcher } => self.on_touched(watcher),
             Message::Monitored { from, lines } => self.on_monitored(from, &lines),
             Message::News(news) => self.on_news(*news),
+            Message::Made { by, bytes } => self.on_made(by, bytes),
+            Message::Behind { behind, is_over } => self.on_behind(behind, is_over),
             Message::Changes(changes) => self.on_changes(*changes),
             Message::Forgone { home, prefixes } => self.on_forgone(home, prefixes),
             Message::MonitorsGone { from } => self.cx.monitors.retain(|shard| *shard != from),

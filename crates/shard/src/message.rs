@@ -3,6 +3,7 @@
 //! Commands travel in batches: per loop turn and destination one [`Batch`] with the arguments' bytes in one arena. The
 //! receiver writes the replies into the same batch and sends it back, so a forwarded command allocates nothing.
 
+use crate::backlog::Behind;
 use crate::blocking::{ClaimedCommand, WaitChange};
 use crate::execute::Caller;
 use crate::gates::Want;
@@ -339,6 +340,10 @@ pub enum Message {
     Occupied { occupant: Occupant, is_over: bool },
     /// What is published, and who listens; without commands of the same turn.
     News(Box<News>),
+    /// Shard `by` has made so many bytes of output of the receiver's messages.
+    Made { by: u16, bytes: u64 },
+    /// A shard is behind with another one's messages, or no longer.
+    Behind { behind: Behind, is_over: bool },
     /// What clients of the receiver that cache are to be told.
     Changes(Box<Changes>),
     /// No client of shard `home` wants to hear of these prefixes any more, as of the wishes with these numbers.

@@ -1,5 +1,5 @@
-//! CLIENT PAUSE: commands are kept with their connection, which reads no further; when the pause is over they run in
-//! their order. The shard itself never waits.
+//! CLIENT PAUSE, and shards that are behind with messages: commands are kept with their connection, which reads no further; when that is
+//! over they run in their order. The shard itself never waits.
 
 use crate::queue::Queued;
 use crate::shard::Shard;
@@ -7,23 +7,38 @@ use command::spec::{Verb, flag};
 use command::{Args, OwnArgs, Plan};
 
 impl Shard {
-    /// Keeps a command back if the pause says so, or if one before it on this connection is; whether it did.
+    /// Whether there is anything for which commands may have to wait.
+    #[inline]
+    pub(crate) fn may_postpone(&self) -> bool {
+        self.cx.pause.is_some() || self.backlog.is_long()
+    }
+
+    /// Keeps a command back if the pause says so, or if it may publish for a shard that is behind, or if one before it on this connection is
+    /// kept; whether it did.
     #[cold]
     pub(crate) fn postpone(&mut self, q: &Queued, args: Args<'_>) -> bool {
-        let Some(pause) = self.cx.pause else { return false };
+        let must_wait = self.is_paused(q) || self.adds_to_backlog(q, args);
+        let may_postpone = self.may_postpone();
         let conn = &mut self.conns[q.conn as usize];
-        let is_meant = q.command.is_some_and(|command| {
-            let queued =
-                if let Plan::Transaction(Verb::Exec) = command.plan { conn.queued_flags() } else { 0 };
-            let flags = command.flags | queued;
-            !pause.writes_only || flags & (flag::WRITE | flag::MAY_REPLICATE) != 0
-        });
-        let is_over = pause.until_ms <= self.cx.now_ms;
-        if !conn.open || conn.closing || conn.postponed.is_empty() && (is_over || !is_meant) {
+        let follows = may_postpone && !conn.postponed.is_empty();
+        if !conn.open || conn.closing || !must_wait && !follows {
             return false;
         }
         conn.postponed.push_back(OwnArgs::of(args));
         true
+    }
+
+    /// Whether the pause is for a command.
+    fn is_paused(&self, q: &Queued) -> bool {
+        let Some(pause) = self.cx.pause.filter(|pause| pause.until_ms > self.cx.now_ms) else { return false };
+        q.command.is_some_and(|command| {
+            let queued = match command.plan {
+                Plan::Transaction(Verb::Exec) => self.conns[q.conn as usize].queued_flags(),
+                _ => 0,
+            };
+            let flags = command.flags | queued;
+            !pause.writes_only || flags & (flag::WRITE | flag::MAY_REPLICATE) != 0
+        })
     }
 
     /// When the pause ends (unix ms), if there is one.

@@ -6,9 +6,12 @@
 //! run, which may publish themselves; and it goes before the turn's replies to other shards, so nobody learns that a command is done that
 //! has published while the message is not on its way.
 //!
+//! A shard that does not get to its messages is not sent more and more of them: see [`crate::backlog`].
+//!
 //! What could publish later than it is its turn, because it runs elsewhere, lets nothing of its connection pass (`Shard::is_fence`,
 //! `transaction`). So a connection's messages come in its order.
 
+use crate::backlog::output_bytes;
 use crate::conn::Conn;
 use crate::shard::Shard;
 use command::pubsub::{Frame, Interest, Kind, PubSub, Publication, Publications};
@@ -22,10 +25,19 @@ pub type Interests = [Vec<Interest>; 3];
 /// What a turn of one shard has for another.
 #[derive(Default)]
 pub struct News {
+    from: u16,
     /// What connections of that shard listen to, later words last.
     interests: Vec<(u16, Arc<Interests>)>,
     /// Messages for connections of the receiver.
     publications: Publications,
+}
+
+impl News {
+    /// Bytes of output that the receiver will make of it.
+    #[cfg(test)]
+    pub(crate) fn output_bytes(&self) -> u64 {
+        self.publications.output_bytes
+    }
 }
 
 /// What is to be sent to other shards, and a frame for use and reuse.
@@ -35,9 +47,8 @@ pub(crate) struct Sending {
     publications: Vec<Publications>,
     /// Shards with publications.
     shards: Vec<u16>,
-    /// The number of the publication at hand, and for each shard that of the last it was given: several patterns may match one.
-    number: u64,
-    given: Vec<u64>,
+    /// Who gets the publication at hand: shards, and how many of their connections, once for the channel and each pattern.
+    reached: Vec<(u16, u32)>,
     frame: Frame,
 }
 
@@ -163,19 +174,25 @@ impl Shard {
         if self.cx.shards == 1 {
             return;
         }
-        let Sending { publications, shards, number, given, .. } = &mut self.sending;
-        publications.resize_with(self.cx.shards as usize, Publications::default);
-        given.resize(self.cx.shards as usize, 0);
-        *number += 1;
-        self.cx.pubsub.for_each_shard(publication.is_sharded, publication.channel, |shard| {
-            if std::mem::replace(&mut given[shard as usize], *number) != *number {
-                let queue = &mut publications[shard as usize];
-                if queue.is_empty() {
-                    shards.push(shard);
-                }
-                queue.push(publication);
-            }
+        self.sending.publications.resize_with(self.cx.shards as usize, Publications::default);
+        let mut reached = std::mem::take(&mut self.sending.reached);
+        self.cx.pubsub.for_each_shard(publication.is_sharded, publication.channel, |shard, conns| {
+            reached.push((shard, conns));
         });
+        reached.sort_unstable();
+        for all in reached.chunk_by(|one, next| one.0 == next.0) {
+            let (shard, conns) = (all[0].0, all.iter().map(|(_, conns)| *conns as usize).sum());
+            let bytes = output_bytes(publication, conns);
+            let queue = &mut self.sending.publications[shard as usize];
+            if queue.is_empty() {
+                self.sending.shards.push(shard);
+            }
+            queue.push(publication);
+            queue.output_bytes += bytes;
+            self.add_unmade(shard, bytes);
+        }
+        reached.clear();
+        self.sending.reached = reached;
     }
 
     /// Whether there is anything of this kind to tell other shards.
@@ -201,7 +218,7 @@ impl Shard {
     fn news_for(&mut self, shard: u16) -> &mut News {
         let (news, to) = (&mut self.outgoing.news, shard as usize);
         let at = news.iter().position(|(shard, _)| *shard == to).unwrap_or_else(|| {
-            news.push((to, Box::default()));
+            news.push((to, Box::new(News { from: self.cx.id, ..News::default() })));
             news.len() - 1
         });
         &mut news[at].1
@@ -231,6 +248,7 @@ impl Shard {
             self.cx.set_notices();
         }
         self.deliver_all(&news.publications, 0);
+        self.add_made(news.from, news.publications.output_bytes);
     }
 }
 

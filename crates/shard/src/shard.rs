@@ -3,6 +3,7 @@
 //! The caller (runtime or simulator) takes the steps in the order of [`crate::TURN`]: it collects input; hands over all mail; then
 //! the input; then publishes [`Shard::outgoing`]; then sends the replies of [`Shard::dirty_conns`].
 
+use crate::backlog::Backlog;
 use crate::busy::Busy;
 use crate::conn::Conn;
 use crate::gates::Gate;
@@ -97,6 +98,7 @@ pub struct Shard {
     pub(crate) yielding: Vec<WaitId>,
     /// What has been published for other shards in this turn.
     pub(crate) sending: Sending,
+    pub(crate) backlog: Backlog,
     /// Connections that want to move to another shard.
     pub(crate) wish_to_move: Vec<u32>,
 }
@@ -143,6 +145,7 @@ impl Shard {
             to_serve: HashSet::new(),
             yielding: Vec::new(),
             sending: Sending::default(),
+            backlog: Backlog::default(),
             wish_to_move: Vec::new(),
         }
     }

@@ -160,6 +160,9 @@ const MULTI_10: &[&str] = &[
     "EXEC",
 ];
 
+/// To all connections of the case but one.
+const PUBLISH: &[&str] = &["PUBLISH", "news", VALUE];
+
 /// Width in milliseconds, limit, who asks.
 const SLIDING_WINDOW: &str = "\
 local time = redis.call('TIME')
@@ -221,6 +224,11 @@ pub const CASES: &[Case] = &[
     Case { name: "get_tracking", command: GET, tracking: true, usual: false, ..BASE },
     Case { name: "get_miss_p16", command: &["GET", "nil:__rand_int__"], usual: false, ..BASE },
     Case { name: "mget_10", command: MGET_10, requests: 150_000, usual: false, ..BASE },
+
+    // One message to many: a request is a delivery, the connections are the subscribers.
+    Case { name: "publish_p16", command: PUBLISH, connections: 1000, requests: 3_200_000, data: NOTHING, usual: false, ..BASE },
+    Case { name: "publish_p1", command: PUBLISH, connections: 1000, pipeline: 1, requests: 300_000, data: NOTHING,
+           usual: false, ..BASE },
 
     // Transactions and scripts. The slots of {b} and {a} are in the lower and the upper half: on two shards, if there are two or four.
     Case { name: "multi_10", command: MULTI_10, pipeline: 1, requests: 100_000, data: NOTHING, usual: false, ..BASE },
@@ -302,6 +310,11 @@ impl Selection {
 }
 
 impl Case {
+    /// Whether its connections are subscribers to what is published, which redis-benchmark does not have.
+    pub fn is_fan_out(&self) -> bool {
+        self.command[0] == PUBLISH[0]
+    }
+
     /// Whether it is made of several commands, which redis-benchmark cannot send.
     pub fn is_transaction(&self) -> bool {
         self.command.contains(&THEN)

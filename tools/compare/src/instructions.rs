@@ -21,6 +21,8 @@ use crate::{Outcome, load};
 /// Requests in the two bursts; under valgrind a request takes some twenty times longer.
 const SHORT: u64 = 4_000;
 const LONG: u64 = 24_000;
+/// A pipeline of messages to many counts as so many thousand requests, and there must be more than one of them.
+const FAN_OUT: u64 = 20;
 /// Elements loaded before, at most.
 const KEYS_MAX: u64 = 100_000;
 
@@ -72,8 +74,9 @@ fn count(case: &Case, launch: &Launch, options: &Options) -> Outcome<(String, Re
 
 fn count_bursts(case: &Case, subject: &mut Subject, options: &Options, directory: &Path) -> Outcome<f64> {
     // Popping cases find an element for every request of both bursts.
-    let both = adjusted(case, &Options { requests: Some(SHORT + LONG), ..options.clone() });
-    let (short, long) = (Case { requests: SHORT, ..both }, Case { requests: LONG, ..both });
+    let times = if case.is_fan_out() { FAN_OUT } else { 1 };
+    let both = adjusted(case, &Options { requests: Some(times * (SHORT + LONG)), ..options.clone() });
+    let (short, long) = (Case { requests: times * SHORT, ..both }, Case { requests: times * LONG, ..both });
     prepare(&long, subject, options)?;
     let (pid, port) = (subject.server.pid, subject.server.port);
     control(&["-i", "on"], pid)?;

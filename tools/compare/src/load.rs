@@ -1,5 +1,5 @@
 //! One burst of load from an outside generator, and what it reports. Here: redis-benchmark, or our own for
-//! transactions.
+//! transactions and for messages.
 
 use std::fs::{self, File};
 use std::process::{Command, Stdio};
@@ -11,7 +11,7 @@ use crate::cases::{Case, SHA, VALUE, VALUE_BYTES};
 use crate::client::{Client, Reply};
 use crate::data::value;
 use crate::process::{ENDS_WITH_US, quoted, temporary_directory};
-use crate::{Outcome, memtier, transactions};
+use crate::{Outcome, fan_out, memtier, transactions};
 
 /// What the generator says about a burst.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,6 +22,16 @@ pub struct Burst {
     pub p50_ms: f64,
     pub p99_ms: f64,
     pub p999_ms: f64,
+    /// The server's CPU time, if the generator has asked for it: else it is that from the generator's start to its end.
+    pub cpu: Option<Cpu>,
+}
+
+/// CPU time of a server.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cpu {
+    pub seconds: f64,
+    /// The part of it in user space, 0 to 1.
+    pub user_share: f64,
 }
 
 /// The words that load `port` with a case.
@@ -30,6 +40,7 @@ pub fn command_words(case: &Case, port: u16, options: &Options) -> Outcome<Vec<S
     let mut words: Vec<String> = ["taskset", "-c", &options.load_cpus].map(str::to_owned).into();
     match options.generator {
         _ if case.is_transaction() => words.extend(transaction_words(case, port)?),
+        _ if case.is_fan_out() => words.extend(fan_out_words(case, port)?),
         Generator::RedisBenchmark => words.extend(redis_benchmark_words(case, port, options, &sha)),
         Generator::Memtier if case.tracking => return Err("only redis-benchmark turns tracking on".into()),
         Generator::Memtier => words.extend(memtier::words(case, port, options)?),
@@ -67,6 +78,17 @@ fn transaction_words(case: &Case, port: u16) -> Outcome<Vec<String>> {
     Ok(words)
 }
 
+/// This program as the generator of messages, with room for its connections.
+fn fan_out_words(case: &Case, port: u16) -> Outcome<Vec<String>> {
+    let program = std::env::current_exe()?.to_string_lossy().into_owned();
+    let files = format!("--nofile={}", case.connections + 64);
+    let mut words = vec!["prlimit".to_owned(), files, program, fan_out::WORD.to_owned()];
+    let numbers = [port.into(), case.connections.into(), case.pipeline.into(), case.requests];
+    words.extend(numbers.map(|n: u64| n.to_string()));
+    words.extend(filled_in(case, SHA));
+    Ok(words)
+}
+
 /// The command with everything but the random numbers.
 pub fn filled_in(case: &Case, sha: &str) -> Vec<String> {
     let payload = String::from_utf8_lossy(&value(VALUE_BYTES)).into_owned();
@@ -97,6 +119,7 @@ pub fn run(case: &Case, port: u16, options: &Options) -> Outcome<Burst> {
     let text = text?;
     let burst = match options.generator {
         _ if case.is_transaction() => transactions::parse(&text),
+        _ if case.is_fan_out() => fan_out::parse(&text),
         Generator::RedisBenchmark => parse(&text),
         Generator::Memtier => memtier::parse(&text),
     };
@@ -156,7 +179,7 @@ fn parse(text: &str) -> Option<Burst> {
         .map(|word| word.parse().ok())
         .collect::<Option<_>>()?;
     let [_, _, p50_ms, _, p99_ms, _] = summary[..] else { return None };
-    Some(Burst { requests, requests_per_second, p50_ms, p99_ms, p999_ms })
+    Some(Burst { requests, requests_per_second, p50_ms, p99_ms, p999_ms, cpu: None })
 }
 
 /// The words with a placeholder for the port, for reports.
@@ -164,7 +187,10 @@ pub fn shown(case: &Case, options: &Options) -> String {
     let words = command_words(case, 0, options).unwrap_or_default();
     let mut port_next = false;
     let shown = words.iter().map(|word| {
-        let port = std::mem::replace(&mut port_next, word == "-p" || word == transactions::WORD);
+        let port = std::mem::replace(
+            &mut port_next,
+            ["-p", transactions::WORD, fan_out::WORD].contains(&word.as_str()),
+        );
         if port { "PORT".to_owned() } else { quoted(word) }
     });
     shown.collect::<Vec<_>>().join(" ")

@@ -11,6 +11,7 @@ mod cases;
 mod chart;
 mod client;
 mod data;
+mod fan_out;
 mod handover;
 mod instructions;
 mod load;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let ran = match words.split_first() {
         Some((first, rest)) if first == transactions::WORD => transactions::main(rest),
+        Some((first, rest)) if first == fan_out::WORD => fan_out::main(rest),
         _ => args::parse(words.into_iter()).and_then(|options| session::run(&options)),
     };
     match ran {

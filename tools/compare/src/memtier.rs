@@ -66,6 +66,7 @@ pub fn parse(text: &str) -> Option<Burst> {
         p50_ms: column("p50 Latency")?,
         p99_ms: column("p99 Latency")?,
         p999_ms: column("p99.9 Latency")?,
+        cpu: None,
     })
 }
 

@@ -7,6 +7,7 @@ use crate::args::{Generator, Options};
 use crate::cases::{Case, RANDOM, Reset, THEN};
 use crate::client::Reply;
 use crate::data::Data;
+use crate::load::Cpu;
 use crate::process::Server;
 use crate::procstat::{CpuTime, settle};
 use crate::report::RateResult;
@@ -128,9 +129,11 @@ fn burst(case: &Case, subject: &mut Subject, options: &Options) -> Outcome<Sampl
     let before = CpuTime::of(server.pid)?;
     let burst = load::run(case, server.port, options)?;
     let after = CpuTime::of(server.pid)?;
+    let whole = Cpu { seconds: after.seconds_since(&before), user_share: after.user_share_since(&before) };
+    let cpu = burst.cpu.unwrap_or(whole);
     Ok(Sample {
-        cpu_us: after.seconds_since(&before) * 1e6 / burst.requests as f64,
-        user_share: after.user_share_since(&before),
+        cpu_us: cpu.seconds * 1e6 / burst.requests as f64,
+        user_share: cpu.user_share,
         requests_per_second: burst.requests_per_second,
         p50_ms: burst.p50_ms,
         p99_ms: burst.p99_ms,

@@ -48,7 +48,7 @@ pub fn parse(text: &str) -> Option<Burst> {
     let line = text.lines().find_map(|line| line.strip_prefix("transactions "))?;
     let numbers: Vec<f64> = line.split(' ').map(|word| word.parse().ok()).collect::<Option<_>>()?;
     let [requests, requests_per_second, p50_ms, p99_ms, p999_ms] = numbers[..] else { return None };
-    Some(Burst { requests: requests as u64, requests_per_second, p50_ms, p99_ms, p999_ms })
+    Some(Burst { requests: requests as u64, requests_per_second, p50_ms, p99_ms, p999_ms, cpu: None })
 }
 
 /// One transaction, encoded, with the places of its random number.

@@ -35,6 +35,14 @@ impl Publication<'_> {
     pub fn is_on_channel_of(&self, other: &Publication<'_>) -> bool {
         self.is_sharded == other.is_sharded && self.channel == other.channel
     }
+
+    /// Bytes that are copied for each who gets it, and bytes that all share.
+    pub fn sizes(&self) -> (usize, usize) {
+        match self.payload {
+            Payload::Plain(bytes) => (self.channel.len() + bytes.len(), 0),
+            Payload::Shared(blob) => (self.channel.len(), blob.len()),
+        }
+    }
 }
 
 /// Messages in the order in which they were published.
@@ -42,6 +50,8 @@ impl Publication<'_> {
 pub struct Publications {
     items: Vec<Item>,
     bytes: Vec<u8>,
+    /// Bytes of output that they become, as far as whoever adds them says so.
+    pub output_bytes: u64,
 }
 
 /// Room that is kept when messages have gone.
@@ -100,6 +110,7 @@ impl Publications {
             return std::mem::swap(self, others);
         }
         self.append(others, 0);
+        self.output_bytes += others.output_bytes;
         others.clear();
     }
 
@@ -111,6 +122,7 @@ impl Publications {
     pub fn clear(&mut self) {
         self.items.clear();
         self.bytes.clear();
+        self.output_bytes = 0;
         self.bytes.shrink_to(KEPT_BYTES_MAX);
         self.items.shrink_to(KEPT_BYTES_MAX / size_of::<Item>());
     }

@@ -45,7 +45,18 @@ pub struct Topics {
     active: usize,
     /// Those of them that begin with `__`, as the server's own channels do.
     reserved: usize,
+    /// Bytes of all names; subscriptions of connections here; and shards with others, over all names.
+    name_bytes: usize,
+    here: usize,
+    elsewhere: usize,
 }
+
+/// What a name, a subscription, a connection with such, and another shard's interest take in tables that are half full, beside the bytes
+/// of the name.
+const NAME_BYTES: usize = size_of::<Topic>() + 2 * (size_of::<(Name, u32)>() + 1) + 2 * size_of::<usize>();
+const HERE_BYTES: usize = size_of::<u32>() + 2 * (size_of::<(u32, u32)>() + 1);
+const CONN_BYTES: usize = 2 * (size_of::<(u32, Places)>() + 1);
+const ELSEWHERE_BYTES: usize = size_of::<(u16, u32)>();
 
 impl Topics {
     /// Names that anybody is subscribed to.
@@ -55,6 +66,15 @@ impl Topics {
 
     pub fn is_empty(&self) -> bool {
         self.active == 0
+    }
+
+    /// The memory that all takes, about.
+    pub fn bytes(&self) -> usize {
+        self.name_bytes
+            + self.ids.len() * NAME_BYTES
+            + self.conns.len() * CONN_BYTES
+            + self.here * HERE_BYTES
+            + self.elsewhere * ELSEWHERE_BYTES
     }
 
     /// Whether anybody is subscribed to a name such as the server's own channels have.
@@ -83,6 +103,7 @@ impl Topics {
         let was_active = topic.is_active();
         places.insert(id, topic.here.len() as u32);
         topic.here.push(conn);
+        self.here += 1;
         self.recount(id, was_active);
         self.note_change(id);
         true
@@ -110,6 +131,7 @@ impl Topics {
     fn take_from_list(&mut self, id: u32, place: u32) {
         let topic = &mut self.topics[id as usize];
         topic.here.swap_remove(place as usize);
+        self.here -= 1;
         if let Some(moved) = topic.here.get(place as usize) {
             let places = self.conns.get_mut(moved).expect("who listens has places");
             places.insert(id, place);
@@ -169,10 +191,12 @@ impl Topics {
         let id = self.id_of(name);
         let topic = &mut self.topics[id as usize];
         let was_active = topic.is_active();
+        self.elsewhere -= topic.elsewhere.len();
         topic.elsewhere.retain(|(shard, _)| *shard != from);
         if *count > 0 {
             topic.elsewhere.push((from, *count));
         }
+        self.elsewhere += topic.elsewhere.len();
         self.recount(id, was_active);
         self.forget_if_unused(id);
     }
@@ -210,6 +234,7 @@ impl Topics {
         if let Some(id) = self.ids.get(name) {
             return *id;
         }
+        self.name_bytes += name.len();
         let topic = Topic { name: Arc::from(name), ..Topic::default() };
         let name = Arc::clone(&topic.name);
         let id = match self.free.pop() {
@@ -230,6 +255,7 @@ impl Topics {
         let topic = &mut self.topics[id as usize];
         if !topic.is_active() && topic.told == 0 && !topic.is_changed {
             let topic = std::mem::take(topic);
+            self.name_bytes -= topic.name.len();
             self.ids.remove(&topic.name);
             self.free.push(id);
         }
@@ -282,6 +308,7 @@ mod tests {
         for topics in &shards {
             assert!(topics.is_empty() && !topics.has_changes());
             assert!(topics.ids.is_empty() && topics.conns.is_empty() && topics.topics.is_empty());
+            assert_eq!(topics.bytes(), 0);
         }
     }
 
@@ -310,6 +337,9 @@ mod tests {
                 assert_eq!((topics.count_of(conn), topics.names_of(conn).len()), (count, count));
             }
             assert_eq!(topics.len(), topics.iter().count());
+            let pairs = topics.topics.iter().map(|topic| topic.elsewhere.len()).sum();
+            let names = topics.ids.keys().map(|name| name.len()).sum();
+            assert_eq!((topics.here, topics.elsewhere, topics.name_bytes), (listed, pairs, names));
         }
     }
 

@@ -251,6 +251,11 @@ impl Tracking {
         }
     }
 
+    /// The memory that it takes to know who has read what.
+    pub fn bytes(&self) -> usize {
+        self.table.bytes()
+    }
+
     /// Figures for INFO: clients with tracking on, keys and their readers, prefixes (of all shards, as far as is known here).
     pub fn figures(&self) -> [u64; 4] {
         [self.conns.len(), self.table.len(), self.table.items(), self.interests.len()].map(|len| len as u64)

@@ -48,6 +48,14 @@ impl Name {
             Self::Long(bytes) => bytes,
         }
     }
+
+    /// Bytes outside the entry.
+    fn outside(&self) -> usize {
+        match self {
+            Self::Inline(..) => 0,
+            Self::Long(bytes) => bytes.len(),
+        }
+    }
 }
 
 /// One cache line.
@@ -108,6 +116,8 @@ pub struct Table {
     entries: Vec<Entry>,
     /// Clients of all entries.
     items: usize,
+    /// Bytes of names that do not stand in their entries.
+    long_bytes: usize,
     /// Flushes begun.
     flushes: u16,
 }
@@ -123,6 +133,15 @@ impl Table {
 
     pub fn items(&self) -> usize {
         self.items
+    }
+
+    /// The memory that it takes.
+    pub fn bytes(&self) -> usize {
+        let others = self.items - self.entries.len();
+        self.slots.capacity() * size_of::<Slot>()
+            + self.entries.capacity() * size_of::<Entry>()
+            + others * size_of::<ClientRef>()
+            + self.long_bytes
     }
 
     /// Reads what a look-up of each of these hashes will read first, all at once, so that the waits for memory overlap.
@@ -184,6 +203,7 @@ impl Table {
         self.slots[number] = slot(hash, at);
         let ClientRef { home, conn, generation } = client;
         let (name, flushes, others) = (Name::new(key.bytes), self.flushes, Vec::new());
+        self.long_bytes += name.outside();
         self.entries.push(Entry { name, hash, flushes, home, conn, generation, others });
         self.items += 1;
     }
@@ -234,6 +254,7 @@ impl Table {
         }
         let entry = self.entries.swap_remove(at);
         self.items -= entry.readers();
+        self.long_bytes -= entry.name.outside();
         if self.entries.is_empty() {
             self.slots = Vec::new();
             self.entries = Vec::new();
@@ -272,6 +293,7 @@ impl Table {
         self.entries.retain(|entry| entry.flushes.wrapping_sub(oldest) <= pending);
         self.entries.shrink_to_fit();
         self.items = self.entries.iter().map(Entry::readers).sum();
+        self.long_bytes = self.entries.iter().map(|entry| entry.name.outside()).sum();
         if self.entries.is_empty() {
             self.slots = Vec::new();
         } else {
@@ -303,6 +325,10 @@ mod tests {
                 let number = random.below(names);
                 let name = format!("{}{number}", "long".repeat(number as usize % 8)).into_bytes();
                 let key = Key::new(&name, &seed);
+                if step % 64 == 0 {
+                    let long = model.keys().map(|name| name.len()).filter(|len| *len > INLINE_BYTES).sum();
+                    assert_eq!(table.long_bytes, long, "seed {run}, step {step}");
+                }
                 match random.below(20) {
                     0..10 => {
                         let reader = client(random.below(9));

@@ -220,8 +220,8 @@ pub fn human(bytes: u64) -> String {
 
 fn memory(cx: &ShardCx, facts: &Facts, text: &mut String) {
     let (numbers, usage) = (&facts.numbers, &facts.usage);
-    let used = numbers.data_bytes + numbers.client_bytes;
-    let peak = (numbers.peak_bytes + numbers.client_bytes).max(used);
+    let used = numbers.data_bytes + numbers.beside_bytes();
+    let peak = (numbers.peak_bytes + numbers.beside_bytes()).max(used);
     let (overhead, dataset) =
         (used - (numbers.data_bytes - numbers.table_bytes), numbers.data_bytes - numbers.table_bytes);
     let percent = |part: u64, whole: u64| format!("{:.2}%", 100.0 * part as f64 / whole.max(1) as f64);

@@ -31,9 +31,16 @@ numbers! {
         rejected_connections commands net_in_bytes net_out_bytes hits misses expired_keys expired_fields evicted_keys
         error_replies forwarded moved_connections visits turns freeing freed input_limit_closed output_limit_closed denied_auth payloads_checked
         expire_nanos ops_rate in_rate out_rate eval_bytes eval_cache_bytes function_bytes function_cache_bytes
-        tracking_clients tracked_keys tracked_reads;
+        tracking_clients tracked_keys tracked_reads listening_bytes;
     maxima: input_bytes_max output_bytes_max peak_time_s scripts evicted_scripts libraries functions
         channels patterns shard_channels tracked_prefixes
+}
+
+impl Numbers {
+    /// Bytes beside the data: what clients have sent and will get, and who listens to what and has read what.
+    pub fn beside_bytes(&self) -> u64 {
+        self.client_bytes + self.listening_bytes
+    }
 }
 
 /// This shard's figures.
@@ -85,6 +92,7 @@ pub fn of(cx: &ShardCx) -> Numbers {
         channels: cx.pubsub.of(Kind::Channel).len() as u64,
         patterns: cx.pubsub.of(Kind::Pattern).len() as u64,
         shard_channels: cx.pubsub.of(Kind::ShardChannel).len() as u64,
+        listening_bytes: (cx.pubsub.bytes() + cx.tracking.bytes()) as u64,
         ..Numbers::default()
     };
     for (_, session) in cx.sessions.iter() {

@@ -86,8 +86,8 @@ fn stats(cx: &mut ShardCx, _: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> Out
 }
 
 fn write_stats(numbers: &Numbers, tables: &std::collections::BTreeMap<i64, i64>, rss: u64, out: &mut Reply) {
-    let used = numbers.data_bytes + numbers.client_bytes;
-    let peak = (numbers.peak_bytes + numbers.client_bytes).max(used);
+    let used = numbers.data_bytes + numbers.beside_bytes();
+    let peak = (numbers.peak_bytes + numbers.beside_bytes()).max(used);
     let dataset = numbers.data_bytes - numbers.table_bytes;
     let percent = |part: u64, whole: u64| 100.0 * part as f64 / whole.max(1) as f64;
     let ratio = rss as f64 / used.max(1) as f64;
@@ -120,7 +120,7 @@ fn write_stats(numbers: &Numbers, tables: &std::collections::BTreeMap<i64, i64>,
     }
     int(out, "overhead.db.hashtable.lut", numbers.table_bytes as i64);
     int(out, "overhead.db.hashtable.rehashing", 0);
-    int(out, "overhead.total", (numbers.table_bytes + numbers.client_bytes) as i64);
+    int(out, "overhead.total", (numbers.table_bytes + numbers.beside_bytes()) as i64);
     int(out, "db.dict.rehashing.count", 0);
     int(out, "keys.count", numbers.keys as i64);
     int(out, "keys.bytes-per-key", numbers.data_bytes.checked_div(numbers.keys).unwrap_or(0) as i64);
