@@ -293,20 +293,28 @@ pub fn push(args: Args<'_>, index: usize, buf: &mut Vec<u8>, spans: &mut Vec<Spa
     }
     let span = args.spans[index];
     spans.push(Span { start: buf.len() as u32, len: span.len });
-    let start = span.start as usize;
-    match args.buf.get(start..).and_then(<[u8]>::first_chunk::<SHORT_BYTES>) {
-        // A copy of a fixed length is two loads and two stores.
-        Some(chunk) if span.len as usize <= SHORT_BYTES => {
-            let end = buf.len() + span.len as usize;
-            buf.extend_from_slice(chunk);
-            buf.truncate(end);
-        }
-        _ => buf.extend_from_slice(args.at(index)),
-    }
+    copy_short(buf, &args.buf[span.start as usize..], span.len as usize);
 }
 
-/// Arguments that are not longer are copied without a call.
-const SHORT_BYTES: usize = 32;
+/// Appends the first `len` bytes of `from`; short ones without a call, for what lies behind them may be read, too.
+///
+/// # Panics
+/// When there are fewer.
+#[inline]
+pub fn copy_short(to: &mut Vec<u8>, from: &[u8], len: usize) {
+    /// A copy of a fixed length is a few loads and stores.
+    #[inline(always)]
+    fn copy<const BYTES: usize>(to: &mut Vec<u8>, chunk: &[u8; BYTES], len: usize) {
+        let end = to.len() + len;
+        to.extend_from_slice(chunk);
+        to.truncate(end);
+    }
+    match (from.first_chunk::<32>(), from.first_chunk::<128>()) {
+        (Some(chunk), _) if len <= chunk.len() => copy(to, chunk, len),
+        (_, Some(chunk)) if len <= chunk.len() => copy(to, chunk, len),
+        _ => to.extend_from_slice(&from[..len]),
+    }
+}
 
 impl Index<usize> for Args<'_> {
     type Output = [u8];
@@ -364,6 +372,18 @@ mod tests {
         own.clear_to(0);
         assert_eq!((own.len_bytes(), own.args(&seed).len()), (0, 0));
         assert_eq!(std::sync::Arc::strong_count(&outside[0]), 1);
+    }
+
+    #[test]
+    fn short_and_long_pieces_are_copied() {
+        let from: Vec<u8> = (0..=255).collect();
+        for len in [0, 1, 31, 32, 33, 127, 128, 129, 200] {
+            for end in [len, len + 1, (len + 40).min(256), 256] {
+                let mut to = b"before".to_vec();
+                copy_short(&mut to, &from[..end], len);
+                assert_eq!(to, [b"before", &from[..len]].concat());
+            }
+        }
     }
 
     #[test]

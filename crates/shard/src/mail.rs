@@ -3,7 +3,6 @@
 use crate::ahead::{Ahead, Look, look_ahead, look_ahead_of_shares};
 use crate::execute::{self, Asked, Caller, Needs};
 use crate::message::{Ask, Batch, Item, Message, Progress, REPLY_BYTES_MAX, mark};
-use crate::multi;
 use crate::occupants::can_be_refused;
 use crate::parking::parked;
 use crate::shard::Shard;
@@ -22,9 +21,6 @@ impl Item {
         Look::new(self.command, self.db, &batch.args, own, self.key_index, self.hash)
     }
 }
-
-/// Batches kept for reuse.
-const BATCH_POOL_MAX: usize = 64;
 
 impl Shard {
     /// Mail, oldest first. A batch of commands must be armed by now.
@@ -230,9 +226,7 @@ impl Shard {
         }
         // All shares and parts of a command write, or none does: the client's shard has decided.
         caller.admitted = matches!(ask, Ask::Share(_) | Ask::Part(_)) || matches!(command.plan, Plan::Block);
-        // Parts and shares are counted once, where the first of them runs.
-        caller.counts = !matches!(ask, Ask::Share(op) | Ask::Part(op) if op >> multi::SHARE_SHIFT != 0);
-        caller.counts &= ask != Ask::Nobody;
+        caller.counts = ask.counts();
         self.cx.has_locks = !self.locks.is_empty();
         match execute::execute(&mut self.cx, command, args, caller, out) {
             None => {
@@ -260,8 +254,15 @@ impl Shard {
         let executed_here = batch.executed_by == self.cx.id;
         let mut start = 0;
         let mut changes = std::mem::take(&mut batch.changes).into_iter().peekable();
+        // The last of the shares that it answers, and how many they are.
+        let mut shares = (0, 0);
         for (at, item) in items.iter().enumerate() {
             match (item.progress, item.ask) {
+                (Progress::Replied, Ask::Share(number)) => {
+                    self.splits.note_reply(number, start);
+                    shares = (number, shares.1 + 1);
+                    start = item.reply_end;
+                }
                 (Progress::Replied, _) => {
                     let reply = start..item.reply_end;
                     start = reply.end;
@@ -277,9 +278,9 @@ impl Shard {
             }
         }
         batch.items = items;
-        batch.clear();
-        if self.batch_pool.len() < BATCH_POOL_MAX {
-            self.batch_pool.push(batch);
+        match shares {
+            (_, 0) => batch.give_back(&mut self.batch_pool),
+            (last, count) => self.keep_batch(last, batch, count),
         }
     }
 

@@ -6,9 +6,11 @@
 use crate::blocking::{ClaimedCommand, WaitChange};
 use crate::execute::Caller;
 use crate::gates::Want;
+use crate::multi;
 use crate::occupants::Occupant;
 use crate::pubsub::News;
 use crate::tracking::Changes;
+use base::hash::HashSeed;
 use command::change::Change;
 use command::slowlog::Entry as SlowEntry;
 use command::tracking::{ClientRef, Tracker};
@@ -52,6 +54,17 @@ impl Ask {
     /// Whether the command runs, or a part of it; else its keys are held for another shard.
     pub fn runs(self) -> bool {
         !matches!(self, Self::Hold(_) | Self::Open(_))
+    }
+
+    /// Whether the command is counted where this runs: the shares and parts of one are, where the first of them runs.
+    #[inline]
+    pub fn counts(self) -> bool {
+        match self {
+            Self::Share(number) => number & multi::LATER == 0,
+            Self::Part(number) => number >> multi::SHARE_SHIFT == 0,
+            Self::Whole(_) | Self::Hold(_) | Self::Open(_) => true,
+            Self::Nobody => false,
+        }
     }
 
     /// Whether other shards may take part.
@@ -148,7 +161,25 @@ pub struct Batch {
     pub executed_by: u16,
 }
 
+/// Batches kept for reuse.
+const POOL_MAX: usize = 64;
+
 impl Batch {
+    /// Nobody needs it any more: it is emptied, and kept for later if there are not many.
+    #[allow(clippy::vec_box)]
+    pub(crate) fn give_back(mut self: Box<Self>, pool: &mut Vec<Box<Self>>) {
+        self.clear();
+        if pool.len() < POOL_MAX {
+            pool.push(self);
+        }
+    }
+
+    /// The arguments with these spans.
+    #[inline]
+    pub(crate) fn args_of<'a>(&'a self, spans: &'a [Span], seed: &'a HashSeed) -> Args<'a> {
+        Args::new(&self.args, spans, seed).with_outside(&self.outside)
+    }
+
     pub fn clear(&mut self) {
         self.items.clear();
         self.outside.clear();

@@ -27,10 +27,16 @@ pub fn end_chunk(cx: &mut ShardCx) {
     cx.end_run((cx.platform.clock_ns)());
 }
 
+/// Whether a command would be timed alone, as far as can be said elsewhere.
+#[inline]
+pub fn is_timed_alone(cx: &ShardCx, command: &Command, args: Args<'_>) -> bool {
+    !is_short(command, args) || cx.commands.all_alone || is_large(args)
+}
+
 /// The time at which a command that is timed alone begins; `None` for others.
 #[inline]
 pub fn begin(cx: &mut ShardCx, command: &Command, args: Args<'_>) -> Option<u64> {
-    if is_short(command, args) && !cx.commands.all_alone && !is_large(args) {
+    if !is_timed_alone(cx, command, args) {
         return None;
     }
     let now_ns = (cx.platform.clock_ns)();
@@ -133,7 +139,7 @@ impl Shard {
     fn client_of(&self, ask: Ask) -> Option<Ticket> {
         match ask {
             Ask::Whole(ticket) => Some(ticket),
-            Ask::Share(tagged) => self.client_of_split(tagged),
+            Ask::Share(_) => unreachable!("what is slow about shares is told with their command's ticket"),
             Ask::Part(tagged) | Ask::Hold(tagged) | Ask::Open(tagged) => self.client_of_operation(tagged),
             Ask::Nobody => None,
         }
