@@ -83,18 +83,24 @@ impl Shard {
         let mut items = std::mem::take(&mut batch.items);
         let mut out = std::mem::take(&mut batch.replies);
         let seed = self.cx.seed.clone();
-        for item in items.iter().filter(|i| i.key_index != 0) {
-            self.cx.dbs[item.db as usize].prefetch_bucket(item.hash);
+        let (mut has_keyed, mut has_shares) = (false, false);
+        for item in &items {
+            has_shares |= matches!(item.ask, Ask::Share(_));
+            if item.key_index != 0 {
+                has_keyed = true;
+                self.cx.dbs[item.db as usize].prefetch_bucket(item.hash);
+            }
         }
-        let keyed = items.iter().filter(|item| item.key_index != 0);
-        look_ahead(&self.cx.dbs, keyed.map(|item| item.look(&batch)));
-        if self.cx.tracking.remembers() {
+        if has_keyed {
+            let keyed = items.iter().filter(|item| item.key_index != 0);
+            look_ahead(&self.cx.dbs, keyed.map(|item| item.look(&batch)));
+        }
+        if has_keyed && self.cx.tracking.remembers() {
             let tracked =
                 items.iter().filter(|item| item.key_index != 0 && item.marks & mark::TRACKS_READS != 0);
             self.cx.tracking.look_ahead(tracked.map(|item| item.hash));
         }
         timing::begin_chunk(&mut self.cx);
-        let has_shares = items.iter().any(|item| matches!(item.ask, Ask::Share(_)));
         let mut ahead = Ahead::default();
         let (mut sent, mut rest) = (0, None);
         self.batch_from = Some(batch.from);
@@ -162,7 +168,29 @@ impl Shard {
     }
 
     /// One item of a batch; a reply that it has is in `out`.
+    #[inline]
     pub(crate) fn run_item(&mut self, home: u16, item: &Item, args: Args<'_>, out: &mut Reply) -> Progress {
+        if matches!(item.ask, Ask::Share(_)) && item.marks == 0 && self.locks.is_empty() {
+            return self.run_share(home, item, args, out);
+        }
+        self.run_any_item(home, item, args, out)
+    }
+
+    /// A share of a client about which nothing is out of the ordinary, on a shard where nothing is locked.
+    #[inline]
+    fn run_share(&mut self, home: u16, item: &Item, args: Args<'_>, out: &mut Reply) -> Progress {
+        let caller =
+            Caller { admitted: true, counts: item.ask.counts(), ..Caller::elsewhere(item.db, item.resp3) };
+        self.cx.ages.caller_no_touch = false;
+        self.cx.has_locks = false;
+        let needs = execute::execute(&mut self.cx, item.command, args, caller, out);
+        let asked = Asked { home, ask: item.ask, command: item.command, caller, args };
+        let progress = self.has_run(asked, needs);
+        self.after_command();
+        progress
+    }
+
+    fn run_any_item(&mut self, home: u16, item: &Item, args: Args<'_>, out: &mut Reply) -> Progress {
         let mut caller = Caller::elsewhere(item.db, item.resp3);
         if item.key_index == 0 {
             caller.client = item.hash;
@@ -228,21 +256,36 @@ impl Shard {
         caller.admitted = matches!(ask, Ask::Share(_) | Ask::Part(_)) || matches!(command.plan, Plan::Block);
         caller.counts = ask.counts();
         self.cx.has_locks = !self.locks.is_empty();
-        match execute::execute(&mut self.cx, command, args, caller, out) {
+        let needs = execute::execute(&mut self.cx, command, args, caller, out);
+        self.has_run(Asked { home, ask, command, caller, args }, needs)
+    }
+
+    /// A command has run, or needs something first.
+    #[inline]
+    fn has_run(&mut self, asked: Asked<'_>, needs: Option<Needs>) -> Progress {
+        match needs {
             None => {
-                self.tell_slow(home, ask);
-                if matches!(command.plan, Plan::Block) {
-                    self.end_block(caller.conn);
+                self.tell_slow(asked.home, asked.ask);
+                if matches!(asked.command.plan, Plan::Block) {
+                    self.end_block(asked.caller.conn);
                 }
                 Progress::Replied
             }
-            Some(Needs::Wait(wait)) => {
-                self.begin_wait(Asked { home, ask, command, caller, args }, *wait);
+            Some(needs) => self.provide_elsewhere(asked, needs),
+        }
+    }
+
+    /// Sees to what a command of another shard, or one that came through the mailbox, needs before it can do anything.
+    #[cold]
+    fn provide_elsewhere(&mut self, asked: Asked<'_>, needs: Needs) -> Progress {
+        match needs {
+            Needs::Wait(wait) => {
+                self.begin_wait(asked, *wait);
                 Progress::Blocked
             }
-            Some(Needs::Keys(mut keys)) => {
-                keys.extend(self.cx.keys_of(command, args, caller.db));
-                self.hold_keys(Asked { home, ask, command, caller, args }, keys, 0);
+            Needs::Keys(mut keys) => {
+                keys.extend(self.cx.keys_of(asked.command, asked.args, asked.caller.db));
+                self.hold_keys(asked, keys, 0);
                 Progress::Under
             }
         }
@@ -254,12 +297,13 @@ impl Shard {
         let executed_here = batch.executed_by == self.cx.id;
         let mut start = 0;
         let mut changes = std::mem::take(&mut batch.changes).into_iter().peekable();
+        let has_changes = changes.len() > 0;
         // The last of the shares that it answers, and how many they are.
         let mut shares = (0, 0);
         for (at, item) in items.iter().enumerate() {
             match (item.progress, item.ask) {
                 (Progress::Replied, Ask::Share(number)) => {
-                    self.splits.note_reply(number, start);
+                    self.splits.note_reply(number, start, item.spans.0);
                     shares = (number, shares.1 + 1);
                     start = item.reply_end;
                 }
@@ -273,7 +317,7 @@ impl Shard {
                 (Progress::Blocked, Ask::Whole(ticket)) => self.on_blocked(batch.executed_by, ticket),
                 (Progress::Blocked | Progress::Under, _) => {}
             }
-            if let Some((_, changes)) = changes.next_if(|(behind, _)| *behind == at) {
+            if has_changes && let Some((_, changes)) = changes.next_if(|(behind, _)| *behind == at) {
                 self.on_changes(changes);
             }
         }

@@ -10,7 +10,6 @@ use crate::multi;
 use crate::occupants::Occupant;
 use crate::pubsub::News;
 use crate::tracking::Changes;
-use base::hash::HashSeed;
 use command::change::Change;
 use command::slowlog::Entry as SlowEntry;
 use command::tracking::{ClientRef, Tracker};
@@ -19,6 +18,7 @@ use command::{Args, Command, OwnArgs, args};
 use keyspace::Entry;
 use resp::reply::Blob;
 use resp::{Reply, Span};
+use std::ops::Range;
 
 /// Where a reply belongs: the connection (index and generation, for connections come and go) and the place in its
 /// order of replies.
@@ -174,12 +174,6 @@ impl Batch {
         }
     }
 
-    /// The arguments with these spans.
-    #[inline]
-    pub(crate) fn args_of<'a>(&'a self, spans: &'a [Span], seed: &'a HashSeed) -> Args<'a> {
-        Args::new(&self.args, spans, seed).with_outside(&self.outside)
-    }
-
     pub fn clear(&mut self) {
         self.items.clear();
         self.outside.clear();
@@ -300,6 +294,12 @@ impl Batch {
             }
         }
         self.push_arg_of(args, 0);
+    }
+
+    /// Copies some of them in.
+    #[inline]
+    pub fn push_args_of(&mut self, args: Args<'_>, range: Range<usize>) {
+        args::push_some(args, range, &mut self.args, &mut self.spans, &mut self.outside);
     }
 
     /// The same with one of them.

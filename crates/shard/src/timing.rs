@@ -27,16 +27,10 @@ pub fn end_chunk(cx: &mut ShardCx) {
     cx.end_run((cx.platform.clock_ns)());
 }
 
-/// Whether a command would be timed alone, as far as can be said elsewhere.
-#[inline]
-pub fn is_timed_alone(cx: &ShardCx, command: &Command, args: Args<'_>) -> bool {
-    !is_short(command, args) || cx.commands.all_alone || is_large(args)
-}
-
 /// The time at which a command that is timed alone begins; `None` for others.
 #[inline]
 pub fn begin(cx: &mut ShardCx, command: &Command, args: Args<'_>) -> Option<u64> {
-    if !is_timed_alone(cx, command, args) {
+    if is_short(command, args) && !cx.commands.all_alone && !is_large(args) {
         return None;
     }
     let now_ns = (cx.platform.clock_ns)();

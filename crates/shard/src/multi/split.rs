@@ -66,7 +66,7 @@ struct Split {
     keys: (u32, u32),
     /// Shares still to come.
     missing: u32,
-    /// The arguments, if one of its shares may be slow.
+    /// The arguments, if some of them stand by themselves: such do not come back with the batches.
     args: Option<Box<OwnArgs>>,
     /// The slowest of its shares that were slow, for the slow log.
     slow: Option<Box<SlowEntry>>,
@@ -80,6 +80,8 @@ struct Share {
     /// While the command is written: its shard, and the first of its arguments in the batch.
     batch: u32,
     at: usize,
+    /// Which of the batch's arguments is its first.
+    first: u32,
 }
 
 /// Set in the number of a share that is not the first of its command.
@@ -141,13 +143,14 @@ impl Splits {
         &mut group.splits[split]
     }
 
-    /// The reply of a share begins at `at` in the replies of the next batch that its group will be given.
+    /// The reply of a share begins at `at` in the replies of the next batch that its group will be given; its arguments, if they are
+    /// there, with number `first`.
     #[inline]
-    pub(crate) fn note_reply(&mut self, number: OpId, at: usize) {
+    pub(crate) fn note_reply(&mut self, number: OpId, at: usize, first: u32) {
         let (index, share) = place_of(number);
         let group = &mut self.groups[index];
         let share = &mut group.shares[share];
-        (share.batch, share.at) = (group.batches.len() as u32, at);
+        *share = Share { batch: group.batches.len() as u32, at, first, ..*share };
         let split = &mut group.splits[share.split as usize];
         split.missing -= 1;
         if split.missing == 0 {
@@ -209,14 +212,12 @@ impl Shard {
         slot.expect_parts();
         let (db, (marks, client)) = ((slot.db, slot.resp3), slot.marks());
         let of = &mut self.splits.groups[group as usize];
-        let (mut here, mut may_be_slow) = (false, false);
+        let mut here = false;
         for (number, share) in of.shares.iter_mut().enumerate().skip(first_share) {
             here |= share.batch == u32::from(self.cx.id);
             let batch = self.outgoing.batches[share.batch as usize].as_mut().expect("it has the arguments");
-            let spans = &batch.spans[share.at..];
-            may_be_slow |= crate::timing::is_timed_alone(&self.cx, command, batch.args_of(spans, &self.cx.seed));
             let ask = Ask::Share(number_of(group, number, number == first_share));
-            batch.push(command, ask, db, share.at);
+            batch.push(command, ask, db, share.first as usize);
             if marks != 0 {
                 batch.mark(marks, client);
             }
@@ -227,9 +228,20 @@ impl Shard {
         slot.writes_elsewhere += u32::from(elsewhere);
         let shares = (first_share as u32, (of.shares.len() - first_share) as u32);
         let keys = (first_key as u32, (of.of_key.len() - first_key) as u32);
-        let args = may_be_slow.then(|| Box::new(OwnArgs::of(args)));
+        let args = (!args.all_inside()).then(|| Box::new(OwnArgs::of(args)));
         let missing = shares.1;
-        of.splits.push(Split { ticket, command, merge, here, elsewhere, shares, keys, missing, args, slow: None });
+        of.splits.push(Split {
+            ticket,
+            command,
+            merge,
+            here,
+            elsewhere,
+            shares,
+            keys,
+            missing,
+            args,
+            slow: None,
+        });
         of.missing += 1;
         self.splits.under_way += 1;
         self.outgoing.exclusive = true;
@@ -241,23 +253,23 @@ impl Shard {
         share_of.resize(self.cx.shards as usize, NO_SHARE);
         let of = &self.splits.groups[group as usize];
         let (split, first_share) = (of.splits.len() as u32, of.shares.len());
-        for (&index, &shard) in indexes.iter().zip(shards) {
-            let mut number = share_of[shard as usize];
-            if number == NO_SHARE {
+        for &shard in shards {
+            if share_of[shard as usize] == NO_SHARE {
                 let batch = self.batch_for(shard as usize);
-                let at = batch.spans.len();
+                let first = batch.spans.len() as u32;
                 batch.push_name(args);
                 let shares = &mut self.splits.groups[group as usize].shares;
-                number = (shares.len() - first_share) as u16;
-                shares.push(Share { split, batch: u32::from(shard), at });
-                share_of[shard as usize] = number;
+                share_of[shard as usize] = (shares.len() - first_share) as u16;
+                shares.push(Share { split, batch: u32::from(shard), at: 0, first });
             }
-            self.splits.groups[group as usize].of_key.push(number);
-            let batch = self.outgoing.batches[shard as usize].as_mut().expect("it has been begun");
-            (index..index + step).for_each(|at| batch.push_arg_of(args, at));
         }
-        let shares = &self.splits.groups[group as usize].shares[first_share..];
-        shares.iter().for_each(|share| share_of[share.batch as usize] = NO_SHARE);
+        for (&index, &shard) in indexes.iter().zip(shards) {
+            let batch = self.outgoing.batches[shard as usize].as_mut().expect("it has been begun");
+            batch.push_args_of(args, index..index + step);
+        }
+        let of = &mut self.splits.groups[group as usize];
+        of.of_key.extend(shards.iter().map(|&shard| share_of[shard as usize]));
+        of.shares[first_share..].iter().for_each(|share| share_of[share.batch as usize] = NO_SHARE);
         self.splits.share_of = share_of;
     }
 
@@ -277,7 +289,7 @@ impl Shard {
     pub(crate) fn on_share(&mut self, number: OpId, write: impl FnOnce(&mut Reply)) {
         let mut batch = self.batch_pool.pop().unwrap_or_default();
         write(&mut batch.replies);
-        self.splits.note_reply(number, 0);
+        self.splits.note_reply(number, 0, 0);
         self.keep_batch(number, batch, 1);
     }
 
@@ -285,10 +297,9 @@ impl Shard {
     fn end_split(&mut self, group: usize, index: usize) {
         let of = &mut self.splits.groups[group];
         let split = &mut of.splits[index];
-        let Split { ticket, command, merge, here, elsewhere, .. } = *split;
+        let Split { ticket, merge, here, elsewhere, .. } = *split;
         if let Some(entry) = split.slow.take() {
-            let args = split.args.take();
-            self.log_slow_split(ticket, command, args, *entry);
+            self.log_slow_split(group, index, *entry);
         }
         let conn = &mut self.conns[ticket.conn as usize];
         let is_there = conn.generation == ticket.generation;
@@ -311,17 +322,18 @@ impl Shard {
     }
 
     #[cold]
-    fn log_slow_split(
-        &mut self,
-        ticket: Ticket,
-        command: &Command,
-        args: Option<Box<OwnArgs>>,
-        mut entry: SlowEntry,
-    ) {
-        // A share has only some of the arguments. They are all there is to show if it was not to be expected that one is slow: the
-        // limit has been changed meanwhile.
-        if let Some(args) = args {
-            entry.keep_args(command, args.args(&self.cx.seed), &self.cx.config);
+    fn log_slow_split(&mut self, group: usize, index: usize, mut entry: SlowEntry) {
+        let of = &self.splits.groups[group];
+        let Split { ticket, command, args, .. } = &of.splits[index];
+        let (ticket, seed, config) = (*ticket, &self.cx.seed, &self.cx.config);
+        // A share has only some of the arguments. They are shown if the others cannot be put together: a share had to wait.
+        match args {
+            Some(args) => entry.keep_args(command, args.args(seed), config),
+            None => {
+                if let Some(args) = of.arguments(index) {
+                    entry.keep_args(command, args.args(seed), config);
+                }
+            }
         }
         self.log_slow_of(Ask::Whole(ticket), entry);
     }
@@ -333,58 +345,117 @@ impl Shard {
             *slow = Some(Box::new(entry));
         }
     }
-
 }
 
 impl Group {
     /// Makes one reply of those of the shares.
-    fn merge(&mut self, split: usize, merge: Merge, out: &mut Reply) {
-        let Self { splits, shares, of_key, batches, .. } = self;
-        let Split { shares: (first, count), keys: (first_key, key_count), .. } = splits[split];
-        let shares = &mut shares[first as usize..(first + count) as usize];
-        let of_key = &of_key[first_key as usize..(first_key + key_count) as usize];
-        let replies_of = |share: &Share| match &batches[share.batch as usize] {
-            Some(returned) => &returned.batch.replies,
-            None => unreachable!("a batch stays until its shares have been merged"),
-        };
-        let line_of = |share: &Share| &replies_of(share).buf[share.at..];
-        if let Some(line) = shares.iter().map(line_of).find(|line| reader::is_error(line)) {
-            return out.raw(&line[..reader::reply_len(line).expect("shards write whole replies")]);
+    fn merge(&self, split: usize, merge: Merge, out: &mut Reply) {
+        let split = &self.splits[split];
+        let shares = &self.shares[split.shares.0 as usize..][..split.shares.1 as usize];
+        let cursor_of = |share: &Share| Cursor { replies: self.replies_of(share), at: share.at };
+        if let Some(error) = shares.iter().map(cursor_of).find(|share| reader::is_error(share.rest())) {
+            let len = reader::reply_len(error.rest()).expect("shards write whole replies");
+            return out.raw(&error.rest()[..len]);
         }
         match merge {
             Merge::Ok => out.ok(),
             Merge::Sum => {
-                let count = |share: &Share| reader::integer(line_of(share)).unwrap_or(0);
+                let count = |share: &Share| reader::integer(cursor_of(share).rest()).unwrap_or(0);
                 out.int(shares.iter().map(count).sum());
             }
             Merge::Elements => {
-                for share in &mut *shares {
-                    share.at += reader::header(line_of(share), 0).map_or(0, |(_, _, next)| next);
-                }
+                let of_key = &self.of_key[split.keys.0 as usize..][..split.keys.1 as usize];
+                let cursors = shares.iter().map(|share| cursor_of(share).into_array());
                 out.array(of_key.len());
-                // Each share's array is walked in step with the keys.
-                for &number in of_key {
-                    let share = &mut shares[number as usize];
-                    share.at += copy_element(replies_of(share), share.at, out);
+                if shares.len() <= FEW_SHARES {
+                    let mut few = [const { Cursor { replies: &NO_REPLY, at: 0 } }; FEW_SHARES];
+                    few.iter_mut().zip(cursors).for_each(|(to, cursor)| *to = cursor);
+                    return copy_elements(&mut few, of_key, out);
                 }
+                copy_elements(&mut cursors.collect::<Vec<_>>(), of_key, out);
             }
         }
     }
+
+    fn replies_of(&self, share: &Share) -> &Reply {
+        &self.returned(share).batch.replies
+    }
+
+    fn returned(&self, share: &Share) -> &Returned {
+        match &self.batches[share.batch as usize] {
+            Some(returned) => returned,
+            None => unreachable!("a batch stays until its shares have been merged"),
+        }
+    }
+
+    /// The arguments of a command put together from those of its shares, if all batches have them.
+    #[cold]
+    fn arguments(&self, split: usize) -> Option<OwnArgs> {
+        let split = &self.splits[split];
+        let shares = &self.shares[split.shares.0 as usize..][..split.shares.1 as usize];
+        let of_key = &self.of_key[split.keys.0 as usize..][..split.keys.1 as usize];
+        let step = crate::route::split_step(split.command);
+        let arg = |share: &Share, index: usize| {
+            let batch = &self.returned(share).batch;
+            batch.spans.get(share.first as usize + index)?.inside(&batch.args).map(<[u8]>::to_vec)
+        };
+        let mut taken = vec![1; shares.len()];
+        let mut words = vec![arg(shares.first()?, 0)?];
+        for &number in of_key {
+            let from = &mut taken[number as usize];
+            for index in *from..*from + step {
+                words.push(arg(&shares[number as usize], index)?);
+            }
+            *from += step;
+        }
+        Some(OwnArgs::of_words(words))
+    }
 }
 
-/// Copies the element of `replies` that begins at `start` in its buffer; its length there.
-#[inline]
-fn copy_element(replies: &Reply, start: usize, out: &mut Reply) -> usize {
-    if !replies.blobs.is_empty()
-        && let Some(len) = share_element(replies, start, out)
-    {
-        return len;
+/// So many shares are followed at once without a list of their own.
+const FEW_SHARES: usize = 8;
+
+static NO_REPLY: Reply = Reply { buf: Vec::new(), blobs: Vec::new(), resp3: false };
+
+/// The place in the replies of a batch where a share's next reply or element begins.
+#[derive(Clone, Copy)]
+struct Cursor<'a> {
+    replies: &'a Reply,
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    #[inline]
+    fn rest(self) -> &'a [u8] {
+        &self.replies.buf[self.at..]
     }
-    let element = &replies.buf[start..];
-    let len = reader::bulk_len(element).or_else(|| reader::reply_len(element));
-    let len = len.expect("shards write whole replies");
-    copy_short(&mut out.buf, element, len);
-    len
+
+    /// Before the first element of the array that begins here.
+    fn into_array(self) -> Self {
+        let header = reader::header(&self.replies.buf, self.at);
+        Self { at: header.map_or(self.at, |(_, _, next)| next), ..self }
+    }
+
+    /// Copies the next element.
+    #[inline]
+    fn copy_element(&mut self, out: &mut Reply) {
+        if !self.replies.blobs.is_empty()
+            && let Some(len) = share_element(self.replies, self.at, out)
+        {
+            self.at += len;
+            return;
+        }
+        let element = self.rest();
+        let len = reader::bulk_len(element).or_else(|| reader::reply_len(element));
+        let len = len.expect("shards write whole replies");
+        copy_short(&mut out.buf, element, len);
+        self.at += len;
+    }
+}
+
+/// Each share's array is walked in step with the keys.
+fn copy_elements(cursors: &mut [Cursor<'_>], of_key: &[u16], out: &mut Reply) {
+    of_key.iter().for_each(|&number| cursors[number as usize].copy_element(out));
 }
 
 /// The same for a value that does not stand in the buffer.
@@ -442,5 +513,52 @@ mod tests {
         let expected = format!("*5\r\n{bulk}$5\r\nsmall\r\n{bulk}$-1\r\n$5\r\nsmall\r\n");
         let reply = trial.ask(conn, &request(&["MGET", &there, &here, &there, "none", &here]));
         assert!(reply == expected.as_bytes());
+    }
+
+    /// The slow log shows all arguments, those of the shares in the order of the keys.
+    #[test]
+    fn slow_commands_are_told_with_all_arguments() {
+        let mut trial = Trial::new(3);
+        let conn = trial.connect();
+        trial.ask(conn, &request(&["CONFIG", "SET", "slowlog-log-slower-than", "0"]));
+        let keys = [trial.key_on(2, "a"), trial.key_on(0, "b"), trial.key_on(2, "c"), trial.key_on(1, "d")];
+        let [a, b, c, d] = keys.each_ref().map(String::as_str);
+        let large = "x".repeat(40_000);
+        for words in [
+            &["mset", a, "1", b, "2", c, "3", d, "4"][..],
+            &["MGET", d, c, b, a, c],
+            &["mset", b, &large, a, "5"],
+            &["exists", a, b],
+        ] {
+            trial.ask(conn, &request(words));
+            let log = trial.ask(conn, &request(&["SLOWLOG", "GET", "20"]));
+            let log = String::from_utf8(log).expect("text");
+            let shown = words.iter().map(|word| match word.len() {
+                len if len > 128 => format!("{}... ({} more bytes)", &word[..128], len - 128),
+                _ => (*word).to_owned(),
+            });
+            let shown: Vec<_> = shown.collect();
+            let shown: Vec<_> = shown.iter().map(String::as_str).collect();
+            let args = String::from_utf8(request(&shown)).expect("text");
+            assert!(log.contains(&args), "{args} in {log}");
+        }
+    }
+
+    /// Commands that wait for a lock keep nothing but their own batches, and those of the same turn go on.
+    #[test]
+    fn a_command_that_waits_holds_up_no_other() {
+        let mut trial = Trial::new(3);
+        let (conn, other) = (trial.connect(), trial.connect());
+        let keys = [trial.key_on(0, "a"), trial.key_on(1, "b"), trial.key_on(2, "c"), trial.key_on(1, "d")];
+        let [a, b, c, d] = keys.each_ref().map(String::as_str);
+        // The keys of RENAME are locked on two shards until its second half comes.
+        trial.ask(conn, &request(&["MSET", a, "1", b, "2", c, "3", d, "4"]));
+        trial.send(other, &request(&["RENAME", b, c]));
+        (0..2).for_each(|_| assert!(trial.deliver()));
+        let both = [request(&["MGET", a, b]), request(&["MGET", a, d])].concat();
+        trial.send(conn, &both);
+        trial.settle();
+        assert_eq!(trial.take_replies(conn), b"*2\r\n$1\r\n1\r\n$-1\r\n*2\r\n$1\r\n1\r\n$1\r\n4\r\n");
+        assert_eq!(trial.take_replies(other), b"+OK\r\n");
     }
 }
