@@ -332,7 +332,7 @@ fn gap(first: Span, second: Span) -> Option<u32> {
 ///
 /// # Panics
 /// When there are fewer.
-#[inline]
+#[inline(always)]
 pub fn copy_short(to: &mut Vec<u8>, from: &[u8], len: usize) {
     /// A copy of a fixed length is a few loads and stores.
     #[inline(always)]

@@ -2,7 +2,7 @@
 
 use crate::ahead::{Ahead, Look, look_ahead, look_ahead_of_shares};
 use crate::execute::{self, Asked, Caller, Needs};
-use crate::message::{Ask, Batch, Item, Message, Progress, REPLY_BYTES_MAX, mark};
+use crate::message::{Ask, Batch, Item, Message, Outcome, Progress, REPLY_BYTES_MAX, mark};
 use crate::occupants::can_be_refused;
 use crate::parking::parked;
 use crate::shard::Shard;
@@ -12,6 +12,7 @@ use base::hash::HashSeed;
 use command::spec::flag;
 use command::{Args, Command, Plan};
 use resp::Reply;
+use std::vec::Drain;
 
 impl Item {
     /// What to look ahead for; only for items with a key.
@@ -81,6 +82,7 @@ impl Shard {
     /// Runs the commands of another shard (or our own, sent through the mailbox for the sake of order).
     fn run_batch(&mut self, mut batch: Box<Batch>) {
         let mut items = std::mem::take(&mut batch.items);
+        let mut outcomes = std::mem::take(&mut batch.outcomes);
         let mut out = std::mem::take(&mut batch.replies);
         let seed = self.cx.seed.clone();
         let (mut has_keyed, mut has_shares) = (false, false);
@@ -109,19 +111,20 @@ impl Shard {
                 ahead = look_ahead_of_shares(&self.cx.dbs, &batch, &items[index..], &seed);
             }
             ahead.items = ahead.items.saturating_sub(1);
-            let item = &mut items[index];
+            let item = &items[index];
             self.cx.looked_ahead = ahead.looked && matches!(item.ask, Ask::Share(_));
             let spans = &batch.spans[item.spans.0 as usize..(item.spans.0 + item.spans.1) as usize];
             let args = Args::with_hash(&batch.args, spans, &seed, item.key_index as usize, item.hash);
             let args = args.with_outside(&batch.outside);
-            item.progress = self.run_item(batch.from, item, args, &mut out);
-            item.reply_end = out.buf.len();
+            let progress = self.run_item(batch.from, item, args, &mut out);
+            outcomes.push(Outcome::new(progress, out.buf.len()));
             if let Some(changes) = self.batch_changes.take() {
                 batch.changes.push((index - sent, changes));
             }
-            if item.reply_end > REPLY_BYTES_MAX {
+            if out.buf.len() > REPLY_BYTES_MAX {
                 let changes = std::mem::take(&mut batch.changes);
-                self.send_part(batch.from, &items[sent..=index], changes, &mut out);
+                let have_run = (&items[sent..=index], outcomes.drain(..));
+                self.send_part(batch.from, have_run, changes, &mut out);
                 sent = index + 1;
             }
             if self.busy.is_some() {
@@ -138,7 +141,7 @@ impl Shard {
         items.drain(..sent);
         // A value that has been stored has one owner from here on, or it would be copied when it is changed.
         batch.outside.clear();
-        batch.items = items;
+        (batch.items, batch.outcomes) = (items, outcomes);
         batch.replies = out;
         self.send_back(batch);
         if let Some(rest) = rest {
@@ -148,10 +151,17 @@ impl Shard {
 
     /// Sends the first items of a batch home, with the many bytes of replies that they have, while the rest is still to run.
     #[cold]
-    fn send_part(&mut self, home: u16, items: &[Item], changes: Vec<(usize, Changes)>, replies: &mut Reply) {
+    fn send_part(
+        &mut self,
+        home: u16,
+        (items, outcomes): (&[Item], Drain<'_, Outcome>),
+        changes: Vec<(usize, Changes)>,
+        replies: &mut Reply,
+    ) {
         let mut part = self.batch_pool.pop().unwrap_or_default();
         part.from = home;
         part.items.extend_from_slice(items);
+        part.outcomes.extend(outcomes);
         part.changes = changes;
         std::mem::swap(&mut part.replies, replies);
         self.send_back(part);
@@ -300,15 +310,15 @@ impl Shard {
         let has_changes = changes.len() > 0;
         // The last of the shares that it answers, and how many they are.
         let mut shares = (0, 0);
-        for (at, item) in items.iter().enumerate() {
-            match (item.progress, item.ask) {
+        for (at, (item, outcome)) in items.iter().zip(&batch.outcomes).enumerate() {
+            match (outcome.progress(), item.ask) {
                 (Progress::Replied, Ask::Share(number)) => {
                     self.splits.note_reply(number, start, item.spans.0);
                     shares = (number, shares.1 + 1);
-                    start = item.reply_end;
+                    start = outcome.reply_end();
                 }
                 (Progress::Replied, _) => {
-                    let reply = start..item.reply_end;
+                    let reply = start..outcome.reply_end();
                     start = reply.end;
                     self.complete(item.ask, item.command, executed_here, |out| {
                         out.append_part(&batch.replies, reply);

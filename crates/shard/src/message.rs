@@ -112,9 +112,36 @@ pub struct Item {
     /// It writes, and what its connection wrote before may not be done yet: it waits at the gate, lest somebody who asks for one
     /// key after the other sees this write and not the one before.
     pub follows: bool,
-    pub progress: Progress,
-    /// Where its reply ends there. It begins where the one before ends.
-    pub reply_end: usize,
+}
+
+/// What has become of an item when its batch goes home: how far it has come, and where its reply ends in [`Batch::replies`]. It begins where
+/// the one before ends.
+///
+/// Outcomes stand by themselves, lest the receiver write into the items: what one processor has written another must wait for.
+#[derive(Clone, Copy)]
+pub struct Outcome(u64);
+
+impl Outcome {
+    const PROGRESS_BITS: u32 = 2;
+
+    #[inline]
+    pub fn new(progress: Progress, reply_end: usize) -> Self {
+        Self((reply_end as u64) << Self::PROGRESS_BITS | progress as u64)
+    }
+
+    #[inline]
+    pub fn progress(self) -> Progress {
+        match self.0 & ((1 << Self::PROGRESS_BITS) - 1) {
+            0 => Progress::Under,
+            1 => Progress::Blocked,
+            _ => Progress::Replied,
+        }
+    }
+
+    #[inline]
+    pub fn reply_end(self) -> usize {
+        (self.0 >> Self::PROGRESS_BITS) as usize
+    }
 }
 
 impl Item {
@@ -154,6 +181,8 @@ pub struct Batch {
     pub args: Vec<u8>,
     /// Arguments that do not stand in `args`; gone once the commands have run.
     pub outside: Vec<Blob>,
+    /// Of the items, once they have run.
+    pub outcomes: Vec<Outcome>,
     pub replies: Reply,
     /// What clients have to be told behind the reply of the item at a place.
     pub changes: Vec<(usize, Changes)>,
@@ -176,6 +205,7 @@ impl Batch {
 
     pub fn clear(&mut self) {
         self.items.clear();
+        self.outcomes.clear();
         self.outside.clear();
         self.spans.clear();
         self.args.clear();
@@ -225,19 +255,7 @@ impl Batch {
         (key_index, hash): (u16, u64),
     ) {
         let spans = (first as u32, (self.spans.len() - first) as u32);
-        self.items.push(Item {
-            command,
-            ask,
-            db,
-            resp3,
-            spans,
-            key_index,
-            hash,
-            marks: 0,
-            follows: false,
-            progress: Progress::Under,
-            reply_end: 0,
-        });
+        self.items.push(Item { command, ask, db, resp3, spans, key_index, hash, marks: 0, follows: false });
     }
 
     /// The command pushed last writes while others of its connection are under way.
@@ -396,8 +414,18 @@ mod tests {
     }
 
     #[test]
-    fn an_item_is_one_cache_line() {
-        assert_eq!(size_of::<Item>(), 64);
+    fn an_item_is_no_more_than_a_cache_line() {
+        assert_eq!((size_of::<Item>(), size_of::<Outcome>()), (56, 8));
+    }
+
+    #[test]
+    fn outcomes_say_what_they_were_told() {
+        for progress in [Progress::Under, Progress::Blocked, Progress::Replied] {
+            for end in [0, 1, 5 << 30] {
+                let outcome = Outcome::new(progress, end);
+                assert_eq!((outcome.progress(), outcome.reply_end()), (progress, end));
+            }
+        }
     }
 
     #[test]
