@@ -6,7 +6,7 @@ use base::blob::Blob;
 use base::hash::HashSeed;
 use keyspace::Key;
 use resp::{LARGE_BYTES_MIN, Span};
-use std::ops::Index;
+use std::ops::{Index, Range};
 
 /// Bytes of one command's arguments in one buffer at most: positions have 32 bits, of which the highest are those of arguments outside.
 pub const INSIDE_BYTES_MAX: usize = u32::MAX as usize - (32 << 20);
@@ -293,20 +293,60 @@ pub fn push(args: Args<'_>, index: usize, buf: &mut Vec<u8>, spans: &mut Vec<Spa
     }
     let span = args.spans[index];
     spans.push(Span { start: buf.len() as u32, len: span.len });
-    let start = span.start as usize;
-    match args.buf.get(start..).and_then(<[u8]>::first_chunk::<SHORT_BYTES>) {
-        // A copy of a fixed length is two loads and two stores.
-        Some(chunk) if span.len as usize <= SHORT_BYTES => {
-            let end = buf.len() + span.len as usize;
-            buf.extend_from_slice(chunk);
-            buf.truncate(end);
-        }
-        _ => buf.extend_from_slice(args.at(index)),
-    }
+    copy_short(buf, &args.buf[span.start as usize..], span.len as usize);
 }
 
-/// Arguments that are not longer are copied without a call.
-const SHORT_BYTES: usize = 32;
+/// The same with several of them, which usually stand close together.
+#[inline]
+pub fn push_some(
+    args: Args<'_>,
+    range: Range<usize>,
+    buf: &mut Vec<u8>,
+    spans: &mut Vec<Span>,
+    outside: &mut Vec<Blob>,
+) {
+    match &args.spans[range.clone()] {
+        [key, value]
+            if args.all_inside() && gap(*key, *value).is_some_and(|bytes| bytes <= GAP_BYTES_MAX) =>
+        {
+            let (at, ahead) = (buf.len() as u32, value.start - key.start);
+            spans.push(Span { start: at, len: key.len });
+            spans.push(Span { start: at + ahead, len: value.len });
+            return copy_short(buf, &args.buf[key.start as usize..], (ahead + value.len) as usize);
+        }
+        _ => {}
+    }
+    range.for_each(|index| push(args, index, buf, spans, outside));
+}
+
+/// What stands between two arguments and may be copied with them.
+const GAP_BYTES_MAX: u32 = 16;
+
+/// Bytes between the first and the second, if they stand in this order.
+#[inline]
+fn gap(first: Span, second: Span) -> Option<u32> {
+    second.start.checked_sub(first.start + first.len)
+}
+
+/// Appends the first `len` bytes of `from`; short ones without a call, for what lies behind them may be read, too.
+///
+/// # Panics
+/// When there are fewer.
+#[inline(always)]
+pub fn copy_short(to: &mut Vec<u8>, from: &[u8], len: usize) {
+    /// A copy of a fixed length is a few loads and stores.
+    #[inline(always)]
+    fn copy<const BYTES: usize>(to: &mut Vec<u8>, chunk: &[u8; BYTES], len: usize) {
+        let end = to.len() + len;
+        to.extend_from_slice(chunk);
+        to.truncate(end);
+    }
+    match (from.first_chunk::<32>(), from.first_chunk::<128>()) {
+        (Some(chunk), _) if len <= chunk.len() => copy(to, chunk, len),
+        (_, Some(chunk)) if len <= chunk.len() => copy(to, chunk, len),
+        _ => to.extend_from_slice(&from[..len]),
+    }
+}
 
 impl Index<usize> for Args<'_> {
     type Output = [u8];
@@ -364,6 +404,40 @@ mod tests {
         own.clear_to(0);
         assert_eq!((own.len_bytes(), own.args(&seed).len()), (0, 0));
         assert_eq!(std::sync::Arc::strong_count(&outside[0]), 1);
+    }
+
+    #[test]
+    fn some_arguments_are_pushed_in_one_piece_or_each_by_itself() {
+        let seed = HashSeed::new(1, 2);
+        let span = |start, len| Span { start, len };
+        let buf = [&b"$3\r\nkey\r\n$5\r\nvalue\r\n"[..], &[b' '; 100], b"far"].concat();
+        let (key, value, far) = (span(4, 3), span(13, 5), span(120, 3));
+        for spans in
+            [&[key, value][..], &[value, key], &[key, far], &[key], &[], &[key, value, far], &[key, key]]
+        {
+            let args = Args::new(&buf, spans, &seed);
+            let mut own = OwnArgs::of_words(vec![b"before".to_vec()]);
+            push_some(args, 0..spans.len(), &mut own.buf, &mut own.spans, &mut own.outside);
+            assert!(own.args(&seed).from(1).eq(args.from(0)));
+        }
+        let outside = vec![Blob::new(vec![b'v'; 40_000])];
+        let spans = [key, Span::outside(0, 40_000)];
+        let mut own = OwnArgs::default();
+        let args = Args::new(&buf, &spans, &seed).with_outside(&outside);
+        push_some(args, 0..2, &mut own.buf, &mut own.spans, &mut own.outside);
+        assert!(own.args(&seed).from(0).eq(args.from(0)) && own.args(&seed).blob(1).is_some());
+    }
+
+    #[test]
+    fn short_and_long_pieces_are_copied() {
+        let from: Vec<u8> = (0..=255).collect();
+        for len in [0, 1, 31, 32, 33, 127, 128, 129, 200] {
+            for end in [len, len + 1, (len + 40).min(256), 256] {
+                let mut to = b"before".to_vec();
+                copy_short(&mut to, &from[..end], len);
+                assert_eq!(to, [b"before", &from[..len]].concat());
+            }
+        }
     }
 
     #[test]

@@ -65,6 +65,20 @@ fn long_header(line: &[u8], at: usize) -> Option<(u8, i64, usize)> {
 /// The length in bytes of the reply that `bytes` begin with, if it is a bulk string or the lack of one.
 #[inline]
 pub fn bulk_len(bytes: &[u8]) -> Option<usize> {
+    let digit = |byte: u8| usize::from(byte - b'0');
+    // The usual lengths, without a loop.
+    let end = match bytes.first_chunk::<6>() {
+        Some([b'$', a @ b'0'..=b'9', b'\r', b'\n', ..]) => digit(*a) + 6,
+        Some([b'$', a @ b'0'..=b'9', b @ b'0'..=b'9', b'\r', b'\n', _]) => 10 * digit(*a) + digit(*b) + 7,
+        Some([b'$', a @ b'0'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', b'\r', b'\n']) => {
+            100 * digit(*a) + 10 * digit(*b) + digit(*c) + 8
+        }
+        _ => return long_bulk_len(bytes),
+    };
+    (end <= bytes.len()).then_some(end)
+}
+
+fn long_bulk_len(bytes: &[u8]) -> Option<usize> {
     match header(bytes, 0)? {
         (b'$', count @ 0.., next) => Some(next + count as usize + 2).filter(|end| *end <= bytes.len()),
         (b'$' | b'_', _, next) => Some(next),
@@ -129,8 +143,13 @@ mod tests {
             let moved = [b"x", bytes].concat();
             assert_eq!(header(&moved, 1), expected.map(|(kind, number, next)| (kind, number, next + 1)));
         }
-        let lens: [(&[u8], Option<usize>); 6] = [
+        let lens: [(&[u8], Option<usize>); 11] = [
             (b"$5\r\nhello\r\n:1\r\n", Some(11)),
+            (b"$12\r\nhello, world\r\n", Some(19)),
+            (b"$12\r\nhello, worl\r\n", None),
+            (b"$012\r\nhello, world\r\n:1\r\n", Some(20)),
+            (b"$0012\r\nhello, world\r\n", Some(21)),
+            (b"$1\r\nx", None),
             (b"$5\r\nhello\r", None),
             (b"$0\r\n\r\n", Some(6)),
             (b"$-1\r\n$1\r\nx\r\n", Some(5)),

@@ -63,29 +63,33 @@ pub(crate) fn look_ahead_of_shares(dbs: &Databases, batch: &Batch, items: &[Item
     let mut asked = [(0u16, 0u64); CHUNK_COMMANDS];
     let (mut count, mut passed) = (0, 0);
     for item in items {
-        let keys = keys_of_share(batch, item);
-        let more = keys.clone().count();
-        if count + more > CHUNK_COMMANDS {
+        let (keys, step) = keys_of_share(batch, item);
+        if count + keys.len() / step > CHUNK_COMMANDS {
             break;
         }
-        for (slot, key) in asked[count..].iter_mut().zip(keys) {
+        let db = &dbs[item.db as usize];
+        for span in keys.iter().step_by(step) {
+            // Large keys do not stand here.
+            let Some(key) = span.inside(&batch.args) else { continue };
+            let slot = &mut asked[count];
             *slot = (item.db, Key::new(key, seed).hash);
-            dbs[item.db as usize].prefetch_bucket(slot.1);
+            db.prefetch_bucket(slot.1);
+            count += 1;
         }
-        count += more;
         passed += 1;
     }
     asked[..count].iter().for_each(|&(db, hash)| dbs[db as usize].prefetch_record(hash));
     Ahead { items: passed.max(1), looked: passed > 0 }
 }
 
-/// The keys of a share; of other items none.
-fn keys_of_share<'a>(batch: &'a Batch, item: &Item) -> impl Iterator<Item = &'a [u8]> + Clone + use<'a> {
-    let is_share = matches!((item.ask, item.command.plan), (Ask::Share(_), Plan::Split(_)));
-    let (first, count) =
-        if is_share { (item.spans.0 as usize + 1, item.spans.1 as usize - 1) } else { (0, 0) };
-    let step = crate::route::split_step(item.command);
-    batch.spans[first..first + count].iter().step_by(step).filter_map(|span| span.inside(&batch.args))
+/// The keys of a share, each of which is followed by what belongs to it, and how many arguments that makes; of other items none.
+#[inline]
+fn keys_of_share<'a>(batch: &'a Batch, item: &Item) -> (&'a [Span], usize) {
+    if !matches!((item.ask, item.command.plan), (Ask::Share(_), Plan::Split(_))) {
+        return (&[], 1);
+    }
+    let (first, count) = (item.spans.0 as usize + 1, item.spans.1 as usize - 1);
+    (&batch.spans[first..first + count], crate::route::split_step(item.command))
 }
 
 fn look_into_collections<'a>(dbs: &Databases, looks: impl Iterator<Item = Look<'a>>) {

@@ -5,7 +5,7 @@
 
 use crate::block::Block;
 use crate::execute::Asked;
-use crate::message::{Ask, Batch, Item, Message, Progress};
+use crate::message::{Ask, Batch, Item, Message, Outcome, Progress};
 use crate::multi::Lodgers;
 use crate::occupants::{IN_ONE_PIECE, can_be_refused};
 use crate::parking::Parked;
@@ -160,7 +160,7 @@ impl Shard {
         let mut rest = Batch { from: batch.from, turn: batch.turn, ..Batch::default() };
         let (items, mut done) = (std::mem::take(&mut batch.items), Vec::new());
         let mut out = std::mem::take(&mut batch.replies);
-        for mut item in items {
+        for item in items {
             let spans = &batch.spans[item.spans.0 as usize..(item.spans.0 + item.spans.1) as usize];
             let args = Args::new(&batch.args, spans, &seed).with_outside(&batch.outside);
             // Others may have run their part of it already.
@@ -180,11 +180,11 @@ impl Shard {
                 let error = self.busy_error(error, item.command, args);
                 self.cx.count_error(&error);
                 out.error(error.line());
-                item.progress = Progress::Replied;
+                batch.outcomes.push(Outcome::new(Progress::Replied, out.buf.len()));
             } else {
-                item.progress = self.run_item(batch.from, &item, args, &mut out);
+                let progress = self.run_item(batch.from, &item, args, &mut out);
+                batch.outcomes.push(Outcome::new(progress, out.buf.len()));
             }
-            item.reply_end = out.buf.len();
             done.push(item);
         }
         batch.items = done;

@@ -26,9 +26,11 @@ impl Shard {
         match message {
             Message::Wait(WaitMail::Unblocked { ticket, .. }) => self.awaits_alone(*ticket),
             Message::Replies(batch) if batch.items.len() <= REPLIES_ALONE_MAX => {
-                batch.items.iter().all(|item| match (item.progress, item.ask) {
-                    (Progress::Replied, Ask::Whole(ticket)) => self.awaits_alone(ticket),
-                    _ => false,
+                batch.items.iter().zip(&batch.outcomes).all(|(item, outcome)| {
+                    match (outcome.progress(), item.ask) {
+                        (Progress::Replied, Ask::Whole(ticket)) => self.awaits_alone(ticket),
+                        _ => false,
+                    }
                 })
             }
             _ => false,

@@ -2,8 +2,7 @@
 
 use crate::ahead::{Ahead, Look, look_ahead, look_ahead_of_shares};
 use crate::execute::{self, Asked, Caller, Needs};
-use crate::message::{Ask, Batch, Item, Message, Progress, REPLY_BYTES_MAX, mark};
-use crate::multi;
+use crate::message::{Ask, Batch, Item, Message, Outcome, Progress, REPLY_BYTES_MAX, mark};
 use crate::occupants::can_be_refused;
 use crate::parking::parked;
 use crate::shard::Shard;
@@ -13,6 +12,7 @@ use base::hash::HashSeed;
 use command::spec::flag;
 use command::{Args, Command, Plan};
 use resp::Reply;
+use std::vec::Drain;
 
 impl Item {
     /// What to look ahead for; only for items with a key.
@@ -22,9 +22,6 @@ impl Item {
         Look::new(self.command, self.db, &batch.args, own, self.key_index, self.hash)
     }
 }
-
-/// Batches kept for reuse.
-const BATCH_POOL_MAX: usize = 64;
 
 impl Shard {
     /// Mail, oldest first. A batch of commands must be armed by now.
@@ -87,20 +84,27 @@ impl Shard {
     /// Runs the commands of another shard (or our own, sent through the mailbox for the sake of order).
     fn run_batch(&mut self, mut batch: Box<Batch>) {
         let mut items = std::mem::take(&mut batch.items);
+        let mut outcomes = std::mem::take(&mut batch.outcomes);
         let mut out = std::mem::take(&mut batch.replies);
         let seed = self.cx.seed.clone();
-        for item in items.iter().filter(|i| i.key_index != 0) {
-            self.cx.dbs[item.db as usize].prefetch_bucket(item.hash);
+        let (mut has_keyed, mut has_shares) = (false, false);
+        for item in &items {
+            has_shares |= matches!(item.ask, Ask::Share(_));
+            if item.key_index != 0 {
+                has_keyed = true;
+                self.cx.dbs[item.db as usize].prefetch_bucket(item.hash);
+            }
         }
-        let keyed = items.iter().filter(|item| item.key_index != 0);
-        look_ahead(&self.cx.dbs, keyed.map(|item| item.look(&batch)));
-        if self.cx.tracking.remembers() {
+        if has_keyed {
+            let keyed = items.iter().filter(|item| item.key_index != 0);
+            look_ahead(&self.cx.dbs, keyed.map(|item| item.look(&batch)));
+        }
+        if has_keyed && self.cx.tracking.remembers() {
             let tracked =
                 items.iter().filter(|item| item.key_index != 0 && item.marks & mark::TRACKS_READS != 0);
             self.cx.tracking.look_ahead(tracked.map(|item| item.hash));
         }
         timing::begin_chunk(&mut self.cx);
-        let has_shares = items.iter().any(|item| matches!(item.ask, Ask::Share(_)));
         let mut ahead = Ahead::default();
         let (mut sent, mut rest) = (0, None);
         self.batch_from = Some(batch.from);
@@ -109,19 +113,20 @@ impl Shard {
                 ahead = look_ahead_of_shares(&self.cx.dbs, &batch, &items[index..], &seed);
             }
             ahead.items = ahead.items.saturating_sub(1);
-            let item = &mut items[index];
+            let item = &items[index];
             self.cx.looked_ahead = ahead.looked && matches!(item.ask, Ask::Share(_));
             let spans = &batch.spans[item.spans.0 as usize..(item.spans.0 + item.spans.1) as usize];
             let args = Args::with_hash(&batch.args, spans, &seed, item.key_index as usize, item.hash);
             let args = args.with_outside(&batch.outside);
-            item.progress = self.run_item(batch.from, item, args, &mut out);
-            item.reply_end = out.buf.len();
+            let progress = self.run_item(batch.from, item, args, &mut out);
+            outcomes.push(Outcome::new(progress, out.buf.len()));
             if let Some(changes) = self.batch_changes.take() {
                 batch.changes.push((index - sent, changes));
             }
-            if item.reply_end > REPLY_BYTES_MAX {
+            if out.buf.len() > REPLY_BYTES_MAX {
                 let changes = std::mem::take(&mut batch.changes);
-                self.send_part(batch.from, &items[sent..=index], changes, &mut out);
+                let have_run = (&items[sent..=index], outcomes.drain(..));
+                self.send_part(batch.from, have_run, changes, &mut out);
                 sent = index + 1;
             }
             if self.cx.is_over {
@@ -142,7 +147,7 @@ impl Shard {
         items.drain(..sent);
         // A value that has been stored has one owner from here on, or it would be copied when it is changed.
         batch.outside.clear();
-        batch.items = items;
+        (batch.items, batch.outcomes) = (items, outcomes);
         batch.replies = out;
         self.send_back(batch);
         if let Some(rest) = rest {
@@ -152,10 +157,17 @@ impl Shard {
 
     /// Sends the first items of a batch home, with the many bytes of replies that they have, while the rest is still to run.
     #[cold]
-    fn send_part(&mut self, home: u16, items: &[Item], changes: Vec<(usize, Changes)>, replies: &mut Reply) {
+    fn send_part(
+        &mut self,
+        home: u16,
+        (items, outcomes): (&[Item], Drain<'_, Outcome>),
+        changes: Vec<(usize, Changes)>,
+        replies: &mut Reply,
+    ) {
         let mut part = self.batch_pool.pop().unwrap_or_default();
         part.from = home;
         part.items.extend_from_slice(items);
+        part.outcomes.extend(outcomes);
         part.changes = changes;
         std::mem::swap(&mut part.replies, replies);
         self.send_back(part);
@@ -172,7 +184,29 @@ impl Shard {
     }
 
     /// One item of a batch; a reply that it has is in `out`.
+    #[inline]
     pub(crate) fn run_item(&mut self, home: u16, item: &Item, args: Args<'_>, out: &mut Reply) -> Progress {
+        if matches!(item.ask, Ask::Share(_)) && item.marks == 0 && self.locks.is_empty() {
+            return self.run_share(home, item, args, out);
+        }
+        self.run_any_item(home, item, args, out)
+    }
+
+    /// A share of a client about which nothing is out of the ordinary, on a shard where nothing is locked.
+    #[inline]
+    fn run_share(&mut self, home: u16, item: &Item, args: Args<'_>, out: &mut Reply) -> Progress {
+        let caller =
+            Caller { admitted: true, counts: item.ask.counts(), ..Caller::elsewhere(item.db, item.resp3) };
+        self.cx.ages.caller_no_touch = false;
+        self.cx.has_locks = false;
+        let needs = execute::execute(&mut self.cx, item.command, args, caller, out);
+        let asked = Asked { home, ask: item.ask, command: item.command, caller, args };
+        let progress = self.has_run(asked, needs);
+        self.after_command();
+        progress
+    }
+
+    fn run_any_item(&mut self, home: u16, item: &Item, args: Args<'_>, out: &mut Reply) -> Progress {
         let mut caller = Caller::elsewhere(item.db, item.resp3);
         if item.key_index == 0 {
             caller.client = item.hash;
@@ -236,25 +270,38 @@ impl Shard {
         }
         // All shares and parts of a command write, or none does: the client's shard has decided.
         caller.admitted = matches!(ask, Ask::Share(_) | Ask::Part(_)) || matches!(command.plan, Plan::Block);
-        // Parts and shares are counted once, where the first of them runs.
-        caller.counts = !matches!(ask, Ask::Share(op) | Ask::Part(op) if op >> multi::SHARE_SHIFT != 0);
-        caller.counts &= ask != Ask::Nobody;
+        caller.counts = ask.counts();
         self.cx.has_locks = !self.locks.is_empty();
-        match execute::execute(&mut self.cx, command, args, caller, out) {
+        let needs = execute::execute(&mut self.cx, command, args, caller, out);
+        self.has_run(Asked { home, ask, command, caller, args }, needs)
+    }
+
+    /// A command has run, or needs something first.
+    #[inline]
+    fn has_run(&mut self, asked: Asked<'_>, needs: Option<Needs>) -> Progress {
+        match needs {
             None => {
-                self.tell_slow(home, ask);
-                if matches!(command.plan, Plan::Block) {
-                    self.end_block(caller.conn);
+                self.tell_slow(asked.home, asked.ask);
+                if matches!(asked.command.plan, Plan::Block) {
+                    self.end_block(asked.caller.conn);
                 }
                 Progress::Replied
             }
-            Some(Needs::Wait(wait)) => {
-                self.begin_wait(Asked { home, ask, command, caller, args }, *wait);
+            Some(needs) => self.provide_elsewhere(asked, needs),
+        }
+    }
+
+    /// Sees to what a command of another shard, or one that came through the mailbox, needs before it can do anything.
+    #[cold]
+    fn provide_elsewhere(&mut self, asked: Asked<'_>, needs: Needs) -> Progress {
+        match needs {
+            Needs::Wait(wait) => {
+                self.begin_wait(asked, *wait);
                 Progress::Blocked
             }
-            Some(Needs::Keys(mut keys)) => {
-                keys.extend(self.cx.keys_of(command, args, caller.db));
-                self.hold_keys(Asked { home, ask, command, caller, args }, keys, 0);
+            Needs::Keys(mut keys) => {
+                keys.extend(self.cx.keys_of(asked.command, asked.args, asked.caller.db));
+                self.hold_keys(asked, keys, 0);
                 Progress::Under
             }
         }
@@ -266,10 +313,18 @@ impl Shard {
         let executed_here = batch.executed_by == self.cx.id;
         let mut start = 0;
         let mut changes = std::mem::take(&mut batch.changes).into_iter().peekable();
-        for (at, item) in items.iter().enumerate() {
-            match (item.progress, item.ask) {
+        let has_changes = changes.len() > 0;
+        // The last of the shares that it answers, and how many they are.
+        let mut shares = (0, 0);
+        for (at, (item, outcome)) in items.iter().zip(&batch.outcomes).enumerate() {
+            match (outcome.progress(), item.ask) {
+                (Progress::Replied, Ask::Share(number)) => {
+                    self.splits.note_reply(number, start, item.spans.0);
+                    shares = (number, shares.1 + 1);
+                    start = outcome.reply_end();
+                }
                 (Progress::Replied, _) => {
-                    let reply = start..item.reply_end;
+                    let reply = start..outcome.reply_end();
                     start = reply.end;
                     self.complete(item.ask, item.command, executed_here, |out| {
                         out.append_part(&batch.replies, reply);
@@ -278,14 +333,14 @@ impl Shard {
                 (Progress::Blocked, Ask::Whole(ticket)) => self.on_blocked(batch.executed_by, ticket),
                 (Progress::Blocked | Progress::Under, _) => {}
             }
-            if let Some((_, changes)) = changes.next_if(|(behind, _)| *behind == at) {
+            if has_changes && let Some((_, changes)) = changes.next_if(|(behind, _)| *behind == at) {
                 self.on_changes(changes);
             }
         }
         batch.items = items;
-        batch.clear();
-        if self.batch_pool.len() < BATCH_POOL_MAX {
-            self.batch_pool.push(batch);
+        match shares {
+            (_, 0) => batch.give_back(&mut self.batch_pool),
+            (last, count) => self.keep_batch(last, batch, count),
         }
     }
 

@@ -7,6 +7,7 @@ use crate::backlog::Behind;
 use crate::blocking::{ClaimedCommand, WaitChange};
 use crate::execute::Caller;
 use crate::gates::Want;
+use crate::multi;
 use crate::occupants::Occupant;
 use crate::pubsub::News;
 use crate::tracking::Changes;
@@ -18,6 +19,7 @@ use command::{Args, Command, OwnArgs, args};
 use keyspace::Entry;
 use resp::reply::Blob;
 use resp::{Reply, Span};
+use std::ops::Range;
 
 /// Where a reply belongs: the connection (index and generation, for connections come and go) and the place in its
 /// order of replies.
@@ -53,6 +55,17 @@ impl Ask {
     /// Whether the command runs, or a part of it; else its keys are held for another shard.
     pub fn runs(self) -> bool {
         !matches!(self, Self::Hold(_) | Self::Open(_))
+    }
+
+    /// Whether the command is counted where this runs: the shares and parts of one are, where the first of them runs.
+    #[inline]
+    pub fn counts(self) -> bool {
+        match self {
+            Self::Share(number) => number & multi::LATER == 0,
+            Self::Part(number) => number >> multi::SHARE_SHIFT == 0,
+            Self::Whole(_) | Self::Hold(_) | Self::Open(_) => true,
+            Self::Nobody => false,
+        }
     }
 
     /// Whether other shards may take part.
@@ -100,9 +113,36 @@ pub struct Item {
     /// It writes, and what its connection wrote before may not be done yet: it waits at the gate, lest somebody who asks for one
     /// key after the other sees this write and not the one before.
     pub follows: bool,
-    pub progress: Progress,
-    /// Where its reply ends there. It begins where the one before ends.
-    pub reply_end: usize,
+}
+
+/// What has become of an item when its batch goes home: how far it has come, and where its reply ends in [`Batch::replies`]. It begins where
+/// the one before ends.
+///
+/// Outcomes stand by themselves, lest the receiver write into the items: what one processor has written another must wait for.
+#[derive(Clone, Copy)]
+pub struct Outcome(u64);
+
+impl Outcome {
+    const PROGRESS_BITS: u32 = 2;
+
+    #[inline]
+    pub fn new(progress: Progress, reply_end: usize) -> Self {
+        Self((reply_end as u64) << Self::PROGRESS_BITS | progress as u64)
+    }
+
+    #[inline]
+    pub fn progress(self) -> Progress {
+        match self.0 & ((1 << Self::PROGRESS_BITS) - 1) {
+            0 => Progress::Under,
+            1 => Progress::Blocked,
+            _ => Progress::Replied,
+        }
+    }
+
+    #[inline]
+    pub fn reply_end(self) -> usize {
+        (self.0 >> Self::PROGRESS_BITS) as usize
+    }
 }
 
 impl Item {
@@ -142,6 +182,8 @@ pub struct Batch {
     pub args: Vec<u8>,
     /// Arguments that do not stand in `args`; gone once the commands have run.
     pub outside: Vec<Blob>,
+    /// Of the items, once they have run.
+    pub outcomes: Vec<Outcome>,
     pub replies: Reply,
     /// What clients have to be told behind the reply of the item at a place.
     pub changes: Vec<(usize, Changes)>,
@@ -149,9 +191,22 @@ pub struct Batch {
     pub executed_by: u16,
 }
 
+/// Batches kept for reuse.
+const POOL_MAX: usize = 64;
+
 impl Batch {
+    /// Nobody needs it any more: it is emptied, and kept for later if there are not many.
+    #[allow(clippy::vec_box)]
+    pub(crate) fn give_back(mut self: Box<Self>, pool: &mut Vec<Box<Self>>) {
+        self.clear();
+        if pool.len() < POOL_MAX {
+            pool.push(self);
+        }
+    }
+
     pub fn clear(&mut self) {
         self.items.clear();
+        self.outcomes.clear();
         self.outside.clear();
         self.spans.clear();
         self.args.clear();
@@ -201,19 +256,7 @@ impl Batch {
         (key_index, hash): (u16, u64),
     ) {
         let spans = (first as u32, (self.spans.len() - first) as u32);
-        self.items.push(Item {
-            command,
-            ask,
-            db,
-            resp3,
-            spans,
-            key_index,
-            hash,
-            marks: 0,
-            follows: false,
-            progress: Progress::Under,
-            reply_end: 0,
-        });
+        self.items.push(Item { command, ask, db, resp3, spans, key_index, hash, marks: 0, follows: false });
     }
 
     /// The command pushed last writes while others of its connection are under way.
@@ -270,6 +313,12 @@ impl Batch {
             }
         }
         self.push_arg_of(args, 0);
+    }
+
+    /// Copies some of them in.
+    #[inline]
+    pub fn push_args_of(&mut self, args: Args<'_>, range: Range<usize>) {
+        args::push_some(args, range, &mut self.args, &mut self.spans, &mut self.outside);
     }
 
     /// The same with one of them.
@@ -370,8 +419,18 @@ mod tests {
     }
 
     #[test]
-    fn an_item_is_one_cache_line() {
-        assert_eq!(size_of::<Item>(), 64);
+    fn an_item_is_no_more_than_a_cache_line() {
+        assert_eq!((size_of::<Item>(), size_of::<Outcome>()), (56, 8));
+    }
+
+    #[test]
+    fn outcomes_say_what_they_were_told() {
+        for progress in [Progress::Under, Progress::Blocked, Progress::Replied] {
+            for end in [0, 1, 5 << 30] {
+                let outcome = Outcome::new(progress, end);
+                assert_eq!((outcome.progress(), outcome.reply_end()), (progress, end));
+            }
+        }
     }
 
     #[test]

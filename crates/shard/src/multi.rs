@@ -17,7 +17,7 @@ pub(crate) mod wait;
 
 pub(crate) use all::merge_parts;
 pub(crate) use hold::Lodgers;
-pub(crate) use split::Splits;
+pub(crate) use split::{LATER, Splits};
 
 use crate::execute::Caller;
 use crate::message::{Ask, Held, OpId, Ticket};

@@ -34,6 +34,8 @@ pub struct Outgoing {
     pub batches: Vec<Option<Box<Batch>>>,
     /// Some of them are parts of multi-shard operations.
     pub exclusive: bool,
+    /// The group of the split commands among them.
+    pub(crate) splits: Option<u32>,
     /// What other shards are to know before they get anything else of this turn; each shard once.
     pub news: Vec<(usize, Box<News>)>,
     /// Replies and continuations: need no order among others.

@@ -66,6 +66,8 @@ impl Outgoing {
                 }
                 None => true,
             });
+            // What is split from now on travels with the next publication.
+            self.splits = None;
             let exclusive = std::mem::take(&mut self.exclusive);
             let messages = self.batches.iter_mut().enumerate().filter_map(|(to, batch)| {
                 let mut batch = batch.take()?;

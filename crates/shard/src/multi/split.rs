@@ -1,107 +1,182 @@
 //! Commands whose keys can be served by each shard alone (MGET, MSET, DEL …): each runs its share, one hop.
 //!
-//! A share is a command like any other, with some of the keys. Its reply goes into the memory of the operation, and when all are there,
-//! the whole reply is written where the connection will send it from. Operations use slots and their memory again and again: a
-//! command with ten keys allocates nothing.
+//! A share is a command like any other, with some of the keys. The split commands of one turn form a *group*: their shares leave in the
+//! same batches, one per shard. A batch that comes back stays with the group until what it answers has been merged, straight
+//! from there to where the connection will send it from. Groups use their memory again and again: a command with ten keys
+//! allocates nothing, and what is noted about it stands beside what is noted about the next.
 
-use super::SHARE_SHIFT;
-use crate::message::{Ask, OpId, Ticket};
+use crate::message::{Ask, Batch, OpId, Ticket};
 use crate::shard::Shard;
+use command::args::copy_short;
 use command::slowlog::Entry as SlowEntry;
 use command::spec::Merge;
 use command::{Args, Command, Error, OwnArgs, eviction};
 use resp::{Reply, reader};
 
-/// Slots that keep their memory for the next operation, and how many bytes each.
-const SPARES_MAX: usize = 1024;
-const SPARE_BYTES_MAX: usize = 4 * 1024;
-/// Elements that are not longer are copied quickly.
-const SHORT_BYTES: usize = 64;
+/// Groups that keep their memory for the next turn, and how many commands and keys each has room for then.
+const SPARES_MAX: usize = 64;
+const SPARE_COMMANDS_MAX: usize = 4 * 1024;
+const SPARE_KEYS_MAX: usize = 64 * 1024;
 
 /// The split commands of a shard's clients that are under way.
 #[derive(Default)]
 pub(crate) struct Splits {
-    slots: Vec<Split>,
+    groups: Vec<Group>,
     free: Vec<u32>,
-    /// While one is begun: the number of each shard's share, if it has one.
-    share_of: Vec<Option<u16>>,
+    /// Commands in all groups.
+    under_way: usize,
+    /// While a command is written: the number of each shard's share, or [`NO_SHARE`].
+    share_of: Vec<u16>,
+    /// While a batch is looked through: the commands that it completes, by the number of their group.
+    over: Vec<(u32, u32)>,
 }
 
-/// One of them.
+const NO_SHARE: u16 = u16::MAX;
+
+/// The split commands of one turn, in the order in which they came.
 #[derive(Default)]
-struct Split {
-    /// The command and whose it is; `None`: the slot is free.
-    of: Option<(Ticket, &'static Command, Merge)>,
-    args: OwnArgs,
-    /// For each key the share it belongs to.
-    of_key: Vec<u16>,
+struct Group {
+    splits: Vec<Split>,
     shares: Vec<Share>,
-    /// Of all shares, as they came.
-    replies: Reply,
-    /// Shares still to come.
+    /// For each key of each command the number of its share.
+    of_key: Vec<u16>,
+    /// Those that have come back, until all that is in them has been merged.
+    batches: Vec<Option<Returned>>,
+    /// Commands under way.
     missing: usize,
+}
+
+/// A batch with the replies of shares.
+struct Returned {
+    batch: Box<Batch>,
+    /// Shares whose command is still under way.
+    unmerged: usize,
+}
+
+/// One command.
+struct Split {
+    ticket: Ticket,
+    command: &'static Command,
+    merge: Merge,
     /// A share of it runs on this shard; it writes, and one runs elsewhere.
     here: bool,
     elsewhere: bool,
+    /// The first of its shares and keys in the group, and how many.
+    shares: (u32, u32),
+    keys: (u32, u32),
+    /// Shares still to come.
+    missing: u32,
+    /// The arguments, if some of them stand by themselves: such do not come back with the batches.
+    args: Option<Box<OwnArgs>>,
     /// The slowest of its shares that were slow, for the slow log.
     slow: Option<Box<SlowEntry>>,
 }
 
 #[derive(Clone, Copy)]
 struct Share {
-    shard: u16,
-    /// While the commands are written: the first of its arguments in the batch.
-    first: usize,
-    /// Where its reply begins in those of all, then, where the next element of it does.
+    /// The number of its command in the group.
+    split: u32,
+    /// Which of the batches that have come back has its reply, and where in its replies, then, where the next element of it stands.
+    /// While the command is written: its shard, and the first of its arguments in the batch.
+    batch: u32,
     at: usize,
+    /// Which of the batch's arguments is its first.
+    first: u32,
+}
+
+/// Set in the number of a share that is not the first of its command.
+pub(crate) const LATER: OpId = 1 << 63;
+
+/// The number by which a share is asked for and answered.
+#[inline]
+fn number_of(group: u32, share: usize, is_first: bool) -> OpId {
+    let later = if is_first { 0 } else { LATER };
+    later | OpId::from(group) << 32 | share as OpId
+}
+
+/// The group and the share in it.
+#[inline]
+fn place_of(number: OpId) -> (usize, usize) {
+    (((number & !LATER) >> 32) as usize, number as u32 as usize)
 }
 
 impl Splits {
     pub(crate) fn is_empty(&self) -> bool {
-        self.free.len() == self.slots.len()
+        self.under_way == 0
     }
 
-    /// A slot that nobody uses.
-    #[inline]
-    fn take(&mut self) -> usize {
-        if let Some(index) = self.free.pop() {
-            return index as usize;
-        }
-        self.slots.push(Split::default());
-        self.slots.len() - 1
+    /// A group without commands.
+    fn begin_group(&mut self) -> u32 {
+        self.free.pop().unwrap_or_else(|| {
+            self.groups.push(Group::default());
+            self.groups.len() as u32 - 1
+        })
     }
 
-    /// Nobody uses the slot any more.
-    #[inline]
-    fn give_back(&mut self, index: usize) {
-        let split = &mut self.slots[index];
-        split.of = None;
-        split.of_key.clear();
-        split.shares.clear();
-        split.replies.clear();
-        split.replies.buf.shrink_to(SPARE_BYTES_MAX);
-        split.of_key.shrink_to(SPARE_BYTES_MAX / size_of::<u16>());
-        split.args.clear_to(SPARE_BYTES_MAX);
+    /// All commands of the group are over.
+    fn end_group(&mut self, number: usize) {
+        let group = &mut self.groups[number];
+        debug_assert!(group.batches.iter().all(Option::is_none));
+        group.splits.clear();
+        group.shares.clear();
+        group.of_key.clear();
+        group.batches.clear();
+        group.splits.shrink_to(SPARE_COMMANDS_MAX);
+        group.shares.shrink_to(SPARE_COMMANDS_MAX);
+        group.of_key.shrink_to(SPARE_KEYS_MAX);
         if self.free.len() >= SPARES_MAX {
-            self.slots[index] = Split::default();
+            self.groups[number] = Group::default();
         }
-        self.free.push(index as u32);
-        if self.is_empty() && self.slots.len() > SPARES_MAX {
-            self.slots.truncate(SPARES_MAX);
+        self.free.push(number as u32);
+        if self.is_empty() && self.groups.len() > SPARES_MAX {
+            self.groups.truncate(SPARES_MAX);
             self.free.clear();
             self.free.extend(0..SPARES_MAX as u32);
         }
     }
 
-    fn of(&mut self, tagged: OpId) -> &mut Split {
-        let split = &mut self.slots[slot_of(tagged)];
-        assert!(split.of.is_some(), "shares belong to operations under way");
-        split
+    /// The command to which a share belongs.
+    fn of(&mut self, number: OpId) -> &mut Split {
+        let (group, share) = place_of(number);
+        let group = &mut self.groups[group];
+        let split = group.shares[share].split as usize;
+        &mut group.splits[split]
+    }
+
+    /// The reply of a share begins at `at` in the replies of the next batch that its group will be given; its arguments, if they are
+    /// there, with number `first`.
+    #[inline]
+    pub(crate) fn note_reply(&mut self, number: OpId, at: usize, first: u32) {
+        let (index, share) = place_of(number);
+        let group = &mut self.groups[index];
+        let share = &mut group.shares[share];
+        *share = Share { batch: group.batches.len() as u32, at, first, ..*share };
+        let split = &mut group.splits[share.split as usize];
+        split.missing -= 1;
+        if split.missing == 0 {
+            self.over.push((index as u32, share.split));
+        }
     }
 }
 
-fn slot_of(tagged: OpId) -> usize {
-    (tagged & ((1 << SHARE_SHIFT) - 1)) as usize
+impl Group {
+    /// A command's shares have been merged. Their batches, if they are done with, go to `spares`.
+    fn release(&mut self, split: usize, mut spare: impl FnMut(Box<Batch>)) {
+        let (first, count) = self.splits[split].shares;
+        for share in &self.shares[first as usize..(first + count) as usize] {
+            let returned = &mut self.batches[share.batch as usize];
+            let left = returned.as_mut().map(|returned| {
+                returned.unmerged -= 1;
+                returned.unmerged
+            });
+            if left == Some(0)
+                && let Some(Returned { batch, .. }) = returned.take()
+            {
+                spare(batch);
+            }
+        }
+        self.missing -= 1;
+    }
 }
 
 impl Shard {
@@ -125,163 +200,262 @@ impl Shard {
         if let Err(error) = eviction::before(&mut self.cx, command) {
             return self.reject(conn, command, &error);
         }
-        let op = self.splits.take();
-        self.write_shares(op, args, indexes, shards, step);
+        let group = match self.outgoing.splits {
+            Some(group) => group,
+            None => *self.outgoing.splits.insert(self.splits.begin_group()),
+        };
+        let of = &self.splits.groups[group as usize];
+        let (first_share, first_key) = (of.shares.len(), of.of_key.len());
+        self.write_shares(group, args, indexes, shards, step);
         let ticket = self.expect(conn);
         let slot = &mut self.conns[conn];
         slot.expect_parts();
         let (db, (marks, client)) = ((slot.db, slot.resp3), slot.marks());
-        let split = &mut self.splits.slots[op];
-        split.of = Some((ticket, command, merge));
-        split.args.refill(args);
-        split.missing = split.shares.len();
-        split.here = split.shares.iter().any(|share| share.shard == self.cx.id);
-        // There are at least two.
-        split.elsewhere = command.may_write();
-        slot.through_own_mailbox += u32::from(split.here);
-        slot.writes_elsewhere += u32::from(split.elsewhere);
-        for (number, share) in split.shares.iter().enumerate() {
-            let batch = self.outgoing.batches[share.shard as usize].as_mut().expect("it has the arguments");
-            // The share is told by the upper bits of the operation's number.
-            let ask = Ask::Share(op as u64 | (number as u64) << SHARE_SHIFT);
-            batch.push(command, ask, db, share.first);
+        let of = &mut self.splits.groups[group as usize];
+        let mut here = false;
+        for (number, share) in of.shares.iter_mut().enumerate().skip(first_share) {
+            here |= share.batch == u32::from(self.cx.id);
+            let batch = self.outgoing.batches[share.batch as usize].as_mut().expect("it has the arguments");
+            let ask = Ask::Share(number_of(group, number, number == first_share));
+            batch.push(command, ask, db, share.first as usize);
             if marks != 0 {
                 batch.mark(marks, client);
             }
         }
+        // There are at least two.
+        let elsewhere = command.may_write();
+        slot.through_own_mailbox += u32::from(here);
+        slot.writes_elsewhere += u32::from(elsewhere);
+        let shares = (first_share as u32, (of.shares.len() - first_share) as u32);
+        let keys = (first_key as u32, (of.of_key.len() - first_key) as u32);
+        let args = (!args.all_inside()).then(|| Box::new(OwnArgs::of(args)));
+        let missing = shares.1;
+        of.splits.push(Split {
+            ticket,
+            command,
+            merge,
+            here,
+            elsewhere,
+            shares,
+            keys,
+            missing,
+            args,
+            slow: None,
+        });
+        of.missing += 1;
+        self.splits.under_way += 1;
         self.outgoing.exclusive = true;
     }
 
     /// Writes the arguments of all shares into the batches of their shards, in one pass, and notes the shares.
-    fn write_shares(&mut self, op: usize, args: Args<'_>, indexes: &[usize], shards: &[u16], step: usize) {
+    fn write_shares(&mut self, group: u32, args: Args<'_>, indexes: &[usize], shards: &[u16], step: usize) {
         let mut share_of = std::mem::take(&mut self.splits.share_of);
-        share_of.resize(self.cx.shards as usize, None);
-        for (&index, &shard) in indexes.iter().zip(shards) {
-            let number = match share_of[shard as usize] {
-                Some(number) => number,
-                None => {
-                    let batch = self.batch_for(shard as usize);
-                    let first = batch.spans.len();
-                    batch.push_name(args);
-                    let shares = &mut self.splits.slots[op].shares;
-                    shares.push(Share { shard, first, at: 0 });
-                    *share_of[shard as usize].insert(shares.len() as u16 - 1)
-                }
-            };
-            self.splits.slots[op].of_key.push(number);
-            let batch = self.outgoing.batches[shard as usize].as_mut().expect("it has been begun");
-            (index..index + step).for_each(|at| batch.push_arg_of(args, at));
+        share_of.resize(self.cx.shards as usize, NO_SHARE);
+        let of = &self.splits.groups[group as usize];
+        let (split, first_share) = (of.splits.len() as u32, of.shares.len());
+        for &shard in shards {
+            if share_of[shard as usize] == NO_SHARE {
+                let batch = self.batch_for(shard as usize);
+                let first = batch.spans.len() as u32;
+                batch.push_name(args);
+                let shares = &mut self.splits.groups[group as usize].shares;
+                share_of[shard as usize] = (shares.len() - first_share) as u16;
+                shares.push(Share { split, batch: u32::from(shard), at: 0, first });
+            }
         }
-        self.splits.slots[op].shares.iter().for_each(|share| share_of[share.shard as usize] = None);
+        for (&index, &shard) in indexes.iter().zip(shards) {
+            let batch = self.outgoing.batches[shard as usize].as_mut().expect("it has been begun");
+            batch.push_args_of(args, index..index + step);
+        }
+        let of = &mut self.splits.groups[group as usize];
+        of.of_key.extend(shards.iter().map(|&shard| share_of[shard as usize]));
+        of.shares[first_share..].iter().for_each(|share| share_of[share.batch as usize] = NO_SHARE);
         self.splits.share_of = share_of;
     }
 
-    /// A share has been done.
-    #[inline]
-    pub(crate) fn on_share(&mut self, tagged: OpId, write: impl FnOnce(&mut Reply)) {
-        let split = self.splits.of(tagged);
-        split.shares[(tagged >> SHARE_SHIFT) as usize].at = split.replies.buf.len();
-        write(&mut split.replies);
-        split.missing -= 1;
-        if split.missing == 0 {
-            self.end_split(slot_of(tagged));
+    /// A batch has come back whose shares have been noted: it stays with its group, and the commands that are complete are over.
+    pub(crate) fn keep_batch(&mut self, of: OpId, batch: Box<Batch>, unmerged: usize) {
+        let group = &mut self.splits.groups[place_of(of).0];
+        group.batches.push(Some(Returned { batch, unmerged }));
+        let mut over = std::mem::take(&mut self.splits.over);
+        for (group, split) in over.drain(..) {
+            self.end_split(group as usize, split as usize);
         }
+        self.splits.over = over;
+    }
+
+    /// A share has been done later than its batch, or earlier.
+    #[cold]
+    pub(crate) fn on_share(&mut self, number: OpId, write: impl FnOnce(&mut Reply)) {
+        let mut batch = self.batch_pool.pop().unwrap_or_default();
+        write(&mut batch.replies);
+        self.splits.note_reply(number, 0, 0);
+        self.keep_batch(number, batch, 1);
     }
 
     /// All shares are there.
-    fn end_split(&mut self, op: usize) {
-        let split = &mut self.splits.slots[op];
-        let Some((ticket, command, merge)) = split.of else { unreachable!("it is under way") };
+    fn end_split(&mut self, group: usize, index: usize) {
+        let of = &mut self.splits.groups[group];
+        let split = &mut of.splits[index];
+        let Split { ticket, merge, here, elsewhere, .. } = *split;
         if let Some(entry) = split.slow.take() {
-            return self.end_slow_split(op, command, *entry);
+            self.log_slow_split(group, index, *entry);
         }
         let conn = &mut self.conns[ticket.conn as usize];
         let is_there = conn.generation == ticket.generation;
+        let of = &mut self.splits.groups[group];
         if is_there {
-            conn.through_own_mailbox -= u32::from(split.here);
-            conn.writes_elsewhere -= u32::from(split.elsewhere);
-            conn.fulfil(ticket.seq, |to| split.merge(merge, to));
+            conn.through_own_mailbox -= u32::from(here);
+            conn.writes_elsewhere -= u32::from(elsewhere);
+            conn.fulfil(ticket.seq, |to| of.merge(index, merge, to));
         }
-        self.splits.give_back(op);
+        of.splits[index].args = None;
+        let pool = &mut self.batch_pool;
+        of.release(index, |batch| batch.give_back(pool));
+        self.splits.under_way -= 1;
+        if of.missing == 0 {
+            self.splits.end_group(group);
+        }
         if is_there {
             self.after_fulfil(ticket.conn as usize);
         }
     }
 
     #[cold]
-    fn end_slow_split(&mut self, op: usize, command: &Command, mut entry: SlowEntry) {
-        // A share has only some of the arguments.
-        let args = self.splits.slots[op].args.args(&self.cx.seed);
-        entry.keep_args(command, args, &self.cx.config);
-        self.log_slow_of(Ask::Share(op as OpId), entry);
-        self.end_split(op);
+    fn log_slow_split(&mut self, group: usize, index: usize, mut entry: SlowEntry) {
+        let of = &self.splits.groups[group];
+        let Split { ticket, command, args, .. } = &of.splits[index];
+        let (ticket, seed, config) = (*ticket, &self.cx.seed, &self.cx.config);
+        // A share has only some of the arguments. They are shown if the others cannot be put together: a share had to wait.
+        match args {
+            Some(args) => entry.keep_args(command, args.args(seed), config),
+            None => {
+                if let Some(args) = of.arguments(index) {
+                    entry.keep_args(command, args.args(seed), config);
+                }
+            }
+        }
+        self.log_slow_of(Ask::Whole(ticket), entry);
     }
 
     /// A share was slow: if it is the slowest so far, the operation is as slow as it.
-    pub(crate) fn on_slow_share(&mut self, tagged: OpId, entry: SlowEntry) {
-        let slow = &mut self.splits.of(tagged).slow;
+    pub(crate) fn on_slow_share(&mut self, number: OpId, entry: SlowEntry) {
+        let slow = &mut self.splits.of(number).slow;
         if slow.as_ref().is_none_or(|slow| slow.micros < entry.micros) {
             *slow = Some(Box::new(entry));
         }
     }
-
-    /// The client of a split command that is under way.
-    pub(crate) fn client_of_split(&self, tagged: OpId) -> Option<Ticket> {
-        self.splits.slots[slot_of(tagged)].of.map(|(ticket, ..)| ticket)
-    }
 }
 
-impl Split {
+impl Group {
     /// Makes one reply of those of the shares.
-    fn merge(&mut self, merge: Merge, out: &mut Reply) {
-        let Self { replies, shares, of_key, .. } = self;
-        if let Some(error) = shares.iter().find(|share| reader::is_error(&replies.buf[share.at..])) {
-            let line = &replies.buf[error.at..];
-            return out.raw(&line[..reader::reply_len(line).expect("shards write whole replies")]);
+    fn merge(&self, split: usize, merge: Merge, out: &mut Reply) {
+        let split = &self.splits[split];
+        let shares = &self.shares[split.shares.0 as usize..][..split.shares.1 as usize];
+        let cursor_of = |share: &Share| Cursor { replies: self.replies_of(share), at: share.at };
+        if let Some(error) = shares.iter().map(cursor_of).find(|share| reader::is_error(share.rest())) {
+            let len = reader::reply_len(error.rest()).expect("shards write whole replies");
+            return out.raw(&error.rest()[..len]);
         }
         match merge {
             Merge::Ok => out.ok(),
             Merge::Sum => {
-                let count = |share: &Share| reader::header(&replies.buf, share.at).map_or(0, |(_, n, _)| n);
+                let count = |share: &Share| reader::integer(cursor_of(share).rest()).unwrap_or(0);
                 out.int(shares.iter().map(count).sum());
             }
             Merge::Elements => {
-                for share in &mut *shares {
-                    share.at = reader::header(&replies.buf, share.at).map_or(share.at, |(_, _, next)| next);
-                }
+                let of_key = &self.of_key[split.keys.0 as usize..][..split.keys.1 as usize];
+                let cursors = shares.iter().map(|share| cursor_of(share).into_array());
                 out.array(of_key.len());
-                out.buf.reserve(replies.buf.len() + SHORT_BYTES);
-                // Each share's array is walked in step with the keys.
-                for &number in &*of_key {
-                    let share = &mut shares[number as usize];
-                    share.at += copy_element(replies, share.at, out);
+                if shares.len() <= FEW_SHARES {
+                    let mut few = [const { Cursor { replies: &NO_REPLY, at: 0 } }; FEW_SHARES];
+                    few.iter_mut().zip(cursors).for_each(|(to, cursor)| *to = cursor);
+                    return copy_elements(&mut few, of_key, out);
                 }
+                copy_elements(&mut cursors.collect::<Vec<_>>(), of_key, out);
             }
         }
     }
+
+    fn replies_of(&self, share: &Share) -> &Reply {
+        &self.returned(share).batch.replies
+    }
+
+    fn returned(&self, share: &Share) -> &Returned {
+        match &self.batches[share.batch as usize] {
+            Some(returned) => returned,
+            None => unreachable!("a batch stays until its shares have been merged"),
+        }
+    }
+
+    /// The arguments of a command put together from those of its shares, if all batches have them.
+    #[cold]
+    fn arguments(&self, split: usize) -> Option<OwnArgs> {
+        let split = &self.splits[split];
+        let shares = &self.shares[split.shares.0 as usize..][..split.shares.1 as usize];
+        let of_key = &self.of_key[split.keys.0 as usize..][..split.keys.1 as usize];
+        let step = crate::route::split_step(split.command);
+        let arg = |share: &Share, index: usize| {
+            let batch = &self.returned(share).batch;
+            batch.spans.get(share.first as usize + index)?.inside(&batch.args).map(<[u8]>::to_vec)
+        };
+        let mut taken = vec![1; shares.len()];
+        let mut words = vec![arg(shares.first()?, 0)?];
+        for &number in of_key {
+            let from = &mut taken[number as usize];
+            for index in *from..*from + step {
+                words.push(arg(&shares[number as usize], index)?);
+            }
+            *from += step;
+        }
+        Some(OwnArgs::of_words(words))
+    }
 }
 
-/// Copies the element of `replies` that begins at `start` in its buffer; its length there.
-#[inline]
-fn copy_element(replies: &Reply, start: usize, out: &mut Reply) -> usize {
-    if !replies.blobs.is_empty()
-        && let Some(len) = share_element(replies, start, out)
-    {
-        return len;
+/// So many shares are followed at once without a list of their own.
+const FEW_SHARES: usize = 8;
+
+static NO_REPLY: Reply = Reply { buf: Vec::new(), blobs: Vec::new(), resp3: false };
+
+/// The place in the replies of a batch where a share's next reply or element begins.
+#[derive(Clone, Copy)]
+struct Cursor<'a> {
+    replies: &'a Reply,
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    #[inline]
+    fn rest(self) -> &'a [u8] {
+        &self.replies.buf[self.at..]
     }
-    let element = &replies.buf[start..];
-    let len = reader::bulk_len(element).or_else(|| reader::reply_len(element));
-    let len = len.expect("shards write whole replies");
-    match element.first_chunk::<SHORT_BYTES>() {
-        // A copy of a fixed length needs no call.
-        Some(chunk) if len <= SHORT_BYTES => {
-            let end = out.buf.len() + len;
-            out.raw(chunk);
-            out.buf.truncate(end);
+
+    /// Before the first element of the array that begins here.
+    fn into_array(self) -> Self {
+        let header = reader::header(&self.replies.buf, self.at);
+        Self { at: header.map_or(self.at, |(_, _, next)| next), ..self }
+    }
+
+    /// Copies the next element.
+    #[inline]
+    fn copy_element(&mut self, out: &mut Reply) {
+        if !self.replies.blobs.is_empty()
+            && let Some(len) = share_element(self.replies, self.at, out)
+        {
+            self.at += len;
+            return;
         }
-        _ => out.raw(&element[..len]),
+        let element = self.rest();
+        let len = reader::bulk_len(element).or_else(|| reader::reply_len(element));
+        let len = len.expect("shards write whole replies");
+        copy_short(&mut out.buf, element, len);
+        self.at += len;
     }
-    len
+}
+
+/// Each share's array is walked in step with the keys.
+fn copy_elements(cursors: &mut [Cursor<'_>], of_key: &[u16], out: &mut Reply) {
+    of_key.iter().for_each(|&number| cursors[number as usize].copy_element(out));
 }
 
 /// The same for a value that does not stand in the buffer.
@@ -316,8 +490,12 @@ mod tests {
             let reply = b"*5\r\n$1\r\n3\r\n$1\r\n1\r\n$-1\r\n$1\r\n2\r\n$1\r\n1\r\n";
             assert!(trial.take_replies(conn) == reply.repeat(count));
             let splits = &trial.shards[0].splits;
-            assert!(splits.is_empty() && splits.slots.len() <= SPARES_MAX.max(count.min(SPARES_MAX)));
-            assert!(splits.slots.iter().all(|split| split.of.is_none() && split.replies.is_empty()));
+            assert!(splits.is_empty() && splits.groups.len() <= SPARES_MAX);
+            assert_eq!(splits.free.len(), splits.groups.len());
+            let is_clear = |group: &Group| group.shares.is_empty() && group.batches.is_empty();
+            assert!(splits.groups.iter().all(is_clear));
+            let room = splits.groups.iter().map(|group| group.shares.capacity());
+            assert!(room.max() <= Some(SPARE_COMMANDS_MAX));
         }
         assert_eq!(trial.ask(conn, &request(&["EXISTS", a, a, c, "none"])), b":3\r\n");
     }
@@ -335,5 +513,52 @@ mod tests {
         let expected = format!("*5\r\n{bulk}$5\r\nsmall\r\n{bulk}$-1\r\n$5\r\nsmall\r\n");
         let reply = trial.ask(conn, &request(&["MGET", &there, &here, &there, "none", &here]));
         assert!(reply == expected.as_bytes());
+    }
+
+    /// The slow log shows all arguments, those of the shares in the order of the keys.
+    #[test]
+    fn slow_commands_are_told_with_all_arguments() {
+        let mut trial = Trial::new(3);
+        let conn = trial.connect();
+        trial.ask(conn, &request(&["CONFIG", "SET", "slowlog-log-slower-than", "0"]));
+        let keys = [trial.key_on(2, "a"), trial.key_on(0, "b"), trial.key_on(2, "c"), trial.key_on(1, "d")];
+        let [a, b, c, d] = keys.each_ref().map(String::as_str);
+        let large = "x".repeat(40_000);
+        for words in [
+            &["mset", a, "1", b, "2", c, "3", d, "4"][..],
+            &["MGET", d, c, b, a, c],
+            &["mset", b, &large, a, "5"],
+            &["exists", a, b],
+        ] {
+            trial.ask(conn, &request(words));
+            let log = trial.ask(conn, &request(&["SLOWLOG", "GET", "20"]));
+            let log = String::from_utf8(log).expect("text");
+            let shown = words.iter().map(|word| match word.len() {
+                len if len > 128 => format!("{}... ({} more bytes)", &word[..128], len - 128),
+                _ => (*word).to_owned(),
+            });
+            let shown: Vec<_> = shown.collect();
+            let shown: Vec<_> = shown.iter().map(String::as_str).collect();
+            let args = String::from_utf8(request(&shown)).expect("text");
+            assert!(log.contains(&args), "{args} in {log}");
+        }
+    }
+
+    /// Commands that wait for a lock keep nothing but their own batches, and those of the same turn go on.
+    #[test]
+    fn a_command_that_waits_holds_up_no_other() {
+        let mut trial = Trial::new(3);
+        let (conn, other) = (trial.connect(), trial.connect());
+        let keys = [trial.key_on(0, "a"), trial.key_on(1, "b"), trial.key_on(2, "c"), trial.key_on(1, "d")];
+        let [a, b, c, d] = keys.each_ref().map(String::as_str);
+        // The keys of RENAME are locked on two shards until its second half comes.
+        trial.ask(conn, &request(&["MSET", a, "1", b, "2", c, "3", d, "4"]));
+        trial.send(other, &request(&["RENAME", b, c]));
+        (0..2).for_each(|_| assert!(trial.deliver()));
+        let both = [request(&["MGET", a, b]), request(&["MGET", a, d])].concat();
+        trial.send(conn, &both);
+        trial.settle();
+        assert_eq!(trial.take_replies(conn), b"*2\r\n$1\r\n1\r\n$-1\r\n*2\r\n$1\r\n1\r\n$1\r\n4\r\n");
+        assert_eq!(trial.take_replies(other), b"+OK\r\n");
     }
 }
