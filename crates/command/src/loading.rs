@@ -1,7 +1,7 @@
 //! Taking in what a data file has.
 
-use crate::{Error, ShardCx};
 use crate::scripting::libraries::{self, Trial};
+use crate::{Error, ShardCx};
 use keyspace::{Entry, Found, Key};
 use rdb::Shapes;
 use rdb::file::{Damage, Record};

@@ -16,7 +16,9 @@ const PART_BYTES: usize = 64 * 1024;
 pub enum Hints {
     Nothing,
     /// Seconds since the last use; the age of an entry that is used now.
-    Idle { fresh: u32 },
+    Idle {
+        fresh: u32,
+    },
     Frequency,
 }
 

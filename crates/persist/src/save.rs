@@ -3,7 +3,7 @@
 //! The file is written under another name, and takes the place of the old one when all of it is on disk: whatever happens before, the
 //! old one stays. A failure of any part is a failure of the whole, told once, with the path.
 
-use crate::carrier::{Carrier, Job};
+use crate::carrier::{self, Job};
 use rdb::encode::Options;
 use rdb::file::{Head, Plan, Written};
 use std::fmt::Display;
@@ -94,7 +94,7 @@ impl Save {
             keys: AtomicU64::new(0),
         });
         let (jobs, inbox) = channel();
-        Carrier::open(Arc::clone(&shared))?.spawn(inbox, on_end)?;
+        carrier::start(Arc::clone(&shared), inbox, on_end)?;
         let save = Self { shared, jobs };
         save.send(0, head);
         Ok(save)

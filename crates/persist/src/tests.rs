@@ -1,3 +1,5 @@
+//! Saves of databases that two shards would have, read back.
+
 use crate::{GIVEN_UP, Hints, Pen, Save, Target};
 use base::hash::HashSeed;
 use base::random::Random;
@@ -170,7 +172,8 @@ fn what_cannot_be_written_says_why() {
     std::fs::create_dir(place.0.join("taken")).expect("a directory");
     target.path = place.0.join("taken");
     let mut contents = Contents::new();
-    let failure = save(target, &mut databases(&mut contents), None).wait().expect_err("a directory is in its place");
+    let failure =
+        save(target, &mut databases(&mut contents), None).wait().expect_err("a directory is in its place");
     assert!(failure.contains("replacing") && failure.contains("taken"), "{failure}");
     assert_eq!(place.names(), ["taken"]);
 }

@@ -10,6 +10,7 @@ pub mod daemon;
 pub mod epoll;
 mod file_map;
 pub mod memory;
+mod new_file;
 pub mod reactor;
 pub mod rlimits;
 pub mod signals;
@@ -22,6 +23,7 @@ pub mod waker;
 
 pub use allocator::Allocator;
 pub use file_map::FileMap;
+pub use new_file::NewFile;
 pub use reactor::{BackEnd, Event, Reactor};
 pub use socket::{Listener, Socket};
 pub use waker::Waker;

@@ -73,7 +73,9 @@ impl Loading {
             Stop::Refused(reason) => format!("{path}: {reason}"),
         })?;
         let own = &self.strays[usize::from(cx.id)];
-        for Stray { db, key, entry } in std::mem::take(&mut *own.lock().unwrap_or_else(PoisonError::into_inner)) {
+        for Stray { db, key, entry } in
+            std::mem::take(&mut *own.lock().unwrap_or_else(PoisonError::into_inner))
+        {
             store(cx, db, &key, entry, &mut loaded).map_err(|reason| format!("{path}: {reason}"))?;
         }
         Ok(loaded)
@@ -92,7 +94,11 @@ impl Loading {
     fn take_record(&self, cx: &mut ShardCx, record: &Record<'_>, loaded: &mut Loaded) -> Result<(), String> {
         let db = cx.dbs.number(record.db.into()).ok_or_else(|| {
             let count = cx.dbs.count();
-            format!("at byte {}: database {}, and there are {count} (`databases`)", record.offset(), record.db)
+            format!(
+                "at byte {}: database {}, and there are {count} (`databases`)",
+                record.offset(),
+                record.db
+            )
         })?;
         let Some(entry) = cx.entry_of(record).map_err(|damage| damage.to_string())? else {
             loaded.expired += 1;

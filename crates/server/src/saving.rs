@@ -8,7 +8,7 @@ use keyspace::walk::SharedScribe;
 use persist::{GIVEN_UP, Head, Hints, Options, Outcome, Pen, Save, Target};
 use runtime::{Waker, clock};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// The version of the format: that of Redis 7.0, which everything newer reads, too. A value that needs a newer one gets it.
 const FORMAT_VERSION: u16 = 10;

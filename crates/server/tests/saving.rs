@@ -161,7 +161,9 @@ fn a_save_is_what_there_was_at_one_moment() {
         }
         // So that a save takes a while.
         for n in 0..30_000 {
-            client.send(&["SET", &format!("filler:{n}"), "some value of a certain length"]).expect("it is there");
+            client
+                .send(&["SET", &format!("filler:{n}"), "some value of a certain length"])
+                .expect("it is there");
         }
         (0..30_000).for_each(|_| drop(client.receive().expect("it answers")));
         let is_over = AtomicBool::new(false);
@@ -182,7 +184,8 @@ fn a_save_is_what_there_was_at_one_moment() {
                                 client.pipeline(&block);
                             }
                             1 => {
-                                let script = "redis.call('DECRBY', ARGV[1], 2) redis.call('INCRBY', ARGV[2], 2)";
+                                let script =
+                                    "redis.call('DECRBY', ARGV[1], 2) redis.call('INCRBY', ARGV[2], 2)";
                                 assert!(!client.cmd(&["EVAL", script, "0", &from, &to]).is_error());
                             }
                             _ => {
@@ -208,9 +211,9 @@ fn a_save_is_what_there_was_at_one_moment() {
                     let left = reader.run(&format!("GET left:{worker}"));
                     assert_eq!(left, reader.run(&format!("GET right:{worker}")), "{shards} shards");
                 }
-                let count = (0..30_000).step_by(777).filter(|n| {
-                    !matches!(reader.run(&format!("GET filler:{n}")), Value::Null)
-                });
+                let count = (0..30_000)
+                    .step_by(777)
+                    .filter(|n| !matches!(reader.run(&format!("GET filler:{n}")), Value::Null));
                 assert_eq!(count.count(), 39);
             }
             is_over.store(true, Ordering::Relaxed);

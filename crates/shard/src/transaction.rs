@@ -30,7 +30,6 @@ const SPARE_BYTES_MAX: usize = 64 * 1024;
 static WATCH_ROW: LazyLock<Command> = LazyLock::new(|| block::as_row_of("watch", &WATCHED));
 static UNWATCH_ROW: LazyLock<Command> = LazyLock::new(|| block::as_row_of("unwatch", &UNWATCHED));
 
-
 /// The shards that have the keys of a block.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Place {

@@ -314,9 +314,15 @@ fn persistence(cx: &ShardCx, facts: &Facts, text: &mut String) {
             ("rdb_changes_since_last_save", &facts.numbers.dirty),
             ("rdb_bgsave_in_progress", &u8::from(under_way.is_some())),
             ("rdb_last_save_time", &report.map_or(cx.started_ms / 1000, |report| report.last_save_s)),
-            ("rdb_last_bgsave_status", &if report.is_none_or(|report| report.is_last_ok) { "ok" } else { "err" }),
+            (
+                "rdb_last_bgsave_status",
+                &if report.is_none_or(|report| report.is_last_ok) { "ok" } else { "err" },
+            ),
             ("rdb_last_bgsave_time_sec", &seconds(report.and_then(|report| report.last_took_s))),
-            ("rdb_current_bgsave_time_sec", &seconds(under_way.map(|(begun_s, _)| now_s.saturating_sub(begun_s)))),
+            (
+                "rdb_current_bgsave_time_sec",
+                &seconds(under_way.map(|(begun_s, _)| now_s.saturating_sub(begun_s))),
+            ),
             ("rdb_saves", &report.map_or(0, |report| report.count)),
             ("rdb_last_cow_size", &0),
             ("rdb_last_load_keys_expired", &report.map_or(0, |report| report.loaded.1)),

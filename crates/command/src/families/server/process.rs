@@ -1,9 +1,9 @@
 //! The process: time, role, saving, ending; modules, of which there are none.
 
 use super::{ANY_TIME, HELP_SUMMARY, keyspace, row, server};
+use crate::saving::Refused;
 use crate::spec::{acl, flag::*};
 use crate::state::Effect;
-use crate::saving::Refused;
 use crate::{Args, Command, Cx, Error, Outcome, ShardCx, help as help_form};
 use resp::Reply;
 
@@ -205,7 +205,11 @@ fn shutdown(cx: &mut Cx<'_>, args: Args<'_>, _: &mut Reply) -> Outcome {
     }
     let saves = can_save && (save || !nosave && !cx.shard.config.save.is_empty());
     let conn = cx.conn;
-    cx.shard.effects.push(if saves { Effect::SaveAndEnd { conn, now, force } } else { Effect::Shutdown { now } });
+    cx.shard.effects.push(if saves {
+        Effect::SaveAndEnd { conn, now, force }
+    } else {
+        Effect::Shutdown { now }
+    });
     Ok(())
 }
 
