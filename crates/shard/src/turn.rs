@@ -29,7 +29,8 @@ pub trait Carrier {
     /// The number of the publication to come.
     fn next_turn(&self) -> u64;
 
-    /// Publishes messages, each with the shard it is for, together; if `exclusive`, alone among all shards.
+    /// Publishes messages, each with the shard it is for, together; if `exclusive`, alone among all shards. News come last, and must not
+    /// be sent before the commands.
     fn publish(&mut self, messages: impl Iterator<Item = (usize, Message)>, exclusive: bool);
 
     /// Sends a message that needs no order among others. It is to [`Message::see`] what the receiver has published.
@@ -53,7 +54,8 @@ impl Outgoing {
     }
 
     /// Gives everything to `carrier`: first the commands, as one publication, then replies and continuations. A shard gets its news with
-    /// the commands, or before the replies.
+    /// its commands. If there are only commands for others, it gets them in the same publication: whoever runs one of these may
+    /// publish, too, and that comes later.
     pub fn hand_over(&mut self, carrier: &mut impl Carrier) {
         if self.batches.iter().any(Option::is_some) {
             let turn = carrier.next_turn();
@@ -72,7 +74,8 @@ impl Outgoing {
                 batch.turn = turn;
                 Some((to, Message::Commands(batch)))
             });
-            carrier.publish(messages, exclusive);
+            let news = self.news.drain(..).map(|(to, news)| (to, Message::News(news)));
+            carrier.publish(messages.chain(news), exclusive);
         }
         self.put_news_first();
         for (to, message) in self.posts.drain(..) {
@@ -97,5 +100,64 @@ impl Message {
             Self::Commands(batch) => Some((batch.from as usize, batch.turn)),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trial::{Trial, request};
+
+    /// For whom there were commands and news: what has been published together, and what has been sent behind it.
+    #[derive(Default, Debug, PartialEq, Eq)]
+    struct Sent {
+        together: Vec<(usize, &'static str)>,
+        behind: Vec<(usize, &'static str)>,
+    }
+
+    fn kind(message: &Message) -> &'static str {
+        match message {
+            Message::Commands(batch) if batch.news.is_some() => "commands and news",
+            Message::Commands(_) => "commands",
+            Message::News(_) => "news",
+            _ => "other",
+        }
+    }
+
+    impl Carrier for Sent {
+        fn next_turn(&self) -> u64 {
+            1
+        }
+
+        fn publish(&mut self, messages: impl Iterator<Item = (usize, Message)>, _exclusive: bool) {
+            self.together.extend(messages.map(|(to, message)| (to, kind(&message))));
+        }
+
+        fn post(&mut self, to: usize, message: Message) {
+            self.behind.push((to, kind(&message)));
+        }
+    }
+
+    /// A command that follows a message may publish elsewhere: it must not run before the message is on its way to all who listen.
+    #[test]
+    fn news_are_on_their_way_before_commands_of_their_turn_may_run() {
+        let mut trial = Trial::new(4);
+        for shard in [1, 2] {
+            let listener = trial.connect_to(shard, 10 + shard as u64);
+            trial.send_to(shard, listener, &request(&["SUBSCRIBE", "c"]));
+            trial.settle();
+        }
+        let publisher = trial.connect();
+        let key = trial.key_on(1, "k");
+        let mut pipeline = request(&["PUBLISH", "c", "first"]);
+        pipeline.extend(request(&["EVAL", "return redis.call('PUBLISH', 'c', 'second')", "1", &key]));
+        let range = 0..pipeline.len();
+        let shard = &mut trial.shards[0];
+        shard.receive(&pipeline, &[(publisher as u32, range)]);
+        shard.send_news();
+        let mut sent = Sent::default();
+        shard.outgoing.hand_over(&mut sent);
+        assert_eq!(sent.together, [(1, "commands and news"), (2, "news")]);
+        assert!(sent.behind.iter().all(|(_, kind)| *kind == "other"), "{sent:?}");
     }
 }
