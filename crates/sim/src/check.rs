@@ -50,7 +50,9 @@ pub fn check(
     let nodes = nodes(history, program_order);
     let shows = |clocks| {
         let order = witness.and_then(|witness| witness::order(&nodes, witness, clocks));
-        order.is_some_and(|order| proves(&nodes, &order))
+        order.is_some_and(|order| {
+            proves(&nodes, &order) || proves(&nodes, &witness::wait_earlier(&nodes, order))
+        })
     };
     if shows(Clocks::One) || shows(Clocks::Several) {
         return Verdict::Serializable;

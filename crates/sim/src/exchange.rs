@@ -7,6 +7,7 @@
 //! [`mailbox::Port::publish`]: ../../mailbox/struct.Port.html
 //! [`mailbox::Port::send`]: ../../mailbox/struct.Port.html
 
+use crate::faults::Faults;
 use crate::rules::{Rule, Rules};
 use base::random::Random;
 use shard::{Carrier, Message, Moving};
@@ -68,9 +69,18 @@ impl Exchange {
 
     /// One message for a shard from somebody who visits another.
     pub fn post(&mut self, to: usize, mail: Mail) {
+        self.push(to, mail);
+        self.stations[to].asleep = false;
+    }
+
+    fn push(&mut self, to: usize, mut mail: Mail) {
         let station = &mut self.stations[to];
+        if let Mail::Shard(message) = &mut mail
+            && self.rules.keep(Rule::Stamp)
+        {
+            message.see(|| station.published);
+        }
         station.inbox.push_back(mail);
-        station.asleep = false;
     }
 
     pub fn set_asleep(&mut self, shard: usize, asleep: bool) {
@@ -150,15 +160,13 @@ impl Publication {
         }
         match self.acts.pop_front().expect("looked at") {
             Act::Enter(_) => unreachable!("seen to above"),
-            Act::Push(to, mut mail) => {
-                if let Mail::Shard(message) = &mut mail {
-                    message.see(|| exchange.stations[to].published);
-                }
-                self.is_torn |= matches!(mail, Mail::Shard(Message::Commands(_)));
-                exchange.stations[to].inbox.push_back(mail);
+            Act::Push(to, mail) => {
+                self.is_torn |= matches!(mail, Mail::Shard(Message::Commands(_) | Message::News(_)));
+                exchange.push(to, mail);
             }
             Act::Arm(turn) => {
-                self.is_torn = false;
+                let is_news = |act: &Act| matches!(act, Act::Push(_, Mail::Shard(Message::News(_))));
+                self.is_torn = self.acts.iter().any(is_news);
                 exchange.stations[self.shard].published = turn;
             }
             Act::Leave(Section::Exclusive) => exchange.exclusive = false,
@@ -208,6 +216,7 @@ impl Publication {
 pub struct Writer<'a> {
     pub publication: &'a mut Publication,
     pub rules: Rules,
+    pub faults: &'a mut Faults,
 }
 
 impl Carrier for Writer<'_> {
@@ -219,8 +228,17 @@ impl Carrier for Writer<'_> {
         let exclusive = exclusive && self.rules.keep(Rule::Exclusive);
         let section = if exclusive { Section::Exclusive } else { Section::Shared };
         let mut pushes: Vec<_> = messages.collect();
-        // No rule depends on the order of the pushes.
+        // No rule depends on the order of the pushes, but that news come last.
+        let commands = pushes.iter().filter(|(_, message)| matches!(message, Message::Commands(_))).count();
+        let mut news = pushes.split_off(commands);
         self.publication.random.shuffle(&mut pushes);
+        self.publication.random.shuffle(&mut news);
+        let mut late = Vec::new();
+        if self.rules.keep(Rule::Together) {
+            pushes.append(&mut news);
+        } else {
+            late = news;
+        }
         let touched: Vec<usize> = pushes.iter().map(|(to, _)| *to).collect();
         self.publication.turn += 1;
         let acts = &mut self.publication.acts;
@@ -229,9 +247,12 @@ impl Carrier for Writer<'_> {
         acts.push_back(Act::Arm(self.publication.turn));
         acts.push_back(Act::Leave(section));
         acts.extend(touched.into_iter().map(Act::Rouse));
+        late.into_iter().for_each(|(to, message)| self.publication.post(to, Mail::Shard(message)));
     }
 
     fn post(&mut self, to: usize, message: Message) {
-        self.publication.post(to, Mail::Shard(message));
+        if let Some(message) = self.faults.pass(to, message) {
+            self.publication.post(to, Mail::Shard(message));
+        }
     }
 }

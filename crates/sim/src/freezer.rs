@@ -9,8 +9,9 @@ use base::random::Random;
 struct Chances {
     /// In the middle of a publication.
     torn: u64,
-    /// With messages that it has not begun to push.
+    /// With messages that it has not begun to push; and with replies to what was asked behind them.
     unpublished: u64,
+    ahead: u64,
     /// While it collects input.
     collecting: u64,
     /// At the first message in its empty mailbox.
@@ -38,6 +39,7 @@ impl Freezer {
             Theme::Broad => Chances {
                 torn: one_of([20, 150, 500]),
                 unpublished: one_of([0, 20, 100]),
+                ahead: 0,
                 collecting: one_of([0, 5, 50]),
                 mail: one_of([0, 20, 100]),
                 loaded: one_of([0, 40, 150]),
@@ -46,6 +48,7 @@ impl Freezer {
             Theme::Expiry => Chances {
                 torn: 0,
                 unpublished: 0,
+                ahead: 0,
                 collecting: one_of([50, 200, 400]),
                 mail: one_of([0, 0, 100]),
                 loaded: 0,
@@ -54,14 +57,35 @@ impl Freezer {
             Theme::Watch => Chances {
                 torn: 0,
                 unpublished: one_of([200, 400, 800]),
+                ahead: 0,
                 collecting: 0,
                 mail: 0,
                 loaded: 0,
                 elsewhere: one_of([0, 0, 8]),
             },
+            // A change has to be on its way to a shard that has taken requests and not published them, while others read and write.
+            Theme::Caches => Chances {
+                torn: one_of([0, 0, 300]),
+                unpublished: one_of([0, 100, 400]),
+                ahead: one_of([200, 900, 900]),
+                collecting: one_of([0, 0, 50]),
+                mail: one_of([0, 0, 100]),
+                loaded: 0,
+                elsewhere: one_of([0, 0, 8]),
+            },
+            Theme::Messages => Chances {
+                torn: one_of([100, 300, 800]),
+                unpublished: one_of([0, 100, 400]),
+                ahead: 0,
+                collecting: one_of([0, 0, 50]),
+                mail: one_of([0, 0, 100]),
+                loaded: one_of([0, 0, 40]),
+                elsewhere: one_of([0, 2, 8]),
+            },
             Theme::Order => Chances {
                 torn: one_of([0, 400, 900]),
                 unpublished: 0,
+                ahead: 0,
                 collecting: 0,
                 mail: one_of([0, 0, 300]),
                 loaded: 0,
@@ -70,6 +94,7 @@ impl Freezer {
             _ => Chances {
                 torn: one_of([0, 300, 800]),
                 unpublished: one_of([0, 100, 400]),
+                ahead: 0,
                 collecting: one_of([0, 5, 50]),
                 mail: one_of([0, 100, 400]),
                 loaded: one_of([0, 0, 40]),
@@ -114,6 +139,8 @@ impl Freezer {
         let seat = &seats[id];
         let chance = if seat.is_mid_publication() {
             self.chances.torn
+        } else if self.chances.ahead > 0 && seat.is_ahead() {
+            self.chances.ahead
         } else if seat.is_unpublished() {
             self.chances.unpublished
         } else if seat.is_collecting() {

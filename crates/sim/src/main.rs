@@ -1,17 +1,19 @@
-//! Runs many seeds, or one again: `sim [--from SEED] [--seeds COUNT] [--without RULE,…] [--directed] [--total] [--show] [--core] [--history]`.
+//! Runs many seeds, or one again: `sim [--from SEED] [--seeds COUNT] [--without RULE,…] [--directed] [--theme NAME] [--total] [--show] [--core] [--history]`.
 #![forbid(unsafe_code)]
 
 use sim::check::{self, ProgramOrder};
+use sim::workload::Theme;
 use sim::{Anomaly, Plan, Rule, Rules, run};
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: sim [--from SEED] [--seeds COUNT] [--without RULE,…] [--directed] [--total] [--show] [--core] [--history]";
+const USAGE: &str = "usage: sim [--from SEED] [--seeds COUNT] [--without RULE,…] [--directed] [--theme NAME] [--total] [--show] [--core] [--history]";
 
 struct Options {
     from: u64,
     seeds: u64,
     broken: Vec<Rule>,
     directed: bool,
+    theme: Option<Theme>,
     order: ProgramOrder,
     show: bool,
     history: bool,
@@ -24,6 +26,7 @@ fn options() -> Option<Options> {
         seeds: 1000,
         broken: Vec::new(),
         directed: false,
+        theme: None,
         order: ProgramOrder::Visible,
         show: false,
         history: false,
@@ -39,6 +42,7 @@ fn options() -> Option<Options> {
                 options.broken = broken?;
             }
             "--directed" => options.directed = true,
+            "--theme" => options.theme = Some(Theme::of_name(&args.next()?)?),
             "--total" => options.order = ProgramOrder::Total,
             "--history" => options.history = true,
             "--core" => options.core = true,
@@ -55,13 +59,17 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let (mut bad, mut undecided, mut ops, mut moves, mut visits) = (0, 0, 0, 0, 0);
+    let (mut messages, mut invalidations, mut first) = (0, 0, None);
     for seed in options.from..options.from + options.seeds {
         let rules = Rules::without(&options.broken);
-        let theme = options.broken.first().filter(|_| options.directed).map(|rule| rule.theme());
+        let directed = options.broken.first().filter(|_| options.directed).map(|rule| rule.theme());
+        let theme = options.theme.or(directed);
         let outcome = run(Plan { seed, rules, theme, program_order: options.order });
         ops += outcome.history.len();
         moves += outcome.moves;
         visits += outcome.visits;
+        messages += outcome.messages;
+        invalidations += outcome.invalidations;
         if matches!(outcome.anomalies[..], [Anomaly::Undecided(_)]) {
             undecided += 1;
             if options.show {
@@ -69,6 +77,7 @@ fn main() -> ExitCode {
             }
         } else if !outcome.anomalies.is_empty() {
             bad += 1;
+            first.get_or_insert(seed);
             if options.show || bad <= 1 {
                 println!("{}", outcome.describe());
             }
@@ -82,8 +91,12 @@ fn main() -> ExitCode {
         }
     }
     println!(
-        "{bad} of {} seeds with anomalies, {undecided} undecided, {ops} operations, {moves} moves, {visits} visits",
+        "{bad} of {} seeds with anomalies, {undecided} undecided, {ops} operations, {messages} messages, \
+         {invalidations} invalidations, {moves} moves, {visits} visits",
         options.seeds
     );
+    if let Some(first) = first {
+        println!("the first is {first}");
+    }
     if bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -2,6 +2,7 @@
 //! anomaly in runs that keep all rules.
 
 use crate::op::{Key, Op, Text, followed};
+use crate::streams::{self, Stream};
 use std::collections::BTreeSet;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
@@ -13,6 +14,7 @@ pub enum Slot {
     Text(Text),
     List(Vec<Text>),
     Set(BTreeSet<Text>),
+    Stream(Stream),
 }
 
 /// What there is under a key, and until when.
@@ -80,7 +82,8 @@ impl State {
             Slot::List(items) => items.is_empty(),
             Slot::Set(items) => items.is_empty(),
             Slot::Absent => true,
-            Slot::Text(_) => false,
+            // A stream may be there without entries.
+            Slot::Text(_) | Slot::Stream(_) => false,
         };
         if is_empty || entry.until_ms.is_some_and(|until_ms| until_ms <= self.clocks[key]) {
             entry = NOTHING;
@@ -90,7 +93,7 @@ impl State {
     }
 
     /// Puts something under a key for ever.
-    fn put(&mut self, key: Key, slot: Slot) {
+    pub(crate) fn put(&mut self, key: Key, slot: Slot) {
         self.put_entry(key, Entry { slot, until_ms: None });
     }
 
@@ -128,6 +131,14 @@ impl State {
             Slot::Absent => BTreeSet::new(),
             Slot::Set(items) => items.clone(),
             other => panic!("{other:?} in the pool of sets"),
+        }
+    }
+
+    pub(crate) fn stream(&self, key: Key) -> Option<Stream> {
+        match &self.entries[key].slot {
+            Slot::Absent => None,
+            Slot::Stream(stream) => Some(stream.clone()),
+            other => panic!("{other:?} in the pool of streams"),
         }
     }
 
@@ -190,7 +201,8 @@ impl State {
                 Value::Null
             }
             // How many there were is not the keys' business.
-            Op::Kill(_) => Value::Null,
+            Op::Kill(_) | Op::Publish { .. } => Value::Null,
+            Op::Stream(op) => self.apply_to_streams(op),
             Op::Append(key, text) => {
                 let whole = [self.text(*key).map_or(&[][..], |t| t), text].concat();
                 let len = whole.len();
@@ -294,8 +306,14 @@ fn count(number: usize) -> Value {
 /// A reply in the form that [`State::apply`] gives: members of sets in order, nothing where it does not know.
 pub fn settle(op: &Op, mut reply: Value) -> Value {
     match (op, &mut reply) {
+        (Op::Stream(op), _) => return streams::settle(op, reply),
+        (Op::Block { ops, .. } | Op::Script { ops, .. }, Value::Array(replies)) => {
+            let settled =
+                ops.iter().zip(replies).map(|(op, reply)| settle(op, std::mem::replace(reply, Value::Null)));
+            return Value::Array(settled.collect());
+        }
         (Op::SMembers(_), Value::Array(items)) => items.sort_by(|a, b| a.bytes().cmp(&b.bytes())),
-        (Op::Kill(_), Value::Integer(_)) => return Value::Null,
+        (Op::Kill(_) | Op::Publish { .. }, Value::Integer(_)) => return Value::Null,
         (Op::BlPop(..) | Op::BlMove(..) | Op::Refused, Value::NullArray) => return Value::Null,
         // The name of the key; the string that follows is in no other.
         (Op::BlPop(..), Value::Array(items)) if items.len() == 2 => _ = items.remove(0),

@@ -2,6 +2,7 @@
 //!
 //! Every string written is new, so that a read says which write it saw.
 
+use crate::streams::StreamOp;
 use testkit::Value;
 
 /// A key, by its index in [`crate::workload::Keys::names`].
@@ -60,6 +61,13 @@ pub enum Op {
     BlMove(Key, Key, u64),
     DbSize,
     FlushAll,
+    Stream(StreamOp),
+    /// PUBLISH, or SPUBLISH, on a channel.
+    Publish {
+        channel: usize,
+        is_sharded: bool,
+        text: Text,
+    },
     /// Touches nothing: shows whether replies come in order.
     Echo(Text),
     /// CLIENT KILL of a connection: nothing it asked happens afterwards.
@@ -73,6 +81,9 @@ impl Op {
         if let Self::Block { ops, .. } | Self::Script { ops, .. } = self {
             return ops.iter().any(Self::is_write);
         }
+        if let Self::Stream(op) = self {
+            return op.is_write();
+        }
         !matches!(
             self,
             Self::Get(_)
@@ -84,6 +95,7 @@ impl Op {
                 | Self::Refused
                 | Self::DbSize
                 | Self::Echo(_)
+                | Self::Publish { .. }
                 | Self::Kill(_)
         )
     }
@@ -100,8 +112,19 @@ impl Op {
     /// that the same connection sent before, which waits for a key that it holds.
     pub fn asks_late(&self) -> bool {
         match self {
-            Self::Script { ops, declared } => *declared < ops.len(),
+            Self::Script { ops, declared } => {
+                ops[*declared..].iter().any(|op| op.keys().is_none_or(|keys| !keys.is_empty()))
+            }
             Self::Follow { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Whether it may wait until there is something for it.
+    pub fn waits(&self) -> bool {
+        match self {
+            Self::BlPop(..) | Self::BlMove(..) => true,
+            Self::Stream(StreamOp::Read { ms, .. } | StreamOp::ReadGroup { ms, .. }) => ms.is_some(),
             _ => false,
         }
     }
@@ -126,7 +149,8 @@ impl Op {
             }
             Self::Kill(_) => *reply == Value::Integer(0),
             Self::Get(_) | Self::MGet(_) | Self::LRange(_) | Self::SMembers(_) => true,
-            Self::DbSize | Self::Echo(_) => true,
+            Self::DbSize | Self::Echo(_) | Self::Publish { .. } => true,
+            Self::Stream(op) => op.is_inert(reply),
         }
     }
 
@@ -136,7 +160,7 @@ impl Op {
             Self::Set(_, text) | Self::SetUntil(_, text, _) | Self::Append(_, text) => vec![text],
             Self::RPush(_, text) | Self::SAdd(_, text) => vec![text],
             Self::MSet(pairs) | Self::MSetNx(pairs) => pairs.iter().map(|(_, text)| text).collect(),
-            Self::Follow { text, .. } => vec![text],
+            Self::Follow { text, .. } | Self::Stream(StreamOp::Add(_, text)) => vec![text],
             Self::Block { ops, .. } | Self::Script { ops, .. } => {
                 ops.iter().flat_map(Self::new_texts).collect()
             }
@@ -155,7 +179,8 @@ impl Op {
             Self::Rename(a, b) | Self::Copy(a, b) | Self::LMove(a, b) | Self::SMove(a, b, _) => vec![*a, *b],
             Self::SUnionStore(to, from) => [&[*to][..], from].concat(),
             Self::DbSize | Self::FlushAll => return None,
-            Self::Echo(_) | Self::Kill(_) | Self::Refused => Vec::new(),
+            Self::Echo(_) | Self::Kill(_) | Self::Refused | Self::Publish { .. } => Vec::new(),
+            Self::Stream(op) => op.keys(),
             Self::Peek(key, _) | Self::PeekList(key, _) => vec![*key],
             Self::BlPop(keys, _) => keys.clone(),
             Self::BlMove(a, b, _) => vec![*a, *b],
@@ -206,6 +231,11 @@ impl Op {
             Self::DbSize => vec![word("DBSIZE")],
             Self::FlushAll => vec![word("FLUSHALL")],
             Self::Echo(text) => vec![word("ECHO"), text.clone()],
+            Self::Stream(op) => op.args(names),
+            Self::Publish { channel, is_sharded, text } => {
+                let command = if *is_sharded { "SPUBLISH" } else { "PUBLISH" };
+                vec![word(command), channel_name(*channel).into_bytes(), text.clone()]
+            }
             Self::Kill(link) => ["CLIENT", "KILL", "ID", &(link + 1).to_string()].map(word).to_vec(),
             Self::Strike(key, at_ms) => vec![word("(time is over)"), name(key), word(&at_ms.to_string())],
             Self::Peek(key, number) => {
@@ -284,6 +314,11 @@ fn script(ops: &[Op], declared: usize, names: &[String]) -> Vec<Vec<u8>> {
         args.append(&mut words);
     }
     args
+}
+
+/// A channel's name by its number.
+pub fn channel_name(channel: usize) -> String {
+    format!("channel{channel}")
 }
 
 fn seconds(ms: u64) -> String {

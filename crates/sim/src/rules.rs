@@ -21,10 +21,24 @@ pub enum Rule {
     Own,
     /// A shard looks at the clock once it has everything that it will run in this turn.
     Clock,
+    /// What is published does not come to other shards ahead of the commands of its turn.
+    Ahead,
+    /// To those shards for which there are no commands, it goes before any of them may run.
+    Together,
+    /// It goes before the replies of its turn.
+    News,
+    /// Clients that cache are told of a change before the replies of the turn that made it.
+    Tell,
+    /// What they are told carries how much their shard had published when it was sent.
+    Stamp,
+    /// All of it comes.
+    Changes,
+    /// A shard that has something for an operation that waits on several shards says so.
+    Claim,
 }
 
 impl Rule {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 15] = [
         Self::Arm,
         Self::Drain,
         Self::Reply,
@@ -33,6 +47,13 @@ impl Rule {
         Self::Behind,
         Self::Own,
         Self::Clock,
+        Self::Ahead,
+        Self::Together,
+        Self::News,
+        Self::Tell,
+        Self::Stamp,
+        Self::Changes,
+        Self::Claim,
     ];
 
     /// The rule of a name as [`Rule::name`] gives it.
@@ -47,6 +68,9 @@ impl Rule {
             Self::Reply => Theme::Watch,
             Self::Exclusive | Self::Sides | Self::Behind | Self::Own => Theme::Multi,
             Self::Clock => Theme::Expiry,
+            Self::Ahead | Self::Together | Self::News => Theme::Messages,
+            Self::Tell | Self::Stamp | Self::Changes => Theme::Caches,
+            Self::Claim => Theme::Streams,
         }
     }
 
@@ -60,6 +84,13 @@ impl Rule {
             Self::Behind => "behind",
             Self::Own => "own",
             Self::Clock => "clock",
+            Self::Ahead => "ahead",
+            Self::Together => "together",
+            Self::News => "news",
+            Self::Tell => "tell",
+            Self::Stamp => "stamp",
+            Self::Changes => "changes",
+            Self::Claim => "claim",
         }
     }
 }
@@ -67,7 +98,7 @@ impl Rule {
 /// The rules that a run keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
-    broken: u8,
+    broken: u16,
 }
 
 impl Rules {

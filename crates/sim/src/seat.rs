@@ -4,6 +4,7 @@
 //! without work follows the protocol of the real loop too, so that a lost wake-up shows as a standstill.
 
 use crate::exchange::{Exchange, Mail, Progress, Publication, Writer};
+use crate::faults::Faults;
 use crate::network::Link;
 use crate::rules::{Rule, Rules};
 use crate::witness;
@@ -49,6 +50,7 @@ pub struct Seat {
     inputs: Vec<(u32, Range<usize>)>,
     mail: VecDeque<Mail>,
     publication: Option<Publication>,
+    faults: Faults,
     /// It has run other shards' mail in this turn so often, and looks at its own again before it sends.
     visits: usize,
     published: u64,
@@ -83,6 +85,7 @@ impl Seat {
             inputs: Vec::new(),
             mail: VecDeque::new(),
             publication: None,
+            faults: Faults::new(rules, id as u64),
             visits: 0,
             published: 0,
             to_send: Vec::new(),
@@ -117,7 +120,13 @@ impl Seat {
 
     /// Whether it has messages that it has not begun to push.
     pub fn is_unpublished(&self) -> bool {
-        self.shard.has_outgoing()
+        self.shard.has_outgoing() || self.faults.has_late()
+    }
+
+    /// Whether it has commands for other shards that it has not begun to push, and replies to what was asked behind them.
+    pub fn is_ahead(&self) -> bool {
+        let is_ahead = |conn: &u32| self.shard.conn(*conn as usize).held_bytes() > 0;
+        self.shard.outgoing.batches.iter().any(Option::is_some) && self.shard.dirty_conns.iter().any(is_ahead)
     }
 
     /// Whether it has collected input, or drained mail, that has not run.
@@ -225,7 +234,9 @@ impl Seat {
         self.shard.send_news();
         if self.shard.outgoing.put_news_first() {
             for (to, message) in self.shard.outgoing.posts.drain(..) {
-                around.exchange.post(to, Mail::Shard(message));
+                if let Some(message) = self.faults.pass(to, message) {
+                    around.exchange.post(to, Mail::Shard(message));
+                }
             }
         }
         if !self.shard.has_outgoing() && around.random.below(8) > 0 {
@@ -233,6 +244,7 @@ impl Seat {
         }
         let has_work = !self.mail.is_empty()
             || self.shard.has_outgoing()
+            || self.faults.has_late()
             || !self.shard.dirty_conns.is_empty()
             || self.shard.has_ready_input();
         if has_work {
@@ -407,7 +419,11 @@ impl Seat {
     fn publish(&mut self, has_begun: bool, around: &mut Around<'_>) -> Progress {
         if !has_begun {
             let mut publication = Publication::new(self.id, self.published, around.random.fork());
-            let mut writer = Writer { publication: &mut publication, rules: self.rules };
+            for (to, message) in self.faults.take_early(&mut self.shard.outgoing) {
+                publication.post(to, Mail::Shard(message));
+            }
+            let (rules, faults) = (self.rules, &mut self.faults);
+            let mut writer = Writer { publication: &mut publication, rules, faults };
             self.shard.outgoing.hand_over(&mut writer);
             self.publication = Some(publication);
             return Progress::Ran;
@@ -448,6 +464,9 @@ impl Seat {
             return progress;
         }
         let mut publication = Publication::new(self.id, self.published, around.random.fork());
+        for (to, message) in self.faults.take_late() {
+            publication.post(to, Mail::Shard(message));
+        }
         for (conn, to) in self.shard.movers() {
             let link = self.link_of[conn];
             let Some(moving) = self.shard.detach(conn) else { continue };

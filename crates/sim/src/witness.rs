@@ -3,6 +3,7 @@
 //! Operations on the same key stand in the order in which they were executed; then there are the constraints that any order must
 //! keep. Sorting them topologically takes polynomial time. What comes out is a proposal: the check verifies it.
 
+use crate::model::State;
 use crate::nodes::Node;
 use crate::op::{Key, Op};
 use command::{Args, ShardCx};
@@ -91,6 +92,37 @@ pub fn order(nodes: &[Node<'_>], witness: &Witness<'_>, clocks: Clocks) -> Optio
     }
     graph.add_constraints();
     graph.sorted()
+}
+
+/// The same order, but what has waited in vain stands as early as there was nothing for it: it seems to have been executed when its
+/// time was over, when something may have come that had to wait itself.
+pub fn wait_earlier(nodes: &[Node<'_>], order: Vec<usize>) -> Vec<usize> {
+    let in_vain = |index: &usize| nodes[*index].record.op.waits() && nodes[*index].reply == Some(Value::Null);
+    let (mut waits, mut order): (Vec<usize>, Vec<usize>) = order.into_iter().partition(in_vain);
+    waits.sort_unstable();
+    let keys = nodes.iter().filter_map(|node| node.record.op.keys()).flatten().max().map_or(0, |key| key + 1);
+    for wait in waits {
+        let node = &nodes[wait];
+        let is_before = |other: &usize| nodes[*other].returned < node.invoked || node.before.contains(other);
+        let first = order.iter().rposition(is_before).map_or(0, |at| at + 1);
+        let mut state = State::new(keys);
+        order[..first].iter().for_each(|index| _ = state.apply(&nodes[*index].record.op));
+        let mut place = first;
+        while place < order.len() && !finds_nothing(&mut state, &node.record.op) {
+            state.apply(&nodes[order[place]].record.op);
+            place += 1;
+        }
+        order.insert(place, wait);
+    }
+    order
+}
+
+/// Whether an operation would find nothing now.
+fn finds_nothing(state: &mut State, op: &Op) -> bool {
+    let mark = state.mark();
+    let reply = state.apply(op);
+    state.rewind(mark);
+    reply == Value::Null
 }
 
 /// What has touched a key last.

@@ -3,6 +3,7 @@
 //! Keys are few and live on several shards; each belongs to a pool of one type, so that no operation meets a wrong type.
 
 use crate::op::{Key, Op, Text};
+use crate::streams::{Bookmarks, StreamOp};
 use base::random::Random;
 use base::slot::SlotMap;
 use testkit::Value;
@@ -16,11 +17,14 @@ pub struct Keys {
     counters: Vec<Key>,
     lists: Vec<Key>,
     sets: Vec<Key>,
+    pub streams: Vec<Key>,
+    /// Those of the strings that only get new values, for ever and by single writes, blocks and scripts.
+    pub plain: Vec<Key>,
 }
 
 impl Keys {
     /// Names that fall on random shards; most often, the strings on as many as there are.
-    pub fn random(shards: usize, random: &mut Random) -> Self {
+    pub fn random(theme: Theme, shards: usize, random: &mut Random) -> Self {
         let (mut names, mut owners) = (Vec::<String>::new(), Vec::new());
         let slots = SlotMap::new(shards as u16);
         let spread = random.below(4) > 0;
@@ -40,9 +44,14 @@ impl Keys {
             };
             (0..count).map(add).collect()
         };
-        let (strings, counters) = (pool("s", 4), pool("c", 1));
+        let (mut strings, counters) = (pool("s", 4), pool("c", 1));
         let (lists, sets) = (pool("l", 2), pool("t", 2));
-        Self { names, owners, strings, counters, lists, sets }
+        let streams = if theme == Theme::Streams { pool("x", 3) } else { Vec::new() };
+        let plain = strings.clone();
+        if theme == Theme::Caches {
+            strings.extend(pool("s", 3));
+        }
+        Self { names, owners, strings, counters, lists, sets, streams, plain }
     }
 
     /// Reads that together show everything.
@@ -51,8 +60,24 @@ impl Keys {
         let mut ops = vec![Op::MGet(strings)];
         ops.extend(self.lists.iter().map(|key| Op::LRange(*key)));
         ops.extend(self.sets.iter().map(|key| Op::SMembers(*key)));
+        for &key in &self.streams {
+            ops.push(Op::Stream(StreamOp::Range(key)));
+            ops.extend((0..CONSUMERS).map(|consumer| Op::Stream(StreamOp::Pending(key, consumer))));
+            ops.push(Op::Stream(StreamOp::ReadGroup { keys: vec![key], consumer: 0, count: 1000, ms: None }));
+        }
         ops
     }
+}
+
+/// Consumers of a group.
+pub const CONSUMERS: usize = 4;
+
+/// What a client remembers for the operations to come.
+#[derive(Default)]
+pub struct Memory {
+    /// The string it read last.
+    pub last_read: usize,
+    pub bookmarks: Bookmarks,
 }
 
 /// How a client behaves.
@@ -66,6 +91,17 @@ pub enum Role {
     Mixed,
     /// MONITOR, and nothing else.
     Watcher,
+    /// Listens to channels, and looks for what was written before a message.
+    Listener,
+    /// Caches what it reads.
+    Cacher,
+}
+
+impl Role {
+    /// Whose share of the operations of a run it takes from: 0 of those who write, 1 of those who read.
+    pub fn budget(self) -> usize {
+        usize::from(matches!(self, Self::Reader | Self::Listener | Self::Cacher))
+    }
 }
 
 /// What clients do in a run.
@@ -85,11 +121,17 @@ pub enum Theme {
     Whole,
     /// Blocking commands, beside those who push, transactions among them.
     Wait,
+    /// Streams: readers and consumers, waiting or not, beside those who add.
+    Streams,
+    /// Messages behind writes.
+    Messages,
+    /// Clients that cache, beside writers that mostly wait for each reply.
+    Caches,
 }
 
 impl Theme {
     /// As often as each is chosen.
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 18] = [
         Self::Broad,
         Self::Broad,
         Self::Broad,
@@ -102,7 +144,20 @@ impl Theme {
         Self::Whole,
         Self::Whole,
         Self::Wait,
+        Self::Streams,
+        Self::Streams,
+        Self::Messages,
+        Self::Messages,
+        Self::Caches,
+        Self::Caches,
     ];
+}
+
+impl Theme {
+    /// The theme of a name, in small letters.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|theme| format!("{theme:?}").to_lowercase() == name)
+    }
 }
 
 /// Makes operations.
@@ -116,7 +171,7 @@ pub struct Workload {
     multi_reads: bool,
     /// When strings of this run expire, in unix ms; none if they do not.
     pub deadlines: Vec<u64>,
-    flushes: bool,
+    pub flushes: bool,
     /// Scripts have undeclared keys, too.
     undeclared: bool,
     /// Clients wait for several keys, too.
@@ -131,17 +186,19 @@ impl Workload {
         let theme = theme.unwrap_or(chosen);
         let is_broad = theme == Theme::Broad;
         let is_whole = theme == Theme::Whole;
-        let expires = theme == Theme::Expiry || theme != Theme::Wait && !is_whole && random.below(3) == 0;
+        let may_expire = !matches!(theme, Theme::Wait | Theme::Whole | Theme::Streams | Theme::Messages);
+        let expires = theme == Theme::Expiry || may_expire && random.below(3) == 0;
         let deadlines = if expires { 1 + random.below(4) } else { 0 };
         Self {
-            keys: Keys::random(shards, random),
+            keys: Keys::random(theme, shards, random),
             theme,
             multi: is_broad || is_whole || theme == Theme::Multi,
-            multi_reads: is_broad && random.below(2) == 0 || theme == Theme::Multi || is_whole,
+            multi_reads: is_broad && random.below(2) == 0
+                || matches!(theme, Theme::Multi | Theme::Whole | Theme::Messages | Theme::Caches),
             undeclared: is_whole && random.below(2) == 0,
-            waits_for_many: theme == Theme::Wait && random.below(2) == 0,
+            waits_for_many: matches!(theme, Theme::Wait | Theme::Streams) && random.below(2) == 0,
             deadlines: (0..deadlines).map(|_| now_ms + 1 + random.below(24)).collect(),
-            flushes: is_broad && random.below(2) == 0,
+            flushes: matches!(theme, Theme::Broad | Theme::Caches) && random.below(2) == 0,
             values: 0,
         }
     }
@@ -150,6 +207,8 @@ impl Workload {
     pub fn size(&self, random: &mut Random) -> [usize; 2] {
         match self.theme {
             Theme::Broad => [20 + random.index(40), 30 + random.index(60)],
+            Theme::Caches => [30 + random.index(30), 40 + random.index(80)],
+            Theme::Streams => [24 + random.index(24), 20 + random.index(40)],
             _ => [12 + random.index(24), 40 + random.index(60)],
         }
     }
@@ -167,18 +226,36 @@ impl Workload {
                 (&[Role::Writer, Role::Reader, Role::Reader], &[Role::Writer, Role::Reader])
             }
             Theme::Watch => (&[Role::Writer, Role::Watcher, Role::Reader], &[Role::Writer, Role::Reader]),
+            Theme::Streams => (
+                &[Role::Mixed, Role::Writer, Role::Reader],
+                &[Role::Writer, Role::Mixed, Role::Mixed, Role::Reader],
+            ),
+            Theme::Messages => (
+                &[Role::Writer, Role::Listener, Role::Writer],
+                &[Role::Writer, Role::Listener, Role::Listener, Role::Reader],
+            ),
+            Theme::Caches => {
+                (&[Role::Writer, Role::Cacher, Role::Cacher], &[Role::Writer, Role::Cacher, Role::Reader])
+            }
         }
     }
 
-    fn text(&mut self, letter: char) -> Text {
+    pub(crate) fn text(&mut self, letter: char) -> Text {
         self.values += 1;
         format!("{letter}{}", self.values).into_bytes()
     }
 
     /// A pipeline for a client that waits for nothing.
-    pub fn pipeline(&mut self, role: Role, last_read: &mut usize, random: &mut Random) -> Vec<Op> {
+    pub fn pipeline(&mut self, role: Role, memory: &mut Memory, random: &mut Random) -> Vec<Op> {
+        let last_read = &mut memory.last_read;
         match role {
             Role::Watcher => Vec::new(),
+            Role::Writer if self.theme == Theme::Streams => self.adds(random),
+            Role::Mixed if self.theme == Theme::Streams => self.consume(&mut memory.bookmarks, random),
+            Role::Reader if self.theme == Theme::Streams => self.read_on(&memory.bookmarks, random),
+            Role::Writer if self.theme == Theme::Messages => self.tell(random),
+            Role::Writer if self.theme == Theme::Caches => self.outdate(random),
+            Role::Cacher => self.look_around(random),
             Role::Writer if self.theme == Theme::Wait => self.pushes(random),
             Role::Mixed if self.theme == Theme::Wait => vec![self.wait(random)],
             Role::Mixed if self.theme == Theme::Whole => {
@@ -188,7 +265,7 @@ impl Workload {
             Role::Reader if self.theme == Theme::Whole && random.below(3) == 0 => {
                 vec![Op::LRange(one(&self.keys.lists, random))]
             }
-            Role::Reader => vec![self.read(last_read, random)],
+            Role::Reader | Role::Listener => vec![self.read(last_read, random)],
             Role::Writer => self.writes(random),
             Role::Mixed => (0..1 + random.index(4)).map(|_| self.any(last_read, random)).collect(),
         }
@@ -209,7 +286,7 @@ impl Workload {
     }
 
     /// A new value for a string, for ever or not.
-    fn set(&mut self, key: Key, random: &mut Random) -> Op {
+    pub(crate) fn set(&mut self, key: Key, random: &mut Random) -> Op {
         let text = self.text('v');
         match self.deadlines.len() {
             0 => Op::Set(key, text),
@@ -219,7 +296,7 @@ impl Workload {
     }
 
     /// Writes to different keys one after the other, sometimes with an operation on several among them.
-    fn writes(&mut self, random: &mut Random) -> Vec<Op> {
+    pub(crate) fn writes(&mut self, random: &mut Random) -> Vec<Op> {
         let mut keys = self.keys.strings.clone();
         let first = random.index(keys.len());
         keys.rotate_left(first);
@@ -257,7 +334,7 @@ impl Workload {
     }
 
     /// A number that no other operation has.
-    fn number(&mut self) -> u64 {
+    pub(crate) fn number(&mut self) -> u64 {
         self.values += 1;
         1_000_000 + self.values
     }
@@ -285,7 +362,7 @@ impl Workload {
     }
 
     /// What a transaction or script does.
-    fn parts(&mut self, random: &mut Random) -> Vec<Op> {
+    pub(crate) fn parts(&mut self, random: &mut Random) -> Vec<Op> {
         let count = 1 + random.index(4);
         (0..count)
             .map(|_| {
@@ -367,14 +444,14 @@ impl Workload {
     }
 
     /// At least two different strings.
-    fn some(&self, random: &mut Random) -> Vec<Key> {
+    pub(crate) fn some(&self, random: &mut Random) -> Vec<Key> {
         let mut keys = self.keys.strings.clone();
         random.shuffle(&mut keys);
         keys.truncate(2 + random.index(keys.len() - 1));
         keys
     }
 
-    fn mset(&mut self, random: &mut Random) -> Op {
+    pub(crate) fn mset(&mut self, random: &mut Random) -> Op {
         let keys = self.some(random);
         Op::MSet(keys.into_iter().map(|key| (key, self.text('w'))).collect())
     }
@@ -408,12 +485,12 @@ impl Workload {
     }
 }
 
-fn one(keys: &[Key], random: &mut Random) -> Key {
+pub(crate) fn one(keys: &[Key], random: &mut Random) -> Key {
     keys[random.index(keys.len())]
 }
 
 /// Two different keys.
-fn two(keys: &[Key], random: &mut Random) -> (Key, Key) {
+pub(crate) fn two(keys: &[Key], random: &mut Random) -> (Key, Key) {
     let first = random.index(keys.len());
     let second = (first + 1 + random.index(keys.len() - 1)) % keys.len();
     (keys[first], keys[second])

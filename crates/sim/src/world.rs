@@ -1,19 +1,24 @@
 //! One run: shards, clients and connections, and who takes the next step. Everything follows from the seed.
 
+mod hearing;
+
+use self::hearing::{check_ids, written};
+use crate::caching::Cache;
 use crate::check::{self, ProgramOrder, Verdict};
 use crate::exchange::{Exchange, Progress};
 use crate::freezer::Freezer;
 use crate::history::Record;
+use crate::listening::Listening;
 use crate::network::Link;
-use crate::op::{Op, spell};
+use crate::op::{Op, Text, spell};
 use crate::rules::Rules;
 use crate::seat::{Around, Seat};
 use crate::trace::Trace;
 use crate::witness::{self, Execution, Witness};
-use crate::workload::{Role, Theme, Workload};
+use crate::workload::{CONSUMERS, Memory, Role, Theme, Workload};
 use base::random::Random;
 use config::Config;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use testkit::Value;
 
@@ -36,6 +41,10 @@ pub enum Anomaly {
     Undecided(String),
     /// A client got what is no reply to what it asked.
     Reply(String),
+    /// A client got a message that it should not have got then, or did not get one.
+    Message(String),
+    /// A client that caches keeps what is out of date.
+    Cache(String),
     /// Everybody waits.
     Standstill(String),
     /// All is answered, yet something is under way.
@@ -60,6 +69,9 @@ pub struct Outcome {
     pub visits: u64,
     /// Replies of which the network took only a part at first.
     pub cuts: u64,
+    /// What has been heard: messages of channels, invalidations.
+    pub messages: usize,
+    pub invalidations: usize,
 }
 
 /// Runs a plan.
@@ -90,13 +102,17 @@ pub fn run(plan: Plan) -> Outcome {
         visits: world.seats.iter().map(|seat| seat.shard.cx.stats.visits).sum(),
         moves: world.seats.iter().map(|seat| seat.shard.cx.stats.moved_connections).sum(),
         cuts: world.seats.iter().map(|seat| seat.cuts).sum(),
+        messages: world.listening.count(),
+        invalidations: world.invalidations,
     }
 }
 
 /// Places the checker tries before it gives up.
 const CHECK_BUDGET: usize = 50_000;
 /// Steps after which a run has lost its way; usual ones take some thousand.
-const STEPS_MAX: u64 = 400_000;
+const STEPS_MAX: u64 = 1_000_000;
+/// More than clients can wait for ever in a run.
+const GIFTS_MAX: u64 = 50;
 /// Steps to a millisecond of the shards' clock.
 const STEPS_PER_MS: u64 = 256;
 /// Unix ms at which runs begin.
@@ -112,8 +128,9 @@ struct Lane {
     pending: VecDeque<Awaited>,
     /// Reads of what is watched, by their place in the history: a transaction is to follow.
     watched: Vec<usize>,
-    /// The string it read last.
-    last_read: usize,
+    memory: Memory,
+    /// Of a client that caches.
+    cache: Option<Cache>,
     /// Out of 8: how readily it acts, and how readily the network does.
     eager: u64,
     quick: u64,
@@ -142,15 +159,23 @@ struct World {
     history: Vec<Record>,
     /// What the shards have executed, in order.
     executions: Vec<Execution>,
-    /// How often a command has been asked for, by name.
+    /// How often a command has been asked for, by name; or by name and key.
     asked: HashMap<Vec<u8>, u64>,
     /// Where in the history the operations of a connection begin that no watcher has seen.
     unseen: HashMap<usize, usize>,
+    /// Which operation writes a string, by its place in the history.
+    writers: HashMap<Text, usize>,
+    /// Which id an entry of a stream has.
+    ids: HashMap<Text, String>,
+    listening: Listening,
+    invalidations: usize,
     /// Operations to send: by clients that write, by those that only read.
     ops_left: [usize; 2],
     trace: Trace,
     /// Connections that clients still break off, or kill.
     kills_left: u64,
+    /// How often all streams still get something for those who wait for ever.
+    gifts_left: u64,
     /// Bytes under way to a client at most.
     room: usize,
 }
@@ -176,9 +201,14 @@ impl World {
             executions: Vec::new(),
             asked: HashMap::new(),
             unseen: HashMap::new(),
+            writers: HashMap::new(),
+            ids: HashMap::new(),
+            listening: Listening::default(),
+            invalidations: 0,
             ops_left: workload.size(&mut random),
             trace: Trace::default(),
             kills_left,
+            gifts_left: GIFTS_MAX,
             room: [usize::MAX, usize::MAX, 64, 7][random.index(4)],
             workload,
             random,
@@ -206,23 +236,26 @@ impl World {
             _ => vec![self.connect_anywhere()],
         };
         let (eager, quick) = match role {
-            Role::Reader | Role::Watcher => (8, 8),
+            Role::Reader | Role::Watcher | Role::Listener => (8, 8),
+            // For who waits for each reply to get anything done while a shard stands still.
+            Role::Writer if self.workload.theme == Theme::Caches => (8, 8),
             _ => (1 + self.random.below(8), 2 + self.random.below(7)),
         };
-        let (link, last_read) = (links[0], self.random.index(4));
-        if role == Role::Watcher {
-            self.links[link].send(&testkit::client::encode(&["MONITOR"]));
-        }
+        let mut memory = Memory { last_read: self.random.index(4), ..Memory::default() };
+        memory.bookmarks.consumer = self.lanes.len() % CONSUMERS;
+        let link = links[0];
         self.lanes.push(Lane {
             links,
             link,
             role,
             pending: VecDeque::new(),
             watched: Vec::new(),
-            last_read,
+            memory,
+            cache: None,
             eager,
             quick,
         });
+        self.greet(self.lanes.len() - 1);
     }
 
     fn connect(&mut self, shard: usize) -> usize {
@@ -243,7 +276,8 @@ impl World {
     fn serve(&mut self) -> Result<(), Anomaly> {
         while !self.is_over() {
             self.now += 1;
-            if self.now > STEPS_MAX || self.now.is_multiple_of(64) && self.stands_still() {
+            let stands_still = self.now.is_multiple_of(64) && self.stands_still();
+            if self.now > STEPS_MAX || stands_still && !self.serve_patient()? {
                 return Err(Anomaly::Standstill(self.describe()));
             }
             if self.random.below(3) == 0 {
@@ -268,7 +302,11 @@ impl World {
 
     /// Whether nothing can ever happen again, though replies are missing.
     fn stands_still(&self) -> bool {
-        let waits = |lane: &Lane| lane.role == Role::Watcher || !lane.pending.is_empty();
+        let waits = |lane: &Lane| {
+            let has_no_more = self.ops_left[lane.role.budget()] == 0 && lane.watched.is_empty();
+            let is_lost = self.links[lane.link].is_closed;
+            lane.role == Role::Watcher || !is_lost && (!lane.pending.is_empty() || has_no_more)
+        };
         let awaits_time = self.seats.iter().any(Seat::awaits_time);
         self.is_idle() && !awaits_time && self.lanes.iter().all(waits)
     }
@@ -358,9 +396,14 @@ impl World {
             }
             return Ok(());
         }
+        if lane.role == Role::Listener && self.ops_left[0] > 0 && self.random.below(32) == 0 {
+            self.toggle(index);
+            return Ok(());
+        }
+        let lane = &self.lanes[index];
         let may_send = lane.pending.is_empty() || lane.role != Role::Reader && lane.pending.len() < 8;
         let reluctance = if lane.pending.is_empty() { 8 } else { 64 };
-        let budget = usize::from(lane.role == Role::Reader);
+        let budget = lane.role.budget();
         if self.ops_left[budget] > 0 && may_send && self.random.below(reluctance) < lane.eager {
             if lane.role != Role::Reader && lane.pending.is_empty() {
                 let looks = self.workload.looks(&mut self.random);
@@ -371,7 +414,7 @@ impl World {
                 }
             }
             let lane = &mut self.lanes[index];
-            let ops = self.workload.pipeline(lane.role, &mut lane.last_read, &mut self.random);
+            let ops = self.workload.pipeline(lane.role, &mut lane.memory, &mut self.random);
             self.ops_left[budget] = self.ops_left[budget].saturating_sub(ops.len());
             self.choose_link(index, &ops);
             self.send(index, ops);
@@ -402,6 +445,7 @@ impl World {
         lane.link = link;
         lane.pending.clear();
         lane.watched.clear();
+        self.greet(index);
     }
 
     /// A client has the connection of another killed.
@@ -443,12 +487,22 @@ impl World {
     fn send(&mut self, index: usize, ops: Vec<Op>) {
         let lane = &mut self.lanes[index];
         for op in ops {
+            let (place, is_alone) = (self.history.len(), lane.pending.is_empty());
+            let word =
+                lane.cache.as_mut().and_then(|cache| cache.ask(place, &op, is_alone, &mut self.random));
+            if let Some(word) = word {
+                self.links[lane.link].send(&testkit::client::encode(&word));
+                lane.pending.push_back(Awaited::Aside);
+            }
+            op.new_texts().into_iter().for_each(|text| _ = self.writers.insert(text.clone(), place));
             for request in op.prelude(&self.workload.keys.names) {
                 self.links[lane.link].send(&testkit::client::encode(&request));
                 lane.pending.push_back(Awaited::Aside);
             }
             let mut request = op.args(&self.workload.keys.names);
-            let count = self.asked.entry(request[0].clone()).or_default();
+            // Of those with one key, the next that look alike are as far away as can be.
+            let about = if request.len() == 2 { request.concat() } else { request[0].clone() };
+            let count = self.asked.entry(about).or_default();
             spell(&mut request[0], *count);
             *count += 1;
             self.links[lane.link].send(&testkit::client::encode(&request));
@@ -472,10 +526,16 @@ impl World {
                 self.see(&reply);
                 continue;
             }
+            if let Value::Push(parts) = &reply {
+                self.trace.note(&[3, self.lanes[index].link as u64]);
+                self.trace.note_text(&reply.to_string());
+                self.hear(index, parts)?;
+                continue;
+            }
             let lane = &mut self.lanes[index];
             let place = match lane.pending.pop_front() {
                 None => return Err(Anomaly::Reply(format!("nobody asked for {reply}"))),
-                Some(Awaited::Aside) if matches!(reply, Value::Simple(_)) => continue,
+                Some(Awaited::Aside) if matches!(reply, Value::Simple(_) | Value::Map(_)) => continue,
                 Some(Awaited::Aside) => {
                     return Err(Anomaly::Reply(format!("a transaction is not begun by {reply}")));
                 }
@@ -502,7 +562,19 @@ impl World {
                 let names = &self.workload.keys.names;
                 keys.retain(|key| name.bytes() == Some(names[*key].as_bytes()));
             }
+            if let Op::Stream(op) = &mut record.op {
+                let names = &self.workload.keys.names;
+                let shown = op.shown(&reply, names);
+                let shown = shown.ok_or_else(|| Anomaly::Reply(format!("{op:?}, but got {reply}")))?;
+                check_ids(&mut self.ids, &shown)?;
+                op.keep_served(&shown.iter().map(|(key, _)| *key).collect::<Vec<_>>());
+                lane.memory.bookmarks.keep(op, shown);
+            }
             record.returned = Some((2 * self.now, reply));
+            if let Some(cache) = &mut self.lanes[index].cache {
+                let written = written(&self.history, &self.writers, &self.workload);
+                cache.keep(place, &written).map_err(Anomaly::Cache)?;
+            }
         }
     }
 
@@ -524,13 +596,18 @@ impl World {
     fn audit(&mut self) -> Result<(), Anomaly> {
         self.kills_left = 0;
         self.freezer.rest();
-        self.lanes.retain(|lane| lane.role == Role::Watcher);
+        self.lanes.retain(|lane| matches!(lane.role, Role::Watcher | Role::Listener | Role::Cacher));
         self.enter(Role::Reader);
         self.ops_left = [0, 0];
         self.now += 1;
         let reads = self.workload.audit();
+        let first = self.history.len();
         self.send(self.lanes.len() - 1, reads);
-        self.serve()
+        self.serve()?;
+        self.check_caches(first)?;
+        let is_dead = |link: &usize| self.links[*link].is_gone || self.links[*link].is_closed;
+        let dead: BTreeSet<usize> = (0..self.links.len()).filter(is_dead).collect();
+        self.listening.check(&self.history, &dead).map_err(Anomaly::Message)
     }
 
     /// What clients asked, and the times at which something expired. Shards look at their own clocks: for an operation on several keys
@@ -591,6 +668,8 @@ impl Outcome {
                 Anomaly::Order(why) => format!("no order explains it: {why}"),
                 Anomaly::Undecided(why) => format!("the checker gave up: {why}"),
                 Anomaly::Reply(why) => format!("wrong reply: {why}\n"),
+                Anomaly::Message(why) => format!("wrong message: {why}\n"),
+                Anomaly::Cache(why) => format!("wrong cache: {why}\n"),
                 Anomaly::Standstill(why) => format!("everybody waits:\n{why}\n"),
                 Anomaly::Unsettled(why) => format!("left over: {why}\n"),
                 Anomaly::Books(why) => format!("wrong account: {why}\n"),

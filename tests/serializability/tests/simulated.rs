@@ -1,4 +1,4 @@
-//! Histories of the simulation, of transactions and scripts beside single commands: right as long as the rules of the turn are kept, and not
+//! Histories of the simulation, of transactions and scripts beside single commands, and of streams: right as long as the rules of the turn are kept, and not
 //! when one of them is taken away. What the simulation's own check finds by a search for an order, this one finds by cycles.
 
 use serializability::history::{Effect, Key, NEVER, Number, Operation, Outcome};
@@ -6,6 +6,7 @@ use serializability::{Anomaly, check};
 use sim::check::ProgramOrder;
 use sim::history::Record;
 use sim::op::{Op, followed};
+use sim::streams::{StreamOp, entries};
 use sim::workload::Theme;
 use sim::{Plan, Rule, Rules, run};
 use testkit::Value;
@@ -44,6 +45,15 @@ fn effects(op: &Op, reply: Option<&Value>) -> Vec<Effect> {
         (Op::LRange(key) | Op::PeekList(key, _), Some(Value::Array(items))) => {
             let elements = items.iter().filter_map(|item| number(item.bytes()?)).collect();
             vec![Effect::List { key: list(key), elements }]
+        }
+        (Op::Stream(StreamOp::Add(key, text)), _) => {
+            let append = |element| Effect::Append { key: Key::Stream(*key as u32), element, length: None };
+            number(text).map(append).into_iter().collect()
+        }
+        (Op::Stream(StreamOp::Range(key)), Some(reply)) => {
+            let elements =
+                entries(reply).unwrap_or_default().iter().filter_map(|entry| number(&entry.text)).collect();
+            vec![Effect::List { key: Key::Stream(*key as u32), elements }]
         }
         (Op::Block { seen, ops }, _) => {
             let mut all: Vec<Effect> = Vec::new();
@@ -86,9 +96,9 @@ fn operation(record: &Record) -> Operation {
 }
 
 /// The anomaly of a run, and how many operations it had.
-fn judge(seed: u64, rules: Rules) -> (Option<Anomaly>, usize) {
+fn judge(seed: u64, rules: Rules, theme: Theme) -> (Option<Anomaly>, usize) {
     let program_order = ProgramOrder::Visible;
-    let outcome = run(Plan { seed, rules, theme: Some(Theme::Whole), program_order });
+    let outcome = run(Plan { seed, rules, theme: Some(theme), program_order });
     // Which list it would have been is not known.
     let is_told = |record: &&Record| record.returned.is_some() || !matches!(record.op, Op::Follow { .. });
     if !outcome.history.iter().all(|record| is_told(&record)) {
@@ -102,20 +112,23 @@ fn judge(seed: u64, rules: Rules) -> (Option<Anomaly>, usize) {
 #[test]
 fn all_rules_show_no_anomaly() {
     let mut count = 0;
-    for seed in 0..300 {
-        let (anomaly, operations) = judge(seed, Rules::ALL);
-        assert_eq!(anomaly, None, "seed {seed}");
-        count += operations;
+    for theme in [Theme::Whole, Theme::Streams] {
+        for seed in 0..300 {
+            let (anomaly, operations) = judge(seed, Rules::ALL, theme);
+            assert_eq!(anomaly, None, "seed {seed}, {theme:?}");
+            count += operations;
+        }
     }
     println!("{count} operations");
-    assert!(count > 20_000, "{count}");
+    assert!(count > 40_000, "{count}");
 }
 
 #[test]
 fn missing_rules_of_operations_on_several_shards_are_found() {
     for rule in [Rule::Exclusive, Rule::Sides, Rule::Own] {
         let mut seeds = 0..300;
-        let found = seeds.find_map(|seed| Some((seed, judge(seed, Rules::without(&[rule])).0?)));
+        let found =
+            seeds.find_map(|seed| Some((seed, judge(seed, Rules::without(&[rule]), Theme::Whole).0?)));
         let (seed, anomaly) = found.unwrap_or_else(|| panic!("{} is not found", rule.name()));
         println!("without {}, seed {seed}: {anomaly}", rule.name());
     }
