@@ -31,8 +31,7 @@
 //! | changes | 83 (0) | what is told of x is lost |
 //! | claim | 6 (0) | nobody tells who waits on two shards that there is something on one |
 //!
-//! With all rules, 4,000 seeds (431,085 operations): no anomaly; two histories, with strings that expire, were left undecided (none of the
-//! first 3,000).
+//! With all rules, 4,000 seeds (431,085 operations): no anomaly; two histories were left undecided (none of the first 3,000).
 //!
 //! What `behind` and `own` do makes `reply` nearly superfluous for what clients write and read: no local command runs before
 //! what its connection sent earlier has been done. What is left for `reply` is to keep back what others can see of a command

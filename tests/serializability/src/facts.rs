@@ -175,7 +175,7 @@ impl Facts {
     fn note_seen(&mut self) {
         for operation in self.operations.iter().filter(|operation| operation.outcome == Outcome::Done) {
             for effect in operation.effects.iter().filter(|effect| effect.written().is_none()) {
-                let in_queue = matches!(effect.key(), Key::Queue(_));
+                let in_queue = effect.key().is_queue();
                 let times = if in_queue { &mut self.taken_ns } else { &mut self.seen_ns };
                 for number in numbers_of(effect) {
                     let time = &mut times[number as usize];

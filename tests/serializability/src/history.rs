@@ -1,13 +1,14 @@
 //! What clients did and saw, with the times between which it happened.
 //!
-//! Whatever is written is a number that nobody else writes, so that who reads it knows who wrote it. There are five kinds of
+//! Whatever is written is a number that nobody else writes, so that who reads it knows who wrote it. There are six kinds of
 //! keys, chosen so that the order of versions follows from the replies:
 //! - *lists* only grow (RPUSH); whoever reads one sees all versions before, and a length tells a version, too;
 //! - *streams* only grow, too (XADD); what an entry holds counts, its id only ascends;
 //! - *owned* registers are written by one connection only: its order is theirs;
 //! - *shared* registers are written only by operations that tell the value they replace (SET … GET; a GET and a SET in one
 //!   transaction);
-//! - *queues* are filled by one connection only and emptied from the left: elements leave in the order in which they came.
+//! - *queues* are filled by one connection only and emptied from the left: elements leave in the order in which they came;
+//! - *groups* are queues, too: streams to which one connection adds, and what no consumer of their group has got.
 
 use std::fmt;
 
@@ -22,9 +23,15 @@ pub enum Key {
     Owned(u32),
     Shared(u32),
     Queue(u32),
+    Group(u32),
 }
 
 impl Key {
+    /// Whether elements leave it.
+    pub fn is_queue(self) -> bool {
+        matches!(self, Key::Queue(_) | Key::Group(_))
+    }
+
     /// Whether it holds a row of elements that only grows.
     pub fn is_row(self) -> bool {
         matches!(self, Key::List(_) | Key::Stream(_))
@@ -124,6 +131,7 @@ impl fmt::Display for Key {
             Key::Owned(id) => write!(f, "owned register {id}"),
             Key::Shared(id) => write!(f, "shared register {id}"),
             Key::Queue(id) => write!(f, "queue {id}"),
+            Key::Group(id) => write!(f, "group {id}"),
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::anomaly::{Anomaly, Class};
 use crate::history::{Effect, Key, NEVER, Number, Operation, Outcome};
 use crate::request::{Hashes, INDIRECT, Request, STEPS, steps_on_declared};
-use crate::step::Step;
+use crate::step::{GROUP, Step};
 use crate::workload::{Kind, Workload};
 use crate::world::{TAG, World};
 use base::random::Random;
@@ -52,6 +52,9 @@ pub fn record(
     let world = World::new(plan.clients, plan.shards);
     let mut first = connect().map_err(|error| silence(&error.to_string()))?;
     let hashes = prepare(&mut first, &world, plan);
+    if plan.kinds.contains(&Kind::Groups) {
+        make_groups(&mut first, &world, 0)?;
+    }
     let run = |client: usize| -> Result<Vec<Operation>, Anomaly> {
         let random = Random::from_seed(plan.seed ^ (client as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let load = Workload { world: &world, kinds: &plan.kinds, random, client, connection: 0 };
@@ -70,11 +73,27 @@ pub fn record(
     for result in results {
         operations.extend(result?);
     }
-    for _ in 0..AUDITS {
-        operations.extend(audit(&mut first, &world)?);
+    for number in 0..AUDITS {
+        let mut keys = world.all_keys();
+        // Who reads what is left in a group takes it.
+        let reads_groups = plan.kinds.contains(&Kind::Groups) && number == 0;
+        keys.retain(|key| reads_groups || !matches!(key, Key::Group(_)));
+        operations.extend(audit(&mut first, &world, &keys)?);
     }
     settle(&mut operations, &world)?;
     Ok(operations)
+}
+
+/// Makes the groups of a connection.
+fn make_groups(client: &mut Client, world: &World, connection: u32) -> Result<(), Anomaly> {
+    for key in world.groups_of(connection) {
+        let words = ["XGROUP", "CREATE", &world.name(key), GROUP, "0", "MKSTREAM"];
+        let made = client.try_cmd(&words).map_err(|error| silence(&error.to_string()))?;
+        if !made.is_ok() {
+            return Err(silence(&format!("XGROUP CREATE was answered by {made}")));
+        }
+    }
+    Ok(())
 }
 
 /// Sets what scripts need to be there.
@@ -105,7 +124,12 @@ impl Player<'_> {
     fn enter(&mut self) -> Result<(), Anomaly> {
         let id = self.link.try_cmd(&["CLIENT", "ID"]).map_err(|error| silence(&error.to_string()))?;
         let id = id.integer().ok_or_else(|| silence(&format!("CLIENT ID was answered by {id}")))?;
-        self.load.connection = self.load.world.connect(self.load.client, id as u64);
+        let world = self.load.world;
+        self.load.connection = world.connection();
+        if self.load.has(Kind::Groups) {
+            make_groups(&mut self.link, world, self.load.connection)?;
+        }
+        world.enter(self.load.client, self.load.connection, id as u64);
         Ok(())
     }
 
@@ -218,12 +242,12 @@ impl Player<'_> {
     }
 }
 
-/// Reads every key there has ever been.
-fn audit(client: &mut Client, world: &World) -> Result<Vec<Operation>, Anomaly> {
+/// Reads keys.
+fn audit(client: &mut Client, world: &World, keys: &[Key]) -> Result<Vec<Operation>, Anomaly> {
     let mut done = Vec::new();
-    for keys in world.all_keys().chunks(AUDIT_PIPELINE) {
+    for keys in keys.chunks(AUDIT_PIPELINE) {
         let step = |key: &Key| match key {
-            Key::List(_) | Key::Stream(_) | Key::Queue(_) => Step::List(*key),
+            Key::List(_) | Key::Stream(_) | Key::Queue(_) | Key::Group(_) => Step::List(*key),
             Key::Owned(_) | Key::Shared(_) => Step::Get(*key),
         };
         let steps: Vec<Step> = keys.iter().map(step).collect();

@@ -46,7 +46,7 @@ impl Queues {
                             return Err(facts.anomaly(Class::Duplicated, &what, &[other, index]));
                         }
                     }
-                    Effect::List { key: key @ Key::Queue(_), elements } => {
+                    Effect::List { key, elements } if key.is_queue() => {
                         queues.entry(*key).or_default().left = Some((elements.to_vec(), index));
                     }
                     Effect::Nothing { key } => queues.entry(*key).or_default().nothing.push(index),

@@ -4,6 +4,9 @@ use crate::history::{Effect, Key, Number};
 use crate::world::World;
 use testkit::Value;
 
+/// The group of each stream that has one.
+pub const GROUP: &str = "g";
+
 /// A command on keys, alone or in a transaction.
 #[derive(Clone, Debug)]
 pub enum Step {
@@ -29,7 +32,9 @@ pub enum Step {
 impl Step {
     pub fn name(&self) -> &'static str {
         match self {
-            Step::Append(Key::Stream(_), _) => "XADD",
+            Step::Append(Key::Stream(_), _) | Step::Push(Key::Group(_), _) => "XADD",
+            Step::Pop(Key::Group(_)) | Step::List(Key::Group(_)) => "XREADGROUP",
+            Step::AwaitPop(keys, _) if matches!(keys[..], [Key::Group(_)]) => "XREADGROUP, waiting",
             Step::Append(..) | Step::Push(..) => "RPUSH",
             Step::List(Key::Stream(_)) => "XRANGE",
             Step::List(_) => "LRANGE",
@@ -57,9 +62,14 @@ impl Step {
         let seconds = |timeout_ms: &u64| format!("{}.{:03}", timeout_ms / 1000, timeout_ms % 1000);
         let ends = || ["LEFT".to_owned(), "RIGHT".to_owned()];
         match self {
-            Step::Append(key @ Key::Stream(_), elements) => {
+            Step::Append(key @ Key::Stream(_), elements) | Step::Push(key @ Key::Group(_), elements) => {
                 let pairs = elements.iter().flat_map(|element| ["e".to_owned(), element.to_string()]);
                 line("XADD", [name(key), "*".into()].into_iter().chain(pairs).collect())
+            }
+            Step::Pop(key @ Key::Group(_)) => read_group(&["COUNT", "1"], name(key)),
+            Step::List(key @ Key::Group(_)) => read_group(&[], name(key)),
+            Step::AwaitPop(keys, timeout_ms) if matches!(keys[..], [Key::Group(_)]) => {
+                read_group(&["COUNT", "1", "BLOCK", &timeout_ms.to_string()], name(&keys[0]))
             }
             Step::Append(key, elements) | Step::Push(key, elements) => with("RPUSH", key, elements),
             Step::List(key @ Key::Stream(_)) => line("XRANGE", vec![name(key), "-".into(), "+".into()]),
@@ -135,6 +145,9 @@ impl Step {
                 }
                 effects
             }
+            Step::List(key @ Key::Group(_)) => {
+                vec![Effect::List { key: *key, elements: of_group(world, *key, reply).ok_or_else(wrong)? }]
+            }
             Step::List(key) => vec![Effect::List { key: *key, elements: numbers(reply).ok_or_else(wrong)? }],
             Step::Put(..) | Step::PutAll(_) if reply.is_ok() => self.intended(),
             Step::Put(..) | Step::PutAll(_) => return Err(wrong()),
@@ -154,8 +167,16 @@ impl Step {
                 let each = keys.iter().enumerate();
                 each.map(|(at, &key)| Effect::Exists { key, is_there: sum >> at & 1 == 1 }).collect()
             }
+            Step::Push(Key::Group(_), _) => {
+                id(reply).ok_or_else(wrong)?;
+                self.intended()
+            }
             Step::Push(..) if reply.integer().is_some_and(|length| length > 0) => self.intended(),
             Step::Push(..) => return Err(wrong()),
+            Step::Pop(key @ Key::Group(_)) => of_one(world, *key, reply).ok_or_else(wrong)?,
+            Step::AwaitPop(keys, _) if matches!(keys[..], [Key::Group(_)]) => {
+                of_one(world, keys[0], reply).ok_or_else(wrong)?
+            }
             Step::Pop(key) => match number(reply).ok_or_else(wrong)? {
                 None => vec![Effect::Nothing { key: *key }],
                 Some(element) => vec![Effect::Pop { key: *key, element }],
@@ -202,6 +223,31 @@ impl Step {
             Step::AwaitPop(keys, _) => vec![Effect::MayMove { from: keys[..].into(), to: None }],
             Step::List(_) | Step::ReadAll(_) | Step::Get(_) | Step::GetAll(_) | Step::Exist(_) => Vec::new(),
         }
+    }
+}
+
+/// XREADGROUP of one stream. What is read is as if acknowledged.
+fn read_group(options: &[&str], name: String) -> Vec<String> {
+    let words = ["XREADGROUP", "GROUP", GROUP, "consumer"].iter().chain(options);
+    words.chain(&["NOACK", "STREAMS"]).map(|word| (*word).to_owned()).chain([name, ">".to_owned()]).collect()
+}
+
+/// What a group has given.
+fn of_group(world: &World, key: Key, reply: &Value) -> Option<Box<[Number]>> {
+    if reply.is_null() {
+        return Some(Box::default());
+    }
+    let [stream] = reply.items()? else { return None };
+    let [name, list] = stream.items()? else { return None };
+    (name.string()? == world.name(key)).then(|| entries(list))?
+}
+
+/// The same where one entry was asked for.
+fn of_one(world: &World, key: Key, reply: &Value) -> Option<Vec<Effect>> {
+    match of_group(world, key, reply)?[..] {
+        [] => Some(vec![Effect::Nothing { key }]),
+        [element] => Some(vec![Effect::Pop { key, element }]),
+        _ => None,
     }
 }
 

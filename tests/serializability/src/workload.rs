@@ -19,6 +19,8 @@ pub enum Kind {
     Registers,
     /// RPUSH, LPOP and LMOVE of queues.
     Queues,
+    /// XADD and XREADGROUP of streams whose group is a queue.
+    Groups,
     /// MULTI … EXEC over one and several shards, also discarded, refused, with commands that fail.
     Blocks,
     /// WATCH, in the same pipeline as the transaction and ahead of it.
@@ -38,11 +40,12 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 12] = [
+    pub const ALL: [Kind; 13] = [
         Kind::Lists,
         Kind::Streams,
         Kind::Registers,
         Kind::Queues,
+        Kind::Groups,
         Kind::Blocks,
         Kind::Watches,
         Kind::Scripts,
@@ -63,7 +66,7 @@ impl Kind {
         match self {
             Kind::Lists => 30,
             Kind::Registers => 30,
-            Kind::Streams | Kind::Queues => 12,
+            Kind::Streams | Kind::Queues | Kind::Groups => 12,
             Kind::Blocks => 24,
             Kind::Watches => 10,
             Kind::Scripts | Kind::UndeclaredScripts => 12,
@@ -80,6 +83,7 @@ impl Kind {
             Kind::Streams => &["XADD", "XRANGE", "XREAD"],
             Kind::Registers => &["SET", "GET", "MSET", "MGET", "EXISTS"],
             Kind::Queues => &["RPUSH", "LPOP", "LMOVE"],
+            Kind::Groups => &["XADD", "XGROUP", "XREADGROUP"],
             Kind::Blocks => &["MULTI", "EXEC", "DISCARD"],
             Kind::Watches => &["MULTI", "EXEC", "WATCH"],
             Kind::Scripts | Kind::UndeclaredScripts | Kind::IndirectScripts => &["EVAL", "EVALSHA", "SCRIPT"],
@@ -164,6 +168,7 @@ impl Workload<'_> {
             Kind::Registers => Request::Single(self.register_step()),
             Kind::Streams => Request::Single(self.stream_step()),
             Kind::Queues => Request::Single(self.queue_step()),
+            Kind::Groups => Request::Single(self.group_step()),
             Kind::Blocks => self.block(),
             Kind::Watches => {
                 let looks = self.looks();
@@ -290,6 +295,25 @@ impl Workload<'_> {
         Step::Push(key, (0..count).map(|_| self.world.number()).collect())
     }
 
+    /// An entry for a group of its own, or the next one of any, for which it may wait.
+    fn group_step(&mut self) -> Step {
+        let stock = self.world.group_stock.load(Ordering::Relaxed);
+        if self.random.below(3) > u64::from(stock < STOCK) {
+            self.world.group_stock.fetch_sub(1, Ordering::Relaxed);
+            let connection = self.world.some_connection(&mut self.random);
+            let from = self.world.group(connection, &mut self.random);
+            let waits = self.has(Kind::Blocking) && self.one_in(4);
+            return if waits {
+                Step::AwaitPop(vec![from], 1 + self.random.below(WAIT_MS_MAX))
+            } else {
+                Step::Pop(from)
+            };
+        }
+        self.world.group_stock.fetch_add(1, Ordering::Relaxed);
+        let key = self.world.group(self.connection, &mut self.random);
+        Step::Push(key, vec![self.world.number()])
+    }
+
     fn blocking_step(&mut self) -> Step {
         self.world.stock.fetch_sub(1, Ordering::Relaxed);
         let wait_ms = 1 + self.random.below(WAIT_MS_MAX);
@@ -315,6 +339,7 @@ impl Workload<'_> {
             0..=6 => self.list_step(),
             7..=9 => self.register_step(),
             10 if self.has(Kind::Blocking) && self.one_in(3) => self.blocking_step(),
+            10 if self.has(Kind::Groups) => self.group_step(),
             _ => self.queue_step(),
         }
     }

@@ -12,9 +12,10 @@ use std::time::Instant;
 const LISTS: u32 = 8;
 const STREAMS: u32 = 8;
 const SHARED: u32 = 4;
-/// Owned registers and queues of a connection.
+/// Owned registers, queues and groups of a connection.
 const OWNED: u32 = 4;
 const QUEUES: u32 = 2;
+const GROUPS: u32 = 2;
 /// After so many appends others are used, lest the old lists and streams grow too long to be read often.
 const APPENDS_MAX: u64 = 240;
 /// Names of the keys that hold names of keys: see [`crate::request::INDIRECT`].
@@ -30,6 +31,8 @@ pub struct World {
     appends: AtomicU64,
     /// Elements in queues, roughly.
     pub stock: AtomicI64,
+    /// Entries that no consumer of their group has got, roughly.
+    pub group_stock: AtomicI64,
     /// By client: the connection it has, and the number by which the server knows that.
     pub connections: Vec<AtomicU32>,
     pub server_ids: Vec<AtomicU64>,
@@ -54,9 +57,11 @@ impl World {
             tags: (0..LISTS).map(|at| tag_on(at as u16 % shards)).collect(),
             start: Instant::now(),
             next_number: AtomicU32::new(1),
-            next_connection: AtomicU32::new(0),
+            // 0 is what clients seem to have before they come.
+            next_connection: AtomicU32::new(1),
             appends: AtomicU64::new(0),
             stock: AtomicI64::new(0),
+            group_stock: AtomicI64::new(0),
             connections: (0..clients).map(|_| AtomicU32::new(0)).collect(),
             server_ids: (0..clients).map(|_| AtomicU64::new(0)).collect(),
             killed_ns: Mutex::default(),
@@ -73,12 +78,15 @@ impl World {
         self.next_number.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// A number for a new connection of a client.
-    pub fn connect(&self, client: usize, server_id: u64) -> u32 {
-        let connection = self.next_connection.fetch_add(1, Ordering::Relaxed);
+    /// A number for a new connection.
+    pub fn connection(&self) -> u32 {
+        self.next_connection.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// A client has a new connection: from now on, others use its keys and kill it.
+    pub fn enter(&self, client: usize, connection: u32, server_id: u64) {
         self.server_ids[client].store(server_id, Ordering::Relaxed);
-        self.connections[client].store(connection, Ordering::Relaxed);
-        connection
+        self.connections[client].store(connection, Ordering::Release);
     }
 
     /// Which lists, streams and shared registers are in use.
@@ -131,9 +139,18 @@ impl World {
         Key::Queue(connection * QUEUES + random.below(QUEUES.into()) as u32)
     }
 
+    pub fn group(&self, connection: u32, random: &mut Random) -> Key {
+        Key::Group(connection * GROUPS + random.below(GROUPS.into()) as u32)
+    }
+
+    /// The groups of a connection, which are made before anybody uses them.
+    pub fn groups_of(&self, connection: u32) -> impl Iterator<Item = Key> {
+        (connection * GROUPS..(connection + 1) * GROUPS).map(Key::Group)
+    }
+
     /// The connection that some client has now.
     pub fn some_connection(&self, random: &mut Random) -> u32 {
-        self.connections[random.index(self.connections.len())].load(Ordering::Relaxed)
+        self.connections[random.index(self.connections.len())].load(Ordering::Acquire)
     }
 
     /// The name of a key.
@@ -144,11 +161,12 @@ impl World {
             Key::Shared(id) => (id, SHARED, 's'),
             Key::Owned(id) => (id, OWNED, 'o'),
             Key::Queue(id) => (id, QUEUES, 'q'),
+            Key::Group(id) => (id, GROUPS, 'g'),
         };
         // Queues lie on other shards than the lists of the same place, and move around.
-        let place = if matches!(key, Key::Queue(_)) { id } else { id % count };
+        let place = if key.is_queue() { id } else { id % count };
         format!("{{{}}}:{letter}:{}", self.tags[place as usize % self.tags.len()], id / count)
-            + if matches!(key, Key::Queue(_)) && id % count == 1 { "b" } else { "" }
+            + if key.is_queue() && id % count == 1 { "b" } else { "" }
     }
 
     /// What the keys that hold names hold, in the order of numbers.
@@ -165,6 +183,7 @@ impl World {
         let shared = (0..generations * SHARED).map(Key::Shared);
         let owned = (0..connections * OWNED).map(Key::Owned);
         let queues = (0..connections * QUEUES).map(Key::Queue);
-        lists.chain(streams).chain(shared).chain(owned).chain(queues).collect()
+        let groups = (0..connections * GROUPS).map(Key::Group);
+        lists.chain(streams).chain(shared).chain(owned).chain(queues).chain(groups).collect()
     }
 }
