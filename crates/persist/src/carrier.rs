@@ -1,7 +1,7 @@
 //! The thread that carries what is written to disk.
 
 use crate::save::{OnEnd, Outcome, Shared};
-use runtime::{NewFile, thread};
+use runtime::{NewFile, spawn_thread};
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -33,7 +33,7 @@ pub(crate) fn start(shared: Arc<Shared>, inbox: Receiver<Job>, on_end: OnEnd) ->
         on_end(&outcome);
         shared.end(outcome);
     };
-    thread::spawn("save".to_owned(), run).map(drop)
+    spawn_thread("save".to_owned(), run).map(drop)
 }
 
 /// Completes the file and puts it in the place of the old one.

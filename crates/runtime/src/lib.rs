@@ -26,6 +26,7 @@ pub use file_map::FileMap;
 pub use new_file::NewFile;
 pub use reactor::{BackEnd, Event, Reactor};
 pub use socket::{Listener, Socket};
+pub use thread::spawn as spawn_thread;
 pub use waker::Waker;
 
 /// The system's words for an error, without its number: `Address already in use`.

@@ -26,7 +26,7 @@ type Reader = (u32, u32);
 /// What the clients of one shard are to be told.
 #[derive(Default)]
 pub struct Changes {
-    /// How much the receiver had published when this was sent; none of it if it came with replies.
+    /// How much the receiver had published when this was sent; nothing if it was not sent, for it is where it arose.
     seen: Option<u64>,
     /// Keys, and who has read them.
     keys: Vec<(Box<[u8]>, Vec<Reader>)>,

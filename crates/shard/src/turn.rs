@@ -90,8 +90,13 @@ impl Message {
     /// To be called just before it is sent: notes what its receiver has `published` by then.
     #[inline]
     pub fn see(&mut self, published: impl FnOnce() -> u64) {
-        if let Self::Changes(changes) = self {
-            changes.see(published());
+        match self {
+            Self::Changes(changes) => changes.see(published()),
+            Self::Replies(batch) if !batch.changes.is_empty() => {
+                let published = published();
+                batch.changes.iter_mut().for_each(|(_, changes)| changes.see(published));
+            }
+            _ => {}
         }
     }
 

@@ -82,6 +82,41 @@ fn a_change_is_told_before_what_was_asked_behind_it() {
     }
 }
 
+/// The same where what is told comes with the replies to another client of the reader's shard.
+#[test]
+fn a_change_that_comes_with_replies_is_told_before_what_was_asked_behind_it() {
+    let mut trial = Trial::new(3);
+    let keys: Vec<_> = (0..3).map(|shard| trial.key_on(shard, "k")).collect();
+    let reader = client(&mut trial, 0, 1, "CLIENT TRACKING ON");
+    let (neighbour, writer) = (client(&mut trial, 0, 2, ""), client(&mut trial, 1, 3, ""));
+    for behind in ["PING".to_owned(), format!("MGET {} {}", keys[0], keys[2])] {
+        say(&mut trial, 1, writer, &format!("MSET {} old {} old", keys[1], keys[2]));
+        assert!(say(&mut trial, 0, reader, &format!("GET {}", keys[1])).ends_with("$3|old|"));
+        // One writer changes the key, and then another one, which the reader is not told of any more.
+        trial.send_to(0, neighbour, &request(&["SET", &keys[1], "new"]));
+        trial.deliver_to(1);
+        assert_eq!(say_there(&mut trial, 1, writer, &format!("SET {} newer", keys[1])), "+OK|");
+        let mut pipeline = request(&["GET", &keys[2]]);
+        pipeline.extend(request(&behind.split(' ').collect::<Vec<_>>()));
+        let range = 0..pipeline.len();
+        trial.shards[0].receive(&pipeline, &[(reader as u32, range)]);
+        trial.send_to(1, writer, &request(&["SET", &keys[2], "new"]));
+        trial.deliver_to(2);
+        trial.publish(0);
+        trial.settle();
+        taken(&mut trial, 0, neighbour);
+        taken(&mut trial, 1, writer);
+        let heard = taken(&mut trial, 0, reader);
+        assert!(heard.starts_with(&format!("{}$3|new|", invalidated(&[&keys[1]]))), "{behind}: {heard}");
+    }
+}
+
+/// Sends a command for a key of the client's shard; its reply.
+fn say_there(trial: &mut Trial, shard: usize, conn: usize, words: &str) -> String {
+    trial.send_to(shard, conn, &request(&words.split(' ').collect::<Vec<_>>()));
+    taken(trial, shard, conn)
+}
+
 #[test]
 fn reads_of_commands_with_keys_of_several_shards() {
     let mut trial = Trial::new(3);
