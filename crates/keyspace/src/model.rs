@@ -172,7 +172,9 @@ fn describe(value: ValueRef<'_>) -> String {
     match value {
         ValueRef::Str { bytes, .. } => format!("{:?}", bytes.bytes()),
         ValueRef::Hash(hash) => {
-            let fields = hash.iter_all().map(|entry| format!("{:?}={:?}", (entry.field.to_vec(), entry.value.to_vec()), entry.expire));
+            let fields = hash.iter_all().map(|entry| {
+                format!("{:?}={:?}", (entry.field.to_vec(), entry.value.to_vec()), entry.expire)
+            });
             let mut fields: Vec<String> = fields.collect();
             fields.sort();
             format!("{fields:?}, {:?}", hash.next_expire())
