@@ -363,6 +363,23 @@ impl<'a> Cx<'a> {
         self.shard.dirty += subkeys.count() as u64;
     }
 
+    /// The same of fields that need not be collected unless somebody wants to know.
+    #[inline]
+    pub fn event_on_each<'f>(
+        &mut self,
+        class: Event,
+        name: &'static str,
+        key: &[u8],
+        fields: impl ExactSizeIterator<Item = &'f [u8]>,
+    ) {
+        if !self.shard.notices.subkeys {
+            return self.event_of(fields.len(), class, name, key);
+        }
+        let mut subkeys = self.subkeys();
+        fields.for_each(|field| subkeys.add(field));
+        self.event_on(class, name, key, &subkeys);
+    }
+
     /// As [`Cx::notice`] of these fields.
     #[inline]
     pub fn notice_on(&mut self, class: Event, name: &'static str, key: &[u8], subkeys: &Subkeys) {

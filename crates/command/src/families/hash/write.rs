@@ -107,9 +107,8 @@ fn set(cx: &mut Cx<'_>, args: Args<'_>, name: &str) -> Result<usize, Error> {
         created += usize::from(hash.set(field, value, FieldTtl::Clear, now_ms, &limits, &seed));
     }
     drop(hash);
-    let mut fields = cx.subkeys();
-    (2..args.len()).step_by(2).for_each(|index| fields.add(&args[index]));
-    cx.event_on(Event::Hash, "hset", &args[1], &fields);
+    let fields = (2..args.len()).step_by(2).map(|index| args.at(index));
+    cx.event_on_each(Event::Hash, "hset", &args[1], fields);
     Ok(created)
 }
 
@@ -143,12 +142,12 @@ fn forget(hash: &mut Update<'_, Hash>, field: &[u8], now_ms: u64) -> Option<Forg
 
 /// Tells that a field was set, after one that had expired was removed.
 fn tell(cx: &mut Cx<'_>, key: &[u8], field: &[u8], forgotten: Option<Forgotten>, name: &'static str) {
-    let mut fields = cx.subkeys();
-    fields.add(field);
     if let Some(Forgotten { emptied }) = forgotten {
-        cx.note_expired_fields(key, &fields, emptied);
+        let mut expired = cx.subkeys();
+        expired.add(field);
+        cx.note_expired_fields(key, &expired, emptied);
     }
-    cx.event_on(Event::Hash, name, key, &fields);
+    cx.event_on_each(Event::Hash, name, key, std::iter::once(field));
 }
 
 /// HINCRBY key field increment
