@@ -172,6 +172,198 @@ static const char *match_level (MatchState *ms, const char *s, const char *p) {"
         "#define lgc_h
 #define WEFT_GARBAGE_BYTES (16*1024)",
     ),
+    patch(
+        "lstate.h",
+        "freed small blocks wait for the next that need them, and what a run has made is told from what was there before",
+        "  TString *tmname[TM_N];  /* array with tag-method names */",
+        "  TString *tmname[TM_N];  /* array with tag-method names */
+  void *weft_blocks[WEFT_CLASSES];  /* freed blocks of each size, linked by their first bytes */
+  lu_byte weft_counts[WEFT_CLASSES];
+  lu_byte weft_young;  /* whether all that has been made since weft_root was the newest object is known */
+  GCObject *weft_root;
+  int weft_texts_len;
+  TString *weft_texts[WEFT_TEXTS_MAX];  /* the strings made since */
+  TString *weft_keys, *weft_argv;  /* names of the globals that each run sets */",
+    ),
+    patch(
+        "lstate.h",
+        "the sizes of these",
+        "#define lstate_h",
+        "#define lstate_h
+#define WEFT_CLASS_BYTES 16
+#define WEFT_CLASSES 20
+#define WEFT_BLOCKS_MAX 64  /* that wait of each size */
+#define WEFT_TEXTS_MAX 512",
+    ),
+    patch(
+        "lstate.c",
+        "and how they begin",
+        "  g->gcdept = 0;",
+        "  g->gcdept = 0;
+  memset(g->weft_blocks, 0, sizeof(g->weft_blocks));
+  memset(g->weft_counts, 0, sizeof(g->weft_counts));
+  g->weft_young = 0;
+  g->weft_keys = g->weft_argv = NULL;",
+    ),
+    patch("lstate.c", "for memset", "#include <stddef.h>", "#include <stddef.h>\n#include <string.h>"),
+    patch(
+        "lstate.c",
+        "blocks that wait are given back at the end",
+        "  freestack(L, L);
+  lua_assert(g->totalbytes == sizeof(LG));",
+        "  freestack(L, L);
+  weft_freeblocks(g);
+  lua_assert(g->totalbytes == sizeof(LG));",
+    ),
+    patch("lmem.h", "as above", "#define MEMERRMSG", "struct global_State;
+LUAI_FUNC void weft_freeblocks (struct global_State *g);
+#define MEMERRMSG"),
+    patch(
+        "lmem.c",
+        "small blocks are taken from those that wait, and left there",
+        "  lua_assert((osize == 0) == (block == NULL));
+  block = (*g->frealloc)(g->ud, block, osize, nsize);",
+        "  lua_assert((osize == 0) == (block == NULL));
+  if (osize == 0 && weft_issmall(nsize)) {
+    size_t class = weft_class(nsize);
+    void *waiting = g->weft_blocks[class];
+    if (waiting != NULL) {
+      g->weft_blocks[class] = *(void **)waiting;
+      g->weft_counts[class]--;
+      g->totalbytes += nsize;
+      return waiting;
+    }
+  }
+  else if (nsize == 0 && weft_issmall(osize)) {
+    size_t class = weft_class(osize);
+    if (g->weft_counts[class] < WEFT_BLOCKS_MAX) {
+      *(void **)block = g->weft_blocks[class];
+      g->weft_blocks[class] = block;
+      g->weft_counts[class]++;
+      g->totalbytes -= osize;
+      return NULL;
+    }
+  }
+  block = (*g->frealloc)(g->ud, block, weft_rounded(osize), weft_rounded(nsize));",
+    ),
+    patch(
+        "lmem.c",
+        "sizes of small blocks; all of a class are as large as its largest",
+        "#define MINSIZEARRAY	4",
+        "#define MINSIZEARRAY	4
+
+#define weft_issmall(n)	((n) - 1 < (size_t)WEFT_CLASSES * WEFT_CLASS_BYTES)
+#define weft_class(n)	(((n) - 1) / WEFT_CLASS_BYTES)
+#define weft_rounded(n)	(weft_issmall(n) ? (weft_class(n) + 1) * WEFT_CLASS_BYTES : (n))
+
+void weft_freeblocks (global_State *g) {
+  size_t class;
+  for (class = 0; class < WEFT_CLASSES; class++) {
+    void *block = g->weft_blocks[class];
+    while (block != NULL) {
+      void *next = *(void **)block;
+      (*g->frealloc)(g->ud, block, (class + 1) * WEFT_CLASS_BYTES, 0);
+      block = next;
+    }
+    g->weft_blocks[class] = NULL;
+    g->weft_counts[class] = 0;
+  }
+}",
+    ),
+    patch(
+        "lstring.c",
+        "the strings that a run makes are noted",
+        "  tb->nuse++;
+  if",
+        "  tb->nuse++;
+  if (G(L)->weft_young) {
+    global_State *g = G(L);
+    if (g->weft_texts_len < WEFT_TEXTS_MAX) g->weft_texts[g->weft_texts_len++] = ts;
+    else g->weft_young = 0;
+  }
+  if",
+    ),
+    patch(
+        "lstring.c",
+        "userdata stand in a list of their own",
+        "  u->uv.env = e;",
+        "  u->uv.env = e;
+  G(L)->weft_young = 0;",
+    ),
+    patch(
+        "lstate.c",
+        "threads are left to the collector",
+        "  lua_assert(iswhite(obj2gco(L1)));",
+        "  G(L)->weft_young = 0;
+  lua_assert(iswhite(obj2gco(L1)));",
+    ),
+    patch(
+        "lgc.c",
+        "once the collector is at work, everything is left to it",
+        "  g->gray = NULL;
+  g->grayagain = NULL;
+  g->weak = NULL;
+  markobject(g, g->mainthread);",
+        "  g->weft_young = 0;
+  g->gray = NULL;
+  g->grayagain = NULL;
+  g->weak = NULL;
+  markobject(g, g->mainthread);",
+    ),
+    patch(
+        "lvm.c",
+        "fields that are there are found without a call",
+        "void luaV_gettable (lua_State *L, const TValue *t, TValue *key, StkId val) {",
+        "static inline const TValue *weft_getstr (const Table *t, const TString *key) {
+  const Node *n = gnode(t, lmod(key->tsv.hash, sizenode(t)));
+  do {
+    if (ttisstring(gkey(n)) && rawtsvalue(gkey(n)) == key) return gval(n);
+    n = gnext(n);
+  } while (n);
+  return luaO_nilobject;
+}
+
+static inline const TValue *weft_get (const Table *t, const TValue *key) {
+  if (ttisstring(key)) return weft_getstr(t, rawtsvalue(key));
+  if (ttisnumber(key)) {
+    int k;
+    lua_number2int(k, nvalue(key));
+    if (luai_numeq(cast_num(k), nvalue(key)) && cast(unsigned int, k) - 1u < cast(unsigned int, t->sizearray))
+      return &t->array[k - 1];
+  }
+  return luaO_nilobject;
+}
+
+void luaV_gettable (lua_State *L, const TValue *t, TValue *key, StkId val) {",
+    ),
+    patch(
+        "lvm.c",
+        "globals",
+        "        TValue *rb = KBx(i);
+        sethvalue(L, &g, cl->env);",
+        "        TValue *rb = KBx(i);
+        const TValue *found = weft_getstr(cl->env, rawtsvalue(rb));
+        if (!ttisnil(found)) {
+          setobj2s(L, ra, found);
+          continue;
+        }
+        sethvalue(L, &g, cl->env);",
+    ),
+    patch(
+        "lvm.c",
+        "and fields",
+        "        Protect(luaV_gettable(L, RB(i), RKC(i), ra));",
+        "        TValue *rb = RB(i);
+        TValue *rc = RKC(i);
+        if (ttistable(rb)) {
+          const TValue *found = weft_get(hvalue(rb), rc);
+          if (!ttisnil(found)) {
+            setobj2s(L, ra, found);
+            continue;
+          }
+        }
+        Protect(luaV_gettable(L, rb, rc, ra));",
+    ),
 ];
 
 /// Functions added to a file.
@@ -191,6 +383,37 @@ LUA_API int weft_argument (lua_State *L, int index, const char **text, size_t *l
   return ttype(o);
 }
 
+/* Names the globals that weft_setkeys sets: they are there, and the two strings on top of the stack. */
+LUA_API void weft_namekeys (lua_State *L) {
+  global_State *g = G(L);
+  g->weft_keys = rawtsvalue(L->top - 2);
+  g->weft_argv = rawtsvalue(L->top - 1);
+  api_check(L, luaH_getstr(hvalue(gt(g->mainthread)), g->weft_keys) != luaO_nilobject);
+  api_check(L, luaH_getstr(hvalue(gt(g->mainthread)), g->weft_argv) != luaO_nilobject);
+  L->top -= 2;
+}
+
+/* Takes the two values on top of the stack, which are not nil (else the collector takes the names away), as KEYS and ARGV. */
+LUA_API void weft_setkeys (lua_State *L) {
+  global_State *g = G(L);
+  Table *globals = hvalue(gt(g->mainthread));
+  setobj2t(L, cast(TValue *, luaH_getstr(globals, g->weft_keys)), L->top - 2);
+  luaC_barriert(L, globals, L->top - 2);
+  setobj2t(L, cast(TValue *, luaH_getstr(globals, g->weft_argv)), L->top - 1);
+  luaC_barriert(L, globals, L->top - 1);
+  L->top -= 2;
+}
+
+/* Sets an element of the table on top of the stack, which was made for so many. */
+LUA_API void weft_settext (lua_State *L, int n, const char *text, size_t len) {
+  TString *ts = luaS_newlstr(L, text, len);
+  Table *t = hvalue(L->top - 1);
+  TValue *place = &t->array[n - 1];
+  api_check(L, n > 0 && n <= t->sizearray);
+  setsvalue2n(L, place, ts);
+  luaC_barriert(L, t, place);
+}
+
 LUA_API void weft_setreadonly (lua_State *L, int index, int readonly) {
   const TValue *o = index2adr(L, index);
   api_check(L, ttistable(o));
@@ -201,6 +424,75 @@ LUA_API int weft_isreadonly (lua_State *L, int index) {
   const TValue *o = index2adr(L, index);
   api_check(L, ttistable(o));
   return hvalue(o)->readonly;
+}
+",
+    ),
+    (
+        "lgc.c",
+        "
+/* A run begins. What is made from now on is known, until weft_endrun frees it or weft_keep leaves it to the collector. */
+LUA_API void weft_beginrun (lua_State *L) {
+  global_State *g = G(L);
+  g->weft_young = (g->gcstate == GCSpause);
+  g->weft_root = g->rootgc;
+  g->weft_texts_len = 0;
+}
+
+LUA_API void weft_keep (lua_State *L) {
+  G(L)->weft_young = 0;
+}
+
+#if defined(LUA_USE_APICHECK)
+static void weft_whiten (global_State *g, GCObject *o) {
+  for (; o != NULL; o = o->gch.next) {
+    if (o->gch.tt == LUA_TTHREAD) weft_whiten(g, gco2th(o)->openupval);
+    makewhite(g, o);
+  }
+}
+
+/* Whether the collector, too, would find that nothing refers to what is about to be freed. */
+static void weft_checkyoung (lua_State *L) {
+  global_State *g = G(L);
+  GCObject *o;
+  int i;
+  markroot(L);
+  propagateall(g);
+  remarkupvals(g);
+  propagateall(g);
+  g->gray = g->grayagain;
+  g->grayagain = NULL;
+  propagateall(g);
+  for (o = g->rootgc; o != g->weft_root; o = o->gch.next) api_check(L, iswhite(o));
+  for (i = 0; i < g->weft_texts_len; i++) api_check(L, iswhite(obj2gco(g->weft_texts[i])));
+  weft_whiten(g, g->rootgc);
+  for (i = 0; i < g->strt.size; i++) weft_whiten(g, g->strt.hash[i]);
+  g->gray = g->grayagain = g->weak = NULL;
+  g->gcstate = GCSpause;
+}
+#else
+#define weft_checkyoung(L)
+#endif
+
+/* A run is over, and nothing refers to what it made: all older tables are read-only, nothing older has upvalues that can be
+** set, its results have been taken. So all of it is freed, unless the collector has begun to look (then it does that). */
+LUA_API void weft_endrun (lua_State *L) {
+  global_State *g = G(L);
+  int i;
+  if (!g->weft_young) return;
+  weft_checkyoung(L);
+  g->weft_young = 0;
+  while (g->rootgc != g->weft_root) {
+    GCObject *o = g->rootgc;
+    g->rootgc = o->gch.next;
+    freeobj(L, o);
+  }
+  for (i = 0; i < g->weft_texts_len; i++) {
+    TString *ts = g->weft_texts[i];
+    GCObject **p = &g->strt.hash[lmod(ts->tsv.hash, g->strt.size)];
+    while (*p != obj2gco(ts)) p = &(*p)->gch.next;
+    *p = ts->tsv.next;
+    freeobj(L, obj2gco(ts));
+  }
 }
 ",
     ),

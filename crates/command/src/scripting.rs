@@ -17,7 +17,7 @@ use crate::{Args, Command, Error, registry};
 use base::sha1::sha1_hex;
 use forecast::Forecast;
 use libraries::Functions;
-use resp::{Reply, Span};
+use resp::Reply;
 use script::{Engine, Kind, Limits, Script};
 use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasher;
@@ -120,11 +120,9 @@ pub struct Scripts {
     spare: Spare,
 }
 
-/// Memory for the commands that a script calls, and for replies, which serves one script after the other.
+/// Memory for replies, which serves one script after the other.
 #[derive(Default)]
 struct Spare {
-    buf: Vec<u8>,
-    spans: Vec<Span>,
     /// The reply to a command, and the script's own.
     answer: Reply,
     out: Reply,

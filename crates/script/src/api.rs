@@ -6,6 +6,7 @@ use crate::{library, reply_in};
 use base::number::I64Buf;
 use base::number::format_g17;
 use base::sha1::sha1_hex;
+use resp::Span;
 use std::ffi::{CStr, c_int};
 
 /// The version that scripts see.
@@ -130,40 +131,30 @@ fn run_command(lua: Lua, is_pcall: bool) -> bool {
     reply_in::push(lua, unsafe { &*reply }, fiber.is_resp3.get())
 }
 
-/// Bytes that the text of a number takes at most.
-const NUMBER_BYTES_MAX: usize = 32;
-
-/// Lists the arguments on the stack as texts; or pushes an error, `false`.
+/// Writes the arguments on the stack down as texts; or pushes an error, `false`.
 fn take_arguments(lua: Lua, fiber: &Fiber) -> bool {
     let count = lua.top();
     if count == 0 {
         push_error(lua, b"", b"Please specify at least one argument for this redis lib call");
         return false;
     }
-    let (args, numbers) = (fiber.args.get(), fiber.numbers.get());
-    args.clear();
-    numbers.clear();
+    let (text, spans) = (fiber.words.get(), fiber.spans.get());
+    text.clear();
+    spans.clear();
     for index in 1..=count {
-        let argument = lua.argument(index);
-        let text: &[u8] = match &argument {
-            Argument::Text(text) => text,
-            Argument::Number(number) => {
-                if numbers.is_empty() {
-                    // All at once: the texts must not move.
-                    numbers.reserve((count - index + 1) as usize * NUMBER_BYTES_MAX);
-                }
-                let start = numbers.len();
-                append_number(numbers, *number);
-                &numbers[start..]
-            }
+        let start = text.len();
+        match lua.argument(index) {
+            // Positions beyond are none: the host refuses so many bytes, so they need not be there.
+            Argument::Text(argument) if start <= u32::MAX as usize => text.extend_from_slice(&argument),
+            Argument::Text(_) => {}
+            Argument::Number(number) => append_number(text, number),
             Argument::Other => {
                 lua.set_top(0);
                 push_error(lua, b"", b"Lua redis lib command arguments must be strings or integers");
                 return false;
             }
-        };
-        // SAFETY: the texts stand on the Lua stack, or in `numbers`, until the call is answered.
-        args.push(unsafe { std::slice::from_raw_parts(text.as_ptr(), text.len()) });
+        }
+        spans.push(Span { start: start as u32, len: (text.len() - start) as u32 });
     }
     true
 }

@@ -10,7 +10,7 @@ use crate::sandbox;
 use crate::shebang::{Flags, script_head};
 use crate::vm::{Grave, Vm};
 use base::sha1::sha1_hex;
-use resp::Reply;
+use resp::{Reply, Span};
 use std::ffi::{c_int, c_void};
 use std::ptr;
 use std::sync::Arc;
@@ -98,10 +98,31 @@ pub enum Resume<'a> {
     Kill(&'a str),
 }
 
+/// A command with its arguments, one after the other in one buffer.
+#[derive(Clone, Copy)]
+pub struct Words<'a> {
+    /// Where `spans` point, if it is no longer than their positions can tell: the host looks at that.
+    pub text: &'a [u8],
+    pub spans: &'a [Span],
+}
+
+impl<'a> Words<'a> {
+    pub fn get(&self, index: usize) -> Option<&'a [u8]> {
+        let span = self.spans.get(index)?;
+        self.text.get(span.start as usize..)?.get(..span.len as usize)
+    }
+
+    /// How many they are, the command's name included.
+    #[allow(clippy::len_without_is_empty, reason = "there is always a command")]
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+}
+
 /// A command that the script wants run.
 #[derive(Clone, Copy)]
 pub struct Call<'a> {
-    pub args: &'a [&'a [u8]],
+    pub words: Words<'a>,
     /// `redis.pcall`: an error is a value, not the end of the script.
     pub is_pcall: bool,
     /// The reply is to be RESP3 (`redis.setresp(3)`).
@@ -115,7 +136,7 @@ pub enum Step<'a> {
     /// Wants [`Resume::Reply`].
     Call(Call<'a>),
     /// `redis.acl_check_cmd`; wants [`Resume::Allowed`].
-    AclCheck(&'a [&'a [u8]]),
+    AclCheck(Words<'a>),
     /// `redis.log`; wants [`Resume::Go`].
     Log { level: u8, line: &'a [u8] },
     /// `os.clock`; wants [`Resume::Clock`].
@@ -207,6 +228,9 @@ impl Engine {
         fiber.replication.set(crate::api::REPLICATION_ALL);
         fiber.log_level_min.set(env.log_level_min);
         fiber.answer.set(Answer::Go);
+        if matches!(job, Job::Script(_)) {
+            self.vm.begin_run(&fiber);
+        }
         self.vm.switch_to(&fiber);
         assert!(fiber.signal.get() == Signal::Ready, "a run begins by taking its arguments");
         Run { vm, fiber: Some(fiber), is_refused: false, functions: Vec::new() }
@@ -227,6 +251,7 @@ impl Engine {
     /// Frees what runs, scripts and functions have left, and garbage if there is so much that the next script would meet the
     /// limit because of it.
     fn tidy_up(&mut self) {
+        self.vm.keep();
         self.bury_dead();
         if self.vm.used_bytes() > self.collect_above_bytes {
             self.vm.main().gc(lua::GC_COLLECT, 0);
@@ -257,6 +282,7 @@ impl Engine {
     /// arguments of a command are keys. Costs some microseconds: ask once per script.
     pub fn keys_are_declared(&mut self, script: &Script, places: &KeyPlaces<'_>) -> bool {
         assert!(Arc::ptr_eq(&self.vm, &script.vm), "the script belongs to another engine");
+        self.vm.keep();
         let lua = self.vm.main();
         lua.raw_get_at(lua::REGISTRY, script.reference);
         let main = bytecode::read(lua);
@@ -276,6 +302,7 @@ impl Engine {
 
     /// Collects all garbage.
     pub fn collect(&mut self) {
+        self.vm.keep();
         self.bury_dead();
         self.vm.main().gc(lua::GC_COLLECT, 0);
     }
@@ -283,6 +310,13 @@ impl Engine {
     /// Bytes that the deepest script has used of its stack, which has [`STACK_BYTES`]. For tests.
     pub fn stack_bytes_used(&self) -> usize {
         self.pool.iter().map(|fiber| fiber.stack_bytes_used()).max().unwrap_or(0)
+    }
+
+    /// Bytes of all that the interpreter holds, without small blocks that wait for their next use.
+    #[cfg(test)]
+    pub fn lua_bytes(&self) -> usize {
+        let lua = self.vm.main();
+        (lua.gc(lua::GC_COUNT, 0) as usize) * 1024 + lua.gc(lua::GC_COUNT_BYTES, 0) as usize
     }
 
     /// Has the collector do all its work at each chance. For tests.
@@ -307,8 +341,10 @@ impl Engine {
                 lua.unreference(it.reference);
             }
         }
-        if matches!(fiber.job.get(), Job::Library(_)) {
-            self.vm.forget(&fiber);
+        match fiber.job.get() {
+            Job::Library(_) => self.vm.forget(&fiber),
+            Job::Script(_) => self.vm.end_run(&fiber),
+            Job::Function(_) | Job::Nothing => {}
         }
         fiber.shrink();
         self.pool.push(fiber);
@@ -407,17 +443,23 @@ impl Run {
         let fiber = self.fiber.as_deref().expect("the run is suspended");
         match signal {
             Signal::Call { is_pcall } => Step::Call(Call {
-                args: fiber.args.get(),
+                words: self.words(),
                 is_pcall,
                 is_resp3: fiber.is_resp3.get(),
                 replication: fiber.replication.get(),
             }),
-            Signal::AclCheck => Step::AclCheck(fiber.args.get()),
+            Signal::AclCheck => Step::AclCheck(self.words()),
             Signal::Log { level } => Step::Log { level, line: fiber.text.get() },
             Signal::Clock => Step::Clock,
             Signal::Tick => Step::Tick,
             Signal::Ready | Signal::Done { .. } | Signal::Killed => unreachable!("handled before"),
         }
+    }
+
+    /// The command that it has called, while it waits for the reply.
+    pub fn words(&self) -> Words<'_> {
+        let fiber = self.fiber.as_deref().expect("the run is suspended");
+        Words { text: fiber.words.get(), spans: fiber.spans.get() }
     }
 
     /// What a library registered, once it is loaded.

@@ -9,7 +9,7 @@ use crate::run;
 use crate::vm::Vm;
 use corosensei::stack::{DefaultStack, Stack};
 use corosensei::{Coroutine, Yielder};
-use resp::Reply;
+use resp::{Reply, Span};
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::{CStr, c_int};
 use std::ptr;
@@ -103,9 +103,9 @@ pub struct Fiber {
     pub out: Cell<*mut Reply>,
     /// SHA1 or function's name, for messages.
     pub name: Slot<Vec<u8>>,
-    /// Arguments of the command that is called: they stand on the Lua stack, or in `numbers`.
-    pub args: Slot<Vec<&'static [u8]>>,
-    pub numbers: Slot<Vec<u8>>,
+    /// Arguments of the command that is called, and where each stands.
+    pub words: Slot<Vec<u8>>,
+    pub spans: Slot<Vec<Span>>,
     /// A text in the making.
     pub text: Slot<Vec<u8>>,
     /// Where the reader and the writer of nested values stand.
@@ -143,8 +143,8 @@ impl Fiber {
             arguments: Cell::new(empty),
             out: Cell::new(ptr::null_mut()),
             name: Slot::default(),
-            args: Slot::default(),
-            numbers: Slot::default(),
+            words: Slot::default(),
+            spans: Slot::default(),
             text: Slot::default(),
             levels: Slot::default(),
             nesting: Slot::default(),
@@ -261,10 +261,10 @@ impl Fiber {
         const KEPT_BYTES: usize = 64 << 10;
         self.text.get().clear();
         self.text.get().shrink_to(KEPT_BYTES);
-        self.args.get().clear();
-        self.args.get().shrink_to(KEPT_BYTES / 16);
-        self.numbers.get().clear();
-        self.numbers.get().shrink_to(KEPT_BYTES);
+        self.words.get().clear();
+        self.words.get().shrink_to(KEPT_BYTES);
+        self.spans.get().clear();
+        self.spans.get().shrink_to(KEPT_BYTES / size_of::<Span>());
     }
 
     /// The reply under construction.

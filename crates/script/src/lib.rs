@@ -33,5 +33,5 @@ mod vm;
 mod tests;
 
 pub use declared::KeyPlaces;
-pub use engine::{Call, Done, Engine, Env, Function, Kind, Limits, Resume, Run, Script, Step};
+pub use engine::{Call, Done, Engine, Env, Function, Kind, Limits, Resume, Run, Script, Step, Words};
 pub use shebang::Flags;

@@ -138,6 +138,12 @@ unsafe extern "C" {
         len: *mut usize,
         number: *mut f64,
     ) -> c_int;
+    fn weft_namekeys(l: *mut State);
+    fn weft_setkeys(l: *mut State);
+    fn weft_settext(l: *mut State, n: c_int, text: *const c_char, len: usize);
+    fn weft_beginrun(l: *mut State);
+    fn weft_keep(l: *mut State);
+    fn weft_endrun(l: *mut State);
     fn weft_setreadonly(l: *mut State, index: c_int, readonly: c_int);
     fn weft_isreadonly(l: *mut State, index: c_int) -> c_int;
 }
@@ -405,6 +411,36 @@ impl Lua {
 
     pub fn set_metatable(self, index: c_int) {
         unsafe { lua_setmetatable(self.0, index) };
+    }
+
+    /// Pops two strings: the names of the globals that [`Lua::set_keys`] sets, which are there.
+    pub fn name_keys(self) {
+        unsafe { weft_namekeys(self.0) }
+    }
+
+    /// Pops the values for KEYS and (on top) ARGV, neither of them nil.
+    pub fn set_keys(self) {
+        unsafe { weft_setkeys(self.0) }
+    }
+
+    /// Sets an element of the table on top of the stack, which was made with room for as many.
+    pub fn set_text_at(self, n: c_int, text: &[u8]) {
+        unsafe { weft_settext(self.0, n, text.as_ptr().cast(), text.len()) }
+    }
+
+    /// A run begins: what is made from now on is known.
+    pub fn begin_run(self) {
+        unsafe { weft_beginrun(self.0) }
+    }
+
+    /// What has been made since [`Lua::begin_run`] is left to the collector.
+    pub fn keep(self) {
+        unsafe { weft_keep(self.0) }
+    }
+
+    /// Frees what has been made since [`Lua::begin_run`], to which nothing refers any more.
+    pub fn end_run(self) {
+        unsafe { weft_endrun(self.0) }
     }
 
     pub fn set_read_only(self, index: c_int, read_only: bool) {

@@ -2,7 +2,7 @@
 
 use crate::fiber::{Answer, Fiber, Job, Signal, c_text};
 use crate::lua::{self, Debug, Lua};
-use crate::sandbox::{is_protected, set_keys_and_argv, until_zero};
+use crate::sandbox::{is_protected, until_zero};
 use crate::{library, reply_out};
 use base::number::append_i64;
 use std::ffi::c_int;
@@ -45,7 +45,7 @@ pub fn run_job(lua: Lua) -> c_int {
         Job::Script(reference) => {
             push_list(lua, fiber.keys.get());
             push_list(lua, fiber.arguments.get());
-            set_keys_and_argv(lua);
+            lua.set_keys();
             lua.raw_get_at(lua::REGISTRY, reference);
             0
         }
@@ -73,8 +73,7 @@ fn push_list(lua: Lua, list: *const [&'static [u8]]) {
     let list = unsafe { &*list };
     lua.new_table(list.len(), 0);
     for (index, text) in list.iter().enumerate() {
-        lua.push_text(text);
-        lua.raw_set_at(-2, index as c_int + 1);
+        lua.set_text_at(index as c_int + 1, text);
     }
 }
 

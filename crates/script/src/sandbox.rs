@@ -60,6 +60,9 @@ fn install_all(lua: Lua) -> c_int {
             lua.new_table(0, 0);
             lua.set_field(lua::GLOBALS, name);
         }
+        lua.raw_get_at(lua::REGISTRY, globals.keys);
+        lua.raw_get_at(lua::REGISTRY, globals.argv);
+        lua.name_keys();
     }
     lua.push_value(lua::GLOBALS);
     set_error_metatable(lua);
@@ -219,8 +222,13 @@ pub fn restore_globals(lua: Lua, globals: Globals, fiber: &Fiber) {
     }
 }
 
-/// Takes what a fiber left in the globals away, so that it can be collected.
+/// Takes what a fiber left in the globals away, so that it can be freed.
 pub fn clear_globals(lua: Lua, globals: Globals, fiber: &Fiber) {
+    if matches!(fiber.job.get(), Job::Script(_)) {
+        lua.push_boolean(false);
+        lua.push_boolean(false);
+        lua.set_keys();
+    }
     if matches!(fiber.job.get(), Job::Library(_)) {
         show(lua, globals, globals.functions_api);
     }
@@ -243,18 +251,6 @@ fn show(lua: Lua, globals: Globals, api: c_int) {
     lua.set_field(-2, c"__index");
     lua.set_read_only(-1, true);
     lua.pop(1);
-}
-
-/// Makes the tables on top of the stack (KEYS below ARGV) the globals, and pops them.
-pub fn set_keys_and_argv(lua: Lua) {
-    let globals = lua.vm().globals.get();
-    lua.set_read_only(lua::GLOBALS, false);
-    for name in [globals.argv, globals.keys] {
-        lua.raw_get_at(lua::REGISTRY, name);
-        lua.insert(-2);
-        lua.raw_set(lua::GLOBALS);
-    }
-    lua.set_read_only(lua::GLOBALS, true);
 }
 
 /// Whether the value at `index` is a table that cannot be written.

@@ -1,6 +1,7 @@
 //! Scripts against a small host in memory.
 
 mod declared;
+mod freeing;
 mod functions;
 mod host;
 mod libraries;

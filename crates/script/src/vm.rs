@@ -35,6 +35,8 @@ pub struct Vm {
     current: Cell<*const Fiber>,
     /// The fiber whose KEYS and ARGV are the globals, or which loads a library.
     globals_of: Cell<*const Fiber>,
+    /// The fiber whose run is the only one since it began: what it makes is freed when it ends, without a look at the rest.
+    alone: Cell<*const Fiber>,
     pub random: Cell<Random48>,
     pub globals: Cell<sandbox::Globals>,
     /// Runs library functions, not scripts.
@@ -59,6 +61,7 @@ impl Vm {
             is_limited: Cell::new(false),
             current: Cell::new(ptr::null()),
             globals_of: Cell::new(ptr::null()),
+            alone: Cell::new(ptr::null()),
             random: Cell::default(),
             globals: Cell::default(),
             is_for_functions,
@@ -70,6 +73,8 @@ impl Vm {
         vm.main.set(Some(lua));
         lua.at_panic(crate::lua::entry!(panicked));
         sandbox::install(lua);
+        // What a run makes can be told from the rest while the collector rests.
+        lua.gc(crate::lua::GC_COLLECT, 0);
         vm
     }
 
@@ -94,8 +99,35 @@ impl Vm {
         unsafe { &*fiber }
     }
 
+    /// A script begins on `fiber`. Nothing that is older can come to refer to what it makes: scripts cannot write what they find
+    /// (`sandbox`), and their functions have no upvalues.
+    pub fn begin_run(&self, fiber: &Fiber) {
+        self.alone.set(fiber);
+        self.main().begin_run();
+    }
+
+    /// Somebody else uses the interpreter: what the run under way makes, if there is one, is left to the collector.
+    pub fn keep(&self) {
+        if !self.alone.replace(ptr::null()).is_null() {
+            self.main().keep();
+        }
+    }
+
+    /// The script on `fiber` has ended, and left nothing on its stack.
+    pub fn end_run(&self, fiber: &Fiber) {
+        if self.globals_of.get() == ptr::from_ref(fiber) {
+            sandbox::clear_globals(self.main(), self.globals.get(), fiber);
+        }
+        if self.alone.replace(ptr::null()) == ptr::from_ref(fiber) {
+            self.main().end_run();
+        }
+    }
+
     /// Runs `fiber` until it suspends itself.
     pub fn switch_to(&self, fiber: &Fiber) {
+        if self.alone.get() != ptr::from_ref(fiber) {
+            self.keep();
+        }
         if self.globals_of.get() != ptr::from_ref(fiber) {
             self.take_globals(fiber);
         }

@@ -3,6 +3,7 @@
 use crate::registry::{lookup, subcommand};
 use crate::spec::{access, flag};
 use crate::{Args, Command, Error, Plan};
+use script::Words;
 
 /// What a script may do.
 #[derive(Clone, Copy, Debug, Default)]
@@ -52,8 +53,8 @@ pub fn check(command: &Command, args: Args<'_>, rights: Rights) -> Result<(), Er
 }
 
 /// Whether there is such a command, and the user may run it: there is only one user, who may everything.
-pub fn exists(words: &[&[u8]]) -> Option<bool> {
-    let command = words.first().and_then(|name| lookup(name))?;
+pub fn exists(words: Words<'_>) -> Option<bool> {
+    let command = words.get(0).and_then(lookup)?;
     let fits = match (command.plan, words.get(1)) {
         (Plan::Container, Some(name)) => subcommand(command, name).is_some_and(|sub| sub.takes(words.len())),
         _ => command.takes(words.len()),

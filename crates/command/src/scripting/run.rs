@@ -1,12 +1,12 @@
 //! A script under way.
 
 use super::call::{self, Rights};
-use super::{Form, SPARE_BYTES_MAX};
+use super::Form;
 use crate::families::selected_db;
 use crate::{Args, Command, Error, ShardCx, eviction, monitor};
 use base::hash::HashSeed;
 use config::LogLevel;
-use resp::{Reply, Span};
+use resp::Reply;
 use script::{Env, Flags, Function, Resume, Run, Step};
 use std::sync::Arc;
 
@@ -52,8 +52,6 @@ pub struct ScriptRun {
     db: u16,
     command: Option<&'static Command>,
     is_call_resp3: bool,
-    buf: Vec<u8>,
-    spans: Vec<Span>,
     /// Its own reply, in the client's protocol.
     out: Reply,
     has_written: bool,
@@ -80,9 +78,7 @@ impl ScriptRun {
         rights: Rights,
         (db, resp3): (u16, bool),
     ) -> Self {
-        let spare = &mut cx.scripts.spare;
-        let (buf, spans) = (std::mem::take(&mut spare.buf), std::mem::take(&mut spare.spans));
-        let out = Reply { resp3, ..std::mem::take(&mut spare.out) };
+        let out = Reply { resp3, ..std::mem::take(&mut cx.scripts.spare.out) };
         Self {
             begun_ns: (cx.platform.clock_ns)(),
             began_us: cx.wall_us(),
@@ -94,8 +90,6 @@ impl ScriptRun {
             db,
             command: None,
             is_call_resp3: false,
-            buf,
-            spans,
             out,
             has_written: false,
         }
@@ -161,10 +155,6 @@ impl ScriptRun {
 
     /// It is over.
     pub(super) fn end(&mut self, cx: &mut ShardCx) {
-        if self.buf.capacity() + self.spans.capacity() * size_of::<Span>() <= SPARE_BYTES_MAX {
-            cx.scripts.spare.buf = std::mem::take(&mut self.buf);
-            cx.scripts.spare.spans = std::mem::take(&mut self.spans);
-        }
         if let Some(id) = self.overdue.take() {
             cx.scripts.overdue_runs.remove(&id);
         }
@@ -202,14 +192,8 @@ impl ScriptRun {
                     Resume::Go
                 }
                 Step::Clock => Resume::Clock((cx.platform.clock_ns)() as f64 / 1e9),
-                Step::AclCheck(args) => Resume::Allowed(call::exists(args)),
+                Step::AclCheck(words) => Resume::Allowed(call::exists(words)),
                 Step::Call(wanted) => {
-                    self.buf.clear();
-                    self.spans.clear();
-                    for arg in wanted.args {
-                        self.spans.push(Span { start: self.buf.len() as u32, len: arg.len() as u32 });
-                        self.buf.extend_from_slice(arg);
-                    }
                     self.is_call_resp3 = wanted.is_resp3;
                     match self.admit(cx) {
                         Ok(Some(command)) => {
@@ -237,10 +221,11 @@ impl ScriptRun {
 
     /// The command at hand, unless it has been done: SELECT is the script's own affair.
     fn admit(&mut self, cx: &mut ShardCx) -> Result<Option<&'static Command>, Error> {
-        if self.buf.len() > crate::args::INSIDE_BYTES_MAX {
+        let words = self.run.words();
+        if words.text.len() > crate::args::INSIDE_BYTES_MAX {
             return Err(Error::STRING_TOO_LONG);
         }
-        let args = Args::new(&self.buf, &self.spans, &cx.seed);
+        let args = Args::new(words.text, words.spans, &cx.seed);
         let command = call::find(args)?;
         if let Err(error) = call::check(command, args, self.rights) {
             cx.commands.rejected(command.id);
@@ -253,16 +238,17 @@ impl ScriptRun {
         }
         if !cx.monitors.is_empty() {
             let seed = cx.seed.clone();
-            monitor::write(cx, "lua", self.db, command, Args::new(&self.buf, &self.spans, &seed));
+            monitor::write(cx, "lua", self.db, command, Args::new(words.text, words.spans, &seed));
         }
         Ok((!is_done).then_some(command))
     }
 
     /// The command it calls.
     pub fn call<'a>(&'a self, seed: &'a HashSeed) -> Called<'a> {
+        let words = self.run.words();
         Called {
             command: self.command.expect("it has called one"),
-            args: Args::new(&self.buf, &self.spans, seed),
+            args: Args::new(words.text, words.spans, seed),
             db: self.db,
             resp3: self.is_call_resp3,
         }

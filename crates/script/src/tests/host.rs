@@ -1,6 +1,6 @@
 //! A server of one hash map, which answers what scripts in tests ask for.
 
-use crate::{Engine, Env, Kind, Limits, Resume, Run, Script, Step};
+use crate::{Engine, Env, Kind, Limits, Resume, Run, Script, Step, Words};
 use resp::Reply;
 use std::collections::HashMap;
 
@@ -72,13 +72,13 @@ impl Host {
                     reply.clear();
                     reply.resp3 = call.is_resp3;
                     self.calls += 1;
-                    answer(&mut self.values, call.args, &mut reply);
+                    answer(&mut self.values, &list(call.words), &mut reply);
                     resume = Resume::Reply(&reply);
                 }
-                Step::AclCheck(args) => {
-                    resume = Resume::Allowed(match args[0] {
-                        b"get" => Some(true),
-                        b"set" => Some(false),
+                Step::AclCheck(words) => {
+                    resume = Resume::Allowed(match words.get(0) {
+                        Some(b"get") => Some(true),
+                        Some(b"set") => Some(false),
                         _ => None,
                     });
                 }
@@ -102,6 +102,11 @@ impl Host {
             }
         }
     }
+}
+
+/// The words of a command.
+pub fn list<'a>(words: Words<'a>) -> Vec<&'a [u8]> {
+    (0..words.len()).map(|at| words.get(at).expect("each stands in the text")).collect()
 }
 
 fn replace(text: &[u8], what: &[u8], by: &[u8]) -> Vec<u8> {

@@ -1,7 +1,7 @@
 //! Scripts that are suspended, go on in any order, are dropped and killed.
 
 use super::Host;
-use super::host::answer;
+use super::host::{answer, list};
 use crate::{Engine, Env, Kind, Limits, Resume, Run, Script, Step};
 use base::random::Random;
 use resp::Reply;
@@ -12,7 +12,7 @@ fn next_call(run: &mut Run, engine: &mut Engine, with: Resume<'_>, out: &mut Rep
     let mut with = with;
     loop {
         match run.resume(engine, with, out) {
-            Step::Call(call) => return Some(call.args.iter().map(|arg| arg.to_vec()).collect()),
+            Step::Call(call) => return Some(list(call.words).iter().map(|arg| arg.to_vec()).collect()),
             Step::Done(_) => return None,
             Step::Tick => with = Resume::Go,
             _ => panic!("the script only calls commands"),
@@ -173,8 +173,8 @@ fn arguments_stay_valid_while_others_run() {
         assert!(next_call(&mut other, &mut engine, Resume::Go, &mut other_out).is_some());
     }
     engine.collect();
-    assert_eq!(call.args[1], [&[b'x'; 50][..], b"ky"].concat());
-    assert_eq!(call.args[2], b"1.5");
+    assert_eq!(call.words.get(1).unwrap(), [&[b'x'; 50][..], b"ky"].concat());
+    assert_eq!(call.words.get(2), Some(&b"1.5"[..]));
 }
 
 #[test]

@@ -42,15 +42,25 @@ impl ScoreRange {
     }
 
     pub fn contains(&self, score: f64) -> bool {
-        let above = match self.min {
+        self.is_above_min(score) && self.is_below_max(score)
+    }
+
+    /// Whether the lower end lets `score` in.
+    #[inline]
+    pub fn is_above_min(&self, score: f64) -> bool {
+        match self.min {
             ScoreBound::Inclusive(min) => score >= min,
             ScoreBound::Exclusive(min) => score > min,
-        };
-        above
-            && match self.max {
-                ScoreBound::Inclusive(max) => score <= max,
-                ScoreBound::Exclusive(max) => score < max,
-            }
+        }
+    }
+
+    /// Whether the upper end lets `score` in.
+    #[inline]
+    pub fn is_below_max(&self, score: f64) -> bool {
+        match self.max {
+            ScoreBound::Inclusive(max) => score <= max,
+            ScoreBound::Exclusive(max) => score < max,
+        }
     }
 }
 

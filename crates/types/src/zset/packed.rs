@@ -7,7 +7,7 @@
 use super::ZSetLimits;
 use super::bounds::{LexRange, ScoreRange};
 use super::grow::Change;
-use crate::listpack::{At, Corrupt, Item, Iter, Listpack, Needle};
+use crate::listpack::{At, Corrupt, Item, Iter, Listpack};
 use base::number::{self, F64Buf};
 use std::cmp::Ordering;
 use std::iter::Take;
@@ -109,40 +109,44 @@ impl Packed {
         Change { old, new: Some(new) }
     }
 
-    /// Sets the score of a member, new or not. One look over the list finds the member, or where it will stand.
+    /// Sets the score of a member, new or not.
     pub fn insert(&mut self, member: &[u8], score: f64) -> Change {
         assert!(!score.is_nan(), "a score is a number");
-        let (item, needle) = (Item::new(member), Needle::new(member));
-        let (mut at, mut place) = (self.list.first(), None);
-        while let Some(pair) = at {
-            let (other, low, next) = self.pair(pair);
-            if needle.matches(other) {
-                if low != score {
-                    self.list.remove(pair, 2);
-                    self.insert_new(member, score);
-                }
-                return Change { old: Some(low), new: Some(if low == score { low } else { score }) };
-            }
-            if place.is_none() && order(low, other, score, item) == Ordering::Greater {
-                place = Some(pair);
-            }
-            at = next;
+        // Names are compared without reading the scores between them, so this look is a quick one.
+        let Some(at) = self.list.find_first(member, 1) else {
+            self.insert_new(member, score);
+            return Change { old: None, new: Some(score) };
+        };
+        let low = self.score_behind(at);
+        if low != score {
+            self.list.remove(at, 2);
+            self.insert_new(member, score);
         }
-        self.insert_at(place.unwrap_or(self.list.end()), item, score);
-        Change { old: None, new: Some(score) }
+        Change { old: Some(low), new: Some(if low == score { low } else { score }) }
     }
 
     fn insert_new(&mut self, member: &[u8], score: f64) {
         let item = Item::new(member);
+        let at = if self.belongs_behind(item, score) { None } else { self.first_above(item, score) };
+        self.insert_at(at.unwrap_or(self.list.end()), item, score);
+    }
+
+    /// Whether all members stand below this one. Scores are often times, which grow.
+    fn belongs_behind(&self, member: Item, score: f64) -> bool {
+        let last = PairsBack(self.list.iter()).next();
+        last.is_none_or(|(other, low)| order(low, other, score, member) != Ordering::Greater)
+    }
+
+    fn first_above(&self, member: Item, score: f64) -> Option<At> {
         let mut at = self.list.first();
         while let Some(pair) = at {
             let (other, low, next) = self.pair(pair);
-            if order(low, other, score, item) == Ordering::Greater {
+            if order(low, other, score, member) == Ordering::Greater {
                 break;
             }
             at = next;
         }
-        self.insert_at(at.unwrap_or(self.list.end()), item, score);
+        at
     }
 
     fn insert_at(&mut self, at: At, member: Item, score: f64) {
@@ -182,8 +186,8 @@ impl Packed {
     }
 
     pub fn score_ranks(&self, range: &ScoreRange) -> Range<usize> {
-        let inside = |(_, score): &(Item, f64)| range.contains(*score);
-        self.ranks(inside, |pair| !inside(pair))
+        let above_min = |(_, score): &(Item, f64)| range.is_above_min(*score);
+        self.ranks(above_min, |(_, score)| !range.is_below_max(*score))
     }
 
     pub fn lex_ranks(&self, range: &LexRange) -> Range<usize> {

@@ -23,6 +23,10 @@ fn score_bound(text: &[u8]) -> Option<ScoreBound> {
 /// As Redis reads bounds since 8.0: they end at a zero byte, nothing at all is 0, numbers out of range become infinite or 0, and there are no
 /// hexadecimal ones.
 fn score(text: &[u8]) -> Option<f64> {
+    if (1..=18).contains(&text.len()) && text.iter().all(u8::is_ascii_digit) {
+        // The usual case.
+        return number::parse_f64(text);
+    }
     let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
     if text.is_empty() {
         return Some(0.0);
