@@ -215,9 +215,14 @@ static const char *match_level (MatchState *ms, const char *s, const char *p) {"
   weft_freeblocks(g);
   lua_assert(g->totalbytes == sizeof(LG));",
     ),
-    patch("lmem.h", "as above", "#define MEMERRMSG", "struct global_State;
+    patch(
+        "lmem.h",
+        "as above",
+        "#define MEMERRMSG",
+        "struct global_State;
 LUAI_FUNC void weft_freeblocks (struct global_State *g);
-#define MEMERRMSG"),
+#define MEMERRMSG",
+    ),
     patch(
         "lmem.c",
         "small blocks are taken from those that wait, and left there",
@@ -312,6 +317,69 @@ void weft_freeblocks (global_State *g) {
     ),
     patch(
         "lvm.c",
+        "the hook counts jumps back, and calls, instead of instructions",
+        "    if ((L->hookmask & (LUA_MASKLINE | LUA_MASKCOUNT)) &&
+        (--L->hookcount == 0 || L->hookmask & LUA_MASKLINE)) {
+      traceexec(L, pc);
+      if (L->status == LUA_YIELD) {  /* did hook yield? */
+        L->savedpc = pc - 1;
+        return;
+      }
+      base = L->base;
+    }
+",
+        "",
+    ),
+    patch(
+        "lvm.c",
+        "jumps back",
+        "#define dojump(L,pc,i)	{(pc) += (i); luai_threadyield(L);}",
+        "#define weft_tick(L,at)	{ \\
+  if ((L->hookmask & LUA_MASKCOUNT) && --L->hookcount == 0) { traceexec(L, at); base = L->base; } }
+#define dojump(L,pc,by)	{ int weft_by = (by); \\
+  if (weft_by < 0) { weft_tick(L, pc); ra = RA(i); } \\
+  (pc) += weft_by; luai_threadyield(L); }",
+    ),
+    patch(
+        "lvm.c",
+        "calls (hooks expect that the counter stands behind an instruction)",
+        "  k = cl->p->k;
+  /* main loop of interpreter */",
+        "  k = cl->p->k;
+  weft_tick(L, pc + 1);
+  /* main loop of interpreter */",
+    ),
+    patch(
+        "lvm.c",
+        "there are no other instructions: code is never loaded",
+        "    switch (GET_OPCODE(i)) {
+      case OP_MOVE: {",
+        "    switch (GET_OPCODE(i)) {
+      default: __builtin_unreachable();
+      case OP_MOVE: {",
+    ),
+    patch(
+        "lbaselib.c",
+        "tonumber reads a text once",
+        "    if (lua_isnumber(L, 1)) {
+      lua_pushnumber(L, lua_tonumber(L, 1));
+      return 1;
+    }",
+        "    lua_Number number;
+    if (weft_tonumber(L, 1, &number)) {
+      lua_pushnumber(L, number);
+      return 1;
+    }",
+    ),
+    patch(
+        "lua.h",
+        "as above",
+        "LUA_API int             (lua_isnumber) (lua_State *L, int idx);",
+        "LUA_API int             (lua_isnumber) (lua_State *L, int idx);
+LUA_API int weft_tonumber (lua_State *L, int idx, lua_Number *number);",
+    ),
+    patch(
+        "lvm.c",
         "fields that are there are found without a call",
         "void luaV_gettable (lua_State *L, const TValue *t, TValue *key, StkId val) {",
         "static inline const TValue *weft_getstr (const Table *t, const TString *key) {
@@ -371,6 +439,15 @@ pub const APPENDED: &[(&str, &str)] = &[
     (
         "lapi.c",
         "
+/* Whether a value is a number, or a text that is one; which. */
+LUA_API int weft_tonumber (lua_State *L, int idx, lua_Number *number) {
+  TValue n;
+  const TValue *o = index2adr(L, idx);
+  if (!tonumber(o, &n)) return 0;
+  *number = nvalue(o);
+  return 1;
+}
+
 /* The type of an argument of the running C function, which is there; the bytes of a string, or the value of a number. */
 LUA_API int weft_argument (lua_State *L, int index, const char **text, size_t *len, double *number) {
   const TValue *o = L->base + (index - 1);
@@ -521,7 +598,13 @@ LUA_API int weft_number2str (char *s, double n) {
 LUA_API double weft_str2number (const char *s, char **end) {
   const char *at = s;
   long long whole = 0;
-  while (*at >= '0' && *at <= '9' && at - s < 15) whole = whole * 10 + (*at++ - '0');
+  const char *last = s + 15;
+  while (at < last) {
+    unsigned digit = (unsigned)*at - '0';
+    if (digit > 9) break;
+    whole = whole * 10 + digit;
+    at++;
+  }
   if (at > s && *at == 0) {
     *end = (char *)at;
     return (double)whole;

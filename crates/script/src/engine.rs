@@ -141,7 +141,7 @@ pub enum Step<'a> {
     Log { level: u8, line: &'a [u8] },
     /// `os.clock`; wants [`Resume::Clock`].
     Clock,
-    /// 100,000 instructions have passed; wants [`Resume::Go`] or [`Resume::Kill`].
+    /// It has jumped back, and called functions, 20,000 times; wants [`Resume::Go`] or [`Resume::Kill`].
     Tick,
     /// The reply has been written.
     Done(Done),

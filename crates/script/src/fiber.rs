@@ -165,7 +165,7 @@ impl Fiber {
         let thread = lua.new_thread();
         self.thread.set(thread);
         self.reference.set(lua.reference());
-        thread.hook_every(run::tick, run::TICK_INSTRUCTIONS);
+        thread.hook_every(run::tick, run::TICK_JUMPS);
         thread.push_function(crate::lua::entry!(run::run_job), 0);
         thread.push_function(crate::lua::entry!(run::describe_error), 0);
         let this = Address(self);

@@ -493,7 +493,7 @@ impl Lua {
         unsafe { lua_concat(self.0, count) }
     }
 
-    /// Has `hook` called after each `count` instructions of this thread and those it makes.
+    /// Has `hook` called after each `count` jumps back, and calls, of this thread and those it makes.
     pub fn hook_every(self, hook: Hook, count: c_int) {
         unsafe { lua_sethook(self.0, Some(hook), MASK_COUNT, count) };
     }

@@ -68,6 +68,12 @@ impl CommandStats {
         self.run_began_ns = now_ns;
     }
 
+    /// When the run began, or the command that is timed alone and runs now.
+    #[inline]
+    pub fn run_began_ns(&self) -> u64 {
+        self.run_began_ns
+    }
+
     /// A command of the run has run.
     #[inline]
     pub fn ran_in_run(&mut self, id: u16, counts: bool) {

@@ -1,7 +1,7 @@
 //! A script under way.
 
-use super::call::{self, Rights};
 use super::Form;
+use super::call::{self, Rights};
 use crate::families::selected_db;
 use crate::{Args, Command, Error, ShardCx, eviction, monitor};
 use base::hash::HashSeed;
@@ -77,10 +77,11 @@ impl ScriptRun {
         function: Option<Arc<Function>>,
         rights: Rights,
         (db, resp3): (u16, bool),
+        begun_ns: u64,
     ) -> Self {
         let out = Reply { resp3, ..std::mem::take(&mut cx.scripts.spare.out) };
         Self {
-            begun_ns: (cx.platform.clock_ns)(),
+            begun_ns,
             began_us: cx.wall_us(),
             form,
             overdue: None,
@@ -169,7 +170,8 @@ impl ScriptRun {
     }
 
     fn go(&mut self, cx: &mut ShardCx, first: Resume<'_>) -> Next {
-        let mut answer = Reply::default();
+        // What the host itself answers, which is rare.
+        let mut answer: Option<Box<Reply>> = None;
         let mut with = first;
         loop {
             let engine = cx.scripts.engine_of(self.function.is_some());
@@ -203,17 +205,13 @@ impl ScriptRun {
                             self.command = Some(command);
                             return Next::Call;
                         }
-                        Ok(None) => {
-                            answer.clear();
-                            answer.ok();
-                        }
+                        Ok(None) => refreshed(&mut answer).ok(),
                         Err(error) => {
                             cx.count_error(&error);
-                            answer.clear();
-                            answer.error(error.line());
+                            refreshed(&mut answer).error(error.line());
                         }
                     }
-                    Resume::Reply(&answer)
+                    Resume::Reply(answer.as_deref().expect("it has been written"))
                 }
             };
         }
@@ -253,6 +251,14 @@ impl ScriptRun {
             resp3: self.is_call_resp3,
         }
     }
+}
+
+/// A reply to be written, in the memory of the one before.
+#[cold]
+fn refreshed(answer: &mut Option<Box<Reply>>) -> &mut Reply {
+    let reply = answer.get_or_insert_default();
+    reply.clear();
+    reply
 }
 
 /// What the client asked for, taken apart.

@@ -47,7 +47,12 @@ pub enum Ended {
 
 /// EVAL script numkeys [key …] [arg …], EVALSHA, FCALL, and all `_RO`: in one piece, if all it touches is here.
 pub fn evaluate(cx: &mut Cx<'_>, form: Form, args: Args<'_>, out: &mut Reply) -> Outcome {
-    let (run, named) = begin(cx, form, args)?;
+    let begun_ns = match cx.shard.commands.run_began_ns() {
+        0 => (cx.shard.platform.clock_ns)(),
+        // It is timed alone: the clock has just been read.
+        began_ns => began_ns,
+    };
+    let (run, named) = begin(cx, form, args, begun_ns)?;
     let scripts = &mut cx.shard.scripts;
     let is_tame = cx.shard.shards == 1 || scripts.learning(&named).is_some_and(|known| known.is_tame);
     if !is_tame && scripts.learns(&named) {
@@ -85,22 +90,33 @@ pub fn evaluate(cx: &mut Cx<'_>, form: Form, args: Args<'_>, out: &mut Reply) ->
 /// # Errors
 /// It is not known, does not compile or may not run.
 pub fn start(cx: &mut Cx<'_>, form: Form, args: Args<'_>) -> Result<ScriptRun, Error> {
-    begin(cx, form, args).map(|(run, _)| run)
+    let begun_ns = (cx.shard.platform.clock_ns)();
+    begin(cx, form, args, begun_ns).map(|(run, _)| run)
 }
 
-fn begin<'a>(cx: &mut Cx<'_>, form: Form, args: Args<'a>) -> Result<(ScriptRun, Named<'a>), Error> {
+fn begin<'a>(
+    cx: &mut Cx<'_>,
+    form: Form,
+    args: Args<'a>,
+    begun_ns: u64,
+) -> Result<(ScriptRun, Named<'a>), Error> {
     if form.is_function {
-        return begin_function(cx, form, args);
+        return begin_function(cx, form, args, begun_ns);
     }
     let asked = Evaluation::of(form, args)?;
     let (sha, script) = script_of(&mut cx.shard.scripts, form, args.at(1))?;
     let rights = rights(cx.shard, script.flags(), form.read_only)?;
     let env = cx.shard.script_env();
     let run = cx.shard.scripts.engine.start(&script, asked.keys(), asked.args(), env);
-    Ok((ScriptRun::new(cx.shard, run, form, None, rights, (cx.db, cx.resp3)), Named::Script(sha)))
+    Ok((ScriptRun::new(cx.shard, run, form, None, rights, (cx.db, cx.resp3), begun_ns), Named::Script(sha)))
 }
 
-fn begin_function<'a>(cx: &mut Cx<'_>, form: Form, args: Args<'a>) -> Result<(ScriptRun, Named<'a>), Error> {
+fn begin_function<'a>(
+    cx: &mut Cx<'_>,
+    form: Form,
+    args: Args<'a>,
+    begun_ns: u64,
+) -> Result<(ScriptRun, Named<'a>), Error> {
     let name = args.at(1);
     let known = cx.shard.scripts.functions.shelf.known(name);
     let function = known.map(|known| Arc::clone(&known.function));
@@ -109,7 +125,7 @@ fn begin_function<'a>(cx: &mut Cx<'_>, form: Form, args: Args<'a>) -> Result<(Sc
     let rights = rights(cx.shard, Some(function.flags()), form.read_only)?;
     let env = cx.shard.script_env();
     let run = cx.shard.scripts.functions.engine().start_function(&function, asked.keys(), asked.args(), env);
-    let run = ScriptRun::new(cx.shard, run, form, Some(function), rights, (cx.db, cx.resp3));
+    let run = ScriptRun::new(cx.shard, run, form, Some(function), rights, (cx.db, cx.resp3), begun_ns);
     Ok((run, Named::Function(name)))
 }
 
