@@ -263,10 +263,16 @@ fn refreshed(answer: &mut Option<Box<Reply>>) -> &mut Reply {
 
 /// What the client asked for, taken apart.
 pub struct Evaluation<'a> {
-    words: Vec<&'a [u8]>,
+    /// Keys and arguments, if there are few: most scripts have no more.
+    few: [&'a [u8]; FEW_WORDS],
+    /// If there are more.
+    many: Vec<&'a [u8]>,
+    len: usize,
     /// So many of the words are keys.
     keys: usize,
 }
+
+const FEW_WORDS: usize = 8;
 
 impl<'a> Evaluation<'a> {
     /// EVAL script numkeys [key …] [arg …], and its kin.
@@ -282,15 +288,26 @@ impl<'a> Evaluation<'a> {
             return Err(Error::err("Number of keys can't be greater than number of args"));
         }
         let keys = usize::try_from(count).map_err(|_| Error::err("Number of keys can't be negative"))?;
-        Ok(Self { words: args.from(3).collect(), keys })
+        let len = args.len() - 3;
+        let mut asked = Self { few: [b""; FEW_WORDS], many: Vec::new(), len, keys };
+        if len > FEW_WORDS {
+            asked.many = args.from(3).collect();
+        } else {
+            asked.few.iter_mut().zip(args.from(3)).for_each(|(place, word)| *place = word);
+        }
+        Ok(asked)
+    }
+
+    fn words(&self) -> &[&'a [u8]] {
+        if self.len > FEW_WORDS { &self.many } else { &self.few[..self.len] }
     }
 
     pub fn keys(&self) -> &[&'a [u8]] {
-        &self.words[..self.keys]
+        &self.words()[..self.keys]
     }
 
     pub fn args(&self) -> &[&'a [u8]] {
-        &self.words[self.keys..]
+        &self.words()[self.keys..]
     }
 }
 
