@@ -120,6 +120,7 @@ pub const PATCHES: &[Patch] = &[
         "integers are written without printf: the same digits in a tenth of the time",
         "#define lua_number2str(s,n)\tsprintf((s), LUA_NUMBER_FMT, (n))",
         "LUA_API int weft_number2str (char *s, double n);
+#define weft_iswhole(n)\t((n) > -1e14 && (n) < 1e14 && ((n) > 0 || (n) < 0) && (double)(long long)(n) == (n))
 #define lua_number2str(s,n)\tweft_number2str((s), (n))",
     ),
     patch(
@@ -448,6 +449,28 @@ LUA_API int weft_tonumber (lua_State *L, int idx, lua_Number *number) {
   return 1;
 }
 
+/* Writes the arguments of the running C function one after the other to `out`, and where each ends to `ends`. Gives the bytes
+** written; -1 if there is a value among them that is neither a text nor a number that is easily written, or if there is not
+** enough room for all. */
+LUA_API long weft_arguments (lua_State *L, char *out, size_t room, unsigned *ends) {
+  const TValue *o;
+  size_t at = 0;
+  for (o = L->base; o < L->top; o++) {
+    if (ttisstring(o)) {
+      size_t len = tsvalue(o)->len;
+      if (len > room - at) return -1;
+      memcpy(out + at, svalue(o), len);
+      at += len;
+    }
+    else if (!ttisnumber(o) || room - at < 20) return -1;
+    else if (weft_iswhole(nvalue(o))) at += (size_t)weft_number2str(out + at, nvalue(o));
+    else if (nvalue(o) == 0 && 1 / nvalue(o) > 0) out[at++] = '0';
+    else return -1;
+    *ends++ = (unsigned)at;
+  }
+  return (long)at;
+}
+
 /* The type of an argument of the running C function, which is there; the bytes of a string, or the value of a number. */
 LUA_API int weft_argument (lua_State *L, int index, const char **text, size_t *len, double *number) {
   const TValue *o = L->base + (index - 1);
@@ -578,18 +601,16 @@ LUA_API void weft_endrun (lua_State *L) {
         "
 /* As sprintf with LUA_NUMBER_FMT. Integers of up to fourteen digits are the usual case. */
 LUA_API int weft_number2str (char *s, double n) {
-  if (n > -1e14 && n < 1e14 && (n > 0 || n < 0)) {
+  if (weft_iswhole(n)) {
     long long whole = (long long)n;
-    if ((double)whole == n) {
-      char digits[16];
-      int len = 0, at = 0;
-      unsigned long long rest = whole < 0 ? 0ULL - (unsigned long long)whole : (unsigned long long)whole;
-      for (; rest > 0; rest /= 10) digits[len++] = (char)('0' + rest % 10);
-      if (whole < 0) s[at++] = '-';
-      while (len > 0) s[at++] = digits[--len];
-      s[at] = 0;
-      return at;
-    }
+    char digits[16];
+    int len = 0, at = 0;
+    unsigned long long rest = whole < 0 ? 0ULL - (unsigned long long)whole : (unsigned long long)whole;
+    for (; rest > 0; rest /= 10) digits[len++] = (char)('0' + rest % 10);
+    if (whole < 0) s[at++] = '-';
+    while (len > 0) s[at++] = digits[--len];
+    s[at] = 0;
+    return at;
   }
   return sprintf(s, LUA_NUMBER_FMT, n);
 }

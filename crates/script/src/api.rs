@@ -141,6 +141,32 @@ fn take_arguments(lua: Lua, fiber: &Fiber) -> bool {
     let (text, spans) = (fiber.words.get(), fiber.spans.get());
     text.clear();
     spans.clear();
+    take_usual_arguments(lua, count, text, spans) || take_any_arguments(lua, count, text, spans)
+}
+
+/// A few arguments, which are short texts and integers; `false` if they are not, then nothing has been written.
+#[inline]
+fn take_usual_arguments(lua: Lua, count: c_int, text: &mut Vec<u8>, spans: &mut Vec<Span>) -> bool {
+    let mut ends = [0; 16];
+    if count as usize > ends.len() {
+        return false;
+    }
+    let Some(len) = lua.write_arguments(text.spare_capacity_mut(), &mut ends) else { return false };
+    // SAFETY: so many bytes have been written there.
+    unsafe { text.set_len(len) };
+    let mut start = 0;
+    spans.extend(ends[..count as usize].iter().map(|&end| {
+        let span = Span { start, len: end - start };
+        start = end;
+        span
+    }));
+    true
+}
+
+/// All arguments there may be; or pushes an error, `false`.
+fn take_any_arguments(lua: Lua, count: c_int, text: &mut Vec<u8>, spans: &mut Vec<Span>) -> bool {
+    // So that the next ones find room.
+    text.reserve(512);
     for index in 1..=count {
         let start = text.len();
         match lua.argument(index) {

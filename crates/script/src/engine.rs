@@ -119,10 +119,9 @@ impl<'a> Words<'a> {
     }
 }
 
-/// A command that the script wants run.
+/// A command that the script wants run: [`Run::words`].
 #[derive(Clone, Copy)]
-pub struct Call<'a> {
-    pub words: Words<'a>,
+pub struct Call {
     /// `redis.pcall`: an error is a value, not the end of the script.
     pub is_pcall: bool,
     /// The reply is to be RESP3 (`redis.setresp(3)`).
@@ -134,7 +133,7 @@ pub struct Call<'a> {
 /// What a run wants, or that it has ended.
 pub enum Step<'a> {
     /// Wants [`Resume::Reply`].
-    Call(Call<'a>),
+    Call(Call),
     /// `redis.acl_check_cmd`; wants [`Resume::Allowed`].
     AclCheck(Words<'a>),
     /// `redis.log`; wants [`Resume::Go`].
@@ -443,7 +442,6 @@ impl Run {
         let fiber = self.fiber.as_deref().expect("the run is suspended");
         match signal {
             Signal::Call { is_pcall } => Step::Call(Call {
-                words: self.words(),
                 is_pcall,
                 is_resp3: fiber.is_resp3.get(),
                 replication: fiber.replication.get(),
@@ -457,6 +455,7 @@ impl Run {
     }
 
     /// The command that it has called, while it waits for the reply.
+    #[inline]
     pub fn words(&self) -> Words<'_> {
         let fiber = self.fiber.as_deref().expect("the run is suspended");
         Words { text: fiber.words.get(), spans: fiber.spans.get() }

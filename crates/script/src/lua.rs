@@ -9,8 +9,9 @@
 //! not used after its value has left the stack.
 
 use crate::vm::Vm;
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{c_char, c_int, c_long, c_void};
 use std::fmt::Write;
+use std::mem::MaybeUninit;
 use std::ops::Deref;
 
 /// An opaque `lua_State`.
@@ -131,6 +132,7 @@ unsafe extern "C" {
     pub fn luaopen_table(l: *mut State) -> c_int;
     pub fn luaopen_string(l: *mut State) -> c_int;
     pub fn luaopen_math(l: *mut State) -> c_int;
+    fn weft_arguments(l: *mut State, out: *mut u8, room: usize, ends: *mut u32) -> c_long;
     fn weft_argument(
         l: *mut State,
         index: c_int,
@@ -320,6 +322,15 @@ impl Lua {
         let mut len = 0;
         let data = unsafe { lua_tolstring(self.0, index, &mut len) };
         (!data.is_null()).then_some(Text { data: data.cast(), len })
+    }
+
+    /// Writes the arguments of the running function one after the other to `out`, and where each ends to `ends`, which has room
+    /// for so many. How many bytes they are; `None` if `out` is too small, or if one of them is no text and no short integer.
+    #[inline]
+    pub fn write_arguments(self, out: &mut [MaybeUninit<u8>], ends: &mut [u32]) -> Option<usize> {
+        assert!(self.top() as usize <= ends.len(), "there is room for the place of each argument");
+        let len = unsafe { weft_arguments(self.0, out.as_mut_ptr().cast(), out.len(), ends.as_mut_ptr()) };
+        usize::try_from(len).ok()
     }
 
     /// What kind of value an argument of the running function is, which is there: a string, a number, or something else.

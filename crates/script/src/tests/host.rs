@@ -72,7 +72,7 @@ impl Host {
                     reply.clear();
                     reply.resp3 = call.is_resp3;
                     self.calls += 1;
-                    answer(&mut self.values, &list(call.words), &mut reply);
+                    answer(&mut self.values, &list(run.words()), &mut reply);
                     resume = Resume::Reply(&reply);
                 }
                 Step::AclCheck(words) => {

@@ -309,11 +309,13 @@ fn read_wide(row: &[u8], first: u8) -> (Item<'_>, usize) {
         let body = body_of(row, first);
         return (Item::Str(&row[head..body]), body + backlen_bytes(body));
     }
+    if first == INT_64 {
+        return (Item::Int(i64::from_le_bytes(row[1..9].try_into().expect("eight bytes"))), 10);
+    }
     let value = match first {
         INT_16 => i64::from(i16::from_le_bytes([row[1], row[2]])),
         INT_24 => i64::from(i32::from_le_bytes([0, row[1], row[2], row[3]]) >> 8),
         INT_32 => i64::from(i32::from_le_bytes([row[1], row[2], row[3], row[4]])),
-        INT_64 => i64::from_le_bytes(row[1..9].try_into().expect("eight bytes")),
         _ => i64::from((u16::from_be_bytes([first & 0x1F, row[1]]) << 3) as i16 >> 3),
     };
     (Item::Int(value), body_of(row, first) + 1)
@@ -343,6 +345,10 @@ pub fn skip(row: &[u8]) -> usize {
     let first = row[0];
     if first & 0xC0 == 0x80 {
         return usize::from(first & 0x3F) + 2;
+    }
+    if first == INT_64 {
+        // Times, often.
+        return 10;
     }
     let body = body_of(row, row[0]);
     body + backlen_bytes(body)
