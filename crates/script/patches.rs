@@ -602,15 +602,20 @@ LUA_API void weft_endrun (lua_State *L) {
 /* As sprintf with LUA_NUMBER_FMT. Integers of up to fourteen digits are the usual case. */
 LUA_API int weft_number2str (char *s, double n) {
   if (weft_iswhole(n)) {
-    long long whole = (long long)n;
-    char digits[16];
-    int len = 0, at = 0;
-    unsigned long long rest = whole < 0 ? 0ULL - (unsigned long long)whole : (unsigned long long)whole;
-    for (; rest > 0; rest /= 10) digits[len++] = (char)('0' + rest % 10);
-    if (whole < 0) s[at++] = '-';
-    while (len > 0) s[at++] = digits[--len];
-    s[at] = 0;
-    return at;
+    static const char pairs[] =
+      \"0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849\"
+      \"5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899\";
+    char digits[32] = {0};
+    char *at = digits + 16;
+    int sign = n < 0, len;
+    unsigned long long rest = (unsigned long long)(sign ? -n : n);
+    for (; rest >= 100; rest /= 100) memcpy(at -= 2, pairs + 2 * (rest % 100), 2);
+    if (rest >= 10) memcpy(at -= 2, pairs + 2 * rest, 2);
+    else *--at = (char)('0' + rest);
+    len = (int)(digits + 16 - at);
+    if (sign) *s = '-';
+    memcpy(s + sign, at, 16);  /* with zeros behind the digits */
+    return sign + len;
   }
   return sprintf(s, LUA_NUMBER_FMT, n);
 }

@@ -71,6 +71,7 @@ pub fn run_job(lua: Lua) -> c_int {
 fn push_list(lua: Lua, list: *const [&'static [u8]]) {
     // SAFETY: the host's slices live until the fiber is suspended, `Ready`.
     let list = unsafe { &*list };
+    assert!(list.len() <= c_int::MAX as usize, "commands have fewer words");
     lua.new_table(list.len(), 0);
     for (index, text) in list.iter().enumerate() {
         lua.set_text_at(index as c_int + 1, text);
