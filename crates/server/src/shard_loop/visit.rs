@@ -19,8 +19,8 @@ use std::collections::VecDeque;
 /// Commands that one visit runs; with more, two threads at work are worth a wake-up.
 const COMMANDS_MAX: usize = 64;
 /// Arguments and their bytes in a message that a visit runs: what takes much to say takes long to do.
-const ARGS_MAX: usize = 4 * COMMANDS_MAX;
-const ARG_BYTES_MAX: usize = 16 * 1024;
+const ARGS_MAX: usize = 8 * COMMANDS_MAX;
+const ARG_BYTES_MAX: usize = 32 * 1024;
 /// To send a reply takes as long as so many commands; and its bytes.
 const COMMANDS_PER_REPLY: usize = 16;
 const REPLY_BYTES_MAX: usize = 16 * 1024;
