@@ -107,5 +107,7 @@ impl ShardLoop {
             false => Effect::Shutdown { now: false },
         };
         self.shard.cx.effects.push(effect);
+        // The shard may sleep after this turn.
+        self.see_to_requests();
     }
 }
