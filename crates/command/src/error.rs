@@ -63,6 +63,7 @@ texts! {
     NO_AUTH = "NOAUTH Authentication required.";
     WRONG_PASS = "WRONGPASS invalid username-password pair or user is disabled.";
     CANNOT_SAVE = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.";
+    CANNOT_END = "ERR Errors trying to SHUTDOWN. Check logs.";
     OUT_OF_MEMORY = "OOM command not allowed when used memory > 'maxmemory'.";
     NOT_ALLOWED_IN_SUBSCRIBE = "ERR only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context";
 }

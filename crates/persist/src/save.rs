@@ -8,7 +8,7 @@ use rdb::encode::Options;
 use rdb::file::{Head, Plan, Written};
 use std::fmt::Display;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -172,10 +172,6 @@ impl Save {
     /// Entries that have been written down so far.
     pub fn keys(&self) -> u64 {
         self.shared.keys.load(Ordering::Relaxed)
-    }
-
-    pub fn path(&self) -> &Path {
-        &self.shared.target.path
     }
 }
 

@@ -58,6 +58,11 @@ const HELD_BACK_MAX: usize = 4096;
 /// So many bytes may wait for the reply before them without a look at the client's limit.
 const HELD_REPLY_BYTES_FREE: usize = 64 * 1024;
 
+/// Changes on a shard that are not saved. Its thread writes it in nearly every turn: none shares the line.
+#[derive(Default)]
+#[repr(align(128))]
+pub(crate) struct Unsaved(AtomicU64);
+
 /// What all shard threads share: set-up and a few words about the process, never data.
 pub struct Process {
     pub config: Arc<Config>,
@@ -65,7 +70,7 @@ pub struct Process {
     pub(crate) desks: Vec<OnceLock<SharedDesk>>,
     pub(crate) saver: Arc<ProcessSaver>,
     /// Changes on each shard since the last save, while there are save points.
-    unsaved: Vec<AtomicU64>,
+    unsaved: Vec<Unsaved>,
     /// A signal asks for the end, which shard 0 brings about.
     is_asked_to_end: AtomicBool,
     /// How often a shard has freed so much that all should give memory back.
@@ -93,7 +98,7 @@ impl Process {
             saver: Arc::new(ProcessSaver::new(shards as u16, Arc::clone(&wakers))),
             wakers,
             desks: (0..shards).map(|_| OnceLock::new()).collect(),
-            unsaved: (0..shards).map(|_| AtomicU64::new(0)).collect(),
+            unsaved: (0..shards).map(|_| Unsaved::default()).collect(),
             is_asked_to_end: AtomicBool::new(false),
             purges: AtomicU64::new(0),
             ending: AtomicBool::new(false),

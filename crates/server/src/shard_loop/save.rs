@@ -1,6 +1,6 @@
 //! A shard's part of a save, between its clients' commands; and when it is time for one.
 
-use super::{ShardLoop, wake};
+use super::{ShardLoop, Unsaved, wake};
 use crate::log;
 use command::saving::Saver;
 use command::state::Effect;
@@ -58,13 +58,13 @@ impl ShardLoop {
     }
 
     fn unsaved(&self) -> u64 {
-        self.process.unsaved.iter().map(|changes| changes.load(Ordering::Relaxed)).sum()
+        self.process.unsaved.iter().map(|Unsaved(changes)| changes.load(Ordering::Relaxed)).sum()
     }
 
     /// Says how much there is that is not saved, and looks whether it is time to save it.
     fn tell_unsaved(&mut self) {
-        let (_, now_us) = clock::now();
-        let own = &self.process.unsaved[self.id];
+        let now_us = self.shard.cx.now_us;
+        let Unsaved(own) = &self.process.unsaved[self.id];
         if own.load(Ordering::Relaxed) != self.shard.cx.dirty {
             let before = own.swap(self.shard.cx.dirty, Ordering::Relaxed);
             if before == 0 && self.id != LOOKER {

@@ -28,7 +28,7 @@ impl Shard {
         if self.cx.open_save().is_err() {
             match conn {
                 _ if force => self.cx.effects.push(Effect::Shutdown { now }),
-                Some(conn) => self.reply_error(conn, &Error::err("Errors trying to SHUTDOWN. Check logs.")),
+                Some(conn) => self.reply_error(conn, &Error::CANNOT_END),
                 None => {}
             }
             return;

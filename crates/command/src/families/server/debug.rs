@@ -376,7 +376,7 @@ fn digest_value(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 
 fn unsupported(_: &mut Cx<'_>, args: Args<'_>, _: &mut Reply) -> Outcome {
     let name = args[1].to_ascii_uppercase();
-    Err(Error::naming("DEBUG ", &name, " is not supported: persistence is not part of this version"))
+    Err(Error::naming("DEBUG ", &name, " is not supported: it is not part of this version"))
 }
 
 /// DEBUG HELP

@@ -201,7 +201,7 @@ fn shutdown(cx: &mut Cx<'_>, args: Args<'_>, _: &mut Reply) -> Outcome {
     }
     let can_save = cx.shard.saver.is_some();
     if save && !can_save && !force {
-        return Err(Error::err(NOT_SAVED));
+        return Err(Error::CANNOT_END);
     }
     let saves = can_save && (save || !nosave && !cx.shard.config.save.is_empty());
     let conn = cx.conn;
@@ -213,8 +213,6 @@ fn shutdown(cx: &mut Cx<'_>, args: Args<'_>, _: &mut Reply) -> Outcome {
     Ok(())
 }
 
-const NOT_SAVED: &str = "Errors trying to SHUTDOWN. Check logs.";
-
 /// What comes of a SHUTDOWN that saves: every shard saves all it has, does nothing else any more, and ends. The arguments behind the name
 /// are `now` and `force`, 0 or 1.
 pub const LAST_SAVE: Command = Command::on_all("SHUTDOWN", last_save_part, last_save_failed);
@@ -224,7 +222,7 @@ fn last_save_part(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     cx.shard.begin_saving();
     while cx.shard.save_on() {}
     if !cx.shard.saver.as_ref().is_some_and(|saver| saver.wait()) && !force {
-        return Err(Error::err(NOT_SAVED));
+        return Err(Error::CANNOT_END);
     }
     cx.shard.is_over = true;
     cx.shard.effects.push(Effect::Shutdown { now });
