@@ -20,6 +20,7 @@ pub mod families;
 pub mod help;
 pub mod index_range;
 pub mod items;
+pub mod journal;
 pub mod loading;
 mod measures;
 pub mod notices;

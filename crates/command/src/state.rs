@@ -7,6 +7,7 @@ use crate::change::{Change, DbKey, Guests};
 use crate::cx::Event;
 use crate::eviction::Eviction;
 use crate::families::other_db;
+use crate::journal::Journal;
 use crate::latency::Latency;
 use crate::notices::Notices;
 use crate::platform::{About, Platform};
@@ -163,6 +164,8 @@ pub struct ShardCx {
     pub saver: Option<Arc<dyn Saver>>,
     pub saving: Option<Saving>,
     pub saved: Saved,
+    /// What commands leave to be written down.
+    pub journal: Journal,
     /// The data could not be saved: nothing may be written until it can.
     pub refuses_writes: bool,
     /// All data is saved and the process ends: nothing may run any more.
@@ -247,6 +250,7 @@ impl ShardCx {
             saver: None,
             saving: None,
             saved: Saved::default(),
+            journal: Journal::default(),
             refuses_writes: false,
             is_over: false,
             stats: Stats::default(),
