@@ -172,8 +172,8 @@ impl<'a> Reader<'a> {
             }
             let rest = &self.bytes[self.at..];
             let Some(end) = memchr::memchr(b'\n', rest) else { return Ok(None) };
-            let line = rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]);
-            let is_filler = line.len() <= 2 && line.iter().all(|byte| *byte == b'#');
+            let line = &rest[..end];
+            let is_filler = matches!(line, b"#" | b"##" | b"#\r");
             if !is_filler {
                 let entry = annotation(line).ok_or_else(|| self.flaw(self.at, Reason::BadMark))?;
                 self.at += end + 1;
@@ -261,13 +261,14 @@ impl<'a> Reader<'a> {
 
 /// What a line says; `None`: it begins like one of ours and does not go on like one, or is nothing that anybody writes.
 fn annotation<'e, 'a>(line: &'a [u8]) -> Option<Entry<'e, 'a>> {
+    if let Some(fields) = line.strip_prefix(SEAL) {
+        return Some(Entry::Seal(Seal::of_fields(fields.strip_suffix(b"\r")?)?));
+    }
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
     if let Some(fields) = line.strip_prefix(TX_MARK) {
         let (tx, parts) = (hex(fields.get(..16)?)?, hex(fields.get(17..)?)?);
         let has_form = fields.len() == 16 + 1 + 4 && fields[16] == b' ';
         return has_form.then_some(Entry::Part { tx: TxId(tx), parts: u16::try_from(parts).ok()? });
-    }
-    if let Some(fields) = line.strip_prefix(SEAL) {
-        return Some(Entry::Seal(Seal::of_fields(fields)?));
     }
     // No such line was ever written, but a disk may have zeros where something was to be.
     if line.contains(&0) {
@@ -370,6 +371,12 @@ mod tests {
             ("#weft-tx 1 2\r\n", 0, "Expected an annotation, got something like it"),
             ("#weft-tx 00000000000000fF 0102\r\n", 0, "Expected an annotation, got something like it"),
             ("#weft-round \r\n", 0, "Expected an annotation, got something like it"),
+            (
+                "#weft-round 0123456789abcdef 000000000010 00000000ffff\n",
+                0,
+                "Expected an annotation, got something like it",
+            ),
+            ("#\0\0\n", 0, "Expected an annotation, got something like it"),
         ];
         for (text, offset, reason) in cases {
             let flaw = all(text).expect_err(text);

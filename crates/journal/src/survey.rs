@@ -289,8 +289,8 @@ impl<'a> Look<'a> {
     fn was_safe(&self, from: usize) -> bool {
         let mut left = 4 * self.bytes.len();
         for at in memmem::find_iter(&self.bytes[from..], SEAL).map(|at| from + at) {
-            let Some(fields) = self.bytes.get(at + SEAL.len()..at + SEAL_BYTES - 2) else { break };
-            let seal = Seal::of_fields(fields).filter(|seal| {
+            let Some(fields) = self.bytes.get(at + SEAL.len()..at + SEAL_BYTES) else { break };
+            let seal = fields.strip_suffix(b"\r\n").and_then(Seal::of_fields).filter(|seal| {
                 let is_inside = seal.bytes <= (self.bytes.len() - at - SEAL_BYTES) as u64;
                 is_inside && seal.safe_bytes > self.end as u64 && seal.safe_bytes <= at as u64
             });
