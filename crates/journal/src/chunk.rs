@@ -65,6 +65,11 @@ impl Chunk {
         Self { bytes: buffer, ..Self::default() }
     }
 
+    /// The room of a chunk that is given up.
+    pub fn into_buffer(self) -> Vec<u8> {
+        self.bytes
+    }
+
     /// Whether there is nothing to hand over.
     #[inline]
     pub fn is_empty(&self) -> bool {
@@ -84,11 +89,8 @@ impl Chunk {
         db: u16,
         words: impl IntoIterator<Item = &'w [u8], IntoIter: ExactSizeIterator>,
     ) {
-        let words = words.into_iter();
-        self.begin_command(db, words.len());
-        for word in words {
-            self.word(word);
-        }
+        self.choose(db);
+        append_command(&mut self.bytes, words.into_iter());
     }
 
     /// Adds a command that stands in the form of a request already: `*2\r\n$3\r\nDEL\r\n$1\r\nk\r\n`.
@@ -96,19 +98,6 @@ impl Chunk {
     pub fn request(&mut self, db: u16, request: &[u8]) {
         self.choose(db);
         self.bytes.extend_from_slice(request);
-    }
-
-    /// Begins a command of so many words, each of which [`Chunk::word`] adds.
-    #[inline]
-    pub fn begin_command(&mut self, db: u16, words: usize) {
-        self.choose(db);
-        append_length(&mut self.bytes, b'*', words);
-    }
-
-    /// The next word of the command that has begun.
-    #[inline]
-    pub fn word(&mut self, word: &[u8]) {
-        append_word(&mut self.bytes, word);
     }
 
     /// The next command is for a database.
@@ -237,10 +226,8 @@ impl Chunk {
 
 /// Appends SELECT.
 pub(crate) fn append_select(out: &mut Vec<u8>, db: u16) {
-    append_length(out, b'*', 2);
-    append_word(out, b"SELECT");
     let text = number::I64Buf::from_u64(u64::from(db));
-    append_word(out, text.as_bytes());
+    append_command(out, [b"SELECT", text.as_bytes()].into_iter());
 }
 
 /// Appends so many lower-case hexadecimal digits.
@@ -249,46 +236,45 @@ pub(crate) fn append_hex(out: &mut Vec<u8>, value: u64, digits: u32) {
     out.extend(hex);
 }
 
+/// Appends a command in the form of a request. A line end is written with what follows it.
 #[inline]
-fn append_word(out: &mut Vec<u8>, word: &[u8]) {
-    out.reserve(word.len() + 16);
-    append_length(out, b'$', word.len());
-    out.extend_from_slice(word);
+fn append_command<'w>(out: &mut Vec<u8>, words: impl ExactSizeIterator<Item = &'w [u8]>) {
+    out.push(b'*');
+    number::append_u64(out, words.len() as u64);
+    for word in words {
+        append_length(out, word.len());
+        out.extend_from_slice(word);
+    }
     out.extend_from_slice(b"\r\n");
 }
 
-/// Lengths up to this are written from a table.
-const SHORT: usize = 100;
-
-/// `$12\r\n` for each length, and how many bytes of it count.
-static BULKS: [([u8; 5], u8); SHORT] = lengths(b'$');
-static ARRAYS: [([u8; 5], u8); SHORT] = lengths(b'*');
-
-const fn lengths(first: u8) -> [([u8; 5], u8); SHORT] {
-    let mut table = [([first, 0, 0, 0, 0], 0); SHORT];
+/// `\r\n$12\r\n` for each of the shorter lengths, and last how many bytes of it count.
+static LENGTHS: [[u8; 8]; 100] = {
+    let mut table = [[0; 8]; 100];
     let mut length = 0;
-    while length < SHORT {
+    while length < table.len() {
         let (tens, ones) = (b'0' + (length / 10) as u8, b'0' + (length % 10) as u8);
         table[length] = if length < 10 {
-            ([first, ones, b'\r', b'\n', 0], 4)
+            [b'\r', b'\n', b'$', ones, b'\r', b'\n', 0, 6]
         } else {
-            ([first, tens, ones, b'\r', b'\n'], 5)
+            [b'\r', b'\n', b'$', tens, ones, b'\r', b'\n', 7]
         };
         length += 1;
     }
     table
-}
+};
 
+/// Appends the end of a line and a line with the length of a word, and makes room for that.
 #[inline]
-fn append_length(out: &mut Vec<u8>, first: u8, length: usize) {
-    let table = if first == b'$' { &BULKS } else { &ARRAYS };
-    if let Some((text, bytes)) = table.get(length) {
-        let end = out.len() + usize::from(*bytes);
+fn append_length(out: &mut Vec<u8>, length: usize) {
+    out.reserve(length + 32);
+    if let Some(text) = LENGTHS.get(length) {
+        let end = out.len() + usize::from(text[7]);
         out.extend_from_slice(text);
         out.truncate(end);
         return;
     }
-    out.push(first);
+    out.extend_from_slice(b"\r\n$");
     number::append_u64(out, length as u64);
     out.extend_from_slice(b"\r\n");
 }
@@ -321,13 +307,13 @@ mod tests {
 
     #[test]
     fn lengths_of_every_size() {
-        for length in [0, 9, 10, 99, 100, 101, 999, 1000, 123_456] {
-            let mut chunk = Chunk::default();
-            chunk.begin_command(0, length);
-            assert_eq!(chunk.bytes, format!("*{length}\r\n").as_bytes());
+        for length in [1, 9, 10, 99, 100, 101, 999, 1000, 123_456] {
+            let (mut chunk, word) = (Chunk::default(), "x".repeat(length));
+            chunk.command(0, [word.as_bytes(), b""]);
+            assert_eq!(chunk.bytes, format!("*2\r\n${length}\r\n{word}\r\n$0\r\n\r\n").as_bytes());
             chunk.bytes.clear();
-            chunk.word(&vec![b'x'; length]);
-            assert_eq!(chunk.bytes, format!("${length}\r\n{}\r\n", "x".repeat(length)).as_bytes());
+            chunk.command(0, vec![b"x".as_slice(); length]);
+            assert_eq!(chunk.bytes, format!("*{length}\r\n{}", "$1\r\nx\r\n".repeat(length)).as_bytes());
         }
     }
 
