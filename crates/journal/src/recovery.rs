@@ -1,7 +1,7 @@
 //! Where the files of a generation are to be cut so that no transaction of several shards is torn.
 //!
 //! Each file is whole up to somewhere ([`crate::survey`]). A transaction of which not all parts are in what is whole is cut away in every file,
-//! with what follows it there; with that other transactions may lose parts, so they are cut away, too, until nothing is left to cut. Nothing is
+//! with the rest of its round and what follows it there; with that other transactions may lose parts, so they are cut away, too, until nothing is left to cut. Nothing is
 //! cut that need not be. What was on the disk for certain cannot be concerned: if it is, files have been lost or changed, and nothing is cut.
 
 use crate::TxId;
@@ -86,9 +86,12 @@ pub fn cuts(files: &[Remains]) -> Result<Vec<u64>, Lost> {
             return Err(lost(files, tx, transaction));
         }
         for (file, index) in transaction.places.clone() {
+            // What stands in the same round goes with it.
+            let parts = files[file].parts;
+            let index = parts.partition_point(|part| part.offset < parts[index].offset);
             let gone = index..kept[file].max(index);
             kept[file] = kept[file].min(index);
-            for part in &files[file].parts[gone] {
+            for part in &parts[gone] {
                 let other = transactions.get_mut(&part.tx).expect("all are known");
                 if !std::mem::replace(&mut other.is_cut, true) {
                     torn.push(part.tx);

@@ -42,7 +42,7 @@ pub enum Found {
 /// The mark of a part of a transaction of several shards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Part {
-    /// Where the mark begins.
+    /// Where the file is to be cut if the transaction is: at its round, which is whole or worth nothing. Outside of rounds, at the mark.
     pub offset: u64,
     pub tx: TxId,
     /// How many there are in all files.
@@ -87,10 +87,12 @@ pub fn survey<'a>(bytes: &'a [u8], form: Form, mut see: impl FnMut(usize, &[&'a 
 /// What is known while a file is looked at.
 struct Look<'a> {
     bytes: &'a [u8],
+    form: Form,
     survey: Survey,
     /// Where the last entry ends.
     end: usize,
-    /// Where the last round ends that is what it was.
+    /// Where the last round begins and ends that is what it was.
+    seal_at: usize,
     sealed_to: usize,
     /// Nothing but rounds was there last.
     is_sealed: bool,
@@ -145,8 +147,10 @@ impl<'a> Look<'a> {
         let whole_bytes = form.start as u64;
         Self {
             bytes,
+            form,
             survey: Survey { whole_bytes, db: Some(0), ..Survey::default() },
             end: form.start,
+            seal_at: form.start,
             sealed_to: form.start,
             is_sealed: form.is_ours,
             block: None,
@@ -192,7 +196,8 @@ impl<'a> Look<'a> {
             _ if awaits_block => return flaw(Reason::NoPart),
             Entry::Part { .. } if self.block.is_some() => return flaw(Reason::NoPart),
             Entry::Part { tx, parts } => {
-                let part = Part { offset: place.start as u64, tx: *tx, parts: *parts };
+                let offset = if place.start < self.sealed_to { self.seal_at } else { place.start } as u64;
+                let part = Part { offset, tx: *tx, parts: *parts };
                 let (start, has_begun) = (place.start, false);
                 self.block = Some(Block { start, has_begun, part: Some(part), commands: 0 });
             }
@@ -208,7 +213,7 @@ impl<'a> Look<'a> {
             Entry::Annotation(_) => {}
         }
         self.end = place.end;
-        if self.block.is_none() {
+        if self.block.is_none() && place.end >= self.sealed_to {
             self.survey.whole_bytes = place.end as u64;
             self.survey.db = self.db;
         }
@@ -245,6 +250,7 @@ impl<'a> Look<'a> {
             return Err(Reason::Sum { bytes: seal.bytes });
         }
         self.is_sealed = true;
+        self.seal_at = place.start;
         self.sealed_to = place.end + seal.bytes as usize;
         self.survey.safe_bytes = self.survey.safe_bytes.max(seal.safe_bytes);
         self.survey.rounds += 1;
@@ -269,8 +275,14 @@ impl<'a> Look<'a> {
             (self.survey, self.end, self.is_sealed) = (doubt.survey, doubt.end, true);
             (*offset, *entry, *reason) = (doubt.start as u64, doubt.start as u64, Reason::Unsealed);
         }
-        self.survey.flaw = flaw.map(|flaw| self.judge(flaw));
-        self.survey
+        let Some(flaw) = flaw else { return self.survey };
+        let found = Some(self.judge(flaw));
+        if self.end == self.survey.whole_bytes as usize && self.block.is_none() {
+            return Survey { flaw: found, ..self.survey };
+        }
+        // Some of what was counted goes with the block or the round that it is in.
+        let whole = survey(&self.bytes[..self.survey.whole_bytes as usize], self.form, |_, _| ());
+        Survey { flaw: found, ..whole }
     }
 
     fn judge(&self, flaw: Flaw) -> Found {

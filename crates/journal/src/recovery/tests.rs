@@ -18,6 +18,11 @@ fn cuts_go_on_until_nothing_is_torn() {
     let c = [part(7, 3, 2), part(70, 4, 1)];
     let files = [remains(100, &a), remains(100, &b), remains(100, &c)];
     assert_eq!(cuts(&files), Ok(vec![10, 100, 100]));
+    // Those of one round go together.
+    let c = [part(7, 4, 1), part(7, 3, 2)];
+    let d = [part(7, 3, 3), part(9, 5, 1)];
+    assert_eq!(cuts(&[remains(100, &c), remains(100, &d)]), Ok(vec![7, 7]));
+    let c = [part(7, 3, 2), part(70, 4, 1)];
     let b = [part(5, 2, 2), part(50, 3, 2)];
     let a = [part(0, 9, 2), part(10, 2, 2)];
     let files = [remains(100, &a), remains(100, &b), remains(100, &c)];
@@ -87,9 +92,12 @@ fn any_crash() {
                 of.push(first);
             }
             for &file in &of {
-                ends[file] += random.below(10);
-                files[file].push(part(ends[file], tx, of.len() as u16));
-                ends[file] += 1;
+                // Those of the same round have the same offset, but what is safe is rounds.
+                let is_next = ends[file] > unsafe_from[file] && random.below(2) == 0;
+                let offset = files[file].last().filter(|_| is_next).map(|before| before.offset);
+                let offset = offset.filter(|offset| *offset >= unsafe_from[file] && tx > safe);
+                files[file].push(part(offset.unwrap_or(ends[file]), tx, of.len() as u16));
+                ends[file] += 1 + random.below(10);
             }
         }
         if safe == transactions {

@@ -92,9 +92,7 @@ fn what_is_whole() {
     assert_eq!(found.commands as usize + others.count(), commands.len());
     assert!(found.db.is_some() && !found.parts.is_empty() && found.times_unix_s.is_some());
     for part in &found.parts {
-        assert!(
-            written.file[part.offset as usize..].starts_with(format!("#weft-tx {} ", part.tx).as_bytes())
-        );
+        assert!(written.file[part.offset as usize..].starts_with(b"#weft-round "));
     }
     // Filler, and a line that was being written, are no flaw.
     for behind in ["#\n#\n", "#", "##\n#\n", "#TS:12", "#weft-round 0123"] {
@@ -238,6 +236,25 @@ fn damage_in_what_was_safe() {
     let mut file = written.file.clone();
     file[whole.safe_bytes as usize + 100] ^= 1;
     assert!(matches!(look(&file, OURS).0.flaw, Some(Found::Tail(_))));
+}
+
+/// A round is whole or worth nothing: what goes on behind a cut must not be taken for its rest.
+#[test]
+fn a_file_goes_on_where_a_transaction_was_cut() {
+    for seed in 0..50 {
+        let mut random = Random::from_seed(seed);
+        let mut written = Written::new(&mut random, 5, 3, 30);
+        let (found, _) = look(&written.file, OURS);
+        let Some(part) = found.parts.last() else { continue };
+        written.file.truncate(part.offset as usize);
+        let mut tail = Tail { db: None, ..Tail::of_file(part.offset) };
+        for _ in 0..3 {
+            tail.append(&[piece(chunk(&mut random, 30))], &mut written.file);
+            tail.is_safe();
+        }
+        let (again, _) = look(&written.file, OURS);
+        assert_eq!((again.flaw, again.whole_bytes), (None, written.file.len() as u64), "seed {seed}");
+    }
 }
 
 #[test]
