@@ -2,7 +2,8 @@
 //!
 //! Each file is whole up to somewhere ([`crate::survey`]). A transaction of which not all parts are in what is whole is cut away in every file,
 //! with the rest of its round and what follows it there; with that other transactions may lose parts, so they are cut away, too, until nothing is left to cut. Nothing is
-//! cut that need not be. What was on the disk for certain cannot be concerned: if it is, files have been lost or changed, and nothing is cut.
+//! cut that need not be. Before anything new is written, what stays must be synced, cut or not: it may have been there only for the system,
+//! and behind it a new generation begins. For the same reason only files of the newest generation may be cut; elsewhere it is damage. What was on the disk for certain cannot be concerned: if it is, files have been lost or changed, and nothing is cut.
 
 use crate::TxId;
 use crate::survey::{Part, Survey};

@@ -54,7 +54,7 @@ pub struct Part {
 pub struct Form {
     /// Where it begins: behind RDB data, if there is any.
     pub start: usize,
-    /// It is known to be of ours, so what stands in it is sealed.
+    /// It is known to be of ours, so what stands in it is sealed. One that begins with a seal is in any case.
     pub is_ours: bool,
 }
 
@@ -152,7 +152,7 @@ impl<'a> Look<'a> {
             end: form.start,
             seal_at: form.start,
             sealed_to: form.start,
-            is_sealed: form.is_ours,
+            is_sealed: form.is_ours || bytes[form.start..].starts_with(SEAL),
             block: None,
             db: Some(0),
             doubt: None,

@@ -231,7 +231,7 @@ fn a_directory_of_redis() {
     let directory = server.directory().join("appendonlydir");
     let (found, code) = report(&directory);
     assert_eq!(code, 0, "{found}");
-    assert_eq!(found["base"]["format"], "RDB version 10");
+    assert!(found["base"]["format"].as_str().is_some_and(|format| format.starts_with("RDB version ")));
     assert_eq!(found["files"][0]["commands"]["SET"]["commands"], 3);
     assert_eq!(found["files"][0]["generation"], Value::Null);
     assert!(found["files"][0]["first_time"].as_u64().is_some());

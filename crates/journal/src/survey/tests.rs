@@ -111,6 +111,7 @@ fn cut_at_every_byte() {
         assert_eq!(found.whole_bytes, written.whole(bytes) as u64, "cut at {bytes}");
         assert!(all.starts_with(&commands), "cut at {bytes}");
         assert!(matches!(found.flaw, None | Some(Found::Tail(_))), "cut at {bytes}: {:?}", found.flaw);
+        assert_eq!(look(&written.file[..bytes], THEIRS).0, found, "it begins with a seal");
     }
 }
 
