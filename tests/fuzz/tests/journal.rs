@@ -18,10 +18,10 @@ fn from_env(name: &str) -> Option<u64> {
 
 /// Seeds to try: one of the environment's, or as many as fit into its seconds.
 fn seeds(mut each: impl FnMut(u64)) {
-    if let Some(seed) = from_env("FUZZ_SEED") {
+    if let Some(seed) = from_env("WEFT_FUZZ_SEED") {
         return each(seed);
     }
-    let until = Instant::now() + Duration::from_secs(from_env("FUZZ_SECONDS").unwrap_or(3));
+    let until = Instant::now() + Duration::from_secs(from_env("WEFT_FUZZ_SECONDS").unwrap_or(3));
     for seed in 0.. {
         if Instant::now() >= until {
             break;
