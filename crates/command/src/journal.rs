@@ -3,8 +3,23 @@
 //! A command that changes data is written down as it was given. That is right where it does the same when it is played again, alone,
 //! later, with what its shard has then. A handler whose command does not (it depends on the clock, on chance, on who waits, on the order of a hash table) says instead
 //! what has come of it, with [`Cx::log`]. See `docs/decisions/append-only-files.md`.
+//!
+//! What keys of several shards are together for (`Guests`) is not written as it was given unless all its keys are one shard's: what
+//! it has not told itself is written as the new value of each key that it has changed.
+//!
+//! What belongs together (a transaction, a script, an operation of several shards) is *gathered*, and handed on as a whole when it is over.
 
-use crate::{Cx, ShardCx};
+mod effects;
+
+pub use effects::{Effects, Listed, Mark, Words};
+
+use crate::change::DbKey;
+use crate::notices::subkeys::{self, Subkeys};
+use crate::spec::flag;
+use crate::{Args, Command, Cx, Plan, ShardCx};
+use base::number::append_u64;
+use keyspace::{Key, ValueRef};
+use rdb::encode::Options;
 
 /// A command of one key that has the same effect whenever it is played at its place among those of this key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +30,7 @@ pub struct Effect {
     pub words: Vec<Vec<u8>>,
 }
 
-/// What the running command has said of its effects.
+/// What the running command has said of its effects, and what commands before it have left.
 #[derive(Default)]
 pub struct Journal {
     /// Somebody reads it.
@@ -24,6 +39,48 @@ pub struct Journal {
     pub effects: Vec<Effect>,
     /// The command has said all there is to say: it is not written down as it was given.
     pub is_told: bool,
+    /// What has been added to what this shard writes, in order.
+    pub added: Effects,
+    /// What belongs together and is not over.
+    gathered: Effects,
+    is_gathering: bool,
+    /// Keys that the running command has changed, as far as that must be known.
+    changed: Vec<DbKey>,
+}
+
+impl Journal {
+    /// From now on what happens belongs together, until [`Journal::end_gathering`]; whether that begins here.
+    #[inline]
+    pub fn begin_gathering(&mut self) -> bool {
+        self.is_on && !std::mem::replace(&mut self.is_gathering, true)
+    }
+
+    /// It is over: what has been gathered.
+    pub fn end_gathering(&mut self) -> Effects {
+        self.is_gathering = false;
+        std::mem::take(&mut self.gathered)
+    }
+
+    /// It is over, and concerns this shard only: a block.
+    pub fn end_block(&mut self) {
+        self.is_gathering = false;
+        self.added.append(&self.gathered);
+        self.gathered.clear();
+    }
+
+    /// How far what is being gathered has come.
+    pub fn mark(&self) -> Mark {
+        self.gathered.mark()
+    }
+
+    /// What has been gathered since has not happened, but for keys whose time was over.
+    pub fn take_back(&mut self, mark: Mark) {
+        self.gathered.take_back(mark);
+    }
+
+    fn sink(&mut self) -> &mut Effects {
+        if self.is_gathering { &mut self.gathered } else { &mut self.added }
+    }
 }
 
 impl ShardCx {
@@ -32,6 +89,143 @@ impl ShardCx {
     pub fn logs(&self) -> bool {
         self.journal.is_on
     }
+
+    /// Whether somebody needs to know which fields of a hash have changed.
+    #[inline]
+    pub(crate) fn names_fields(&self) -> bool {
+        self.notices.subkeys || self.logs()
+    }
+
+    /// A command has run without error: writes down what it has done. `dirty`: the count of changes before it.
+    #[cold]
+    #[inline(never)]
+    pub fn write_down(&mut self, command: &Command, args: Args<'_>, db: u16, dirty: u64) {
+        let is_told = std::mem::take(&mut self.journal.is_told);
+        if is_told {
+            return self.write_told();
+        }
+        // What runs other commands has written down what those have done.
+        let is_made_of_others = command.flags & flag::SCRIPT != 0 || matches!(command.plan, Plan::Block);
+        if self.dirty <= dirty || is_made_of_others {
+            return self.journal.changed.clear();
+        }
+        if self.guests.are_here() {
+            return self.write_among_guests(command, args, db);
+        }
+        let words = words_given(command, args);
+        self.journal.sink().push(self.id, db, args.from(0).take(words), false);
+    }
+
+    /// A command has failed, and done nothing.
+    #[cold]
+    pub fn write_nothing(&mut self) {
+        self.journal.is_told = false;
+        self.journal.effects.clear();
+        self.journal.changed.clear();
+    }
+
+    /// Writes what the handler has said.
+    fn write_told(&mut self) {
+        self.journal.changed.clear();
+        let mut told = std::mem::take(&mut self.journal.effects);
+        for Effect { db, key, words } in told.drain(..) {
+            let shard = self.slots.shard_of(&key);
+            self.journal.sink().push(shard, db, words.iter().map(Vec::as_slice), false);
+        }
+        self.journal.effects = told;
+    }
+
+    /// Writes what a command has done among keys of several shards.
+    fn write_among_guests(&mut self, command: &Command, args: Args<'_>, db: u16) {
+        let mut changed = std::mem::take(&mut self.journal.changed);
+        let keys = self.keys_of(command, args, db);
+        let shards = keys.iter().map(|(_, key)| self.slots.shard_of(key));
+        let is_plain = !command.has_unknown_keys() && command.flags & flag::CROSS_DB == 0;
+        if is_plain && let Some(shard) = one(shards) {
+            let words = words_given(command, args);
+            return self.journal.sink().push(shard, db, args.from(0).take(words), false);
+        }
+        if changed.is_empty() {
+            changed = keys;
+        }
+        changed.sort();
+        changed.dedup();
+        changed.iter().for_each(|(db, key)| self.write_value(*db, key));
+    }
+
+    /// Writes what is under a key now.
+    fn write_value(&mut self, db: u16, key: &[u8]) {
+        let shard = self.slots.shard_of(key);
+        let seed = self.seed.clone();
+        let sink =
+            if self.journal.is_gathering { &mut self.journal.gathered } else { &mut self.journal.added };
+        let space = &mut self.dbs[db as usize];
+        let keyspace::Found::Live(pos) = space.find(Key::new(key, &seed), 0) else {
+            return sink.push(shard, db, [&b"DEL"[..], key].into_iter(), false);
+        };
+        let mut at_ms = Vec::new();
+        append_u64(&mut at_ms, space.expire(pos).unwrap_or(0));
+        match space.value(pos) {
+            ValueRef::Str { bytes, .. } => {
+                let len = if at_ms == b"0" { 3 } else { 5 };
+                let words = [&b"SET"[..], key, bytes.bytes(), b"PXAT", &at_ms];
+                sink.push(shard, db, words.into_iter().take(len), false);
+            }
+            value => {
+                let options = Options { compress: self.config.rdbcompression, version: RESTORE_VERSION };
+                let payload = rdb::dump::payload(value, &options);
+                let words = [&b"RESTORE"[..], key, &at_ms, &payload, b"REPLACE", b"ABSTTL"];
+                sink.push(shard, db, words.into_iter(), false);
+            }
+        }
+    }
+
+    /// Writes that a key is gone: its time was over, or there was no room for it. That is not taken back whatever the running command comes to.
+    #[inline]
+    pub fn write_gone(&mut self, db: u16, key: &[u8]) {
+        if self.logs() {
+            self.write_gone_words(db, key, &[b"DEL", key]);
+        }
+    }
+
+    /// The same of fields of a hash.
+    pub(crate) fn write_gone_fields(&mut self, db: u16, key: &[u8], fields: &Subkeys) {
+        if !self.logs() || fields.is_empty() {
+            return;
+        }
+        let mut words = vec![&b"HDEL"[..], key];
+        words.extend(subkeys::each(fields.names()));
+        debug_assert_eq!(words.len(), 2 + fields.count(), "they are named while effects are written down");
+        self.write_gone_words(db, key, &words);
+    }
+
+    #[cold]
+    fn write_gone_words(&mut self, db: u16, key: &[u8], words: &[&[u8]]) {
+        let shard = if self.guests.are_here() { self.slots.shard_of(key) } else { self.id };
+        self.journal.sink().push(shard, db, words.iter().copied(), true);
+    }
+
+    /// A key may have been changed by the running command, among keys of several shards.
+    #[inline]
+    pub(crate) fn note_changed(&mut self, db: u16, key: &[u8]) {
+        if self.journal.is_on {
+            self.journal.changed.push((db, key.to_vec()));
+        }
+    }
+}
+
+/// The version of payloads that redis-server 7.0 takes, where a value can be told in it.
+const RESTORE_VERSION: u16 = 10;
+
+/// The number that all of them are.
+fn one(mut numbers: impl Iterator<Item = u16>) -> Option<u16> {
+    let first = numbers.next()?;
+    numbers.all(|other| other == first).then_some(first)
+}
+
+/// How many of its words a command was given: what its preparation has added stands behind them.
+fn words_given(command: &Command, args: Args<'_>) -> usize {
+    args.len() - usize::from(command.prepare.is_some() && matches!(command.name, "LOAD" | "RESTORE"))
 }
 
 impl Cx<'_> {

@@ -374,6 +374,9 @@ impl ShardCx {
         if self.notices.births {
             self.tell_births();
         }
+        if self.guests.are_here() && !matches!(event, Some((Event::Expired | Event::Evicted, _))) {
+            self.note_changed(db, key);
+        }
         self.tell_change(db, event, key, subkeys);
     }
 

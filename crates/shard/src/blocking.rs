@@ -268,7 +268,12 @@ impl Shard {
         let space = &mut self.cx.dbs[db as usize];
         match space.find(hashed, self.cx.now_ms) {
             Found::Live(pos) => Awaits::of(&space.value(pos)),
-            Found::Expired | Found::Missing => None,
+            Found::Missing => None,
+            Found::Expired => {
+                let name = name.to_vec();
+                self.cx.write_gone(db, &name);
+                None
+            }
         }
     }
 

@@ -142,10 +142,14 @@ fn run_handler(
     out.resp3 = caller.resp3;
     running::note(command.name);
     let begun = timing::begin(shard, command, args);
+    let dirty = shard.dirty;
     let mut cx = Cx { shard, db: caller.db, resp3: caller.resp3, conn: caller.conn, deny_blocking };
     let result = (command.handler)(&mut cx, args, out);
     if let Err(error) = result {
         return fail(shard, command, args, error, caller, begun, (out, mark));
+    }
+    if shard.logs() {
+        shard.write_down(command, args, caller.db, dirty);
     }
     timing::end(shard, command, args, begun, caller.counts, caller.conn);
     None
@@ -179,6 +183,9 @@ fn fail(
     (out, mark): (&mut Reply, (usize, usize)),
 ) -> Option<Needs> {
     out.rewind(mark);
+    if shard.logs() {
+        shard.write_nothing();
+    }
     match error {
         Error::NeedKeys(keys) => return Some(Needs::Keys(keys)),
         Error::Wait(wait) => return Some(Needs::Wait(wait)),

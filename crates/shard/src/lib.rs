@@ -27,6 +27,7 @@ pub mod effects;
 pub mod execute;
 mod gates;
 pub mod input;
+mod journal;
 pub mod large;
 pub mod locks;
 pub mod mail;

@@ -266,6 +266,7 @@ fn evict(shard: &mut ShardCx, db: u16, key: &[u8]) -> bool {
     }
     space.discard(pos, Free::later_if(shard.config.lazyfree_lazy_eviction));
     shard.stats.evicted_keys += 1;
+    shard.write_gone(db, key);
     Cx::internal(shard, db).notice(Event::Evicted, "evicted", key);
     true
 }

@@ -34,7 +34,7 @@ pub fn sweep(shard: &mut ShardCx) -> bool {
     let first = shard.random.index(dbs.len());
     dbs.rotate_left(first);
     let mut gone = Vec::new();
-    let is_named = shard.notices.subkeys;
+    let is_named = shard.names_fields();
     let clock_ns = shard.platform.clock_ns;
     let begun_ns = clock_ns();
     for db in dbs {
@@ -80,6 +80,7 @@ fn tell(cx: &mut Cx<'_>, gone: impl Iterator<Item = Gone>) {
         match gone {
             Gone::Key(key) => {
                 cx.shard.stats.expired_keys += 1;
+                cx.shard.write_gone(cx.db, &key);
                 cx.notice(Event::Expired, "expired", &key);
             }
             Gone::Fields { key, fields, emptied } => cx.note_expired_fields(&key, &fields, emptied),

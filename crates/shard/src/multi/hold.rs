@@ -169,8 +169,11 @@ impl Shard {
     /// Takes a key of this shard out of the keyspace, for an operation that holds it.
     pub(crate) fn lend(&mut self, db: u16, key: Vec<u8>) -> Held {
         let (held, is_over) = self.take_out(db, key);
-        if is_over && self.cx.is_listening {
-            self.cx.hear(expired(&held));
+        if is_over {
+            self.cx.write_gone(db, &held.key);
+            if self.cx.is_listening {
+                self.cx.hear(expired(&held));
+            }
         }
         held
     }
