@@ -267,6 +267,21 @@ impl OwnArgs {
         own
     }
 
+    /// Takes a copy of these words instead, into the memory that those before have left. Large ones get a buffer of their own, which can
+    /// become a value.
+    pub fn refill_with(&mut self, words: &[&[u8]]) {
+        self.clear();
+        for word in words {
+            if word.len() >= LARGE_BYTES_MIN || self.buf.len() + word.len() > INSIDE_BYTES_MAX {
+                self.spans.push(Span::outside(self.outside.len(), word.len()));
+                self.outside.push(Blob::new(word.to_vec()));
+            } else {
+                self.spans.push(Span { start: self.buf.len() as u32, len: word.len() as u32 });
+                self.buf.extend_from_slice(word);
+            }
+        }
+    }
+
     /// Puts another text in the place of an argument.
     pub fn replace(&mut self, index: usize, text: &[u8]) {
         self.spans[index] = Span { start: self.buf.len() as u32, len: text.len() as u32 };

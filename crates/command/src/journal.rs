@@ -17,8 +17,10 @@ use crate::change::DbKey;
 use crate::notices::subkeys::{self, Subkeys};
 use crate::spec::flag;
 use crate::{Args, Command, Cx, Plan, ShardCx};
+use ::journal::TxId;
+use ::journal::chunk::Chunk;
 use base::number::append_u64;
-use keyspace::{Key, ValueRef};
+use keyspace::{Found, Key, ValueRef};
 use rdb::encode::Options;
 
 /// A command of one key that has the same effect whenever it is played at its place among those of this key.
@@ -39,8 +41,8 @@ pub struct Journal {
     pub effects: Vec<Effect>,
     /// The command has said all there is to say: it is not written down as it was given.
     pub is_told: bool,
-    /// What has been added to what this shard writes, in order.
-    pub added: Effects,
+    /// What is to be added to this shard's file, in order.
+    pub own: Chunk,
     /// What belongs together and is not over.
     gathered: Effects,
     is_gathering: bool,
@@ -56,6 +58,7 @@ impl Journal {
     }
 
     /// It is over: what has been gathered.
+    #[inline]
     pub fn end_gathering(&mut self) -> Effects {
         self.is_gathering = false;
         std::mem::take(&mut self.gathered)
@@ -64,7 +67,18 @@ impl Journal {
     /// It is over, and concerns this shard only: a block.
     pub fn end_block(&mut self) {
         self.is_gathering = false;
-        self.added.append(&self.gathered);
+        self.gathered.write_block(&mut self.own, None);
+        self.gathered.clear();
+    }
+
+    /// It is over, and this shard's part of a transaction of several shards: nothing if nothing has happened.
+    pub fn end_part(&mut self, tx: TxId) {
+        self.is_gathering = false;
+        if !self.gathered.is_empty() {
+            self.own.begin_part(tx);
+            self.gathered.iter().for_each(|listed| self.own.command(listed.db, listed.words));
+            self.own.end_part();
+        }
         self.gathered.clear();
     }
 
@@ -78,8 +92,13 @@ impl Journal {
         self.gathered.take_back(mark);
     }
 
-    fn sink(&mut self) -> &mut Effects {
-        if self.is_gathering { &mut self.gathered } else { &mut self.added }
+    /// Adds a command to what is gathered, or to this shard's file.
+    #[inline]
+    fn add<'w>(&mut self, shard: u16, db: u16, words: impl ExactSizeIterator<Item = &'w [u8]>, stays: bool) {
+        match self.is_gathering {
+            true => self.gathered.push(shard, db, words, stays),
+            false => self.own.command(db, words),
+        }
     }
 }
 
@@ -106,14 +125,22 @@ impl ShardCx {
         }
         // What runs other commands has written down what those have done.
         let is_made_of_others = command.flags & flag::SCRIPT != 0 || matches!(command.plan, Plan::Block);
-        if self.dirty <= dirty || is_made_of_others {
+        if is_made_of_others {
             return self.journal.changed.clear();
         }
-        if self.guests.are_here() {
-            return self.write_among_guests(command, args, db);
+        if self.shards > 1 {
+            if self.guests.are_here() {
+                return self.write_among_guests(command, args, db, dirty);
+            }
+            if matches!(command.plan, Plan::All(..)) {
+                return self.write_of_all(command, args, db, dirty);
+            }
+        }
+        if self.dirty <= dirty {
+            return;
         }
         let words = words_given(command, args);
-        self.journal.sink().push(self.id, db, args.from(0).take(words), false);
+        self.journal.add(self.id, db, args.from(0).take(words), false);
     }
 
     /// A command has failed, and done nothing.
@@ -130,20 +157,42 @@ impl ShardCx {
         let mut told = std::mem::take(&mut self.journal.effects);
         for Effect { db, key, words } in told.drain(..) {
             let shard = self.slots.shard_of(&key);
-            self.journal.sink().push(shard, db, words.iter().map(Vec::as_slice), false);
+            self.journal.add(shard, db, words.iter().map(Vec::as_slice), false);
         }
         self.journal.effects = told;
     }
 
+    /// Writes a command of which every shard has run a part.
+    fn write_of_all(&mut self, command: &Command, args: Args<'_>, db: u16, dirty: u64) {
+        if is_of_databases(command) {
+            // Every shard must say so, whether it had anything there or not.
+            let words = args.from(0);
+            if self.journal.is_gathering {
+                return self.journal.gathered.push_end(self.id, db, words);
+            }
+            let words: Vec<_> = words.collect();
+            return self.journal.own.end_generation((self.id == 0).then_some((db, &words)));
+        }
+        if self.id == 0 && self.dirty > dirty {
+            let words = words_given(command, args);
+            self.journal.add(self.id, db, args.from(0).take(words), false);
+        }
+    }
+
     /// Writes what a command has done among keys of several shards.
-    fn write_among_guests(&mut self, command: &Command, args: Args<'_>, db: u16) {
+    fn write_among_guests(&mut self, command: &Command, args: Args<'_>, db: u16, dirty: u64) {
         let mut changed = std::mem::take(&mut self.journal.changed);
+        if self.dirty <= dirty {
+            changed.clear();
+            self.journal.changed = changed;
+            return;
+        }
         let keys = self.keys_of(command, args, db);
         let shards = keys.iter().map(|(_, key)| self.slots.shard_of(key));
         let is_plain = !command.has_unknown_keys() && command.flags & flag::CROSS_DB == 0;
         if is_plain && let Some(shard) = one(shards) {
             let words = words_given(command, args);
-            return self.journal.sink().push(shard, db, args.from(0).take(words), false);
+            return self.journal.add(shard, db, args.from(0).take(words), false);
         }
         if changed.is_empty() {
             changed = keys;
@@ -157,11 +206,10 @@ impl ShardCx {
     fn write_value(&mut self, db: u16, key: &[u8]) {
         let shard = self.slots.shard_of(key);
         let seed = self.seed.clone();
-        let sink =
-            if self.journal.is_gathering { &mut self.journal.gathered } else { &mut self.journal.added };
+        let journal = &mut self.journal;
         let space = &mut self.dbs[db as usize];
-        let keyspace::Found::Live(pos) = space.find(Key::new(key, &seed), 0) else {
-            return sink.push(shard, db, [&b"DEL"[..], key].into_iter(), false);
+        let Found::Live(pos) = space.find(Key::new(key, &seed), 0) else {
+            return journal.add(shard, db, [&b"DEL"[..], key].into_iter(), false);
         };
         let mut at_ms = Vec::new();
         append_u64(&mut at_ms, space.expire(pos).unwrap_or(0));
@@ -169,13 +217,13 @@ impl ShardCx {
             ValueRef::Str { bytes, .. } => {
                 let len = if at_ms == b"0" { 3 } else { 5 };
                 let words = [&b"SET"[..], key, bytes.bytes(), b"PXAT", &at_ms];
-                sink.push(shard, db, words.into_iter().take(len), false);
+                journal.add(shard, db, words.into_iter().take(len), false);
             }
             value => {
                 let options = Options { compress: self.config.rdbcompression, version: RESTORE_VERSION };
                 let payload = rdb::dump::payload(value, &options);
                 let words = [&b"RESTORE"[..], key, &at_ms, &payload, b"REPLACE", b"ABSTTL"];
-                sink.push(shard, db, words.into_iter(), false);
+                journal.add(shard, db, words.into_iter(), false);
             }
         }
     }
@@ -185,6 +233,13 @@ impl ShardCx {
     pub fn write_gone(&mut self, db: u16, key: &[u8]) {
         if self.logs() {
             self.write_gone_words(db, key, &[b"DEL", key]);
+        }
+    }
+
+    /// The same in a list.
+    pub fn add_gone(&self, effects: &mut Effects, db: u16, key: &[u8]) {
+        if self.logs() {
+            effects.push(self.slots.shard_of(key), db, [&b"DEL"[..], key].into_iter(), true);
         }
     }
 
@@ -202,7 +257,7 @@ impl ShardCx {
     #[cold]
     fn write_gone_words(&mut self, db: u16, key: &[u8], words: &[&[u8]]) {
         let shard = if self.guests.are_here() { self.slots.shard_of(key) } else { self.id };
-        self.journal.sink().push(shard, db, words.iter().copied(), true);
+        self.journal.add(shard, db, words.iter().copied(), true);
     }
 
     /// A key may have been changed by the running command, among keys of several shards.
@@ -217,6 +272,11 @@ impl ShardCx {
 /// The version of payloads that redis-server 7.0 takes, where a value can be told in it.
 const RESTORE_VERSION: u16 = 10;
 
+/// Whether a command concerns whole databases, on all shards at once.
+fn is_of_databases(command: &Command) -> bool {
+    matches!(command.full_name, "flushall" | "flushdb" | "swapdb")
+}
+
 /// The number that all of them are.
 fn one(mut numbers: impl Iterator<Item = u16>) -> Option<u16> {
     let first = numbers.next()?;
@@ -225,7 +285,9 @@ fn one(mut numbers: impl Iterator<Item = u16>) -> Option<u16> {
 
 /// How many of its words a command was given: what its preparation has added stands behind them.
 fn words_given(command: &Command, args: Args<'_>) -> usize {
-    args.len() - usize::from(command.prepare.is_some() && matches!(command.name, "LOAD" | "RESTORE"))
+    let is_tried =
+        command.prepare.is_some() && matches!(command.full_name, "function|load" | "function|restore");
+    args.len() - usize::from(is_tried)
 }
 
 impl Cx<'_> {

@@ -217,6 +217,8 @@ pub struct ShardCx {
     pub learns: bool,
     /// A script that has run for too long is in the middle of its work: nothing else may change data, not even the shard itself.
     pub is_occupied: bool,
+    /// An operation that is not over has this shard for itself: keys neither expire nor are evicted but by what it does.
+    pub is_left_alone: bool,
     /// What a script has changed so far that may have to be taken back: nobody is told yet.
     pub untold: Option<Vec<Change>>,
     /// Keys of this shard are locked, or somebody waits for that.
@@ -284,6 +286,7 @@ impl ShardCx {
             run_inside: |_, _, _, _, _| unreachable!("the shard says how"),
             learns: false,
             is_occupied: false,
+            is_left_alone: false,
             untold: None,
             has_locks: false,
             looked_ahead: false,

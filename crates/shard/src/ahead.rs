@@ -85,7 +85,7 @@ pub(crate) fn look_ahead_of_shares(dbs: &Databases, batch: &Batch, items: &[Item
 /// The keys of a share, each of which is followed by what belongs to it, and how many arguments that makes; of other items none.
 #[inline]
 fn keys_of_share<'a>(batch: &'a Batch, item: &Item) -> (&'a [Span], usize) {
-    if !matches!((item.ask, item.command.plan), (Ask::Share(_), Plan::Split(_))) {
+    if !matches!((item.ask, item.command.plan), (Ask::Share(..), Plan::Split(_))) {
         return (&[], 1);
     }
     let (first, count) = (item.spans.0 as usize + 1, item.spans.1 as usize - 1);

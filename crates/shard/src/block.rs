@@ -236,6 +236,7 @@ fn run(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         out.null_array();
         return Ok(());
     }
+    let gathers = cx.shard.journal.begin_gathering();
     out.array(block.commands);
     let mut heard = None;
     for Step { command, db, args } in block.steps() {
@@ -259,6 +260,9 @@ fn run(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     }
     if let Some(mark) = heard {
         out.rewind(mark);
+    }
+    if gathers {
+        cx.shard.journal.end_block();
     }
     Ok(())
 }

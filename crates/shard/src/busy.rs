@@ -47,7 +47,7 @@ impl Busy {
                 (Ask::Whole(own), Ask::Whole(other)) => {
                     (own.conn, own.generation) == (other.conn, other.generation)
                 }
-                (_, Ask::Share(_) | Ask::Part(_)) => refused,
+                (_, Ask::Share(..) | Ask::Part(_)) => refused,
                 _ => false,
             }
     }

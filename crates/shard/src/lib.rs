@@ -37,6 +37,7 @@ pub mod multi;
 pub mod occupants;
 pub mod parking;
 pub mod pause;
+mod play;
 pub mod prepare;
 pub mod pubsub;
 pub mod queue;

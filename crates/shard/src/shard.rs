@@ -21,9 +21,10 @@ use crate::tracking::Changes;
 use crate::transaction::Transaction;
 use crate::waiting::{WaitId, Waiting};
 use base::hash::QuickMap;
-use command::ShardCx;
 use command::change::DbKey;
 use command::watches::WatcherId;
+use command::{OwnArgs, ShardCx};
+use journal::queue::Added;
 use resp::{Reply, Span};
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -103,6 +104,10 @@ pub struct Shard {
     pub(crate) backlog: Backlog,
     /// Connections that want to move to another shard.
     pub(crate) wish_to_move: Vec<u32>,
+    /// What is to be written of this turn, beside what this shard's commands have done here.
+    pub(crate) added: Added,
+    /// The command that is played again.
+    pub(crate) playing: OwnArgs,
 }
 
 impl Shard {
@@ -149,6 +154,8 @@ impl Shard {
             sending: Sending::default(),
             backlog: Backlog::default(),
             wish_to_move: Vec::new(),
+            added: Added::default(),
+            playing: OwnArgs::default(),
         }
     }
 

@@ -132,7 +132,8 @@ fn find_room(shard: &mut ShardCx) -> Result<(), Error> {
 /// Housekeeping, ten times a second: evicts what the limit demands. Whether it should go on sooner.
 pub fn tick(shard: &mut ShardCx) -> bool {
     let limit = shard.limits.memory_bytes_max;
-    if limit == 0 || shard.cron_paused || shard.is_occupied || shard.pause.is_some() {
+    let is_kept = shard.cron_paused || shard.is_occupied || shard.is_left_alone;
+    if limit == 0 || is_kept || shard.pause.is_some() {
         return false;
     }
     shard.note_fill(FILL_STEP);

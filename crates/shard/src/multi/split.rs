@@ -11,6 +11,7 @@ use command::args::copy_short;
 use command::slowlog::Entry as SlowEntry;
 use command::spec::Merge;
 use command::{Args, Command, Error, OwnArgs, eviction};
+use journal::TxId;
 use resp::{Reply, reader};
 
 /// Groups that keep their memory for the next turn, and how many commands and keys each has room for then.
@@ -70,6 +71,8 @@ struct Split {
     args: Option<Box<OwnArgs>>,
     /// The slowest of its shares that were slow, for the slow log.
     slow: Option<Box<SlowEntry>>,
+    /// The number by which its shares are written down; 0 if they are not.
+    tx: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -200,6 +203,7 @@ impl Shard {
         if let Err(error) = eviction::before(&mut self.cx, command) {
             return self.reject(conn, command, &error);
         }
+        let tx = if self.cx.logs() && command.is_write() { self.next_tx().0 } else { 0 };
         let group = match self.outgoing.splits {
             Some(group) => group,
             None => *self.outgoing.splits.insert(self.splits.begin_group()),
@@ -216,7 +220,7 @@ impl Shard {
         for (number, share) in of.shares.iter_mut().enumerate().skip(first_share) {
             here |= share.batch == u32::from(self.cx.id);
             let batch = self.outgoing.batches[share.batch as usize].as_mut().expect("it has the arguments");
-            let ask = Ask::Share(number_of(group, number, number == first_share));
+            let ask = Ask::Share(number_of(group, number, number == first_share), tx);
             batch.push(command, ask, db, share.first as usize);
             if marks != 0 {
                 batch.mark(marks, client);
@@ -241,6 +245,7 @@ impl Shard {
             missing,
             args,
             slow: None,
+            tx,
         });
         of.missing += 1;
         self.splits.under_way += 1;
@@ -297,7 +302,10 @@ impl Shard {
     fn end_split(&mut self, group: usize, index: usize) {
         let of = &mut self.splits.groups[group];
         let split = &mut of.splits[index];
-        let Split { ticket, merge, here, elsewhere, .. } = *split;
+        let Split { ticket, merge, here, elsewhere, tx, .. } = *split;
+        if tx != 0 {
+            self.added.closed.push(TxId(tx));
+        }
         if let Some(entry) = split.slow.take() {
             self.log_slow_split(group, index, *entry);
         }

@@ -1,0 +1,156 @@
+//! What is written of commands, seen in the files.
+
+use super::files::{Files, Line};
+use crate::trial::{Trial, request};
+use base::random::Random;
+
+/// Shards that write down what they do, with a client of the first.
+struct Bed {
+    trial: Trial,
+    conn: usize,
+    files: Files,
+}
+
+impl Bed {
+    fn new(shards: u16) -> Self {
+        let mut trial = Trial::new(shards);
+        trial.shards.iter_mut().for_each(|shard| shard.set_journal(true));
+        let conn = trial.connect();
+        Self { trial, conn, files: Files::new(shards.into()) }
+    }
+
+    fn ask(&mut self, words: &[&str]) -> String {
+        let reply = self.trial.ask(self.conn, &request(words));
+        self.files.write(&mut self.trial.journal);
+        reply.escape_ascii().to_string()
+    }
+
+    fn line(&mut self, line: &str) -> String {
+        self.ask(&line.split(' ').collect::<Vec<_>>())
+    }
+
+    /// What a shard's file has in the last generation, with the number of the block before each that is in one.
+    fn blocks(&self, shard: usize) -> Vec<String> {
+        let lines = self.files.lines(self.files.generations() - 1).swap_remove(shard);
+        let text = |line: Line| match line.block {
+            0 => line.text(),
+            block => format!("{block}: {}", line.text()),
+        };
+        lines.into_iter().map(text).collect()
+    }
+}
+
+#[test]
+fn what_changes_something_is_written_as_it_was_given() {
+    let mut bed = Bed::new(1);
+    for line in ["SET a 1", "GET a", "INCR a", "DEL none", "LPUSH a x", "SELECT 3", "set B 2", "GET none"] {
+        bed.line(line);
+    }
+    assert_eq!(bed.files.told(0), ["0 SET a 1", "0 INCR a", "3 set B 2"]);
+}
+
+#[test]
+fn what_is_over_is_deleted_before_what_has_met_it() {
+    let mut bed = Bed::new(1);
+    bed.line("SET a 1 PX 5");
+    bed.line("HSET h f 1 g 2");
+    bed.line("HPEXPIRE h 5 FIELDS 1 f");
+    let before = bed.files.told(0).len();
+    bed.trial.set_time(10_000);
+    bed.line("INCR a");
+    bed.line("HINCRBY h f 7");
+    assert_eq!(bed.files.told(0)[before..], ["0 DEL a", "0 INCR a", "0 HDEL h f", "0 HINCRBY h f 7"]);
+}
+
+#[test]
+fn a_transaction_is_a_block() {
+    let mut bed = Bed::new(1);
+    for line in
+        ["MULTI", "SET a 1", "GET a", "INCR a", "EXEC", "MULTI", "GET a", "EXEC", "MULTI", "INCR a", "EXEC"]
+    {
+        bed.line(line);
+    }
+    bed.ask(&[
+        "EVAL",
+        "redis.call('SET', KEYS[1], 2) redis.call('GET', KEYS[1]) return redis.call('DEL', KEYS[1])",
+        "1",
+        "a",
+    ]);
+    assert_eq!(bed.blocks(0), ["1: SET a 1", "1: INCR a", "INCR a", "2: SET a 2", "2: DEL a"]);
+}
+
+#[test]
+fn a_script_that_is_taken_back_leaves_nothing_but_what_was_over() {
+    let mut bed = Bed::new(2);
+    let (here, over, there) =
+        (bed.trial.key_on(0, "here"), bed.trial.key_on(0, "over"), bed.trial.key_on(1, "there"));
+    bed.ask(&["SET", &over, "x"]);
+    bed.ask(&["PEXPIREAT", &over, "5"]);
+    bed.trial.set_time(10_000);
+    let before = bed.files.told(0).len();
+    let code =
+        "redis.call('SET', KEYS[1], 'new') redis.call('GET', KEYS[2]) return redis.call('INCR', ARGV[1])";
+    assert_eq!(bed.ask(&["EVAL", code, "2", &here, &over, &there]), ":1\\r\\n");
+    assert_eq!(bed.files.told(0)[before..], [format!("0 DEL {over}"), format!("0 SET {here} new")]);
+    assert_eq!(bed.files.told(1), [format!("0 INCR {there}")]);
+    bed.files.check_transactions();
+}
+
+#[test]
+fn what_is_done_among_keys_of_several_shards_is_a_transaction() {
+    let mut bed = Bed::new(2);
+    let (a, b) = (bed.trial.key_on(0, "a"), bed.trial.key_on(1, "b"));
+    bed.ask(&["SET", &a, "v"]);
+    bed.ask(&["RENAME", &a, &b]);
+    assert_eq!(bed.blocks(0), [format!("SET {a} v"), format!("1: DEL {a}")]);
+    assert_eq!(bed.blocks(1), [format!("1: SET {b} v")]);
+    bed.ask(&["MSET", &a, "1", &b, "2"]);
+    let none = bed.trial.key_on(1, "none");
+    bed.ask(&["DEL", &a, &none]);
+    for words in [&["MULTI"][..], &["INCR", &b], &["EXEC"]] {
+        bed.ask(words);
+    }
+    assert_eq!(bed.blocks(0)[2..], [format!("2: MSET {a} 1"), format!("3: DEL {a}")]);
+    assert_eq!(bed.blocks(1)[1..], [format!("2: MSET {b} 2"), format!("INCR {b}")]);
+    bed.files.check_transactions();
+}
+
+#[test]
+fn whole_databases_end_a_generation() {
+    for shards in [1, 4] {
+        let mut bed = Bed::new(shards);
+        for line in ["SET a 1", "FLUSHALL", "SET b 1", "SWAPDB 0 1", "SET c 1", "SELECT 1", "FLUSHDB"] {
+            bed.line(line);
+        }
+        assert_eq!(bed.files.generations(), if shards == 1 { 1 } else { 4 });
+        let (mut one, mut as_many) = (Trial::new(1), Trial::new(shards));
+        bed.files.play_into_one(&mut one);
+        bed.files.play_into(&mut as_many, &mut Random::from_seed(7));
+        for mut fresh in [one, as_many] {
+            let conn = fresh.connect();
+            assert_eq!(fresh.ask(conn, &request(&["KEYS", "*"])), b"*1\r\n$1\r\nc\r\n");
+            assert_eq!(fresh.ask(conn, b"SELECT 1\r\nDBSIZE\r\n"), b"+OK\r\n:0\r\n");
+        }
+    }
+}
+
+#[test]
+fn functions_are_written_once() {
+    for shards in [1, 4] {
+        let mut bed = Bed::new(shards);
+        let code = "#!lua name=lib\nredis.register_function('f', function(keys) return redis.call('INCR', keys[1]) end)";
+        bed.ask(&["FUNCTION", "LOAD", code]);
+        assert_eq!(bed.line("FCALL f 1 a"), ":1\\r\\n");
+        let all: Vec<_> = (0..shards.into()).flat_map(|shard| bed.files.told(shard)).collect();
+        assert_eq!(all.len(), 2, "{all:?}");
+        assert!(
+            all[0].starts_with("0 FUNCTION LOAD #!lua name=lib\\n") && all[0].ends_with("end)"),
+            "{all:?}"
+        );
+        assert!(all.contains(&"0 INCR a".to_owned()));
+        let mut fresh = Trial::new(1);
+        bed.files.play_into_one(&mut fresh);
+        let conn = fresh.connect();
+        assert_eq!(fresh.ask(conn, &request(&["FCALL", "f", "1", "a"])), b":2\r\n");
+    }
+}
