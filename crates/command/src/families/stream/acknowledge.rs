@@ -2,6 +2,7 @@
 
 use super::delete::{options, some_ids};
 use super::row;
+use super::told::Delivered;
 use crate::spec::{KeySpec, access::*, flag::*};
 use crate::{Args, Command, Cx, Error, Event, Outcome};
 use resp::Reply;
@@ -155,15 +156,21 @@ impl GivingBack {
         })
     }
 
-    /// Gives one entry back; whether there was something to give back.
-    fn give_back(&self, group: &mut GroupMut<'_>, id: StreamId, exists: impl FnOnce() -> bool) -> bool {
+    /// Gives one entry back, if there is something to give back.
+    fn give_back(
+        &self,
+        group: &mut GroupMut<'_>,
+        id: StreamId,
+        exists: impl FnOnce() -> bool,
+    ) -> Option<Delivered> {
         let count = match group.delivery(id) {
             Some(delivery) => delivery.count,
             None if self.force && exists() => 0,
-            None => return false,
+            None => return None,
         };
-        group.give_back(id, self.count(count));
-        true
+        let count = self.count(count);
+        group.give_back(id, count);
+        Some((id, count))
     }
 }
 
@@ -175,13 +182,18 @@ fn xnack(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let Some(mut stream) = stream.filter(|stream| stream.groups.get(args.at(2)).is_some()) else {
         return Err(super::no_group(args));
     };
-    let count = stream.with_group(args.at(2), |stream, group| {
-        ids.into_iter().filter(|&id| giving.give_back(group, id, || stream.get(id).is_some())).count()
+    let given: Vec<Delivered> = stream.with_group(args.at(2), |stream, group| {
+        let give_back = |id| giving.give_back(group, id, || stream.get(id).is_some());
+        ids.into_iter().filter_map(give_back).collect()
     });
     drop(stream);
+    let count = given.len();
     if count > 0 {
         // Whoever waits with CLAIM can have them.
         cx.event(Event::Group, "", args.at(1));
+    }
+    if cx.logs() {
+        cx.log_given_back(args.at(1), args.at(2), &given);
     }
     out.count(count);
     Ok(())

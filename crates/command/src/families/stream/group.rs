@@ -191,7 +191,7 @@ fn destroy(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 
 /// XGROUP CREATECONSUMER key group consumer
 fn create_consumer(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
-    let now_ms = cx.now_ms();
+    let now_ms = cx.shard.seen_ms();
     let mut stream = stream_of(cx, args)?;
     let group = stream.groups.get_mut(args.at(3));
     let did = group.is_some_and(|mut group| group.add_consumer(args.at(4), now_ms).is_some());

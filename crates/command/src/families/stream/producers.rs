@@ -65,7 +65,7 @@ fn xcfgset(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         index += 2;
     }
     let (key, default) = (args.key(1), memory(cx));
-    {
+    let new = {
         let mut stream = cx.update::<Stream>(key)?.ok_or_else(|| Error::NO_SUCH_KEY)?;
         let producers = stream.producers_mut(default);
         let before = producers.memory();
@@ -73,8 +73,12 @@ fn xcfgset(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
             duration_s: duration_s.unwrap_or(before.duration_s),
             messages_max: messages_max.unwrap_or(before.messages_max),
         });
-    }
+        producers.memory()
+    };
     cx.event(Event::Stream, "xcfgset", key.bytes);
+    if cx.logs() {
+        cx.log_memory(key.bytes, new);
+    }
     out.ok();
     Ok(())
 }
@@ -86,23 +90,31 @@ fn xidmprecord(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         return Err(Error::err("The IDMP producer-id and idempotent-id must not be empty"));
     }
     let id = ids::id(args, 4)?;
-    let (key, default, now_ms) = (args.key(1), memory(cx), cx.now_ms());
-    {
+    // A message that was over when this one came is so when it is played again.
+    let (key, default, now_ms) = (args.key(1), memory(cx), cx.now_ms().max(id.ms));
+    let is_first = {
         let mut stream = cx.update::<Stream>(key)?.ok_or_else(|| Error::NO_SUCH_KEY)?;
         if stream.get(id).is_none() {
             return Err(Error::err("The specified stream ID was deleted or doesn't exist"));
         }
         match stream.producers().and_then(|it| it.get(producer, message, now_ms)) {
-            Some(known) if known == id => {}
+            Some(known) if known == id => false,
             Some(_) => {
                 return Err(Error::err(
                     "The specified IDMP producer-id/idempotent-id pair maps to a different stream ID",
                 ));
             }
-            None => stream.producers_mut(default).add(producer, message, id, now_ms),
+            None => {
+                let is_first = stream.producers().is_none();
+                stream.producers_mut(default).add(producer, message, id, now_ms);
+                is_first
+            }
         }
-    }
+    };
     cx.changed(key.bytes);
+    if cx.logs() {
+        cx.log_message(key.bytes, [producer, message], id, is_first.then_some(default));
+    }
     out.ok();
     Ok(())
 }

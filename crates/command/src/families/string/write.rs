@@ -202,6 +202,9 @@ fn set_with_options(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome
         return Ok(());
     }
     store(cx, (key, pos), (args, 2), expiration, at_ms);
+    if cx.logs() && (get || at_ms.is_some() || matches!(condition, Condition::If(_))) {
+        cx.log_set(key.bytes, &args[2], at_ms, expiration == Expiration::Keep);
+    }
     if !get {
         out.ok();
     }
@@ -253,6 +256,9 @@ fn set_for(cx: &mut Cx<'_>, args: Args<'_>, form: TimeForm, command: &str, out: 
     let key = args.key(1);
     let pos = cx.find_for_write(key);
     store(cx, (key, pos), (args, 3), Expiration::Unspecified, Some(at_ms));
+    if cx.logs() {
+        cx.log_set(key.bytes, &args[3], Some(at_ms), false);
+    }
     out.ok();
     Ok(())
 }
@@ -266,6 +272,9 @@ fn getset(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         None => out.null(),
     }
     store(cx, (key, pos), (args, 2), Expiration::Unspecified, None);
+    if cx.logs() {
+        cx.log_set(key.bytes, &args[2], None, false);
+    }
     Ok(())
 }
 
@@ -321,6 +330,10 @@ fn msetex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     };
     if holds {
         set_all(cx, args, 2..end, expiration, at_ms);
+        if cx.logs() {
+            let keep = expiration == Expiration::Keep;
+            (2..end).step_by(2).for_each(|index| cx.log_set(&args[index], &args[index + 1], at_ms, keep));
+        }
     }
     out.int(i64::from(holds));
     Ok(())
