@@ -143,12 +143,12 @@ impl ShardCx {
         self.journal.add(self.id, db, args.from(0).take(words), false);
     }
 
-    /// A command has failed, and done nothing.
+    /// A command has failed, or waits: it has done nothing, but for what it says itself (a client that waits for entries of a group is a
+    /// consumer from then on).
     #[cold]
-    pub fn write_nothing(&mut self) {
+    pub fn write_failed(&mut self) {
         self.journal.is_told = false;
-        self.journal.effects.clear();
-        self.journal.changed.clear();
+        self.write_told();
     }
 
     /// Writes what the handler has said.

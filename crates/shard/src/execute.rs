@@ -184,7 +184,7 @@ fn fail(
 ) -> Option<Needs> {
     out.rewind(mark);
     if shard.logs() {
-        shard.write_nothing();
+        shard.write_failed();
     }
     match error {
         Error::NeedKeys(keys) => return Some(Needs::Keys(keys)),

@@ -103,4 +103,6 @@ impl Shard {
 #[cfg(test)]
 mod files;
 #[cfg(test)]
+mod random_tests;
+#[cfg(test)]
 mod tests;

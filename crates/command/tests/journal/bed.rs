@@ -53,11 +53,12 @@ impl Bed {
         assert!(row.takes(words.len()), "{}", line(words));
         let (own, seed) = (OwnArgs::of_words(words.to_vec()), self.shard.seed.clone());
         let (dirty, mut out) = (self.shard.dirty, Reply::new(false));
+        self.shard.journal.begin_gathering();
         let outcome = self.handle(row, own.args(&seed), db, &mut out);
         self.is_told = self.shard.journal.is_told;
         match outcome {
             Ok(()) if self.shard.logs() => self.shard.write_down(row, own.args(&seed), db, dirty),
-            Err(_) if self.shard.logs() => self.shard.write_nothing(),
+            Err(_) if self.shard.logs() => self.shard.write_failed(),
             _ => {}
         }
         if let Err(error) = outcome {
@@ -91,7 +92,7 @@ impl Bed {
 
     /// What has been written down since.
     pub fn take(&mut self) -> Vec<Written> {
-        let told = std::mem::take(&mut self.shard.journal.added);
+        let told = self.shard.journal.end_gathering();
         told.iter().map(|it| (it.db, it.words.map(<[u8]>::to_vec).collect())).collect()
     }
 

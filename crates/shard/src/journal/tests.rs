@@ -3,6 +3,7 @@
 use super::files::{Files, Line};
 use crate::trial::{Trial, request};
 use base::random::Random;
+use std::cell::Cell;
 
 /// Shards that write down what they do, with a client of the first.
 struct Bed {
@@ -152,5 +153,131 @@ fn functions_are_written_once() {
         bed.files.play_into_one(&mut fresh);
         let conn = fresh.connect();
         assert_eq!(fresh.ask(conn, &request(&["FCALL", "f", "1", "a"])), b":2\r\n");
+    }
+}
+
+#[test]
+fn a_script_that_takes_several_turns_is_one_block() {
+    thread_local! {
+        static CLOCK_NS: Cell<u64> = const { Cell::new(0) };
+    }
+    for shards in [1, 2] {
+        let mut bed = Bed::new(shards);
+        bed.line("CONFIG SET busy-reply-threshold 1");
+        // Every look at it takes two milliseconds.
+        bed.trial.shards.iter_mut().for_each(|shard| {
+            shard.cx.platform.clock_ns = || {
+                CLOCK_NS.set(CLOCK_NS.get() + 2_000_000);
+                CLOCK_NS.get()
+            };
+        });
+        let (here, there) = (bed.trial.key_on(0, "here"), bed.trial.key_on(shards - 1, "there"));
+        let code = "redis.call('SET', KEYS[1], 1) for n = 1, 5000000 do end redis.call('INCR', KEYS[1]) return redis.call('SET', KEYS[2], 1)";
+        bed.trial.send(bed.conn, &request(&["EVAL", code, "2", &here, &there]));
+        bed.trial.deliver_all();
+        assert!(bed.trial.shards[0].busy.is_some());
+        bed.files.write(&mut bed.trial.journal);
+        assert_eq!(bed.blocks(0), [""; 0]);
+        bed.trial.settle();
+        bed.files.write(&mut bed.trial.journal);
+        let mut own =
+            vec![format!("1: SET {here} 1"), format!("1: INCR {here}"), format!("1: SET {there} 1")];
+        if shards > 1 {
+            assert_eq!(bed.blocks(1), [own.pop().expect("three")]);
+        }
+        assert_eq!(bed.blocks(0), own);
+        bed.files.check_transactions();
+    }
+}
+
+#[test]
+fn what_is_evicted_is_deleted() {
+    let mut bed = Bed::new(1);
+    bed.line("CONFIG SET maxmemory 100kb maxmemory-policy allkeys-random");
+    let value = "v".repeat(200);
+    for n in 0..3000 {
+        bed.ask(&["SET", &format!("key {n}"), &value]);
+    }
+    let mut fresh = Trial::new(1);
+    bed.files.play_into_one(&mut fresh);
+    let (mut keys, conn) = (bed.line("DBSIZE"), fresh.connect());
+    assert_ne!(keys, ":3000\\r\\n");
+    assert_eq!(fresh.ask(conn, b"DBSIZE\r\n").escape_ascii().to_string(), keys);
+    keys = bed.line("KEYS *");
+    let sorted = |text: &str| {
+        let mut names: Vec<_> = text.split("\\r\\n").map(str::to_owned).collect();
+        names.sort();
+        names
+    };
+    let others = fresh.ask(conn, &request(&["KEYS", "*"])).escape_ascii().to_string();
+    assert_eq!(sorted(&others), sorted(&keys));
+}
+
+/// Whoever looks whether a client can be served, or whose watched key was over, finds it gone, and says so.
+#[test]
+fn what_is_found_over_without_a_command_is_deleted() {
+    let mut bed = Bed::new(2);
+    let (over, other) = (bed.trial.key_on(0, "over"), bed.trial.key_on(1, "other"));
+    for words in [
+        &["SET", &over, "x"][..],
+        &["PEXPIREAT", &over, "5"],
+        &["WATCH", &over],
+        &["MULTI"],
+        &["GET", &other],
+    ] {
+        bed.ask(words);
+    }
+    bed.trial.set_time(10_000);
+    assert_eq!(bed.ask(&["EXEC"]), "*-1\\r\\n");
+    assert_eq!(bed.files.told(0).last().map(String::as_str), Some(format!("0 DEL {over}").as_str()));
+    // The same where keys are swapped: what was over does not come to another database.
+    for words in [&["SET", &over, "x"][..], &["PEXPIREAT", &over, "15"], &["WATCH", &over]] {
+        bed.ask(words);
+    }
+    bed.trial.set_time(20_000);
+    bed.ask(&["SWAPDB", "0", "1"]);
+    let told = bed.files.told(0);
+    assert_eq!(told[told.len() - 2..], [format!("0 DEL {over}"), "0 SWAPDB 0 1".to_owned()]);
+    assert_eq!(bed.files.told(1), [""; 0]);
+    // A key that has been lent.
+    bed.ask(&["SELECT", "1"]);
+    bed.ask(&["SET", &over, "x"]);
+    bed.ask(&["PEXPIREAT", &over, "25"]);
+    bed.trial.set_time(30_000);
+    bed.ask(&["COPY", &over, &other]);
+    assert_eq!(bed.files.told(0).last().map(String::as_str), Some(format!("1 DEL {over}").as_str()));
+}
+
+/// Others may use a single shard between two steps of a transaction: what it does to all keys has its place among what they do.
+#[test]
+fn a_flush_in_a_transaction_has_its_place() {
+    for shards in [1, 3] {
+        let mut bed = Bed::new(shards);
+        let keys = [0, 0, shards - 1].map(|shard| bed.trial.key_on(shard, "k"));
+        bed.ask(&["MSET", &keys[0], "1", &keys[2], "1"]);
+        for words in [
+            &["MULTI"][..],
+            &["SET", &keys[0], "2"],
+            &["FLUSHALL"],
+            &["SET", &keys[2], "3"],
+            &["SELECT", "1"],
+        ] {
+            bed.ask(words);
+        }
+        bed.ask(&["EVAL", "return redis.call('SET', KEYS[1], 4)", "1", &keys[1]]);
+        for line in ["SWAPDB 1 2", "EXEC"] {
+            bed.line(line);
+        }
+        let (mut one, mut as_many) = (Trial::new(1), Trial::new(shards));
+        bed.files.play_into_one(&mut one);
+        bed.files.play_into(&mut as_many, &mut Random::from_seed(7));
+        for mut fresh in [one, as_many] {
+            let conn = fresh.connect();
+            assert_eq!(fresh.ask(conn, &request(&["KEYS", "*"])), request(&[&keys[2]]));
+            assert_eq!(fresh.ask(conn, b"SELECT 1\r\nDBSIZE\r\n"), b"+OK\r\n:0\r\n");
+            assert_eq!(fresh.ask(conn, &request(&["SELECT", "2"])), b"+OK\r\n");
+            assert_eq!(fresh.ask(conn, &request(&["KEYS", "*"])), request(&[&keys[1]]));
+        }
+        bed.files.check_transactions();
     }
 }
