@@ -125,7 +125,9 @@ impl ShardCx {
         }
         // What runs other commands has written down what those have done.
         let is_made_of_others = command.flags & flag::SCRIPT != 0 || matches!(command.plan, Plan::Block);
-        if is_made_of_others {
+        // What developers do to the data is not written down, as in Redis (DEBUG POPULATE).
+        let is_written = command.flags & (flag::WRITE | flag::MAY_REPLICATE) != 0;
+        if is_made_of_others || !is_written {
             return self.journal.changed.clear();
         }
         if self.shards > 1 {
@@ -285,9 +287,7 @@ fn one(mut numbers: impl Iterator<Item = u16>) -> Option<u16> {
 
 /// How many of its words a command was given: what its preparation has added stands behind them.
 fn words_given(command: &Command, args: Args<'_>) -> usize {
-    let is_tried =
-        command.prepare.is_some() && matches!(command.full_name, "function|load" | "function|restore");
-    args.len() - usize::from(is_tried)
+    args.len() - usize::from(command.added_args)
 }
 
 impl Cx<'_> {

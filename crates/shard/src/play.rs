@@ -7,6 +7,7 @@ use crate::execute;
 use crate::shard::Shard;
 use command::spec::flag;
 use command::{Args, Command, Cx, Error, OwnArgs, Plan, lookup, registry};
+use keyspace::{Found, Key};
 use resp::Reply;
 
 impl Shard {
@@ -41,6 +42,7 @@ impl Shard {
         let (dirty, hits, misses) = (self.cx.dirty, self.cx.stats.hits, self.cx.stats.misses);
         self.cx.is_listening = false;
         let outcome = self.run_played(command, args, db);
+        self.set_ages(command, args, db, now_ms);
         self.cx.set_listening();
         (self.cx.dirty, self.cx.stats.hits, self.cx.stats.misses) = (dirty, hits, misses);
         self.cx.now_ms = now_ms;
@@ -49,6 +51,30 @@ impl Shard {
             Error::NeedKeys(_) => "it needs keys of other shards".to_owned(),
             Error::Wait(_) => "it would have to wait".to_owned(),
         })
+    }
+
+    /// What has been changed is as young as if it had been changed now.
+    fn set_ages(&mut self, command: &Command, args: Args<'_>, db: u16, now_ms: u64) {
+        let says_itself = command.full_name == "restore" && args.len() > 6;
+        if says_itself {
+            return;
+        }
+        let age = self.cx.ages.rule.fresh(now_ms);
+        match usize::from(command.placed_key) {
+            0 => {
+                let seed = self.cx.seed.clone();
+                let keys = self.cx.keys_of(command, args, db);
+                keys.iter().for_each(|(db, key)| self.set_age(*db, Key::new(key, &seed), age));
+            }
+            index => self.set_age(db, args.key(index), age),
+        }
+    }
+
+    fn set_age(&mut self, db: u16, key: Key<'_>, age: u32) {
+        let space = &mut self.cx.dbs[usize::from(db)];
+        if let Found::Live(pos) = space.find(key, 0) {
+            space.set_age(pos, age);
+        }
     }
 
     fn check_owner(&self, command: &Command, args: Args<'_>, db: u16) -> Result<(), String> {
@@ -148,6 +174,7 @@ mod tests {
         assert_eq!(trial.ask(conn, &request(&["DBSIZE"])), b":3\r\n");
         assert_eq!(trial.ask(conn, &request(&["PTTL", "b"])), b":100000\r\n");
         assert_eq!(trial.ask(conn, &request(&["MGET", "a", "c"])), b"*2\r\n$-1\r\n$1\r\n1\r\n");
+        assert_eq!(trial.ask(conn, &request(&["OBJECT", "IDLETIME", "b"])), b":0\r\n");
         assert_eq!(trial.shards[0].cx.dirty, 0);
     }
 
