@@ -191,8 +191,9 @@ impl ShardCx {
         }
         let keys = self.keys_of(command, args, db);
         let shards = keys.iter().map(|(_, key)| self.slots.shard_of(key));
-        let is_plain = !command.has_unknown_keys() && command.flags & flag::CROSS_DB == 0;
-        if is_plain && let Some(shard) = one(shards) {
+        if command.flags & flag::CROSS_DB == 0
+            && let Some(shard) = one(shards)
+        {
             let words = words_given(command, args);
             return self.journal.add(shard, db, args.from(0).take(words), false);
         }

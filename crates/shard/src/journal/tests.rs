@@ -158,19 +158,10 @@ fn functions_are_written_once() {
 
 #[test]
 fn a_script_that_takes_several_turns_is_one_block() {
-    thread_local! {
-        static CLOCK_NS: Cell<u64> = const { Cell::new(0) };
-    }
     for shards in [1, 2] {
         let mut bed = Bed::new(shards);
         bed.line("CONFIG SET busy-reply-threshold 1");
-        // Every look at it takes two milliseconds.
-        bed.trial.shards.iter_mut().for_each(|shard| {
-            shard.cx.platform.clock_ns = || {
-                CLOCK_NS.set(CLOCK_NS.get() + 2_000_000);
-                CLOCK_NS.get()
-            };
-        });
+        bed.trial.shards.iter_mut().for_each(|shard| shard.cx.platform.clock_ns = slow_clock);
         let (here, there) = (bed.trial.key_on(0, "here"), bed.trial.key_on(shards - 1, "there"));
         let code = "redis.call('SET', KEYS[1], 1) for n = 1, 5000000 do end redis.call('INCR', KEYS[1]) return redis.call('SET', KEYS[2], 1)";
         bed.trial.send(bed.conn, &request(&["EVAL", code, "2", &here, &there]));
@@ -280,4 +271,146 @@ fn a_flush_in_a_transaction_has_its_place() {
         }
         bed.files.check_transactions();
     }
+}
+
+/// A clock of which every look takes two milliseconds.
+fn slow_clock() -> u64 {
+    thread_local! {
+        static CLOCK_NS: Cell<u64> = const { Cell::new(0) };
+    }
+    CLOCK_NS.set(CLOCK_NS.get() + 2_000_000);
+    CLOCK_NS.get()
+}
+
+#[test]
+fn what_is_over_when_it_goes_home_is_deleted() {
+    let mut bed = Bed::new(2);
+    bed.line("CONFIG SET busy-reply-threshold 1");
+    bed.trial.shards.iter_mut().for_each(|shard| shard.cx.platform.clock_ns = slow_clock);
+    let (here, there) = (bed.trial.key_on(0, "here"), bed.trial.key_on(1, "there"));
+    let code =
+        "redis.call('SET', KEYS[1], 1) redis.call('SET', KEYS[2], 1, 'PX', 5) for n = 1, 5000000 do end";
+    bed.trial.send(bed.conn, &request(&["EVAL", code, "2", &here, &there]));
+    bed.trial.deliver_all();
+    bed.trial.set_time(10_000_000);
+    bed.trial.settle();
+    bed.files.write(&mut bed.trial.journal);
+    assert_eq!(bed.blocks(1), [format!("1: SET {there} 1 PXAT 5"), format!("1: DEL {there}")]);
+}
+
+/// What a claim was about is over when the client is to be served.
+#[test]
+fn what_is_over_when_it_is_to_be_served_is_deleted() {
+    let mut bed = Bed::new(2);
+    let (here, there) = (bed.trial.key_on(0, "here"), bed.trial.key_on(1, "there"));
+    let pusher = bed.trial.connect_to(1, 2);
+    bed.trial.send(bed.conn, &request(&["BLPOP", &here, &there, "0"]));
+    bed.trial.settle();
+    let push = [&["MULTI"][..], &["RPUSH", &there, "x"], &["PEXPIREAT", &there, "5"], &["EXEC"]];
+    bed.trial.send_to(1, pusher, &push.map(request).concat());
+    bed.trial.set_time(10_000);
+    bed.trial.settle();
+    bed.files.write(&mut bed.trial.journal);
+    assert_eq!(bed.files.told(1).last().map(String::as_str), Some(format!("0 DEL {there}").as_str()));
+}
+
+#[test]
+fn only_what_has_changed_is_written() {
+    let mut bed = Bed::new(2);
+    let (a, b) = (bed.trial.key_on(0, "a"), bed.trial.key_on(1, "b"));
+    bed.ask(&["SADD", &a, "x"]);
+    bed.ask(&["SUNIONSTORE", &b, &a]);
+    bed.ask(&["SUNIONSTORE", &b, &b, &a]);
+    assert_eq!(bed.files.told(0), [format!("0 SADD {a} x")]);
+    assert_eq!(bed.files.told(1).len(), 2);
+}
+
+#[test]
+fn who_waits_for_a_group_is_a_consumer() {
+    let mut bed = Bed::new(1);
+    bed.line("XGROUP CREATE x g $ MKSTREAM");
+    bed.trial
+        .send(bed.conn, &request(&"XREADGROUP GROUP g c BLOCK 0 STREAMS x >".split(' ').collect::<Vec<_>>()));
+    bed.trial.settle();
+    bed.files.write(&mut bed.trial.journal);
+    assert_eq!(bed.files.told(0)[1..], ["0 XGROUP CREATECONSUMER x g c"]);
+}
+
+/// What has come to a database before that was flushed is gone, though it is another command that brought it there.
+#[test]
+fn what_was_moved_into_a_flushed_database_is_gone() {
+    let mut bed = Bed::new(2);
+    let (a, b) = (bed.trial.key_on(0, "a"), bed.trial.key_on(1, "b"));
+    bed.ask(&["MSET", &a, "1", &b, "1"]);
+    for words in
+        [&["MULTI"][..], &["MOVE", &a, "1"], &["SELECT", "1"], &["FLUSHDB"], &["SET", &b, "2"], &["EXEC"]]
+    {
+        bed.ask(words);
+    }
+    let mut fresh = Trial::new(1);
+    bed.files.play_into_one(&mut fresh);
+    let conn = fresh.connect();
+    assert_eq!(fresh.ask(conn, &request(&["KEYS", "*"])), request(&[&b]));
+    fresh.ask(conn, b"SELECT 1\r\n");
+    assert_eq!(fresh.ask(conn, &request(&["KEYS", "*"])), request(&[&b]));
+}
+
+#[test]
+fn what_is_evicted_for_a_script_in_a_transaction_is_deleted() {
+    let mut bed = Bed::new(1);
+    let value = "v".repeat(200);
+    for n in 0..1000 {
+        bed.ask(&["SET", &format!("key {n}"), &value]);
+    }
+    bed.line("CONFIG SET maxmemory 100kb maxmemory-policy allkeys-random");
+    for words in [&["MULTI"][..], &["EVAL", "return 1", "0"], &["EXEC"]] {
+        bed.ask(words);
+    }
+    let mut fresh = Trial::new(1);
+    bed.files.play_into_one(&mut fresh);
+    let (size, conn) = (bed.line("DBSIZE"), fresh.connect());
+    assert_ne!(size, ":1000\\r\\n");
+    assert_eq!(fresh.ask(conn, b"DBSIZE\r\n").escape_ascii().to_string(), size);
+}
+
+/// A script that only counts, in a transaction that goes on afterwards.
+const COUNT: [&str; 3] = ["EVAL", "for n = 1, 3000000 do end", "0"];
+
+#[test]
+fn what_others_write_behind_a_flush_stays() {
+    let mut bed = Bed::new(1);
+    bed.trial.shards[0].cx.platform.clock_ns = slow_clock;
+    let other = bed.trial.connect_to(0, 2);
+    let block = [&["MULTI"][..], &["SET", "a", "1"], &["FLUSHALL"], &COUNT, &["SET", "b", "1"], &["EXEC"]];
+    bed.trial.send(bed.conn, &block.map(request).concat());
+    bed.trial.deliver_all();
+    bed.trial.send(other, &request(&["SET", "c", "1"]));
+    assert_eq!(bed.trial.take_replies(other), b"+OK\r\n");
+    assert!(!bed.trial.take_replies(bed.conn).ends_with(b"+OK\r\n"));
+    bed.trial.settle();
+    bed.files.write(&mut bed.trial.journal);
+    let mut fresh = Trial::new(1);
+    bed.files.play_into_one(&mut fresh);
+    let conn = fresh.connect();
+    assert_eq!(fresh.ask(conn, &request(&["EXISTS", "a", "b", "c"])), b":2\r\n");
+}
+
+#[test]
+fn nothing_expires_by_itself_where_an_operation_is_alone() {
+    let mut bed = Bed::new(2);
+    bed.trial.shards.iter_mut().for_each(|shard| shard.cx.platform.clock_ns = slow_clock);
+    let key = bed.trial.key_on(1, "k");
+    let block = [&["MULTI"][..], &["SET", &key, "1", "PX", "5"], &["DBSIZE"], &COUNT, &COUNT, &["EXEC"]];
+    bed.trial.send(bed.conn, &block.map(request).concat());
+    while !bed.trial.shards[1].cx.is_left_alone {
+        assert!(bed.trial.deliver() || bed.trial.go_on(), "it comes to that");
+    }
+    bed.trial.deliver_all();
+    bed.trial.set_time(10_000);
+    command::sweep::sweep(&mut bed.trial.shards[1].cx);
+    bed.trial.settle();
+    command::sweep::sweep(&mut bed.trial.shards[1].cx);
+    bed.trial.publish(1);
+    bed.files.write(&mut bed.trial.journal);
+    assert_eq!(bed.blocks(1), [format!("SET {key} 1 PXAT 5"), format!("DEL {key}")]);
 }
