@@ -117,13 +117,16 @@ impl<'a> Args<'a> {
     }
 
     /// The key at `index`, hashed.
-    #[inline]
+    #[inline(always)]
     pub fn key(&self, index: usize) -> Key<'a> {
-        let bytes = self.at(index);
         if index == self.hashed && index != 0 {
-            return Key { bytes, hash: self.hash };
+            return Key { bytes: self.at(index), hash: self.hash };
         }
-        Key::new(bytes, self.seed)
+        self.key_to_hash(index)
+    }
+
+    fn key_to_hash(&self, index: usize) -> Key<'a> {
+        Key::new(self.at(index), self.seed)
     }
 
     /// The arguments from `index` on.
