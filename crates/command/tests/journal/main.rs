@@ -168,6 +168,30 @@ fn restored_values_have_absolute_times() {
 }
 
 #[test]
+fn what_is_played_again_is_as_old_as_the_process() {
+    let mut bed = Bed::new(1, &[]);
+    let lines = ["SET a 1", "XGROUP CREATE x g 0 MKSTREAM", "XGROUP CREATECONSUMER x g c"];
+    bed.play(&lines.map(|line| (0, words(line)))).unwrap();
+    bed.shard.now_ms += 7000;
+    assert_eq!(bed.ask("OBJECT IDLETIME a"), ":7\r\n");
+    assert!(bed.ask("XINFO CONSUMERS x g").contains("$4\r\nidle\r\n:7000\r\n"));
+}
+
+#[test]
+fn what_redis_has_made_exact_is_taken_with_its_limit() {
+    let mut bed = Bed::new(1, &[]);
+    let lines = [
+        "XADD x 5-1 f 1",
+        "XADD x 6-1 f 1",
+        "XADD x MAXLEN = 2 LIMIT 1 7-1 f 1",
+        "XTRIM x MINID = 7-0 LIMIT 1",
+    ];
+    bed.play(&lines.map(|line| (0, words(line)))).unwrap();
+    assert_eq!(bed.ask("XLEN x"), ":1\r\n");
+    assert!(bed.ask("XTRIM x MINID = 7-0 LIMIT 1").starts_with("-ERR syntax error, LIMIT"));
+}
+
+#[test]
 fn what_is_popped_at_random_is_named() {
     for (members, count) in [(5, 2), (5, 4), (700, 20), (700, 650), (700, 699), (3000, 2500)] {
         let mut bed = journalling(members, &[]);

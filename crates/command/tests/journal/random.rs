@@ -169,8 +169,7 @@ fn what_was_written_down_makes_the_same_data() {
     let commands: Vec<&str> =
         COMMANDS.lines().flat_map(|line| line.split(" | ")).filter(|it| !it.is_empty()).collect();
     commands.iter().for_each(|it| {
-        let sample: Vec<_> =
-            it.replace('{', "").replace('}', "").split(' ').map(|w| w.as_bytes().to_vec()).collect();
+        let sample: Vec<_> = it.replace(['{', '}'], "").split(' ').map(|w| w.as_bytes().to_vec()).collect();
         assert!(row_of(&sample).takes(sample.len()), "{it}");
     });
     let first = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
