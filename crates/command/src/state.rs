@@ -431,9 +431,9 @@ impl ShardCx {
         self.dbs.iter().map(Db::bytes).sum::<usize>() + self.bin.bytes()
     }
 
-    /// The age a key gets when it is made now; see [`Ages`]. What is played again at time 0 is as old as the process.
+    /// The age a key gets when it is made now; see [`Ages`].
     #[inline]
     pub fn clock_age(&self) -> u32 {
-        self.ages.rule.fresh(self.now_ms.max(self.started_ms))
+        self.ages.rule.fresh(self.now_ms)
     }
 }

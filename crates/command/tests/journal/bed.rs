@@ -89,6 +89,16 @@ impl Bed {
         String::from_utf8_lossy(&reply).into_owned()
     }
 
+    /// As DEBUG DIGEST answers it.
+    pub fn digest(&mut self) -> String {
+        let (words, seed) = (words("DEBUG DIGEST"), self.shard.seed.clone());
+        let (part, own) = (self.run(0, &words), OwnArgs::of_words(words.clone()));
+        let Plan::All(_, merge) = row_of(&words).plan else { panic!("all shards have a part") };
+        let mut out = Reply::new(false);
+        merge(&mut self.shard, own.args(&seed), &[&part], &mut out).expect("a digest");
+        String::from_utf8_lossy(&out.buf).trim_start_matches('+').trim_end().to_owned()
+    }
+
     /// What has been written down since.
     pub fn take(&mut self) -> Vec<Written> {
         let told = self.shard.journal.end_gathering();
