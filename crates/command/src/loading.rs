@@ -15,7 +15,7 @@ impl ShardCx {
 
     /// The age of a key of which this is told: what the policy has no use for is passed over.
     pub(crate) fn age_told(&self, idle_s: Option<u64>, frequency: Option<u8>) -> u32 {
-        let (rule, now_ms) = (self.ages.rule, self.now_ms);
+        let (rule, now_ms) = (self.ages.rule, self.seen_ms());
         match (idle_s, frequency) {
             (_, Some(frequency)) if rule.counts() => rule.with_count(frequency, now_ms),
             (Some(idle_s), _) if !rule.counts() => rule.idle_for(idle_s, now_ms),

@@ -53,7 +53,6 @@ impl Bed {
         assert!(row.takes(words.len()), "{}", line(words));
         let (own, seed) = (OwnArgs::of_words(words.to_vec()), self.shard.seed.clone());
         let (dirty, mut out) = (self.shard.dirty, Reply::new(false));
-        self.shard.journal.begin_gathering();
         let outcome = self.handle(row, own.args(&seed), db, &mut out);
         self.is_told = self.shard.journal.is_told;
         match outcome {
@@ -90,23 +89,37 @@ impl Bed {
         String::from_utf8_lossy(&reply).into_owned()
     }
 
+    /// As DEBUG DIGEST answers it.
+    pub fn digest(&mut self) -> String {
+        let (words, seed) = (words("DEBUG DIGEST"), self.shard.seed.clone());
+        let (part, own) = (self.run(0, &words), OwnArgs::of_words(words.clone()));
+        let Plan::All(_, merge) = row_of(&words).plan else { panic!("all shards have a part") };
+        let mut out = Reply::new(false);
+        merge(&mut self.shard, own.args(&seed), &[&part], &mut out).expect("a digest");
+        String::from_utf8_lossy(&out.buf).trim_start_matches('+').trim_end().to_owned()
+    }
+
     /// What has been written down since.
     pub fn take(&mut self) -> Vec<Written> {
         let told = self.shard.journal.end_gathering();
+        self.shard.journal.begin_gathering();
         told.iter().map(|it| (it.db, it.words.map(<[u8]>::to_vec).collect())).collect()
     }
 
     /// Plays what was written down.
     ///
-    /// # Panics
-    /// When a command fails.
-    pub fn play(&mut self, written: &[Written]) {
+    /// # Errors
+    /// Which command fails, and how.
+    pub fn play(&mut self, written: &[Written]) -> Result<(), String> {
         let now_ms = std::mem::replace(&mut self.shard.now_ms, 0);
         for (db, words) in written {
             let reply = self.run(*db, words);
             let text = String::from_utf8_lossy(&reply);
-            assert!(!text.starts_with('-'), "{}: {text}", line(words));
+            if text.starts_with('-') {
+                return Err(format!("{}: {text}", line(words)));
+            }
         }
         self.shard.now_ms = now_ms;
+        Ok(())
     }
 }

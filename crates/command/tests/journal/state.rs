@@ -8,12 +8,18 @@ use types::Stream;
 use types::array::INDEX_MAX;
 use types::stream::{Group, StreamId};
 
-/// Each key, with its database, and what is under it.
-pub fn state(shard: &ShardCx) -> BTreeMap<String, String> {
+/// What can be said of how often an entry was delivered.
+const COUNT_MAX: u64 = i64::MAX as u64;
+
+/// Each key, with its database, and what is under it at a time.
+pub fn state(shard: &ShardCx, now_ms: u64) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     for (number, db) in shard.dbs.numbered() {
         for (key, value, expire) in db.iter() {
-            all.insert(format!("{number}/{}", text(key)), format!("{expire:?} {}", value_text(value)));
+            all.insert(
+                format!("{number}/{}", text(key)),
+                format!("{expire:?} {}", value_text(value, now_ms)),
+            );
         }
     }
     all
@@ -28,7 +34,7 @@ fn sorted(mut items: Vec<String>) -> String {
     items.join(" ")
 }
 
-fn value_text(value: ValueRef<'_>) -> String {
+fn value_text(value: ValueRef<'_>, now_ms: u64) -> String {
     match value {
         ValueRef::Str { bytes, .. } => format!("string {}", text(bytes.bytes())),
         ValueRef::List(list) => {
@@ -58,11 +64,11 @@ fn value_text(value: ValueRef<'_>) -> String {
             });
             items.join(" ")
         }
-        ValueRef::Stream(stream) => stream_text(stream),
+        ValueRef::Stream(stream) => stream_text(stream, now_ms),
     }
 }
 
-fn stream_text(stream: &Stream) -> String {
+fn stream_text(stream: &Stream, now_ms: u64) -> String {
     let mut lines = vec![format!(
         "stream last {} deleted {} added {}",
         stream.last_id(),
@@ -82,8 +88,12 @@ fn stream_text(stream: &Stream) -> String {
     if let Some(producers) = stream.producers() {
         lines.push(format!("{:?}", producers.memory()));
         for (name, messages) in producers.iter() {
-            let messages: Vec<_> = messages.map(|(name, id)| format!("{}={id}", text(name))).collect();
-            lines.push(format!("producer {} {}", text(name), messages.join(" ")));
+            // Those whose time is over count no longer, wherever they still stand.
+            let known = messages.filter(|(message, _)| producers.get(name, message, now_ms).is_some());
+            let known = sorted(known.map(|(message, id)| format!("{}={id}", text(message))).collect());
+            if !known.is_empty() {
+                lines.push(format!("producer {} {known}", text(name)));
+            }
         }
     }
     lines.join("; ")
@@ -97,7 +107,7 @@ fn group_text(group: &Group) -> String {
     }
     for (entry, delivery) in group.pending().iter_from(StreamId::MIN) {
         let owner = delivery.consumer.map(|id| text(group.consumer(id).name()));
-        text_of += &format!(" {entry}:{owner:?}@{}x{}", delivery.at_ms(), delivery.count);
+        text_of += &format!(" {entry}:{owner:?}@{}x{}", delivery.at_ms(), delivery.count.min(COUNT_MAX));
     }
     let given_back = group.given_back_in_order();
     text_of + &format!(" given back {given_back:?}")

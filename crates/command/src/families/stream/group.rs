@@ -163,16 +163,20 @@ fn create(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 
 /// XGROUP SETID key group id|$ [ENTRIESREAD entries-read]
 fn set_id(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
-    let options = Options::parse(args, false)?;
+    let (options, replays) = (Options::parse(args, false)?, cx.shard.replays());
     {
         let mut stream = stream_of(cx, args)?;
         // Here, unlike everywhere else, Redis takes `-` and `+`.
         let id = if args.at(4) == b"$" { stream.last_id() } else { ids::bound(args, 4)? };
-        let entries_read = options.entries_read(&stream);
+        // What is played again has been looked at, and may have been counted on since.
+        let entries_read = if replays { options.entries_read } else { options.entries_read(&stream) };
         let mut group = stream.groups.get_mut(args.at(3)).ok_or_else(|| no_group(args))?;
         (group.last_id, group.entries_read) = (id, entries_read);
     }
     cx.event(Event::Group, "xgroup-setid", args.at(2));
+    if options.entries_read.is_some() && cx.logs() {
+        cx.log_progress(args.key(2), args.at(3));
+    }
     out.ok();
     Ok(())
 }

@@ -90,8 +90,7 @@ fn xidmprecord(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         return Err(Error::err("The IDMP producer-id and idempotent-id must not be empty"));
     }
     let id = ids::id(args, 4)?;
-    // A message that was over when this one came is so when it is played again.
-    let (key, default, now_ms) = (args.key(1), memory(cx), cx.now_ms().max(id.ms));
+    let (key, default, now_ms, replays) = (args.key(1), memory(cx), cx.now_ms(), cx.shard.replays());
     let is_first = {
         let mut stream = cx.update::<Stream>(key)?.ok_or_else(|| Error::NO_SUCH_KEY)?;
         if stream.get(id).is_none() {
@@ -99,6 +98,11 @@ fn xidmprecord(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         }
         match stream.producers().and_then(|it| it.get(producer, message, now_ms)) {
             Some(known) if known == id => false,
+            // It was over when this one came.
+            Some(_) if replays => {
+                stream.producers_mut(default).add(producer, message, id, now_ms);
+                false
+            }
             Some(_) => {
                 return Err(Error::err(
                     "The specified IDMP producer-id/idempotent-id pair maps to a different stream ID",

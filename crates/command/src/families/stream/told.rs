@@ -10,6 +10,9 @@ use types::stream::{Memory, References, Trim, TrimTo};
 /// Ids in one command.
 const IDS_MAX: usize = 1024;
 
+/// The greatest count that a client can give.
+const COUNT_MAX: u64 = i64::MAX as u64;
+
 /// An entry that was delivered, and how often by now.
 pub type Delivered = (StreamId, u64);
 
@@ -54,7 +57,12 @@ impl Cx<'_> {
             let head = [&b"XCLAIM"[..], key, group, consumer, b"0"];
             let mut words: Vec<Vec<u8>> = head.iter().map(|word| word.to_vec()).collect();
             words.extend(some.iter().map(|(id, _)| text(*id)));
-            words.extend([b"TIME".to_vec(), number(at_ms), b"RETRYCOUNT".to_vec(), number(some[0].1)]);
+            words.extend([
+                b"TIME".to_vec(),
+                number(at_ms),
+                b"RETRYCOUNT".to_vec(),
+                number(some[0].1.min(COUNT_MAX)),
+            ]);
             words.extend([b"FORCE".to_vec(), b"JUSTID".to_vec()]);
             self.log_words(key, words);
         }
@@ -69,7 +77,7 @@ impl Cx<'_> {
             let mut words: Vec<Vec<u8>> = head.iter().map(|word| word.to_vec()).collect();
             words.push(number(some.len() as u64));
             words.extend(some.iter().map(|(id, _)| text(*id)));
-            words.extend([b"RETRYCOUNT".to_vec(), number(some[0].1), b"FORCE".to_vec()]);
+            words.extend([b"RETRYCOUNT".to_vec(), number(some[0].1.min(COUNT_MAX)), b"FORCE".to_vec()]);
             self.log_words(key, words);
         }
     }
