@@ -2,9 +2,39 @@
 
 use crate::scripting::libraries::{self, Trial};
 use crate::{Error, ShardCx};
-use keyspace::{Entry, Found, Key};
+use keyspace::{Db, Entry, Found, Key, Pos};
 use rdb::Shapes;
 use rdb::file::{Damage, Record};
+use std::fmt;
+
+/// A record that is about to be loaded.
+pub struct Coming<'a> {
+    db: u16,
+    hash: u64,
+    record: Record<'a>,
+}
+
+/// Why a record cannot be loaded.
+#[derive(Debug)]
+pub enum Unloaded {
+    Damage(Damage),
+    /// There is such a key.
+    Twice {
+        db: u16,
+        key: Vec<u8>,
+    },
+}
+
+impl fmt::Display for Unloaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Damage(damage) => damage.fmt(f),
+            Self::Twice { db, key } => {
+                write!(f, "key \"{}\" is there twice in database {db}", key.escape_ascii())
+            }
+        }
+    }
+}
 
 impl ShardCx {
     /// Which form collections take that are read from bytes.
@@ -38,13 +68,58 @@ impl ShardCx {
         Ok(value.map(|value| Entry { value, expire, age }))
     }
 
+    /// A record that is to be loaded with others.
+    #[inline]
+    pub fn foresee<'a>(&self, db: u16, record: Record<'a>) -> Coming<'a> {
+        Coming { db, hash: self.seed.hash(&record.key), record }
+    }
+
+    /// Stores what has been foreseen; how many keys of it have come, the time of the others being over.
+    ///
+    /// # Errors
+    /// The first that cannot be stored.
+    pub fn load_foreseen(&mut self, coming: &mut Vec<Coming<'_>>) -> Result<usize, Unloaded> {
+        // First the places of all in their tables are asked for, in short loops: a processor finds several pages at a time only as far as
+        // it looks ahead.
+        for Coming { db, hash, .. } in &*coming {
+            self.dbs[usize::from(*db)].prefetch_bucket_for_write(*hash);
+        }
+        for Coming { db, hash, .. } in &*coming {
+            self.dbs[usize::from(*db)].prefetch_record_for_write(*hash);
+        }
+        let mut loaded = 0;
+        for Coming { db, hash, record } in coming.drain(..) {
+            let key = Key { bytes: &record.key, hash };
+            let is_new = match (record.expire_ms, record.string().map_err(Unloaded::Damage)?) {
+                (None, Some(text)) => {
+                    let age = self.age_told(record.idle_s, record.frequency);
+                    self.load_new(db, key, |db| db.put_str(key, None, &text, None, age))
+                }
+                _ => match self.entry_of(&record).map_err(Unloaded::Damage)? {
+                    None => continue,
+                    Some(entry) => self.load_new(db, key, |db| db.install(key, entry)),
+                },
+            };
+            if !is_new {
+                return Err(Unloaded::Twice { db, key: record.key.to_vec() });
+            }
+            loaded += 1;
+        }
+        Ok(loaded)
+    }
+
     /// Stores a key that a file has; whether there was none of that name.
     pub fn load(&mut self, db: u16, key: &[u8], entry: Entry) -> bool {
-        let (key, now_ms) = (Key { bytes: key, hash: self.seed.hash(key) }, self.now_ms);
+        let key = Key { bytes: key, hash: self.seed.hash(key) };
+        self.load_new(db, key, |db| db.install(key, entry))
+    }
+
+    #[inline]
+    fn load_new(&mut self, db: u16, key: Key<'_>, store: impl FnOnce(&mut Db) -> Pos) -> bool {
         let db = &mut self.dbs[db.into()];
-        let is_new = matches!(db.find(key, now_ms), Found::Missing);
+        let is_new = matches!(db.find(key, self.now_ms), Found::Missing);
         if is_new {
-            db.install(key, entry);
+            store(db);
         }
         is_new
     }

@@ -31,6 +31,20 @@ pub struct Report {
     pub count: u64,
     /// Keys that were loaded at the start, and those whose time was over then.
     pub loaded: (u64, u64),
+    /// What is being loaded, if anything is.
+    pub loading: Option<LoadReport>,
+}
+
+/// How far loading is.
+#[derive(Clone, Copy, Debug)]
+pub struct LoadReport {
+    /// Unix seconds.
+    pub begun_s: u64,
+    /// Of the file or files.
+    pub total_bytes: u64,
+    pub loaded_bytes: u64,
+    /// Memory that the data took when it was saved, as far as the file says so.
+    pub used_memory_bytes: u64,
 }
 
 /// Saves, as the process does it.

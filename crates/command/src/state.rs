@@ -168,6 +168,8 @@ pub struct ShardCx {
     pub journal: Journal,
     /// The data could not be saved: nothing may be written until it can.
     pub refuses_writes: bool,
+    /// Data is being loaded: commands that have to do with it are refused, and nothing is done with it.
+    pub is_loading: bool,
     /// All data is saved and the process ends: nothing may run any more.
     pub is_over: bool,
     pub stats: Stats,
@@ -252,6 +254,7 @@ impl ShardCx {
             saved: Saved::default(),
             journal: Journal::default(),
             refuses_writes: false,
+            is_loading: false,
             is_over: false,
             stats: Stats::default(),
             commands: CommandStats::default(),

@@ -127,6 +127,8 @@ settings! {
     dbfilename: PathBuf = "dbfilename";
     rdbchecksum: bool = "rdbchecksum";
     rdbcompression: bool = "rdbcompression";
+    /// Microseconds for each key; -n: one for n keys.
+    key_load_delay: i32 = "key-load-delay";
 
     replicaof: Option<Primary> = "replicaof";
     cluster_enabled: bool = "cluster-enabled";

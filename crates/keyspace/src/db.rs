@@ -134,6 +134,24 @@ impl Db {
         self.table.prefetch_record(hash);
     }
 
+    /// Stage 1 of an insertion to come, see [`Table::prefetch_bucket_for_write`].
+    #[inline]
+    pub fn prefetch_bucket_for_write(&self, hash: u64) {
+        self.table.prefetch_bucket_for_write(hash);
+    }
+
+    /// Stage 2, see [`Table::prefetch_record_for_write`].
+    #[inline]
+    pub fn prefetch_record_for_write(&self, hash: u64) {
+        self.table.prefetch_record_for_write(hash);
+    }
+
+    /// Makes room for so many keys in all, if they are like those that are here; see [`Table::expect`].
+    pub fn expect(&mut self, keys: usize) {
+        let bytes = self.live as f64 / self.len().max(1) as f64 * keys as f64;
+        self.table.expect(keys, bytes as usize);
+    }
+
     /// Looks a key up; an entry whose time is over at `now_ms` is removed on the way.
     #[inline]
     pub fn find(&mut self, key: Key<'_>, now_ms: u64) -> Found {

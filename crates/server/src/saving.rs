@@ -1,6 +1,6 @@
 //! Saves of the process: one at a time, into the file that the configuration names.
 
-use crate::loading::Loaded;
+use crate::loading::{Loaded, Progress};
 use crate::{REDIS_VERSION, log};
 use command::ShardCx;
 use command::saving::{Refused, Report, Saver};
@@ -19,6 +19,7 @@ pub struct ProcessSaver {
     shards: u16,
     state: Arc<Mutex<State>>,
     ended: Arc<Ended>,
+    progress: Arc<Progress>,
 }
 
 /// How the last save has ended, for a look in every turn.
@@ -45,7 +46,7 @@ fn now_s() -> u64 {
 }
 
 impl ProcessSaver {
-    pub fn new(shards: u16, wakers: Arc<Vec<OnceLock<Waker>>>) -> Self {
+    pub fn new(shards: u16, wakers: Arc<Vec<OnceLock<Waker>>>, progress: Arc<Progress>) -> Self {
         let report = Report {
             under_way: None,
             last_save_s: now_s(),
@@ -54,10 +55,11 @@ impl ProcessSaver {
             last_took_s: None,
             count: 0,
             loaded: (0, 0),
+            loading: None,
         };
         let state = Arc::new(Mutex::new(State { under_way: None, begun_s: 0, report }));
         let ended = Arc::new(Ended { fails: AtomicBool::new(false), count: AtomicU64::new(0), wakers });
-        Self { shards, state, ended }
+        Self { shards, state, ended, progress }
     }
 
     /// Tells a shard what has become of the last save, before it runs anything.
@@ -182,6 +184,6 @@ impl Saver for ProcessSaver {
     fn report(&self) -> Report {
         let state = lock(&self.state);
         let under_way = state.under_way.as_ref().map(|save| (state.begun_s, save.keys()));
-        Report { under_way, ..state.report }
+        Report { under_way, loading: self.progress.report(), ..state.report }
     }
 }

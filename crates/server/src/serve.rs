@@ -1,14 +1,14 @@
 //! The shards' threads, from the first to the last.
 
 use crate::cores::Cores;
-use crate::loading::{Loaded, Loading};
+use crate::loading::{Halt, Loaded, Loading, Progress};
 use crate::log;
 use crate::platform;
 use crate::shard_loop::{Mail, Process, ShardLoop};
 use crate::supervisor::Systemd;
 use base::hash::HashSeed;
 use command::ShardCx;
-use command::saving::Saver;
+use command::saving::{LoadReport, Saver};
 use config::{Config, IoBackend};
 use mailbox::{Exchange, Port};
 use runtime::back_end::{self, RING_ENTRIES_MAX};
@@ -16,8 +16,9 @@ use runtime::signals::{self, Signal};
 use runtime::{BackEnd, Listener, clock, thread};
 use shard::Shard;
 use std::io;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Barrier};
+use std::time::Duration;
 
 /// What a shard's thread found when it started.
 struct Started {
@@ -41,7 +42,7 @@ struct Seat {
     listeners: Vec<Listener>,
     process: Arc<Process>,
     loading: Arc<Loading>,
-    /// Opened when all shards have their data: none serves before.
+    /// Opened when all shards have what they need to serve.
     gate: Arc<Barrier>,
 }
 
@@ -60,7 +61,8 @@ pub fn run(
     let names: Vec<(bool, String)> = listeners.iter().map(|l| (l.is_unix, l.name.clone())).collect();
     let process = Arc::new(Process::new(Arc::clone(&config), shards, config_file));
     let ((tell, told), (tell_loaded, loaded)) = (channel(), channel());
-    let loading = Arc::new(Loading::open(&config, shards)?);
+    let loading = Arc::new(Loading::open(&config, &process.progress, shards)?);
+    let begun_us = loading.has_file().then(|| loading.begun_us());
     let gate = Arc::new(Barrier::new(shards + 1));
     let seed = HashSeed::new(clock::entropy(), clock::entropy());
     let ring_entries = back_end::ring_entries(shards);
@@ -85,16 +87,22 @@ pub fn run(
     }
     drop(tell);
     report_start(told.iter().take(shards).collect(), ring_entries)?;
-    let loaded: Result<Vec<Loaded>, String> = loaded.iter().take(shards).collect();
-    let loaded = loaded.map_err(|reason| format!("Fatal error loading the DB. {reason}. Exiting."))?;
-    loading.report(&loaded);
-    process.saver.note_loaded(&loaded);
     drop(loading);
     watch_signals(Arc::clone(&process))
         .map_err(|e| format!("Cannot wait for signals: {}", runtime::reason(&e)))?;
-    report_ready(&names);
     gate.wait();
-    systemd.tell("READY=1\nSTATUS=Ready to accept connections");
+    match await_loaded(&loaded, shards, &process.progress) {
+        Ok(loaded) => {
+            if let Some(begun_us) = begun_us {
+                Loading::report(begun_us, &loaded);
+                process.saver.note_loaded(&loaded);
+            }
+            report_ready(&names);
+            systemd.tell("READY=1\nSTATUS=Ready to accept connections");
+        }
+        Err(Halt::Ended) => {}
+        Err(Halt::Failed(reason)) => return Err(format!("Fatal error loading the DB. {reason}. Exiting.")),
+    }
     for thread in threads {
         // A panic has ended the process long before.
         let _ = thread.join();
@@ -109,6 +117,34 @@ fn wanted(choice: IoBackend) -> BackEnd {
         IoBackend::IoUring => BackEnd::Uring,
         IoBackend::Epoll => BackEnd::Epoll,
     }
+}
+
+/// Time between two lines in the log about how far loading is.
+const PROGRESS_EVERY: Duration = Duration::from_secs(5);
+
+/// What all shards have loaded.
+fn await_loaded(
+    told: &Receiver<Result<Loaded, Halt>>,
+    shards: usize,
+    progress: &Progress,
+) -> Result<Vec<Loaded>, Halt> {
+    let mut all = Vec::with_capacity(shards);
+    while all.len() < shards {
+        match told.recv_timeout(PROGRESS_EVERY) {
+            Ok(loaded) => all.push(loaded?),
+            Err(RecvTimeoutError::Timeout) => {
+                if let Some(LoadReport { loaded_bytes, total_bytes, .. }) = progress.report() {
+                    let percent = loaded_bytes as f64 / total_bytes.max(1) as f64 * 100.0;
+                    log::notice(format_args!(
+                        "Loading: {loaded_bytes} of {total_bytes} bytes ({percent:.1} %)"
+                    ));
+                }
+            }
+            // A shard's thread has gone without a word, which only a reactor that fails does.
+            Err(RecvTimeoutError::Disconnected) => return Err(Halt::Ended),
+        }
+    }
+    Ok(all)
 }
 
 /// Says once what all shards found.
@@ -175,7 +211,7 @@ fn watch_signals(process: Arc<Process>) -> io::Result<()> {
     thread::spawn("signals".to_owned(), watch).map(drop)
 }
 
-fn run_shard(seat: Seat, tell: &Sender<Started>, tell_loaded: &Sender<Result<Loaded, String>>) {
+fn run_shard(seat: Seat, tell: &Sender<Started>, tell_loaded: &Sender<Result<Loaded, Halt>>) {
     let Seat { id, cpu, process, .. } = seat;
     let unpinned = cpu.and_then(|cpu| thread::pin_to(cpu).err());
     let opened = match back_end::open(seat.back_end, seat.ring_entries) {
@@ -195,12 +231,27 @@ fn run_shard(seat: Seat, tell: &Sender<Started>, tell_loaded: &Sender<Result<Loa
     let about = process.about.get_or_init(|| platform::about(opened.reactor.name(), &process.config_file));
     platform::install(&mut cx, about);
     cx.saver = Some(Arc::clone(&process.saver) as Arc<dyn Saver>);
-    let loaded = seat.loading.run(&mut cx);
-    drop(seat.loading);
-    let _ = tell_loaded.send(loaded);
+    cx.is_loading = seat.loading.has_file();
     seat.gate.wait();
     let shard_loop = ShardLoop::new(Shard::new(cx), opened.reactor, seat.port, process, seat.listeners);
-    if let Err(error) = shard_loop.run() {
+    if let Err(error) = load_and_run(shard_loop, seat.loading, tell_loaded) {
         panic!("the reactor of shard {id} failed: {error}");
     }
+}
+
+fn load_and_run(
+    mut shard_loop: ShardLoop,
+    loading: Arc<Loading>,
+    tell_loaded: &Sender<Result<Loaded, Halt>>,
+) -> io::Result<()> {
+    shard_loop.listen()?;
+    let loaded = shard_loop.load(loading)?;
+    let has_failed = matches!(loaded, Err(Halt::Failed(_)));
+    let _ = tell_loaded.send(loaded);
+    if has_failed {
+        // The process ends; to give back what has been loaded would only take time.
+        std::mem::forget(shard_loop);
+        return Ok(());
+    }
+    shard_loop.run()
 }

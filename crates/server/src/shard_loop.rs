@@ -3,6 +3,7 @@
 mod accept;
 mod drain;
 mod large;
+mod load;
 mod save;
 mod spin;
 mod together;
@@ -11,6 +12,7 @@ mod visit;
 
 use self::spin::Spin;
 use crate::desk::{self, Seated, SharedDesk};
+use crate::loading::Progress;
 use crate::log;
 use crate::saving::ProcessSaver;
 use crate::send::{self, Outcome, Sent, Spares};
@@ -69,6 +71,8 @@ pub struct Process {
     pub wakers: Arc<Vec<OnceLock<Waker>>>,
     pub(crate) desks: Vec<OnceLock<SharedDesk>>,
     pub(crate) saver: Arc<ProcessSaver>,
+    /// How far the shards are that load.
+    pub(crate) progress: Arc<Progress>,
     /// Changes on each shard since the last save, while there are save points.
     unsaved: Vec<Unsaved>,
     /// A signal asks for the end, which shard 0 brings about.
@@ -93,9 +97,11 @@ pub struct Process {
 impl Process {
     pub fn new(config: Arc<Config>, shards: usize, config_file: String) -> Self {
         let wakers = Arc::new((0..shards).map(|_| OnceLock::new()).collect());
+        let progress = Arc::new(Progress::default());
         Self {
             config,
-            saver: Arc::new(ProcessSaver::new(shards as u16, Arc::clone(&wakers))),
+            saver: Arc::new(ProcessSaver::new(shards as u16, Arc::clone(&wakers), Arc::clone(&progress))),
+            progress,
             wakers,
             desks: (0..shards).map(|_| OnceLock::new()).collect(),
             unsaved: (0..shards).map(|_| Unsaved::default()).collect(),
@@ -242,6 +248,7 @@ pub struct ShardLoop {
     /// Connections above the soft limit of unsent replies.
     slow: Vec<upkeep::Slow>,
     next_idle_check: usize,
+    has_more_to_load: bool,
     /// What it has to save waits for the disk.
     is_ahead_of_disk: bool,
     /// When this shard, which looks after that, sees next whether it is time for a save; µs.
@@ -294,9 +301,21 @@ impl ShardLoop {
             stalled_listeners: Vec::new(),
             slow: Vec::new(),
             next_idle_check: 0,
+            has_more_to_load: false,
             is_ahead_of_disk: false,
             next_save_look_us: 0,
         }
+    }
+
+    /// Begins to listen.
+    ///
+    /// # Errors
+    /// When the reactor fails.
+    pub fn listen(&mut self) -> std::io::Result<()> {
+        for (index, listener) in self.listeners.iter().flatten().enumerate() {
+            self.reactor.add_listener(LISTENER_TOKENS + index, listener.fd())?;
+        }
+        Ok(())
     }
 
     /// Runs until the process ends.
@@ -304,9 +323,6 @@ impl ShardLoop {
     /// # Errors
     /// When the reactor fails.
     pub fn run(mut self) -> std::io::Result<()> {
-        for (index, listener) in self.listeners.iter().flatten().enumerate() {
-            self.reactor.add_listener(LISTENER_TOKENS + index, listener.fd())?;
-        }
         while !self.process.ending.load(Ordering::Relaxed) {
             self.turn()?;
         }
@@ -320,6 +336,9 @@ impl ShardLoop {
         self.wait()?;
         self.process.exchange_memory(&mut self.shard);
         self.process.saver.tell(&mut self.shard.cx);
+        if self.shard.cx.is_loading {
+            self.see_to_loading();
+        }
         for step in TURN {
             match step {
                 Step::Collect => self.collect(),
@@ -366,6 +385,7 @@ impl ShardLoop {
             || self.shard.has_outgoing()
             || self.goes_on
             || self.saves_on()
+            || self.loads_on()
             || freeing::is_due(&self.shard.cx);
         if busy || self.spin.until_mail(&self.port, self.shard.awaits_others()) {
             (self.is_quiet, self.due_us) = (false, None);

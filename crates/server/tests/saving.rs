@@ -1,6 +1,8 @@
 //! Saves and loads of a running server: what is saved is what there was at one moment, whatever clients do meanwhile, and whatever
 //! happens to a save, the file of the one before stays.
 
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -267,6 +269,95 @@ fn whatever_happens_to_a_save_the_file_before_stays() {
     std::fs::remove_dir(&file).expect("it is there");
     assert!(client.run("SAVE").is_ok());
     assert!(client.run("SET k v").is_ok());
+}
+
+/// Asks by a Unix socket, on which a server can be asked that is not ready yet.
+fn ask(socket: &Path, line: &str) -> String {
+    let begun = Instant::now();
+    let mut stream = loop {
+        match UnixStream::connect(socket) {
+            Ok(stream) => break stream,
+            Err(error) => assert!(begun.elapsed() < Duration::from_secs(20), "{error}"),
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    };
+    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("it can be set");
+    stream.write_all(format!("{line}\r\n").as_bytes()).expect("it is there");
+    let mut reply = vec![0; 16 * 1024];
+    let len = stream.read(&mut reply).expect("it answers");
+    String::from_utf8_lossy(&reply[..len]).into_owned()
+}
+
+#[test]
+fn clients_are_told_while_data_is_loading() {
+    for (shards, written_by) in [("1", "1"), ("3", "3"), ("2", "1")] {
+        let first = server(&["--shards", written_by]);
+        let mut client = first.client();
+        (0..3000).for_each(|n| drop(client.run(&format!("SET key:{n} value-{n}"))));
+        assert!(client.run("SAVE").is_ok());
+        let directory = first.directory().to_str().expect("a plain name").to_owned();
+        let socket = first.directory().join("socket");
+        let settings = [
+            &["--dir", &directory, "--shards", shards, "--key-load-delay", "500"][..],
+            &["--save", "1 1", "--unixsocket", socket.to_str().expect("a plain name")],
+        ]
+        .concat();
+        let server = std::thread::scope(|scope| {
+            let server = scope.spawn(|| server(&settings));
+            for line in ["PING", "GET key:1", "DBSIZE", "FLUSHALL", "BGSAVE", "EVAL return 0"] {
+                let reply = ask(&socket, line);
+                assert!(
+                    reply.starts_with("-LOADING Redis is loading the dataset in memory"),
+                    "{line}: {reply}"
+                );
+            }
+            assert!(ask(&socket, "CONFIG SET maxmemory-policy allkeys-lru").starts_with("+OK"));
+            assert!(ask(&socket, "CONFIG GET dir").starts_with("*2"));
+            assert!(ask(&socket, "SET a").starts_with("-ERR wrong number of arguments"));
+            let text = ask(&socket, "INFO persistence");
+            for line in ["loading:1", "async_loading:0", "loading_start_time:", "loading_eta_seconds:"] {
+                assert!(text.contains(line), "{line} is not in {text}");
+            }
+            server.join().expect("it starts")
+        });
+        let mut client = server.client();
+        assert_eq!(info(&mut client, "loading"), "0");
+        assert_eq!(client.run("DBSIZE").integer(), Some(3000));
+        assert_eq!(client.run("GET key:2999").string().as_deref(), Some("value-2999"));
+    }
+}
+
+#[test]
+fn the_end_may_come_while_data_is_loading() {
+    let first = server(&["--shards", "2"]);
+    let mut client = first.client();
+    (0..3000).for_each(|n| drop(client.run(&format!("SET key:{n} value-{n}"))));
+    assert!(client.run("SAVE").is_ok());
+    let file = first.directory().join("dump.rdb");
+    let saved = std::fs::read(&file).expect("it is there");
+    let directory = first.directory().to_str().expect("a plain name").to_owned();
+    let socket = first.directory().join("socket");
+    let settings = [
+        &["--dir", &directory, "--shards", "2", "--key-load-delay", "1000"][..],
+        &["--save", "1 1", "--unixsocket", socket.to_str().expect("a plain name")],
+    ]
+    .concat();
+    for line in ["SHUTDOWN", "SHUTDOWN SAVE", ""] {
+        std::thread::scope(|scope| {
+            let server = scope.spawn(|| try_server(&settings));
+            let text = ask(&socket, "INFO server");
+            let pid = text.lines().find_map(|line| line.strip_prefix("process_id:")).expect("its number");
+            if line.is_empty() {
+                let signal = std::process::Command::new("kill").args(["-TERM", pid]).status();
+                assert!(signal.expect("it is there").success());
+            } else {
+                assert_eq!(ask(&socket, line), "");
+            }
+            let error = server.join().expect("it ends").err().expect("it does not become ready").to_string();
+            assert!(error.contains("exit status: 0"), "{line}: {error}");
+        });
+        assert!(std::fs::read(&file).expect("it is there") == saved, "{line}");
+    }
 }
 
 #[test]

@@ -132,7 +132,8 @@ fn find_room(shard: &mut ShardCx) -> Result<(), Error> {
 /// Housekeeping, ten times a second: evicts what the limit demands. Whether it should go on sooner.
 pub fn tick(shard: &mut ShardCx) -> bool {
     let limit = shard.limits.memory_bytes_max;
-    if limit == 0 || shard.cron_paused || shard.is_occupied || shard.pause.is_some() {
+    let is_halted = shard.cron_paused || shard.is_occupied || shard.is_loading || shard.pause.is_some();
+    if limit == 0 || is_halted {
         return false;
     }
     shard.note_fill(FILL_STEP);

@@ -22,7 +22,7 @@ enum Gone {
 /// Removes keys and fields whose time is over, for a bounded time. Call it ten times a second; whether it should go on
 /// sooner, because there may be more to remove.
 pub fn sweep(shard: &mut ShardCx) -> bool {
-    if !shard.active_expire || shard.cron_paused || shard.is_occupied {
+    if !shard.active_expire || shard.cron_paused || shard.is_occupied || shard.is_loading {
         return false;
     }
     let mut work = WORK * shard.config.active_expire_effort as usize;

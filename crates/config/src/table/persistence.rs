@@ -30,10 +30,12 @@ pub(super) const SNAPSHOTS: &[Directive] = &[
         .works("The working directory: where snapshots and append-only files are."),
     yes_no("rdb-save-incremental-fsync", "yes").accepted("Snapshots are always flushed as they are written."),
     int("rdb-key-save-delay", -I32_MAX - 1, I32_MAX, "0").hidden().accepted("For tests of Redis itself."),
-    int("key-load-delay", -I32_MAX - 1, I32_MAX, "0").hidden().accepted("For tests of Redis itself."),
+    int("key-load-delay", -I32_MAX - 1, I32_MAX, "0")
+        .hidden()
+        .works("For tests: microseconds that loading takes longer for each key; if negative, one for so many."),
     int("loading-process-events-interval-bytes", 1024, I32_MAX, "2097152")
         .hidden()
-        .accepted("Shards serve their clients while they load."),
+        .accepted("Shards look at what their clients ask for every millisecond while they load."),
 ];
 
 pub(super) const APPEND_ONLY: &[Directive] = &[

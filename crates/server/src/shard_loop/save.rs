@@ -97,11 +97,11 @@ impl ShardLoop {
         }
     }
 
-    /// Saves first, if there are save points.
+    /// Saves first, if there are save points and the data is not still loading.
     #[cold]
     fn end_as_configured(&mut self) {
         self.process.is_asked_to_end.store(false, Ordering::Relaxed);
-        let saves = !self.shard.cx.config.save.is_empty();
+        let saves = !self.shard.cx.config.save.is_empty() && !self.shard.cx.is_loading;
         let effect = match saves {
             true => Effect::SaveAndEnd { conn: None, now: false, force: false },
             false => Effect::Shutdown { now: false },
