@@ -127,6 +127,8 @@ settings! {
     dbfilename: PathBuf = "dbfilename";
     rdbchecksum: bool = "rdbchecksum";
     rdbcompression: bool = "rdbcompression";
+    /// Of the format of snapshots.
+    rdb_version: u16 = "rdb-version";
     /// Microseconds for each key; -n: one for n keys.
     key_load_delay: i32 = "key-load-delay";
 

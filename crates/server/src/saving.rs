@@ -10,8 +10,6 @@ use runtime::{Waker, clock};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-/// The version of the format: that of Redis 7.0, which everything newer reads, too. A value that needs a newer one gets it.
-const FORMAT_VERSION: u16 = 10;
 /// Bytes that may wait for the disk.
 const WAITING_BYTES_MAX: usize = 32 << 20;
 
@@ -107,12 +105,12 @@ impl Saver for ProcessSaver {
         }
         let target = Target {
             path: cx.config.dbfilename.clone(),
-            options: Options { version: FORMAT_VERSION, compress: cx.config.rdbcompression },
+            options: Options { version: cx.config.rdb_version, compress: cx.config.rdbcompression },
             sums: cx.config.rdbchecksum,
             waiting_bytes_max: WAITING_BYTES_MAX,
         };
         let head = Head {
-            version: FORMAT_VERSION,
+            version: cx.config.rdb_version,
             compress: cx.config.rdbcompression,
             server_version: REDIS_VERSION,
             time_s: now_s(),

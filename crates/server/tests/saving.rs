@@ -151,6 +151,28 @@ fn redis_server_loads_what_is_saved_and_the_other_way_round() {
     assert!(contents(&mut last.client()) == before);
 }
 
+/// A file has the version that was asked for, or the one that a value in it needs.
+#[test]
+fn files_are_of_the_version_that_is_configured() {
+    let server = server(&["--shards", "2"]);
+    let mut client = server.client();
+    let file = server.directory().join("dump.rdb");
+    let mut saved = |words: &str, version: &[u8]| {
+        assert!(!client.run(words).is_error(), "{words}");
+        assert!(client.run("SAVE").is_ok());
+        let bytes = std::fs::read(&file).expect("it is there");
+        assert_eq!(bytes[..9].escape_ascii().to_string(), version.escape_ascii().to_string(), "{words}");
+    };
+    saved("SADD words one two three", b"REDIS0010");
+    saved("CONFIG SET rdb-version 11", b"REDIS0011");
+    saved("CONFIG SET rdb-version 12", b"REDIS0012");
+    saved("CONFIG SET rdb-version 10", b"REDIS0010");
+    saved("HSET hash f v", b"REDIS0010");
+    saved("HEXPIRE hash 1000 FIELDS 1 f", b"REDIS0012");
+    saved("DEL hash", b"REDIS0010");
+    assert!(client.run("CONFIG SET rdb-version 9").is_error());
+}
+
 /// Accounts on all shards whose sum stays the same, and pairs of keys that are always written together.
 #[test]
 fn a_save_is_what_there_was_at_one_moment() {

@@ -19,6 +19,10 @@ pub(super) const SNAPSHOTS: &[Directive] = &[
     yes_no("rdbchecksum", "yes")
         .immutable()
         .works("End snapshots with a check sum, and verify it when they are loaded."),
+    int("rdb-version", 10, 14, "10").works(
+        "Version of the format of snapshots: 10 for Redis 7.0 and whatever is newer, 11 for 7.2 and Valkey, 12 for 7.4 to 8.2, 13 and 14 for later ones. \
+         Values that it does not have raise it: hashes with fields that expire to 12, streams that remember producers to 13, arrays to 14.",
+    ),
     choice("sanitize-dump-payload", SANITIZE_DUMP, "no")
         .accepted("Payloads of RESTORE are always checked completely."),
     text("dbfilename", "dump.rdb").protected().check(checks::file_name).works("Name of the snapshot."),
