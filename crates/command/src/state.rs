@@ -54,6 +54,8 @@ pub enum Effect {
     ConfigChanged(Vec<&'static str>),
     /// Stop the process.
     Shutdown { now: bool },
+    /// The data could not be saved, so the process does not stop.
+    CannotEnd,
     /// Save the data, then stop the process; if it cannot be saved, only by `force`. A client has asked for it, or nobody has.
     SaveAndEnd { conn: Option<usize>, now: bool, force: bool },
 }

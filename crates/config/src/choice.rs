@@ -129,10 +129,38 @@ names! {
 }
 
 /// `shutdown-on-sigint`, `shutdown-on-sigterm`: any number of these together.
-pub(crate) const SHUTDOWN_FLAGS: &[(&str, u32)] =
-    &[("default", 0), ("save", SHUTDOWN_SAVE), ("nosave", SHUTDOWN_NOSAVE), ("now", 4), ("force", 8)];
+pub(crate) const SHUTDOWN_FLAGS: &[(&str, u32)] = &[
+    ("default", 0),
+    ("save", SHUTDOWN_SAVE),
+    ("nosave", SHUTDOWN_NOSAVE),
+    ("now", SHUTDOWN_NOW),
+    ("force", SHUTDOWN_FORCE),
+];
 pub(crate) const SHUTDOWN_SAVE: u32 = 1;
 pub(crate) const SHUTDOWN_NOSAVE: u32 = 2;
+const SHUTDOWN_NOW: u32 = 4;
+const SHUTDOWN_FORCE: u32 = 8;
+
+/// How a signal ends the server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ShutdownFlags(pub(crate) u32);
+
+impl ShutdownFlags {
+    /// Whether the data is saved first; `by_default`: if nothing is said of that.
+    pub fn saves(self, by_default: bool) -> bool {
+        self.0 & SHUTDOWN_SAVE != 0 || by_default && self.0 & SHUTDOWN_NOSAVE == 0
+    }
+
+    /// Without waiting for clients that do not read.
+    pub fn is_now(self) -> bool {
+        self.0 & SHUTDOWN_NOW != 0
+    }
+
+    /// Even if the data cannot be saved.
+    pub fn is_forced(self) -> bool {
+        self.0 & SHUTDOWN_FORCE != 0
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -8,7 +8,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use crate::choice::{IoBackend, LogLevel, MaxmemoryPolicy, OomScoreAdj, WhoMay};
+use crate::choice::{IoBackend, LogLevel, MaxmemoryPolicy, OomScoreAdj, ShutdownFlags, WhoMay};
 use crate::special::{KeyEvents, OutputLimits, Primary, SavePoint};
 use crate::table::DirectiveId;
 use crate::value::Value;
@@ -127,6 +127,8 @@ settings! {
     dbfilename: PathBuf = "dbfilename";
     rdbchecksum: bool = "rdbchecksum";
     rdbcompression: bool = "rdbcompression";
+    shutdown_on_sigint: ShutdownFlags = "shutdown-on-sigint";
+    shutdown_on_sigterm: ShutdownFlags = "shutdown-on-sigterm";
     /// Of the format of snapshots.
     rdb_version: u16 = "rdb-version";
     /// Microseconds for each key; -n: one for n keys.
@@ -171,6 +173,12 @@ macro_rules! from_choice {
     )*};
 }
 from_choice!(IoBackend LogLevel MaxmemoryPolicy OomScoreAdj WhoMay);
+
+impl FromValue for ShutdownFlags {
+    fn from_value(value: &Value) -> Option<Self> {
+        if let Value::Choice(bits) = value { Some(Self(*bits)) } else { None }
+    }
+}
 
 macro_rules! from_variant {
     ($($variant:ident => $type:ty;)*) => {$(

@@ -20,6 +20,7 @@ impl ShardLoop {
                 Request::Shutdown { now } => {
                     self.process.end(now);
                 }
+                Request::CannotEnd => self.process.stay(),
                 Request::ConfigChanged(names) => self.apply_config(&names),
             }
         }

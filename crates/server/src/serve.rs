@@ -197,15 +197,13 @@ fn report_ready(names: &[(bool, String)]) {
 /// Starts the thread that sleeps until a signal comes.
 fn watch_signals(process: Arc<Process>) -> io::Result<()> {
     let watch = move || {
-        let mut asked = false;
         while let Ok(signal) = signals::wait() {
-            if asked && signal == Signal::Interrupt {
+            if process.expects_end() && signal == Signal::Interrupt {
                 log::warning("You insist... exiting now.");
                 std::process::exit(1);
             }
             log::warning(format_args!("Received {} scheduling shutdown...", signal.name()));
-            asked = true;
-            process.ask_for_end();
+            process.ask_for_end(signal);
         }
     };
     thread::spawn("signals".to_owned(), watch).map(drop)

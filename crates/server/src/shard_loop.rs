@@ -19,14 +19,14 @@ use crate::send::{self, Outcome, Sent, Spares};
 use command::freeing;
 use config::Config;
 use mailbox::Port;
+use runtime::signals::Signal;
 use runtime::socket::Reserve;
 use runtime::{Event, Listener, Reactor, Socket, Waker, clock};
 use shard::{Carrier, Message, Moving, Shard, Step, TURN};
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::sync::Arc;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// What travels between shard threads.
@@ -76,7 +76,10 @@ pub struct Process {
     /// Changes on each shard since the last save, while there are save points.
     unsaved: Vec<Unsaved>,
     /// A signal asks for the end, which shard 0 brings about.
+    end_asked_by: Mutex<Option<Signal>>,
     is_asked_to_end: AtomicBool,
+    /// A signal has asked for the end, and it has not been found impossible since.
+    expects_end: AtomicBool,
     /// How often a shard has freed so much that all should give memory back.
     purges: AtomicU64,
     ending: AtomicBool,
@@ -105,7 +108,9 @@ impl Process {
             wakers,
             desks: (0..shards).map(|_| OnceLock::new()).collect(),
             unsaved: (0..shards).map(|_| Unsaved::default()).collect(),
+            end_asked_by: Mutex::new(None),
             is_asked_to_end: AtomicBool::new(false),
+            expects_end: AtomicBool::new(false),
             purges: AtomicU64::new(0),
             ending: AtomicBool::new(false),
             at_once: AtomicBool::new(false),
@@ -130,12 +135,26 @@ impl Process {
         cx.eviction.other_bytes = others.map(|(_, bytes)| bytes.load(Ordering::Relaxed)).sum();
     }
 
-    /// Asks for the end as the configuration wants it: with a save or without.
-    pub fn ask_for_end(&self) {
+    /// Asks for the end as the configuration wants it after this signal: with a save or without.
+    pub fn ask_for_end(&self, signal: Signal) {
+        self.expects_end.store(true, Ordering::SeqCst);
+        *self.end_asked_by.lock().unwrap_or_else(PoisonError::into_inner) = Some(signal);
         self.is_asked_to_end.store(true, Ordering::SeqCst);
         if let Some(waker) = self.wakers[0].get() {
             waker.wake();
         }
+    }
+
+    /// Whether a signal has asked for the end, and it has not been found impossible since.
+    pub fn expects_end(&self) -> bool {
+        self.expects_end.load(Ordering::SeqCst)
+    }
+
+    /// The end is not possible.
+    pub(crate) fn stay(&self) {
+        self.expects_end.store(false, Ordering::SeqCst);
+        log::warning("Error trying to save the DB, can't exit.");
+        log::warning("Errors trying to shut down the server. Check the logs for more information.");
     }
 
     /// Asks all shards to end: pending replies are sent, nothing new is read. `at_once`: to nobody who does not take them now.

@@ -443,6 +443,37 @@ fn save_points_and_the_end_save_what_has_changed() {
     }
 }
 
+/// What a signal does is configured; and a server that cannot save says that it stays.
+#[test]
+fn signals_end_the_server_as_configured() {
+    for (flags, saves_at, is_saved) in
+        [("save", "", true), ("nosave", "3600 1", false), ("default", "3600 1", true), ("now save", "", true)]
+    {
+        let mut server = server(&["--shards", "2", "--save", saves_at]);
+        let mut client = server.client();
+        assert!(client.cmd(&["CONFIG", "SET", "shutdown-on-sigterm", flags]).is_ok());
+        client.run("SET k v");
+        assert!(server.stop().expect("it ends").success(), "{flags}");
+        assert_eq!(server.directory().join("dump.rdb").exists(), is_saved, "{flags}");
+    }
+    let mut server = server(&["--shards", "2", "--save", "3600 1"]);
+    let mut client = server.client();
+    let file = server.directory().join("dump.rdb");
+    std::fs::create_dir(&file).expect("a directory");
+    for count in 1..3 {
+        let signal = std::process::Command::new("kill").args(["-INT", &server.pid().to_string()]).status();
+        assert!(signal.expect("it is there").success());
+        let begun = Instant::now();
+        while server.log().matches("Error trying to save the DB, can't exit.").count() < count {
+            assert!(begun.elapsed() < Duration::from_secs(20), "{}", server.log_tail());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert!(server.is_running() && !client.run("GET k").is_error());
+    }
+    assert!(client.cmd(&["CONFIG", "SET", "shutdown-on-sigterm", "force"]).is_ok());
+    assert!(server.stop().expect("it ends").success());
+}
+
 /// Whatever a client was told is done is saved when the server ends by itself.
 #[test]
 fn what_was_acknowledged_before_the_end_is_saved() {

@@ -68,8 +68,8 @@ pub(super) const APPEND_ONLY: &[Directive] = &[
 pub(super) const SHUTDOWN: &[Directive] = &[
     int("shutdown-timeout", 0, I32_MAX, "10")
         .later("replication", "Seconds to wait for replicas at shutdown."),
-    shutdown_flags("shutdown-on-sigint").later(WORK, "What SIGINT does: save, nosave, now, force."),
-    shutdown_flags("shutdown-on-sigterm").later(WORK, "What SIGTERM does: save, nosave, now, force."),
+    shutdown_flags("shutdown-on-sigint").works("What SIGINT does: save, nosave, now, force."),
+    shutdown_flags("shutdown-on-sigterm").works("What SIGTERM does: save, nosave, now, force."),
 ];
 
 pub(super) const BLOCKING: &[Directive] = &[

@@ -5,6 +5,8 @@ use crate::log;
 use command::saving::Saver;
 use command::state::Effect;
 use runtime::clock;
+use runtime::signals::Signal;
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 /// Time for it in one turn, while nobody asks for anything and while somebody does.
@@ -97,14 +99,21 @@ impl ShardLoop {
         }
     }
 
-    /// Saves first, if there are save points and the data is not still loading.
+    /// Saves first, if the signal is to do so, or there are save points; not while data is loading.
     #[cold]
     fn end_as_configured(&mut self) {
         self.process.is_asked_to_end.store(false, Ordering::Relaxed);
-        let saves = !self.shard.cx.config.save.is_empty() && !self.shard.cx.is_loading;
+        let asked_by = self.process.end_asked_by.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let config = &self.shard.cx.config;
+        let flags = match asked_by {
+            Some(Signal::Interrupt) => config.shutdown_on_sigint,
+            Some(Signal::Terminate) => config.shutdown_on_sigterm,
+            None => return,
+        };
+        let saves = flags.saves(!config.save.is_empty()) && !self.shard.cx.is_loading;
         let effect = match saves {
-            true => Effect::SaveAndEnd { conn: None, now: false, force: false },
-            false => Effect::Shutdown { now: false },
+            true => Effect::SaveAndEnd { conn: None, now: flags.is_now(), force: flags.is_forced() },
+            false => Effect::Shutdown { now: flags.is_now() },
         };
         self.shard.cx.effects.push(effect);
         // The shard may sleep after this turn.

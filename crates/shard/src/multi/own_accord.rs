@@ -26,10 +26,13 @@ impl Shard {
         }
         let conn = conn.filter(|conn| self.conns[*conn].open);
         if self.cx.open_save().is_err() {
-            match conn {
-                _ if force => self.cx.effects.push(Effect::Shutdown { now }),
-                Some(conn) => self.reply_error(conn, &Error::CANNOT_END),
-                None => {}
+            if force {
+                self.cx.effects.push(Effect::Shutdown { now });
+                return;
+            }
+            self.cx.effects.push(Effect::CannotEnd);
+            if let Some(conn) = conn {
+                self.reply_error(conn, &Error::CANNOT_END);
             }
             return;
         }

@@ -224,6 +224,9 @@ fn last_save_part(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     cx.shard.begin_saving();
     while cx.shard.save_on() {}
     if !cx.shard.saver.as_ref().is_some_and(|saver| saver.wait()) && !force {
+        if cx.shard.id == 0 {
+            cx.shard.effects.push(Effect::CannotEnd);
+        }
         return Err(Error::CANNOT_END);
     }
     cx.shard.is_over = true;
