@@ -93,7 +93,7 @@ impl ShardCx {
             let is_new = match (record.expire_ms, record.string().map_err(Unloaded::Damage)?) {
                 (None, Some(text)) => {
                     let age = self.age_told(record.idle_s, record.frequency);
-                    self.load_new(db, key, |db| db.put_str(key, None, &text, None, age))
+                    self.load_new(db, key, |db| db.load_str(key, &text, age))
                 }
                 _ => match self.entry_of(&record).map_err(Unloaded::Damage)? {
                     None => continue,

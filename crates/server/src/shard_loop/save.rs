@@ -10,7 +10,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 /// Time for it in one turn, while nobody asks for anything and while somebody does.
-const IDLE_NS: u64 = 500_000;
+const IDLE_NS: u64 = 250_000;
 const BUSY_NS: u64 = 150_000;
 /// Time between two looks whether the disk has caught up.
 const DISK_LOOK_US: u64 = 1000;
