@@ -117,7 +117,7 @@ impl<'a> Args<'a> {
     }
 
     /// The key at `index`, hashed.
-    #[inline]
+    #[inline(always)]
     pub fn key(&self, index: usize) -> Key<'a> {
         let bytes = self.at(index);
         if index == self.hashed && index != 0 {
@@ -284,7 +284,7 @@ impl OwnArgs {
 }
 
 /// Appends one of `args` to arguments whose bytes stand in `buf` and `outside`.
-#[inline]
+#[inline(always)]
 pub fn push(args: Args<'_>, index: usize, buf: &mut Vec<u8>, spans: &mut Vec<Span>, outside: &mut Vec<Blob>) {
     if let Some(blob) = args.blob(index) {
         spans.push(Span::outside(outside.len(), blob.len()));

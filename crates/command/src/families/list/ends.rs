@@ -84,7 +84,7 @@ pub fn rpush(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     push(cx, args, End::Tail, out)
 }
 
-#[inline]
+#[inline(always)]
 fn push(cx: &mut Cx<'_>, args: Args<'_>, end: End, out: &mut Reply) -> Outcome {
     let (key, limit) = (args.key(1), cx.shard.limits.list);
     let list = cx.upsert(key, || List::new(limit))?;
@@ -138,7 +138,7 @@ pub fn rpop(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     pop(cx, args, End::Tail, out)
 }
 
-#[inline]
+#[inline(always)]
 fn pop(cx: &mut Cx<'_>, args: Args<'_>, end: End, out: &mut Reply) -> Outcome {
     if args.len() > 2 {
         return pop_many(cx, args, end, out);
