@@ -2,6 +2,7 @@
 //! message.
 
 use crate::age::Ages;
+use crate::ahead::KeysAhead;
 use crate::blocking::Awaited;
 use crate::change::{Change, DbKey, Guests};
 use crate::cx::Event;
@@ -221,8 +222,8 @@ pub struct ShardCx {
     pub untold: Option<Vec<Change>>,
     /// Keys of this shard are locked, or somebody waits for that.
     pub has_locks: bool,
-    /// The memory of the keys of the command at hand has been asked for, however many they are.
-    pub looked_ahead: bool,
+    /// Keys whose memory has been asked for.
+    pub keys_ahead: KeysAhead,
     /// Somebody wants to know of changes of keys; see [`ShardCx::hear`].
     pub is_listening: bool,
 }
@@ -286,7 +287,7 @@ impl ShardCx {
             is_occupied: false,
             untold: None,
             has_locks: false,
-            looked_ahead: false,
+            keys_ahead: KeysAhead::default(),
             is_listening: false,
         };
         cx.set_config(first);

@@ -145,15 +145,18 @@ impl Db {
     #[inline]
     pub fn find_used(&mut self, key: Key<'_>, now_ms: u64, fresh: u32) -> Found {
         let Some(pos) = self.table.find(key.hash, key.bytes) else { return Found::Missing };
-        let found = self.judge(pos, now_ms);
-        if let Found::Live(pos) = found {
-            self.touch(pos, fresh);
+        let record = self.table.record_open(pos);
+        let old = record::age(record);
+        if record::expire(record).is_some_and(|at_ms| at_ms <= now_ms) {
+            self.remove_expired(pos);
+            return Found::Expired;
         }
-        found
+        self.renew(pos, old, fresh);
+        Found::Live(pos)
     }
 
     /// Whether the entry is over.
-    #[inline]
+    #[inline(always)]
     fn judge(&mut self, pos: Pos, now_ms: u64) -> Found {
         if record::expire(self.table.record_open(pos)).is_some_and(|at_ms| at_ms <= now_ms) {
             self.remove_expired(pos);

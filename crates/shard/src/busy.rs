@@ -182,7 +182,7 @@ impl Shard {
                 out.error(error.line());
                 batch.outcomes.push(Outcome::new(Progress::Replied, out.buf.len()));
             } else {
-                let progress = self.run_item(batch.from, &item, args, &mut out);
+                let progress = self.run_item(batch.from, &item, args, None, &mut out);
                 batch.outcomes.push(Outcome::new(progress, out.buf.len()));
             }
             done.push(item);

@@ -1,6 +1,6 @@
 //! Mail from other shards: their commands are run, replies to ours take their places.
 
-use crate::ahead::{Ahead, Look, look_ahead, look_ahead_of_shares};
+use crate::ahead::{Ahead, Look, look_ahead};
 use crate::execute::{self, Asked, Caller, Needs};
 use crate::message::{Ask, Batch, Item, Message, Outcome, Progress, REPLY_BYTES_MAX, mark};
 use crate::occupants::can_be_refused;
@@ -109,16 +109,15 @@ impl Shard {
         let (mut sent, mut rest) = (0, None);
         self.batch_from = Some(batch.from);
         for index in 0..items.len() {
-            if has_shares && ahead.items == 0 {
-                ahead = look_ahead_of_shares(&self.cx.dbs, &batch, &items[index..], &seed);
-            }
-            ahead.items = ahead.items.saturating_sub(1);
             let item = &items[index];
-            self.cx.looked_ahead = ahead.looked && matches!(item.ask, Ask::Share(_));
+            let mut hashes = None;
+            if has_shares {
+                hashes = ahead.take(&self.cx.dbs, &batch, &items[index..], &seed);
+            }
             let spans = &batch.spans[item.spans.0 as usize..(item.spans.0 + item.spans.1) as usize];
             let args = Args::with_hash(&batch.args, spans, &seed, item.key_index as usize, item.hash);
             let args = args.with_outside(&batch.outside);
-            let progress = self.run_item(batch.from, item, args, &mut out);
+            let progress = self.run_item(batch.from, item, args, hashes, &mut out);
             outcomes.push(Outcome::new(progress, out.buf.len()));
             if let Some(changes) = self.batch_changes.take() {
                 batch.changes.push((index - sent, changes));
@@ -140,7 +139,6 @@ impl Shard {
                 break;
             }
         }
-        self.cx.looked_ahead = false;
         timing::end_chunk(&mut self.cx);
         self.batch_from = None;
         self.silence_killed();
@@ -183,25 +181,52 @@ impl Shard {
         }
     }
 
-    /// One item of a batch; a reply that it has is in `out`.
+    /// One item of a batch; a reply that it has is in `out`. `hashes`: those of its keys, if it is a share whose keys have been
+    /// asked for.
     #[inline]
-    pub(crate) fn run_item(&mut self, home: u16, item: &Item, args: Args<'_>, out: &mut Reply) -> Progress {
+    pub(crate) fn run_item(
+        &mut self,
+        home: u16,
+        item: &Item,
+        args: Args<'_>,
+        hashes: Option<&[u64]>,
+        out: &mut Reply,
+    ) -> Progress {
         if matches!(item.ask, Ask::Share(_)) && item.marks == 0 && self.locks.is_empty() {
-            return self.run_share(home, item, args, out);
+            return self.run_share(home, item, args, hashes, out);
         }
         self.run_any_item(home, item, args, out)
     }
 
     /// A share of a client about which nothing is out of the ordinary, on a shard where nothing is locked.
     #[inline]
-    fn run_share(&mut self, home: u16, item: &Item, args: Args<'_>, out: &mut Reply) -> Progress {
+    fn run_share(
+        &mut self,
+        home: u16,
+        item: &Item,
+        args: Args<'_>,
+        hashes: Option<&[u64]>,
+        out: &mut Reply,
+    ) -> Progress {
         let caller =
             Caller { admitted: true, counts: item.ask.counts(), ..Caller::elsewhere(item.db, item.resp3) };
         self.cx.ages.caller_no_touch = false;
         self.cx.has_locks = false;
+        if let Some(hashes) = hashes {
+            self.cx.keys_ahead.give(hashes);
+        }
         let needs = execute::execute(&mut self.cx, item.command, args, caller, out);
-        let asked = Asked { home, ask: item.ask, command: item.command, caller, args };
-        let progress = self.has_run(asked, needs);
+        self.cx.keys_ahead.clear();
+        let progress = match needs {
+            None => {
+                self.tell_slow(home, item.ask);
+                Progress::Replied
+            }
+            Some(needs) => {
+                let asked = Asked { home, ask: item.ask, command: item.command, caller, args };
+                self.provide_elsewhere(asked, needs)
+            }
+        };
         self.after_command();
         progress
     }

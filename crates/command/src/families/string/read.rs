@@ -79,7 +79,8 @@ fn mget(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     super::prefetch(cx, args, 1, 1);
     out.array(args.len() - 1);
     for index in 1..args.len() {
-        match cx.str(args.key(index)) {
+        let key = cx.shard.keys_ahead.key(args, index, index - 1);
+        match cx.str(key) {
             Ok(Some(value)) => string_value::reply(out, value),
             _ => out.null(),
         }

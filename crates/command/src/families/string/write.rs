@@ -209,6 +209,7 @@ fn set_with_options(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome
 }
 
 /// Stores an argument and its time to live under a key that is at `pos`, or absent, and says so.
+#[inline]
 fn store(
     cx: &mut Cx<'_>,
     (key, pos): (Key<'_>, Option<Pos>),
@@ -335,8 +336,8 @@ fn set_all(
     at_ms: Option<u64>,
 ) {
     super::prefetch(cx, args, pairs.start, 2);
-    for index in pairs.step_by(2) {
-        let key = args.key(index);
+    for (number, index) in pairs.step_by(2).enumerate() {
+        let key = cx.shard.keys_ahead.key(args, index, number);
         let pos = cx.find_for_write(key);
         store(cx, (key, pos), (args, index + 1), expiration, at_ms);
     }
