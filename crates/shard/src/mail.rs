@@ -42,10 +42,8 @@ impl Shard {
     /// Does what a message asks.
     pub(crate) fn read_message(&mut self, message: Message) {
         match message {
-            Message::Commands(batch) => batch.in_order().for_each(|batch| match self.busy.is_some() {
-                true => self.refuse_batch(batch),
-                false => self.run_batch(batch),
-            }),
+            Message::Commands(batch) if batch.earlier.is_none() => self.run_or_refuse(batch),
+            Message::Commands(batch) => batch.in_order().for_each(|batch| self.run_or_refuse(batch)),
             Message::Replies(batch) => self.on_replies(batch),
             Message::Late { ask, command, mut reply } => {
                 self.complete(ask, command, false, |out| out.append(&mut reply));
@@ -81,6 +79,10 @@ impl Shard {
         }
     }
 
+    fn run_or_refuse(&mut self, batch: Box<Batch>) {
+        if self.busy.is_some() { self.refuse_batch(batch) } else { self.run_batch(batch) }
+    }
+
     /// Runs the commands of another shard (or our own, sent through the mailbox for the sake of order).
     fn run_batch(&mut self, mut batch: Box<Batch>) {
         let mut items = std::mem::take(&mut batch.items);
@@ -105,15 +107,15 @@ impl Shard {
             self.cx.tracking.look_ahead(tracked.map(|item| item.hash));
         }
         timing::begin_chunk(&mut self.cx);
-        let mut ahead = Ahead::default();
+        let mut ahead = has_shares.then(Ahead::default);
         let (mut sent, mut rest) = (0, None);
         self.batch_from = Some(batch.from);
         for index in 0..items.len() {
             let item = &items[index];
-            let mut hashes = None;
-            if has_shares {
-                hashes = ahead.take(&self.cx.dbs, &batch, &items[index..], &seed);
-            }
+            let hashes = match &mut ahead {
+                Some(ahead) => ahead.take(&self.cx.dbs, &batch, &items[index..], &seed),
+                None => None,
+            };
             let spans = &batch.spans[item.spans.0 as usize..(item.spans.0 + item.spans.1) as usize];
             let args = Args::with_hash(&batch.args, spans, &seed, item.key_index as usize, item.hash);
             let args = args.with_outside(&batch.outside);

@@ -32,6 +32,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 pub struct Outgoing {
     /// Commands for each shard (the own one included), to be published together.
     pub batches: Vec<Option<Box<Batch>>>,
+    /// Whether there are any: with many shards the list is not worth a look.
+    pub has_batches: bool,
     /// Some of them are parts of multi-shard operations.
     pub exclusive: bool,
     /// The group of the split commands among them.
@@ -183,7 +185,7 @@ impl Shard {
     pub fn has_outgoing(&self) -> bool {
         !self.outgoing.posts.is_empty()
             || !self.outgoing.news.is_empty()
-            || self.outgoing.batches.iter().any(Option::is_some)
+            || self.outgoing.has_batches
             || self.has_pubsub_news()
             || self.cx.tracking.is_untold()
     }

@@ -209,7 +209,7 @@ fn set_with_options(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome
 }
 
 /// Stores an argument and its time to live under a key that is at `pos`, or absent, and says so.
-#[inline]
+#[inline(always)]
 fn store(
     cx: &mut Cx<'_>,
     (key, pos): (Key<'_>, Option<Pos>),
