@@ -95,13 +95,14 @@ pub fn execute(
 }
 
 /// A client that has tracking on asks: what changes now is its doing.
-#[cold]
+#[inline]
 fn begin_tracked(shard: &mut ShardCx, caller: Caller) {
     shard.tracking.caller = caller.tracker;
 }
 
-/// What it has read, if its command `has_run`, is remembered.
-#[cold]
+/// What it has read, if its command `has_run`, is remembered. (Not marked as cold: else the compiler makes another, slower path for
+/// all that such a client asks.)
+#[inline(never)]
 fn end_tracked(shard: &mut ShardCx, command: &Command, args: Args<'_>, caller: Caller, has_run: bool) {
     if has_run && caller.tracker.reads && is_tracked(command) {
         shard.remember_reads(command, args, caller.db);
