@@ -6,7 +6,7 @@ use crate::spec::{KeySpec, access::*, flag::*};
 use crate::{Args, Command, Cx, Error, Event, Outcome};
 use resp::Reply;
 use types::Stream;
-use types::stream::{Deletion, GroupMut, StreamId};
+use types::stream::{Deletion, Delivery, GroupMut, StreamId};
 
 const UPDATED: &[KeySpec] = &[KeySpec::at(1, RW | UPDATE)];
 const PER_ID: &str = "O(1) for each ID";
@@ -19,7 +19,7 @@ pub const COMMANDS: &[Command] = &[
         .since("5.0.0")
         .complexity(PER_ID)
         .summary("Says that entries delivered to a consumer group are dealt with.")
-        .syntax("key:key group:string ID/id:string*"),
+        .syntax("key:key group:string id:string*"),
     row("XACKDEL", xackdel)
         .arity(-6)
         .keys(&[KeySpec::at(1, RW | UPDATE | DELETE)])
@@ -109,8 +109,6 @@ struct GivingBack {
     ids: std::ops::Range<usize>,
 }
 
-const FATAL_COUNT: u64 = i64::MAX as u64;
-
 impl GivingBack {
     fn parse(args: Args<'_>) -> Result<Self, Error> {
         let failure = match () {
@@ -151,7 +149,7 @@ impl GivingBack {
         self.retries.unwrap_or(match self.failure {
             Failure::Silent => count.saturating_sub(1),
             Failure::Fail => count,
-            Failure::Fatal => FATAL_COUNT,
+            Failure::Fatal => Delivery::COUNT_MAX,
         })
     }
 

@@ -24,8 +24,10 @@ pub const COMMANDS: &[Command] = &[row("XADD", xadd)
     ])
     .summary("Adds an entry to a stream.")
     .syntax(
-        "key:key nomkstream=NOMKSTREAM?^6.2.0 trim{strategy(maxlen=MAXLEN|minid=MINID^6.2.0) \
-         operator(equal==|approximately=~)? threshold:string LIMIT@count:integer?^6.2.0}? \
+        "key:key nomkstream=NOMKSTREAM?^6.2.0 condition(keepref=KEEPREF|delref=DELREF|acked=ACKED)? \
+         idmp(IDMPAUTO@pid:string|IDMP@idmp{pid:string iid:string})?^8.6.0 \
+         trim{strategy(maxlen=MAXLEN|minid=MINID^6.2.0) operator(equal==|approximately=~)? threshold:string \
+         LIMIT@count:integer?^6.2.0}? \
          id-selector(auto-id=*|id:string) data{field:string value:string}*",
     )];
 

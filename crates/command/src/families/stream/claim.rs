@@ -5,7 +5,7 @@ use crate::spec::{KeySpec, access::*, flag::*};
 use crate::{Args, Command, Cx, Error, Outcome};
 use resp::Reply;
 use types::Stream;
-use types::stream::{ConsumerId, Group, GroupMut, StreamId};
+use types::stream::{ConsumerId, Delivery, Group, GroupMut, StreamId};
 
 pub const COMMANDS: &[Command] = &[
     row("XAUTOCLAIM", xautoclaim)
@@ -33,7 +33,7 @@ pub const COMMANDS: &[Command] = &[
         .tips(&["nondeterministic_output"])
         .summary("Gives a consumer entries that another has not acknowledged for some time.")
         .syntax(
-            "key:key group:string consumer:string min-idle-time:string ID/id:string* IDLE@ms:integer? \
+            "key:key group:string consumer:string min-idle-time:string id:string* IDLE@ms:integer? \
              TIME@unix-time-milliseconds:unix-time? RETRYCOUNT@count:integer? force=FORCE? justid=JUSTID? \
              LASTID@lastid:string?",
         ),
@@ -88,13 +88,14 @@ impl Claim {
         let Some(entry) = stream.get(id) else {
             return if group.acknowledge(id) { Claimed::Gone } else { Claimed::No };
         };
-        let count = match delivery {
+        let delivery = match delivery {
             Some(delivery) if delivery.idle_ms(now_ms) < self.min_idle_ms => return Claimed::No,
-            Some(delivery) => delivery.count,
-            None if self.force => 1,
+            Some(delivery) => delivery,
+            None if self.force => Delivery::new(consumer, now_ms, 1),
             None => return Claimed::No,
         };
-        let count = self.retries.unwrap_or(count.saturating_add(u64::from(!self.just_id)));
+        let count = if self.just_id { delivery.count } else { delivery.count_next() };
+        let count = self.retries.unwrap_or(count);
         group.assign(id, consumer, self.at_ms, count);
         group.consumer_mut(consumer).active_ms = Some(now_ms);
         if self.just_id {

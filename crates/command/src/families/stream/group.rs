@@ -110,6 +110,11 @@ impl Options {
     }
 }
 
+/// Refuses options that are repeated, as Redis does: when it knows that the group could be made, or is there.
+fn each_once(args: Args<'_>, args_max: usize) -> Outcome {
+    if args.len() > args_max { Err(Error::subcommand_syntax("XGROUP", args.at(1))) } else { Ok(()) }
+}
+
 fn no_stream() -> Error {
     Error::err(
         "The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM \
@@ -144,6 +149,7 @@ fn create(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     if stream.is_none() && !options.make_stream {
         return Err(no_stream());
     }
+    each_once(args, 8)?;
     let id = id_or_last(args, 4, stream.as_ref().map_or(StreamId::MIN, |stream| stream.last_id()))?;
     let is_new = stream.is_none();
     drop(stream);
@@ -166,6 +172,7 @@ fn set_id(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let options = Options::parse(args, false)?;
     {
         let mut stream = stream_of(cx, args)?;
+        each_once(args, 7)?;
         // Here, unlike everywhere else, Redis takes `-` and `+`.
         let id = if args.at(4) == b"$" { stream.last_id() } else { ids::bound(args, 4)? };
         let entries_read = options.entries_read(&stream);

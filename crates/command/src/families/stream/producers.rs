@@ -4,6 +4,8 @@ use super::{ids, row};
 use crate::spec::{KeySpec, access::*, flag::*};
 use crate::{Args, Command, Cx, Error, Event, Outcome};
 use resp::Reply;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
 use types::Stream;
 use types::stream::Memory;
 
@@ -22,7 +24,7 @@ pub const COMMANDS: &[Command] = &[
         .arity(5)
         .keys(UPDATED)
         .flags(WRITE | DENYOOM | FAST)
-        .since("8.6.2")
+        .since("8.8.0")
         .complexity("O(1)")
         .summary("Remembers that an entry was made of a message; for replication.")
         .syntax("key:key pid:string iid:string stream-id:string"),
@@ -37,8 +39,8 @@ pub fn memory(cx: &Cx<'_>) -> Memory {
     }
 }
 
-fn out_of_range(name: &str, min: impl std::fmt::Display, max: impl std::fmt::Display) -> Error {
-    Error::err(format_args!("{name} must be between {min} and {max}"))
+fn out_of_range(name: &str, range: &RangeInclusive<impl Display>, unit: &str) -> Error {
+    Error::err(format_args!("{name} must be between {} and {} {unit}", range.start(), range.end()))
 }
 
 /// XCFGSET key [IDMP-DURATION seconds] [IDMP-MAXSIZE messages]
@@ -52,13 +54,11 @@ fn xcfgset(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         if has_value && args.is(index, "IDMP-DURATION") {
             let range = Memory::DURATION_S;
             let value = u64::try_from(args.int(index + 1)?).ok().filter(|value| range.contains(value));
-            duration_s =
-                Some(value.ok_or_else(|| out_of_range("IDMP-DURATION", range.start(), range.end()))?);
+            duration_s = Some(value.ok_or_else(|| out_of_range("IDMP-DURATION", &range, "seconds"))?);
         } else if has_value && args.is(index, "IDMP-MAXSIZE") {
             let range = Memory::MESSAGES;
             let value = usize::try_from(args.int(index + 1)?).ok().filter(|value| range.contains(value));
-            messages_max =
-                Some(value.ok_or_else(|| out_of_range("IDMP-MAXSIZE", range.start(), range.end()))?);
+            messages_max = Some(value.ok_or_else(|| out_of_range("IDMP-MAXSIZE", &range, "entries"))?);
         } else {
             return Err(Error::SYNTAX);
         }

@@ -27,7 +27,7 @@ pub const COMMANDS: &[Command] = &[row("XREADGROUP", xreadgroup)
     .syntax(
         "GROUP@group-block{group:string consumer:string} COUNT@count:integer? MAXCOUNT@maxcount:integer?^8.10.0 \
          MAXSIZE@maxsize:integer?^8.10.0 BLOCK@milliseconds:integer? CLAIM@min-idle-time:integer?^8.4.0 \
-         noack=NOACK? STREAMS@streams{key:key* ID/id:string*}",
+         noack=NOACK? STREAMS@streams{key:key* id:string*}",
     )];
 
 /// What the client said before the streams.
@@ -199,7 +199,7 @@ impl Reader<'_> {
             match stream.get(id) {
                 Some(entry) => {
                     self.write(entry, None);
-                    group.assign(id, consumer, self.now_ms, delivery.count.saturating_add(1));
+                    group.assign(id, consumer, self.now_ms, delivery.count_next());
                 }
                 None => {
                     self.out.array(2);
@@ -239,7 +239,7 @@ impl Reader<'_> {
             let delivery = group.delivery(id).expect("it is pending");
             let idle_ms = self.now_ms.saturating_sub(delivery.at_ms());
             self.write(entry, Some((idle_ms, delivery.count)));
-            group.assign(id, consumer, self.now_ms, delivery.count.saturating_add(1));
+            group.assign(id, consumer, self.now_ms, delivery.count_next());
             group.consumer_mut(consumer).active_ms = Some(self.now_ms);
         }
     }

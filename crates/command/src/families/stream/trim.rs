@@ -22,7 +22,7 @@ pub const COMMANDS: &[Command] = &[row("XTRIM", xtrim)
     .summary("Removes entries at the front of a stream.")
     .syntax(
         "key:key trim{strategy(maxlen=MAXLEN|minid=MINID^6.2.0) operator(equal==|approximately=~)? \
-         threshold:string LIMIT@count:integer?^6.2.0}",
+         threshold:string LIMIT@count:integer?^6.2.0 condition(keepref=KEEPREF|delref=DELREF|acked=ACKED)?}",
     )];
 
 /// Entries that an approximate trim without LIMIT removes at most, where the size of blocks gives no number.
