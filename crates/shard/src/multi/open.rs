@@ -271,13 +271,7 @@ impl Shard {
         self.cx.guests.receive(std::mem::take(keys));
         self.cx.set_listening();
         let elsewhere = Caller::elsewhere(call.db, call.resp3);
-        let mut tracker = asked.caller.tracker;
-        if !tracker.is_on && conn.is_some() {
-            // CLIENT TRACKING may stand in the same transaction.
-            let session = conn.and_then(|conn| self.cx.sessions.get(conn));
-            let mode = session.and_then(|session| session.tracking.as_ref());
-            tracker = mode.map_or(Tracker::NOBODY, |mode| mode.tracker());
-        }
+        let tracker = block::tracker_now(&self.cx, conn, asked.caller.tracker);
         let caller = Caller { conn, admitted: true, tracker, ..elsewhere };
         self.cx.tracking.caller = tracker;
         let needed = match call.command.plan {
