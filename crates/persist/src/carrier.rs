@@ -1,7 +1,8 @@
 //! The thread that carries what is written to disk.
 
 use crate::save::{OnEnd, Outcome, Shared};
-use runtime::{NewFile, spawn_thread};
+use disk::{Disk, NewFile};
+use runtime::spawn_thread;
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -18,8 +19,13 @@ pub(crate) enum Job {
 ///
 /// # Errors
 /// When either cannot be.
-pub(crate) fn start(shared: Arc<Shared>, inbox: Receiver<Job>, on_end: OnEnd) -> io::Result<()> {
-    let mut file = NewFile::create(shared.temporary.clone())?;
+pub(crate) fn start<D: Disk>(
+    disk: D,
+    shared: Arc<Shared>,
+    inbox: Receiver<Job>,
+    on_end: OnEnd,
+) -> io::Result<()> {
+    let mut file = NewFile::create(disk, shared.temporary.clone())?;
     let run = move || {
         while let Ok(Job::Write { offset, bytes }) = inbox.recv() {
             if shared.failure().is_none()
@@ -37,7 +43,7 @@ pub(crate) fn start(shared: Arc<Shared>, inbox: Receiver<Job>, on_end: OnEnd) ->
 }
 
 /// Completes the file and puts it in the place of the old one.
-fn end(shared: &Shared, mut file: NewFile) -> Outcome {
+fn end<D: Disk>(shared: &Shared, mut file: NewFile<D>) -> Outcome {
     if let Some(failure) = shared.failure() {
         return Err(failure);
     }

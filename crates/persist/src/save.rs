@@ -4,6 +4,7 @@
 //! old one stays. A failure of any part is a failure of the whole, told once, with the path.
 
 use crate::carrier::{self, Job};
+use disk::Disk;
 use rdb::encode::Options;
 use rdb::file::{Head, Plan, Written};
 use std::fmt::Display;
@@ -80,7 +81,13 @@ impl Save {
     ///
     /// # Errors
     /// When the file cannot be made, or the thread that writes it.
-    pub fn begin(target: Target, head: &Head<'_>, shards: u16, on_end: OnEnd) -> io::Result<Self> {
+    pub fn begin(
+        disk: impl Disk,
+        target: Target,
+        head: &Head<'_>,
+        shards: u16,
+        on_end: OnEnd,
+    ) -> io::Result<Self> {
         let temporary = target.path.with_file_name(format!("temp-{}.rdb", std::process::id()));
         let plan = Plan::new(head, shards, target.sums);
         let next_offset = plan.head().len() as u64;
@@ -94,7 +101,7 @@ impl Save {
             keys: AtomicU64::new(0),
         });
         let (jobs, inbox) = channel();
-        carrier::start(Arc::clone(&shared), inbox, on_end)?;
+        carrier::start(disk, Arc::clone(&shared), inbox, on_end)?;
         let save = Self { shared, jobs };
         save.send(0, head);
         Ok(save)
