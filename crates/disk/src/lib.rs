@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 mod new_file;
+pub mod simulated;
 
 pub use new_file::NewFile;
 
