@@ -1,7 +1,7 @@
 //! The thread that carries what is written to disk.
 
-use crate::save::{OnEnd, Outcome, Shared};
-use disk::{Disk, NewFile};
+use crate::save::{OnEnd, Outcome, Shared, remove_abandoned};
+use disk::{Disk, NewFile, directory_of};
 use runtime::spawn_thread;
 use std::io;
 use std::sync::Arc;
@@ -25,8 +25,10 @@ pub(crate) fn start<D: Disk>(
     inbox: Receiver<Job>,
     on_end: OnEnd,
 ) -> io::Result<()> {
-    let mut file = NewFile::create(disk, shared.temporary.clone())?;
+    let mut file = NewFile::create(disk.clone(), shared.temporary.clone())?;
     let run = move || {
+        // What others have left takes room that may be needed.
+        let _ = remove_abandoned(&disk, directory_of(&shared.temporary));
         while let Ok(Job::Write { offset, bytes }) = inbox.recv() {
             if shared.failure().is_none()
                 && let Err(failure) = file.write(offset, &bytes)
