@@ -3,12 +3,12 @@
 //! All shards read it at the same time, each its part; keys of others that a shard comes upon are handed over afterwards. Whatever is
 //! wrong with the file stops the start and leaves the file alone.
 
-use crate::log;
+use crate::{KeptOn, log};
 use command::ShardCx;
 use config::Config;
 use keyspace::Entry;
 use persist::load::{self, Found, Record, Stop};
-use runtime::{FileMap, SystemDisk, clock};
+use runtime::{FileMap, clock};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Barrier, Mutex, PoisonError};
@@ -130,7 +130,7 @@ impl Loading {
 
 /// What saves have left whose processes were killed takes room.
 fn remove_abandoned() {
-    match persist::remove_abandoned(&SystemDisk, Path::new(".")) {
+    match persist::remove_abandoned(&KeptOn, Path::new(".")) {
         Ok(names) => names.iter().for_each(|name| {
             log::notice(format_args!("Removed {}, left by a save that did not end", name.display()));
         }),
