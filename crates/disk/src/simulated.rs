@@ -89,10 +89,17 @@ impl SimulatedDisk {
         self.state().faults.has_crashed()
     }
 
-    /// What is there when the power comes back. May be asked again and again, with other answers.
+    /// What is there when the power comes back, or, if [`Loss::Nothing`] is lost, for the next process. May be asked again and again, with other answers.
     pub fn after_crash(&self, loss: Loss, seed: u64) -> Self {
-        let (names, nodes) = self.state().survivors(loss, &mut Random::from_seed(seed));
-        Self::of(names, nodes, seed)
+        let state = self.state();
+        if loss != Loss::Nothing {
+            let (names, nodes) = state.survivors(loss, &mut Random::from_seed(seed));
+            return Self::of(names, nodes, seed);
+        }
+        let mut state = state.clone();
+        state.nodes.iter_mut().for_each(|node| node.is_locked = false);
+        (state.faults, state.late, state.random) = (Faults::default(), Vec::new(), Random::from_seed(seed));
+        Self(Arc::new(Mutex::new(state)))
     }
 
     /// Steps that have changed something, or should have.

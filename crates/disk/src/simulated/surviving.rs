@@ -12,7 +12,7 @@ const SECTOR_BYTES: usize = 512;
 /// What becomes of all that was not synced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loss {
-    /// It is there: only the process has ended.
+    /// It is there, and not synced any more than before: only the process has ended.
     Nothing,
     /// It is gone.
     Everything,
@@ -138,7 +138,7 @@ impl Node {
         let mut file = self.kept.clone();
         match loss {
             Loss::Everything => {}
-            Loss::Nothing => self.changes.iter().for_each(|change| change.apply(&mut file)),
+            Loss::Nothing => file.clone_from(&self.seen),
             Loss::Some => {
                 // None of them, most of them, or some.
                 let percent = [0, 50, 90, 100][random.index(4)];
@@ -170,7 +170,7 @@ impl State {
         let mut names = self.kept_names.clone();
         match loss {
             Loss::Everything => {}
-            Loss::Nothing => names = self.names.clone(),
+            Loss::Nothing => names.clone_from(&self.names),
             Loss::Some => {
                 let (first, percent) =
                     (random.index(self.name_changes.len() + 1), [0, 50, 100][random.index(3)]);

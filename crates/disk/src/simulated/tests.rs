@@ -111,6 +111,7 @@ fn without_power_nothing_works_and_what_was_before_is_there() {
     assert!(disk.remove(Path::new(OLD)).is_err() && disk.sync_directory(Path::new("data")).is_err());
     let after = disk.after_crash(Loss::Nothing, 0);
     assert_eq!(read(&after, OLD), Some(b"one".to_vec()));
+    assert_eq!(read(&after.after_crash(Loss::Everything, 0), OLD), None, "that synced nothing");
     after.remove(Path::new(OLD)).unwrap();
 }
 
