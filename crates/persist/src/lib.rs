@@ -15,4 +15,4 @@ mod tests;
 pub use pen::{Hints, Pen};
 pub use rdb::encode::Options;
 pub use rdb::file::Head;
-pub use save::{GIVEN_UP, OnEnd, Outcome, Save, Target};
+pub use save::{GIVEN_UP, OnEnd, Outcome, Save, Target, remove_abandoned};

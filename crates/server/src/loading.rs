@@ -3,14 +3,14 @@
 //! All shards read it at the same time, each its part; keys of others that a shard comes upon are handed over afterwards. Whatever is
 //! wrong with the file stops the start and leaves the file alone.
 
-use crate::log;
+use crate::{KeptOn, log};
 use command::ShardCx;
 use config::Config;
 use keyspace::Entry;
 use persist::load::{self, Found, Record, Stop};
 use runtime::{FileMap, clock};
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Barrier, Mutex, PoisonError};
 
 /// A key on its way to the shard that has it.
@@ -47,6 +47,7 @@ impl Loading {
     /// When there is one that cannot be opened.
     pub fn open(config: &Config, shards: usize) -> Result<Self, String> {
         let path = config.dbfilename.clone();
+        remove_abandoned();
         let file = match FileMap::open(&path) {
             Ok(file) => Some(file),
             Err(error) if error.kind() == ErrorKind::NotFound => None,
@@ -124,6 +125,18 @@ impl Loading {
         log::notice(format_args!("Done loading RDB, keys loaded: {keys}, keys expired: {expired}."));
         let seconds = (now_us - self.begun_us) as f64 / 1e6;
         log::notice(format_args!("DB loaded from disk: {seconds:.3} seconds"));
+    }
+}
+
+/// What saves have left whose processes were killed takes room.
+fn remove_abandoned() {
+    match persist::remove_abandoned(&KeptOn, Path::new(".")) {
+        Ok(names) => names.iter().for_each(|name| {
+            log::notice(format_args!("Removed {}, left by a save that did not end", name.display()));
+        }),
+        Err(error) => {
+            log::warning(format_args!("Cannot look for files that are left: {}", runtime::reason(&error)));
+        }
     }
 }
 

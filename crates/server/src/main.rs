@@ -22,6 +22,12 @@ mod shard_loop;
 mod start;
 mod supervisor;
 
+/// The disk on which data is kept.
+#[cfg(feature = "planted")]
+use planted::disk::PlantedDisk as KeptOn;
+#[cfg(not(feature = "planted"))]
+use runtime::SystemDisk as KeptOn;
+
 /// Of this program.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Of the Redis that it stands in for.

@@ -1,7 +1,7 @@
 //! Saves of the process: one at a time, into the file that the configuration names.
 
 use crate::loading::Loaded;
-use crate::{REDIS_VERSION, log};
+use crate::{KeptOn, REDIS_VERSION, log};
 use command::ShardCx;
 use command::saving::{Refused, Report, Saver};
 use keyspace::walk::SharedScribe;
@@ -129,7 +129,7 @@ impl Saver for ProcessSaver {
             ended.count.store(state.report.count, Ordering::Relaxed);
             ended.wakers.iter().filter_map(OnceLock::get).for_each(Waker::wake);
         });
-        match Save::begin(target, &head, self.shards, on_end) {
+        match Save::begin(KeptOn, target, &head, self.shards, on_end) {
             Ok(save) => {
                 log::notice("Saving the data");
                 (state.under_way, state.begun_s) = (Some(save), now_s());
