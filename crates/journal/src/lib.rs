@@ -2,7 +2,8 @@
 //!
 //! The way down: each shard fills a [`chunk::Chunk`] in its turn and hands it to the [`queue::Queue`]; who writes the files
 //! takes [`round::Round`]s out of it and has each file's [`round::Tail`] make one run of bytes of what is to be appended; which files there are,
-//! the [`manifest::Manifest`] says. See `docs/decisions/append-only-files.md`.
+//! the [`manifest::Manifest`] says. The way back: a [`survey`] says what of a file is whole, [`recovery`] where the files are to be cut so that no
+//! transaction is torn, and a [`reader::Reader`] gives the commands. See `docs/decisions/append-only-files.md`.
 //!
 //! This crate is pure: bytes in, bytes out. It opens no file, reads no clock, starts no thread and knows no command but
 //! SELECT, MULTI and EXEC.
@@ -11,7 +12,10 @@
 pub mod chunk;
 pub mod manifest;
 pub mod queue;
+pub mod reader;
+pub mod recovery;
 pub mod round;
+pub mod survey;
 
 use std::fmt;
 

@@ -21,6 +21,9 @@ const SHARD: &str = "weft-shard";
 /// A line may be so long (Redis: MANIFEST_MAX_LINE).
 const LINE_BYTES_MAX: usize = 1024;
 
+/// Numbers of files and generations are below this: there is always a next.
+const NUMBER_MAX: u64 = 1 << 62;
+
 /// The files of a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {
@@ -91,6 +94,12 @@ impl std::error::Error for Wrong {}
 type Parsed<T> = Result<T, &'static str>;
 const BAD_FORMAT: &str = "Invalid AOF manifest file format";
 
+/// The number of a file.
+fn sequence(word: &str) -> Parsed<i64> {
+    let seq = number::parse_i64(word.as_bytes());
+    seq.filter(|seq| seq.unsigned_abs() < NUMBER_MAX).ok_or(BAD_FORMAT)
+}
+
 impl Kind {
     fn letter(self) -> char {
         match self {
@@ -113,13 +122,13 @@ impl File {
         let (mut name, mut seq, mut letter) = (String::new(), 0, None);
         let (mut generation, mut shard) = (None, None);
         let mut others = Vec::new();
-        let number = |word: &str| number::parse_u64(word.as_bytes());
+        let number = |word: &str| number::parse_u64(word.as_bytes()).filter(|number| *number < NUMBER_MAX);
         for pair in words.chunks_exact(2) {
             let [key, value] = pair else { unreachable!("pairs are of two") };
             match key.to_ascii_lowercase().as_str() {
                 "file" if value.contains(['/', '\\']) => return Err("File can't be a path, just a filename"),
                 "file" => name = value.clone(),
-                "seq" => seq = number::parse_i64(value.as_bytes()).ok_or(BAD_FORMAT)?,
+                "seq" => seq = sequence(value)?,
                 "type" => letter = value.bytes().next(),
                 GENERATION => generation = Some(number(value).ok_or(BAD_FORMAT)?),
                 SHARD => {
@@ -224,7 +233,7 @@ impl Manifest {
             }
             Kind::History => self.history.push(file),
             Kind::Incremental => {
-                if self.incremental.iter().any(|before| before.seq >= file.seq) {
+                if file.seq <= self.incremental_seq {
                     return Err("Found a non-monotonic sequence number");
                 }
                 self.incremental_seq = file.seq;
