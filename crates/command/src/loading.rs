@@ -23,14 +23,15 @@ impl ShardCx {
         }
     }
 
-    /// The entry of a record. `None`: its time is over, or there is nothing in it.
+    /// The entry of a record. `None`: its time is over, or there is nothing in it. `is_base`: commands follow that were written down when
+    /// its time was not over, and another deletes it.
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn entry_of(&self, record: &Record<'_>) -> Result<Option<Entry>, Damage> {
+    pub fn entry_of(&self, record: &Record<'_>, is_base: bool) -> Result<Option<Entry>, Damage> {
         // A time before 1970 is over.
         let expire = record.expire_ms.map(|at_ms| at_ms.max(0) as u64);
-        if expire.is_some_and(|at_ms| at_ms <= self.now_ms) {
+        if !is_base && expire.is_some_and(|at_ms| at_ms <= self.now_ms) {
             return Ok(None);
         }
         let value = record.value(&self.shapes())?;
@@ -40,13 +41,44 @@ impl ShardCx {
 
     /// Stores a key that a file has; whether there was none of that name.
     pub fn load(&mut self, db: u16, key: &[u8], entry: Entry) -> bool {
-        let (key, now_ms) = (Key { bytes: key, hash: self.seed.hash(key) }, self.now_ms);
+        let key = Key { bytes: key, hash: self.seed.hash(key) };
         let db = &mut self.dbs[db.into()];
-        let is_new = matches!(db.find(key, now_ms), Found::Missing);
+        let is_new = matches!(db.find(key, 0), Found::Missing);
         if is_new {
             db.install(key, entry);
         }
         is_new
+    }
+
+    /// The code of all libraries.
+    pub fn library_codes(&self) -> Vec<Vec<u8>> {
+        self.scripts.functions.shelf.libraries().map(|(_, library)| library.code.to_vec()).collect()
+    }
+
+    /// Has these libraries and no others.
+    ///
+    /// # Errors
+    /// Why one of them is none.
+    pub fn replace_libraries(&mut self, codes: &[Vec<u8>]) -> Result<(), Error> {
+        if self.library_codes() == codes {
+            return Ok(());
+        }
+        self.scripts.functions.flush();
+        codes.iter().try_for_each(|code| self.load_library(code))
+    }
+
+    /// Takes all keys out, each with its database.
+    pub fn take_all(&mut self, mut visit: impl FnMut(u16, Vec<u8>, Entry)) {
+        let seed = self.seed.clone();
+        for (number, db) in self.dbs.iter_mut_numbered() {
+            let keys: Vec<Vec<u8>> = db.iter().map(|(key, ..)| key.to_vec()).collect();
+            for key in keys {
+                if let Found::Live(pos) = db.find(Key::new(&key, &seed), 0) {
+                    let entry = db.take(pos);
+                    visit(number, key, entry);
+                }
+            }
+        }
     }
 
     /// # Errors

@@ -89,6 +89,11 @@ choice! {
 }
 
 choice! {
+    /// When append-only files are synced (`appendfsync`).
+    AppendFsync { EverySecond = "everysec", Always = "always", No = "no", }
+}
+
+choice! {
     /// The system interface of the event loop (`io-backend`).
     IoBackend {
         /// io_uring where the kernel allows it, else epoll.
@@ -123,7 +128,6 @@ names! {
     TLS_AUTH_CLIENTS = ["no", "yes", "optional"];
     ENDPOINT_TYPE = ["ip", "hostname", "unknown-endpoint"];
     PROPAGATION_ERROR = ["ignore", "panic", "panic-on-replicas"];
-    APPEND_FSYNC = ["everysec", "always", "no"];
     SANITIZE_DUMP = ["no", "yes", "clients"];
     PUBSUB_DEFAULT = ["allchannels", "resetchannels"];
 }

@@ -77,6 +77,11 @@ impl Chunk {
         self.bytes.len()
     }
 
+    /// How many generations end in it.
+    pub fn generations_ended(&self) -> usize {
+        self.ended.len()
+    }
+
     /// Adds a command.
     #[inline]
     pub fn command<'w>(

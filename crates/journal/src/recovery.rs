@@ -1,7 +1,7 @@
 //! Where the files of a generation are to be cut so that no transaction of several shards is torn.
 //!
 //! Each file is whole up to somewhere ([`crate::survey`]). A transaction of which not all parts are in what is whole is cut away in every file,
-//! with what follows it there; with that other transactions may lose parts, so they are cut away, too, until nothing is left to cut. Nothing is
+//! with its round and what follows it there; with that other transactions may lose parts, so they are cut away, too, until nothing is left to cut. Nothing is
 //! cut that need not be. What was on the disk for certain cannot be concerned: if it is, files have been lost or changed, and nothing is cut.
 
 use crate::TxId;
@@ -86,6 +86,9 @@ pub fn cuts(files: &[Remains]) -> Result<Vec<u64>, Lost> {
             return Err(lost(files, tx, transaction));
         }
         for (file, index) in transaction.places.clone() {
+            // With the first of its round.
+            let round = files[file].parts[index].round;
+            let index = files[file].parts.partition_point(|part| part.round < round);
             let gone = index..kept[file].max(index);
             kept[file] = kept[file].min(index);
             for part in &files[file].parts[gone] {
@@ -97,7 +100,7 @@ pub fn cuts(files: &[Remains]) -> Result<Vec<u64>, Lost> {
         }
     }
     let cut = |(remains, kept): (&Remains, usize)| {
-        remains.parts.get(kept).map_or(remains.whole_bytes, |part| part.offset)
+        remains.parts.get(kept).map_or(remains.whole_bytes, |part| part.round)
     };
     Ok(files.iter().zip(kept).map(cut).collect())
 }

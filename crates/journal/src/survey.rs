@@ -19,6 +19,8 @@ pub struct Survey {
     pub flaw: Option<Found>,
     /// Parts of transactions of several shards, in what is whole.
     pub parts: Vec<Part>,
+    /// Somebody else has gone on with a file of ours: commands stand behind the rounds.
+    pub is_continued: bool,
     /// Commands in what is whole, but for SELECT, MULTI and EXEC.
     pub commands: u64,
     /// Rounds, in what is whole.
@@ -44,6 +46,8 @@ pub enum Found {
 pub struct Part {
     /// Where the mark begins.
     pub offset: u64,
+    /// Where the round begins in which it is, or the mark itself where nothing is sealed: a round is cut away as a whole.
+    pub round: u64,
     pub tx: TxId,
     /// How many there are in all files.
     pub parts: u16,
@@ -90,7 +94,8 @@ struct Look<'a> {
     survey: Survey,
     /// Where the last entry ends.
     end: usize,
-    /// Where the last round ends that is what it was.
+    /// Where the last round begins, and ends, that is what it was.
+    round: u64,
     sealed_to: usize,
     /// Nothing but rounds was there last.
     is_sealed: bool,
@@ -147,6 +152,7 @@ impl<'a> Look<'a> {
             bytes,
             survey: Survey { whole_bytes, db: Some(0), ..Survey::default() },
             end: form.start,
+            round: 0,
             sealed_to: form.start,
             is_sealed: form.is_ours,
             block: None,
@@ -181,6 +187,7 @@ impl<'a> Look<'a> {
         match entry {
             Entry::Command(words) => {
                 self.is_sealed &= place.start < self.sealed_to;
+                self.survey.is_continued |= self.survey.rounds > 0 && place.start >= self.sealed_to;
                 let meaning = Meaning::of(words);
                 if awaits_block && !matches!(meaning, Meaning::Multi) {
                     return flaw(Reason::NoPart);
@@ -192,7 +199,9 @@ impl<'a> Look<'a> {
             _ if awaits_block => return flaw(Reason::NoPart),
             Entry::Part { .. } if self.block.is_some() => return flaw(Reason::NoPart),
             Entry::Part { tx, parts } => {
-                let part = Part { offset: place.start as u64, tx: *tx, parts: *parts };
+                let offset = place.start as u64;
+                let round = if place.start < self.sealed_to { self.round } else { offset };
+                let part = Part { offset, round, tx: *tx, parts: *parts };
                 let (start, has_begun) = (place.start, false);
                 self.block = Some(Block { start, has_begun, part: Some(part), commands: 0 });
             }
@@ -245,6 +254,7 @@ impl<'a> Look<'a> {
             return Err(Reason::Sum { bytes: seal.bytes });
         }
         self.is_sealed = true;
+        self.round = place.start as u64;
         self.sealed_to = place.end + seal.bytes as usize;
         self.survey.safe_bytes = self.survey.safe_bytes.max(seal.safe_bytes);
         self.survey.rounds += 1;

@@ -210,7 +210,7 @@ fn what_is_left_after_a_crash() {
             let there = found[shard].parts.len();
             let expected: Vec<_> = found
                 .iter()
-                .map(|found| found.parts.first().map_or(found.whole_bytes, |part| part.offset))
+                .map(|found| found.parts.first().map_or(found.whole_bytes, |part| part.round))
                 .collect();
             let remains: Vec<_> = found.iter().map(Into::into).collect();
             let found_cuts = cuts(&remains);

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod append;
 mod carrier;
 pub mod load;
 mod pen;

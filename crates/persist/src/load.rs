@@ -57,6 +57,25 @@ pub fn read<E>(
     Ok(())
 }
 
+/// Whether a file is not one that every shard can read a part of, or has something behind its data.
+pub fn is_of_others(bytes: &[u8]) -> bool {
+    Parts::find(bytes, false).is_none()
+}
+
+/// Reads all of a file, behind whose data something else may follow; where that is.
+///
+/// # Errors
+/// See [`read`].
+pub fn read_front<E>(
+    bytes: &[u8],
+    sums: bool,
+    mut visit: impl FnMut(Found<'_>) -> Result<(), E>,
+) -> Result<usize, Stop<E>> {
+    let mut items = Items::of_file(bytes, sums)?;
+    walk(&mut items, &mut visit, false)?;
+    Ok(items.offset() as usize)
+}
+
 fn walk<E>(
     items: &mut Items<'_>,
     mut visit: impl FnMut(Found<'_>) -> Result<(), E>,

@@ -6,6 +6,7 @@ mod cores;
 mod crash;
 mod desk;
 mod files;
+mod journal;
 mod listen;
 mod loading;
 mod log;
@@ -14,6 +15,7 @@ mod open_files;
 #[cfg(feature = "planted")]
 mod planted;
 mod platform;
+mod recovery;
 mod requests;
 mod saving;
 mod send;

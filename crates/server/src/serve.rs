@@ -4,6 +4,7 @@ use crate::cores::Cores;
 use crate::loading::{Loaded, Loading};
 use crate::log;
 use crate::platform;
+use crate::recovery::Recovery;
 use crate::shard_loop::{Mail, Process, ShardLoop};
 use crate::supervisor::Systemd;
 use base::hash::HashSeed;
@@ -41,6 +42,8 @@ struct Seat {
     listeners: Vec<Listener>,
     process: Arc<Process>,
     loading: Arc<Loading>,
+    /// With append-only files.
+    recovery: Option<Arc<Recovery>>,
     /// Opened when all shards have their data: none serves before.
     gate: Arc<Barrier>,
 }
@@ -60,7 +63,8 @@ pub fn run(
     let names: Vec<(bool, String)> = listeners.iter().map(|l| (l.is_unix, l.name.clone())).collect();
     let process = Arc::new(Process::new(Arc::clone(&config), shards, config_file));
     let ((tell, told), (tell_loaded, loaded)) = (channel(), channel());
-    let loading = Arc::new(Loading::open(&config, shards)?);
+    let recovery = open_recovery(&config, &process, shards)?;
+    let loading = Arc::new(Loading::open(&config, shards, recovery.as_deref())?);
     let gate = Arc::new(Barrier::new(shards + 1));
     let seed = HashSeed::new(clock::entropy(), clock::entropy());
     let ring_entries = back_end::ring_entries(shards);
@@ -77,6 +81,7 @@ pub fn run(
             listeners: listeners.take().unwrap_or_default(),
             process: Arc::clone(&process),
             loading: Arc::clone(&loading),
+            recovery: recovery.clone(),
             gate: Arc::clone(&gate),
         };
         let (tell, tell_loaded) = (tell.clone(), tell_loaded.clone());
@@ -90,6 +95,9 @@ pub fn run(
     loading.report(&loaded);
     process.saver.note_loaded(&loaded);
     drop(loading);
+    if let Some(recovery) = recovery {
+        begin_journal(&config, &process, recovery)?;
+    }
     watch_signals(Arc::clone(&process))
         .map_err(|e| format!("Cannot wait for signals: {}", runtime::reason(&e)))?;
     report_ready(&names);
@@ -99,8 +107,36 @@ pub fn run(
         // A panic has ended the process long before.
         let _ = thread.join();
     }
+    process.journal.finish();
     systemd.tell("STOPPING=1");
     Ok(())
+}
+
+/// What append-only files say, if there are to be any.
+fn open_recovery(config: &Config, process: &Process, shards: usize) -> Result<Option<Arc<Recovery>>, String> {
+    if !config.appendonly {
+        return Ok(None);
+    }
+    let journal = &process.journal;
+    let recovery = Recovery::open(config, journal.directory(), journal.prefix(), shards)
+        .map_err(|reason| format!("Fatal error loading the append-only files. {reason}. Exiting."))?;
+    if recovery.is_empty() && config.dbfilename.exists() {
+        let (directory, file) = (journal.directory().display(), config.dbfilename.display());
+        log::warning(format_args!(
+            "There are no append-only files in {directory}: starting without data, as Redis does. What is in {file} is not \
+             loaded; to take it over, start with appendonly no and say CONFIG SET appendonly yes"
+        ));
+    }
+    Ok(Some(Arc::new(recovery)))
+}
+
+/// All that was there is loaded: goes on with it.
+fn begin_journal(config: &Config, process: &Process, recovery: Arc<Recovery>) -> Result<(), String> {
+    let failed = |reason: String| format!("Fatal error opening the append-only files. {reason}. Exiting.");
+    // The shards have let go of it before they said that they have loaded.
+    let recovery = Arc::into_inner(recovery).expect("nobody else has it");
+    let (bytes, manifest) = recovery.finish().map_err(failed)?;
+    process.journal.start(config, manifest, bytes).map_err(failed)
 }
 
 fn wanted(choice: IoBackend) -> BackEnd {
@@ -191,15 +227,32 @@ fn run_shard(seat: Seat, tell: &Sender<Started>, tell_loaded: &Sender<Result<Loa
     let (ring_entries, refusal) = (Ok(opened.ring_entries), opened.refusal);
     let _ = tell.send(Started { shard: id, ring_entries, refusal, unpinned });
     let shards = process.wakers.len() as u16;
-    let mut cx = ShardCx::new(id as u16, shards, Arc::clone(&process.config), seat.seed, clock::entropy());
+    let mut cx =
+        ShardCx::new(id as u16, shards, Arc::clone(&process.config), seat.seed.clone(), clock::entropy());
     let about = process.about.get_or_init(|| platform::about(opened.reactor.name(), &process.config_file));
     platform::install(&mut cx, about);
     cx.saver = Some(Arc::clone(&process.saver) as Arc<dyn Saver>);
     let loaded = seat.loading.run(&mut cx);
     drop(seat.loading);
+    let mut shard = Shard::new(cx);
+    let loaded = match seat.recovery {
+        None => loaded,
+        Some(recovery) => {
+            let of_all = || {
+                let mut cx =
+                    ShardCx::new(0, 1, Arc::clone(&process.config), seat.seed.clone(), clock::entropy());
+                platform::install(&mut cx, about);
+                cx
+            };
+            let played = recovery.run(&mut shard, of_all);
+            drop(recovery);
+            loaded.and_then(|loaded| played.map(|()| loaded))
+        }
+    };
     let _ = tell_loaded.send(loaded);
     seat.gate.wait();
-    let shard_loop = ShardLoop::new(Shard::new(cx), opened.reactor, seat.port, process, seat.listeners);
+    shard.set_journal(process.config.appendonly);
+    let shard_loop = ShardLoop::new(shard, opened.reactor, seat.port, process, seat.listeners);
     if let Err(error) = shard_loop.run() {
         panic!("the reactor of shard {id} failed: {error}");
     }

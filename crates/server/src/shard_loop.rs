@@ -2,6 +2,7 @@
 
 mod accept;
 mod drain;
+mod gate;
 mod large;
 mod save;
 mod spin;
@@ -11,6 +12,7 @@ mod visit;
 
 use self::spin::Spin;
 use crate::desk::{self, Seated, SharedDesk};
+use crate::journal::Journal;
 use crate::log;
 use crate::saving::ProcessSaver;
 use crate::send::{self, Outcome, Sent, Spares};
@@ -69,6 +71,7 @@ pub struct Process {
     pub wakers: Arc<Vec<OnceLock<Waker>>>,
     pub(crate) desks: Vec<OnceLock<SharedDesk>>,
     pub(crate) saver: Arc<ProcessSaver>,
+    pub(crate) journal: Arc<Journal>,
     /// Changes on each shard since the last save, while there are save points.
     unsaved: Vec<Unsaved>,
     /// A signal asks for the end, which shard 0 brings about.
@@ -93,9 +96,11 @@ pub struct Process {
 impl Process {
     pub fn new(config: Arc<Config>, shards: usize, config_file: String) -> Self {
         let wakers = Arc::new((0..shards).map(|_| OnceLock::new()).collect());
+        let journal = Arc::new(Journal::new(&config, Arc::clone(&wakers)));
         Self {
             config,
-            saver: Arc::new(ProcessSaver::new(shards as u16, Arc::clone(&wakers))),
+            saver: Arc::new(ProcessSaver::new(shards as u16, Arc::clone(&wakers), Arc::clone(&journal))),
+            journal,
             wakers,
             desks: (0..shards).map(|_| OnceLock::new()).collect(),
             unsaved: (0..shards).map(|_| Unsaved::default()).collect(),
@@ -244,8 +249,11 @@ pub struct ShardLoop {
     next_idle_check: usize,
     /// What it has to save waits for the disk.
     is_ahead_of_disk: bool,
+    gate: gate::Gate,
     /// When this shard, which looks after that, sees next whether it is time for a save; µs.
     next_save_look_us: u64,
+    /// The same for the journal.
+    next_log_look_us: u64,
 }
 
 impl ShardLoop {
@@ -295,7 +303,9 @@ impl ShardLoop {
             slow: Vec::new(),
             next_idle_check: 0,
             is_ahead_of_disk: false,
+            gate: gate::Gate::default(),
             next_save_look_us: 0,
+            next_log_look_us: 0,
         }
     }
 
@@ -350,6 +360,8 @@ impl ShardLoop {
         if purges != self.given_back {
             self.follow_purge(purges);
         }
+        // What is over or evicted.
+        self.process.journal.take_from(&mut self.shard);
         Ok(())
     }
 
@@ -366,6 +378,7 @@ impl ShardLoop {
             || self.shard.has_outgoing()
             || self.goes_on
             || self.saves_on()
+            || self.gate_opens()
             || freeing::is_due(&self.shard.cx);
         if busy || self.spin.until_mail(&self.port, self.shard.awaits_others()) {
             (self.is_quiet, self.due_us) = (false, None);
@@ -560,6 +573,7 @@ impl ShardLoop {
     /// Puts this turn's messages into the mailboxes. Whoever learns of a write by them, or by a reply, learns what it has cost:
     /// `maxmemory` is kept by what the others tell.
     fn hand_over(&mut self) {
+        self.process.journal.take_from(&mut self.shard);
         self.process.exchange_memory(&mut self.shard);
         let mut carrier = Post { port: &mut self.port, sleepers: &mut self.sleepers };
         self.shard.outgoing.hand_over(&mut carrier);
@@ -567,6 +581,13 @@ impl ShardLoop {
 
     /// Step 5: one send per connection that has something to say.
     fn flush(&mut self) {
+        match self.is_gated() {
+            true => self.flush_gated(),
+            false => self.flush_all(),
+        }
+    }
+
+    fn flush_all(&mut self) {
         for token in std::mem::take(&mut self.unsent) {
             self.sent[token].waits = false;
             self.send(token);
@@ -608,7 +629,8 @@ impl ShardLoop {
         }
         let unsent = conn.out.len() - self.sent[token].bytes();
         let (sent, spares) = (&mut self.sent[token], &mut self.spares);
-        let outcome = send::flush(self.reactor.as_mut(), token, &mut conn.out, sent, spares);
+        let total = sent.sendable(&conn.out, conn.net_out_bytes);
+        let outcome = send::flush(self.reactor.as_mut(), token, (&mut conn.out, total), sent, spares);
         conn.sent_in_part = self.sent[token].bytes() > 0;
         let sent = (unsent + self.sent[token].bytes() - conn.out.len()) as u64;
         conn.net_out_bytes += sent;

@@ -101,7 +101,10 @@ pub fn lacks_memory(shard: &mut ShardCx) -> bool {
 #[cold]
 fn admit(shard: &mut ShardCx, command: &Command) -> Result<(), Error> {
     if shard.refuses_writes && command.flags & flag::WRITE != 0 {
-        return Err(Error::CANNOT_SAVE);
+        let trouble = shard.saver.as_ref().and_then(|saver| saver.log_report().trouble);
+        return Err(trouble.map_or(Error::CANNOT_SAVE, |reason| {
+            Error::text(format!("MISCONF Errors writing to the AOF file: {reason}"))
+        }));
     }
     let needs_room = shard.limits.memory_bytes_max != 0 && command.flags & flag::DENYOOM != 0;
     if needs_room { find_room(shard) } else { Ok(()) }

@@ -1,7 +1,7 @@
 //! Snapshots, the append-only file and what happens at shutdown.
 
 use super::checks;
-use crate::choice::{APPEND_FSYNC, SANITIZE_DUMP};
+use crate::choice::{AppendFsync, SANITIZE_DUMP};
 use crate::directive::{
     Directive, I32_MAX, I64_MAX, Kind, SIZE_MAX, bytes, choice, int, obsolete, optional, shutdown_flags,
     special, text, yes_no,
@@ -37,22 +37,23 @@ pub(super) const SNAPSHOTS: &[Directive] = &[
 ];
 
 pub(super) const APPEND_ONLY: &[Directive] = &[
-    yes_no("appendonly", "no").later(WORK, "Log every write to an append-only file."),
+    yes_no("appendonly", "no").works("Write what every command does into append-only files, and start with what they say."),
     text("appendfilename", "appendonly.aof")
         .immutable()
         .check(checks::append_file_name)
-        .later(WORK, "Start of the names of the append-only files."),
+        .works("Start of the names of the append-only files."),
     text("appenddirname", "appendonlydir")
         .immutable()
         .check(checks::append_directory_name)
-        .later(WORK, "Directory of the append-only files, in `dir`."),
-    choice("appendfsync", APPEND_FSYNC, "everysec")
-        .later(WORK, "When the append-only file is flushed to disk."),
-    yes_no("no-appendfsync-on-rewrite", "no").later(WORK, "Do not flush while a rewrite runs."),
+        .works("Directory of the append-only files, in `dir`."),
+    choice("appendfsync", AppendFsync::NAMES, "everysec").works(
+        "When append-only files are synced: before anybody learns of what is in them, every second, or when the system likes.",
+    ),
+    yes_no("no-appendfsync-on-rewrite", "no").works("With `everysec`, do not sync while a rewrite runs."),
     int("auto-aof-rewrite-percentage", 0, I32_MAX, "100")
-        .later(WORK, "Growth in percent that starts a rewrite."),
-    bytes("auto-aof-rewrite-min-size", 0, SIZE_MAX, "64mb").later(WORK, "Size below which none starts."),
-    yes_no("aof-load-truncated", "yes").later(WORK, "Load a file whose end is missing."),
+        .works("Growth in percent that starts a rewrite; 0 for never."),
+    bytes("auto-aof-rewrite-min-size", 0, SIZE_MAX, "64mb").works("Size below which none starts."),
+    yes_no("aof-load-truncated", "yes").works("Start though the end of a file is missing."),
     yes_no("aof-use-rdb-preamble", "yes").later(WORK, "Start the append-only file with a snapshot."),
     yes_no("aof-timestamp-enabled", "no").later(WORK, "Write times into the append-only file."),
     yes_no("aof-rewrite-incremental-fsync", "yes").accepted("Files are always flushed as they are written."),

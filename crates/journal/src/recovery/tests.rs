@@ -4,7 +4,7 @@ use super::*;
 use base::random::Random;
 
 fn part(offset: u64, tx: u64, parts: u16) -> Part {
-    Part { offset, tx: TxId(tx), parts }
+    Part { offset, round: offset, tx: TxId(tx), parts }
 }
 
 fn remains(whole_bytes: u64, parts: &[Part]) -> Remains<'_> {
@@ -23,6 +23,14 @@ fn cuts_go_on_until_nothing_is_torn() {
     let files = [remains(100, &a), remains(100, &b), remains(100, &c)];
     assert_eq!(cuts(&files), Ok(vec![0, 5, 7]));
     assert_eq!(cuts(&[]), Ok(vec![]));
+}
+
+#[test]
+fn rounds_are_cut_away_as_a_whole() {
+    let in_round = |round: u64, offset: u64, tx: u64| Part { round, ..part(offset, tx, 2) };
+    let a = [in_round(0, 10, 1), in_round(40, 50, 2), in_round(40, 60, 3)];
+    let b = [part(5, 1, 2), part(15, 2, 2)];
+    assert_eq!(cuts(&[remains(100, &a), remains(100, &b)]), Ok(vec![40, 15]));
 }
 
 #[test]

@@ -299,6 +299,7 @@ fn persistence(cx: &ShardCx, facts: &Facts, text: &mut String) {
     let under_way = report.and_then(|report| report.under_way);
     let seconds = |seconds: Option<u64>| seconds.map_or(-1, |seconds| seconds as i64);
     let now_s = cx.now_ms / 1000;
+    let log = cx.saver.as_ref().map(|saver| saver.log_report()).unwrap_or_default();
     lines(
         text,
         "Persistence",
@@ -327,20 +328,32 @@ fn persistence(cx: &ShardCx, facts: &Facts, text: &mut String) {
             ("rdb_last_cow_size", &0),
             ("rdb_last_load_keys_expired", &report.map_or(0, |report| report.loaded.1)),
             ("rdb_last_load_keys_loaded", &report.map_or(0, |report| report.loaded.0)),
-            ("aof_enabled", &0),
-            ("aof_rewrite_in_progress", &0),
-            ("aof_rewrite_scheduled", &0),
-            ("aof_last_rewrite_time_sec", &-1),
-            ("aof_current_rewrite_time_sec", &-1),
-            ("aof_last_bgrewrite_status", &"ok"),
-            ("aof_rewrites", &0),
-            ("aof_rewrites_consecutive_failures", &0),
-            ("aof_last_write_status", &"ok"),
+            ("aof_enabled", &u8::from(cx.config.appendonly)),
+            ("aof_rewrite_in_progress", &u8::from(log.rewrite_begun_s.is_some())),
+            ("aof_rewrite_scheduled", &u8::from(log.is_rewrite_scheduled)),
+            ("aof_last_rewrite_time_sec", &seconds(log.last_rewrite_took_s)),
+            (
+                "aof_current_rewrite_time_sec",
+                &seconds(log.rewrite_begun_s.map(|begun_s| now_s.saturating_sub(begun_s))),
+            ),
+            ("aof_last_bgrewrite_status", &if log.has_last_rewrite_failed { "err" } else { "ok" }),
+            ("aof_rewrites", &log.rewrites),
+            ("aof_rewrites_consecutive_failures", &log.rewrites_failed),
+            ("aof_last_write_status", &if log.trouble.is_some() { "err" } else { "ok" }),
             ("aof_last_cow_size", &0),
             ("module_fork_in_progress", &0),
             ("module_fork_last_cow_size", &0),
         ],
     );
+    if cx.config.appendonly {
+        let mut line = |name: &str, value: u64| text.push_str(&format!("{name}:{value}\r\n"));
+        line("aof_current_size", log.current_bytes);
+        line("aof_base_size", log.base_bytes);
+        line("aof_pending_rewrite", u64::from(!log.is_open));
+        line("aof_buffer_length", log.waiting_bytes);
+        line("aof_pending_bio_fsync", u64::from(log.is_unsynced));
+        line("aof_delayed_fsync", log.delayed_syncs);
+    }
 }
 
 fn stats(facts: &Facts, text: &mut String) {
