@@ -48,13 +48,21 @@ impl<D: Disk> NewFile<D> {
     ///
     /// # Errors
     /// What could not be done, and why; what was there before is there still, unless only the directory could not be synced.
-    pub fn replace(mut self, path: &Path) -> Result<(), String> {
+    pub fn replace(self, path: &Path) -> Result<(), String> {
+        let (disk, directory) = (self.disk.clone(), directory_of(path));
+        self.place(path)?;
+        disk.sync_directory(directory).map_err(|error| naming("syncing the directory", directory, &error))
+    }
+
+    /// As [`NewFile::replace`], but a crash may bring back what was there before until the directory has been synced.
+    ///
+    /// # Errors
+    /// What could not be done, and why; what was there before is there still.
+    pub fn place(mut self, path: &Path) -> Result<(), String> {
         self.file.sync_all().map_err(|error| naming("syncing", &self.path, &error))?;
         self.disk.rename(&self.path, path).map_err(|error| naming("replacing", path, &error))?;
         self.is_placed = true;
-        let directory = directory_of(path);
-        let synced = self.disk.sync_directory(directory);
-        synced.map_err(|error| naming("syncing the directory", directory, &error))
+        Ok(())
     }
 }
 

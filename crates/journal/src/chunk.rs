@@ -28,6 +28,8 @@ pub(crate) struct Stretch {
     pub first_db: Option<u16>,
     /// The database of the last.
     pub last_db: Option<u16>,
+    /// Bytes of the command that the whole generation begins with.
+    pub head: usize,
 }
 
 /// The mark of a part of a transaction of several shards.
@@ -191,16 +193,17 @@ impl Chunk {
     ///
     /// Every shard must end its generation, at the same place in the order of operations among shards; until all have, what
     /// follows waits. With `head`, a command and its database, the new file begins with that: the shard of the first file says so of
-    /// what concerns whole databases.
+    /// what concerns whole databases. It is a transaction of all shards, so that nothing that follows it anywhere is there without it.
     ///
     /// # Panics
     /// Within a block.
     pub fn end_generation(&mut self, head: Option<(u16, &[&[u8]])>) {
         assert_eq!(self.block.depth, 0, "generations end in no block");
         self.ended.push(self.current);
-        self.current = Stretch { start: self.bytes.len(), first_db: None, last_db: None };
+        self.current = Stretch { start: self.bytes.len(), ..Stretch::default() };
         if let Some((db, words)) = head {
             self.command(db, words.iter().copied());
+            self.current.head = self.bytes.len() - self.current.start;
         }
     }
 

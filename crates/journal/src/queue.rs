@@ -6,9 +6,9 @@
 //!
 //! A plain state machine: whoever shares it among threads puts a lock around it.
 
-use crate::TxId;
-use crate::chunk::{Chunk, Part};
+use crate::chunk::{Chunk, Part, append_hex};
 use crate::round::{Piece, Round, Step};
+use crate::{EXEC, MULTI, TX_MARK, TxId};
 use std::collections::{HashMap, VecDeque};
 
 /// Everything that was handed over up to a moment. Later ones are greater.
@@ -57,7 +57,19 @@ struct Waiting {
     ticket: Ticket,
     /// `None`: a generation ends.
     piece: Option<Piece>,
+    /// What the next one begins with, on all shards.
+    head: Option<Head>,
 }
+
+/// A command that concerns whole databases.
+#[derive(Debug)]
+struct Head {
+    db: Option<u16>,
+    bytes: Vec<u8>,
+}
+
+/// The transaction that a generation begins with, if it begins with one.
+const HEAD: TxId = TxId(u64::MAX);
 
 #[derive(Debug, Default)]
 struct Open {
@@ -71,9 +83,13 @@ struct Open {
 }
 
 impl File {
-    fn push(&mut self, ticket: Ticket, piece: Option<Piece>) {
-        self.ends += usize::from(piece.is_none());
-        self.items.push_back(Waiting { ticket, piece });
+    fn push(&mut self, ticket: Ticket, piece: Piece) {
+        self.items.push_back(Waiting { ticket, piece: Some(piece), head: None });
+    }
+
+    fn push_end(&mut self, ticket: Ticket, head: Option<Head>) {
+        self.ends += 1;
+        self.items.push_back(Waiting { ticket, piece: None, head });
     }
 
     /// How many items stand before the next end of a generation.
@@ -124,8 +140,10 @@ impl Queue {
         chunk.assert_whole();
         self.bytes_waiting += chunk.len();
         let file = &mut self.files[usize::from(shard)];
-        let mut pieces = pieces(chunk).into_iter().peekable();
-        while let Some(piece) = pieces.next() {
+        for (place, (head, piece)) in pieces(chunk).into_iter().enumerate() {
+            if place > 0 {
+                file.push_end(self.handed_over, head);
+            }
             if piece.bytes.is_empty() {
                 keep(&mut self.spare, piece.bytes);
             } else {
@@ -135,10 +153,7 @@ impl Queue {
                     assert!(!open.is_closed, "all parts are there");
                     open.places.push((shard, number));
                 }
-                file.push(self.handed_over, Some(piece));
-            }
-            if pieces.peek().is_some() {
-                file.push(self.handed_over, None);
+                file.push(self.handed_over, piece);
             }
         }
     }
@@ -182,11 +197,7 @@ impl Queue {
             if !self.files.iter().all(all_end) {
                 break;
             }
-            for file in &mut self.files {
-                file.items.pop_front();
-                file.first += 1;
-                file.ends -= 1;
-            }
+            self.end_generation();
             steps.push(Step::NextGeneration);
         }
         if steps.is_empty() {
@@ -194,6 +205,29 @@ impl Queue {
         }
         self.rounds_taken += 1;
         Some(Round { steps, number: self.rounds_taken, covers: self.nothing_waits_up_to(), bytes })
+    }
+
+    /// All files have come to the end of a generation. What the next one begins with gets in front of all that follows, in every file.
+    fn end_generation(&mut self) {
+        let mut begin = None;
+        for file in &mut self.files {
+            let end = file.items.pop_front().expect("it is the end");
+            file.first += 1;
+            file.ends -= 1;
+            begin = begin.or(end.head.map(|head| (end.ticket, head)));
+        }
+        let Some((ticket, Head { db, bytes })) = begin else { return };
+        self.bytes_waiting -= bytes.len();
+        let mut places = Vec::with_capacity(self.files.len());
+        for (shard, file) in (0..).zip(&mut self.files) {
+            let db = db.filter(|_| shard == 0);
+            let piece = part_of_head(db, if shard == 0 { &bytes } else { &[] });
+            self.bytes_waiting += piece.bytes.len();
+            file.first -= 1;
+            file.items.push_front(Waiting { ticket, piece: Some(piece), head: None });
+            places.push((shard, file.first));
+        }
+        self.open.insert(HEAD, Open { is_closed: true, places, ..Open::default() });
     }
 
     /// A round is done. They are done in the order in which they were taken.
@@ -221,6 +255,7 @@ impl Queue {
             file.ends = 0;
             for item in file.items.drain(..) {
                 self.bytes_waiting -= item.piece.map_or(0, |piece| piece.bytes.len());
+                self.bytes_waiting -= item.head.map_or(0, |head| head.bytes.len());
             }
         }
         self.open.clear();
@@ -299,20 +334,37 @@ fn keep(spare: &mut Vec<Vec<u8>>, buffer: Vec<u8>) {
     }
 }
 
-/// A chunk by the generations that it is for; between two of them one ends.
-fn pieces(mut chunk: Chunk) -> Vec<Piece> {
+/// A shard's part of the transaction that a generation begins with.
+fn part_of_head(db: Option<u16>, command: &[u8]) -> Piece {
+    let mut bytes = TX_MARK.to_vec();
+    append_hex(&mut bytes, HEAD.0, 16);
+    bytes.push(b' ');
+    let digits = bytes.len();
+    bytes.extend_from_slice(b"0000\r\n");
+    bytes.extend_from_slice(MULTI);
+    bytes.extend_from_slice(command);
+    bytes.extend_from_slice(EXEC);
+    Piece { bytes, first_db: db, last_db: db, parts: vec![Part { tx: HEAD, digits }] }
+}
+
+/// A chunk by the generations that it is for, each with what it begins with; between two of them one ends.
+fn pieces(mut chunk: Chunk) -> Vec<(Option<Head>, Piece)> {
     let mut pieces = Vec::with_capacity(chunk.ended.len() + 1);
     let mut stretch = chunk.current;
     while let Some(before) = chunk.ended.pop() {
-        let bytes = chunk.bytes.split_off(stretch.start);
+        let mut bytes = chunk.bytes.split_off(stretch.start);
+        let has_head = stretch.head > 0;
+        let head =
+            has_head.then(|| Head { db: stretch.first_db, bytes: bytes.drain(..stretch.head).collect() });
         let of_it = chunk.parts.partition_point(|part| part.digits < stretch.start);
         let parts = chunk.parts.split_off(of_it).into_iter();
-        let parts = parts.map(|part| Part { digits: part.digits - stretch.start, ..part }).collect();
-        pieces.push(Piece { bytes, first_db: stretch.first_db, last_db: stretch.last_db, parts });
+        let parts =
+            parts.map(|part| Part { digits: part.digits - stretch.start - stretch.head, ..part }).collect();
+        pieces.push((head, Piece { bytes, first_db: stretch.first_db, last_db: stretch.last_db, parts }));
         stretch = before;
     }
     let Chunk { bytes, parts, .. } = chunk;
-    pieces.push(Piece { bytes, first_db: stretch.first_db, last_db: stretch.last_db, parts });
+    pieces.push((None, Piece { bytes, first_db: stretch.first_db, last_db: stretch.last_db, parts }));
     pieces.reverse();
     pieces
 }

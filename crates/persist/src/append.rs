@@ -372,3 +372,6 @@ impl Shared {
         self.moved.notify_all();
     }
 }
+
+#[cfg(test)]
+mod crashes;

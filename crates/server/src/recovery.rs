@@ -197,6 +197,11 @@ impl Recovery {
             let remains: Vec<Remains<'_>> = files.iter().map(|file| Remains::from(file.survey())).collect();
             let ends =
                 cuts(&remains).map_err(|lost| format!("{}: {lost}", files[lost.file].path.display()))?;
+            if !is_last {
+                for (file, end) in files.iter().zip(&ends) {
+                    judge_cut(file, *end)?;
+                }
+            }
             all.extend(ends);
         }
         Ok(Plan { ends: all, is_for_one })
@@ -293,17 +298,22 @@ impl Recovery {
         let ends = self.plan.into_inner().and_then(Result::ok).map_or_else(Vec::new, |plan| plan.ends);
         for (file, end) in self.files.iter().zip(ends) {
             bytes += end;
-            if end < file.bytes.len() as u64 {
+            let is_cut = end < file.bytes.len() as u64;
+            // What a process that was killed has not synced is relied on from now on.
+            let is_newest = file.generation + 1 == self.generations;
+            if is_cut || is_newest {
                 if file.survey().flaw.is_some() || end < file.survey().whole_bytes {
                     let path = file.path.display();
                     log::warning(format_args!("Truncating the AOF {path} at offset {end}"));
                 }
                 let cut = KeptOn.open(&file.path).and_then(|mut opened| {
-                    opened.set_len(end)?;
+                    if is_cut {
+                        opened.set_len(end)?;
+                    }
                     opened.sync_all()
                 });
                 cut.map_err(|error| {
-                    format!("Cannot cut {}: {}", file.path.display(), runtime::reason(&error))
+                    format!("Cannot keep {}: {}", file.path.display(), runtime::reason(&error))
                 })?;
             }
         }
@@ -314,6 +324,17 @@ impl Recovery {
         }
         Ok((bytes, self.manifest))
     }
+}
+
+/// All of a file that others follow was on disk before they began: a transaction without its other parts has lost them since.
+fn judge_cut(file: &LogFile, end: u64) -> Result<(), String> {
+    if end >= file.survey().whole_bytes {
+        return Ok(());
+    }
+    let path = file.path.display();
+    Err(format!(
+        "Fatal error: parts of the transaction at byte {end} of {path} are lost, and it is not the last file"
+    ))
 }
 
 /// Whether there is one file of each shard, and nothing else.

@@ -35,8 +35,8 @@ fn write(mut client: Client, sent: &AtomicU64, acknowledged: &AtomicU64, is_over
 
 /// Saves one time after the other until nobody answers; the number that was acknowledged before the last save began that is known to have
 /// succeeded.
-fn save(mut client: Client, acknowledged: &AtomicU64, known: &AtomicU64) {
-    let mut saves = 0;
+fn save(mut client: Client, begun: u64, acknowledged: &AtomicU64, known: &AtomicU64) {
+    let mut saves = begun;
     loop {
         let before = acknowledged.load(Ordering::SeqCst);
         if !client.try_cmd(&["BGSAVE"]).is_ok_and(|reply| !reply.is_error()) {
@@ -70,9 +70,11 @@ fn what_a_killed_server_has_saved_is_whole_and_from_one_moment() {
         for round in 0..TIMES / 2 {
             let is_over = AtomicBool::new(false);
             std::thread::scope(|scope| {
-                let (writer, saver) = (server.client(), server.client());
+                let (writer, mut saver) = (server.client(), server.client());
+                let begun = info(&mut saver, "rdb_saves").parse().expect("a number");
                 scope.spawn(|| write(writer, &sent, &acknowledged, &is_over));
-                scope.spawn(|| save(saver, &acknowledged, &known));
+                let (acknowledged, known) = (&acknowledged, &known);
+                scope.spawn(move || save(saver, begun, acknowledged, known));
                 std::thread::sleep(Duration::from_micros(random.below(150_000)));
                 server.kill();
                 is_over.store(true, Ordering::Relaxed);

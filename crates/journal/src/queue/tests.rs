@@ -126,8 +126,13 @@ fn generations_end_together() {
     written.add(&round);
     queue.done(round);
     assert_eq!(queue.done_up_to(), queue.ticket());
-    assert_eq!(written.files[&(0, 1)], "*1 $8 FLUSHALL *2 $6 SELECT $1 3 *1 $1 B ");
-    assert_eq!((&*written.files[&(1, 0)], &*written.files[&(1, 1)]), ("*1 $1 C ", "*1 $1 D "));
+    assert_eq!(queue.bytes_waiting(), 0);
+    // It is a transaction of all: what follows it anywhere is not there without it.
+    let mark = "#weft-tx ffffffffffffffff 0002 *1 $5 MULTI ";
+    let expected = format!("{mark}*1 $8 FLUSHALL *1 $4 EXEC *2 $6 SELECT $1 3 *1 $1 B ");
+    assert_eq!(written.files[&(0, 1)], expected);
+    assert_eq!(written.files[&(1, 0)], "*1 $1 C ");
+    assert_eq!(written.files[&(1, 1)], format!("{mark}*1 $4 EXEC *1 $1 D "));
 }
 
 #[test]

@@ -223,7 +223,8 @@ impl<D: Disk> Carrier<D> {
         let mut state = lock(&shared.state);
         state.report.base_bytes = bytes + self.writer.bytes();
         // What was before is in the base, and that is synced; what came since is in files whose syncs have not failed.
-        if std::mem::take(&mut self.is_lost) && !self.is_stuck {
+        self.is_lost = self.writer.is_lost();
+        if !self.is_lost && !self.is_stuck {
             shared.set_trouble(&mut state, None);
         }
         Ok(())

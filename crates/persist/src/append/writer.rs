@@ -3,7 +3,7 @@
 //! Whatever fails, a file ends behind a whole round: what was written of one that failed is cut off again, and the round is written anew when
 //! its writer is asked to go on.
 
-use disk::{Disk, DiskFile, NewFile, Part};
+use disk::{Disk, DiskFile, NewFile, Part, directory_of};
 use journal::manifest::{Manifest, Rewrite};
 use journal::round::{FILLER_END, Piece, Round, Step, Tail, fill};
 use std::fmt;
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 /// With `appendfsync always` so much is filled ahead of what is written, bytes: a file that grows makes each sync write the journal of
 /// its file system, too.
-const ROOM_BYTES: u64 = 1 << 20;
+const ROOM_BYTES: u64 = if cfg!(test) { 4 << 10 } else { 1 << 20 };
 
 /// What could not be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,9 +58,14 @@ pub struct Writer<D: Disk> {
     files: Vec<AppendFile<D::File>>,
     /// The files are not in the manifest on disk, for there is no base for them yet.
     is_provisional: bool,
+    /// They are in the manifest, but a crash may bring back the one before.
+    is_begun: bool,
     /// Generations that have ended since the files were opened first; bytes in those that the manifest still lists.
     epoch: u64,
     ended_bytes: u64,
+    /// The newest generation when a sync failed: only a base of what was before a later one makes up for that. Until then new files are not listed, for
+    /// nothing is to be there that comes behind what is not.
+    lost: Option<u64>,
     /// The round at hand, and how many of its steps have been begun.
     round: Option<(Round, usize)>,
 }
@@ -72,6 +77,7 @@ impl<D: Disk> Writer<D> {
     /// When there is no such directory.
     pub fn new(disk: D, directory: PathBuf, manifest: Manifest, shards: u16) -> Result<Self, Failure> {
         disk.make_directory(&directory)
+            .and_then(|()| disk.sync_directory(directory_of(&directory)))
             .map_err(|error| failure("making the directory", &directory, &error, false))?;
         let (files, round) = (Vec::new(), None);
         Ok(Self {
@@ -81,6 +87,8 @@ impl<D: Disk> Writer<D> {
             manifest,
             files,
             is_provisional: false,
+            is_begun: false,
+            lost: None,
             epoch: 0,
             ended_bytes: 0,
             round,
@@ -112,7 +120,8 @@ impl<D: Disk> Writer<D> {
     /// When the files or the manifest cannot be made; there is nothing new then.
     pub fn open(&mut self, is_provisional: bool) -> Result<(), Failure> {
         self.is_provisional = is_provisional;
-        self.begin_generation()
+        self.begin_generation()?;
+        self.sync_begun()
     }
 
     fn begin_generation(&mut self) -> Result<(), Failure> {
@@ -121,8 +130,11 @@ impl<D: Disk> Writer<D> {
         let mut files = Vec::with_capacity(names.len());
         for name in names {
             let path = self.directory.join(name);
-            // One of that name is left from files that were never listed.
-            let opened = self.disk.open(&path).and_then(|mut file| file.set_len(0).map(|()| file));
+            // One of that name is left from files that were never listed. To cut it off would not last before a sync.
+            let opened = match self.disk.remove(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                _ => self.disk.open(&path),
+            };
             let file = opened.map_err(|error| failure("making", &path, &error, false))?;
             files.push(AppendFile {
                 path,
@@ -134,12 +146,29 @@ impl<D: Disk> Writer<D> {
                 is_unsynced: false,
             });
         }
+        // Let the names be there before the manifest has them.
+        self.sync_names()?;
         if !self.is_provisional {
-            self.write_manifest(&manifest)?;
+            self.place_manifest(&manifest)?;
         }
         self.manifest = manifest;
         self.files = files;
+        self.is_begun = true;
         Ok(())
+    }
+
+    /// The files that have been begun are listed for certain.
+    fn sync_begun(&mut self) -> Result<(), Failure> {
+        if self.is_begun && !self.is_provisional {
+            self.sync_names()?;
+        }
+        self.is_begun = false;
+        Ok(())
+    }
+
+    fn sync_names(&self) -> Result<(), Failure> {
+        let synced = self.disk.sync_directory(&self.directory);
+        synced.map_err(|error| failure("syncing the directory", &self.directory, &error, false))
     }
 
     /// Takes a round over. [`Writer::go_on`] writes it.
@@ -214,7 +243,9 @@ impl<D: Disk> Writer<D> {
         let failed =
             parts.iter().zip(&paths).find_map(|(part, path)| Some((part.outcome.as_ref().err()?, path)));
         if let Some((error, path)) = failed {
-            return Err(failure("writing to", path, error, true));
+            let failure = failure("writing to", path, error, true);
+            self.lost = Some(self.manifest.generation());
+            return Err(failure);
         }
         for file in &mut self.files {
             file.out.clear();
@@ -226,6 +257,11 @@ impl<D: Disk> Writer<D> {
     /// Whether a round could not be written yet.
     pub fn has_round(&self) -> bool {
         self.round.is_some()
+    }
+
+    /// Whether a sync has failed, and no base has made up for it.
+    pub fn is_lost(&self) -> bool {
+        self.lost.is_some()
     }
 
     /// Whether something was written and not synced.
@@ -245,21 +281,30 @@ impl<D: Disk> Writer<D> {
                 result = Err(failure("syncing", &file.path, &error, true));
             }
         }
-        if result.is_ok() {
-            self.files.iter_mut().for_each(|file| file.tail.is_safe());
+        match result {
+            // Of a round that is not written everywhere nothing is safe.
+            Ok(()) if self.lost.is_none() && self.files.iter().all(|file| file.out.is_empty()) => {
+                self.files.iter_mut().for_each(|file| file.tail.is_safe());
+            }
+            Ok(()) => {}
+            Err(_) => self.lost = Some(self.manifest.generation()),
         }
         result
     }
 
     /// All shards go on in new files, once what was written before is safe.
     fn next_generation(&mut self) -> Result<(), Failure> {
+        if self.is_begun {
+            return self.sync_begun();
+        }
         self.sync()?;
+        self.is_provisional |= self.lost.is_some();
         self.cut_room();
         let bytes: u64 = self.files.iter().map(|file| file.tail.bytes).sum();
         self.begin_generation()?;
         self.ended_bytes += bytes;
         self.epoch += 1;
-        Ok(())
+        self.sync_begun()
     }
 
     /// Cuts off what was filled ahead. What cannot be cut off is passed over when the file is read.
@@ -292,14 +337,21 @@ impl<D: Disk> Writer<D> {
     /// The base that stands in the directory by now is that of everything before a generation.
     ///
     /// # Errors
-    /// When the manifest cannot be written: then everything is as it was.
+    /// When the manifest cannot be written: then everything is as it was; or when nobody knows whether it is on disk: then it goes on with the
+    /// new one, and nothing that the old one lists is removed.
     pub fn end_rewrite(&mut self, rewrite: Rewrite, is_rdb: bool) -> Result<(), Failure> {
+        if self.lost.is_some_and(|generation| generation >= rewrite.generation) {
+            let (doing, reason) =
+                ("ending a rewrite".to_owned(), "a sync has failed since it began".to_owned());
+            return Err(Failure { doing, reason, is_of_sync: false });
+        }
         let mut manifest = self.manifest.clone();
         manifest.end_rewrite(rewrite, is_rdb);
-        self.write_manifest(&manifest)?;
+        self.place_manifest(&manifest)?;
         self.manifest = manifest;
-        self.is_provisional = false;
+        (self.is_provisional, self.lost) = (false, None);
         self.ended_bytes = 0;
+        self.sync_names()?;
         self.remove_history();
         Ok(())
     }
@@ -313,18 +365,18 @@ impl<D: Disk> Writer<D> {
         for file in manifest.take_history() {
             let _ = self.disk.remove(&self.directory.join(&file.name));
         }
-        if self.write_manifest(&manifest).is_ok() {
+        if self.place_manifest(&manifest).is_ok() {
             self.manifest = manifest;
         }
     }
 
-    fn write_manifest(&self, manifest: &Manifest) -> Result<(), Failure> {
+    /// A manifest takes the place of the one before, to which only a crash may lead back.
+    fn place_manifest(&self, manifest: &Manifest) -> Result<(), Failure> {
         let path = self.directory.join(manifest.name());
         let temporary = self.directory.join(manifest.temporary_name());
-        let written =
-            NewFile::create(self.disk.clone(), temporary).map_err(|error| disk::reason(&error)).and_then(
-                |mut file| file.write(0, manifest.text().as_bytes()).and_then(|()| file.replace(&path)),
-            );
+        let written = NewFile::create(self.disk.clone(), temporary)
+            .map_err(|error| disk::reason(&error))
+            .and_then(|mut file| file.write(0, manifest.text().as_bytes()).and_then(|()| file.place(&path)));
         written.map_err(|reason| Failure {
             doing: format!("writing {}", path.display()),
             reason,
