@@ -65,9 +65,10 @@ pub fn crc64(mut crc: u64, bytes: &[u8]) -> u64 {
 /// Eight bytes more.
 #[inline]
 fn step(crc: u64, block: [u8; 8]) -> u64 {
-    let [a, b, c, d, e, f, g, h] = (crc ^ u64::from_le_bytes(block)).to_le_bytes().map(usize::from);
-    (TABLES[7][a] ^ TABLES[6][b] ^ TABLES[5][c] ^ TABLES[4][d])
-        ^ (TABLES[3][e] ^ TABLES[2][f] ^ TABLES[1][g] ^ TABLES[0][h])
+    let word = crc ^ u64::from_le_bytes(block);
+    let byte = |number: u32| (word >> (8 * number)) as u8 as usize;
+    (TABLES[7][byte(0)] ^ TABLES[6][byte(1)] ^ TABLES[5][byte(2)] ^ TABLES[4][byte(3)])
+        ^ (TABLES[3][byte(4)] ^ TABLES[2][byte(5)] ^ TABLES[1][byte(6)] ^ TABLES[0][byte(7)])
 }
 
 /// The check sum of `a` followed by `b`, from those of the two and the length of `b` in bytes. Lets shards sum their

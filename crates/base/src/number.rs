@@ -111,9 +111,9 @@ fn eight_digits(value: u64) -> u64 {
 
 const ASCII_ZEROS: u64 = u64::from_le_bytes(*b"00000000");
 
-/// The text of a number below 10^8 without leading zeros, and its length; what follows it is of no meaning.
+/// The text of a number below 10^8 without leading zeros, and its length; zeros follow it.
 #[inline]
-fn short_text(value: u64) -> ([u8; 8], usize) {
+pub fn short_text(value: u64) -> ([u8; 8], usize) {
     let digits = eight_digits(value);
     // Zero keeps its last digit.
     let leading = (digits.trailing_zeros() / 8).min(7);

@@ -84,8 +84,10 @@ fn has_brace(key: &[u8]) -> bool {
         let zeroed = word ^ (ONES * b'{' as u64);
         zeroed.wrapping_sub(ONES) & !zeroed & (ONES << 7) != 0
     };
+    let Some(last) = key.last_chunk::<8>() else { return key.contains(&b'{') };
     let (blocks, tail) = key.as_chunks::<8>();
-    blocks.iter().any(|block| hit(u64::from_le_bytes(*block))) || tail.contains(&b'{')
+    let hit = |block: &[u8; 8]| hit(u64::from_le_bytes(*block));
+    blocks.iter().any(hit) || !tail.is_empty() && hit(last)
 }
 
 /// The slot of a key, below [`SLOT_COUNT`].

@@ -117,13 +117,16 @@ impl<'a> Args<'a> {
     }
 
     /// The key at `index`, hashed.
-    #[inline]
+    #[inline(always)]
     pub fn key(&self, index: usize) -> Key<'a> {
-        let bytes = self.at(index);
         if index == self.hashed && index != 0 {
-            return Key { bytes, hash: self.hash };
+            return Key { bytes: self.at(index), hash: self.hash };
         }
-        Key::new(bytes, self.seed)
+        self.key_to_hash(index)
+    }
+
+    fn key_to_hash(&self, index: usize) -> Key<'a> {
+        Key::new(self.at(index), self.seed)
     }
 
     /// The arguments from `index` on.
@@ -267,6 +270,21 @@ impl OwnArgs {
         own
     }
 
+    /// Takes a copy of these words instead, into the memory that those before have left. Large ones get a buffer of their own, which can
+    /// become a value.
+    pub fn refill_with(&mut self, words: &[&[u8]]) {
+        self.clear();
+        for word in words {
+            if word.len() >= LARGE_BYTES_MIN || self.buf.len() + word.len() > INSIDE_BYTES_MAX {
+                self.spans.push(Span::outside(self.outside.len(), word.len()));
+                self.outside.push(Blob::new(word.to_vec()));
+            } else {
+                self.spans.push(Span { start: self.buf.len() as u32, len: word.len() as u32 });
+                self.buf.extend_from_slice(word);
+            }
+        }
+    }
+
     /// Puts another text in the place of an argument.
     pub fn replace(&mut self, index: usize, text: &[u8]) {
         self.spans[index] = Span { start: self.buf.len() as u32, len: text.len() as u32 };
@@ -284,7 +302,7 @@ impl OwnArgs {
 }
 
 /// Appends one of `args` to arguments whose bytes stand in `buf` and `outside`.
-#[inline]
+#[inline(always)]
 pub fn push(args: Args<'_>, index: usize, buf: &mut Vec<u8>, spans: &mut Vec<Span>, outside: &mut Vec<Blob>) {
     if let Some(blob) = args.blob(index) {
         spans.push(Span::outside(outside.len(), blob.len()));

@@ -20,6 +20,10 @@ pub enum Awaits {
     #[default]
     /// No key: only the time to pass (WAIT without replicas).
     Time,
+    /// No key: what was written to be synced (WAITAOF).
+    Sync,
+    /// That, and then the time to pass.
+    SyncAndTime,
 }
 
 impl Awaits {
@@ -46,8 +50,10 @@ pub enum Overdue {
     NullArray,
     /// WAIT: nobody has acknowledged.
     None,
-    /// WAITAOF: nor is anything in a file.
+    /// WAITAOF: nor is what was written synced here.
     NoneAndNone,
+    /// WAITAOF: it is synced here.
+    OneAndNone,
 }
 
 impl Overdue {
@@ -55,9 +61,9 @@ impl Overdue {
         match self {
             Self::NullArray => out.null_array(),
             Self::None => out.int(0),
-            Self::NoneAndNone => {
+            Self::NoneAndNone | Self::OneAndNone => {
                 out.array(2);
-                out.int(0);
+                out.int(i64::from(self == Self::OneAndNone));
                 out.int(0);
             }
         }

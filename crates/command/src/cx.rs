@@ -132,6 +132,7 @@ impl<'a> Cx<'a> {
     #[cold]
     fn note_expired(&mut self, db: u16, key: Key<'_>) {
         self.shard.stats.expired_keys += 1;
+        self.shard.write_gone(db, key.bytes);
         self.notice_in(db, Event::Expired, "expired", key.bytes);
     }
 
@@ -141,6 +142,7 @@ impl<'a> Cx<'a> {
             return;
         }
         self.shard.stats.expired_fields += fields.count() as u64;
+        self.shard.write_gone_fields(self.db, key, fields);
         self.notice_on(Event::Hash, "hexpired", key, fields);
         if emptied {
             self.notice(Event::Generic, "del", key);
@@ -353,7 +355,7 @@ impl<'a> Cx<'a> {
     /// To collect the fields of a hash that an event is about.
     #[inline]
     pub fn subkeys(&self) -> Subkeys {
-        Subkeys::new(self.shard.notices.subkeys)
+        Subkeys::new(self.shard.names_fields())
     }
 
     /// As [`Cx::event_of`] of these fields: each is a change.

@@ -57,6 +57,7 @@ texts! {
     BUSY_KEY = "BUSYKEY Target key name already exists.";
     BAD_DUMP = "ERR DUMP payload version or checksum are wrong";
     BAD_DATA_FORMAT = "ERR Bad data format";
+    LOADING = "LOADING Redis is loading the dataset in memory";
     BUSY = "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
     BUSY_FUNCTION = "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.";
     NO_SCRIPT = "NOSCRIPT No matching script. Please use EVAL.";

@@ -9,6 +9,7 @@
     reason = "an error made for nothing must be dropped, which costs some twenty instructions"
 )]
 
+pub mod ahead;
 pub mod args;
 pub mod blocking;
 pub mod change;

@@ -2,9 +2,39 @@
 
 use crate::scripting::libraries::{self, Trial};
 use crate::{Error, ShardCx};
-use keyspace::{Entry, Found, Key};
+use keyspace::{Db, Entry, Found, Key, Pos};
 use rdb::Shapes;
 use rdb::file::{Damage, Record};
+use std::fmt;
+
+/// A record that is about to be loaded.
+pub struct Coming<'a> {
+    db: u16,
+    hash: u64,
+    record: Record<'a>,
+}
+
+/// Why a record cannot be loaded.
+#[derive(Debug)]
+pub enum Unloaded {
+    Damage(Damage),
+    /// There is such a key.
+    Twice {
+        db: u16,
+        key: Vec<u8>,
+    },
+}
+
+impl fmt::Display for Unloaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Damage(damage) => damage.fmt(f),
+            Self::Twice { db, key } => {
+                write!(f, "key \"{}\" is there twice in database {db}", key.escape_ascii())
+            }
+        }
+    }
+}
 
 impl ShardCx {
     /// Which form collections take that are read from bytes.
@@ -15,7 +45,7 @@ impl ShardCx {
 
     /// The age of a key of which this is told: what the policy has no use for is passed over.
     pub(crate) fn age_told(&self, idle_s: Option<u64>, frequency: Option<u8>) -> u32 {
-        let (rule, now_ms) = (self.ages.rule, self.now_ms);
+        let (rule, now_ms) = (self.ages.rule, self.seen_ms());
         match (idle_s, frequency) {
             (_, Some(frequency)) if rule.counts() => rule.with_count(frequency, now_ms),
             (Some(idle_s), _) if !rule.counts() => rule.idle_for(idle_s, now_ms),
@@ -23,14 +53,15 @@ impl ShardCx {
         }
     }
 
-    /// The entry of a record. `None`: its time is over, or there is nothing in it.
+    /// The entry of a record. `None`: its time is over, or there is nothing in it. `is_base`: commands follow that were written down when
+    /// its time was not over, and another deletes it.
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn entry_of(&self, record: &Record<'_>) -> Result<Option<Entry>, Damage> {
+    pub fn entry_of(&self, record: &Record<'_>, is_base: bool) -> Result<Option<Entry>, Damage> {
         // A time before 1970 is over.
         let expire = record.expire_ms.map(|at_ms| at_ms.max(0) as u64);
-        if expire.is_some_and(|at_ms| at_ms <= self.now_ms) {
+        if !is_base && expire.is_some_and(|at_ms| at_ms <= self.now_ms) {
             return Ok(None);
         }
         let value = record.value(&self.shapes())?;
@@ -38,15 +69,91 @@ impl ShardCx {
         Ok(value.map(|value| Entry { value, expire, age }))
     }
 
+    /// A record that is to be loaded with others.
+    #[inline]
+    pub fn foresee<'a>(&self, db: u16, record: Record<'a>) -> Coming<'a> {
+        Coming { db, hash: self.seed.hash(&record.key), record }
+    }
+
+    /// Stores what has been foreseen; how many keys of it have come, the time of the others being over. `is_base`: see [`ShardCx::entry_of`].
+    ///
+    /// # Errors
+    /// The first that cannot be stored.
+    pub fn load_foreseen(&mut self, coming: &mut Vec<Coming<'_>>, is_base: bool) -> Result<usize, Unloaded> {
+        // First the places of all in their tables are asked for, in short loops: a processor finds several pages at a time only as far as
+        // it looks ahead.
+        for Coming { db, hash, .. } in &*coming {
+            self.dbs[usize::from(*db)].prefetch_bucket_for_write(*hash);
+        }
+        for Coming { db, hash, .. } in &*coming {
+            self.dbs[usize::from(*db)].prefetch_record_for_write(*hash);
+        }
+        let mut loaded = 0;
+        for Coming { db, hash, record } in coming.drain(..) {
+            let key = Key { bytes: &record.key, hash };
+            let is_new = match (record.expire_ms, record.string().map_err(Unloaded::Damage)?) {
+                (None, Some(text)) => {
+                    let age = self.age_told(record.idle_s, record.frequency);
+                    self.load_new(db, key, |db| db.load_str(key, &text, age))
+                }
+                _ => match self.entry_of(&record, is_base).map_err(Unloaded::Damage)? {
+                    None => continue,
+                    Some(entry) => self.load_new(db, key, |db| db.install(key, entry)),
+                },
+            };
+            if !is_new {
+                return Err(Unloaded::Twice { db, key: record.key.to_vec() });
+            }
+            loaded += 1;
+        }
+        Ok(loaded)
+    }
+
     /// Stores a key that a file has; whether there was none of that name.
     pub fn load(&mut self, db: u16, key: &[u8], entry: Entry) -> bool {
-        let (key, now_ms) = (Key { bytes: key, hash: self.seed.hash(key) }, self.now_ms);
+        let key = Key { bytes: key, hash: self.seed.hash(key) };
+        self.load_new(db, key, |db| db.install(key, entry))
+    }
+
+    #[inline]
+    fn load_new(&mut self, db: u16, key: Key<'_>, store: impl FnOnce(&mut Db) -> Pos) -> bool {
         let db = &mut self.dbs[db.into()];
-        let is_new = matches!(db.find(key, now_ms), Found::Missing);
+        let is_new = matches!(db.find(key, 0), Found::Missing);
         if is_new {
-            db.install(key, entry);
+            store(db);
         }
         is_new
+    }
+
+    /// The code of all libraries.
+    pub fn library_codes(&self) -> Vec<Vec<u8>> {
+        self.scripts.functions.shelf.libraries().map(|(_, library)| library.code.to_vec()).collect()
+    }
+
+    /// Has these libraries and no others.
+    ///
+    /// # Errors
+    /// Why one of them is none.
+    pub fn replace_libraries(&mut self, codes: &[Vec<u8>]) -> Result<(), Error> {
+        if self.library_codes() == codes {
+            return Ok(());
+        }
+        self.scripts.functions.flush();
+        codes.iter().try_for_each(|code| self.load_library(code))
+    }
+
+    /// Takes all keys out, each with its database.
+    pub fn take_all(&mut self, mut visit: impl FnMut(u16, Vec<u8>, Entry)) {
+        let seed = self.seed.clone();
+        for (number, db) in self.dbs.iter_mut_numbered() {
+            let keys: Vec<Vec<u8>> = db.iter().map(|(key, ..)| key.to_vec()).collect();
+            for key in keys {
+                if let Found::Live(pos) = db.find(Key::new(&key, &seed), 0) {
+                    let entry = db.take(pos);
+                    visit(number, key, entry);
+                }
+            }
+        }
     }
 
     /// # Errors

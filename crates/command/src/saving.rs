@@ -6,10 +6,19 @@
 use crate::ShardCx;
 use keyspace::walk::{self, SharedScribe};
 
+/// What the data is written down for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    Snapshot,
+    /// The new base of append-only files.
+    Rewrite,
+}
+
 /// Why no save begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refused {
-    UnderWay,
+    /// The data is being written down already.
+    UnderWay(Purpose),
     /// The file cannot be made; the log says why.
     Failed,
 }
@@ -31,15 +40,65 @@ pub struct Report {
     pub count: u64,
     /// Keys that were loaded at the start, and those whose time was over then.
     pub loaded: (u64, u64),
+    /// What is being loaded, if anything is.
+    pub loading: Option<LoadReport>,
 }
 
-/// Saves, as the process does it.
+/// How far loading is.
+#[derive(Clone, Copy, Debug)]
+pub struct LoadReport {
+    /// Unix seconds.
+    pub begun_s: u64,
+    /// Of the file or files.
+    pub total_bytes: u64,
+    pub loaded_bytes: u64,
+    /// Memory that the data took when it was saved, as far as the file says so.
+    pub used_memory_bytes: u64,
+}
+
+/// What a process knows of its append-only files.
+#[derive(Clone, Debug, Default)]
+pub struct LogReport {
+    /// When the rewrite under way began, unix seconds.
+    pub rewrite_begun_s: Option<u64>,
+    /// One begins as soon as it can.
+    pub is_rewrite_scheduled: bool,
+    /// Seconds that the last took.
+    pub last_rewrite_took_s: Option<u64>,
+    pub has_last_rewrite_failed: bool,
+    pub rewrites: u64,
+    /// Rewrites that have failed since one succeeded.
+    pub rewrites_failed: u64,
+    /// Why nothing can be written.
+    pub trouble: Option<String>,
+    /// Files are being written.
+    pub is_open: bool,
+    /// Bytes of all files; and what there were after the last rewrite or at the start.
+    pub current_bytes: u64,
+    pub base_bytes: u64,
+    /// Bytes not written yet.
+    pub waiting_bytes: u64,
+    /// Something is written and not synced.
+    pub is_unsynced: bool,
+    /// How often a shard had to wait for the disk.
+    pub delayed_syncs: u64,
+}
+
+/// Saves, as the process does it; and its append-only files.
 pub trait Saver: Send + Sync {
     /// Opens the file of a save, whose parts the shards begin now. `functions`: the code of each library.
     ///
     /// # Errors
     /// Another is under way, or the file cannot be made.
-    fn begin(&self, cx: &ShardCx, functions: &[&[u8]]) -> Result<(), Refused>;
+    fn begin(&self, cx: &ShardCx, functions: &[&[u8]], purpose: Purpose) -> Result<(), Refused>;
+
+    /// Has the data written down as soon as nothing else is.
+    fn schedule(&self, purpose: Purpose);
+
+    /// Whether a new base of append-only files is being written.
+    fn is_rewriting(&self) -> bool;
+
+    fn log_report(&self) -> LogReport;
 
     /// With what a shard writes its part of the save that has begun, if it has not ended before.
     fn scribe(&self, cx: &ShardCx) -> Option<SharedScribe>;
@@ -79,11 +138,11 @@ impl ShardCx {
     ///
     /// # Errors
     /// See [`Saver::begin`].
-    pub fn open_save(&self) -> Result<(), Refused> {
+    pub fn open_save(&self, purpose: Purpose) -> Result<(), Refused> {
         let saver = self.saver.as_ref().ok_or(Refused::Failed)?;
         let libraries = self.scripts.functions.shelf.libraries();
         let functions: Vec<&[u8]> = libraries.map(|(_, library)| &library.code[..]).collect();
-        saver.begin(self, &functions)
+        saver.begin(self, &functions, purpose)
     }
 
     /// Whether nothing may be written while the last save has failed.
@@ -93,13 +152,29 @@ impl ShardCx {
 
     /// Begins this shard's part of a save: all there is now is part of it.
     pub fn begin_saving(&mut self) {
-        let Some(scribe) = self.saver.clone().and_then(|saver| saver.scribe(self)) else { return };
+        if self.walk() {
+            self.note_saved();
+            self.saved.dirty = self.dirty;
+        }
+    }
+
+    /// Begins this shard's part of a rewrite: all there is now is in the new base, and what comes is in new files.
+    pub fn begin_rewriting(&mut self) {
+        if self.journal.is_on {
+            self.journal.own.end_generation(None);
+        } else if self.config.appendonly {
+            self.journal.is_on = true;
+        }
+        self.walk();
+    }
+
+    fn walk(&mut self) -> bool {
+        let Some(scribe) = self.saver.clone().and_then(|saver| saver.scribe(self)) else { return false };
         for (number, db) in self.dbs.iter_mut_numbered() {
             db.begin_walk(number, scribe.clone());
         }
-        self.note_saved();
-        self.saved.dirty = self.dirty;
         self.saving = Some(Saving { scribe });
+        true
     }
 
     /// Goes on with it for a step; whether there is more.

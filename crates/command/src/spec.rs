@@ -110,6 +110,8 @@ pub struct Command {
     pub full_name: &'static str,
     /// [`Command::only_key`], 0 for none; given by the registry.
     pub placed_key: u16,
+    /// How many arguments belong to each key, if its only specification says so (MSET: two).
+    pub key_step: u16,
     /// Argument that names an element of the collection under the key, 0 for none.
     pub element: u16,
 }

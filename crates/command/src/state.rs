@@ -2,6 +2,7 @@
 //! message.
 
 use crate::age::Ages;
+use crate::ahead::KeysAhead;
 use crate::blocking::Awaited;
 use crate::change::{Change, DbKey, Guests};
 use crate::cx::Event;
@@ -54,6 +55,8 @@ pub enum Effect {
     ConfigChanged(Vec<&'static str>),
     /// Stop the process.
     Shutdown { now: bool },
+    /// The data could not be saved, so the process does not stop.
+    CannotEnd,
     /// Save the data, then stop the process; if it cannot be saved, only by `force`. A client has asked for it, or nobody has.
     SaveAndEnd { conn: Option<usize>, now: bool, force: bool },
 }
@@ -168,6 +171,8 @@ pub struct ShardCx {
     pub journal: Journal,
     /// The data could not be saved: nothing may be written until it can.
     pub refuses_writes: bool,
+    /// Data is being loaded: commands that have to do with it are refused, and nothing is done with it.
+    pub is_loading: bool,
     /// All data is saved and the process ends: nothing may run any more.
     pub is_over: bool,
     pub stats: Stats,
@@ -217,12 +222,14 @@ pub struct ShardCx {
     pub learns: bool,
     /// A script that has run for too long is in the middle of its work: nothing else may change data, not even the shard itself.
     pub is_occupied: bool,
+    /// An operation that is not over has this shard for itself: keys neither expire nor are evicted but by what it does.
+    pub is_left_alone: bool,
     /// What a script has changed so far that may have to be taken back: nobody is told yet.
     pub untold: Option<Vec<Change>>,
     /// Keys of this shard are locked, or somebody waits for that.
     pub has_locks: bool,
-    /// The memory of the keys of the command at hand has been asked for, however many they are.
-    pub looked_ahead: bool,
+    /// Keys whose memory has been asked for.
+    pub keys_ahead: KeysAhead,
     /// Somebody wants to know of changes of keys; see [`ShardCx::hear`].
     pub is_listening: bool,
 }
@@ -252,6 +259,7 @@ impl ShardCx {
             saved: Saved::default(),
             journal: Journal::default(),
             refuses_writes: false,
+            is_loading: false,
             is_over: false,
             stats: Stats::default(),
             commands: CommandStats::default(),
@@ -284,9 +292,10 @@ impl ShardCx {
             run_inside: |_, _, _, _, _| unreachable!("the shard says how"),
             learns: false,
             is_occupied: false,
+            is_left_alone: false,
             untold: None,
             has_locks: false,
-            looked_ahead: false,
+            keys_ahead: KeysAhead::default(),
             is_listening: false,
         };
         cx.set_config(first);
@@ -373,6 +382,9 @@ impl ShardCx {
     pub fn hear_of(&mut self, db: u16, event: Option<(Event, &'static str)>, key: &[u8], subkeys: &[u8]) {
         if self.notices.births {
             self.tell_births();
+        }
+        if self.guests.are_here() && !matches!(event, Some((Event::Expired | Event::Evicted, _))) {
+            self.note_changed(db, key);
         }
         self.tell_change(db, event, key, subkeys);
     }

@@ -121,7 +121,11 @@ impl ShardCx {
         let (seed, now_ms) = (self.seed.clone(), self.now_ms);
         for name in self.watches.keys_in(db) {
             let key = Key::new(&name, &seed);
-            let was = !matches!(self.dbs[db as usize].find(key, now_ms), Found::Missing);
+            let found = self.dbs[db as usize].find(key, now_ms);
+            if matches!(found, Found::Expired) {
+                self.write_gone(db, &name);
+            }
+            let was = !matches!(found, Found::Missing);
             let comes = |other: u16, cx: &mut Self| Cx::internal(cx, other).find_for_write(key).is_some();
             if was || other.is_some_and(|other| comes(other, self)) {
                 self.watches.touch(db, name);

@@ -14,7 +14,6 @@ const NO_SUCCESS: &[(&str, &str)] = &[
     ("DEBUG CHANGE-REPL-ID", PERSISTENCE),
     ("DEBUG RELOAD", PERSISTENCE),
     ("DEBUG LOADAOF", PERSISTENCE),
-    ("BGREWRITEAOF", PERSISTENCE),
     ("SHUTDOWN", "ends the server; see `crates/server/tests/start`"),
     ("SCRIPT DEBUG", "scripts have no debugger"),
     ("MODULE LOAD", MODULES),

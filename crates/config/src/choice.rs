@@ -89,6 +89,11 @@ choice! {
 }
 
 choice! {
+    /// When append-only files are synced (`appendfsync`).
+    AppendFsync { EverySecond = "everysec", Always = "always", No = "no", }
+}
+
+choice! {
     /// The system interface of the event loop (`io-backend`).
     IoBackend {
         /// io_uring where the kernel allows it, else epoll.
@@ -123,16 +128,43 @@ names! {
     TLS_AUTH_CLIENTS = ["no", "yes", "optional"];
     ENDPOINT_TYPE = ["ip", "hostname", "unknown-endpoint"];
     PROPAGATION_ERROR = ["ignore", "panic", "panic-on-replicas"];
-    APPEND_FSYNC = ["everysec", "always", "no"];
     SANITIZE_DUMP = ["no", "yes", "clients"];
     PUBSUB_DEFAULT = ["allchannels", "resetchannels"];
 }
 
 /// `shutdown-on-sigint`, `shutdown-on-sigterm`: any number of these together.
-pub(crate) const SHUTDOWN_FLAGS: &[(&str, u32)] =
-    &[("default", 0), ("save", SHUTDOWN_SAVE), ("nosave", SHUTDOWN_NOSAVE), ("now", 4), ("force", 8)];
+pub(crate) const SHUTDOWN_FLAGS: &[(&str, u32)] = &[
+    ("default", 0),
+    ("save", SHUTDOWN_SAVE),
+    ("nosave", SHUTDOWN_NOSAVE),
+    ("now", SHUTDOWN_NOW),
+    ("force", SHUTDOWN_FORCE),
+];
 pub(crate) const SHUTDOWN_SAVE: u32 = 1;
 pub(crate) const SHUTDOWN_NOSAVE: u32 = 2;
+const SHUTDOWN_NOW: u32 = 4;
+const SHUTDOWN_FORCE: u32 = 8;
+
+/// How a signal ends the server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ShutdownFlags(pub(crate) u32);
+
+impl ShutdownFlags {
+    /// Whether the data is saved first; `by_default`: if nothing is said of that.
+    pub fn saves(self, by_default: bool) -> bool {
+        self.0 & SHUTDOWN_SAVE != 0 || by_default && self.0 & SHUTDOWN_NOSAVE == 0
+    }
+
+    /// Without waiting for clients that do not read.
+    pub fn is_now(self) -> bool {
+        self.0 & SHUTDOWN_NOW != 0
+    }
+
+    /// Even if the data cannot be saved.
+    pub fn is_forced(self) -> bool {
+        self.0 & SHUTDOWN_FORCE != 0
+    }
+}
 
 #[cfg(test)]
 mod tests {

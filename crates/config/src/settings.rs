@@ -8,7 +8,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use crate::choice::{IoBackend, LogLevel, MaxmemoryPolicy, OomScoreAdj, WhoMay};
+use crate::choice::{AppendFsync, IoBackend, LogLevel, MaxmemoryPolicy, OomScoreAdj, ShutdownFlags, WhoMay};
 use crate::special::{KeyEvents, OutputLimits, Primary, SavePoint};
 use crate::table::DirectiveId;
 use crate::value::Value;
@@ -127,6 +127,22 @@ settings! {
     dbfilename: PathBuf = "dbfilename";
     rdbchecksum: bool = "rdbchecksum";
     rdbcompression: bool = "rdbcompression";
+    shutdown_on_sigint: ShutdownFlags = "shutdown-on-sigint";
+    shutdown_on_sigterm: ShutdownFlags = "shutdown-on-sigterm";
+    /// Of the format of snapshots.
+    rdb_version: u16 = "rdb-version";
+    /// Microseconds for each key; -n: one for n keys.
+    key_load_delay: i32 = "key-load-delay";
+    appendonly: bool = "appendonly";
+    appendfilename: PathBuf = "appendfilename";
+    appenddirname: PathBuf = "appenddirname";
+    appendfsync: AppendFsync = "appendfsync";
+    no_appendfsync_on_rewrite: bool = "no-appendfsync-on-rewrite";
+    /// Percent; 0 is never.
+    auto_aof_rewrite_percentage: u32 = "auto-aof-rewrite-percentage";
+    /// Bytes.
+    auto_aof_rewrite_min_size: u64 = "auto-aof-rewrite-min-size";
+    aof_load_truncated: bool = "aof-load-truncated";
 
     replicaof: Option<Primary> = "replicaof";
     cluster_enabled: bool = "cluster-enabled";
@@ -166,7 +182,13 @@ macro_rules! from_choice {
         }
     )*};
 }
-from_choice!(IoBackend LogLevel MaxmemoryPolicy OomScoreAdj WhoMay);
+from_choice!(AppendFsync IoBackend LogLevel MaxmemoryPolicy OomScoreAdj WhoMay);
+
+impl FromValue for ShutdownFlags {
+    fn from_value(value: &Value) -> Option<Self> {
+        if let Value::Choice(bits) = value { Some(Self(*bits)) } else { None }
+    }
+}
 
 macro_rules! from_variant {
     ($($variant:ident => $type:ty;)*) => {$(

@@ -134,6 +134,24 @@ impl Db {
         self.table.prefetch_record(hash);
     }
 
+    /// Stage 1 of an insertion to come, see [`Table::prefetch_bucket_for_write`].
+    #[inline]
+    pub fn prefetch_bucket_for_write(&self, hash: u64) {
+        self.table.prefetch_bucket_for_write(hash);
+    }
+
+    /// Stage 2, see [`Table::prefetch_record_for_write`].
+    #[inline]
+    pub fn prefetch_record_for_write(&self, hash: u64) {
+        self.table.prefetch_record_for_write(hash);
+    }
+
+    /// Makes room for so many keys in all, if they are like those that are here; see [`Table::expect`].
+    pub fn expect(&mut self, keys: usize) {
+        let bytes = self.live as f64 / self.len().max(1) as f64 * keys as f64;
+        self.table.expect(keys, bytes as usize);
+    }
+
     /// Looks a key up; an entry whose time is over at `now_ms` is removed on the way.
     #[inline]
     pub fn find(&mut self, key: Key<'_>, now_ms: u64) -> Found {
@@ -145,15 +163,18 @@ impl Db {
     #[inline]
     pub fn find_used(&mut self, key: Key<'_>, now_ms: u64, fresh: u32) -> Found {
         let Some(pos) = self.table.find(key.hash, key.bytes) else { return Found::Missing };
-        let found = self.judge(pos, now_ms);
-        if let Found::Live(pos) = found {
-            self.touch(pos, fresh);
+        let record = self.table.record_open(pos);
+        let old = record::age(record);
+        if record::expire(record).is_some_and(|at_ms| at_ms <= now_ms) {
+            self.remove_expired(pos);
+            return Found::Expired;
         }
-        found
+        self.renew(pos, old, fresh);
+        Found::Live(pos)
     }
 
     /// Whether the entry is over.
-    #[inline]
+    #[inline(always)]
     fn judge(&mut self, pos: Pos, now_ms: u64) -> Found {
         if record::expire(self.table.record_open(pos)).is_some_and(|at_ms| at_ms <= now_ms) {
             self.remove_expired(pos);

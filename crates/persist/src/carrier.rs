@@ -1,7 +1,8 @@
 //! The thread that carries what is written to disk.
 
-use crate::save::{OnEnd, Outcome, Shared};
-use runtime::{NewFile, spawn_thread};
+use crate::save::{OnEnd, Outcome, Shared, remove_abandoned};
+use disk::{Disk, NewFile, directory_of};
+use runtime::spawn_thread;
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -18,9 +19,16 @@ pub(crate) enum Job {
 ///
 /// # Errors
 /// When either cannot be.
-pub(crate) fn start(shared: Arc<Shared>, inbox: Receiver<Job>, on_end: OnEnd) -> io::Result<()> {
-    let mut file = NewFile::create(shared.temporary.clone())?;
+pub(crate) fn start<D: Disk>(
+    disk: D,
+    shared: Arc<Shared>,
+    inbox: Receiver<Job>,
+    on_end: OnEnd,
+) -> io::Result<()> {
+    let mut file = NewFile::create(disk.clone(), shared.temporary.clone())?;
     let run = move || {
+        // What others have left takes room that may be needed.
+        let _ = remove_abandoned(&disk, directory_of(&shared.temporary));
         while let Ok(Job::Write { offset, bytes }) = inbox.recv() {
             if shared.failure().is_none()
                 && let Err(failure) = file.write(offset, &bytes)
@@ -37,7 +45,7 @@ pub(crate) fn start(shared: Arc<Shared>, inbox: Receiver<Job>, on_end: OnEnd) ->
 }
 
 /// Completes the file and puts it in the place of the old one.
-fn end(shared: &Shared, mut file: NewFile) -> Outcome {
+fn end<D: Disk>(shared: &Shared, mut file: NewFile<D>) -> Outcome {
     if let Some(failure) = shared.failure() {
         return Err(failure);
     }

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod append;
 mod carrier;
 pub mod load;
 mod pen;
@@ -15,4 +16,4 @@ mod tests;
 pub use pen::{Hints, Pen};
 pub use rdb::encode::Options;
 pub use rdb::file::Head;
-pub use save::{GIVEN_UP, OnEnd, Outcome, Save, Target};
+pub use save::{GIVEN_UP, OnEnd, Outcome, Save, Target, remove_abandoned};

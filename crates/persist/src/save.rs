@@ -4,11 +4,12 @@
 //! old one stays. A failure of any part is a failure of the whole, told once, with the path.
 
 use crate::carrier::{self, Job};
+use disk::Disk;
 use rdb::encode::Options;
 use rdb::file::{Head, Plan, Written};
 use std::fmt::Display;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -24,6 +25,9 @@ pub struct Target {
     /// Bytes that may wait for the disk, of all shards. Beyond, a shard that has more to write waits.
     pub waiting_bytes_max: usize,
 }
+
+/// With this begin the names of files that are not whole yet. Behind it stands the number of the process that writes it.
+const TEMPORARY: &str = "temp-weft-";
 
 /// Why there is no file when somebody has given the save up.
 pub const GIVEN_UP: &str = "it was given up";
@@ -75,13 +79,31 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Removes what saves into a directory have left whose processes were killed; the names of what was removed.
+///
+/// # Errors
+/// When the directory cannot be read.
+pub fn remove_abandoned(disk: &impl Disk, directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut names = disk.list(directory)?;
+    names.retain(|name| name.as_os_str().as_encoded_bytes().starts_with(TEMPORARY.as_bytes()));
+    // One that cannot be removed does no harm but to take room.
+    names.retain(|name| disk.remove_abandoned(&directory.join(name)).unwrap_or(false));
+    Ok(names)
+}
+
 impl Save {
     /// Opens a file beside the target and begins to write it.
     ///
     /// # Errors
     /// When the file cannot be made, or the thread that writes it.
-    pub fn begin(target: Target, head: &Head<'_>, shards: u16, on_end: OnEnd) -> io::Result<Self> {
-        let temporary = target.path.with_file_name(format!("temp-{}.rdb", std::process::id()));
+    pub fn begin(
+        disk: impl Disk,
+        target: Target,
+        head: &Head<'_>,
+        shards: u16,
+        on_end: OnEnd,
+    ) -> io::Result<Self> {
+        let temporary = target.path.with_file_name(format!("{TEMPORARY}{}.rdb", std::process::id()));
         let plan = Plan::new(head, shards, target.sums);
         let next_offset = plan.head().len() as u64;
         let head = plan.head().to_vec();
@@ -94,7 +116,7 @@ impl Save {
             keys: AtomicU64::new(0),
         });
         let (jobs, inbox) = channel();
-        carrier::start(Arc::clone(&shared), inbox, on_end)?;
+        carrier::start(disk, Arc::clone(&shared), inbox, on_end)?;
         let save = Self { shared, jobs };
         save.send(0, head);
         Ok(save)

@@ -1,13 +1,17 @@
 //! Saves of databases that two shards would have, read back.
 
+mod faults;
+
 use crate::{GIVEN_UP, Hints, Pen, Save, Target};
 use base::hash::HashSeed;
 use base::random::Random;
+use disk::Disk;
 use keyspace::walk::Scribe;
 use keyspace::{Db, Key, Value};
 use rdb::Shapes;
 use rdb::encode::Options;
 use rdb::file::{Head, Item, Items, Parts};
+use runtime::SystemDisk;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -94,8 +98,8 @@ fn read(items: &mut Items<'_>, contents: &mut Contents) -> usize {
 }
 
 /// Saves what two shards have, each with two databases.
-fn save(target: Target, dbs: &mut [Db], halt_at: Option<usize>) -> Save {
-    let save = Save::begin(target, &HEAD, 2, Box::new(|_| {})).expect("it begins");
+fn save(disk: impl Disk, target: Target, dbs: &mut [Db], halt_at: Option<usize>) -> Save {
+    let save = Save::begin(disk, target, &HEAD, 2, Box::new(|_| {})).expect("it begins");
     for (shard, dbs) in dbs.chunks_mut(2).enumerate() {
         let pen = Arc::new(Mutex::new(Pen::new(save.clone(), shard as u16, Hints::Nothing)));
         (0..).zip(&mut *dbs).for_each(|(number, db)| db.begin_walk(number, pen.clone()));
@@ -131,7 +135,7 @@ fn what_two_shards_have_is_one_file() {
     std::fs::write(place.0.join("dump.rdb"), "old").expect("it can be written");
     // However little may wait for the disk, and though a thread of its own carries it there.
     for waiting_bytes_max in [1, 64 << 20] {
-        let save = save(place.target(waiting_bytes_max), &mut dbs, None);
+        let save = save(SystemDisk, place.target(waiting_bytes_max), &mut dbs, None);
         let len = save.wait().expect("it is written");
         assert_eq!(save.keys(), contents.len() as u64);
         assert_eq!(place.names(), ["dump.rdb"]);
@@ -155,7 +159,7 @@ fn what_is_given_up_leaves_the_old_file_alone() {
     let mut dbs = databases(&mut contents);
     std::fs::write(place.0.join("dump.rdb"), "old").expect("it can be written");
     for halt_at in [0, 3, 1000] {
-        let outcome = save(place.target(1 << 20), &mut dbs, Some(halt_at)).wait();
+        let outcome = save(SystemDisk, place.target(1 << 20), &mut dbs, Some(halt_at)).wait();
         assert_eq!(outcome, Err(GIVEN_UP.to_owned()));
         assert_eq!(place.names(), ["dump.rdb"]);
         assert_eq!(std::fs::read(place.0.join("dump.rdb")).expect("it is there"), b"old");
@@ -167,13 +171,14 @@ fn what_cannot_be_written_says_why() {
     let place = Place::new("refused");
     let mut target = place.target(1 << 20);
     target.path = place.0.join("missing/dump.rdb");
-    assert!(Save::begin(target, &HEAD, 2, Box::new(|_| {})).is_err());
+    assert!(Save::begin(SystemDisk, target, &HEAD, 2, Box::new(|_| {})).is_err());
     let mut target = place.target(1 << 20);
     std::fs::create_dir(place.0.join("taken")).expect("a directory");
     target.path = place.0.join("taken");
     let mut contents = Contents::new();
-    let failure =
-        save(target, &mut databases(&mut contents), None).wait().expect_err("a directory is in its place");
+    let failure = save(SystemDisk, target, &mut databases(&mut contents), None)
+        .wait()
+        .expect_err("a directory is in its place");
     assert!(failure.contains("replacing") && failure.contains("taken"), "{failure}");
     assert_eq!(place.names(), ["taken"]);
 }

@@ -3,6 +3,7 @@
 //! One writer serves both protocols: types that RESP2 lacks are written as Redis writes them there.
 
 pub use base::blob::Blob;
+use base::number::short_text;
 use std::ops::Range;
 
 /// Reply bytes in order. Large values are not copied in: they stand beside the bytes with the place they belong to.
@@ -17,6 +18,9 @@ pub struct Reply {
 
 /// Longest number with its type byte and line end: `:-9223372036854775808\r\n`.
 const LINE_BYTES_MAX: usize = 24;
+/// Numbers below it have at most eight digits.
+const LINE_SHORT_BELOW: i64 = 100_000_000;
+const LINE_END: u128 = u16::from_le_bytes(*b"\r\n") as u128;
 
 impl Reply {
     pub fn new(resp3: bool) -> Self {
@@ -102,6 +106,19 @@ impl Reply {
 
     #[inline]
     fn line(&mut self, kind: u8, number: i64) {
+        if !(0..LINE_SHORT_BELOW).contains(&number) {
+            return self.long_line(kind, number);
+        }
+        // Put together in a register: at most eleven bytes.
+        let (digits, len) = short_text(number as u64);
+        let text = u128::from(u64::from_le_bytes(digits)) << 8;
+        let line = u128::from(kind) | text | LINE_END << (8 * (len + 1));
+        let end = self.buf.len() + len + 3;
+        self.buf.extend_from_slice(&line.to_le_bytes());
+        self.buf.truncate(end);
+    }
+
+    fn long_line(&mut self, kind: u8, number: i64) {
         let mut line = [0u8; LINE_BYTES_MAX];
         let mut at = LINE_BYTES_MAX - 2;
         line[at] = b'\r';

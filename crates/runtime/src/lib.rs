@@ -7,12 +7,13 @@ mod allocator;
 pub mod back_end;
 pub mod clock;
 pub mod daemon;
+mod disk;
 pub mod epoll;
 mod file_map;
 pub mod memory;
-mod new_file;
 pub mod reactor;
 pub mod rlimits;
+mod side_by_side;
 pub mod signals;
 pub mod socket;
 pub mod syslog;
@@ -21,19 +22,11 @@ pub mod uring;
 pub mod usage;
 pub mod waker;
 
+pub use ::disk::reason;
 pub use allocator::Allocator;
+pub use disk::{SystemDisk, SystemFile};
 pub use file_map::FileMap;
-pub use new_file::NewFile;
 pub use reactor::{BackEnd, Event, Reactor};
 pub use socket::{Listener, Socket};
 pub use thread::spawn as spawn_thread;
 pub use waker::Waker;
-
-/// The system's words for an error, without its number: `Address already in use`.
-pub fn reason(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    match (error.raw_os_error(), text.rfind(" (os error ")) {
-        (Some(_), Some(at)) => text[..at].to_owned(),
-        _ => text,
-    }
-}

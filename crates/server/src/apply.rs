@@ -1,8 +1,9 @@
 //! What CONFIG SET changes of the process, before any shard takes the new configuration over.
 
-use crate::{listen, oom_score, open_files};
+use crate::{KeptOn, listen, log, oom_score, open_files};
 use command::platform::{Change, Refusal};
 use config::Config;
+use disk::Disk;
 use std::io;
 
 /// Brings all of a change into force, or nothing. The working directory's whole path, if `dir` was set.
@@ -31,6 +32,9 @@ pub fn enter_directory(config: &Config) -> io::Result<Vec<u8>> {
 }
 
 fn apply_but_dir(change: &Change<'_>) -> Result<(), Refusal> {
+    if change.names.contains(&"appendonly") && change.wanted.appendonly {
+        make_log_directory(change)?;
+    }
     if change.names.contains(&"maxclients") {
         raise_open_files(change)?;
     }
@@ -59,6 +63,19 @@ fn set_oom_score(change: &Change<'_>) -> Result<(), Refusal> {
         }
         _ => Ok(()),
     }
+}
+
+/// Append-only files need their directory.
+fn make_log_directory(change: &Change<'_>) -> Result<(), Refusal> {
+    let path = &change.wanted.appenddirname;
+    KeptOn.make_directory(path).map_err(|error| {
+        log::warning(format_args!(
+            "Can't create the directory {}: {}",
+            path.display(),
+            runtime::reason(&error)
+        ));
+        Refusal { directive: "appendonly", reason: "Unable to turn on AOF. Check server logs.".to_owned() }
+    })
 }
 
 /// More clients need more descriptors. Fewer leave the limit as it is.

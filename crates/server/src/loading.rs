@@ -1,24 +1,21 @@
-//! Loading the data file before anybody is served.
+//! Loading the data file.
 //!
-//! All shards read it at the same time, each its part; keys of others that a shard comes upon are handed over afterwards. Whatever is
-//! wrong with the file stops the start and leaves the file alone.
+//! All shards read it at the same time, each its part, between turns in which clients are told that data is loading
+//! ([`crate::shard_loop`]). Whatever is wrong with the file stops the start and leaves the file alone.
 
-use crate::log;
+use crate::recovery::Recovery;
+use crate::{KeptOn, log};
 use command::ShardCx;
+use command::loading::Coming;
+use command::saving::LoadReport;
 use config::Config;
 use keyspace::Entry;
-use persist::load::{self, Found, Record, Stop};
+use persist::load::{self, Found, Record, Remarks, Stop};
 use runtime::{FileMap, clock};
 use std::io::ErrorKind;
-use std::path::PathBuf;
-use std::sync::{Barrier, Mutex, PoisonError};
-
-/// A key on its way to the shard that has it.
-struct Stray {
-    db: u16,
-    key: Vec<u8>,
-    entry: Entry,
-}
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 /// What a shard has loaded.
 #[derive(Clone, Copy, Debug, Default)]
@@ -28,109 +25,323 @@ pub struct Loaded {
     pub expired: u64,
 }
 
-/// A data file, and what its readers share.
+/// Why nothing is loaded.
+pub enum Halt {
+    /// What is wrong, with the path of the file.
+    Failed(String),
+    /// The end was asked for.
+    Ended,
+}
+
+/// Who loads: a shard, which has something else to do now and then.
+pub trait Loader {
+    fn cx(&mut self) -> &mut ShardCx;
+
+    /// Called after every few records; whether to go on.
+    fn breathe(&mut self) -> bool;
+}
+
+/// How far all shards are, for all to see.
+#[derive(Default)]
+pub struct Progress {
+    shards_left: AtomicUsize,
+    begun_s: AtomicU64,
+    total_bytes: AtomicU64,
+    loaded_bytes: AtomicU64,
+    used_memory_bytes: AtomicU64,
+}
+
+impl Progress {
+    /// So many shards begin to load.
+    fn begin(&self, shards: usize, total_bytes: u64, used_memory_bytes: u64) {
+        self.begun_s.store(clock::wall_us() / 1_000_000, Ordering::Relaxed);
+        self.total_bytes.store(total_bytes, Ordering::Relaxed);
+        self.loaded_bytes.store(0, Ordering::Relaxed);
+        self.used_memory_bytes.store(used_memory_bytes, Ordering::Relaxed);
+        self.shards_left.store(shards, Ordering::Release);
+    }
+
+    /// A shard has loaded its part; whether all have.
+    pub fn end_shard(&self) -> bool {
+        self.shards_left.fetch_sub(1, Ordering::AcqRel) == 1
+    }
+
+    /// Whether some shard has not loaded its part.
+    pub fn is_under_way(&self) -> bool {
+        self.shards_left.load(Ordering::Acquire) > 0
+    }
+
+    pub fn report(&self) -> Option<LoadReport> {
+        self.is_under_way().then(|| LoadReport {
+            begun_s: self.begun_s.load(Ordering::Relaxed),
+            total_bytes: self.total_bytes.load(Ordering::Relaxed),
+            loaded_bytes: self.loaded_bytes.load(Ordering::Relaxed),
+            used_memory_bytes: self.used_memory_bytes.load(Ordering::Relaxed),
+        })
+    }
+}
+
+/// A data file.
 pub struct Loading {
     path: PathBuf,
     file: Option<FileMap>,
     sums: bool,
-    /// For each shard.
-    strays: Vec<Mutex<Vec<Stray>>>,
-    /// All have read their parts.
-    read: Barrier,
+    /// It is the base of append-only files.
+    is_base: bool,
     begun_us: u64,
 }
 
+/// Records that are looked at before the first of them is stored: the memory that they need is on its way meanwhile.
+const AT_ONCE: usize = 64;
+/// So many keys tell what those are like that are still to come.
+const SAMPLE_KEYS: usize = 4096;
+
 impl Loading {
-    /// Opens the file, if there is one.
+    /// Opens the file, if there is one, which so many shards are about to read: that of snapshots, or the base of append-only files if it is
+    /// these that are loaded. Then loading goes on until [`Progress::end_shard`] has been called once more, for the files behind the base.
     ///
     /// # Errors
     /// When there is one that cannot be opened.
-    pub fn open(config: &Config, shards: usize) -> Result<Self, String> {
-        let path = config.dbfilename.clone();
-        let file = match FileMap::open(&path) {
-            Ok(file) => Some(file),
-            Err(error) if error.kind() == ErrorKind::NotFound => None,
-            Err(error) => return Err(format!("Cannot open {}: {}", path.display(), runtime::reason(&error))),
-        };
+    pub fn open(
+        config: &Config,
+        progress: &Progress,
+        shards: usize,
+        recovery: Option<&Recovery>,
+    ) -> Result<Self, String> {
+        remove_abandoned(Path::new("."));
+        let base = recovery.map(|recovery| recovery.base_for_all().unwrap_or(Path::new("")));
+        let (is_base, path) = (base.is_some(), base.unwrap_or(&config.dbfilename).to_owned());
         let (_, begun_us) = clock::now();
-        let strays = (0..shards).map(|_| Mutex::default()).collect();
-        Ok(Self { path, file, sums: config.rdbchecksum, strays, read: Barrier::new(shards), begun_us })
+        let mut loading = Self { path, file: None, sums: config.rdbchecksum, is_base, begun_us };
+        let parties = shards + usize::from(is_base);
+        if is_base {
+            progress.begin(parties, 0, 0);
+        }
+        match FileMap::open(&loading.path) {
+            _ if loading.path.as_os_str().is_empty() => {}
+            Ok(file) => {
+                let remarks = load::remarks(&file);
+                tell(&remarks);
+                progress.begin(parties, file.len() as u64, remarks.used_memory_bytes.unwrap_or(0));
+                loading.file = Some(file);
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => {
+                return Err(format!("Cannot open {}: {}", loading.path.display(), runtime::reason(&error)));
+            }
+        }
+        Ok(loading)
+    }
+
+    /// Whether there is anything to load.
+    pub fn has_file(&self) -> bool {
+        self.file.is_some()
     }
 
     /// Reads a shard's part, on its own thread; all shards must.
     ///
     /// # Errors
-    /// What is wrong with the file, and where.
-    pub fn run(&self, cx: &mut ShardCx) -> Result<Loaded, String> {
+    /// What is wrong with the file, and where; or that the end was asked for.
+    pub fn run(&self, loader: &mut impl Loader, progress: &Progress) -> Result<Loaded, Halt> {
         let Some(file) = &self.file else { return Ok(Loaded::default()) };
-        let mut loaded = Loaded::default();
-        let place = (cx.id.into(), cx.shards.into());
-        let outcome = load::read(file, self.sums, place, |found| self.take(cx, found, &mut loaded));
-        self.read.wait();
-        let path = self.path.display();
-        outcome.map_err(|stop| match stop {
-            Stop::Damage(damage) => format!("{path}: {damage}"),
-            Stop::Refused(reason) => format!("{path}: {reason}"),
-        })?;
-        let own = &self.strays[usize::from(cx.id)];
-        for Stray { db, key, entry } in
-            std::mem::take(&mut *own.lock().unwrap_or_else(PoisonError::into_inner))
-        {
-            store(cx, db, &key, entry, &mut loaded).map_err(|reason| format!("{path}: {reason}"))?;
-        }
-        Ok(loaded)
-    }
-
-    fn take(&self, cx: &mut ShardCx, found: Found<'_>, loaded: &mut Loaded) -> Result<(), String> {
-        match found {
-            Found::Function(code) => cx.load_library(&code).map_err(|error| {
-                format!("a library of functions: {}", String::from_utf8_lossy(error.line()))
-            }),
-            Found::RecordForAll(record) if cx.slots.shard_of(&record.key) != cx.id => Ok(()),
-            Found::Record(record) | Found::RecordForAll(record) => self.take_record(cx, &record, loaded),
-        }
-    }
-
-    fn take_record(&self, cx: &mut ShardCx, record: &Record<'_>, loaded: &mut Loaded) -> Result<(), String> {
-        let db = cx.dbs.number(record.db.into()).ok_or_else(|| {
-            let count = cx.dbs.count();
-            format!(
-                "at byte {}: database {}, and there are {count} (`databases`)",
-                record.offset(),
-                record.db
-            )
-        })?;
-        let Some(entry) = cx.entry_of(record).map_err(|damage| damage.to_string())? else {
-            loaded.expired += 1;
-            return Ok(());
+        let place = (loader.cx().id.into(), loader.cx().shards.into());
+        let mut part = Part {
+            progress,
+            is_base: self.is_base,
+            loaded: Loaded::default(),
+            coming: Vec::new(),
+            bytes: 0,
+            expected: Vec::new(),
         };
-        let shard = cx.slots.shard_of(&record.key);
-        if shard == cx.id {
-            return store(cx, db, &record.key, entry, loaded);
+        let mut seen = 0;
+        let outcome = load::read(file, self.sums, place, |found| {
+            part.take(loader.cx(), found)?;
+            seen += 1;
+            let is_delayed = dawdle(loader.cx().config.key_load_delay, seen);
+            if (seen.is_multiple_of(AT_ONCE) || is_delayed) && !loader.breathe() {
+                return Err(Halt::Ended);
+            }
+            Ok(())
+        });
+        let outcome = outcome.and_then(|()| part.store(loader.cx()).map_err(Stop::Refused));
+        let path = self.path.display();
+        match outcome {
+            Ok(()) => Ok(part.loaded),
+            Err(Stop::Damage(damage)) => Err(Halt::Failed(format!("{path}: {damage}"))),
+            Err(Stop::Refused(Halt::Failed(reason))) => Err(Halt::Failed(format!("{path}: {reason}"))),
+            Err(Stop::Refused(Halt::Ended)) => Err(Halt::Ended),
         }
-        let mut strays = self.strays[usize::from(shard)].lock().unwrap_or_else(PoisonError::into_inner);
-        strays.push(Stray { db, key: record.key.to_vec(), entry });
-        Ok(())
     }
 
-    /// Says what has come of it.
-    pub fn report(&self, all: &[Loaded]) {
-        if self.file.is_none() {
-            return;
-        }
+    /// Says what has come of it, if there was a file: when it was opened, and what all shards have loaded.
+    pub fn report(begun_us: u64, all: &[Loaded]) {
         let (_, now_us) = clock::now();
         let keys: u64 = all.iter().map(|one| one.keys).sum();
         let expired: u64 = all.iter().map(|one| one.expired).sum();
         log::notice(format_args!("Done loading RDB, keys loaded: {keys}, keys expired: {expired}."));
-        let seconds = (now_us - self.begun_us) as f64 / 1e6;
+        let seconds = (now_us - begun_us) as f64 / 1e6;
         log::notice(format_args!("DB loaded from disk: {seconds:.3} seconds"));
+    }
+
+    /// Monotonic µs when the file was opened.
+    pub fn begun_us(&self) -> u64 {
+        self.begun_us
     }
 }
 
-fn store(cx: &mut ShardCx, db: u16, key: &[u8], entry: Entry, loaded: &mut Loaded) -> Result<(), String> {
-    if !cx.load(db, key, entry) {
-        return Err(format!("key \"{}\" is there twice in database {db}", key.escape_ascii()));
+/// What saves have left whose processes were killed takes room.
+pub fn remove_abandoned(directory: &Path) {
+    match persist::remove_abandoned(&KeptOn, directory) {
+        Ok(names) => names.iter().for_each(|name| {
+            log::notice(format_args!("Removed {}, left by a save that did not end", name.display()));
+        }),
+        Err(error) => {
+            log::warning(format_args!("Cannot look for files that are left: {}", runtime::reason(&error)));
+        }
     }
-    loaded.keys += 1;
-    Ok(())
+}
+
+fn take_library(cx: &mut ShardCx, code: &[u8]) -> Result<(), String> {
+    cx.load_library(code)
+        .map_err(|error| format!("a library of functions: {}", String::from_utf8_lossy(error.line())))
+}
+
+/// A key on its way to the shard that has it.
+pub struct Stray {
+    pub db: u16,
+    pub key: Vec<u8>,
+    pub entry: Entry,
+}
+
+/// Stores a key where it belongs.
+///
+/// # Errors
+/// When there is one of that name.
+pub fn take_stray(cx: &mut ShardCx, Stray { db, key, entry }: Stray) -> Result<(), String> {
+    match cx.load(db, &key, entry) {
+        true => Ok(()),
+        false => Err(format!("key \"{}\" is there twice in database {db}", key.escape_ascii())),
+    }
+}
+
+/// Loads a base for who has every key; where the data ends, and commands may follow.
+///
+/// # Errors
+/// What is wrong with the file, and where.
+pub fn load_base(cx: &mut ShardCx, path: &Path, bytes: &[u8], sums: bool) -> Result<usize, String> {
+    let end = load::read_front(bytes, sums, |found| match found {
+        Found::Function(code) => take_library(cx, &code),
+        Found::Expected { .. } => Ok(()),
+        Found::Record { record, .. } => {
+            let db = number_of(cx, &record)?;
+            match cx.entry_of(&record, true).map_err(|damage| damage.to_string())? {
+                Some(entry) => take_stray(cx, Stray { db, key: record.key.to_vec(), entry }),
+                None => Ok(()),
+            }
+        }
+    });
+    let path = path.display();
+    end.map_err(|stop| match stop {
+        Stop::Damage(damage) => format!("{path}: {damage}"),
+        Stop::Refused(reason) => format!("{path}: {reason}"),
+    })
+}
+
+/// The database of a record.
+fn number_of(cx: &ShardCx, record: &Record<'_>) -> Result<u16, String> {
+    cx.dbs.number(record.db.into()).ok_or_else(|| {
+        let (count, offset) = (cx.dbs.count(), record.offset());
+        format!("at byte {offset}: database {}, and there are {count} (`databases`)", record.db)
+    })
+}
+
+/// Makes loading take longer, for tests (`key-load-delay`); whether it did.
+#[inline]
+fn dawdle(delay: i32, seen: usize) -> bool {
+    let micros = match delay {
+        0 => 0,
+        1.. => delay as u64,
+        _ => u64::from(seen.is_multiple_of(delay.unsigned_abs() as usize)),
+    };
+    if micros > 0 {
+        std::thread::sleep(Duration::from_micros(micros));
+    }
+    micros > 0
+}
+
+/// Says what the file says of itself.
+fn tell(remarks: &Remarks) {
+    if let Some(version) = &remarks.server_version {
+        log::notice(format_args!("Loading RDB produced by version {version}"));
+    }
+    if let Some(at_s) = remarks.written_s {
+        let age_s = (clock::wall_us() / 1_000_000).saturating_sub(at_s);
+        log::notice(format_args!("RDB age {age_s} seconds"));
+    }
+    if let Some(bytes) = remarks.used_memory_bytes {
+        let mib = bytes as f64 / f64::from(1 << 20);
+        log::notice(format_args!("RDB memory usage when created {mib:.2} Mb"));
+    }
+}
+
+/// A shard on its way through its part.
+struct Part<'a> {
+    progress: &'a Progress,
+    is_base: bool,
+    loaded: Loaded,
+    coming: Vec<Coming<'a>>,
+    /// Of the file, that what is coming takes.
+    bytes: u64,
+    /// Databases for which no room has been made, and how many keys they will have.
+    expected: Vec<(u16, usize)>,
+}
+
+impl<'a> Part<'a> {
+    fn take(&mut self, cx: &mut ShardCx, found: Found<'a>) -> Result<(), Halt> {
+        match found {
+            Found::Function(code) => take_library(cx, &code).map_err(Halt::Failed),
+            Found::Expected { db, keys } => {
+                self.expected.extend(cx.dbs.number(db.into()).map(|db| (db, keys)));
+                Ok(())
+            }
+            Found::Record { record, is_for_all } => {
+                let is_own = cx.slots.shard_of(&record.key) == cx.id;
+                match is_own || !is_for_all {
+                    true => self.take_record(cx, record, is_own),
+                    false => Ok(()),
+                }
+            }
+        }
+    }
+
+    fn take_record(&mut self, cx: &mut ShardCx, record: Record<'a>, is_own: bool) -> Result<(), Halt> {
+        let db = number_of(cx, &record).map_err(Halt::Failed)?;
+        if !is_own {
+            let (key, offset) = (record.key.escape_ascii(), record.offset());
+            let reason = format!("at byte {offset}: key \"{key}\" is not of the shard that the index names");
+            return Err(Halt::Failed(reason));
+        }
+        self.bytes += record.bytes();
+        self.coming.push(cx.foresee(db, record));
+        if self.coming.len() < AT_ONCE { Ok(()) } else { self.store(cx) }
+    }
+
+    /// Stores what has been looked at.
+    fn store(&mut self, cx: &mut ShardCx) -> Result<(), Halt> {
+        let records = self.coming.len();
+        let keys = cx.load_foreseen(&mut self.coming, self.is_base);
+        let keys = keys.map_err(|unloaded| Halt::Failed(unloaded.to_string()))?;
+        self.loaded.keys += keys as u64;
+        self.loaded.expired += (records - keys) as u64;
+        self.progress.loaded_bytes.fetch_add(std::mem::take(&mut self.bytes), Ordering::Relaxed);
+        self.expected.retain(|&(db, keys)| {
+            let db = &mut cx.dbs[db.into()];
+            let is_known = db.len() >= SAMPLE_KEYS;
+            if is_known {
+                db.expect(keys);
+            }
+            !is_known
+        });
+        Ok(())
+    }
 }

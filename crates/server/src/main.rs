@@ -6,6 +6,7 @@ mod cores;
 mod crash;
 mod desk;
 mod files;
+mod journal;
 mod listen;
 mod loading;
 mod log;
@@ -14,6 +15,7 @@ mod open_files;
 #[cfg(feature = "planted")]
 mod planted;
 mod platform;
+mod recovery;
 mod requests;
 mod saving;
 mod send;
@@ -21,6 +23,12 @@ mod serve;
 mod shard_loop;
 mod start;
 mod supervisor;
+
+/// The disk on which data is kept.
+#[cfg(feature = "planted")]
+use planted::disk::PlantedDisk as KeptOn;
+#[cfg(not(feature = "planted"))]
+use runtime::SystemDisk as KeptOn;
 
 /// Of this program.
 const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,6 +1,8 @@
 //! Faults put in on purpose, to see whether tests find them. Only the package `tests/planted` is built with this module, and only
 //! the environment in which its program is started chooses a fault: nothing a client sends does.
 
+pub mod disk;
+
 use crate::shard_loop::Mail;
 use mailbox::Port;
 use std::sync::OnceLock;

@@ -2,8 +2,10 @@
 
 use crate::log;
 use crate::shard_loop::ShardLoop;
+use command::saving::{Purpose, Saver};
 use runtime::clock;
 use shard::effects::Request;
+use std::sync::Arc;
 use std::time::Duration;
 
 impl ShardLoop {
@@ -20,6 +22,7 @@ impl ShardLoop {
                 Request::Shutdown { now } => {
                     self.process.end(now);
                 }
+                Request::CannotEnd => self.process.stay(),
                 Request::ConfigChanged(names) => self.apply_config(&names),
             }
         }
@@ -27,12 +30,34 @@ impl ShardLoop {
 
     /// Brings what the configuration says outside the shards into force.
     fn apply_config(&mut self, names: &[&'static str]) {
-        let config = &self.shard.cx.config;
         if names.contains(&"loglevel") {
-            log::set_level(config.loglevel);
+            log::set_level(self.shard.cx.config.loglevel);
         }
+        self.apply_journal(names);
         if self.has_listeners() && names.iter().any(|name| matches!(*name, "port" | "bind")) {
             self.listen_anew();
+        }
+    }
+
+    /// The same for the append-only files: they are begun with a rewrite, and ended when every shard appends no more.
+    fn apply_journal(&mut self, names: &[&'static str]) {
+        let config = Arc::clone(&self.shard.cx.config);
+        let process = Arc::clone(&self.process);
+        if names.contains(&"appendonly") && !config.appendonly {
+            if self.shard.cx.journal.is_on {
+                process.journal.take_from(&mut self.shard);
+                self.shard.set_journal(false);
+                process.journal.leave();
+            }
+            process.saver.end_rewrites();
+        }
+        if names.contains(&"appendonly") && config.appendonly && self.has_listeners() {
+            process.saver.schedule(Purpose::Rewrite);
+        }
+        if names.contains(&"appendfsync")
+            && let Some(log) = process.journal.log()
+        {
+            log.set_policy(crate::journal::policy(&config));
         }
     }
 

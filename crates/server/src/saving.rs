@@ -1,17 +1,20 @@
-//! Saves of the process: one at a time, into the file that the configuration names.
+//! What writes all data down: saves into the file that the configuration names, and new bases of append-only files. One at a time.
 
-use crate::loading::Loaded;
-use crate::{REDIS_VERSION, log};
+use crate::journal::Journal;
+use crate::loading::{Loaded, Progress};
+use crate::{KeptOn, REDIS_VERSION, log};
 use command::ShardCx;
-use command::saving::{Refused, Report, Saver};
+use command::saving::{LogReport, Purpose, Refused, Report, Saver};
+use config::Config;
 use keyspace::walk::SharedScribe;
-use persist::{GIVEN_UP, Head, Hints, Options, Outcome, Pen, Save, Target};
+use persist::append::{Begun, JobOutcome, Log};
+use persist::{GIVEN_UP, Head, Hints, OnEnd, Options, Outcome, Pen, Save, Target};
 use runtime::{Waker, clock};
+use std::io;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
-/// The version of the format: that of Redis 7.0, which everything newer reads, too. A value that needs a newer one gets it.
-const FORMAT_VERSION: u16 = 10;
 /// Bytes that may wait for the disk.
 const WAITING_BYTES_MAX: usize = 32 << 20;
 
@@ -19,6 +22,8 @@ pub struct ProcessSaver {
     shards: u16,
     state: Arc<Mutex<State>>,
     ended: Arc<Ended>,
+    progress: Arc<Progress>,
+    journal: Arc<Journal>,
 }
 
 /// How the last save has ended, for a look in every turn.
@@ -28,13 +33,39 @@ struct Ended {
     count: AtomicU64,
     /// Of the shards, which are to know at once.
     wakers: Arc<Vec<OnceLock<Waker>>>,
+    /// The end was told.
+    told: Condvar,
+    /// Something is to be begun as soon as it can.
+    is_scheduled: AtomicBool,
+}
+
+impl Ended {
+    fn tell(&self) {
+        self.told.notify_all();
+        self.wakers.iter().filter_map(OnceLock::get).for_each(Waker::wake);
+    }
 }
 
 struct State {
-    under_way: Option<Save>,
+    under_way: Option<UnderWay>,
     begun_s: u64,
     report: Report,
+    log: LogReport,
+    /// Begin as soon as nothing is under way.
+    is_save_scheduled: bool,
+    /// When the last rewrite that failed did; unix seconds.
+    rewrite_failed_s: Option<u64>,
+    /// So many generations have ended where the parts of the last rewrite have run.
+    epoch: u64,
 }
+
+struct UnderWay {
+    save: Save,
+    purpose: Purpose,
+}
+
+/// After a rewrite that failed the next is tried no sooner, seconds.
+const RETRY_S: u64 = 5;
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -45,7 +76,12 @@ fn now_s() -> u64 {
 }
 
 impl ProcessSaver {
-    pub fn new(shards: u16, wakers: Arc<Vec<OnceLock<Waker>>>) -> Self {
+    pub fn new(
+        shards: u16,
+        wakers: Arc<Vec<OnceLock<Waker>>>,
+        progress: Arc<Progress>,
+        journal: Arc<Journal>,
+    ) -> Self {
         let report = Report {
             under_way: None,
             last_save_s: now_s(),
@@ -54,20 +90,84 @@ impl ProcessSaver {
             last_took_s: None,
             count: 0,
             loaded: (0, 0),
+            loading: None,
         };
-        let state = Arc::new(Mutex::new(State { under_way: None, begun_s: 0, report }));
-        let ended = Arc::new(Ended { fails: AtomicBool::new(false), count: AtomicU64::new(0), wakers });
-        Self { shards, state, ended }
+        let state = State {
+            under_way: None,
+            begun_s: 0,
+            report,
+            log: LogReport::default(),
+            is_save_scheduled: false,
+            rewrite_failed_s: None,
+            epoch: 0,
+        };
+        let (fails, count) = (AtomicBool::new(false), AtomicU64::new(0));
+        let ended = Arc::new(Ended {
+            fails,
+            count,
+            wakers,
+            told: Condvar::new(),
+            is_scheduled: AtomicBool::new(false),
+        });
+        Self { shards, state: Arc::new(Mutex::new(state)), ended, progress, journal }
     }
 
     /// Tells a shard what has become of the last save, before it runs anything.
     #[inline]
     pub fn tell(&self, cx: &mut ShardCx) {
         let fails = self.ended.fails.load(Ordering::Relaxed);
-        cx.refuses_writes = fails && cx.needs_saves();
+        cx.refuses_writes = fails && cx.needs_saves() || self.journal.is_in_trouble();
         if self.ended.count.load(Ordering::Relaxed) != cx.saved.count() {
             cx.note_saved();
         }
+    }
+
+    /// What is due by itself: what was scheduled, and a rewrite once the files have grown, or if only that helps.
+    pub fn due(&self, config: &Config) -> Option<Purpose> {
+        let mut state = lock(&self.state);
+        let is_scheduled = state.log.is_rewrite_scheduled || state.is_save_scheduled;
+        self.ended.is_scheduled.store(is_scheduled, Ordering::Relaxed);
+        if state.under_way.is_some() {
+            return None;
+        }
+        let tries = state.rewrite_failed_s.is_none_or(|at_s| now_s().saturating_sub(at_s) > RETRY_S);
+        if state.log.is_rewrite_scheduled && tries {
+            return Some(Purpose::Rewrite);
+        }
+        if std::mem::take(&mut state.is_save_scheduled) {
+            return Some(Purpose::Snapshot);
+        }
+        drop(state);
+        (tries && self.journal.is_on() && self.needs_rewrite(config)).then_some(Purpose::Rewrite)
+    }
+
+    /// Whether something may become due though nobody asks for anything. Of files that grow the looker is told.
+    #[inline]
+    pub fn awaits_look(&self) -> bool {
+        self.ended.is_scheduled.load(Ordering::Relaxed) || self.journal.is_in_trouble()
+    }
+
+    fn needs_rewrite(&self, config: &Config) -> bool {
+        let report = self.journal.report();
+        if report.trouble.is_some_and(|trouble| trouble.needs_rewrite) {
+            return true;
+        }
+        let percent = u64::from(config.auto_aof_rewrite_percentage);
+        let (now, before) = (report.current_bytes, report.base_bytes.max(1));
+        let growth = (now.saturating_mul(100) / before).saturating_sub(100);
+        let is_due = percent > 0 && now > config.auto_aof_rewrite_min_size && growth >= percent;
+        if is_due {
+            log::notice(format_args!("Starting automatic rewriting of AOF on {growth}% growth"));
+        }
+        is_due
+    }
+
+    /// Nothing is appended any more, so nothing is rewritten.
+    pub fn end_rewrites(&self) {
+        if self.is_rewriting() {
+            self.give_up();
+        }
+        lock(&self.state).log.is_rewrite_scheduled = false;
     }
 
     /// What all shards have loaded.
@@ -78,6 +178,27 @@ impl ProcessSaver {
 }
 
 impl State {
+    /// A rewrite is over, the manifest included.
+    fn end_rewrite(&mut self, outcome: &Result<(), String>) {
+        self.under_way = None;
+        let log = &mut self.log;
+        log.rewrite_begun_s = None;
+        log.last_rewrite_took_s = Some(now_s().saturating_sub(self.begun_s));
+        log.has_last_rewrite_failed = outcome.is_err();
+        match outcome {
+            Ok(()) => {
+                log::notice("Background AOF rewrite finished successfully");
+                log.rewrites += 1;
+                (log.rewrites_failed, self.rewrite_failed_s) = (0, None);
+            }
+            Err(reason) => {
+                log::warning(format_args!("Background AOF rewrite failed: {reason}"));
+                log.rewrites_failed += 1;
+                self.rewrite_failed_s = Some(now_s());
+            }
+        }
+    }
+
     fn end(&mut self, outcome: &Outcome) {
         self.under_way = None;
         let took_s = now_s().saturating_sub(self.begun_s);
@@ -97,42 +218,81 @@ impl State {
     }
 }
 
-impl Saver for ProcessSaver {
-    fn begin(&self, cx: &ShardCx, functions: &[&[u8]]) -> Result<(), Refused> {
-        let mut state = lock(&self.state);
-        if state.under_way.is_some() {
-            return Err(Refused::UnderWay);
-        }
+impl ProcessSaver {
+    /// The base has been written, or not: if it has, the manifest is next.
+    fn on_rewritten(&self, log: &Log, is_rdb: bool) -> OnEnd {
+        let (own, ended, log) = (Arc::clone(&self.state), Arc::clone(&self.ended), log.clone());
+        Box::new(move |outcome: &Outcome| {
+            let resting = log.clone();
+            let on_done = {
+                let own = Arc::clone(&own);
+                move |outcome: Result<(), String>| {
+                    resting.rest(false);
+                    lock(&own).end_rewrite(&outcome);
+                    ended.tell();
+                }
+            };
+            match outcome {
+                Ok(bytes) => {
+                    let begun = Begun { epoch: lock(&own).epoch, is_rdb };
+                    let on_done = move |outcome: &JobOutcome| {
+                        on_done(outcome.clone().map_err(|failure| failure.to_string()));
+                    };
+                    log.end_rewrite(begun, *bytes, Box::new(on_done));
+                }
+                Err(reason) => on_done(Err(reason.clone())),
+            }
+        })
+    }
+
+    fn on_saved(&self) -> OnEnd {
+        let (own, ended) = (Arc::clone(&self.state), Arc::clone(&self.ended));
+        Box::new(move |outcome: &Outcome| {
+            let mut state = lock(&own);
+            state.end(outcome);
+            ended.fails.store(!state.report.is_last_ok, Ordering::Relaxed);
+            ended.count.store(state.report.count, Ordering::Relaxed);
+            drop(state);
+            ended.tell();
+        })
+    }
+
+    fn open(
+        &self,
+        cx: &ShardCx,
+        functions: &[&[u8]],
+        path: PathBuf,
+        on_end: OnEnd,
+        purpose: Purpose,
+    ) -> io::Result<Save> {
         let target = Target {
-            path: cx.config.dbfilename.clone(),
-            options: Options { version: FORMAT_VERSION, compress: cx.config.rdbcompression },
+            path,
+            options: Options { version: cx.config.rdb_version, compress: cx.config.rdbcompression },
             sums: cx.config.rdbchecksum,
             waiting_bytes_max: WAITING_BYTES_MAX,
         };
         let head = Head {
-            version: FORMAT_VERSION,
+            version: cx.config.rdb_version,
             compress: cx.config.rdbcompression,
             server_version: REDIS_VERSION,
             time_s: now_s(),
             used_memory_bytes: runtime::usage::resident_bytes().0,
             fields: &[("weft-ver", crate::VERSION.as_bytes())],
-            is_aof_base: false,
+            is_aof_base: purpose == Purpose::Rewrite,
             functions,
             sizes: &[],
         };
+        Save::begin(KeptOn, target, &head, self.shards, on_end)
+    }
+
+    fn begin_snapshot(&self, cx: &ShardCx, functions: &[&[u8]], state: &mut State) -> Result<(), Refused> {
         state.report.last_try_s = now_s();
-        let (own, ended) = (Arc::clone(&self.state), Arc::clone(&self.ended));
-        let on_end = Box::new(move |outcome: &Outcome| {
-            let mut state = lock(&own);
-            state.end(outcome);
-            ended.fails.store(!state.report.is_last_ok, Ordering::Relaxed);
-            ended.count.store(state.report.count, Ordering::Relaxed);
-            ended.wakers.iter().filter_map(OnceLock::get).for_each(Waker::wake);
-        });
-        match Save::begin(target, &head, self.shards, on_end) {
+        let path = cx.config.dbfilename.clone();
+        match self.open(cx, functions, path, self.on_saved(), Purpose::Snapshot) {
             Ok(save) => {
                 log::notice("Saving the data");
-                (state.under_way, state.begun_s) = (Some(save), now_s());
+                state.under_way = Some(UnderWay { save, purpose: Purpose::Snapshot });
+                state.begun_s = now_s();
                 Ok(())
             }
             Err(error) => {
@@ -145,8 +305,82 @@ impl Saver for ProcessSaver {
         }
     }
 
+    fn begin_rewrite(&self, cx: &ShardCx, functions: &[&[u8]], state: &mut State) -> Result<(), Refused> {
+        let begun = self.journal.log_now(&cx.config).and_then(|log| {
+            if cx.config.appendonly && !self.journal.is_on() {
+                // Files to append to from the place on where the parts of this rewrite run.
+                log.open().map_err(|failure| failure.to_string())?;
+                log.set_policy(crate::journal::policy(&cx.config));
+                self.journal.set_on();
+            }
+            log.rest(cx.config.no_appendfsync_on_rewrite);
+            let path = self.journal.directory().join(log.manifest().next_base_name(true));
+            let save = self.open(cx, functions, path.clone(), self.on_rewritten(log, true), Purpose::Rewrite);
+            save.map_err(|error| format!("{}: {}", path.display(), runtime::reason(&error)))
+        });
+        match begun {
+            Ok(save) => {
+                log::notice("Background append only file rewriting started");
+                state.log.is_rewrite_scheduled = false;
+                state.log.rewrite_begun_s = Some(now_s());
+                state.under_way = Some(UnderWay { save, purpose: Purpose::Rewrite });
+                state.begun_s = now_s();
+                Ok(())
+            }
+            Err(reason) => {
+                state.end_rewrite(&Err(reason));
+                Err(Refused::Failed)
+            }
+        }
+    }
+}
+
+impl Saver for ProcessSaver {
+    fn begin(&self, cx: &ShardCx, functions: &[&[u8]], purpose: Purpose) -> Result<(), Refused> {
+        let mut state = lock(&self.state);
+        match &state.under_way {
+            Some(under_way) => Err(Refused::UnderWay(under_way.purpose)),
+            None if purpose == Purpose::Snapshot => self.begin_snapshot(cx, functions, &mut state),
+            None => self.begin_rewrite(cx, functions, &mut state),
+        }
+    }
+
+    fn schedule(&self, purpose: Purpose) {
+        let mut state = lock(&self.state);
+        match purpose {
+            Purpose::Snapshot => state.is_save_scheduled = true,
+            Purpose::Rewrite => state.log.is_rewrite_scheduled = true,
+        }
+        self.ended.is_scheduled.store(true, Ordering::Relaxed);
+        drop(state);
+        self.ended.tell();
+    }
+
+    fn is_rewriting(&self) -> bool {
+        lock(&self.state).under_way.as_ref().is_some_and(|under_way| under_way.purpose == Purpose::Rewrite)
+    }
+
+    fn log_report(&self) -> LogReport {
+        let report = self.journal.report();
+        LogReport {
+            trouble: report.trouble.map(|trouble| trouble.reason),
+            is_open: self.journal.is_on(),
+            current_bytes: report.current_bytes,
+            base_bytes: report.base_bytes,
+            waiting_bytes: report.waiting_bytes,
+            is_unsynced: report.is_unsynced,
+            delayed_syncs: report.delayed_syncs,
+            ..lock(&self.state).log.clone()
+        }
+    }
+
     fn scribe(&self, cx: &ShardCx) -> Option<SharedScribe> {
-        let save = lock(&self.state).under_way.clone()?;
+        let mut state = lock(&self.state);
+        if let Some(log) = self.journal.log() {
+            state.epoch = log.epoch_with(cx.id.into(), &cx.journal.own);
+        }
+        let save = state.under_way.as_ref()?.save.clone();
+        drop(state);
         let policy = cx.config.maxmemory_policy;
         let hints = if policy.is_lfu() {
             Hints::Frequency
@@ -159,16 +393,18 @@ impl Saver for ProcessSaver {
     }
 
     fn give_up(&self) {
-        let save = lock(&self.state).under_way.clone();
-        if let Some(save) = save {
-            save.cancel(GIVEN_UP);
-            // Its end is told before it is over.
-            let _ = save.wait();
+        let mut state = lock(&self.state);
+        if let Some(under_way) = &state.under_way {
+            under_way.save.cancel(GIVEN_UP);
+        }
+        // Its end is told before another begins.
+        while state.under_way.is_some() {
+            state = self.ended.told.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
     fn wait(&self) -> bool {
-        let save = lock(&self.state).under_way.clone();
+        let save = lock(&self.state).under_way.as_ref().map(|under_way| under_way.save.clone());
         match save {
             Some(save) => save.wait().is_ok(),
             None => lock(&self.state).report.is_last_ok,
@@ -176,12 +412,13 @@ impl Saver for ProcessSaver {
     }
 
     fn is_behind(&self) -> bool {
-        lock(&self.state).under_way.as_ref().is_some_and(Save::is_behind)
+        lock(&self.state).under_way.as_ref().is_some_and(|under_way| under_way.save.is_behind())
     }
 
     fn report(&self) -> Report {
         let state = lock(&self.state);
-        let under_way = state.under_way.as_ref().map(|save| (state.begun_s, save.keys()));
-        Report { under_way, ..state.report }
+        let snapshot = state.under_way.as_ref().filter(|one| one.purpose == Purpose::Snapshot);
+        let under_way = snapshot.map(|one| (state.begun_s, one.save.keys()));
+        Report { under_way, loading: self.progress.report(), ..state.report }
     }
 }

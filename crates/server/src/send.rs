@@ -19,12 +19,25 @@ pub struct Sent {
     pub(crate) waits: bool,
     /// Until when its replies are held back for others; 0 if they are not.
     pub(crate) held_until_us: u64,
+    /// Turns that have added to its output and wait for the journal; and how far the output may be sent meanwhile, counted from the
+    /// connection's first byte.
+    pub(crate) gated_turns: u32,
+    pub(crate) free_to: u64,
 }
 
 impl Sent {
     /// Bytes of `out` that are still to be sent.
     pub fn unsent(self, out: &Reply) -> usize {
         out.len() - self.bytes
+    }
+
+    /// How much of `out` may be sent, `gone` bytes of this connection having been handed over since its beginning.
+    #[inline]
+    pub fn sendable(self, out: &Reply, gone: u64) -> usize {
+        if self.gated_turns == 0 {
+            return out.len();
+        }
+        self.bytes + (self.free_to.saturating_sub(gone) as usize).min(out.len() - self.bytes)
     }
 
     /// Gives back the memory of what is sent, once it is much and at least half: then a byte is moved only once or so.
@@ -43,6 +56,12 @@ impl Sent {
         } else {
             self.bytes = count;
         }
+    }
+
+    /// Whether all of the output may be sent, and none of it has been.
+    #[inline]
+    pub(crate) fn is_fresh(self) -> bool {
+        self.bytes == 0 && self.gated_turns == 0
     }
 
     /// Bytes already handed over.
@@ -100,16 +119,15 @@ impl Spares {
     }
 }
 
-/// Sends as much as the socket takes, or [`SEND_BYTES_MAX`].
+/// Sends as much of the first `total` bytes as the socket takes, or [`SEND_BYTES_MAX`].
 #[inline]
 pub fn flush(
     reactor: &mut dyn Reactor,
     token: usize,
-    out: &mut Reply,
+    (out, total): (&mut Reply, usize),
     sent: &mut Sent,
     spares: &mut Spares,
 ) -> Outcome {
-    let total = out.len();
     let limit = total.min(sent.bytes + SEND_BYTES_MAX);
     while sent.bytes < total {
         if sent.bytes >= limit {
@@ -137,6 +155,10 @@ pub fn flush(
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(_) => return Outcome::Broken,
         }
+    }
+    if total < out.len() {
+        sent.give_back(out, total);
+        return Outcome::Done;
     }
     out.clear();
     spares.take_back(out);

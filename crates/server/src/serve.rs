@@ -1,14 +1,15 @@
 //! The shards' threads, from the first to the last.
 
 use crate::cores::Cores;
-use crate::loading::{Loaded, Loading};
+use crate::loading::{Halt, Loaded, Loading, Progress};
 use crate::log;
 use crate::platform;
+use crate::recovery::Recovery;
 use crate::shard_loop::{Mail, Process, ShardLoop};
 use crate::supervisor::Systemd;
 use base::hash::HashSeed;
 use command::ShardCx;
-use command::saving::Saver;
+use command::saving::{LoadReport, Saver};
 use config::{Config, IoBackend};
 use mailbox::{Exchange, Port};
 use runtime::back_end::{self, RING_ENTRIES_MAX};
@@ -16,8 +17,9 @@ use runtime::signals::{self, Signal};
 use runtime::{BackEnd, Listener, clock, thread};
 use shard::Shard;
 use std::io;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Barrier};
+use std::time::Duration;
 
 /// What a shard's thread found when it started.
 struct Started {
@@ -41,7 +43,9 @@ struct Seat {
     listeners: Vec<Listener>,
     process: Arc<Process>,
     loading: Arc<Loading>,
-    /// Opened when all shards have their data: none serves before.
+    /// With append-only files.
+    recovery: Option<Arc<Recovery>>,
+    /// Opened when all shards have what they need to serve.
     gate: Arc<Barrier>,
 }
 
@@ -60,7 +64,9 @@ pub fn run(
     let names: Vec<(bool, String)> = listeners.iter().map(|l| (l.is_unix, l.name.clone())).collect();
     let process = Arc::new(Process::new(Arc::clone(&config), shards, config_file));
     let ((tell, told), (tell_loaded, loaded)) = (channel(), channel());
-    let loading = Arc::new(Loading::open(&config, shards)?);
+    let recovery = open_recovery(&config, &process, shards)?;
+    let loading = Arc::new(Loading::open(&config, &process.progress, shards, recovery.as_deref())?);
+    let begun_us = loading.has_file().then(|| loading.begun_us());
     let gate = Arc::new(Barrier::new(shards + 1));
     let seed = HashSeed::new(clock::entropy(), clock::entropy());
     let ring_entries = back_end::ring_entries(shards);
@@ -77,6 +83,7 @@ pub fn run(
             listeners: listeners.take().unwrap_or_default(),
             process: Arc::clone(&process),
             loading: Arc::clone(&loading),
+            recovery: recovery.clone(),
             gate: Arc::clone(&gate),
         };
         let (tell, tell_loaded) = (tell.clone(), tell_loaded.clone());
@@ -85,22 +92,62 @@ pub fn run(
     }
     drop(tell);
     report_start(told.iter().take(shards).collect(), ring_entries)?;
-    let loaded: Result<Vec<Loaded>, String> = loaded.iter().take(shards).collect();
-    let loaded = loaded.map_err(|reason| format!("Fatal error loading the DB. {reason}. Exiting."))?;
-    loading.report(&loaded);
-    process.saver.note_loaded(&loaded);
     drop(loading);
     watch_signals(Arc::clone(&process))
         .map_err(|e| format!("Cannot wait for signals: {}", runtime::reason(&e)))?;
-    report_ready(&names);
     gate.wait();
-    systemd.tell("READY=1\nSTATUS=Ready to accept connections");
+    match await_loaded(&loaded, shards, &process.progress) {
+        Ok(loaded) => {
+            if let Some(recovery) = recovery {
+                begin_journal(&config, &process, recovery)?;
+                process.end_loading();
+            }
+            if let Some(begun_us) = begun_us {
+                Loading::report(begun_us, &loaded);
+                process.saver.note_loaded(&loaded);
+            }
+            report_ready(&names);
+            systemd.tell("READY=1\nSTATUS=Ready to accept connections");
+        }
+        // Shards may wait for others that have stopped; there is nothing to be saved.
+        Err(Halt::Ended) if recovery.is_some() => return Ok(()),
+        Err(Halt::Ended) => {}
+        Err(Halt::Failed(reason)) => return Err(format!("Fatal error loading the DB. {reason}. Exiting.")),
+    }
     for thread in threads {
         // A panic has ended the process long before.
         let _ = thread.join();
     }
+    process.journal.finish();
     systemd.tell("STOPPING=1");
     Ok(())
+}
+
+/// What append-only files say, if there are to be any.
+fn open_recovery(config: &Config, process: &Process, shards: usize) -> Result<Option<Arc<Recovery>>, String> {
+    if !config.appendonly {
+        return Ok(None);
+    }
+    let journal = &process.journal;
+    let recovery = Recovery::open(config, journal.directory(), journal.prefix(), shards)
+        .map_err(|reason| format!("Fatal error loading the append-only files. {reason}. Exiting."))?;
+    if recovery.is_empty() && config.dbfilename.exists() {
+        let (directory, file) = (journal.directory().display(), config.dbfilename.display());
+        log::warning(format_args!(
+            "There are no append-only files in {directory}: starting without data, as Redis does. What is in {file} is not \
+             loaded; to take it over, start with appendonly no and say CONFIG SET appendonly yes"
+        ));
+    }
+    Ok(Some(Arc::new(recovery)))
+}
+
+/// All that was there is loaded: goes on with it.
+fn begin_journal(config: &Config, process: &Process, recovery: Arc<Recovery>) -> Result<(), String> {
+    let failed = |reason: String| format!("Fatal error opening the append-only files. {reason}. Exiting.");
+    // The shards have let go of it before they said that they have loaded.
+    let recovery = Arc::into_inner(recovery).expect("nobody else has it");
+    let (bytes, manifest) = recovery.finish().map_err(failed)?;
+    process.journal.start(config, manifest, bytes).map_err(failed)
 }
 
 fn wanted(choice: IoBackend) -> BackEnd {
@@ -109,6 +156,34 @@ fn wanted(choice: IoBackend) -> BackEnd {
         IoBackend::IoUring => BackEnd::Uring,
         IoBackend::Epoll => BackEnd::Epoll,
     }
+}
+
+/// Time between two lines in the log about how far loading is.
+const PROGRESS_EVERY: Duration = Duration::from_secs(5);
+
+/// What all shards have loaded.
+fn await_loaded(
+    told: &Receiver<Result<Loaded, Halt>>,
+    shards: usize,
+    progress: &Progress,
+) -> Result<Vec<Loaded>, Halt> {
+    let mut all = Vec::with_capacity(shards);
+    while all.len() < shards {
+        match told.recv_timeout(PROGRESS_EVERY) {
+            Ok(loaded) => all.push(loaded?),
+            Err(RecvTimeoutError::Timeout) => {
+                if let Some(LoadReport { loaded_bytes, total_bytes, .. }) = progress.report() {
+                    let percent = loaded_bytes as f64 / total_bytes.max(1) as f64 * 100.0;
+                    log::notice(format_args!(
+                        "Loading: {loaded_bytes} of {total_bytes} bytes ({percent:.1} %)"
+                    ));
+                }
+            }
+            // A shard's thread has gone without a word, which only a reactor that fails does.
+            Err(RecvTimeoutError::Disconnected) => return Err(Halt::Ended),
+        }
+    }
+    Ok(all)
 }
 
 /// Says once what all shards found.
@@ -161,21 +236,19 @@ fn report_ready(names: &[(bool, String)]) {
 /// Starts the thread that sleeps until a signal comes.
 fn watch_signals(process: Arc<Process>) -> io::Result<()> {
     let watch = move || {
-        let mut asked = false;
         while let Ok(signal) = signals::wait() {
-            if asked && signal == Signal::Interrupt {
+            if process.expects_end() && signal == Signal::Interrupt {
                 log::warning("You insist... exiting now.");
                 std::process::exit(1);
             }
             log::warning(format_args!("Received {} scheduling shutdown...", signal.name()));
-            asked = true;
-            process.ask_for_end();
+            process.ask_for_end(signal);
         }
     };
     thread::spawn("signals".to_owned(), watch).map(drop)
 }
 
-fn run_shard(seat: Seat, tell: &Sender<Started>, tell_loaded: &Sender<Result<Loaded, String>>) {
+fn run_shard(seat: Seat, tell: &Sender<Started>, tell_loaded: &Sender<Result<Loaded, Halt>>) {
     let Seat { id, cpu, process, .. } = seat;
     let unpinned = cpu.and_then(|cpu| thread::pin_to(cpu).err());
     let opened = match back_end::open(seat.back_end, seat.ring_entries) {
@@ -191,16 +264,49 @@ fn run_shard(seat: Seat, tell: &Sender<Started>, tell_loaded: &Sender<Result<Loa
     let (ring_entries, refusal) = (Ok(opened.ring_entries), opened.refusal);
     let _ = tell.send(Started { shard: id, ring_entries, refusal, unpinned });
     let shards = process.wakers.len() as u16;
-    let mut cx = ShardCx::new(id as u16, shards, Arc::clone(&process.config), seat.seed, clock::entropy());
+    let mut cx =
+        ShardCx::new(id as u16, shards, Arc::clone(&process.config), seat.seed.clone(), clock::entropy());
     let about = process.about.get_or_init(|| platform::about(opened.reactor.name(), &process.config_file));
     platform::install(&mut cx, about);
     cx.saver = Some(Arc::clone(&process.saver) as Arc<dyn Saver>);
-    let loaded = seat.loading.run(&mut cx);
-    drop(seat.loading);
-    let _ = tell_loaded.send(loaded);
+    cx.is_loading = seat.loading.has_file() || seat.recovery.is_some();
     seat.gate.wait();
-    let shard_loop = ShardLoop::new(Shard::new(cx), opened.reactor, seat.port, process, seat.listeners);
-    if let Err(error) = shard_loop.run() {
+    let shard = Shard::new(cx);
+    let shard_loop = ShardLoop::new(shard, opened.reactor, seat.port, Arc::clone(&process), seat.listeners);
+    let of_all = || {
+        let mut cx = ShardCx::new(0, 1, Arc::clone(&process.config), seat.seed.clone(), clock::entropy());
+        platform::install(&mut cx, about);
+        cx
+    };
+    if let Err(error) = load_and_run(shard_loop, seat.loading, seat.recovery, of_all, tell_loaded) {
         panic!("the reactor of shard {id} failed: {error}");
     }
+}
+
+fn load_and_run(
+    mut shard_loop: ShardLoop,
+    loading: Arc<Loading>,
+    recovery: Option<Arc<Recovery>>,
+    of_all: impl FnOnce() -> ShardCx,
+    tell_loaded: &Sender<Result<Loaded, Halt>>,
+) -> io::Result<()> {
+    shard_loop.listen()?;
+    let mut loaded = shard_loop.load(loading)?;
+    if let Some(recovery) = recovery
+        && loaded.is_ok()
+        && let Err(reason) = shard_loop.recover(&recovery, of_all)
+    {
+        loaded = Err(Halt::Failed(reason));
+    }
+    let has_failed = matches!(loaded, Err(Halt::Failed(_)));
+    if loaded.is_ok() {
+        shard_loop.end_loading();
+    }
+    let _ = tell_loaded.send(loaded);
+    if has_failed {
+        // The process ends; to give back what has been loaded would only take time.
+        std::mem::forget(shard_loop);
+        return Ok(());
+    }
+    shard_loop.run()
 }

@@ -2,7 +2,9 @@
 
 mod accept;
 mod drain;
+mod gate;
 mod large;
+mod load;
 mod save;
 mod spin;
 mod together;
@@ -11,20 +13,22 @@ mod visit;
 
 use self::spin::Spin;
 use crate::desk::{self, Seated, SharedDesk};
+use crate::journal::Journal;
+use crate::loading::Progress;
 use crate::log;
 use crate::saving::ProcessSaver;
 use crate::send::{self, Outcome, Sent, Spares};
 use command::freeing;
 use config::Config;
 use mailbox::Port;
+use runtime::signals::Signal;
 use runtime::socket::Reserve;
 use runtime::{Event, Listener, Reactor, Socket, Waker, clock};
 use shard::{Carrier, Message, Moving, Shard, Step, TURN};
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::sync::Arc;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// What travels between shard threads.
@@ -48,6 +52,8 @@ const INPUT_BYTES: usize = 256 * 1024;
 const INPUT_BYTES_PER_CONN: usize = 32 * 1024;
 /// Input of one connection that waits for its own commands, beyond which it is not read for a while.
 const HELD_INPUT_BYTES_MAX: usize = 1 << 20;
+/// While clients wait for syncs: what these are to contain may show while another shard runs this one's mail.
+const SYNC_LOOK: Duration = Duration::from_millis(10);
 /// Listeners' tokens lie above all connections'.
 const LISTENER_TOKENS: usize = 1 << 30;
 
@@ -69,10 +75,16 @@ pub struct Process {
     pub wakers: Arc<Vec<OnceLock<Waker>>>,
     pub(crate) desks: Vec<OnceLock<SharedDesk>>,
     pub(crate) saver: Arc<ProcessSaver>,
+    /// How far the shards are that load.
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) journal: Arc<Journal>,
     /// Changes on each shard since the last save, while there are save points.
     unsaved: Vec<Unsaved>,
     /// A signal asks for the end, which shard 0 brings about.
+    end_asked_by: Mutex<Option<Signal>>,
     is_asked_to_end: AtomicBool,
+    /// A signal has asked for the end, and it has not been found impossible since.
+    expects_end: AtomicBool,
     /// How often a shard has freed so much that all should give memory back.
     purges: AtomicU64,
     ending: AtomicBool,
@@ -93,13 +105,25 @@ pub struct Process {
 impl Process {
     pub fn new(config: Arc<Config>, shards: usize, config_file: String) -> Self {
         let wakers = Arc::new((0..shards).map(|_| OnceLock::new()).collect());
+        let progress = Arc::new(Progress::default());
+        let journal = Arc::new(Journal::new(&config, Arc::clone(&wakers)));
+        let saver = ProcessSaver::new(
+            shards as u16,
+            Arc::clone(&wakers),
+            Arc::clone(&progress),
+            Arc::clone(&journal),
+        );
         Self {
             config,
-            saver: Arc::new(ProcessSaver::new(shards as u16, Arc::clone(&wakers))),
+            saver: Arc::new(saver),
+            progress,
+            journal,
             wakers,
             desks: (0..shards).map(|_| OnceLock::new()).collect(),
             unsaved: (0..shards).map(|_| Unsaved::default()).collect(),
+            end_asked_by: Mutex::new(None),
             is_asked_to_end: AtomicBool::new(false),
+            expects_end: AtomicBool::new(false),
             purges: AtomicU64::new(0),
             ending: AtomicBool::new(false),
             at_once: AtomicBool::new(false),
@@ -124,12 +148,26 @@ impl Process {
         cx.eviction.other_bytes = others.map(|(_, bytes)| bytes.load(Ordering::Relaxed)).sum();
     }
 
-    /// Asks for the end as the configuration wants it: with a save or without.
-    pub fn ask_for_end(&self) {
+    /// Asks for the end as the configuration wants it after this signal: with a save or without.
+    pub fn ask_for_end(&self, signal: Signal) {
+        self.expects_end.store(true, Ordering::SeqCst);
+        *self.end_asked_by.lock().unwrap_or_else(PoisonError::into_inner) = Some(signal);
         self.is_asked_to_end.store(true, Ordering::SeqCst);
         if let Some(waker) = self.wakers[0].get() {
             waker.wake();
         }
+    }
+
+    /// Whether a signal has asked for the end, and it has not been found impossible since.
+    pub fn expects_end(&self) -> bool {
+        self.expects_end.load(Ordering::SeqCst)
+    }
+
+    /// The end is not possible.
+    pub(crate) fn stay(&self) {
+        self.expects_end.store(false, Ordering::SeqCst);
+        log::warning("Error trying to save the DB, can't exit.");
+        log::warning("Errors trying to shut down the server. Check the logs for more information.");
     }
 
     /// Asks all shards to end: pending replies are sent, nothing new is read. `at_once`: to nobody who does not take them now.
@@ -242,10 +280,14 @@ pub struct ShardLoop {
     /// Connections above the soft limit of unsent replies.
     slow: Vec<upkeep::Slow>,
     next_idle_check: usize,
+    has_more_to_load: bool,
     /// What it has to save waits for the disk.
     is_ahead_of_disk: bool,
+    gate: gate::Gate,
     /// When this shard, which looks after that, sees next whether it is time for a save; µs.
     next_save_look_us: u64,
+    /// The same for the journal.
+    next_log_look_us: u64,
 }
 
 impl ShardLoop {
@@ -294,9 +336,23 @@ impl ShardLoop {
             stalled_listeners: Vec::new(),
             slow: Vec::new(),
             next_idle_check: 0,
+            has_more_to_load: false,
             is_ahead_of_disk: false,
+            gate: gate::Gate::default(),
             next_save_look_us: 0,
+            next_log_look_us: 0,
         }
+    }
+
+    /// Begins to listen.
+    ///
+    /// # Errors
+    /// When the reactor fails.
+    pub fn listen(&mut self) -> std::io::Result<()> {
+        for (index, listener) in self.listeners.iter().flatten().enumerate() {
+            self.reactor.add_listener(LISTENER_TOKENS + index, listener.fd())?;
+        }
+        Ok(())
     }
 
     /// Runs until the process ends.
@@ -304,9 +360,6 @@ impl ShardLoop {
     /// # Errors
     /// When the reactor fails.
     pub fn run(mut self) -> std::io::Result<()> {
-        for (index, listener) in self.listeners.iter().flatten().enumerate() {
-            self.reactor.add_listener(LISTENER_TOKENS + index, listener.fd())?;
-        }
         while !self.process.ending.load(Ordering::Relaxed) {
             self.turn()?;
         }
@@ -320,6 +373,9 @@ impl ShardLoop {
         self.wait()?;
         self.process.exchange_memory(&mut self.shard);
         self.process.saver.tell(&mut self.shard.cx);
+        if self.shard.cx.is_loading {
+            self.see_to_loading();
+        }
         for step in TURN {
             match step {
                 Step::Collect => self.collect(),
@@ -350,6 +406,8 @@ impl ShardLoop {
         if purges != self.given_back {
             self.follow_purge(purges);
         }
+        // What is over or evicted.
+        self.process.journal.take_from(&mut self.shard);
         Ok(())
     }
 
@@ -366,6 +424,8 @@ impl ShardLoop {
             || self.shard.has_outgoing()
             || self.goes_on
             || self.saves_on()
+            || self.loads_on()
+            || self.gate_opens()
             || freeing::is_due(&self.shard.cx);
         if busy || self.spin.until_mail(&self.port, self.shard.awaits_others()) {
             (self.is_quiet, self.due_us) = (false, None);
@@ -380,7 +440,8 @@ impl ShardLoop {
         }
         let held = self.held_back.front();
         let held = held.map(|(_, until_us)| Duration::from_micros(until_us.saturating_sub(now_us).max(1)));
-        let timeout = own.into_iter().chain(held).min();
+        let look = self.shard.awaits_sync().then_some(SYNC_LOOK);
+        let timeout = own.into_iter().chain(held).chain(look).min();
         self.shard.leave(own.map(|own| now_us + own.as_micros() as u64));
         let result = self.reactor.wait(timeout, &mut self.events);
         self.port.awake();
@@ -560,6 +621,10 @@ impl ShardLoop {
     /// Puts this turn's messages into the mailboxes. Whoever learns of a write by them, or by a reply, learns what it has cost:
     /// `maxmemory` is kept by what the others tell.
     fn hand_over(&mut self) {
+        self.process.journal.take_from(&mut self.shard);
+        if self.shard.awaits_sync() {
+            self.see_to_syncs();
+        }
         self.process.exchange_memory(&mut self.shard);
         let mut carrier = Post { port: &mut self.port, sleepers: &mut self.sleepers };
         self.shard.outgoing.hand_over(&mut carrier);
@@ -567,6 +632,13 @@ impl ShardLoop {
 
     /// Step 5: one send per connection that has something to say.
     fn flush(&mut self) {
+        match self.is_gated() {
+            true => self.flush_gated(),
+            false => self.flush_all(),
+        }
+    }
+
+    fn flush_all(&mut self) {
         for token in std::mem::take(&mut self.unsent) {
             self.sent[token].waits = false;
             self.send(token);
@@ -608,7 +680,8 @@ impl ShardLoop {
         }
         let unsent = conn.out.len() - self.sent[token].bytes();
         let (sent, spares) = (&mut self.sent[token], &mut self.spares);
-        let outcome = send::flush(self.reactor.as_mut(), token, &mut conn.out, sent, spares);
+        let total = sent.sendable(&conn.out, conn.net_out_bytes);
+        let outcome = send::flush(self.reactor.as_mut(), token, (&mut conn.out, total), sent, spares);
         conn.sent_in_part = self.sent[token].bytes() > 0;
         let sent = (unsent + self.sent[token].bytes() - conn.out.len()) as u64;
         conn.net_out_bytes += sent;

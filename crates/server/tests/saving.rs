@@ -1,6 +1,8 @@
 //! Saves and loads of a running server: what is saved is what there was at one moment, whatever clients do meanwhile, and whatever
 //! happens to a save, the file of the one before stays.
 
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -149,6 +151,28 @@ fn redis_server_loads_what_is_saved_and_the_other_way_round() {
     assert!(contents(&mut last.client()) == before);
 }
 
+/// A file has the version that was asked for, or the one that a value in it needs.
+#[test]
+fn files_are_of_the_version_that_is_configured() {
+    let server = server(&["--shards", "2"]);
+    let mut client = server.client();
+    let file = server.directory().join("dump.rdb");
+    let mut saved = |words: &str, version: &[u8]| {
+        assert!(!client.run(words).is_error(), "{words}");
+        assert!(client.run("SAVE").is_ok());
+        let bytes = std::fs::read(&file).expect("it is there");
+        assert_eq!(bytes[..9].escape_ascii().to_string(), version.escape_ascii().to_string(), "{words}");
+    };
+    saved("SADD words one two three", b"REDIS0010");
+    saved("CONFIG SET rdb-version 11", b"REDIS0011");
+    saved("CONFIG SET rdb-version 12", b"REDIS0012");
+    saved("CONFIG SET rdb-version 10", b"REDIS0010");
+    saved("HSET hash f v", b"REDIS0010");
+    saved("HEXPIRE hash 1000 FIELDS 1 f", b"REDIS0012");
+    saved("DEL hash", b"REDIS0010");
+    assert!(client.run("CONFIG SET rdb-version 9").is_error());
+}
+
 /// Accounts on all shards whose sum stays the same, and pairs of keys that are always written together.
 #[test]
 fn a_save_is_what_there_was_at_one_moment() {
@@ -269,6 +293,95 @@ fn whatever_happens_to_a_save_the_file_before_stays() {
     assert!(client.run("SET k v").is_ok());
 }
 
+/// Asks by a Unix socket, on which a server can be asked that is not ready yet.
+fn ask(socket: &Path, line: &str) -> String {
+    let begun = Instant::now();
+    let mut stream = loop {
+        match UnixStream::connect(socket) {
+            Ok(stream) => break stream,
+            Err(error) => assert!(begun.elapsed() < Duration::from_secs(20), "{error}"),
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    };
+    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("it can be set");
+    stream.write_all(format!("{line}\r\n").as_bytes()).expect("it is there");
+    let mut reply = vec![0; 16 * 1024];
+    let len = stream.read(&mut reply).expect("it answers");
+    String::from_utf8_lossy(&reply[..len]).into_owned()
+}
+
+#[test]
+fn clients_are_told_while_data_is_loading() {
+    for (shards, written_by) in [("1", "1"), ("3", "3"), ("2", "1")] {
+        let first = server(&["--shards", written_by]);
+        let mut client = first.client();
+        (0..3000).for_each(|n| drop(client.run(&format!("SET key:{n} value-{n}"))));
+        assert!(client.run("SAVE").is_ok());
+        let directory = first.directory().to_str().expect("a plain name").to_owned();
+        let socket = first.directory().join("socket");
+        let settings = [
+            &["--dir", &directory, "--shards", shards, "--key-load-delay", "500"][..],
+            &["--save", "1 1", "--unixsocket", socket.to_str().expect("a plain name")],
+        ]
+        .concat();
+        let server = std::thread::scope(|scope| {
+            let server = scope.spawn(|| server(&settings));
+            for line in ["PING", "GET key:1", "DBSIZE", "FLUSHALL", "BGSAVE", "EVAL return 0"] {
+                let reply = ask(&socket, line);
+                assert!(
+                    reply.starts_with("-LOADING Redis is loading the dataset in memory"),
+                    "{line}: {reply}"
+                );
+            }
+            assert!(ask(&socket, "CONFIG SET maxmemory-policy allkeys-lru").starts_with("+OK"));
+            assert!(ask(&socket, "CONFIG GET dir").starts_with("*2"));
+            assert!(ask(&socket, "SET a").starts_with("-ERR wrong number of arguments"));
+            let text = ask(&socket, "INFO persistence");
+            for line in ["loading:1", "async_loading:0", "loading_start_time:", "loading_eta_seconds:"] {
+                assert!(text.contains(line), "{line} is not in {text}");
+            }
+            server.join().expect("it starts")
+        });
+        let mut client = server.client();
+        assert_eq!(info(&mut client, "loading"), "0");
+        assert_eq!(client.run("DBSIZE").integer(), Some(3000));
+        assert_eq!(client.run("GET key:2999").string().as_deref(), Some("value-2999"));
+    }
+}
+
+#[test]
+fn the_end_may_come_while_data_is_loading() {
+    let first = server(&["--shards", "2"]);
+    let mut client = first.client();
+    (0..3000).for_each(|n| drop(client.run(&format!("SET key:{n} value-{n}"))));
+    assert!(client.run("SAVE").is_ok());
+    let file = first.directory().join("dump.rdb");
+    let saved = std::fs::read(&file).expect("it is there");
+    let directory = first.directory().to_str().expect("a plain name").to_owned();
+    let socket = first.directory().join("socket");
+    let settings = [
+        &["--dir", &directory, "--shards", "2", "--key-load-delay", "1000"][..],
+        &["--save", "1 1", "--unixsocket", socket.to_str().expect("a plain name")],
+    ]
+    .concat();
+    for line in ["SHUTDOWN", "SHUTDOWN SAVE", ""] {
+        std::thread::scope(|scope| {
+            let server = scope.spawn(|| try_server(&settings));
+            let text = ask(&socket, "INFO server");
+            let pid = text.lines().find_map(|line| line.strip_prefix("process_id:")).expect("its number");
+            if line.is_empty() {
+                let signal = std::process::Command::new("kill").args(["-TERM", pid]).status();
+                assert!(signal.expect("it is there").success());
+            } else {
+                assert_eq!(ask(&socket, line), "");
+            }
+            let error = server.join().expect("it ends").err().expect("it does not become ready").to_string();
+            assert!(error.contains("exit status: 0"), "{line}: {error}");
+        });
+        assert!(std::fs::read(&file).expect("it is there") == saved, "{line}");
+    }
+}
+
 #[test]
 fn damage_stops_the_start_and_is_left_alone() {
     let first = server(&["--shards", "2"]);
@@ -328,6 +441,37 @@ fn save_points_and_the_end_save_what_has_changed() {
         server.restart().expect("it starts again");
         assert_eq!(server.client().run("GET by").string().as_deref(), Some("command"));
     }
+}
+
+/// What a signal does is configured; and a server that cannot save says that it stays.
+#[test]
+fn signals_end_the_server_as_configured() {
+    for (flags, saves_at, is_saved) in
+        [("save", "", true), ("nosave", "3600 1", false), ("default", "3600 1", true), ("now save", "", true)]
+    {
+        let mut server = server(&["--shards", "2", "--save", saves_at]);
+        let mut client = server.client();
+        assert!(client.cmd(&["CONFIG", "SET", "shutdown-on-sigterm", flags]).is_ok());
+        client.run("SET k v");
+        assert!(server.stop().expect("it ends").success(), "{flags}");
+        assert_eq!(server.directory().join("dump.rdb").exists(), is_saved, "{flags}");
+    }
+    let mut server = server(&["--shards", "2", "--save", "3600 1"]);
+    let mut client = server.client();
+    let file = server.directory().join("dump.rdb");
+    std::fs::create_dir(&file).expect("a directory");
+    for count in 1..3 {
+        let signal = std::process::Command::new("kill").args(["-INT", &server.pid().to_string()]).status();
+        assert!(signal.expect("it is there").success());
+        let begun = Instant::now();
+        while server.log().matches("Error trying to save the DB, can't exit.").count() < count {
+            assert!(begun.elapsed() < Duration::from_secs(20), "{}", server.log_tail());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert!(server.is_running() && !client.run("GET k").is_error());
+    }
+    assert!(client.cmd(&["CONFIG", "SET", "shutdown-on-sigterm", "force"]).is_ok());
+    assert!(server.stop().expect("it ends").success());
 }
 
 /// Whatever a client was told is done is saved when the server ends by itself.

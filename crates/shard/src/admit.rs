@@ -25,6 +25,7 @@ impl Shard {
         }
         (self.conns[index].takes_all || self.fits_subscriber(index, command))
             && (command.flags & flag::PROTECTED == 0 || self.may_use(index, command))
+            && (!self.cx.is_loading || self.fits_loading(index, command))
             && (self.conns[index].transaction.is_none() || self.fits_transaction(index, command, args))
     }
 
@@ -44,6 +45,16 @@ impl Shard {
         ));
         self.reject(index, command, &error);
         false
+    }
+
+    /// Whether a command has nothing to do with data that is still loading; answers the error if it has.
+    #[cold]
+    fn fits_loading(&mut self, index: usize, command: &Command) -> bool {
+        let fits = command.flags & flag::LOADING != 0;
+        if !fits {
+            self.reject(index, command, &Error::LOADING);
+        }
+        fits
     }
 
     /// Whether the configuration lets this client use DEBUG or MODULE; answers the error if not.

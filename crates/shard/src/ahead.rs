@@ -9,6 +9,7 @@ use base::hash::HashSeed;
 use command::{Command, Plan};
 use keyspace::{Databases, Elements, Key};
 use resp::Span;
+use std::ops::Range;
 
 /// Commands looked ahead for at a time.
 pub(crate) const CHUNK_COMMANDS: usize = 64;
@@ -39,9 +40,12 @@ impl<'a> Look<'a> {
 /// Asks for what the commands will read; their buckets must have been asked for before.
 #[inline]
 pub(crate) fn look_ahead<'a>(dbs: &Databases, looks: impl Iterator<Item = Look<'a>> + Clone) {
-    let mut elements = 0;
+    let (mut elements, mut last) = (0, None);
     for look in looks.clone() {
-        dbs[look.db as usize].prefetch_record(look.key.hash);
+        // Commands in a row often concern one key.
+        if last.replace(look.key.hash) != Some(look.key.hash) {
+            dbs[look.db as usize].prefetch_record(look.key.hash);
+        }
         elements += usize::from(look.element.is_some());
     }
     // For a single one there is nothing to overlap with.
@@ -50,51 +54,86 @@ pub(crate) fn look_ahead<'a>(dbs: &Databases, looks: impl Iterator<Item = Look<'
     }
 }
 
-/// Shares at the beginning of a batch or of the rest of it, and whether their keys have been asked for.
-#[derive(Clone, Copy, Default)]
+/// Shares at the beginning of a batch or of the rest of it, and the hashes of their keys, if those have been asked for.
 pub(crate) struct Ahead {
-    pub items: usize,
-    pub looked: bool,
+    items: usize,
+    looked: bool,
+    hashes: [u64; CHUNK_COMMANDS],
+    /// Those not yet taken.
+    rest: Range<usize>,
 }
 
-/// Asks for the keys of the first of these items, as many as have few enough keys together. One with more of them is left to
-/// itself.
-pub(crate) fn look_ahead_of_shares(dbs: &Databases, batch: &Batch, items: &[Item], seed: &HashSeed) -> Ahead {
-    let mut asked = [(0u16, 0u64); CHUNK_COMMANDS];
-    let (mut count, mut passed) = (0, 0);
-    for item in items {
-        let (keys, step) = keys_of_share(batch, item);
-        if count + keys.len() / step > CHUNK_COMMANDS {
-            break;
-        }
-        let db = &dbs[item.db as usize];
-        for span in keys.iter().step_by(step) {
-            // Large keys do not stand here.
-            let Some(key) = span.inside(&batch.args) else { continue };
-            let slot = &mut asked[count];
-            *slot = (item.db, Key::new(key, seed).hash);
-            db.prefetch_bucket(slot.1);
-            count += 1;
-        }
-        passed += 1;
+impl Default for Ahead {
+    fn default() -> Self {
+        Self { items: 0, looked: false, hashes: [0; CHUNK_COMMANDS], rest: 0..0 }
     }
-    asked[..count].iter().for_each(|&(db, hash)| dbs[db as usize].prefetch_record(hash));
-    Ahead { items: passed.max(1), looked: passed > 0 }
+}
+
+impl Ahead {
+    /// Asks for the keys of the first of these items, as many as have few enough keys together. One with more of them is left to
+    /// itself.
+    fn look(&mut self, dbs: &Databases, batch: &Batch, items: &[Item], seed: &HashSeed) {
+        let (mut count, mut passed) = (0, 0);
+        for item in items {
+            let (keys, step) = keys_of_share(batch, item);
+            if count + keys.len() / step > CHUNK_COMMANDS {
+                break;
+            }
+            let db = &dbs[item.db as usize];
+            for span in keys.iter().step_by(step) {
+                let large = || &batch.outside[span.outside_index().expect("it stands here or outside")][..];
+                let hash = seed.hash(span.inside(&batch.args).unwrap_or_else(large));
+                db.prefetch_bucket(hash);
+                self.hashes[count] = hash;
+                count += 1;
+            }
+            passed += 1;
+        }
+        let mut hashes = self.hashes[..count].iter();
+        for item in &items[..passed] {
+            let db = &dbs[item.db as usize];
+            let (keys, step) = keys_of_share(batch, item);
+            hashes.by_ref().take(keys.len() / step).for_each(|&hash| db.prefetch_record(hash));
+        }
+        (self.items, self.looked, self.rest) = (passed.max(1), passed > 0, 0..count);
+    }
+
+    /// The hashes of the keys of the first of these items if it is a share and they have been asked for, perhaps just now. To be called
+    /// for one item after the other.
+    #[inline]
+    pub fn take(
+        &mut self,
+        dbs: &Databases,
+        batch: &Batch,
+        items: &[Item],
+        seed: &HashSeed,
+    ) -> Option<&[u64]> {
+        if self.items == 0 {
+            self.look(dbs, batch, items, seed);
+        }
+        self.items -= 1;
+        if !self.looked || !matches!(items[0].ask, Ask::Share(..)) {
+            return None;
+        }
+        let (keys, step) = keys_of_share(batch, &items[0]);
+        let own = self.rest.start..self.rest.start + keys.len() / step;
+        self.rest.start = own.end;
+        Some(&self.hashes[own])
+    }
 }
 
 /// The keys of a share, each of which is followed by what belongs to it, and how many arguments that makes; of other items none.
 #[inline]
 fn keys_of_share<'a>(batch: &'a Batch, item: &Item) -> (&'a [Span], usize) {
-    if !matches!((item.ask, item.command.plan), (Ask::Share(_), Plan::Split(_))) {
+    if !matches!((item.ask, item.command.plan), (Ask::Share(..), Plan::Split(_))) {
         return (&[], 1);
     }
     let (first, count) = (item.spans.0 as usize + 1, item.spans.1 as usize - 1);
-    (&batch.spans[first..first + count], crate::route::split_step(item.command))
+    (&batch.spans[first..first + count], item.command.key_step.into())
 }
 
 fn look_into_collections<'a>(dbs: &Databases, looks: impl Iterator<Item = Look<'a>>) {
     let mut asked: [Option<(Elements<'_>, u64)>; CHUNK_COMMANDS] = [None; CHUNK_COMMANDS];
-    // Commands in a row often concern one key.
     let mut last: Option<(u16, u64, Option<Elements<'_>>)> = None;
     let looks = looks.filter_map(|look| Some((look, look.element?)));
     for (slot, (look, element)) in asked.iter_mut().zip(looks) {

@@ -9,6 +9,7 @@ use crate::prepare::prepared;
 use command::change::DbKey;
 use command::spec::flag;
 use command::state::Effect;
+use command::tracking::Tracker;
 use command::watches::WatcherId;
 use command::{Args, Command, Cx, Error, Outcome, Plan, ShardCx, registry};
 use resp::reply::Blob;
@@ -236,9 +237,12 @@ fn run(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         out.null_array();
         return Ok(());
     }
+    let gathers = cx.shard.journal.begin_gathering();
     out.array(block.commands);
     let mut heard = None;
+    let begun_as = cx.shard.tracking.caller;
     for Step { command, db, args } in block.steps() {
+        cx.shard.tracking.caller = tracker_now(cx.shard, cx.conn, cx.shard.tracking.caller);
         let session = cx.conn.and_then(|conn| cx.shard.sessions.get(conn));
         let resp3 = session.map_or(cx.resp3, |session| session.resp3);
         let caller = Caller { conn: cx.conn, admitted: true, ..Caller::elsewhere(db, resp3) };
@@ -257,10 +261,25 @@ fn run(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
             _ => run_one(cx.shard, command, args, caller, out),
         }
     }
+    cx.shard.tracking.caller = begun_as;
     if let Some(mark) = heard {
         out.rewind(mark);
     }
+    if gathers {
+        cx.shard.journal.end_block();
+    }
     Ok(())
+}
+
+/// How a command of a transaction is marked that began as `begun_as`: CLIENT TRACKING and CLIENT CACHING may stand in it. What is
+/// remembered for nothing does no harm; what is not would.
+pub(crate) fn tracker_now(cx: &ShardCx, conn: Option<usize>, begun_as: Tracker) -> Tracker {
+    if begun_as.reads {
+        return begun_as;
+    }
+    let session = conn.and_then(|conn| cx.sessions.get(conn));
+    let mode = session.and_then(|session| session.tracking.as_ref());
+    mode.map_or(begun_as, |mode| mode.tracker())
 }
 
 /// Whether a client has killed itself: the answer to that is the last thing it reads, though all of its transaction runs.

@@ -8,10 +8,12 @@
 //! Clients are served once the whole command, transaction or script that changed the key is over, before anything else can use the key.
 
 mod claims;
+mod synced;
 
 pub(crate) use self::claims::ClaimedCommand;
 pub use self::claims::WaitChange;
 pub(crate) use self::claims::{WaitEntry, sooner};
+pub(crate) use self::synced::Syncs;
 use crate::conn::BlockedAt;
 use crate::execute::{self, Asked, Needs};
 use crate::locks::{Thing, WaiterId};
@@ -75,6 +77,9 @@ impl Shard {
         wait.rivals = rivals;
         let id = self.waiting.insert(wait, &mut self.cx.awaited);
         self.waiting.set_again(id, again_at_us);
+        if matches!(awaits, Awaits::Sync | Awaits::SyncAndTime) {
+            self.syncs.insert(id);
+        }
         self.cx.set_listening();
     }
 
@@ -268,7 +273,12 @@ impl Shard {
         let space = &mut self.cx.dbs[db as usize];
         match space.find(hashed, self.cx.now_ms) {
             Found::Live(pos) => Awaits::of(&space.value(pos)),
-            Found::Expired | Found::Missing => None,
+            Found::Missing => None,
+            Found::Expired => {
+                let name = name.to_vec();
+                self.cx.write_gone(db, &name);
+                None
+            }
         }
     }
 

@@ -47,7 +47,7 @@ impl Busy {
                 (Ask::Whole(own), Ask::Whole(other)) => {
                     (own.conn, own.generation) == (other.conn, other.generation)
                 }
-                (_, Ask::Share(_) | Ask::Part(_)) => refused,
+                (_, Ask::Share(..) | Ask::Part(_)) => refused,
                 _ => false,
             }
     }
@@ -182,7 +182,7 @@ impl Shard {
                 out.error(error.line());
                 batch.outcomes.push(Outcome::new(Progress::Replied, out.buf.len()));
             } else {
-                let progress = self.run_item(batch.from, &item, args, &mut out);
+                let progress = self.run_item(batch.from, &item, args, None, &mut out);
                 batch.outcomes.push(Outcome::new(progress, out.buf.len()));
             }
             done.push(item);

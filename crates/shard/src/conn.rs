@@ -190,6 +190,11 @@ impl Conn {
         self.slots.len()
     }
 
+    /// Whether everything before request `seq` has been answered, and that has not.
+    pub fn is_next(&self, seq: u64) -> bool {
+        self.first_seq == seq && self.awaits(seq)
+    }
+
     /// Whether the reply of request `seq` is still to come.
     pub fn awaits(&self, seq: u64) -> bool {
         let index = seq.checked_sub(self.first_seq).map(|index| index as usize);

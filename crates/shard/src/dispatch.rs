@@ -323,5 +323,6 @@ impl Shard {
         batch.from = self.cx.id;
         batch.earlier = self.outgoing.batches[shard].take();
         self.outgoing.batches[shard] = Some(batch);
+        self.outgoing.has_batches = true;
     }
 }

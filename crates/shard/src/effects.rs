@@ -12,6 +12,8 @@ pub enum Request {
     CloseSlow(usize, usize),
     /// End the process; with `now`, without waiting for anything.
     Shutdown { now: bool },
+    /// The process was to end and does not, for the data could not be saved.
+    CannotEnd,
     /// These directives have changed.
     ConfigChanged(Vec<&'static str>),
 }
@@ -62,6 +64,7 @@ impl Shard {
                 Effect::Kill { conn } => requests.push(Request::Close(conn)),
                 Effect::Overrun { conn, bytes } => requests.push(Request::CloseSlow(conn, bytes)),
                 Effect::Shutdown { now } => requests.push(Request::Shutdown { now }),
+                Effect::CannotEnd => requests.push(Request::CannotEnd),
                 Effect::SaveAndEnd { conn, now, force } => self.save_and_end(conn, now, force),
                 Effect::ConfigChanged(names) => requests.push(Request::ConfigChanged(names)),
             }

@@ -95,13 +95,14 @@ pub fn execute(
 }
 
 /// A client that has tracking on asks: what changes now is its doing.
-#[cold]
+#[inline]
 fn begin_tracked(shard: &mut ShardCx, caller: Caller) {
     shard.tracking.caller = caller.tracker;
 }
 
-/// What it has read, if its command `has_run`, is remembered.
-#[cold]
+/// What it has read, if its command `has_run`, is remembered. (Not marked as cold: else the compiler makes another, slower path for
+/// all that such a client asks.)
+#[inline(never)]
 fn end_tracked(shard: &mut ShardCx, command: &Command, args: Args<'_>, caller: Caller, has_run: bool) {
     if has_run && caller.tracker.reads && is_tracked(command) {
         shard.remember_reads(command, args, caller.db);
@@ -142,10 +143,14 @@ fn run_handler(
     out.resp3 = caller.resp3;
     running::note(command.name);
     let begun = timing::begin(shard, command, args);
+    let dirty = shard.dirty;
     let mut cx = Cx { shard, db: caller.db, resp3: caller.resp3, conn: caller.conn, deny_blocking };
     let result = (command.handler)(&mut cx, args, out);
     if let Err(error) = result {
         return fail(shard, command, args, error, caller, begun, (out, mark));
+    }
+    if shard.logs() {
+        shard.write_down(command, args, caller.db, dirty);
     }
     timing::end(shard, command, args, begun, caller.counts, caller.conn);
     None
@@ -179,6 +184,9 @@ fn fail(
     (out, mark): (&mut Reply, (usize, usize)),
 ) -> Option<Needs> {
     out.rewind(mark);
+    if shard.logs() {
+        shard.write_failed();
+    }
     match error {
         Error::NeedKeys(keys) => return Some(Needs::Keys(keys)),
         Error::Wait(wait) => return Some(Needs::Wait(wait)),

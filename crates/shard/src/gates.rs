@@ -131,7 +131,10 @@ impl Shard {
                 is_touched = watcher != 0 && self.cx.unwatch(watcher);
                 held = keys.into_iter().map(|(db, key)| self.lend(db, key)).collect();
             }
-            _ => gate.is_whole = true,
+            _ => {
+                gate.is_whole = true;
+                self.cx.is_left_alone = true;
+            }
         }
         self.send_granted(home, op, held, is_touched);
         self.ask_locks(home, op);
@@ -187,6 +190,7 @@ impl Shard {
             self.gates.insert((home, op), gate);
             return;
         }
+        self.cx.is_left_alone = self.gates.values().any(|other| other.is_whole);
         debug_assert!(gate.wants.is_empty(), "an operation ends when it has all it wanted");
         let mut ready = std::mem::take(&mut self.ready);
         for id in gate.granted.into_iter().chain(gate.share).chain([gate.marker]) {

@@ -1,6 +1,6 @@
 //! Mail from other shards: their commands are run, replies to ours take their places.
 
-use crate::ahead::{Ahead, Look, look_ahead, look_ahead_of_shares};
+use crate::ahead::{Ahead, Look, look_ahead};
 use crate::execute::{self, Asked, Caller, Needs};
 use crate::message::{Ask, Batch, Item, Message, Outcome, Progress, REPLY_BYTES_MAX, mark};
 use crate::occupants::can_be_refused;
@@ -11,6 +11,7 @@ use crate::tracking::Changes;
 use base::hash::HashSeed;
 use command::spec::flag;
 use command::{Args, Command, Plan};
+use journal::TxId;
 use resp::Reply;
 use std::vec::Drain;
 
@@ -42,10 +43,8 @@ impl Shard {
     /// Does what a message asks.
     pub(crate) fn read_message(&mut self, message: Message) {
         match message {
-            Message::Commands(batch) => batch.in_order().for_each(|batch| match self.busy.is_some() {
-                true => self.refuse_batch(batch),
-                false => self.run_batch(batch),
-            }),
+            Message::Commands(batch) if batch.earlier.is_none() => self.run_or_refuse(batch),
+            Message::Commands(batch) => batch.in_order().for_each(|batch| self.run_or_refuse(batch)),
             Message::Replies(batch) => self.on_replies(batch),
             Message::Late { ask, command, mut reply } => {
                 self.complete(ask, command, false, |out| out.append(&mut reply));
@@ -58,10 +57,11 @@ impl Shard {
             Message::Want { home, op, want } => self.want(home, op, want),
             Message::Return { keys, changes } => self.on_return(keys, changes),
             Message::Step { home, op, command, args, caller } => {
-                let reply = self.run_step(command, &args, caller);
-                self.outgoing.posts.push((home as usize, Message::Stepped { op, from: self.cx.id, reply }));
+                let (reply, effects) = self.run_step(command, &args, caller);
+                let stepped = Message::Stepped { op, from: self.cx.id, reply, effects };
+                self.outgoing.posts.push((home as usize, stepped));
             }
-            Message::Stepped { op, from, reply } => self.on_stepped(op, from, reply),
+            Message::Stepped { op, from, reply, effects } => self.on_stepped(op, from, reply, &effects),
             Message::Slow { ask, entry } => self.on_slow(ask, *entry),
             Message::Touched { watcher } => self.on_touched(watcher),
             Message::Monitored { from, lines } => self.on_monitored(from, &lines),
@@ -81,6 +81,10 @@ impl Shard {
         }
     }
 
+    fn run_or_refuse(&mut self, batch: Box<Batch>) {
+        if self.busy.is_some() { self.refuse_batch(batch) } else { self.run_batch(batch) }
+    }
+
     /// Runs the commands of another shard (or our own, sent through the mailbox for the sake of order).
     fn run_batch(&mut self, mut batch: Box<Batch>) {
         let mut items = std::mem::take(&mut batch.items);
@@ -89,7 +93,7 @@ impl Shard {
         let seed = self.cx.seed.clone();
         let (mut has_keyed, mut has_shares) = (false, false);
         for item in &items {
-            has_shares |= matches!(item.ask, Ask::Share(_));
+            has_shares |= matches!(item.ask, Ask::Share(..));
             if item.key_index != 0 {
                 has_keyed = true;
                 self.cx.dbs[item.db as usize].prefetch_bucket(item.hash);
@@ -105,20 +109,19 @@ impl Shard {
             self.cx.tracking.look_ahead(tracked.map(|item| item.hash));
         }
         timing::begin_chunk(&mut self.cx);
-        let mut ahead = Ahead::default();
+        let mut ahead = has_shares.then(Ahead::default);
         let (mut sent, mut rest) = (0, None);
         self.batch_from = Some(batch.from);
         for index in 0..items.len() {
-            if has_shares && ahead.items == 0 {
-                ahead = look_ahead_of_shares(&self.cx.dbs, &batch, &items[index..], &seed);
-            }
-            ahead.items = ahead.items.saturating_sub(1);
             let item = &items[index];
-            self.cx.looked_ahead = ahead.looked && matches!(item.ask, Ask::Share(_));
+            let hashes = match &mut ahead {
+                Some(ahead) => ahead.take(&self.cx.dbs, &batch, &items[index..], &seed),
+                None => None,
+            };
             let spans = &batch.spans[item.spans.0 as usize..(item.spans.0 + item.spans.1) as usize];
             let args = Args::with_hash(&batch.args, spans, &seed, item.key_index as usize, item.hash);
             let args = args.with_outside(&batch.outside);
-            let progress = self.run_item(batch.from, item, args, &mut out);
+            let progress = self.run_item(batch.from, item, args, hashes, &mut out);
             outcomes.push(Outcome::new(progress, out.buf.len()));
             if let Some(changes) = self.batch_changes.take() {
                 batch.changes.push((index - sent, changes));
@@ -140,7 +143,6 @@ impl Shard {
                 break;
             }
         }
-        self.cx.looked_ahead = false;
         timing::end_chunk(&mut self.cx);
         self.batch_from = None;
         self.silence_killed();
@@ -183,25 +185,52 @@ impl Shard {
         }
     }
 
-    /// One item of a batch; a reply that it has is in `out`.
+    /// One item of a batch; a reply that it has is in `out`. `hashes`: those of its keys, if it is a share whose keys have been
+    /// asked for.
     #[inline]
-    pub(crate) fn run_item(&mut self, home: u16, item: &Item, args: Args<'_>, out: &mut Reply) -> Progress {
-        if matches!(item.ask, Ask::Share(_)) && item.marks == 0 && self.locks.is_empty() {
-            return self.run_share(home, item, args, out);
+    pub(crate) fn run_item(
+        &mut self,
+        home: u16,
+        item: &Item,
+        args: Args<'_>,
+        hashes: Option<&[u64]>,
+        out: &mut Reply,
+    ) -> Progress {
+        if matches!(item.ask, Ask::Share(..)) && item.marks == 0 && self.locks.is_empty() {
+            return self.run_share(home, item, args, hashes, out);
         }
         self.run_any_item(home, item, args, out)
     }
 
     /// A share of a client about which nothing is out of the ordinary, on a shard where nothing is locked.
     #[inline]
-    fn run_share(&mut self, home: u16, item: &Item, args: Args<'_>, out: &mut Reply) -> Progress {
+    fn run_share(
+        &mut self,
+        home: u16,
+        item: &Item,
+        args: Args<'_>,
+        hashes: Option<&[u64]>,
+        out: &mut Reply,
+    ) -> Progress {
         let caller =
             Caller { admitted: true, counts: item.ask.counts(), ..Caller::elsewhere(item.db, item.resp3) };
         self.cx.ages.caller_no_touch = false;
         self.cx.has_locks = false;
-        let needs = execute::execute(&mut self.cx, item.command, args, caller, out);
-        let asked = Asked { home, ask: item.ask, command: item.command, caller, args };
-        let progress = self.has_run(asked, needs);
+        if let Some(hashes) = hashes {
+            self.cx.keys_ahead.give(hashes);
+        }
+        let needs = self.execute_for(item.ask, item.command, args, caller, out);
+        self.cx.keys_ahead.clear();
+        let progress = match needs {
+            None => {
+                self.tell_slow(home, item.ask);
+                Progress::Replied
+            }
+            Some(needs) => {
+                let asked = Asked { home, ask: item.ask, command: item.command, caller, args };
+                self.provide_elsewhere(asked, needs)
+            }
+        };
         self.after_command();
         progress
     }
@@ -228,7 +257,7 @@ impl Shard {
                 self.queue_at_gate(home, op);
                 return Progress::Under;
             }
-            Ask::Whole(_) | Ask::Share(_) | Ask::Part(_) | Ask::Nobody => {}
+            Ask::Whole(_) | Ask::Share(..) | Ask::Part(_) | Ask::Nobody => {}
         }
         if !self.locks.is_empty()
             && let Some(things) =
@@ -269,11 +298,44 @@ impl Shard {
             caller.conn = (conn.generation == ticket.generation).then_some(ticket.conn as usize);
         }
         // All shares and parts of a command write, or none does: the client's shard has decided.
-        caller.admitted = matches!(ask, Ask::Share(_) | Ask::Part(_)) || matches!(command.plan, Plan::Block);
+        caller.admitted = matches!(ask, Ask::Share(..) | Ask::Part(_)) || matches!(command.plan, Plan::Block);
         caller.counts = ask.counts();
         self.cx.has_locks = !self.locks.is_empty();
-        let needs = execute::execute(&mut self.cx, command, args, caller, out);
+        let needs = self.execute_for(ask, command, args, caller, out);
         self.has_run(Asked { home, ask, command, caller, args }, needs)
+    }
+
+    /// Executes a command; what a share of one that is written down does is a part of a transaction.
+    #[inline]
+    fn execute_for(
+        &mut self,
+        ask: Ask,
+        command: &'static Command,
+        args: Args<'_>,
+        caller: Caller,
+        out: &mut Reply,
+    ) -> Option<Needs> {
+        match ask {
+            Ask::Share(_, tx) if tx != 0 => self.execute_share(TxId(tx), command, args, caller, out),
+            _ => execute::execute(&mut self.cx, command, args, caller, out),
+        }
+    }
+
+    #[cold]
+    fn execute_share(
+        &mut self,
+        tx: TxId,
+        command: &'static Command,
+        args: Args<'_>,
+        caller: Caller,
+        out: &mut Reply,
+    ) -> Option<Needs> {
+        let gathers = self.cx.journal.begin_gathering();
+        let needs = execute::execute(&mut self.cx, command, args, caller, out);
+        if gathers {
+            self.cx.journal.end_part(tx);
+        }
+        needs
     }
 
     /// A command has run, or needs something first.
@@ -318,7 +380,7 @@ impl Shard {
         let mut shares = (0, 0);
         for (at, (item, outcome)) in items.iter().zip(&batch.outcomes).enumerate() {
             match (outcome.progress(), item.ask) {
-                (Progress::Replied, Ask::Share(number)) => {
+                (Progress::Replied, Ask::Share(number, _)) => {
                     self.splits.note_reply(number, start, item.spans.0);
                     shares = (number, shares.1 + 1);
                     start = outcome.reply_end();
@@ -376,7 +438,7 @@ impl Shard {
                 conn.fulfil(ticket.seq, write);
                 self.after_fulfil(ticket.conn as usize);
             }
-            Ask::Share(op) => self.on_share(op, write),
+            Ask::Share(op, _) => self.on_share(op, write),
             Ask::Part(op) => self.on_part(op, write),
             Ask::Nobody => {}
             Ask::Hold(_) | Ask::Open(_) => unreachable!("a hold is answered by its keys"),

@@ -12,6 +12,7 @@ use crate::occupants::Occupant;
 use crate::pubsub::News;
 use crate::tracking::Changes;
 use command::change::Change;
+use command::journal::Effects;
 use command::slowlog::Entry as SlowEntry;
 use command::tracking::{ClientRef, Tracker};
 use command::watches::WatcherId;
@@ -38,8 +39,9 @@ pub type OpId = u64;
 pub enum Ask {
     /// Run the command; the reply belongs to a connection.
     Whole(Ticket),
-    /// Run this share of a split command; the reply is merged at home.
-    Share(OpId),
+    /// Run this share of a split command; the reply is merged at home. With the number of the transaction, if it is to be written down
+    /// as one; else 0.
+    Share(OpId, u64),
     /// Run the all-shards part of the command; the reply is merged at home.
     Part(OpId),
     /// Lock the keys (the arguments are the keys) and send their entries home. If a transaction asks, the item's hash is the number
@@ -61,7 +63,7 @@ impl Ask {
     #[inline]
     pub fn counts(self) -> bool {
         match self {
-            Self::Share(number) => number & multi::LATER == 0,
+            Self::Share(number, _) => number & multi::LATER == 0,
             Self::Part(number) => number >> multi::SHARE_SHIFT == 0,
             Self::Whole(_) | Self::Hold(_) | Self::Open(_) => true,
             Self::Nobody => false,
@@ -272,7 +274,7 @@ impl Batch {
     pub fn mark(&mut self, marks: u8, client: ClientRef) {
         if let Some(item) = self.items.last_mut() {
             item.marks = marks;
-            if matches!(item.ask, Ask::Share(_)) {
+            if matches!(item.ask, Ask::Share(..)) {
                 item.hash = u64::from(client.conn) << 32 | u64::from(client.generation);
             }
         }
@@ -306,7 +308,7 @@ impl Batch {
     /// Copies the name of a share's command in, or points to it if the share before was asked for by the same letters.
     #[inline]
     pub fn push_name(&mut self, args: Args<'_>) {
-        if let Some(&Item { ask: Ask::Share(_), spans: (first, _), .. }) = self.items.last() {
+        if let Some(&Item { ask: Ask::Share(..), spans: (first, _), .. }) = self.items.last() {
             let name = self.spans[first as usize];
             if name.inside(&self.args) == args.get(0) {
                 return self.spans.push(name);
@@ -376,7 +378,7 @@ pub enum Message {
     /// Run this part of a command of an operation to which the receiver is left alone.
     Step { home: u16, op: OpId, command: &'static Command, args: OwnArgs, caller: Caller },
     /// It has run on shard `from`.
-    Stepped { op: OpId, from: u16, reply: Reply },
+    Stepped { op: OpId, from: u16, reply: Reply, effects: Effects },
     /// A command that ran elsewhere was slow: for the slow log of the shard whose client it is.
     Slow { ask: Ask, entry: Box<SlowEntry> },
     /// A key that this watcher, a connection of the receiver's, watches has changed.

@@ -58,7 +58,7 @@ enum Kind {
 }
 
 impl Shard {
-    fn next_op(&mut self) -> OpId {
+    pub(crate) fn next_op(&mut self) -> OpId {
         self.next_op += 1;
         self.next_op & ((1 << SHARE_SHIFT) - 1)
     }

@@ -39,7 +39,7 @@ impl Occupant {
 /// Whether a shard may answer this with BUSY: not what EXEC runs, nor a part of what changes something, for others have done theirs.
 pub(crate) fn can_be_refused(ask: Ask, command: &Command) -> bool {
     let is_by_itself = matches!(ask, Ask::Whole(_)) && !matches!(command.plan, Plan::Block);
-    let only_reads = matches!(ask, Ask::Share(_) | Ask::Part(_)) && command.flags & flag::READONLY != 0;
+    let only_reads = matches!(ask, Ask::Share(..) | Ask::Part(_)) && command.flags & flag::READONLY != 0;
     command.flags & flag::ALLOW_BUSY == 0 && (is_by_itself || only_reads)
 }
 

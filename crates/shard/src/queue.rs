@@ -146,7 +146,11 @@ impl Shard {
     /// Whether nothing on this shard stands between a command on one of its keys and that key.
     #[inline]
     fn is_plain(&self) -> bool {
-        !self.may_postpone() && self.cx.monitors.is_empty() && self.locks.is_empty() && self.busy.is_none()
+        !self.may_postpone()
+            && self.cx.monitors.is_empty()
+            && self.locks.is_empty()
+            && self.busy.is_none()
+            && !self.cx.is_loading
     }
 
     /// The short way of [`Shard::dispatch`]: a command on a key of this shard, of a connection that awaits nothing. Whether the

@@ -40,11 +40,3 @@ const KEPT_KEYS_MAX: usize = 1024;
 pub fn cursor_shard(shards: u16, cursor: &[u8]) -> u16 {
     base::number::parse_u64_lenient(cursor).map_or(0, |c| (c % u64::from(shards)) as u16)
 }
-
-/// How many arguments belong to each key of a split command (MSET: two).
-pub fn split_step(command: &Command) -> usize {
-    match command.keys {
-        [command::spec::KeySpec { find: command::spec::Find::Range { step, .. }, .. }] => *step as usize,
-        _ => 1,
-    }
-}

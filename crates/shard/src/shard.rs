@@ -4,6 +4,7 @@
 //! the input; then publishes [`Shard::outgoing`]; then sends the replies of [`Shard::dirty_conns`].
 
 use crate::backlog::Backlog;
+use crate::blocking::Syncs;
 use crate::busy::Busy;
 use crate::conn::Conn;
 use crate::gates::Gate;
@@ -21,9 +22,10 @@ use crate::tracking::Changes;
 use crate::transaction::Transaction;
 use crate::waiting::{WaitId, Waiting};
 use base::hash::QuickMap;
-use command::ShardCx;
 use command::change::DbKey;
 use command::watches::WatcherId;
+use command::{OwnArgs, ShardCx};
+use journal::queue::Added;
 use resp::{Reply, Span};
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -32,6 +34,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 pub struct Outgoing {
     /// Commands for each shard (the own one included), to be published together.
     pub batches: Vec<Option<Box<Batch>>>,
+    /// Whether there are any: with many shards the list is not worth a look.
+    pub has_batches: bool,
     /// Some of them are parts of multi-shard operations.
     pub exclusive: bool,
     /// The group of the split commands among them.
@@ -93,6 +97,8 @@ pub struct Shard {
     pub(crate) pending_holds: usize,
     /// Commands that wait for keys of this shard, and those with keys on several shards that this one coordinates.
     pub(crate) waiting: Waiting,
+    /// Those of them that wait for a sync.
+    pub(crate) syncs: Syncs,
     pub(crate) blocked_ops: BlockedOperations,
     /// Keys to be served as soon as they are free.
     pub(crate) to_serve: HashSet<DbKey>,
@@ -103,6 +109,10 @@ pub struct Shard {
     pub(crate) backlog: Backlog,
     /// Connections that want to move to another shard.
     pub(crate) wish_to_move: Vec<u32>,
+    /// What is to be written of this turn, beside what this shard's commands have done here.
+    pub(crate) added: Added,
+    /// The command that is played again.
+    pub(crate) playing: OwnArgs,
 }
 
 impl Shard {
@@ -143,12 +153,15 @@ impl Shard {
             spare_transactions: Vec::new(),
             pending_holds: 0,
             waiting: Waiting::default(),
+            syncs: Syncs::default(),
             blocked_ops: BlockedOperations::default(),
             to_serve: HashSet::new(),
             yielding: Vec::new(),
             sending: Sending::default(),
             backlog: Backlog::default(),
             wish_to_move: Vec::new(),
+            added: Added::default(),
+            playing: OwnArgs::default(),
         }
     }
 
@@ -183,7 +196,7 @@ impl Shard {
     pub fn has_outgoing(&self) -> bool {
         !self.outgoing.posts.is_empty()
             || !self.outgoing.news.is_empty()
-            || self.outgoing.batches.iter().any(Option::is_some)
+            || self.outgoing.has_batches
             || self.has_pubsub_news()
             || self.cx.tracking.is_untold()
     }

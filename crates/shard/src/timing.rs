@@ -107,7 +107,7 @@ impl Shard {
     /// the time of the slowest.
     pub(crate) fn on_slow(&mut self, ask: Ask, entry: Entry) {
         let operation = match ask {
-            Ask::Share(tagged) => return self.on_slow_share(tagged, entry),
+            Ask::Share(tagged, _) => return self.on_slow_share(tagged, entry),
             Ask::Part(tagged) => self.operation_of(tagged),
             Ask::Whole(_) | Ask::Hold(_) | Ask::Open(_) | Ask::Nobody => None,
         };
@@ -133,7 +133,7 @@ impl Shard {
     fn client_of(&self, ask: Ask) -> Option<Ticket> {
         match ask {
             Ask::Whole(ticket) => Some(ticket),
-            Ask::Share(_) => unreachable!("what is slow about shares is told with their command's ticket"),
+            Ask::Share(..) => unreachable!("what is slow about shares is told with their command's ticket"),
             Ask::Part(tagged) | Ask::Hold(tagged) | Ask::Open(tagged) => self.client_of_operation(tagged),
             Ask::Nobody => None,
         }

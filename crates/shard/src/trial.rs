@@ -7,6 +7,7 @@ use base::random::Random;
 use command::ShardCx;
 use command::session::Session;
 use config::Config;
+use journal::chunk::Chunk;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -53,6 +54,8 @@ impl Carrier for Queue {
 pub struct Trial {
     pub shards: Vec<Shard>,
     pub mail: Queue,
+    /// What has been handed over to be written.
+    pub journal: journal::queue::Queue,
 }
 
 impl Trial {
@@ -62,7 +65,8 @@ impl Trial {
             Shard::new(ShardCx::new(id, shards, config, seed, 3))
         };
         let mail = Queue { published: vec![0; shards.into()], ..Queue::default() };
-        Self { shards: (0..shards).map(shard).collect(), mail }
+        let journal = journal::queue::Queue::new(shards);
+        Self { shards: (0..shards).map(shard).collect(), mail, journal }
     }
 
     /// A connection of shard 0; its index there.
@@ -110,6 +114,10 @@ impl Trial {
     /// What a shard has for others is in the mail.
     pub fn publish(&mut self, shard: usize) {
         self.mail.from = shard;
+        if self.shards[shard].has_added() {
+            let added = self.shards[shard].take_added(Chunk::default());
+            self.journal.hand_over(added);
+        }
         self.shards[shard].send_news();
         self.shards[shard].outgoing.hand_over(&mut self.mail);
     }

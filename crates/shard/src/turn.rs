@@ -43,7 +43,7 @@ impl Outgoing {
         if self.news.is_empty() {
             return true;
         }
-        if self.batches.iter().any(Option::is_some) {
+        if self.has_batches {
             return false;
         }
         let news = std::mem::take(&mut self.news).into_iter();
@@ -57,7 +57,7 @@ impl Outgoing {
     /// its commands. If there are only commands for others, it gets them in the same publication: whoever runs one of these may
     /// publish, too, and that comes later.
     pub fn hand_over(&mut self, carrier: &mut impl Carrier) {
-        if self.batches.iter().any(Option::is_some) {
+        if std::mem::take(&mut self.has_batches) {
             let turn = carrier.next_turn();
             self.publications = turn;
             let batches = &mut self.batches;

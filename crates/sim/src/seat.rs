@@ -126,7 +126,7 @@ impl Seat {
     /// Whether it has commands for other shards that it has not begun to push, and replies to what was asked behind them.
     pub fn is_ahead(&self) -> bool {
         let is_ahead = |conn: &u32| self.shard.conn(*conn as usize).held_bytes() > 0;
-        self.shard.outgoing.batches.iter().any(Option::is_some) && self.shard.dirty_conns.iter().any(is_ahead)
+        self.shard.outgoing.has_batches && self.shard.dirty_conns.iter().any(is_ahead)
     }
 
     /// Whether it has collected input, or drained mail, that has not run.

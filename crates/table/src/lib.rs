@@ -23,6 +23,7 @@
 
 mod bucket;
 mod directory;
+mod expect;
 #[cfg(test)]
 mod model;
 mod position;

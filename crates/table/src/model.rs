@@ -177,6 +177,11 @@ fn work(table: &mut Table<Plain>, random: &mut Random, steps: usize, keys: usize
                 assert_eq!(pos.is_none(), model.is_empty());
                 assert!(pos.is_none_or(|pos| model.contains_key(Plain::key(table.record(pos)))));
             }
+            3 if random.below(60) == 0 => {
+                let records = random.below(2 * keys);
+                table.expect(records, records * random.below(longest + 20));
+                check_equal(table, &model);
+            }
             draw if draw < if growing { 75 } else { 25 } => {
                 let value = vec![random.next() as u8; random.below(longest + 1)];
                 put(table, &key, &value);
@@ -299,6 +304,25 @@ fn a_quiet_scan_visits_each_record_once_in_the_order_of_hashes() {
         }
     }
     assert_eq!((segments, visited), (table.segments(), many));
+}
+
+#[test]
+fn a_table_that_knows_what_comes_takes_the_shape_it_would_grow_into() {
+    let many = if cfg!(miri) { 1_000 } else { 60_000 };
+    let (mut grown, mut told) = (table(12), table(12));
+    for number in 0..many {
+        if number == many / 50 {
+            let bytes = told.iter().map(Plain::record_len).sum::<usize>();
+            told.expect(many, bytes * 50);
+            check(&told);
+        }
+        for table in [&mut grown, &mut told] {
+            put(table, format!("{number}").as_bytes(), &[5; 40]);
+        }
+    }
+    check(&told);
+    let (grown, told) = (grown.bytes() as f64, told.bytes() as f64);
+    assert!((told / grown - 1.0).abs() < 0.1 || cfg!(miri), "{grown} grown, {told} told");
 }
 
 #[test]

@@ -23,6 +23,14 @@ pub(crate) fn position(hash: u64) -> u64 {
     hash + high_product(high_product(hash, !hash), u64::MAX / 3)
 }
 
+/// Which share of all hashes stands in the stretch of positions of a depth that begins at `prefix`.
+pub(crate) fn stretch_share(prefix: u64, depth: u32) -> f64 {
+    // The hash of a position, as a share: x = u + u(1 − u)/3 solved for u.
+    let hash = |x: f64| 2.0 - (4.0 - 3.0 * x).max(1.0).sqrt();
+    let (width, start) = ((-f64::from(depth)).exp2(), prefix as f64 * (-64f64).exp2());
+    hash(start + width) - hash(start)
+}
+
 /// The tag of a hash: bits that neither segment nor bucket depend on.
 #[inline]
 pub(crate) fn tag(hash: u64) -> u8 {
@@ -89,6 +97,20 @@ mod tests {
         }
         let ratio = f64::from(counts[63]) / f64::from(counts[0]);
         assert!((1.9..2.05).contains(&ratio), "{ratio}");
+    }
+
+    #[test]
+    fn shares_are_those_that_hashes_have() {
+        assert!((stretch_share(0, 0) - 1.0).abs() < 1e-9);
+        let (depth, hashes) = (6, 1u64 << 20);
+        let mut counts = [0u32; 64];
+        for step in 0..hashes {
+            counts[(position(step << 44) >> (64 - depth)) as usize] += 1;
+        }
+        for (stretch, count) in counts.into_iter().enumerate() {
+            let share = stretch_share((stretch as u64) << (64 - depth), depth);
+            assert!((share * hashes as f64 - f64::from(count)).abs() < 8.0, "{stretch}: {share}, {count}");
+        }
     }
 
     #[test]

@@ -69,13 +69,13 @@ impl<L: Layout> Table<L> {
         Room::Retry
     }
 
-    fn resize(&mut self, at: u64, class: u8) {
+    pub(crate) fn resize(&mut self, at: u64, class: u8) {
         let segment = self.directory.view_mut(at).0.resized::<L>(class);
         drop(self.directory.replace(segment));
         self.moved();
     }
 
-    fn split(&mut self, at: u64) {
+    pub(crate) fn split(&mut self, at: u64) {
         let (parent, depth) = self.directory.view(at);
         let mut moves = [Move { position: 0, bucket: 0, slot: 0, tag: 0, len: 0 }; LEN_MAX];
         let moves = &mut moves[..usize::from(parent.header().len)];

@@ -92,15 +92,17 @@ impl<'a, M> View<'a, M> {
     ) -> Option<(usize, usize)> {
         let bucket = self.bucket(home);
         let found = self.find_among::<L>(home, bucket.matches(tag) & bucket.own(), key);
-        if found.is_some() || bucket.displaced == 0 {
-            return found;
-        }
+        if found.is_some() || bucket.displaced == 0 { found } else { self.find_beside::<L>(home, tag, key) }
+    }
+
+    /// The same among those that are guests of the next bucket.
+    fn find_beside<L: Layout>(self, home: usize, tag: u8, key: &[u8]) -> Option<(usize, usize)> {
         let beside = (home + 1) % BUCKETS;
         let bucket = self.bucket(beside);
         self.find_among::<L>(beside, bucket.matches(tag) & bucket.guests(), key)
     }
 
-    #[inline]
+    #[inline(always)]
     fn find_among<L: Layout>(self, bucket: usize, slots: u32, key: &[u8]) -> Option<(usize, usize)> {
         let mut left = slots;
         while left != 0 {

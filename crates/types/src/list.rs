@@ -236,14 +236,20 @@ impl List {
     /// `add_bytes` in `add_count` values would take a listpack over the limit.
     #[inline]
     pub fn grow(&mut self, add_bytes: usize, add_count: usize) {
-        if let Body::One(node) = &mut self.body
+        if let Body::One(node) = &self.body
             && self.limit.exceeded(node.listpack_bytes().saturating_add(add_bytes), node.count() + add_count)
         {
-            let node = std::mem::take(node);
-            let nodes = if node.count() > 0 { VecDeque::from([node]) } else { VecDeque::new() };
-            self.heap_bytes = nodes.iter().map(Node::heap_bytes).sum();
-            self.body = Body::Many(nodes);
+            self.make_quicklist();
         }
+    }
+
+    #[cold]
+    fn make_quicklist(&mut self) {
+        let Body::One(node) = &mut self.body else { return };
+        let node = std::mem::take(node);
+        let nodes = if node.count() > 0 { VecDeque::from([node]) } else { VecDeque::new() };
+        self.heap_bytes = nodes.iter().map(Node::heap_bytes).sum();
+        self.body = Body::Many(nodes);
     }
 
     /// Adds one value at an end.
@@ -314,28 +320,32 @@ impl List {
     /// Removes the first or last value after showing it to `see`.
     #[inline]
     pub fn pop<R>(&mut self, end: End, see: impl FnOnce(Item<'_>) -> R) -> Option<R> {
-        let result = see(self.peek(end)?);
+        let node = match (&mut self.body, end) {
+            (Body::One(node), _) if node.count() > 0 => node,
+            (Body::One(_), _) => return None,
+            (Body::Many(nodes), End::Head) => nodes.front_mut()?,
+            (Body::Many(nodes), End::Tail) => nodes.back_mut()?,
+        };
+        let (item, bytes) = node.outermost(end);
+        let result = see(item);
+        node.cut(end, bytes);
+        let is_spent = node.count() == 0;
         self.len -= 1;
-        match &mut self.body {
-            Body::One(node) => node.pop(end),
-            Body::Many(nodes) => {
-                let node = if end == End::Head { nodes.front_mut() } else { nodes.back_mut() };
-                let node = node.expect("a list with a value has a node");
-                if node.count() > 1 {
-                    node.pop(end);
-                } else {
-                    self.heap_bytes -= node.heap_bytes();
-                    match end {
-                        End::Head => nodes.pop_front(),
-                        End::Tail => nodes.pop_back(),
-                    };
-                }
-                if nodes.len() <= 1 {
-                    self.settle(true);
-                }
-            }
+        if let Body::Many(nodes) = &self.body
+            && (is_spent || nodes.len() == 1)
+        {
+            self.shrink(end, is_spent);
         }
         Some(result)
+    }
+
+    /// A quicklist has lost a value at `end`: drops the node there if that `is_spent`, and sees whether a listpack will do.
+    fn shrink(&mut self, end: End, is_spent: bool) {
+        if is_spent && let Body::Many(nodes) = &mut self.body {
+            let node = if end == End::Head { nodes.pop_front() } else { nodes.pop_back() };
+            self.heap_bytes -= node.expect("it was there").heap_bytes();
+        }
+        self.settle(true);
     }
 
     // ---- reading

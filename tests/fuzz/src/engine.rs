@@ -208,6 +208,7 @@ impl Engine {
             }
         }
         shard.outgoing.exclusive = false;
+        shard.outgoing.has_batches = false;
         for (to, news) in shard.outgoing.news.drain(..) {
             self.mail[to].push_back(Message::News(news));
         }

@@ -13,6 +13,7 @@ modes
   self           Weft against itself with the shard counts of --shards 1,2,4
   instructions   instructions per request in user space, under callgrind
   handover       time from a push to the reply of a client that waited for it
+  snapshots      saving, loading, and what clients and memory notice of a save under load
   cases          list the cases
 
 servers
@@ -52,6 +53,7 @@ pub enum Mode {
     Itself,
     Instructions,
     HandOver,
+    Snapshots,
     Cases,
 }
 
@@ -148,6 +150,7 @@ pub fn parse(words: impl Iterator<Item = String>) -> Outcome<Options> {
         Some("self") => (options.mode, options.chart) = (Mode::Itself, Metric::Throughput),
         Some("instructions") => options.mode = Mode::Instructions,
         Some("handover") => options.mode = Mode::HandOver,
+        Some("snapshots") => options.mode = Mode::Snapshots,
         Some("cases") => options.mode = Mode::Cases,
         Some("-h" | "--help" | "help") => return Err(USAGE.into()),
         Some(word) if !word.starts_with('-') => return Err(format!("no mode {word:?}\n\n{USAGE}").into()),
@@ -169,7 +172,7 @@ pub fn parse(words: impl Iterator<Item = String>) -> Outcome<Options> {
             }
         }
     }
-    if options.peers.is_empty() && matches!(options.mode, Mode::Peers | Mode::HandOver) {
+    if options.peers.is_empty() && matches!(options.mode, Mode::Peers | Mode::HandOver | Mode::Snapshots) {
         options.peers.push(Program::new("redis-server"));
     }
     if no_weft {

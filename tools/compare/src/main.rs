@@ -23,6 +23,7 @@ mod procstat;
 mod rates;
 mod report;
 mod session;
+mod snapshots;
 mod spread;
 mod table;
 mod transactions;

@@ -5,7 +5,7 @@
 use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
@@ -42,6 +42,7 @@ pub struct Server {
     /// The exact words it was started with.
     pub command_line: String,
     directory: PathBuf,
+    words: Vec<String>,
 }
 
 impl Server {
@@ -49,26 +50,36 @@ impl Server {
         let port = free_port()?;
         let directory = temporary_directory("server")?;
         let words = command_words(launch, port, &directory.to_string_lossy());
-        let log = fs::File::create(directory.join("log"))?;
-        let child = Command::new(ENDS_WITH_US[0])
-            .args(&ENDS_WITH_US[1..])
-            .args(&words)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .spawn()
-            .map_err(|error| format!("cannot start {}: {error}", ENDS_WITH_US[0]))?;
+        let child = spawn(&words, &directory)?;
         let command_line = words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
         let name = String::new();
-        let mut server = Server { pid: child.id(), child, port, name, command_line, directory };
+        let mut server = Server { pid: child.id(), child, port, name, command_line, directory, words };
         server.wait_until_ready()?;
-        let info = server.client()?.info("server")?;
-        server.name = name_of(launch, &info);
+        server.name = name_of(launch, &server.ask_process()?);
+        Ok(server)
+    }
+
+    /// What it says of itself; notes its process.
+    fn ask_process(&mut self) -> Outcome<String> {
+        let info = self.client()?.info("server")?;
         // A wrapper script that does not `exec` would be measured in the server's place.
         if let Some(pid) = info_field(&info, "process_id").and_then(|pid| pid.parse().ok()) {
-            server.pid = pid;
+            self.pid = pid;
         }
-        Ok(server)
+        Ok(info)
+    }
+
+    /// Ends it without a save, and starts it again with what is in its directory.
+    pub fn restart(&mut self) -> Outcome<()> {
+        self.stop();
+        self.child = spawn(&self.words, &self.directory)?;
+        self.wait_until_ready()?;
+        self.ask_process().map(drop)
+    }
+
+    /// All that the server has written.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.directory.join("log")).unwrap_or_default()
     }
 
     pub fn client(&self) -> io::Result<Client> {
@@ -97,14 +108,14 @@ impl Server {
 
     /// The last lines the server wrote.
     pub fn log_tail(&self) -> String {
-        let log = fs::read_to_string(self.directory.join("log")).unwrap_or_default();
+        let log = self.log();
         let lines: Vec<&str> = log.lines().collect();
         lines[lines.len().saturating_sub(12)..].join("\n")
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
+impl Server {
+    fn stop(&mut self) {
         if let Ok(mut client) = Client::connect_for(self.port, ANSWER_LONGEST) {
             let _ = client.call(&["SHUTDOWN", "NOSAVE"]);
         }
@@ -117,8 +128,27 @@ impl Drop for Server {
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
         let _ = fs::remove_dir_all(&self.directory);
     }
+}
+
+/// Starts a program, which adds to the log in the directory.
+fn spawn(words: &[String], directory: &Path) -> Outcome<Child> {
+    let log = fs::File::options().create(true).append(true).open(directory.join("log"))?;
+    let child = Command::new(ENDS_WITH_US[0])
+        .args(&ENDS_WITH_US[1..])
+        .args(words)
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log)
+        .spawn();
+    child.map_err(|error| format!("cannot start {}: {error}", ENDS_WITH_US[0]).into())
 }
 
 fn command_words(launch: &Launch, port: u16, directory: &str) -> Vec<String> {

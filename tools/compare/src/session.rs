@@ -8,13 +8,14 @@ use crate::cases::Selection;
 use crate::process::{Launch, Server, quoted};
 use crate::rates::{self, Subject};
 use crate::report::{Report, ServerInfo};
-use crate::{Outcome, cases, chart, handover, instructions, machine, memory, table};
+use crate::{Outcome, cases, chart, handover, instructions, machine, memory, snapshots, table};
 
 pub fn run(options: &Options) -> Outcome<()> {
     match options.mode {
         Mode::Cases => cases::print(),
         Mode::Instructions => instructions::run(options, &launches(options)?)?,
         Mode::HandOver => handover::run(options, &launches(options)?)?,
+        Mode::Snapshots => snapshots::run(options, &launches(options)?)?,
         Mode::Peers | Mode::Itself => {
             let report = measure(options)?;
             println!("\n{}", table::figures(&report));

@@ -113,6 +113,13 @@ impl Report {
         }
     }
 
+    /// Whether it says of itself that commands may follow.
+    pub fn is_aof_preamble(&self) -> bool {
+        let says =
+            |(name, value): &(String, String)| matches!(&**name, "aof-base" | "aof-preamble") && value == "1";
+        self.fields.iter().any(says)
+    }
+
     fn records(&self) -> u64 {
         let types = self.databases.values().flat_map(|db| db.types.values());
         types.map(|count| count.records).sum()

@@ -53,8 +53,9 @@ pub fn node() -> Outcome {
         Ok(packages) => packages,
         Err(why) => return Outcome::Broken(why),
     };
-    let files = ["ioredis", "node_redis", "caching", "coordination", "scripts", "streams", "bullmq"]
-        .map(|name| format!("tests/clients/node/{name}.test.js"));
+    let files =
+        ["ioredis", "node_redis", "caching", "coordination", "scripts", "streams", "pubsub", "bullmq"]
+            .map(|name| format!("tests/clients/node/{name}.test.js"));
     on_each_server(
         || {
             let options = ["--test", "--test-reporter=tap", "--test-concurrency=1"];

@@ -35,6 +35,7 @@ const STEPS: &[Step] = &[
     Step { name: "spec-4-shards", run: || spec_step(Peer::weft(4)) },
     Step { name: "litmus", run: litmus_step },
     Step { name: "serializability", run: serializability_step },
+    Step { name: "crash", run: crash_step },
     Step { name: "redis-py", run: clients::redis_py },
     Step { name: "redis-tools", run: clients::redis_tools },
     Step { name: "node", run: clients::node },
@@ -104,8 +105,8 @@ fn build_step() -> Outcome {
 
 /// All tests of all crates. The dialogues, the tests on running servers and the fuzzer have steps of their own and are left out here.
 fn unit_step() -> Outcome {
-    let apart = ["--exclude", "litmus", "--exclude", "serializability", "--exclude", "fuzz"];
-    cargo_test(&[&["--workspace"], &apart[..], &["--", "--skip", "dialogues_hold_for"]].concat())
+    let apart = ["litmus", "serializability", "crash", "fuzz"].map(|name| ["--exclude", name]);
+    cargo_test(&[&["--workspace"], apart.as_flattened(), &["--", "--skip", "dialogues_hold_for"]].concat())
 }
 
 /// What concurrent clients may rely on, on the running server with several shards and both back ends. One test at a time, for
@@ -123,13 +124,24 @@ fn serializability_step() -> Outcome {
     if Program::Weft.find().is_none() || Program::redis().find().is_none() {
         return Outcome::Skipped("weft-server is not built, or there is no redis-server".into());
     }
-    let build = run(&mut command("cargo", &["build", "--profile", "fast", "--package", "planted"]));
-    if !matches!(build, Ok(true)) {
-        return Outcome::Broken(
-            build.err().unwrap_or_else(|| "the server with faults does not build".into()),
-        );
+    with_planted(|| cargo_test(&["--package", "serializability", "--", "--test-threads", "1"]))
+}
+
+/// Servers that are killed, or whose disk fails. One test at a time, for they need the disk.
+fn crash_step() -> Outcome {
+    if Program::Weft.find().is_none() {
+        return Outcome::Skipped("weft-server is not built".into());
     }
-    cargo_test(&["--package", "serializability", "--", "--test-threads", "1"])
+    with_planted(|| cargo_test(&["--package", "crash", "--", "--test-threads", "1"]))
+}
+
+/// Runs something with the server that has faults at hand.
+fn with_planted(run_tests: fn() -> Outcome) -> Outcome {
+    match run(&mut command("cargo", &["build", "--profile", "fast", "--package", "planted"])) {
+        Ok(true) => run_tests(),
+        Ok(false) => Outcome::Broken("the server with faults does not build".into()),
+        Err(why) => Outcome::Broken(why),
+    }
 }
 
 /// Random commands and bytes, hostile clients. `WEFT_FUZZ_SECONDS` says for how long.

@@ -138,6 +138,9 @@ fn restore(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         if let Some(pos) = pos {
             cx.db().remove(pos);
             cx.event(Event::Generic, "del", key.bytes);
+            if cx.logs() {
+                cx.log_deleted(key.bytes);
+            }
         }
         return Ok(());
     }
@@ -149,6 +152,14 @@ fn restore(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     cx.notice(Event::New, "new", key.bytes);
     cx.db().set_age(pos, age);
     cx.event(Event::Generic, "restore", key.bytes);
+    if let Some(at_ms) = expire.filter(|_| cx.logs() && !options.absolute_ttl) {
+        // With what was said of its age, and of one that was there.
+        let mut words: Vec<Vec<u8>> = args.from(0).map(<[u8]>::to_vec).collect();
+        words[0] = b"RESTORE".to_vec();
+        words[2] = at_ms.to_string().into_bytes();
+        words.push(b"ABSTTL".to_vec());
+        cx.log_words(key.bytes, words);
+    }
     let kinds = [old, cx.kind_in(cx.db, key)];
     cx.notice_overwritten(cx.db, key.bytes, kinds);
     Ok(())

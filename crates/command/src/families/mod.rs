@@ -21,6 +21,7 @@ pub use server::process::LAST_SAVE;
 mod set;
 pub mod stream;
 mod string;
+mod told;
 pub mod transactions;
 mod zset;
 

@@ -32,7 +32,7 @@ const fn inquiry(name: &'static str, handler: Handler) -> Command {
         .plan(Plan::Anywhere)
 }
 
-const RESET_ENDS: &[(&str, &str)] = &[("6.2.0", "`RESET` can be called to exit subscribed state.")];
+const RESET_ENDS: &[(&str, &str)] = &[("6.2.0", "RESET can be called to exit the subscribed state.")];
 
 pub const COMMANDS: &[Command] = &[
     subscription("SUBSCRIBE", |cx, args, out| subscribe(cx, Kind::Channel, args, out))

@@ -4,6 +4,7 @@ use super::run::{Evaluation, Next, ScriptRun, rights};
 use super::undo::Journal;
 use super::{Form, Named, SPARE_BYTES_MAX, script_of};
 use crate::change::DbKey;
+use crate::journal::Mark;
 use crate::{Args, Command, Cx, Error, Outcome, Plan, ShardCx};
 use resp::Reply;
 use std::sync::Arc;
@@ -36,6 +37,9 @@ pub struct Whole {
     /// Bytes of lines for monitors when it began, and how many messages had been published.
     monitored: usize,
     published: usize,
+    /// What it does is gathered for its sake; and how far that had come when it began.
+    gathers: bool,
+    gathered: Mark,
 }
 
 /// How an overdue script has come to its end.
@@ -69,7 +73,11 @@ pub fn evaluate(cx: &mut Cx<'_>, form: Form, args: Args<'_>, out: &mut Reply) ->
     };
     let now = (cx.shard.now_ms, cx.shard.now_us);
     let (monitored, published) = (cx.shard.monitored.len(), cx.shard.pubsub.outbox.len());
-    let mut whole = Whole { run, is_new: true, journal, declared, conn: cx.conn, now, monitored, published };
+    let gathers = cx.shard.journal.begin_gathering();
+    let gathered = cx.shard.journal.mark();
+    let conn = cx.conn;
+    let mut whole =
+        Whole { run, is_new: true, journal, declared, conn, now, monitored, published, gathers, gathered };
     match whole.go_on(cx.shard, args) {
         None => {
             // The shard goes on with it, a little at a time.
@@ -157,7 +165,7 @@ impl Whole {
         if let Some(journal) = &mut self.journal {
             journal.pause(cx);
         }
-        Some(match stopped? {
+        let ended = match stopped? {
             Ok(reply) => {
                 if let Some(journal) = self.journal.take() {
                     journal.tell(cx);
@@ -165,7 +173,11 @@ impl Whole {
                 Ended::Reply(reply)
             }
             Err(lacking) => Ended::Again(self.take_back(cx, lacking)),
-        })
+        };
+        if self.gathers {
+            cx.journal.end_block();
+        }
+        Some(ended)
     }
 
     /// The same, with the reply, or what it lacks.
@@ -247,6 +259,7 @@ impl Whole {
     fn take_back(&mut self, cx: &mut ShardCx, lacking: Vec<DbKey>) -> Vec<DbKey> {
         if let Some(journal) = self.journal.take() {
             cx.pubsub.take_back(self.published);
+            cx.journal.take_back(self.gathered);
             journal.undo(cx);
         }
         if !self.run.is_overdue() {

@@ -1,5 +1,6 @@
 //! How a row is written down: what a command has by default, and a `const` method for everything else.
 
+use super::keys::Find;
 use super::{Command, Handler, KeySpec, Merge, MergeHandler, PartHandler, Plan, PrepareHandler};
 
 impl Command {
@@ -27,6 +28,7 @@ impl Command {
             id: 0,
             full_name: "",
             placed_key: 0,
+            key_step: 1,
             element: 0,
         }
     }
@@ -83,6 +85,9 @@ impl Command {
     /// The key specifications; the command then runs where its keys are.
     pub const fn keys(mut self, keys: &'static [KeySpec]) -> Self {
         self.keys = keys;
+        if let [KeySpec { find: Find::Range { step, .. }, .. }] = keys {
+            self.key_step = *step;
+        }
         if let Plan::Connection = self.plan {
             self.plan = Plan::Keys;
         }

@@ -129,7 +129,11 @@ impl KeySpec {
             Find::Range { last, step, limit } => {
                 let last = match last {
                     0.. => first + last as usize,
-                    -1 if limit > 1 => first + (argc - first).div_ceil(limit as usize).saturating_sub(1),
+                    // What is odd is nobody's key; the command refuses it.
+                    -1 if limit > 1 => match (argc - first) / limit as usize {
+                        0 => return Ok(()),
+                        count => first + count - 1,
+                    },
                     _ => argc.saturating_sub(last.unsigned_abs() as usize),
                 };
                 (first, last, step as usize)

@@ -101,7 +101,10 @@ pub fn lacks_memory(shard: &mut ShardCx) -> bool {
 #[cold]
 fn admit(shard: &mut ShardCx, command: &Command) -> Result<(), Error> {
     if shard.refuses_writes && command.flags & flag::WRITE != 0 {
-        return Err(Error::CANNOT_SAVE);
+        let trouble = shard.saver.as_ref().and_then(|saver| saver.log_report().trouble);
+        return Err(trouble.map_or(Error::CANNOT_SAVE, |reason| {
+            Error::text(format!("MISCONF Errors writing to the AOF file: {reason}"))
+        }));
     }
     let needs_room = shard.limits.memory_bytes_max != 0 && command.flags & flag::DENYOOM != 0;
     if needs_room { find_room(shard) } else { Ok(()) }
@@ -132,7 +135,8 @@ fn find_room(shard: &mut ShardCx) -> Result<(), Error> {
 /// Housekeeping, ten times a second: evicts what the limit demands. Whether it should go on sooner.
 pub fn tick(shard: &mut ShardCx) -> bool {
     let limit = shard.limits.memory_bytes_max;
-    if limit == 0 || shard.cron_paused || shard.is_occupied || shard.pause.is_some() {
+    let is_kept = shard.cron_paused || shard.is_occupied || shard.is_loading || shard.is_left_alone;
+    if limit == 0 || is_kept || shard.pause.is_some() {
         return false;
     }
     shard.note_fill(FILL_STEP);
@@ -266,6 +270,7 @@ fn evict(shard: &mut ShardCx, db: u16, key: &[u8]) -> bool {
     }
     space.discard(pos, Free::later_if(shard.config.lazyfree_lazy_eviction));
     shard.stats.evicted_keys += 1;
+    shard.write_gone(db, key);
     Cx::internal(shard, db).notice(Event::Evicted, "evicted", key);
     true
 }

@@ -22,7 +22,8 @@ enum Gone {
 /// Removes keys and fields whose time is over, for a bounded time. Call it ten times a second; whether it should go on
 /// sooner, because there may be more to remove.
 pub fn sweep(shard: &mut ShardCx) -> bool {
-    if !shard.active_expire || shard.cron_paused || shard.is_occupied {
+    let is_kept = shard.cron_paused || shard.is_occupied || shard.is_loading || shard.is_left_alone;
+    if !shard.active_expire || is_kept {
         return false;
     }
     let mut work = WORK * shard.config.active_expire_effort as usize;
@@ -34,7 +35,7 @@ pub fn sweep(shard: &mut ShardCx) -> bool {
     let first = shard.random.index(dbs.len());
     dbs.rotate_left(first);
     let mut gone = Vec::new();
-    let is_named = shard.notices.subkeys;
+    let is_named = shard.names_fields();
     let clock_ns = shard.platform.clock_ns;
     let begun_ns = clock_ns();
     for db in dbs {
@@ -80,6 +81,7 @@ fn tell(cx: &mut Cx<'_>, gone: impl Iterator<Item = Gone>) {
         match gone {
             Gone::Key(key) => {
                 cx.shard.stats.expired_keys += 1;
+                cx.shard.write_gone(cx.db, &key);
                 cx.notice(Event::Expired, "expired", &key);
             }
             Gone::Fields { key, fields, emptied } => cx.note_expired_fields(&key, &fields, emptied),

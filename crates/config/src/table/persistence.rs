@@ -1,7 +1,7 @@
 //! Snapshots, the append-only file and what happens at shutdown.
 
 use super::checks;
-use crate::choice::{APPEND_FSYNC, SANITIZE_DUMP};
+use crate::choice::{AppendFsync, SANITIZE_DUMP};
 use crate::directive::{
     Directive, I32_MAX, I64_MAX, Kind, SIZE_MAX, bytes, choice, int, obsolete, optional, shutdown_flags,
     special, text, yes_no,
@@ -19,6 +19,10 @@ pub(super) const SNAPSHOTS: &[Directive] = &[
     yes_no("rdbchecksum", "yes")
         .immutable()
         .works("End snapshots with a check sum, and verify it when they are loaded."),
+    int("rdb-version", 10, 14, "10").works(
+        "Version of the format of snapshots: 10 for Redis 7.0 and whatever is newer, 11 for 7.2 and Valkey, 12 for 7.4 to 8.2, 13 and 14 for later ones. \
+         Values that it does not have raise it: hashes with fields that expire to 12, streams that remember producers to 13, arrays to 14.",
+    ),
     choice("sanitize-dump-payload", SANITIZE_DUMP, "no")
         .accepted("Payloads of RESTORE are always checked completely."),
     text("dbfilename", "dump.rdb").protected().check(checks::file_name).works("Name of the snapshot."),
@@ -30,29 +34,32 @@ pub(super) const SNAPSHOTS: &[Directive] = &[
         .works("The working directory: where snapshots and append-only files are."),
     yes_no("rdb-save-incremental-fsync", "yes").accepted("Snapshots are always flushed as they are written."),
     int("rdb-key-save-delay", -I32_MAX - 1, I32_MAX, "0").hidden().accepted("For tests of Redis itself."),
-    int("key-load-delay", -I32_MAX - 1, I32_MAX, "0").hidden().accepted("For tests of Redis itself."),
+    int("key-load-delay", -I32_MAX - 1, I32_MAX, "0")
+        .hidden()
+        .works("For tests: microseconds that loading takes longer for each key; if negative, one for so many."),
     int("loading-process-events-interval-bytes", 1024, I32_MAX, "2097152")
         .hidden()
-        .accepted("Shards serve their clients while they load."),
+        .accepted("Shards look at what their clients ask for every millisecond while they load."),
 ];
 
 pub(super) const APPEND_ONLY: &[Directive] = &[
-    yes_no("appendonly", "no").later(WORK, "Log every write to an append-only file."),
+    yes_no("appendonly", "no").works("Write what every command does into append-only files, and start with what they say."),
     text("appendfilename", "appendonly.aof")
         .immutable()
         .check(checks::append_file_name)
-        .later(WORK, "Start of the names of the append-only files."),
+        .works("Start of the names of the append-only files."),
     text("appenddirname", "appendonlydir")
         .immutable()
         .check(checks::append_directory_name)
-        .later(WORK, "Directory of the append-only files, in `dir`."),
-    choice("appendfsync", APPEND_FSYNC, "everysec")
-        .later(WORK, "When the append-only file is flushed to disk."),
-    yes_no("no-appendfsync-on-rewrite", "no").later(WORK, "Do not flush while a rewrite runs."),
+        .works("Directory of the append-only files, in `dir`."),
+    choice("appendfsync", AppendFsync::NAMES, "everysec").works(
+        "When append-only files are synced: before anybody learns of what is in them, every second, or when the system likes.",
+    ),
+    yes_no("no-appendfsync-on-rewrite", "no").works("With `everysec`, do not sync while a rewrite runs."),
     int("auto-aof-rewrite-percentage", 0, I32_MAX, "100")
-        .later(WORK, "Growth in percent that starts a rewrite."),
-    bytes("auto-aof-rewrite-min-size", 0, SIZE_MAX, "64mb").later(WORK, "Size below which none starts."),
-    yes_no("aof-load-truncated", "yes").later(WORK, "Load a file whose end is missing."),
+        .works("Growth in percent that starts a rewrite; 0 for never."),
+    bytes("auto-aof-rewrite-min-size", 0, SIZE_MAX, "64mb").works("Size below which none starts."),
+    yes_no("aof-load-truncated", "yes").works("Start though the end of a file is missing."),
     yes_no("aof-use-rdb-preamble", "yes").later(WORK, "Start the append-only file with a snapshot."),
     yes_no("aof-timestamp-enabled", "no").later(WORK, "Write times into the append-only file."),
     yes_no("aof-rewrite-incremental-fsync", "yes").accepted("Files are always flushed as they are written."),
@@ -62,8 +69,8 @@ pub(super) const APPEND_ONLY: &[Directive] = &[
 pub(super) const SHUTDOWN: &[Directive] = &[
     int("shutdown-timeout", 0, I32_MAX, "10")
         .later("replication", "Seconds to wait for replicas at shutdown."),
-    shutdown_flags("shutdown-on-sigint").later(WORK, "What SIGINT does: save, nosave, now, force."),
-    shutdown_flags("shutdown-on-sigterm").later(WORK, "What SIGTERM does: save, nosave, now, force."),
+    shutdown_flags("shutdown-on-sigint").works("What SIGINT does: save, nosave, now, force."),
+    shutdown_flags("shutdown-on-sigterm").works("What SIGTERM does: save, nosave, now, force."),
 ];
 
 pub(super) const BLOCKING: &[Directive] = &[

@@ -64,6 +64,12 @@ impl Db {
         pos
     }
 
+    /// Stores a string that is loaded under a key that is absent. A way of its own, so that SET's stays in one piece.
+    #[inline(never)]
+    pub fn load_str(&mut self, key: Key<'_>, bytes: &[u8], age: u32) -> Pos {
+        self.put_str(key, None, bytes, None, age)
+    }
+
     /// Writes bytes over as many of the string at `pos`, if that lies in its record and its encoding is told from its bytes; whether it
     /// does. The expiry stays, and nobody is told that there is another value.
     #[inline]

@@ -36,6 +36,9 @@ pub struct Written {
     pub version: u16,
 }
 
+/// So much is summed at a time.
+const SUM_BYTES: usize = 32 << 10;
+
 /// Writes a chunk. Its bytes are taken out as they come or when it is finished ([`ChunkWriter::take_blocks`]). While a value is
 /// written in steps, records that cannot wait go to another writer's chunk.
 #[derive(Debug)]
@@ -44,8 +47,9 @@ pub struct ChunkWriter {
     /// What has been written and not been taken.
     out: Vec<u8>,
     taken_bytes: u64,
-    /// Of what has been taken.
+    /// Of what has been taken, and of the first `summed` bytes of what has not.
     sum: Option<u64>,
+    summed: usize,
     db: Option<u32>,
     records: u64,
     version: u16,
@@ -61,6 +65,7 @@ impl ChunkWriter {
             out: Vec::new(),
             taken_bytes: 0,
             sum: sums.then_some(0),
+            summed: 0,
             db: None,
             records: 0,
             version: 0,
@@ -111,6 +116,9 @@ impl ChunkWriter {
         if progress == Progress::Done {
             self.encoder = None;
         }
+        if self.out.len() - self.summed >= SUM_BYTES {
+            self.add_up();
+        }
         progress
     }
 
@@ -134,16 +142,20 @@ impl ChunkWriter {
         let whole = self.out.len() - self.out.len() % padding::BLOCK_BYTES;
         fresh.clear();
         fresh.extend_from_slice(&self.out[whole..]);
+        self.add_up();
         let mut taken = std::mem::replace(&mut self.out, fresh);
         taken.truncate(whole);
-        self.count(&taken);
+        (self.taken_bytes, self.summed) = (self.taken_bytes + whole as u64, 0);
         taken
     }
 
-    fn count(&mut self, taken: &[u8]) {
-        self.taken_bytes += taken.len() as u64;
+    /// Sums what has been written, as far as it is whole blocks: as it comes, so that it is still in the cache, and a chunk that is
+    /// finished costs little more than any other moment.
+    fn add_up(&mut self) {
+        let whole = self.out.len() - self.out.len() % padding::BLOCK_BYTES;
         if let Some(sum) = &mut self.sum {
-            *sum = crc64(*sum, taken);
+            *sum = crc64(*sum, &self.out[self.summed..whole]);
+            self.summed = whole;
         }
     }
 

@@ -178,27 +178,45 @@ impl<'a> Parts<'a> {
         Items::of_head(self.form, &self.bytes[..self.head_bytes() as usize])
     }
 
+    /// The database that a chunk begins with, which is that of nearly all its records.
+    pub fn database(&self, number: usize) -> Option<u32> {
+        let mut reader = Reader::new(self.bytes.get(self.index.chunks[number].offset as usize..)?);
+        let is_named = reader.byte() == Ok(opcode::SELECT_DB);
+        reader.length().ok().filter(|_| is_named)?.try_into().ok()
+    }
+
     /// The items of a chunk, counted from 0.
     ///
     /// # Errors
     /// When it is not what was written. To find out where the damage is, read the whole file.
     pub fn chunk(&self, number: usize) -> Result<Items<'a>, Damage> {
-        let chunk = &self.index.chunks[number];
-        let bytes = &self.bytes[chunk.offset as usize..][..chunk.bytes as usize];
-        let damage = |error| Damage {
-            offset: chunk.offset,
-            item: chunk.offset,
-            doing: Doing::Chunk(number),
-            key: None,
-            error,
-        };
+        let (chunk, bytes) = self.bytes_of(number);
         let found = if self.sums { crc64(0, bytes) } else { chunk.sum };
         if found != chunk.sum {
-            return Err(damage(Error::CheckSum { stored: chunk.sum, found }));
+            return Err(chunk_damage(number, chunk, Error::CheckSum { stored: chunk.sum, found }));
         }
+        self.chunk_unverified(number)
+    }
+
+    /// As [`Parts::chunk`], for who leaves its check sum to others.
+    ///
+    /// # Errors
+    /// When it cannot be a chunk.
+    pub fn chunk_unverified(&self, number: usize) -> Result<Items<'a>, Damage> {
+        let (chunk, bytes) = self.bytes_of(number);
         if bytes.first().is_some_and(|first| *first != opcode::SELECT_DB) {
-            return Err(damage(Error::Corrupt("a chunk begins with its database")));
+            return Err(chunk_damage(number, chunk, Error::Corrupt("a chunk begins with its database")));
         }
         Ok(Items::of_part(self.form, bytes, chunk.offset))
     }
+
+    fn bytes_of(&self, number: usize) -> (&Chunk, &'a [u8]) {
+        let chunk = &self.index.chunks[number];
+        (chunk, &self.bytes[chunk.offset as usize..][..chunk.bytes as usize])
+    }
+}
+
+#[cold]
+fn chunk_damage(number: usize, chunk: &Chunk, error: Error) -> Damage {
+    Damage { offset: chunk.offset, item: chunk.offset, doing: Doing::Chunk(number), key: None, error }
 }

@@ -142,6 +142,19 @@ impl<'a> Record<'a> {
         self.value
     }
 
+    /// The value, if it is a string, as it stands in the file if it stands there as it is.
+    ///
+    /// # Errors
+    /// When it is no string although it should be.
+    #[inline]
+    pub fn string(&self) -> Result<Option<Text<'a>>, Damage> {
+        if self.layout != Layout::Known(Type::String) {
+            return Ok(None);
+        }
+        let text = Reader::new(self.value).string();
+        text.map(Some).map_err(|error| self.damage(0, Doing::Value(Type::String), error))
+    }
+
     /// The value. `None`: a collection without elements, which old servers could write, and which is to be passed over.
     ///
     /// # Errors

@@ -2,18 +2,22 @@
 
 use super::{ShardLoop, Unsaved, wake};
 use crate::log;
-use command::saving::Saver;
+use command::saving::{Purpose, Saver};
 use command::state::Effect;
 use runtime::clock;
+use runtime::signals::Signal;
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 /// Time for it in one turn, while nobody asks for anything and while somebody does.
-const IDLE_NS: u64 = 500_000;
+const IDLE_NS: u64 = 250_000;
 const BUSY_NS: u64 = 150_000;
 /// Time between two looks whether the disk has caught up.
 const DISK_LOOK_US: u64 = 1000;
 /// Time between two looks whether a save is due, while there are changes that are not saved.
 const POINTS_LOOK_US: u64 = 1_000_000;
+/// Time between two looks whether the journal is to be rewritten, while it is written.
+const LOG_LOOK_US: u64 = 100_000;
 /// The shard that looks.
 const LOOKER: usize = 0;
 /// After a save that failed the next is tried no sooner (as in Redis), seconds.
@@ -43,7 +47,9 @@ impl ShardLoop {
         let disk = self.shard.cx.saving.is_some().then_some(DISK_LOOK_US);
         let looks = self.id == LOOKER && !self.shard.cx.config.save.is_empty() && self.unsaved() > 0;
         let points = looks.then(|| self.next_save_look_us.saturating_sub(now_us).max(1));
-        disk.into_iter().chain(points).min()
+        let log = (self.id == LOOKER && self.process.saver.awaits_look())
+            .then(|| self.next_log_look_us.saturating_sub(now_us).max(1));
+        disk.into_iter().chain(points).chain(log).min()
     }
 
     /// At the end of a turn: what has changed may have to be saved, and the process to end.
@@ -51,6 +57,9 @@ impl ShardLoop {
     pub(super) fn see_to_saves(&mut self) {
         if !self.shard.cx.config.save.is_empty() {
             self.tell_unsaved();
+        }
+        if self.id == LOOKER && self.shard.cx.now_us >= self.next_log_look_us {
+            self.look_after_log();
         }
         if self.id == LOOKER && self.process.is_asked_to_end.load(Ordering::Relaxed) {
             self.end_as_configured();
@@ -91,20 +100,40 @@ impl ShardLoop {
         if let Some(point) = due {
             let (changes, seconds) = (point.changes, point.seconds);
             log::notice(format_args!("{changes} changes in {seconds} seconds. Saving..."));
-            if self.shard.cx.open_save().is_ok() {
-                self.shard.save_of_own_accord();
-            }
+            self.begin(Purpose::Snapshot);
         }
     }
 
-    /// Saves first, if there are save points.
+    /// What is due begins.
+    #[cold]
+    fn look_after_log(&mut self) {
+        self.next_log_look_us = self.shard.cx.now_us + LOG_LOOK_US;
+        if let Some(purpose) = self.process.saver.due(&self.shard.cx.config) {
+            self.begin(purpose);
+        }
+    }
+
+    fn begin(&mut self, purpose: Purpose) {
+        if self.shard.cx.open_save(purpose).is_ok() {
+            self.shard.save_of_own_accord(purpose);
+        }
+    }
+
+    /// Saves first, if the signal is to do so, or there are save points; not while data is loading.
     #[cold]
     fn end_as_configured(&mut self) {
         self.process.is_asked_to_end.store(false, Ordering::Relaxed);
-        let saves = !self.shard.cx.config.save.is_empty();
+        let asked_by = self.process.end_asked_by.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let config = &self.shard.cx.config;
+        let flags = match asked_by {
+            Some(Signal::Interrupt) => config.shutdown_on_sigint,
+            Some(Signal::Terminate) => config.shutdown_on_sigterm,
+            None => return,
+        };
+        let saves = flags.saves(!config.save.is_empty()) && !self.shard.cx.is_loading;
         let effect = match saves {
-            true => Effect::SaveAndEnd { conn: None, now: false, force: false },
-            false => Effect::Shutdown { now: false },
+            true => Effect::SaveAndEnd { conn: None, now: flags.is_now(), force: flags.is_forced() },
+            false => Effect::Shutdown { now: flags.is_now() },
         };
         self.shard.cx.effects.push(effect);
         // The shard may sleep after this turn.

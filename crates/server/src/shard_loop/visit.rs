@@ -87,6 +87,7 @@ impl ShardLoop {
             shard.on_message(message);
         }
         shard.send_news();
+        self.process.journal.take_from(shard);
         self.process.exchange_memory(shard);
         if shard.outgoing.put_news_first() {
             for (receiver, mut message) in shard.outgoing.posts.drain(..) {
@@ -96,7 +97,10 @@ impl ShardLoop {
                 }
             }
         }
-        if !shard.has_outgoing() && !shard.dirty_conns.is_empty() {
+        // Replies that must wait for the journal are its thread's affair.
+        let journal = &self.process.journal;
+        let may_send = !journal.is_strict() || journal.handed() <= journal.safe();
+        if may_send && !shard.has_outgoing() && !shard.dirty_conns.is_empty() {
             send_for(shard);
         }
         mail.is_empty() && !shard.has_outgoing() && may_sleep_on(shard, now_us, looks_again_us)

@@ -10,6 +10,7 @@ use crate::message::{Ask, Held, Message, OpId};
 use crate::shard::Shard;
 use crate::transaction;
 use command::change::{Change, DbKey};
+use command::journal::Effects;
 use command::scripting::Form;
 use command::spec::flag;
 use command::tracking::Tracker;
@@ -169,8 +170,11 @@ impl Shard {
     /// Takes a key of this shard out of the keyspace, for an operation that holds it.
     pub(crate) fn lend(&mut self, db: u16, key: Vec<u8>) -> Held {
         let (held, is_over) = self.take_out(db, key);
-        if is_over && self.cx.is_listening {
-            self.cx.hear(expired(&held));
+        if is_over {
+            self.cx.write_gone(db, &held.key);
+            if self.cx.is_listening {
+                self.cx.hear(expired(&held));
+            }
         }
         held
     }
@@ -220,6 +224,7 @@ impl Shard {
         let has_waited = self.blocked_ops.has(op);
         // Memory was granted when it came; nothing is taken for a client that has gone.
         caller.admitted |= has_waited;
+        self.cx.journal.begin_gathering();
         let needs = if is_touched {
             transaction::run_touched(&mut self.cx, caller, &mut out)
         } else if self.blocked_ops.is_abandoned(op) {
@@ -231,12 +236,13 @@ impl Shard {
             let asked = Asked { home, ask, command, caller: operation.caller, args };
             return self.begin_busy(Busy::new(&asked, whole).among(Lodgers { op, places }));
         }
+        let effects = self.cx.journal.end_gathering();
         let (mut keys, changes) = self.cx.guests.leave();
         self.cx.set_listening();
         self.tell_slow(home, ask);
         let more = match needs {
             None if has_waited => {
-                self.send_home(op, places, changes, self.each_shard(|| WaitChange::Leave));
+                self.send_home(op, places, (changes, effects), self.each_shard(|| WaitChange::Leave));
                 return self.end_operation(op, None, out);
             }
             None => {
@@ -249,10 +255,10 @@ impl Shard {
                 }
                 // First the reply: what makes it out of date must come behind it. The keys are locked until they are home.
                 self.answer(home, ask, command, out);
-                return self.send_home(op, places, changes, Vec::new());
+                return self.send_home(op, places, (changes, effects), Vec::new());
             }
             Some(Needs::Wait(_)) if has_waited => {
-                self.send_home(op, places, changes, self.each_shard(|| WaitChange::Stay));
+                self.send_home(op, places, (changes, effects), self.each_shard(|| WaitChange::Stay));
                 return self.give_up_claim(op);
             }
             Some(Needs::Wait(wait)) => {
@@ -260,11 +266,11 @@ impl Shard {
                 let alive = self.is_alive(home, ask);
                 let enter =
                     if alive { self.block_operation(op, &operation, &keys, wait) } else { Vec::new() };
-                return self.send_home(op, places, changes, enter);
+                return self.send_home(op, places, (changes, effects), enter);
             }
             Some(Needs::Keys(more)) => more,
         };
-        self.send_home(op, places, changes, Vec::new());
+        self.send_home(op, places, (changes, effects), Vec::new());
         keys.extend(more);
         let asked = Asked { home, ask, command, caller: operation.caller, args };
         // What a script has changed is taken back each time.
@@ -280,9 +286,10 @@ impl Shard {
 
     /// The command for which keys were brought here is over: they go home. Which they were.
     pub(crate) fn end_lodging(&mut self, lodgers: Lodgers) -> Vec<DbKey> {
+        let effects = self.cx.journal.end_gathering();
         let (keys, changes) = self.cx.guests.leave();
         self.cx.set_listening();
-        self.send_home(lodgers.op, lodgers.places, changes, Vec::new());
+        self.send_home(lodgers.op, lodgers.places, (changes, effects), Vec::new());
         keys
     }
 
@@ -309,7 +316,7 @@ impl Shard {
         &mut self,
         op: OpId,
         places: Vec<(u16, u16, Vec<u8>)>,
-        changes: Vec<Change>,
+        (changes, mut effects): (Vec<Change>, Effects),
         waits: Vec<WaitChange>,
     ) {
         let waits = waits.into_iter().chain(std::iter::repeat_with(|| WaitChange::None));
@@ -321,10 +328,14 @@ impl Shard {
             } else {
                 self.take_out(db, key)
             };
+            if is_over {
+                self.cx.add_gone(&mut effects, held.db, &held.key);
+            }
             let back = back[from as usize].get_or_insert_default();
             back.1.extend(is_over.then(|| expired(&held)));
             back.0.push(held);
         }
+        self.add_together(&effects);
         for change in changes {
             let owner = self.cx.slots.shard_of(&change.key) as usize;
             back[owner].as_mut().expect("only keys that were held have changed").1.push(change);

@@ -16,6 +16,7 @@ use crate::shard::Shard;
 use crate::steps::{Call, Step, Steps};
 use crate::timing;
 use command::change::{Change, DbKey};
+use command::journal::Effects;
 use command::pubsub::Publications;
 use command::spec::flag;
 use command::tracking::{News, Tracker};
@@ -36,6 +37,8 @@ pub(crate) struct Open {
     aside: Vec<Held>,
     /// What has happened to keys of other shards, in order.
     changes: Vec<Change>,
+    /// What has been done so far to keys, or whole databases, of all shards.
+    effects: Effects,
     /// What it has published: nobody hears of it before it is over.
     published: Publications,
     /// What has to be told of own keys and of flushes, behind the reply.
@@ -99,6 +102,7 @@ impl Shard {
             keys: Vec::new(),
             aside: Vec::new(),
             changes: Vec::new(),
+            effects: Effects::default(),
             published: Publications::default(),
             news: Vec::new(),
             missing,
@@ -122,8 +126,9 @@ impl Shard {
     }
 
     /// A shard has run its part of a command for all.
-    pub(crate) fn on_stepped(&mut self, op: OpId, from: u16, reply: Reply) {
+    pub(crate) fn on_stepped(&mut self, op: OpId, from: u16, reply: Reply, effects: &Effects) {
         let open = self.opens.get_mut(&op).expect("what comes belongs to operations under way");
+        open.effects.append(effects);
         let Next::Merge { parts, .. } = &mut open.next else { unreachable!("it waits for parts") };
         parts[from as usize] = reply;
         open.missing -= 1;
@@ -203,7 +208,9 @@ impl Shard {
     fn resume_steps(&mut self, open: &mut Open, reply: Option<&Reply>) -> Step {
         self.cx.guests.receive(std::mem::take(&mut open.keys));
         self.cx.set_listening();
+        self.cx.journal.begin_gathering();
         let step = open.steps.resume(&mut self.cx, reply);
+        open.effects.append(&self.cx.journal.end_gathering());
         let (keys, changes) = self.cx.guests.leave();
         self.cx.set_listening();
         open.keys = keys;
@@ -246,7 +253,14 @@ impl Shard {
         }
         self.cx.in_script = open.steps.in_script();
         let published = self.cx.pubsub.outbox.len();
+        let is_of_all = matches!(call.command.plan, Plan::All(..));
+        self.cx.journal.begin_gathering();
         let needed = self.call_among(&open.asked, &mut open.keys, &mut open.changes, call, out);
+        open.effects.append(&self.cx.journal.end_gathering());
+        if is_of_all {
+            // There is only this shard, which others may use before the operation is over: what it has done to all keys has its place here.
+            self.add_together(&std::mem::take(&mut open.effects));
+        }
         self.cx.pubsub.take_since(published, &mut open.published);
         self.cx.in_script = None;
         match needed {
@@ -271,13 +285,7 @@ impl Shard {
         self.cx.guests.receive(std::mem::take(keys));
         self.cx.set_listening();
         let elsewhere = Caller::elsewhere(call.db, call.resp3);
-        let mut tracker = asked.caller.tracker;
-        if !tracker.is_on && conn.is_some() {
-            // CLIENT TRACKING may stand in the same transaction.
-            let session = conn.and_then(|conn| self.cx.sessions.get(conn));
-            let mode = session.and_then(|session| session.tracking.as_ref());
-            tracker = mode.map_or(Tracker::NOBODY, |mode| mode.tracker());
-        }
+        let tracker = block::tracker_now(&self.cx, conn, asked.caller.tracker);
         let caller = Caller { conn, admitted: true, tracker, ..elsewhere };
         self.cx.tracking.caller = tracker;
         let needed = match call.command.plan {
@@ -370,7 +378,9 @@ impl Shard {
             let counts = only.is_some() || shard == 0;
             let caller = Caller { counts, admitted: true, ..Caller::elsewhere(db, resp3) };
             if shard == self.cx.id {
-                parts[shard as usize] = self.run_step(command, &args, caller);
+                let (reply, effects) = self.run_step(command, &args, caller);
+                parts[shard as usize] = reply;
+                open.effects.append(&effects);
                 open.missing -= 1;
             } else {
                 let home = self.cx.id;
@@ -383,18 +393,26 @@ impl Shard {
     }
 
     /// Runs this shard's part of a command of an operation to which this shard is left alone.
-    pub(crate) fn run_step(&mut self, command: &'static Command, args: &OwnArgs, caller: Caller) -> Reply {
+    /// With its reply, what it has done, which the operation has written down.
+    pub(crate) fn run_step(
+        &mut self,
+        command: &'static Command,
+        args: &OwnArgs,
+        caller: Caller,
+    ) -> (Reply, Effects) {
         if command.flags & flag::SESSIONS != 0 {
             self.sync_to_sessions();
         }
         let seed = self.cx.seed.clone();
         let mut out = Reply::new(caller.resp3);
+        self.cx.journal.begin_gathering();
         let needed = execute::run_inside(&mut self.cx, command, args.args(&seed), caller, &mut out);
+        let effects = self.cx.journal.end_gathering();
         if needed.is_some() {
             out.error(Error::NeedKeys(Vec::new()).line());
         }
         self.silence_killed();
-        out
+        (out, effects)
     }
 
     fn merge_open(&mut self, open: &Open, args: Option<OwnArgs>, parts: &[Reply], out: &mut Reply) {
@@ -426,6 +444,7 @@ impl Shard {
         for (db, key) in open.keys.drain(..) {
             let (held, is_over) = self.take_out(db, key);
             if is_over {
+                self.cx.add_gone(&mut open.effects, held.db, &held.key);
                 self.tell_expired(&held, &mut open.changes);
             }
             open.aside.push(held);
@@ -471,6 +490,7 @@ impl Shard {
             self.tell_vacant(op);
         }
         self.set_aside(&mut open);
+        self.add_together(&open.effects);
         self.cx.pubsub.outbox.append(&open.published, 0);
         let returned = self.by_owner(&mut open);
         let (conn, client) = (self.conn_of(&open.asked), open.asked.client());

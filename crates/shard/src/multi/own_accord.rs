@@ -6,6 +6,7 @@ use crate::execute::{self, Caller};
 use crate::message::Ask;
 use crate::shard::Shard;
 use command::families::LAST_SAVE;
+use command::saving::Purpose;
 use command::state::Effect;
 use command::{Command, Error, OwnArgs, Plan};
 use resp::Reply;
@@ -14,9 +15,13 @@ use std::sync::LazyLock;
 static LAST_SAVE_ROW: LazyLock<Command> = LazyLock::new(|| block::as_row_of("shutdown", &LAST_SAVE));
 
 impl Shard {
-    /// Begins a save because it is time for one. The file has been opened.
-    pub fn save_of_own_accord(&mut self) {
-        self.start_for_nobody(block::row_named("bgsave"), OwnArgs::of_words(vec![b"BGSAVE".to_vec()]));
+    /// Begins a save or a rewrite because it is time for one. The file has been opened.
+    pub fn save_of_own_accord(&mut self, purpose: Purpose) {
+        let name = match purpose {
+            Purpose::Snapshot => "bgsave",
+            Purpose::Rewrite => "bgrewriteaof",
+        };
+        self.start_for_nobody(block::row_named(name), OwnArgs::of_words(vec![name.as_bytes().to_vec()]));
     }
 
     /// The data is to be saved, and then the process ends.
@@ -25,11 +30,14 @@ impl Shard {
             saver.give_up();
         }
         let conn = conn.filter(|conn| self.conns[*conn].open);
-        if self.cx.open_save().is_err() {
-            match conn {
-                _ if force => self.cx.effects.push(Effect::Shutdown { now }),
-                Some(conn) => self.reply_error(conn, &Error::CANNOT_END),
-                None => {}
+        if self.cx.open_save(Purpose::Snapshot).is_err() {
+            if force {
+                self.cx.effects.push(Effect::Shutdown { now });
+                return;
+            }
+            self.cx.effects.push(Effect::CannotEnd);
+            if let Some(conn) = conn {
+                self.reply_error(conn, &Error::CANNOT_END);
             }
             return;
         }

@@ -11,6 +11,7 @@ use command::args::copy_short;
 use command::slowlog::Entry as SlowEntry;
 use command::spec::Merge;
 use command::{Args, Command, Error, OwnArgs, eviction};
+use journal::TxId;
 use resp::{Reply, reader};
 
 /// Groups that keep their memory for the next turn, and how many commands and keys each has room for then.
@@ -70,6 +71,8 @@ struct Split {
     args: Option<Box<OwnArgs>>,
     /// The slowest of its shares that were slow, for the slow log.
     slow: Option<Box<SlowEntry>>,
+    /// The number by which its shares are written down; 0 if they are not.
+    tx: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -190,7 +193,7 @@ impl Shard {
         indexes: &[usize],
         shards: &[u16],
     ) {
-        let step = crate::route::split_step(command);
+        let step = usize::from(command.key_step);
         if !(args.len() - 1).is_multiple_of(step) {
             return self.reply_error(conn, &Error::wrong_arity(command.full_name));
         }
@@ -200,6 +203,7 @@ impl Shard {
         if let Err(error) = eviction::before(&mut self.cx, command) {
             return self.reject(conn, command, &error);
         }
+        let tx = if self.cx.logs() && command.is_write() { self.next_tx().0 } else { 0 };
         let group = match self.outgoing.splits {
             Some(group) => group,
             None => *self.outgoing.splits.insert(self.splits.begin_group()),
@@ -216,7 +220,7 @@ impl Shard {
         for (number, share) in of.shares.iter_mut().enumerate().skip(first_share) {
             here |= share.batch == u32::from(self.cx.id);
             let batch = self.outgoing.batches[share.batch as usize].as_mut().expect("it has the arguments");
-            let ask = Ask::Share(number_of(group, number, number == first_share));
+            let ask = Ask::Share(number_of(group, number, number == first_share), tx);
             batch.push(command, ask, db, share.first as usize);
             if marks != 0 {
                 batch.mark(marks, client);
@@ -241,6 +245,7 @@ impl Shard {
             missing,
             args,
             slow: None,
+            tx,
         });
         of.missing += 1;
         self.splits.under_way += 1;
@@ -251,26 +256,31 @@ impl Shard {
     fn write_shares(&mut self, group: u32, args: Args<'_>, indexes: &[usize], shards: &[u16], step: usize) {
         let mut share_of = std::mem::take(&mut self.splits.share_of);
         share_of.resize(self.cx.shards as usize, NO_SHARE);
-        let of = &self.splits.groups[group as usize];
-        let (split, first_share) = (of.splits.len() as u32, of.shares.len());
-        for &shard in shards {
-            if share_of[shard as usize] == NO_SHARE {
-                let batch = self.batch_for(shard as usize);
-                let first = batch.spans.len() as u32;
-                batch.push_name(args);
-                let shares = &mut self.splits.groups[group as usize].shares;
-                share_of[shard as usize] = (shares.len() - first_share) as u16;
-                shares.push(Share { split, batch: u32::from(shard), at: 0, first });
-            }
-        }
+        let first_share = self.splits.groups[group as usize].shares.len();
         for (&index, &shard) in indexes.iter().zip(shards) {
+            if share_of[shard as usize] == NO_SHARE {
+                share_of[shard as usize] = (self.begin_share(group, shard, args) - first_share) as u16;
+            }
             let batch = self.outgoing.batches[shard as usize].as_mut().expect("it has been begun");
-            batch.push_args_of(args, index..index + step);
+            match step {
+                1 => batch.push_arg_of(args, index),
+                _ => batch.push_args_of(args, index..index + step),
+            }
         }
         let of = &mut self.splits.groups[group as usize];
         of.of_key.extend(shards.iter().map(|&shard| share_of[shard as usize]));
         of.shares[first_share..].iter().for_each(|share| share_of[share.batch as usize] = NO_SHARE);
         self.splits.share_of = share_of;
+    }
+
+    /// Another shard has keys of the command; its share's number in the group.
+    fn begin_share(&mut self, group: u32, shard: u16, args: Args<'_>) -> usize {
+        let batch = self.batch_for(shard as usize);
+        let first = batch.spans.len() as u32;
+        batch.push_name(args);
+        let of = &mut self.splits.groups[group as usize];
+        of.shares.push(Share { split: of.splits.len() as u32, batch: u32::from(shard), at: 0, first });
+        of.shares.len() - 1
     }
 
     /// A batch has come back whose shares have been noted: it stays with its group, and the commands that are complete are over.
@@ -297,7 +307,10 @@ impl Shard {
     fn end_split(&mut self, group: usize, index: usize) {
         let of = &mut self.splits.groups[group];
         let split = &mut of.splits[index];
-        let Split { ticket, merge, here, elsewhere, .. } = *split;
+        let Split { ticket, merge, here, elsewhere, tx, .. } = *split;
+        if tx != 0 {
+            self.added.closed.push(TxId(tx));
+        }
         if let Some(entry) = split.slow.take() {
             self.log_slow_split(group, index, *entry);
         }
@@ -394,7 +407,7 @@ impl Group {
         let split = &self.splits[split];
         let shares = &self.shares[split.shares.0 as usize..][..split.shares.1 as usize];
         let of_key = &self.of_key[split.keys.0 as usize..][..split.keys.1 as usize];
-        let step = crate::route::split_step(split.command);
+        let step = usize::from(split.command.key_step);
         let arg = |share: &Share, index: usize| {
             let batch = &self.returned(share).batch;
             batch.spans.get(share.first as usize + index)?.inside(&batch.args).map(<[u8]>::to_vec)
@@ -498,6 +511,23 @@ mod tests {
             assert!(room.max() <= Some(SPARE_COMMANDS_MAX));
         }
         assert_eq!(trial.ask(conn, &request(&["EXISTS", a, a, c, "none"])), b":3\r\n");
+    }
+
+    /// Keys that stand by themselves travel so, too.
+    #[test]
+    fn large_keys_among_small_ones() {
+        let mut trial = Trial::new(2);
+        let conn = trial.connect();
+        let large = "k".repeat(40_000);
+        let keys = [0, 1].map(|shard| trial.key_on(shard, &large));
+        let (here, there) = (trial.key_on(0, "here"), trial.key_on(1, "there"));
+        let [large_here, large_there] = keys.each_ref().map(String::as_str);
+        let pairs = ["MSET", large_there, "1", &here, "2", &there, "3", large_here, "4"];
+        assert_eq!(trial.ask(conn, &request(&pairs)), b"+OK\r\n");
+        let expected = b"*5\r\n$1\r\n3\r\n$1\r\n1\r\n$1\r\n4\r\n$1\r\n2\r\n$1\r\n1\r\n";
+        let words = ["MGET", &there, large_there, large_here, &here, large_there];
+        assert_eq!(trial.ask(conn, &request(&words)), expected);
+        assert_eq!(trial.ask(conn, &request(&["EXISTS", large_there, &there, large_here])), b":3\r\n");
     }
 
     /// Values sent from where they lie, beside others and alone.

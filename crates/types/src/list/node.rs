@@ -103,11 +103,20 @@ impl Node {
     /// The first or last value.
     #[inline]
     pub fn peek(&self, end: End) -> Item<'_> {
+        self.outermost(end).0
+    }
+
+    /// The first or last value, and the bytes that it takes; of a plain element none.
+    #[inline]
+    pub fn outermost(&self, end: End) -> (Item<'_>, usize) {
         let row = self.row();
         match end {
-            _ if self.plain => Item::Str(row),
-            End::Head => entry::read(row).0,
-            End::Tail => entry::read(&row[row.len() - entry::skip_back(row)..]).0,
+            _ if self.plain => (Item::Str(row), 0),
+            End::Head => entry::read(row),
+            End::Tail => {
+                let bytes = entry::skip_back(row);
+                (entry::read(&row[row.len() - bytes..]).0, bytes)
+            }
         }
     }
 
@@ -133,12 +142,12 @@ impl Node {
         self.count += 1;
     }
 
-    /// Removes the first or last value of a packed node.
+    /// Removes the first or last value, of which [`Node::outermost`] has told the bytes.
     #[inline]
-    pub fn pop(&mut self, end: End) {
+    pub fn cut(&mut self, end: End, bytes: usize) {
         match end {
-            End::Head => self.head += entry::skip(self.row()) as u32,
-            End::Tail => self.tail -= entry::skip_back(self.row()) as u32,
+            End::Head => self.head += bytes as u32,
+            End::Tail => self.tail -= bytes as u32,
         }
         self.count -= 1;
     }

@@ -235,6 +235,7 @@ pub fn push(row: &mut Vec<u8>, item: Item<'_>) {
     }
 }
 
+#[inline]
 fn write_str(bytes: &[u8], out: &mut [u8]) -> usize {
     let head = match bytes.len() {
         n @ 0..64 => {
@@ -283,6 +284,10 @@ fn write_int(value: i64, out: &mut [u8]) -> usize {
 fn write_backlen(body: usize, out: &mut [u8]) {
     let count = out.len();
     debug_assert_eq!(count, backlen_bytes(body));
+    if let [only] = out {
+        *only = body as u8;
+        return;
+    }
     for (index, byte) in out.iter_mut().enumerate() {
         let group = (body >> (7 * (count - 1 - index))) as u8 & 0x7F;
         *byte = if index == 0 { group } else { group | 0x80 };
@@ -298,16 +303,18 @@ pub fn read(row: &[u8]) -> (Item<'_>, usize) {
         (Item::Str(&row[1..1 + n]), n + 2)
     } else if first < 0x80 {
         (Item::Int(i64::from(first)), 2)
+    } else if first & 0xF0 == STR_12 {
+        let body = 2 + (usize::from(first & 0x0F) << 8 | usize::from(row[1]));
+        (Item::Str(&row[2..body]), body + backlen_bytes(body))
     } else {
         read_wide(row, first)
     }
 }
 
 fn read_wide(row: &[u8], first: u8) -> (Item<'_>, usize) {
-    if first & 0xF0 == STR_12 || first == STR_32 {
-        let head = if first == STR_32 { 5 } else { 2 };
+    if first == STR_32 {
         let body = body_of(row, first);
-        return (Item::Str(&row[head..body]), body + backlen_bytes(body));
+        return (Item::Str(&row[5..body]), body + backlen_bytes(body));
     }
     if first == INT_64 {
         return (Item::Int(i64::from_le_bytes(row[1..9].try_into().expect("eight bytes"))), 10);

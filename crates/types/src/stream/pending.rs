@@ -40,8 +40,16 @@ pub struct Delivery {
 }
 
 impl Delivery {
+    /// More deliveries are not counted: clients are told of a signed number.
+    pub const COUNT_MAX: u64 = i64::MAX as u64;
+
     pub fn new(consumer: ConsumerId, at_ms: u64, count: u64) -> Self {
         Self { consumer: Some(consumer), at: at_ms, count }
+    }
+
+    /// How often it will have been delivered when it is again.
+    pub fn count_next(&self) -> u64 {
+        self.count.saturating_add(1).min(Self::COUNT_MAX)
     }
 
     /// When it was delivered, unix ms; 0 if it was given back.

@@ -90,11 +90,15 @@ impl Producers {
         (!self.memory.is_over(id, now_ms)).then_some(id)
     }
 
-    /// Remembers a message, which is not remembered yet, and forgets those whose time is over: of this producer all, and of
+    /// Remembers a message, in the place of what it was remembered by, and forgets those whose time is over: of this producer all, and of
     /// another one, which is the next each time.
     pub fn add(&mut self, producer: &[u8], message: &[u8], id: StreamId, now_ms: u64) {
         self.forget(producer, now_ms);
-        self.insert(producer, message, id);
+        if !self.insert(producer, message, id) {
+            // What is over may stand behind what is not, where a client has said which entries came of which messages.
+            self.forget_message(producer, message);
+            self.insert(producer, message, id);
+        }
         self.added += 1;
         let next = (Bound::Excluded(&*self.swept), Bound::Unbounded);
         let next = self.producers.range::<[u8], _>(next).next().map(|(name, _)| name.clone());
@@ -123,6 +127,14 @@ impl Producers {
         it.ids.insert(Arc::clone(&message), id);
         it.order.push_back(message);
         true
+    }
+
+    fn forget_message(&mut self, producer: &[u8], message: &[u8]) {
+        let Some(it) = self.producers.get_mut(producer) else { return };
+        if it.ids.remove(message).is_some() {
+            it.order.retain(|other| **other != *message);
+            self.bytes -= MESSAGE_BYTES + message.len();
+        }
     }
 
     fn forget(&mut self, name: &[u8], now_ms: u64) {
@@ -214,8 +226,12 @@ mod tests {
         assert_eq!(producers.added, 10);
         producers.set_memory(memory);
         assert_eq!(producers.count(16_000), (1, 3));
+        let bytes = producers.bytes;
+        producers.add(b"z", b"4", id(17_000), 17_000);
+        assert_eq!((producers.get(b"z", b"4", 17_000), producers.count(17_000)), (Some(id(17_000)), (1, 3)));
+        assert_eq!(producers.bytes, bytes);
         producers.set_memory(Memory { messages_max: 4, ..memory });
-        assert_eq!((producers.count(16_000), producers.bytes() < 2, producers.added), ((0, 0), true, 10));
+        assert_eq!((producers.count(16_000), producers.bytes() < 2, producers.added), ((0, 0), true, 11));
     }
 
     #[test]

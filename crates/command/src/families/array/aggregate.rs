@@ -16,7 +16,8 @@ pub const COMMANDS: &[Command] = &[row("AROP", arop)
     .summary("Returns the sum, the least, the greatest … of the elements of a range of an array.")
     .syntax(
         "key:key start:integer end:integer \
-         operation(sum=SUM|min=MIN|max=MAX|and=AND|or=OR|xor=XOR|MATCH@match{value:string}|used=USED)",
+         operation(sum=SUM|min=MIN|max=MAX|and=AND|or=OR|xor=XOR|\
+         match{match=MATCH value:string}|used=USED)",
     )];
 
 #[derive(Clone, Copy)]

@@ -19,8 +19,8 @@ pub const COMMANDS: &[Command] = &[row("ARGREP", argrep)
     .summary("Returns the positions of a range of an array whose values look as wanted.")
     .syntax(
         "key:key start:string end:string \
-         predicate(EXACT@exact{string:string}|MATCH@match{string:string}|GLOB@glob{pattern:string}|\
-         RE@re{pattern:string})* \
+         predicate(exact{exact=EXACT string:string}|match{match=MATCH string:string}|\
+         glob{glob=GLOB pattern:string}|re{re=RE pattern:string})* \
          options(and=AND|or=OR|LIMIT@limit:integer|withvalues=WITHVALUES|nocase=NOCASE)?*",
     )];
 

@@ -1,5 +1,4 @@
-//! WAIT and WAITAOF. There are no replicas and no journal yet, so nobody acknowledges anything: whoever asks for more than nothing waits
-//! until the time is over.
+//! WAIT and WAITAOF. There are no replicas yet, so none acknowledges anything: whoever asks for one waits until the time is over.
 
 use crate::blocking::{Awaits, Overdue, Wait, milliseconds};
 use crate::spec::{acl, flag::*};
@@ -44,10 +43,15 @@ fn waitaof(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     }
     let replicas = args.natural(2)?;
     let timeout_us = milliseconds(cx, args, 3)?;
-    if local > 0 {
+    let (waits, overdue) = (replicas > 0, Overdue::NoneAndNone);
+    if local == 0 {
+        return until_over(cx, waits, timeout_us, overdue, out);
+    }
+    if !cx.logs() {
         return Err(Error::err("WAITAOF cannot be used when numlocal is set but appendonly is disabled."));
     }
-    until_over(cx, replicas > 0, timeout_us, Overdue::NoneAndNone, out)
+    let awaits = if waits { Awaits::SyncAndTime } else { Awaits::Sync };
+    cx.wait(Wait { awaits, timeout_us, overdue, ..Wait::default() }, out)
 }
 
 fn until_over(

@@ -191,10 +191,16 @@ fn set(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply, name: &str, unit_ms: i6
         let free = cx.db().frees.expired;
         cx.db().discard(pos, free);
         cx.event(GENERIC, "del", key.bytes);
+        if cx.logs() {
+            cx.log_over(key.bytes);
+        }
     } else {
         cx.touch(pos);
         cx.db().set_expire(pos, Some(at_ms as u64));
         cx.event(GENERIC, "expire", key.bytes);
+        if cx.logs() {
+            cx.log_expire(key.bytes, at_ms as u64);
+        }
     }
     out.int(1);
     Ok(())

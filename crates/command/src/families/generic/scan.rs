@@ -185,6 +185,7 @@ fn random_part(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
         let name = db.key_at(pos).to_vec();
         db.remove(pos);
         cx.shard.stats.expired_keys += 1;
+        cx.shard.write_gone(cx.db, &name);
         cx.notice(Event::Expired, "expired", &name);
     }
 }

@@ -345,6 +345,15 @@ fn store(
     let mut list = List::new(cx.shard.limits.list);
     each(cx, options, rows, wanted, |value| list.push(End::Tail, value.unwrap_or_default()));
     let (len, age) = (list.len(), cx.shard.clock_age());
+    // The order of a set, and which fields of hashes are over, may be others another time.
+    let told = cx.logs().then(|| list.range(0, len).map(|item| item.to_vec()).collect::<Vec<_>>());
+    let was_there = told.is_some() && cx.find_for_write(key).is_some();
+    if let Some(told) = told.filter(|told| was_there || !told.is_empty()) {
+        if was_there {
+            cx.log_deleted(destination);
+        }
+        cx.log_items(b"RPUSH", destination, told.iter().map(Vec::as_slice));
+    }
     if len > 0 {
         let pos = cx.find_for_write(key);
         cx.db().put(key, pos, list.into_value(), None, age);

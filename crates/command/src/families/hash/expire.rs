@@ -4,9 +4,10 @@ use super::fields::check_type;
 use super::syntax::{FieldsOption, field_time, fields_at, unknown};
 use super::{NONDETERMINISTIC, PER_FIELD, READ, TIME_TAIL, UPDATED, row};
 use crate::expiry::TimeForm;
-use crate::notices::subkeys::Subkeys;
+use crate::notices::subkeys::{self, Subkeys};
 use crate::spec::{Handler, flag::*};
 use crate::{Args, Command, Cx, Error, Event, Outcome};
+use base::number::I64Buf;
 use keyspace::Update;
 use resp::Reply;
 use std::ops::Range;
@@ -139,6 +140,9 @@ fn set(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply, form: TimeForm, name: &
         });
     }
     let emptied = hash.finish();
+    if cx.logs() {
+        changed.log(cx, &args[1], at_ms);
+    }
     changed.tell(cx, &args[1], emptied);
     Ok(())
 }
@@ -181,6 +185,17 @@ pub struct Changed {
 impl Changed {
     pub fn new(cx: &Cx<'_>) -> Self {
         Self { updated: cx.subkeys(), deleted: cx.subkeys() }
+    }
+
+    /// Writes down what has happened.
+    pub fn log(&self, cx: &mut Cx<'_>, key: &[u8], at_ms: u64) {
+        cx.log_items(b"HDEL", key, subkeys::each(self.deleted.names()));
+        if !self.updated.is_empty() {
+            let (at_ms, count) = (I64Buf::from_u64(at_ms), I64Buf::from_u64(self.updated.count() as u64));
+            let mut words = vec![&b"HPEXPIREAT"[..], key, at_ms.as_bytes(), b"FIELDS", count.as_bytes()];
+            words.extend(subkeys::each(self.updated.names()));
+            cx.log(key, &words);
+        }
     }
 
     /// Tells what has happened; `emptied`: nothing is left of the hash.
@@ -284,6 +299,17 @@ fn hpersist(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     if !persisted.is_empty() {
         cx.notice_on(Event::Hash, "hpersist", &args[1], &persisted);
         cx.shard.dirty += 1;
+        if cx.logs() {
+            log_persisted(cx, &args[1], &persisted);
+        }
     }
     Ok(())
+}
+
+/// Writes down which fields have lost their expire time: those that are over are others another time.
+pub fn log_persisted(cx: &mut Cx<'_>, key: &[u8], persisted: &Subkeys) {
+    let count = I64Buf::from_u64(persisted.count() as u64);
+    let mut words = vec![&b"HPERSIST"[..], key, b"FIELDS", count.as_bytes()];
+    words.extend(subkeys::each(persisted.names()));
+    cx.log(key, &words);
 }

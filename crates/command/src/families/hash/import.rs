@@ -159,6 +159,14 @@ fn build<'a>(cx: &Cx<'_>, pairs: impl Iterator<Item = (&'a [u8], &'a [u8])> + Cl
 fn put(cx: &mut Cx<'_>, key: Key<'_>, hash: Hash, out: &mut Reply) -> Outcome {
     let (age, fields) = (cx.shard.clock_age(), names(cx, &hash));
     let pos = cx.find_for_write(key);
+    if cx.logs() {
+        if pos.is_some() {
+            cx.log_deleted(key.bytes);
+        }
+        let pair = |entry: types::hash::Entry<'_>| [entry.field.to_vec(), entry.value.to_vec()];
+        let words: Vec<Vec<u8>> = hash.iter_all().flat_map(pair).collect();
+        cx.log_groups(b"HSET", key.bytes, words.iter().map(Vec::as_slice), 2);
+    }
     cx.db().put(key, pos, Value::Hash(Box::new(hash)), None, age);
     cx.notice_on(Event::Hash, "hset", key.bytes, &fields);
     cx.shard.dirty += 1;

@@ -1,14 +1,15 @@
 //! Commands that do two things to fields at once: HGETDEL, HGETEX, HSETEX.
 
-use super::expire::{Changed, set_one};
+use super::expire::{Changed, log_persisted, set_one};
 use super::fields::{check_type, may_be_over};
 use super::syntax::{FieldsOption, field_time, fields_at, unknown};
 use super::{PER_FIELD, TIME_TAIL, UPDATED, row};
 use crate::expiry::TimeForm;
 use crate::items::reply_item;
-use crate::notices::subkeys::Subkeys;
+use crate::notices::subkeys::{self, Subkeys};
 use crate::spec::{KeySpec, access::*, flag::*};
 use crate::{Args, Command, Cx, Error, Event, Outcome};
+use base::number::I64Buf;
 use keyspace::Update;
 use resp::Reply;
 use std::ops::Range;
@@ -72,6 +73,9 @@ fn hgetdel(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     cx.note_expired_fields(&args[1], &expired, false);
     if !deleted.is_empty() {
         cx.event_on(Event::Hash, "hdel", &args[1], &deleted);
+        if cx.logs() {
+            cx.log_items(b"HDEL", &args[1], subkeys::each(deleted.names()));
+        }
     }
     if emptied {
         cx.notice(Event::Generic, "del", &args[1]);
@@ -219,6 +223,14 @@ fn hgetex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     cx.note_expired_fields(&args[1], &expired, false);
     if !persisted.is_empty() {
         cx.event_on(Event::Hash, "hpersist", &args[1], &persisted);
+        if cx.logs() {
+            log_persisted(cx, &args[1], &persisted);
+        }
+    }
+    if let Time::At(at_ms) = options.time
+        && cx.logs()
+    {
+        changed.log(cx, &args[1], at_ms);
     }
     changed.tell(cx, &args[1], emptied);
     Ok(())
@@ -236,6 +248,7 @@ fn hsetex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     }
     let (limits, seed) = (cx.shard.limits.hash, cx.shard.seed.clone());
     let (mut expired, mut set, mut changed) = (cx.subkeys(), cx.subkeys(), Changed::new(cx));
+    let logs = cx.logs();
     let mut hash = cx.upsert::<Hash>(key, Hash::new)?;
     if !admits(&mut hash, args, &options, now_ms, &mut expired) {
         let emptied = hash.finish();
@@ -247,7 +260,8 @@ fn hsetex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     hash.grow(args.from(first).take(options.fields.len()), &limits, &seed);
     let ttl = if options.time == Time::Unspecified { FieldTtl::Clear } else { FieldTtl::Keep };
     let fields = options.fields.len() / 2;
-    for index in options.fields.step_by(2) {
+    let told = logs.then(|| Told::of(&hash, args, &options, now_ms));
+    for index in options.fields.clone().step_by(2) {
         let (field, value) = (&args[index], &args[index + 1]);
         hash.set(field, value, ttl, now_ms, &limits, &seed);
         set.add(field);
@@ -261,9 +275,60 @@ fn hsetex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let counted = changed.updated.count().max(changed.deleted.count()).min(fields);
     cx.shard.dirty += (fields - counted) as u64;
     cx.notice_on(Event::Hash, "hset", key.bytes, &set);
+    if let Some(told) = told {
+        told.log(cx, args, &options, &changed);
+    }
     changed.tell(cx, key.bytes, emptied);
     out.int(1);
     Ok(())
+}
+
+/// What must be known of a hash before HSETEX, to write down what it does.
+struct Told {
+    /// Fields that are over and still there: they have no time that could be kept.
+    over: Vec<Vec<u8>>,
+    /// Some field expires.
+    is_timed: bool,
+}
+
+impl Told {
+    fn of(hash: &Hash, args: Args<'_>, options: &Options, now_ms: u64) -> Self {
+        let is_over = |field: &[u8]| hash.contains(field, 0) && !hash.contains(field, now_ms);
+        let fields = options.fields.clone().step_by(2).map(|index| args.at(index));
+        let over = match options.time {
+            Time::Keep if may_be_over(hash, now_ms) => {
+                fields.filter(|field| is_over(field)).map(<[u8]>::to_vec).collect()
+            }
+            _ => Vec::new(),
+        };
+        Self { over, is_timed: hash.next_expire().is_some() }
+    }
+
+    fn log(self, cx: &mut Cx<'_>, args: Args<'_>, options: &Options, changed: &Changed) {
+        let key = args.at(1);
+        if !changed.deleted.is_empty() {
+            return cx.log_items(b"HDEL", key, subkeys::each(changed.deleted.names()));
+        }
+        cx.log_items(b"HDEL", key, self.over.iter().map(Vec::as_slice));
+        let at_ms;
+        let time: &[&[u8]] = match options.time {
+            Time::At(time) => {
+                at_ms = I64Buf::from_u64(time);
+                &[b"PXAT", at_ms.as_bytes()]
+            }
+            Time::Keep if self.is_timed => &[b"KEEPTTL"],
+            _ => {
+                let pairs = args.from(options.fields.start).take(options.fields.len());
+                return cx.log_groups(b"HSET", key, pairs, 2);
+            }
+        };
+        let count = I64Buf::from_u64(options.fields.len() as u64 / 2);
+        let mut words = vec![&b"HSETEX"[..], key];
+        words.extend_from_slice(time);
+        words.extend([&b"FIELDS"[..], count.as_bytes()]);
+        words.extend(args.from(options.fields.start).take(options.fields.len()));
+        cx.log(key, &words);
+    }
 }
 
 /// Whether the condition of HSETEX holds. Expired fields that it comes across are removed and noted.

@@ -1,6 +1,6 @@
 //! Setting, counting and removing fields.
 
-use super::fields::may_be_over;
+use super::fields::{self, may_be_over};
 use super::{UPDATED, row};
 use crate::spec::{KeySpec, access::*, flag::*};
 use crate::{Args, Command, Cx, Error, Event, Outcome};
@@ -172,7 +172,7 @@ fn hincrbyfloat(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     if !by.is_finite() {
         return Err(Error::err("value is NaN or Infinity"));
     }
-    change(cx, args.key(1), &args[2], "hincrbyfloat", |old| {
+    let text = change(cx, args.key(1), &args[2], "hincrbyfloat", |old| {
         let old = match old {
             None => Extended::ZERO,
             Some(old) => old.with_text(Extended::parse).ok_or_else(|| Error::HASH_VALUE_NOT_FLOAT)?,
@@ -184,8 +184,23 @@ fn hincrbyfloat(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         let mut text = Vec::new();
         new.append_human(&mut text);
         out.bulk(&text);
-        Ok((Number::Float(text), ()))
-    })
+        Ok((Number::Float(text.clone()), text))
+    })?;
+    if cx.logs() {
+        log_number(cx, args.key(1), &args[2], &text);
+    }
+    Ok(())
+}
+
+/// Writes down what a field has come to; its expire time stays.
+fn log_number(cx: &mut Cx<'_>, key: Key<'_>, field: &[u8], text: &[u8]) {
+    let now_ms = cx.now_ms();
+    let pos = cx.find_for_write(key).expect("it has a field");
+    let is_timed = fields::at(cx, pos).entry(field, now_ms).is_some_and(|entry| entry.expire.is_some());
+    match is_timed {
+        true => cx.log(key.bytes, &[b"HSETEX", key.bytes, b"KEEPTTL", b"FIELDS", b"1", field, text]),
+        false => cx.log(key.bytes, &[b"HSET", key.bytes, field, text]),
+    }
 }
 
 /// The text of a number.

@@ -2,8 +2,8 @@
 //!
 //! They find out whether there is anything to do as their kin do that do not wait; the waiting itself is the `shard` crate's business.
 
-use super::ends::{Popping, removed};
-use super::transfer::{Batch, move_many, move_one};
+use super::ends::{Popping, removed, tell_popped};
+use super::transfer::{Batch, move_many, move_one, tell_moved};
 use super::{POPPED, end_at, row};
 use crate::blocking::{Awaits, Overdue, Wait, seconds};
 use crate::items::reply_item;
@@ -110,6 +110,9 @@ fn pop(cx: &mut Cx<'_>, args: Args<'_>, end: End, out: &mut Reply) -> Outcome {
         list.pop(end, |item| reply_item(out, item));
         let emptied = list.finish();
         removed(cx, key, end, 1, emptied);
+        if cx.logs() {
+            tell_popped(cx, key, end, None);
+        }
         return Ok(());
     }
     cx.wait(waits((1..last).collect(), timeout_us), out)
@@ -149,7 +152,11 @@ fn move_or_wait(
     // Without a source it waits, whatever the destination is.
     let there_is = cx.find_for_write(args.key(1)).is_some();
     if there_is || cx.deny_blocking {
-        return move_one(cx, args, from, to, out);
+        move_one(cx, args, from, to, out)?;
+        if there_is && cx.logs() && !cx.shard.journal.is_told {
+            tell_moved(cx, args, from, to);
+        }
+        return Ok(());
     }
     cx.wait(waits(vec![1], timeout_us), out)
 }

@@ -4,6 +4,7 @@ use super::{POPPED, PUSHED, end_at, popped, pushed, row};
 use crate::items::{reply_item, run_item};
 use crate::spec::{KeySpec, access::*, flag::*};
 use crate::{Args, Command, Cx, Error, Event, Outcome};
+use base::number::I64Buf;
 use keyspace::{Key, Update};
 use resp::Reply;
 use std::ops::Range;
@@ -84,7 +85,7 @@ pub fn rpush(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     push(cx, args, End::Tail, out)
 }
 
-#[inline]
+#[inline(always)]
 fn push(cx: &mut Cx<'_>, args: Args<'_>, end: End, out: &mut Reply) -> Outcome {
     let (key, limit) = (args.key(1), cx.shard.limits.list);
     let list = cx.upsert(key, || List::new(limit))?;
@@ -138,7 +139,7 @@ pub fn rpop(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     pop(cx, args, End::Tail, out)
 }
 
-#[inline]
+#[inline(always)]
 fn pop(cx: &mut Cx<'_>, args: Args<'_>, end: End, out: &mut Reply) -> Outcome {
     if args.len() > 2 {
         return pop_many(cx, args, end, out);
@@ -197,6 +198,15 @@ pub fn removed(cx: &mut Cx<'_>, key: Key<'_>, end: End, count: usize, emptied: b
     }
 }
 
+/// Writes down that elements, or one, were removed at an end.
+pub fn tell_popped(cx: &mut Cx<'_>, key: Key<'_>, end: End, count: Option<usize>) {
+    let name: &[u8] = if end == End::Head { b"LPOP" } else { b"RPOP" };
+    match count {
+        Some(count) => cx.log(key.bytes, &[name, key.bytes, I64Buf::from_u64(count as u64).as_bytes()]),
+        None => cx.log(key.bytes, &[name, key.bytes]),
+    }
+}
+
 /// What LMPOP and BLMPOP pop, and from where.
 pub struct Popping {
     /// The arguments that are keys.
@@ -246,6 +256,9 @@ impl Popping {
             let count = self.count.min(list.len());
             let emptied = pop_range(list, self.end, count, out);
             removed(cx, key, self.end, count, emptied);
+            if cx.logs() {
+                tell_popped(cx, key, self.end, Some(count));
+            }
             return Ok(true);
         }
         Ok(false)

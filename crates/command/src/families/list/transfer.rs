@@ -1,10 +1,11 @@
 //! Moving elements from one list to another, or within one.
 
-use super::ends::{positive_count, removed};
+use super::ends::{positive_count, removed, tell_popped};
 use super::{POPPED, end_at, pushed, row};
 use crate::items::reply_item;
 use crate::spec::{KeySpec, access::*, flag::*};
 use crate::{Args, Command, Cx, Error, Event, Outcome};
+use base::number::I64Buf;
 use keyspace::Pos;
 use keyspace::{Key, Typed};
 use resp::Reply;
@@ -79,6 +80,10 @@ pub fn move_one(cx: &mut Cx<'_>, args: Args<'_>, from: End, to: End, out: &mut R
         return Ok(());
     }
     drop(list);
+    // Of keys that come from several shards each has its own.
+    if cx.shard.logs() && cx.shard.guests.are_here() {
+        tell_moves(cx, [source, destination], [from, to], &[element.to_vec()]);
+    }
     let source_pos = match destination_pos {
         Some(pos) => {
             cx.db().update::<List>(pos).push(to, element);
@@ -97,6 +102,26 @@ pub fn move_one(cx: &mut Cx<'_>, args: Args<'_>, from: End, to: End, out: &mut R
     let emptied = list.finish();
     removed(cx, source, from, 1, emptied);
     Ok(())
+}
+
+/// Writes down that an element was moved.
+pub fn tell_moved(cx: &mut Cx<'_>, args: Args<'_>, from: End, to: End) {
+    let (source, destination) = (&args[1], &args[2]);
+    cx.log(source, &[b"LMOVE", source, destination, side(from), side(to)]);
+}
+
+fn side(end: End) -> &'static [u8] {
+    if end == End::Head { b"LEFT" } else { b"RIGHT" }
+}
+
+/// Writes down that elements were moved from one list to another, where they stand in this order: each list by itself.
+fn tell_moves(cx: &mut Cx<'_>, [source, destination]: [Key<'_>; 2], [from, to]: [End; 2], moved: &[Vec<u8>]) {
+    tell_popped(cx, source, from, (moved.len() > 1).then_some(moved.len()));
+    let elements = moved.iter().map(Vec::as_slice);
+    match to {
+        End::Head => cx.log_items(b"LPUSH", destination.bytes, elements.rev()),
+        End::Tail => cx.log_items(b"RPUSH", destination.bytes, elements),
+    }
 }
 
 /// The places of both lists; `None` if there is no source. The destination may be absent.
@@ -195,7 +220,19 @@ pub fn move_many(
     }
     cx.notice(Event::List, pushed(to), destination.bytes);
     removed(cx, source, from, count, emptied);
+    if cx.logs() && !same {
+        tell_moves(cx, [source, destination], [from, to], &moved);
+    } else if cx.logs() {
+        tell_turned(cx, source, [from, to], count, reverse);
+    }
     Ok(true)
+}
+
+/// Writes down that elements were moved within a list.
+fn tell_turned(cx: &mut Cx<'_>, key: Key<'_>, [from, to]: [End; 2], count: usize, reverse: bool) {
+    let (key, order): (_, &[u8]) = (key.bytes, if reverse { b"OBO" } else { b"BULK" });
+    let count = I64Buf::from_u64(count as u64);
+    cx.log(key, &[b"LMOVEM", key, key, side(from), side(to), b"COUNT", count.as_bytes(), order]);
 }
 
 /// Removes `count` elements from `first` on, writes them to the reply in the order they will arrive in and returns them.

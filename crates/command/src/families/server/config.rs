@@ -71,8 +71,12 @@ fn apply(cx: &Cx<'_>, args: Args<'_>, local: bool) -> Result<Option<Vec<u8>>, Er
         (2..args.len()).step_by(2).map(|i| (args.at(i), args.at(i + 1))).collect();
     let before = &cx.shard.config;
     let mut wanted = (**before).clone();
-    // What is wrong with it, the parts will say.
-    let Ok(changed) = wanted.set(&pairs, Caller { local, loading: false }) else { return Ok(None) };
+    let changed = match wanted.set(&pairs, Caller { local, loading: cx.shard.is_loading }) {
+        Ok(changed) => changed,
+        Err(text) if cx.shard.is_loading => return Err(Error::text(text)),
+        // What is wrong with it, the parts will say.
+        Err(_) => return Ok(None),
+    };
     let names: Vec<&'static str> = changed.into_iter().map(|id| id.name()).collect();
     let change = Change { before, wanted: &wanted, names: &names, shards: cx.shard.shards };
     (cx.shard.platform.apply)(&change)

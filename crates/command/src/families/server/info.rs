@@ -4,6 +4,7 @@ use super::info_lists::{self, Costs, Errors, Times};
 use super::info_numbers::{self, DatabaseNumbers, Numbers};
 use crate::parts::Part;
 use crate::platform::Usage;
+use crate::saving::LoadReport;
 use crate::spec::{acl, flag::*};
 use crate::state::REDIS_VERSION;
 use crate::{Args, Command, Cx, Outcome, ShardCx};
@@ -297,13 +298,15 @@ fn memory(cx: &ShardCx, facts: &Facts, text: &mut String) {
 fn persistence(cx: &ShardCx, facts: &Facts, text: &mut String) {
     let report = cx.saver.as_ref().map(|saver| saver.report());
     let under_way = report.and_then(|report| report.under_way);
+    let loading = report.and_then(|report| report.loading);
     let seconds = |seconds: Option<u64>| seconds.map_or(-1, |seconds| seconds as i64);
     let now_s = cx.now_ms / 1000;
+    let log = cx.saver.as_ref().map(|saver| saver.log_report()).unwrap_or_default();
     lines(
         text,
         "Persistence",
         &[
-            ("loading", &0),
+            ("loading", &u8::from(loading.is_some())),
             ("async_loading", &0),
             ("current_cow_peak", &0),
             ("current_cow_size", &0),
@@ -327,20 +330,59 @@ fn persistence(cx: &ShardCx, facts: &Facts, text: &mut String) {
             ("rdb_last_cow_size", &0),
             ("rdb_last_load_keys_expired", &report.map_or(0, |report| report.loaded.1)),
             ("rdb_last_load_keys_loaded", &report.map_or(0, |report| report.loaded.0)),
-            ("aof_enabled", &0),
-            ("aof_rewrite_in_progress", &0),
-            ("aof_rewrite_scheduled", &0),
-            ("aof_last_rewrite_time_sec", &-1),
-            ("aof_current_rewrite_time_sec", &-1),
-            ("aof_last_bgrewrite_status", &"ok"),
-            ("aof_rewrites", &0),
-            ("aof_rewrites_consecutive_failures", &0),
-            ("aof_last_write_status", &"ok"),
+            ("aof_enabled", &u8::from(cx.config.appendonly)),
+            ("aof_rewrite_in_progress", &u8::from(log.rewrite_begun_s.is_some())),
+            ("aof_rewrite_scheduled", &u8::from(log.is_rewrite_scheduled)),
+            ("aof_last_rewrite_time_sec", &seconds(log.last_rewrite_took_s)),
+            (
+                "aof_current_rewrite_time_sec",
+                &seconds(log.rewrite_begun_s.map(|begun_s| now_s.saturating_sub(begun_s))),
+            ),
+            ("aof_last_bgrewrite_status", &if log.has_last_rewrite_failed { "err" } else { "ok" }),
+            ("aof_rewrites", &log.rewrites),
+            ("aof_rewrites_consecutive_failures", &log.rewrites_failed),
+            ("aof_last_write_status", &if log.trouble.is_some() { "err" } else { "ok" }),
             ("aof_last_cow_size", &0),
             ("module_fork_in_progress", &0),
             ("module_fork_last_cow_size", &0),
         ],
     );
+    if cx.config.appendonly {
+        let mut line = |name: &str, value: u64| text.push_str(&format!("{name}:{value}\r\n"));
+        line("aof_current_size", log.current_bytes);
+        line("aof_base_size", log.base_bytes);
+        line("aof_pending_rewrite", u64::from(!log.is_open));
+        line("aof_buffer_length", log.waiting_bytes);
+        line("aof_pending_bio_fsync", u64::from(log.is_unsynced));
+        line("aof_delayed_fsync", log.delayed_syncs);
+    }
+    if let Some(loading) = loading {
+        progress(&loading, now_s, text);
+    }
+}
+
+/// How far loading is, behind the section on persistence.
+fn progress(loading: &LoadReport, now_s: u64, text: &mut String) {
+    let LoadReport { begun_s, total_bytes, loaded_bytes, used_memory_bytes } = *loading;
+    let elapsed_s = now_s.saturating_sub(begun_s);
+    let left_bytes = total_bytes.saturating_sub(loaded_bytes);
+    // In the first second there is nothing to go by, and one is what Redis says then.
+    let left_s = match elapsed_s {
+        0 => 1,
+        _ => (u128::from(elapsed_s) * u128::from(left_bytes) / (u128::from(loaded_bytes) + 1)) as u64,
+    };
+    let percent = loaded_bytes as f64 / total_bytes.max(1) as f64 * 100.0;
+    let fields: [Field<'_>; 6] = [
+        ("loading_start_time", &begun_s),
+        ("loading_total_bytes", &total_bytes),
+        ("loading_rdb_used_mem", &used_memory_bytes),
+        ("loading_loaded_bytes", &loaded_bytes),
+        ("loading_loaded_perc", &format!("{percent:.2}")),
+        ("loading_eta_seconds", &left_s),
+    ];
+    for (name, value) in fields {
+        write!(text, "{name}:{value}\r\n").expect("writing to a string");
+    }
 }
 
 fn stats(facts: &Facts, text: &mut String) {

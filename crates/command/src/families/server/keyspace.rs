@@ -105,8 +105,10 @@ fn flushall(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         cx.shard.awaited.note_all(db as u16);
     }
     cx.shard.begin_tracked_flush();
-    // As in Redis: what is being saved is worth nothing any more.
-    cx.shard.give_up_saving();
+    // As in Redis: what is being saved is worth nothing any more. A new base is, with this command behind it.
+    if !cx.shard.saver.as_ref().is_some_and(|saver| saver.is_rewriting()) {
+        cx.shard.give_up_saving();
+    }
     for db in cx.shard.dbs.iter_mut() {
         cx.shard.dirty += db.len() as u64;
         db.clear(free);

@@ -1,7 +1,7 @@
 //! The process: time, role, saving, ending; modules, of which there are none.
 
 use super::{ANY_TIME, HELP_SUMMARY, keyspace, row, server};
-use crate::saving::Refused;
+use crate::saving::{Purpose, Refused};
 use crate::spec::{acl, flag::*};
 use crate::state::Effect;
 use crate::{Args, Command, Cx, Error, Outcome, ShardCx, help as help_form};
@@ -43,7 +43,7 @@ pub const COMMANDS: &[Command] = &[
         .history(&[("3.2.2", "Added the `SCHEDULE` option.")])
         .summary("Saves all data to disk in the background.")
         .syntax("schedule=SCHEDULE?^3.2.2"),
-    server(Command::new("BGREWRITEAOF", rewrite_log))
+    server(Command::on_all("BGREWRITEAOF", rewrite_part, rewrite_begun).prepare(begin_rewrite))
         .arity(1)
         .flags(NO_ASYNC_LOADING | ADMIN | NOSCRIPT)
         .complexity("O(1)")
@@ -116,10 +116,22 @@ fn lastsave(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
 
 /// Opens the file of a save; its parts begin next.
 fn begin(cx: &Cx<'_>) -> Result<(), Error> {
-    cx.shard.open_save().map_err(|refused| match refused {
-        Refused::UnderWay => Error::err("Background save already in progress"),
+    cx.shard.open_save(Purpose::Snapshot).map_err(|refused| match refused {
+        Refused::UnderWay(Purpose::Snapshot) => Error::err("Background save already in progress"),
+        Refused::UnderWay(Purpose::Rewrite) => Error::err(
+            "An AOF log rewriting in progress: can't BGSAVE right now. Use BGSAVE SCHEDULE in order to schedule a BGSAVE \
+             whenever possible.",
+        ),
         Refused::Failed => Error::text("ERR"),
     })
+}
+
+/// A rewrite gives way to what may not wait, and begins anew later.
+fn postpone_rewrite(cx: &Cx<'_>) {
+    if let Some(saver) = cx.shard.saver.as_ref().filter(|saver| saver.is_rewriting()) {
+        saver.give_up();
+        saver.schedule(Purpose::Rewrite);
+    }
 }
 
 fn words(args: Args<'_>) -> Vec<Vec<u8>> {
@@ -128,6 +140,7 @@ fn words(args: Args<'_>) -> Vec<Vec<u8>> {
 
 /// SAVE: all shards do nothing else until the data is on disk.
 fn begin_save(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Vec<Vec<u8>>, Error> {
+    postpone_rewrite(cx);
     begin(cx).map(|()| words(args))
 }
 
@@ -146,7 +159,7 @@ fn saved(cx: &mut ShardCx, _: Args<'_>, _: &[&[u8]], out: &mut Reply) -> Outcome
     Ok(())
 }
 
-/// BGSAVE [SCHEDULE | CANCEL]. There is nothing that a save would have to wait for, so one that may be scheduled begins at once.
+/// BGSAVE [SCHEDULE | CANCEL]
 fn begin_bgsave(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Vec<Vec<u8>>, Error> {
     if args.len() == 2 && args.is(1, "CANCEL") {
         let is_under_way = cx.shard.saver.as_ref().is_some_and(|saver| saver.report().under_way.is_some());
@@ -156,11 +169,26 @@ fn begin_bgsave(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Vec<Vec<u8>>, Error> 
     if args.len() > 2 || args.len() == 2 && !args.is(1, "SCHEDULE") {
         return Err(Error::SYNTAX);
     }
+    let saver = cx.shard.saver.as_ref().filter(|saver| saver.is_rewriting());
+    if args.len() == 2
+        && let Some(saver) = saver
+    {
+        saver.schedule(Purpose::Snapshot);
+        return Ok(vec![args[0].to_vec(), LATER.to_vec()]);
+    }
     begin(cx).map(|()| words(args))
+}
+
+/// In place of an argument of the parts: nothing begins now.
+const LATER: &[u8] = b"later";
+
+fn is_for_later(args: Args<'_>) -> bool {
+    args.get(1) == Some(LATER)
 }
 
 fn bgsave_part(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     match args.len() == 2 && args.is(1, "CANCEL") {
+        _ if is_for_later(args) => {}
         true => cx.shard.give_up_saving(),
         false => cx.shard.begin_saving(),
     }
@@ -169,14 +197,52 @@ fn bgsave_part(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 fn bgsave_begun(_: &mut ShardCx, args: Args<'_>, _: &[&[u8]], out: &mut Reply) -> Outcome {
-    let is_cancelled = args.len() == 2 && args.is(1, "CANCEL");
-    out.status(if is_cancelled { "Background saving cancelled" } else { "Background saving started" });
+    out.status(match args.len() == 2 && args.is(1, "CANCEL") {
+        _ if is_for_later(args) => "Background saving scheduled",
+        true => "Background saving cancelled",
+        false => "Background saving started",
+    });
     Ok(())
 }
 
-/// BGREWRITEAOF
-fn rewrite_log(_: &mut Cx<'_>, _: Args<'_>, _: &mut Reply) -> Outcome {
-    Err(Error::err("append-only files are not part of this version: nothing is rewritten"))
+/// BGREWRITEAOF. What a transaction has done so far is written down when it is over, which must not be behind what a base contains: so none
+/// begins in one.
+fn begin_rewrite(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Vec<Vec<u8>>, Error> {
+    let begun = if cx.deny_blocking {
+        Err(Refused::UnderWay(Purpose::Snapshot))
+    } else {
+        cx.shard.open_save(Purpose::Rewrite)
+    };
+    match (begun, &cx.shard.saver) {
+        (Ok(()), _) => Ok(words(args)),
+        (Err(Refused::UnderWay(Purpose::Snapshot)), Some(saver)) => {
+            saver.schedule(Purpose::Rewrite);
+            Ok(vec![args[0].to_vec(), LATER.to_vec()])
+        }
+        (Err(Refused::UnderWay(_)), _) => {
+            Err(Error::err("Background append only file rewriting already in progress"))
+        }
+        (Err(Refused::Failed), _) => Err(Error::err(
+            "Can't execute an AOF background rewriting. Please check the server logs for more information.",
+        )),
+    }
+}
+
+fn rewrite_part(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    if !is_for_later(args) {
+        cx.shard.begin_rewriting();
+    }
+    out.ok();
+    Ok(())
+}
+
+fn rewrite_begun(_: &mut ShardCx, args: Args<'_>, _: &[&[u8]], out: &mut Reply) -> Outcome {
+    out.status(if is_for_later(args) {
+        "Background append only file rewriting scheduled"
+    } else {
+        "Background append only file rewriting started"
+    });
+    Ok(())
 }
 
 /// SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]
@@ -203,6 +269,8 @@ fn shutdown(cx: &mut Cx<'_>, args: Args<'_>, _: &mut Reply) -> Outcome {
     if save && !can_save && !force {
         return Err(Error::CANNOT_END);
     }
+    // What has been loaded so far is not to take the place of what there is to load.
+    let can_save = can_save && !cx.shard.is_loading;
     let saves = can_save && (save || !nosave && !cx.shard.config.save.is_empty());
     let conn = cx.conn;
     cx.shard.effects.push(if saves {
@@ -222,6 +290,9 @@ fn last_save_part(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     cx.shard.begin_saving();
     while cx.shard.save_on() {}
     if !cx.shard.saver.as_ref().is_some_and(|saver| saver.wait()) && !force {
+        if cx.shard.id == 0 {
+            cx.shard.effects.push(Effect::CannotEnd);
+        }
         return Err(Error::CANNOT_END);
     }
     cx.shard.is_over = true;

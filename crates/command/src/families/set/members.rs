@@ -151,6 +151,13 @@ fn smove(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     if added {
         cx.event(Event::Set, "sadd", destination.bytes);
     }
+    // Of keys that come from several shards each has its own.
+    if cx.logs() && cx.shard.guests.are_here() {
+        cx.log(source.bytes, &[b"SREM", source.bytes, member]);
+        if added {
+            cx.log(destination.bytes, &[b"SADD", destination.bytes, member]);
+        }
+    }
     out.int(1);
     Ok(())
 }

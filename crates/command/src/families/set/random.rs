@@ -53,10 +53,19 @@ fn spop(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         out.null();
         return Ok(());
     };
+    let (logs, mut popped) = (cx.logs(), Vec::new());
     let (mut set, random) = set_and_random(cx, pos)?;
-    set.pop(&mut || random.next_u64(), |member| reply_item(out, member));
+    set.pop(&mut || random.next_u64(), |member| {
+        if logs {
+            popped = member.to_vec();
+        }
+        reply_item(out, member);
+    });
     let emptied = set.finish();
     cx.event(Event::Set, "spop", key.bytes);
+    if logs {
+        cx.log(key.bytes, &[b"SREM", key.bytes, &popped]);
+    }
     if emptied {
         cx.notice(Event::Generic, "del", key.bytes);
     }
@@ -84,6 +93,7 @@ fn spop_many(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         return Ok(());
     };
     let limits = cx.shard.limits.set;
+    let mut told = cx.logs().then(Vec::new);
     let (mut set, random) = set_and_random(cx, pos)?;
     let len = set.len();
     if count == 0 {
@@ -96,18 +106,27 @@ fn spop_many(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         cx.db().remove(pos);
         cx.event_of(len, Event::Set, "spop", key.bytes);
         cx.notice(Event::Generic, "del", key.bytes);
+        if cx.logs() {
+            cx.log_deleted(key.bytes);
+        }
         return Ok(());
     }
     out.set(count);
     if draws_pay(&set, count) {
         for _ in 0..count {
-            set.pop(&mut || random.next_u64(), |member| reply_item(out, member));
+            set.pop(&mut || random.next_u64(), |member| {
+                told.iter_mut().for_each(|told| told.push(member.to_vec()));
+                reply_item(out, member);
+            });
         }
     } else {
-        *set = split(&set, count, random, &limits, args.seed(), out);
+        *set = split(&set, count, random, &limits, args.seed(), told.as_mut(), out);
     }
     drop(set);
     cx.event_of(count, Event::Set, "spop", key.bytes);
+    if let Some(told) = told {
+        cx.log_items(b"SREM", key.bytes, told.iter().map(Vec::as_slice));
+    }
     Ok(())
 }
 
@@ -120,13 +139,14 @@ fn draws_pay(set: &Set, count: usize) -> bool {
     }
 }
 
-/// Writes `count` random members and returns a set of the others.
+/// Writes `count` random members, also into `told` if that is wanted, and returns a set of the others.
 fn split(
     set: &Set,
     count: usize,
     random: &mut Random,
     limits: &SetLimits,
     seed: &HashSeed,
+    mut told: Option<&mut Vec<Vec<u8>>>,
     out: &mut Reply,
 ) -> Set {
     let mut rest: Option<Set> = match set {
@@ -136,6 +156,7 @@ fn split(
     let mut run = out.run(0);
     choose(set, count, random, |member, chosen| {
         if chosen {
+            told.iter_mut().for_each(|told| told.push(member.to_vec()));
             return run_item(&mut run, member);
         }
         member.with_text(|text| {
@@ -278,7 +299,7 @@ mod tests {
         for (prefix, len, encoding) in [("", 300, "intset"), ("m", 100, "listpack"), ("m", 900, "listpack")] {
             let set = numbered(0..len, prefix);
             let mut out = Reply::new(false);
-            let rest = split(&set, len - 50, &mut random, &limits, &seed, &mut out);
+            let rest = split(&set, len - 50, &mut random, &limits, &seed, None, &mut out);
             assert_eq!((rest.len(), rest.encoding()), (50, encoding));
             assert!(rest.iter().all(|member| set.contains_item(member)));
             let replied = out.buf.iter().filter(|&&b| b == b'$').count();

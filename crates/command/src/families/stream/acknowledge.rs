@@ -2,11 +2,12 @@
 
 use super::delete::{options, some_ids};
 use super::row;
+use super::told::Delivered;
 use crate::spec::{KeySpec, access::*, flag::*};
 use crate::{Args, Command, Cx, Error, Event, Outcome};
 use resp::Reply;
 use types::Stream;
-use types::stream::{Deletion, GroupMut, StreamId};
+use types::stream::{Deletion, Delivery, GroupMut, StreamId};
 
 const UPDATED: &[KeySpec] = &[KeySpec::at(1, RW | UPDATE)];
 const PER_ID: &str = "O(1) for each ID";
@@ -19,7 +20,7 @@ pub const COMMANDS: &[Command] = &[
         .since("5.0.0")
         .complexity(PER_ID)
         .summary("Says that entries delivered to a consumer group are dealt with.")
-        .syntax("key:key group:string ID/id:string*"),
+        .syntax("key:key group:string id:string*"),
     row("XACKDEL", xackdel)
         .arity(-6)
         .keys(&[KeySpec::at(1, RW | UPDATE | DELETE)])
@@ -109,8 +110,6 @@ struct GivingBack {
     ids: std::ops::Range<usize>,
 }
 
-const FATAL_COUNT: u64 = i64::MAX as u64;
-
 impl GivingBack {
     fn parse(args: Args<'_>) -> Result<Self, Error> {
         let failure = match () {
@@ -151,19 +150,25 @@ impl GivingBack {
         self.retries.unwrap_or(match self.failure {
             Failure::Silent => count.saturating_sub(1),
             Failure::Fail => count,
-            Failure::Fatal => FATAL_COUNT,
+            Failure::Fatal => Delivery::COUNT_MAX,
         })
     }
 
-    /// Gives one entry back; whether there was something to give back.
-    fn give_back(&self, group: &mut GroupMut<'_>, id: StreamId, exists: impl FnOnce() -> bool) -> bool {
+    /// Gives one entry back, if there is something to give back.
+    fn give_back(
+        &self,
+        group: &mut GroupMut<'_>,
+        id: StreamId,
+        exists: impl FnOnce() -> bool,
+    ) -> Option<Delivered> {
         let count = match group.delivery(id) {
             Some(delivery) => delivery.count,
             None if self.force && exists() => 0,
-            None => return false,
+            None => return None,
         };
-        group.give_back(id, self.count(count));
-        true
+        let count = self.count(count);
+        group.give_back(id, count);
+        Some((id, count))
     }
 }
 
@@ -175,13 +180,18 @@ fn xnack(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let Some(mut stream) = stream.filter(|stream| stream.groups.get(args.at(2)).is_some()) else {
         return Err(super::no_group(args));
     };
-    let count = stream.with_group(args.at(2), |stream, group| {
-        ids.into_iter().filter(|&id| giving.give_back(group, id, || stream.get(id).is_some())).count()
+    let given: Vec<Delivered> = stream.with_group(args.at(2), |stream, group| {
+        let give_back = |id| giving.give_back(group, id, || stream.get(id).is_some());
+        ids.into_iter().filter_map(give_back).collect()
     });
     drop(stream);
+    let count = given.len();
     if count > 0 {
         // Whoever waits with CLAIM can have them.
         cx.event(Event::Group, "", args.at(1));
+    }
+    if cx.logs() {
+        cx.log_given_back(args.at(1), args.at(2), &given);
     }
     out.count(count);
     Ok(())

@@ -1,13 +1,13 @@
 //! XADD.
 
 use super::trim::{Parser, trim_of};
-use super::{ids, producers, reply_id, row};
+use super::{ids, producers, reply_id, row, told};
 use crate::spec::{KeySpec, access::*, flag::*};
 use crate::{Args, Command, Cx, Error, Event, Outcome};
 use resp::Reply;
 use std::borrow::Cow;
 use types::Stream;
-use types::stream::{NewId, StreamId, Trim, name_of_pairs};
+use types::stream::{Memory, NewId, Producers, StreamId, Trim, name_of_pairs};
 
 pub const COMMANDS: &[Command] = &[row("XADD", xadd)
     .arity(-5)
@@ -24,8 +24,10 @@ pub const COMMANDS: &[Command] = &[row("XADD", xadd)
     ])
     .summary("Adds an entry to a stream.")
     .syntax(
-        "key:key nomkstream=NOMKSTREAM?^6.2.0 trim{strategy(maxlen=MAXLEN|minid=MINID^6.2.0) \
-         operator(equal==|approximately=~)? threshold:string LIMIT@count:integer?^6.2.0}? \
+        "key:key nomkstream=NOMKSTREAM?^6.2.0 condition(keepref=KEEPREF|delref=DELREF|acked=ACKED)? \
+         idmp(IDMPAUTO@pid:string|IDMP@idmp{pid:string iid:string})?^8.6.0 \
+         trim{strategy(maxlen=MAXLEN|minid=MINID^6.2.0) operator(equal==|approximately=~)? threshold:string \
+         LIMIT@count:integer?^6.2.0}? \
          id-selector(auto-id=*|id:string) data{field:string value:string}*",
     )];
 
@@ -72,6 +74,12 @@ impl Once {
 }
 
 impl Options {
+    /// Whether it would do something else another time.
+    fn is_told(&self) -> bool {
+        let has_id = matches!(self.id, Some(NewId::Given(_)));
+        !has_id || self.once.is_some() || self.trim.is_some_and(|trim| trim.approximate)
+    }
+
     #[inline]
     fn parse(cx: &Cx<'_>, args: Args<'_>) -> Result<Self, Error> {
         // Nearly always the id is chosen here, and nothing else is said.
@@ -127,7 +135,8 @@ fn xadd(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         return Ok(());
     }
     let memory = producers::memory(cx);
-    let (id, trimmed) = {
+    let tells = cx.logs() && options.is_told();
+    let (id, trimmed, told) = {
         let stream = match options.no_mkstream {
             false => Some(cx.upsert(key, Stream::new)?),
             true => cx.update::<Stream>(key)?,
@@ -140,18 +149,56 @@ fn xadd(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         if !stream.append(id, args.from(options.fields), limits) {
             return Err(Error::err("Elements are too large to be stored"));
         }
+        let is_first = stream.producers().is_none();
         if let Some(once) = options.once {
             let (producer, message) = once.names(args, options.fields);
             stream.producers_mut(memory).add(producer, &message, id, now_ms);
         }
-        (id, options.trim.map_or(0, |trim| stream.trim(trim)))
+        let trimmed = options.trim.map_or(0, |trim| stream.trim(trim));
+        (id, trimmed, tells.then(|| Told::of(&stream, &options, is_first)))
     };
     reply_id(out, id);
     cx.event(Event::Stream, "xadd", key.bytes);
     if trimmed > 0 {
         cx.notice(Event::Stream, "xtrim", key.bytes);
     }
+    if let Some(told) = told {
+        told.log(cx, args, &options, id);
+    }
     Ok(())
+}
+
+/// What must be known of a stream behind XADD, to write down what it has done.
+struct Told {
+    trim: Vec<Vec<u8>>,
+    /// What producers are remembered by, of whom this is the first.
+    memory: Option<Memory>,
+}
+
+impl Told {
+    fn of(stream: &Stream, options: &Options, is_first: bool) -> Self {
+        let memory = stream.producers().filter(|_| is_first).map(Producers::memory);
+        Self { trim: options.trim.map_or(Vec::new(), |trim| told::exact(trim, stream)), memory }
+    }
+
+    fn log(self, cx: &mut Cx<'_>, args: Args<'_>, options: &Options, id: StreamId) {
+        let key = args.at(1);
+        let mut words = vec![b"XADD".to_vec(), key.to_vec()];
+        // The message can be noted while its entry is there: a trim that takes it comes behind.
+        let (before, behind) =
+            if options.once.is_some() { (Vec::new(), self.trim) } else { (self.trim, Vec::new()) };
+        words.extend(before);
+        words.push(id.text().as_bytes().to_vec());
+        words.extend(args.from(options.fields).map(<[u8]>::to_vec));
+        cx.log_words(key, words);
+        if let Some(once) = options.once {
+            let (producer, message) = once.names(args, options.fields);
+            cx.log_message(key, [producer, &message], id, self.memory);
+        }
+        if !behind.is_empty() {
+            cx.log_words(key, [vec![b"XTRIM".to_vec(), key.to_vec()], behind].concat());
+        }
+    }
 }
 
 /// What a command can do to a stream that adds an entry at most, and trims at most.

@@ -1,11 +1,12 @@
 //! XCLAIM and XAUTOCLAIM: entries that one consumer has not acknowledged go to another.
 
+use super::told::Delivered;
 use super::{ids, no_group, reply_entry, reply_id, row, tell_new_consumer};
 use crate::spec::{KeySpec, access::*, flag::*};
 use crate::{Args, Command, Cx, Error, Outcome};
 use resp::Reply;
 use types::Stream;
-use types::stream::{ConsumerId, Group, GroupMut, StreamId};
+use types::stream::{ConsumerId, Delivery, Group, GroupMut, StreamId};
 
 pub const COMMANDS: &[Command] = &[
     row("XAUTOCLAIM", xautoclaim)
@@ -33,7 +34,7 @@ pub const COMMANDS: &[Command] = &[
         .tips(&["nondeterministic_output"])
         .summary("Gives a consumer entries that another has not acknowledged for some time.")
         .syntax(
-            "key:key group:string consumer:string min-idle-time:string ID/id:string* IDLE@ms:integer? \
+            "key:key group:string consumer:string min-idle-time:string id:string* IDLE@ms:integer? \
              TIME@unix-time-milliseconds:unix-time? RETRYCOUNT@count:integer? force=FORCE? justid=JUSTID? \
              LASTID@lastid:string?",
         ),
@@ -69,7 +70,8 @@ struct Claim {
 
 /// What became of an entry.
 enum Claimed {
-    Yes,
+    /// How often it has been delivered by now.
+    Yes(u64),
     No,
     /// It was deleted, and is pending no longer.
     Gone,
@@ -88,13 +90,14 @@ impl Claim {
         let Some(entry) = stream.get(id) else {
             return if group.acknowledge(id) { Claimed::Gone } else { Claimed::No };
         };
-        let count = match delivery {
+        let delivery = match delivery {
             Some(delivery) if delivery.idle_ms(now_ms) < self.min_idle_ms => return Claimed::No,
-            Some(delivery) => delivery.count,
-            None if self.force => 1,
+            Some(delivery) => delivery,
+            None if self.force => Delivery::new(consumer, now_ms, 1),
             None => return Claimed::No,
         };
-        let count = self.retries.unwrap_or(count.saturating_add(u64::from(!self.just_id)));
+        let count = if self.just_id { delivery.count } else { delivery.count_next() };
+        let count = self.retries.unwrap_or(count);
         group.assign(id, consumer, self.at_ms, count);
         group.consumer_mut(consumer).active_ms = Some(now_ms);
         if self.just_id {
@@ -102,12 +105,18 @@ impl Claim {
         } else {
             reply_entry(out, entry);
         }
-        Claimed::Yes
+        Claimed::Yes(count)
     }
 }
 
 /// Reads what stands behind the IDs of XCLAIM.
-fn options(args: Args<'_>, from: usize, now_ms: u64, min_idle_ms: u64) -> Result<Claim, Error> {
+fn options(
+    args: Args<'_>,
+    from: usize,
+    now_ms: u64,
+    min_idle_ms: u64,
+    replays: bool,
+) -> Result<Claim, Error> {
     let mut claim = Claim {
         min_idle_ms,
         at_ms: now_ms,
@@ -152,34 +161,36 @@ fn options(args: Args<'_>, from: usize, now_ms: u64, min_idle_ms: u64) -> Result
         index += takes;
     }
     // A time that cannot be is now: clients count from clocks of their own.
-    claim.at_ms = u64::try_from(at_ms).ok().filter(|&at_ms| at_ms <= now_ms).unwrap_or(now_ms);
+    let can_be = |at_ms: &u64| *at_ms <= now_ms || replays;
+    claim.at_ms = u64::try_from(at_ms).ok().filter(can_be).unwrap_or(now_ms);
     Ok(claim)
 }
 
 /// XCLAIM key group consumer min-idle-time id [id …] [IDLE ms] [TIME unix-ms] [RETRYCOUNT count] [FORCE] [JUSTID]
 /// [LASTID id]
 fn xclaim(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
-    let now_ms = cx.now_ms();
+    let (now_ms, tells, replays) = (cx.shard.seen_ms(), cx.logs(), cx.shard.replays());
     let stream = cx.update_read::<Stream>(args.key(1))?;
     let Some(mut stream) = stream.filter(|stream| stream.groups.get(args.at(2)).is_some()) else {
         return Err(no_group(args));
     };
     let min_idle_ms = min_idle_ms(args, "XCLAIM")?;
     let ids: Vec<StreamId> = (5..args.len()).map_while(|index| ids::id(args, index).ok()).collect();
-    let claim = options(args, 5 + ids.len(), now_ms, min_idle_ms)?;
-    let mut changed = 0;
+    let claim = options(args, 5 + ids.len(), now_ms, min_idle_ms, replays)?;
+    let (mut changed, mut told, mut moved) = (0, Told::default(), false);
     let is_new = stream.with_group(args.at(2), |stream, group| {
         if claim.last_id > group.last_id {
             group.last_id = claim.last_id;
-            changed += 1;
+            (changed, moved) = (changed + 1, true);
         }
         let (consumer, is_new) = seen_consumer(group, args.at(3), now_ms);
         let (mark, mut count) = (out.mark(), 0);
         for id in ids {
-            match claim.take(stream, group, id, (consumer, now_ms), out) {
-                Claimed::Yes => (count, changed) = (count + 1, changed + 1),
-                Claimed::Gone => changed += 1,
-                Claimed::No => {}
+            let claimed = claim.take(stream, group, id, (consumer, now_ms), out);
+            changed += u64::from(!matches!(claimed, Claimed::No));
+            count += usize::from(matches!(claimed, Claimed::Yes(_)));
+            if tells {
+                told.note(id, &claimed);
             }
         }
         out.array_around(mark, count);
@@ -188,7 +199,39 @@ fn xclaim(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     drop(stream);
     cx.shard.dirty += changed;
     tell_new_consumer(cx, is_new, args.at(1));
+    if tells {
+        told.log(cx, args, is_new, claim.at_ms);
+        if moved {
+            cx.log_progress(args.key(1), args.at(2));
+        }
+    }
     Ok(())
+}
+
+/// What is to be written down of claims.
+#[derive(Default)]
+struct Told {
+    delivered: Vec<Delivered>,
+    gone: Vec<StreamId>,
+}
+
+impl Told {
+    fn note(&mut self, id: StreamId, claimed: &Claimed) {
+        match claimed {
+            Claimed::Yes(count) => self.delivered.push((id, *count)),
+            Claimed::Gone => self.gone.push(id),
+            Claimed::No => {}
+        }
+    }
+
+    fn log(&self, cx: &mut Cx<'_>, args: Args<'_>, is_new: bool, at_ms: u64) {
+        let (key, group, consumer) = (args.at(1), args.at(2), args.at(3));
+        if is_new {
+            cx.log_consumer(key, group, consumer);
+        }
+        cx.log_delivered(key, [group, consumer], &self.delivered, at_ms);
+        cx.log_forgotten(key, group, &self.gone);
+    }
 }
 
 /// Entries looked at for each that may be claimed.
@@ -223,12 +266,13 @@ impl Automatic {
         Ok(Self { claim, start, count })
     }
 
-    /// Claims; how many were claimed, which were gone, and where to go on.
+    /// Claims; how many were claimed, which were gone, and where to go on. What was claimed is added to `told` if that is wanted.
     fn run(
         &self,
         stream: &Stream,
         group: &mut GroupMut<'_>,
         who: (ConsumerId, u64),
+        mut told: Option<&mut Vec<Delivered>>,
         out: &mut Reply,
     ) -> (usize, Vec<StreamId>, StreamId) {
         let (mut claimed, mut gone) = (0, Vec::new());
@@ -244,7 +288,10 @@ impl Automatic {
             for id in piece {
                 attempts -= 1;
                 match self.claim.take(stream, group, id, who, out) {
-                    Claimed::Yes => (claimed, left) = (claimed + 1, left - 1),
+                    Claimed::Yes(count) => {
+                        (claimed, left) = (claimed + 1, left - 1);
+                        told.iter_mut().for_each(|told| told.push((id, count)));
+                    }
                     Claimed::Gone => {
                         gone.push(id);
                         left -= 1;
@@ -262,18 +309,19 @@ const PIECE: usize = 256;
 
 /// XAUTOCLAIM key group consumer min-idle-time start [COUNT count] [JUSTID]
 fn xautoclaim(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
-    let now_ms = cx.now_ms();
+    let (now_ms, tells) = (cx.now_ms(), cx.logs());
     let automatic = Automatic::parse(args, now_ms)?;
     let stream = cx.update_read::<Stream>(args.key(1))?;
     let Some(mut stream) = stream.filter(|stream| stream.groups.get(args.at(2)).is_some()) else {
         return Err(no_group(args));
     };
-    let mut changed = 0;
+    let (mut changed, mut told) = (0, tells.then(Told::default));
     let is_new = stream.with_group(args.at(2), |stream, group| {
         let (consumer, is_new) = seen_consumer(group, args.at(3), now_ms);
         out.array(3);
         let mark = out.mark();
-        let (count, gone, next) = automatic.run(stream, group, (consumer, now_ms), out);
+        let delivered = told.as_mut().map(|told| &mut told.delivered);
+        let (count, gone, next) = automatic.run(stream, group, (consumer, now_ms), delivered, out);
         out.before(mark, |out| {
             reply_id(out, next);
             out.array(count);
@@ -281,10 +329,14 @@ fn xautoclaim(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         out.array(gone.len());
         gone.iter().for_each(|&id| reply_id(out, id));
         changed = count + gone.len();
+        told.iter_mut().for_each(|told| told.gone.clone_from(&gone));
         is_new
     });
     drop(stream);
     cx.shard.dirty += changed as u64;
     tell_new_consumer(cx, is_new, args.at(1));
+    if let Some(told) = told {
+        told.log(cx, args, is_new, now_ms);
+    }
     Ok(())
 }

@@ -65,8 +65,9 @@ fn xdelex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     }
     let ids = some_ids(args, first, count)?;
     out.array(count);
-    let mut deleted = 0;
+    let (mut deleted, mut forgets) = (0, false);
     if let Some(mut stream) = cx.update::<Stream>(key)? {
+        forgets = references == References::Delete && !stream.groups.is_empty();
         for id in ids {
             let deletion = stream.delete_with(id, references);
             deleted += usize::from(deletion == Deletion::Done);
@@ -79,6 +80,9 @@ fn xdelex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     }
     if deleted > 0 {
         cx.event_of(deleted, Event::Stream, "xdel", key.bytes);
+    } else if forgets && cx.logs() {
+        // Groups may have referred to entries that were deleted before: no change that counts, but one that stays.
+        cx.log_words(key.bytes, args.from(0).map(<[u8]>::to_vec).collect());
     }
     Ok(())
 }

@@ -110,6 +110,11 @@ impl Options {
     }
 }
 
+/// Refuses options that are repeated, as Redis does: when it knows that the group could be made, or is there.
+fn each_once(args: Args<'_>, args_max: usize) -> Outcome {
+    if args.len() > args_max { Err(Error::subcommand_syntax("XGROUP", args.at(1))) } else { Ok(()) }
+}
+
 fn no_stream() -> Error {
     Error::err(
         "The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM \
@@ -144,6 +149,7 @@ fn create(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     if stream.is_none() && !options.make_stream {
         return Err(no_stream());
     }
+    each_once(args, 8)?;
     let id = id_or_last(args, 4, stream.as_ref().map_or(StreamId::MIN, |stream| stream.last_id()))?;
     let is_new = stream.is_none();
     drop(stream);
@@ -163,16 +169,21 @@ fn create(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 
 /// XGROUP SETID key group id|$ [ENTRIESREAD entries-read]
 fn set_id(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
-    let options = Options::parse(args, false)?;
+    let (options, replays) = (Options::parse(args, false)?, cx.shard.replays());
     {
         let mut stream = stream_of(cx, args)?;
+        each_once(args, 7)?;
         // Here, unlike everywhere else, Redis takes `-` and `+`.
         let id = if args.at(4) == b"$" { stream.last_id() } else { ids::bound(args, 4)? };
-        let entries_read = options.entries_read(&stream);
+        // What is played again has been looked at, and may have been counted on since.
+        let entries_read = if replays { options.entries_read } else { options.entries_read(&stream) };
         let mut group = stream.groups.get_mut(args.at(3)).ok_or_else(|| no_group(args))?;
         (group.last_id, group.entries_read) = (id, entries_read);
     }
     cx.event(Event::Group, "xgroup-setid", args.at(2));
+    if options.entries_read.is_some() && cx.logs() {
+        cx.log_progress(args.key(2), args.at(3));
+    }
     out.ok();
     Ok(())
 }
@@ -191,7 +202,7 @@ fn destroy(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 
 /// XGROUP CREATECONSUMER key group consumer
 fn create_consumer(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
-    let now_ms = cx.now_ms();
+    let now_ms = cx.shard.seen_ms();
     let mut stream = stream_of(cx, args)?;
     let group = stream.groups.get_mut(args.at(3));
     let did = group.is_some_and(|mut group| group.add_consumer(args.at(4), now_ms).is_some());

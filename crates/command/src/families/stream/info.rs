@@ -48,6 +48,12 @@ const INFO: &[Command] = &[
                 "Added the `max-deleted-entry-id`, `entries-added`, `recorded-first-entry-id`, `entries-read` and `lag` fields",
             ),
             ("7.2.0", "Added the `active-time` field, and changed the meaning of `seen-time`."),
+            (
+                "8.6.0",
+                "Added the `idmp-duration`, `idmp-maxsize`, `pids-tracked`, `iids-tracked`, `iids-added` and \
+                 `iids-duplicates` fields for IDMP tracking.",
+            ),
+            ("8.8.0", "Added the `nacked-count` field to consumer groups in the `FULL` output."),
         ])
         .summary("Tells about a stream.")
         .syntax("key:key full-block{full=FULL COUNT@count:integer?}?"),

@@ -15,6 +15,7 @@ mod range;
 mod read;
 mod readgroup;
 mod set_id;
+mod told;
 mod trim;
 
 use crate::items::run_item;

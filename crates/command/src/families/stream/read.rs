@@ -20,7 +20,7 @@ pub const COMMANDS: &[Command] = &[row("XREAD", xread)
     .summary("Returns entries of streams behind the ids given; waits for some if there are none.")
     .syntax(
         "COUNT@count:integer? MAXCOUNT@maxcount:integer?^8.10.0 MAXSIZE@maxsize:integer?^8.10.0 \
-         BLOCK@milliseconds:integer? STREAMS@streams{key:key* ID/id:string*}",
+         BLOCK@milliseconds:integer? STREAMS@streams{key:key* id:string*}",
     )];
 
 /// What the client said before the streams.

@@ -5,6 +5,7 @@
 
 use super::claim::seen_consumer;
 use super::read::{Budget, positive, time_to_wait};
+use super::told::Delivered;
 use super::{ids, reply_id, reply_words, row, tell_new_consumer};
 use crate::blocking::{Awaits, Overdue, Wait, milliseconds};
 use crate::spec::{KeySpec, access::*, flag::*};
@@ -27,7 +28,7 @@ pub const COMMANDS: &[Command] = &[row("XREADGROUP", xreadgroup)
     .syntax(
         "GROUP@group-block{group:string consumer:string} COUNT@count:integer? MAXCOUNT@maxcount:integer?^8.10.0 \
          MAXSIZE@maxsize:integer?^8.10.0 BLOCK@milliseconds:integer? CLAIM@min-idle-time:integer?^8.4.0 \
-         noack=NOACK? STREAMS@streams{key:key* ID/id:string*}",
+         noack=NOACK? STREAMS@streams{key:key* id:string*}",
     )];
 
 /// What the client said before the streams.
@@ -164,6 +165,8 @@ struct Reader<'a> {
     budget: &'a mut Budget,
     /// Entries of this stream so far.
     count: usize,
+    /// What is to be written down, if anything is.
+    delivered: Option<Vec<Delivered>>,
 }
 
 impl Reader<'_> {
@@ -199,7 +202,7 @@ impl Reader<'_> {
             match stream.get(id) {
                 Some(entry) => {
                     self.write(entry, None);
-                    group.assign(id, consumer, self.now_ms, delivery.count.saturating_add(1));
+                    group.assign(id, consumer, self.now_ms, delivery.count_next());
                 }
                 None => {
                     self.out.array(2);
@@ -239,7 +242,9 @@ impl Reader<'_> {
             let delivery = group.delivery(id).expect("it is pending");
             let idle_ms = self.now_ms.saturating_sub(delivery.at_ms());
             self.write(entry, Some((idle_ms, delivery.count)));
-            group.assign(id, consumer, self.now_ms, delivery.count.saturating_add(1));
+            let count = delivery.count_next();
+            group.assign(id, consumer, self.now_ms, count);
+            self.delivered.iter_mut().for_each(|delivered| delivered.push((id, count)));
             group.consumer_mut(consumer).active_ms = Some(self.now_ms);
         }
     }
@@ -253,6 +258,9 @@ impl Reader<'_> {
             let has_room = self.has_room();
             if has_room {
                 self.write(entry.clone(), idle_and_count);
+                if owner.is_some() {
+                    self.delivered.iter_mut().for_each(|delivered| delivered.push((entry.id, 1)));
+                }
             }
             has_room
         });
@@ -278,7 +286,7 @@ fn serve(
     budget: &mut Budget,
     out: &mut Reply,
 ) -> Result<Outcomes, Error> {
-    let (now_ms, name) = (cx.now_ms(), args.at(options.group));
+    let (now_ms, name, logs) = (cx.now_ms(), args.at(options.group), cx.logs());
     let mut stream = cx.update_read::<Stream>(args.key(index))?.expect("it was there");
     let mut group = stream.groups.get_mut(name).expect("it was there");
     let (consumer, is_new_consumer) = seen_consumer(&mut group, args.at(options.group + 1), now_ms);
@@ -289,7 +297,9 @@ fn serve(
     }
     out.bulk(args.at(index));
     let entries_mark = out.mark();
-    let mut reader = Reader { options, name, now_ms, out, budget, count: 0 };
+    let last_id = stream.groups.get(name).expect("it was there").last_id;
+    let delivered = logs.then(Vec::new);
+    let mut reader = Reader { options, name, now_ms, out, budget, count: 0, delivered };
     match (behind, options.claim_idle_ms) {
         (Some(behind), _) => {
             stream.with_group(name, |stream, group| reader.history(stream, group, consumer, behind))
@@ -300,13 +310,14 @@ fn serve(
         }
         (None, None) => reader.news(&mut stream, consumer),
     }
-    let count = reader.count;
+    let (count, told) = (reader.count, reader.delivered);
     let served = count > 0 || behind.is_some();
     match served {
         true => out.array_around(entries_mark, count),
         false => out.rewind(mark),
     }
     let group = stream.groups.get(name).expect("it was there");
+    let has_read_on = group.last_id != last_id;
     let oldest_ms = options.claim_idle_ms.filter(|_| !served).zip(group.pending().oldest_ms());
     // What is pending and cannot be claimed is looked at again as if it had just been.
     let claimable_in_ms = oldest_ms.map(|(idle_ms, oldest_ms)| {
@@ -315,7 +326,31 @@ fn serve(
     });
     let claimable_in_us = claimable_in_ms.map(|ms| ms.saturating_mul(1000));
     let delivered = if behind.is_none() { count } else { 0 };
+    drop(stream);
+    if let Some(told) = told {
+        tell(cx, args, (index, options.group), is_new_consumer, &told, has_read_on);
+    }
     Ok(Outcomes { served, delivered, is_new_consumer, claimable_in_us })
+}
+
+/// Writes down what a consumer has got of a stream, and how far its group has read.
+fn tell(
+    cx: &mut Cx<'_>,
+    args: Args<'_>,
+    (key_at, group_at): (usize, usize),
+    is_new: bool,
+    delivered: &[Delivered],
+    has_read_on: bool,
+) {
+    let (key, group, consumer) = (args.key(key_at), args.at(group_at), args.at(group_at + 1));
+    if is_new {
+        cx.log_consumer(key.bytes, group, consumer);
+    }
+    let now_ms = cx.now_ms();
+    cx.log_delivered(key.bytes, [group, consumer], delivered, now_ms);
+    if has_read_on {
+        cx.log_progress(key, group);
+    }
 }
 
 /// XREADGROUP GROUP group consumer [COUNT count] [MAXCOUNT maxcount] [MAXSIZE maxsize] [BLOCK ms] [CLAIM min-idle-time]

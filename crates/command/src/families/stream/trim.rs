@@ -1,6 +1,6 @@
 //! XTRIM, and how XADD and XTRIM say what to trim.
 
-use super::{ids, row};
+use super::{ids, row, told};
 use crate::args::is_word;
 use crate::spec::{KeySpec, access::*, flag::*};
 use crate::{Args, Command, Cx, Error, Event, Outcome};
@@ -22,7 +22,7 @@ pub const COMMANDS: &[Command] = &[row("XTRIM", xtrim)
     .summary("Removes entries at the front of a stream.")
     .syntax(
         "key:key trim{strategy(maxlen=MAXLEN|minid=MINID^6.2.0) operator(equal==|approximately=~)? \
-         threshold:string LIMIT@count:integer?^6.2.0}",
+         threshold:string LIMIT@count:integer?^6.2.0 condition(keepref=KEEPREF|delref=DELREF|acked=ACKED)?}",
     )];
 
 /// Entries that an approximate trim without LIMIT removes at most, where the size of blocks gives no number.
@@ -110,12 +110,14 @@ impl Parser {
         if self.to.is_none() && is_needed {
             return without("XTRIM must be called with a trimming strategy");
         }
-        if self.limit.is_some() && !self.approximate {
+        // Redis leaves the word where it has made a trim exact.
+        if self.limit.is_some() && !self.approximate && !cx.shard.replays() {
             return without("LIMIT cannot be used without the special ~ option");
         }
         let Some(to) = self.to else { return Ok(None) };
         let by_blocks = (cx.shard.limits.stream.block_entries_max as i64).wrapping_mul(100);
         let limit = match self.limit {
+            Some(_) if cx.shard.replays() => 0,
             Some(limit) => limit,
             None if !self.approximate => 0,
             None if by_blocks <= 0 => LIMIT,
@@ -146,9 +148,17 @@ pub fn trim_of(cx: &Cx<'_>, args: Args<'_>) -> Result<Trim, Error> {
 fn xtrim(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let trim = trim_of(cx, args)?;
     let key = args.key(1);
-    let removed = cx.update::<Stream>(key)?.map_or(0, |mut stream| stream.trim(trim));
+    let (logs, mut told) = (cx.logs(), None);
+    let removed = cx.update::<Stream>(key)?.map_or(0, |mut stream| {
+        let removed = stream.trim(trim);
+        told = (logs && trim.approximate && removed > 0).then(|| told::exact(trim, &stream));
+        removed
+    });
     if removed > 0 {
         cx.event_of(removed as usize, Event::Stream, "xtrim", key.bytes);
+    }
+    if let Some(told) = told {
+        cx.log_words(key.bytes, [vec![b"XTRIM".to_vec(), key.bytes.to_vec()], told].concat());
     }
     out.count(removed as usize);
     Ok(())

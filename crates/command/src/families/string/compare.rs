@@ -114,6 +114,9 @@ fn delex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     }
     cx.db().remove(pos);
     cx.event(Event::Generic, "del", &args[1]);
+    if cx.logs() {
+        cx.log_deleted(&args[1]);
+    }
     out.int(1);
     Ok(())
 }

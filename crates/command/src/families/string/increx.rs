@@ -211,12 +211,18 @@ fn store(
         if let Some(pos) = pos {
             cx.db().remove(pos);
             cx.event(Event::Generic, "del", key.bytes);
+            if cx.logs() {
+                cx.log_over(key.bytes);
+            }
         }
         return;
     }
     let persist = request.expiration == Expiration::Persist;
     put_changed(cx, key, pos, text, if persist { None } else { at_ms.or(old) });
     cx.event(Event::String, event, key.bytes);
+    if cx.logs() {
+        cx.log_set(key.bytes, text, at_ms, !persist);
+    }
     if at_ms.is_some() {
         cx.notice(Event::Generic, "expire", key.bytes);
     } else if persist && old.is_some() {

@@ -10,6 +10,7 @@ mod read;
 mod tests;
 mod write;
 
+use crate::ahead::KEYS_MAX;
 use crate::spec::acl;
 use crate::{Args, Command, Cx};
 
@@ -17,20 +18,21 @@ const fn row(name: &'static str, handler: crate::spec::Handler) -> Command {
     Command::new(name, handler).acl(acl::STRING).group("string").complexity("O(1)")
 }
 
-/// Asks for the cache lines of the keys, every `step`-th argument from `first` on, before the first is needed.
+/// Asks for the cache lines of the keys, every `step`-th argument from `first` on, before the first is needed, and notes their
+/// hashes.
 fn prefetch(cx: &mut Cx<'_>, args: Args<'_>, first: usize, step: usize) {
-    const KEYS_MAX: usize = 64;
-    if cx.shard.looked_ahead {
+    let ahead = &mut cx.shard.keys_ahead;
+    if ahead.are_asked_for() {
         return;
     }
-    let mut hashes = [0; KEYS_MAX];
-    let mut count = 0;
+    ahead.clear();
+    let db = &cx.shard.dbs[cx.db as usize];
     for index in (first..args.len()).step_by(step).take(KEYS_MAX) {
-        hashes[count] = args.key(index).hash;
-        cx.db().prefetch_bucket(hashes[count]);
-        count += 1;
+        let hash = args.key(index).hash;
+        db.prefetch_bucket(hash);
+        ahead.note(hash);
     }
-    hashes[..count].iter().for_each(|&hash| cx.db().prefetch_record(hash));
+    ahead.hashes().iter().for_each(|&hash| db.prefetch_record(hash));
 }
 
 pub const COMMANDS: &[&[Command]] = &[

@@ -105,6 +105,9 @@ fn incrbyfloat(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     new.append_human(&mut text);
     put_changed(cx, key, pos, &text, expire);
     cx.event(Event::String, "incrbyfloat", key.bytes);
+    if cx.logs() {
+        cx.log_set(key.bytes, &text, None, true);
+    }
     out.bulk(&text);
     Ok(())
 }

@@ -79,7 +79,8 @@ fn mget(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     super::prefetch(cx, args, 1, 1);
     out.array(args.len() - 1);
     for index in 1..args.len() {
-        match cx.str(args.key(index)) {
+        let key = cx.shard.keys_ahead.key(args, index, index - 1);
+        match cx.str(key) {
             Ok(Some(value)) => string_value::reply(out, value),
             _ => out.null(),
         }
@@ -130,6 +131,9 @@ fn getdel(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     string_value::reply(out, cx.db().str(pos).ok_or_else(|| Error::WRONG_TYPE)?);
     cx.db().remove(pos);
     cx.event(Event::Generic, "del", &args[1]);
+    if cx.logs() {
+        cx.log_deleted(&args[1]);
+    }
     Ok(())
 }
 
@@ -153,12 +157,21 @@ fn getex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     if expiration.is_over(at_ms, now_ms) {
         cx.db().remove(pos);
         cx.event(Event::Generic, "del", &args[1]);
-    } else if at_ms.is_some() {
-        cx.db().set_expire(pos, at_ms);
+        if cx.logs() {
+            cx.log_over(&args[1]);
+        }
+    } else if let Some(at_ms) = at_ms {
+        cx.db().set_expire(pos, Some(at_ms));
         cx.event(Event::Generic, "expire", &args[1]);
+        if cx.logs() {
+            cx.log_expire(&args[1], at_ms);
+        }
     } else if expiration == Expiration::Persist && cx.db().expire(pos).is_some() {
         cx.db().set_expire(pos, None);
         cx.event(Event::Generic, "persist", &args[1]);
+        if cx.logs() {
+            cx.log(&args[1], &[b"PERSIST", &args[1]]);
+        }
     }
     Ok(())
 }

@@ -202,6 +202,9 @@ fn set_with_options(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome
         return Ok(());
     }
     store(cx, (key, pos), (args, 2), expiration, at_ms);
+    if cx.logs() && (get || at_ms.is_some() || matches!(condition, Condition::If(_))) {
+        cx.log_set(key.bytes, &args[2], at_ms, expiration == Expiration::Keep);
+    }
     if !get {
         out.ok();
     }
@@ -209,6 +212,7 @@ fn set_with_options(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome
 }
 
 /// Stores an argument and its time to live under a key that is at `pos`, or absent, and says so.
+#[inline(always)]
 fn store(
     cx: &mut Cx<'_>,
     (key, pos): (Key<'_>, Option<Pos>),
@@ -253,6 +257,9 @@ fn set_for(cx: &mut Cx<'_>, args: Args<'_>, form: TimeForm, command: &str, out: 
     let key = args.key(1);
     let pos = cx.find_for_write(key);
     store(cx, (key, pos), (args, 3), Expiration::Unspecified, Some(at_ms));
+    if cx.logs() {
+        cx.log_set(key.bytes, &args[3], Some(at_ms), false);
+    }
     out.ok();
     Ok(())
 }
@@ -266,6 +273,9 @@ fn getset(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         None => out.null(),
     }
     store(cx, (key, pos), (args, 2), Expiration::Unspecified, None);
+    if cx.logs() {
+        cx.log_set(key.bytes, &args[2], None, false);
+    }
     Ok(())
 }
 
@@ -321,6 +331,10 @@ fn msetex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     };
     if holds {
         set_all(cx, args, 2..end, expiration, at_ms);
+        if cx.logs() {
+            let keep = expiration == Expiration::Keep;
+            (2..end).step_by(2).for_each(|index| cx.log_set(&args[index], &args[index + 1], at_ms, keep));
+        }
     }
     out.int(i64::from(holds));
     Ok(())
@@ -335,8 +349,8 @@ fn set_all(
     at_ms: Option<u64>,
 ) {
     super::prefetch(cx, args, pairs.start, 2);
-    for index in pairs.step_by(2) {
-        let key = args.key(index);
+    for (number, index) in pairs.step_by(2).enumerate() {
+        let key = cx.shard.keys_ahead.key(args, index, number);
         let pos = cx.find_for_write(key);
         store(cx, (key, pos), (args, index + 1), expiration, at_ms);
     }

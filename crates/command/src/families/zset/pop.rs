@@ -4,6 +4,7 @@ use crate::blocking::{Awaits, Overdue, Wait, seconds};
 use crate::items::reply_item;
 use crate::spec::{KeySpec, access::*, acl, flag::*};
 use crate::{Args, Command, Cx, Error, Event, Outcome};
+use base::number::I64Buf;
 use keyspace::{Key, Update};
 use resp::Reply;
 use std::ops::Range;
@@ -86,6 +87,13 @@ enum End {
     Max,
 }
 
+impl End {
+    /// The command that pops there.
+    fn command(self) -> &'static [u8] {
+        if self == Self::Min { b"ZPOPMIN" } else { b"ZPOPMAX" }
+    }
+}
+
 /// ZPOPMIN key [count]
 fn zpopmin(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     pop_one_key(cx, args, End::Min, out)
@@ -164,6 +172,10 @@ impl Popping {
             out.array(count);
             let emptied = pop(zset, self.end, count, true, out);
             tell(cx, key, self.end, count, emptied);
+            if cx.logs() {
+                let count = I64Buf::from_u64(count as u64);
+                cx.log(key.bytes, &[self.end.command(), key.bytes, count.as_bytes()]);
+            }
             return Ok(true);
         }
         Ok(false)
@@ -215,6 +227,9 @@ fn pop_or_wait(cx: &mut Cx<'_>, args: Args<'_>, end: End, out: &mut Reply) -> Ou
         out.bulk(key.bytes);
         let emptied = pop(zset, end, 1, false, out);
         tell(cx, key, end, 1, emptied);
+        if cx.logs() {
+            cx.log(key.bytes, &[end.command(), key.bytes]);
+        }
         return Ok(());
     }
     cx.wait(waits((1..last).collect(), timeout_us), out)

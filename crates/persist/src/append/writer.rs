@@ -1,0 +1,429 @@
+//! The files that are appended to: rounds into bytes at their places, new generations, the manifest.
+//!
+//! Whatever fails, a file ends behind a whole round: what was written of one that failed is cut off again, and the round is written anew when
+//! its writer is asked to go on.
+
+use disk::{Disk, DiskFile, NewFile, Part, directory_of};
+use journal::manifest::{Manifest, Rewrite};
+use journal::round::{FILLER_END, Piece, Round, Step, Tail, fill};
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// With `appendfsync always` so much is filled ahead of what is written, bytes: a file that grows makes each sync write the journal of
+/// its file system, too.
+const ROOM_BYTES: u64 = if cfg!(test) { 4 << 10 } else { 1 << 20 };
+
+/// What could not be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Naming the file.
+    pub doing: String,
+    /// The system's words.
+    pub reason: String,
+    /// Nobody knows what of the data is on disk.
+    pub is_of_sync: bool,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.doing, self.reason)
+    }
+}
+
+fn failure(doing: &str, path: &Path, error: &io::Error, is_of_sync: bool) -> Failure {
+    Failure { doing: format!("{doing} {}", path.display()), reason: disk::reason(error), is_of_sync }
+}
+
+/// A file that is appended to.
+struct AppendFile<F> {
+    path: PathBuf,
+    file: F,
+    tail: Tail,
+    /// The length of the file, filler included.
+    filled_bytes: u64,
+    /// Of the round at hand: what is to be written, and where.
+    out: Vec<u8>,
+    out_at: u64,
+    is_unsynced: bool,
+}
+
+/// Appends to the files of all shards.
+pub struct Writer<D: Disk> {
+    disk: D,
+    directory: PathBuf,
+    shards: u16,
+    manifest: Manifest,
+    /// The files that the manifest lists last, by shard; none while nothing is appended.
+    files: Vec<AppendFile<D::File>>,
+    /// The files are not in the manifest on disk, for there is no base for them yet.
+    is_provisional: bool,
+    /// They are in the manifest, but a crash may bring back the one before.
+    is_begun: bool,
+    /// Generations that have ended since the files were opened first; bytes in those that the manifest still lists.
+    epoch: u64,
+    ended_bytes: u64,
+    /// The newest generation when a sync failed: only a base of what was before a later one makes up for that. Until then new files are not listed, for
+    /// nothing is to be there that comes behind what is not.
+    lost: Option<u64>,
+    /// The round at hand, and how many of its steps have been begun.
+    round: Option<(Round, usize)>,
+}
+
+impl<D: Disk> Writer<D> {
+    /// Appends to files in a directory, which is made if it is not there; the files are begun later.
+    ///
+    /// # Errors
+    /// When there is no such directory.
+    pub fn new(disk: D, directory: PathBuf, manifest: Manifest, shards: u16) -> Result<Self, Failure> {
+        disk.make_directory(&directory)
+            .and_then(|()| disk.sync_directory(directory_of(&directory)))
+            .map_err(|error| failure("making the directory", &directory, &error, false))?;
+        let (files, round) = (Vec::new(), None);
+        Ok(Self {
+            disk,
+            directory,
+            shards,
+            manifest,
+            files,
+            is_provisional: false,
+            is_begun: false,
+            lost: None,
+            epoch: 0,
+            ended_bytes: 0,
+            round,
+        })
+    }
+
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Generations that have ended since this writer was made.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// Whether there are files to append to.
+    pub fn is_open(&self) -> bool {
+        !self.files.is_empty()
+    }
+
+    /// Whether a base must be made before the files are listed.
+    pub fn is_provisional(&self) -> bool {
+        self.is_provisional
+    }
+
+    /// Begins a generation of files. `is_provisional`: they are not listed before there is a base for them.
+    ///
+    /// # Errors
+    /// When the files or the manifest cannot be made; there is nothing new then.
+    pub fn open(&mut self, is_provisional: bool) -> Result<(), Failure> {
+        self.is_provisional = is_provisional;
+        self.begin_generation()?;
+        self.sync_begun()
+    }
+
+    fn begin_generation(&mut self) -> Result<(), Failure> {
+        let mut manifest = self.manifest.clone();
+        let names = manifest.begin_generation(self.shards);
+        let mut files = Vec::with_capacity(names.len());
+        for name in names {
+            let path = self.directory.join(name);
+            // One of that name is left from files that were never listed. To cut it off would not last before a sync.
+            let opened = match self.disk.remove(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                _ => self.disk.open(&path),
+            };
+            let file = opened.map_err(|error| failure("making", &path, &error, false))?;
+            files.push(AppendFile {
+                path,
+                file,
+                tail: Tail::default(),
+                filled_bytes: 0,
+                out: Vec::new(),
+                out_at: 0,
+                is_unsynced: false,
+            });
+        }
+        // Let the names be there before the manifest has them.
+        self.sync_names()?;
+        if !self.is_provisional {
+            self.place_manifest(&manifest)?;
+        }
+        self.manifest = manifest;
+        self.files = files;
+        self.is_begun = true;
+        Ok(())
+    }
+
+    /// The files that have been begun are listed for certain.
+    fn sync_begun(&mut self) -> Result<(), Failure> {
+        if self.is_begun && !self.is_provisional {
+            self.sync_names()?;
+        }
+        self.is_begun = false;
+        Ok(())
+    }
+
+    fn sync_names(&self) -> Result<(), Failure> {
+        let synced = self.disk.sync_directory(&self.directory);
+        synced.map_err(|error| failure("syncing the directory", &self.directory, &error, false))
+    }
+
+    /// Takes a round over. [`Writer::go_on`] writes it.
+    pub fn begin(&mut self, round: Round) {
+        assert!(self.round.is_none(), "one after the other");
+        self.round = Some((round, 0));
+    }
+
+    /// Writes the round at hand, or the rest of it. `is_strict`: it is synced, too. The round, when it is written.
+    ///
+    /// # Errors
+    /// What could not be done. It may be tried again, unless a sync has failed.
+    pub fn go_on(&mut self, is_strict: bool) -> Result<Option<Round>, Failure> {
+        let Some((round, mut next)) = self.round.take() else { return Ok(None) };
+        let result = self.carry_out(&round, &mut next, is_strict);
+        match result {
+            Ok(()) => Ok(Some(round)),
+            Err(failure) => {
+                self.round = Some((round, next));
+                Err(failure)
+            }
+        }
+    }
+
+    fn carry_out(&mut self, round: &Round, next: &mut usize, is_strict: bool) -> Result<(), Failure> {
+        loop {
+            // What was begun before has failed, if there is any.
+            self.write_out(is_strict)?;
+            match round.steps.get(*next) {
+                None => return Ok(()),
+                Some(Step::NextGeneration) => {
+                    self.next_generation()?;
+                    *next += 1;
+                }
+                Some(Step::Append { .. }) => {
+                    while let Some(Step::Append { shard, pieces }) = round.steps.get(*next) {
+                        self.files[usize::from(*shard)].prepare(pieces);
+                        *next += 1;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Writes what is prepared.
+    fn write_out(&mut self, is_strict: bool) -> Result<(), Failure> {
+        if self.files.iter().all(|file| file.out.is_empty()) {
+            return Ok(());
+        }
+        if is_strict {
+            return self.write_and_sync();
+        }
+        let mut result = Ok(());
+        for file in self.files.iter_mut().filter(|file| !file.out.is_empty()) {
+            if let Err(failure) = file.write() {
+                result = Err(failure);
+            }
+        }
+        result
+    }
+
+    fn write_and_sync(&mut self) -> Result<(), Failure> {
+        let mut parts = Vec::with_capacity(self.files.len());
+        let mut paths = Vec::with_capacity(self.files.len());
+        for file in self.files.iter_mut().filter(|file| !file.out.is_empty()) {
+            file.fill_ahead();
+            let (offset, bytes) = (file.out_at, &file.out[..]);
+            parts.push(Part { file: &mut file.file, offset, bytes, outcome: Ok(()) });
+            paths.push(&file.path);
+        }
+        self.disk.write_and_sync(&mut parts);
+        let failed =
+            parts.iter().zip(&paths).find_map(|(part, path)| Some((part.outcome.as_ref().err()?, path)));
+        if let Some((error, path)) = failed {
+            let failure = failure("writing to", path, error, true);
+            self.lost = Some(self.manifest.generation());
+            return Err(failure);
+        }
+        for file in &mut self.files {
+            file.out.clear();
+            file.tail.is_safe();
+        }
+        Ok(())
+    }
+
+    /// Whether a round could not be written yet.
+    pub fn has_round(&self) -> bool {
+        self.round.is_some()
+    }
+
+    /// Whether a sync has failed, and no base has made up for it.
+    pub fn is_lost(&self) -> bool {
+        self.lost.is_some()
+    }
+
+    /// Whether something was written and not synced.
+    pub fn is_unsynced(&self) -> bool {
+        self.files.iter().any(|file| file.is_unsynced)
+    }
+
+    /// Syncs what was written.
+    ///
+    /// # Errors
+    /// When that has failed for any file: what of it is on disk will never be known.
+    pub fn sync(&mut self) -> Result<(), Failure> {
+        let mut result = Ok(());
+        for file in self.files.iter_mut().filter(|file| file.is_unsynced) {
+            file.is_unsynced = false;
+            if let Err(error) = file.file.sync_data() {
+                result = Err(failure("syncing", &file.path, &error, true));
+            }
+        }
+        match result {
+            // Of a round that is not written everywhere nothing is safe.
+            Ok(()) if self.lost.is_none() && self.files.iter().all(|file| file.out.is_empty()) => {
+                self.files.iter_mut().for_each(|file| file.tail.is_safe());
+            }
+            Ok(()) => {}
+            Err(_) => self.lost = Some(self.manifest.generation()),
+        }
+        result
+    }
+
+    /// All shards go on in new files, once what was written before is safe.
+    fn next_generation(&mut self) -> Result<(), Failure> {
+        if self.is_begun {
+            return self.sync_begun();
+        }
+        self.sync()?;
+        self.is_provisional |= self.lost.is_some();
+        self.cut_room();
+        let bytes: u64 = self.files.iter().map(|file| file.tail.bytes).sum();
+        self.begin_generation()?;
+        self.ended_bytes += bytes;
+        self.epoch += 1;
+        self.sync_begun()
+    }
+
+    /// Cuts off what was filled ahead. What cannot be cut off is passed over when the file is read.
+    fn cut_room(&mut self) {
+        for file in &mut self.files {
+            if file.filled_bytes > file.tail.bytes && file.file.set_len(file.tail.bytes).is_ok() {
+                file.filled_bytes = file.tail.bytes;
+            }
+        }
+    }
+
+    /// Appends no more: everything is synced, and the files end where their commands do.
+    ///
+    /// # Errors
+    /// When they could not be synced, or a round not written; that is given back.
+    pub fn close(&mut self) -> (Result<(), Failure>, Option<Round>) {
+        let written = self.go_on(false);
+        let synced = written.as_ref().map(|_| ()).map_err(Failure::clone).and_then(|()| self.sync());
+        self.cut_room();
+        self.files.clear();
+        let round = written.ok().flatten().or_else(|| self.round.take().map(|(round, _)| round));
+        (synced, round)
+    }
+
+    /// What shards have said of the ends of generations is carried out.
+    pub fn forget_ends(&mut self, epoch: u64) {
+        self.epoch = epoch;
+    }
+
+    /// The base that stands in the directory by now is that of everything before a generation.
+    ///
+    /// # Errors
+    /// When the manifest cannot be written: then everything is as it was; or when nobody knows whether it is on disk: then it goes on with the
+    /// new one, and nothing that the old one lists is removed.
+    pub fn end_rewrite(&mut self, rewrite: Rewrite, is_rdb: bool) -> Result<(), Failure> {
+        if self.lost.is_some_and(|generation| generation >= rewrite.generation) {
+            let (doing, reason) =
+                ("ending a rewrite".to_owned(), "a sync has failed since it began".to_owned());
+            return Err(Failure { doing, reason, is_of_sync: false });
+        }
+        let mut manifest = self.manifest.clone();
+        manifest.end_rewrite(rewrite, is_rdb);
+        self.place_manifest(&manifest)?;
+        self.manifest = manifest;
+        (self.is_provisional, self.lost) = (false, None);
+        self.ended_bytes = 0;
+        self.sync_names()?;
+        self.remove_history();
+        Ok(())
+    }
+
+    /// Removes files that nobody needs. What stays is tried again after the next rewrite.
+    pub fn remove_history(&mut self) {
+        if self.manifest.history().is_empty() {
+            return;
+        }
+        let mut manifest = self.manifest.clone();
+        for file in manifest.take_history() {
+            let _ = self.disk.remove(&self.directory.join(&file.name));
+        }
+        if self.place_manifest(&manifest).is_ok() {
+            self.manifest = manifest;
+        }
+    }
+
+    /// A manifest takes the place of the one before, to which only a crash may lead back.
+    fn place_manifest(&self, manifest: &Manifest) -> Result<(), Failure> {
+        let path = self.directory.join(manifest.name());
+        let temporary = self.directory.join(manifest.temporary_name());
+        let written = NewFile::create(self.disk.clone(), temporary)
+            .map_err(|error| disk::reason(&error))
+            .and_then(|mut file| file.write(0, manifest.text().as_bytes()).and_then(|()| file.place(&path)));
+        written.map_err(|reason| Failure {
+            doing: format!("writing {}", path.display()),
+            reason,
+            is_of_sync: false,
+        })
+    }
+
+    /// Bytes that this writer has appended since the last base.
+    pub fn bytes(&self) -> u64 {
+        self.ended_bytes + self.files.iter().map(|file| file.tail.bytes).sum::<u64>()
+    }
+}
+
+impl<F: DiskFile> AppendFile<F> {
+    /// What is to be appended for some commands.
+    fn prepare(&mut self, pieces: &[Piece]) {
+        debug_assert!(self.out.is_empty(), "it has been written");
+        self.out_at = self.tail.bytes;
+        self.tail.append(pieces, &mut self.out);
+        if self.filled_bytes > self.tail.bytes {
+            self.out.push(FILLER_END);
+        }
+    }
+
+    /// Adds filler where the room has come to its end.
+    fn fill_ahead(&mut self) {
+        if self.filled_bytes > self.tail.bytes {
+            return;
+        }
+        let end = (self.tail.bytes + ROOM_BYTES).next_multiple_of(4096);
+        let from = self.out.len();
+        self.out.resize(from + (end - self.tail.bytes) as usize, 0);
+        fill(&mut self.out[from..]);
+        self.filled_bytes = end;
+    }
+
+    /// Writes what is prepared. If that fails, nothing of it stays.
+    fn write(&mut self) -> Result<(), Failure> {
+        if let Err(error) = self.file.write_at(self.out_at, &self.out) {
+            // Should that fail, too, what is there is cut off at the start.
+            let _ = self.file.set_len(self.out_at);
+            self.filled_bytes = self.out_at;
+            return Err(failure("writing to", &self.path, &error, false));
+        }
+        self.filled_bytes = self.filled_bytes.max(self.tail.bytes);
+        self.is_unsynced = true;
+        self.out.clear();
+        Ok(())
+    }
+}

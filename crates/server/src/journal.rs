@@ -1,0 +1,233 @@
+//! The append-only files of the process: the one log that all shards hand over to, if there is one.
+//!
+//! It begins with the process (`appendonly yes`) or when it is first asked for, and stays; while nothing is appended, it costs a look
+//! at a flag.
+
+use crate::{KeptOn, log as process_log};
+use config::{AppendFsync, Config};
+use journal::manifest::Manifest;
+use journal::queue::Added;
+use persist::append::{Failure, Host, Log, LogReport, SyncPolicy, Writer};
+use runtime::Waker;
+use shard::Shard;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+/// Bytes that may wait for the disk. Beyond, a shard that has more to write waits.
+const WAITING_BYTES_MAX: usize = 64 << 20;
+
+/// What tells the process what has become of its files.
+struct ProcessHost {
+    wakers: Arc<Vec<OnceLock<Waker>>>,
+}
+
+impl Host for ProcessHost {
+    fn wake(&self, shard: usize) {
+        if let Some(waker) = self.wakers[shard].get() {
+            waker.wake();
+        }
+    }
+
+    fn note(&self, line: &str) {
+        process_log::notice(line);
+    }
+
+    fn warn(&self, line: &str) {
+        process_log::warning(line);
+    }
+
+    fn stop(&self, reason: &str) {
+        process_log::warning(reason);
+        std::process::exit(1);
+    }
+}
+
+/// The log of the process, once there is one.
+pub struct Journal {
+    log: OnceLock<Log>,
+    /// Shards append.
+    is_on: AtomicBool,
+    /// Shards that have left since `appendonly` was set to no.
+    left: AtomicUsize,
+    directory: PathBuf,
+    prefix: String,
+    wakers: Arc<Vec<OnceLock<Waker>>>,
+}
+
+pub fn policy(config: &Config) -> SyncPolicy {
+    match config.appendfsync {
+        AppendFsync::Always => SyncPolicy::Always,
+        AppendFsync::EverySecond => SyncPolicy::EverySecond,
+        AppendFsync::No => SyncPolicy::Never,
+    }
+}
+
+impl Journal {
+    pub fn new(config: &Config, wakers: Arc<Vec<OnceLock<Waker>>>) -> Self {
+        // Who changes the working directory later does not move the files.
+        let directory = std::path::absolute(&config.appenddirname);
+        Self {
+            log: OnceLock::new(),
+            is_on: AtomicBool::new(false),
+            left: AtomicUsize::new(0),
+            directory: directory.unwrap_or_else(|_| config.appenddirname.clone()),
+            prefix: config.appendfilename.to_string_lossy().into_owned(),
+            wakers,
+        }
+    }
+
+    pub fn directory(&self) -> &PathBuf {
+        &self.directory
+    }
+
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    fn shards(&self) -> u16 {
+        self.wakers.len() as u16
+    }
+
+    /// Appends to the files that a manifest lists, in a new generation. `base_bytes`: what was loaded.
+    ///
+    /// # Errors
+    /// Why there can be no such files, for the log.
+    pub fn start(&self, config: &Config, manifest: Manifest, base_bytes: u64) -> Result<(), String> {
+        let mut writer = self.writer(manifest).map_err(|failure| failure.to_string())?;
+        writer.open(false).map_err(|failure| failure.to_string())?;
+        writer.remove_history();
+        self.run(config, writer, base_bytes)?;
+        self.is_on.store(true, Ordering::SeqCst);
+        Ok(())
+    }
+
+    fn writer(&self, manifest: Manifest) -> Result<Writer<KeptOn>, Failure> {
+        Writer::new(KeptOn, self.directory.clone(), manifest, self.shards())
+    }
+
+    fn run(&self, config: &Config, writer: Writer<KeptOn>, base_bytes: u64) -> Result<(), String> {
+        let host = Arc::new(ProcessHost { wakers: Arc::clone(&self.wakers) });
+        let log = Log::start(writer, self.shards(), policy(config), WAITING_BYTES_MAX, base_bytes, host)
+            .map_err(|error| {
+                format!("Cannot start the thread of the append-only file: {}", runtime::reason(&error))
+            })?;
+        if self.log.set(log).is_err() {
+            unreachable!("it starts once");
+        }
+        Ok(())
+    }
+
+    /// The log, begun now if it has not been.
+    ///
+    /// # Errors
+    /// Why there is none, for the log.
+    pub fn log_now(&self, config: &Config) -> Result<&Log, String> {
+        if self.log.get().is_none() {
+            let manifest = crate::recovery::read_manifest(&self.directory, &self.prefix)?;
+            let manifest = manifest.unwrap_or_else(|| Manifest::new(&self.prefix));
+            let writer = self.writer(manifest).map_err(|failure| failure.to_string())?;
+            self.run(config, writer, 0)?;
+        }
+        Ok(self.log.get().expect("it has begun"))
+    }
+
+    pub fn log(&self) -> Option<&Log> {
+        self.log.get()
+    }
+
+    /// Whether shards append.
+    #[inline]
+    pub fn is_on(&self) -> bool {
+        self.is_on.load(Ordering::Relaxed)
+    }
+
+    pub fn set_on(&self) {
+        self.left.store(0, Ordering::SeqCst);
+        self.is_on.store(true, Ordering::SeqCst);
+    }
+
+    /// A shard appends no more. When the last has said so, the files end.
+    pub fn leave(&self) {
+        let shards = self.wakers.len();
+        if self.left.fetch_add(1, Ordering::SeqCst) + 1 < shards {
+            return;
+        }
+        self.is_on.store(false, Ordering::SeqCst);
+        if let Some(log) = self.log.get() {
+            log.close(Box::new(|outcome| match outcome {
+                Ok(()) => process_log::notice("The append-only files are closed"),
+                Err(failure) => {
+                    process_log::warning(format_args!("Closing the append-only files: {failure}"))
+                }
+            }));
+        }
+    }
+
+    /// The end of the process: what was handed over is written and synced.
+    pub fn finish(&self) {
+        let Some(log) = self.log.get().filter(|_| self.is_on()) else { return };
+        process_log::notice("Calling fsync() on the AOF file.");
+        if let Err(failure) = log.finish() {
+            process_log::warning(format_args!("The append-only file is not complete: {failure}"));
+        }
+    }
+
+    /// Hands over what a shard has added, if it has added anything. Before any of it is published, or anybody is told.
+    #[inline]
+    pub fn take_from(&self, shard: &mut Shard) {
+        if shard.has_added() {
+            self.take_all_from(shard);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn take_all_from(&self, shard: &mut Shard) {
+        let Some(log) = self.log.get() else { return };
+        let added: Added = shard.take_added(log.chunk());
+        log.hand_over(added);
+    }
+
+    /// Whether nobody may learn of what is not synced.
+    #[inline]
+    pub fn is_strict(&self) -> bool {
+        self.is_on() && self.log.get().is_some_and(Log::is_strict)
+    }
+
+    #[inline]
+    pub fn handed(&self) -> u64 {
+        self.log.get().map_or(0, Log::handed)
+    }
+
+    #[inline]
+    pub fn safe(&self) -> u64 {
+        self.log.get().map_or(0, Log::safe)
+    }
+
+    pub fn synced(&self) -> u64 {
+        self.log.get().map_or(0, Log::synced)
+    }
+
+    pub fn wake_when_synced(&self, shard: usize, number: u64) {
+        if let Some(log) = self.log.get() {
+            log.wake_when_synced(shard, number);
+        }
+    }
+
+    pub fn wake_when_safe(&self, shard: usize, number: u64) {
+        if let Some(log) = self.log.get() {
+            log.wake_when_safe(shard, number);
+        }
+    }
+
+    /// Whether nothing may be written for now.
+    #[inline]
+    pub fn is_in_trouble(&self) -> bool {
+        self.is_on() && self.log.get().is_some_and(Log::is_in_trouble)
+    }
+
+    pub fn report(&self) -> LogReport {
+        self.log.get().map_or_else(LogReport::default, Log::report)
+    }
+}

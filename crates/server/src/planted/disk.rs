@@ -1,0 +1,127 @@
+//! A disk that fails as long as a file says so: the one that the environment names, in lines such as `write 28 temp-weft`. The first word
+//! is a step, the second the number of the error (0: a write takes half of what it could), the third a part of the path, which may
+//! be left out.
+
+use disk::{Disk, DiskFile};
+use runtime::SystemDisk;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+/// Names the file.
+const VARIABLE: &str = "WEFT_PLANTED_DISK";
+
+/// The system's disk, with faults.
+#[derive(Clone, Copy, Debug)]
+pub struct PlantedDisk;
+
+/// A file on it.
+pub struct PlantedFile {
+    path: PathBuf,
+    file: <SystemDisk as Disk>::File,
+}
+
+/// The number of the error with which a step fails.
+fn fault(step: &str, path: &Path) -> Option<i32> {
+    static FILE: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let file = FILE.get_or_init(|| std::env::var_os(VARIABLE).map(PathBuf::from)).as_ref()?;
+    let text = std::fs::read_to_string(file).ok()?;
+    text.lines().find_map(|line| {
+        let mut words = line.split(' ');
+        let is_it = words.next() == Some(step);
+        let number = words.next()?.parse().ok()?;
+        let is_here = words.next().is_none_or(|part| path.to_string_lossy().contains(part));
+        (is_it && is_here).then_some(number)
+    })
+}
+
+/// Fails if the step shall.
+fn check(step: &str, path: &Path) -> io::Result<()> {
+    match fault(step, path) {
+        Some(number) => Err(io::Error::from_raw_os_error(number)),
+        None => Ok(()),
+    }
+}
+
+impl PlantedDisk {
+    fn file(path: &Path, file: <SystemDisk as Disk>::File) -> PlantedFile {
+        PlantedFile { path: path.to_owned(), file }
+    }
+}
+
+impl Disk for PlantedDisk {
+    type File = PlantedFile;
+    type Map = <SystemDisk as Disk>::Map;
+
+    fn create(&self, path: &Path) -> io::Result<PlantedFile> {
+        check("create", path)?;
+        SystemDisk.create(path).map(|file| Self::file(path, file))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<PlantedFile> {
+        check("open", path)?;
+        SystemDisk.open(path).map(|file| Self::file(path, file))
+    }
+
+    fn map(&self, path: &Path) -> io::Result<Self::Map> {
+        SystemDisk.map(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        check("rename", to)?;
+        SystemDisk.rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        check("remove", path)?;
+        SystemDisk.remove(path)
+    }
+
+    fn remove_abandoned(&self, path: &Path) -> io::Result<bool> {
+        check("remove", path)?;
+        SystemDisk.remove_abandoned(path)
+    }
+
+    fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
+        SystemDisk.list(directory)
+    }
+
+    fn make_directory(&self, path: &Path) -> io::Result<()> {
+        check("create", path)?;
+        SystemDisk.make_directory(path)
+    }
+
+    fn sync_directory(&self, directory: &Path) -> io::Result<()> {
+        check("sync-directory", directory)?;
+        SystemDisk.sync_directory(directory)
+    }
+}
+
+impl DiskFile for PlantedFile {
+    fn len(&self) -> io::Result<u64> {
+        self.file.len()
+    }
+
+    fn write_some_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<usize> {
+        match fault("write", &self.path) {
+            None => self.file.write_some_at(offset, bytes),
+            Some(0) => self.file.write_some_at(offset, &bytes[..bytes.len().div_ceil(2)]),
+            Some(number) => Err(io::Error::from_raw_os_error(number)),
+        }
+    }
+
+    fn set_len(&mut self, bytes: u64) -> io::Result<()> {
+        check("set-len", &self.path)?;
+        self.file.set_len(bytes)
+    }
+
+    fn sync_data(&mut self) -> io::Result<()> {
+        check("sync", &self.path)?;
+        self.file.sync_data()
+    }
+
+    fn sync_all(&mut self) -> io::Result<()> {
+        check("sync", &self.path)?;
+        self.file.sync_all()
+    }
+}

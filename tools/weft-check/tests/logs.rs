@@ -1,0 +1,249 @@
+//! The program on append-only files and directories of these, whole, torn and damaged; and what it cuts.
+
+use journal::TxId;
+use journal::chunk::Chunk;
+use journal::manifest::Manifest;
+use journal::queue::{Added, Queue};
+use journal::round::{Step, Tail};
+use serde_json::{Value, json};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use testkit::{Program, Server};
+
+const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
+
+fn run(arguments: &[&str], path: &Path, input: &str) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_weft-check"))
+        .args(arguments)
+        .arg(path)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    // It may not ask.
+    let _ = child.stdin.take().expect("a pipe").write_all(input.as_bytes());
+    child.wait_with_output().expect("it ends")
+}
+
+/// The report, and the exit code.
+fn report(path: &Path) -> (Value, i32) {
+    let output = run(&["--json"], path, "");
+    let report = serde_json::from_slice(&output.stdout).expect("an object");
+    (report, output.status.code().expect("a code"))
+}
+
+/// What it says, and the exit code.
+fn fix(arguments: &[&str], path: &Path, input: &str) -> (String, i32) {
+    let output = run(arguments, path, input);
+    let text = String::from_utf8(output.stderr).expect("text");
+    (text, output.status.code().expect("a code"))
+}
+
+struct Place(PathBuf);
+
+impl Place {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("weft-check-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("a directory");
+        Self(path)
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.0.join(name);
+        std::fs::write(&path, bytes).expect("a file");
+        path
+    }
+
+    fn bytes(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.0.join(name)).expect("a file")
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The files of two shards and two generations, in each of which they have a command, a transaction of both, and a command. The names of the
+/// newest.
+fn ours(place: &Place) -> Vec<String> {
+    let mut manifest = Manifest::new("a.aof");
+    let mut newest = Vec::new();
+    for generation in 0..2 {
+        newest = manifest.begin_generation(2);
+        let mut queue = Queue::new(2);
+        let mut files = [(Tail::default(), Vec::new()), (Tail::default(), Vec::new())];
+        for turn in 0..3 {
+            for shard in 0..2 {
+                let mut chunk = Chunk::default();
+                if turn == 1 {
+                    chunk.begin_part(TxId(generation));
+                }
+                chunk.command(0, [b"SET".as_slice(), b"key", b"value"]);
+                if turn == 1 {
+                    chunk.end_part();
+                }
+                queue.hand_over(Added { chunks: vec![(shard, chunk)], closed: vec![] });
+            }
+            queue.hand_over(Added { chunks: vec![], closed: vec![TxId(generation)] });
+            let round = queue.take_round().expect("something to write");
+            for step in &round.steps {
+                if let Step::Append { shard, pieces } = step {
+                    let (tail, file) = &mut files[usize::from(*shard)];
+                    tail.append(pieces, file);
+                }
+            }
+            queue.done(round);
+        }
+        for (name, (_, file)) in newest.iter().zip(files) {
+            place.write(name, &file);
+        }
+    }
+    place.write("a.aof.manifest", manifest.text().as_bytes());
+    newest
+}
+
+#[test]
+fn a_single_file() {
+    let place = Place::new("single");
+    let file = [b"#TS:7\r\n", PING, PING].concat();
+    let path = place.write("old", &file);
+    let (whole, code) = report(&path);
+    assert_eq!((code, &whole["torn"], &whole["damage"]), (0, &Value::Null, &Value::Null), "{whole}");
+    assert_eq!(whole["commands"], json!({ "PING": { "commands": 2, "bytes": 28 } }));
+    assert_eq!((&whole["first_time"], &whole["whole_bytes"]), (&7.into(), &35.into()));
+    let text = String::from_utf8(run(&[], &path, "").stdout).expect("text");
+    assert!(text.ends_with("OK 2 commands\n"), "{text}");
+    // An empty one.
+    assert_eq!(report(&place.write("empty.aof", b"")).1, 0);
+}
+
+#[test]
+fn a_torn_end_is_cut_once_somebody_says_so() {
+    let place = Place::new("torn");
+    let path = place.write("a.aof", &[PING, &PING[..9]].concat());
+    let (torn, code) = report(&path);
+    assert_eq!((code, &torn["whole_bytes"]), (1, &14.into()));
+    assert_eq!(torn["torn"], "at byte 22: Expected to read 6 bytes, got 1 bytes (in what begins at byte 14)");
+    for answer in ["", "\n", "n\n", "yikes\n"] {
+        let (text, code) = fix(&["--fix"], &path, answer);
+        assert!(code == 1 && text.contains("from 23 to 14 bytes: 9 bytes go"), "{text}");
+        assert!(text.ends_with("Nothing was changed.\n"), "{text}");
+        assert_eq!(place.bytes("a.aof").len(), 23);
+    }
+    let (text, code) = fix(&["--fix"], &path, "y\n");
+    assert!(code == 0 && text.ends_with("a.aof was cut.\n"), "{text}");
+    assert_eq!(place.bytes("a.aof"), PING);
+    assert_eq!(report(&path).1, 0);
+}
+
+#[test]
+fn of_damage_in_the_middle_it_says_how_much_goes() {
+    let place = Place::new("middle");
+    let path = place.write("a.aof", &[PING, b"junk\r\n", PING].concat());
+    let (damaged, code) = report(&path);
+    assert_eq!((code, &damaged["torn"]), (1, &Value::Null));
+    assert_eq!(damaged["damage"], "at byte 14: Expected prefix '*', got: 'j'");
+    let (text, code) = fix(&["--fix", "--yes"], &path, "");
+    assert!(code == 0 && text.starts_with("DAMAGE IN THE MIDDLE: everything behind it goes"), "{text}");
+    assert!(text.contains("from 34 to 14 bytes: 20 bytes go"), "{text}");
+    assert_eq!(place.bytes("a.aof"), PING);
+}
+
+#[test]
+fn a_directory_of_ours() {
+    let place = Place::new("ours");
+    let newest = ours(&place);
+    let (whole, code) = report(&place.0);
+    assert_eq!((code, &whole["is_whole"]), (0, &true.into()), "{whole}");
+    assert_eq!(whole["files"].as_array().map(Vec::len), Some(4));
+    let last = &whole["files"][3];
+    assert_eq!((&last["generation"], &last["shard"], &last["rounds"]), (&2.into(), &1.into(), &3.into()));
+    assert_eq!(last["parts_of_transactions"], 1);
+    assert_eq!(last["commands"]["SET"]["commands"], 3);
+    // The manifest says the same.
+    assert_eq!(report(&place.0.join("a.aof.manifest")), (whole, 0));
+
+    // The transaction is not whole in one of the files: both are cut in front of it.
+    let file = place.bytes(&newest[1]);
+    let second = file.len() / 3 + 40;
+    place.write(&newest[1], &file[..second]);
+    let (torn, code) = report(&place.0);
+    assert_eq!(code, 1);
+    assert!(
+        torn["files"][2]["torn"].as_str().is_some_and(|why| why.contains("has lost other parts")),
+        "{torn}"
+    );
+    let cut = torn["files"][2]["whole_bytes"].as_u64().expect("a place") as usize;
+    assert!(place.bytes(&newest[0])[cut..].starts_with(b"#weft-round "));
+    let (text, code) = fix(&["--fix", "--yes"], &place.0, "");
+    assert_eq!((code, text.matches(" was cut.").count()), (0, 2), "{text}");
+    let (whole, code) = report(&place.0);
+    assert_eq!(code, 0, "{whole}");
+    assert_eq!(place.bytes(&newest[0]).len(), cut);
+}
+
+#[test]
+fn what_cannot_be_mended_by_cutting() {
+    let place = Place::new("worse");
+    let newest = ours(&place);
+    // What is missing at the end of an older generation is damage: later files go on.
+    let older = "a.aof.1.incr.aof";
+    let file = place.bytes(older);
+    place.write(older, &file[..file.len() - 1]);
+    let (damaged, code) = report(&place.0);
+    assert_eq!(code, 1);
+    assert!(damaged["files"][0]["damage"].as_str().is_some_and(|why| why.ends_with("later files go on")));
+    assert_eq!(fix(&["--fix", "--yes"], &place.0, "").1, 1);
+    assert_eq!(place.bytes(older).len(), file.len() - 1);
+    place.write(older, &file);
+
+    std::fs::remove_file(place.0.join(&newest[0])).expect("it was there");
+    let (missing, code) = report(&place.0);
+    assert_eq!(code, 1);
+    assert_eq!(missing["wrong"], json!([format!("the file {} is not there", newest[0])]));
+    assert_eq!(fix(&["--fix", "--yes"], &place.0, "").1, 1);
+
+    let path = place.write("a.aof.manifest", b"file a seq 1\n");
+    let (wrong, code) = report(&path);
+    assert_eq!(
+        (code, wrong["wrong"][0].as_str()),
+        (1, Some("Invalid AOF manifest file format, at line 1 of the manifest: 'file a seq 1'"))
+    );
+    std::fs::remove_file(path).expect("it was there");
+    assert_eq!(run(&[], &place.0, "").status.code(), Some(2));
+}
+
+#[test]
+fn a_directory_of_redis() {
+    if Program::redis().find().is_none() {
+        return;
+    }
+    let mut server = Server::redis(&["--appendonly", "yes", "--aof-timestamp-enabled", "yes"]);
+    let mut client = server.client();
+    for line in ["SET a 1", "RPUSH b 1 2 3", "MULTI", "SET c 1", "SET d 1", "EXEC", "SELECT 3", "SPOP none"] {
+        client.run(line);
+    }
+    server.stop().expect("it ends");
+    let directory = server.directory().join("appendonlydir");
+    let (found, code) = report(&directory);
+    assert_eq!(code, 0, "{found}");
+    assert!(found["base"]["format"].as_str().is_some_and(|format| format.starts_with("RDB version ")));
+    assert_eq!(found["files"][0]["commands"]["SET"]["commands"], 3);
+    assert_eq!(found["files"][0]["generation"], Value::Null);
+    assert!(found["files"][0]["first_time"].as_u64().is_some());
+
+    // Before Redis 7, commands stood behind the data.
+    let place = Place::new("preamble");
+    let base = std::fs::read(directory.join("appendonly.aof.1.base.rdb")).expect("a file");
+    let path = place.write("appendonly.aof", &[&*base, PING, &PING[..5]].concat());
+    let (old, code) = report(&path);
+    assert_eq!((code, &old["begins_at"]), (1, &base.len().into()), "{old}");
+    assert_eq!(old["whole_bytes"], base.len() + PING.len());
+    assert_eq!((&old["rdb"]["damage"], &old["commands"]["PING"]["commands"]), (&Value::Null, &1.into()));
+    assert_eq!(fix(&["--fix", "--yes"], &path, "").1, 0);
+    assert_eq!(report(&path).1, 0);
+}
