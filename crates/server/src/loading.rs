@@ -98,7 +98,8 @@ const SAMPLE_KEYS: usize = 4096;
 
 impl Loading {
     /// Opens the file, if there is one, which so many shards are about to read: that of snapshots, or the base of append-only files if it is
-    /// these that are loaded. Then loading goes on until [`Progress::end_shard`] has been called once more, for the files behind the base.
+    /// these that are loaded. If there is anything to load, that goes on until [`Progress::end_shard`] has been called once more than there are shards: by who
+    /// sees to what all shards need, and says that the server is ready.
     ///
     /// # Errors
     /// When there is one that cannot be opened.
@@ -113,7 +114,7 @@ impl Loading {
         let (is_base, path) = (base.is_some(), base.unwrap_or(&config.dbfilename).to_owned());
         let (_, begun_us) = clock::now();
         let mut loading = Self { path, file: None, sums: config.rdbchecksum, is_base, begun_us };
-        let parties = shards + usize::from(is_base);
+        let parties = shards + 1;
         if is_base {
             progress.begin(parties, 0, 0);
         }

@@ -95,18 +95,24 @@ pub fn run(
     drop(loading);
     watch_signals(Arc::clone(&process))
         .map_err(|e| format!("Cannot wait for signals: {}", runtime::reason(&e)))?;
+    let is_loading = begun_us.is_some() || recovery.is_some();
+    if !is_loading {
+        report_ready(&names);
+    }
     gate.wait();
     match await_loaded(&loaded, shards, &process.progress) {
         Ok(loaded) => {
             if let Some(recovery) = recovery {
                 begin_journal(&config, &process, recovery)?;
-                process.end_loading();
             }
             if let Some(begun_us) = begun_us {
                 Loading::report(begun_us, &loaded);
                 process.saver.note_loaded(&loaded);
             }
-            report_ready(&names);
+            if is_loading {
+                report_ready(&names);
+                process.end_loading();
+            }
             systemd.tell("READY=1\nSTATUS=Ready to accept connections");
         }
         // Shards may wait for others that have stopped; there is nothing to be saved.
