@@ -16,14 +16,12 @@ const COMMANDS: u64 = 1000;
 fn chunks(c: &mut Criterion) {
     let mut group = c.benchmark_group("chunk");
     group.throughput(Throughput::Elements(COMMANDS));
-    let mut buffer = Vec::new();
-    let mut fill = |add: &dyn Fn(&mut Chunk)| {
-        let mut chunk = Chunk::with_buffer(std::mem::take(&mut buffer));
+    let fill = |add: &dyn Fn(&mut Chunk)| {
+        let mut chunk = Chunk::with_buffer(Vec::with_capacity(COMMANDS as usize * 2 * REQUEST.len()));
         (0..COMMANDS).for_each(|_| add(&mut chunk));
-        buffer = black_box(chunk).into_buffer();
+        drop(black_box(chunk));
     };
     group.bench_function("command", |b| b.iter(|| fill(&|chunk| chunk.command(0, black_box(SET)))));
-    group.bench_function("request", |b| b.iter(|| fill(&|chunk| chunk.request(0, black_box(REQUEST)))));
     group.bench_function("block of one", |b| {
         b.iter(|| {
             fill(&|chunk| {
@@ -39,7 +37,7 @@ fn chunks(c: &mut Criterion) {
 /// A turn's hand-over of so many commands, and what the writer does with it.
 fn turn(queue: &mut Queue, tail: &mut Tail, out: &mut Vec<u8>, commands: u64) {
     let mut chunk = queue.chunk();
-    (0..commands).for_each(|_| chunk.request(0, REQUEST));
+    (0..commands).for_each(|_| chunk.command(0, SET));
     queue.hand_over(Added { chunks: vec![(0, chunk)], closed: Vec::new() });
     let round = queue.take_round().expect("something was handed over");
     for step in &round.steps {

@@ -128,12 +128,13 @@ fn hash_large(input: &[u8]) -> u64 {
 
 #[inline]
 fn accumulate(lanes: &mut [u64; LANES], stripe: &[u8; STRIPE_BYTES], secret_offset: usize) {
-    let secret = &SECRET[secret_offset..secret_offset + STRIPE_BYTES];
-    let data: [u64; LANES] = std::array::from_fn(|lane| word(stripe, lane * 8));
+    let secret = SECRET[secret_offset..].first_chunk::<STRIPE_BYTES>().expect("the secret is so long");
     for lane in 0..LANES {
-        let value = data[lane] ^ word(secret, lane * 8);
+        let data = word(stripe, lane * 8);
+        let value = data ^ word(secret, lane * 8);
         let product = (value & 0xffff_ffff) * (value >> 32);
-        lanes[lane] = lanes[lane].wrapping_add(data[lane ^ 1]).wrapping_add(product);
+        lanes[lane ^ 1] = lanes[lane ^ 1].wrapping_add(data);
+        lanes[lane] = lanes[lane].wrapping_add(product);
     }
 }
 

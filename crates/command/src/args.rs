@@ -138,6 +138,13 @@ impl<'a> Args<'a> {
         args.spans[index.min(args.spans.len())..].iter().map(move |&span| args.bytes(span))
     }
 
+    /// The request as it came, if it came in just the form in which it is written down.
+    #[inline]
+    pub fn as_it_came(&self) -> Option<&'a [u8]> {
+        let place = |span: &Span| span.start as usize..span.start as usize + span.len as usize;
+        journal::chunk::as_it_came(self.buf, self.spans.iter().map(place))
+    }
+
     pub fn spans(&self) -> &'a [Span] {
         self.spans
     }
@@ -323,18 +330,47 @@ pub fn push_some(
     spans: &mut Vec<Span>,
     outside: &mut Vec<Blob>,
 ) {
-    match &args.spans[range.clone()] {
-        [key, value]
-            if args.all_inside() && gap(*key, *value).is_some_and(|bytes| bytes <= GAP_BYTES_MAX) =>
-        {
-            let (at, ahead) = (buf.len() as u32, value.start - key.start);
-            spans.push(Span { start: at, len: key.len });
-            spans.push(Span { start: at + ahead, len: value.len });
-            return copy_short(buf, &args.buf[key.start as usize..], (ahead + value.len) as usize);
-        }
-        _ => {}
+    if let &[key, value] = &args.spans[range.clone()]
+        && push_pair(args, key, value, buf, spans)
+    {
+        return;
     }
     range.for_each(|index| push(args, index, buf, spans, outside));
+}
+
+/// Appends two arguments in one piece; whether that is possible: they stand close together.
+#[inline(always)]
+fn push_pair(args: Args<'_>, key: Span, value: Span, buf: &mut Vec<u8>, spans: &mut Vec<Span>) -> bool {
+    if !args.all_inside() || gap(key, value).is_none_or(|bytes| bytes > GAP_BYTES_MAX) {
+        return false;
+    }
+    let (at, ahead) = (buf.len() as u32, value.start - key.start);
+    let shifted = [Span { start: at, len: key.len }, Span { start: at + ahead, len: value.len }];
+    spans.extend_from_slice(&shifted);
+    copy_short(buf, &args.buf[key.start as usize..], (ahead + value.len) as usize);
+    true
+}
+
+/// The same with all of them.
+#[inline]
+pub fn push_all(args: Args<'_>, buf: &mut Vec<u8>, spans: &mut Vec<Span>, outside: &mut Vec<Blob>) {
+    match *args.spans {
+        [name, key] if push_pair(args, name, key, buf, spans) => {}
+        _ => push_many(args, buf, spans, outside),
+    }
+}
+
+#[inline(never)]
+fn push_many(args: Args<'_>, buf: &mut Vec<u8>, spans: &mut Vec<Span>, outside: &mut Vec<Blob>) {
+    let is_close = |pair: &[Span]| gap(pair[0], pair[1]).is_some_and(|bytes| bytes <= GAP_BYTES_MAX);
+    match args.spans {
+        [first, .., last] if args.all_inside() && args.spans.windows(2).all(is_close) => {
+            let (at, from) = (buf.len() as u32, first.start);
+            spans.extend(args.spans.iter().map(|span| Span { start: span.start - from + at, len: span.len }));
+            copy_short(buf, &args.buf[from as usize..], (last.start - from + last.len) as usize);
+        }
+        _ => (0..args.len()).for_each(|index| push(args, index, buf, spans, outside)),
+    }
 }
 
 /// What stands between two arguments and may be copied with them.
@@ -417,6 +453,18 @@ mod tests {
         own.refill(Args::new(&far, &[span(0, 1), span(1001, 1)], &seed));
         assert_eq!((own.len_bytes(), own.args(&seed).at(1)), (2, &b"l"[..]));
         let outside = vec![Blob::new(vec![b'v'; 40_000])];
+        let copied = |spans: &[Span]| {
+            let (args, mut copy) = (Args::new(buf, spans, &seed), OwnArgs::default());
+            copy.buf.extend(b"before");
+            push_all(args, &mut copy.buf, &mut copy.spans, &mut copy.outside);
+            copy.args(&seed).from(0).eq(args.from(0))
+        };
+        assert!(
+            [&ascending[..], &[name, a], &[name, bc], &[bc, a], &[a, bc, name], &[bc], &[]]
+                .map(copied)
+                .iter()
+                .all(|is| *is)
+        );
         own.refill(Args::new(b"k", &[span(0, 1), Span::outside(0, 40_000)], &seed).with_outside(&outside));
         assert_eq!(own.args(&seed).at(1).len(), 40_000);
         own.clear_to(0);

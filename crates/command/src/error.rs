@@ -2,6 +2,7 @@
 
 use crate::blocking::Wait;
 use crate::change::DbKey;
+use crate::shipping::Shipment;
 use std::borrow::Cow;
 
 /// Bytes of a name, and of all arguments together, that an error text repeats.
@@ -16,6 +17,8 @@ pub enum Error {
     NeedKeys(Vec<DbKey>),
     /// There is nothing to do yet: the `shard` crate runs the command again when there may be. Nothing has been changed.
     Wait(Box<Wait>),
+    /// This is to be carried to another server; then the command runs again, with what has come of it. Nothing has been changed.
+    Away(Box<Shipment>),
 }
 
 macro_rules! texts {
@@ -64,6 +67,7 @@ texts! {
     NO_AUTH = "NOAUTH Authentication required.";
     WRONG_PASS = "WRONGPASS invalid username-password pair or user is disabled.";
     CANNOT_SAVE = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.";
+    NO_SCRIPT_CAN_SAVE = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Writable scripts are blocked. Use 'no-writes' flag for read only scripts.";
     CANNOT_END = "ERR Errors trying to SHUTDOWN. Check logs.";
     OUT_OF_MEMORY = "OOM command not allowed when used memory > 'maxmemory'.";
     NOT_ALLOWED_IN_SUBSCRIBE = "ERR only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context";
@@ -131,7 +135,7 @@ impl Error {
         match self {
             Self::Reply(text) => text,
             Self::NeedKeys(_) => b"ERR command needs keys that could not be brought together",
-            Self::Wait(_) => b"ERR command may not wait here",
+            Self::Wait(_) | Self::Away(_) => b"ERR command may not wait here",
         }
     }
 

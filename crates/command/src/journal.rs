@@ -22,6 +22,7 @@ use ::journal::chunk::Chunk;
 use base::number::append_u64;
 use keyspace::{Found, Key, ValueRef};
 use rdb::encode::Options;
+use std::sync::Arc;
 
 /// A command of one key that has the same effect whenever it is played at its place among those of this key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,12 +38,18 @@ pub struct Effect {
 pub struct Journal {
     /// Somebody reads it.
     pub is_on: bool,
+    /// How often it had been turned on, in the whole process, when this shard last turned it on (see [`crate::saving::Saver::run_rewrite`]).
+    pub opening: u64,
     /// In place of the command as it was given.
     pub effects: Vec<Effect>,
     /// The command has said all there is to say: it is not written down as it was given.
     pub is_told: bool,
     /// What is to be added to this shard's file, in order.
     pub own: Chunk,
+    /// Times are noted (`aof-timestamp-enabled`), unix seconds: what it is, and what has been noted last in this file.
+    pub is_timed: bool,
+    pub now_s: u64,
+    noted_s: u64,
     /// What belongs together and is not over.
     gathered: Effects,
     is_gathering: bool,
@@ -67,6 +74,9 @@ impl Journal {
     /// It is over, and concerns this shard only: a block.
     pub fn end_block(&mut self) {
         self.is_gathering = false;
+        if !self.gathered.is_empty() {
+            self.note_time();
+        }
         self.gathered.write_block(&mut self.own, None);
         self.gathered.clear();
     }
@@ -75,11 +85,32 @@ impl Journal {
     pub fn end_part(&mut self, tx: TxId) {
         self.is_gathering = false;
         if !self.gathered.is_empty() {
+            self.note_time();
             self.own.begin_part(tx);
             self.gathered.iter().for_each(|listed| self.own.command(listed.db, listed.words));
             self.own.end_part();
         }
         self.gathered.clear();
+    }
+
+    /// What follows in this shard's file is from now on.
+    #[inline]
+    pub fn note_time(&mut self) {
+        if self.is_timed && self.now_s > self.noted_s {
+            self.noted_s = self.now_s;
+            self.own.timestamp(self.now_s);
+        }
+    }
+
+    /// The next is noted whatever it is.
+    pub fn forget_time(&mut self) {
+        self.noted_s = 0;
+    }
+
+    /// This shard's file ends; see [`Chunk::end_generation`].
+    pub fn end_generation(&mut self, head: Option<(u16, &[&[u8]])>) {
+        self.noted_s = 0;
+        self.own.end_generation(head);
     }
 
     /// How far what is being gathered has come.
@@ -97,7 +128,10 @@ impl Journal {
     fn add<'w>(&mut self, shard: u16, db: u16, words: impl ExactSizeIterator<Item = &'w [u8]>, stays: bool) {
         match self.is_gathering {
             true => self.gathered.push(shard, db, words, stays),
-            false => self.own.command(db, words),
+            false => {
+                self.note_time();
+                self.own.command(db, words);
+            }
         }
     }
 }
@@ -142,6 +176,13 @@ impl ShardCx {
             return;
         }
         let words = words_given(command, args);
+        if words == args.len()
+            && !self.journal.is_gathering
+            && let Some(request) = args.as_it_came()
+        {
+            self.journal.note_time();
+            return self.journal.own.request(db, request);
+        }
         self.journal.add(self.id, db, args.from(0).take(words), false);
     }
 
@@ -173,7 +214,7 @@ impl ShardCx {
                 return self.journal.gathered.push_end(self.id, db, words);
             }
             let words: Vec<_> = words.collect();
-            return self.journal.own.end_generation((self.id == 0).then_some((db, &words)));
+            return self.journal.end_generation((self.id == 0).then_some((db, &words)));
         }
         if self.id == 0 && self.dirty > dirty {
             let words = words_given(command, args);
@@ -231,6 +272,27 @@ impl ShardCx {
         }
     }
 
+    /// Writes what has come from a file beside the data or, with `flushes`, in place of it: this shard's keys and all libraries. All shards do.
+    pub(crate) fn write_reloaded(&mut self, flushes: bool, keys: &[DbKey], codes: &[Arc<[u8]>]) {
+        if !self.logs() {
+            return;
+        }
+        debug_assert!(self.journal.is_gathering, "what belongs together");
+        let (id, is_first) = (self.id, self.id == 0);
+        match flushes {
+            true if self.shards > 1 => self.journal.gathered.push_end(id, 0, [&b"FLUSHALL"[..]].into_iter()),
+            true => self.journal.add(id, 0, [&b"FLUSHALL"[..]].into_iter(), false),
+            false => {}
+        }
+        if flushes && is_first {
+            self.journal.add(id, 0, [&b"FUNCTION"[..], b"FLUSH"].into_iter(), false);
+        }
+        for code in codes.iter().filter(|_| is_first) {
+            self.journal.add(id, 0, [&b"FUNCTION"[..], b"LOAD", b"REPLACE", code].into_iter(), false);
+        }
+        keys.iter().for_each(|(db, key)| self.write_value(*db, key));
+    }
+
     /// Writes that a key is gone: its time was over, or there was no room for it. That is not taken back whatever the running command comes to.
     #[inline]
     pub fn write_gone(&mut self, db: u16, key: &[u8]) {
@@ -273,7 +335,7 @@ impl ShardCx {
 }
 
 /// The version of payloads that redis-server 7.0 takes, where a value can be told in it.
-const RESTORE_VERSION: u16 = 10;
+pub(crate) const RESTORE_VERSION: u16 = 10;
 
 /// Whether a command concerns whole databases, on all shards at once.
 fn is_of_databases(command: &Command) -> bool {

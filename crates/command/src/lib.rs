@@ -33,6 +33,7 @@ pub mod saving;
 pub mod scan_options;
 pub mod scripting;
 pub mod session;
+pub mod shipping;
 pub mod spec;
 pub mod state;
 pub mod string_value;

@@ -144,16 +144,40 @@ impl ShardCx {
 
     /// Takes all keys out, each with its database.
     pub fn take_all(&mut self, mut visit: impl FnMut(u16, Vec<u8>, Entry)) {
-        let seed = self.seed.clone();
-        for (number, db) in self.dbs.iter_mut_numbered() {
-            let keys: Vec<Vec<u8>> = db.iter().map(|(key, ..)| key.to_vec()).collect();
-            for key in keys {
-                if let Found::Live(pos) = db.find(Key::new(&key, &seed), 0) {
-                    let entry = db.take(pos);
-                    visit(number, key, entry);
+        /// Keys that are noted before they are taken out.
+        const AT_ONCE: usize = 1024;
+        let numbers: Vec<u16> = self.dbs.numbered().map(|(number, _)| number).collect();
+        for number in numbers {
+            let mut cursor = 0;
+            loop {
+                cursor = self.take_some(number, cursor, AT_ONCE, |key, entry| visit(number, key, entry));
+                if cursor == 0 {
+                    break;
                 }
             }
         }
+    }
+
+    /// Takes some keys of a database out, `count` or a few more, from where the last call has stopped (0: from the beginning); where the
+    /// next goes on, 0 when there is none left.
+    pub fn take_some(
+        &mut self,
+        db: u16,
+        cursor: u64,
+        count: usize,
+        mut visit: impl FnMut(Vec<u8>, Entry),
+    ) -> u64 {
+        let db = &mut self.dbs[usize::from(db)];
+        let mut keys = Vec::with_capacity(count);
+        let cursor = db.scan(cursor, count, |key, _, _| keys.push(key.to_vec()));
+        for key in keys {
+            // One may be met twice.
+            if let Found::Live(pos) = db.find(Key::new(&key, &self.seed), 0) {
+                let entry = db.take(pos);
+                visit(key, entry);
+            }
+        }
+        cursor
     }
 
     /// # Errors

@@ -14,6 +14,26 @@ pub enum Purpose {
     Rewrite,
 }
 
+/// From what the data is loaded anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    Snapshot,
+    /// Append-only files.
+    Log,
+}
+
+/// What files say is to take the place of the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reload {
+    pub source: Source,
+    /// What there is is saved before.
+    pub saves: bool,
+    /// What there is goes; else what is loaded is added.
+    pub flushes: bool,
+    /// What is loaded may have names that are there.
+    pub merges: bool,
+}
+
 /// Why no save begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refused {
@@ -71,7 +91,7 @@ pub struct LogReport {
     pub rewrites_failed: u64,
     /// Why nothing can be written.
     pub trouble: Option<String>,
-    /// Files are being written.
+    /// Files are being written, and their first base is there or being made.
     pub is_open: bool,
     /// Bytes of all files; and what there were after the last rewrite or at the start.
     pub current_bytes: u64,
@@ -113,6 +133,19 @@ pub trait Saver: Send + Sync {
     fn is_behind(&self) -> bool;
 
     fn report(&self) -> Report;
+
+    /// Opens what all shards are about to load anew; whether it can be. If not, the log says why.
+    fn open_reload(&self, cx: &mut ShardCx, source: Source) -> bool;
+
+    /// A shard runs its part of the rewrite that began last. Whether it ends the generation of its file at that: what it appends since `opening` may be
+    /// to other files than those that the rewrite has begun with, if appending was turned off and on meanwhile.
+    fn run_rewrite(&self, opening: u64) -> bool;
+
+    /// Loads a shard's part of it into its databases, which are empty; whether that succeeds. If not, the log says why.
+    fn reload(&self, cx: &mut ShardCx, source: Source) -> bool;
+
+    /// It is over: what was loaded is in its place, or nothing has come of it.
+    fn close_reload(&self, taken: Option<Source>);
 }
 
 /// A shard's part of a save.
@@ -160,10 +193,10 @@ impl ShardCx {
 
     /// Begins this shard's part of a rewrite: all there is now is in the new base, and what comes is in new files.
     pub fn begin_rewriting(&mut self) {
-        if self.journal.is_on {
-            self.journal.own.end_generation(None);
-        } else if self.config.appendonly {
-            self.journal.is_on = true;
+        let opening = self.journal.opening;
+        let cuts = self.saver.as_ref().is_some_and(|saver| saver.run_rewrite(opening));
+        if self.journal.is_on && cuts {
+            self.journal.end_generation(None);
         }
         self.walk();
     }

@@ -18,7 +18,7 @@ use base::sha1::sha1_hex;
 use forecast::Forecast;
 use libraries::Functions;
 use resp::Reply;
-use script::{Engine, Kind, Limits, Script};
+use script::{Engine, Flags, Kind, Limits, Script, shebang};
 use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasher;
 use std::sync::{Arc, LazyLock};
@@ -299,6 +299,19 @@ impl Scripts {
         } else {
             self.engine.collect();
         }
+    }
+
+    /// Whether what a client's command runs can write, as far as it says so: by the command's name or the flags it declares.
+    pub fn may_write(&self, form: Form, args: Args<'_>) -> bool {
+        let Some(text) = args.get(1) else { return !form.read_only };
+        let flags = if form.is_function {
+            self.functions.shelf.known(text).map(|known| known.function.flags())
+        } else if form.by_digest {
+            digest_of(text).and_then(|sha| self.get(&sha)).and_then(|known| known.script.flags())
+        } else {
+            shebang::script_head(text).ok().and_then(|(flags, _)| flags)
+        };
+        !form.read_only && !flags.is_some_and(|flags| flags.has(Flags::NO_WRITES))
     }
 
     /// Whether a client's command runs a script, or a function, that is known to use declared keys only.

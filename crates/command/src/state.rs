@@ -18,6 +18,7 @@ use crate::saving::{Saved, Saver, Saving};
 use crate::scripting::Scripts;
 use crate::scripting::whole::RunInside;
 use crate::session::Sessions;
+use crate::shipping::{Courier, Delivery, Shipment};
 use crate::slowlog::SlowLog;
 use crate::spec::flag;
 use crate::statistics::{CommandStats, ErrorStats};
@@ -57,8 +58,12 @@ pub enum Effect {
     Shutdown { now: bool },
     /// The data could not be saved, so the process does not stop.
     CannotEnd,
+    /// Have this carried to another server, for an operation.
+    Ship { op: u64, shipment: Box<Shipment> },
     /// Save the data, then stop the process; if it cannot be saved, only by `force`. A client has asked for it, or nobody has.
     SaveAndEnd { conn: Option<usize>, now: bool, force: bool },
+    /// No shard runs anything for clients any more, as [`Effect::SaveAndEnd`] wants it; or they do not for another such end.
+    Closed { is_refused: bool },
 }
 
 /// CLIENT PAUSE: commands of all clients, or only those that write, are held back until a time.
@@ -166,6 +171,12 @@ pub struct ShardCx {
     /// Saves the data, where there are files; this shard's part of the save under way; what the last one took in.
     pub saver: Option<Arc<dyn Saver>>,
     pub saving: Option<Saving>,
+    /// Carries what goes to other servers, while a command waits for it.
+    pub courier: Option<Arc<dyn Courier>>,
+    /// For the command that runs next: what has come of what it had carried.
+    pub delivery: Option<Box<Delivery>>,
+    /// What is about to take the place of the data (DEBUG RELOAD).
+    pub aside: Option<Box<crate::families::reload::Aside>>,
     pub saved: Saved,
     /// What commands leave to be written down.
     pub journal: Journal,
@@ -173,8 +184,8 @@ pub struct ShardCx {
     pub refuses_writes: bool,
     /// Data is being loaded: commands that have to do with it are refused, and nothing is done with it.
     pub is_loading: bool,
-    /// All data is saved and the process ends: nothing may run any more.
-    pub is_over: bool,
+    /// The data is being saved before the process ends: nothing begins for clients any more.
+    pub is_closed: bool,
     pub stats: Stats,
     pub commands: CommandStats,
     pub errors: ErrorStats,
@@ -235,6 +246,11 @@ pub struct ShardCx {
 }
 
 impl ShardCx {
+    /// Whether keys neither expire nor are evicted of the shard's own accord.
+    pub fn is_kept_as_is(&self) -> bool {
+        self.cron_paused || self.is_occupied || self.is_loading || self.is_left_alone
+    }
+
     pub fn new(id: u16, shards: u16, config: Arc<Config>, seed: HashSeed, random_seed: u64) -> Self {
         let bin = Bin::default();
         let dbs = Databases::new(config.databases as usize, seed.clone(), bin.clone());
@@ -256,11 +272,14 @@ impl ShardCx {
             dirty: 0,
             saver: None,
             saving: None,
+            aside: None,
+            courier: None,
+            delivery: None,
             saved: Saved::default(),
             journal: Journal::default(),
             refuses_writes: false,
             is_loading: false,
-            is_over: false,
+            is_closed: false,
             stats: Stats::default(),
             commands: CommandStats::default(),
             errors: ErrorStats::default(),
@@ -325,6 +344,7 @@ impl ShardCx {
         };
         self.dbs.set_frees(frees);
         self.tracking.set_keys_max(config.tracking_table_max_keys, self.shards);
+        self.journal.is_timed = config.aof_timestamp_enabled;
         self.config = config;
         self.set_notices();
         self.set_ages();

@@ -36,6 +36,11 @@ impl Watches {
         self.watchers.is_empty()
     }
 
+    /// Keys that somebody watches.
+    pub fn keys(&self) -> usize {
+        self.by_key.len()
+    }
+
     fn add(&mut self, watcher: WatcherId, key: DbKey) {
         let entry = self.watchers.entry(watcher).or_default();
         if entry.is_touched {
@@ -82,6 +87,11 @@ impl Watches {
             self.by_key.keys().filter(|key| key.0 == db).map(|key| key.1.clone()).collect();
         keys.sort_unstable();
         keys
+    }
+
+    /// Whether any watcher has been touched since they were taken last.
+    pub fn has_touched(&self) -> bool {
+        !self.touched.is_empty()
     }
 
     /// Watchers that have been touched since this was asked last.

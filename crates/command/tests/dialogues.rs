@@ -12,8 +12,6 @@ const NO_SUCCESS: &[(&str, &str)] = &[
     ("CONFIG REWRITE", "servers of dialogues have no file; see `crates/server/tests/start`"),
     ("DEBUG ERROR", "answers the error that it is given"),
     ("DEBUG CHANGE-REPL-ID", PERSISTENCE),
-    ("DEBUG RELOAD", PERSISTENCE),
-    ("DEBUG LOADAOF", PERSISTENCE),
     ("SHUTDOWN", "ends the server; see `crates/server/tests/start`"),
     ("SCRIPT DEBUG", "scripts have no debugger"),
     ("MODULE LOAD", MODULES),

@@ -178,12 +178,12 @@ fn assigning_what_the_server_knows() {
 #[test]
 fn warnings_only_for_what_has_no_effect() {
     let mut config = Config::default();
-    let changed = config.set(&[("aof-use-rdb-preamble", "no"), ("timeout", "1")], Caller::default()).unwrap();
+    let changed = config.set(&[("aof-disable-auto-gc", "yes"), ("timeout", "1")], Caller::default()).unwrap();
     let warnings = config.warnings(&changed);
     assert_eq!(warnings.len(), 1);
     assert_eq!(
         warnings[0].to_string(),
-        "'aof-use-rdb-preamble' has no effect: this version lacks persistence"
+        "'aof-disable-auto-gc' has no effect: this version lacks persistence"
     );
     assert!(is_sensitive(b"RequirePass") && !is_sensitive(b"port"));
 }

@@ -159,7 +159,7 @@ fn includes() {
 fn statements_and_warnings() {
     let lines = "user bob on +@all\nrename-command DEBUG \"\"\nloadmodule x.so 1\n\
                  list-max-ziplist-entries 5\nsearch.timeout 5\nsave \"\"\n\
-                 appendonly no\ntls-port 0\naof-timestamp-enabled yes\nrepl-timeout 60\n";
+                 appendonly no\ntls-port 0\naof-disable-auto-gc yes\nrepl-timeout 60\n";
     let loaded = Config::load_text(lines, &mut Memory::default()).unwrap();
     let names: Vec<&str> = loaded.statements.iter().map(|statement| statement.name.as_str()).collect();
     assert_eq!(names, ["user", "rename-command", "loadmodule", "search.timeout"]);
@@ -167,7 +167,7 @@ fn statements_and_warnings() {
     let error = loaded.statements[1].error("No such command in rename-command");
     assert_eq!(error.to_string(), "line 2 of text: No such command in rename-command");
     let warned: Vec<&str> = loaded.warnings.iter().map(|warning| warning.directive.as_str()).collect();
-    assert_eq!(warned, ["aof-timestamp-enabled", "user", "loadmodule", "search.timeout"]);
+    assert_eq!(warned, ["aof-disable-auto-gc", "user", "loadmodule", "search.timeout"]);
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn what_works_is_not_warned_about() {
     let warnings = |lines: &str| Config::load_text(lines, &mut Memory::default()).unwrap().warnings.len();
     assert_eq!(warnings("save 3600 1 300 100 60 10000"), 0);
     assert_eq!(warnings("appendonly yes"), 0);
-    assert_eq!(warnings("aof-timestamp-enabled yes"), 1);
+    assert_eq!(warnings("aof-disable-auto-gc yes"), 1);
     assert_eq!(warnings("save \"\""), 0);
     assert_eq!(warnings("port 1"), 0);
 }

@@ -131,6 +131,8 @@ settings! {
     shutdown_on_sigterm: ShutdownFlags = "shutdown-on-sigterm";
     /// Of the format of snapshots.
     rdb_version: u16 = "rdb-version";
+    /// What may wait for the disk.
+    rdb_save_memory: u64 = "rdb-save-memory";
     /// Microseconds for each key; -n: one for n keys.
     key_load_delay: i32 = "key-load-delay";
     appendonly: bool = "appendonly";
@@ -143,6 +145,8 @@ settings! {
     /// Bytes.
     auto_aof_rewrite_min_size: u64 = "auto-aof-rewrite-min-size";
     aof_load_truncated: bool = "aof-load-truncated";
+    aof_timestamp_enabled: bool = "aof-timestamp-enabled";
+    aof_use_rdb_preamble: bool = "aof-use-rdb-preamble";
 
     replicaof: Option<Primary> = "replicaof";
     cluster_enabled: bool = "cluster-enabled";

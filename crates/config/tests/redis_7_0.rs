@@ -30,6 +30,7 @@ const NEWER: &[&str] = &[
     "max-new-tls-connections-per-cycle",
     "primaryauth",
     "primaryuser",
+    "rdb-save-memory",
     "rdb-version",
     "repl-rdb-channel",
     "replica-full-sync-buffer-limit",

@@ -81,26 +81,29 @@ pub trait Disk: Clone + Send + Sync + 'static {
     /// When that is not known.
     fn sync_directory(&self, directory: &Path) -> io::Result<()>;
 
-    /// Writes to several files and [syncs the data](DiskFile::sync_data) of each, side by side where the disk can. Each part has an
+    /// [Syncs the data](DiskFile::sync_data) of several files, no two of which are the same, side by side where the disk can. Each has an
     /// outcome of its own afterwards; only what says `Ok` is safe.
-    fn write_and_sync(&self, parts: &mut [Part<'_, Self::File>]) {
-        for part in parts {
-            let written = part.file.write_at(part.offset, part.bytes);
-            part.outcome = written.and_then(|()| part.file.sync_data());
+    fn sync_each(&self, files: &mut [Synced<Self::File>]) {
+        for synced in files {
+            synced.outcome = synced.file.sync_data();
         }
     }
 }
 
-/// What is to be written to one of several files, no two of which are the same.
-pub struct Part<'a, F> {
-    pub file: &'a mut F,
-    pub offset: u64,
-    pub bytes: &'a [u8],
+/// One of several files that are to be synced, and what has become of that.
+pub struct Synced<F> {
+    pub file: F,
     pub outcome: io::Result<()>,
 }
 
 /// A file that is open for writing. Where it ends, its writer remembers: to append is to write there.
-pub trait DiskFile: Send + 'static {
+pub trait DiskFile: Send + Sized + 'static {
+    /// The same file once more, to be synced on one thread while another writes to it. Such a sync takes in what was written before it began.
+    ///
+    /// # Errors
+    /// When there may not be so many open files.
+    fn again(&self) -> io::Result<Self>;
+
     /// Bytes.
     ///
     /// # Errors

@@ -335,6 +335,10 @@ impl Disk for SimulatedDisk {
 }
 
 impl DiskFile for SimulatedFile {
+    fn again(&self) -> io::Result<Self> {
+        Ok(self.disk.opened(self.node, false))
+    }
+
     fn len(&self) -> io::Result<u64> {
         let state = self.disk.state();
         state.faults.check_power()?;

@@ -6,6 +6,7 @@
 
 use crate::{EXEC, MULTI, TX_MARK, TxId};
 use base::number;
+use std::ops::Range;
 
 /// Commands for one shard's file.
 #[derive(Debug, Default)]
@@ -50,26 +51,11 @@ struct Block {
     is_part: bool,
 }
 
-/// A moment of a chunk, to come back to.
-#[derive(Clone, Copy, Debug)]
-pub struct Mark {
-    bytes: usize,
-    current: Stretch,
-    ended: usize,
-    parts: usize,
-    block: Block,
-}
-
 impl Chunk {
     /// A chunk that uses the room of `buffer`, whatever stands in it.
     pub fn with_buffer(mut buffer: Vec<u8>) -> Self {
         buffer.clear();
         Self { bytes: buffer, ..Self::default() }
-    }
-
-    /// The room of a chunk that is given up.
-    pub fn into_buffer(self) -> Vec<u8> {
-        self.bytes
     }
 
     /// Whether there is nothing to hand over.
@@ -198,31 +184,7 @@ impl Chunk {
 
     /// Notes what time it is (`aof-timestamp-enabled`).
     pub fn timestamp(&mut self, unix_s: u64) {
-        self.bytes.extend_from_slice(b"#TS:");
-        number::append_u64(&mut self.bytes, unix_s);
-        self.bytes.extend_from_slice(b"\r\n");
-    }
-
-    /// The moment it is, for [`Chunk::rewind`].
-    #[inline]
-    pub fn mark(&self) -> Mark {
-        let Self { bytes, current, ended, parts, block } = self;
-        Mark { bytes: bytes.len(), current: *current, ended: ended.len(), parts: parts.len(), block: *block }
-    }
-
-    /// Takes back what was added since.
-    ///
-    /// # Panics
-    /// If the block that was open then has ended: it may stand elsewhere by now.
-    pub fn rewind(&mut self, mark: &Mark) {
-        let was_open = mark.block.depth > 0;
-        let is_open = self.block.depth >= mark.block.depth && self.block.start == mark.block.start;
-        assert!(self.bytes.len() >= mark.bytes && (is_open || !was_open), "the moment has gone");
-        self.bytes.truncate(mark.bytes);
-        self.ended.truncate(mark.ended);
-        self.parts.truncate(mark.parts);
-        self.current = mark.current;
-        self.block = mark.block;
+        append_timestamp(&mut self.bytes, unix_s);
     }
 
     /// # Panics
@@ -244,9 +206,16 @@ pub(crate) fn append_hex(out: &mut Vec<u8>, value: u64, digits: u32) {
     out.extend(hex);
 }
 
+/// Appends a line that says what time it is.
+pub fn append_timestamp(out: &mut Vec<u8>, unix_s: u64) {
+    out.extend_from_slice(b"#TS:");
+    number::append_u64(out, unix_s);
+    out.extend_from_slice(b"\r\n");
+}
+
 /// Appends a command in the form of a request. A line end is written with what follows it.
 #[inline]
-fn append_command<'w>(out: &mut Vec<u8>, words: impl ExactSizeIterator<Item = &'w [u8]>) {
+pub fn append_command<'w>(out: &mut Vec<u8>, words: impl ExactSizeIterator<Item = &'w [u8]>) {
     out.push(b'*');
     number::append_u64(out, words.len() as u64);
     for word in words {
@@ -287,6 +256,31 @@ fn append_length(out: &mut Vec<u8>, length: usize) {
     out.extend_from_slice(b"\r\n");
 }
 
+/// A command as it came, for [`Chunk::request`], if it came in just the form in which it would be written: the words stand in `buf` at these places, each
+/// with its length in front of it, and nothing else. Only short words are looked at so.
+#[inline]
+pub fn as_it_came(buf: &[u8], words: impl ExactSizeIterator<Item = Range<usize>>) -> Option<&[u8]> {
+    let count = u8::try_from(words.len()).ok().filter(|count| *count < 10)?;
+    let (mut start, mut end) = (None, None);
+    for word in words {
+        let text = LENGTHS.get(word.len())?;
+        let length_bytes = usize::from(text[7]);
+        let length_at = word.start.checked_sub(length_bytes)?;
+        if *end.get_or_insert(length_at) != length_at {
+            return None;
+        }
+        let found = buf.get(length_at..length_at + 8)?;
+        let found = u64::from_le_bytes(found.try_into().expect("eight bytes"));
+        let differing = (found ^ u64::from_le_bytes(*text)) << (8 * (8 - length_bytes));
+        if differing != 0 {
+            return None;
+        }
+        (start, end) = (start.or(Some(length_at)), Some(word.end));
+    }
+    let request = buf.get(start?.checked_sub(2)?..end? + 2)?;
+    (request[..2] == [b'*', b'0' + count] && request.ends_with(b"\r\n")).then_some(request)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -305,7 +299,7 @@ mod tests {
         assert!(chunk.is_empty());
         add(&mut chunk, 3, &["DEL", "k"]);
         add(&mut chunk, 3, &["SET", "k", &"x".repeat(12)]);
-        chunk.request(12, b"*2\r\n$3\r\nDEL\r\n$0\r\n\r\n");
+        add(&mut chunk, 12, &["DEL", ""]);
         assert_eq!(
             text(&chunk),
             "*2 $3 DEL $1 k *3 $3 SET $1 k $12 xxxxxxxxxxxx *2 $6 SELECT $2 12 *2 $3 DEL $0  "
@@ -323,6 +317,64 @@ mod tests {
             chunk.command(0, vec![b"x".as_slice(); length]);
             assert_eq!(chunk.bytes, format!("*{length}\r\n{}", "$1\r\nx\r\n".repeat(length)).as_bytes());
         }
+    }
+
+    /// What is taken as it came is what would have been written, and whatever else stands around the words is not taken.
+    #[test]
+    fn as_it_came_is_as_it_would_be_written() {
+        let mut random = base::random::Random::from_seed(5);
+        let mut taken = 0;
+        for _ in 0..20_000 {
+            let words: Vec<Vec<u8>> = (0..1 + random.index(10))
+                .map(|_| {
+                    let max = [2, 12, 120][random.index(3)];
+                    (0..random.index(max)).map(|_| b"x\r\n$*3"[random.index(6)]).collect()
+                })
+                .collect();
+            let mut chunk = Chunk::default();
+            chunk.command(0, words.iter().map(Vec::as_slice));
+            let mut buf = b"*3\r\n$3".to_vec();
+            buf.truncate(random.index(8));
+            let before = buf.len();
+            buf.extend_from_slice(&chunk.bytes);
+            let end = buf.len();
+            buf.extend_from_slice(b"rest of the buffer");
+            let mut at = before + 2;
+            let places: Vec<_> = words
+                .iter()
+                .map(|word| {
+                    let start = at + 5 + word.len().to_string().len();
+                    at = start + word.len();
+                    start..at
+                })
+                .collect();
+            let came = as_it_came(&buf, places.iter().cloned());
+            let is_short = words.len() < 10 && words.iter().all(|word| word.len() < 100);
+            assert_eq!(came, is_short.then_some(&chunk.bytes[..]));
+            taken += usize::from(came.is_some());
+            // Any other byte that is no word's.
+            let other = before + random.index(end - before);
+            buf[other] ^= 1;
+            let is_word = places.iter().any(|place| place.contains(&other));
+            assert_eq!(as_it_came(&buf, places.iter().cloned()).is_some(), is_short && is_word);
+        }
+        assert!(taken > 5_000, "{taken}");
+        // As they stand in an inline request, and without anything between them.
+        for text in [
+            &b"SET     key     value\r\n"[..],
+            b"SETkeyvalue\r\n",
+            b"*3\r\n$3\r\nSET      key      value\r\n",
+        ] {
+            let at = |word: &[u8]| {
+                let start = text.windows(word.len()).position(|window| window == word).unwrap();
+                start..start + word.len()
+            };
+            assert_eq!(as_it_came(text, [at(b"SET"), at(b"key"), at(b"value")].into_iter()), None);
+        }
+        assert_eq!(as_it_came(b"*2\r\n$1\r\nk\r\n$1\r\nk\r\n", [8..9, 8..9].into_iter()), None);
+        assert_eq!(as_it_came(b"*0\r\n", [].into_iter()), None);
+        let beyond = 1 << 30..(1 << 30) + 3;
+        assert_eq!(as_it_came(b"*1\r\n$3\r\nDEL\r\n", [beyond].into_iter()), None);
     }
 
     #[test]
@@ -363,30 +415,6 @@ mod tests {
         for part in &chunk.parts {
             assert_eq!(&chunk.bytes[part.digits..part.digits + 6], b"0000\r\n");
         }
-    }
-
-    #[test]
-    fn what_is_taken_back_was_never_there() {
-        let mut chunk = Chunk::default();
-        let nothing = chunk.mark();
-        add(&mut chunk, 7, &["A"]);
-        chunk.rewind(&nothing);
-        assert!(chunk.is_empty() && chunk.current.first_db.is_none());
-        chunk.begin_block();
-        let mark = chunk.mark();
-        chunk.begin_block();
-        add(&mut chunk, 1, &["A"]);
-        chunk.rewind(&mark);
-        add(&mut chunk, 2, &["B"]);
-        chunk.end_block();
-        let mark = chunk.mark();
-        chunk.end_generation(Some((0, &[b"FLUSHALL"])));
-        chunk.begin_part(TxId(1));
-        chunk.rewind(&mark);
-        assert_eq!(text(&chunk), "*1 $1 B ");
-        assert_eq!(chunk.current.first_db, Some(2));
-        assert!(chunk.ended.is_empty() && chunk.parts.is_empty());
-        chunk.assert_whole();
     }
 
     #[test]

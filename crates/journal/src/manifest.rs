@@ -275,10 +275,6 @@ impl Manifest {
         &self.history
     }
 
-    pub fn incremental(&self) -> &[File] {
-        &self.incremental
-    }
-
     /// The incremental files in the order in which they are to be played: those of one generation together.
     pub fn generations(&self) -> impl Iterator<Item = &[File]> {
         let generation = |file: &File| file.place.map(|place| place.generation);

@@ -92,6 +92,10 @@ impl File {
         self.items.push_back(Waiting { ticket, piece: None, head });
     }
 
+    fn is_at_end(&self) -> bool {
+        self.items.front().is_some_and(|item| item.piece.is_none())
+    }
+
     /// How many items stand before the next end of a generation.
     fn before_end(&self) -> usize {
         let end = if self.ends == 0 { None } else { self.items.iter().position(|item| item.piece.is_none()) };
@@ -185,6 +189,20 @@ impl Queue {
 
     /// Everything that may be written. `None`: nothing may.
     pub fn take_round(&mut self) -> Option<Round> {
+        self.take_steps(true)
+    }
+
+    /// As much of it as stands before the next end of a generation.
+    pub fn take_appends(&mut self) -> Option<Round> {
+        self.take_steps(false)
+    }
+
+    /// Whether all files have come to the end of a generation, which [`Queue::take_round`] is to carry out.
+    pub fn is_at_end(&self) -> bool {
+        self.files.iter().all(File::is_at_end)
+    }
+
+    fn take_steps(&mut self, goes_on: bool) -> Option<Round> {
         let (mut steps, mut bytes) = (Vec::new(), 0);
         loop {
             let counts = self.writable();
@@ -193,8 +211,7 @@ impl Queue {
                 bytes += pieces.iter().map(|piece| piece.bytes.len()).sum::<usize>();
                 steps.push(Step::Append { shard: shard as u16, pieces });
             }
-            let all_end = |file: &File| file.items.front().is_some_and(|item| item.piece.is_none());
-            if !self.files.iter().all(all_end) {
+            if !(goes_on && self.is_at_end()) {
                 break;
             }
             self.end_generation();

@@ -106,6 +106,12 @@ impl Tail {
     pub fn is_safe(&mut self) {
         self.safe_bytes = self.bytes;
     }
+
+    /// So are those that stood in this file when it was so long, and those written to the others by then.
+    pub fn is_safe_up_to(&mut self, bytes: u64) {
+        debug_assert!(bytes <= self.bytes, "it has been written");
+        self.safe_bytes = self.safe_bytes.max(bytes);
+    }
 }
 
 /// Writes the line in front of a round, whose room there is at the beginning.

@@ -66,14 +66,32 @@ pub struct Form {
 /// # Panics
 /// If the file is shorter than where to begin.
 pub fn survey<'a>(bytes: &'a [u8], form: Form, mut see: impl FnMut(usize, &[&'a [u8]])) -> Survey {
+    let survey = survey_while(bytes, form, |start, words| {
+        see(start, words);
+        true
+    });
+    survey.expect("it goes on to the end")
+}
+
+/// As [`survey`], as long as `see` wants to go on; `None` if it did not.
+///
+/// # Panics
+/// If the file is shorter than where to begin.
+pub fn survey_while<'a>(
+    bytes: &'a [u8],
+    form: Form,
+    mut see: impl FnMut(usize, &[&'a [u8]]) -> bool,
+) -> Option<Survey> {
     let mut look = Look::new(bytes, form);
     let mut reader = Reader::new(bytes, form.start);
     let flaw = loop {
         let step = match reader.next_entry() {
             Ok(None) => break look.unfinished(reader.offset()),
             Ok(Some((place, entry))) => {
-                if let Entry::Command(words) = entry {
-                    see(place.start, words);
+                if let Entry::Command(words) = entry
+                    && !see(place.start, words)
+                {
+                    return None;
                 }
                 look.entry(place, &entry)
             }
@@ -83,7 +101,7 @@ pub fn survey<'a>(bytes: &'a [u8], form: Form, mut see: impl FnMut(usize, &[&'a 
             break Some(flaw);
         }
     };
-    look.finish(flaw)
+    Some(look.finish(flaw))
 }
 
 /// What is known while a file is looked at.

@@ -184,7 +184,7 @@ fn redis_server_loads_what_we_write_and_we_what_it_goes_on_with() {
         server.stop().expect("it ends");
         let text = std::fs::read(directory.files().join("appendonly.aof.manifest")).expect("a manifest");
         let manifest = Manifest::parse("appendonly.aof", &text).expect("it is right");
-        let last = manifest.incremental().last().expect("a file");
+        let last = manifest.generations().flatten().last().expect("a file");
         let bytes = std::fs::read(directory.files().join(&last.name)).expect("a file");
         let mut commands = Vec::new();
         let found = survey(&bytes, Form { start: 0, is_ours: true }, |_, words| commands.push(words.len()));

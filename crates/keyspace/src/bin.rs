@@ -124,6 +124,13 @@ impl Bin {
         self.content().freed_bytes
     }
 
+    /// Whether there is something to free, or so many bytes have been freed.
+    #[inline]
+    pub fn has_work(&self, freed_bytes: usize) -> bool {
+        let content = self.content();
+        !content.queue.is_empty() || content.freed_bytes >= freed_bytes
+    }
+
     /// Tells that so many bytes have been freed without the bin.
     pub fn note_freed(&self, bytes: usize) {
         self.content().freed_bytes += bytes;

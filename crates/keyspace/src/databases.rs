@@ -92,6 +92,12 @@ impl Databases {
         self.empty.frees = frees;
     }
 
+    /// As many without keys, to which the same applies.
+    pub fn anew(&self) -> Self {
+        let near = std::array::from_fn(|_| self.fresh());
+        Self { near, far: BTreeMap::new(), count: self.count, empty: self.fresh(), bin: self.bin.clone() }
+    }
+
     fn fresh(&self) -> Db {
         let mut db = Db::with_bin(self.empty.seed().clone(), self.bin.clone());
         (db.ages, db.frees) = (self.empty.ages, self.empty.frees);

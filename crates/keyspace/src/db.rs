@@ -229,7 +229,7 @@ impl Db {
     /// record once.
     #[inline]
     pub fn update_used<T: Typed>(&mut self, pos: Pos, fresh: u32) -> Option<Update<'_, T>> {
-        self.keep_entry(pos);
+        self.keep_value(pos);
         let record = self.table.record_open(pos);
         if record::code(record) != T::code() {
             return None;
@@ -259,7 +259,7 @@ impl Db {
 
     /// Takes an entry out; its value is now the caller's.
     pub fn take(&mut self, pos: Pos) -> Entry {
-        self.keep_entry(pos);
+        self.keep_whole(pos);
         let record = self.table.record(pos);
         self.outside -= record::value_outside_bytes(record);
         self.timed_hashes -= usize::from(record::has_timed_fields(record));
@@ -312,6 +312,7 @@ impl Db {
             self.outside -= bytes;
             self.timed_hashes -= usize::from(record::has_timed_fields(record));
             let value = record::take_value(record);
+            let Some(value) = self.leave_value(|db| db.key_at(pos).to_vec(), value) else { return };
             match free {
                 Free::Now => {
                     drop(value);

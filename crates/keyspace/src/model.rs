@@ -6,19 +6,24 @@ use crate::key::Key;
 use crate::record::EXPIRE_MAX_MS;
 use crate::sweep::Swept;
 use crate::value::{Value, ValueRef};
-use crate::walk::{EntryRef, Scribe};
+use crate::walk::{EntryRef, RecordId, Scribe};
 use base::hash::HashSeed;
 use base::random::Random;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use types::Hash;
 use types::hash::{FieldTtl, HashLimits};
+use types::showing::Element;
 
 /// What a key holds: a string, or a hash with a field that stays and one that may expire.
 #[derive(Clone, PartialEq, Debug)]
 enum Model {
     Text(Vec<u8>),
-    Hash { field_expire: Option<u64> },
+    Hash {
+        field_expire: Option<u64>,
+    },
+    /// A hash of many fields, some of which expire; what they are is not looked at.
+    Large,
 }
 
 struct Bed {
@@ -108,21 +113,19 @@ impl Bed {
     fn sweep(&mut self) {
         self.now_ms += self.random.below(60);
         let (now, mut keys) = (self.now_ms, Vec::new());
-        self.db.sweep(
-            now,
-            1 << 20,
-            || true,
-            |swept| match swept {
-                Swept::Key(key) => keys.push(key.to_vec()),
-                Swept::Field(_) => {}
-                Swept::Fields { emptied, .. } => assert!(!emptied),
-            },
-        );
+        let mut note = |swept: Swept<'_>| match swept {
+            Swept::Key(key) => keys.push(key.to_vec()),
+            Swept::Field(_) => {}
+            Swept::Fields { emptied, .. } => assert!(!emptied),
+        };
+        // Of a large hash one round looks at a part.
+        let rounds = if self.model.values().any(|(model, _)| *model == Model::Large) { 4 } else { 1 };
+        (0..rounds).for_each(|_| _ = self.db.sweep(now, 1 << 20, || true, &mut note));
         for key in keys {
             let (_, expire) = self.model.remove(&key).expect("swept keys were there");
             assert!(expire.is_some_and(|at| at <= now));
         }
-        // One round has seen everything.
+        // So everything has been seen.
         for (model, expire) in self.model.values_mut() {
             assert!(expire.is_none_or(|at| at > now));
             if let Model::Hash { field_expire } = model {
@@ -153,6 +156,7 @@ impl Bed {
                         1 + usize::from(field_expire.is_some_and(|at| at > self.now_ms))
                     );
                 }
+                (ValueRef::Hash(hash), Model::Large) => assert!(hash.len() > 100),
                 _ => panic!("another type"),
             }
         }
@@ -165,43 +169,98 @@ impl Bed {
 #[derive(Default)]
 struct Shown {
     entries: HashMap<Vec<u8>, (String, Option<u64>)>,
-    begun: Option<(Vec<u8>, String, usize)>,
+    begun: HashMap<u64, BegunValue>,
+    next: u64,
+    /// Values whose elements came one by one, and those that came whole or in parts.
+    by_element: usize,
+    large: usize,
+}
+
+struct BegunValue {
+    key: Vec<u8>,
+    /// As it was.
+    before: String,
+    expire: Option<u64>,
+    /// Elements that have come, or parts that are still to be asked for.
+    elements: Option<Vec<String>>,
+    parts: usize,
+}
+
+fn field_text(field: &[u8], value: &[u8], expire: Option<u64>) -> String {
+    format!("{:?}={expire:?}", (field, value))
+}
+
+/// Fields in one text, and the time before which nothing expires.
+fn hash_text(mut fields: Vec<String>) -> String {
+    fields.sort();
+    format!("{fields:?}")
 }
 
 fn describe(value: ValueRef<'_>) -> String {
     match value {
         ValueRef::Str { bytes, .. } => format!("{:?}", bytes.bytes()),
         ValueRef::Hash(hash) => {
-            let fields = hash.iter_all().map(|entry| {
-                format!("{:?}={:?}", (entry.field.to_vec(), entry.value.to_vec()), entry.expire)
-            });
-            let mut fields: Vec<String> = fields.collect();
-            fields.sort();
-            format!("{fields:?}, {:?}", hash.next_expire())
+            let fields = hash.iter_all().map(|e| field_text(&e.field.to_vec(), &e.value.to_vec(), e.expire));
+            hash_text(fields.collect())
         }
         _ => panic!("another type"),
     }
 }
 
+impl Shown {
+    fn note(&mut self, key: Vec<u8>, value: String, expire: Option<u64>) {
+        assert!(self.entries.insert(key, (value, expire)).is_none(), "once");
+    }
+}
+
 impl Scribe for Shown {
     fn write(&mut self, db: u16, entry: &EntryRef<'_>) {
-        let seen = (describe(entry.value), entry.expire);
-        assert!(db == 7 && self.entries.insert(entry.key.to_vec(), seen).is_none(), "once");
+        assert_eq!(db, 7);
+        self.note(entry.key.to_vec(), describe(entry.value), entry.expire);
     }
 
-    fn begin(&mut self, db: u16, entry: &EntryRef<'_>) {
-        self.write(db, entry);
-        self.begun = Some((entry.key.to_vec(), describe(entry.value), 3));
+    fn begin(&mut self, db: u16, entry: &EntryRef<'_>, by_element: bool) -> RecordId {
+        assert_eq!(db, 7);
+        self.next += 1;
+        let begun = BegunValue {
+            key: entry.key.to_vec(),
+            before: describe(entry.value),
+            expire: entry.expire,
+            elements: by_element.then(Vec::new),
+            parts: 3,
+        };
+        self.begun.insert(self.next, begun);
+        RecordId(self.next)
     }
 
-    fn write_on(&mut self, value: ValueRef<'_>, to_the_end: bool) -> bool {
-        let (key, before, steps) = self.begun.take().expect("it was begun");
-        assert!(describe(value) == before, "it has not changed");
-        if steps > 0 && !to_the_end {
-            self.begun = Some((key, before, steps - 1));
-            return false;
+    fn write_on(&mut self, record: RecordId, value: ValueRef<'_>, to_the_end: bool) -> bool {
+        let begun = self.begun.get_mut(&record.0).expect("it was begun");
+        assert!(begun.elements.is_none() && describe(value) == begun.before, "it has not changed");
+        begun.parts -= 1;
+        let is_over = begun.parts == 0 || to_the_end;
+        if is_over {
+            let begun = self.begun.remove(&record.0).expect("looked at");
+            self.note(begun.key, begun.before, begun.expire);
+            self.large += 1;
         }
-        true
+        is_over
+    }
+
+    fn element(&mut self, record: RecordId, element: Element<'_>) {
+        let Element::Field { field, value, expire } = element else {
+            panic!("only hashes have elements here")
+        };
+        let elements = &mut self.begun.get_mut(&record.0).expect("it was begun").elements;
+        let text = field_text(field, value, Some(expire).filter(|&at_ms| at_ms != 0));
+        elements.as_mut().expect("element by element").push(text);
+    }
+
+    fn end_elements(&mut self, record: RecordId) {
+        let begun = self.begun.remove(&record.0).expect("it was begun");
+        let text = hash_text(begun.elements.expect("element by element"));
+        assert!(text == begun.before, "all elements as they were, each once");
+        self.note(begun.key, text, begun.expire);
+        self.by_element += 1;
     }
 
     fn end(&mut self) {}
@@ -217,9 +276,51 @@ impl Bed {
             Found::Live(pos) => Some(pos),
             Found::Expired | Found::Missing => None,
         };
-        let text = vec![b'x'; 70_000 + self.random.index(100)];
-        self.db.put_str(key, pos, &text, None, 1);
-        self.model.insert(name, (Model::Text(text), None));
+        let expire = self.expire();
+        if self.random.below(2) == 0 {
+            let text = vec![b'x'; 70_000 + self.random.index(100)];
+            self.db.put_str(key, pos, &text, expire, 1);
+            self.model.insert(name, (Model::Text(text), expire));
+        } else {
+            let value = self.large_hash();
+            self.db.put(key, pos, value, expire, 1);
+            self.model.insert(name, (Model::Large, expire));
+        }
+    }
+
+    fn large_hash(&mut self) -> Value {
+        let mut hash = Hash::new();
+        for number in 0..1100 {
+            let field = format!("field:{number}").into_bytes();
+            hash.set(&field, &[b'v'; 60], FieldTtl::Clear, self.now_ms, &LIMITS, &self.seed);
+            if number % 100 == 99 {
+                hash.set_expire(&field, Some(self.now_ms + 1 + self.random.below(500)), self.now_ms);
+            }
+        }
+        Value::Hash(Box::new(hash))
+    }
+
+    /// Changes some fields of a large hash, or all of it.
+    fn change_large(&mut self, name: &[u8]) {
+        let (now_ms, seed) = (self.now_ms, self.seed.clone());
+        let Found::Live(pos) = self.db.find(Key::new(name, &seed), now_ms) else { return };
+        let other = (self.random.below(10) == 0).then(|| self.large_hash());
+        let way = self.random.below(2);
+        let mut hash = match way {
+            0 => self.db.update::<Hash>(pos),
+            _ => self.db.update_used::<Hash>(pos, 1).expect("a hash"),
+        };
+        for _ in 0..self.random.below(60) {
+            let field = format!("field:{}", self.random.below(2000)).into_bytes();
+            match self.random.below(4) {
+                0 => _ = hash.remove(&field, now_ms),
+                1 => _ = hash.set_expire(&field, Some(now_ms + 300), now_ms),
+                _ => _ = hash.set(&field, b"new", FieldTtl::Keep, now_ms, &LIMITS, &seed),
+            }
+        }
+        if let Some(Value::Hash(other)) = other {
+            hash.exchange(*other);
+        }
     }
 
     /// Changes a value where it is.
@@ -228,6 +329,7 @@ impl Bed {
         let Found::Live(pos) = self.db.find(Key::new(&name, &seed), self.now_ms) else { return };
         let (new, way) = (vec![b'a' + self.random.index(26) as u8; 9], self.random.index(2));
         match &mut self.model.get_mut(&name).expect("the same").0 {
+            Model::Large => self.change_large(&name),
             Model::Text(text) => {
                 let new = vec![new[0]; text.len()];
                 if way == 0 && !self.db.overwrite_str(pos, &new, 1) {
@@ -263,6 +365,7 @@ fn a_walk_writes_what_there_was() {
         let random = Random::from_seed(round);
         let mut bed =
             Bed { db: Db::new(seed.clone()), model: HashMap::new(), random, now_ms: 1_000_000, seed };
+        let mut large = (0, 0);
         for walk in 0..6 {
             (0..400).for_each(|_| bed.step());
             (0..3).for_each(|_| bed.put_large());
@@ -289,11 +392,14 @@ fn a_walk_writes_what_there_was() {
             }
             bed.check();
             let shown = shown.lock().expect("nobody has panicked");
-            assert!(shown.begun.is_none());
+            assert!(shown.begun.is_empty());
             assert!(shown.entries == before, "round {round}, walk {walk}, {steps} steps");
+            large.0 += shown.large;
+            large.1 += shown.by_element;
             drop(shown);
             while bed.db.bin.free_step() {}
         }
+        assert!(large.0 > 5 && large.1 > 5, "{large:?} large values");
         // One is given up on the way.
         let shown = Arc::new(Mutex::new(Shown::default()));
         bed.db.begin_walk(7, shown);

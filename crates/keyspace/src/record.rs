@@ -18,7 +18,8 @@ use crate::value::{StrRef, Value, ValueRef};
 use base::blob::Blob;
 use std::ops::Range;
 use std::sync::Arc;
-use table::{Layout, Table};
+use table::{Layout, Pos, Table};
+use types::showing::Showable;
 use types::{Array, Hash, List, Set, Stream, ZSet};
 
 /// The fixed part at the front, which has the age.
@@ -342,6 +343,23 @@ pub(crate) fn boxed<T>(record: &[u8]) -> *mut T {
     address_in(payload(record)) as *mut T
 }
 
+/// The collection at `pos` of a table, if it can be shown while it changes.
+pub(crate) fn showable(table: &mut Table<KeyLayout>, pos: Pos) -> Option<Showable<'_>> {
+    let record = table.record_mut(pos);
+    // SAFETY: for all arms: the code says what `leak` boxed, the record owns the box, and the table, which is borrowed mutably as long
+    // as the result lives, owns the record.
+    unsafe {
+        match code(record) {
+            Code::Set => Showable::of_set(&mut *boxed::<Set>(record)),
+            Code::Hash => Showable::of_hash(&mut *boxed::<Hash>(record)),
+            Code::ZSet => Showable::of_zset(&mut *boxed::<ZSet>(record)),
+            Code::List => Some(Showable::List(&mut *boxed::<List>(record))),
+            Code::Stream => Some(Showable::Stream(&mut *boxed::<Stream>(record))),
+            _ => None,
+        }
+    }
+}
+
 /// The bytes of a string that stands outside its record; unshared first if a reply still holds them.
 pub fn blob_mut(record: &mut [u8]) -> &mut Vec<u8> {
     assert!(matches!(code(record), Code::Blob | Code::BlobRaw), "not a blob");
@@ -431,7 +449,12 @@ pub fn key_outside_bytes(record: &[u8]) -> usize {
 
 /// Bytes of a value that does not stand in its record.
 pub fn value_outside_bytes(record: &[u8]) -> usize {
-    match value(record) {
+    bytes_of(value(record))
+}
+
+/// Bytes that a value would take outside its record.
+pub(crate) fn bytes_of(value: ValueRef<'_>) -> usize {
+    match value {
         ValueRef::Str { bytes: StrRef::Inline(_), .. } => 0,
         ValueRef::Str { bytes: StrRef::Shared(blob), .. } => BLOB_HEADER_BYTES + blob.capacity(),
         ValueRef::List(list) => size_of::<List>() + list.bytes(),

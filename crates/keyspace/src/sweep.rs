@@ -105,6 +105,7 @@ impl Db {
         self.keep_segment(self.sweep.cursor);
         let (expiring, outside, live) = (&mut self.expiring, &mut self.outside, &mut self.live);
         let (timed, bin, lazy) = (&mut self.timed_hashes, &self.bin, self.frees.expired == Free::Later);
+        let walk = &mut self.walk;
         let (cursor, mut first, mut fields_left) = (self.sweep.cursor, true, FIELDS_MAX);
         self.sweep.cursor = self.table.sweep(cursor, |record, meta| {
             if std::mem::take(&mut first) {
@@ -124,7 +125,14 @@ impl Db {
             *timed -= usize::from(record::has_timed_fields(record));
             if record::owns_box(record) {
                 let value = record::take_value(record);
-                if lazy { bin.put(value) } else { drop(value) }
+                let value = match walk {
+                    Some(walk) => walk.adopt(record::key(record), value, bin),
+                    None => Some(value),
+                };
+                match value {
+                    Some(value) if lazy => bin.put(value),
+                    value => drop(value),
+                }
             }
             record::release_key(record);
             Keep::Remove

@@ -76,7 +76,7 @@ pub struct Update<'d, T: Typed> {
 impl<'d, T: Typed> Update<'d, T> {
     /// `pos` must hold a `T`.
     pub(crate) fn new(db: &'d mut Db, pos: Pos) -> Self {
-        db.keep_entry(pos);
+        db.keep_value(pos);
         let record = db.record(pos);
         assert!(record::code(record) == T::code(), "the record holds another type");
         let value = record::boxed::<T>(record);
@@ -90,6 +90,13 @@ impl<'d, T: Typed> Update<'d, T> {
         update.bytes_before = update.heap_bytes();
         update.timed_before = T::next_expire(&update).is_some();
         update
+    }
+
+    /// Puts another value in the place of this one, under the same key.
+    pub fn exchange(&mut self, new: T) {
+        let old = std::mem::replace(&mut **self, new);
+        let pos = self.pos;
+        drop(self.db.leave_value(|db| db.key_at(pos).to_vec(), old.into_value()));
     }
 
     /// Ends the change and says whether the key is gone because nothing is left.
@@ -123,6 +130,9 @@ impl<T: Typed> Drop for Update<'_, T> {
         let next_expire = T::next_expire(self);
         self.db.timed_hashes += usize::from(next_expire.is_some());
         self.db.timed_hashes -= usize::from(self.timed_before);
+        if self.db.walk.is_some() {
+            self.db.take_kept(self.pos);
+        }
         if T::is_empty(self) {
             self.db.remove(self.pos);
         } else if let Some(at_ms) = next_expire {

@@ -1,7 +1,9 @@
 //! What a key can hold.
 
+use crate::record;
 use base::blob::Blob;
 use std::sync::Arc;
+use types::showing::Showable;
 use types::{Array, Hash, List, Set, Stream, ZSet};
 
 /// The type of a value, named as TYPE names it.
@@ -53,6 +55,36 @@ impl Value {
     /// A string value.
     pub fn string(bytes: &[u8]) -> Self {
         Self::Str { bytes: Arc::new(bytes.to_vec()), raw: false }
+    }
+
+    /// The value, for reading.
+    pub fn view(&self) -> ValueRef<'_> {
+        match self {
+            Self::Str { bytes, raw } => ValueRef::Str { bytes: StrRef::Shared(bytes), raw: *raw },
+            Self::List(list) => ValueRef::List(list),
+            Self::Set(set) => ValueRef::Set(set),
+            Self::Hash(hash) => ValueRef::Hash(hash),
+            Self::ZSet(zset) => ValueRef::ZSet(zset),
+            Self::Stream(stream) => ValueRef::Stream(stream),
+            Self::Array(array) => ValueRef::Array(array),
+        }
+    }
+
+    /// The collection, if it can be shown while it changes.
+    pub(crate) fn showable(&mut self) -> Option<Showable<'_>> {
+        match self {
+            Self::Set(set) => Showable::of_set(set),
+            Self::Hash(hash) => Showable::of_hash(hash),
+            Self::ZSet(zset) => Showable::of_zset(zset),
+            Self::List(list) => Some(Showable::List(list)),
+            Self::Stream(stream) => Some(Showable::Stream(stream)),
+            Self::Str { .. } | Self::Array(_) => None,
+        }
+    }
+
+    /// Bytes that it takes outside a record.
+    pub(crate) fn outside_bytes(&self) -> usize {
+        record::bytes_of(self.view())
     }
 
     pub fn kind(&self) -> Kind {

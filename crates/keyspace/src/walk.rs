@@ -8,16 +8,23 @@
 
 use crate::bin::Bin;
 use crate::db::Db;
-use crate::record::{self, EXPIRE_MAX_MS, KeyLayout};
-use crate::value::ValueRef;
-use std::collections::{HashMap, HashSet};
+use crate::record::{self, EXPIRE_MAX_MS, KeyLayout, showable};
+use crate::value::{Value, ValueRef};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use table::{Pos, Table};
+use types::showing::{Element, Showable};
 
 type Far = HashMap<Box<[u8]>, u64>;
 
 /// Values that own more than this outside their record are large, bytes.
 const LARGE_BYTES: usize = 64 * 1024;
+/// Home buckets, of the 32 of a segment, that are written in one step: some 200 entries at most.
+const HOMES_AT_ONCE: usize = 8;
+/// Large values whose keys are gone may wait as long as they take no more than this, bytes.
+const ORPHAN_BYTES_MAX: usize = 8 << 20;
+/// A value keeps no more than this for the walk when a command is over, bytes.
+const KEPT_BYTES_MAX: usize = 64 * 1024;
 
 /// An entry as it is to be written down.
 pub struct EntryRef<'a> {
@@ -29,16 +36,27 @@ pub struct EntryRef<'a> {
     pub age: u32,
 }
 
+/// A record that is being written beside others: a number that the scribe has given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RecordId(pub u64);
+
 /// Writes entries down.
 pub trait Scribe: Send {
     /// Writes an entry of database `db`.
     fn write(&mut self, db: u16, entry: &EntryRef<'_>);
 
-    /// Begins to write an entry of which [`Scribe::write_on`] writes the value. Others may be written meanwhile.
-    fn begin(&mut self, db: u16, entry: &EntryRef<'_>);
+    /// Begins to write an entry whose value follows; others may be written meanwhile. `by_element`: the elements follow one by one
+    /// ([`Scribe::element`]), in any order, as many as there are now; else [`Scribe::write_on`] writes it.
+    fn begin(&mut self, db: u16, entry: &EntryRef<'_>, by_element: bool) -> RecordId;
 
     /// Writes a part of the value that was begun, all of it if `to_the_end`; whether it is done. It has not changed since.
-    fn write_on(&mut self, value: ValueRef<'_>, to_the_end: bool) -> bool;
+    fn write_on(&mut self, record: RecordId, value: ValueRef<'_>, to_the_end: bool) -> bool;
+
+    /// Writes an element of the value that was begun.
+    fn element(&mut self, record: RecordId, element: Element<'_>);
+
+    /// All elements of the value have been written.
+    fn end_elements(&mut self, record: RecordId);
 
     /// All entries have been written. Who drops a scribe that has not come to its end gives up what it has written.
     fn end(&mut self);
@@ -53,12 +71,24 @@ pub(crate) struct Walk {
     scribe: SharedScribe,
     /// The segment to be visited next, until all have been.
     cursor: Option<u64>,
-    /// Keys of large values that are still to be written.
+    /// Keys of large values that are still to be begun.
     large: HashSet<Box<[u8]>>,
-    /// That of the one that has been begun.
-    begun: Option<Box<[u8]>>,
+    /// Those that have been begun, and the order in which they are written.
+    begun: HashMap<Box<[u8]>, Begun>,
+    order: VecDeque<Box<[u8]>>,
+    /// Large values whose keys are gone, and the bytes that they take.
+    orphans: VecDeque<(Begun, Value)>,
+    orphan_bytes: usize,
     /// What the database held before it was emptied.
     left: Option<Left>,
+}
+
+/// A large value on its way.
+#[derive(Clone, Copy)]
+struct Begun {
+    record: RecordId,
+    /// It is shown element by element, and keeps by itself what is about to change.
+    by_element: bool,
 }
 
 /// A table that belongs to nothing but the walk any more.
@@ -111,44 +141,127 @@ impl Walk {
         })
     }
 
-    /// Goes on for a segment or a part of a large value; whether there was anything left.
-    fn step(&mut self, table: &mut Table<KeyLayout>, far: &Far) -> bool {
-        if let Some(cursor) = self.cursor {
-            let next = self.write(far, |visit| table.visit_rest(cursor, visit));
-            self.cursor = (next != 0).then_some(next);
-            return true;
+    /// Goes on for a segment or a part of a large value; whether there was anything left. What is over goes into the bin.
+    fn step(&mut self, table: &mut Table<KeyLayout>, far: &Far, bin: &Bin) -> bool {
+        // What has been begun takes memory until it is done.
+        if !self.orphans.is_empty() {
+            self.write_orphan(bin, false);
+        } else if let Some(key) = self.order.pop_front() {
+            if !self.write_begun(table, &key, false) {
+                self.order.push_front(key);
+            }
+        } else if let Some(cursor) = self.cursor {
+            self.cursor = self.write(far, |visit| table.visit_some(cursor, HOMES_AT_ONCE, visit));
+        } else if let Some(key) = self.large.iter().next().cloned() {
+            self.begin(table, far, &key);
+        } else {
+            return false;
         }
-        if let Some(key) = self.begun.take() {
-            let is_done = lock(&self.scribe).write_on(record::value(find(table, &key)), false);
-            self.begun = (!is_done).then_some(key);
-            return true;
-        }
-        let Some(key) = self.large.iter().next().cloned() else { return false };
-        self.large.remove(&key);
-        lock(&self.scribe).begin(self.number, &entry(find(table, &key), far));
-        self.begun = Some(key);
         true
     }
 
-    /// Writes the value of a key to its end, if it is large and that has not been done.
-    fn keep_large(&mut self, table: &Table<KeyLayout>, far: &Far, key: &[u8]) {
-        if self.begun.as_deref() == Some(key) {
-            lock(&self.scribe).write_on(record::value(find(table, key)), true);
-            self.begun = None;
-        } else if self.large.remove(key) {
-            lock(&self.scribe).write(self.number, &entry(find(table, key), far));
+    /// Begins to write the value of a key, if it is large and that has not been done.
+    fn begin(&mut self, table: &mut Table<KeyLayout>, far: &Far, key: &[u8]) {
+        let Some(key) = self.large.take(key) else { return };
+        let pos = place_of(table, &key);
+        let by_element = showable(table, pos).is_some_and(|mut showable| showable.begin());
+        let record = lock(&self.scribe).begin(self.number, &entry(table.record(pos), far), by_element);
+        self.begun.insert(key.clone(), Begun { record, by_element });
+        self.order.push_back(key);
+    }
+
+    /// Goes on with a value that has been begun; whether it is over.
+    fn write_begun(&mut self, table: &mut Table<KeyLayout>, key: &[u8], to_the_end: bool) -> bool {
+        let Some(&Begun { record, by_element }) = self.begun.get(key) else { return true };
+        let (pos, mut scribe) = (place_of(table, key), lock(&self.scribe));
+        let is_over = if by_element {
+            let mut showable = showable(table, pos).expect("it has not been put in another form");
+            write_elements(&mut *scribe, record, &mut showable, to_the_end)
+        } else {
+            scribe.write_on(record, record::value(table.record(pos)), to_the_end)
+        };
+        drop(scribe);
+        if is_over {
+            self.begun.remove(key);
+        }
+        is_over
+    }
+
+    /// Goes on with a value whose key is gone.
+    fn write_orphan(&mut self, bin: &Bin, to_the_end: bool) {
+        let Some((Begun { record, by_element }, mut value)) = self.orphans.pop_front() else { return };
+        let mut scribe = lock(&self.scribe);
+        let is_over = match value.showable() {
+            Some(mut showable) if by_element => {
+                write_elements(&mut *scribe, record, &mut showable, to_the_end)
+            }
+            _ => scribe.write_on(record, value.view(), to_the_end),
+        };
+        drop(scribe);
+        if is_over {
+            self.orphan_bytes -= value.outside_bytes();
+            bin.put(value);
+        } else {
+            self.orphans.push_front((Begun { record, by_element }, value));
         }
     }
 
-    fn large(&self) -> impl Iterator<Item = &[u8]> {
-        self.large.iter().chain(&self.begun).map(|key| &**key)
+    /// Takes a value over whose key goes, if it is large and not written; otherwise it is given back.
+    pub(crate) fn adopt(&mut self, key: &[u8], value: Value, bin: &Bin) -> Option<Value> {
+        // What it has begun of a table of its own has nothing to do with the database any more.
+        if self.left.is_some() {
+            return Some(value);
+        }
+        let Some(begun) = self.begun.remove(key) else { return Some(value) };
+        self.order.retain(|other| **other != *key);
+        self.orphan_bytes += value.outside_bytes();
+        self.orphans.push_back((begun, value));
+        while self.orphan_bytes > ORPHAN_BYTES_MAX {
+            self.write_orphan(bin, true);
+        }
+        None
+    }
+
+    /// Writes the value of a key to its end, if it is large and that has not been done.
+    fn write_large(&mut self, table: &mut Table<KeyLayout>, far: &Far, key: &[u8]) {
+        self.begin(table, far, key);
+        if self.begun.contains_key(key) {
+            self.write_begun(table, key, true);
+            self.order.retain(|other| **other != *key);
+        }
+    }
+
+    /// Shows nobody anything any more.
+    fn end(mut self, table: &mut Table<KeyLayout>, bin: &Bin) {
+        for key in self.order {
+            if let Some(mut showable) = showable(table, place_of(table, &key)) {
+                showable.end();
+            }
+        }
+        self.orphans.drain(..).for_each(|(_, value)| bin.put(value));
     }
 }
 
-/// The record of a key that the walk has come upon. Nobody has removed it: they would have had it written.
-fn find<'a>(table: &'a Table<KeyLayout>, key: &[u8]) -> &'a [u8] {
-    let pos = table.find(table.hash(key), key).expect("what is still to be written is there");
-    table.record(pos)
+/// Writes some of the elements of a value, or all that are left; whether those were the last.
+fn write_elements(
+    scribe: &mut dyn Scribe,
+    record: RecordId,
+    showable: &mut Showable<'_>,
+    to_the_end: bool,
+) -> bool {
+    while showable.show_on(&mut |element| scribe.element(record, element)) {
+        if !to_the_end {
+            return false;
+        }
+    }
+    showable.end();
+    scribe.end_elements(record);
+    true
+}
+
+/// Where a key stands that the walk has come upon. Nobody has removed it: they would have told the walk.
+fn place_of(table: &Table<KeyLayout>, key: &[u8]) -> Pos {
+    table.find(table.hash(key), key).expect("what is still to be written is there")
 }
 
 impl Db {
@@ -156,8 +269,17 @@ impl Db {
     pub fn begin_walk(&mut self, number: u16, scribe: SharedScribe) {
         self.end_walk();
         self.table.begin_walk();
-        let (large, begun, left) = (HashSet::new(), None, None);
-        self.walk = Some(Box::new(Walk { number, scribe, cursor: Some(0), large, begun, left }));
+        self.walk = Some(Box::new(Walk {
+            number,
+            scribe,
+            cursor: Some(0),
+            large: HashSet::new(),
+            begun: HashMap::new(),
+            order: VecDeque::new(),
+            orphans: VecDeque::new(),
+            orphan_bytes: 0,
+            left: None,
+        }));
     }
 
     /// Goes on with the walk for a step of bounded length; whether there is more of it.
@@ -165,11 +287,11 @@ impl Db {
         let Some(mut walk) = self.walk.take() else { return false };
         let has_more = match walk.left.take() {
             Some(mut left) => {
-                let has_more = walk.step(&mut left.table, &left.far);
+                let has_more = walk.step(&mut left.table, &left.far, &self.bin);
                 walk.left = Some(left);
                 has_more
             }
-            None => walk.step(&mut self.table, &self.far),
+            None => walk.step(&mut self.table, &self.far, &self.bin),
         };
         self.walk = Some(walk);
         if !has_more {
@@ -185,10 +307,16 @@ impl Db {
 
     /// Ends the walk, wherever it is.
     pub fn end_walk(&mut self) {
-        let Some(walk) = self.walk.take() else { return };
-        match walk.left {
-            Some(left) => left.put_into(&self.bin),
-            None => self.table.end_walk(),
+        let Some(mut walk) = self.walk.take() else { return };
+        match walk.left.take() {
+            Some(mut left) => {
+                walk.end(&mut left.table, &self.bin);
+                left.put_into(&self.bin);
+            }
+            None => {
+                walk.end(&mut self.table, &self.bin);
+                self.table.end_walk();
+            }
         }
     }
 
@@ -200,21 +328,65 @@ impl Db {
         }
     }
 
-    /// To be called before the entry at `pos` changes or goes; its age alone is no matter.
+    /// To be called before the entry at `pos` changes, or goes and its value with it; its age alone is no matter.
     #[inline]
     pub(crate) fn keep_entry(&mut self, pos: Pos) {
         if self.walk.is_some() {
-            self.keep_key(pos);
+            self.keep_key(pos, |_| false);
         }
     }
 
+    /// To be called before the value at `pos` changes where it is.
+    #[inline]
+    pub(crate) fn keep_value(&mut self, pos: Pos) {
+        if self.walk.is_some() {
+            self.keep_key(pos, |begun| !begun.by_element);
+        }
+    }
+
+    /// To be called before the value at `pos` goes elsewhere.
+    #[inline]
+    pub(crate) fn keep_whole(&mut self, pos: Pos) {
+        if self.walk.is_some() {
+            self.keep_key(pos, |_| true);
+        }
+    }
+
+    /// `is_over`: whether a large value that has been begun must be written to its end.
     #[cold]
-    fn keep_key(&mut self, pos: Pos) {
+    fn keep_key(&mut self, pos: Pos, is_over: impl FnOnce(Begun) -> bool) {
         let key = self.key_at(pos).to_vec();
         self.keep(|walk, table, far| {
             let hash = table.hash(&key);
             walk.write(far, |visit| table.visit_home(hash, visit));
-            walk.keep_large(table, far, &key);
+            walk.begin(table, far, &key);
+            if walk.begun.get(&key[..]).is_some_and(|begun| is_over(*begun)) {
+                walk.write_large(table, far, &key);
+            }
+        });
+    }
+
+    /// A value whose key goes is the walk's, if it has not written it; otherwise it is given back. [`Db::keep_entry`] has been called.
+    #[inline]
+    pub(crate) fn leave_value(&mut self, key: impl FnOnce(&Self) -> Vec<u8>, value: Value) -> Option<Value> {
+        if self.walk.is_none() {
+            return Some(value);
+        }
+        let key = key(self);
+        self.walk.as_mut().and_then(|walk| walk.adopt(&key, value, &self.bin))
+    }
+
+    /// Has the walk take what the value at `pos` has kept for it, before that is much.
+    #[cold]
+    pub(crate) fn take_kept(&mut self, pos: Pos) {
+        let key = self.key_at(pos).to_vec();
+        self.keep(|walk, table, _| {
+            let Some(&Begun { record, by_element: true }) = walk.begun.get(&key[..]) else { return };
+            let mut showable = showable(table, pos).expect("it has not been put in another form");
+            if showable.kept_bytes() > KEPT_BYTES_MAX {
+                let mut scribe = lock(&walk.scribe);
+                showable.show_kept(&mut |element| scribe.element(record, element));
+            }
         });
     }
 
@@ -224,12 +396,12 @@ impl Db {
         if self.walk.is_some() {
             self.keep(|walk, table, far| {
                 let next = walk.write(far, |visit| table.visit_rest(cursor, visit));
-                let is_here = |key: &&[u8]| {
+                let is_here = |key: &[u8]| {
                     let place = table.cursor_of(table.hash(key));
                     place >= cursor && (next == 0 || place < next)
                 };
-                let large: Vec<Vec<u8>> = walk.large().filter(is_here).map(<[u8]>::to_vec).collect();
-                large.iter().for_each(|key| walk.keep_large(table, far, key));
+                let large: Vec<Box<[u8]>> = walk.large.iter().filter(|key| is_here(key)).cloned().collect();
+                large.iter().for_each(|key| walk.begin(table, far, key));
             });
         }
     }

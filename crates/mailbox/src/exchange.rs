@@ -10,7 +10,7 @@
 //! Shared entries cost one store and one load on lines that nobody else writes while no multi-shard operation is under way;
 //! exclusive ones look at one flag per shard. Both only ever wait for a few pushes, never for anybody's commands.
 
-use crate::queue::Queue;
+use crate::queue::{Nodes, Queue};
 use crate::sync::{Arc, AtomicBool, AtomicU64, Ordering, SPINS, spin_loop, yield_now};
 use std::collections::VecDeque;
 
@@ -48,7 +48,9 @@ impl<T: Send> Exchange<T> {
             stations: (0..shards).map(station).collect(),
             exclusive: Line(AtomicBool::new(false)),
         });
-        (0..shards).map(|id| Port { exchange: Arc::clone(&exchange), id, turn: 0 }).collect()
+        (0..shards)
+            .map(|id| Port { exchange: Arc::clone(&exchange), id, turn: 0, nodes: Nodes::default() })
+            .collect()
     }
 }
 
@@ -57,6 +59,7 @@ pub struct Port<T> {
     exchange: Arc<Exchange<T>>,
     id: usize,
     turn: u64,
+    nodes: Nodes<T>,
 }
 
 impl<T: Send> Port<T> {
@@ -87,7 +90,7 @@ impl<T: Send> Port<T> {
         let mut touched = 0u64;
         let mut many = false;
         for (to, message) in messages {
-            exchange.stations[to].inbox.push(message);
+            exchange.stations[to].inbox.push(message, &mut self.nodes);
             many |= to >= 64;
             touched |= 1 << (to % 64);
         }
@@ -98,8 +101,13 @@ impl<T: Send> Port<T> {
         } else {
             own.pushing.0.store(false, Ordering::SeqCst);
         }
-        for to in 0..exchange.stations.len() {
-            if (many || touched & 1 << (to % 64) != 0) && exchange.sleeps(to) {
+        if many {
+            return (0..exchange.stations.len()).filter(|to| exchange.sleeps(*to)).for_each(asleep);
+        }
+        while touched != 0 {
+            let to = touched.trailing_zeros() as usize;
+            touched &= touched - 1;
+            if exchange.sleeps(to) {
                 asleep(to);
             }
         }
@@ -107,13 +115,13 @@ impl<T: Send> Port<T> {
 
     /// Sends one message outside any turn: replies and continuations of what is already ordered. True: `to` sleeps
     /// and must be woken.
-    pub fn send(&self, to: usize, message: T) -> bool {
+    pub fn send(&mut self, to: usize, message: T) -> bool {
         self.push(to, message) && self.rouse(to)
     }
 
     /// As [`Port::send`]. True: `to` sleeps, and must be roused or its mail be run for it.
-    pub fn push(&self, to: usize, message: T) -> bool {
-        self.exchange.stations[to].inbox.push(message);
+    pub fn push(&mut self, to: usize, message: T) -> bool {
+        self.exchange.stations[to].inbox.push(message, &mut self.nodes);
         self.exchange.sleeps(to)
     }
 
@@ -134,11 +142,11 @@ impl<T: Send> Port<T> {
         let exchange = &*self.exchange;
         let own = &exchange.stations[self.id];
         exchange.enter_shared(own);
-        own.inbox.drain(mail);
+        own.inbox.drain(mail, &mut self.nodes);
         let messages = write(mail);
         let receivers: Vec<usize> = messages.iter().map(|(to, _)| *to).collect();
         for (to, message) in messages {
-            exchange.stations[to].inbox.push(message);
+            exchange.stations[to].inbox.push(message, &mut self.nodes);
         }
         own.pushing.0.store(false, Ordering::SeqCst);
         receivers.into_iter().filter(|to| exchange.sleeps(*to) && self.rouse(*to)).for_each(&mut wake);
@@ -170,13 +178,13 @@ impl<T: Send> Port<T> {
     /// Takes all own messages, oldest first.
     #[inline]
     pub fn drain(&mut self, out: &mut VecDeque<T>) -> usize {
-        self.exchange.stations[self.id].inbox.drain(out)
+        self.exchange.stations[self.id].inbox.drain(out, &mut self.nodes)
     }
 
     /// Takes all messages of a shard that sleeps, oldest first. Only for one that holds what the shard's own thread holds when it
     /// takes them, or their order would be lost.
-    pub fn drain_of(&self, shard: usize, out: &mut VecDeque<T>) -> usize {
-        self.exchange.stations[shard].inbox.drain(out)
+    pub fn drain_of(&mut self, shard: usize, out: &mut VecDeque<T>) -> usize {
+        self.exchange.stations[shard].inbox.drain(out, &mut self.nodes)
     }
 
     /// Announces that this shard is about to sleep. False: there is mail, do not sleep.

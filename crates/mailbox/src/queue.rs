@@ -1,15 +1,53 @@
 //! A multi-producer, single-consumer FIFO: producers push onto a list, the consumer takes all of it and turns it round.
 //!
 //! The order in which pushes take effect is the order in which the consumer sees them, across all producers. A push is
-//! one compare-and-swap; a drain is one swap however many messages there are.
+//! one compare-and-swap; a drain is one swap however many messages there are. Who takes messages keeps what they stood in for those
+//! that it sends, for the allocator would have to carry it back to the thread it came from.
 
 use crate::sync::{AtomicPtr, Ordering};
 use std::collections::VecDeque;
 use std::ptr;
 
 struct Node<T> {
-    value: T,
+    value: Option<T>,
     next: *mut Node<T>,
+}
+
+/// Nodes that carry nothing.
+// Boxed as they stand in queues.
+#[allow(clippy::vec_box)]
+pub struct Nodes<T>(Vec<Box<Node<T>>>);
+
+// SAFETY: a node in here points nowhere: it is reached by nobody else, and its `next` is written before it is read.
+unsafe impl<T: Send> Send for Nodes<T> {}
+
+impl<T> Default for Nodes<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T> Nodes<T> {
+    /// More are given back to the allocator.
+    const KEPT_MAX: usize = 128;
+
+    #[inline]
+    fn carry(&mut self, value: T) -> Box<Node<T>> {
+        match self.0.pop() {
+            Some(mut node) => {
+                node.value = Some(value);
+                node
+            }
+            None => Box::new(Node { value: Some(value), next: ptr::null_mut() }),
+        }
+    }
+
+    #[inline]
+    fn keep(&mut self, node: Box<Node<T>>) {
+        if self.0.len() < Self::KEPT_MAX {
+            self.0.push(node);
+        }
+    }
 }
 
 /// The queue. `drain` must be called by one thread at a time (it takes `&self`; [`crate::Port`] sees to it).
@@ -29,12 +67,13 @@ impl<T> Default for Queue<T> {
 }
 
 impl<T> Queue<T> {
-    /// Appends a message.
-    pub fn push(&self, value: T) {
-        let node = Box::into_raw(Box::new(Node { value, next: ptr::null_mut() }));
+    /// Appends a message, in one of `nodes` if there are any.
+    #[inline]
+    pub fn push(&self, value: T, nodes: &mut Nodes<T>) {
+        let node = Box::into_raw(nodes.carry(value));
         let mut newest = self.newest.load(Ordering::Relaxed);
         loop {
-            // SAFETY: the node was just allocated and is not shared before the exchange below succeeds.
+            // SAFETY: the node is live, and not shared before the exchange below succeeds.
             unsafe { (*node).next = newest };
             match self.newest.compare_exchange_weak(newest, node, Ordering::SeqCst, Ordering::Relaxed) {
                 Ok(_) => return,
@@ -49,8 +88,9 @@ impl<T> Queue<T> {
         self.newest.load(Ordering::SeqCst).is_null()
     }
 
-    /// Takes all that was pushed before the call, oldest first; returns how many.
-    pub fn drain(&self, out: &mut VecDeque<T>) -> usize {
+    /// Takes all that was pushed before the call, oldest first, and some of what it stood in; returns how many.
+    #[inline]
+    pub fn drain(&self, out: &mut VecDeque<T>, nodes: &mut Nodes<T>) -> usize {
         if self.newest.load(Ordering::Relaxed).is_null() {
             // Nothing there; the acquire fence of a swap is not needed to see nothing, but the load must not be older
             // than what the caller has already observed through other messages.
@@ -58,6 +98,10 @@ impl<T> Queue<T> {
                 return 0;
             }
         }
+        self.drain_all(out, nodes)
+    }
+
+    fn drain_all(&self, out: &mut VecDeque<T>, nodes: &mut Nodes<T>) -> usize {
         let mut node = self.newest.swap(ptr::null_mut(), Ordering::SeqCst);
         let mut oldest: *mut Node<T> = ptr::null_mut();
         while !node.is_null() {
@@ -71,10 +115,13 @@ impl<T> Queue<T> {
         let mut count = 0;
         while !oldest.is_null() {
             // SAFETY: every node came from `Box::into_raw` in `push` and is visited once.
-            let node = unsafe { Box::from_raw(oldest) };
+            let mut node = unsafe { Box::from_raw(oldest) };
             oldest = node.next;
-            out.push_back(node.value);
-            count += 1;
+            if let Some(value) = node.value.take() {
+                out.push_back(value);
+                count += 1;
+            }
+            nodes.keep(node);
         }
         count
     }
@@ -82,6 +129,6 @@ impl<T> Queue<T> {
 
 impl<T> Drop for Queue<T> {
     fn drop(&mut self) {
-        self.drain(&mut VecDeque::new());
+        self.drain(&mut VecDeque::new(), &mut Nodes::default());
     }
 }

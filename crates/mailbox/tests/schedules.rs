@@ -19,7 +19,7 @@ mod sync {
 }
 
 use exchange::{Exchange, Port};
-use queue::Queue;
+use queue::{Nodes, Queue};
 use shuttle::scheduler::DfsScheduler;
 use shuttle::sync::Mutex;
 use shuttle::{Config, Runner, thread};
@@ -49,13 +49,16 @@ fn a_queue_keeps_the_order_of_each_producer() {
             .enumerate()
             .map(|(id, count)| {
                 let queue = Arc::clone(&queue);
-                thread::spawn(move || (0..count).for_each(|n| queue.push((id, n))))
+                thread::spawn(move || {
+                    let mut nodes = Nodes::default();
+                    (0..count).for_each(|n| queue.push((id, n), &mut nodes));
+                })
             })
             .collect();
-        let mut seen = VecDeque::new();
-        queue.drain(&mut seen);
+        let (mut seen, mut nodes) = (VecDeque::new(), Nodes::default());
+        queue.drain(&mut seen, &mut nodes);
         producers.into_iter().for_each(|producer| producer.join().unwrap());
-        queue.drain(&mut seen);
+        queue.drain(&mut seen, &mut nodes);
         let of = |id| seen.iter().filter(move |(of, _)| *of == id).map(|(_, n)| *n).collect::<Vec<u32>>();
         assert_eq!((of(0), of(1)), (vec![0, 1], vec![0]));
     });
@@ -101,7 +104,7 @@ fn visitors_lose_no_mail() {
         mail: VecDeque<u8>,
     }
     /// Runs one message or none, and leaves the rest.
-    fn visit(port: &Port<u8>, desk: &Mutex<Desk>, own: &thread::Thread) {
+    fn visit(port: &mut Port<u8>, desk: &Mutex<Desk>, own: &thread::Thread) {
         let served = desk.try_lock().is_ok_and(|mut desk| {
             let Desk { run, mail } = &mut *desk;
             port.drain_of(0, mail);
@@ -117,7 +120,7 @@ fn visitors_lose_no_mail() {
     shuttle::check_random(
         || {
             let mut ports = Exchange::<u8>::ports(3);
-            let (mut receiver, mut sender, late) = (ports.remove(0), ports.remove(0), ports.remove(0));
+            let (mut receiver, mut sender, mut late) = (ports.remove(0), ports.remove(0), ports.remove(0));
             let desk = Arc::new(Mutex::new(Desk::default()));
             let own = Arc::clone(&desk);
             let shard = thread::spawn(move || {
@@ -138,12 +141,12 @@ fn visitors_lose_no_mail() {
                 }
             });
             let (waker, its) = (shard.thread().clone(), Arc::clone(&desk));
-            let late = thread::spawn(move || (0..6).for_each(|_| visit(&late, &its, &waker)));
+            let late = thread::spawn(move || (0..6).for_each(|_| visit(&mut late, &its, &waker)));
             for n in 0..MESSAGES {
                 let mut asleep = false;
                 sender.publish([(0, n)].into_iter(), false, |_| asleep = true);
                 if asleep {
-                    visit(&sender, &desk, shard.thread());
+                    visit(&mut sender, &desk, shard.thread());
                 }
             }
             late.join().unwrap();

@@ -1,7 +1,7 @@
 //! Queue and exchange between real threads. `schedules.rs` has the same protocols under a scheduler that can stop a thread anywhere.
 
 use mailbox::Exchange;
-use mailbox::queue::Queue;
+use mailbox::queue::{Nodes, Queue};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -69,13 +69,16 @@ fn order_of_each_producer_is_kept() {
     let producers: Vec<_> = (0..4u32)
         .map(|id| {
             let queue = Arc::clone(&queue);
-            std::thread::spawn(move || (0..2 * ROUNDS).for_each(|n| queue.push((id, n))))
+            std::thread::spawn(move || {
+                let mut nodes = Nodes::default();
+                (0..2 * ROUNDS).for_each(|n| queue.push((id, n), &mut nodes));
+            })
         })
         .collect();
-    let (mut seen, mut next) = (VecDeque::new(), [0u32; 4]);
+    let (mut seen, mut nodes, mut next) = (VecDeque::new(), Nodes::default(), [0u32; 4]);
     let mut total = 0;
     while total < 8 * ROUNDS as usize {
-        total += queue.drain(&mut seen);
+        total += queue.drain(&mut seen, &mut nodes);
         for (id, n) in seen.drain(..) {
             assert_eq!(n, next[id as usize]);
             next[id as usize] += 1;
@@ -89,7 +92,19 @@ fn order_of_each_producer_is_kept() {
 fn what_is_left_is_dropped() {
     let queue = Queue::default();
     let value = Arc::new(());
-    queue.push(Arc::clone(&value));
+    queue.push(Arc::clone(&value), &mut Nodes::default());
     drop(queue);
     assert_eq!(Arc::strong_count(&value), 1);
+}
+
+#[test]
+fn what_messages_stood_in_is_used_again_and_holds_nothing() {
+    let (queue, value) = (Queue::default(), Arc::new(()));
+    let (mut out, mut nodes) = (VecDeque::new(), Nodes::default());
+    for round in 1..4 {
+        (0..200 * round).for_each(|_| queue.push(Arc::clone(&value), &mut nodes));
+        assert_eq!(queue.drain(&mut out, &mut nodes), 200 * round);
+        out.clear();
+        assert_eq!(Arc::strong_count(&value), 1);
+    }
 }

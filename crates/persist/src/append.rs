@@ -4,15 +4,20 @@
 //! again, and tells up to which number everything is safe. With [`SyncPolicy::Always`] that means synced; else written. Nobody waits for the
 //! disk but who would hand over more than may wait for it.
 
+mod carrier;
+mod patience;
 mod thread;
 mod writer;
 
 pub use self::writer::{Failure, Writer};
 
+use self::carrier::{Carrier, Carries};
+use self::patience::Patience;
 use disk::Disk;
 use journal::chunk::Chunk;
 use journal::manifest::Manifest;
 use journal::queue::{Added, Queue};
+use runtime::clock;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -92,10 +97,14 @@ pub(crate) struct State {
     pub rests: bool,
     /// Something was handed over since a round was taken.
     pub is_fresh: bool,
-    /// The thread sleeps until it is called.
-    pub is_idle: bool,
-    /// It is to do what there is without waiting for more.
+    /// The thread sleeps; and it waits for more before it syncs.
+    pub is_asleep: bool,
+    pub collects: bool,
+    /// It is to look at once what there is to do.
     pub hurries: bool,
+    pub patience: Patience,
+    /// Shards that wait for room, and others for jobs.
+    pub waiters: u32,
     pub is_over: bool,
     pub report: LogReport,
     pub manifest: Manifest,
@@ -118,9 +127,11 @@ pub(crate) struct Shared {
     /// Something has been done.
     pub moved: Condvar,
     handed: AtomicU64,
-    safe: AtomicU64,
+    written: AtomicU64,
     synced: AtomicU64,
     is_strict: AtomicBool,
+    /// The thread has the carrier, for long perhaps.
+    is_busy: AtomicBool,
     is_in_trouble: AtomicBool,
     wanted: Vec<Wanted>,
     waiting_bytes_max: usize,
@@ -131,15 +142,13 @@ pub(crate) struct Shared {
 #[derive(Clone)]
 pub struct Log {
     shared: Arc<Shared>,
+    carrier: Arc<dyn Carries>,
 }
 
 /// Nobody panics while holding it; and who does ends the process.
 pub(crate) fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
-
-/// So much makes the thread begin a round before its time, bytes.
-pub(crate) const ROUND_BYTES: usize = 256 * 1024;
 
 impl Log {
     /// Starts a thread that writes. Files are open already, or opened by [`Log::open`].
@@ -161,8 +170,11 @@ impl Log {
             policy,
             rests: false,
             is_fresh: false,
-            is_idle: false,
+            is_asleep: false,
+            collects: false,
             hurries: false,
+            patience: Patience::default(),
+            waiters: 0,
             is_over: false,
             report,
             manifest: writer.manifest().clone(),
@@ -173,37 +185,52 @@ impl Log {
             work: Condvar::new(),
             moved: Condvar::new(),
             handed: AtomicU64::new(0),
-            safe: AtomicU64::new(0),
+            written: AtomicU64::new(0),
             synced: AtomicU64::new(0),
             is_strict: AtomicBool::new(policy == SyncPolicy::Always),
+            is_busy: AtomicBool::new(false),
             is_in_trouble: AtomicBool::new(false),
             wanted: (0..shards).map(|_| Wanted::default()).collect(),
             waiting_bytes_max,
             host,
         });
-        thread::start(Arc::clone(&shared), writer, base_bytes)?;
-        Ok(Self { shared })
+        let disk = writer.disk().clone();
+        let carrier = Arc::new(Mutex::new(Carrier::new(Arc::clone(&shared), writer, base_bytes)));
+        thread::start(Arc::clone(&shared), Arc::clone(&carrier), disk)?;
+        Ok(Self { shared, carrier })
     }
 
-    /// Takes over what a turn of a shard has added, some of it for others. Waits while too much waits for the disk.
+    /// Takes over what a turn of a shard has added, some of it for others, and writes all that may be written, unless the thread is at something
+    /// that takes its time: then the thread does it. Waits while too much waits for that.
     pub fn hand_over(&self, added: Added) {
+        if !self.shared.is_busy.load(Ordering::SeqCst) {
+            return self.carrier.hand_over(added);
+        }
         let mut state = lock(&self.shared.state);
-        for (shard, chunk) in &added.chunks {
-            state.ends[usize::from(*shard)] += chunk.generations_ended() as u64;
-        }
-        let ticket = state.queue.hand_over(added);
-        self.shared.handed.store(ticket.0, Ordering::SeqCst);
-        state.is_fresh = true;
-        if !state.hurries && (state.is_idle || state.queue.bytes_waiting() > ROUND_BYTES) {
-            state.hurries = true;
-            self.shared.work.notify_one();
-        }
+        self.shared.take_in(&mut state, added);
+        self.shared.call(&mut state);
         // In trouble nothing moves, and who reads must be served.
         let max = self.shared.waiting_bytes_max;
-        while state.queue.bytes_waiting() > max && (state.hurries || !state.is_idle) && !self.is_in_trouble()
+        while state.queue.bytes_waiting() > max
+            && (state.hurries || !state.is_asleep)
+            && !self.is_in_trouble()
         {
             state.report.delayed_syncs += 1;
-            state = self.shared.moved.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self.shared.wait(state);
+        }
+    }
+
+    /// Asks for a sync of what was written, for which so many more replies wait. With [`SyncPolicy::Always`] nobody else does; when it begins is the
+    /// thread's affair.
+    pub fn await_sync(&self, replies: usize) {
+        let mut state = lock(&self.shared.state);
+        let are_there = state.patience.arrive(replies, clock::monotonic_ns);
+        let calls = (are_there || !state.collects) && state.is_asleep && !state.hurries;
+        if calls {
+            state.hurries = true;
+            drop(state);
+            // Not before it can go on.
+            self.shared.work.notify_one();
         }
     }
 
@@ -218,10 +245,17 @@ impl Log {
         self.shared.handed.load(Ordering::SeqCst)
     }
 
-    /// Up to which number all is written, and synced if the policy is [`SyncPolicy::Always`].
+    /// Up to which number clients may learn of everything: what is synced if the policy is [`SyncPolicy::Always`], else what is written. In trouble
+    /// nothing is, and yet who reads must be served: writes are refused then.
     #[inline]
     pub fn safe(&self) -> u64 {
-        self.shared.safe.load(Ordering::SeqCst)
+        if self.is_strict() {
+            self.synced()
+        } else if self.is_in_trouble() {
+            u64::MAX
+        } else {
+            self.shared.written.load(Ordering::SeqCst)
+        }
     }
 
     /// Up to which number all is synced.
@@ -262,12 +296,14 @@ impl Log {
         let mut state = lock(&self.shared.state);
         state.policy = policy;
         self.shared.is_strict.store(policy == SyncPolicy::Always, Ordering::SeqCst);
-        self.call(state);
+        self.shared.call(&mut state);
     }
 
     /// While it rests nothing is synced, unless the policy is [`SyncPolicy::Always`].
     pub fn rest(&self, rests: bool) {
-        lock(&self.shared.state).rests = rests;
+        let mut state = lock(&self.shared.state);
+        state.rests = rests;
+        self.shared.call(&mut state);
     }
 
     /// Begins files, which get into the manifest with the first base.
@@ -311,19 +347,14 @@ impl Log {
             if let Some(result) = take(&outcome) {
                 return result;
             }
-            state = self.shared.moved.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self.shared.wait(state);
         }
     }
 
     fn add_job(&self, job: Job, on_done: OnDone) {
         let mut state = lock(&self.shared.state);
         state.jobs.push_back((job, on_done));
-        self.call(state);
-    }
-
-    fn call(&self, mut state: MutexGuard<'_, State>) {
-        state.hurries = true;
-        self.shared.work.notify_one();
+        self.shared.call(&mut state);
     }
 
     /// The files as they are.
@@ -343,16 +374,60 @@ impl Drop for Log {
         if Arc::strong_count(&self.shared) == 2 {
             let mut state = lock(&self.shared.state);
             state.is_over = true;
-            self.call(state);
+            self.shared.call(&mut state);
         }
     }
 }
 
 impl Shared {
-    /// Everything up to these numbers is safe, and synced; whoever waits for it is woken.
-    pub fn tell(&self, safe: u64, synced: u64) {
-        self.safe.store(safe, Ordering::SeqCst);
+    /// Takes over what a shard has added.
+    fn take_in(&self, state: &mut State, added: Added) {
+        for (shard, chunk) in &added.chunks {
+            state.ends[usize::from(*shard)] += chunk.generations_ended() as u64;
+        }
+        let ticket = state.queue.hand_over(added);
+        self.handed.store(ticket.0, Ordering::SeqCst);
+        state.is_fresh = true;
+    }
+
+    /// Has the thread look at once what there is to do.
+    fn call(&self, state: &mut State) {
+        state.hurries = true;
+        if state.is_asleep {
+            self.work.notify_one();
+        }
+    }
+
+    /// The same if it sleeps; if not, it will look.
+    fn call_from_idleness(&self, state: &mut State) {
+        if state.is_asleep && !state.hurries {
+            self.call(state);
+        }
+    }
+
+    /// Waits until something has been done.
+    fn wait<'s>(&self, mut state: MutexGuard<'s, State>) -> MutexGuard<'s, State> {
+        state.waiters += 1;
+        state = self.moved.wait(state).unwrap_or_else(PoisonError::into_inner);
+        state.waiters -= 1;
+        state
+    }
+
+    fn has_moved(&self, state: &State) {
+        if state.waiters > 0 {
+            self.moved.notify_all();
+        }
+    }
+
+    fn set_written(&self, written: u64) {
+        self.written.store(written, Ordering::SeqCst);
+    }
+
+    /// Everything up to these numbers is written, and synced; whoever waits for it is woken.
+    fn tell(&self, written: u64, synced: u64) {
+        self.set_written(written);
         self.synced.store(synced, Ordering::SeqCst);
+        let safe = if self.is_strict.load(Ordering::SeqCst) { synced } else { written };
         for (shard, wanted) in self.wanted.iter().enumerate() {
             let reached = |wanted: &AtomicU64, number: u64| {
                 let awaited = wanted.load(Ordering::SeqCst);
@@ -366,12 +441,20 @@ impl Shared {
         }
     }
 
-    pub fn set_trouble(&self, state: &mut State, trouble: Option<Trouble>) {
+    fn set_trouble(&self, state: &mut State, trouble: Option<Trouble>) {
         self.is_in_trouble.store(trouble.is_some(), Ordering::SeqCst);
+        if trouble.is_some() {
+            // Nobody waits any more for what is not written.
+            let waits = |wanted: &Wanted| wanted.safe.swap(0, Ordering::SeqCst) > 0;
+            let waiting = self.wanted.iter().enumerate().filter(|(_, wanted)| waits(wanted));
+            waiting.for_each(|(shard, _)| self.host.wake(shard));
+        }
         state.report.trouble = trouble;
-        self.moved.notify_all();
+        self.has_moved(state);
     }
 }
 
 #[cfg(test)]
 mod crashes;
+#[cfg(test)]
+mod tests;

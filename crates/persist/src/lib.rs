@@ -12,6 +12,7 @@ mod pen;
 mod save;
 #[cfg(test)]
 mod tests;
+pub mod transcript;
 
 pub use pen::{Hints, Pen};
 pub use rdb::encode::Options;

@@ -2,9 +2,11 @@
 
 use crate::save::{GIVEN_UP, Save};
 use keyspace::ValueRef;
-use keyspace::walk::{EntryRef, Scribe};
+use keyspace::walk::{EntryRef, RecordId, Scribe};
 use rdb::encode::Progress;
-use rdb::file::{Age, ChunkWriter, Meta};
+use rdb::file::{Age, BLOCK_BYTES, ChunkWriter, Meta};
+use std::collections::HashMap;
+use types::showing::Element;
 
 /// Chunks are handed over when they are this long, bytes.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -22,22 +24,43 @@ pub enum Hints {
     Frequency,
 }
 
+/// A large value under way.
+struct Large {
+    writer: ChunkWriter,
+    /// Where the front of its chunk is, if that was too much to be kept.
+    spool: Option<u64>,
+}
+
 /// Writes the entries of one shard.
 pub struct Pen {
     save: Save,
     shard: u16,
     hints: Hints,
     entries: ChunkWriter,
-    /// For the one large value that is written in parts, beside the others.
-    large: ChunkWriter,
+    /// For large values that are written in parts, each beside the others.
+    large: HashMap<RecordId, Large>,
+    next_record: u64,
+    /// Bytes that those keep.
+    held: usize,
+    /// The writer of one that is done, whose chunk has room for more.
+    spare: Option<ChunkWriter>,
     is_over: bool,
 }
 
 impl Pen {
     pub fn new(save: Save, shard: u16, hints: Hints) -> Self {
         let (options, sums) = save.options();
-        let writer = || ChunkWriter::new(options, sums);
-        Self { shard, hints, entries: writer(), large: writer(), is_over: false, save }
+        Self {
+            shard,
+            hints,
+            entries: ChunkWriter::new(options, sums),
+            large: HashMap::new(),
+            next_record: 0,
+            held: 0,
+            spare: None,
+            is_over: false,
+            save,
+        }
     }
 
     fn meta(&self, entry: &EntryRef<'_>) -> Meta {
@@ -47,6 +70,52 @@ impl Pen {
             Hints::Frequency => Age::Frequency(entry.age as u8),
         };
         Meta { expire_ms: entry.expire, age }
+    }
+
+    /// Writes more of a large value. What is too much to be kept goes to disk.
+    fn write_more<R>(&mut self, record: RecordId, write: impl FnOnce(&mut ChunkWriter) -> R) -> R {
+        let writer = &mut self.large.get_mut(&record).expect("a record that was begun").writer;
+        let before = writer.pending().len();
+        let result = write(writer);
+        self.held += writer.pending().len() - before;
+        let is_long = writer.pending().len() >= CHUNK_BYTES;
+        if self.held > self.save.held_bytes_max() {
+            self.spool_longest();
+        } else if is_long && self.large[&record].spool.is_some() {
+            self.spool(record);
+        }
+        result
+    }
+
+    #[cold]
+    fn spool_longest(&mut self) {
+        let longest = self.large.iter().max_by_key(|(_, large)| large.writer.pending().len());
+        if let Some((&record, _)) = longest {
+            self.spool(record);
+        }
+    }
+
+    #[cold]
+    fn spool(&mut self, record: RecordId) {
+        let Large { writer, spool } = self.large.get_mut(&record).expect("a record that was begun");
+        if writer.pending().len() >= BLOCK_BYTES {
+            let bytes = writer.take_blocks(Vec::new());
+            self.held -= bytes.len();
+            self.save.spool(*spool.get_or_insert_with(|| self.save.new_spool()), bytes);
+        }
+    }
+
+    /// A large value is done.
+    fn end_record(&mut self, record: RecordId) {
+        let Large { mut writer, spool } = self.large.remove(&record).expect("a record that was begun");
+        self.held -= writer.pending().len();
+        if let Some(spool) = spool {
+            let (bytes, written) = writer.finish(Vec::new());
+            self.save.put_spooled(self.shard, spool, bytes, &written);
+        } else if writer.pending().len() >= CHUNK_BYTES || self.spare.is_some() {
+            Self::hand_over(&self.save, self.shard, &mut writer);
+        }
+        self.spare.get_or_insert(writer);
     }
 
     fn hand_over(save: &Save, shard: u16, writer: &mut ChunkWriter) {
@@ -66,23 +135,49 @@ impl Scribe for Pen {
         }
     }
 
-    fn begin(&mut self, db: u16, entry: &EntryRef<'_>) {
+    fn begin(&mut self, db: u16, entry: &EntryRef<'_>, by_element: bool) -> RecordId {
+        let (options, sums) = self.save.options();
+        let mut writer = self.spare.take().unwrap_or_else(|| ChunkWriter::new(options, sums));
         let meta = self.meta(entry);
-        self.large.begin(db.into(), entry.key, meta, entry.value);
+        if by_element {
+            writer.begin_elements(db.into(), entry.key, meta, entry.value);
+        } else {
+            writer.begin(db.into(), entry.key, meta, entry.value);
+        }
+        self.next_record += 1;
+        let record = RecordId(self.next_record);
+        self.held += writer.pending().len();
+        self.large.insert(record, Large { writer, spool: None });
+        record
     }
 
-    fn write_on(&mut self, value: ValueRef<'_>, to_the_end: bool) -> bool {
-        let budget = if to_the_end { usize::MAX } else { PART_BYTES };
-        let is_done = self.large.step(value, budget) == Progress::Done;
-        if is_done && self.large.pending().len() >= CHUNK_BYTES {
-            Self::hand_over(&self.save, self.shard, &mut self.large);
+    fn write_on(&mut self, record: RecordId, value: ValueRef<'_>, to_the_end: bool) -> bool {
+        loop {
+            let is_done = self.write_more(record, |writer| writer.step(value, PART_BYTES)) == Progress::Done;
+            if is_done {
+                self.end_record(record);
+            }
+            if is_done || !to_the_end {
+                return is_done;
+            }
         }
-        is_done
+    }
+
+    fn element(&mut self, record: RecordId, element: Element<'_>) {
+        self.write_more(record, |writer| writer.element(element));
+    }
+
+    fn end_elements(&mut self, record: RecordId) {
+        self.write_more(record, ChunkWriter::end_elements);
+        self.end_record(record);
     }
 
     fn end(&mut self) {
         Self::hand_over(&self.save, self.shard, &mut self.entries);
-        Self::hand_over(&self.save, self.shard, &mut self.large);
+        assert!(self.large.is_empty(), "what was begun is done");
+        if let Some(mut writer) = self.spare.take() {
+            Self::hand_over(&self.save, self.shard, &mut writer);
+        }
         self.is_over = true;
         self.save.end_shard();
     }

@@ -24,6 +24,8 @@ pub struct Target {
     pub sums: bool,
     /// Bytes that may wait for the disk, of all shards. Beyond, a shard that has more to write waits.
     pub waiting_bytes_max: usize,
+    /// Bytes of large values under way that a shard keeps; what is more goes into files of their own until they are done.
+    pub held_bytes_max: usize,
 }
 
 /// With this begin the names of files that are not whole yet. Behind it stands the number of the process that writes it.
@@ -48,6 +50,9 @@ pub(crate) struct Shared {
     /// Somebody may go on: bytes have reached the disk, or the save is over.
     moved: Condvar,
     keys: AtomicU64,
+    /// Spools there have been, and files of them.
+    spools: AtomicU64,
+    spool_files: AtomicU64,
 }
 
 /// Which part of the file is whose.
@@ -114,12 +119,18 @@ impl Save {
             waiting: Mutex::default(),
             moved: Condvar::new(),
             keys: AtomicU64::new(0),
+            spools: AtomicU64::new(0),
+            spool_files: AtomicU64::new(0),
         });
         let (jobs, inbox) = channel();
         carrier::start(disk, Arc::clone(&shared), inbox, on_end)?;
         let save = Self { shared, jobs };
-        save.send(0, head);
+        save.send(head.len(), Job::Write { offset: 0, bytes: head });
         Ok(save)
+    }
+
+    pub(crate) fn held_bytes_max(&self) -> usize {
+        self.shared.target.held_bytes_max
     }
 
     pub(crate) fn options(&self) -> (Options, bool) {
@@ -128,30 +139,50 @@ impl Save {
 
     /// Gives a finished chunk its place in the file and has it written there. Waits while too much waits for the disk.
     pub(crate) fn put(&self, shard: u16, bytes: Vec<u8>, written: &Written) {
-        self.shared.keys.fetch_add(written.records, Ordering::Relaxed);
-        let offset = {
-            let mut places = lock(&self.shared.places);
-            let offset = places.next_offset;
-            places.next_offset += written.bytes;
-            if let Some(plan) = &mut places.plan {
-                plan.add(offset, shard, written);
-            }
-            offset
-        };
-        self.send(offset, bytes);
+        let offset = self.place(shard, written);
+        self.send(bytes.len(), Job::Write { offset, bytes });
     }
 
-    fn send(&self, offset: u64, bytes: Vec<u8>) {
+    /// The number of a new spool, for a chunk whose place is not known.
+    pub(crate) fn new_spool(&self) -> u64 {
+        self.shared.spools.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Has blocks of a chunk written that is not finished. Waits as [`Save::put`] does.
+    pub(crate) fn spool(&self, spool: u64, bytes: Vec<u8>) {
+        self.send(bytes.len(), Job::Spool { spool, bytes });
+    }
+
+    /// As [`Save::put`], of a chunk of which `bytes` are the end, and the rest was spooled.
+    pub(crate) fn put_spooled(&self, shard: u16, spool: u64, bytes: Vec<u8>, written: &Written) {
+        let offset = self.place(shard, written);
+        self.send(bytes.len(), Job::Place { spool, offset, bytes });
+    }
+
+    /// Gives a finished chunk its place in the file.
+    fn place(&self, shard: u16, written: &Written) -> u64 {
+        self.shared.keys.fetch_add(written.records, Ordering::Relaxed);
+        let mut places = lock(&self.shared.places);
+        let offset = places.next_offset;
+        places.next_offset += written.bytes;
+        if let Some(plan) = &mut places.plan {
+            plan.add(offset, shard, written);
+        }
+        offset
+    }
+
+    /// Hands over what so many bytes wait for.
+    fn send(&self, bytes: usize, job: Job) {
         let max = self.shared.target.waiting_bytes_max;
         let mut waiting = lock(&self.shared.waiting);
-        while waiting.bytes > 0 && waiting.bytes + bytes.len() > max && waiting.failure.is_none() {
+        while waiting.bytes > 0 && waiting.bytes + bytes > max && waiting.failure.is_none() {
             waiting = self.shared.moved.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }
         if waiting.failure.is_none() {
-            waiting.bytes += bytes.len();
+            waiting.bytes += bytes;
             drop(waiting);
             // Without a carrier the save is over, and has said why.
-            let _ = self.jobs.send(Job::Write { offset, bytes });
+            let _ = self.jobs.send(job);
         }
     }
 
@@ -198,6 +229,12 @@ impl Save {
 }
 
 impl Shared {
+    /// Where some of a chunk goes whose place in the file is not known.
+    pub fn spool_path(&self) -> PathBuf {
+        let number = self.spool_files.fetch_add(1, Ordering::Relaxed);
+        self.target.path.with_file_name(format!("{TEMPORARY}{}-{number}.rdb", std::process::id()))
+    }
+
     /// Nothing more is written: the first reason is kept.
     pub fn fail(&self, reason: impl Display) {
         lock(&self.waiting).failure.get_or_insert_with(|| reason.to_string());

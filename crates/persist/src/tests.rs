@@ -40,9 +40,9 @@ impl Place {
         Self(path)
     }
 
-    fn target(&self, waiting_bytes_max: usize) -> Target {
+    fn target(&self, waiting_bytes_max: usize, held_bytes_max: usize) -> Target {
         let options = Options { version: 10, compress: true };
-        Target { path: self.0.join("dump.rdb"), options, sums: true, waiting_bytes_max }
+        Target { path: self.0.join("dump.rdb"), options, sums: true, waiting_bytes_max, held_bytes_max }
     }
 
     fn names(&self) -> Vec<String> {
@@ -134,8 +134,11 @@ fn what_two_shards_have_is_one_file() {
     let mut dbs = databases(&mut contents);
     std::fs::write(place.0.join("dump.rdb"), "old").expect("it can be written");
     // However little may wait for the disk, and though a thread of its own carries it there.
-    for waiting_bytes_max in [1, 64 << 20] {
-        let save = save(SystemDisk, place.target(waiting_bytes_max), &mut dbs, None);
+    // Large values under way go into files of their own, or into none, or all that is of them does.
+    for (waiting_bytes_max, held_bytes_max) in
+        [(1, 1 << 30), (64 << 20, 1 << 30), (1, 100_000), (64 << 20, 1)]
+    {
+        let save = save(SystemDisk, place.target(waiting_bytes_max, held_bytes_max), &mut dbs, None);
         let len = save.wait().expect("it is written");
         assert_eq!(save.keys(), contents.len() as u64);
         assert_eq!(place.names(), ["dump.rdb"]);
@@ -159,7 +162,7 @@ fn what_is_given_up_leaves_the_old_file_alone() {
     let mut dbs = databases(&mut contents);
     std::fs::write(place.0.join("dump.rdb"), "old").expect("it can be written");
     for halt_at in [0, 3, 1000] {
-        let outcome = save(SystemDisk, place.target(1 << 20), &mut dbs, Some(halt_at)).wait();
+        let outcome = save(SystemDisk, place.target(1 << 20, 100_000), &mut dbs, Some(halt_at)).wait();
         assert_eq!(outcome, Err(GIVEN_UP.to_owned()));
         assert_eq!(place.names(), ["dump.rdb"]);
         assert_eq!(std::fs::read(place.0.join("dump.rdb")).expect("it is there"), b"old");
@@ -169,10 +172,10 @@ fn what_is_given_up_leaves_the_old_file_alone() {
 #[test]
 fn what_cannot_be_written_says_why() {
     let place = Place::new("refused");
-    let mut target = place.target(1 << 20);
+    let mut target = place.target(1 << 20, 100_000);
     target.path = place.0.join("missing/dump.rdb");
     assert!(Save::begin(SystemDisk, target, &HEAD, 2, Box::new(|_| {})).is_err());
-    let mut target = place.target(1 << 20);
+    let mut target = place.target(1 << 20, 100_000);
     std::fs::create_dir(place.0.join("taken")).expect("a directory");
     target.path = place.0.join("taken");
     let mut contents = Contents::new();

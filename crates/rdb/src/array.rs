@@ -139,7 +139,7 @@ mod tests {
         array.set_cursor(Some(71));
         let mut out = Vec::new();
         append_head(&mut out, &array);
-        assert_eq!(append_from(&mut out, &array, 0, Room::endless()), None);
+        assert_eq!(append_from(&mut out, &array, 0, Room::endless(true)), None);
         let mut expected = vec![5, 1, 0x40, 71];
         expected.extend([0, 1, 7, 0, 0, 0, 0, 0, 0, 0]);
         expected.extend([1, 2]);

@@ -51,6 +51,12 @@ pub fn open_unsummed(payload: &[u8]) -> Option<&[u8]> {
     (u16::from_le_bytes(*version) <= VERSION_READ_MAX).then_some(body)
 }
 
+/// The same payload with the check sum that it should have.
+pub fn resealed(payload: &[u8]) -> Option<Vec<u8>> {
+    let (summed, _) = payload.split_last_chunk::<CRC_BYTES>()?;
+    Some([summed, &crc64(0, summed).to_le_bytes()].concat())
+}
+
 /// The value of a payload.
 ///
 /// # Errors

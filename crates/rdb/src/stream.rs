@@ -55,8 +55,27 @@ pub fn append_from(
         append_len(out, stream.groups.len() as u64);
         groups::Place::default()
     };
-    if let Some(place) = groups::append_from(out, stream, kind, in_groups, room) {
-        return Some(Place::Groups(place));
+    append_groups(out, stream, kind, in_groups, room).map(Place::Groups)
+}
+
+/// Appends all that stands behind the blocks.
+pub fn append_tail(out: &mut Vec<u8>, stream: &Stream, kind: Type, compress: bool) {
+    append_facts(out, stream);
+    append_len(out, stream.groups.len() as u64);
+    let rest = append_groups(out, stream, kind, groups::Place::default(), Room::endless(compress));
+    assert!(rest.is_none(), "the room has no end");
+}
+
+/// Appends the groups from a place on, and the producers; where to go on if there was not room for all groups.
+fn append_groups(
+    out: &mut Vec<u8>,
+    stream: &Stream,
+    kind: Type,
+    place: groups::Place,
+    room: Room,
+) -> Option<groups::Place> {
+    if let Some(place) = groups::append_from(out, stream, kind, place, room) {
+        return Some(place);
     }
     match stream.producers() {
         Some(producers) => append_producers(out, producers, room.compress),
@@ -74,15 +93,20 @@ fn append_blocks<'a>(
 ) -> Option<StreamId> {
     let mut listpack = Vec::new();
     for block in blocks {
-        append_string(out, &block.master().to_be_bytes(), room.compress);
-        listpack.clear();
-        block.append_listpack(&mut listpack);
-        append_string(out, &listpack, room.compress);
+        append_block(out, block, &mut listpack, room.compress);
         if room.is_used_up(out) {
             return Some(block.master());
         }
     }
     None
+}
+
+/// Appends a block. Its listpack is put together in `buffer`.
+pub fn append_block(out: &mut Vec<u8>, block: Node<'_>, buffer: &mut Vec<u8>, compress: bool) {
+    append_string(out, &block.master().to_be_bytes(), compress);
+    buffer.clear();
+    block.append_listpack(buffer);
+    append_string(out, buffer, compress);
 }
 
 /// Appends what is known of the log as a whole.

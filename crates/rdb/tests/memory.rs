@@ -7,11 +7,14 @@ use rdb::file::{Feed, Item, Items};
 use rdb::{Shapes, Type, append_len, append_string};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 struct Counting;
 
 static HELD: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
+/// The tests count all that the process holds, so only one of them may run at a time.
+static TURN: Mutex<()> = Mutex::new(());
 
 // SAFETY: all calls go to the system's allocator unchanged; the counts are kept beside.
 unsafe impl GlobalAlloc for Counting {
@@ -86,6 +89,7 @@ fn elements(kind: Type, announced: u64, count: u32, behind: &[u8]) -> Vec<u8> {
 
 #[test]
 fn memory_is_bounded_by_the_payload() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     for (kind, behind) in
         [(Type::List, &b""[..]), (Type::Set, b""), (Type::Hash, b"\x00"), (Type::ZSet, &[0; 8])]
     {
@@ -115,6 +119,29 @@ fn memory_is_bounded_by_the_payload() {
             noise[0] = kind.byte();
             noise[1] = [noise[1], 0x81, 0x80, 0xC3, 1][random.index(5)];
             check(&format!("{kind:?} {}", noise.escape_ascii()), noise);
+        }
+    }
+}
+
+/// A length or a number of each kind, in the place of every byte of values in old forms.
+#[test]
+fn whatever_old_values_announce() {
+    const ANNOUNCED: [&[u8]; 6] = [
+        &[0x7F, 0xFF],
+        &[0x80, 0xFF, 0xFF, 0xFF, 0xFF],
+        &[0x81, 0x7F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF],
+        &[0xC3, 0x05, 0x81, 0, 0, 0, 1, 0, 0, 0, 0],
+        &[0xFF, 0xFF, 0xFF, 0xFF],
+        &[0xFE, 0xFF, 0xFF, 0xFF, 0x7F],
+    ];
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    for value in testkit::old_values::old_values() {
+        for at in 1..value.bytes.len() {
+            for announced in ANNOUNCED {
+                let (front, rest) = value.bytes.split_at(at);
+                let body = [front, announced, rest.get(announced.len()..).unwrap_or_default()].concat();
+                check(&format!("{} at {at}: {}", value.name, announced.escape_ascii()), body);
+            }
         }
     }
 }

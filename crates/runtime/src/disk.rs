@@ -4,7 +4,7 @@
 //! have cached, and the end does not wait for all of them. For that they are copied into memory that is aligned.
 
 use crate::{FileMap, side_by_side};
-use disk::{Disk, DiskFile, Part};
+use disk::{Disk, DiskFile, Synced};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
@@ -125,8 +125,8 @@ impl Disk for SystemDisk {
         File::open(directory)?.sync_all()
     }
 
-    fn write_and_sync(&self, parts: &mut [Part<'_, SystemFile>]) {
-        side_by_side::write_and_sync(parts);
+    fn sync_each(&self, files: &mut [Synced<SystemFile>]) {
+        side_by_side::sync_each(files);
     }
 }
 
@@ -138,6 +138,10 @@ impl SystemFile {
 }
 
 impl DiskFile for SystemFile {
+    fn again(&self) -> io::Result<Self> {
+        Ok(Self { file: self.file.try_clone()?, direct: None })
+    }
+
     fn len(&self) -> io::Result<u64> {
         Ok(self.file.metadata()?.len())
     }

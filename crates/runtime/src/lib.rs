@@ -7,6 +7,7 @@ mod allocator;
 pub mod back_end;
 pub mod clock;
 pub mod daemon;
+pub mod dial;
 mod disk;
 pub mod epoll;
 mod file_map;

@@ -14,8 +14,16 @@ pub struct Desk {
     pub shard: Shard,
     /// Taken out of the mailbox and not run yet, oldest first.
     pub mail: VecDeque<Mail>,
-    /// Its thread will not look again by itself before this time; `None`: not at all.
-    pub looks_again_us: Option<u64>,
+    pub looks_again: LooksAgain,
+}
+
+/// What visitors have to know of the shard's thread while it sleeps.
+#[derive(Clone, Copy, Default)]
+pub struct LooksAgain {
+    /// It will not look again by itself before this time; `None`: not at all.
+    pub at_us: Option<u64>,
+    /// There may be something to be looked after at every tick.
+    pub needs_ticks: bool,
 }
 
 /// Lives as long as the process.
@@ -23,7 +31,7 @@ pub type SharedDesk = &'static Mutex<Desk>;
 
 /// Puts a shard on a desk of its own.
 pub fn set_up(shard: Shard) -> SharedDesk {
-    Box::leak(Box::new(Mutex::new(Desk { shard, mail: VecDeque::new(), looks_again_us: None })))
+    Box::leak(Box::new(Mutex::new(Desk { shard, mail: VecDeque::new(), looks_again: LooksAgain::default() })))
 }
 
 /// The desk, if nobody sits there.
@@ -58,9 +66,9 @@ impl Seated {
     }
 
     /// Leaves the desk to visitors, to look again at the given time.
-    pub fn leave(&mut self, looks_again_us: Option<u64>) {
+    pub fn leave(&mut self, looks_again: LooksAgain) {
         if let Some(mut desk) = self.guard.take() {
-            desk.looks_again_us = looks_again_us;
+            desk.looks_again = looks_again;
         }
     }
 

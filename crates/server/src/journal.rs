@@ -5,14 +5,15 @@
 
 use crate::{KeptOn, log as process_log};
 use config::{AppendFsync, Config};
+use journal::chunk::Chunk;
 use journal::manifest::Manifest;
 use journal::queue::Added;
 use persist::append::{Failure, Host, Log, LogReport, SyncPolicy, Writer};
 use runtime::Waker;
 use shard::Shard;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Bytes that may wait for the disk. Beyond, a shard that has more to write waits.
 const WAITING_BYTES_MAX: usize = 64 << 20;
@@ -43,13 +44,23 @@ impl Host for ProcessHost {
     }
 }
 
+/// Who appends.
+struct Members {
+    /// How often appending was turned on, the start included, whether it was then or not.
+    openings: u64,
+    /// Shards that have joined since the last.
+    count: usize,
+}
+
+/// What a process begins with that appends from the start.
+pub const FIRST_OPENING: u64 = 1;
+
 /// The log of the process, once there is one.
 pub struct Journal {
     log: OnceLock<Log>,
-    /// Shards append.
-    is_on: AtomicBool,
-    /// Shards that have left since `appendonly` was set to no.
-    left: AtomicUsize,
+    /// How often appending was turned on, if it is on; else 0. A shard appends when it has seen this change.
+    opening: AtomicU64,
+    members: Mutex<Members>,
     directory: PathBuf,
     prefix: String,
     wakers: Arc<Vec<OnceLock<Waker>>>,
@@ -69,8 +80,8 @@ impl Journal {
         let directory = std::path::absolute(&config.appenddirname);
         Self {
             log: OnceLock::new(),
-            is_on: AtomicBool::new(false),
-            left: AtomicUsize::new(0),
+            opening: AtomicU64::new(0),
+            members: Mutex::new(Members { openings: FIRST_OPENING, count: 0 }),
             directory: directory.unwrap_or_else(|_| config.appenddirname.clone()),
             prefix: config.appendfilename.to_string_lossy().into_owned(),
             wakers,
@@ -98,7 +109,8 @@ impl Journal {
         writer.open(false).map_err(|failure| failure.to_string())?;
         writer.remove_history();
         self.run(config, writer, base_bytes)?;
-        self.is_on.store(true, Ordering::SeqCst);
+        *self.members() = Members { openings: FIRST_OPENING, count: self.wakers.len() };
+        self.opening.store(FIRST_OPENING, Ordering::SeqCst);
         Ok(())
     }
 
@@ -124,7 +136,7 @@ impl Journal {
     /// Why there is none, for the log.
     pub fn log_now(&self, config: &Config) -> Result<&Log, String> {
         if self.log.get().is_none() {
-            let manifest = crate::recovery::read_manifest(&self.directory, &self.prefix)?;
+            let manifest = recovery::read_manifest(&KeptOn, &self.directory, &self.prefix)?;
             let manifest = manifest.unwrap_or_else(|| Manifest::new(&self.prefix));
             let writer = self.writer(manifest).map_err(|failure| failure.to_string())?;
             self.run(config, writer, 0)?;
@@ -136,24 +148,49 @@ impl Journal {
         self.log.get()
     }
 
+    /// How often appending was turned on, if it is on; else 0.
+    #[inline]
+    pub fn opening(&self) -> u64 {
+        self.opening.load(Ordering::Acquire)
+    }
+
     /// Whether shards append.
     #[inline]
     pub fn is_on(&self) -> bool {
-        self.is_on.load(Ordering::Relaxed)
+        self.opening() != 0
     }
 
-    pub fn set_on(&self) {
-        self.left.store(0, Ordering::SeqCst);
-        self.is_on.store(true, Ordering::SeqCst);
+    fn members(&self) -> MutexGuard<'_, Members> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A shard appends no more. When the last has said so, the files end.
-    pub fn leave(&self) {
-        let shards = self.wakers.len();
-        if self.left.fetch_add(1, Ordering::SeqCst) + 1 < shards {
+    /// Begins files, to which shards append as soon as they notice. What they append before the parts of the first rewrite have run is
+    /// for nobody: by then all of them do, whoever has brought keys of several together.
+    ///
+    /// # Errors
+    /// Why there can be no such files, for the log.
+    pub fn turn_on(&self, config: &Config) -> Result<(), String> {
+        let mut members = self.members();
+        if self.is_on() {
+            return Ok(());
+        }
+        let log = self.log_now(config)?;
+        log.open().map_err(|failure| failure.to_string())?;
+        log.set_policy(policy(config));
+        *members = Members { openings: members.openings + 1, count: 0 };
+        self.opening.store(members.openings, Ordering::SeqCst);
+        drop(members);
+        self.wake_all();
+        Ok(())
+    }
+
+    /// Ends the files. What was handed over by now is a whole: nothing in it depends on what comes, and that is dropped.
+    pub fn turn_off(&self) {
+        let _members = self.members();
+        if !self.is_on() {
             return;
         }
-        self.is_on.store(false, Ordering::SeqCst);
+        self.opening.store(0, Ordering::SeqCst);
         if let Some(log) = self.log.get() {
             log.close(Box::new(|outcome| match outcome {
                 Ok(()) => process_log::notice("The append-only files are closed"),
@@ -162,6 +199,23 @@ impl Journal {
                 }
             }));
         }
+        self.wake_all();
+    }
+
+    fn wake_all(&self) {
+        self.wakers.iter().filter_map(OnceLock::get).for_each(Waker::wake);
+    }
+
+    /// A shard appends; whether all do now.
+    pub fn join(&self, opening: u64) -> bool {
+        let mut members = self.members();
+        members.count += usize::from(self.opening() == opening);
+        members.count == self.wakers.len()
+    }
+
+    /// Whether all shards append.
+    pub fn has_all(&self) -> bool {
+        self.is_on() && self.members().count == self.wakers.len()
     }
 
     /// The end of the process: what was handed over is written and synced.
@@ -184,15 +238,27 @@ impl Journal {
     #[cold]
     #[inline(never)]
     fn take_all_from(&self, shard: &mut Shard) {
-        let Some(log) = self.log.get() else { return };
+        let Some(log) = self.log.get().filter(|_| shard.cx.journal.opening == self.opening()) else {
+            // Nobody reads it, or no more: it has not noticed yet.
+            drop(shard.take_added(Chunk::default()));
+            return;
+        };
         let added: Added = shard.take_added(log.chunk());
         log.hand_over(added);
     }
 
-    /// Whether nobody may learn of what is not synced.
+    /// Whether something was handed over that nobody may learn of yet.
     #[inline]
-    pub fn is_strict(&self) -> bool {
-        self.is_on() && self.log.get().is_some_and(Log::is_strict)
+    pub fn holds_back(&self) -> bool {
+        // In this order: what is safe by then was handed over before.
+        self.is_on() && self.log.get().is_some_and(|log| log.handed() > log.safe())
+    }
+
+    /// What was handed over is to be synced if the policy is to, and so many more replies wait for that.
+    pub fn ask_for_sync(&self, replies: usize) {
+        if let Some(log) = self.log.get().filter(|log| log.is_strict()) {
+            log.await_sync(replies);
+        }
     }
 
     #[inline]

@@ -3,14 +3,13 @@
 //! All shards read it at the same time, each its part, between turns in which clients are told that data is loading
 //! ([`crate::shard_loop`]). Whatever is wrong with the file stops the start and leaves the file alone.
 
-use crate::recovery::Recovery;
 use crate::{KeptOn, log};
 use command::ShardCx;
 use command::loading::Coming;
 use command::saving::LoadReport;
 use config::Config;
-use keyspace::Entry;
 use persist::load::{self, Found, Record, Remarks, Stop};
+use recovery::{Halt, number_of, take_library};
 use runtime::{FileMap, clock};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -23,22 +22,6 @@ pub struct Loaded {
     pub keys: u64,
     /// Keys whose time was over.
     pub expired: u64,
-}
-
-/// Why nothing is loaded.
-pub enum Halt {
-    /// What is wrong, with the path of the file.
-    Failed(String),
-    /// The end was asked for.
-    Ended,
-}
-
-/// Who loads: a shard, which has something else to do now and then.
-pub trait Loader {
-    fn cx(&mut self) -> &mut ShardCx;
-
-    /// Called after every few records; whether to go on.
-    fn breathe(&mut self) -> bool;
 }
 
 /// How far all shards are, for all to see.
@@ -61,6 +44,11 @@ impl Progress {
         self.shards_left.store(shards, Ordering::Release);
     }
 
+    /// So many bytes more are loaded.
+    pub fn add(&self, bytes: u64) {
+        self.loaded_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
     /// A shard has loaded its part; whether all have.
     pub fn end_shard(&self) -> bool {
         self.shards_left.fetch_sub(1, Ordering::AcqRel) == 1
@@ -72,10 +60,12 @@ impl Progress {
     }
 
     pub fn report(&self) -> Option<LoadReport> {
+        let total_bytes = self.total_bytes.load(Ordering::Relaxed);
         self.is_under_way().then(|| LoadReport {
             begun_s: self.begun_s.load(Ordering::Relaxed),
-            total_bytes: self.total_bytes.load(Ordering::Relaxed),
-            loaded_bytes: self.loaded_bytes.load(Ordering::Relaxed),
+            total_bytes,
+            // Some of it may be looked at once more.
+            loaded_bytes: self.loaded_bytes.load(Ordering::Relaxed).min(total_bytes),
             used_memory_bytes: self.used_memory_bytes.load(Ordering::Relaxed),
         })
     }
@@ -93,6 +83,14 @@ pub struct Loading {
 
 /// Records that are looked at before the first of them is stored: the memory that they need is on its way meanwhile.
 const AT_ONCE: usize = 64;
+/// Who reads a part of the file.
+pub trait Reader {
+    fn cx(&mut self) -> &mut ShardCx;
+
+    /// Does something else if it is time for that; whether to go on.
+    fn breathe(&mut self) -> bool;
+}
+
 /// So many keys tell what those are like that are still to come.
 const SAMPLE_KEYS: usize = 4096;
 
@@ -111,19 +109,21 @@ impl Loading {
     ) -> Result<Self, String> {
         remove_abandoned(Path::new("."));
         let base = recovery.map(|recovery| recovery.base_for_all().unwrap_or(Path::new("")));
+        let log_bytes = recovery.map_or(0, Recovery::bytes);
         let (is_base, path) = (base.is_some(), base.unwrap_or(&config.dbfilename).to_owned());
         let (_, begun_us) = clock::now();
         let mut loading = Self { path, file: None, sums: config.rdbchecksum, is_base, begun_us };
         let parties = shards + 1;
         if is_base {
-            progress.begin(parties, 0, 0);
+            progress.begin(parties, log_bytes, 0);
         }
         match FileMap::open(&loading.path) {
             _ if loading.path.as_os_str().is_empty() => {}
             Ok(file) => {
                 let remarks = load::remarks(&file);
                 tell(&remarks);
-                progress.begin(parties, file.len() as u64, remarks.used_memory_bytes.unwrap_or(0));
+                let total_bytes = log_bytes.max(file.len() as u64);
+                progress.begin(parties, total_bytes, remarks.used_memory_bytes.unwrap_or(0));
                 loading.file = Some(file);
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -132,6 +132,12 @@ impl Loading {
             }
         }
         Ok(loading)
+    }
+
+    /// The same, with the keys whose time is over if they `are_wanted`: another deletes them.
+    pub fn with_what_is_over(mut self, are_wanted: bool) -> Self {
+        self.is_base |= are_wanted;
+        self
     }
 
     /// Whether there is anything to load.
@@ -143,9 +149,10 @@ impl Loading {
     ///
     /// # Errors
     /// What is wrong with the file, and where; or that the end was asked for.
-    pub fn run(&self, loader: &mut impl Loader, progress: &Progress) -> Result<Loaded, Halt> {
+    pub fn run(&self, reader: &mut impl Reader, progress: &Progress) -> Result<Loaded, Halt> {
         let Some(file) = &self.file else { return Ok(Loaded::default()) };
-        let place = (loader.cx().id.into(), loader.cx().shards.into());
+        let cx = reader.cx();
+        let place = (cx.id.into(), cx.shards.into());
         let mut part = Part {
             progress,
             is_base: self.is_base,
@@ -156,15 +163,15 @@ impl Loading {
         };
         let mut seen = 0;
         let outcome = load::read(file, self.sums, place, |found| {
-            part.take(loader.cx(), found)?;
+            part.take(reader.cx(), found)?;
             seen += 1;
-            let is_delayed = dawdle(loader.cx().config.key_load_delay, seen);
-            if (seen.is_multiple_of(AT_ONCE) || is_delayed) && !loader.breathe() {
+            let is_delayed = dawdle(reader.cx().config.key_load_delay, seen);
+            if (seen.is_multiple_of(AT_ONCE) || is_delayed) && !reader.breathe() {
                 return Err(Halt::Ended);
             }
             Ok(())
         });
-        let outcome = outcome.and_then(|()| part.store(loader.cx()).map_err(Stop::Refused));
+        let outcome = outcome.and_then(|()| part.store(reader.cx()).map_err(Stop::Refused));
         let path = self.path.display();
         match outcome {
             Ok(()) => Ok(part.loaded),
@@ -190,6 +197,22 @@ impl Loading {
     }
 }
 
+/// The append-only files that the process starts with.
+pub type Recovery = recovery::Recovery<KeptOn, Log>;
+
+/// What is said of them is for the log.
+pub struct Log;
+
+impl recovery::Teller for Log {
+    fn note(&self, line: &str) {
+        log::notice(line);
+    }
+
+    fn warn(&self, line: &str) {
+        log::warning(line);
+    }
+}
+
 /// What saves have left whose processes were killed takes room.
 pub fn remove_abandoned(directory: &Path) {
     match persist::remove_abandoned(&KeptOn, directory) {
@@ -202,63 +225,9 @@ pub fn remove_abandoned(directory: &Path) {
     }
 }
 
-fn take_library(cx: &mut ShardCx, code: &[u8]) -> Result<(), String> {
-    cx.load_library(code)
-        .map_err(|error| format!("a library of functions: {}", String::from_utf8_lossy(error.line())))
-}
-
-/// A key on its way to the shard that has it.
-pub struct Stray {
-    pub db: u16,
-    pub key: Vec<u8>,
-    pub entry: Entry,
-}
-
-/// Stores a key where it belongs.
-///
-/// # Errors
-/// When there is one of that name.
-pub fn take_stray(cx: &mut ShardCx, Stray { db, key, entry }: Stray) -> Result<(), String> {
-    match cx.load(db, &key, entry) {
-        true => Ok(()),
-        false => Err(format!("key \"{}\" is there twice in database {db}", key.escape_ascii())),
-    }
-}
-
-/// Loads a base for who has every key; where the data ends, and commands may follow.
-///
-/// # Errors
-/// What is wrong with the file, and where.
-pub fn load_base(cx: &mut ShardCx, path: &Path, bytes: &[u8], sums: bool) -> Result<usize, String> {
-    let end = load::read_front(bytes, sums, |found| match found {
-        Found::Function(code) => take_library(cx, &code),
-        Found::Expected { .. } => Ok(()),
-        Found::Record { record, .. } => {
-            let db = number_of(cx, &record)?;
-            match cx.entry_of(&record, true).map_err(|damage| damage.to_string())? {
-                Some(entry) => take_stray(cx, Stray { db, key: record.key.to_vec(), entry }),
-                None => Ok(()),
-            }
-        }
-    });
-    let path = path.display();
-    end.map_err(|stop| match stop {
-        Stop::Damage(damage) => format!("{path}: {damage}"),
-        Stop::Refused(reason) => format!("{path}: {reason}"),
-    })
-}
-
-/// The database of a record.
-fn number_of(cx: &ShardCx, record: &Record<'_>) -> Result<u16, String> {
-    cx.dbs.number(record.db.into()).ok_or_else(|| {
-        let (count, offset) = (cx.dbs.count(), record.offset());
-        format!("at byte {offset}: database {}, and there are {count} (`databases`)", record.db)
-    })
-}
-
 /// Makes loading take longer, for tests (`key-load-delay`); whether it did.
 #[inline]
-fn dawdle(delay: i32, seen: usize) -> bool {
+pub fn dawdle(delay: i32, seen: usize) -> bool {
     let micros = match delay {
         0 => 0,
         1.. => delay as u64,
@@ -334,7 +303,7 @@ impl<'a> Part<'a> {
         let keys = keys.map_err(|unloaded| Halt::Failed(unloaded.to_string()))?;
         self.loaded.keys += keys as u64;
         self.loaded.expired += (records - keys) as u64;
-        self.progress.loaded_bytes.fetch_add(std::mem::take(&mut self.bytes), Ordering::Relaxed);
+        self.progress.add(std::mem::take(&mut self.bytes));
         self.expected.retain(|&(db, keys)| {
             let db = &mut cx.dbs[db.into()];
             let is_known = db.len() >= SAMPLE_KEYS;

@@ -3,6 +3,7 @@
 
 mod apply;
 mod cores;
+mod courier;
 mod crash;
 mod desk;
 mod files;
@@ -15,7 +16,7 @@ mod open_files;
 #[cfg(feature = "planted")]
 mod planted;
 mod platform;
-mod recovery;
+mod reload;
 mod requests;
 mod saving;
 mod send;

@@ -2,7 +2,6 @@
 
 use crate::log;
 use crate::shard_loop::ShardLoop;
-use command::saving::{Purpose, Saver};
 use runtime::clock;
 use shard::effects::Request;
 use std::sync::Arc;
@@ -12,6 +11,9 @@ impl ShardLoop {
     /// Does what this turn's commands asked for. Before the turn is published and its replies are sent.
     pub(crate) fn see_to_requests(&mut self) {
         self.shard.send_news();
+        if self.shard.is_ending() {
+            self.shard.see_to_ending();
+        }
         if self.shard.cx.effects.is_empty() {
             return;
         }
@@ -21,6 +23,9 @@ impl ShardLoop {
                 Request::CloseSlow(conn, bytes) => self.close_slow_now(conn, bytes),
                 Request::Shutdown { now } => {
                     self.process.end(now);
+                }
+                Request::Ship { op, shipment } => {
+                    self.process.courier.send(usize::from(self.shard.cx.id), op, *shipment)
                 }
                 Request::CannotEnd => self.process.stay(),
                 Request::ConfigChanged(names) => self.apply_config(&names),
@@ -39,20 +44,17 @@ impl ShardLoop {
         }
     }
 
-    /// The same for the append-only files: they are begun with a rewrite, and ended when every shard appends no more.
+    /// The same for the append-only files: one shard turns them on and off, and all follow.
     fn apply_journal(&mut self, names: &[&'static str]) {
         let config = Arc::clone(&self.shard.cx.config);
         let process = Arc::clone(&self.process);
-        if names.contains(&"appendonly") && !config.appendonly {
-            if self.shard.cx.journal.is_on {
-                process.journal.take_from(&mut self.shard);
-                self.shard.set_journal(false);
-                process.journal.leave();
+        if names.contains(&"appendonly") && self.has_listeners() {
+            if config.appendonly {
+                process.saver.begin_log(&config);
+            } else {
+                process.journal.turn_off();
+                process.saver.end_rewrites();
             }
-            process.saver.end_rewrites();
-        }
-        if names.contains(&"appendonly") && config.appendonly && self.has_listeners() {
-            process.saver.schedule(Purpose::Rewrite);
         }
         if names.contains(&"appendfsync")
             && let Some(log) = process.journal.log()

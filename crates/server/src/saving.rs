@@ -1,11 +1,13 @@
 //! What writes all data down: saves into the file that the configuration names, and new bases of append-only files. One at a time.
 
-use crate::journal::Journal;
+use crate::journal::{FIRST_OPENING, Journal};
 use crate::loading::{Loaded, Progress};
+use crate::reload::Anew;
 use crate::{KeptOn, REDIS_VERSION, log};
 use command::ShardCx;
-use command::saving::{LogReport, Purpose, Refused, Report, Saver};
+use command::saving::{LogReport, Purpose, Refused, Report, Saver, Source};
 use config::Config;
+use disk::Disk;
 use keyspace::walk::SharedScribe;
 use persist::append::{Begun, JobOutcome, Log};
 use persist::{GIVEN_UP, Head, Hints, OnEnd, Options, Outcome, Pen, Save, Target};
@@ -15,8 +17,8 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
-/// Bytes that may wait for the disk.
-const WAITING_BYTES_MAX: usize = 32 << 20;
+/// Of what may wait for the disk each shard keeps so much more of large values under way, one part in so many.
+const HELD_SHARE: usize = 8;
 
 pub struct ProcessSaver {
     shards: u16,
@@ -24,6 +26,7 @@ pub struct ProcessSaver {
     ended: Arc<Ended>,
     progress: Arc<Progress>,
     journal: Arc<Journal>,
+    anew: Anew,
 }
 
 /// How the last save has ended, for a look in every turn.
@@ -55,6 +58,9 @@ struct State {
     is_save_scheduled: bool,
     /// When the last rewrite that failed did; unix seconds.
     rewrite_failed_s: Option<u64>,
+    /// What the last rewrite was begun in, and how many shards have not run their parts of it.
+    rewrite_opening: u64,
+    parts_left: u16,
     /// So many generations have ended where the parts of the last rewrite have run.
     epoch: u64,
 }
@@ -99,6 +105,8 @@ impl ProcessSaver {
             log: LogReport::default(),
             is_save_scheduled: false,
             rewrite_failed_s: None,
+            rewrite_opening: FIRST_OPENING,
+            parts_left: 0,
             epoch: 0,
         };
         let (fails, count) = (AtomicBool::new(false), AtomicU64::new(0));
@@ -109,7 +117,8 @@ impl ProcessSaver {
             told: Condvar::new(),
             is_scheduled: AtomicBool::new(false),
         });
-        Self { shards, state: Arc::new(Mutex::new(state)), ended, progress, journal }
+        let anew = Anew::default();
+        Self { shards, state: Arc::new(Mutex::new(state)), ended, progress, journal, anew }
     }
 
     /// Tells a shard what has become of the last save, before it runs anything.
@@ -132,7 +141,14 @@ impl ProcessSaver {
         }
         let tries = state.rewrite_failed_s.is_none_or(|at_s| now_s().saturating_sub(at_s) > RETRY_S);
         if state.log.is_rewrite_scheduled && tries {
-            return Some(Purpose::Rewrite);
+            if !config.appendonly || self.journal.has_all() && !state.has_parts_left() {
+                return Some(Purpose::Rewrite);
+            }
+            if !self.journal.is_on() {
+                drop(state);
+                self.begin_log(config);
+                return None;
+            }
         }
         if std::mem::take(&mut state.is_save_scheduled) {
             return Some(Purpose::Snapshot);
@@ -170,6 +186,14 @@ impl ProcessSaver {
         lock(&self.state).log.is_rewrite_scheduled = false;
     }
 
+    /// Turns appending on. The first base is made when all shards append; if files cannot be begun, that is tried again.
+    pub fn begin_log(&self, config: &Config) {
+        if let Err(reason) = self.journal.turn_on(config) {
+            lock(&self.state).end_rewrite(&Err(reason));
+        }
+        self.schedule(Purpose::Rewrite);
+    }
+
     /// What all shards have loaded.
     pub fn note_loaded(&self, all: &[Loaded]) {
         lock(&self.state).report.loaded =
@@ -178,6 +202,13 @@ impl ProcessSaver {
 }
 
 impl State {
+    /// Whether another rewrite could be taken for the last one by a shard that has not come to it.
+    fn has_parts_left(&self) -> bool {
+        /// Longer than a shard may take to come to it, unless it never will.
+        const PATIENCE_S: u64 = 60;
+        self.parts_left > 0 && now_s().saturating_sub(self.begun_s) < PATIENCE_S
+    }
+
     /// A rewrite is over, the manifest included.
     fn end_rewrite(&mut self, outcome: &Result<(), String>) {
         self.under_way = None;
@@ -220,7 +251,7 @@ impl State {
 
 impl ProcessSaver {
     /// The base has been written, or not: if it has, the manifest is next.
-    fn on_rewritten(&self, log: &Log, is_rdb: bool) -> OnEnd {
+    fn on_rewritten(&self, log: &Log, transcript: Option<Transcript>) -> OnEnd {
         let (own, ended, log) = (Arc::clone(&self.state), Arc::clone(&self.ended), log.clone());
         Box::new(move |outcome: &Outcome| {
             let resting = log.clone();
@@ -232,15 +263,20 @@ impl ProcessSaver {
                     ended.tell();
                 }
             };
+            let is_rdb = transcript.is_none();
+            let outcome = match (outcome, transcript) {
+                (Ok(_), Some(transcript)) => transcript.write(),
+                (outcome, _) => outcome.clone(),
+            };
             match outcome {
                 Ok(bytes) => {
                     let begun = Begun { epoch: lock(&own).epoch, is_rdb };
                     let on_done = move |outcome: &JobOutcome| {
                         on_done(outcome.clone().map_err(|failure| failure.to_string()));
                     };
-                    log.end_rewrite(begun, *bytes, Box::new(on_done));
+                    log.end_rewrite(begun, bytes, Box::new(on_done));
                 }
-                Err(reason) => on_done(Err(reason.clone())),
+                Err(reason) => on_done(Err(reason)),
             }
         })
     }
@@ -265,11 +301,13 @@ impl ProcessSaver {
         on_end: OnEnd,
         purpose: Purpose,
     ) -> io::Result<Save> {
+        let memory_bytes = cx.config.rdb_save_memory as usize;
         let target = Target {
             path,
             options: Options { version: cx.config.rdb_version, compress: cx.config.rdbcompression },
             sums: cx.config.rdbchecksum,
-            waiting_bytes_max: WAITING_BYTES_MAX,
+            waiting_bytes_max: memory_bytes,
+            held_bytes_max: memory_bytes / HELD_SHARE,
         };
         let head = Head {
             version: cx.config.rdb_version,
@@ -307,15 +345,15 @@ impl ProcessSaver {
 
     fn begin_rewrite(&self, cx: &ShardCx, functions: &[&[u8]], state: &mut State) -> Result<(), Refused> {
         let begun = self.journal.log_now(&cx.config).and_then(|log| {
-            if cx.config.appendonly && !self.journal.is_on() {
-                // Files to append to from the place on where the parts of this rewrite run.
-                log.open().map_err(|failure| failure.to_string())?;
-                log.set_policy(crate::journal::policy(&cx.config));
-                self.journal.set_on();
-            }
             log.rest(cx.config.no_appendfsync_on_rewrite);
-            let path = self.journal.directory().join(log.manifest().next_base_name(true));
-            let save = self.open(cx, functions, path.clone(), self.on_rewritten(log, true), Purpose::Rewrite);
+            let transcript =
+                (!cx.config.aof_use_rdb_preamble).then(|| Transcript::new(&self.journal, log, &cx.config));
+            let path = match &transcript {
+                Some(transcript) => transcript.from.clone(),
+                None => self.journal.directory().join(log.manifest().next_base_name(true)),
+            };
+            let on_end = self.on_rewritten(log, transcript);
+            let save = self.open(cx, functions, path.clone(), on_end, Purpose::Rewrite);
             save.map_err(|error| format!("{}: {}", path.display(), runtime::reason(&error)))
         });
         match begun {
@@ -325,6 +363,7 @@ impl ProcessSaver {
                 state.log.rewrite_begun_s = Some(now_s());
                 state.under_way = Some(UnderWay { save, purpose: Purpose::Rewrite });
                 state.begun_s = now_s();
+                (state.rewrite_opening, state.parts_left) = (self.journal.opening(), self.shards);
                 Ok(())
             }
             Err(reason) => {
@@ -335,12 +374,47 @@ impl ProcessSaver {
     }
 }
 
+/// A base that is to be told as commands: how, once there is one in the format of snapshots.
+struct Transcript {
+    from: PathBuf,
+    to: PathBuf,
+    /// The time is noted.
+    is_timed: bool,
+}
+
+impl Transcript {
+    fn new(journal: &Journal, log: &Log, config: &Config) -> Self {
+        let to = journal.directory().join(log.manifest().next_base_name(false));
+        // What is left of it by a process that was killed is removed like what saves have left.
+        let from = journal.directory().join(format!("temp-weft-{}.base", std::process::id()));
+        Self { from, to, is_timed: config.aof_timestamp_enabled }
+    }
+
+    /// How long the base is.
+    fn write(&self) -> Outcome {
+        let temporary = self.from.with_extension("aof");
+        let told = persist::transcript::transcribe(
+            KeptOn,
+            &self.from,
+            (&temporary, &self.to),
+            self.is_timed.then(now_s),
+        );
+        // It has been told, or is of no use.
+        let _ = KeptOn.remove(&self.from);
+        told
+    }
+}
+
 impl Saver for ProcessSaver {
     fn begin(&self, cx: &ShardCx, functions: &[&[u8]], purpose: Purpose) -> Result<(), Refused> {
         let mut state = lock(&self.state);
         match &state.under_way {
             Some(under_way) => Err(Refused::UnderWay(under_way.purpose)),
             None if purpose == Purpose::Snapshot => self.begin_snapshot(cx, functions, &mut state),
+            None if cx.config.appendonly && (!self.journal.has_all() || state.has_parts_left()) => {
+                // Soon.
+                Err(Refused::UnderWay(Purpose::Snapshot))
+            }
             None => self.begin_rewrite(cx, functions, &mut state),
         }
     }
@@ -361,16 +435,17 @@ impl Saver for ProcessSaver {
     }
 
     fn log_report(&self) -> LogReport {
-        let report = self.journal.report();
+        let (report, opening) = (self.journal.report(), self.journal.opening());
+        let state = lock(&self.state);
         LogReport {
             trouble: report.trouble.map(|trouble| trouble.reason),
-            is_open: self.journal.is_on(),
+            is_open: opening != 0 && state.rewrite_opening == opening,
             current_bytes: report.current_bytes,
             base_bytes: report.base_bytes,
             waiting_bytes: report.waiting_bytes,
             is_unsynced: report.is_unsynced,
             delayed_syncs: report.delayed_syncs,
-            ..lock(&self.state).log.clone()
+            ..state.log.clone()
         }
     }
 
@@ -420,5 +495,23 @@ impl Saver for ProcessSaver {
         let snapshot = state.under_way.as_ref().filter(|one| one.purpose == Purpose::Snapshot);
         let under_way = snapshot.map(|one| (state.begun_s, one.save.keys()));
         Report { under_way, loading: self.progress.report(), ..state.report }
+    }
+
+    fn run_rewrite(&self, opening: u64) -> bool {
+        let mut state = lock(&self.state);
+        state.parts_left = state.parts_left.saturating_sub(1);
+        opening == state.rewrite_opening && opening == self.journal.opening()
+    }
+
+    fn open_reload(&self, cx: &mut ShardCx, source: Source) -> bool {
+        self.anew.open(cx, source, &self.journal)
+    }
+
+    fn reload(&self, cx: &mut ShardCx, _: Source) -> bool {
+        self.anew.load(cx)
+    }
+
+    fn close_reload(&self, taken: Option<Source>) {
+        self.anew.close(taken);
     }
 }

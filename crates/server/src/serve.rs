@@ -1,17 +1,18 @@
 //! The shards' threads, from the first to the last.
 
 use crate::cores::Cores;
-use crate::loading::{Halt, Loaded, Loading, Progress};
-use crate::log;
+use crate::loading::{self, Loaded, Loading, Progress, Recovery};
 use crate::platform;
-use crate::recovery::Recovery;
 use crate::shard_loop::{Mail, Process, ShardLoop};
 use crate::supervisor::Systemd;
+use crate::{KeptOn, log};
 use base::hash::HashSeed;
 use command::ShardCx;
 use command::saving::{LoadReport, Saver};
+use command::shipping::Courier;
 use config::{Config, IoBackend};
 use mailbox::{Exchange, Port};
+use recovery::Halt;
 use runtime::back_end::{self, RING_ENTRIES_MAX};
 use runtime::signals::{self, Signal};
 use runtime::{BackEnd, Listener, clock, thread};
@@ -64,6 +65,7 @@ pub fn run(
     let names: Vec<(bool, String)> = listeners.iter().map(|l| (l.is_unix, l.name.clone())).collect();
     let process = Arc::new(Process::new(Arc::clone(&config), shards, config_file));
     let ((tell, told), (tell_loaded, loaded)) = (channel(), channel());
+    let (_, recovery_begun_us) = clock::now();
     let recovery = open_recovery(&config, &process, shards)?;
     let loading = Arc::new(Loading::open(&config, &process.progress, shards, recovery.as_deref())?);
     let begun_us = loading.has_file().then(|| loading.begun_us());
@@ -103,7 +105,7 @@ pub fn run(
     match await_loaded(&loaded, shards, &process.progress) {
         Ok(loaded) => {
             if let Some(recovery) = recovery {
-                begin_journal(&config, &process, recovery)?;
+                begin_journal(&config, &process, recovery, recovery_begun_us)?;
             }
             if let Some(begun_us) = begun_us {
                 Loading::report(begun_us, &loaded);
@@ -115,8 +117,6 @@ pub fn run(
             }
             systemd.tell("READY=1\nSTATUS=Ready to accept connections");
         }
-        // Shards may wait for others that have stopped; there is nothing to be saved.
-        Err(Halt::Ended) if recovery.is_some() => return Ok(()),
         Err(Halt::Ended) => {}
         Err(Halt::Failed(reason)) => return Err(format!("Fatal error loading the DB. {reason}. Exiting.")),
     }
@@ -135,8 +135,12 @@ fn open_recovery(config: &Config, process: &Process, shards: usize) -> Result<Op
         return Ok(None);
     }
     let journal = &process.journal;
-    let recovery = Recovery::open(config, journal.directory(), journal.prefix(), shards)
+    let place = (&**journal.directory(), journal.prefix());
+    let recovery = Recovery::open(KeptOn, loading::Log, config, place, shards)
         .map_err(|reason| format!("Fatal error loading the append-only files. {reason}. Exiting."))?;
+    if journal.directory().is_dir() {
+        loading::remove_abandoned(journal.directory());
+    }
     if recovery.is_empty() && config.dbfilename.exists() {
         let (directory, file) = (journal.directory().display(), config.dbfilename.display());
         log::warning(format_args!(
@@ -148,11 +152,22 @@ fn open_recovery(config: &Config, process: &Process, shards: usize) -> Result<Op
 }
 
 /// All that was there is loaded: goes on with it.
-fn begin_journal(config: &Config, process: &Process, recovery: Arc<Recovery>) -> Result<(), String> {
+fn begin_journal(
+    config: &Config,
+    process: &Process,
+    recovery: Arc<Recovery>,
+    begun_us: u64,
+) -> Result<(), String> {
     let failed = |reason: String| format!("Fatal error opening the append-only files. {reason}. Exiting.");
     // The shards have let go of it before they said that they have loaded.
     let recovery = Arc::into_inner(recovery).expect("nobody else has it");
+    let is_empty = recovery.is_empty();
     let (bytes, manifest) = recovery.finish().map_err(failed)?;
+    if !is_empty {
+        let (_, now_us) = clock::now();
+        let seconds = now_us.saturating_sub(begun_us) as f64 / 1e6;
+        log::notice(format_args!("DB loaded from append only file: {seconds:.3} seconds"));
+    }
     process.journal.start(config, manifest, bytes).map_err(failed)
 }
 
@@ -243,9 +258,13 @@ fn report_ready(names: &[(bool, String)]) {
 fn watch_signals(process: Arc<Process>) -> io::Result<()> {
     let watch = move || {
         while let Ok(signal) = signals::wait() {
-            if process.expects_end() && signal == Signal::Interrupt {
-                log::warning("You insist... exiting now.");
-                std::process::exit(1);
+            if process.expects_end() {
+                if signal == Signal::Interrupt {
+                    log::warning("You insist... exiting now.");
+                    std::process::exit(1);
+                }
+                // The end is under way: what it saves need not be saved twice.
+                continue;
             }
             log::warning(format_args!("Received {} scheduling shutdown...", signal.name()));
             process.ask_for_end(signal);
@@ -275,6 +294,7 @@ fn run_shard(seat: Seat, tell: &Sender<Started>, tell_loaded: &Sender<Result<Loa
     let about = process.about.get_or_init(|| platform::about(opened.reactor.name(), &process.config_file));
     platform::install(&mut cx, about);
     cx.saver = Some(Arc::clone(&process.saver) as Arc<dyn Saver>);
+    cx.courier = Some(Arc::clone(&process.courier) as Arc<dyn Courier>);
     cx.is_loading = seat.loading.has_file() || seat.recovery.is_some();
     seat.gate.wait();
     let shard = Shard::new(cx);
@@ -300,9 +320,9 @@ fn load_and_run(
     let mut loaded = shard_loop.load(loading)?;
     if let Some(recovery) = recovery
         && loaded.is_ok()
-        && let Err(reason) = shard_loop.recover(&recovery, of_all)
+        && let Err(halt) = shard_loop.recover(&recovery, of_all)?
     {
-        loaded = Err(Halt::Failed(reason));
+        loaded = Err(halt);
     }
     let has_failed = matches!(loaded, Err(Halt::Failed(_)));
     if loaded.is_ok() {

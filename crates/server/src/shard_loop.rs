@@ -12,7 +12,8 @@ mod upkeep;
 mod visit;
 
 use self::spin::Spin;
-use crate::desk::{self, Seated, SharedDesk};
+use crate::courier::ProcessCourier;
+use crate::desk::{self, LooksAgain, Seated, SharedDesk};
 use crate::journal::Journal;
 use crate::loading::Progress;
 use crate::log;
@@ -24,6 +25,7 @@ use mailbox::Port;
 use runtime::signals::Signal;
 use runtime::socket::Reserve;
 use runtime::{Event, Listener, Reactor, Socket, Waker, clock};
+use shard::message::Batch;
 use shard::{Carrier, Message, Moving, Shard, Step, TURN};
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -31,19 +33,31 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-/// What travels between shard threads.
+/// What travels between shard threads. It is moved several times on its way: two words, of which what comes most needs no more.
 pub enum Mail {
-    Shard(Message),
+    /// As the messages of these names.
+    Commands(Box<Batch>),
+    Replies(Box<Batch>),
+    /// Any other message.
+    Other(Box<Message>),
     /// A new connection to serve.
     Adopt {
         socket: Socket,
         is_unix: bool,
     },
     /// A connection that this shard serves most of.
-    Move {
-        socket: Socket,
-        moving: Moving,
-    },
+    Move(Box<(Socket, Moving)>),
+}
+
+impl From<Message> for Mail {
+    #[inline]
+    fn from(message: Message) -> Self {
+        match message {
+            Message::Commands(batch) => Self::Commands(batch),
+            Message::Replies(batch) => Self::Replies(batch),
+            other => Self::Other(Box::new(other)),
+        }
+    }
 }
 
 /// Input bytes collected before they are executed.
@@ -78,6 +92,7 @@ pub struct Process {
     /// How far the shards are that load.
     pub(crate) progress: Arc<Progress>,
     pub(crate) journal: Arc<Journal>,
+    pub(crate) courier: Arc<ProcessCourier>,
     /// Changes on each shard since the last save, while there are save points.
     unsaved: Vec<Unsaved>,
     /// A signal asks for the end, which shard 0 brings about.
@@ -113,8 +128,10 @@ impl Process {
             Arc::clone(&progress),
             Arc::clone(&journal),
         );
+        let courier = Arc::new(ProcessCourier::new(Arc::clone(&wakers)));
         Self {
             config,
+            courier,
             saver: Arc::new(saver),
             progress,
             journal,
@@ -193,7 +210,7 @@ impl Carrier for Post<'_> {
     }
 
     fn publish(&mut self, messages: impl Iterator<Item = (usize, Message)>, exclusive: bool) {
-        let messages = messages.map(|(to, message)| (to, Mail::Shard(message)));
+        let messages = messages.map(|(to, message)| (to, Mail::from(message)));
         #[cfg(feature = "planted")]
         if let Some(fault) = crate::planted::fault() {
             return fault.publish(self.port, messages, |to| self.sleepers.push(to));
@@ -203,14 +220,14 @@ impl Carrier for Post<'_> {
 
     fn post(&mut self, to: usize, mut message: Message) {
         message.see(|| self.port.published(to));
-        if self.port.push(to, Mail::Shard(message)) && !self.sleepers.contains(&to) {
+        if self.port.push(to, message.into()) && !self.sleepers.contains(&to) {
             self.sleepers.push(to);
         }
     }
 }
 
 /// Puts mail into the box of a shard, and wakes the shard if it sleeps.
-fn send_mail(port: &Port<Mail>, wakers: &[OnceLock<Waker>], to: usize, mail: Mail) {
+fn send_mail(port: &mut Port<Mail>, wakers: &[OnceLock<Waker>], to: usize, mail: Mail) {
     if port.send(to, mail) {
         wake(wakers, to);
     }
@@ -246,6 +263,8 @@ pub struct ShardLoop {
     unread: Vec<usize>,
     /// Those of them that were not read at all, for others had used the turn's room: they come first in the next turn.
     passed_over: Vec<usize>,
+    /// Connections and listeners that are not looked at before clients are served again.
+    shut_out: Vec<usize>,
     /// Connections that are not read until they go on with the input they have.
     halted: Vec<usize>,
     /// Bytes of large arguments read in this turn.
@@ -318,6 +337,7 @@ impl ShardLoop {
             inputs: Vec::new(),
             unread: Vec::new(),
             passed_over: Vec::new(),
+            shut_out: Vec::new(),
             halted: Vec::new(),
             large_bytes: 0,
             unsent: Vec::new(),
@@ -376,6 +396,9 @@ impl ShardLoop {
         if self.shard.cx.is_loading {
             self.see_to_loading();
         }
+        if self.process.journal.opening() != self.shard.cx.journal.opening && !self.shard.cx.is_loading {
+            self.follow_journal();
+        }
         for step in TURN {
             match step {
                 Step::Collect => self.collect(),
@@ -406,8 +429,11 @@ impl ShardLoop {
         if purges != self.given_back {
             self.follow_purge(purges);
         }
-        // What is over or evicted.
-        self.process.journal.take_from(&mut self.shard);
+        if self.shard.has_added() {
+            // What is over or evicted.
+            self.process.journal.take_from(&mut self.shard);
+            self.process.journal.ask_for_sync(0);
+        }
         Ok(())
     }
 
@@ -415,6 +441,9 @@ impl ShardLoop {
         self.events.clear();
         if !self.halted.is_empty() {
             self.end_halts();
+        }
+        if !self.shut_out.is_empty() && !self.shard.cx.is_closed {
+            self.unread.append(&mut self.shut_out);
         }
         let busy = !self.unread.is_empty()
             || !self.unsent.is_empty()
@@ -442,7 +471,8 @@ impl ShardLoop {
         let held = held.map(|(_, until_us)| Duration::from_micros(until_us.saturating_sub(now_us).max(1)));
         let look = self.shard.awaits_sync().then_some(SYNC_LOOK);
         let timeout = own.into_iter().chain(held).chain(look).min();
-        self.shard.leave(own.map(|own| now_us + own.as_micros() as u64));
+        let at_us = own.map(|own| now_us + own.as_micros() as u64);
+        self.shard.leave(LooksAgain { at_us, needs_ticks: upkeep::needs_ticks(&self.shard.cx) });
         let result = self.reactor.wait(timeout, &mut self.events);
         self.port.awake();
         self.shard.sit_down();
@@ -479,6 +509,10 @@ impl ShardLoop {
             _ => None,
         });
         for token in unread.into_iter().chain(readable) {
+            if self.shard.cx.is_closed {
+                self.shut_out.push(token);
+                continue;
+            }
             if token >= LISTENER_TOKENS {
                 self.accept(token - LISTENER_TOKENS);
                 continue;
@@ -584,30 +618,36 @@ impl ShardLoop {
     /// Step 2: everything other shards sent, in order.
     fn take_mail(&mut self) {
         self.port.drain(self.shard.mail());
+        for (op, delivery) in self.process.courier.take(self.id) {
+            let message = Message::Delivered { op, delivery: Box::new(delivery) };
+            self.shard.mail().push_back(message.into());
+        }
         // Read once everything that this turn runs is here: nobody who has seen a key expire elsewhere finds one here, with the same
         // time to live, that has not.
         let (now_ms, now_us) = clock::now();
         self.shard.set_time(now_ms, now_us);
-        while !self.shard.cx.is_over
-            && let Some(mail) = self.shard.mail().pop_front()
-        {
+        while let Some(mail) = self.shard.mail().pop_front() {
             match mail {
-                Mail::Shard(message) => {
-                    if let Some((from, turn)) = message.armed_by() {
-                        self.port.wait_armed(from, turn);
-                    }
-                    self.shard.on_message(message);
+                Mail::Commands(batch) => {
+                    self.port.wait_armed(batch.from.into(), batch.turn);
+                    self.shard.on_message(Message::Commands(batch));
                 }
+                Mail::Replies(batch) => self.shard.on_message(Message::Replies(batch)),
+                Mail::Other(message) => self.shard.on_message(*message),
                 Mail::Adopt { socket, is_unix } => self.adopt(socket, is_unix),
-                Mail::Move { socket, moving } => self.attach(socket, moving),
+                Mail::Move(connection) => {
+                    let (socket, moving) = *connection;
+                    self.attach(socket, moving);
+                }
             }
         }
     }
 
     /// Step 3: parses and runs what was collected.
     fn execute(&mut self) {
-        if self.shard.cx.is_over {
-            return;
+        if self.shard.cx.is_closed && self.inputs.is_empty() {
+            // Only what has begun goes on.
+            return self.shard.resume();
         }
         self.shard.end_pause();
         self.shard.end_waits();

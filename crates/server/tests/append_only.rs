@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use testkit::{Client, Program, Server, Value};
+use testkit::{Client, Program, Server, Value, await_info, info};
 
 const WEFT: &str = env!("CARGO_BIN_EXE_weft-server");
 /// Without snapshots, and with DEBUG.
@@ -27,20 +27,6 @@ fn try_server_in(directory: &Path, settings: &[&str]) -> std::io::Result<Server>
 
 fn server_in(directory: &Path, settings: &[&str]) -> Server {
     try_server_in(directory, settings).expect("weft-server starts")
-}
-
-fn info(client: &mut Client, name: &str) -> String {
-    let text = client.cmd(&["INFO"]).string().expect("INFO is text");
-    let (_, rest) = text.split_once(&format!("\n{name}:")).expect("INFO has the figure");
-    rest.lines().next().unwrap_or_default().to_owned()
-}
-
-fn await_info(client: &mut Client, name: &str, value: &str) {
-    let begun = Instant::now();
-    while info(client, name) != value {
-        assert!(begun.elapsed() < Duration::from_secs(60), "{name} does not become {value}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
 
 fn digest(client: &mut Client) -> String {

@@ -2,7 +2,7 @@
 //! by one that has, is counted as Redis counts it, and goes back to the operating system.
 
 use std::time::{Duration, Instant};
-use testkit::{Client, Program, Server};
+use testkit::{Client, Program, Server, info_number};
 
 const WEFT: &str = env!("CARGO_BIN_EXE_weft-server");
 
@@ -10,16 +10,10 @@ fn server(settings: &[&str]) -> Server {
     Server::start(&Program::Peer(WEFT.into()), settings).expect("weft-server starts")
 }
 
-fn info(client: &mut Client, name: &str) -> u64 {
-    let text = client.cmd(&["INFO"]).string().expect("INFO is text");
-    let (_, rest) = text.split_once(&format!("\n{name}:")).expect("INFO has the figure");
-    rest.lines().next().and_then(|value| value.parse().ok()).expect("a number")
-}
-
 /// Waits without asking for anything but this, now and then.
 fn await_zero(client: &mut Client, name: &str) {
     let begun = Instant::now();
-    while info(client, name) > 0 {
+    while info_number(client, name) > 0 {
         assert!(begun.elapsed() < Duration::from_secs(20), "{name} does not become 0");
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -40,16 +34,16 @@ fn an_idle_server_frees_all_and_then_sleeps() {
         let mut client = server.client();
         client.run("DEBUG POPULATE 400000 key 100");
         let full = server.resident_bytes();
-        let used = info(&mut client, "used_memory");
+        let used = info_number(&mut client, "used_memory");
         assert!(client.run("FLUSHALL ASYNC").is_ok());
         assert_eq!(client.run("DBSIZE").integer(), Some(0));
         await_zero(&mut client, "lazyfree_pending_objects");
-        assert_eq!(info(&mut client, "lazyfreed_objects"), 400_000);
-        assert!(info(&mut client, "used_memory") < used / 10);
+        assert_eq!(info_number(&mut client, "lazyfreed_objects"), 400_000);
+        assert!(info_number(&mut client, "used_memory") < used / 10);
         let rest = server.resident_bytes();
         assert!(rest < full / 2, "{rest} of {full} bytes are still resident");
         client.run("CONFIG RESETSTAT");
-        assert_eq!(info(&mut client, "lazyfreed_objects"), 0);
+        assert_eq!(info_number(&mut client, "lazyfreed_objects"), 0);
         std::thread::sleep(Duration::from_millis(300));
         let before = server.cpu_time();
         std::thread::sleep(Duration::from_millis(500));
@@ -67,7 +61,7 @@ fn clients_are_served_while_memory_is_freed() {
     let (mut served, mut last) = (0, u64::MAX);
     while last > 0 {
         assert!(other.run("SET key value").is_ok());
-        let pending = info(&mut other, "lazyfree_pending_objects");
+        let pending = info_number(&mut other, "lazyfree_pending_objects");
         assert!(pending <= last);
         served += u32::from(pending < last);
         last = pending;
@@ -88,7 +82,7 @@ fn directives_say_what_is_freed_later() {
             lines.iter().for_each(|line| drop(client.run(line)));
             await_zero(client, "lazyfree_pending_objects");
             freed += u64::from(lazy == "yes");
-            assert_eq!(info(client, "lazyfreed_objects"), freed, "{directive} {lazy}");
+            assert_eq!(info_number(client, "lazyfreed_objects"), freed, "{directive} {lazy}");
             client.run("FLUSHALL SYNC");
         }
         client.cmd(&["CONFIG", "SET", directive, "no"]);
@@ -101,17 +95,17 @@ fn directives_say_what_is_freed_later() {
     fill_set(&mut client, "large", 2000);
     client.run("UNLINK large");
     await_zero(&mut client, "lazyfree_pending_objects");
-    assert_eq!(info(&mut client, "lazyfreed_objects"), freed + 1);
+    assert_eq!(info_number(&mut client, "lazyfreed_objects"), freed + 1);
     client.run("CONFIG SET lazyfree-lazy-user-flush yes");
     client.run("MSET a 1 b 2 c 3");
     client.run("FLUSHDB");
     await_zero(&mut client, "lazyfree_pending_objects");
-    assert_eq!(info(&mut client, "lazyfreed_objects"), freed + 4);
+    assert_eq!(info_number(&mut client, "lazyfreed_objects"), freed + 4);
     client.run("CONFIG SET lazyfree-lazy-eviction yes maxmemory-policy allkeys-lru");
     fill_set(&mut client, "large", 20_000);
     client.run("CONFIG SET maxmemory 300kb");
     client.run("SET other x");
     await_zero(&mut client, "lazyfree_pending_objects");
-    assert_eq!(info(&mut client, "lazyfreed_objects"), freed + 5);
+    assert_eq!(info_number(&mut client, "lazyfreed_objects"), freed + 5);
     assert_eq!(client.run("EXISTS large").integer(), Some(0));
 }

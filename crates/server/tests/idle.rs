@@ -1,18 +1,12 @@
 //! Shards that sleep do what must be done all the same: keys and fields expire, memory is given back for others.
 
 use std::time::Duration;
-use testkit::{Client, Program, Server};
+use testkit::{Program, Server, info_number};
 
 const WEFT: &str = env!("CARGO_BIN_EXE_weft-server");
 
 fn serve(settings: &[&str]) -> Server {
     Server::start(&Program::Peer(WEFT.into()), settings).expect("weft-server starts")
-}
-
-fn info(client: &mut Client, name: &str) -> u64 {
-    let text = client.cmd(&["INFO"]).string().expect("INFO is text");
-    let (_, rest) = text.split_once(&format!("\n{name}:")).expect("INFO has the figure");
-    rest.lines().next().and_then(|value| value.parse().ok()).expect("a number")
 }
 
 #[test]
@@ -69,5 +63,5 @@ fn a_shard_that_sleeps_gives_memory_for_one_that_grows() {
         (100..635).contains(&first) && second > 150,
         "{first} of the first, {second} of the second are left"
     );
-    assert!(info(&mut client, "used_memory") < 9 << 20);
+    assert!(info_number(&mut client, "used_memory") < 9 << 20);
 }

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use testkit::{Client, Program, Server, Value};
+use testkit::{Client, Program, Server, Value, await_info, info};
 
 const WEFT: &str = env!("CARGO_BIN_EXE_weft-server");
 
@@ -22,20 +22,6 @@ fn server(settings: &[&str]) -> Server {
 fn server_in(directory: &Path, settings: &[&str]) -> Server {
     let directory = directory.to_str().expect("a plain name");
     server(&[&["--dir", directory], settings].concat())
-}
-
-fn info(client: &mut Client, name: &str) -> String {
-    let text = client.cmd(&["INFO"]).string().expect("INFO is text");
-    let (_, rest) = text.split_once(&format!("\n{name}:")).expect("INFO has the figure");
-    rest.lines().next().unwrap_or_default().to_owned()
-}
-
-fn await_info(client: &mut Client, name: &str, value: &str) {
-    let begun = Instant::now();
-    while info(client, name) != value {
-        assert!(begun.elapsed() < Duration::from_secs(60), "{name} does not become {value}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
 
 /// Waits for the end of the save under way.
@@ -472,6 +458,58 @@ fn signals_end_the_server_as_configured() {
     }
     assert!(client.cmd(&["CONFIG", "SET", "shutdown-on-sigterm", "force"]).is_ok());
     assert!(server.stop().expect("it ends").success());
+}
+
+/// Where there are save points, what was there before FLUSHALL does not come back after a crash.
+#[test]
+fn what_is_flushed_stays_away() {
+    for (flush, saves_at, is_back) in [
+        (&["FLUSHALL"][..], "3600 1", false),
+        (&["FLUSHALL", "ASYNC"], "3600 1", false),
+        (&["EVAL", "return redis.call('FLUSHALL')", "0"], "3600 1", false),
+        (&["FLUSHALL"], "", true),
+    ] {
+        let mut server = server(&["--shards", "2", "--save", saves_at]);
+        let mut client = server.client();
+        assert!(client.cmd(&["MSET", "a", "1", "b", "2", "c", "3"]).is_ok());
+        assert!(client.cmd(&["SAVE"]).is_ok());
+        let before = client.run("LASTSAVE");
+        std::thread::sleep(Duration::from_millis(1100));
+        assert!(client.cmd(flush).is_ok());
+        let begun = Instant::now();
+        while !is_back && client.run("LASTSAVE") == before {
+            assert!(begun.elapsed() < Duration::from_secs(20), "{}", server.log_tail());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        server.kill();
+        server.restart().expect("it starts again");
+        let found = server.client().run("EXISTS a b c").to_string();
+        assert!(found.ends_with(if is_back { "3" } else { "0" }), "{flush:?}: {found}");
+    }
+}
+
+/// Who asks twice for the end gets it once: what is being saved is not begun again, and nothing is left beside it.
+#[test]
+fn a_second_signal_changes_nothing() {
+    let mut server = server(&["--shards", "2", "--save", "3600 1", "--enable-debug-command", "yes"]);
+    let mut client = server.client();
+    assert!(client.cmd(&["DEBUG", "POPULATE", "100000"]).is_ok());
+    let pid = server.pid().to_string();
+    for _ in 0..4 {
+        let _ = std::process::Command::new("kill").args(["-TERM", &pid]).status();
+        std::thread::sleep(Duration::from_millis(3));
+    }
+    assert!(server.wait_exit(Duration::from_secs(20)).expect("it ends").success());
+    let log = server.log();
+    for line in ["Received SIGTERM", "Saving the data", "DB saved on disk"] {
+        assert_eq!(log.matches(line).count(), 1, "{log}");
+    }
+    let left: Vec<_> = std::fs::read_dir(server.directory())
+        .expect("it is there")
+        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .filter(|name| name.starts_with("temp-"))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
 }
 
 /// Whatever a client was told is done is saved when the server ends by itself.

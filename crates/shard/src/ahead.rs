@@ -4,7 +4,7 @@
 //! bucket and the record of an element. Done stage by stage for all commands of a chunk, these waits overlap. Nothing
 //! is decided here: what has changed by the time a command runs costs it a wait, no more.
 
-use crate::message::{Ask, Batch, Item};
+use crate::message::{Ask, Item, Words};
 use base::hash::HashSeed;
 use command::{Command, Plan};
 use keyspace::{Databases, Elements, Key};
@@ -72,17 +72,17 @@ impl Default for Ahead {
 impl Ahead {
     /// Asks for the keys of the first of these items, as many as have few enough keys together. One with more of them is left to
     /// itself.
-    fn look(&mut self, dbs: &Databases, batch: &Batch, items: &[Item], seed: &HashSeed) {
+    fn look(&mut self, dbs: &Databases, words: Words<'_>, items: &[Item], seed: &HashSeed) {
         let (mut count, mut passed) = (0, 0);
         for item in items {
-            let (keys, step) = keys_of_share(batch, item);
+            let (keys, step) = keys_of_share(words, item);
             if count + keys.len() / step > CHUNK_COMMANDS {
                 break;
             }
             let db = &dbs[item.db as usize];
             for span in keys.iter().step_by(step) {
-                let large = || &batch.outside[span.outside_index().expect("it stands here or outside")][..];
-                let hash = seed.hash(span.inside(&batch.args).unwrap_or_else(large));
+                let large = || &words.outside[span.outside_index().expect("it stands here or outside")][..];
+                let hash = seed.hash(span.inside(words.args).unwrap_or_else(large));
                 db.prefetch_bucket(hash);
                 self.hashes[count] = hash;
                 count += 1;
@@ -92,7 +92,7 @@ impl Ahead {
         let mut hashes = self.hashes[..count].iter();
         for item in &items[..passed] {
             let db = &dbs[item.db as usize];
-            let (keys, step) = keys_of_share(batch, item);
+            let (keys, step) = keys_of_share(words, item);
             hashes.by_ref().take(keys.len() / step).for_each(|&hash| db.prefetch_record(hash));
         }
         (self.items, self.looked, self.rest) = (passed.max(1), passed > 0, 0..count);
@@ -104,18 +104,18 @@ impl Ahead {
     pub fn take(
         &mut self,
         dbs: &Databases,
-        batch: &Batch,
+        words: Words<'_>,
         items: &[Item],
         seed: &HashSeed,
     ) -> Option<&[u64]> {
         if self.items == 0 {
-            self.look(dbs, batch, items, seed);
+            self.look(dbs, words, items, seed);
         }
         self.items -= 1;
         if !self.looked || !matches!(items[0].ask, Ask::Share(..)) {
             return None;
         }
-        let (keys, step) = keys_of_share(batch, &items[0]);
+        let (keys, step) = keys_of_share(words, &items[0]);
         let own = self.rest.start..self.rest.start + keys.len() / step;
         self.rest.start = own.end;
         Some(&self.hashes[own])
@@ -124,12 +124,12 @@ impl Ahead {
 
 /// The keys of a share, each of which is followed by what belongs to it, and how many arguments that makes; of other items none.
 #[inline]
-fn keys_of_share<'a>(batch: &'a Batch, item: &Item) -> (&'a [Span], usize) {
+fn keys_of_share<'a>(words: Words<'a>, item: &Item) -> (&'a [Span], usize) {
     if !matches!((item.ask, item.command.plan), (Ask::Share(..), Plan::Split(_))) {
         return (&[], 1);
     }
     let (first, count) = (item.spans.0 as usize + 1, item.spans.1 as usize - 1);
-    (&batch.spans[first..first + count], item.command.key_step.into())
+    (&words.spans[first..first + count], item.command.key_step.into())
 }
 
 fn look_into_collections<'a>(dbs: &Databases, looks: impl Iterator<Item = Look<'a>>) {

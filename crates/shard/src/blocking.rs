@@ -384,7 +384,9 @@ impl Shard {
                 Ok(out)
             }
             Some(Needs::Wait(wait)) => Err(wait.again_us),
-            Some(Needs::Keys(_)) => unreachable!("what a blocking command needs is in its arguments"),
+            Some(Needs::Keys(_) | Needs::Away(_)) => {
+                unreachable!("what a blocking command needs is in its arguments")
+            }
         }
     }
 

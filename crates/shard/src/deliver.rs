@@ -1,6 +1,6 @@
 //! Replies on their way to a connection of this shard: in its order, and if it wants them.
 
-use crate::message::{Ask, Message, Progress, Ticket, WaitMail};
+use crate::message::{Ask, Batch, Item, Message, Outcome, Progress, Ticket, WaitMail};
 use crate::shard::Shard;
 use command::session::ReplyMode;
 use command::spec::flag;
@@ -25,16 +25,18 @@ impl Shard {
     pub fn is_reply_alone(&self, message: &Message) -> bool {
         match message {
             Message::Wait(WaitMail::Unblocked { ticket, .. }) => self.awaits_alone(*ticket),
-            Message::Replies(batch) if batch.items.len() <= REPLIES_ALONE_MAX => {
-                batch.items.iter().zip(&batch.outcomes).all(|(item, outcome)| {
-                    match (outcome.progress(), item.ask) {
-                        (Progress::Replied, Ask::Whole(ticket)) => self.awaits_alone(ticket),
-                        _ => false,
-                    }
-                })
-            }
+            Message::Replies(batch) => self.are_replies_alone(batch),
             _ => false,
         }
+    }
+
+    /// The same of a batch that has come back.
+    pub fn are_replies_alone(&self, batch: &Batch) -> bool {
+        let is_alone = |(item, outcome): (&Item, &Outcome)| match (outcome.progress(), item.ask) {
+            (Progress::Replied, Ask::Whole(ticket)) => self.awaits_alone(ticket),
+            _ => false,
+        };
+        batch.items.len() <= REPLIES_ALONE_MAX && batch.items.iter().zip(&batch.outcomes).all(is_alone)
     }
 
     fn awaits_alone(&self, ticket: Ticket) -> bool {

@@ -2,6 +2,7 @@
 
 use crate::execute::{self, Asked, Caller, Needs};
 use crate::message::{Ask, Batch};
+use crate::multi::away::HELD_BEFORE;
 use crate::parking::parked;
 use crate::queue::Queued;
 use crate::route::{self, Places};
@@ -280,6 +281,7 @@ impl Shard {
         let wait = match needs {
             Needs::Keys(keys) => return self.start_hold_more(index, command, args, keys),
             Needs::Wait(wait) => *wait,
+            Needs::Away(_) => unreachable!("{HELD_BEFORE}"),
         };
         let caller = Caller::of(index, &self.conns[index]);
         self.conns[index].through_own_mailbox += 1;
@@ -310,7 +312,7 @@ impl Shard {
     }
 
     /// The batch of this turn for a shard.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn batch_for(&mut self, shard: usize) -> &mut Batch {
         if self.outgoing.batches[shard].as_ref().is_none_or(|batch| batch.is_full()) {
             self.begin_batch(shard);
@@ -318,6 +320,7 @@ impl Shard {
         self.outgoing.batches[shard].as_mut().expect("it has begun")
     }
 
+    #[inline(never)]
     fn begin_batch(&mut self, shard: usize) {
         let mut batch = self.batch_pool.pop().unwrap_or_default();
         batch.from = self.cx.id;

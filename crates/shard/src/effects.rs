@@ -1,6 +1,7 @@
 //! What commands ask of the connection layer, seen to once per turn.
 
 use crate::shard::Shard;
+use command::shipping::Shipment;
 use command::state::Effect;
 
 /// What is left for the caller, who owns the sockets and the process.
@@ -12,6 +13,8 @@ pub enum Request {
     CloseSlow(usize, usize),
     /// End the process; with `now`, without waiting for anything.
     Shutdown { now: bool },
+    /// Carry this to another server, and tell the shard as [`crate::Message::Delivered`].
+    Ship { op: u64, shipment: Box<Shipment> },
     /// The process was to end and does not, for the data could not be saved.
     CannotEnd,
     /// These directives have changed.
@@ -64,8 +67,10 @@ impl Shard {
                 Effect::Kill { conn } => requests.push(Request::Close(conn)),
                 Effect::Overrun { conn, bytes } => requests.push(Request::CloseSlow(conn, bytes)),
                 Effect::Shutdown { now } => requests.push(Request::Shutdown { now }),
+                Effect::Ship { op, shipment } => requests.push(Request::Ship { op, shipment }),
                 Effect::CannotEnd => requests.push(Request::CannotEnd),
                 Effect::SaveAndEnd { conn, now, force } => self.save_and_end(conn, now, force),
+                Effect::Closed { is_refused } => self.on_closed(is_refused),
                 Effect::ConfigChanged(names) => requests.push(Request::ConfigChanged(names)),
             }
         }

@@ -6,6 +6,7 @@ use crate::parking::Parked;
 use crate::{running, timing};
 use command::blocking::Wait;
 use command::change::DbKey;
+use command::shipping::Shipment;
 use command::tracking::{Tracker, is_tracked};
 use command::{Args, Command, Cx, Error, OwnArgs, ShardCx, eviction};
 use resp::Reply;
@@ -66,6 +67,8 @@ pub enum Needs {
     Keys(Vec<DbKey>),
     /// Something to happen.
     Wait(Box<Wait>),
+    /// This to be carried to another server.
+    Away(Box<Shipment>),
 }
 
 /// Runs the handler; an error becomes its reply. Returns what it needs first, if anything: then nothing has been written and
@@ -126,7 +129,7 @@ pub(crate) fn run_inside(
             None
         }
         Some(Needs::Keys(keys)) => Some(keys),
-        Some(Needs::Wait(_)) => unreachable!("it must not wait, and does not"),
+        Some(Needs::Wait(_) | Needs::Away(_)) => unreachable!("it must not wait, and does not"),
     }
 }
 
@@ -190,6 +193,7 @@ fn fail(
     match error {
         Error::NeedKeys(keys) => return Some(Needs::Keys(keys)),
         Error::Wait(wait) => return Some(Needs::Wait(wait)),
+        Error::Away(shipment) => return Some(Needs::Away(shipment)),
         Error::Reply(_) => {}
     }
     if caller.counts {

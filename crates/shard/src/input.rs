@@ -115,7 +115,7 @@ impl Shard {
     /// Whether connections that had to wait can go on, or operations that gave others their turn.
     pub fn has_ready_input(&self) -> bool {
         let goes_on = !self.ticked.is_empty() || !self.may_proceed.is_empty() || self.busy.is_some();
-        goes_on || !self.resume.is_empty()
+        goes_on || !self.resume.is_empty() && !self.cx.is_closed
     }
 
     /// Goes on with operations that gave others their turn, and with the input of connections that had to wait: a step of each in turn, and
@@ -129,6 +129,9 @@ impl Shard {
             self.go_on();
         }
         for _ in 0..RESUMES_MAX {
+            if self.cx.is_closed {
+                return;
+            }
             let Some(index) = self.resume.pop_front() else { return };
             let index = index as usize;
             let conn = &mut self.conns[index];

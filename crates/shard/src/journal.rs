@@ -87,11 +87,13 @@ impl Shard {
                 }
             });
         }
+        self.cx.journal.forget_time();
         self.add_together(&rest);
     }
 
     fn add_to(&mut self, shard: u16, write: impl FnOnce(&mut Chunk)) {
         if shard == self.cx.id {
+            self.cx.journal.note_time();
             return write(&mut self.cx.journal.own);
         }
         let mut chunk = Chunk::default();

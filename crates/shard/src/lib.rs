@@ -41,6 +41,7 @@ mod play;
 pub mod prepare;
 pub mod pubsub;
 pub mod queue;
+mod reload;
 pub mod route;
 mod running;
 mod script;

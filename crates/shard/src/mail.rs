@@ -2,7 +2,8 @@
 
 use crate::ahead::{Ahead, Look, look_ahead};
 use crate::execute::{self, Asked, Caller, Needs};
-use crate::message::{Ask, Batch, Item, Message, Outcome, Progress, REPLY_BYTES_MAX, mark};
+use crate::message::{Ask, Batch, Item, Message, Outcome, Progress, REPLY_BYTES_MAX, Words, mark};
+use crate::multi::away::HELD_BEFORE;
 use crate::occupants::can_be_refused;
 use crate::parking::parked;
 use crate::shard::Shard;
@@ -18,15 +19,37 @@ use std::vec::Drain;
 impl Item {
     /// What to look ahead for; only for items with a key.
     #[inline]
-    fn look<'a>(&self, batch: &'a Batch) -> Look<'a> {
-        let own = &batch.spans[self.spans.0 as usize..(self.spans.0 + self.spans.1) as usize];
-        Look::new(self.command, self.db, &batch.args, own, self.key_index, self.hash)
+    fn look<'a>(&self, words: Words<'a>) -> Look<'a> {
+        Look::new(self.command, self.db, words.args, words.spans_of(self), self.key_index, self.hash)
     }
 }
 
 impl Shard {
     /// Mail, oldest first. A batch of commands must be armed by now.
-    pub fn on_message(&mut self, mut message: Message) {
+    #[inline]
+    pub fn on_message(&mut self, message: Message) {
+        match message {
+            Message::Commands(batch)
+                if self.busy.is_none() && batch.earlier.is_none() && batch.news.is_none() =>
+            {
+                self.run_batch(batch);
+            }
+            Message::Replies(batch) if self.busy.is_none() => self.on_replies(batch),
+            other => return self.on_any_message(other),
+        }
+        self.after_message();
+    }
+
+    #[inline]
+    fn after_message(&mut self) {
+        if !self.may_proceed.is_empty() {
+            self.proceed();
+        }
+        self.tell_changes();
+    }
+
+    #[inline(never)]
+    fn on_any_message(&mut self, mut message: Message) {
         if let Message::Commands(batch) = &mut message
             && let Some(news) = batch.news.take()
         {
@@ -36,8 +59,7 @@ impl Shard {
             return self.on_message_while_busy(message);
         }
         self.read_message(message);
-        self.proceed();
-        self.tell_changes();
+        self.after_message();
     }
 
     /// Does what a message asks.
@@ -50,6 +72,7 @@ impl Shard {
                 self.complete(ask, command, false, |out| out.append(&mut reply));
             }
             Message::Granted { op, from, keys, is_touched } => self.on_granted(op, from, keys, is_touched),
+            Message::Delivered { op, delivery } => self.on_delivered(op, delivery),
             Message::Release { home, op, keys, changes, wait } => {
                 self.on_release(home, op, keys, changes, wait);
             }
@@ -87,12 +110,58 @@ impl Shard {
 
     /// Runs the commands of another shard (or our own, sent through the mailbox for the sake of order).
     fn run_batch(&mut self, mut batch: Box<Batch>) {
-        let mut items = std::mem::take(&mut batch.items);
-        let mut outcomes = std::mem::take(&mut batch.outcomes);
-        let mut out = std::mem::take(&mut batch.replies);
+        let Batch { from, items, spans, args, outside, outcomes, replies, changes, .. } = &mut *batch;
+        let (from, words) = (*from, Words { args, spans, outside });
         let seed = self.cx.seed.clone();
+        let has_shares = self.look_ahead_of(items, words);
+        timing::begin_chunk(&mut self.cx);
+        let mut ahead = has_shares.then(Ahead::default);
+        let (mut sent, mut ran) = (0, items.len());
+        self.batch_from = Some(from);
+        for (index, item) in items.iter().enumerate() {
+            let hashes = match &mut ahead {
+                Some(ahead) => ahead.take(&self.cx.dbs, words, &items[index..], &seed),
+                None => None,
+            };
+            let progress = self.run_item(from, item, words.of(item, &seed), hashes, replies);
+            outcomes.push(Outcome::new(progress, replies.buf.len()));
+            if let Some(new) = self.batch_changes.take() {
+                changes.push((index - sent, new));
+            }
+            if replies.buf.len() > REPLY_BYTES_MAX {
+                let have_run = (&items[sent..=index], outcomes.drain(..));
+                self.send_part(from, have_run, std::mem::take(changes), replies);
+                sent = index + 1;
+            }
+            if self.busy.is_some() {
+                // A script has not come to its end: what is left comes in the middle of it.
+                ran = index + 1;
+                break;
+            }
+        }
+        timing::end_chunk(&mut self.cx);
+        self.batch_from = None;
+        self.silence_killed();
+        let rest = if ran < items.len() { rest_of(&batch, ran, &seed) } else { None };
+        if (sent, ran) != (0, batch.items.len()) {
+            batch.items.truncate(ran);
+            batch.items.drain(..sent);
+        }
+        if !batch.outside.is_empty() {
+            // A value that has been stored has one owner from here on, or it would be copied when it is changed.
+            batch.outside.clear();
+        }
+        self.send_back(batch);
+        if let Some(rest) = rest {
+            self.refuse_batch(rest);
+        }
+    }
+
+    /// Asks for what these will read; whether there are shares, which ask for their keys one after the other.
+    #[inline]
+    fn look_ahead_of(&self, items: &[Item], words: Words<'_>) -> bool {
         let (mut has_keyed, mut has_shares) = (false, false);
-        for item in &items {
+        for item in items {
             has_shares |= matches!(item.ask, Ask::Share(..));
             if item.key_index != 0 {
                 has_keyed = true;
@@ -101,60 +170,14 @@ impl Shard {
         }
         if has_keyed {
             let keyed = items.iter().filter(|item| item.key_index != 0);
-            look_ahead(&self.cx.dbs, keyed.map(|item| item.look(&batch)));
+            look_ahead(&self.cx.dbs, keyed.map(|item| item.look(words)));
         }
         if has_keyed && self.cx.tracking.remembers() {
             let tracked =
                 items.iter().filter(|item| item.key_index != 0 && item.marks & mark::TRACKS_READS != 0);
             self.cx.tracking.look_ahead(tracked.map(|item| item.hash));
         }
-        timing::begin_chunk(&mut self.cx);
-        let mut ahead = has_shares.then(Ahead::default);
-        let (mut sent, mut rest) = (0, None);
-        self.batch_from = Some(batch.from);
-        for index in 0..items.len() {
-            let item = &items[index];
-            let hashes = match &mut ahead {
-                Some(ahead) => ahead.take(&self.cx.dbs, &batch, &items[index..], &seed),
-                None => None,
-            };
-            let spans = &batch.spans[item.spans.0 as usize..(item.spans.0 + item.spans.1) as usize];
-            let args = Args::with_hash(&batch.args, spans, &seed, item.key_index as usize, item.hash);
-            let args = args.with_outside(&batch.outside);
-            let progress = self.run_item(batch.from, item, args, hashes, &mut out);
-            outcomes.push(Outcome::new(progress, out.buf.len()));
-            if let Some(changes) = self.batch_changes.take() {
-                batch.changes.push((index - sent, changes));
-            }
-            if out.buf.len() > REPLY_BYTES_MAX {
-                let changes = std::mem::take(&mut batch.changes);
-                let have_run = (&items[sent..=index], outcomes.drain(..));
-                self.send_part(batch.from, have_run, changes, &mut out);
-                sent = index + 1;
-            }
-            if self.cx.is_over {
-                items.truncate(index + 1);
-                break;
-            }
-            if self.busy.is_some() {
-                // A script has not come to its end: what is left comes in the middle of it.
-                rest = rest_of(&batch, &items[index + 1..], &seed);
-                items.truncate(index + 1);
-                break;
-            }
-        }
-        timing::end_chunk(&mut self.cx);
-        self.batch_from = None;
-        self.silence_killed();
-        items.drain(..sent);
-        // A value that has been stored has one owner from here on, or it would be copied when it is changed.
-        batch.outside.clear();
-        (batch.items, batch.outcomes) = (items, outcomes);
-        batch.replies = out;
-        self.send_back(batch);
-        if let Some(rest) = rest {
-            self.refuse_batch(rest);
-        }
+        has_shares
     }
 
     /// Sends the first items of a batch home, with the many bytes of replies that they have, while the rest is still to run.
@@ -196,15 +219,23 @@ impl Shard {
         hashes: Option<&[u64]>,
         out: &mut Reply,
     ) -> Progress {
-        if matches!(item.ask, Ask::Share(..)) && item.marks == 0 && self.locks.is_empty() {
-            return self.run_share(home, item, args, hashes, out);
+        let is_plain = match item.ask {
+            Ask::Share(..) => true,
+            Ask::Whole(_) => {
+                item.command.flags & flag::PLAIN != 0 && item.key_index != 0 && home != self.cx.id
+            }
+            _ => false,
+        };
+        if is_plain && item.marks == 0 && self.locks.is_empty() {
+            return self.run_plain_item(home, item, args, hashes, out);
         }
         self.run_any_item(home, item, args, out)
     }
 
-    /// A share of a client about which nothing is out of the ordinary, on a shard where nothing is locked.
+    /// A share, or a command of another shard that has nothing to do with but its one key, of a client about which nothing is out of the
+    /// ordinary, on a shard where nothing is locked.
     #[inline]
-    fn run_share(
+    fn run_plain_item(
         &mut self,
         home: u16,
         item: &Item,
@@ -212,15 +243,17 @@ impl Shard {
         hashes: Option<&[u64]>,
         out: &mut Reply,
     ) -> Progress {
-        let caller =
-            Caller { admitted: true, counts: item.ask.counts(), ..Caller::elsewhere(item.db, item.resp3) };
+        let admitted = matches!(item.ask, Ask::Share(..));
+        let caller = Caller { admitted, counts: item.ask.counts(), ..Caller::elsewhere(item.db, item.resp3) };
         self.cx.ages.caller_no_touch = false;
         self.cx.has_locks = false;
         if let Some(hashes) = hashes {
             self.cx.keys_ahead.give(hashes);
         }
         let needs = self.execute_for(item.ask, item.command, args, caller, out);
-        self.cx.keys_ahead.clear();
+        if hashes.is_some() {
+            self.cx.keys_ahead.clear();
+        }
         let progress = match needs {
             None => {
                 self.tell_slow(home, item.ask);
@@ -361,8 +394,11 @@ impl Shard {
                 self.begin_wait(asked, *wait);
                 Progress::Blocked
             }
+            Needs::Away(_) => unreachable!("{HELD_BEFORE}"),
             Needs::Keys(mut keys) => {
-                keys.extend(self.cx.keys_of(asked.command, asked.args, asked.caller.db));
+                if asked.command.flags & flag::AWAY == 0 {
+                    keys.extend(self.cx.keys_of(asked.command, asked.args, asked.caller.db));
+                }
                 self.hold_keys(asked, keys, 0);
                 Progress::Under
             }
@@ -371,14 +407,18 @@ impl Shard {
 
     /// Replies to commands that this shard's connections or operations sent out.
     fn on_replies(&mut self, mut batch: Box<Batch>) {
-        let items = std::mem::take(&mut batch.items);
-        let executed_here = batch.executed_by == self.cx.id;
+        let Batch { items, outcomes, replies, changes, executed_by, .. } = &mut *batch;
+        let executed_by = *executed_by;
+        let executed_here = executed_by == self.cx.id;
         let mut start = 0;
-        let mut changes = std::mem::take(&mut batch.changes).into_iter().peekable();
-        let has_changes = changes.len() > 0;
+        let has_changes = !changes.is_empty();
+        if has_changes {
+            // The next one last.
+            changes.reverse();
+        }
         // The last of the shares that it answers, and how many they are.
         let mut shares = (0, 0);
-        for (at, (item, outcome)) in items.iter().zip(&batch.outcomes).enumerate() {
+        for (at, (item, outcome)) in items.iter().zip(&*outcomes).enumerate() {
             match (outcome.progress(), item.ask) {
                 (Progress::Replied, Ask::Share(number, _)) => {
                     self.splits.note_reply(number, start, item.spans.0);
@@ -389,17 +429,16 @@ impl Shard {
                     let reply = start..outcome.reply_end();
                     start = reply.end;
                     self.complete(item.ask, item.command, executed_here, |out| {
-                        out.append_part(&batch.replies, reply);
+                        out.append_part(replies, reply);
                     });
                 }
-                (Progress::Blocked, Ask::Whole(ticket)) => self.on_blocked(batch.executed_by, ticket),
+                (Progress::Blocked, Ask::Whole(ticket)) => self.on_blocked(executed_by, ticket),
                 (Progress::Blocked | Progress::Under, _) => {}
             }
-            if has_changes && let Some((_, changes)) = changes.next_if(|(behind, _)| *behind == at) {
+            if has_changes && let Some((_, changes)) = changes.pop_if(|(behind, _)| *behind == at) {
                 self.on_changes(changes);
             }
         }
-        batch.items = items;
         match shares {
             (_, 0) => batch.give_back(&mut self.batch_pool),
             (last, count) => self.keep_batch(last, batch, count),
@@ -446,13 +485,13 @@ impl Shard {
     }
 }
 
-/// Items of a batch as a batch of their own.
+/// The items of a batch from a place on as a batch of their own.
 #[cold]
-fn rest_of(batch: &Batch, items: &[Item], seed: &HashSeed) -> Option<Box<Batch>> {
+fn rest_of(batch: &Batch, from: usize, seed: &HashSeed) -> Option<Box<Batch>> {
     let mut rest = Batch { from: batch.from, turn: batch.turn, ..Batch::default() };
-    for item in items {
+    for item in &batch.items[from..] {
         let spans = &batch.spans[item.spans.0 as usize..(item.spans.0 + item.spans.1) as usize];
         rest.keep(item, Args::new(&batch.args, spans, seed).with_outside(&batch.outside));
     }
-    (!items.is_empty()).then(|| Box::new(rest))
+    Some(Box::new(rest))
 }

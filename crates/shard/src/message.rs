@@ -11,8 +11,10 @@ use crate::multi;
 use crate::occupants::Occupant;
 use crate::pubsub::News;
 use crate::tracking::Changes;
+use base::hash::HashSeed;
 use command::change::Change;
 use command::journal::Effects;
+use command::shipping::Delivery;
 use command::slowlog::Entry as SlowEntry;
 use command::tracking::{ClientRef, Tracker};
 use command::watches::WatcherId;
@@ -193,6 +195,28 @@ pub struct Batch {
     pub executed_by: u16,
 }
 
+/// What the items of a batch are made of.
+#[derive(Clone, Copy)]
+pub(crate) struct Words<'a> {
+    pub args: &'a [u8],
+    pub spans: &'a [Span],
+    pub outside: &'a Vec<Blob>,
+}
+
+impl<'a> Words<'a> {
+    /// The arguments of an item, whose hash, if it has one, is known.
+    #[inline]
+    pub fn of(self, item: &Item, seed: &'a HashSeed) -> Args<'a> {
+        let args = Args::with_hash(self.args, self.spans_of(item), seed, item.key_index as usize, item.hash);
+        args.with_outside(self.outside)
+    }
+
+    #[inline]
+    pub fn spans_of(self, item: &Item) -> &'a [Span] {
+        &self.spans[item.spans.0 as usize..(item.spans.0 + item.spans.1) as usize]
+    }
+}
+
 /// Batches kept for reuse.
 const POOL_MAX: usize = 64;
 
@@ -214,6 +238,15 @@ impl Batch {
         self.args.clear();
         self.replies.clear();
         self.changes.clear();
+        let bytes = self.spans.capacity() * size_of::<Span>() + self.args.capacity();
+        if bytes + self.replies.buf.capacity() > KEPT_BYTES_MAX {
+            self.shrink();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn shrink(&mut self) {
         self.spans.shrink_to(KEPT_BYTES_MAX / size_of::<Span>());
         self.args.shrink_to(KEPT_BYTES_MAX);
         self.replies.buf.shrink_to(KEPT_BYTES_MAX);
@@ -228,6 +261,11 @@ impl Batch {
     /// The commands of all batches of this turn.
     pub fn commands(&self) -> impl Iterator<Item = &Item> {
         std::iter::successors(Some(self), |batch| batch.earlier.as_deref()).flat_map(|batch| &batch.items)
+    }
+
+    /// Whether there is a part of a command that all shards run.
+    pub fn has_part(&self) -> bool {
+        self.commands().any(|item| matches!(item.ask, Ask::Part(_)))
     }
 
     /// The batches of this turn in the order they were begun.
@@ -299,10 +337,7 @@ impl Batch {
     /// Copies all arguments in, but for those that stand outside their buffer, which are shared.
     #[inline]
     pub fn push_args(&mut self, args: Args<'_>) {
-        if args.all_inside() {
-            return args.from(0).for_each(|arg| self.push_arg(arg));
-        }
-        (0..args.len()).for_each(|index| self.push_arg_of(args, index));
+        args::push_all(args, &mut self.args, &mut self.spans, &mut self.outside);
     }
 
     /// Copies the name of a share's command in, or points to it if the share before was asked for by the same letters.
@@ -367,6 +402,8 @@ pub enum Message {
     /// The keys that an operation asked to hold, from shard `from`.
     /// `is_touched`: one of them has been watched for it, and has changed.
     Granted { op: OpId, from: u16, keys: Vec<Held>, is_touched: bool },
+    /// What an operation of this shard had carried to another server has come to this.
+    Delivered { op: OpId, delivery: Box<Delivery> },
     /// The operation is over (or starts anew): put the entries back, tell those who listen what has happened to them, unlock.
     Release { home: u16, op: OpId, keys: Vec<Held>, changes: Vec<Change>, wait: WaitChange },
     /// About commands that wait until there is something for them to do.
@@ -406,8 +443,7 @@ pub enum Message {
 impl Message {
     /// Whether it has a part of a command that all shards run.
     pub fn has_part(&self) -> bool {
-        let is_part = |item: &Item| matches!(item.ask, Ask::Part(_));
-        matches!(self, Self::Commands(batch) if batch.commands().any(is_part))
+        matches!(self, Self::Commands(batch) if batch.has_part())
     }
 }
 

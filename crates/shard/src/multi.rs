@@ -9,6 +9,7 @@
 //! All first messages of an operation leave in one exclusive publication, which gives all multi-shard operations one order.
 
 mod all;
+pub(crate) mod away;
 mod hold;
 pub(crate) mod open;
 mod own_accord;
@@ -17,12 +18,14 @@ pub(crate) mod wait;
 
 pub(crate) use all::merge_parts;
 pub(crate) use hold::Lodgers;
+pub(crate) use own_accord::Ending;
 pub(crate) use split::{LATER, Splits};
 
 use crate::execute::Caller;
 use crate::message::{Ask, Held, OpId, Ticket};
 use crate::shard::Shard;
-use command::change::DbKey;
+use command::change::{Change, DbKey};
+use command::journal::Effects;
 use command::slowlog::Entry as SlowEntry;
 use command::{Args, Command, OwnArgs, Plan};
 use resp::Reply;
@@ -42,9 +45,11 @@ pub(crate) struct Operation {
     elsewhere: bool,
     /// The slowest of its parts that were slow, for the slow log.
     pub(crate) slow: Option<Box<SlowEntry>>,
+    /// What has happened at its first run, if it runs twice.
+    earlier: Option<Box<(Vec<Change>, Effects)>>,
 }
 
-enum Kind {
+pub(crate) enum Kind {
     All {
         parts: Vec<Reply>,
     },
@@ -84,7 +89,19 @@ impl Shard {
         let home = self.cx.id;
         self.ops.insert(
             op,
-            Operation { home, ask, command, caller, args, kind, missing, here, elsewhere, slow: None },
+            Operation {
+                home,
+                ask,
+                command,
+                caller,
+                args,
+                kind,
+                missing,
+                here,
+                elsewhere,
+                slow: None,
+                earlier: None,
+            },
         );
         self.outgoing.exclusive = true;
     }

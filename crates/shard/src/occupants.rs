@@ -31,7 +31,7 @@ pub struct Occupant {
 pub(crate) const IN_ONE_PIECE: OpId = 1 << SHARE_SHIFT;
 
 impl Occupant {
-    fn error(self) -> Error {
+    pub(crate) fn error(self) -> Error {
         if self.is_function { Error::BUSY_FUNCTION } else { Error::BUSY }
     }
 }
@@ -44,6 +44,11 @@ pub(crate) fn can_be_refused(ask: Ask, command: &Command) -> bool {
 }
 
 impl Shard {
+    /// Whether a script of any shard has run for too long.
+    pub fn is_occupied(&self) -> bool {
+        !self.occupants.is_empty()
+    }
+
     /// A script of this shard has run for too long.
     #[cold]
     pub(crate) fn tell_occupied(&mut self, op: OpId, is_function: bool, client: Option<(u16, Ticket)>) {

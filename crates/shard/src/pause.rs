@@ -3,8 +3,9 @@
 
 use crate::queue::Queued;
 use crate::shard::Shard;
+use command::scripting::Form;
 use command::spec::{Verb, flag};
-use command::{Args, OwnArgs, Plan};
+use command::{Args, Command, OwnArgs, Plan};
 
 impl Shard {
     /// Whether there is anything for which commands may have to wait.
@@ -17,7 +18,7 @@ impl Shard {
     /// kept; whether it did.
     #[cold]
     pub(crate) fn postpone(&mut self, q: &Queued, args: Args<'_>) -> bool {
-        let must_wait = self.is_paused(q) || self.adds_to_backlog(q, args);
+        let must_wait = self.is_paused(q, args) || self.adds_to_backlog(q, args);
         let may_postpone = self.may_postpone();
         let conn = &mut self.conns[q.conn as usize];
         let follows = may_postpone && !conn.postponed.is_empty();
@@ -29,16 +30,25 @@ impl Shard {
     }
 
     /// Whether the pause is for a command.
-    fn is_paused(&self, q: &Queued) -> bool {
+    fn is_paused(&self, q: &Queued, args: Args<'_>) -> bool {
         let Some(pause) = self.cx.pause.filter(|pause| pause.until_ms > self.cx.now_ms) else { return false };
         q.command.is_some_and(|command| {
             let queued = match command.plan {
                 Plan::Transaction(Verb::Exec) => self.conns[q.conn as usize].queued_flags(),
                 _ => 0,
             };
-            let flags = command.flags | queued;
+            let flags = self.flags_of(command, args) | queued;
             !pause.writes_only || flags & (flag::WRITE | flag::MAY_REPLICATE) != 0
         })
+    }
+
+    /// A command's flags, with what a script may do: nothing that a pause of writes holds back, if it says that it does not write.
+    pub(crate) fn flags_of(&self, command: &Command, args: Args<'_>) -> u64 {
+        match command.flags & flag::SCRIPT {
+            0 => command.flags,
+            _ if self.cx.scripts.may_write(Form::of(command), args) => command.flags | flag::WRITE,
+            _ => command.flags & !flag::MAY_REPLICATE,
+        }
     }
 
     /// When the pause ends (unix ms), if there is one.

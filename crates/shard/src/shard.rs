@@ -12,7 +12,7 @@ use crate::locks::{Locks, Ready, WaiterId};
 use crate::message::{Batch, Message, OpId};
 use crate::multi::open::Open;
 use crate::multi::wait::BlockedOperations;
-use crate::multi::{Operation, Splits};
+use crate::multi::{Ending, Operation, Splits};
 use crate::occupants::Occupant;
 use crate::parking::Job;
 use crate::pubsub::{News, Sending};
@@ -68,6 +68,8 @@ pub struct Shard {
     pub(crate) splits: Splits,
     /// Operations of this shard that learn as they go, those that can go on, and those that only gave others their turn.
     pub(crate) opens: QuickMap<OpId, Box<Open>>,
+    /// Operations that wait for another server.
+    pub(crate) away: QuickMap<OpId, Operation>,
     pub(crate) may_proceed: VecDeque<OpId>,
     pub(crate) ticked: Vec<OpId>,
     /// A script that occupies this shard.
@@ -113,6 +115,8 @@ pub struct Shard {
     pub(crate) added: Added,
     /// The command that is played again.
     pub(crate) playing: OwnArgs,
+    /// The end of the process that this shard brings about, once the data is saved.
+    pub(crate) ending: Option<Ending>,
 }
 
 impl Shard {
@@ -134,6 +138,7 @@ impl Shard {
             ops: QuickMap::with_hasher(seed.clone()),
             splits: Splits::default(),
             opens: QuickMap::with_hasher(seed.clone()),
+            away: QuickMap::with_hasher(seed.clone()),
             may_proceed: VecDeque::new(),
             ticked: Vec::new(),
             busy: None,
@@ -162,6 +167,7 @@ impl Shard {
             wish_to_move: Vec::new(),
             added: Added::default(),
             playing: OwnArgs::default(),
+            ending: None,
         }
     }
 
@@ -169,12 +175,22 @@ impl Shard {
     pub fn set_time(&mut self, now_ms: u64, now_us: u64) {
         self.cx.now_ms = now_ms;
         self.cx.now_us = now_us;
+        self.cx.journal.now_s = now_ms / 1000;
         self.cx.stats.turns += 1;
         self.cx.sample_rates();
     }
 
     /// Tells other shards what this turn has brought for them. Call once per turn, before the messages are published.
+    #[inline]
     pub fn send_news(&mut self) {
+        let has_pushes = !self.cx.monitored.is_empty() || self.cx.watches.has_touched();
+        if has_pushes || self.has_pubsub_news() || self.cx.tracking.is_untold() {
+            self.send_all_news();
+        }
+    }
+
+    #[inline(never)]
+    fn send_all_news(&mut self) {
         self.send_monitored();
         self.tell_touched();
         self.tell_published();

@@ -93,7 +93,8 @@ impl Transaction {
         TransactionFigures {
             queued: if self.is_open { self.block.commands() } else { 0 },
             queued_bytes: self.bytes(),
-            watched: self.watched.len(),
+            // What has changed settles the matter: nothing is watched any more, as far as is told.
+            watched: if self.is_touched { 0 } else { self.watched.len() },
             is_touched: self.is_touched,
         }
     }
@@ -159,6 +160,8 @@ impl Shard {
         } else if !is_ending(command) && eviction::before(&mut self.cx, block::row(flag::DENYOOM)).is_err() {
             // Queues take memory, too.
             Error::OUT_OF_MEMORY
+        } else if let Some(error) = eviction::refusal_to_write(&self.cx, command) {
+            error
         } else {
             return true;
         };
@@ -196,6 +199,7 @@ impl Shard {
     /// Queues a command if MULTI has come, unless it is one of those that run all the same; whether it did.
     pub(crate) fn queues_up(&mut self, command: &'static Command, args: Args<'_>, q: &Queued) -> bool {
         let index = q.conn as usize;
+        let flags = self.flags_of(command, args);
         let conn = &mut self.conns[index];
         let transaction = conn.transaction.as_mut().expect("the caller has looked");
         if matches!(command.full_name, "reset") {
@@ -214,10 +218,7 @@ impl Shard {
                 self.reject(index, command, &Error::err("transaction is too large"));
                 return true;
             }
-            transaction.flags |= command.flags;
-            if command.may_write() {
-                transaction.flags |= flag::WRITE;
-            }
+            transaction.flags |= flags;
             let db = transaction.db;
             transaction.block.push_command(command, args, db, (q.key_index, q.hash));
             transaction.locate(&self.cx, command, args, q);

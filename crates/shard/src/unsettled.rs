@@ -16,6 +16,7 @@ impl Shard {
         note(!self.locks.is_empty(), "locks are held or waited for".to_owned());
         note(!self.holds.is_empty(), format!("keys are held for {} operations", self.holds.len()));
         note(!self.ops.is_empty(), format!("{} operations are under way", self.ops.len()));
+        note(!self.away.is_empty(), format!("{} operations wait for other servers", self.away.len()));
         note(!self.splits.is_empty(), "split commands are under way".to_owned());
         note(!self.opens.is_empty(), format!("{} open operations are under way", self.opens.len()));
         note(!self.gates.is_empty(), format!("{} operations are at the gate", self.gates.len()));

@@ -197,6 +197,9 @@ impl Waiting {
 
     /// When the next time is over, monotonic µs.
     pub fn next_deadline_us(&self) -> Option<u64> {
+        if self.waits.is_empty() {
+            return None;
+        }
         self.deadlines.first().into_iter().chain(self.agains.first()).map(|(at_us, _)| *at_us).min()
     }
 

@@ -6,7 +6,9 @@
 //! specification ([`model`], [`streams`]), messages and caches by themselves (`listening`, `caching`); when all is answered, no lock, key
 //! on loan or message may be left, and the accounts of memory must be right.
 //!
-//! Not simulated: memory orders weaker than sequential consistency, the disk, the sockets' own code in `server` and `runtime`.
+//! [`crash`] has the same shards write append-only files onto a simulated disk whose power goes at any moment.
+//!
+//! Not simulated: memory orders weaker than sequential consistency, the sockets' own code in `server` and `runtime`.
 //!
 //! # What happens without a rule
 //!
@@ -40,11 +42,13 @@
 
 mod caching;
 pub mod check;
+pub mod crash;
 pub mod exchange;
 mod faults;
 mod freezer;
 pub mod history;
 mod listening;
+mod log;
 pub mod model;
 pub mod network;
 mod news;

@@ -1,4 +1,4 @@
-//! Runs many seeds, or one again: `sim [--from SEED] [--seeds COUNT] [--without RULE,…] [--directed] [--theme NAME] [--total] [--show] [--core] [--history]`.
+//! Runs many seeds, or one again: `sim [--from SEED] [--seeds COUNT] [--without RULE,…] [--directed] [--theme NAME] [--total] [--show] [--core] [--history] [--crashes]`.
 #![forbid(unsafe_code)]
 
 use sim::check::{self, ProgramOrder};
@@ -6,7 +6,7 @@ use sim::workload::Theme;
 use sim::{Anomaly, Plan, Rule, Rules, run};
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: sim [--from SEED] [--seeds COUNT] [--without RULE,…] [--directed] [--theme NAME] [--total] [--show] [--core] [--history]";
+const USAGE: &str = "usage: sim [--from SEED] [--seeds COUNT] [--without RULE,…] [--directed] [--theme NAME] [--total] [--show] [--core] [--history] [--crashes]";
 
 struct Options {
     from: u64,
@@ -18,6 +18,7 @@ struct Options {
     show: bool,
     history: bool,
     core: bool,
+    crashes: bool,
 }
 
 fn options() -> Option<Options> {
@@ -31,6 +32,7 @@ fn options() -> Option<Options> {
         show: false,
         history: false,
         core: false,
+        crashes: false,
     };
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
@@ -47,6 +49,7 @@ fn options() -> Option<Options> {
             "--history" => options.history = true,
             "--core" => options.core = true,
             "--show" => options.show = true,
+            "--crashes" => options.crashes = true,
             _ => return None,
         }
     }
@@ -58,6 +61,9 @@ fn main() -> ExitCode {
         eprintln!("{USAGE}");
         return ExitCode::from(2);
     };
+    if options.crashes {
+        return crash_all(&options);
+    }
     let (mut bad, mut undecided, mut ops, mut moves, mut visits) = (0, 0, 0, 0, 0);
     let (mut messages, mut invalidations, mut first) = (0, 0, None);
     for seed in options.from..options.from + options.seeds {
@@ -99,4 +105,23 @@ fn main() -> ExitCode {
         println!("the first is {first}");
     }
     if bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Processes whose power goes.
+fn crash_all(options: &Options) -> ExitCode {
+    let (mut crashes, mut acknowledged) = (0, 0);
+    for seed in options.from..options.from + options.seeds {
+        match sim::crash::run(seed, None) {
+            Ok(survived) => {
+                crashes += survived.crashes;
+                acknowledged += survived.acknowledged;
+            }
+            Err(wrong) => {
+                println!("{wrong}");
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    println!("{} seeds, {crashes} crashes, {acknowledged} operations acknowledged", options.seeds);
+    ExitCode::SUCCESS
 }

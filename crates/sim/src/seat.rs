@@ -5,6 +5,7 @@
 
 use crate::exchange::{Exchange, Mail, Progress, Publication, Writer};
 use crate::faults::Faults;
+use crate::log::Log;
 use crate::network::Link;
 use crate::rules::{Rule, Rules};
 use crate::witness;
@@ -13,6 +14,7 @@ use base::random::Random;
 use command::ShardCx;
 use command::session::Session;
 use config::Config;
+use shard::conn::Conn;
 use shard::effects::Request;
 use shard::{Message, Shard, Step, TURN};
 use std::collections::VecDeque;
@@ -26,6 +28,31 @@ pub struct Around<'a> {
     pub random: &'a mut Random,
     pub now_ms: u64,
     pub now_us: u64,
+    /// What is written down goes there; nobody is answered before it is on disk.
+    pub log: Option<&'a mut Log>,
+}
+
+impl Around<'_> {
+    /// Hands over what a shard has added.
+    fn journal(&mut self, shard: &mut Shard) {
+        if let Some(log) = &mut self.log {
+            log.take_from(shard);
+        }
+    }
+
+    /// Whether everything that was handed over is on disk.
+    fn is_all_safe(&self) -> bool {
+        self.log.as_ref().is_none_or(|log| log.handed() <= log.safe())
+    }
+}
+
+/// Of a connection's output, what waits for the disk.
+#[derive(Default)]
+struct Gate {
+    /// The hand-overs that must be safe, and up to where the output may be sent then.
+    turns: VecDeque<(u64, usize)>,
+    /// Up to where it may be sent now.
+    free: usize,
 }
 
 /// Where in its loop the thread stands.
@@ -61,6 +88,9 @@ pub struct Seat {
     sent: Vec<usize>,
     /// Connections with replies that the network did not take.
     blocked: Vec<u32>,
+    /// For each connection number; and which of them wait for the disk.
+    gates: Vec<Gate>,
+    gated: Vec<u32>,
     /// How often the network took only a part of what there was to send.
     pub cuts: u64,
     /// Out of 8: how readily connections move.
@@ -93,6 +123,8 @@ impl Seat {
             link_of: Vec::new(),
             sent: Vec::new(),
             blocked: Vec::new(),
+            gates: Vec::new(),
+            gated: Vec::new(),
             cuts: 0,
             restless: [0, 0, 1, 8][random.index(4)],
         }
@@ -232,6 +264,7 @@ impl Seat {
             self.shard.on_message(message);
         }
         self.shard.send_news();
+        around.journal(&mut self.shard);
         if self.shard.outgoing.put_news_first() {
             for (to, message) in self.shard.outgoing.posts.drain(..) {
                 if let Some(message) = self.faults.pass(to, message) {
@@ -239,7 +272,8 @@ impl Seat {
                 }
             }
         }
-        if !self.shard.has_outgoing() && around.random.below(8) > 0 {
+        // Replies that must wait are its own affair.
+        if !self.shard.has_outgoing() && around.is_all_safe() && around.random.below(8) > 0 {
             self.send_in_visit(around);
         }
         let has_work = !self.mail.is_empty()
@@ -271,6 +305,7 @@ impl Seat {
             let is_whole = state.open && state.is_in_order() && !state.closing;
             if is_whole && self.sent[conn as usize] == 0 {
                 state.dirty = false;
+                self.gate(conn, around);
                 self.send(conn as usize, around);
             } else {
                 self.shard.dirty_conns.push(conn);
@@ -279,7 +314,10 @@ impl Seat {
     }
 
     fn fall_asleep(&mut self, around: &mut Around<'_>) -> Progress {
-        let busy = !self.held_back.is_empty() || self.has_input(around.links) || self.shard.has_ready_input();
+        let busy = !self.held_back.is_empty()
+            || self.has_input(around.links)
+            || self.shard.has_ready_input()
+            || self.has_open_gate(around);
         if busy || around.exchange.has_mail(self.id) {
             self.at = At::Turn(0, false);
         } else {
@@ -326,6 +364,7 @@ impl Seat {
         if around.random.below(2) == 0 {
             again.append(&mut self.held_back);
         }
+        again.append(&mut self.gated);
         again.into_iter().for_each(|conn| self.send(conn as usize, around));
         let links = around.links.iter().enumerate();
         let ours = links.filter(|(_, link)| link.shard == Some(self.id) && link.is_readable());
@@ -340,13 +379,15 @@ impl Seat {
         let len = self.link_of.len().max(conn + 1);
         self.link_of.resize(len, 0);
         self.sent.resize(len, 0);
-        (self.link_of[conn], self.sent[conn]) = (index, 0);
+        self.gates.resize_with(len, Gate::default);
+        (self.link_of[conn], self.sent[conn], self.gates[conn]) = (index, 0, Gate::default());
     }
 
     fn close(&mut self, conn: usize, link: &mut Link) {
         link.close();
         self.inputs.retain(|(input, _)| *input as usize != conn);
         self.blocked.retain(|blocked| *blocked as usize != conn);
+        self.gated.retain(|gated| *gated as usize != conn);
         self.shard.close(conn);
     }
 
@@ -418,6 +459,9 @@ impl Seat {
 
     fn publish(&mut self, has_begun: bool, around: &mut Around<'_>) -> Progress {
         if !has_begun {
+            if around.log.as_ref().is_some_and(|log| log.is_in_time()) {
+                around.journal(&mut self.shard);
+            }
             let mut publication = Publication::new(self.id, self.published, around.random.fork());
             for (to, message) in self.faults.take_early(&mut self.shard.outgoing) {
                 publication.post(to, Mail::Shard(message));
@@ -440,6 +484,7 @@ impl Seat {
     fn send_next(&mut self, has_begun: bool, around: &mut Around<'_>) -> Progress {
         if !has_begun {
             self.to_send = std::mem::take(&mut self.shard.dirty_conns);
+            (0..self.to_send.len()).for_each(|at| self.gate(self.to_send[at], around));
             return Progress::Ran;
         }
         let Some(conn) = self.to_send.pop() else { return self.move_away(around) };
@@ -477,25 +522,45 @@ impl Seat {
         if around.random.below(8) == 0 {
             command::sweep::sweep(&mut self.shard.cx);
         }
+        around.journal(&mut self.shard);
         self.publication = Some(publication);
         Progress::Ran
     }
 
+    /// What was added to a connection's output waits until everything is safe that has been handed over by now.
+    fn gate(&mut self, conn: u32, around: &Around<'_>) {
+        let Some(log) = &around.log else { return };
+        let end = whole_output(self.shard.conn(conn as usize)).len();
+        self.gates[conn as usize].turns.push_back((log.handed(), end));
+    }
+
+    /// Whether somebody waits for what has become safe.
+    fn has_open_gate(&self, around: &Around<'_>) -> bool {
+        let Some(log) = &around.log else { return false };
+        let is_open = |conn: &u32| {
+            self.gates[*conn as usize].turns.front().is_some_and(|(ticket, _)| *ticket <= log.safe())
+        };
+        self.gated.iter().any(is_open)
+    }
+
+    /// Up to where a connection's output may be sent.
+    fn free_to(&mut self, conn: usize, bytes: usize, around: &Around<'_>) -> usize {
+        let Some(log) = &around.log else { return bytes };
+        let gate = &mut self.gates[conn];
+        let safe = gate.turns.partition_point(|(ticket, _)| *ticket <= log.safe());
+        gate.free = gate.turns.drain(..safe).next_back().map_or(gate.free, |(_, end)| end);
+        if log.keeps_gate() { gate.free } else { bytes }
+    }
+
     fn send(&mut self, conn: usize, around: &mut Around<'_>) {
-        let state = self.shard.conn_mut(conn);
+        let state = self.shard.conn(conn);
         if !state.open {
             return;
         }
-        let mut bytes = Vec::new();
-        let mut from = 0;
-        for (position, blob) in &state.out.blobs {
-            bytes.extend_from_slice(&state.out.buf[from..*position]);
-            bytes.extend_from_slice(blob);
-            from = *position;
-        }
-        bytes.extend_from_slice(&state.out.buf[from..]);
+        let bytes = whole_output(state);
+        let free = self.free_to(conn, bytes.len(), around);
         let link = &mut around.links[self.link_of[conn]];
-        let rest = &bytes[self.sent[conn]..];
+        let rest = &bytes[self.sent[conn]..free.max(self.sent[conn])];
         match link.reply(rest) {
             None if !rest.is_empty() && around.random.below(2) == 0 => self.close(conn, link),
             Some(count) if count < rest.len() => {
@@ -505,12 +570,31 @@ impl Seat {
                     self.blocked.push(conn as u32);
                 }
             }
+            _ if free < bytes.len() => {
+                self.sent[conn] += rest.len();
+                if !self.gated.contains(&(conn as u32)) {
+                    self.gated.push(conn as u32);
+                }
+            }
             _ => {
-                state.out.clear();
+                self.shard.conn_mut(conn).out.clear();
                 self.sent[conn] = 0;
+                self.gates[conn] = Gate::default();
             }
         }
     }
+}
+
+/// All that a connection's client is to get, with the bytes of shared values.
+fn whole_output(conn: &Conn) -> Vec<u8> {
+    let (mut bytes, mut from) = (Vec::new(), 0);
+    for (position, blob) in &conn.out.blobs {
+        bytes.extend_from_slice(&conn.out.buf[from..*position]);
+        bytes.extend_from_slice(blob);
+        from = *position;
+    }
+    bytes.extend_from_slice(&conn.out.buf[from..]);
+    bytes
 }
 
 /// The order of the turn, with the steps exchanged that a broken rule would have the other way round.

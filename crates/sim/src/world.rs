@@ -336,6 +336,7 @@ impl World {
             exchange: &mut self.exchange,
             links: &mut self.links,
             random: &mut self.random,
+            log: None,
         };
         let progress = self.seats[id].step(&mut around);
         for host in self.seats[id].take_visits() {

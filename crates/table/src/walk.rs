@@ -75,6 +75,22 @@ impl<L: Layout> Table<L> {
         }
     }
 
+    /// Visits the records of some homes of the segment at `cursor` that have not been visited in this walk. Returns the cursor to go on with; `None`
+    /// after the last segment.
+    pub fn visit_some(&mut self, cursor: u64, homes_max: usize, visit: impl FnMut(&[u8])) -> Option<u64> {
+        let at = from_cursor(cursor);
+        let segment = self.directory.view(at).0;
+        let homes = segment.header().visited.in_walk(self.walk);
+        let some = ones(!homes).take(homes_max).fold(0, |some, home| some | 1 << home);
+        visit_homes::<L>(segment, some, visit);
+        let visited = Visited { walk: self.walk, homes: homes | some };
+        self.directory.view_mut(at).0.header_mut().visited = visited;
+        match visited.homes == Visited::ALL {
+            true => Some(self.next_segment(cursor)).filter(|&next| next != 0),
+            false => Some(cursor),
+        }
+    }
+
     /// Visits all records of the segment at `cursor` that have not been visited in this walk. Returns the cursor of the next segment, 0
     /// after the last.
     pub fn visit_rest(&mut self, cursor: u64, visit: impl FnMut(&[u8])) -> u64 {

@@ -19,6 +19,7 @@ mod rng;
 #[cfg(test)]
 mod sample;
 pub mod set;
+pub mod showing;
 pub mod stream;
 pub mod zset;
 

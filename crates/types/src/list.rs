@@ -12,11 +12,13 @@
 mod edit;
 mod node;
 mod range;
+mod showing;
 
 pub use range::{Range, RangeRev};
 
 use crate::listpack::{Item, Listpack};
 use node::Node;
+use showing::ListShowing;
 use std::collections::VecDeque;
 
 /// A node limited by a number of entries still takes no more than this.
@@ -99,13 +101,14 @@ pub struct List {
     /// Heap bytes of the nodes' buffers.
     heap_bytes: usize,
     limit: ListLimit,
+    showing: Option<Box<ListShowing>>,
 }
 
 impl Clone for List {
     /// A deep copy; free room is not copied.
     fn clone(&self) -> Self {
         let body = self.body.clone();
-        let mut copy = Self { body, len: self.len, heap_bytes: 0, limit: self.limit };
+        let mut copy = Self { body, len: self.len, heap_bytes: 0, limit: self.limit, showing: None };
         let (front, back) = copy.slices();
         copy.heap_bytes = front.iter().chain(back).map(Node::heap_bytes).sum();
         copy
@@ -148,7 +151,14 @@ pub enum NodeView<'a> {
     },
 }
 
-impl NodeView<'_> {
+impl<'a> NodeView<'a> {
+    fn of(node: &'a Node) -> Self {
+        match node.is_plain() {
+            true => Self::Plain(node.row()),
+            false => Self::Packed { entries: node.row(), count: node.count() },
+        }
+    }
+
     /// Appends the node's content as the files hold it: the element itself, or a whole listpack.
     pub fn append_to(&self, out: &mut Vec<u8>) {
         match *self {
@@ -161,7 +171,7 @@ impl NodeView<'_> {
 impl List {
     /// An empty list with the encoding "listpack".
     pub fn new(limit: ListLimit) -> Self {
-        Self { body: Body::One(Node::default()), len: 0, heap_bytes: 0, limit }
+        Self { body: Body::One(Node::default()), len: 0, heap_bytes: 0, limit, showing: None }
     }
 
     #[inline]
@@ -208,13 +218,8 @@ impl List {
     pub fn nodes_from(&self, first: usize) -> impl ExactSizeIterator<Item = NodeView<'_>> {
         let (front, back) = self.slices();
         let total = front.len() + back.len();
-        (first.min(total)..total).map(move |index| {
-            let node = front.get(index).unwrap_or_else(|| &back[index - front.len()]);
-            match node.is_plain() {
-                true => NodeView::Plain(node.row()),
-                false => NodeView::Packed { entries: node.row(), count: node.count() },
-            }
-        })
+        (first.min(total)..total)
+            .map(move |index| NodeView::of(front.get(index).unwrap_or_else(|| &back[index - front.len()])))
     }
 
     /// Blocks of memory it has: its nodes.
@@ -263,6 +268,7 @@ impl List {
     #[inline]
     pub fn push_grown(&mut self, end: End, value: &[u8]) {
         let room = self.limit.listpack_bytes_max;
+        self.keep_end(end);
         let node = match &mut self.body {
             Body::One(node) => node,
             Body::Many(nodes) => {
@@ -277,6 +283,15 @@ impl List {
         node.push(end, Item::new(value), room);
         self.heap_bytes += node.heap_bytes() - before;
         self.len += 1;
+    }
+
+    /// To be called before the first or the last node changes.
+    #[inline]
+    fn keep_end(&mut self, end: End) {
+        if self.showing.is_some() {
+            let last = if let Body::Many(nodes) = &self.body { nodes.len().saturating_sub(1) } else { 0 };
+            self.keep_node(if end == End::Head { 0 } else { last });
+        }
     }
 
     /// Adds a value at an end of a quicklist in a new node.
@@ -320,6 +335,7 @@ impl List {
     /// Removes the first or last value after showing it to `see`.
     #[inline]
     pub fn pop<R>(&mut self, end: End, see: impl FnOnce(Item<'_>) -> R) -> Option<R> {
+        self.keep_end(end);
         let node = match (&mut self.body, end) {
             (Body::One(node), _) if node.count() > 0 => node,
             (Body::One(_), _) => return None,

@@ -1,13 +1,11 @@
 //! Running servers whose process ends or whose disk fails: what their tests have in common.
 #![forbid(unsafe_code)]
 
+pub mod load;
+
 use std::fs;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
-use testkit::{Client, Program, Server};
-
-/// Longer than anything here takes.
-const PATIENCE: Duration = Duration::from_secs(30);
+use testkit::{Program, Server};
 
 /// A server whose disk fails when it is told to.
 pub struct FaultyServer {
@@ -44,27 +42,6 @@ impl FaultyServer {
 impl Drop for FaultyServer {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.faults);
-    }
-}
-
-/// A line of INFO.
-pub fn info(client: &mut Client, name: &str) -> String {
-    let text = client.cmd(&["INFO", "everything"]).string().expect("INFO is text");
-    let (_, rest) = text.split_once(&format!("\n{name}:")).expect("INFO has the figure");
-    rest.lines().next().unwrap_or_default().to_owned()
-}
-
-/// Waits until a line of INFO says something.
-pub fn await_info(client: &mut Client, name: &str, value: &str) {
-    await_true(&format!("{name} becomes {value}"), || info(client, name) == value);
-}
-
-/// Waits until something is so.
-pub fn await_true(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < PATIENCE, "not in {PATIENCE:?}: {what}");
-        std::thread::sleep(Duration::from_millis(2));
     }
 }
 

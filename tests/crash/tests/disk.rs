@@ -1,10 +1,10 @@
 //! A server whose disk fails while it saves: it says so, keeps the old file, refuses writes as configured, and goes on when the disk does.
 #![forbid(unsafe_code)]
 
-use crash::{FaultyServer, await_info, await_true, info, names};
+use crash::{FaultyServer, names};
 use std::fs;
 use std::time::Duration;
-use testkit::{Client, Value};
+use testkit::{Client, Value, await_info, await_true, info};
 
 /// Steps, numbers of errors, and what the log says of them.
 const FAULTS: [(&str, &str); 8] = [

@@ -2,10 +2,10 @@
 #![forbid(unsafe_code)]
 
 use base::random::Random;
-use crash::{info, names};
+use crash::names;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
-use testkit::{Client, Server};
+use testkit::{Client, Server, info};
 
 const KEYS: usize = 60;
 const TIMES: usize = 24;

@@ -17,6 +17,8 @@ pub enum Step {
     Together(Vec<(usize, Vec<Vec<u8>>)>),
     /// Time passes, in ms.
     Pass(u64),
+    /// All data is written into a data file of this version, and read again.
+    Save(u16),
 }
 
 /// Steps, and the shape of what they are played on.
@@ -124,6 +126,7 @@ impl fmt::Display for Step {
                 write!(f, "together: {}", lines.collect::<Vec<_>>().join(" | "))
             }
             Self::Pass(ms) => write!(f, "{ms} ms pass"),
+            Self::Save(version) => write!(f, "a file of version {version}"),
         }
     }
 }

@@ -93,6 +93,8 @@ pub struct Grammar {
     scope: Scope,
     /// DUMP payloads of values of every type.
     pub payloads: Vec<Vec<u8>>,
+    /// The keys that most requests are about; none: those of each command's type.
+    pub keys: Vec<Vec<u8>>,
 }
 
 struct Row {
@@ -130,7 +132,7 @@ impl Grammar {
             }
             command.subcommands.iter().for_each(|sub| add(sub, vec![command.name, sub.name]));
         }
-        Self { rows, scope, payloads: Vec::new() }
+        Self { rows, scope, payloads: Vec::new(), keys: Vec::new() }
     }
 
     /// How many commands and subcommands it makes requests of.
@@ -150,6 +152,12 @@ impl Grammar {
             row = pick(random, &self.rows);
         }
         self.request_of(random, row, now_ms)
+    }
+
+    /// A request of each command of these groups.
+    pub fn requests_of(&self, random: &mut Random, groups: &[&str], now_ms: u64) -> Vec<Vec<Vec<u8>>> {
+        let rows = self.rows.iter().filter(|row| groups.contains(&row.command.group));
+        rows.map(|row| self.request_of(random, row, now_ms)).collect()
     }
 
     fn request_of(&self, random: &mut Random, row: &Row, now_ms: u64) -> Vec<Vec<u8>> {
@@ -239,6 +247,9 @@ impl Draft<'_> {
             }
             return self.out.push(payload);
         }
+        if kind == "key" && !self.grammar.keys.is_empty() && self.random.below(10) > 0 {
+            return self.out.push(pick(self.random, &self.grammar.keys).clone());
+        }
         if name == "script" && self.random.below(10) > 0 {
             return self.out.push(pick(self.random, arguments::SCRIPTS).as_bytes().to_vec());
         }
@@ -258,6 +269,7 @@ impl Draft<'_> {
             while self.out.len() < least.max(named) {
                 let key = self.command.only_key() == Some(self.out.len());
                 let argument = match key {
+                    true if !self.grammar.keys.is_empty() => pick(self.random, &self.grammar.keys).clone(),
                     true => arguments::key(self.random, self.command),
                     false => arguments::string(self.random),
                 };

@@ -6,11 +6,14 @@
 #![forbid(unsafe_code)]
 
 pub mod arguments;
+pub mod data_file;
 pub mod differential;
 pub mod engine;
 pub mod episode;
 pub mod grammar;
+pub mod payload;
 pub mod play;
+pub mod saved;
 pub mod shrink;
 pub mod state;
 pub mod watchdog;

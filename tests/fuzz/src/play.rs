@@ -2,6 +2,7 @@
 
 use crate::engine::{Engine, Received};
 use crate::episode::{Episode, Step, shown};
+use crate::saved;
 use crate::state::{self, State};
 use crate::watchdog;
 use base::hash::HashSeed;
@@ -154,6 +155,7 @@ impl Player {
                 self.engine.pass(*ms);
                 self.state = state::of(&self.engine)?;
             }
+            Step::Save(version) => saved::check(&self.engine, *version)?,
             Step::Request { conn, words } => {
                 self.engine.run(std::iter::once((*conn, words.as_slice())))?;
                 let replies = self.replies(*conn, 1)?;

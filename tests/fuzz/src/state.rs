@@ -59,7 +59,10 @@ fn hashed(bytes: &[u8]) -> u64 {
 }
 
 /// A number for a value; `None` for a hash whose fields have all expired.
-fn content(value: ValueRef<'_>, now_ms: u64) -> Result<Option<u64>, String> {
+///
+/// # Errors
+/// When a collection contradicts itself.
+pub fn content(value: ValueRef<'_>, now_ms: u64) -> Result<Option<u64>, String> {
     let (mut sum, mut count) = (0u64, 0usize);
     let len = match value {
         ValueRef::Str { bytes, .. } => return Ok(Some(hashed(bytes.bytes()))),

@@ -1,46 +1,14 @@
 //! The program on whole and on damaged files.
 
+mod place;
+
 use keyspace::ValueRef;
 use keyspace::value::StrRef;
+use place::{Place, report, run};
 use rdb::encode::Options;
 use rdb::file::{ChunkWriter, Head, Meta, Plan};
 use serde_json::Value;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 use testkit::{Program, Server};
-
-fn run(arguments: &[&str], file: &Path) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_weft-check")).args(arguments).arg(file).output().expect("it runs")
-}
-
-/// The report of a file, and the exit code.
-fn report(file: &Path) -> (Value, i32) {
-    let output = run(&["--json"], file);
-    let report = serde_json::from_slice(&output.stdout).expect("an object");
-    (report, output.status.code().expect("a code"))
-}
-
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("weft-check-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&path).expect("a directory");
-        Self(path)
-    }
-
-    fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
-        let path = self.0.join(name);
-        std::fs::write(&path, bytes).expect("a file");
-        path
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 /// A file of two chunks, and where the second begins.
 fn ours() -> (Vec<u8>, u64) {
@@ -77,7 +45,7 @@ fn ours() -> (Vec<u8>, u64) {
 
 #[test]
 fn our_files_and_what_can_be_wrong_with_them() {
-    let directory = Directory::new("ours");
+    let directory = Place::new("ours");
     let (file, second) = ours();
     let path = directory.write("a.rdb", &file);
     let (whole, code) = report(&path);
@@ -90,7 +58,7 @@ fn our_files_and_what_can_be_wrong_with_them() {
     assert_eq!((&strings["keys"], &strings["size"]), (&200.into(), &(27 * 200).into()));
     assert_eq!(whole["databases"]["0"]["expired"], 2);
     assert_eq!(whole["largest"].as_array().map(Vec::len), Some(10));
-    let text = String::from_utf8(run(&["--quick", "--keys", "1"], &path).stdout).expect("text");
+    let text = String::from_utf8(run(&["--quick", "--keys", "1"], &path, "").stdout).expect("text");
     assert!(text.ends_with("check sum: right\nOK 200 keys\n"), "{text}");
 
     let cut = directory.write("cut.rdb", &file[..second as usize + 20]);
@@ -102,14 +70,14 @@ fn our_files_and_what_can_be_wrong_with_them() {
     let mut flipped = file.clone();
     flipped[second as usize + 10] ^= 1;
     let flipped = directory.write("flipped.rdb", &flipped);
-    let output = run(&[], &flipped);
+    let output = run(&[], &flipped, "");
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stdout).contains("\nDAMAGED at byte "));
 }
 
 #[test]
 fn an_index_that_is_wrong_is_damage() {
-    let directory = Directory::new("index");
+    let directory = Place::new("index");
     let (mut file, second) = ours();
     let place = file.len() - 9 - 4 - 34;
     assert_eq!(file[place..place + 8], second.to_le_bytes());
@@ -123,12 +91,12 @@ fn an_index_that_is_wrong_is_damage() {
 
 #[test]
 fn what_is_no_file_of_ours() {
-    let directory = Directory::new("foreign");
+    let directory = Place::new("foreign");
     let (report, code) = report(&directory.write("a.rdb", b"hello, world"));
     assert_eq!((code, &report["format"]), (1, &"not an RDB file".into()));
-    assert_eq!(run(&[], &directory.0.join("none.rdb")).status.code(), Some(2));
-    assert_eq!(run(&["--what"], &directory.0).status.code(), Some(2));
-    let help = run(&["--help"], &directory.0);
+    assert_eq!(run(&[], &directory.0.join("none.rdb"), "").status.code(), Some(2));
+    assert_eq!(run(&["--what"], &directory.0, "").status.code(), Some(2));
+    let help = run(&["--help"], &directory.0, "");
     assert!(help.status.success() && help.stdout.starts_with(b"usage:"));
 }
 

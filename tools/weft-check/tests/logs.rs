@@ -1,38 +1,18 @@
 //! The program on append-only files and directories of these, whole, torn and damaged; and what it cuts.
 
+mod place;
+
 use journal::TxId;
 use journal::chunk::Chunk;
 use journal::manifest::Manifest;
 use journal::queue::{Added, Queue};
 use journal::round::{Step, Tail};
+use place::{Place, report, run};
 use serde_json::{Value, json};
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
 use testkit::{Program, Server};
 
 const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
-
-fn run(arguments: &[&str], path: &Path, input: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_weft-check"))
-        .args(arguments)
-        .arg(path)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("it runs");
-    // It may not ask.
-    let _ = child.stdin.take().expect("a pipe").write_all(input.as_bytes());
-    child.wait_with_output().expect("it ends")
-}
-
-/// The report, and the exit code.
-fn report(path: &Path) -> (Value, i32) {
-    let output = run(&["--json"], path, "");
-    let report = serde_json::from_slice(&output.stdout).expect("an object");
-    (report, output.status.code().expect("a code"))
-}
 
 /// What it says, and the exit code.
 fn fix(arguments: &[&str], path: &Path, input: &str) -> (String, i32) {
@@ -41,29 +21,9 @@ fn fix(arguments: &[&str], path: &Path, input: &str) -> (String, i32) {
     (text, output.status.code().expect("a code"))
 }
 
-struct Place(PathBuf);
-
 impl Place {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("weft-check-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&path).expect("a directory");
-        Self(path)
-    }
-
-    fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
-        let path = self.0.join(name);
-        std::fs::write(&path, bytes).expect("a file");
-        path
-    }
-
     fn bytes(&self, name: &str) -> Vec<u8> {
         std::fs::read(self.0.join(name)).expect("a file")
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 

@@ -17,7 +17,9 @@ mod pubsub;
 pub mod scripting;
 mod server;
 
-pub use server::process::LAST_SAVE;
+pub use generic::migrate;
+pub use server::process::{CLOSE, REOPEN};
+pub use server::reload;
 mod set;
 pub mod stream;
 mod string;

@@ -89,6 +89,7 @@ fn shortened_arg(command: &Command, args: Args<'_>, at: usize, bytes_max: usize)
 pub fn is_secret(command: &Command, args: Args<'_>, at: usize) -> bool {
     match command.full_name {
         "auth" => at > 0,
+        "migrate" => crate::families::migrate::is_secret(&args, at),
         "hello" => (2..args.len()).any(|i| args.is(i, "AUTH") && (i + 1..=i + 2).contains(&at)),
         "config|set" => at >= 3 && at % 2 == 1 && config::is_sensitive(args.at(at - 1)),
         _ => false,

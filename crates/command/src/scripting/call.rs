@@ -2,7 +2,7 @@
 
 use crate::registry::{lookup, subcommand};
 use crate::spec::{access, flag};
-use crate::{Args, Command, Error, Plan};
+use crate::{Args, Command, Error, Plan, ShardCx, eviction};
 use script::Words;
 
 /// What a script may do.
@@ -14,6 +14,8 @@ pub struct Rights {
     pub may_debug: bool,
     /// Commands that need memory are refused: there was none when the script began, and nothing it did has freed any.
     pub out_of_memory: bool,
+    /// Writes are refused: the data could not be saved when the script began.
+    pub refuses_writes: bool,
 }
 
 /// The command that a script calls.
@@ -35,7 +37,7 @@ pub fn find(args: Args<'_>) -> Result<&'static Command, Error> {
 ///
 /// # Errors
 /// Why it may not.
-pub fn check(command: &Command, args: Args<'_>, rights: Rights) -> Result<(), Error> {
+pub fn check(shard: &ShardCx, command: &Command, args: Args<'_>, rights: Rights) -> Result<(), Error> {
     if !command.takes(args.len()) {
         return Err(Error::err("Wrong number of args calling Redis command from script"));
     }
@@ -45,6 +47,12 @@ pub fn check(command: &Command, args: Args<'_>, rights: Rights) -> Result<(), Er
     }
     if command.flags & (flag::WRITE | flag::MAY_REPLICATE) != 0 && rights.read_only {
         return Err(Error::err("Write commands are not allowed from read-only scripts."));
+    }
+    if command.flags & flag::WRITE != 0
+        && rights.refuses_writes
+        && let Some(error) = eviction::refusal_to_write(shard, command)
+    {
+        return Err(error);
     }
     if command.flags & flag::DENYOOM != 0 && rights.out_of_memory {
         return Err(Error::OUT_OF_MEMORY);

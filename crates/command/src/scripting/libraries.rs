@@ -164,18 +164,26 @@ impl Shelf {
         Ok((name, Library { code: Arc::from(code), functions }))
     }
 
-    /// Takes all libraries of another in, or none.
+    /// Whether all libraries of another can be taken in.
     ///
     /// # Errors
     /// Names that are there already.
-    pub fn join(&mut self, other: Self, replace: bool) -> Result<(), Error> {
+    pub fn can_take(&self, other: &Self, replace: bool) -> Result<(), Error> {
         if !replace && let Some(name) = other.libraries.keys().find(|name| self.libraries.contains_key(*name))
         {
             return Err(Error::naming("Library ", name, " already exists"));
         }
         let replaced = |name: &[u8]| other.libraries.contains_key(name);
         let functions = other.libraries.values().flat_map(|library| &library.functions);
-        functions.into_iter().try_for_each(|function| self.admits(function, replaced))?;
+        functions.into_iter().try_for_each(|function| self.admits(function, replaced))
+    }
+
+    /// Takes all libraries of another in, or none.
+    ///
+    /// # Errors
+    /// Names that are there already.
+    pub fn join(&mut self, other: Self, replace: bool) -> Result<(), Error> {
+        self.can_take(&other, replace)?;
         for (name, library) in other.libraries {
             self.unlink(&name);
             self.link(name, library);

@@ -225,7 +225,7 @@ impl ScriptRun {
         }
         let args = Args::new(words.text, words.spans, &cx.seed);
         let command = call::find(args)?;
-        if let Err(error) = call::check(command, args, self.rights) {
+        if let Err(error) = call::check(cx, command, args, self.rights) {
             cx.commands.rejected(command.id);
             return Err(error);
         }
@@ -318,15 +318,22 @@ impl<'a> Evaluation<'a> {
 pub fn rights(cx: &mut ShardCx, flags: Option<Flags>, read_only: bool) -> Result<Rights, Error> {
     let lacks_memory = eviction::lacks_memory(cx);
     let may_debug = cx.scripts_may_debug;
-    let Some(flags) = flags else { return Ok(Rights { read_only, may_debug, out_of_memory: lacks_memory }) };
+    let Some(flags) = flags else {
+        let refuses_writes = cx.refuses_writes;
+        return Ok(Rights { read_only, may_debug, out_of_memory: lacks_memory, refuses_writes });
+    };
     let writes = !flags.has(Flags::NO_WRITES);
     if lacks_memory && writes && !flags.has(Flags::ALLOW_OOM) {
         return Err(Error::OUT_OF_MEMORY);
     }
+    if writes && let Some(error) = eviction::refusal_of_script(cx) {
+        return Err(error);
+    }
     if read_only && writes {
         return Err(Error::err("Can not execute a script with write flag using *_ro command."));
     }
-    Ok(Rights { read_only: read_only || !writes, may_debug, out_of_memory: false })
+    let read_only = read_only || !writes;
+    Ok(Rights { read_only, may_debug, out_of_memory: false, refuses_writes: false })
 }
 
 impl ShardCx {

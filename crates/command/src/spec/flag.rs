@@ -46,8 +46,16 @@ pub const LISTENS: u64 = 1 << 31;
 /// What its connection sends next waits until it is done. Not shown to clients.
 pub const FENCES: u64 = 1 << 32;
 
+/// All shards are left alone to it, for it takes several steps. Not shown to clients.
+pub const ALONE: u64 = 1 << 33;
+
+/// What it does takes another server as long as that likes; its keys are held meanwhile. Not shown to clients.
+pub const AWAY: u64 = 1 << 34;
+
 /// The flags that COMMAND INFO does not show.
-const UNSHOWN: [u64; 13] = [
+const UNSHOWN: [u64; 15] = [
+    AWAY,
+    ALONE,
     MAY_REPLICATE,
     PROTECTED,
     CROSS_DB,

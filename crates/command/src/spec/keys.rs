@@ -1,6 +1,7 @@
 //! Key specifications: which arguments of a command are keys, and what it does with them.
 
 use crate::{Args, Error, Outcome};
+use std::ops::Range;
 
 /// Where the search for keys begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +39,7 @@ pub struct KeySpec {
     pub access: u16,
     pub notes: &'static str,
     /// Finds the one key (its index) of a specification that is `Unknown` to clients.
-    pub finder: Option<fn(&Args<'_>) -> Option<usize>>,
+    pub finder: Option<fn(&Args<'_>) -> Range<usize>>,
 }
 
 impl KeySpec {
@@ -86,6 +87,17 @@ impl KeySpec {
         }
     }
 
+    /// Keys behind a word, which is looked for from the end, until the end.
+    pub const fn last_keyword(word: &'static str, from: i16, access: u16) -> Self {
+        Self {
+            begin: Begin::Keyword(word, from),
+            find: Find::Range { last: -1, step: 1, limit: 0 },
+            access,
+            notes: "",
+            finder: None,
+        }
+    }
+
     /// Keys behind a word, and behind them as many other arguments.
     pub const fn halved(word: &'static str, from: i16, access: u16) -> Self {
         Self {
@@ -102,8 +114,8 @@ impl KeySpec {
         Self { begin: Begin::Unknown, find: Find::Unknown, access, notes: "", finder: None }
     }
 
-    /// How to find the one key of an unknown specification.
-    pub const fn found_by(mut self, finder: fn(&Args<'_>) -> Option<usize>) -> Self {
+    /// How to find the keys of a specification that is not precise.
+    pub const fn found_by(mut self, finder: fn(&Args<'_>) -> Range<usize>) -> Self {
         self.finder = Some(finder);
         self
     }

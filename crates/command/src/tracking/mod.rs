@@ -289,7 +289,12 @@ impl ShardCx {
                 None => self.guests.note(read),
             };
         }
-        self.tracking.table.add(key, client);
+        let (id, sessions) = (self.id, &self.sessions);
+        let is_of = |reader: ClientRef, session: &Session| session.client == reader;
+        self.tracking.table.add(key, client, |reader| {
+            reader.home == id
+                && !sessions.get(reader.conn as usize).is_some_and(|session| is_of(reader, session))
+        });
         self.is_listening = true;
         if self.tracking.table.len() > self.tracking.keys_max {
             self.trim_tracking();
@@ -415,8 +420,8 @@ mod tests {
     #[test]
     fn a_change_is_told_to_readers_once_and_not_to_the_deaf_who_made_it() {
         let mut tracking = Tracking::default();
-        tracking.table.add(key("k"), A);
-        tracking.table.add(key("k"), B);
+        tracking.table.add(key("k"), A, |_| false);
+        tracking.table.add(key("k"), B, |_| false);
         tracking.caller = Tracker { client: A, is_on: true, reads: true, is_deaf: true };
         tracking.note_change(key("k"));
         assert_eq!(tracking.take_news(), [News::Key((*b"k").into(), vec![B])]);

@@ -81,18 +81,21 @@ impl Entry {
         ClientRef { home: self.home, conn: self.conn, generation: self.generation }
     }
 
+    /// One more reader; whether there are more than before. One that is gone, of which nobody needs to know, makes room.
     #[inline]
-    fn add(&mut self, client: ClientRef) -> bool {
-        if self.first() == client {
+    fn add(&mut self, client: ClientRef, is_gone: impl Fn(ClientRef) -> bool) -> bool {
+        self.first() != client && self.add_other(client, is_gone)
+    }
+
+    fn add_other(&mut self, client: ClientRef, is_gone: impl Fn(ClientRef) -> bool) -> bool {
+        let Err(at) = self.others.binary_search(&client) else { return false };
+        if is_gone(self.first()) {
+            let ClientRef { home, conn, generation } = client;
+            (self.home, self.conn, self.generation) = (home, conn, generation);
             return false;
         }
-        match self.others.binary_search(&client) {
-            Ok(_) => false,
-            Err(at) => {
-                self.others.insert(at, client);
-                true
-            }
-        }
+        self.others.insert(at, client);
+        true
     }
 
     fn readers(&self) -> usize {
@@ -186,8 +189,8 @@ impl Table {
         }
     }
 
-    /// A client has read a key.
-    pub fn add(&mut self, key: Key<'_>, client: ClientRef) {
+    /// A client has read a key. `is_gone`: a client is known not to be there any more.
+    pub fn add(&mut self, key: Key<'_>, client: ClientRef, is_gone: impl Fn(ClientRef) -> bool) {
         if self.entries.len() >= self.slots.len() / 4 * 3 {
             self.index((self.slots.len() * 2).max(SLOTS_MIN));
         }
@@ -195,7 +198,7 @@ impl Table {
         if self.slots[number] != FREE {
             let entry = &mut self.entries[place(self.slots[number])];
             entry.flushes = self.flushes;
-            self.items += usize::from(entry.add(client));
+            self.items += usize::from(entry.add(client, is_gone));
             return;
         }
         let (hash, at) = (key.hash as u32, self.entries.len());
@@ -222,7 +225,7 @@ impl Table {
             && let Ok(at) = readers.binary_search(&spared)
         {
             readers.remove(at);
-            self.add(key, spared);
+            self.add(key, spared, |_| false);
         }
         readers
     }
@@ -332,7 +335,7 @@ mod tests {
                 match random.below(20) {
                     0..10 => {
                         let reader = client(random.below(9));
-                        table.add(key, reader);
+                        table.add(key, reader, |_| false);
                         model.entry(name).or_default().insert(reader);
                     }
                     10..17 => {
@@ -365,17 +368,31 @@ mod tests {
     }
 
     #[test]
+    fn who_is_gone_makes_room_for_others() {
+        let seed = HashSeed::new(1, 2);
+        let (mut table, key) = (Table::default(), Key::new(b"key", &seed));
+        (1..=3).for_each(|number| table.add(key, client(number), |_| false));
+        table.add(key, client(4), |other| other == client(1));
+        assert_eq!((table.len(), table.items()), (1, 3));
+        // Who is known already takes no other place.
+        table.add(key, client(2), |other| other == client(4));
+        table.add(key, client(4), |_| true);
+        assert_eq!(table.remove(key, None), [client(3), client(4), client(2)]);
+        assert_eq!(table.items(), 0);
+    }
+
+    #[test]
     fn a_flush_forgets_what_was_read_before_it_began() {
         let seed = HashSeed::new(1, 2);
         let mut table = Table::default();
         let key = |name: &'static str| Key::new(name.as_bytes(), &seed);
-        table.add(key("before"), client(1));
-        table.add(key("again"), client(1));
+        table.add(key("before"), client(1), |_| false);
+        table.add(key("again"), client(1), |_| false);
         table.begin_flush();
-        table.add(key("between"), client(1));
-        table.add(key("again"), client(2));
+        table.add(key("between"), client(1), |_| false);
+        table.add(key("again"), client(2), |_| false);
         table.begin_flush();
-        table.add(key("after"), client(1));
+        table.add(key("after"), client(1), |_| false);
         table.end_flush(1);
         assert_eq!((table.len(), table.items()), (3, 4));
         assert_eq!(table.remove(key("before"), None), []);

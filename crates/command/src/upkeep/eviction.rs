@@ -100,14 +100,54 @@ pub fn lacks_memory(shard: &mut ShardCx) -> bool {
 
 #[cold]
 fn admit(shard: &mut ShardCx, command: &Command) -> Result<(), Error> {
-    if shard.refuses_writes && command.flags & flag::WRITE != 0 {
-        let trouble = shard.saver.as_ref().and_then(|saver| saver.log_report().trouble);
-        return Err(trouble.map_or(Error::CANNOT_SAVE, |reason| {
-            Error::text(format!("MISCONF Errors writing to the AOF file: {reason}"))
-        }));
+    if let Some(error) = refusal_to_write(shard, command) {
+        return Err(error);
     }
     let needs_room = shard.limits.memory_bytes_max != 0 && command.flags & flag::DENYOOM != 0;
     if needs_room { find_room(shard) } else { Ok(()) }
+}
+
+/// MISCONF, while the data cannot be saved: writes are refused, and PING, so that whoever watches over the server knows.
+pub fn refusal_to_write(shard: &ShardCx, command: &Command) -> Option<Error> {
+    let is_refused =
+        shard.refuses_writes && (command.flags & flag::WRITE != 0 || command.full_name == "ping");
+    if !is_refused {
+        return None;
+    }
+    Some(match unsaved(shard)? {
+        Unsaved::Snapshot => Error::CANNOT_SAVE,
+        Unsaved::Log(reason) => Error::text(format!("MISCONF Errors writing to the AOF file: {reason}")),
+    })
+}
+
+/// The same of a script that says that it writes.
+pub fn refusal_of_script(shard: &ShardCx) -> Option<Error> {
+    if !shard.refuses_writes {
+        return None;
+    }
+    Some(match unsaved(shard)? {
+        Unsaved::Snapshot => Error::NO_SCRIPT_CAN_SAVE,
+        Unsaved::Log(reason) => Error::text(format!(
+            "MISCONF Redis is configured to persist data to AOF, but it's currently unable to persist to disk. Writable \
+             scripts are blocked. Use 'no-writes' flag for read only scripts. AOF error: {reason}"
+        )),
+    })
+}
+
+/// What cannot be written to disk.
+enum Unsaved {
+    Snapshot,
+    /// Append-only files; the system's words.
+    Log(String),
+}
+
+/// Why writes are refused; `None` if the disk is well again since this turn began.
+fn unsaved(shard: &ShardCx) -> Option<Unsaved> {
+    let Some(saver) = &shard.saver else { return Some(Unsaved::Snapshot) };
+    match shard.needs_saves() && !saver.report().is_last_ok {
+        true => Some(Unsaved::Snapshot),
+        false => saver.log_report().trouble.map(Unsaved::Log),
+    }
 }
 
 fn find_room(shard: &mut ShardCx) -> Result<(), Error> {
@@ -135,8 +175,7 @@ fn find_room(shard: &mut ShardCx) -> Result<(), Error> {
 /// Housekeeping, ten times a second: evicts what the limit demands. Whether it should go on sooner.
 pub fn tick(shard: &mut ShardCx) -> bool {
     let limit = shard.limits.memory_bytes_max;
-    let is_kept = shard.cron_paused || shard.is_occupied || shard.is_loading || shard.is_left_alone;
-    if limit == 0 || is_kept || shard.pause.is_some() {
+    if limit == 0 || shard.is_kept_as_is() || shard.pause.is_some() {
         return false;
     }
     shard.note_fill(FILL_STEP);

@@ -46,7 +46,7 @@ pub fn slice(shard: &mut ShardCx, nanos_max: u64) -> Slice {
 /// Whether [`slice`] has something to do: memory to free, or freed memory to return.
 #[inline]
 pub fn is_due(shard: &ShardCx) -> bool {
-    !shard.bin.is_empty() || shard.bin.freed_bytes() >= PURGE_BYTES
+    shard.bin.has_work(PURGE_BYTES)
 }
 
 /// Frees a little, before a command that needs memory.

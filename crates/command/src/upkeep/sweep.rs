@@ -22,8 +22,7 @@ enum Gone {
 /// Removes keys and fields whose time is over, for a bounded time. Call it ten times a second; whether it should go on
 /// sooner, because there may be more to remove.
 pub fn sweep(shard: &mut ShardCx) -> bool {
-    let is_kept = shard.cron_paused || shard.is_occupied || shard.is_loading || shard.is_left_alone;
-    if !shard.active_expire || is_kept {
+    if !shard.active_expire || shard.is_kept_as_is() {
         return false;
     }
     let mut work = WORK * shard.config.active_expire_effort as usize;

@@ -17,6 +17,7 @@ use std::collections::BTreeSet;
 
 /// Commands that are always written as they were given, or are not written at all, and have no case: why.
 const WITHOUT_CASE: &[(&str, &str)] = &[
+    ("migrate", "needs another server: see the tests of `server`"),
     ("restore", "has a test of its own, for its payload is no word"),
     ("restore-asking", "the same"),
     ("function|delete", LIBRARIES),
@@ -140,6 +141,27 @@ fn every_command_that_writes_is_decided_on() {
     let stale: Vec<_> =
         excused.iter().filter(|name| has_case.contains(*name) || !all.contains(*name)).collect();
     assert!(stale.is_empty(), "these need no excuse: {stale:?}");
+}
+
+/// A check sum that was passed over is right where it is played again.
+#[test]
+fn restored_values_have_right_check_sums() {
+    for options in ["", "REPLACE ABSTTL"] {
+        let mut bed = journalling(1, &[]);
+        bed.ask("RPUSH a x y");
+        let reply = bed.run(0, &words("DUMP a"));
+        let header = reply.iter().position(|&byte| byte == b'\n').expect("a bulk") + 1;
+        let mut payload = reply[header..reply.len() - 2].to_vec();
+        *payload.last_mut().expect("it has a check sum") ^= 1;
+        bed.take();
+        let command = [words("RESTORE b 0"), vec![payload], words(options)].concat();
+        assert!(bed.run(0, &command).starts_with(b"-ERR DUMP payload version or checksum are wrong"));
+        bed.shard.skip_checksums = true;
+        assert_eq!(bed.run(0, &command), b"+OK\r\n");
+        let mut written = vec![(0, words("RPUSH a x y"))];
+        written.extend(bed.take());
+        replay(&bed, &written, &[]).unwrap_or_else(|problem| panic!("{problem}"));
+    }
 }
 
 #[test]

@@ -42,7 +42,7 @@ pub(super) const CLIENTS: &[Directive] = &[
 const CLIENT_OUTPUT: &str = "normal 0 0 0 replica 256mb 64mb 60 pubsub 32mb 8mb 60";
 
 pub(super) const MEMORY: &[Directive] = &[
-    bytes("maxmemory", 0, u64::MAX, "0").works("Memory for data; 0 is no limit. Each shard has its share."),
+    bytes("maxmemory", 0, u64::MAX, "0").works("Memory for the data of all shards; 0 is no limit."),
     choice("maxmemory-policy", MaxmemoryPolicy::NAMES, "noeviction")
         .works("What to evict when memory is full."),
     int("maxmemory-samples", 1, 64, "5").works("Keys to compare for one eviction."),

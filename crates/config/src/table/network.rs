@@ -90,7 +90,8 @@ pub(super) const GENERAL: &[Directive] = &[
     yes_no("always-show-logo", "no")
         .immutable()
         .works("At the start, say mode, port and process in lines of their own, not only on a terminal."),
-    yes_no("hide-user-data-from-log", "no").accepted("Weft never logs keys or values."),
+    yes_no("hide-user-data-from-log", "no")
+        .accepted("No keys or values are logged but a damaged file's: the key at which it is damaged."),
     yes_no("set-proc-title", "yes").immutable().accepted("The process keeps its title."),
     text("proc-title-template", "{title} {listen-addr} {server-mode}")
         .check(super::checks::proc_title)

@@ -23,6 +23,10 @@ pub(super) const SNAPSHOTS: &[Directive] = &[
         "Version of the format of snapshots: 10 for Redis 7.0 and whatever is newer, 11 for 7.2 and Valkey, 12 for 7.4 to 8.2, 13 and 14 for later ones. \
          Values that it does not have raise it: hashes with fields that expire to 12, streams that remember producers to 13, arrays to 14.",
     ),
+    bytes("rdb-save-memory", 4 << 20, SIZE_MAX, "32mb").works(
+        "What a snapshot may have waiting for the disk. While half of it waits, shards write no more than they must, and beyond it they wait. \
+         Of large values that are being written each shard keeps an eighth of it, and 8 MiB of those whose keys are gone.",
+    ),
     choice("sanitize-dump-payload", SANITIZE_DUMP, "no")
         .accepted("Payloads of RESTORE are always checked completely."),
     text("dbfilename", "dump.rdb").protected().check(checks::file_name).works("Name of the snapshot."),
@@ -60,8 +64,8 @@ pub(super) const APPEND_ONLY: &[Directive] = &[
         .works("Growth in percent that starts a rewrite; 0 for never."),
     bytes("auto-aof-rewrite-min-size", 0, SIZE_MAX, "64mb").works("Size below which none starts."),
     yes_no("aof-load-truncated", "yes").works("Start though the end of a file is missing."),
-    yes_no("aof-use-rdb-preamble", "yes").later(WORK, "Start the append-only file with a snapshot."),
-    yes_no("aof-timestamp-enabled", "no").later(WORK, "Write times into the append-only file."),
+    yes_no("aof-use-rdb-preamble", "yes").works("Start append-only files with a snapshot; `no` for commands."),
+    yes_no("aof-timestamp-enabled", "no").works("Note times in append-only files."),
     yes_no("aof-rewrite-incremental-fsync", "yes").accepted("Files are always flushed as they are written."),
     yes_no("aof-disable-auto-gc", "no").hidden().later(WORK, "Keep files that a rewrite replaced."),
 ];

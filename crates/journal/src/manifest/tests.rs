@@ -63,7 +63,7 @@ fn files_of_others() {
     assert_eq!(rewrite.generation, 10);
     found.end_rewrite(rewrite, false);
     assert_eq!(found.base().map(|file| &*file.name), Some("appendonly.aof.2.base.aof"));
-    assert_eq!(found.incremental().len(), 1);
+    assert_eq!(found.generations().flatten().count(), 1);
 }
 
 #[test]

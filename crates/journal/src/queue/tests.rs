@@ -273,7 +273,18 @@ impl World {
     }
 
     fn take(&mut self) {
-        let Some(round) = self.queue.take_round() else { return };
+        let round =
+            if self.random.below(2) == 0 { self.queue.take_round() } else { self.queue.take_appends() };
+        self.took(round);
+    }
+
+    fn take_all(&mut self) {
+        let round = self.queue.take_round();
+        self.took(round);
+    }
+
+    fn took(&mut self, round: Option<Round>) {
+        let Some(round) = round else { return };
         let mut seen: HashMap<u64, usize> = HashMap::new();
         for step in &round.steps {
             let Step::Append { shard, pieces } = step else {
@@ -327,7 +338,7 @@ fn any_interleaving() {
             }
         }
         world.end();
-        world.take();
+        world.take_all();
         while !world.rounds.is_empty() {
             world.done();
         }

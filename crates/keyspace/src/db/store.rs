@@ -164,7 +164,7 @@ impl Db {
             self.put(key, None, Value::Str { bytes: Arc::new(bytes), raw }, None, age);
             return result;
         };
-        self.keep_entry(pos);
+        self.keep_value(pos);
         let record = self.table.record(pos);
         if matches!(record::code(record), Code::Blob | Code::BlobRaw) {
             self.touch(pos, age);
@@ -201,7 +201,7 @@ impl Db {
     /// The bytes of the string at `pos`, to be changed where they are; `None` if the value is none. From now on its
     /// encoding is reported as `raw`.
     pub fn str_mut(&mut self, pos: Pos) -> Option<&mut [u8]> {
-        self.keep_entry(pos);
+        self.keep_value(pos);
         let record = self.table.record_mut(pos);
         match record::code(record) {
             Code::Inline | Code::InlineRaw => {

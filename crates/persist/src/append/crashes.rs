@@ -4,9 +4,10 @@
 //! A [`World`] is a process that hands over effects, writes rounds and makes new bases, as a seed says; what it has been told is safe is written down.
 //! Then the power goes, or only the process, and another reads what is left and goes on.
 
+use super::writer::Syncing;
 use super::{SyncPolicy, Writer};
 use base::random::Random;
-use disk::simulated::{Loss, Omission, Rates, SimulatedDisk};
+use disk::simulated::{Loss, Omission, Rates, SimulatedDisk, SimulatedFile};
 use disk::{Disk, DiskFile, NewFile};
 use journal::TxId;
 use journal::chunk::Chunk;
@@ -58,6 +59,8 @@ struct World {
     /// Generations that have been ended.
     ends: u64,
     base: Option<NewBase>,
+    /// A sync that has been done, and nobody has looked at it yet; and what was written when it began.
+    under_way: Option<(Syncing<SimulatedFile>, Vec<usize>)>,
 }
 
 /// What there is to say when a process ends.
@@ -87,6 +90,7 @@ impl World {
             next,
             ends: 0,
             base,
+            under_way: None,
         })
     }
 
@@ -190,8 +194,8 @@ impl World {
             0..6 => self.hand_over_own(),
             6..8 if self.shards() > 1 => self.hand_over_together(),
             8..10 => self.close_one(),
-            10..15 => return self.write(),
-            15..17 if self.policy == SyncPolicy::EverySecond => return self.sync(),
+            10..14 => return self.write(),
+            14..17 if self.policy != SyncPolicy::Never => return self.sync(),
             17 => self.end_generation(true),
             18 if self.base.is_none() => {
                 self.end_generation(false);
@@ -202,10 +206,19 @@ impl World {
         Ok(())
     }
 
+    /// As a shard does it, or the log's thread.
     fn write(&mut self) -> Result<(), Ended> {
         if !self.writer.has_round() {
-            let Some(round) = self.queue.take_round() else { return Ok(()) };
+            let is_shard = self.random.below(2) == 0;
+            if !is_shard && self.under_way.is_some() {
+                // The thread syncs.
+                self.end_sync()?;
+            }
+            let round = if is_shard { self.queue.take_appends() } else { self.queue.take_round() };
+            let Some(round) = round else { return Ok(()) };
             self.writer.begin(round);
+        } else {
+            self.end_sync()?;
         }
         let is_strict = self.policy == SyncPolicy::Always;
         match self.writer.go_on(is_strict) {
@@ -220,24 +233,36 @@ impl World {
         if let Some((_, lens)) = self.tickets.iter().rev().find(|(ticket, _)| *ticket <= done) {
             self.told.written.clone_from(lens);
         }
-        if is_strict && !self.writer.is_unsynced() {
-            self.told.safe.clone_from(&self.told.written);
-        }
         Ok(())
     }
 
+    /// Begins a sync, or ends the one that is under way. The disk does it at once, so that nothing is kept that comes later.
     fn sync(&mut self) -> Result<(), Ended> {
-        if self.writer.is_lost() || !self.writer.is_unsynced() || self.writer.is_provisional() {
+        if self.under_way.is_some() {
+            return self.end_sync();
+        }
+        if self.writer.is_lost() || self.writer.is_provisional() {
             return Ok(());
         }
-        if self.writer.sync().is_ok() {
-            self.told.safe.clone_from(&self.told.written);
+        let Some(mut syncing) = self.writer.begin_sync() else { return Ok(()) };
+        self.disk.sync_each(&mut syncing.files);
+        self.under_way = Some((syncing, self.told.written.clone()));
+        Ok(())
+    }
+
+    fn end_sync(&mut self) -> Result<(), Ended> {
+        let Some((syncing, written)) = self.under_way.take() else { return Ok(()) };
+        match self.writer.end_sync(syncing) {
+            Ok(()) => self.told.safe = written,
+            Err(failure) if self.policy == SyncPolicy::Always => return Err(failure.to_string()),
+            Err(_) => {}
         }
         Ok(())
     }
 
     /// Makes the new base, once the generation before which it stands has ended.
     fn end_base(&mut self) -> Result<(), Ended> {
+        self.end_sync()?;
         let Some(base) = self.base.take_if(|base| self.writer.epoch() >= base.epoch) else { return Ok(()) };
         let manifest = self.writer.manifest();
         let generation = manifest.generation() - (self.writer.epoch() - base.epoch);

@@ -3,7 +3,7 @@
 //! Whatever fails, a file ends behind a whole round: what was written of one that failed is cut off again, and the round is written anew when
 //! its writer is asked to go on.
 
-use disk::{Disk, DiskFile, NewFile, Part, directory_of};
+use disk::{Disk, DiskFile, NewFile, Synced, directory_of};
 use journal::manifest::{Manifest, Rewrite};
 use journal::round::{FILLER_END, Piece, Round, Step, Tail, fill};
 use std::fmt;
@@ -39,6 +39,8 @@ fn failure(doing: &str, path: &Path, error: &io::Error, is_of_sync: bool) -> Fai
 struct AppendFile<F> {
     path: PathBuf,
     file: F,
+    /// The same, for syncs while it is written; `None` during one.
+    again: Option<F>,
     tail: Tail,
     /// The length of the file, filler included.
     filled_bytes: u64,
@@ -46,6 +48,16 @@ struct AppendFile<F> {
     out: Vec<u8>,
     out_at: u64,
     is_unsynced: bool,
+}
+
+/// A sync that has begun: of what, and what it makes safe.
+pub struct Syncing<F> {
+    /// To be synced by [`Disk::sync_each`], by whoever has begun it.
+    pub files: Vec<Synced<F>>,
+    /// Their shards.
+    shards: Vec<usize>,
+    /// How long each file was, of all shards; none if a round was not written everywhere.
+    lens: Vec<u64>,
 }
 
 /// Appends to the files of all shards.
@@ -95,6 +107,10 @@ impl<D: Disk> Writer<D> {
         })
     }
 
+    pub fn disk(&self) -> &D {
+        &self.disk
+    }
+
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }
@@ -135,10 +151,12 @@ impl<D: Disk> Writer<D> {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
                 _ => self.disk.open(&path),
             };
-            let file = opened.map_err(|error| failure("making", &path, &error, false))?;
+            let opened = opened.and_then(|file| file.again().map(|again| (file, again)));
+            let (file, again) = opened.map_err(|error| failure("making", &path, &error, false))?;
             files.push(AppendFile {
                 path,
                 file,
+                again: Some(again),
                 tail: Tail::default(),
                 filled_bytes: 0,
                 out: Vec::new(),
@@ -177,13 +195,14 @@ impl<D: Disk> Writer<D> {
         self.round = Some((round, 0));
     }
 
-    /// Writes the round at hand, or the rest of it. `is_strict`: it is synced, too. The round, when it is written.
+    /// Writes the round at hand, or the rest of it. `makes_room`: where a file has come to the end of its room, it gets more. The round, when it is
+    /// written.
     ///
     /// # Errors
     /// What could not be done. It may be tried again, unless a sync has failed.
-    pub fn go_on(&mut self, is_strict: bool) -> Result<Option<Round>, Failure> {
+    pub fn go_on(&mut self, makes_room: bool) -> Result<Option<Round>, Failure> {
         let Some((round, mut next)) = self.round.take() else { return Ok(None) };
-        let result = self.carry_out(&round, &mut next, is_strict);
+        let result = self.carry_out(&round, &mut next, makes_room);
         match result {
             Ok(()) => Ok(Some(round)),
             Err(failure) => {
@@ -193,10 +212,10 @@ impl<D: Disk> Writer<D> {
         }
     }
 
-    fn carry_out(&mut self, round: &Round, next: &mut usize, is_strict: bool) -> Result<(), Failure> {
+    fn carry_out(&mut self, round: &Round, next: &mut usize, makes_room: bool) -> Result<(), Failure> {
         loop {
             // What was begun before has failed, if there is any.
-            self.write_out(is_strict)?;
+            self.write_out(makes_room)?;
             match round.steps.get(*next) {
                 None => return Ok(()),
                 Some(Step::NextGeneration) => {
@@ -214,44 +233,14 @@ impl<D: Disk> Writer<D> {
     }
 
     /// Writes what is prepared.
-    fn write_out(&mut self, is_strict: bool) -> Result<(), Failure> {
-        if self.files.iter().all(|file| file.out.is_empty()) {
-            return Ok(());
-        }
-        if is_strict {
-            return self.write_and_sync();
-        }
+    fn write_out(&mut self, makes_room: bool) -> Result<(), Failure> {
         let mut result = Ok(());
         for file in self.files.iter_mut().filter(|file| !file.out.is_empty()) {
-            if let Err(failure) = file.write() {
+            if let Err(failure) = file.write(makes_room) {
                 result = Err(failure);
             }
         }
         result
-    }
-
-    fn write_and_sync(&mut self) -> Result<(), Failure> {
-        let mut parts = Vec::with_capacity(self.files.len());
-        let mut paths = Vec::with_capacity(self.files.len());
-        for file in self.files.iter_mut().filter(|file| !file.out.is_empty()) {
-            file.fill_ahead();
-            let (offset, bytes) = (file.out_at, &file.out[..]);
-            parts.push(Part { file: &mut file.file, offset, bytes, outcome: Ok(()) });
-            paths.push(&file.path);
-        }
-        self.disk.write_and_sync(&mut parts);
-        let failed =
-            parts.iter().zip(&paths).find_map(|(part, path)| Some((part.outcome.as_ref().err()?, path)));
-        if let Some((error, path)) = failed {
-            let failure = failure("writing to", path, error, true);
-            self.lost = Some(self.manifest.generation());
-            return Err(failure);
-        }
-        for file in &mut self.files {
-            file.out.clear();
-            file.tail.is_safe();
-        }
-        Ok(())
     }
 
     /// Whether a round could not be written yet.
@@ -274,19 +263,50 @@ impl<D: Disk> Writer<D> {
     /// # Errors
     /// When that has failed for any file: what of it is on disk will never be known.
     pub fn sync(&mut self) -> Result<(), Failure> {
-        let mut result = Ok(());
-        for file in self.files.iter_mut().filter(|file| file.is_unsynced) {
+        let Some(mut syncing) = self.begin_sync() else { return Ok(()) };
+        self.disk.sync_each(&mut syncing.files);
+        self.end_sync(syncing)
+    }
+
+    /// Begins a sync of what was written. Rounds may be written before it has ended, but no generation ends. `None`: all is synced.
+    ///
+    /// # Panics
+    /// If another has begun and not ended.
+    pub fn begin_sync(&mut self) -> Option<Syncing<D::File>> {
+        if !self.is_unsynced() {
+            return None;
+        }
+        let (mut files, mut shards) = (Vec::with_capacity(self.files.len()), Vec::new());
+        for (shard, file) in self.files.iter_mut().enumerate().filter(|(_, file)| file.is_unsynced) {
             file.is_unsynced = false;
-            if let Err(error) = file.file.sync_data() {
+            files.push(Synced { file: file.again.take().expect("one after the other"), outcome: Ok(()) });
+            shards.push(shard);
+        }
+        // Of a round that is not written everywhere nothing is safe.
+        let is_whole = self.lost.is_none() && self.files.iter().all(|file| file.out.is_empty());
+        let lens =
+            if is_whole { self.files.iter().map(|file| file.tail.bytes).collect() } else { Vec::new() };
+        Some(Syncing { files, shards, lens })
+    }
+
+    /// A sync has ended.
+    ///
+    /// # Errors
+    /// When it has failed for any file: what of it is on disk will never be known.
+    pub fn end_sync(&mut self, syncing: Syncing<D::File>) -> Result<(), Failure> {
+        let mut result = Ok(());
+        for (synced, shard) in syncing.files.into_iter().zip(syncing.shards) {
+            let file = &mut self.files[shard];
+            file.again = Some(synced.file);
+            if let Err(error) = synced.outcome {
                 result = Err(failure("syncing", &file.path, &error, true));
             }
         }
         match result {
-            // Of a round that is not written everywhere nothing is safe.
-            Ok(()) if self.lost.is_none() && self.files.iter().all(|file| file.out.is_empty()) => {
-                self.files.iter_mut().for_each(|file| file.tail.is_safe());
+            Ok(()) => {
+                let all = self.files.iter_mut().zip(syncing.lens);
+                all.for_each(|(file, bytes)| file.tail.is_safe_up_to(bytes));
             }
-            Ok(()) => {}
             Err(_) => self.lost = Some(self.manifest.generation()),
         }
         result
@@ -377,10 +397,13 @@ impl<D: Disk> Writer<D> {
         let written = NewFile::create(self.disk.clone(), temporary)
             .map_err(|error| disk::reason(&error))
             .and_then(|mut file| file.write(0, manifest.text().as_bytes()).and_then(|()| file.place(&path)));
-        written.map_err(|reason| Failure {
-            doing: format!("writing {}", path.display()),
-            reason,
-            is_of_sync: false,
+        written.map_err(|told| {
+            // Clients are told the system's words only.
+            let (doing, reason) = match told.rsplit_once(": ") {
+                Some((doing, reason)) => (doing.to_owned(), reason.to_owned()),
+                None => (format!("writing {}", path.display()), told),
+            };
+            Failure { doing, reason, is_of_sync: false }
         })
     }
 
@@ -414,11 +437,18 @@ impl<F: DiskFile> AppendFile<F> {
     }
 
     /// Writes what is prepared. If that fails, nothing of it stays.
-    fn write(&mut self) -> Result<(), Failure> {
+    fn write(&mut self, makes_room: bool) -> Result<(), Failure> {
+        let round_bytes = (self.tail.bytes - self.out_at) as usize;
+        if makes_room {
+            self.fill_ahead();
+        }
         if let Err(error) = self.file.write_at(self.out_at, &self.out) {
-            // Should that fail, too, what is there is cut off at the start.
-            let _ = self.file.set_len(self.out_at);
-            self.filled_bytes = self.out_at;
+            // Should that fail, too, what is there is cut off at the start; what was filled before stays.
+            let is_cut = self.file.set_len(self.out_at).is_ok();
+            if is_cut {
+                self.filled_bytes = self.out_at;
+            }
+            self.out.truncate(round_bytes + usize::from(!is_cut));
             return Err(failure("writing to", &self.path, &error, false));
         }
         self.filled_bytes = self.filled_bytes.max(self.tail.bytes);

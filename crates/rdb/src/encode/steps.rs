@@ -11,6 +11,7 @@ use super::{NODE_PACKED, NODE_PLAIN, Options, type_of};
 use crate::{Type, append_len, append_string, array, stream};
 use keyspace::ValueRef;
 use types::list::NodeView;
+use types::showing::Element;
 use types::{Array, Hash, List, Set, ZSet};
 
 /// What a step has come to.
@@ -26,11 +27,13 @@ const MEMBERS_AT_ONCE: usize = 16;
 const UNCHANGED: &str = "a value does not change while it is written";
 
 /// The value of a record on its way into bytes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Encoder {
     kind: Type,
     compress: bool,
     place: Place,
+    /// What stands behind the elements that come one by one.
+    tail: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +44,11 @@ enum Place {
     /// The next node of a list, and how many bytes of it are written.
     Node(usize, usize),
     Table(InTable),
+    /// Elements that are still to be given one by one, and what expire times are relative to.
+    Elements {
+        left: usize,
+        first_ms: u64,
+    },
     /// Elements of a sorted set that are left, all below those written.
     Ranks(usize),
     /// The next position of an array.
@@ -64,12 +72,70 @@ impl Encoder {
     }
 
     pub(super) fn for_type(kind: Type, options: &Options) -> Self {
-        Self { kind, compress: options.compress, place: Place::Start }
+        Self { kind, compress: options.compress, place: Place::Start, tail: Vec::new() }
     }
 
     /// The type, whose byte stands before key and value.
     pub fn kind(&self) -> Type {
         self.kind
+    }
+
+    /// Appends what stands in front of the elements, which [`Encoder::element`] appends then, as many as there are now.
+    ///
+    /// # Panics
+    /// If the value is packed, a string or an array.
+    pub fn begin_elements(&mut self, value: ValueRef<'_>, out: &mut Vec<u8>) {
+        let (left, first_ms) = match value {
+            ValueRef::Set(set @ Set::Table(_)) => (set.len(), 0),
+            ValueRef::Hash(hash @ Hash::Table(_)) => (hash.len(), hash.next_expire().unwrap_or(0)),
+            ValueRef::ZSet(zset @ ZSet::Tree(_)) => (zset.len(), 0),
+            ValueRef::List(list) => (list.nodes().len(), 0),
+            ValueRef::Stream(stream) => {
+                stream::append_tail(&mut self.tail, stream, self.kind, self.compress);
+                (stream.blocks(), 0)
+            }
+            _ => panic!("a value that is not written element by element"),
+        };
+        if self.kind == Type::HashMetadata {
+            out.extend_from_slice(&first_ms.to_le_bytes());
+        }
+        append_len(out, left as u64);
+        self.place = Place::Elements { left, first_ms };
+    }
+
+    /// Appends an element of a value that was begun so.
+    ///
+    /// # Panics
+    /// When there are more than there were.
+    pub fn element(&mut self, out: &mut Vec<u8>, element: Element<'_>) {
+        let Place::Elements { left, first_ms } = &mut self.place else { panic!("elements were not begun") };
+        *left = left.checked_sub(1).expect("as many elements as there were");
+        match element {
+            Element::Member(member) => append_string(out, member, self.compress),
+            Element::Field { field, value, expire } => {
+                if self.kind == Type::HashMetadata {
+                    append_time(out, expire, *first_ms);
+                }
+                append_string(out, field, self.compress);
+                append_string(out, value, self.compress);
+            }
+            Element::Scored { member, score } => {
+                append_string(out, member, self.compress);
+                out.extend_from_slice(&score.to_le_bytes());
+            }
+            Element::Node(node) => append_node(out, node, &mut Vec::new(), self.compress),
+            Element::Block(block) => stream::append_block(out, block, &mut Vec::new(), self.compress),
+        }
+    }
+
+    /// All elements have been appended.
+    ///
+    /// # Panics
+    /// When there are less than there were.
+    pub fn end_elements(&mut self, out: &mut Vec<u8>) {
+        assert!(matches!(self.place, Place::Elements { left: 0, .. }), "as many elements as there were");
+        out.append(&mut self.tail);
+        self.place = Place::Done;
     }
 
     /// Appends about `budget_bytes` of the value, or what is left of it.
@@ -81,7 +147,7 @@ impl Encoder {
         let until = out.len().saturating_add(budget_bytes);
         let room = Room { budget_bytes, until, compress: self.compress };
         let next = match (value, self.place) {
-            (_, Place::Done) => None,
+            (_, Place::Done | Place::Elements { .. }) => None,
             (ValueRef::Str { bytes, .. }, place) => text(out, bytes.bytes(), place, room),
             (ValueRef::List(list), place) => nodes(out, list, place, room),
             (ValueRef::Set(set), place) => members(out, set, self.kind, place, room),
@@ -105,9 +171,8 @@ pub struct Room {
 }
 
 impl Room {
-    #[cfg(test)]
-    pub fn endless() -> Self {
-        Self { budget_bytes: usize::MAX, until: usize::MAX, compress: true }
+    pub fn endless(compress: bool) -> Self {
+        Self { budget_bytes: usize::MAX, until: usize::MAX, compress }
     }
 
     pub fn is_used_up(self, out: &[u8]) -> bool {
@@ -135,6 +200,22 @@ fn text(out: &mut Vec<u8>, bytes: &[u8], place: Place, room: Room) -> Option<Pla
     text_from(out, bytes, written, room).map(Place::Text)
 }
 
+/// Appends a node. Its listpack is put together in `buffer`.
+fn append_node(out: &mut Vec<u8>, node: NodeView<'_>, buffer: &mut Vec<u8>, compress: bool) {
+    buffer.clear();
+    match node {
+        NodeView::Plain(element) => {
+            append_len(out, NODE_PLAIN);
+            append_string(out, element, compress);
+        }
+        NodeView::Packed { .. } => {
+            append_len(out, NODE_PACKED);
+            node.append_to(buffer);
+            append_string(out, buffer, compress);
+        }
+    }
+}
+
 fn nodes(out: &mut Vec<u8>, list: &List, place: Place, room: Room) -> Option<Place> {
     let (mut index, mut written) = match place {
         Place::Node(index, written) => (index, written),
@@ -156,12 +237,7 @@ fn nodes(out: &mut Vec<u8>, list: &List, place: Place, room: Room) -> Option<Pla
                 }
                 written = 0;
             }
-            NodeView::Packed { .. } => {
-                append_len(out, NODE_PACKED);
-                listpack.clear();
-                node.append_to(&mut listpack);
-                append_string(out, &listpack, room.compress);
-            }
+            NodeView::Packed { .. } => append_node(out, node, &mut listpack, room.compress),
         }
         index += 1;
         if room.is_used_up(out) && nodes.len() > 0 {
@@ -247,8 +323,7 @@ fn fields(out: &mut Vec<u8>, hash: &Hash, kind: Type, place: Place, room: Room) 
         let mut visited = 0;
         let next = table.scan(cursor, MEMBERS_AT_ONCE, |parts| {
             if kind == Type::HashMetadata {
-                // One more, since 0 stands for "never".
-                append_len(out, if parts.expire == 0 { 0 } else { parts.expire - at.first_ms + 1 });
+                append_time(out, parts.expire, at.first_ms);
             }
             append_string(out, parts.field, room.compress);
             append_string(out, parts.value, room.compress);
@@ -256,6 +331,11 @@ fn fields(out: &mut Vec<u8>, hash: &Hash, kind: Type, place: Place, room: Room) 
         });
         (next, visited)
     })
+}
+
+/// An expire time, 0 for never: relative to the first, and one more.
+fn append_time(out: &mut Vec<u8>, expire: u64, first_ms: u64) {
+    append_len(out, if expire == 0 { 0 } else { expire - first_ms + 1 });
 }
 
 fn ranks(out: &mut Vec<u8>, zset: &ZSet, place: Place, room: Room) -> Option<Place> {

@@ -5,6 +5,7 @@ use crate::encode::{Encoder, Options, Progress};
 use crate::{append_len, append_string};
 use base::crc64::crc64;
 use keyspace::ValueRef;
+use types::showing::Element;
 
 /// What is known of a key beside its value.
 #[derive(Clone, Copy, Debug, Default)]
@@ -107,6 +108,26 @@ impl ChunkWriter {
         self.version = self.version.max(kind.version());
         self.records += 1;
         self.encoder = Some(encoder);
+    }
+
+    /// As [`ChunkWriter::begin`], of a value whose elements follow one by one.
+    pub fn begin_elements(&mut self, db: u32, key: &[u8], meta: Meta, value: ValueRef<'_>) {
+        self.begin(db, key, meta, value);
+        self.encoder.as_mut().expect("just begun").begin_elements(value, &mut self.out);
+    }
+
+    /// Writes an element of the value that was begun, see [`Encoder::element`].
+    #[inline]
+    pub fn element(&mut self, element: Element<'_>) {
+        self.encoder.as_mut().expect("a record was begun").element(&mut self.out, element);
+        if self.out.len() - self.summed >= SUM_BYTES {
+            self.add_up();
+        }
+    }
+
+    /// The elements have been written.
+    pub fn end_elements(&mut self) {
+        self.encoder.take().expect("a record was begun").end_elements(&mut self.out);
     }
 
     /// Writes about `budget_bytes` of the value that was begun, see [`Encoder::step`].

@@ -1,12 +1,15 @@
-//! A disk that fails as long as a file says so: the one that the environment names, in lines such as `write 28 temp-weft`. The first word
-//! is a step, the second the number of the error (0: a write takes half of what it could), the third a part of the path, which may
-//! be left out.
+//! A disk that fails as long as a file says so: the one that the environment names, in lines such as `write 28 temp-weft` or `sync 5 .aof 1%`. The
+//! first word is a step, the second the number of the error (0: a write takes half of what it could), the third a part of the path; the fourth how
+//! often: in so many percent of the cases, or `once`, whereupon the file is emptied, or `2nd`: not the first time
+//! that a process comes upon this line. Both last may be left out.
 
+use base::random::Random;
 use disk::{Disk, DiskFile};
 use runtime::SystemDisk;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// Names the file.
 const VARIABLE: &str = "WEFT_PLANTED_DISK";
@@ -31,8 +34,29 @@ fn fault(step: &str, path: &Path) -> Option<i32> {
         let is_it = words.next() == Some(step);
         let number = words.next()?.parse().ok()?;
         let is_here = words.next().is_none_or(|part| path.to_string_lossy().contains(part));
-        (is_it && is_here).then_some(number)
+        (is_it && is_here && happens(words.next(), line, file)).then_some(number)
     })
+}
+
+/// The line that has been come upon.
+static PASSED_OVER: Mutex<String> = Mutex::new(String::new());
+
+/// Whether a fault that may happen does.
+fn happens(how_often: Option<&str>, line: &str, file: &Path) -> bool {
+    match how_often {
+        None => true,
+        Some("once") => std::fs::write(file, "").is_ok(),
+        Some("2nd") => {
+            let mut known = PASSED_OVER.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *known, line.to_owned()) == line
+        }
+        Some(percent) => {
+            let percent: u64 = percent.trim_end_matches('%').parse().unwrap_or(0);
+            // The same for the same steps, in whichever order threads take them.
+            static STEPS: AtomicU64 = AtomicU64::new(0);
+            Random::from_seed(STEPS.fetch_add(1, Ordering::Relaxed)).below(100) < percent
+        }
+    }
 }
 
 /// Fails if the step shall.
@@ -98,6 +122,10 @@ impl Disk for PlantedDisk {
 }
 
 impl DiskFile for PlantedFile {
+    fn again(&self) -> io::Result<Self> {
+        self.file.again().map(|file| PlantedDisk::file(&self.path, file))
+    }
+
     fn len(&self) -> io::Result<u64> {
         self.file.len()
     }

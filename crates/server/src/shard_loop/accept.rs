@@ -173,7 +173,7 @@ impl ShardLoop {
         if to == self.id {
             self.adopt(socket, is_unix);
         } else {
-            send_mail(&self.port, &self.process.wakers, to, Mail::Adopt { socket, is_unix });
+            send_mail(&mut self.port, &self.process.wakers, to, Mail::Adopt { socket, is_unix });
         }
     }
 
@@ -210,13 +210,13 @@ impl ShardLoop {
         }
         let (Desk { shard, mail, .. }, reactor) = (self.shard.desk(), &mut self.reactor);
         let leave = |mail: &VecDeque<Mail>| {
-            if mail.iter().any(|mail| matches!(mail, Mail::Shard(message) if message.has_part())) {
+            if mail.iter().any(|mail| matches!(mail, Mail::Commands(batch) if batch.has_part())) {
                 return Vec::new();
             }
             let movers = shard.movers().into_iter().filter_map(|(token, to)| {
                 let socket = reactor.remove(token)?;
                 let moving = shard.detach(token)?;
-                Some((usize::from(to), Mail::Move { socket, moving }))
+                Some((usize::from(to), Mail::Move(Box::new((socket, moving)))))
             });
             movers.collect()
         };

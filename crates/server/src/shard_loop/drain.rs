@@ -1,4 +1,5 @@
-//! The end of a shard: what was asked is answered, then all shards leave together.
+//! The end of a shard: what was asked is answered, then all shards leave together. After a last save nothing is begun any more, though
+//! it was asked.
 //!
 //! Input that has not been read stays unread. A client that does not read its replies delays the end, but not for long, and not
 //! after SHUTDOWN NOW.

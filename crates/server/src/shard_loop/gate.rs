@@ -1,4 +1,6 @@
-//! With `appendfsync always` nothing of a turn goes to clients before all that any shard had handed to the journal by its end is safe on disk.
+//! Nothing of a turn goes to clients before all that any shard had handed to the journal by its end is safe: synced with `appendfsync always`, else
+//! written, so that it outlives the process. A turn writes what it has added by itself; so without `always` something waits only if that cannot
+//! be: other parts of a transaction are missing, or a generation ends.
 //!
 //! That is enough, for what a reply or a message tells of was handed over before it could be made. The shard serves on meanwhile: what
 //! later turns add to a connection's output waits for its own round and does not keep back what came before.
@@ -35,7 +37,7 @@ impl ShardLoop {
     /// Whether replies wait, or have to, for the journal.
     #[inline]
     pub(super) fn is_gated(&self) -> bool {
-        !self.gate.turns.is_empty() || self.process.journal.is_strict()
+        !self.gate.turns.is_empty() || self.process.journal.holds_back()
     }
 
     /// Clients wait until what they have written is synced: those for whom it is are answered.
@@ -65,7 +67,8 @@ impl ShardLoop {
             debug_assert!(self.gate.turns.is_empty());
             return self.flush_all();
         }
-        self.gate_turn(ticket);
+        let replies = self.gate_turn(ticket);
+        self.process.journal.ask_for_sync(replies);
         for token in std::mem::take(&mut self.unsent) {
             self.sent[token].waits = false;
             self.send_soon(token);
@@ -95,10 +98,10 @@ impl ShardLoop {
         }
     }
 
-    /// What this turn has added to the clients' outputs waits.
-    fn gate_turn(&mut self, ticket: u64) {
+    /// What this turn has added to the clients' outputs waits; how many of them.
+    fn gate_turn(&mut self, ticket: u64) -> usize {
         if self.shard.dirty_conns.is_empty() {
-            return;
+            return 0;
         }
         let mut outputs = self.gate.spare.pop().unwrap_or_default();
         let mut dirty = std::mem::take(&mut self.shard.dirty_conns);
@@ -124,6 +127,8 @@ impl ShardLoop {
         if self.shard.dirty_conns.is_empty() {
             self.shard.dirty_conns = dirty;
         }
+        let count = outputs.len();
         self.gate.turns.push_back(Gated { ticket, outputs });
+        count
     }
 }

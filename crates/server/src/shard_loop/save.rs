@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 
 /// Time for it in one turn, while nobody asks for anything and while somebody does.
 const IDLE_NS: u64 = 250_000;
-const BUSY_NS: u64 = 150_000;
+const BUSY_NS: u64 = 100_000;
 /// Time between two looks whether the disk has caught up.
 const DISK_LOOK_US: u64 = 1000;
 /// Time between two looks whether a save is due, while there are changes that are not saved.
@@ -119,18 +119,24 @@ impl ShardLoop {
         }
     }
 
-    /// Saves first, if the signal is to do so, or there are save points; not while data is loading.
+    /// Saves first, if the signal is to do so, or there are save points; not while data is loading. A save waits for a script that runs
+    /// for too long, which only clients can end: they are served until it is over.
     #[cold]
     fn end_as_configured(&mut self) {
-        self.process.is_asked_to_end.store(false, Ordering::Relaxed);
-        let asked_by = self.process.end_asked_by.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut asked_by = self.process.end_asked_by.lock().unwrap_or_else(PoisonError::into_inner);
         let config = &self.shard.cx.config;
-        let flags = match asked_by {
+        let flags = match *asked_by {
             Some(Signal::Interrupt) => config.shutdown_on_sigint,
             Some(Signal::Terminate) => config.shutdown_on_sigterm,
             None => return,
         };
         let saves = flags.saves(!config.save.is_empty()) && !self.shard.cx.is_loading;
+        if saves && self.shard.is_occupied() {
+            return;
+        }
+        *asked_by = None;
+        drop(asked_by);
+        self.process.is_asked_to_end.store(false, Ordering::Relaxed);
         let effect = match saves {
             true => Effect::SaveAndEnd { conn: None, now: flags.is_now(), force: flags.is_forced() },
             false => Effect::Shutdown { now: flags.is_now() },

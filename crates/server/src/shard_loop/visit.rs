@@ -7,7 +7,7 @@
 
 use super::upkeep::TICK_US;
 use super::{Mail, ShardLoop};
-use crate::desk::{self, Desk};
+use crate::desk::{self, Desk, LooksAgain};
 use command::freeing;
 use command::spec::{Merge, Plan, flag};
 use runtime::Socket;
@@ -58,7 +58,7 @@ impl ShardLoop {
                 self.rouse(to);
             }
         }
-        self.port.has_mail()
+        self.port.has_mail() || !self.shard.mail().is_empty()
     }
 
     fn rouse(&self, to: usize) {
@@ -72,15 +72,19 @@ impl ShardLoop {
         let Some(mut desk) = self.process.desks[to].get().and_then(|desk| desk::visit(desk)) else {
             return false;
         };
-        let Desk { shard, mail, looks_again_us } = &mut *desk;
-        let looks_again_us = *looks_again_us;
+        let Desk { shard, mail, looks_again } = &mut *desk;
+        if shard.cx.is_loading {
+            // It has not looked yet whether all have loaded.
+            return false;
+        }
+        let mut looks_again = *looks_again;
         self.port.drain_of(to, mail);
         let (now_ms, now_us) = clock::now();
         shard.set_time(now_ms, now_us);
         self.process.saver.tell(&mut shard.cx);
         self.process.exchange_memory(shard);
-        let mut left = COMMANDS_MAX;
-        while let Some(message) = next_short(shard, mail, &mut left) {
+        let (mut left, mut writes) = (COMMANDS_MAX, false);
+        while let Some(message) = next_short(shard, mail, &mut left, &mut writes) {
             if let Some((from, turn)) = message.armed_by() {
                 self.port.wait_armed(from, turn);
             }
@@ -92,40 +96,62 @@ impl ShardLoop {
         if shard.outgoing.put_news_first() {
             for (receiver, mut message) in shard.outgoing.posts.drain(..) {
                 message.see(|| self.port.published(receiver));
-                if self.port.push(receiver, Mail::Shard(message)) && receiver != self.id {
+                if receiver == self.id {
+                    // As if by the mailbox: behind all that has come, and before all that this shard sends once it is left.
+                    let own = self.shard.mail();
+                    self.port.drain(own);
+                    own.push_back(message.into());
+                } else if self.port.push(receiver, message.into()) {
                     self.sleepers.push(receiver);
                 }
             }
         }
+        let has_outgoing = shard.has_outgoing();
         // Replies that must wait for the journal are its thread's affair.
-        let journal = &self.process.journal;
-        let may_send = !journal.is_strict() || journal.handed() <= journal.safe();
-        if may_send && !shard.has_outgoing() && !shard.dirty_conns.is_empty() {
+        if !shard.dirty_conns.is_empty() && !has_outgoing && !self.process.journal.holds_back() {
             send_for(shard);
         }
-        mail.is_empty() && !shard.has_outgoing() && may_sleep_on(shard, now_us, looks_again_us)
+        looks_again.needs_ticks = looks_again.needs_ticks || writes && super::upkeep::needs_ticks(&shard.cx);
+        desk.looks_again = looks_again;
+        let Desk { shard, mail, .. } = &*desk;
+        mail.is_empty() && !has_outgoing && may_sleep_on(shard, now_us, looks_again)
     }
 }
 
-/// Takes the next message if it is nothing but short commands, no more than are `left`, or a reply to be sent, which counts as several.
-fn next_short(shard: &Shard, mail: &mut VecDeque<Mail>, left: &mut usize) -> Option<Message> {
-    let Mail::Shard(message) = mail.front()? else { return None };
-    let count = match message {
-        Message::Commands(batch) => short_commands(batch)?,
-        message => shard.is_reply_alone(message).then_some(COMMANDS_PER_REPLY)?,
+/// Takes the next message if it is nothing but short commands, no more than are `left`, or a reply to be sent, which counts as several;
+/// whether any of them `writes`.
+#[inline]
+fn next_short(
+    shard: &Shard,
+    mail: &mut VecDeque<Mail>,
+    left: &mut usize,
+    writes: &mut bool,
+) -> Option<Message> {
+    let count = match mail.front()? {
+        Mail::Commands(batch) => short_commands(batch, writes)?,
+        Mail::Replies(batch) => shard.are_replies_alone(batch).then_some(COMMANDS_PER_REPLY)?,
+        Mail::Other(message) => shard.is_reply_alone(message).then_some(COMMANDS_PER_REPLY)?,
+        Mail::Adopt { .. } | Mail::Move(_) => return None,
     };
     *left = left.checked_sub(count)?;
-    match mail.pop_front() {
-        Some(Mail::Shard(message)) => Some(message),
-        _ => unreachable!("as the front was"),
+    match mail.pop_front()? {
+        Mail::Commands(batch) => Some(Message::Commands(batch)),
+        Mail::Replies(batch) => Some(Message::Replies(batch)),
+        Mail::Other(message) => Some(*message),
+        Mail::Adopt { .. } | Mail::Move(_) => unreachable!("as the front was"),
     }
 }
 
-/// How many commands there are in a batch of nothing but short ones.
-fn short_commands(batch: &Batch) -> Option<usize> {
+/// How many commands there are in a batch of nothing but short ones; whether any of them writes.
+#[inline]
+fn short_commands(batch: &Batch, writes: &mut bool) -> Option<usize> {
     let is_large = batch.spans.len() > ARGS_MAX || batch.args.len() > ARG_BYTES_MAX;
     let is_alone = batch.earlier.is_none() && batch.news.is_none() && batch.outside.is_empty();
-    (!is_large && is_alone && batch.items.iter().all(is_short)).then_some(batch.items.len())
+    if is_large || !is_alone || !batch.items.iter().all(is_short) {
+        return None;
+    }
+    *writes |= batch.items.iter().any(|item| item.command.may_write());
+    Some(batch.items.len())
 }
 
 /// Sends the replies of a shard that is visited, whose messages are out. Its sockets stay open, for only its own thread closes them. What
@@ -163,16 +189,13 @@ fn is_short(item: &Item) -> bool {
 }
 
 /// Whether a visit has left nothing to do for the thread of the shard before it looks again by itself.
-fn may_sleep_on(shard: &Shard, now_us: u64, looks_again_us: Option<u64>) -> bool {
+fn may_sleep_on(shard: &Shard, now_us: u64, looks_again: LooksAgain) -> bool {
     // When it went to sleep it knew nothing of what expires now.
-    let looks_soon = looks_again_us.is_some_and(|at_us| at_us <= now_us + TICK_US);
-    let needs_ticks = super::upkeep::needs_ticks(&shard.cx);
-    let looks_in_time =
-        |deadline_us: u64| looks_again_us.is_some_and(|looks_again_us| looks_again_us <= deadline_us);
+    let looks_by = |deadline_us: u64| looks_again.at_us.is_some_and(|at_us| at_us <= deadline_us);
     shard.dirty_conns.is_empty()
-        && shard.next_deadline_us().is_none_or(looks_in_time)
+        && shard.next_deadline_us().is_none_or(looks_by)
         && shard.cx.effects.is_empty()
         && !shard.has_ready_input()
         && !freeing::is_due(&shard.cx)
-        && (!needs_ticks || looks_soon)
+        && (!looks_again.needs_ticks || looks_by(now_us + TICK_US))
 }

@@ -14,6 +14,9 @@ impl Shard {
         if let Some(error) = self.refusal_of_many(command, |_| true) {
             return self.reject(conn, command, &error);
         }
+        if command.flags & flag::ALONE != 0 {
+            return self.start_reload(conn, command, args);
+        }
         if let Some(prepare) = command.prepare {
             return self.start_prepared(conn, command, args, prepare);
         }

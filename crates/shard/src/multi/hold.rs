@@ -53,7 +53,9 @@ impl Shard {
         args: Args<'_>,
         mut more: Vec<DbKey>,
     ) {
-        more.extend(self.cx.keys_of(command, args, self.conns[conn].db));
+        if command.flags & flag::AWAY == 0 {
+            more.extend(self.cx.keys_of(command, args, self.conns[conn].db));
+        }
         self.start_hold(conn, command, args, more);
     }
 
@@ -66,6 +68,9 @@ impl Shard {
             return;
         }
         let op = self.next_op();
+        if asked.command.flags & flag::AWAY != 0 {
+            self.add_own_key(op, &mut keys, asked.caller.db);
+        }
         self.hold_keys_for(op, asked, keys, attempts);
     }
 
@@ -101,6 +106,7 @@ impl Shard {
             here: true,
             elsewhere: false,
             slow: None,
+            earlier: None,
         };
         self.ops.insert(op, operation);
         self.outgoing.exclusive = true;
@@ -202,7 +208,7 @@ impl Shard {
     }
 
     /// All keys are here: runs the command among them and sends them home.
-    fn run_held(&mut self, op: OpId, mut operation: Operation) {
+    pub(crate) fn run_held(&mut self, op: OpId, mut operation: Operation) {
         let Kind::Hold { keys, wanted, is_touched, attempts } = &mut operation.kind else { unreachable!() };
         let (keys, wanted, attempts) = (std::mem::take(keys), std::mem::take(wanted), *attempts);
         let is_touched = *is_touched;
@@ -236,8 +242,14 @@ impl Shard {
             let asked = Asked { home, ask, command, caller: operation.caller, args };
             return self.begin_busy(Busy::new(&asked, whole).among(Lodgers { op, places }));
         }
-        let effects = self.cx.journal.end_gathering();
-        let (mut keys, changes) = self.cx.guests.leave();
+        let mut effects = self.cx.journal.end_gathering();
+        let (mut keys, mut changes) = self.cx.guests.leave();
+        if let Some(earlier) = operation.earlier.take() {
+            let (mut all_changes, mut all_effects) = *earlier;
+            all_changes.append(&mut changes);
+            all_effects.append(&effects);
+            (changes, effects) = (all_changes, all_effects);
+        }
         self.cx.set_listening();
         self.tell_slow(home, ask);
         let more = match needs {
@@ -268,11 +280,19 @@ impl Shard {
                     if alive { self.block_operation(op, &operation, &keys, wait) } else { Vec::new() };
                 return self.send_home(op, places, (changes, effects), enter);
             }
+            Some(Needs::Away(shipment)) => {
+                operation.earlier = Some(Box::new((changes, effects)));
+                return self.send_away(op, operation, places, keys, shipment);
+            }
             Some(Needs::Keys(more)) => more,
         };
         self.send_home(op, places, (changes, effects), Vec::new());
-        keys.extend(more);
         let asked = Asked { home, ask, command, caller: operation.caller, args };
+        if command.flags & flag::AWAY != 0 {
+            // Fewer each time.
+            return self.hold_keys(asked, more, attempts);
+        }
+        keys.extend(more);
         // What a script has changed is taken back each time.
         let attempts_max = if command.flags & flag::SCRIPT != 0 { SCRIPT_ATTEMPTS_MAX } else { ATTEMPTS_MAX };
         if attempts < attempts_max {

@@ -253,6 +253,9 @@ impl Shard {
 
     pub(crate) fn next_operation_deadline_us(&self) -> Option<u64> {
         let ops = &self.blocked_ops;
+        if ops.by_op.is_empty() {
+            return None;
+        }
         ops.deadlines.first().into_iter().chain(ops.agains.first()).map(|(at_us, _)| *at_us).min()
     }
 

@@ -7,6 +7,7 @@
 #![allow(unsafe_code)]
 
 use super::record::{EXPIRE_MS_MAX, Earliest, Fields, INLINE_BYTES_MAX, Shape};
+use crate::showing::{Element, Show, Showing};
 use ::table::{Keep, Pos, Remains, Table};
 use base::hash::HashSeed;
 
@@ -25,6 +26,8 @@ pub struct HashTable {
     /// The pass of `expire_fields` under way: where it is, and a bound for the segments it has passed.
     pass_cursor: u64,
     pass_earliest: u64,
+    /// The next segment to be shown.
+    pub(crate) showing: Showing<u64>,
 }
 
 /// A field as the table holds it; `expire` 0 means never.
@@ -48,10 +51,24 @@ impl<'a> Parts<'a> {
     }
 }
 
+impl<'a> From<Parts<'a>> for Element<'a> {
+    fn from(parts: Parts<'a>) -> Self {
+        Self::Field { field: parts.field, value: parts.value, expire: parts.expire }
+    }
+}
+
 impl HashTable {
     pub fn new(seed: HashSeed) -> Self {
         let (next_expire, pass_earliest) = (u64::MAX, u64::MAX);
-        Self { table: Table::new(seed), block_bytes: 0, timed: 0, next_expire, pass_cursor: 0, pass_earliest }
+        Self {
+            table: Table::new(seed),
+            block_bytes: 0,
+            timed: 0,
+            next_expire,
+            pass_cursor: 0,
+            pass_earliest,
+            showing: Showing::default(),
+        }
     }
 
     /// Fields, expired ones that are still there included.
@@ -104,7 +121,9 @@ impl HashTable {
     /// Adds a field known absent.
     pub fn insert(&mut self, field: &[u8], value: &[u8], expire: u64) {
         let shape = Shape::new(field.len(), value.len(), expire != 0);
-        let pos = self.table.insert(self.table.hash(field), shape.len(), |record| {
+        let hash = self.table.hash(field);
+        self.keep_home(hash);
+        let pos = self.table.insert(hash, shape.len(), |record| {
             shape.write_head(expire, record);
             shape.write_field(field, record);
             shape.write_value(value, record);
@@ -115,6 +134,7 @@ impl HashTable {
 
     /// Gives the field at `pos` a new value (`None` keeps it) and expire time (0 takes it away).
     pub fn rewrite(&mut self, pos: Pos, value: Option<&[u8]>, expire: u64) {
+        self.keep_at(pos);
         let old_shape = Shape::of(self.table.record(pos));
         let has_expire = expire != 0;
         if let Some(value) = value
@@ -148,6 +168,7 @@ impl HashTable {
     }
 
     pub fn remove(&mut self, pos: Pos) {
+        self.keep_at(pos);
         let record = self.table.record(pos);
         let shape = Shape::of(record);
         let blocks = shape.blocks(record);
@@ -210,6 +231,10 @@ impl HashTable {
     /// Sweeps one segment and moves the pass behind it; returns how many fields were visited and removed.
     fn sweep(&mut self, cursor: u64, now: u64, on_expired: &mut impl FnMut(&[u8])) -> (usize, usize) {
         let (mut visited, mut expired, mut freed, mut earliest) = (0, 0, 0, Earliest::default());
+        if self.showing.is_on() {
+            let showing = &mut self.showing;
+            self.table.visit_rest(cursor, |record| showing.keep(Parts::of(record).into()));
+        }
         self.pass_cursor = self.table.sweep(cursor, |record, meta| {
             let shape = Shape::of(record);
             let expire = shape.expire(record);
@@ -230,6 +255,42 @@ impl HashTable {
         self.pass_earliest = self.pass_earliest.min(earliest.0);
         self.lose_times(expired);
         (visited, expired)
+    }
+
+    // ---- showing all while they change
+
+    pub(crate) fn begin_showing(&mut self) {
+        self.table.begin_walk();
+        self.showing.begin(0);
+    }
+
+    /// To be called before a field with this hash comes, changes or goes.
+    #[inline]
+    fn keep_home(&mut self, hash: u64) {
+        if self.showing.is_on() {
+            let showing = &mut self.showing;
+            self.table.visit_home(hash, |record| showing.keep(Parts::of(record).into()));
+        }
+    }
+
+    #[inline]
+    fn keep_at(&mut self, pos: Pos) {
+        if self.showing.is_on() {
+            self.keep_home(self.table.hash(self.parts(pos).field));
+        }
+    }
+
+    pub(crate) fn show_on(&mut self, show: Show<'_>) -> bool {
+        self.showing.show_kept(show);
+        let Some(cursor) = self.showing.take_place() else { return false };
+        let next = self.table.visit_rest(cursor, |record| show(Parts::of(record).into()));
+        self.showing.go_on_at((next != 0).then_some(next));
+        next != 0
+    }
+
+    pub(crate) fn end_showing(&mut self) {
+        self.table.end_walk();
+        self.showing.end();
     }
 
     /// Fields that have not expired. Counts only in segments where one may have.

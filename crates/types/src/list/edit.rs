@@ -1,6 +1,7 @@
 //! Changes inside a list: by index, by value, by range; and building a list from the nodes of a file.
 
 use super::node::Node;
+use super::showing::ListShowing;
 use super::{Body, End, List};
 use crate::listpack::{Corrupt, Item, Listpack, Needle};
 use std::collections::VecDeque;
@@ -14,6 +15,7 @@ impl List {
         self.grow(value.len(), 1);
         let (number, within) = self.locate(index);
         let (large, room) = (self.limit.is_large(value.len()), self.limit.listpack_bytes_max);
+        self.keep_node(number);
         let node = match &mut self.body {
             Body::One(node) => node,
             Body::Many(nodes) => &mut nodes[number],
@@ -43,6 +45,10 @@ impl List {
         }
         let (limit, room) = (self.limit, self.limit.listpack_bytes_max);
         let (mut number, mut within) = self.locate(index);
+        self.keep_node(number);
+        if within == 0 {
+            self.keep_node(number.wrapping_sub(1));
+        }
         let node = match &mut self.body {
             Body::One(node) => node,
             Body::Many(nodes) => {
@@ -85,13 +91,16 @@ impl List {
 
     /// Merges two neighbours if they fit one node.
     fn merge_with_next(&mut self, number: usize) {
-        let Body::Many(nodes) = &mut self.body else { return };
+        let Body::Many(nodes) = &self.body else { return };
         let Some(next) = number.checked_add(1).and_then(|next| nodes.get(next)) else { return };
         let node = &nodes[number];
         let (bytes, count) = (node.listpack_bytes() + next.listpack_bytes(), node.count() + next.count());
         if node.is_plain() || next.is_plain() || self.limit.exceeded(bytes, count) {
             return;
         }
+        self.keep_node(number);
+        self.keep_node(number + 1);
+        let Body::Many(nodes) = &mut self.body else { unreachable!("looked at") };
         let next = nodes.remove(number + 1).expect("looked at");
         let node = &mut nodes[number];
         self.heap_bytes -= node.heap_bytes() + next.heap_bytes();
@@ -102,6 +111,7 @@ impl List {
     /// Removes up to `limit` values equal to `needle`, beginning at `end`; returns how many.
     pub fn remove_matching(&mut self, needle: &[u8], limit: usize, end: End) -> usize {
         let needle = Needle::new(needle);
+        self.keep_matching(&needle);
         let mut removed = 0;
         match &mut self.body {
             Body::One(node) => removed = node.remove_matching(&needle, limit, end),
@@ -126,6 +136,20 @@ impl List {
         removed
     }
 
+    /// To be called before values are removed wherever they are.
+    fn keep_matching(&mut self, needle: &Needle<'_>) {
+        let Some(showing) = &mut self.showing else { return };
+        let keep = |node: &mut Node| {
+            if node.items().any(|item| needle.matches(item)) {
+                showing.keep(node);
+            }
+        };
+        match &mut self.body {
+            Body::One(node) => [node].into_iter().for_each(keep),
+            Body::Many(nodes) => nodes.iter_mut().for_each(keep),
+        }
+    }
+
     /// Removes up to `count` values from `index` on; returns how many.
     pub fn remove_range(&mut self, index: usize, count: usize) -> usize {
         let count = count.min(self.len.saturating_sub(index));
@@ -135,8 +159,14 @@ impl List {
         let (number, within) = self.locate(index);
         self.len -= count;
         match &mut self.body {
-            Body::One(node) => node.remove(within, count),
-            Body::Many(nodes) => self.heap_bytes -= remove_from_nodes(nodes, number, within, count),
+            Body::One(node) => {
+                self.showing.iter_mut().for_each(|showing| showing.keep(node));
+                node.remove(within, count);
+            }
+            Body::Many(nodes) => {
+                self.heap_bytes -=
+                    remove_from_nodes(nodes, number, within, count, self.showing.as_deref_mut());
+            }
         }
         self.settle(true);
         count
@@ -197,9 +227,16 @@ impl List {
 }
 
 /// Removes `count` values from the one at `within` in node `number` on; returns the heap bytes freed.
-fn remove_from_nodes(nodes: &mut VecDeque<Node>, number: usize, within: usize, count: usize) -> usize {
+fn remove_from_nodes(
+    nodes: &mut VecDeque<Node>,
+    number: usize,
+    within: usize,
+    count: usize,
+    mut showing: Option<&mut ListShowing>,
+) -> usize {
     let (mut left, mut first, mut freed) = (count, number, 0);
-    let cut = |node: &mut Node, at: usize, count: usize| {
+    let cut = |node: &mut Node, at: usize, count: usize, showing: &mut Option<&mut ListShowing>| {
+        showing.iter_mut().for_each(|showing| showing.keep(node));
         let before = node.heap_bytes();
         node.remove(at, count);
         node.refit();
@@ -207,7 +244,7 @@ fn remove_from_nodes(nodes: &mut VecDeque<Node>, number: usize, within: usize, c
     };
     if within > 0 {
         let here = left.min(nodes[first].count() - within);
-        freed += cut(&mut nodes[first], within, here);
+        freed += cut(&mut nodes[first], within, here, &mut showing);
         left -= here;
         first += 1;
     }
@@ -217,9 +254,13 @@ fn remove_from_nodes(nodes: &mut VecDeque<Node>, number: usize, within: usize, c
         freed += nodes[last].heap_bytes();
         last += 1;
     }
-    nodes.drain(first..last);
+    for node in nodes.drain(first..last) {
+        if let Some(showing) = &mut showing {
+            showing.take(node);
+        }
+    }
     if left > 0 {
-        freed += cut(&mut nodes[first], 0, left);
+        freed += cut(&mut nodes[first], 0, left, &mut showing);
     }
     freed
 }

@@ -21,10 +21,12 @@ pub struct Node {
     tail: u32,
     count: u32,
     plain: bool,
+    /// Its number among those that are being shown, little endian; 0 for none.
+    number: [u8; 3],
 }
 
 impl Clone for Node {
-    /// A deep copy without the free room.
+    /// A deep copy without the free room and without a number.
     fn clone(&self) -> Self {
         if self.plain { Self::plain(self.row()) } else { Self::packed_from(self.row(), self.count as usize) }
     }
@@ -39,12 +41,25 @@ impl Node {
 
     /// A node that is one element.
     pub fn plain(element: &[u8]) -> Self {
-        Self { buf: element.into(), head: 0, tail: 0, count: 1, plain: true }
+        Self { buf: element.into(), count: 1, plain: true, ..Self::default() }
     }
 
     /// A packed node of ready entries.
     pub fn packed_from(entries: &[u8], count: usize) -> Self {
-        Self { buf: entries.into(), head: 0, tail: entries.len() as u32, count: count as u32, plain: false }
+        Self { buf: entries.into(), tail: entries.len() as u32, count: count as u32, ..Self::default() }
+    }
+
+    /// The greatest number that a node can have.
+    pub const NUMBER_MAX: u32 = (1 << 24) - 1;
+
+    pub fn number(&self) -> u32 {
+        let [low, middle, high] = self.number;
+        u32::from_le_bytes([low, middle, high, 0])
+    }
+
+    pub fn set_number(&mut self, number: u32) {
+        let [low, middle, high, _] = number.to_le_bytes();
+        self.number = [low, middle, high];
     }
 
     #[inline]
@@ -314,7 +329,7 @@ impl Node {
     /// Gives back the buffer's free room if it is more than three quarters.
     pub fn refit(&mut self) {
         if !self.plain && self.buf.len() > CAPACITY_MIN && self.used() < self.buf.len() / 4 {
-            *self = self.clone();
+            *self = Self { number: self.number, ..self.clone() };
         }
     }
 }

@@ -3,6 +3,7 @@
 #![allow(unsafe_code)]
 
 use crate::outline;
+use crate::showing::{Element, Show, Showing};
 use ::table::{Layout, Pos, Remains, Table};
 use base::hash::HashSeed;
 
@@ -41,11 +42,13 @@ pub struct SetTable {
     table: Table<Members>,
     /// Bytes of the blocks of long members.
     outline_bytes: usize,
+    /// The next segment to be shown.
+    pub(crate) showing: Showing<u64>,
 }
 
 impl SetTable {
     pub fn new(seed: HashSeed) -> Self {
-        Self { table: Table::new(seed), outline_bytes: 0 }
+        Self { table: Table::new(seed), outline_bytes: 0, showing: Showing::default() }
     }
 
     #[inline]
@@ -89,6 +92,7 @@ impl SetTable {
         if self.table.find(hash, member).is_some() {
             return false;
         }
+        self.keep_home(hash);
         if member.len() <= INLINE_BYTES_MAX {
             self.table.insert(hash, 1 + member.len(), |record| {
                 record[0] = member.len() as u8;
@@ -111,6 +115,9 @@ impl SetTable {
     }
 
     fn remove_at(&mut self, pos: Pos) {
+        if self.showing.is_on() {
+            self.keep_home(self.table.hash(Members::key(self.table.record(pos))));
+        }
         let record = self.table.record(pos);
         let mut slot = [0; outline::REF_BYTES];
         let is_outline = record[0] == OUTLINE;
@@ -122,6 +129,35 @@ impl SetTable {
             // SAFETY: `insert` wrote the reference, and the only record with it is gone.
             self.outline_bytes -= unsafe { outline::free(&slot) };
         }
+    }
+
+    // ---- showing all while they change
+
+    pub(crate) fn begin_showing(&mut self) {
+        self.table.begin_walk();
+        self.showing.begin(0);
+    }
+
+    /// To be called before a member with this hash comes or goes.
+    #[inline]
+    fn keep_home(&mut self, hash: u64) {
+        if self.showing.is_on() {
+            let showing = &mut self.showing;
+            self.table.visit_home(hash, |record| showing.keep(Element::Member(Members::key(record))));
+        }
+    }
+
+    pub(crate) fn show_on(&mut self, show: Show<'_>) -> bool {
+        self.showing.show_kept(show);
+        let Some(cursor) = self.showing.take_place() else { return false };
+        let next = self.table.visit_rest(cursor, |record| show(Element::Member(Members::key(record))));
+        self.showing.go_on_at((next != 0).then_some(next));
+        next != 0
+    }
+
+    pub(crate) fn end_showing(&mut self) {
+        self.table.end_walk();
+        self.showing.end();
     }
 
     /// See `Table::scan`.

@@ -3,6 +3,7 @@
 
 use super::block::{Block, BlockMark};
 use super::id::StreamId;
+use super::showing::LogShowing;
 use std::collections::VecDeque;
 
 /// Blocks in one row of the directory.
@@ -16,6 +17,7 @@ pub struct Log {
     blocks: usize,
     /// Heap bytes of the blocks and the rows.
     bytes: usize,
+    pub(super) showing: LogShowing,
 }
 
 /// Where a block stands; valid until blocks come or go.
@@ -125,6 +127,7 @@ impl Log {
             Some(row) => &mut row[place.index],
             None => self.last.as_mut().expect("places are of blocks"),
         };
+        self.showing.keep(block);
         let before = block.bytes();
         let result = f(block);
         self.bytes = self.bytes + block.bytes() - before;
@@ -135,6 +138,7 @@ impl Log {
     #[inline]
     pub fn change_last<R>(&mut self, f: impl FnOnce(&mut Block) -> R) -> R {
         let block = self.last.as_mut().expect("there is a last block");
+        self.showing.keep(block);
         let before = block.bytes();
         let result = f(block);
         self.bytes = self.bytes + block.bytes() - before;
@@ -209,6 +213,7 @@ impl Log {
                 std::mem::replace(&mut self.last, before).expect("places are of blocks")
             }
         };
+        self.showing.keep(&block);
         self.bytes -= block.bytes();
         self.blocks -= 1;
         self.tidy(place.row);

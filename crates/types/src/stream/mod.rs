@@ -17,6 +17,7 @@ mod pending;
 mod producers;
 mod range;
 mod reading;
+mod showing;
 #[cfg(test)]
 mod tests;
 mod trim;

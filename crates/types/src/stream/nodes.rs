@@ -6,10 +6,14 @@ use super::id::StreamId;
 use crate::listpack::Corrupt;
 
 /// A block of a stream.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Node<'a>(&'a Block);
 
-impl Node<'_> {
+impl<'a> Node<'a> {
+    pub(super) fn of(block: &'a Block) -> Self {
+        Self(block)
+    }
+
     /// What the ids in it are relative to.
     pub fn master(&self) -> StreamId {
         self.0.master

@@ -83,6 +83,7 @@ impl Tree {
                 self.leaves[path.leaf].touch_all();
                 path
             });
+            self.keep_leaf(path.leaf);
             let leaf = &self.leaves[path.leaf];
             let at = leaf.view().rank(&cut, &self.outs);
             if leaf.has_room(raw.len()) {
@@ -107,6 +108,7 @@ impl Tree {
     }
 
     fn move_to(&mut self, spot: Spot, hash: u32, member: &[u8], old: f64, new: f64) {
+        self.keep_leaf(spot.leaf);
         let leaf = &self.leaves[spot.leaf];
         let at = leaf.view().rank(&Cut::before(new, member), &self.outs);
         // Between two elements of this leaf there is no separator, so that no node above changes.
@@ -140,14 +142,14 @@ impl Tree {
         let element = |at| (view.score(at), view.member(at, &self.outs));
         if at == len && next == NONE {
             let separator = Separator::between(element(len - 1), new);
-            let right = self.leaves.insert(Leaf::new(left_id, NONE));
+            let right = self.leaves.insert(Leaf::new(left_id, NONE, self.shows));
             self.leaves[left_id].next = right;
             self.last = right;
             return self.add_child(path, self.height, 1, right, [len as u64, 0], separator);
         }
         if at == 0 && prev == NONE {
             let separator = Separator::between(new, element(0));
-            let fresh = self.leaves.insert(Leaf::new(NONE, left_id));
+            let fresh = self.leaves.insert(Leaf::new(NONE, left_id, self.shows));
             self.leaves[left_id].prev = fresh;
             self.first = fresh;
             return self.add_child(path, self.height, 0, fresh, [len as u64, 0], separator);

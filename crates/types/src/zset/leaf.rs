@@ -38,6 +38,8 @@ pub(super) struct Leaf {
     /// The neighbours' ids, or `NONE`.
     pub next: u32,
     pub prev: u32,
+    /// The last showing of the tree in which its elements have been shown or kept.
+    pub shown: u32,
 }
 
 /// The columns of a leaf, cut to its length: what walks use.
@@ -181,8 +183,8 @@ impl Leaf {
     }
 
     /// An empty leaf between these two.
-    pub fn new(prev: u32, next: u32) -> Self {
-        Self { block: Box::default(), len: 0, slots: 0, next, prev }
+    pub fn new(prev: u32, next: u32, shown: u32) -> Self {
+        Self { block: Box::default(), len: 0, slots: 0, next, prev, shown }
     }
 
     #[inline]
@@ -271,6 +273,7 @@ impl Leaf {
             slots: slots as u16,
             next: self.next,
             prev: self.prev,
+            shown: self.shown,
         };
         new.append(self, range);
         new

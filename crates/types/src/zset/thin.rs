@@ -24,6 +24,7 @@ impl Tree {
         let score = self.leaves[spot.leaf].score(spot.at);
         let path = self.descend(&Cut::before(score, member));
         debug_assert_eq!(path.leaf, spot.leaf);
+        self.keep_leaf(spot.leaf);
         self.index.remove(hash, spot.leaf);
         self.drop_outs(spot.leaf, spot.at..spot.at + 1);
         self.take_out(&path, spot.at..spot.at + 1);
@@ -37,6 +38,7 @@ impl Tree {
         let mut left = ranks.len();
         while left > 0 {
             let (path, at) = self.descend_rank(ranks.start);
+            self.keep_leaf(path.leaf);
             let view = self.leaves[path.leaf].view();
             let range = at..view.scores.len().min(at + left);
             for at in range.clone() {
@@ -140,6 +142,9 @@ impl Tree {
         if len > LEAF_JOINED_MAX || member_bytes > MEMBER_BYTES_MAX * 3 / 4 {
             return false;
         }
+        self.keep_leaf(left_id);
+        self.keep_leaf(right_id);
+        let (left, right) = (&self.leaves[left_id], &self.leaves[right_id]);
         let both = left.join(right);
         let (prev, next) = (left.prev, right.next);
         let (keeper, gone, moved) = if left_len * 2 >= len {

@@ -12,6 +12,7 @@ use super::bounds::{Cut, LexBound, LexRange, Place, ScoreRange};
 use super::index::Index;
 use super::inner::Inner;
 use super::leaf::{Leaf, Outs};
+use crate::showing::{Element, Show, Showing};
 use base::hash::HashSeed;
 use std::ops::Range;
 
@@ -33,6 +34,9 @@ pub struct Tree {
     pub(super) block_bytes: usize,
     pub(super) inner_bytes: usize,
     pub(super) out_bytes: usize,
+    /// The number of the last showing.
+    pub(super) shows: u32,
+    pub(crate) showing: Showing<Below>,
 }
 
 /// Levels of inner nodes that a path may have. Nodes of a level hold on average 16 children or more, so that
@@ -45,6 +49,16 @@ pub(super) struct Path {
     pub leaf: u32,
 }
 
+/// What is below is still to be shown.
+#[derive(Debug)]
+pub(crate) enum Below {
+    End,
+    Element(f64, Vec<u8>),
+}
+
+/// Leaves that are shown in one step.
+const LEAVES_AT_ONCE: usize = 8;
+
 /// Where an element stands.
 #[derive(Clone, Copy)]
 pub(super) struct Spot {
@@ -55,7 +69,7 @@ pub(super) struct Spot {
 impl Tree {
     pub fn new(seed: HashSeed) -> Self {
         let mut leaves = Arena::new();
-        let root = leaves.insert(Leaf::new(NONE, NONE));
+        let root = leaves.insert(Leaf::new(NONE, NONE, 0));
         Self {
             seed,
             index: Index::new(),
@@ -70,6 +84,8 @@ impl Tree {
             block_bytes: 0,
             inner_bytes: 0,
             out_bytes: 0,
+            shows: 0,
+            showing: Showing::default(),
         }
     }
 
@@ -185,6 +201,57 @@ impl Tree {
             LexBound::Exclusive(max) => rank(Place::Before(max)),
         };
         start..end.max(start)
+    }
+
+    // ---- showing all while they change
+
+    pub(crate) fn begin_showing(&mut self) {
+        self.shows = self.shows.checked_add(1).expect("a tree is shown less often than that");
+        self.showing.begin(Below::End);
+    }
+
+    /// To be called before anything changes in a leaf.
+    #[inline]
+    pub(super) fn keep_leaf(&mut self, id: u32) {
+        if self.showing.is_on() && self.leaves[id].shown != self.shows {
+            let mut showing = std::mem::take(&mut self.showing);
+            self.show_leaf(id, &mut |element| showing.keep(element));
+            self.showing = showing;
+        }
+    }
+
+    /// Shows the elements of a leaf, if that has not been done, the highest first.
+    fn show_leaf(&mut self, id: u32, show: Show<'_>) {
+        let leaf = &self.leaves[id];
+        if leaf.shown != self.shows {
+            let view = leaf.view();
+            for at in (0..leaf.len()).rev() {
+                show(Element::Scored { member: view.member(at, &self.outs), score: view.score(at) });
+            }
+            self.leaves[id].shown = self.shows;
+        }
+    }
+
+    pub(crate) fn show_on(&mut self, show: Show<'_>) -> bool {
+        self.showing.show_kept(show);
+        let mut next = self.showing.take_place();
+        for _ in 0..LEAVES_AT_ONCE {
+            // What has come since stands in leaves that have been kept: below a leaf that has been passed nobody has been forgotten.
+            let below = match &next {
+                None => return false,
+                Some(Below::End) => self.len,
+                Some(Below::Element(score, member)) => self.rank_of(&Cut::before(*score, member)),
+            };
+            if below == 0 {
+                return false;
+            }
+            let leaf = self.descend_rank(below - 1).0.leaf;
+            self.show_leaf(leaf, show);
+            let view = self.leaves[leaf].view();
+            next = Some(Below::Element(view.score(0), view.member(0, &self.outs).to_vec()));
+        }
+        self.showing.go_on_at(next);
+        true
     }
 
     /// The element of this rank.

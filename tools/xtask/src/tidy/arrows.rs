@@ -96,6 +96,19 @@ fn check_map(map: &[Room]) -> Vec<Problem> {
     problems
 }
 
+/// Whether a crate is used by those that a room uses: its tests may then use it as well.
+fn is_below(map: &[Room], room: &Room, name: &str) -> bool {
+    let mut below: Vec<&str> = room.uses.iter().map(String::as_str).collect();
+    let mut at = 0;
+    while let Some(next) = below.get(at) {
+        let used = map.iter().filter(|other| other.name == *next).flat_map(|other| &other.uses);
+        let new: Vec<&str> = used.map(String::as_str).filter(|used| !below.contains(used)).collect();
+        below.extend(new);
+        at += 1;
+    }
+    below.contains(&name)
+}
+
 fn check_manifest(name: &str, manifest: &str, map: &[Room]) -> Vec<Problem> {
     let path = format!("crates/{name}/Cargo.toml");
     let Some(room) = map.iter().find(|room| room.name == name) else {
@@ -105,6 +118,7 @@ fn check_manifest(name: &str, manifest: &str, map: &[Room]) -> Vec<Problem> {
     let is_allowed = |dependency: &Dependency| {
         room.uses.contains(&dependency.name)
             || (dependency.is_for_tests && FOR_TESTS.contains(&&*dependency.name))
+            || (dependency.is_for_tests && is_below(map, room, &dependency.name))
     };
     let is_ours = |dependency: &&Dependency| map.iter().any(|room| room.name == dependency.name);
     let mut problems: Vec<Problem> = dependencies

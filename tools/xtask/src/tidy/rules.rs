@@ -3,7 +3,8 @@
 use super::{Problem, Source};
 
 /// Crates that may contain `unsafe`, each block with its reason (clippy sees to that).
-pub const UNSAFE_ALLOWED: [&str; 6] = ["keyspace", "mailbox", "runtime", "script", "table", "types"];
+pub const UNSAFE_ALLOWED: [&str; 7] =
+    ["keyspace", "mailbox", "runtime", "script", "table", "types", "vector"];
 
 /// Crates that may use the clock, threads, files and sockets; so may tools, benches, examples and tests.
 const SYSTEM_ALLOWED: [&str; 3] = ["runtime", "server", "testkit"];

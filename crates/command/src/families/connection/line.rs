@@ -35,6 +35,9 @@ pub const LIST: Command =
              ID@client-id:integer?*^6.2.0",
         );
 
+/// Up to here what a client has not taken counts as its buffer (`obl`), beyond as a list of such pieces (`oll`, `omem`), as in Redis.
+const REPLY_CHUNK_BYTES: usize = 16 * 1024;
+
 /// The line, without its end. Names are bytes between `!` and `~`, so the line is text.
 pub fn line(session: &Session, now_ms: u64) -> String {
     let seconds_since = |then_ms: u64| (now_ms / 1000).saturating_sub(then_ms / 1000);
@@ -43,11 +46,15 @@ pub fn line(session: &Session, now_ms: u64) -> String {
     let transaction = session.transaction;
     let memory = session.bytes() + session.query_bytes + session.output_bytes + transaction.queued_bytes;
     let queued = if session.in_multi { transaction.queued as i64 } else { -1 };
+    let (buffered, listed) = match session.output_bytes {
+        few @ 0..=REPLY_CHUNK_BYTES => (few, 0),
+        many => (0, many),
+    };
     let events = if session.output_bytes > 0 { "rw" } else { "r" };
     let written = write!(
         line,
         "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={} watch={} \
-         qbuf={} qbuf-free=0 argv-mem=0 multi-mem={} rbs=0 rbp=0 obl={} oll=0 omem=0 tot-mem={memory} events={events} \
+         qbuf={} qbuf-free=0 argv-mem=0 multi-mem={} rbs=0 rbp=0 obl={} oll={} omem={} tot-mem={memory} events={events} \
          cmd={} user=default redir={} resp={} lib-name={} lib-ver={} io-thread=0 tot-net-in={} tot-net-out={} \
          tot-cmds={}",
         session.id,
@@ -66,7 +73,9 @@ pub fn line(session: &Session, now_ms: u64) -> String {
         transaction.watched,
         session.query_bytes,
         transaction.queued_bytes,
-        session.output_bytes,
+        buffered,
+        listed.div_ceil(REPLY_CHUNK_BYTES),
+        listed,
         session.last_command.map_or("NULL", |command| command.full_name),
         redirection(session),
         if session.resp3 { 3 } else { 2 },

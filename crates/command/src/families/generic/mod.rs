@@ -5,6 +5,7 @@
 
 mod expire;
 mod keys;
+pub mod migrate;
 mod object;
 mod scan;
 mod sort;
@@ -20,4 +21,4 @@ const NONDETERMINISTIC: &[&str] = &["nondeterministic_output"];
 const GENERIC: Event = Event::Generic;
 
 pub const COMMANDS: &[&[Command]] =
-    &[expire::COMMANDS, keys::COMMANDS, object::COMMANDS, scan::COMMANDS, sort::COMMANDS];
+    &[expire::COMMANDS, keys::COMMANDS, migrate::COMMANDS, object::COMMANDS, scan::COMMANDS, sort::COMMANDS];

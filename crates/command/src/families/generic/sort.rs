@@ -28,7 +28,7 @@ pub const COMMANDS: &[Command] = &[
         .keys(&[
             KeySpec::at(1, RO | ACCESS),
             KeySpec::unknown(RO | ACCESS).notes(BY_GET_NOTES),
-            KeySpec::unknown(OW | UPDATE).notes(STORE_NOTES).found_by(destination),
+            KeySpec::unknown(OW | UPDATE).notes(STORE_NOTES).found_by(|args| destination(args).map_or(0..0, |at| at..at + 1)),
         ])
         .flags(WRITE | DENYOOM | MOVABLEKEYS)
         .acl(acl::SET | acl::SORTEDSET | acl::LIST | acl::DANGEROUS)

@@ -179,7 +179,7 @@ fn lmovem(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let (from, to) = (end_at(args, 3)?, end_at(args, 4)?);
     let batch = Batch::parse(args, 5)?;
     if !move_many(cx, args, from, to, batch, out)? {
-        if batch.exactly { out.null_array() } else { out.array(0) }
+        out.null_array();
     }
     Ok(())
 }

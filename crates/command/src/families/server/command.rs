@@ -118,7 +118,7 @@ fn list(_: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         std::iter::once(row).chain(subcommands)
     });
     let names: Vec<&str> = if !filtered {
-        registry::all().map(|row| row.full_name).collect()
+        with_subcommands.map(|row| row.full_name).collect()
     } else if args.is(3, "MODULE") {
         Vec::new()
     } else if args.is(3, "ACLCAT") {
@@ -179,11 +179,12 @@ fn keys_of<'a>(args: Args<'a>) -> Result<Vec<(&'a [u8], u16)>, Error> {
     for spec in row.keys.iter().filter(|spec| spec.access & access::NOT_KEY == 0) {
         let mut indexes = Vec::new();
         spec.find(&inner, &mut indexes)?;
-        let expected = matches!(spec.begin, Begin::Index(_)) && spec.find != Find::Unknown;
+        let expected =
+            matches!(spec.begin, Begin::Index(_)) && spec.find != Find::Unknown && spec.finder.is_none();
         if expected && indexes.is_empty() && row.flags & flag::NO_MANDATORY_KEYS == 0 {
             return Err(invalid);
         }
-        let bits = access_of(row, &inner).unwrap_or(spec.access);
+        let bits = access_of(row, &inner).unwrap_or(spec.access) & !access::INCOMPLETE;
         keys.extend(indexes.into_iter().map(|index| (inner.at(index), bits)));
     }
     if needs_keys && keys.is_empty() {

@@ -24,6 +24,11 @@ const fn row(row: Command) -> Command {
     row.arity(-2).flags(ADMIN | NOSCRIPT | LOADING | STALE | PROTECTED).group("server")
 }
 
+/// One that takes several steps, which the shards have (`reload`).
+const fn alone(row: Command) -> Command {
+    row.arity(-2).flags(ADMIN | NOSCRIPT | LOADING | STALE | PROTECTED | NO_MULTI | ALONE).group("server")
+}
+
 pub const SUBCOMMANDS: &[Command] = &[
     row(Command::new("HELP", help)),
     row(Command::on_all("SLEEP", sleep, ok)),
@@ -44,8 +49,8 @@ pub const SUBCOMMANDS: &[Command] = &[
     row(Command::new("DICT-RESIZING", without_effect)),
     row(Command::new("REPLYBUFFER", reply_buffer)),
     row(Command::new("CHANGE-REPL-ID", unsupported)),
-    row(Command::new("RELOAD", unsupported)),
-    row(Command::new("LOADAOF", unsupported)),
+    alone(Command::on_all("RELOAD", in_script, ok)),
+    alone(Command::on_all("LOADAOF", in_script, ok)),
     row(Command::on_all("DIGEST", digest_part, digest)),
     row(Command::new("DIGEST-VALUE", digest_value)).keys(&[KeySpec::range(2, -1, 1, RO)]),
 ];
@@ -374,6 +379,12 @@ fn digest_value(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     Ok(())
 }
 
+/// DEBUG RELOAD, DEBUG LOADAOF: whoever gets here is in the middle of something.
+fn in_script(_: &mut Cx<'_>, args: Args<'_>, _: &mut Reply) -> Outcome {
+    let name = args[1].to_ascii_uppercase();
+    Err(Error::naming("DEBUG ", &name, " is not allowed from scripts"))
+}
+
 fn unsupported(_: &mut Cx<'_>, args: Args<'_>, _: &mut Reply) -> Outcome {
     let name = args[1].to_ascii_uppercase();
     Err(Error::naming("DEBUG ", &name, " is not supported: it is not part of this version"))
@@ -389,12 +400,14 @@ fn help(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
         ("HTSTATS <dbid> [full]", "Describe the table of a database on every shard."),
         ("HTSTATS-KEY <key> [full]", "Describe the table of a value."),
         ("LISTPACK <key>", "Tell whether a value is a listpack."),
+        ("LOADAOF", "Write the append-only files out and load them in place of the data."),
         ("OBJECT <key>", "Describe a value."),
         ("PAUSE-CRON <0|1>", "Stop or start expiry and eviction in the background."),
         ("POPULATE <count> [<prefix>] [<size>]", "Make <count> string keys <prefix>:<number>."),
         ("PROTOCOL <type>", "Return a reply of this type."),
         ("QUICKLIST <key> [<0|1>]", "Tell whether a value is a quicklist."),
         ("QUICKLIST-PACKED-THRESHOLD <size>", "Accepted: large elements have nodes of their own."),
+        ("RELOAD [MERGE] [NOFLUSH] [NOSAVE]", "Save the data and load it again."),
         ("REPLYBUFFER <PEAK-RESET-TIME|RESIZING> <value>", "Accepted: reply buffers follow the replies."),
         ("SET-ACTIVE-EXPIRE <0|1>", "Stop or start removing expired keys that nobody asks for."),
         ("SET-DISABLE-DENY-SCRIPTS <0|1>", "Whether scripts may call DEBUG."),

@@ -27,7 +27,7 @@ macro_rules! numbers {
 }
 
 numbers! {
-    sums: clients subscribers monitors paused blocked timed awaited_keys awaited_ends dirty keys expiring data_bytes table_bytes client_bytes peak_bytes connections
+    sums: clients subscribers watching watched_keys monitors paused blocked timed awaited_keys awaited_ends dirty keys expiring data_bytes table_bytes client_bytes peak_bytes connections
         rejected_connections commands net_in_bytes net_out_bytes hits misses expired_keys expired_fields evicted_keys
         error_replies forwarded moved_connections visits turns freeing freed input_limit_closed output_limit_closed denied_auth payloads_checked
         expire_nanos ops_rate in_rate out_rate eval_bytes eval_cache_bytes function_bytes function_cache_bytes
@@ -48,6 +48,8 @@ pub fn of(cx: &ShardCx) -> Numbers {
     let mut numbers = Numbers {
         clients: cx.sessions.len() as u64,
         subscribers: cx.sessions.iter().filter(|(_, session)| session.is_subscribed()).count() as u64,
+        watching: cx.sessions.iter().filter(|(_, session)| session.transaction.watched > 0).count() as u64,
+        watched_keys: cx.watches.keys() as u64,
         monitors: cx.monitoring.len() as u64,
         blocked: cx.awaited.clients.len() as u64,
         timed: cx.awaited.timed,

@@ -1,6 +1,7 @@
 //! Commands over whole databases.
 
 use super::server;
+use crate::saving::Purpose;
 use crate::spec::{acl, flag::*};
 use crate::{Args, Command, Cx, Error, Outcome, ShardCx, parts};
 use keyspace::Free;
@@ -20,7 +21,7 @@ pub const COMMANDS: &[Command] = &[
         .complexity("O(1)")
         .tips(&["request_policy:all_shards", "response_policy:agg_sum"])
         .summary("Counts the keys of the database."),
-    server(Command::on_all("FLUSHALL", flushall, flushed))
+    server(Command::on_all("FLUSHALL", flushall, all_flushed))
         .arity(-1)
         .flags(WRITE)
         .acl(acl::KEYSPACE | acl::DANGEROUS)
@@ -72,6 +73,14 @@ fn flushed(cx: &mut ShardCx, _: Args<'_>, _: &[&[u8]], out: &mut Reply) -> Outco
     cx.tell_flushed();
     out.ok();
     Ok(())
+}
+
+/// Where there are save points, what was saved before would come back after a crash: the empty data is saved at once.
+fn all_flushed(cx: &mut ShardCx, args: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> Outcome {
+    if let Some(saver) = cx.saver.as_ref().filter(|_| !cx.config.save.is_empty() && !cx.is_loading) {
+        saver.schedule(Purpose::Snapshot);
+    }
+    flushed(cx, args, parts, out)
 }
 
 /// ASYNC | SYNC. Both remove all keys at once; the question is when their memory comes back.

@@ -17,6 +17,7 @@ mod latency_reports;
 mod lolwut;
 mod memory;
 pub(super) mod process;
+pub mod reload;
 mod slowlog;
 pub mod syntax;
 

@@ -127,7 +127,7 @@ fn begin(cx: &Cx<'_>) -> Result<(), Error> {
 }
 
 /// A rewrite gives way to what may not wait, and begins anew later.
-fn postpone_rewrite(cx: &Cx<'_>) {
+pub(super) fn postpone_rewrite(cx: &Cx<'_>) {
     if let Some(saver) = cx.shard.saver.as_ref().filter(|saver| saver.is_rewriting()) {
         saver.give_up();
         saver.schedule(Purpose::Rewrite);
@@ -281,28 +281,33 @@ fn shutdown(cx: &mut Cx<'_>, args: Args<'_>, _: &mut Reply) -> Outcome {
     Ok(())
 }
 
-/// What comes of a SHUTDOWN that saves: every shard saves all it has, does nothing else any more, and ends. The arguments behind the name
-/// are `now` and `force`, 0 or 1.
-pub const LAST_SAVE: Command = Command::on_all("SHUTDOWN", last_save_part, last_save_failed);
+/// What comes of a SHUTDOWN that saves: first no shard begins anything for its clients any more, then all that has begun comes to its
+/// end before the data is saved. So what is saved is all that anybody was told of. The argument is the shard that asks; it is told.
+pub const CLOSE: Command = Command::on_all("SHUTDOWN", close_part, closed);
 
-fn last_save_part(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
-    let (now, force) = (args.int(1)? != 0, args.int(2)? != 0);
-    cx.shard.begin_saving();
-    while cx.shard.save_on() {}
-    if !cx.shard.saver.as_ref().is_some_and(|saver| saver.wait()) && !force {
-        if cx.shard.id == 0 {
-            cx.shard.effects.push(Effect::CannotEnd);
+fn close_part(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    if std::mem::replace(&mut cx.shard.is_closed, true) {
+        // Another end has come to every shard before this one.
+        if args.int(1)? == i64::from(cx.shard.id) {
+            cx.shard.effects.push(Effect::Closed { is_refused: true });
         }
         return Err(Error::CANNOT_END);
     }
-    cx.shard.is_over = true;
-    cx.shard.effects.push(Effect::Shutdown { now });
     out.ok();
     Ok(())
 }
 
-/// Where all parts have succeeded, nobody is there to be answered.
-fn last_save_failed(_: &mut ShardCx, _: Args<'_>, _: &[&[u8]], _: &mut Reply) -> Outcome {
+fn closed(cx: &mut ShardCx, _: Args<'_>, _: &[&[u8]], _: &mut Reply) -> Outcome {
+    cx.effects.push(Effect::Closed { is_refused: false });
+    Ok(())
+}
+
+/// The end did not come: clients are served again.
+pub const REOPEN: Command = Command::on_all("SHUTDOWN", reopen_part, keyspace::ok);
+
+fn reopen_part(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
+    cx.shard.is_closed = false;
+    out.ok();
     Ok(())
 }
 

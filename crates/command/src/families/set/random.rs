@@ -120,7 +120,8 @@ fn spop_many(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
             });
         }
     } else {
-        *set = split(&set, count, random, &limits, args.seed(), told.as_mut(), out);
+        let rest = split(&set, count, random, &limits, args.seed(), told.as_mut(), out);
+        set.exchange(rest);
     }
     drop(set);
     cx.event_of(count, Event::Set, "spop", key.bytes);

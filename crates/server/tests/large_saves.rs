@@ -1,0 +1,202 @@
+//! Large values that change in every way while they are saved: what is saved is what there was when the save began, and nobody waits
+//! until all of a value is written.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+use testkit::{Client, Program, Server};
+
+const WEFT: &str = env!("CARGO_BIN_EXE_weft-server");
+const ELEMENTS: usize = 30_000;
+
+fn server(settings: &[&str]) -> Server {
+    let settings = [settings, &["--enable-debug-command", "yes"]].concat();
+    Server::start(&Program::Peer(WEFT.into()), &settings).expect("weft-server starts")
+}
+
+fn server_in(directory: &Path, settings: &[&str]) -> Server {
+    server(&[&["--dir", directory.to_str().expect("a plain name")], settings].concat())
+}
+
+fn info(client: &mut Client, name: &str) -> String {
+    let text = client.cmd(&["INFO"]).string().expect("INFO is text");
+    let (_, rest) = text.split_once(&format!("\n{name}:")).expect("INFO has the figure");
+    rest.lines().next().unwrap_or_default().to_owned()
+}
+
+fn await_save(client: &mut Client) {
+    let begun = Instant::now();
+    while info(client, "rdb_bgsave_in_progress") != "0" {
+        assert!(begun.elapsed() < Duration::from_secs(60), "the save does not end");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(info(client, "rdb_last_bgsave_status"), "ok");
+}
+
+fn digest(client: &mut Client) -> String {
+    client.run("DEBUG DIGEST").string().expect("a digest")
+}
+
+/// A large value of each type under each of some names, and many short ones, which are written first.
+fn fill(client: &mut Client, names: &[&str]) {
+    client.run("DEBUG POPULATE 150000 filler 60");
+    for name in names {
+        for from in (0..ELEMENTS).step_by(500) {
+            let numbers = from..from + 500;
+            let words = |command: &str, kind: &str, each: &dyn Fn(usize) -> Vec<String>| {
+                let front = [command.to_owned(), format!("{{{name}}}{kind}")];
+                front.into_iter().chain(numbers.clone().flat_map(each)).collect::<Vec<String>>()
+            };
+            let commands = [
+                words("HSET", "hash", &|n| vec![format!("field:{n}"), format!("value:{n}")]),
+                words("HSET", "timed", &|n| vec![format!("field:{n}"), format!("value:{n}")]),
+                words("SADD", "set", &|n| vec![format!("member:{n}")]),
+                words("ZADD", "zset", &|n| vec![(n % 5000).to_string(), format!("member:{n}")]),
+                words("RPUSH", "list", &|n| vec![format!("element:{n}")]),
+            ];
+            commands.iter().for_each(|words| assert!(!client.cmd(words).is_error()));
+            client.run(&format!("HPEXPIRE {{{name}}}timed 900000 FIELDS 1 field:{from}"));
+        }
+        for n in 0..ELEMENTS / 10 {
+            client.run(&format!("XADD {{{name}}}stream {}-1 field value:{n}", n + 1));
+        }
+        client.run(&format!("SETRANGE {{{name}}}text 900000 end"));
+        // What is written as a whole before it changes: an array, and a list with an element that is long by itself.
+        for from in (0..ELEMENTS).step_by(500) {
+            let pairs = (from..from + 500).map(|n| format!("{} array-element-{n}", n * 3));
+            let line = format!("ARMSET {{{name}}}array {}", pairs.collect::<Vec<_>>().join(" "));
+            assert!(!client.run(&line).is_error());
+        }
+        client.cmd(&["RPUSH", &format!("{{{name}}}long"), "a", &"x".repeat(2_000_000), "b"]);
+    }
+}
+
+/// Commands that change the values of a name where they are.
+fn changes(name: &str, round: usize) -> Vec<String> {
+    let n = round * 7919 % ELEMENTS;
+    let lines = [
+        format!("HSET hash field:{n} new field:new:{round} new"),
+        format!("HDEL hash field:{}", n / 2),
+        format!("HPEXPIRE timed 500000 FIELDS 1 field:{n}"),
+        format!("HPERSIST timed FIELDS 1 field:{}", n / 500 * 500),
+        format!("SADD set new:{round}"),
+        format!("SREM set member:{n}"),
+        "SPOP set 3".to_owned(),
+        format!("ZADD zset {round} member:{n} {n} new:{round}"),
+        format!("ZREM zset member:{}", n / 3),
+        format!("ZINCRBY zset 2500 member:{}", n / 5),
+        format!("ZREMRANGEBYRANK zset {} {}", n / 2, n / 2 + 20),
+        "ZPOPMIN zset 2".to_owned(),
+        format!("LSET list {} new", n / 4),
+        "LPOP list 3".to_owned(),
+        "RPOP list".to_owned(),
+        format!("LPUSH list new:{round}"),
+        format!("XADD stream {}-1 field new", ELEMENTS + round),
+        format!("XDEL stream {}-1", n / 20),
+        format!("SETRANGE text {n} new"),
+        format!("ARSET array {n} new"),
+        format!("RPUSH long new:{round}"),
+    ];
+    let keys = ["hash", "timed", "set", "zset", "list", "stream", "text", "array", "long"];
+    let named = |line: String| {
+        let mut words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        if keys.contains(&&*words[1]) {
+            words[1] = format!("{{{name}}}{}", words[1]);
+        }
+        words.join(" ")
+    };
+    lines.into_iter().map(named).collect()
+}
+
+/// What ends with large values gone from their keys, each way once.
+const DEPARTURES: &[&str] = &[
+    "DEL {a}hash",
+    "UNLINK {a}set",
+    "SET {a}zset short",
+    "RENAME {a}list {a}moved",
+    "SET {a}text short",
+    "PEXPIRE {b}hash 1",
+    "EXPIRE {b}list 0",
+    "SPOP {b}set 29000",
+    "ZREMRANGEBYRANK {b}zset 0 -1",
+    "SUNIONSTORE {b}timed {b}set",
+    "COPY {b}stream {b}stream:copy",
+    "RENAME {b}stream elsewhere",
+    "DEL {b}text",
+    "UNLINK {a}array",
+    "DEL {b}long",
+];
+
+fn check(shards: &str, act: impl Fn(&Server, &mut Client)) {
+    let server = server(&["--shards", shards]);
+    let mut client = server.client();
+    client.set_timeout(Duration::from_secs(60));
+    fill(&mut client, &["a", "b"]);
+    let before = digest(&mut client);
+    assert!(!client.run("BGSAVE").is_error());
+    act(&server, &mut client);
+    await_save(&mut client);
+    assert_ne!(digest(&mut client), before, "something has changed");
+    let loaded = server_in(server.directory(), &["--shards", "3"]);
+    let mut reader = loaded.client();
+    reader.set_timeout(Duration::from_secs(60));
+    assert_eq!(digest(&mut reader), before, "{shards} shards");
+}
+
+#[test]
+fn values_that_change_are_saved_as_they_were() {
+    for shards in ["1", "3"] {
+        check(shards, |server, _| {
+            std::thread::scope(|scope| {
+                for name in ["a", "b"] {
+                    scope.spawn(move || {
+                        let mut client = server.client();
+                        client.set_timeout(Duration::from_secs(60));
+                        let mut round = 0;
+                        while round < 20 || info(&mut client, "rdb_bgsave_in_progress") == "1" {
+                            for line in changes(name, round) {
+                                let reply = client.run(&line);
+                                assert!(!reply.is_error(), "{line}: {reply}");
+                            }
+                            round += 1;
+                        }
+                    });
+                }
+            });
+        });
+    }
+}
+
+#[test]
+fn values_that_go_are_saved_as_they_were() {
+    for shards in ["1", "3"] {
+        check(shards, |_, client| {
+            // Some of them have changed before they go.
+            for line in changes("a", 1).iter().chain(&changes("b", 2)).step_by(2) {
+                assert!(!client.run(line).is_error(), "{line}");
+            }
+            for line in DEPARTURES {
+                let reply = client.run(line);
+                assert!(!reply.is_error(), "{line}: {reply}");
+            }
+        });
+    }
+}
+
+/// Who gives a save up in the middle of large values has done no harm to them, and the next one is whole.
+#[test]
+fn a_save_that_is_given_up_leaves_large_values_alone() {
+    let server = server(&["--shards", "2"]);
+    let mut client = server.client();
+    client.set_timeout(Duration::from_secs(60));
+    fill(&mut client, &["a"]);
+    for round in 0..3 {
+        assert!(!client.run("BGSAVE").is_error());
+        changes("a", round).iter().for_each(|line| _ = client.run(line));
+        assert!(!client.run("BGSAVE CANCEL").is_error());
+        await_save(&mut client);
+    }
+    let before = digest(&mut client);
+    assert!(client.run("SAVE").is_ok());
+    let loaded = server_in(server.directory(), &["--shards", "2"]);
+    assert_eq!(digest(&mut loaded.client()), before);
+}

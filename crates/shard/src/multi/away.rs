@@ -1,0 +1,58 @@
+//! Operations whose keys are held while another server is asked to take them (MIGRATE).
+//!
+//! The keys are brought together like those of any command (`hold`); the command runs and says what is to be carried. Their entries are laid aside,
+//! in no keyspace, and the shard does other things. When it is known what has come of it the command runs again.
+
+use super::{Kind, Operation};
+use crate::message::{Held, OpId};
+use crate::shard::Shard;
+use command::change::DbKey;
+use command::shipping::{Delivery, Shipment};
+use command::state::Effect;
+use keyspace::{Found, Key};
+
+pub(crate) const HELD_BEFORE: &str = "what goes to another server is held before";
+
+impl Shard {
+    /// An operation whose keys are here waits for another server.
+    pub(super) fn send_away(
+        &mut self,
+        op: OpId,
+        mut operation: Operation,
+        places: Vec<(u16, u16, Vec<u8>)>,
+        wanted: Vec<DbKey>,
+        shipment: Box<Shipment>,
+    ) {
+        let mut keys = Vec::with_capacity(places.len());
+        for (from, db, key) in places {
+            let hashed = Key::new(&key, &self.cx.seed);
+            let space = &mut self.cx.dbs[usize::from(db)];
+            // What is over meanwhile is found to be so later.
+            let entry = match space.find(hashed, 0) {
+                Found::Live(pos) => Some(space.take(pos)),
+                Found::Expired | Found::Missing => None,
+            };
+            keys.push((from, Held { db, key, entry }));
+        }
+        operation.kind = Kind::Hold { keys, wanted, is_touched: false, attempts: 0 };
+        self.away.insert(op, operation);
+        self.cx.effects.push(Effect::Ship { op, shipment });
+    }
+
+    /// It is known what has come of it.
+    pub(crate) fn on_delivered(&mut self, op: OpId, delivery: Box<Delivery>) {
+        let operation = self.away.remove(&op).expect("it waits for that");
+        self.cx.delivery = Some(delivery);
+        self.run_held(op, operation);
+        debug_assert!(self.cx.delivery.is_none(), "the command has taken it");
+    }
+
+    /// Adds a key of this shard if there is none: whatever concerns the whole shard then waits here, too, until the operation is over, and
+    /// does not wait, standing still, for others that wait for it.
+    pub(super) fn add_own_key(&self, op: OpId, keys: &mut Vec<DbKey>, db: u16) {
+        if keys.iter().all(|(_, key)| self.cx.slots.shard_of(key) != self.cx.id) {
+            let mut names = (0_u32..).map(|number| format!("\0migrate:{op}:{number}").into_bytes());
+            keys.extend(names.find(|name| self.cx.slots.shard_of(name) == self.cx.id).map(|name| (db, name)));
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! Collections that change in every way while they are shown: what is shown is what there was at the beginning, each element once.
+
+use super::{Element, Showable};
+use crate::hash::{FieldTtl, HashLimits};
+use crate::list::{End, ListLimit, NodeView};
+use crate::rng::Rng;
+use crate::set::SetLimits;
+use crate::stream::{References, StreamId, StreamLimits, Trim, TrimTo};
+use crate::zset::ZSetLimits;
+use crate::{Hash, List, Set, Stream, ZSet};
+use base::hash::HashSeed;
+
+/// A collection with what may happen to it.
+trait Bed {
+    fn showable(&mut self) -> Showable<'_>;
+    fn change(&mut self, rng: &mut Rng, grows: bool);
+    fn content(&self) -> Vec<String>;
+
+    /// Whether parts come in their order.
+    const IS_ORDERED: bool = false;
+}
+
+fn told(element: Element<'_>) -> String {
+    match element {
+        Element::Node(NodeView::Plain(element)) => element.escape_ascii().to_string(),
+        Element::Node(NodeView::Packed { entries, .. }) => entries.escape_ascii().to_string(),
+        Element::Block(block) => {
+            let mut listpack = Vec::new();
+            block.append_listpack(&mut listpack);
+            format!("{} {}", block.master(), listpack.escape_ascii())
+        }
+        element => format!("{element:?}"),
+    }
+}
+
+fn seed() -> HashSeed {
+    HashSeed::new(5, 6)
+}
+
+/// One of some thousand names, some of them long.
+fn name(rng: &mut Rng) -> Vec<u8> {
+    let number = rng.below(6000);
+    let pad = if number.is_multiple_of(40) { 600 } else { 0 };
+    format!("{number}{}", "x".repeat(pad)).into_bytes()
+}
+
+impl Bed for Set {
+    fn showable(&mut self) -> Showable<'_> {
+        Showable::of_set(self).expect("a table")
+    }
+
+    fn change(&mut self, rng: &mut Rng, grows: bool) {
+        let limits = SetLimits { max_intset_entries: 0, max_listpack_entries: 0, max_listpack_value: 0 };
+        match rng.below(8) {
+            0..5 if grows => _ = self.add(&name(rng), &limits, &seed()),
+            5 => _ = self.pop(&mut || rng.next(), |_| ()),
+            _ => _ = self.remove(&name(rng)),
+        }
+    }
+
+    fn content(&self) -> Vec<String> {
+        self.iter().map(|member| told(Element::Member(&member.to_vec()))).collect()
+    }
+}
+
+const NOW: u64 = 1000;
+
+impl Bed for Hash {
+    fn showable(&mut self) -> Showable<'_> {
+        Showable::of_hash(self).expect("a table")
+    }
+
+    fn change(&mut self, rng: &mut Rng, grows: bool) {
+        let limits = HashLimits { max_listpack_entries: 0, max_listpack_value: 0 };
+        let field = name(rng);
+        match rng.below(10) {
+            0..6 if grows => {
+                let value = vec![b'v'; [0, 5, 30, 700][rng.below(4)]];
+                self.set(&field, &value, FieldTtl::Keep, NOW, &limits, &seed());
+            }
+            6 => _ = self.set_expire(&field, Some(NOW + rng.below(50) as u64), NOW),
+            7 => _ = self.set_expire(&field, None, NOW),
+            8 if rng.below(20) == 0 => _ = self.expire_fields(NOW + rng.below(40) as u64, 300, |_| {}),
+            _ => _ = self.remove(&field, NOW),
+        }
+    }
+
+    fn content(&self) -> Vec<String> {
+        let shown = |entry: crate::hash::Entry<'_>| {
+            let (field, value) = (entry.field.to_vec(), entry.value.to_vec());
+            told(Element::Field { field: &field, value: &value, expire: entry.expire.unwrap_or(0) })
+        };
+        self.iter_all().map(shown).collect()
+    }
+}
+
+impl Bed for ZSet {
+    fn showable(&mut self) -> Showable<'_> {
+        Showable::of_zset(self).expect("a tree")
+    }
+
+    fn change(&mut self, rng: &mut Rng, grows: bool) {
+        let limits = ZSetLimits { max_listpack_entries: 0, max_listpack_value: 0 };
+        match rng.below(10) {
+            0..5 if grows => {
+                let score = [rng.below(100) as f64, rng.below(1_000_000) as f64, 7.0][rng.below(3)];
+                self.insert(&name(rng), score, &limits, &seed());
+            }
+            // Members beside the last and the first.
+            5 if grows => {
+                let score = [1e9, -1e9][rng.below(2)] + rng.below(1000) as f64;
+                self.insert(&name(rng), score, &limits, &seed());
+            }
+            6 => _ = self.update(&name(rng), &limits, &seed(), |old| old.map(|old| old + 1.0)),
+            7 => _ = [ZSet::pop_first, ZSet::pop_last][rng.below(2)](self, |_, _| ()),
+            8 if rng.below(60) == 0 => {
+                let from = rng.below(self.len() + 1);
+                self.remove_ranks(from..from + rng.below(90), |_, _| ());
+            }
+            _ => _ = self.remove(&name(rng)),
+        }
+    }
+
+    fn content(&self) -> Vec<String> {
+        self.iter().map(|(member, score)| told(Element::Scored { member: &member.to_vec(), score })).collect()
+    }
+}
+
+impl Bed for List {
+    fn showable(&mut self) -> Showable<'_> {
+        Showable::List(self)
+    }
+
+    fn change(&mut self, rng: &mut Rng, grows: bool) {
+        let end = [End::Head, End::Tail][rng.below(2)];
+        let (index, value) = (rng.below(self.len() + 1), name(rng));
+        match rng.below(16) {
+            0..7 if grows => self.push(end, &value),
+            7 if grows => self.insert(index, &value),
+            8 if grows => self.insert(index, &[b'y'; 9000]),
+            9 => _ = self.set(index, &value),
+            10 => _ = self.set(index, &[b'z'; 9000]),
+            11 if rng.below(4) == 0 => _ = self.remove_matching(&value, 2, end),
+            12 if rng.below(300) == 0 => _ = self.remove_range(index, rng.below(900)),
+            13 if rng.below(900) == 0 => self.keep(index, 2000),
+            _ => _ = self.pop(end, |_| ()),
+        }
+    }
+
+    fn content(&self) -> Vec<String> {
+        self.nodes().map(|node| told(Element::Node(node))).collect()
+    }
+
+    const IS_ORDERED: bool = true;
+}
+
+impl Bed for Stream {
+    fn showable(&mut self) -> Showable<'_> {
+        Showable::Stream(self)
+    }
+
+    fn change(&mut self, rng: &mut Rng, grows: bool) {
+        let last = self.last_id().ms;
+        let some = StreamId::new(last.saturating_sub(rng.below(5000) as u64), 0);
+        let trim = |to| Trim { to, approximate: false, limit: 0, references: References::Keep };
+        match rng.below(10) {
+            0..6 if grows => {
+                let limits = StreamLimits { block_bytes_max: 2000, block_entries_max: 40 };
+                self.append(StreamId::new(last + 1, 0), [&b"f"[..], &name(rng)].into_iter(), limits);
+            }
+            6 if rng.below(100) == 0 => _ = self.trim(trim(TrimTo::Len(rng.below(4000) as u64))),
+            7 => {
+                let first = self.first_id();
+                self.trim(trim(TrimTo::Id(StreamId::new(first.ms + 3, 0))));
+            }
+            8 if rng.below(9) == 0 => {
+                // What is added and taken back again.
+                let mark = self.mark();
+                let limits = StreamLimits { block_bytes_max: 100, block_entries_max: 4 };
+                for more in 1..rng.below(20) as u64 {
+                    self.append(StreamId::new(last + more, 0), [&b"g"[..], b"v"].into_iter(), limits);
+                }
+                self.cut_back(mark);
+            }
+            _ => _ = self.delete(some),
+        }
+    }
+
+    fn content(&self) -> Vec<String> {
+        self.nodes().map(|node| told(Element::Block(node))).collect()
+    }
+
+    const IS_ORDERED: bool = true;
+}
+
+/// Shows a collection again and again, at different paces.
+fn run<B: Bed + Clone>(mut bed: B, first: u64, parts_min: usize) {
+    let (mut times, mut most) = (0, 0);
+    for seed in first..first + 6 {
+        println!("seed {seed}");
+        let mut rng = Rng::new(seed);
+        for round in 0..6 {
+            (0..6000).for_each(|_| bed.change(&mut rng, round % 3 < 2));
+            let mut before = bed.content();
+            if !bed.showable().begin() {
+                continue;
+            }
+            times += 1;
+            let (mut shown, pace) = (Vec::new(), [1, 40, 400][rng.below(3)]);
+            loop {
+                (0..rng.below(pace)).for_each(|_| bed.change(&mut rng, round % 3 < 2));
+                match rng.below(4) {
+                    0 => bed.showable().show_kept(&mut |element| shown.push(told(element))),
+                    // A copy is not being shown, and neither knows of the other.
+                    1 if rng.below(20) == 0 => bed = bed.clone_being_shown(&mut rng),
+                    _ if bed.showable().show_on(&mut |element| shown.push(told(element))) => {}
+                    _ => break,
+                }
+            }
+            most = most.max(before.len());
+            assert_eq!(bed.showable().kept_bytes(), 0);
+            bed.showable().end();
+            if !B::IS_ORDERED {
+                before.sort();
+                shown.sort();
+            }
+            assert!(before == shown, "seed {seed}, round {round}: {} of {}", shown.len(), before.len());
+        }
+    }
+    // So many that a showing takes many steps.
+    assert!(times > 20 && most > parts_min, "{times} times, {most} parts");
+}
+
+/// A copy that has changed and is gone again changes nothing.
+trait Copied {
+    fn clone_being_shown(self, rng: &mut Rng) -> Self;
+}
+
+impl<B: Bed + Clone> Copied for B {
+    fn clone_being_shown(self, rng: &mut Rng) -> Self {
+        let mut copy = self.clone();
+        (0..100).for_each(|_| copy.change(rng, true));
+        if !copy.showable().begin() {
+            return self;
+        }
+        let mut shown = 0;
+        while copy.showable().show_on(&mut |_| shown += 1) {}
+        assert_eq!(shown, copy.content().len());
+        self
+    }
+}
+
+#[test]
+fn sets_are_shown_as_they_were() {
+    let limits = SetLimits { max_intset_entries: 0, max_listpack_entries: 0, max_listpack_value: 0 };
+    let mut set = Set::new(b"a", 1, &limits, &seed());
+    set.add(b"a", &limits, &seed());
+    run(set, 1, 2000);
+}
+
+#[test]
+fn hashes_are_shown_as_they_were() {
+    run(
+        Hash::for_fields(1, &HashLimits { max_listpack_entries: 0, max_listpack_value: 0 }, &seed()),
+        11,
+        2000,
+    );
+}
+
+#[test]
+fn sorted_sets_are_shown_as_they_were() {
+    let limits = ZSetLimits { max_listpack_entries: 0, max_listpack_value: 0 };
+    run(ZSet::for_members(1, 1, &limits, &seed()), 21, 2000);
+}
+
+#[test]
+fn lists_are_shown_as_they_were() {
+    run(List::new(ListLimit::new(-2)), 31, 60);
+    run(List::new(ListLimit::new(20)), 41, 60);
+}
+
+#[test]
+fn streams_are_shown_as_they_were() {
+    run(Stream::new(), 51, 60);
+}

@@ -1,0 +1,141 @@
+//! How a vector is linked, in steps (Malkov and Yashunin, algorithm 1).
+//!
+//! On each of its levels, from the highest down, it looks for what is near and chooses whom to link to. Then it has each of them link back. Who
+//! has as many links as it may have chooses anew among them and the new one.
+
+use super::Graph;
+use super::links::{slots, write};
+use super::select::select;
+use super::walk::{Goal, Near, Walk};
+
+/// A vector that is being linked.
+pub(crate) struct Linking {
+    slot: u32,
+    /// Its highest level.
+    level: usize,
+    /// Whom it has chosen, of each level that it has looked at, the highest first.
+    chosen: Vec<Vec<u32>>,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy)]
+enum Stage {
+    /// Nobody has been asked yet.
+    Begin,
+    /// It looks for what is near, on its way down or on the level that is named.
+    Look(usize),
+    /// Those it has chosen on a level link back; so many have done so.
+    LinkBack { level: usize, done: usize },
+}
+
+impl Linking {
+    /// Begins to link a slot, which has empty rows up to `level`.
+    pub(crate) fn new(slot: u32, level: usize) -> Linking {
+        Linking { slot, level, chosen: Vec::new(), stage: Stage::Begin }
+    }
+
+    pub(crate) fn slot(&self) -> u32 {
+        self.slot
+    }
+
+    /// Goes on for about so many distances. `None` when it is linked.
+    pub(crate) fn step(mut self, graph: &Graph, walk: &mut Walk, budget: &mut usize) -> Option<Linking> {
+        while *budget > 0 {
+            self.stage = match self.stage {
+                Stage::Begin => {
+                    let Some(entry) = graph.links.entry() else {
+                        graph.links.set_entry(Some((self.slot, self.level)));
+                        return None;
+                    };
+                    walk.begin(graph, graph.store.walked().ray(self.slot), entry, self.goal(graph));
+                    walk.pass_over(self.slot);
+                    Stage::Look(self.level.min(entry.1))
+                }
+                Stage::Look(level) => {
+                    let query = graph.store.walked().ray(self.slot);
+                    if !walk.step(graph, query, level, budget, &|_| true) {
+                        Stage::Look(level)
+                    } else {
+                        self.choose(graph, walk, level, budget);
+                        self.after_look(graph, walk, level)
+                    }
+                }
+                Stage::LinkBack { level, done } => {
+                    let Some(chosen) = self.chosen.last() else {
+                        self.rise(graph);
+                        return None;
+                    };
+                    match chosen.get(done) {
+                        Some(other) => {
+                            link_back(graph, level, *other, self.slot, budget);
+                            Stage::LinkBack { level, done: done + 1 }
+                        }
+                        None => {
+                            self.chosen.pop();
+                            Stage::LinkBack { level: level + 1, done: 0 }
+                        }
+                    }
+                }
+            };
+        }
+        Some(self)
+    }
+
+    /// On to the next lower level; from the ground up others link back, so that whoever comes down to this one gets on from it.
+    fn after_look(&self, graph: &Graph, walk: &mut Walk, level: usize) -> Stage {
+        if level == 0 {
+            return Stage::LinkBack { level: 0, done: 0 };
+        }
+        let starts: Vec<Near> = walk.found().collect();
+        walk.go_on(graph, &starts, self.goal(graph));
+        walk.pass_over(self.slot);
+        Stage::Look(level - 1)
+    }
+
+    fn goal(&self, graph: &Graph) -> Goal {
+        Goal::Nearest(graph.parameters.ef_construction)
+    }
+
+    /// Chooses among what the walk has found, and links to it.
+    fn choose(&mut self, graph: &Graph, walk: &Walk, level: usize, budget: &mut usize) {
+        let is_there = |near: &Near| graph.store.label(near.slot()).is_some() && near.slot() != self.slot;
+        let near: Vec<Near> = walk.found().filter(is_there).collect();
+        let mut chosen = Vec::new();
+        let count = select(graph.store.walked(), &near, graph.parameters.m, &mut chosen);
+        *budget = budget.saturating_sub(count);
+        if let Some(row) = graph.links.row(level, self.slot) {
+            write(row, chosen.iter().copied());
+        }
+        self.chosen.push(chosen);
+    }
+
+    /// Whoever reaches highest is where walks begin.
+    fn rise(&self, graph: &Graph) {
+        if graph.links.entry().is_none_or(|(_, top)| self.level > top) {
+            graph.links.set_entry(Some((self.slot, self.level)));
+        }
+    }
+}
+
+/// Has `from` link to `to`, if it has room for that or finds it better than what it has.
+pub(crate) fn link_back(graph: &Graph, level: usize, from: u32, to: u32, budget: &mut usize) {
+    let Some(row) = graph.links.row(level, from) else { return };
+    let linked: Vec<u32> = slots(row).collect();
+    if linked.contains(&to) {
+        return;
+    }
+    if linked.len() < row.len() {
+        write(row, linked.into_iter().chain([to]));
+        *budget = budget.saturating_sub(1);
+        return;
+    }
+    let plane = graph.store.walked();
+    let mut near = Vec::with_capacity(linked.len() + 1);
+    plane.each(plane.ray(from), &linked, |slot, distance| near.push(Near::new(slot, distance)));
+    near.push(Near::new(to, plane.distance(plane.ray(from), to)));
+    near.sort_unstable();
+    let mut chosen = Vec::new();
+    let count = select(plane, &near, row.len(), &mut chosen);
+    *budget = budget.saturating_sub(count + near.len());
+    write(row, chosen.into_iter());
+}

@@ -1,0 +1,332 @@
+//! Hierarchical navigable small worlds: a graph that is walked to the nearest vectors.
+//!
+//! One owner ([`Hnsw`]) adds, links and removes; any number of readers ([`Reader`]) search meanwhile, on other threads too, and wait for nobody.
+//!
+//! - What is added is found at once: it enters the *tail*, which every search looks through, and is linked in steps (`linking`).
+//! - What is removed is not found any more. Who is linked to it is linked anew by the next *sweep* over all rows; then, when nobody is
+//!   left who may know of it (`pins`), its slot is used again.
+//! - Linking, sweeping and searching go in steps, whose length is counted in distances computed, so that the owner's and the readers' threads
+//!   can do other things in between. Which steps come when changes what is found a little, but never that there is a graph.
+//!
+//! The invariants: a slot is free, in the tail, being linked, linked, or waits for its release. A link leads to a slot that is linked, is being
+//! linked, or waits for a sweep that has not begun or not ended. Rows, labels and links of a slot change only before anybody can
+//! know of it, but for the links of those that are linked.
+
+mod linking;
+mod links;
+mod parameters;
+mod save;
+mod search;
+mod select;
+mod sweep;
+mod tail;
+mod walk;
+
+pub use parameters::{M_MAX, Parameters};
+pub use save::Saved;
+pub use search::{Reader, Search, Wish};
+
+use crate::pins::Pins;
+use crate::store::{Slots, Store};
+use crate::{Element, Error, Slot, Space};
+use base::random::Random;
+use linking::Linking;
+use links::{Links, Places};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
+use sweep::Sweep;
+use tail::Tail;
+use walk::Walk;
+
+/// No vector reaches higher.
+const LEVEL_MAX: usize = 24;
+/// How much longer than it should be a tail may become.
+const TAIL_SLACK: usize = 4;
+/// A sweep begins when one of so many slots waits for it.
+const SWEEP_SHARE: usize = 50;
+/// From one of so many on those who write should wait.
+const BEHIND_SHARE: usize = 25;
+
+/// What owner and readers share.
+pub(crate) struct Graph {
+    pub store: Store,
+    pub links: Links,
+    pub tail: Tail,
+    pub pins: Arc<Pins>,
+    pub parameters: Parameters,
+    /// How many linked slots have been removed and not been swept yet.
+    pub removed: AtomicU32,
+}
+
+/// A graph, in the hands of its owner.
+pub struct Hnsw {
+    graph: Arc<Graph>,
+    slots: Slots,
+    places: Places,
+    levels: Random,
+    linking: Option<Linking>,
+    sweep: Option<Sweep>,
+    /// Linked slots that have been removed since the last sweep began.
+    removed: Vec<u32>,
+    /// What waits until those have gone who were there at an epoch.
+    leaving: VecDeque<(u64, Vec<u32>)>,
+    leaving_count: usize,
+    walk: Walk,
+}
+
+impl Hnsw {
+    pub fn new(space: Space, parameters: Parameters) -> Result<Hnsw, Error> {
+        parameters.check()?;
+        // Bytes and bits are as short as codes of them would be.
+        let has_codes =
+            parameters.by_codes && space.element().sent_bytes(1) > 1 && !space.element().is_code();
+        let codes =
+            has_codes.then(|| Space::new(Element::Q8, space.metric(), space.dimension())).transpose()?;
+        let graph = Graph {
+            store: Store::new(space, codes),
+            links: Links::new(parameters.m),
+            tail: Tail::new(parameters.tail_max * TAIL_SLACK),
+            pins: Arc::default(),
+            parameters,
+            removed: AtomicU32::new(0),
+        };
+        Ok(Hnsw {
+            graph: Arc::new(graph),
+            slots: Slots::default(),
+            places: Places::default(),
+            levels: Random::from_seed(parameters.seed),
+            linking: None,
+            sweep: None,
+            removed: Vec::new(),
+            leaving: VecDeque::new(),
+            leaving_count: 0,
+            walk: Walk::default(),
+        })
+    }
+
+    /// One who searches; each thread has its own.
+    pub fn reader(&self) -> Reader {
+        Reader::new(Arc::clone(&self.graph))
+    }
+
+    pub fn space(&self) -> &Space {
+        &self.graph.store.full.space
+    }
+
+    pub fn parameters(&self) -> &Parameters {
+        &self.graph.parameters
+    }
+
+    pub fn len(&self) -> usize {
+        self.slots.len
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many vectors are not linked yet.
+    pub fn tail_len(&self) -> usize {
+        self.graph.tail.len()
+    }
+
+    /// The highest level, which tells how long the way down is.
+    pub fn level(&self) -> usize {
+        self.graph.links.entry().map_or(0, |(_, level)| level)
+    }
+
+    /// Bytes of memory, without those that readers have for themselves.
+    pub fn bytes(&self) -> usize {
+        let waiting =
+            self.removed.capacity() + self.leaving.iter().map(|(_, some)| some.capacity()).sum::<usize>();
+        let own =
+            size_of::<Hnsw>() + size_of::<Graph>() + self.graph.tail.bytes() + waiting * size_of::<u32>();
+        own + self.slots.bytes() + self.places.bytes() + self.walk.bytes()
+    }
+
+    pub fn label(&self, slot: Slot) -> Option<u32> {
+        self.graph.store.label(slot.0)
+    }
+
+    /// The bytes that were sent; of codes, what they stand for.
+    pub fn vector(&self, slot: Slot) -> Option<Vec<u8>> {
+        self.label(slot)?;
+        Some(self.space().restore(self.graph.store.full.ray(slot.0)))
+    }
+
+    /// The vectors that a vector is linked to on a level, and how far they are; `None` above its own.
+    pub fn neighbours(&self, slot: Slot, level: usize) -> Option<Vec<(Slot, f64)>> {
+        self.label(slot)?;
+        let full = &self.graph.store.full;
+        let row = self.graph.links.row(level, slot.0)?;
+        let there = links::slots(row).filter(|other| self.label(Slot(*other)).is_some());
+        Some(there.map(|other| (Slot(other), full.distance(full.ray(slot.0), other))).collect())
+    }
+
+    /// Adds a vector as a client sent it. It is found from now on.
+    pub fn insert(&mut self, label: u32, sent: &[u8]) -> Result<Slot, Error> {
+        let slot = self.slots.put(&self.graph.store, label, sent)?;
+        // A caller that does not wait when it is behind waits here.
+        while self.graph.tail.is_full() {
+            self.link(usize::MAX);
+        }
+        self.places.make(&self.graph.links, slot, 0);
+        self.graph.tail.push(slot);
+        Ok(Slot(slot))
+    }
+
+    /// Puts a vector in the place of another. The slot stays the same if the bytes do.
+    pub fn replace(&mut self, slot: Slot, label: u32, sent: &[u8]) -> Result<Slot, Error> {
+        let old = self.label(slot).ok_or(Error::NoSuchSlot)?;
+        if old == label && self.vector(slot).is_some_and(|vector| vector == sent) {
+            return Ok(slot);
+        }
+        let new = self.insert(label, sent)?;
+        self.remove(slot)?;
+        Ok(new)
+    }
+
+    /// Removes a vector. It is not found from now on.
+    pub fn remove(&mut self, slot: Slot) -> Result<(), Error> {
+        self.slots.forget(&self.graph.store, slot.0)?;
+        if self.linking.as_ref().is_some_and(|linking| linking.slot() == slot.0) {
+            self.linking = None;
+            self.graph.tail.pop();
+            self.removed.push(slot.0);
+        } else if !self.graph.tail.contains(slot.0) {
+            self.removed.push(slot.0);
+        }
+        self.tell_removed();
+        Ok(())
+    }
+
+    /// Tells those who search how much of what they meet has been removed.
+    fn tell_removed(&self) {
+        let swept = self.sweep.as_ref().map_or(0, Sweep::len);
+        self.graph.removed.store((self.removed.len() + swept) as u32, Relaxed);
+    }
+
+    /// Whether those who add or remove should wait until some of the work is done.
+    pub fn is_behind(&self) -> bool {
+        let waiting = self.waiting();
+        self.tail_len() > self.graph.parameters.tail_max
+            || waiting > 64 && waiting * BEHIND_SHARE > self.slots.len + waiting
+    }
+
+    /// How many slots are neither used nor free.
+    fn waiting(&self) -> usize {
+        let swept = self.sweep.as_ref().map_or(0, Sweep::len);
+        self.removed.len() + swept + self.leaving_count
+    }
+
+    /// Links what was added and repairs what was removed, until about `budget` distances have been computed. Says whether there is more to do.
+    pub fn work(&mut self, budget: usize) -> bool {
+        let mut left = budget.max(1);
+        self.release();
+        while left > 0 {
+            let before = left;
+            if self.linking.is_some() || !self.is_sweep_due() && self.graph.tail.len() > 0 {
+                left = self.link(left);
+            } else if self.sweep.is_some() || self.is_sweep_due() {
+                // What was added meanwhile has its turn between two steps of a sweep.
+                let half = if self.graph.tail.len() > 0 { left / 2 } else { 0 };
+                left = self.sweep_on(left - half) + half;
+                if half > 0 {
+                    left = self.link(left);
+                }
+            }
+            if left == before {
+                break;
+            }
+        }
+        self.linking.is_some() || self.sweep.is_some() || self.graph.tail.len() > 0 || self.is_sweep_due()
+    }
+
+    /// Does all there is to do, with whatever was removed.
+    pub fn finish(&mut self) {
+        while self.work(usize::MAX) {}
+        while !self.removed.is_empty() || self.sweep.is_some() {
+            self.sweep_on(usize::MAX);
+        }
+        self.release();
+    }
+
+    fn is_sweep_due(&self) -> bool {
+        self.sweep.is_some() || self.removed.len() * SWEEP_SHARE > self.slots.len
+    }
+
+    /// Goes on with the first one of the tail; gives what is left of the budget.
+    fn link(&mut self, budget: usize) -> usize {
+        let mut left = budget;
+        let linking = match self.linking.take() {
+            Some(linking) => linking,
+            None => {
+                let Some(slot) = self.graph.tail.first() else { return left };
+                if self.graph.store.label(slot).is_none() {
+                    // Removed before it was linked.
+                    self.graph.tail.pop();
+                    self.leave(vec![slot]);
+                    return left - 1;
+                }
+                let level = self.draw_level();
+                self.places.make(&self.graph.links, slot, level);
+                Linking::new(slot, level)
+            }
+        };
+        let slot = linking.slot();
+        match linking.step(&self.graph, &mut self.walk, &mut left) {
+            Some(linking) => self.linking = Some(linking),
+            None => {
+                self.graph.tail.pop();
+                if let Some(sweep) = &mut self.sweep {
+                    sweep.has_seen(&self.graph, slot);
+                }
+            }
+        }
+        left
+    }
+
+    /// Level `n` and above with the probability `m^-n`.
+    fn draw_level(&mut self) -> usize {
+        let drawn = -(1.0 - self.levels.unit_f64()).ln() / (self.graph.parameters.m as f64).ln();
+        (drawn as usize).min(LEVEL_MAX)
+    }
+
+    /// Goes on with the sweep, or begins one; gives what is left of the budget.
+    fn sweep_on(&mut self, budget: usize) -> usize {
+        let mut left = budget;
+        let removed = &mut self.removed;
+        let sweep = self.sweep.get_or_insert_with(|| Sweep::new(std::mem::take(removed)));
+        if sweep.step(&self.graph, &mut left)
+            && let Some(sweep) = self.sweep.take()
+        {
+            let gone = sweep.finish(&self.graph);
+            self.leave(gone);
+            self.tell_removed();
+        }
+        left
+    }
+
+    /// Nothing leads to these slots any more.
+    fn leave(&mut self, slots: Vec<u32>) {
+        self.leaving_count += slots.len();
+        self.leaving.push_back((self.graph.pins.now(), slots));
+        self.release();
+    }
+
+    /// Frees what nobody can know of any more.
+    fn release(&mut self) {
+        while let Some((then, _)) = self.leaving.front()
+            && self.graph.pins.is_over(*then)
+            && let Some((_, slots)) = self.leaving.pop_front()
+        {
+            self.leaving_count -= slots.len();
+            for slot in slots {
+                self.places.release(&self.graph.links, slot);
+                self.slots.release(slot);
+            }
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! Searches, in steps.
+//!
+//! A search looks through the tail, walks the graph, and compares what it has found by the vectors themselves if it went by codes. As long as
+//! it lasts no slot is used again that it may know of. What comes or goes meanwhile may be found or not.
+
+use super::Graph;
+use super::walk::{Goal, Walk};
+use crate::pins::Pin;
+use crate::space::{Prepared, Ray};
+use crate::top::{Top, order_f64};
+use crate::{EF_MAX, Error, Found, Slot};
+use std::sync::Arc;
+
+/// More is not kept in order in an array; who wants so many has all vectors looked at.
+const WALK_MAX: usize = 16_384;
+/// If one of so many vectors on the way was removed, those are not kept.
+const REMOVED_SHARE: usize = 16;
+/// So many slots are passed over in the time of one distance.
+const SLOTS_PER_DISTANCE: usize = 32;
+
+/// One who searches, on one thread.
+pub struct Reader {
+    graph: Arc<Graph>,
+    /// Walks that have ended; their memory is used again.
+    walks: Vec<Walk>,
+    /// Distances that a walk computes for each vector it keeps, on the average of late.
+    distances_per_ef: f64,
+}
+
+/// What is looked for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Wish {
+    /// The `k` nearest. The walk keeps `ef` at a time, or as many as the index says; at least `k`.
+    Nearest { k: usize, ef: Option<usize> },
+    /// All within a radius. The walk goes on up to a share `epsilon` of it beyond, or as the index says.
+    Within { radius: f64, epsilon: Option<f64> },
+}
+
+/// A search that has begun.
+pub struct Search {
+    graph: Arc<Graph>,
+    _pin: Pin,
+    query: Prepared,
+    code: Option<Prepared>,
+    wish: Wish,
+    goal: Goal,
+    phase: Phase,
+    walk: Walk,
+    /// Of what was compared by the vectors themselves.
+    top: Top,
+    /// What of the tail was looked at already and may be met again.
+    seen: Vec<u32>,
+    distances: usize,
+}
+
+enum Phase {
+    /// The places of the tail that are left.
+    Tail(std::ops::Range<u64>),
+    Walk,
+    /// What the walk has found is compared by the vectors themselves, from the how manieth on.
+    Compare(Vec<u32>, usize),
+    /// All slots from this one on are looked at, or those in the list.
+    All(u32),
+    Among(Vec<u32>, usize),
+    Done,
+}
+
+impl Reader {
+    pub(super) fn new(graph: Arc<Graph>) -> Reader {
+        Reader { graph, walks: Vec::new(), distances_per_ef: 16.0 }
+    }
+
+    /// Begins a search. `is_filtered` says whether the steps will let only some labels pass.
+    pub fn search(&mut self, query: &[u8], wish: Wish, is_filtered: bool) -> Result<Search, Error> {
+        let mut search = self.begin(query, wish)?;
+        if let Goal::Nearest(ef) = search.goal {
+            if ef > WALK_MAX {
+                search.phase = Phase::All(0);
+            } else if is_filtered || self.graph.has_many_removed() {
+                search.goal = Goal::NearestThatPass(ef);
+            }
+        }
+        Ok(search)
+    }
+
+    /// Begins to look at some slots only, each of them: for a filter that lets few pass.
+    pub fn search_among(&mut self, query: &[u8], wish: Wish, slots: Vec<Slot>) -> Result<Search, Error> {
+        let mut search = self.begin(query, wish)?;
+        search.phase = Phase::Among(slots.into_iter().map(|slot| slot.0).collect(), 0);
+        Ok(search)
+    }
+
+    fn begin(&mut self, query: &[u8], wish: Wish) -> Result<Search, Error> {
+        let parameters = &self.graph.parameters;
+        let (goal, most) = match wish {
+            Wish::Nearest { k, ef } => {
+                let ef = ef.unwrap_or(parameters.ef_runtime);
+                if k == 0 || !(1..=EF_MAX).contains(&ef) {
+                    return Err(Error::Count);
+                }
+                (Goal::Nearest(ef.max(k)), k)
+            }
+            Wish::Within { radius, epsilon } => {
+                let epsilon = epsilon.unwrap_or(parameters.epsilon);
+                if !(radius >= 0.0 && epsilon >= 0.0) {
+                    return Err(Error::Radius);
+                }
+                (Goal::Within { radius, epsilon }, usize::MAX)
+            }
+        };
+        let store = &self.graph.store;
+        let prepared = store.full.space.prepare(query)?;
+        let code = store.codes.as_ref().map(|codes| {
+            let numbers = store.full.space.element().numbers(query);
+            codes.space.code(&numbers)
+        });
+        Ok(Search {
+            _pin: self.graph.pins.pin(),
+            phase: Phase::Tail(self.graph.tail.places()),
+            graph: Arc::clone(&self.graph),
+            query: prepared,
+            code,
+            wish,
+            goal,
+            walk: self.walks.pop().unwrap_or_default(),
+            top: Top::new(most),
+            seen: Vec::new(),
+            distances: 0,
+        })
+    }
+
+    /// What a search has found, nearest first, without what has been removed meanwhile.
+    pub fn finish(&mut self, search: Search) -> Vec<Found> {
+        if let (Goal::Nearest(ef), Phase::Done) = (search.goal, &search.phase)
+            && search.code.is_none()
+        {
+            let ratio = search.distances as f64 / ef as f64;
+            self.distances_per_ef += (ratio - self.distances_per_ef) / 32.0;
+        }
+        let Search { graph, query, top, walk, .. } = search;
+        self.walks.push(walk);
+        let full = &graph.store.full;
+        let found = |slot: u32| {
+            let label = graph.store.label(slot)?;
+            Some(Found { slot: Slot(slot), label, distance: full.distance(query.ray(), slot) })
+        };
+        let mut found: Vec<Found> = top.slots().into_iter().filter_map(found).collect();
+        found.sort_by_key(|found| (order_f64(found.distance), found.slot));
+        found
+    }
+
+    /// Searches in one go.
+    pub fn nearest(&mut self, query: &[u8], k: usize, ef: Option<usize>) -> Result<Vec<Found>, Error> {
+        let mut search = self.search(query, Wish::Nearest { k, ef }, false)?;
+        while !search.step(usize::MAX, |_| true) {}
+        Ok(self.finish(search))
+    }
+
+    /// Whether it is less work to look at each of `passing` vectors than to walk through all and let those pass. A walk that meets only a
+    /// share `p` of what it could keep goes through `1 / p` times as many, so the two cross at `p = √(D / N)`, `D` being what a
+    /// walk without a filter computes.
+    pub fn should_look_at_each(&self, passing: usize, ef: usize) -> bool {
+        let all = f64::from(self.graph.store.end());
+        let unfiltered = self.distances_per_ef * ef as f64;
+        (passing as f64) < (unfiltered * all).sqrt()
+    }
+}
+
+impl Graph {
+    /// Whether so much was removed that a walk that kept it would find too little else.
+    fn has_many_removed(&self) -> bool {
+        self.removed.load(std::sync::atomic::Ordering::Relaxed) as usize * REMOVED_SHARE
+            > self.store.end() as usize
+    }
+}
+
+impl Search {
+    /// Distances computed so far.
+    pub fn distances(&self) -> usize {
+        self.distances
+    }
+
+    fn code(&self) -> Ray<'_> {
+        self.code.as_ref().unwrap_or(&self.query).ray()
+    }
+
+    /// Goes on until about `budget` distances have been computed, keeping what `passes`. Says whether it has come to its end.
+    pub fn step(&mut self, budget: usize, passes: impl Fn(u32) -> bool) -> bool {
+        let mut left = budget.max(1);
+        while left > 0 {
+            let before = left;
+            self.phase = match std::mem::replace(&mut self.phase, Phase::Done) {
+                Phase::Tail(places) => self.look_at_tail(places, &mut left, &passes),
+                Phase::Walk => self.walk_on(&mut left, &passes),
+                Phase::Compare(slots, at) => self.look_at(slots, at, &mut left, &|_| true, Phase::Compare),
+                Phase::Among(slots, at) => self.look_at(slots, at, &mut left, &passes, Phase::Among),
+                Phase::All(next) => self.look_at_all(next, &mut left, &passes),
+                Phase::Done => return true,
+            };
+            self.distances = self.distances.saturating_add(before - left);
+        }
+        matches!(self.phase, Phase::Done)
+    }
+
+    /// Keeps those of some slots that pass and are not too far.
+    fn compare(&mut self, slots: &[u32], passes: &impl Fn(u32) -> bool) {
+        let graph = &self.graph;
+        let limit = match self.wish {
+            Wish::Within { radius, .. } => radius,
+            Wish::Nearest { .. } => f64::INFINITY,
+        };
+        let is_wanted = |slot: &u32| graph.store.label(*slot).is_some_and(passes);
+        let wanted: Vec<u32> = slots.iter().copied().filter(is_wanted).collect();
+        let top = &mut self.top;
+        graph.store.full.each(self.query.ray(), &wanted, |slot, distance| {
+            // NaN is not too far for who wants the nearest.
+            if distance <= limit || limit == f64::INFINITY {
+                top.add(slot, distance);
+            }
+        });
+    }
+
+    fn look_at_tail(
+        &mut self,
+        mut places: std::ops::Range<u64>,
+        left: &mut usize,
+        passes: &impl Fn(u32) -> bool,
+    ) -> Phase {
+        let some: Vec<u32> =
+            places.by_ref().take(*left).filter_map(|place| self.graph.tail.get(place)).collect();
+        self.compare(&some, passes);
+        self.seen.extend_from_slice(&some);
+        *left = left.saturating_sub(some.len());
+        if !places.is_empty() {
+            return Phase::Tail(places);
+        }
+        // After the tail: what was linked meanwhile is found by its links.
+        let Some(entry) = self.graph.links.entry() else { return Phase::Done };
+        let mut walk = std::mem::take(&mut self.walk);
+        walk.begin(&self.graph, self.code(), entry, self.goal);
+        // What has been looked at need not be found again; if it is not the entry it is not walked through, for it was not linked.
+        self.seen.iter().filter(|slot| **slot != entry.0).for_each(|slot| walk.pass_over(*slot));
+        self.walk = walk;
+        self.seen.retain(|slot| *slot == entry.0);
+        Phase::Walk
+    }
+
+    fn walk_on(&mut self, left: &mut usize, passes: &impl Fn(u32) -> bool) -> Phase {
+        let mut walk = std::mem::take(&mut self.walk);
+        let is_over = walk.step(&self.graph, self.code(), 0, left, passes);
+        self.walk = walk;
+        if !is_over {
+            return Phase::Walk;
+        }
+        let is_there = |slot: &u32| self.graph.store.label(*slot).is_some_and(passes);
+        let mut found: Vec<u32> = self.walk.found().map(|near| near.slot()).filter(is_there).collect();
+        if let (Wish::Nearest { k, .. }, None) = (self.wish, &self.code) {
+            found.truncate(k);
+        }
+        found.retain(|slot| !self.seen.contains(slot));
+        Phase::Compare(found, 0)
+    }
+
+    /// Compares what is in the list from `at` on.
+    fn look_at(
+        &mut self,
+        slots: Vec<u32>,
+        at: usize,
+        left: &mut usize,
+        passes: &impl Fn(u32) -> bool,
+        go_on: impl Fn(Vec<u32>, usize) -> Phase,
+    ) -> Phase {
+        let until = slots.len().min(at.saturating_add(*left));
+        self.compare(&slots[at..until], passes);
+        *left -= until - at;
+        if until == slots.len() { Phase::Done } else { go_on(slots, until) }
+    }
+
+    fn look_at_all(&mut self, next: u32, left: &mut usize, passes: &impl Fn(u32) -> bool) -> Phase {
+        let end = self.graph.store.end();
+        let until = end.min(next.saturating_add(u32::try_from(*left).unwrap_or(u32::MAX)));
+        let some: Vec<u32> = (next..until).filter(|slot| self.graph.store.label(*slot).is_some()).collect();
+        self.compare(&some, passes);
+        *left = left.saturating_sub(some.len() + (until - next) as usize / SLOTS_PER_DISTANCE);
+        if until == end { Phase::Done } else { Phase::All(until) }
+    }
+}

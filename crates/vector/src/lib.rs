@@ -1,0 +1,33 @@
+//! Nearest vectors: exact search over all (FLAT) and graphs (HNSW), and the kernels that both stand on.
+//!
+//! A library without a word of Redis in it: no keys, no documents, no replies. Vectors go by slots that stay, and carry a label that
+//! the caller chose. No clock and no thread: whatever takes long goes in steps whose length the caller sets.
+
+pub mod element;
+pub mod kernel;
+
+mod error;
+mod flat;
+mod hnsw;
+mod pins;
+mod rows;
+mod space;
+mod store;
+mod top;
+
+pub use element::{Element, Metric};
+pub use error::Error;
+pub use flat::{Flat, FlatSearch};
+pub use hnsw::{Hnsw, M_MAX, Parameters, Reader, Saved, Search, Wish};
+pub use space::Space;
+pub use store::Slot;
+pub use top::Found;
+
+/// Dimensions go up to this, as in RediSearch.
+pub const DIMENSION_MAX: usize = 32_768;
+
+/// EF_RUNTIME and EF_CONSTRUCTION go up to this.
+pub const EF_MAX: usize = 1 << 20;
+
+/// Every other label can be used.
+pub const LABEL_MAX: u32 = u32::MAX;
