@@ -126,8 +126,8 @@ impl FlatSearch {
 
     /// What has been found, nearest first, without what has been removed meanwhile.
     pub fn finish(self, index: &Flat) -> Vec<Found> {
-        let slots = match self.goal {
-            Goal::Nearest(top) => top.slots(),
+        let slots: Vec<u32> = match self.goal {
+            Goal::Nearest(top) => top.slots().map(|(slot, _)| slot).collect(),
             Goal::Within(_, found) => found.into_iter().map(|(slot, _)| slot).collect(),
         };
         let exact = |slot: u32| {

@@ -7,8 +7,10 @@ use crate::space::{Head, Prepared, Ray};
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// Lines of a row that are asked for by themselves.
+/// Lines of a row that are asked for by themselves. The processor guesses that the following ones will be wanted.
 const LINES_AHEAD: usize = 4;
+/// So many rows are looked up at once. A multiple of four.
+const SOME: usize = 32;
 
 /// Rows of one kind.
 pub(crate) struct Plane {
@@ -112,28 +114,36 @@ impl Plane {
     /// Calls `each` with how far every one of `slots` is from a query; while some are looked at, the next ones are on their way.
     #[inline(always)]
     pub(crate) fn each(&self, query: Ray, slots: &[u32], mut each: impl FnMut(u32, f64)) {
-        let (fours, rest) = slots.as_chunks::<4>();
-        // What is left over becomes four by repeating the last one, unless it is one.
-        let last = match *rest {
-            [a, b] => Some([a, b, b, b]),
-            [a, b, c] => Some([a, b, c, c]),
-            _ => None,
-        };
-        let mut rows = fours.first().or(last.as_ref()).map(|four| self.rows(four));
-        let all = fours.iter().chain(&last);
-        for (four, following) in all.clone().zip(all.map(Some).skip(1).chain([None])) {
-            let Some(now) = rows else { break };
-            rows = following.map(|four| self.rows(four));
-            let heads = self.heads(four);
-            let distances = self.space.four(query, &now, heads, rows.as_ref().unwrap_or(&now));
-            for (at, (slot, distance)) in four.iter().zip(distances).enumerate() {
-                if at == 0 || *slot != four[at - 1] {
-                    each(*slot, distance);
-                }
-            }
+        for some in slots.chunks(SOME) {
+            self.some(query, some, &mut each);
         }
-        if let [slot] = *rest {
-            each(slot, self.distance(query, slot));
+    }
+
+    /// The same for up to [`SOME`] slots.
+    #[inline(always)]
+    fn some(&self, query: Ray, slots: &[u32], each: &mut impl FnMut(u32, f64)) {
+        let mut rows: [&[Line]; SOME] = [&[]; SOME];
+        for (row, slot) in rows.iter_mut().zip(slots) {
+            *row = self.rows.row(*slot);
+            row.iter().take(LINES_AHEAD).for_each(|line| prefetch(std::slice::from_ref(line)));
+        }
+        // The last four are filled up by repeating the last one.
+        let (Some(last), Some(last_row)) = (slots.last(), slots.len().checked_sub(1).map(|at| rows[at]))
+        else {
+            return;
+        };
+        rows[slots.len()..slots.len().next_multiple_of(4)].fill(last_row);
+        let (fours, _) = rows.as_chunks::<4>();
+        for (at, some) in slots.chunks(4).enumerate() {
+            if let [slot] = some {
+                each(*slot, self.distance(query, *slot));
+                break;
+            }
+            let mut four = [*last; 4];
+            four[..some.len()].copy_from_slice(some);
+            let next = if 4 * at + 4 < slots.len() { &fours[at + 1] } else { &fours[at] };
+            let distances = self.space.four(query, &fours[at], self.heads(&four), next);
+            some.iter().zip(distances).for_each(|(slot, distance)| each(*slot, distance));
         }
     }
 }

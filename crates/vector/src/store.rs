@@ -254,3 +254,38 @@ impl Slots {
         self.free.push(slot);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base::random::Random;
+
+    #[test]
+    fn what_is_within_a_radius_is_within_reach_by_halves() {
+        for metric in [Metric::L2, Metric::Cosine] {
+            let space = Space::new(Element::F32, metric, 32).unwrap();
+            let (store, mut slots) = (Store::new(space, By::Halves).unwrap(), Slots::default());
+            assert_eq!(store.by(), By::Halves);
+            let mut random = Random::from_seed(4);
+            for label in 0..500 {
+                let spread = [1e-3, 0.1, 1.0, 50.0][random.index(4)];
+                let mut near = |number: f64| {
+                    Element::F32.numbers(&Element::F32.bytes(&[number + spread * (random.unit_f64() - 0.5)]))
+                        [0]
+                };
+                let query: Vec<f64> = (0..32).map(|at| near(f64::from(at) - 11.3)).collect();
+                let other: Vec<f64> = query.iter().map(|it| near(*it)).collect();
+                let [query, sent] = [query, other].map(|it| Element::F32.bytes(&it));
+                let slot = slots.put(&store, label, &sent).unwrap();
+                assert_eq!(store.vector(slot), sent);
+                let query_as_kept = store.space.prepare(&query).unwrap();
+                let stand_in = store.stand_in(&query, &query_as_kept).unwrap();
+                let exact = store.distance(query_as_kept.ray(), slot);
+                let walked = store.walked().distance(stand_in.ray(), slot);
+                let reach = store.reach(&query_as_kept, exact.max(0.0));
+                assert!(walked <= reach, "{metric:?}: {walked} beyond {reach} for {exact}");
+                assert!(reach <= exact * 2.0 + 3.0, "{metric:?}: {reach} for {exact}");
+            }
+        }
+    }
+}

@@ -43,6 +43,11 @@ pub(crate) fn number_f32(order: u32) -> f32 {
     f32::from_bits(if order >> 31 == 1 { order & !(1 << 31) } else { !order })
 }
 
+/// The number that [`order_f64`] put in order; of NaN, some NaN.
+pub(crate) fn number_f64(order: u64) -> f64 {
+    f64::from_bits(if order >> 63 == 1 { order & !(1 << 63) } else { !order })
+}
+
 impl Top {
     pub(crate) fn new(most: usize) -> Top {
         Top { most, heap: BinaryHeap::new() }
@@ -60,9 +65,9 @@ impl Top {
         }
     }
 
-    /// The slots, nearest first.
-    pub(crate) fn slots(self) -> Vec<u32> {
-        self.heap.into_sorted_vec().into_iter().map(|(_, slot)| slot).collect()
+    /// The slots and how far they are, nearest first.
+    pub(crate) fn slots(self) -> impl Iterator<Item = (u32, f64)> {
+        self.heap.into_sorted_vec().into_iter().map(|(order, slot)| (slot, number_f64(order)))
     }
 }
 
@@ -83,8 +88,9 @@ mod tests {
         assert_eq!((order_f64(-0.0), order_f32(-0.0)), (order_f64(0.0), order_f32(0.0)));
         for number in [-3.5f32, 0.0, 7.25, f32::INFINITY, f32::NEG_INFINITY] {
             assert_eq!(number_f32(order_f32(number)), number);
+            assert_eq!(number_f64(order_f64(number.into())), number.into());
         }
-        assert!(number_f32(order_f32(f32::NAN)).is_nan());
+        assert!(number_f32(order_f32(f32::NAN)).is_nan() && number_f64(order_f64(f64::NAN)).is_nan());
     }
 
     #[test]
@@ -93,9 +99,9 @@ mod tests {
         for (slot, distance) in [(1, 5.0), (2, f64::NAN), (3, 1.0), (5, 2.0), (4, 2.0), (6, 9.0)] {
             top.add(slot, distance);
         }
-        assert_eq!(top.slots(), [3, 4, 5]);
+        assert!(top.slots().eq([(3, 1.0), (4, 2.0), (5, 2.0)]));
         let mut none = Top::new(0);
         none.add(1, 1.0);
-        assert_eq!(none.slots(), []);
+        assert_eq!(none.slots().count(), 0);
     }
 }

@@ -8,7 +8,7 @@ use super::walk::{Goal, Walk};
 use crate::pins::Pin;
 use crate::space::{Prepared, Ray};
 use crate::store::By;
-use crate::top::{Top, order_f64};
+use crate::top::Top;
 use crate::{EF_MAX, Error, Found, Slot};
 use std::sync::Arc;
 
@@ -17,8 +17,8 @@ const WALK_MAX: usize = 16_384;
 /// If one of so many vectors on the way was removed, those are not kept. The second is for what a walk has met.
 const REMOVED_SHARE: usize = 16;
 const REMOVED_NEARBY_SHARE: usize = 8;
-/// What goes by upper halves is compared by whole vectors up to so many beyond the k nearest, or up to twice as many.
-const HALVES_MORE: usize = 10;
+/// What goes by upper halves is compared by whole vectors up to so many beyond the k nearest, or half as many again.
+const HALVES_MORE: usize = 5;
 /// So many slots are passed over in the time of one distance.
 const SLOTS_PER_DISTANCE: usize = 32;
 
@@ -142,15 +142,13 @@ impl Reader {
             let ratio = search.distances as f64 / ef as f64;
             self.distances_per_ef += (ratio - self.distances_per_ef) / 32.0;
         }
-        let Search { graph, query, top, walk, .. } = search;
+        let Search { graph, top, walk, .. } = search;
         self.walks.push(walk);
-        let found = |slot: u32| {
+        let found = |(slot, distance)| {
             let label = graph.store.label(slot)?;
-            Some(Found { slot: Slot(slot), label, distance: graph.store.distance(query.ray(), slot) })
+            Some(Found { slot: Slot(slot), label, distance })
         };
-        let mut found: Vec<Found> = top.slots().into_iter().filter_map(found).collect();
-        found.sort_by_key(|found| (order_f64(found.distance), found.slot));
-        found
+        top.slots().filter_map(found).collect()
     }
 
     /// Searches in one go.
@@ -268,7 +266,7 @@ impl Search {
         if let Wish::Nearest { k, .. } = self.wish {
             found.truncate(match self.graph.store.by() {
                 By::Vectors => k,
-                By::Halves => k.saturating_add(k.max(HALVES_MORE)),
+                By::Halves => k.saturating_add(HALVES_MORE.max(k / 2)),
                 By::Codes => usize::MAX,
             });
         }

@@ -273,15 +273,15 @@ impl Walk {
         passes: &impl Fn(u32) -> bool,
     ) {
         let mut fresh = std::mem::take(&mut self.fresh);
-        fresh.clear();
-        if let Some(row) = graph.links.row(level, slot) {
-            for slot in slots(row) {
-                if self.met.add(slot) {
-                    plane.prefetch(slot);
-                    fresh.push(slot);
-                }
-            }
+        let row = graph.links.row(level, slot).unwrap_or_default();
+        // Nobody can foretell which ones have been met: all are written down, and those that have been are written over.
+        fresh.resize(row.len(), 0);
+        let mut count = 0;
+        for slot in slots(row) {
+            fresh[count] = slot;
+            count += usize::from(self.met.add(slot));
         }
+        fresh.truncate(count);
         // If nothing nearer turns up, the walk will be there next.
         if let Some(next) = self.pool.ahead()
             && let Some(row) = graph.links.row(level, next.slot())
