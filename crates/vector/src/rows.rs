@@ -16,9 +16,9 @@ use std::sync::atomic::AtomicU32;
 const PARTS: usize = 32;
 const PARTS_BITS: u32 = PARTS.trailing_zeros();
 /// Sizes: enough for [`ITEMS_MAX`] items.
-const OCTAVES: usize = (31 - PARTS_BITS) as usize;
+const OCTAVES: usize = (30 - PARTS_BITS) as usize;
 /// One array has at most so many items.
-pub(crate) const ITEMS_MAX: u32 = (1 << 31) - PARTS as u32;
+pub(crate) const ITEMS_MAX: u32 = (1 << 30) - PARTS as u32;
 
 /// What may lie in an array.
 ///

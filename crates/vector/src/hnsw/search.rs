@@ -13,8 +13,9 @@ use std::sync::Arc;
 
 /// More is not kept in order in an array; who wants so many has all vectors looked at.
 const WALK_MAX: usize = 16_384;
-/// If one of so many vectors on the way was removed, those are not kept.
+/// If one of so many vectors on the way was removed, those are not kept. The second is for what a walk has met.
 const REMOVED_SHARE: usize = 16;
+const REMOVED_NEARBY_SHARE: usize = 8;
 /// So many slots are passed over in the time of one distance.
 const SLOTS_PER_DISTANCE: usize = 32;
 
@@ -48,7 +49,7 @@ pub struct Search {
     walk: Walk,
     /// Of what was compared by the vectors themselves.
     top: Top,
-    /// What of the tail was looked at already and may be met again.
+    /// What of the tail was looked at already. If it was linked meanwhile the walk meets it again.
     seen: Vec<u32>,
     distances: usize,
 }
@@ -238,10 +239,8 @@ impl Search {
         let Some(entry) = self.graph.links.entry() else { return Phase::Done };
         let mut walk = std::mem::take(&mut self.walk);
         walk.begin(&self.graph, self.code(), entry, self.goal);
-        // What has been looked at need not be found again; if it is not the entry it is not walked through, for it was not linked.
-        self.seen.iter().filter(|slot| **slot != entry.0).for_each(|slot| walk.pass_over(*slot));
         self.walk = walk;
-        self.seen.retain(|slot| *slot == entry.0);
+        self.seen.sort_unstable();
         Phase::Walk
     }
 
@@ -252,13 +251,33 @@ impl Search {
         if !is_over {
             return Phase::Walk;
         }
+        if let (Goal::Nearest(ef), Some(entry)) = (self.goal, self.graph.links.entry())
+            && self.has_met_many_removed()
+        {
+            self.goal = Goal::NearestThatPass(ef);
+            let mut walk = std::mem::take(&mut self.walk);
+            walk.begin(&self.graph, self.code(), entry, self.goal);
+            self.walk = walk;
+            return Phase::Walk;
+        }
         let is_there = |slot: &u32| self.graph.store.label(*slot).is_some_and(passes);
         let mut found: Vec<u32> = self.walk.found().map(|near| near.slot()).filter(is_there).collect();
         if let (Wish::Nearest { k, .. }, None) = (self.wish, &self.code) {
             found.truncate(k);
         }
-        found.retain(|slot| !self.seen.contains(slot));
+        found.retain(|slot| self.seen.binary_search(slot).is_err());
         Phase::Compare(found, 0)
+    }
+
+    /// Whether what was removed took so many places in a walk that too few were left for the rest.
+    fn has_met_many_removed(&self) -> bool {
+        let k = match self.wish {
+            Wish::Nearest { k, .. } => k,
+            Wish::Within { .. } => 0,
+        };
+        let met = self.walk.found().count();
+        let there = self.walk.found().filter(|near| self.graph.store.label(near.slot()).is_some()).count();
+        (met - there) * REMOVED_NEARBY_SHARE > met || met > there && there < k
     }
 
     /// Compares what is in the list from `at` on.
