@@ -44,6 +44,8 @@ struct AppendFile<F> {
     tail: Tail,
     /// The length of the file, filler included.
     filled_bytes: u64,
+    /// No room is made before the file is so long: there was none when it was tried.
+    roomless_bytes: u64,
     /// Of the round at hand: what is to be written, and where.
     out: Vec<u8>,
     out_at: u64,
@@ -159,6 +161,7 @@ impl<D: Disk> Writer<D> {
                 again: Some(again),
                 tail: Tail::default(),
                 filled_bytes: 0,
+                roomless_bytes: 0,
                 out: Vec::new(),
                 out_at: 0,
                 is_unsynced: false,
@@ -424,36 +427,42 @@ impl<F: DiskFile> AppendFile<F> {
         }
     }
 
-    /// Adds filler where the room has come to its end.
-    fn fill_ahead(&mut self) {
-        if self.filled_bytes > self.tail.bytes {
-            return;
-        }
-        let end = (self.tail.bytes + ROOM_BYTES).next_multiple_of(4096);
-        let from = self.out.len();
-        self.out.resize(from + (end - self.tail.bytes) as usize, 0);
-        fill(&mut self.out[from..]);
-        self.filled_bytes = end;
-    }
-
     /// Writes what is prepared. If that fails, nothing of it stays.
     fn write(&mut self, makes_room: bool) -> Result<(), Failure> {
-        let round_bytes = (self.tail.bytes - self.out_at) as usize;
-        if makes_room {
-            self.fill_ahead();
-        }
         if let Err(error) = self.file.write_at(self.out_at, &self.out) {
             // Should that fail, too, what is there is cut off at the start; what was filled before stays.
-            let is_cut = self.file.set_len(self.out_at).is_ok();
-            if is_cut {
+            if self.file.set_len(self.out_at).is_ok() {
+                self.out.truncate((self.tail.bytes - self.out_at) as usize);
                 self.filled_bytes = self.out_at;
             }
-            self.out.truncate(round_bytes + usize::from(!is_cut));
             return Err(failure("writing to", &self.path, &error, false));
         }
         self.filled_bytes = self.filled_bytes.max(self.tail.bytes);
         self.is_unsynced = true;
         self.out.clear();
+        if makes_room && self.filled_bytes == self.tail.bytes {
+            self.make_room();
+        }
         Ok(())
+    }
+
+    /// Fills ahead, where the room has come to its end. Nobody needs more than speed from it: a disk that has no room for it, but for what is written, is
+    /// good enough, and is asked again later.
+    fn make_room(&mut self) {
+        if self.tail.bytes < self.roomless_bytes {
+            return;
+        }
+        let end = (self.tail.bytes + ROOM_BYTES).next_multiple_of(4096);
+        self.out.resize((end - self.tail.bytes) as usize, 0);
+        fill(&mut self.out);
+        let is_written = self.file.write_at(self.tail.bytes, &self.out).is_ok();
+        self.out.clear();
+        if !is_written {
+            self.roomless_bytes = end;
+        }
+        if is_written || self.file.set_len(self.tail.bytes).is_err() {
+            // What stays of it is passed over, however far it goes.
+            self.filled_bytes = end;
+        }
     }
 }
