@@ -5,7 +5,7 @@ use crate::desk::SharedDesk;
 use crate::journal::Journal;
 use crate::loading::Progress;
 use crate::log;
-use crate::saving::ProcessSaver;
+use crate::saving::{CANNOT_END, ProcessSaver};
 use config::Config;
 use runtime::Waker;
 use runtime::signals::Signal;
@@ -115,11 +115,16 @@ impl Process {
         self.expects_end.load(Ordering::SeqCst)
     }
 
-    /// The end is not possible.
+    /// The end is not possible, for the data cannot be saved.
     pub(crate) fn stay(&self) {
-        self.expects_end.store(false, Ordering::SeqCst);
+        self.forget_end();
         log::warning("Error trying to save the DB, can't exit.");
-        log::warning("Errors trying to shut down the server. Check the logs for more information.");
+        log::warning(CANNOT_END);
+    }
+
+    /// Nobody asks for the end any more.
+    pub(crate) fn forget_end(&self) {
+        self.expects_end.store(false, Ordering::SeqCst);
     }
 
     /// Asks all shards to end: pending replies are sent, nothing new is read. `at_once`: to nobody who does not take them now.

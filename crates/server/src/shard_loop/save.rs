@@ -139,6 +139,9 @@ impl ShardLoop {
         *asked_by = None;
         drop(asked_by);
         self.process.is_asked_to_end.store(false, Ordering::Relaxed);
+        if self.process.saver.refuses_end(flags.is_forced()) {
+            return self.process.forget_end();
+        }
         let effect = match saves {
             true => Effect::SaveAndEnd { conn: None, now: flags.is_now(), force: flags.is_forced() },
             false => Effect::Shutdown { now: flags.is_now() },

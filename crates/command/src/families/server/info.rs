@@ -110,7 +110,7 @@ fn show(section: &str, cx: &ShardCx, facts: &Facts, text: &mut String) {
         "clients" => clients(cx, facts, text),
         "memory" => memory(cx, facts, text),
         "persistence" => persistence(cx, facts, text),
-        "stats" => stats(facts, text),
+        "stats" => stats(cx, facts, text),
         "replication" => replication(cx, text),
         "cpu" => cpu(&facts.usage, text),
         "modules" => text.push_str("# Modules\r\n"),
@@ -387,9 +387,10 @@ fn progress(loading: &LoadReport, now_s: u64, text: &mut String) {
     }
 }
 
-fn stats(facts: &Facts, text: &mut String) {
+fn stats(cx: &ShardCx, facts: &Facts, text: &mut String) {
     let numbers = &facts.numbers;
     let kbps = |bytes: u64| format!("{:.2}", bytes as f64 / 1024.0);
+    let kept = cx.courier.as_ref().map_or(0, |courier| courier.kept_connections());
     lines(
         text,
         "Stats",
@@ -426,7 +427,7 @@ fn stats(facts: &Facts, text: &mut String) {
             ("pubsubshard_channels", &numbers.shard_channels),
             ("latest_fork_usec", &0),
             ("total_forks", &0),
-            ("migrate_cached_sockets", &0),
+            ("migrate_cached_sockets", &kept),
             ("slave_expires_tracked_keys", &0),
             ("active_defrag_hits", &0),
             ("active_defrag_misses", &0),
