@@ -22,7 +22,7 @@ pub const COMMANDS: &[Command] = &[super::server(Command::on_all("INFO", part, m
     .syntax("section:string?*")];
 
 /// Names in the order they are shown; whether they are shown unless asked for.
-const SECTIONS: [(&str, bool); 14] = [
+const SECTIONS: [(&str, bool); 15] = [
     ("server", true),
     ("clients", true),
     ("memory", true),
@@ -37,6 +37,7 @@ const SECTIONS: [(&str, bool); 14] = [
     ("cluster", true),
     ("keyspace", true),
     ("keysizes", true),
+    ("hotkeys", true),
 ];
 
 /// The sections that the arguments ask for.
@@ -94,7 +95,8 @@ fn merge(cx: &mut ShardCx, args: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> 
         }
     }
     let mut text = String::with_capacity(6000);
-    for section in sections {
+    let has_looked = facts.numbers.hot_keys_sessions > 0;
+    for section in sections.into_iter().filter(|section| *section != "hotkeys" || has_looked) {
         if !text.is_empty() {
             text.push_str("\r\n");
         }
@@ -121,7 +123,8 @@ fn show(section: &str, cx: &ShardCx, facts: &Facts, text: &mut String) {
         }
         "cluster" => lines(text, "Cluster", &[("cluster_enabled", &"0")]),
         "keyspace" => keyspace(facts, text),
-        _ => key_sizes(facts, text),
+        "keysizes" => key_sizes(facts, text),
+        _ => hot_keys(&facts.numbers, text),
     }
 }
 
@@ -517,6 +520,19 @@ fn key_sizes(facts: &Facts, text: &mut String) {
             }
         }
     }
+}
+
+/// What the search for hot keys costs.
+fn hot_keys(numbers: &Numbers, text: &mut String) {
+    lines(
+        text,
+        "Hotkeys",
+        &[
+            ("hotkeys-tracking-active", &u8::from(numbers.hot_keys_active > 0)),
+            ("hotkeys-used-memory", &numbers.hot_keys_bytes),
+            ("hotkeys-cpu-time", &(numbers.hot_keys_nanos / 1_000_000)),
+        ],
+    );
 }
 
 /// A power of two (or 0) in the largest unit of 1,024s.

@@ -32,7 +32,7 @@ numbers! {
         rejected_connections commands net_in_bytes net_out_bytes hits misses expired_keys expired_fields evicted_keys
         error_replies forwarded moved_connections visits turns freeing freed input_limit_closed output_limit_closed denied_auth payloads_checked
         expire_nanos ops_rate in_rate out_rate eval_bytes eval_cache_bytes function_bytes function_cache_bytes
-        tracking_clients tracked_keys tracked_reads listening_bytes;
+        tracking_clients tracked_keys tracked_reads listening_bytes hot_keys_active hot_keys_sessions hot_keys_bytes hot_keys_nanos;
     maxima: input_bytes_max output_bytes_max peak_time_s scripts evicted_scripts libraries functions
         channels patterns shard_channels tracked_prefixes
 }
@@ -106,6 +106,11 @@ pub fn of(cx: &ShardCx) -> Numbers {
     }
     [numbers.tracking_clients, numbers.tracked_keys, numbers.tracked_reads, numbers.tracked_prefixes] =
         cx.tracking.figures();
+    if let Some(session) = cx.hot_keys.session() {
+        numbers.hot_keys_sessions = 1;
+        numbers.hot_keys_active = session.is_active(cx.now_ms).into();
+        (numbers.hot_keys_bytes, numbers.hot_keys_nanos) = (session.memory() as u64, session.own_nanos);
+    }
     (numbers.peak_bytes, numbers.peak_time_s) = cx.rates.peak();
     if numbers.data_bytes > numbers.peak_bytes {
         (numbers.peak_bytes, numbers.peak_time_s) = (numbers.data_bytes, cx.wall_us() / 1_000_000);
