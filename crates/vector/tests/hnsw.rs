@@ -63,7 +63,7 @@ fn ranges_are_found() {
         let (mut found_count, mut there) = (0, 0);
         for query in clustered(30, 55) {
             let query_numbers = Element::F32.numbers(&query);
-            for radius in [0.0, 11.0, 14.0] {
+            for radius in [0.0, 16.0, 20.0] {
                 let wish = Wish::Within { radius, epsilon: Some(0.2) };
                 let mut search = reader.search(&query, wish, false).unwrap();
                 while !search.step(50, |label| label % 2 == 0) {}

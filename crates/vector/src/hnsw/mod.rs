@@ -31,8 +31,8 @@ pub use save::Saved;
 pub use search::{Reader, Search, Wish};
 
 use crate::pins::Pins;
-use crate::store::{Slots, Store};
-use crate::{Element, Error, Slot, Space};
+use crate::store::{By, Slots, Store};
+use crate::{Error, Slot, Space};
 use base::random::Random;
 use linking::Linking;
 use links::{Links, Places};
@@ -85,13 +85,8 @@ pub struct Hnsw {
 impl Hnsw {
     pub fn new(space: Space, parameters: Parameters) -> Result<Hnsw, Error> {
         parameters.check()?;
-        // Bytes and bits are as short as codes of them would be.
-        let has_codes =
-            parameters.by_codes && space.element().sent_bytes(1) > 1 && !space.element().is_code();
-        let codes =
-            has_codes.then(|| Space::new(Element::Q8, space.metric(), space.dimension())).transpose()?;
         let graph = Graph {
-            store: Store::new(space, codes),
+            store: Store::new(space, if parameters.by_codes { By::Codes } else { By::Halves })?,
             links: Links::new(parameters.m),
             tail: Tail::new(parameters.tail_max * TAIL_SLACK),
             pins: Arc::default(),
@@ -119,7 +114,7 @@ impl Hnsw {
     }
 
     pub fn space(&self) -> &Space {
-        &self.graph.store.full.space
+        &self.graph.store.space
     }
 
     pub fn parameters(&self) -> &Parameters {
@@ -160,16 +155,15 @@ impl Hnsw {
     /// The bytes that were sent; of codes, what they stand for.
     pub fn vector(&self, slot: Slot) -> Option<Vec<u8>> {
         self.label(slot)?;
-        Some(self.space().restore(self.graph.store.full.ray(slot.0)))
+        Some(self.graph.store.vector(slot.0))
     }
 
     /// The vectors that a vector is linked to on a level, and how far they are; `None` above its own.
     pub fn neighbours(&self, slot: Slot, level: usize) -> Option<Vec<(Slot, f64)>> {
         self.label(slot)?;
-        let full = &self.graph.store.full;
         let row = self.graph.links.row(level, slot.0)?;
         let there = links::slots(row).filter(|other| *other != slot.0 && self.label(Slot(*other)).is_some());
-        Some(there.map(|other| (Slot(other), full.distance(full.ray(slot.0), other))).collect())
+        Some(self.graph.store.distances(slot.0, there))
     }
 
     /// Adds a vector as a client sent it. It is found from now on.

@@ -19,6 +19,7 @@ use super::links::{ground_links, slots, write};
 use super::tree::up_first;
 use super::{Hnsw, LEVEL_MAX};
 use crate::rows::ITEMS_MAX;
+use crate::store::By;
 use crate::{Element, Error, LABEL_MAX, Metric, Parameters, Space};
 use base::crc64::crc64;
 use base::xxh3::xxh3_64;
@@ -64,7 +65,7 @@ impl Hnsw {
         put(space.dimension() as u32);
         put(number(&Element::ALL, space.element()));
         put(number(&Metric::ALL, space.metric()));
-        put(graph.store.codes.is_some().into());
+        put((graph.store.by() == By::Codes).into());
         let is_linked = |slot: &u32| graph.store.label(*slot).is_some() && !graph.tail.contains(*slot);
         let entries: Vec<u32> = (0..graph.store.end()).filter(is_linked).collect();
         let entry = graph.links.entry().filter(|(slot, _)| is_linked(slot));
@@ -73,7 +74,7 @@ impl Hnsw {
         put(entry.map_or(0, |(slot, _)| slot + 1));
         put(entry.map_or(0, |(_, level)| level as u32));
         for slot in entries {
-            let vector = space.restore(graph.store.full.ray(slot));
+            let vector = graph.store.vector(slot);
             let level = graph.links.level(slot);
             put(slot);
             put(graph.store.label(slot).unwrap_or(LABEL_MAX));

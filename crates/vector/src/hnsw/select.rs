@@ -2,8 +2,8 @@
 //! everywhere and not only into the next crowd.
 
 use super::walk::Near;
+use crate::plane::Plane;
 use crate::space::Ray;
-use crate::store::Plane;
 
 /// Of `near`, nearest first, those that are `kept` in any case, and up to `most` with them that are nearer to the base than to any other that
 /// was chosen. Gives how many distances it took.
