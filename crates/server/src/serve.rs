@@ -3,7 +3,8 @@
 use crate::cores::Cores;
 use crate::loading::{self, Loaded, Loading, Progress, Recovery};
 use crate::platform;
-use crate::shard_loop::{Mail, Process, ShardLoop};
+use crate::process::Process;
+use crate::shard_loop::{Mail, ShardLoop};
 use crate::supervisor::Systemd;
 use crate::{KeptOn, log};
 use base::hash::HashSeed;

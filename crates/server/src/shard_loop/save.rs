@@ -1,7 +1,9 @@
 //! A shard's part of a save, between its clients' commands; and when it is time for one.
 
-use super::{ShardLoop, Unsaved, wake};
+use super::ShardLoop;
+use super::mail::wake;
 use crate::log;
+use crate::process::Unsaved;
 use command::saving::{Purpose, Saver};
 use command::state::Effect;
 use runtime::clock;
