@@ -11,6 +11,7 @@
 
 pub mod ahead;
 pub mod args;
+pub mod backup;
 pub mod blocking;
 pub mod change;
 pub mod cx;

@@ -4,6 +4,7 @@
 //! there was at one moment; from there on each shard walks over its databases ([`keyspace::walk`]) while it serves its clients.
 
 use crate::ShardCx;
+use crate::backup::Backups;
 use config::Config;
 use keyspace::walk::{self, SharedScribe};
 
@@ -106,7 +107,7 @@ pub struct LogReport {
 }
 
 /// Saves, as the process does it; and its append-only files.
-pub trait Saver: Send + Sync {
+pub trait Saver: Backups + Send + Sync {
     /// Opens the file of a save, whose parts the shards begin now. `functions`: the code of each library.
     ///
     /// # Errors

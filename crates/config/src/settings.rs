@@ -138,6 +138,9 @@ settings! {
     appendonly: bool = "appendonly";
     appendfilename: PathBuf = "appendfilename";
     appenddirname: PathBuf = "appenddirname";
+    backupdirname: PathBuf = "backupdirname";
+    /// Seconds; 0 is never.
+    backup_sealed_ttl_s: u32 = "backup-sealed-ttl";
     appendfsync: AppendFsync = "appendfsync";
     no_appendfsync_on_rewrite: bool = "no-appendfsync-on-rewrite";
     /// Percent; 0 is never.

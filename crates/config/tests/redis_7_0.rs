@@ -13,6 +13,8 @@ const NEWER: &[&str] = &[
     "array-slice-size",
     "array-sparse-kmax",
     "array-sparse-kmin",
+    "backup-sealed-ttl",
+    "backupdirname",
     "bgsave-cpulist",
     "bio-cpulist",
     "cluster-announce-human-nodename",

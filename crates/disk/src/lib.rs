@@ -51,6 +51,12 @@ pub trait Disk: Clone + Send + Sync + 'static {
     /// When the names are what they were before.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
+    /// Gives a file one more name, in the same file system.
+    ///
+    /// # Errors
+    /// When there is none, for instance because something has that name.
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()>;
+
     /// Takes a name away.
     ///
     /// # Errors

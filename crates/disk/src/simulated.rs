@@ -290,6 +290,18 @@ impl Disk for SimulatedDisk {
         Ok(())
     }
 
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        state.step_whole(Step::Create)?;
+        let node = state.file(from)?;
+        if state.names.contains_key(to) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        state.check_directory(directory_of(to))?;
+        state.change_names(None, Some((to, Entry::File(node))));
+        Ok(())
+    }
+
     fn remove(&self, path: &Path) -> io::Result<()> {
         let mut state = self.state();
         state.step_whole(Step::Remove)?;

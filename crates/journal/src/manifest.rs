@@ -329,6 +329,13 @@ impl Manifest {
         self.history.extend(gone.map(|file| File { kind: Kind::History, ..file }));
     }
 
+    /// What a copy of the files before a generation is listed in, without history.
+    pub fn before(&self, generation: u64) -> Self {
+        let is_before = |file: &&File| file.place.is_none_or(|place| place.generation < generation);
+        let incremental = self.incremental.iter().filter(is_before).cloned().collect();
+        Self { history: Vec::new(), incremental, ..self.clone() }
+    }
+
     /// History is to be removed from the directory, and then the manifest written that does not list it.
     pub fn take_history(&mut self) -> Vec<File> {
         std::mem::take(&mut self.history)

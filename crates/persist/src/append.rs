@@ -84,6 +84,8 @@ pub(crate) enum Job {
     Close,
     /// A new base stands in a directory.
     EndRewrite { begun: Begun, directory: PathBuf, bytes: u64 },
+    /// The files of the generations that have ended by then get names in another directory, and tell these.
+    Link { epoch: u64, directory: PathBuf, names: Arc<Mutex<Vec<String>>> },
 }
 
 /// A rewrite: which generation is the first that its base does not contain.
@@ -154,6 +156,10 @@ pub struct Log {
 /// Nobody panics while holding it; and who does ends the process.
 pub(crate) fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub(crate) fn lock_names(names: &Mutex<Vec<String>>) -> MutexGuard<'_, Vec<String>> {
+    names.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Log {
@@ -329,6 +335,18 @@ impl Log {
     /// A new base stands in a directory, under [`Manifest::next_base_name`], and is so many bytes long. From there on what is appended goes there.
     pub fn end_rewrite(&self, begun: Begun, directory: PathBuf, bytes: u64, on_done: OnDone) {
         self.add_job(Job::EndRewrite { begun, directory, bytes }, on_done);
+    }
+
+    /// Once so many generations have ended ([`Log::epoch_with`]), their files get one more name in a directory, with a manifest that lists them: what is in them
+    /// then is all there was at the end of the last. Returns their names.
+    ///
+    /// # Errors
+    /// When that cannot be done.
+    pub fn link_to(&self, epoch: u64, directory: PathBuf) -> Result<Vec<String>, Failure> {
+        let names = Arc::<Mutex<Vec<String>>>::default();
+        self.wait_for(Job::Link { epoch, directory, names: Arc::clone(&names) })?;
+        let names = std::mem::take(&mut *lock_names(&names));
+        Ok(names)
     }
 
     /// What is to be written and synced is so when this returns, if it can be; nothing more is handed over.

@@ -65,11 +65,13 @@ pub struct Journal {
     /// What the directory is called in the working directory, and where that was at the start.
     name: PathBuf,
     first_directory: PathBuf,
+    /// Where files are for now that nobody has configured.
+    aside: Mutex<Option<PathBuf>>,
     prefix: String,
     wakers: Arc<Vec<OnceLock<Waker>>>,
 }
 
-pub fn policy(config: &Config) -> SyncPolicy {
+fn policy(config: &Config) -> SyncPolicy {
     match config.appendfsync {
         AppendFsync::Always => SyncPolicy::Always,
         AppendFsync::EverySecond => SyncPolicy::EverySecond,
@@ -88,6 +90,7 @@ impl Journal {
             members: Mutex::new(Members { openings: FIRST_OPENING, count: 0 }),
             name,
             first_directory,
+            aside: Mutex::default(),
             prefix: config.appendfilename.to_string_lossy().into_owned(),
             wakers,
         }
@@ -104,7 +107,11 @@ impl Journal {
     /// # Errors
     /// When it cannot be, for the log.
     pub fn next_directory(&self) -> Result<PathBuf, String> {
-        let directory = std::path::absolute(&self.name).unwrap_or_else(|_| self.directory());
+        let aside = self.aside.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let directory = match aside {
+            Some(aside) => aside,
+            None => std::path::absolute(&self.name).unwrap_or_else(|_| self.directory()),
+        };
         if !directory.is_dir() {
             KeptOn
                 .make_directory(&directory)
@@ -112,6 +119,17 @@ impl Journal {
                 .map_err(|error| format!("making {}: {}", directory.display(), runtime::reason(&error)))?;
         }
         Ok(directory)
+    }
+
+    /// When files are synced. What nobody has configured is no reason for anybody to wait, or for the process to end.
+    pub fn policy(&self, config: &Config) -> SyncPolicy {
+        let is_aside = self.aside.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        if is_aside { SyncPolicy::EverySecond } else { policy(config) }
+    }
+
+    /// From now on the next directory is this, or again that of the configuration.
+    pub fn set_aside(&self, aside: Option<PathBuf>) {
+        *self.aside.lock().unwrap_or_else(PoisonError::into_inner) = aside;
     }
 
     pub fn prefix(&self) -> &str {
@@ -200,7 +218,7 @@ impl Journal {
         let log = self.log_now(config)?;
         let directory = self.next_directory()?;
         log.open(directory).map_err(|failure| failure.to_string())?;
-        log.set_policy(policy(config));
+        log.set_policy(self.policy(config));
         *members = Members { openings: members.openings + 1, count: 0 };
         self.opening.store(members.openings, Ordering::SeqCst);
         drop(members);

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod apply;
+mod backup;
 mod cores;
 mod courier;
 mod crash;

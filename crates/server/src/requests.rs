@@ -59,7 +59,7 @@ impl ShardLoop {
         if names.contains(&"appendfsync")
             && let Some(log) = process.journal.log()
         {
-            log.set_policy(crate::journal::policy(&config));
+            log.set_policy(process.journal.policy(&config));
         }
     }
 

@@ -1,5 +1,6 @@
 //! What writes all data down: saves into the file that the configuration names, and new bases of append-only files. One at a time.
 
+use crate::backup::Backup;
 use crate::journal::{FIRST_OPENING, Journal};
 use crate::loading::{Loaded, Progress};
 use crate::reload::Anew;
@@ -25,8 +26,9 @@ pub struct ProcessSaver {
     state: Arc<Mutex<State>>,
     ended: Arc<Ended>,
     progress: Arc<Progress>,
-    journal: Arc<Journal>,
+    pub(crate) journal: Arc<Journal>,
     anew: Anew,
+    pub(crate) backup: Arc<Backup>,
 }
 
 /// How the last save has ended, for a look in every turn.
@@ -120,7 +122,8 @@ impl ProcessSaver {
             is_scheduled: AtomicBool::new(false),
         });
         let anew = Anew::default();
-        Self { shards, state: Arc::new(Mutex::new(state)), ended, progress, journal, anew }
+        let (state, backup) = (Arc::new(Mutex::new(state)), Arc::default());
+        Self { shards, state, ended, progress, journal, anew, backup }
     }
 
     /// Tells a shard what has become of the last save, before it runs anything.
@@ -135,6 +138,8 @@ impl ProcessSaver {
 
     /// What is due by itself: what was scheduled, and a rewrite once the files have grown, or if only that helps.
     pub fn due(&self, config: &Config) -> Option<Purpose> {
+        self.look_after_backup(config);
+        let waits = self.backup.holds_rewrites();
         let mut state = lock(&self.state);
         let is_scheduled = state.log.is_rewrite_scheduled || state.is_save_scheduled;
         self.ended.is_scheduled.store(is_scheduled, Ordering::Relaxed);
@@ -142,8 +147,9 @@ impl ProcessSaver {
             return None;
         }
         let tries = state.rewrite_failed_s.is_none_or(|at_s| now_s().saturating_sub(at_s) > RETRY_S);
-        if state.log.is_rewrite_scheduled && tries {
-            if !config.appendonly || self.journal.has_all() && !state.has_parts_left() {
+        if state.log.is_rewrite_scheduled && tries && !waits {
+            let appends = config.appendonly || self.journal.is_on();
+            if !appends || self.journal.has_all() && !state.has_parts_left() {
                 return Some(Purpose::Rewrite);
             }
             if !self.journal.is_on() {
@@ -156,19 +162,24 @@ impl ProcessSaver {
             return Some(Purpose::Snapshot);
         }
         drop(state);
-        (tries && self.journal.is_on() && self.needs_rewrite(config)).then_some(Purpose::Rewrite)
+        (tries && self.journal.is_on() && self.needs_rewrite(config, waits)).then_some(Purpose::Rewrite)
     }
 
     /// Whether something may become due though nobody asks for anything. Of files that grow the looker is told.
     #[inline]
     pub fn awaits_look(&self) -> bool {
-        self.ended.is_scheduled.load(Ordering::Relaxed) || self.journal.is_in_trouble()
+        self.ended.is_scheduled.load(Ordering::Relaxed)
+            || self.journal.is_in_trouble()
+            || self.backup.awaits_look()
     }
 
-    fn needs_rewrite(&self, config: &Config) -> bool {
+    fn needs_rewrite(&self, config: &Config, waits: bool) -> bool {
         let report = self.journal.report();
         if report.trouble.is_some_and(|trouble| trouble.needs_rewrite) {
             return true;
+        }
+        if waits {
+            return false;
         }
         let percent = u64::from(config.auto_aof_rewrite_percentage);
         let (now, before) = (report.current_bytes, report.base_bytes.max(1));
@@ -182,6 +193,9 @@ impl ProcessSaver {
 
     /// Nothing is appended any more, so nothing is rewritten.
     pub fn end_rewrites(&self) {
+        if self.backup.state().is_under_way() {
+            self.backup.lock().fail("appendonly was turned off");
+        }
         if self.is_rewriting() {
             self.give_up();
         }
@@ -255,6 +269,7 @@ impl ProcessSaver {
     /// The base has been written, or not: if it has, the manifest is next.
     fn on_rewritten(&self, log: &Log, directory: PathBuf, transcript: Option<Transcript>) -> OnEnd {
         let (own, ended, log) = (Arc::clone(&self.state), Arc::clone(&self.ended), log.clone());
+        let backup = Arc::clone(&self.backup);
         Box::new(move |outcome: &Outcome| {
             let resting = log.clone();
             let on_done = {
@@ -266,6 +281,13 @@ impl ProcessSaver {
                 }
             };
             let is_rdb = transcript.is_none();
+            let (backup, base_of) = (Arc::clone(&backup), log.clone());
+            let on_done = move |outcome: Result<(), String>| {
+                let base = || base_of.manifest().base().map(|base| base_of.directory().join(&base.name));
+                let path = outcome.as_ref().map(|()| base().unwrap_or_default());
+                backup.on_rewritten(path.map_err(String::as_str));
+                on_done(outcome);
+            };
             let outcome = match (outcome, transcript) {
                 (Ok(_), Some(transcript)) => transcript.write(),
                 (outcome, _) => outcome.clone(),
@@ -362,6 +384,7 @@ impl ProcessSaver {
         match begun {
             Ok(save) => {
                 log::notice("Background append only file rewriting started");
+                self.backup.on_rewrite_begun();
                 state.log.is_rewrite_scheduled = false;
                 state.log.rewrite_begun_s = Some(now_s());
                 state.under_way = Some(UnderWay { save, purpose: Purpose::Rewrite });
@@ -414,7 +437,10 @@ impl Saver for ProcessSaver {
         match &state.under_way {
             Some(under_way) => Err(Refused::UnderWay(under_way.purpose)),
             None if purpose == Purpose::Snapshot => self.begin_snapshot(cx, functions, &mut state),
-            None if cx.config.appendonly && (!self.journal.has_all() || state.has_parts_left()) => {
+            None if self.backup.holds_rewrites() => Err(Refused::UnderWay(Purpose::Snapshot)),
+            None if (cx.config.appendonly || self.journal.is_on())
+                && (!self.journal.has_all() || state.has_parts_left()) =>
+            {
                 // Soon.
                 Err(Refused::UnderWay(Purpose::Snapshot))
             }
@@ -438,6 +464,7 @@ impl Saver for ProcessSaver {
     }
 
     fn turn_log_on(&self, config: &Config) -> bool {
+        self.disown_log(config);
         let begun = self.journal.turn_on(config);
         if let Err(reason) = &begun {
             log::warning(format_args!("The append-only files cannot be begun: {reason}"));
@@ -451,7 +478,8 @@ impl Saver for ProcessSaver {
     }
 
     fn refuses_end(&self, force: bool) -> bool {
-        if !(self.journal.is_on() && self.journal.report().awaits_base) {
+        let is_wanted = self.journal.is_on() && !self.backup.lock().has_own_log;
+        if !(is_wanted && self.journal.report().awaits_base) {
             return false;
         }
         let state = lock(&self.state);

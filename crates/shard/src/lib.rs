@@ -45,6 +45,7 @@ mod reload;
 pub mod route;
 mod running;
 mod script;
+mod seal;
 pub mod shard;
 pub mod steering;
 mod steps;

@@ -16,8 +16,15 @@ use std::sync::LazyLock;
 static STEP_ROW: LazyLock<Command> = LazyLock::new(|| block::as_row_of("debug", &STEP));
 
 impl Shard {
-    /// Begins it.
-    pub(crate) fn start_reload(&mut self, conn: usize, command: &'static Command, args: Args<'_>) {
+    /// Begins what all shards are left alone for.
+    pub(crate) fn start_alone(&mut self, conn: usize, command: &'static Command, args: Args<'_>) {
+        match command.name {
+            "SEAL" => self.start_seal(conn, command, args),
+            _ => self.start_reload(conn, command, args),
+        }
+    }
+
+    fn start_reload(&mut self, conn: usize, command: &'static Command, args: Args<'_>) {
         let reload = match reload::read(args) {
             Ok(reload) => reload,
             Err(error) => {
@@ -25,18 +32,28 @@ impl Shard {
                 return self.reply_error(conn, &error);
             }
         };
-        let ask = Ask::Whole(self.expect(conn));
-        let caller = Caller::of(conn, &self.conns[conn]);
-        self.conns[conn].through_own_mailbox += 1;
-        let asked = Asked { home: self.cx.id, ask, command, caller, args };
+        let asked = self.asked_alone(conn, command, args);
         let first = match reload {
             Reload { source: Source::Log, .. } => HAND_OVER,
             Reload { saves: true, .. } => SAVE,
             Reload { saves: false, .. } => LOAD,
         };
         let (args, failure) = (OwnArgs::of_words(Vec::new()), None);
-        let steps = Reloading { reload, step: first, args, failure, resp3: caller.resp3, has_begun: false };
+        let resp3 = asked.caller.resp3;
+        let steps = Reloading { reload, step: first, args, failure, resp3, has_begun: false };
         self.start_open(asked, Vec::new(), Box::new(steps));
+    }
+
+    pub(crate) fn asked_alone<'a>(
+        &mut self,
+        conn: usize,
+        command: &'static Command,
+        args: Args<'a>,
+    ) -> Asked<'a> {
+        let ask = Ask::Whole(self.expect(conn));
+        let caller = Caller::of(conn, &self.conns[conn]);
+        self.conns[conn].through_own_mailbox += 1;
+        Asked { home: self.cx.id, ask, command, caller, args }
     }
 }
 

@@ -19,7 +19,7 @@ mod server;
 
 pub use generic::migrate;
 pub use server::process::{CLOSE, REOPEN};
-pub use server::reload;
+pub use server::{backup, reload};
 mod set;
 pub mod stream;
 mod string;

@@ -30,6 +30,14 @@ pub(super) fn append_directory_name(text: &[u8]) -> Outcome {
     }
 }
 
+pub(super) fn backup_directory_name(text: &[u8]) -> Outcome {
+    match text {
+        [] => Err("backupdirname can't be empty"),
+        _ if is_file_name(text) => Ok(()),
+        _ => Err("backupdirname can't be a path, just a dirname"),
+    }
+}
+
 pub(super) fn host_name(text: &[u8]) -> Outcome {
     if text.len() >= 256 {
         return Err("Hostnames must be less than 256 characters");

@@ -56,6 +56,12 @@ pub(super) const APPEND_ONLY: &[Directive] = &[
         .immutable()
         .check(checks::append_directory_name)
         .works("Directory of the append-only files, in `dir`."),
+    text("backupdirname", "backupdir")
+        .immutable()
+        .check(checks::backup_directory_name)
+        .works("Directory in which BACKUP puts its files, in `dir`."),
+    int("backup-sealed-ttl", 0, I32_MAX, "0")
+        .works("Seconds after which the files of a sealed BACKUP are removed; 0: never."),
     choice("appendfsync", AppendFsync::NAMES, "everysec").works(
         "When append-only files are synced: before anybody learns of what is in them, every second, or when the system likes.",
     ),

@@ -119,3 +119,19 @@ fn what_is_wrong_and_where() {
             .replace("Invalid AOF manifest file format", "Unknown AOF file type")
     );
 }
+
+#[test]
+fn a_copy_lists_what_came_before_a_generation() {
+    let mut manifest = Manifest::new("log");
+    let (rewrite, _) = manifest.begin_rewrite(2);
+    manifest.end_rewrite(rewrite, true);
+    let (rewrite, _) = manifest.begin_rewrite(2);
+    manifest.end_rewrite(rewrite, true);
+    manifest.begin_generation(2);
+    let generation = manifest.generation();
+    let copy = manifest.before(generation);
+    assert!(copy.history().is_empty() && copy.base() == manifest.base());
+    assert_eq!((copy.generations().count(), manifest.generations().count()), (1, 2));
+    assert_eq!(copy.generation(), generation - 1);
+    assert_eq!(Manifest::parse("log", copy.text().as_bytes()).unwrap().text(), copy.text());
+}

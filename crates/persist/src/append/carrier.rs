@@ -6,7 +6,7 @@
 
 use super::file::Failure;
 use super::writer::{Syncing, Writer};
-use super::{Begun, Job, JobOutcome, OnDone, Shared, SyncPolicy, Trouble, lock};
+use super::{Begun, Job, JobOutcome, OnDone, Shared, SyncPolicy, Trouble, lock, lock_names};
 use disk::Disk;
 use journal::manifest::Rewrite;
 use journal::queue::{Added, Ticket};
@@ -221,6 +221,10 @@ impl<D: Disk> Carrier<D> {
                 None => return,
                 Some((Job::EndRewrite { begun, .. }, _)) => self.writer.epoch() >= begun.epoch,
                 Some((Job::Close, _)) => self.is_stuck || !self.writer.is_open() || !state.is_fresh,
+                // In trouble it never comes to that.
+                Some((Job::Link { epoch, .. }, _)) => {
+                    self.is_stuck || self.is_lost || !self.writer.is_open() || self.writer.epoch() >= *epoch
+                }
                 Some((Job::Open { .. }, _)) => true,
             };
             if !is_late {
@@ -238,6 +242,9 @@ impl<D: Disk> Carrier<D> {
             Job::Open { directory } => self.writer.open_in(directory),
             Job::Close => self.close(),
             Job::EndRewrite { begun, directory, bytes } => self.end_rewrite(begun, &directory, bytes),
+            Job::Link { epoch, directory, names } => {
+                self.link_to(epoch, &directory).map(|linked| *lock_names(&names) = linked)
+            }
         };
         let mut state = lock(&shared.state);
         state.manifest = self.writer.manifest().clone();
@@ -273,6 +280,14 @@ impl<D: Disk> Carrier<D> {
         drop(state);
         shared.tell(self.written, self.synced);
         closed
+    }
+
+    fn link_to(&self, epoch: u64, directory: &Path) -> Result<Vec<String>, Failure> {
+        let Some(fresh) = self.writer.epoch().checked_sub(epoch).filter(|_| self.writer.is_open()) else {
+            let doing = "ending the append-only files".to_owned();
+            return Err(Failure { doing, reason: "it is not possible now".to_owned(), is_of_sync: false });
+        };
+        self.writer.link_to(directory, fresh + 1)
     }
 
     fn end_rewrite(&mut self, begun: Begun, directory: &Path, bytes: u64) -> JobOutcome {

@@ -397,6 +397,36 @@ impl<D: Disk> Writer<D> {
         Ok(copies)
     }
 
+    /// Gives the files of all generations but the newest `fresh` one more name in another directory, with a manifest that lists them; their names.
+    ///
+    /// # Errors
+    /// When that cannot be done; some of the names may be there then.
+    pub fn link_to(&self, directory: &Path, fresh: u64) -> Result<Vec<String>, Failure> {
+        if self.lost.is_some() || self.is_provisional {
+            let (doing, reason) =
+                ("copying the append-only files".to_owned(), "they are not on disk for certain".to_owned());
+            return Err(Failure { doing, reason, is_of_sync: false });
+        }
+        let manifest = self.manifest.before(self.manifest.generation() + 1 - fresh);
+        let files = manifest.base().into_iter().chain(manifest.generations().flatten());
+        let mut names: Vec<String> = files.map(|file| file.name.clone()).collect();
+        for name in &names {
+            let to = directory.join(name);
+            match self.disk.link(&self.directory.join(name), &to) {
+                // The base is there from the beginning.
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                    return Err(failure("linking", &to, &error, false));
+                }
+                _ => {}
+            }
+        }
+        self.place_manifest(directory, &manifest)?;
+        let synced = self.disk.sync_directory(directory);
+        synced.map_err(|error| failure("syncing the directory", directory, &error, false))?;
+        names.push(manifest.name());
+        Ok(names)
+    }
+
     /// Removes files that nobody needs. What stays is tried again after the next rewrite.
     pub fn remove_history(&mut self) {
         if self.manifest.history().is_empty() {

@@ -109,6 +109,11 @@ impl Disk for PlantedDisk {
         SystemDisk.rename(from, to)
     }
 
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        check("link", to)?;
+        SystemDisk.link(from, to)
+    }
+
     fn remove(&self, path: &Path) -> io::Result<()> {
         check("remove", path)?;
         SystemDisk.remove(path)

@@ -15,7 +15,7 @@ impl Shard {
             return self.reject(conn, command, &error);
         }
         if command.flags & flag::ALONE != 0 {
-            return self.start_reload(conn, command, args);
+            return self.start_alone(conn, command, args);
         }
         if let Some(prepare) = command.prepare {
             return self.start_prepared(conn, command, args, prepare);

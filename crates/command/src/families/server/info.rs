@@ -307,6 +307,7 @@ fn persistence(cx: &ShardCx, facts: &Facts, text: &mut String) {
     let seconds = |seconds: Option<u64>| seconds.map_or(-1, |seconds| seconds as i64);
     let now_s = cx.now_ms / 1000;
     let log = cx.saver.as_ref().map(|saver| saver.log_report()).unwrap_or_default();
+    let is_backing_up = cx.saver.as_ref().is_some_and(|saver| saver.backup_report().state.is_under_way());
     lines(
         text,
         "Persistence",
@@ -348,6 +349,7 @@ fn persistence(cx: &ShardCx, facts: &Facts, text: &mut String) {
             ("aof_rewrites_consecutive_failures", &log.rewrites_failed),
             ("aof_last_write_status", &if log.trouble.is_some() { "err" } else { "ok" }),
             ("aof_last_cow_size", &0),
+            ("backup_in_progress", &u8::from(is_backing_up)),
             ("module_fork_in_progress", &0),
             ("module_fork_last_cow_size", &0),
         ],

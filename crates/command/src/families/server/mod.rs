@@ -3,6 +3,7 @@
 //! Every shard knows only itself. A command that tells about the whole server has a part on each shard, and the client's
 //! shard puts the parts together.
 
+pub mod backup;
 mod command;
 mod command_table;
 mod config;
@@ -41,6 +42,7 @@ const ADMINISTRATION: u64 = ADMIN | NOSCRIPT | LOADING | STALE;
 const ANY_TIME: u64 = LOADING | STALE;
 
 pub const COMMANDS: &[&[Command]] = &[
+    backup::COMMANDS,
     command::COMMANDS,
     config::COMMANDS,
     debug::COMMANDS,
