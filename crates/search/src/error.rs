@@ -23,6 +23,10 @@ pub enum Code {
     Duplicate,
     /// `SEARCH_QUERY_BAD`: a query that can be read and makes no sense.
     Query,
+    /// `SEARCH_EXPR`: an expression that cannot be read, or not be evaluated.
+    Expression,
+    /// `SEARCH_PROP_NOT_FOUND`: a property that no step before has made.
+    PropertyMissing,
     /// `SEARCH_GENERIC`: anything else.
     Generic,
 }
@@ -40,6 +44,8 @@ impl Code {
             Self::Option => "SEARCH_OPTION_INVALID",
             Self::Duplicate => "SEARCH_PARAM_DUP",
             Self::Query => "SEARCH_QUERY_BAD",
+            Self::Expression => "SEARCH_EXPR",
+            Self::PropertyMissing => "SEARCH_PROP_NOT_FOUND",
             Self::Generic => "SEARCH_GENERIC",
         }
     }

@@ -6,12 +6,16 @@
 //! that had all documents. Whatever can take long goes in steps whose length the caller sets.
 #![forbid(unsafe_code)]
 
+pub mod aggregate;
 pub mod error;
 pub mod evaluate;
+pub mod expression;
 pub mod index;
 pub mod query;
 pub mod schema;
 pub mod text;
+
+mod number;
 
 pub use error::{Code, Error};
 

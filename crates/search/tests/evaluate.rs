@@ -544,8 +544,13 @@ fn query() -> impl Strategy<Value = String> {
     })
 }
 
+/// `WEFT_ROUNDS=20` tries twenty times as many.
+fn rounds() -> u32 {
+    std::env::var("WEFT_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(1)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1500 * rounds(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn like_looking_at_every_document(

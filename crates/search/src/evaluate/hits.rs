@@ -52,6 +52,31 @@ fn compare_values(left: &Option<SortValue>, right: &Option<SortValue>, descendin
     }
 }
 
+/// Takes documents in and keeps the first.
+#[derive(Debug, Default)]
+pub(super) struct Collector {
+    pub hits: Hits,
+    /// The last of those kept when there were last too many: what comes behind it is not among the first.
+    bar: Option<Hit>,
+}
+
+impl Collector {
+    pub fn push(&mut self, hit: Hit, order: Order, wanted: usize) {
+        if self.bar.as_ref().is_some_and(|bar| order.compare(bar, &hit).is_lt()) {
+            return;
+        }
+        let hits = &mut self.hits.hits;
+        hits.push(hit);
+        let room = wanted.saturating_mul(2).max(64);
+        if hits.len() < room || wanted == 0 || wanted >= room {
+            return;
+        }
+        let (_, last, _) = hits.select_nth_unstable_by(wanted - 1, |left, right| order.compare(left, right));
+        self.bar = Some(Hit { explanation: None, ..last.clone() });
+        hits.truncate(wanted);
+    }
+}
+
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Hits {
@@ -64,16 +89,6 @@ pub struct Hits {
 }
 
 impl Hits {
-    /// Takes a document in; of more than twice as many as are wanted the last are let go.
-    pub(super) fn push(&mut self, hit: Hit, order: Order, wanted: usize) {
-        self.hits.push(hit);
-        let room = wanted.saturating_mul(2).max(64);
-        if self.hits.len() >= room && wanted < room {
-            self.hits.select_nth_unstable_by(wanted, |left, right| order.compare(left, right));
-            self.hits.truncate(wanted);
-        }
-    }
-
     pub(super) fn sort(&mut self, order: Order, wanted: usize) {
         self.hits.sort_by(|left, right| order.compare(left, right));
         self.hits.truncate(wanted);

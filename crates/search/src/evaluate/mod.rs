@@ -19,6 +19,7 @@ use crate::query::Node;
 use build::Builder;
 use cursor::{Cursor, Progress};
 use gather::Source;
+use hits::Collector;
 use roaring::RoaringBitmap;
 use score::Scoring;
 
@@ -68,14 +69,14 @@ pub struct Evaluation {
     options: Options,
     /// The next id.
     next: Option<DocumentId>,
-    hits: Hits,
+    collector: Collector,
 }
 
 impl Evaluation {
     /// Begins. `statistics` are those of all shards.
     pub fn new(query: &Node, index: &Index, statistics: Statistics, options: Options) -> Self {
         let root = Builder::new(index, &statistics, &options).cursor(query, Source::Words);
-        Self { root, statistics, options, next: Some(0), hits: Hits::default() }
+        Self { root, statistics, options, next: Some(0), collector: Collector::default() }
     }
 
     /// Goes on while `fuel` lasts. Says whether that was all.
@@ -98,7 +99,7 @@ impl Evaluation {
 
     fn found(&mut self, index: &Index, id: DocumentId) {
         let Some(record) = index.record(id) else { return };
-        self.hits.total += 1;
+        self.collector.hits.total += 1;
         if self.options.wanted == 0 {
             return;
         }
@@ -115,14 +116,15 @@ impl Evaluation {
             Order::Field { field, .. } => index.sort_value(id, field).cloned(),
             Order::Score | Order::Id => None,
         };
-        self.hits.score_max = self.hits.score_max.max(score);
+        let hits = &mut self.collector.hits;
+        hits.score_max = hits.score_max.max(score);
         let hit = Hit { id, score, sort_value, explanation };
-        self.hits.push(hit, self.options.order, self.options.wanted);
+        self.collector.push(hit, self.options.order, self.options.wanted);
     }
 
     /// What was found; all steps must be done.
     pub fn finish(mut self) -> Hits {
-        self.hits.sort(self.options.order, self.options.wanted);
-        self.hits
+        self.collector.hits.sort(self.options.order, self.options.wanted);
+        self.collector.hits
     }
 }

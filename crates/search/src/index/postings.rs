@@ -1,7 +1,7 @@
 //! Where a term is: ids in ascending order, each with how often, in which fields and at which positions, in blocks of encoded bytes.
 //!
-//! A block knows its first and last id, so a reader that looks for an id skips all others. A write changes one block: it is decoded,
-//! changed and encoded again, or, at the end of everything, appended to. A reader keeps the bytes of the block it is in; a write to it
+//! A block knows its first and last id, so a reader that looks for an id skips all others. A write changes one block, whose bytes are
+//! moved; only one that is full is decoded, to be halved. A reader keeps the bytes of the block it is in; a write to it
 //! meanwhile makes a copy.
 
 use super::varint;
@@ -56,10 +56,86 @@ impl Block {
         Self { first, last: before, count: entries.len() as u16, bytes: Arc::new(bytes) }
     }
 
+    /// The first entry whose id is not below `id`; `id` is not above the last.
+    fn locate(&self, id: DocumentId, economies: Economies) -> Located {
+        let mut reader = Reader::new(Arc::clone(&self.bytes), self.first, economies);
+        let (mut before, mut start) = (None, 0);
+        while let Some(found) = reader.next() {
+            if found >= id {
+                return Located { id: found, before, start, end: reader.at };
+            }
+            (before, start) = (Some(found), reader.at);
+        }
+        unreachable!("the last id of a block is not below what is looked for")
+    }
+
+    /// Puts `bytes` in the place of those from `start` to the difference of the entry at `from`, and behind them that difference as it
+    /// then is. Only the bytes of the block are moved.
+    fn splice(&mut self, start: usize, from: usize, bytes: Vec<u8>, difference: Option<u32>) -> isize {
+        let own = Arc::make_mut(&mut self.bytes);
+        let before = own.capacity();
+        let (mut bytes, mut end) = (bytes, from);
+        if let Some(difference) = difference {
+            varint::get_u32(own, &mut end);
+            varint::put_u32(&mut bytes, difference);
+        }
+        own.splice(start..end, bytes);
+        if own.capacity() > 2 * own.len() + 16 {
+            own.shrink_to_fit();
+        }
+        own.capacity() as isize - before as isize
+    }
+
+    /// Adds an entry in front of another one.
+    fn insert(&mut self, entry: &Entry, economies: Economies) -> isize {
+        let next = self.locate(entry.id, economies);
+        debug_assert!(next.id > entry.id);
+        let mut bytes = Vec::new();
+        encode(&mut bytes, entry, next.before.unwrap_or(entry.id), economies);
+        if next.before.is_none() {
+            self.first = entry.id;
+        }
+        self.count += 1;
+        self.splice(next.start, next.start, bytes, Some(next.id - entry.id))
+    }
+
+    /// Removes an entry, if it is there.
+    fn remove(&mut self, id: DocumentId, economies: Economies) -> Option<isize> {
+        let found = self.locate(id, economies);
+        if found.id != id {
+            return None;
+        }
+        self.count -= 1;
+        if id == self.last {
+            self.last = found.before.unwrap_or(id);
+            return Some(self.splice(found.start, found.end, Vec::new(), None));
+        }
+        let next = id + self.locate_difference(found.end);
+        if found.before.is_none() {
+            self.first = next;
+        }
+        let difference = next - found.before.unwrap_or(next);
+        Some(self.splice(found.start, found.end, Vec::new(), Some(difference)))
+    }
+
+    /// The difference that the entry at `at` begins with.
+    fn locate_difference(&self, at: usize) -> u32 {
+        varint::get_u32(&self.bytes, &mut { at })
+    }
+
     fn entries(&self, economies: Economies) -> Vec<Entry> {
         let mut reader = Reader::new(Arc::clone(&self.bytes), self.first, economies);
         std::iter::from_fn(|| reader.next_entry()).collect()
     }
+}
+
+/// An entry in the bytes of a block.
+struct Located {
+    id: DocumentId,
+    /// The id before it.
+    before: Option<DocumentId>,
+    start: usize,
+    end: usize,
 }
 
 fn encode(out: &mut Vec<u8>, entry: &Entry, before: DocumentId, economies: Economies) {
@@ -100,14 +176,20 @@ impl Postings {
 
     fn insert_into_block(&mut self, entry: &Entry, economies: Economies) -> isize {
         let at = self.blocks.partition_point(|block| block.last < entry.id);
-        if at == self.blocks.len() {
-            return self.append(entry, economies);
+        let Some(block) = self.blocks.get_mut(at) else { return self.append(entry, economies) };
+        if usize::from(block.count) < BLOCK_ENTRIES_MAX {
+            return block.insert(entry, economies);
         }
-        let mut entries = self.blocks[at].entries(economies);
+        let mut entries = block.entries(economies);
         let place = entries.partition_point(|known| known.id < entry.id);
         debug_assert!(entries.get(place).is_none_or(|known| known.id != entry.id));
         entries.insert(place, entry.clone());
-        self.replace(at, &entries, economies)
+        let (left, right) = entries.split_at(entries.len() / 2);
+        let halves = [Block::new(left, economies), Block::new(right, economies)];
+        let after: usize = halves.iter().map(|block| block.bytes() - size_of::<Block>()).sum();
+        let before = self.blocks[at].bytes() - size_of::<Block>();
+        self.blocks.splice(at..=at, halves);
+        after as isize - before as isize
     }
 
     fn append(&mut self, entry: &Entry, economies: Economies) -> isize {
@@ -126,38 +208,23 @@ impl Postings {
         grown as isize
     }
 
-    /// Puts these entries in the place of a block: one block, two, or none.
-    fn replace(&mut self, at: usize, entries: &[Entry], economies: Economies) -> isize {
-        let before = self.blocks[at].bytes() - size_of::<Block>();
-        let halves = if entries.len() > BLOCK_ENTRIES_MAX {
-            let (left, right) = entries.split_at(entries.len() / 2);
-            vec![left, right]
-        } else if entries.is_empty() {
-            Vec::new()
-        } else {
-            vec![entries]
-        };
-        let blocks = halves.into_iter().map(|entries| Block::new(entries, economies));
-        let blocks: Vec<Block> = blocks.collect();
-        let after: usize = blocks.iter().map(|block| block.bytes() - size_of::<Block>()).sum();
-        self.blocks.splice(at..=at, blocks);
-        after as isize - before as isize
-    }
-
     /// Removes a document, if it is there. Says by how much the memory has grown.
     pub fn remove(&mut self, id: DocumentId, economies: Economies) -> isize {
         let at = self.blocks.partition_point(|block| block.last < id);
-        let Some(block) = self.blocks.get(at) else { return 0 };
-        let mut entries = block.entries(economies);
-        let Ok(place) = entries.binary_search_by_key(&id, |entry| entry.id) else { return 0 };
-        entries.remove(place);
+        let Some(block) = self.blocks.get_mut(at) else { return 0 };
+        let Some(grown) = block.remove(id, economies) else { return 0 };
         self.count -= 1;
+        if block.count > 0 {
+            return grown;
+        }
+        let bytes = block.bytes() - size_of::<Block>();
         let capacity = self.blocks.capacity();
-        let grown = self.replace(at, &entries, economies);
+        self.blocks.remove(at);
         if self.blocks.is_empty() {
             self.blocks = Vec::new();
         }
-        grown + (self.blocks.capacity() as isize - capacity as isize) * size_of::<Block>() as isize
+        let fewer = capacity - self.blocks.capacity();
+        grown - (bytes + fewer * size_of::<Block>()) as isize
     }
 
     /// A reader of the first block whose last id is not below `id`.

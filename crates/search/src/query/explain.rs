@@ -2,8 +2,8 @@
 
 use super::{Kind, Node, NumericRange, Relation};
 use crate::error::shown;
+use crate::number::general;
 use crate::schema::{ALL_FIELDS, Schema};
-use base::number::{format_g17, parse_f64};
 use std::fmt::Write;
 
 /// The text, a line for every part.
@@ -153,7 +153,7 @@ fn show_vectors(out: &mut String, node: &Node, schema: &Schema, depth: usize) {
             _ = write!(out, ", yields distance as `{}`}}", shown(&nearest.distance_name));
         }
         Kind::Within(within) => {
-            let radius = general(within.radius);
+            let radius = general(within.radius, 6);
             let (vector, field) =
                 (shown(&within.parameter), shown(&schema.fields[usize::from(within.field)].name));
             _ = write!(
@@ -179,7 +179,7 @@ fn show_attributes(out: &mut String, node: &Node) {
     }
     out.push_str(" => {");
     if let Some(weight) = weight {
-        _ = write!(out, " $weight: {};", general(weight));
+        _ = write!(out, " $weight: {};", general(weight, 6));
     }
     if let Some(slop) = attributes.slop {
         _ = write!(out, " $slop: {slop}; $inorder: {in_order};");
@@ -187,14 +187,4 @@ fn show_attributes(out: &mut String, node: &Node) {
         out.push_str(" $inorder: true;");
     }
     out.push_str(" }");
-}
-
-/// A number as C's `%g` shows it: six digits, no zeros behind.
-fn general(number: f64) -> String {
-    let rounded = format!("{number:.5e}");
-    let rounded = parse_f64(rounded.as_bytes()).unwrap_or(number);
-    let text = format_g17(rounded);
-    let shortest = base::number::format_shortest(rounded);
-    let text = if shortest.as_bytes().len() < text.as_bytes().len() { shortest } else { text };
-    String::from_utf8_lossy(text.as_bytes()).into_owned()
 }

@@ -1,0 +1,135 @@
+//! FT.AGGREGATE's GROUPBY: rows in groups, each with reducers that add them up. What a shard has added up is a [`Groups`], and those of
+//! several shards make one: every reducer keeps what it takes to be put together with another.
+
+mod partial;
+mod reducer;
+mod rows;
+
+use crate::error::{Code, Error, OUT_OF_BOUNDS, shown};
+use crate::expression::{Row, Value};
+use base::random::Random;
+use partial::Partial;
+use std::collections::{HashMap, HashSet};
+
+pub use reducer::{Reducer, ReducerKind};
+pub use rows::{Fields, SortKey, compare_rows};
+
+/// GROUPBY with its REDUCEs.
+#[derive(Clone, Debug)]
+pub struct Grouping {
+    /// The properties whose values make a group; none for one group of all.
+    pub properties: Vec<Vec<u8>>,
+    pub reducers: Vec<Reducer>,
+}
+
+/// GROUPBY names no more properties.
+const PROPERTIES_MAX: usize = u16::MAX as usize;
+
+impl Grouping {
+    /// Groups by these properties, written with `@`.
+    ///
+    /// # Errors
+    /// A property without `@`, too many of them, or two of one name among properties and reducers.
+    pub fn new(properties: &[&[u8]], reducers: Vec<Reducer>) -> Result<Self, Error> {
+        if properties.len() > PROPERTIES_MAX {
+            return Err(Error::bad_argument("GROUPBY", OUT_OF_BOUNDS));
+        }
+        let named = properties.iter().map(|property| {
+            property.strip_prefix(b"@").map(<[u8]>::to_vec).ok_or_else(|| {
+                let name = shown(property);
+                Error::bad_argument("GROUPBY", &format!("Unknown property `{name}`. Did you mean `@{name}`?"))
+            })
+        });
+        let properties = named.collect::<Result<Vec<_>, _>>()?;
+        let mut seen = HashSet::new();
+        let names = properties.iter().chain(reducers.iter().map(|reducer| &reducer.alias));
+        for name in names {
+            if !seen.insert(name) {
+                let text = format!("Property `{}` specified more than once", shown(name));
+                return Err(Error::new(Code::Arguments, text));
+            }
+        }
+        Ok(Self { properties, reducers })
+    }
+}
+
+/// Groups that rows have been put into.
+#[derive(Clone, Debug, Default)]
+pub struct Groups {
+    /// Where the group with these values is.
+    places: HashMap<Vec<u8>, usize>,
+    /// In the order in which they came up.
+    groups: Vec<Group>,
+}
+
+#[derive(Clone, Debug)]
+struct Group {
+    values: Vec<Value>,
+    partials: Vec<Partial>,
+}
+
+impl Groups {
+    /// How many groups there are.
+    pub fn len(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.groups.is_empty()
+    }
+
+    /// Puts a row into its group; into several if a property is a list, one for each of its values. `random` draws samples.
+    pub fn add(&mut self, grouping: &Grouping, row: &dyn Row, random: &mut Random) {
+        let mut choices: Vec<Vec<Value>> = vec![Vec::new()];
+        for property in &grouping.properties {
+            let value = row.property(property).unwrap_or_default();
+            let values = match value {
+                Value::List(values) if !values.is_empty() => values,
+                value => vec![value],
+            };
+            let longer = |front: Vec<Value>| {
+                values.iter().map(move |value| [&front[..], std::slice::from_ref(value)].concat())
+            };
+            choices = choices.into_iter().flat_map(longer).collect();
+        }
+        for values in choices {
+            let group = self.group(values, grouping);
+            for (partial, reducer) in group.partials.iter_mut().zip(&grouping.reducers) {
+                partial.add(reducer, row, random);
+            }
+        }
+    }
+
+    fn group(&mut self, values: Vec<Value>, grouping: &Grouping) -> &mut Group {
+        let identity = Value::List(values.clone()).identity();
+        let groups = &mut self.groups;
+        let place = *self.places.entry(identity).or_insert_with(|| {
+            let partials = grouping.reducers.iter().map(Partial::new).collect();
+            groups.push(Group { values, partials });
+            groups.len() - 1
+        });
+        &mut self.groups[place]
+    }
+
+    /// Adds the groups of another shard.
+    pub fn merge(&mut self, other: Self, grouping: &Grouping) {
+        for Group { values, partials } in other.groups {
+            let group = self.group(values, grouping);
+            for ((own, theirs), reducer) in group.partials.iter_mut().zip(partials).zip(&grouping.reducers) {
+                own.merge(theirs, reducer);
+            }
+        }
+    }
+
+    /// One row for each group: its values under their names, then what the reducers say under their aliases.
+    pub fn finish(self, grouping: &Grouping) -> Vec<Fields> {
+        let rows = self.groups.into_iter().map(|Group { values, partials }| {
+            let values = grouping.properties.iter().cloned().zip(values);
+            let reduced = grouping.reducers.iter().zip(partials);
+            let reduced = reduced.map(|(reducer, partial)| (reducer.alias.clone(), partial.finish(reducer)));
+            Fields::new(values.chain(reduced))
+        });
+        rows.collect()
+    }
+}

@@ -1,0 +1,231 @@
+//! What a reducer has of the rows of a group so far; two of them can be put together.
+
+use super::reducer::{Reducer, ReducerKind};
+use crate::expression::{Row, Value};
+use base::random::Random;
+use base::xxh3::xxh3_64;
+use std::cmp::Ordering;
+use std::collections::HashSet;
+
+/// The state of a reducer.
+#[derive(Clone, Debug)]
+pub(super) enum Partial {
+    Count(u64),
+    Distinct(HashSet<u64>),
+    Distinctish(Box<[u8; REGISTERS]>),
+    Sum(f64),
+    /// The least or the greatest value.
+    Extreme(Value),
+    Moments(Moments),
+    Numbers(Vec<f64>),
+    List {
+        values: Vec<Value>,
+        seen: HashSet<Vec<u8>>,
+    },
+    /// The value, and what decides between it and another.
+    First(Option<(Value, Value)>),
+    /// Values with the numbers drawn for them; those with the least are the sample.
+    Sample(Vec<(u64, Value)>),
+}
+
+/// Registers of the HyperLogLog: an error of 3 %.
+const REGISTERS: usize = 1024;
+
+/// Count, mean and sum of squared deviations (Welford 1962; put together as by Chan, Golub and LeVeque 1979).
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Moments {
+    count: f64,
+    mean: f64,
+    squares: f64,
+}
+
+impl Moments {
+    fn add(&mut self, number: f64) {
+        self.count += 1.0;
+        let off = number - self.mean;
+        self.mean += off / self.count;
+        self.squares += off * (number - self.mean);
+    }
+
+    fn merge(&mut self, other: Self) {
+        let count = self.count + other.count;
+        if count > 0.0 {
+            let off = other.mean - self.mean;
+            self.mean += off * other.count / count;
+            self.squares += other.squares + off * off * self.count * other.count / count;
+            self.count = count;
+        }
+    }
+}
+
+impl Partial {
+    pub fn new(reducer: &Reducer) -> Self {
+        match &reducer.kind {
+            ReducerKind::Count => Self::Count(0),
+            ReducerKind::CountDistinct => Self::Distinct(HashSet::new()),
+            ReducerKind::CountDistinctish => Self::Distinctish(Box::new([0; REGISTERS])),
+            ReducerKind::Sum => Self::Sum(0.0),
+            ReducerKind::Min | ReducerKind::Max => Self::Extreme(Value::Null),
+            ReducerKind::Average | ReducerKind::StandardDeviation => Self::Moments(Moments::default()),
+            ReducerKind::Quantile(_) => Self::Numbers(Vec::new()),
+            ReducerKind::ToList => Self::List { values: Vec::new(), seen: HashSet::new() },
+            ReducerKind::FirstValue { .. } => Self::First(None),
+            ReducerKind::RandomSample(_) => Self::Sample(Vec::new()),
+        }
+    }
+
+    /// Takes a row in.
+    pub fn add(&mut self, reducer: &Reducer, row: &dyn Row, random: &mut Random) {
+        if let Self::Count(count) = self {
+            *count += 1;
+            return;
+        }
+        let value = row.property(&reducer.property).unwrap_or_default();
+        match self {
+            Self::Count(_) => {}
+            Self::Distinct(_) | Self::Distinctish(_) if value == Value::Null => {}
+            Self::Distinct(hashes) => _ = hashes.insert(xxh3_64(&value.identity())),
+            Self::Distinctish(registers) => {
+                let hash = xxh3_64(&value.identity());
+                let register = &mut registers[hash as usize % REGISTERS];
+                *register = (*register).max(((hash / REGISTERS as u64) | 1 << 54).trailing_zeros() as u8 + 1);
+            }
+            Self::Sum(sum) => *sum += value.number().unwrap_or(0.0),
+            Self::Extreme(known) => better(known, value, reducer),
+            Self::Moments(moments) => value.number().into_iter().for_each(|number| moments.add(number)),
+            Self::Numbers(numbers) => numbers.extend(value.number()),
+            Self::List { values, seen } => match value {
+                Value::Null => {}
+                Value::List(list) => list.into_iter().for_each(|value| distinct(values, seen, value)),
+                value => distinct(values, seen, value),
+            },
+            Self::First(first) => {
+                let by = match &reducer.kind {
+                    ReducerKind::FirstValue { by: Some((by, _)) } => row.property(by).unwrap_or_default(),
+                    _ => Value::Null,
+                };
+                earlier(first, (value, by), reducer);
+            }
+            Self::Sample(sample) => {
+                sample.push((random.next_u64(), value));
+                keep_sample(sample, reducer);
+            }
+        }
+    }
+
+    /// Takes in what another shard has of the same group.
+    pub fn merge(&mut self, other: Self, reducer: &Reducer) {
+        match (self, other) {
+            (Self::Count(count), Self::Count(more)) => *count += more,
+            (Self::Distinct(hashes), Self::Distinct(more)) => hashes.extend(more),
+            (Self::Distinctish(registers), Self::Distinctish(more)) => {
+                for (own, theirs) in registers.iter_mut().zip(more.iter()) {
+                    *own = (*own).max(*theirs);
+                }
+            }
+            (Self::Sum(sum), Self::Sum(more)) => *sum += more,
+            (Self::Extreme(known), Self::Extreme(value)) => better(known, value, reducer),
+            (Self::Moments(moments), Self::Moments(more)) => moments.merge(more),
+            (Self::Numbers(numbers), Self::Numbers(more)) => numbers.extend(more),
+            (Self::List { values, seen }, Self::List { values: more, .. }) => {
+                more.into_iter().for_each(|value| distinct(values, seen, value));
+            }
+            (Self::First(first), Self::First(Some(other))) => earlier(first, other, reducer),
+            (Self::Sample(sample), Self::Sample(more)) => {
+                sample.extend(more);
+                keep_sample(sample, reducer);
+            }
+            (Self::First(_), Self::First(None)) => {}
+            _ => debug_assert!(false, "both are of the same reducer"),
+        }
+    }
+
+    /// Its value.
+    pub fn finish(self, reducer: &Reducer) -> Value {
+        match self {
+            Self::Count(count) => Value::Number(count as f64),
+            Self::Distinct(hashes) => Value::Number(hashes.len() as f64),
+            Self::Distinctish(registers) => Value::Number(estimate(&registers).round()),
+            Self::Sum(sum) => Value::Number(sum),
+            Self::Extreme(value) => value,
+            Self::Moments(moments) => Value::Number(match reducer.kind {
+                ReducerKind::Average => moments.mean,
+                _ if moments.count > 1.0 => (moments.squares / (moments.count - 1.0)).sqrt(),
+                _ => 0.0,
+            }),
+            Self::Numbers(numbers) => match reducer.kind {
+                ReducerKind::Quantile(share) => quantile(numbers, share),
+                _ => Value::Null,
+            },
+            Self::List { values, .. } => Value::List(values),
+            Self::First(first) => first.map_or(Value::Null, |(value, _)| value),
+            Self::Sample(sample) => Value::List(sample.into_iter().map(|(_, value)| value).collect()),
+        }
+    }
+}
+
+/// Keeps the better of two values. Texts that read like numbers are numbers.
+fn better(known: &mut Value, value: Value, reducer: &Reducer) {
+    let value = value.number().map_or(value, Value::Number);
+    let ordering = value.compare(known);
+    let is_better = match reducer.kind {
+        ReducerKind::Min => ordering == Ordering::Less,
+        _ => ordering == Ordering::Greater,
+    };
+    if value != Value::Null && (*known == Value::Null || is_better) {
+        *known = value;
+    }
+}
+
+fn distinct(values: &mut Vec<Value>, seen: &mut HashSet<Vec<u8>>, value: Value) {
+    if seen.insert(value.identity()) {
+        values.push(value);
+    }
+}
+
+/// Keeps the one that comes first: by the deciding property, else the one that is there.
+fn earlier(first: &mut Option<(Value, Value)>, other: (Value, Value), reducer: &Reducer) {
+    let ReducerKind::FirstValue { by } = &reducer.kind else { return };
+    let takes = match (&first, by) {
+        (None, _) => true,
+        (Some(_), None) => false,
+        (Some((_, own)), Some((_, descending))) => {
+            let number = |value: &Value| value.number().map_or_else(|| value.clone(), Value::Number);
+            match (own, &other.1) {
+                (_, Value::Null) => false,
+                (Value::Null, _) => true,
+                (own, theirs) => {
+                    let ordering = number(theirs).compare(&number(own));
+                    if *descending { ordering.is_gt() } else { ordering.is_lt() }
+                }
+            }
+        }
+    };
+    if takes {
+        *first = Some(other);
+    }
+}
+
+fn keep_sample(sample: &mut Vec<(u64, Value)>, reducer: &Reducer) {
+    let ReducerKind::RandomSample(size) = reducer.kind else { return };
+    if sample.len() > size {
+        sample.sort_by_key(|(drawn, _)| *drawn);
+        sample.truncate(size);
+    }
+}
+
+/// The number that so great a share of all is not above (nearest rank).
+fn quantile(mut numbers: Vec<f64>, share: f64) -> Value {
+    numbers.sort_by(f64::total_cmp);
+    let rank = (share * numbers.len() as f64).ceil() as usize;
+    numbers.get(rank.max(1) - 1).map_or(Value::Null, |number| Value::Number(*number))
+}
+
+/// The estimate of Flajolet, Fusy, Gandouet and Meunier (2007), with linear counting where it is better.
+fn estimate(registers: &[u8; REGISTERS]) -> f64 {
+    let count = REGISTERS as f64;
+    let sum: f64 = registers.iter().map(|register| 0.5f64.powi(i32::from(*register))).sum();
+    let estimate = 0.7213 / (1.0 + 1.079 / count) * count * count / sum;
+    let zeros = registers.iter().filter(|register| **register == 0).count();
+    if estimate <= 2.5 * count && zeros > 0 { count * (count / zeros as f64).ln() } else { estimate }
+}

@@ -1,0 +1,65 @@
+//! Rows between the steps of FT.AGGREGATE.
+
+use crate::expression::{Row, Value};
+use std::cmp::Ordering;
+
+/// Properties with their values, in the order in which they came up.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Fields {
+    fields: Vec<(Vec<u8>, Value)>,
+}
+
+impl Fields {
+    /// These, of which the last of a name counts.
+    pub fn new(fields: impl Iterator<Item = (Vec<u8>, Value)>) -> Self {
+        let mut row = Self::default();
+        for (name, value) in fields {
+            row.set(&name, value);
+        }
+        row
+    }
+
+    /// Sets a property.
+    pub fn set(&mut self, name: &[u8], value: Value) {
+        match self.fields.iter_mut().find(|(known, _)| known == name) {
+            Some((_, known)) => *known = value,
+            None => self.fields.push((name.to_vec(), value)),
+        }
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &Value)> {
+        self.fields.iter().map(|(name, value)| (&name[..], value))
+    }
+
+    /// The value of a property.
+    pub fn get(&self, name: &[u8]) -> Option<&Value> {
+        self.fields.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+    }
+}
+
+impl Row for Fields {
+    fn property(&self, name: &[u8]) -> Option<Value> {
+        self.get(name).cloned()
+    }
+}
+
+/// One property of SORTBY.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SortKey {
+    pub property: Vec<u8>,
+    pub descending: bool,
+}
+
+/// The order of two rows by SORTBY; rows without a property come last in either order.
+pub fn compare_rows(keys: &[SortKey], left: &dyn Row, right: &dyn Row) -> Ordering {
+    let by_key = |key: &SortKey| {
+        let value = |row: &dyn Row| row.property(&key.property).filter(|value| *value != Value::Null);
+        match (value(left), value(right)) {
+            (Some(left), Some(right)) if key.descending => right.compare(&left),
+            (Some(left), Some(right)) => left.compare(&right),
+            (left, right) => right.is_some().cmp(&left.is_some()),
+        }
+    };
+    keys.iter().map(by_key).find(|ordering| ordering.is_ne()).unwrap_or(Ordering::Equal)
+}

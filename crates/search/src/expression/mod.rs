@@ -1,0 +1,110 @@
+//! The language of APPLY and FILTER: arithmetic, comparisons, logic and functions over the properties of a row.
+//!
+//! An expression is read once: functions are looked up and their arguments counted then. What is nested too deep is refused, so evaluation may recurse.
+
+mod evaluate;
+mod functions;
+mod parse;
+mod time;
+mod value;
+
+use crate::error::Error;
+use functions::Function;
+
+pub use value::Value;
+
+/// An expression.
+#[derive(Clone, Debug)]
+pub struct Expression {
+    root: Node,
+}
+
+#[derive(Clone, Debug)]
+enum Node {
+    Literal(Value),
+    Property(Vec<u8>),
+    Negated(Box<Node>),
+    Not(Box<Node>),
+    Binary(Operator, Box<Node>, Box<Node>),
+    Call(&'static Function, Vec<Node>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Operator {
+    Or,
+    And,
+    Equal,
+    Unequal,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    Modulo,
+    Power,
+}
+
+/// What an expression is evaluated for.
+pub trait Row {
+    /// The value of a property; `None` if the row has none.
+    fn property(&self, name: &[u8]) -> Option<Value>;
+
+    /// The words of the query that the row's document has, at most so many, in the order of the query.
+    fn matched_terms(&self, limit: usize) -> Vec<Vec<u8>> {
+        _ = limit;
+        Vec::new()
+    }
+}
+
+impl Expression {
+    /// Reads an expression.
+    ///
+    /// # Errors
+    /// What cannot be read, a function that there is not, or one with the wrong number of arguments.
+    pub fn parse(text: &[u8]) -> Result<Self, Error> {
+        Ok(Self { root: parse::parse(text)? })
+    }
+
+    /// The properties that it names, each once, in their order.
+    pub fn properties(&self) -> Vec<&[u8]> {
+        let mut names = Vec::new();
+        collect(&self.root, &mut names);
+        names
+    }
+
+    /// Its value for a row.
+    ///
+    /// # Errors
+    /// A property that the row does not have (unless `exists` asks for it), and arguments that a function refuses.
+    pub fn evaluate(&self, row: &dyn Row) -> Result<Value, Error> {
+        evaluate::evaluate(&self.root, row)
+    }
+
+    /// Whether a row passes it as a FILTER.
+    ///
+    /// # Errors
+    /// As for [`Expression::evaluate`].
+    pub fn accepts(&self, row: &dyn Row) -> Result<bool, Error> {
+        Ok(self.evaluate(row)?.is_true())
+    }
+}
+
+fn collect<'a>(node: &'a Node, names: &mut Vec<&'a [u8]>) {
+    match node {
+        Node::Literal(_) => {}
+        Node::Property(name) => {
+            if !names.contains(&&name[..]) {
+                names.push(name);
+            }
+        }
+        Node::Negated(inner) | Node::Not(inner) => collect(inner, names),
+        Node::Binary(_, left, right) => {
+            collect(left, names);
+            collect(right, names);
+        }
+        Node::Call(_, arguments) => arguments.iter().for_each(|argument| collect(argument, names)),
+    }
+}

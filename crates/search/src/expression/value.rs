@@ -1,0 +1,99 @@
+//! Values of rows: numbers, texts, lists, or nothing.
+
+use crate::number::result_text;
+use base::number::parse_f64;
+use std::cmp::Ordering;
+
+/// A value.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Value {
+    #[default]
+    Null,
+    Number(f64),
+    Text(Vec<u8>),
+    List(Vec<Value>),
+}
+
+impl Value {
+    /// A text.
+    pub fn text(text: impl Into<Vec<u8>>) -> Self {
+        Self::Text(text.into())
+    }
+
+    /// As a number, if it is one or reads like one.
+    pub fn number(&self) -> Option<f64> {
+        match self {
+            Self::Number(number) => Some(*number),
+            Self::Text(text) => parse_f64(text),
+            Self::Null | Self::List(_) => None,
+        }
+    }
+
+    /// As it stands in a result; `None` for nothing and for lists.
+    pub fn shown(&self) -> Option<Vec<u8>> {
+        match self {
+            Self::Number(number) => Some(result_text(*number).into_bytes()),
+            Self::Text(text) => Some(text.clone()),
+            Self::Null | Self::List(_) => None,
+        }
+    }
+
+    /// Whether a condition with this value holds.
+    pub fn is_true(&self) -> bool {
+        match self {
+            Self::Null => false,
+            Self::Number(number) => *number != 0.0,
+            Self::Text(text) => !text.is_empty(),
+            Self::List(list) => !list.is_empty(),
+        }
+    }
+
+    /// The order of values: nothing first; a number and a text that reads like one as numbers, else as texts.
+    pub fn compare(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Null, Self::Null) => Ordering::Equal,
+            (Self::Null, _) => Ordering::Less,
+            (_, Self::Null) => Ordering::Greater,
+            (Self::Number(left), Self::Number(right)) => left.total_cmp(right),
+            (Self::Text(left), Self::Text(right)) => left.cmp(right),
+            (Self::List(left), Self::List(right)) => {
+                let pairs = left.iter().zip(right).map(|(left, right)| left.compare(right));
+                pairs.fold(Ordering::Equal, Ordering::then).then(left.len().cmp(&right.len()))
+            }
+            (Self::List(_), _) => Ordering::Greater,
+            (_, Self::List(_)) => Ordering::Less,
+            (left, right) => match (left.number(), right.number()) {
+                (Some(left), Some(right)) => left.total_cmp(&right),
+                _ => left.shown().cmp(&right.shown()),
+            },
+        }
+    }
+
+    /// What two values that count as one have in common.
+    pub(crate) fn identity(&self) -> Vec<u8> {
+        match self {
+            Self::Null => vec![0],
+            Self::Number(number) => [&[1][..], &(number + 0.0).to_bits().to_be_bytes()].concat(),
+            Self::Text(text) => [&[2][..], text].concat(),
+            Self::List(list) => {
+                let mut out = vec![3];
+                for value in list {
+                    let inside = value.identity();
+                    out.extend((inside.len() as u64).to_be_bytes());
+                    out.extend(inside);
+                }
+                out
+            }
+        }
+    }
+
+    /// The number of its type in sentences of errors.
+    pub(super) fn type_number(&self) -> u8 {
+        match self {
+            Self::Number(_) => 1,
+            Self::Text(_) => 2,
+            Self::Null => 3,
+            Self::List(_) => 4,
+        }
+    }
+}
