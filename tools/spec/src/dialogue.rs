@@ -60,6 +60,8 @@ pub enum Step {
     Wait { ms: u64 },
     /// `@blocked n`: until INFO tells of that many blocked clients.
     Blocked { count: usize },
+    /// `@until text words`: the command again and again until its reply, as it is shown, has the text in it.
+    Until { text: String, words: Vec<Vec<u8>> },
     /// `@repeat n words`: a pipeline in which `{i}` counts from 1; no reply may be an error.
     Repeat { count: u64, words: Vec<Vec<u8>> },
     /// `@scan words`: the command again and again with the cursor in place of `{cursor}`, from 0 until 0 comes back;
@@ -189,6 +191,10 @@ impl Reader {
                 Step::Wait { ms: Some(number()?).filter(|ms| *ms <= WAIT_MS_MAX).ok_or("too long a wait")? }
             }
             "blocked" => Step::Blocked { count: number()? as usize },
+            "until" => {
+                let (text, command) = argument.split_once(' ').ok_or("@until needs a text and a command")?;
+                Step::Until { text: text.to_owned(), words: words::split(command)? }
+            }
             "scan" => Step::Scan { connection: self.last.clone(), words: words::split(argument)? },
             "close" => Step::Close { connection: argument.to_owned() },
             "repeat" => {

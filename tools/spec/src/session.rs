@@ -144,6 +144,10 @@ impl Session<'_> {
                 self.flush().map_err(failed)?;
                 self.wait_for_blocked(*count)
             }
+            Step::Until { text, words } => {
+                self.flush().map_err(failed)?;
+                self.wait_until(text, words)
+            }
             Step::Repeat { count, words } => {
                 self.flush().map_err(failed)?;
                 self.repeat(*count, words)
@@ -231,20 +235,37 @@ impl Session<'_> {
     }
 
     fn wait_for_blocked(&mut self, count: usize) -> Result<(), Failure> {
-        let deadline = Instant::now() + REPLY_TIMEOUT;
         let wanted = format!("blocked_clients:{count}");
-        loop {
-            let info = self.running.control.try_cmd(&["INFO", "clients"]).map_err(failed)?;
-            let info = info.string().unwrap_or_default();
-            let line = info.lines().find(|line| line.starts_with("blocked_clients:"));
+        let info = ["INFO", "clients"].map(|word| word.as_bytes().to_vec());
+        self.repeat_until(&info, |reply| {
+            let reply = reply.string().unwrap_or_default();
+            let line = reply.lines().find(|line| line.starts_with("blocked_clients:"));
             if line == Some(&wanted) {
                 return Ok(());
             }
+            Err(format!("{} instead of {wanted}", line.unwrap_or("no blocked_clients")))
+        })
+    }
+
+    fn wait_until(&mut self, text: &str, words: &[Vec<u8>]) -> Result<(), Failure> {
+        self.repeat_until(words, |reply| {
+            let shown = reply.to_string();
+            if shown.contains(text) { Ok(()) } else { Err(format!("no {text} in {shown}")) }
+        })
+    }
+
+    /// Sends a command, on a connection of its own, until the reply is as it should be.
+    fn repeat_until(
+        &mut self,
+        words: &[Vec<u8>],
+        check: impl Fn(&Value) -> Result<(), String>,
+    ) -> Result<(), Failure> {
+        let deadline = Instant::now() + REPLY_TIMEOUT;
+        loop {
+            let reply = self.running.control.try_cmd(words).map_err(failed)?;
+            let Err(what) = check(&reply) else { return Ok(()) };
             if Instant::now() > deadline {
-                return Err(at_line(
-                    0,
-                    format!("{} instead of {wanted}", line.unwrap_or("no blocked_clients")),
-                ));
+                return Err(at_line(0, what));
             }
             std::thread::sleep(Duration::from_millis(1));
         }
