@@ -34,6 +34,16 @@ impl ModuleName {
         Self(std::array::from_fn(|index| MODULE_CHARACTERS[(id >> (58 - 6 * index) & 63) as usize]))
     }
 
+    /// The six bits that stand for a character.
+    pub(crate) const fn digit(character: u8) -> u64 {
+        let mut digit = 0;
+        while MODULE_CHARACTERS[digit] != character {
+            digit += 1;
+            assert!(digit < MODULE_CHARACTERS.len(), "not a character of a name");
+        }
+        digit as u64
+    }
+
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).expect("the characters are of ASCII")
     }
