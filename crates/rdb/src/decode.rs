@@ -5,7 +5,9 @@ mod ziplist;
 mod zipmap;
 
 use crate::encode::{NODE_PACKED, NODE_PLAIN};
-use crate::{Error, Reader, Shapes, Type, array, stream};
+use crate::module::ModuleId;
+use crate::object::MODULE_VALUE;
+use crate::{Error, Reader, Shapes, Type, array, json, stream};
 use base::number;
 use keyspace::Value;
 use pairs::HashBuilder;
@@ -21,6 +23,20 @@ use types::{Hash, List, Set, ZSet};
 /// `Unsupported`
 pub fn known_type(byte: u8) -> Result<Type, Error> {
     Type::from_byte(byte).ok_or(Error::Unsupported(byte))
+}
+
+/// The type in front of a value.
+///
+/// # Errors
+/// `Unsupported`, `Module`, `Truncated`
+pub fn read_type(reader: &mut Reader<'_>) -> Result<Type, Error> {
+    match reader.byte()? {
+        MODULE_VALUE => {
+            let name = ModuleId::read(&mut Reader::new(reader.rest()))?.name();
+            Type::of_module(name).ok_or(Error::Module(name))
+        }
+        byte => known_type(byte),
+    }
 }
 
 /// Reads one value of a type. What follows it stays in the reader.
@@ -64,6 +80,7 @@ pub fn value(kind: Type, reader: &mut Reader<'_>, shapes: &Shapes<'_>) -> Result
         }
         Type::HashValkey => hash_of_valkey(reader, shapes).map(hash),
         Type::Array => array::read(reader).map(|array| Value::Array(Box::new(array))),
+        Type::Json => json::read(reader).map(|json| Value::Json(Box::new(json))),
     }
 }
 

@@ -16,6 +16,8 @@ pub enum Error {
     Unsupported(u8),
     /// The value belongs to a module.
     Module(ModuleName),
+    /// The value is of a module's type that can be read, in a version of its encoding that cannot.
+    ModuleVersion(ModuleName, u16),
     /// A file of a newer version than any that is known.
     Newer(u16),
     /// Libraries of functions in the form that they had before Redis 7.0 was released.
@@ -65,6 +67,12 @@ impl fmt::Display for Error {
             Self::Empty => f.write_str("the collection is empty"),
             Self::Unsupported(byte) => write!(f, "values of type {byte} cannot be read"),
             Self::Module(name) => write!(f, "values of the module type {name:?} cannot be read"),
+            Self::ModuleVersion(name, version) => {
+                write!(
+                    f,
+                    "values of the module type {name:?} in version {version} of their encoding cannot be read"
+                )
+            }
             Self::Newer(version) => write!(f, "version {version} of the format is not known"),
             Self::OldFunctions => f.write_str("functions in the form of before Redis 7.0 cannot be read"),
             Self::CheckSum { stored, found } => {

@@ -15,6 +15,7 @@ pub mod encode;
 mod error;
 pub mod file;
 mod groups;
+mod json;
 pub mod libraries;
 pub mod module;
 mod object;

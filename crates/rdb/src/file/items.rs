@@ -1,8 +1,10 @@
 //! The items of a file, one after the other.
 
-use super::{Damage, Doing, MODULE_VALUE, MODULE_VALUE_OLD, VALKEY_VERSION_MAX, VERSION_MAX};
+use super::{Damage, Doing, MODULE_VALUE_OLD, VALKEY_VERSION_MAX, VERSION_MAX};
 use super::{modules, opcode, skip};
 use crate::error::ModuleName;
+use crate::module::ModuleId;
+use crate::object::MODULE_VALUE;
 use crate::{Error, Reader, Shapes, Text, Type, decode};
 use base::crc64::crc64;
 use keyspace::Value;
@@ -261,6 +263,10 @@ impl State {
         };
         let key = reader.string().map_err(|error| (Doing::Key, error))?;
         let whole = reader.rest();
+        let known = match known {
+            Some(kind) => Some(kind),
+            None => module_type(reader).map_err(|error| (Doing::ModuleValue, error))?,
+        };
         let layout = match known {
             Some(kind) => {
                 skip::value(kind, reader).map_err(|error| (Doing::Value(kind), error))?;
@@ -326,6 +332,11 @@ impl State {
     pub fn expects_key(&self) -> bool {
         self.hints.is_some()
     }
+}
+
+/// The type of the value of a module that comes next, if it is one that we know.
+fn module_type(reader: &Reader<'_>) -> Result<Option<Type>, Error> {
+    ModuleId::read(&mut Reader::new(reader.rest())).map(|id| Type::of_module(id.name()))
 }
 
 /// Compares the check sum that was written with that of the bytes, if anybody wants to know the latter.
