@@ -1,10 +1,14 @@
-//! Asking for the memory of elements inside large collections, ahead of the commands that look for them.
+//! Asking for the memory inside collections, ahead of the commands that will read it: of elements in large ones, and of small ones as
+//! a whole.
 
 use crate::db::Db;
 use crate::key::Key;
 use crate::value::ValueRef;
+use table::prefetch::prefetch;
+use types::Hash;
 use types::hash::HashTable;
 use types::set::SetTable;
+use types::zset::ZSet;
 
 /// The elements under a key, where they stand in a table.
 #[derive(Clone, Copy)]
@@ -34,14 +38,43 @@ impl Elements<'_> {
 }
 
 impl Db {
+    /// The value under a key. Changes nothing: what is over may be shown.
+    #[inline]
+    pub fn peek(&self, key: Key<'_>) -> Option<ValueRef<'_>> {
+        self.table.find(key.hash, key.bytes).map(|pos| self.value(pos))
+    }
+
     /// The elements under a key, if they stand in a table that knows stages. Changes nothing: what is over may be shown.
     #[inline]
     pub fn elements(&self, key: Key<'_>) -> Option<Elements<'_>> {
-        let pos = self.table.find(key.hash, key.bytes)?;
-        match self.value(pos) {
+        match self.peek(key)? {
             ValueRef::Set(set) => set.table().map(Elements::Set),
             ValueRef::Hash(hash) => hash.table().map(Elements::Hash),
             _ => None,
         }
+    }
+}
+
+impl ValueRef<'_> {
+    /// Asks for the head of a collection that may be small.
+    #[inline]
+    pub fn prefetch_head(self) {
+        match self {
+            Self::Hash(hash) => prefetch((&raw const *hash).cast()),
+            Self::ZSet(zset) => prefetch((&raw const *zset).cast()),
+            _ => {}
+        }
+    }
+
+    /// Reads the head and asks for both ends of the elements, if they stand in one piece: the processor finds by itself what it
+    /// needs between them.
+    #[inline]
+    pub fn prefetch_packed(self) {
+        let packed = match self {
+            Self::Hash(Hash::Listpack(list) | Hash::ListpackEx(list)) => list.as_bytes(),
+            Self::ZSet(ZSet::Listpack(packed)) => packed.as_listpack().as_bytes(),
+            _ => return,
+        };
+        [packed.first(), packed.get(64), packed.last()].into_iter().flatten().for_each(|line| prefetch(line));
     }
 }

@@ -5,8 +5,6 @@ mod ziplist;
 mod zipmap;
 
 use crate::encode::{NODE_PACKED, NODE_PLAIN};
-use crate::module::ModuleId;
-use crate::object::MODULE_VALUE;
 use crate::{Error, Reader, Shapes, Type, array, json, stream};
 use base::number;
 use keyspace::Value;
@@ -16,28 +14,6 @@ use types::hash::FIELD_EXPIRE_MS_MAX;
 use types::list::End;
 use types::listpack::Listpack;
 use types::{Hash, List, Set, ZSet};
-
-/// The type that a byte stands for.
-///
-/// # Errors
-/// `Unsupported`
-pub fn known_type(byte: u8) -> Result<Type, Error> {
-    Type::from_byte(byte).ok_or(Error::Unsupported(byte))
-}
-
-/// The type in front of a value.
-///
-/// # Errors
-/// `Unsupported`, `Module`, `Truncated`
-pub fn read_type(reader: &mut Reader<'_>) -> Result<Type, Error> {
-    match reader.byte()? {
-        MODULE_VALUE => {
-            let name = ModuleId::read(&mut Reader::new(reader.rest()))?.name();
-            Type::of_module(name).ok_or(Error::Module(name))
-        }
-        byte => known_type(byte),
-    }
-}
 
 /// Reads one value of a type. What follows it stays in the reader.
 ///

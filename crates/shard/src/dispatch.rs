@@ -124,7 +124,9 @@ impl Shard {
         let args = Args::with_hash(&buf, &spans, &seed, key_index, hash);
         let (conn, spans) = (index as u32, (0, args.len() as u32));
         let (db, key_index) = (self.conns[index].db, key_index as u16);
-        let q = Queued { conn, spans, command: Some(row), key_index, shard, db, fences: false, hash };
+        let looked_key = key_index;
+        let q =
+            Queued { conn, spans, command: Some(row), key_index, shard, db, fences: false, hash, looked_key };
         self.run_at(index, row, args, shard, &q);
     }
 
@@ -215,7 +217,7 @@ impl Shard {
         self.cx.stats.forwarded += u64::from(!here);
         let conn = &self.conns[index];
         let (db, resp3, (marks, client)) = (conn.db, conn.resp3, conn.marks());
-        let mut placed = (q.key_index, q.hash);
+        let mut placed = q.placed();
         if command.flags & flag::BLOCKING != 0 {
             debug_assert_eq!(q.key_index, 0, "commands that block have more keys than one");
             placed.1 = self.cx.sessions.get(index).map_or(0, |session| session.id);

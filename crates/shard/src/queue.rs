@@ -23,16 +23,25 @@ pub(crate) struct Queued {
     pub(crate) db: u16,
     /// What its connection sends next waits until it is done.
     pub(crate) fences: bool,
+    /// Of the key at `looked_key`.
     pub(crate) hash: u64,
+    /// The key to look ahead for if it is on this shard: `key_index`, or the first one of a script; 0 for none.
+    pub(crate) looked_key: u16,
 }
 
 impl Queued {
     /// What to look ahead for, if its key is on shard `here`.
     #[inline]
     fn look<'a>(&self, here: u16, buf: &'a [u8], spans: &[Span]) -> Option<Look<'a>> {
-        let command = self.command.filter(|_| self.key_index != 0 && self.shard == here)?;
+        let command = self.command.filter(|_| self.looked_key != 0 && self.shard == here)?;
         let own = &spans[self.spans.0 as usize..(self.spans.0 + self.spans.1) as usize];
-        Some(Look::new(command, self.db, buf, own, self.key_index, self.hash))
+        Some(Look::new(command, self.db, buf, own, self.looked_key, self.hash))
+    }
+
+    /// Index and hash of its one key, 0 without.
+    #[inline]
+    pub(crate) fn placed(&self) -> (u16, u64) {
+        if self.key_index == 0 { (0, 0) } else { (self.key_index, self.hash) }
     }
 }
 
@@ -80,21 +89,34 @@ impl Shard {
             db: self.conns[conn].db,
             fences: false,
             hash: 0,
+            looked_key: 0,
         };
         if let Some(command) = command {
             queued.fences = self.is_fence(command, args);
             let index = command.placed_key;
             if index != 0 && (index as usize) < args.len() {
                 let key = args.at(index as usize);
-                queued.key_index = index;
+                (queued.key_index, queued.looked_key) = (index, index);
                 queued.hash = self.cx.seed.hash(key);
                 queued.shard = self.cx.slots.shard_of(key);
                 if queued.shard == self.cx.id {
                     self.cx.dbs[queued.db as usize].prefetch_bucket(queued.hash);
                 }
+            } else if command.flags & flag::SCRIPT != 0 {
+                self.look_at_script(args, &mut queued);
             }
         }
         queued
+    }
+
+    /// Asks for the memory of a script's first key: `EVALSHA sha numkeys key …`.
+    #[inline(never)]
+    fn look_at_script(&self, args: Args<'_>, queued: &mut Queued) {
+        let Some(key) = args.get(3).filter(|_| args.at(2) != b"0") else { return };
+        if self.cx.slots.shard_of(key) == self.cx.id {
+            (queued.looked_key, queued.hash) = (3, self.cx.seed.hash(key));
+            self.cx.dbs[queued.db as usize].prefetch_bucket(queued.hash);
+        }
     }
 
     /// Runs or forwards all queued commands, in order.

@@ -220,7 +220,7 @@ impl Shard {
             }
             transaction.flags |= flags;
             let db = transaction.db;
-            transaction.block.push_command(command, args, db, (q.key_index, q.hash));
+            transaction.block.push_command(command, args, db, q.placed());
             transaction.locate(&self.cx, command, args, q);
         }
         if conn.is_in_order() && conn.replies == ReplyMode::On {

@@ -10,8 +10,7 @@ use std::path::Path;
 use testkit::Value;
 
 /// Commands whose first argument names the real command.
-pub const CONTAINERS: [&str; 18] = [
-    "JSON.DEBUG",
+pub const CONTAINERS: [&str; 19] = [
     "ACL",
     "CLIENT",
     "CLUSTER",
@@ -20,6 +19,8 @@ pub const CONTAINERS: [&str; 18] = [
     "DEBUG",
     "FUNCTION",
     "HIMPORT",
+    "HOTKEYS",
+    "JSON.DEBUG",
     "LATENCY",
     "MEMORY",
     "MODULE",

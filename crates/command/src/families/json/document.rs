@@ -8,7 +8,7 @@ use keyspace::{Key, Update};
 use resp::Reply;
 
 /// Looks at values that a command may take. Not by the size of the document: what was done once must be possible when it is done again.
-pub const STEPS: u64 = 1 << 26;
+pub const STEPS: u64 = 1 << 25;
 
 /// The path that argument `at` is, the whole document if there is none. Nothing that is computed.
 pub fn path(args: Args<'_>, at: usize) -> Result<Query, Error> {
