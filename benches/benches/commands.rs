@@ -34,7 +34,12 @@ fn commands(c: &mut Criterion) {
         play(&mut shard, conn, &request(&["RPUSH", "l", &format!("element:{n:09}")]));
     }
     let value = "x".repeat(64);
-    let cases: [(&str, Vec<&str>); 9] = [
+    // A document of 1 KiB: ten members, each an object with a text and numbers.
+    let member =
+        |n: usize| format!(r#""field{n}":{{"name":"{}","price":{n}.25,"tags":["a","b"]}}"#, "x".repeat(48));
+    let document = format!("{{{}}}", (0..10).map(member).collect::<Vec<_>>().join(","));
+    play(&mut shard, conn, &request(&["JSON.SET", "doc", "$", &document]));
+    let cases: [(&str, Vec<&str>); 14] = [
         ("SET", vec!["SET", "key:000000000001", &value]),
         ("GET", vec!["GET", "key:000000000001"]),
         ("INCR", vec!["INCR", "counter"]),
@@ -44,6 +49,11 @@ fn commands(c: &mut Criterion) {
         ("LPUSH and LPOP", vec!["LPUSH", "queue", &value]),
         ("ZRANGE 100", vec!["ZRANGE", "z", "0", "99"]),
         ("LRANGE 100", vec!["LRANGE", "l", "0", "99"]),
+        ("JSON.SET of 1 KiB", vec!["JSON.SET", "doc", "$", &document]),
+        ("JSON.GET of 1 KiB", vec!["JSON.GET", "doc", "$"]),
+        ("JSON.GET of a member", vec!["JSON.GET", "doc", "$.field5.price"]),
+        ("JSON.GET with a filter", vec!["JSON.GET", "doc", "$[?(@.price>5)].name"]),
+        ("JSON.NUMINCRBY", vec!["JSON.NUMINCRBY", "doc", "$.field5.price", "1"]),
     ];
     let mut group = c.benchmark_group("commands, pipelines of 16");
     group.throughput(Throughput::Elements(16));

@@ -22,6 +22,8 @@ pub enum Event {
     /// Without a name it is not published.
     Group,
     Array,
+    /// Of types that are modules in Redis: JSON documents.
+    Module,
     Expired,
     Evicted,
     New,
@@ -42,6 +44,7 @@ impl Event {
             Self::ZSet => KeyEvents::ZSET,
             Self::Stream | Self::Group => KeyEvents::STREAM,
             Self::Array => KeyEvents::ARRAY,
+            Self::Module => KeyEvents::MODULE,
             Self::Expired => KeyEvents::EXPIRED,
             Self::Evicted => KeyEvents::EVICTED,
             Self::New => KeyEvents::NEW,

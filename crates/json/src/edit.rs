@@ -26,29 +26,70 @@ pub enum Change {
     Remove(Box<[u8]>),
     /// Takes elements out, and puts others where they were.
     Splice(Range<usize>, Vec<Node>),
+    /// Removes the elements with these numbers, which ascend.
+    Take(Vec<usize>),
+}
+
+/// What an attempt has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Edited {
+    /// There is none at the place, or it is of another kind, if not.
+    pub is_done: bool,
+    /// Heap bytes won and lost: an array or object may have got nodes for its elements even if nothing was changed then.
+    pub more_bytes: usize,
+    pub less_bytes: usize,
+}
+
+impl Edited {
+    const FAILED: Self = Self { is_done: false, more_bytes: 0, less_bytes: 0 };
+
+    fn done(less_bytes: usize, more_bytes: usize) -> Self {
+        Self { is_done: true, more_bytes, less_bytes }
+    }
+
+    fn with(self, less_bytes: usize, more_bytes: usize) -> Self {
+        let (more_bytes, less_bytes) = (self.more_bytes + more_bytes, self.less_bytes + less_bytes);
+        Self { more_bytes, less_bytes, ..self }
+    }
 }
 
 /// Changes the value at a place; false, and nothing has changed, if there is none or it is of another kind.
 pub fn apply(root: &mut Node, place: &[Step], change: Change) -> bool {
+    attempt(root, place, change).is_done
+}
+
+/// As [`apply`], with what it does to the memory.
+pub fn attempt(root: &mut Node, place: &[Step], change: Change) -> Edited {
     if let Some(bytes) = root.as_packed()
         && let Some(more) = change.packed_bytes()
         && bytes.len() + more <= packed::BYTES_MAX
     {
         let mut out = Vec::with_capacity(bytes.len() + more);
-        let is_done = rewrite(bytes, place, &change, &mut out);
-        if is_done {
-            *root = Node::from_packed(&out);
+        if !rewrite(bytes, place, &change, &mut out) {
+            return Edited::FAILED;
         }
-        return is_done;
+        let less_bytes = root.heap_bytes();
+        *root = Node::from_packed(&out);
+        return Edited::done(less_bytes, root.heap_bytes());
     }
-    root.unpack();
-    let Some((step, rest)) = place.split_first() else { return change_here(root, change) };
-    let child = match (&mut root.0, step) {
-        (Repr::Array(elements), Step::Index(index)) => elements.get_mut(*index),
-        (Repr::Object(members), Step::Name(name)) => members.get_mut(name),
-        _ => None,
+    let (mut less_bytes, mut more_bytes) = (0, 0);
+    if root.as_packed().is_some() {
+        less_bytes = root.heap_bytes();
+        root.unpack();
+        more_bytes = root.heap_bytes();
+    }
+    let edited = match place.split_first() {
+        None => change_here(root, change),
+        Some((step, rest)) => {
+            let child = match (&mut root.0, step) {
+                (Repr::Array(elements), Step::Index(index)) => elements.get_mut(*index),
+                (Repr::Object(members), Step::Name(name)) => members.get_mut(name),
+                _ => None,
+            };
+            child.map_or(Edited::FAILED, |child| attempt(child, rest, change))
+        }
     };
-    child.is_some_and(|child| apply(child, rest, change))
+    edited.with(less_bytes, more_bytes)
 }
 
 /// Puts another value in the place of one that is there.
@@ -92,7 +133,7 @@ impl Change {
         const LENGTHS: usize = 16;
         Some(match self {
             Self::Put(name, value) => name.len() + value.as_packed()?.len() + LENGTHS,
-            Self::Remove(_) => 0,
+            Self::Remove(_) | Self::Take(_) => 0,
             Self::Splice(_, values) => {
                 let add = |sum: usize, value: &Node| Some(sum + value.as_packed()?.len());
                 values.iter().try_fold(LENGTHS, add)?
@@ -122,6 +163,19 @@ fn rewrite(bytes: &[u8], place: &[Step], change: &Change, out: &mut Vec<u8>) -> 
             array.iter().skip(range.end).for_each(|element| keep(element, out));
             let count = array.len() - range.len() + values.len();
             finish(start, count, out);
+            true
+        }
+        (View::Array(array), None, Change::Take(indexes)) => {
+            if indexes.last().is_some_and(|&last| last >= array.len()) {
+                return false;
+            }
+            let mut taken = indexes.iter().copied().peekable();
+            for (at, element) in array.iter().enumerate() {
+                if taken.next_if_eq(&at).is_none() {
+                    packed::put(element, out);
+                }
+            }
+            finish(start, array.len() - indexes.len(), out);
             true
         }
         (View::Array(Array::Packed { body, len }), Some((Step::Index(index), rest)), _) => {
@@ -213,38 +267,93 @@ fn remove_member(body: &[u8], len: usize, name: &[u8], out: &mut Vec<u8>) -> boo
 }
 
 /// Changes a value that has nodes for its elements, or is an array of numbers.
-fn change_here(node: &mut Node, change: Change) -> bool {
+fn change_here(node: &mut Node, change: Change) -> Edited {
     match (&mut node.0, change) {
         (Repr::Object(members), Change::Put(name, value)) => {
-            members.insert(name, value);
-            true
+            let (before, added) = (members.own_bytes(), value.heap_bytes());
+            let old = members.insert(name, value).map_or(0, |old| old.heap_bytes());
+            Edited::done(before + old, members.own_bytes() + added)
         }
-        (Repr::Object(members), Change::Remove(name)) => Members::remove(members, &name).is_some(),
+        (Repr::Object(members), Change::Remove(name)) => {
+            let before = members.own_bytes();
+            match Members::remove(members, &name) {
+                Some(old) => Edited::done(before + old.heap_bytes(), members.own_bytes()),
+                None => Edited::FAILED,
+            }
+        }
         (Repr::Array(elements), Change::Splice(range, values)) => {
             if range.end > elements.len() {
-                return false;
+                return Edited::FAILED;
             }
-            elements.splice(range, values);
-            if elements.len() < elements.capacity() / 4 {
-                elements.shrink_to_fit();
-            }
-            true
+            let before = vec_bytes(elements);
+            let added: usize = values.iter().map(Node::heap_bytes).sum();
+            let removed: usize = elements.splice(range, values).map(|old| old.heap_bytes()).sum();
+            shrink(elements);
+            Edited::done(before + removed, vec_bytes(elements) + added)
         }
-        (Repr::Numbers(numbers), Change::Splice(range, values)) => {
-            if range.end > numbers.as_ref().as_ref().len() {
-                return false;
+        (Repr::Array(elements), Change::Take(indexes)) => {
+            if indexes.last().is_some_and(|&last| last >= elements.len()) {
+                return Edited::FAILED;
             }
-            if !splice_numbers(numbers, &range, &values) {
-                let old = numbers.as_ref().as_ref();
-                let mut elements: Vec<Node> =
-                    old.iter().map(|number| Node::of(View::Number(number))).collect();
-                elements.splice(range, values);
-                *node = Node::array(elements);
-            }
-            true
+            let (before, mut removed, mut at) = (vec_bytes(elements), 0, 0);
+            let mut taken = indexes.into_iter().peekable();
+            elements.retain(|element| {
+                let stays = taken.next_if_eq(&at).is_none();
+                removed += if stays { 0 } else { element.heap_bytes() };
+                at += 1;
+                stays
+            });
+            shrink(elements);
+            Edited::done(before + removed, vec_bytes(elements))
         }
-        _ => false,
+        (Repr::Numbers(numbers), change @ (Change::Splice(..) | Change::Take(_))) => {
+            let (before, len) = (numbers.own_bytes(), numbers.as_ref().as_ref().len());
+            let edited = match change {
+                Change::Take(indexes) => {
+                    indexes.last().is_none_or(|&last| last < len).then(|| take_numbers(numbers, &indexes))
+                }
+                Change::Splice(range, _) if range.end > len => None,
+                Change::Splice(range, values) => {
+                    if !splice_numbers(numbers, &range, &values) {
+                        let old = numbers.as_ref().as_ref();
+                        let mut elements: Vec<Node> =
+                            old.iter().map(|number| Node::of(View::Number(number))).collect();
+                        elements.splice(range, values);
+                        *node = Node::array(elements);
+                    }
+                    Some(())
+                }
+                Change::Put(..) | Change::Remove(_) => None,
+            };
+            edited.map_or(Edited::FAILED, |()| Edited::done(before, node.heap_bytes()))
+        }
+        _ => Edited::FAILED,
     }
+}
+
+/// Bytes of an array of nodes without what is behind these.
+fn vec_bytes(elements: &Vec<Node>) -> usize {
+    elements.capacity() * size_of::<Node>()
+}
+
+fn shrink(elements: &mut Vec<Node>) {
+    if elements.len() < elements.capacity() / 4 {
+        elements.shrink_to_fit();
+    }
+}
+
+/// Removes elements of an array of numbers.
+fn take_numbers(numbers: &mut Arc<Numbers>, indexes: &[usize]) {
+    let numbers = Arc::make_mut(numbers);
+    let size = numbers.width.bytes();
+    let mut left = Vec::with_capacity(numbers.bytes.len() - indexes.len() * size);
+    let mut taken = indexes.iter().copied().peekable();
+    for (at, element) in numbers.bytes.chunks_exact(size).enumerate() {
+        if taken.next_if_eq(&at).is_none() {
+            left.extend_from_slice(element);
+        }
+    }
+    numbers.bytes = left;
 }
 
 /// Changes an array of numbers; false, and nothing has changed, if it would be one no more.

@@ -8,18 +8,23 @@
 //!
 //! Reading sees none of this: a [`View`] is a value in either form. Depth is bounded by the parser (128), so nothing here need fear for the stack.
 //!
-//! Deliberately absent: paths (a crate's worth of their own), keys, replies.
+//! What leads into documents are [`path`]s.
+//!
+//! Deliberately absent: keys, replies.
 #![forbid(unsafe_code)]
 
+pub mod document;
 pub mod edit;
 pub mod node;
 pub mod number;
 pub mod numbers;
 pub mod packed;
 pub mod parse;
+pub mod path;
 pub mod view;
 pub mod write;
 
+pub use document::Document;
 pub use node::Node;
 pub use number::Number;
 pub use parse::{Hint, parse};

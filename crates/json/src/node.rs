@@ -13,7 +13,11 @@ pub(crate) const NUMBERS_PACKED_MAX: usize = 256;
 
 /// The members of a large object. Names are found by their hash; what takes the place of one that is removed is the last, as
 /// in RedisJSON.
-pub struct Members(IndexMap<Box<[u8]>, Node, ahash::RandomState>);
+pub struct Members(
+    IndexMap<Box<[u8]>, Node, ahash::RandomState>,
+    /// Bytes of all names.
+    usize,
+);
 
 /// A long array of numbers, which others may hold as well.
 #[derive(Clone)]
@@ -86,8 +90,22 @@ impl Node {
         Self(Repr::Array(Box::new(elements)))
     }
 
+    /// An array of these, kept as one that was parsed.
+    pub fn array_of(elements: impl Iterator<Item = Self>) -> Self {
+        let mut array = Self::of(View::Array(Array::Packed { body: &[], len: 0 }));
+        let elements: Vec<Self> = elements.collect();
+        let is_changed = crate::edit::apply(&mut array, &[], crate::edit::Change::Splice(0..0, elements));
+        debug_assert!(is_changed, "it is an array");
+        array
+    }
+
+    /// An object without members.
+    pub fn empty_object() -> Self {
+        Self::of(View::Object(Object::Packed { body: &[], len: 0 }))
+    }
+
     pub(crate) fn object(members: impl Iterator<Item = (Box<[u8]>, Self)>) -> Self {
-        let mut object = Members(IndexMap::with_hasher(ahash::RandomState::new()));
+        let mut object = Members(IndexMap::with_hasher(ahash::RandomState::new()), 0);
         members.for_each(|(name, value)| drop(object.insert(name, value)));
         Self(Repr::Object(Box::new(object)))
     }
@@ -111,6 +129,24 @@ impl Node {
         }
     }
 
+    /// As [`Node::heap_bytes`] without what is behind nodes inside, but with these.
+    pub(crate) fn shallow_bytes(&self) -> usize {
+        match &self.0 {
+            Repr::Array(elements) => size_of::<Vec<Self>>() + elements.capacity() * size_of::<Self>(),
+            Repr::Object(members) => members.own_bytes(),
+            _ => self.heap_bytes(),
+        }
+    }
+
+    /// The nodes inside, whose order is lost; the node itself if there are none.
+    pub(crate) fn into_inner(self) -> Result<Vec<Self>, Self> {
+        match self.0 {
+            Repr::Array(elements) => Ok(*elements),
+            Repr::Object(members) => Ok(members.0.into_values().collect()),
+            _ => Err(self),
+        }
+    }
+
     /// The packed form, if it is kept so.
     pub(crate) fn as_packed(&self) -> Option<&[u8]> {
         match &self.0 {
@@ -126,9 +162,7 @@ impl Node {
         match &self.0 {
             Repr::Inline { .. } => 0,
             Repr::Packed(bytes) => bytes.len(),
-            Repr::Numbers(numbers) => {
-                size_of::<Numbers>() + 2 * size_of::<usize>() + numbers.bytes.capacity()
-            }
+            Repr::Numbers(numbers) => numbers.own_bytes(),
             Repr::Array(elements) => {
                 size_of::<Vec<Self>>()
                     + elements.capacity() * node
@@ -140,6 +174,10 @@ impl Node {
 }
 
 impl Numbers {
+    pub(crate) fn own_bytes(&self) -> usize {
+        size_of::<Self>() + 2 * size_of::<usize>() + self.bytes.capacity()
+    }
+
     pub fn as_ref(&self) -> NumbersRef<'_> {
         NumbersRef { width: self.width, bytes: &self.bytes }
     }
@@ -169,25 +207,34 @@ impl Members {
 
     /// Sets a member; a new one becomes the last.
     pub fn insert(&mut self, name: Box<[u8]>, value: Node) -> Option<Node> {
-        self.0.insert(name, value)
+        let name_bytes = name.len();
+        let old = self.0.insert(name, value);
+        self.1 += if old.is_none() { name_bytes } else { 0 };
+        old
     }
 
     /// Removes a member; the last takes its place.
     pub fn remove(&mut self, name: &[u8]) -> Option<Node> {
-        self.0.swap_remove(name)
+        let old = self.0.swap_remove(name);
+        self.1 -= if old.is_some() { name.len() } else { 0 };
+        old
     }
 
-    fn heap_bytes(&self) -> usize {
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.own_bytes() + self.0.values().map(Node::heap_bytes).sum::<usize>()
+    }
+
+    /// Without what is behind the values.
+    pub(crate) fn own_bytes(&self) -> usize {
         // An entry has its hash beside it, and a place in the table of places.
         let entry = size_of::<(usize, Box<[u8]>, Node)>() + size_of::<usize>() + 1;
-        let rest: usize = self.0.iter().map(|(name, node)| name.len() + node.heap_bytes()).sum();
-        size_of::<Self>() + self.0.capacity() * entry + rest
+        size_of::<Self>() + self.0.capacity() * entry + self.1
     }
 }
 
 impl Clone for Members {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self(self.0.clone(), self.1)
     }
 }
 

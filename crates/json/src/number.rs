@@ -48,6 +48,25 @@ impl Number {
         self.combine(other, i64::checked_mul, |a, b| a * b)
     }
 
+    /// The difference, likewise.
+    pub fn minus(self, other: Self) -> Option<Self> {
+        self.combine(other, i64::checked_sub, |a, b| a - b)
+    }
+
+    /// The same with the other sign.
+    pub fn negated(self) -> Option<Self> {
+        match self {
+            Self::Int(value) => {
+                value.checked_neg().map_or_else(|| Self::finite(-self.as_f64()), |n| Some(Self::Int(n)))
+            }
+            Self::Unsigned(value) => {
+                let whole = 0_i64.checked_sub_unsigned(value);
+                whole.map_or_else(|| Self::finite(-self.as_f64()), |n| Some(Self::Int(n)))
+            }
+            Self::Float(value) => Some(Self::Float(-value)),
+        }
+    }
+
     fn combine(
         self,
         other: Self,

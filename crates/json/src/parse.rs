@@ -20,12 +20,23 @@ pub fn parse(text: &[u8], hint: Hint) -> Result<Node, String> {
     let mut out = Vec::with_capacity(text.len().min(2 * packed::BYTES_MAX));
     let built = Seed { out: &mut out, hint }.deserialize(&mut deserializer);
     let built =
-        built.and_then(|built| deserializer.end().map(|()| built)).map_err(|error| error.to_string())?;
+        built.and_then(|built| deserializer.end().map(|()| built)).map_err(|error| text_of(&error))?;
     Ok(match built {
         Built::Packed => Node::from_packed(&out),
         Built::Node(node) => node,
     })
 }
+
+/// What is wrong, as RedisJSON says it: that a number is out of range without its place.
+fn text_of(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" at line ") {
+        Some((what, _)) if what.starts_with(OUT_OF_RANGE) => what.to_owned(),
+        _ => text,
+    }
+}
+
+const OUT_OF_RANGE: &str = "value out of range for ";
 
 /// What has become of a value.
 enum Built {
@@ -244,7 +255,7 @@ pub(crate) fn finish_array(
         while !rest.is_empty() {
             let (View::Number(number), used) = packed::get(rest) else { unreachable!("all are numbers") };
             if !numbers::push(width, number, &mut bytes) {
-                return Err(format!("value out of range for {}", hint_name(width)));
+                return Err(format!("{OUT_OF_RANGE}{}", hint_name(width)));
             }
             rest = &rest[used..];
         }

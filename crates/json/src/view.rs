@@ -59,6 +59,21 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Bytes that the value takes where it is: those of its packed form, or of its nodes and what is behind them.
+    pub fn memory_bytes(self) -> usize {
+        match self {
+            Self::Array(Array::Nodes(nodes)) => {
+                nodes.iter().map(|node| size_of::<Node>() + node.heap_bytes()).sum()
+            }
+            Self::Array(Array::Numbers(numbers)) => numbers.bytes.len(),
+            Self::Object(Object::Members(members)) => members.heap_bytes(),
+            Self::Array(Array::Packed { body, .. }) | Self::Object(Object::Packed { body, .. }) => body.len(),
+            Self::String(text) => text.len(),
+            Self::Number(_) => size_of::<u64>(),
+            Self::Null | Self::Bool(_) => 1,
+        }
+    }
+
     /// The elements of an array, the values of an object; nothing else has any.
     pub fn children(self) -> Box<dyn Iterator<Item = View<'a>> + 'a> {
         match self {

@@ -1,7 +1,9 @@
 //! JSON text, on one line or laid out.
 
-use crate::View;
-use crate::view::Array;
+use crate::node::Members;
+use crate::numbers::NumbersRef;
+use crate::view::{Array, Object};
+use crate::{Node, View};
 
 /// How text is laid out: what stands in front of each level, at the end of each line, behind each colon.
 #[derive(Clone, Copy, Default)]
@@ -39,6 +41,130 @@ pub fn write_at(view: View<'_>, format: &Format<'_>, depth: usize, out: &mut Vec
                 out.extend_from_slice(format.space);
                 write_at(value, format, depth + 1, out);
             });
+        }
+    }
+}
+
+/// Writing the text of a value piece by piece, on one line. Between two pieces the value must not change.
+///
+/// What is kept are the numbers of the elements that are being written, from the outermost array or object with nodes inwards: what is packed is
+/// short, and written at once.
+#[derive(Clone, Debug, Default)]
+pub struct Piecewise {
+    indexes: Vec<usize>,
+    is_begun: bool,
+}
+
+impl Piecewise {
+    /// Appends text until there are about so many bytes, at least some; whether that was the last of it.
+    pub fn write(&mut self, root: View<'_>, until_bytes: usize, out: &mut Vec<u8>) -> bool {
+        let format = Format::default();
+        if !self.is_begun {
+            self.is_begun = true;
+            let Some(open) = large(root) else {
+                write(root, &format, out);
+                return true;
+            };
+            out.push(open.brackets()[0]);
+            self.indexes.push(0);
+        }
+        let mut around = self.around(root);
+        while let (Some(container), Some(index)) = (around.last(), self.indexes.last_mut()) {
+            let at = *index;
+            *index += 1;
+            if at == container.len() {
+                out.push(container.brackets()[1]);
+                around.pop();
+                self.indexes.pop();
+                continue;
+            }
+            if at > 0 {
+                out.push(b',');
+            }
+            let inner = match container {
+                Large::Numbers(numbers) => {
+                    numbers.write(at, out);
+                    None
+                }
+                container => {
+                    let (name, node) = container.child(at);
+                    if let Some(name) = name {
+                        write_string(name, out);
+                        out.push(b':');
+                    }
+                    let inner = large(node.view());
+                    if inner.is_none() {
+                        write(node.view(), &format, out);
+                    }
+                    inner
+                }
+            };
+            if let Some(inner) = inner {
+                out.push(inner.brackets()[0]);
+                around.push(inner);
+                self.indexes.push(0);
+            }
+            if out.len() >= until_bytes {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// The arrays and objects around the place.
+    fn around<'a>(&self, root: View<'a>) -> Vec<Large<'a>> {
+        let mut around: Vec<Large<'a>> = Vec::with_capacity(self.indexes.len());
+        for depth in 0..self.indexes.len() {
+            let view = match around.last() {
+                None => root,
+                // What is inside was begun when its number was counted.
+                Some(outer) => outer.child(self.indexes[depth - 1] - 1).1.view(),
+            };
+            around.push(large(view).expect("it does not change meanwhile"));
+        }
+        around
+    }
+}
+
+/// What may be long.
+#[derive(Clone, Copy)]
+enum Large<'a> {
+    Numbers(NumbersRef<'a>),
+    Elements(&'a [Node]),
+    Members(&'a Members),
+}
+
+fn large(view: View<'_>) -> Option<Large<'_>> {
+    match view {
+        View::Array(Array::Numbers(numbers)) => Some(Large::Numbers(numbers)),
+        View::Array(Array::Nodes(elements)) => Some(Large::Elements(elements)),
+        View::Object(Object::Members(members)) => Some(Large::Members(members)),
+        _ => None,
+    }
+}
+
+impl<'a> Large<'a> {
+    fn len(self) -> usize {
+        match self {
+            Self::Numbers(numbers) => numbers.len(),
+            Self::Elements(elements) => elements.len(),
+            Self::Members(members) => members.len(),
+        }
+    }
+
+    fn brackets(self) -> &'static [u8; 2] {
+        if let Self::Members(_) = self { b"{}" } else { b"[]" }
+    }
+
+    /// An element or member that is there, with its name.
+    fn child(self, index: usize) -> (Option<&'a [u8]>, &'a Node) {
+        match self {
+            Self::Numbers(_) => unreachable!("numbers are no nodes"),
+            Self::Elements(elements) => (None, &elements[index]),
+            Self::Members(members) => {
+                let (name, node) = members.get_index(index).expect("the index is below the length");
+                (Some(name), node)
+            }
         }
     }
 }
@@ -124,6 +250,21 @@ mod tests {
         assert_eq!(laid_out(text, &format), expected);
         let format = Format { indent: b"", newline: b"", space: b" " };
         assert_eq!(laid_out(r#"{"a":1,"b":2}"#, &format), r#"{"a": 1,"b": 2}"#);
+    }
+
+    #[test]
+    fn pieces_are_the_whole() {
+        let numbers = format!("[{}1.5]", "2.5,".repeat(500));
+        let member = format!(r#""{}":{numbers},"b":[{{"c":{numbers}}},1,"two"]"#, "a".repeat(3000));
+        let text = format!("{{{member},\"d\":[[],{{}},[{numbers},{numbers}]]}}");
+        for text in [&text, "[]", "1", r#"{"a":[1,2]}"#, &numbers] {
+            let node = parse(text.as_bytes(), None).expect("JSON");
+            for piece_bytes in [1, 100, 5000, usize::MAX] {
+                let (mut pieces, mut out) = (Piecewise::default(), Vec::new());
+                while !pieces.write(node.view(), out.len().saturating_add(piece_bytes), &mut out) {}
+                assert_eq!(String::from_utf8_lossy(&out), *text);
+            }
+        }
     }
 
     #[test]

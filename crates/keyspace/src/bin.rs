@@ -6,13 +6,15 @@
 
 use crate::record::{self, KeyLayout};
 use crate::value::Value;
+use json::document::Remains as JsonRemains;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
-use types::Remains;
 use types::remains::Effort;
 
 /// Values whose effort is not above this are freed at once (Redis: LAZYFREE_THRESHOLD).
 const EFFORT_MAX: usize = 64;
+/// Documents of no more bytes, likewise: some tens of nodes.
+const JSON_BYTES_MAX: usize = 64 << 10;
 
 /// When memory is given back that nobody needs any more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,6 +55,28 @@ struct Content {
     /// Bytes of all in the queue; given back since asked last.
     bytes: usize,
     freed_bytes: usize,
+}
+
+/// A value on its way out.
+enum Remains {
+    Collection(types::Remains),
+    Json(JsonRemains),
+}
+
+impl Remains {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Collection(remains) => remains.bytes(),
+            Self::Json(remains) => remains.bytes(),
+        }
+    }
+
+    fn free_step(&mut self) -> bool {
+        match self {
+            Self::Collection(remains) => remains.free_step(),
+            Self::Json(remains) => remains.free_step(),
+        }
+    }
 }
 
 enum Item {
@@ -218,13 +242,17 @@ fn free_keys(table: &mut table::Remains<KeyLayout>, outside: &mut usize, nested:
 
 /// The remains of a value that takes many steps to free; a small one is freed here.
 fn large(value: Value) -> Option<Remains> {
-    match value {
-        Value::List(list) if list.effort() > EFFORT_MAX => Remains::of_list(*list),
-        Value::Set(set) if set.effort() > EFFORT_MAX => Remains::of_set(*set),
-        Value::Hash(hash) if hash.effort() > EFFORT_MAX => Remains::of_hash(*hash),
-        Value::ZSet(zset) if zset.effort() > EFFORT_MAX => Remains::of_zset(*zset),
-        Value::Stream(stream) if stream.effort() > EFFORT_MAX => Remains::of_stream(*stream),
-        Value::Array(array) if Effort::effort(&*array) > EFFORT_MAX => Remains::of_array(*array),
+    let collection = match value {
+        Value::Json(json) if json.bytes() > JSON_BYTES_MAX => {
+            return Some(Remains::Json(JsonRemains::of(*json)));
+        }
+        Value::List(list) if list.effort() > EFFORT_MAX => types::Remains::of_list(*list),
+        Value::Set(set) if set.effort() > EFFORT_MAX => types::Remains::of_set(*set),
+        Value::Hash(hash) if hash.effort() > EFFORT_MAX => types::Remains::of_hash(*hash),
+        Value::ZSet(zset) if zset.effort() > EFFORT_MAX => types::Remains::of_zset(*zset),
+        Value::Stream(stream) if stream.effort() > EFFORT_MAX => types::Remains::of_stream(*stream),
+        Value::Array(array) if Effort::effort(&*array) > EFFORT_MAX => types::Remains::of_array(*array),
         _ => None,
-    }
+    };
+    collection.map(Remains::Collection)
 }

@@ -16,6 +16,7 @@
 
 use crate::value::{StrRef, Value, ValueRef};
 use base::blob::Blob;
+use json::Document as Json;
 use std::ops::Range;
 use std::sync::Arc;
 use table::{Layout, Pos, Table};
@@ -50,6 +51,7 @@ pub enum Code {
     ZSet = 7,
     Stream = 8,
     Array = 9,
+    Json = 10,
 }
 
 impl Code {
@@ -74,6 +76,7 @@ impl Code {
             7 => Self::ZSet,
             8 => Self::Stream,
             9 => Self::Array,
+            10 => Self::Json,
             other => unreachable!("record code {other}"),
         }
     }
@@ -316,6 +319,7 @@ pub fn value(record: &[u8]) -> ValueRef<'_> {
             Code::ZSet => ValueRef::ZSet(pointee(payload)),
             Code::Stream => ValueRef::Stream(pointee(payload)),
             Code::Array => ValueRef::Array(pointee(payload)),
+            Code::Json => ValueRef::Json(pointee(payload)),
         }
     }
 }
@@ -380,6 +384,7 @@ pub fn leak(value: Value) -> (Code, [u8; 8]) {
         Value::ZSet(zset) => (Code::ZSet, Box::into_raw(zset) as usize),
         Value::Stream(stream) => (Code::Stream, Box::into_raw(stream) as usize),
         Value::Array(array) => (Code::Array, Box::into_raw(array) as usize),
+        Value::Json(json) => (Code::Json, Box::into_raw(json) as usize),
     };
     (code, address.to_le_bytes())
 }
@@ -400,6 +405,7 @@ pub fn take_value(record: &[u8]) -> Value {
             Code::ZSet => Value::ZSet(Box::from_raw(boxed::<ZSet>(record))),
             Code::Stream => Value::Stream(Box::from_raw(boxed::<Stream>(record))),
             Code::Array => Value::Array(Box::from_raw(boxed::<Array>(record))),
+            Code::Json => Value::Json(Box::from_raw(boxed::<Json>(record))),
         }
     }
 }
@@ -463,6 +469,7 @@ pub(crate) fn bytes_of(value: ValueRef<'_>) -> usize {
         ValueRef::ZSet(zset) => size_of::<ZSet>() + zset.bytes(),
         ValueRef::Stream(stream) => size_of::<Stream>() + stream.bytes(),
         ValueRef::Array(array) => size_of::<Array>() + array.bytes(),
+        ValueRef::Json(json) => size_of::<Json>() + json.bytes(),
     }
 }
 

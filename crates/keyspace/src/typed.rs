@@ -3,6 +3,7 @@
 use crate::db::Db;
 use crate::record::{self, Code};
 use crate::value::{Kind, Value, ValueRef};
+use json::Document as Json;
 use std::ops::{Deref, DerefMut};
 use table::Pos;
 use types::{Array, Hash, List, Set, Stream, ZSet};
@@ -91,6 +92,8 @@ typed!(
 );
 typed!(Stream, |_| false);
 typed!(Array, |array| array.is_empty());
+// A document may be an empty object: that its key goes with what JSON.DEL has left of it is that command's affair.
+typed!(Json, |_| false);
 
 /// The right to change one value. When it ends, the database's memory account is brought up to date and a collection
 /// left empty is removed with its key.

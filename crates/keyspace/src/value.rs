@@ -2,6 +2,7 @@
 
 use crate::record;
 use base::blob::Blob;
+use json::Document as Json;
 use std::sync::Arc;
 use types::showing::Showable;
 use types::{Array, Hash, List, Set, Stream, ZSet};
@@ -16,6 +17,7 @@ pub enum Kind {
     ZSet,
     Stream,
     Array,
+    Json,
 }
 
 impl Kind {
@@ -28,12 +30,13 @@ impl Kind {
             Self::ZSet => "zset",
             Self::Stream => "stream",
             Self::Array => "array",
+            Self::Json => "ReJSON-RL",
         }
     }
 
     /// All types, for TYPE filters.
-    pub const ALL: [Self; 7] =
-        [Self::String, Self::List, Self::Set, Self::Hash, Self::ZSet, Self::Stream, Self::Array];
+    pub const ALL: [Self; 8] =
+        [Self::String, Self::List, Self::Set, Self::Hash, Self::ZSet, Self::Stream, Self::Array, Self::Json];
 }
 
 /// A value that belongs to whoever holds it: on its way into, out of or between keyspaces.
@@ -49,6 +52,7 @@ pub enum Value {
     ZSet(Box<ZSet>),
     Stream(Box<Stream>),
     Array(Box<Array>),
+    Json(Box<Json>),
 }
 
 impl Value {
@@ -67,6 +71,7 @@ impl Value {
             Self::ZSet(zset) => ValueRef::ZSet(zset),
             Self::Stream(stream) => ValueRef::Stream(stream),
             Self::Array(array) => ValueRef::Array(array),
+            Self::Json(json) => ValueRef::Json(json),
         }
     }
 
@@ -78,7 +83,7 @@ impl Value {
             Self::ZSet(zset) => Showable::of_zset(zset),
             Self::List(list) => Some(Showable::List(list)),
             Self::Stream(stream) => Some(Showable::Stream(stream)),
-            Self::Str { .. } | Self::Array(_) => None,
+            Self::Str { .. } | Self::Array(_) | Self::Json(_) => None,
         }
     }
 
@@ -96,6 +101,7 @@ impl Value {
             Self::ZSet(_) => Kind::ZSet,
             Self::Stream(_) => Kind::Stream,
             Self::Array(_) => Kind::Array,
+            Self::Json(_) => Kind::Json,
         }
     }
 }
@@ -110,6 +116,7 @@ pub enum ValueRef<'a> {
     ZSet(&'a ZSet),
     Stream(&'a Stream),
     Array(&'a Array),
+    Json(&'a Json),
 }
 
 /// A string value: in its record, or shared.
@@ -139,6 +146,7 @@ impl ValueRef<'_> {
             Self::ZSet(_) => Kind::ZSet,
             Self::Stream(_) => Kind::Stream,
             Self::Array(_) => Kind::Array,
+            Self::Json(_) => Kind::Json,
         }
     }
 
@@ -165,6 +173,8 @@ impl ValueRef<'_> {
             Self::ZSet(zset) => zset.encoding(),
             Self::Stream(_) => "stream",
             Self::Array(array) => array.encoding(),
+            // As of all values of modules.
+            Self::Json(_) => "raw",
         }
     }
 
@@ -181,6 +191,7 @@ impl ValueRef<'_> {
             Self::ZSet(zset) => Value::ZSet(Box::new(ZSet::clone(zset))),
             Self::Stream(stream) => Value::Stream(Box::new(Stream::clone(stream))),
             Self::Array(array) => Value::Array(Box::new(Array::clone(array))),
+            Self::Json(json) => Value::Json(Box::new(Json::clone(json))),
         }
     }
 }

@@ -134,6 +134,7 @@ impl<D: Disk> Teller<D> {
             Value::Hash(hash) => return self.restore(key, at_ms, ValueRef::Hash(hash)),
             Value::Stream(stream) => return self.restore(key, at_ms, ValueRef::Stream(stream)),
             Value::Array(array) => return self.restore(key, at_ms, ValueRef::Array(array)),
+            Value::Json(json) => return self.restore(key, at_ms, ValueRef::Json(json)),
         }
         match at_ms {
             b"0" => Ok(()),

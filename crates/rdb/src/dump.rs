@@ -92,13 +92,14 @@ pub fn restore_unsummed(payload: &[u8], shapes: &Shapes<'_>) -> Result<Value, Re
 fn value_of(opened: Option<(&[u8], Brand)>, shapes: &Shapes<'_>) -> Result<Value, Refused> {
     let (body, brand) = opened.ok_or(Refused::Trailer)?;
     let mut reader = Reader::new(body);
-    let kind = reader.byte().and_then(|byte| brand.type_of(byte)).map_err(Refused::Value)?;
+    let kind = brand.read_type(&mut reader).map_err(Refused::Value)?;
     decode::value(kind, &mut reader, shapes).map_err(Refused::Value)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ModuleName;
     use base::hash::HashSeed;
     use keyspace::value::StrRef;
 
@@ -160,7 +161,7 @@ mod tests {
             (&b""[..], Error::Truncated),
             (&[0], Error::Truncated),
             (&[6, 1], Error::Unsupported(6)),
-            (&[7, 1], Error::Unsupported(7)),
+            (&[7, 1], Error::Module(ModuleName::of(1))),
             (&[255, 1], Error::Unsupported(255)),
         ] {
             let mut payload = body.to_vec();

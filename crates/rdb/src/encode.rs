@@ -54,6 +54,7 @@ pub fn type_of(value: ValueRef<'_>, options: &Options) -> Type {
         ValueRef::Stream(_) if options.version >= Type::Stream3.version() => Type::Stream3,
         ValueRef::Stream(_) => Type::Stream2,
         ValueRef::Array(_) => Type::Array,
+        ValueRef::Json(_) => Type::Json,
     }
 }
 

@@ -16,6 +16,8 @@ pub enum Error {
     Unsupported(u8),
     /// The value belongs to a module.
     Module(ModuleName),
+    /// The value is of a module's type that can be read, in a version of its encoding that cannot.
+    ModuleVersion(ModuleName, u16),
     /// A file of a newer version than any that is known.
     Newer(u16),
     /// Libraries of functions in the form that they had before Redis 7.0 was released.
@@ -32,6 +34,16 @@ impl ModuleName {
     /// The name in a number, six bits for each character; the ten lowest bits are a version.
     pub fn of(id: u64) -> Self {
         Self(std::array::from_fn(|index| MODULE_CHARACTERS[(id >> (58 - 6 * index) & 63) as usize]))
+    }
+
+    /// The six bits that stand for a character.
+    pub(crate) const fn digit(character: u8) -> u64 {
+        let mut digit = 0;
+        while MODULE_CHARACTERS[digit] != character {
+            digit += 1;
+            assert!(digit < MODULE_CHARACTERS.len(), "not a character of a name");
+        }
+        digit as u64
     }
 
     pub fn as_str(&self) -> &str {
@@ -55,6 +67,12 @@ impl fmt::Display for Error {
             Self::Empty => f.write_str("the collection is empty"),
             Self::Unsupported(byte) => write!(f, "values of type {byte} cannot be read"),
             Self::Module(name) => write!(f, "values of the module type {name:?} cannot be read"),
+            Self::ModuleVersion(name, version) => {
+                write!(
+                    f,
+                    "values of the module type {name:?} in version {version} of their encoding cannot be read"
+                )
+            }
             Self::Newer(version) => write!(f, "version {version} of the format is not known"),
             Self::OldFunctions => f.write_str("functions in the form of before Redis 7.0 cannot be read"),
             Self::CheckSum { stored, found } => {

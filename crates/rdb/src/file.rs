@@ -59,8 +59,7 @@ mod opcode {
     pub const END: u8 = 255;
 }
 
-/// The type bytes of values of modules: of today, and of before Redis 4.0 was released, which nobody can pass over.
-const MODULE_VALUE: u8 = 7;
+/// The type byte of values of modules of before Redis 4.0 was released, which nobody can pass over.
 const MODULE_VALUE_OLD: u8 = 6;
 
 /// The newest version of a file of Redis that is read. Versions after [`crate::VERSION_READ_MAX`] have types that are

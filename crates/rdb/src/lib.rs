@@ -5,7 +5,7 @@
 //! in an [`Error`]; it never panics, and what it allocates is bounded by a multiple of the input (compressed strings
 //! grow up to 88 times, see `base::lzf`). All checks are always made, whatever `sanitize-dump-payload` says.
 //!
-//! This crate opens no file and knows no shard, no clock and no command. Values of modules are not read.
+//! This crate opens no file and knows no shard, no clock and no command.
 #![forbid(unsafe_code)]
 
 mod array;
@@ -15,7 +15,9 @@ pub mod encode;
 mod error;
 pub mod file;
 mod groups;
+mod json;
 pub mod libraries;
+pub mod module;
 mod object;
 mod reader;
 mod shapes;

@@ -1,5 +1,6 @@
 //! The type bytes of values (`RDB_TYPE_*` in `rdb.h` of Redis).
 
+use crate::ModuleName;
 use keyspace::Kind;
 
 /// How a value is laid out. The names say what stands behind the byte; a type once used keeps its number for ever.
@@ -51,10 +52,14 @@ pub enum Type {
     Array = 28,
     /// Triples of field, value and expire time. Only in files of Valkey, where its byte is 22.
     HashValkey = 122,
+    /// A JSON document, a value of the module type `ReJSON-RL`. Its byte is that of all such values.
+    Json = 123,
 }
 
 /// The byte of `HashValkey`.
 const VALKEY_HASH: u8 = 22;
+/// The byte of values of modules: which type it is their ids say.
+pub(crate) const MODULE_VALUE: u8 = 7;
 
 /// The types of Redis by their bytes.
 static BY_BYTE: [Option<Type>; 29] = {
@@ -103,6 +108,14 @@ impl Type {
         BY_BYTE.get(usize::from(byte)).copied().flatten()
     }
 
+    /// The type of a module that we know.
+    pub fn of_module(name: ModuleName) -> Option<Self> {
+        match name.as_str() {
+            "ReJSON-RL" => Some(Self::Json),
+            _ => None,
+        }
+    }
+
     /// The type of a byte in what Valkey writes.
     pub fn from_valkey_byte(byte: u8) -> Option<Self> {
         match byte {
@@ -116,6 +129,7 @@ impl Type {
     pub fn byte(self) -> u8 {
         match self {
             Self::HashValkey => VALKEY_HASH,
+            Self::Json => MODULE_VALUE,
             other => other as u8,
         }
     }
@@ -129,6 +143,7 @@ impl Type {
             Self::ZSetText | Self::ZSet | Self::ZSetZiplist | Self::ZSetListpack => Kind::ZSet,
             Self::Stream | Self::Stream2 | Self::Stream3 | Self::Stream4 | Self::Stream5 => Kind::Stream,
             Self::Array => Kind::Array,
+            Self::Json => Kind::Json,
             _ => Kind::Hash,
         }
     }

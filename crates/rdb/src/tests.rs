@@ -6,6 +6,8 @@ mod steps;
 use crate::dump::{open, payload, restore, seal};
 use crate::encode::Options;
 use crate::{Error, Shapes, Type, append_len, append_string};
+use ::json::Document;
+use ::json::edit::Change;
 use base::hash::HashSeed;
 use base::random::Random;
 use keyspace::value::StrRef;
@@ -28,6 +30,7 @@ pub(crate) fn view(value: &Value) -> ValueRef<'_> {
         Value::ZSet(zset) => ValueRef::ZSet(zset),
         Value::Stream(stream) => ValueRef::Stream(stream),
         Value::Array(array) => ValueRef::Array(array),
+        Value::Json(json) => ValueRef::Json(json),
     }
 }
 
@@ -41,6 +44,7 @@ pub(crate) fn content(value: &Value) -> Vec<(Vec<u8>, Vec<u8>)> {
             return zset.iter().map(|(member, score)| (text(member), score.to_le_bytes().to_vec())).collect();
         }
         Value::Stream(stream) => return stream_content(stream),
+        Value::Json(json) => return vec![(format!("{json:?}").into(), Vec::new())],
         Value::Array(array) => {
             let mut content = vec![(format!("{:?}", array.cursor()).into(), Vec::new())];
             array.visit(0, INDEX_MAX, |index, element| {
@@ -164,8 +168,9 @@ pub(crate) fn some_text(random: &mut Random) -> Vec<u8> {
 
 pub(crate) fn some_value(random: &mut Random, shapes: &Shapes<'_>) -> Value {
     let count = [1, 3, 20, 150, 600][random.index(5)];
-    match random.below(8) {
+    match random.below(9) {
         0 => Value::string(&some_text(random)),
+        7 => Value::Json(Box::new(some_document(count, random))),
         6 => Value::Stream(Box::new(some_stream(count, random))),
         1 => {
             let mut list = List::new(shapes.list);
@@ -239,6 +244,8 @@ fn values_come_back_as_they_were() {
         (2, 10),
         (4, 10),
         (5, 10),
+        // A document.
+        (7, 10),
         (11, 10),
         (16, 10),
         (17, 10),
@@ -302,6 +309,24 @@ fn what_was_given_back_is_just_what_no_consumer_has() {
     for wrong in [&[][..], &[1], &[1, 1], &[1, 2], &[1, 4], &[1, 2, 3], &[3, 1, 3]] {
         assert!(!load(wrong), "{wrong:?}");
     }
+}
+
+/// A document of so many members, some of which have others inside.
+pub(crate) fn some_document(count: u64, random: &mut Random) -> Document {
+    let mut text = b"{".to_vec();
+    for n in 0..count {
+        let value = match random.below(6) {
+            0 => format!("[{}1.5]", "0.25,".repeat(random.index(200))),
+            1 => format!("{{\"a\":[null,true,{}],\"b\":{{}}}}", random.next_u64()),
+            2 => format!("[{}\"é\"]", "1,[],".repeat(random.index(20))),
+            3 => format!("{}", random.next_u64() as i64),
+            4 => format!("{:?}", random.unit_f64()),
+            _ => format!("\"{}\"", "x".repeat(random.index(100))),
+        };
+        text.extend_from_slice(format!("{}\"member {n}\":{value}", if n == 0 { "" } else { "," }).as_bytes());
+    }
+    text.push(b'}');
+    Document::new(::json::parse(&text, None).expect("JSON"))
 }
 
 /// Does to an accepted value what commands may do.
@@ -376,6 +401,11 @@ fn exercise(value: Value, random: &mut Random, shapes: &Shapes<'_>) {
             zset.insert(&before[0].0, -1.0, &shapes.zset, shapes.seed);
             assert_eq!(zset.range_back(0..zset.len()).count(), zset.len());
             before.iter().for_each(|(member, _)| assert!(zset.remove(member).is_some()));
+        }
+        Value::Json(mut json) => {
+            json.apply(&[], Change::Put((*b"new").into(), ::json::Node::null()));
+            json.apply(&[], Change::Take(vec![0]));
+            assert_eq!(json.bytes(), json.root().heap_bytes());
         }
         Value::Array(mut array) => {
             assert_eq!(array.len() as usize + 1, before.len());

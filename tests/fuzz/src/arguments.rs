@@ -16,6 +16,7 @@ const KEYS: &[(&str, &[&[u8]])] = &[
     ("geo", &[b"geo", b"{t}geo"]),
     ("array", &[b"ar1", b"{t}ar", b"big:ar"]),
     ("stream", &[b"x1", b"{t}x", b"big:x"]),
+    ("json", &[b"j1", b"{t}j", b"big:j"]),
 ];
 
 /// Keys that are absent at first, or odd.
@@ -293,6 +294,97 @@ pub fn string(random: &mut Random) -> Vec<u8> {
     }
 }
 
+/// A path into a document, made of what the paths of others are made of; most often one that is right.
+fn json_path(random: &mut Random) -> Vec<u8> {
+    const STEPS: &[&str] = &[
+        ".a",
+        ".b",
+        ".c",
+        "['a']",
+        "[\"b\",'a']",
+        "[0]",
+        "[-1]",
+        "[1]",
+        "[0,-2]",
+        "[*]",
+        ".*",
+        "..a",
+        "..*",
+        "..[0]",
+        "[::-1]",
+        "[1:]",
+        "[:2]",
+        "[?@.a]",
+        "[?(@>1)]",
+        "[?@.a==1 || !@.b]",
+        "[?@ =~ '^x']",
+        "[?@ in [1,'x',null]]",
+        "[?@ sizeof 2]",
+        "[?length(@) > 1 && @.b != $.a]",
+        "[9223372036854775807]",
+        "[?@..a]",
+    ];
+    const TAILS: &[&str] = &[
+        "",
+        "",
+        "",
+        "",
+        "",
+        "",
+        "~",
+        ".length()",
+        " + 1",
+        ".keys()",
+        ".append(1)",
+        "[",
+        ".",
+        "]",
+        " ",
+        "(",
+        ".sum()",
+        "\0",
+    ];
+    const HEADS: &[&str] = &["$", "$", "$", "$", ".", "", "-$", "(", "@", "a"];
+    let mut path = pick(random, HEADS).to_string();
+    let count = random.below(4);
+    (0..count).for_each(|_| path.push_str(pick::<&str>(random, STEPS)));
+    path.push_str(pick::<&str>(random, TAILS));
+    path.into_bytes()
+}
+
+/// JSON, sometimes with something wrong in it.
+fn json_text(random: &mut Random, depth: usize) -> Vec<u8> {
+    let list = |random: &mut Random, brackets: [&str; 2], named: bool| {
+        let count = if one_in(random, 20) { 300 } else { random.below(5) };
+        let mut out = brackets[0].as_bytes().to_vec();
+        for n in 0..count {
+            out.extend_from_slice(if n == 0 { b"" } else { b"," });
+            if named {
+                let name =
+                    if count > 5 { format!("m{n}") } else { pick(random, &["a", "b", "c"]).to_string() };
+                out.extend_from_slice(format!("\"{name}\":").as_bytes());
+            }
+            out.extend_from_slice(&json_text(random, depth + 1));
+        }
+        out.extend_from_slice(brackets[1].as_bytes());
+        out
+    };
+    match random.below(if depth > 3 { 12 } else { 20 }) {
+        0..=3 => (random.below(9) as i64 - 3).to_string().into_bytes(),
+        4 => pick(random, DOUBLES).as_bytes().to_vec(),
+        5 => pick(random, NUMBERS).as_bytes().to_vec(),
+        6 => pick(random, &["true", "false", "null"]).as_bytes().to_vec(),
+        7..=9 => format!("\"{}\"", "x".repeat(random.index(90))).into_bytes(),
+        10 => format!("[{}1.5]", "0.25,".repeat(random.index(90))).into_bytes(),
+        11 if one_in(random, 4) => {
+            pick(random, &["{", "[1,", "nul", "\"\\ud800\"", "1e999", "01", ""]).as_bytes().to_vec()
+        }
+        11 => format!("[{}1]", "-7,".repeat(random.index(90))).into_bytes(),
+        12..=15 => list(random, ["[", "]"], false),
+        _ => list(random, ["{", "}"], true),
+    }
+}
+
 /// An argument by its kind and name in the command's syntax.
 pub fn by_kind(random: &mut Random, command: &Command, kind: &str, name: &str, now_ms: u64) -> Vec<u8> {
     match (kind, name) {
@@ -313,6 +405,8 @@ pub fn by_kind(random: &mut Random, command: &Command, kind: &str, name: &str, n
             | "max-deleted-id",
         ) if command.group == "stream" => stream_id(random),
         (_, "min" | "max") => pick(random, BOUNDS).to_vec(),
+        (_, "path") if command.group == "json" => json_path(random),
+        (_, "value") if command.group == "json" => json_text(random, 0),
         ("integer", _) => integer(random),
         ("double", _) => double(random),
         ("pattern", _) => pick(random, PATTERNS).to_vec(),

@@ -105,6 +105,15 @@ pub fn seeding() -> Vec<Step> {
     all.extend((1..130).map(|i| entry(i).to_vec()));
     all.push(many("ZADD", "big:z", &|i| vec![number(i), word(i)]));
     all.push(many("ARMSET", "big:ar", &|i| vec![(i * i).to_string().into_bytes(), word(i)]));
+    let members: Vec<String> = (0..300).map(|i| format!("\"m{i}\":[{i},{{\"a\":\"x{i}\"}}]")).collect();
+    for (key, text) in [
+        ("j1", r#"{"a":1,"b":[1,2.5,"x",null,true,{"a":"xyz"}],"c":{"a":[3,4],"b":"text"}}"#.to_owned()),
+        ("{t}j", format!("[{}0.5]", "1.5,2.25,".repeat(100))),
+        ("big:j", format!("{{{},\"a\":[]}}", members.join(","))),
+    ] {
+        let words = ["JSON.SET", key, "$", &text];
+        all.push(words.iter().map(|word| word.as_bytes().to_vec()).collect());
+    }
     all.into_iter().map(|words| Step::Request { conn: 0, words }).collect()
 }
 

@@ -155,6 +155,7 @@ fn groups(kind: Kind) -> &'static [&'static str] {
         Kind::ZSet => &["sorted-set", "geo", "generic"],
         Kind::Stream => &["stream", "generic"],
         Kind::Array => &["array", "generic"],
+        Kind::Json => &["json", "generic"],
     }
 }
 

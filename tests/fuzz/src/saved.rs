@@ -26,6 +26,7 @@ pub fn view(value: &Value) -> ValueRef<'_> {
         Value::ZSet(zset) => ValueRef::ZSet(zset),
         Value::Stream(stream) => ValueRef::Stream(stream),
         Value::Array(array) => ValueRef::Array(array),
+        Value::Json(json) => ValueRef::Json(json),
     }
 }
 

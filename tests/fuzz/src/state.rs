@@ -129,6 +129,15 @@ pub fn content(value: ValueRef<'_>, now_ms: u64) -> Result<Option<u64>, String> 
             }
             zset.len()
         }
+        ValueRef::Json(json) => {
+            let mut text = Vec::new();
+            json::write(json.view(), &json::Format::default(), &mut text);
+            let again = json::parse(&text, None).map_err(|error| format!("{error} in {json:?}"))?;
+            if again.view() != json.view() || json.bytes() != json.root().heap_bytes() {
+                return Err(format!("not what is parsed, or wrongly accounted: {json:?}"));
+            }
+            return Ok(Some(hashed(&text)));
+        }
         ValueRef::Array(array) => {
             let mut next = 0;
             array.visit(0, INDEX_MAX, |index, element| {

@@ -10,9 +10,27 @@ use std::path::Path;
 use testkit::Value;
 
 /// Commands whose first argument names the real command.
-pub const CONTAINERS: [&str; 19] = [
-    "ACL", "BACKUP", "CLIENT", "CLUSTER", "COMMAND", "CONFIG", "DEBUG", "FUNCTION", "HIMPORT", "HOTKEYS",
-    "LATENCY", "MEMORY", "MODULE", "OBJECT", "PUBSUB", "SCRIPT", "SLOWLOG", "XGROUP", "XINFO",
+pub const CONTAINERS: [&str; 20] = [
+    "ACL",
+    "BACKUP",
+    "CLIENT",
+    "CLUSTER",
+    "COMMAND",
+    "CONFIG",
+    "DEBUG",
+    "FUNCTION",
+    "HIMPORT",
+    "HOTKEYS",
+    "JSON.DEBUG",
+    "LATENCY",
+    "MEMORY",
+    "MODULE",
+    "OBJECT",
+    "PUBSUB",
+    "SCRIPT",
+    "SLOWLOG",
+    "XGROUP",
+    "XINFO",
 ];
 
 /// Expected replies to one command.

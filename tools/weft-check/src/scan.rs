@@ -172,6 +172,8 @@ fn size_of(value: &Value) -> u64 {
         Value::ZSet(zset) => zset.len(),
         Value::Stream(stream) => stream.len(),
         Value::Array(array) => return array.len(),
+        // One document.
+        Value::Json(_) => 1,
     };
     debug_assert!(elements > 0 || matches!(value.kind(), Kind::String | Kind::Stream));
     elements as u64

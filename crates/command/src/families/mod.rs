@@ -12,6 +12,7 @@ mod generic;
 mod geo;
 mod hash;
 mod hyperloglog;
+mod json;
 mod list;
 mod pubsub;
 pub mod scripting;
@@ -44,6 +45,7 @@ const ALL: &[&[&[Command]]] = &[
     geo::COMMANDS,
     stream::COMMANDS,
     array::COMMANDS,
+    json::COMMANDS,
     &[dump::COMMANDS],
     &[scripting::COMMANDS],
     &[functions::COMMANDS],

@@ -22,8 +22,9 @@ pub const CONNECTION: u32 = 1 << 18;
 pub const TRANSACTION: u32 = 1 << 19;
 pub const SCRIPTING: u32 = 1 << 20;
 pub const ARRAY: u32 = 1 << 21;
+pub const JSON: u32 = 1 << 22;
 
-pub const NAMES: [(u32, &str); 22] = [
+pub const NAMES: [(u32, &str); 23] = [
     (KEYSPACE, "keyspace"),
     (READ, "read"),
     (WRITE, "write"),
@@ -46,4 +47,5 @@ pub const NAMES: [(u32, &str); 22] = [
     (TRANSACTION, "transaction"),
     (SCRIPTING, "scripting"),
     (ARRAY, "array"),
+    (JSON, "json"),
 ];

@@ -329,7 +329,8 @@ mod tests {
                 let name = format!("{}{number}", "long".repeat(number as usize % 8)).into_bytes();
                 let key = Key::new(&name, &seed);
                 if step % 64 == 0 {
-                    let long = model.keys().map(|name| name.len()).filter(|len| *len > INLINE_BYTES).sum();
+                    let long: usize =
+                        model.keys().map(|name| name.len()).filter(|len| *len > INLINE_BYTES).sum();
                     assert_eq!(table.long_bytes, long, "seed {run}, step {step}");
                 }
                 match random.below(20) {

@@ -24,7 +24,8 @@ pub fn words(line: &str) -> Vec<Vec<u8>> {
 }
 
 pub fn line(words: &[Vec<u8>]) -> String {
-    words.iter().map(|word| word.escape_ascii().to_string()).collect::<Vec<_>>().join(" ")
+    let shown = |word: &Vec<u8>| word.escape_ascii().to_string().replace("\\\"", "\"");
+    words.iter().map(shown).collect::<Vec<_>>().join(" ")
 }
 
 /// The row that runs, be it that of a subcommand.

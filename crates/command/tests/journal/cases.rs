@@ -3,7 +3,7 @@
 //! `same`: the command as it was given. `nothing`: it has changed nothing that must be there another time. Behind `<>` stands what redis-server 7.0 writes
 //! where that is something else on purpose (see `docs/compatibility.md`); `[8.4]` in front: 7.0 does not know it.
 
-pub const CASES: &str = "
+pub const CASES: &str = r#"
 SET a 1 => same
 SET a 1 NX => same
 SET a 1 ; SET a 2 XX => same
@@ -223,6 +223,33 @@ XADD a 5-1 f 1 ; XGROUP CREATE a g 0 ; XREADGROUP GROUP g c STREAMS a > ; XACK a
 [8.2] XADD a 5-1 f 1 ; XGROUP CREATE a g 0 ; XREADGROUP GROUP g c STREAMS a > ; XACKDEL a g IDS 1 5-1 => same
 [8.8] XADD a 5-1 f 1 ; XGROUP CREATE a g 0 ; XREADGROUP GROUP g c STREAMS a > ; XNACK a g SILENT IDS 1 5-1 => XNACK a g FAIL IDS 1 5-1 RETRYCOUNT 0 FORCE
 [8.8] XADD a 5-1 f 1 ; XADD a 6-1 f 1 ; XGROUP CREATE a g 0 ; XREADGROUP GROUP g c COUNT 1 STREAMS a > ; XNACK a g FAIL IDS 3 5-1 6-1 7-1 FORCE => XNACK a g FAIL IDS 1 5-1 RETRYCOUNT 1 FORCE ; XNACK a g FAIL IDS 1 6-1 RETRYCOUNT 0 FORCE
+[8.0] JSON.SET a $ {"x":1} => same
+[8.0] JSON.SET a $ 1 ; JSON.SET a $ 2 NX => nothing
+[8.0] JSON.SET a . 2 XX => nothing
+[8.0] JSON.SET a $ {"x":1,"y":[1]} ; JSON.SET a $.z 2 => same
+[8.0] JSON.SET a $ {"x":1} ; JSON.SET a $.z.y 2 => nothing
+[8.8] JSON.SET a $ [0.5,1.5] FPHA FP16 => same
+[8.0] JSON.MSET a $ 1 b $ {"x":1} b $.x 2 => same
+[8.0] JSON.MERGE a $ {"x":1,"y":null} => same
+[8.0] JSON.SET a $ {"x":{"z":1},"y":2} ; JSON.MERGE a $ {"x":{"w":[]},"y":null} => same
+[8.0] JSON.SET a $ {"x":1} ; JSON.MERGE a $.y.z 1 => nothing
+[8.0] JSON.SET a $ {"x":1,"y":2,"z":3} ; JSON.DEL a $.x => same
+[8.0] JSON.SET a $ {"x":1} ; JSON.DEL a $.y => nothing
+[8.0] JSON.SET a $ {"x":1} ; JSON.DEL a => same
+[8.0] JSON.SET a $ [[1,2],[1],3] ; JSON.FORGET a $..[0] => same
+[8.0] JSON.SET a $ {"x":1,"y":[1],"z":0} ; JSON.CLEAR a $.* => same
+[8.0] JSON.SET a $ {"z":0} ; JSON.CLEAR a $.* => nothing
+[8.0] JSON.SET a $ {"x":1} ; JSON.NUMINCRBY a $.x 1.5 => same
+[8.0] JSON.SET a $ {"x":"y"} ; JSON.NUMINCRBY a $.x 1 => nothing
+[8.0] JSON.SET a $ [1,2.5,null] ; JSON.NUMMULTBY a $.* 3 => same
+[8.0] JSON.SET a $ {"x":"y"} ; JSON.STRAPPEND a $.x "z" => same
+[8.0] JSON.SET a $ [true] ; JSON.TOGGLE a $[0] => same
+[8.0] JSON.SET a $ [] ; JSON.ARRAPPEND a $ 1 "[2]" => same
+[8.0] JSON.SET a $ {"x":[]} ; JSON.ARRAPPEND a $.y 1 => nothing
+[8.0] JSON.SET a $ [1,2] ; JSON.ARRINSERT a $ -1 3 => same
+[8.0] JSON.SET a $ [1,[2,3]] ; JSON.ARRPOP a $..* => same
+[8.0] JSON.SET a $ [] ; JSON.ARRPOP a $ => nothing
+[8.0] JSON.SET a $ [1,2,3] ; JSON.ARRTRIM a $ 1 1 => same
 [8.8] ARSET a 3 x y => same
 [8.8] ARMSET a 3 x 9 y => same
 [8.8] ARSET a 3 x ; ARDEL a 3 => same
@@ -233,4 +260,4 @@ XADD a 5-1 f 1 ; XGROUP CREATE a g 0 ; XREADGROUP GROUP g c STREAMS a > ; XACK a
 SET a 1 ; FLUSHDB => same
 SET a 1 ; FLUSHALL => same
 SWAPDB 1 2 => same
-";
+"#;

@@ -104,6 +104,9 @@ const NEWER: &[&str] = &[
     "ARINSERT",
     "ARRING",
     "PFDEBUG",
+    "JSON.SET",
+    "JSON.MSET",
+    "JSON.MERGE",
 ];
 
 /// The same with times to live far away, whenever this runs.

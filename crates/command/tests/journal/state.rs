@@ -65,6 +65,7 @@ fn value_text(value: ValueRef<'_>, now_ms: u64) -> String {
             items.join(" ")
         }
         ValueRef::Stream(stream) => stream_text(stream, now_ms),
+        ValueRef::Json(json) => format!("json {:?}", json.view()),
     }
 }
 

@@ -8,6 +8,7 @@
 //! not compressed.
 
 use super::{NODE_PACKED, NODE_PLAIN, Options, type_of};
+use crate::json::{JsonSteps, step_of_json};
 use crate::{Type, append_len, append_string, array, stream};
 use keyspace::ValueRef;
 use types::list::NodeView;
@@ -34,6 +35,8 @@ pub struct Encoder {
     place: Place,
     /// What stands behind the elements that come one by one.
     tail: Vec<u8>,
+    /// How far a document has come.
+    json: Option<Box<JsonSteps>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +57,8 @@ enum Place {
     /// The next position of an array.
     Position(u64),
     Stream(stream::Place),
+    /// As `Encoder::json` says.
+    Json,
     Done,
 }
 
@@ -72,7 +77,7 @@ impl Encoder {
     }
 
     pub(super) fn for_type(kind: Type, options: &Options) -> Self {
-        Self { kind, compress: options.compress, place: Place::Start, tail: Vec::new() }
+        Self { kind, compress: options.compress, place: Place::Start, tail: Vec::new(), json: None }
     }
 
     /// The type, whose byte stands before key and value.
@@ -155,6 +160,7 @@ impl Encoder {
             (ValueRef::ZSet(zset), place) => ranks(out, zset, place, room),
             (ValueRef::Stream(stream), place) => blocks(out, stream, self.kind, place, room),
             (ValueRef::Array(array), place) => elements(out, array, place, room),
+            (ValueRef::Json(json), _) => step_of_json(out, json, &mut self.json, room).then_some(Place::Json),
         };
         self.place = next.unwrap_or(Place::Done);
         if next.is_some() { Progress::More } else { Progress::Done }
@@ -164,9 +170,9 @@ impl Encoder {
 /// What a step may do.
 #[derive(Clone, Copy)]
 pub struct Room {
-    budget_bytes: usize,
+    pub budget_bytes: usize,
     /// The length of the output at which the step ends.
-    until: usize,
+    pub until: usize,
     pub compress: bool,
 }
 

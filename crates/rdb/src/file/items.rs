@@ -1,8 +1,10 @@
 //! The items of a file, one after the other.
 
-use super::{Damage, Doing, MODULE_VALUE, MODULE_VALUE_OLD, VALKEY_VERSION_MAX, VERSION_MAX};
+use super::{Damage, Doing, MODULE_VALUE_OLD, VALKEY_VERSION_MAX, VERSION_MAX};
 use super::{modules, opcode, skip};
 use crate::error::ModuleName;
+use crate::module::ModuleId;
+use crate::object::MODULE_VALUE;
 use crate::{Error, Reader, Shapes, Text, Type, decode};
 use base::crc64::crc64;
 use keyspace::Value;
@@ -26,6 +28,20 @@ impl Brand {
             Self::Valkey => Type::from_valkey_byte(byte),
         };
         kind.ok_or(Error::Unsupported(byte))
+    }
+
+    /// Reads the type in front of a value; of a module's value, its id, which stays in the reader, says which it is.
+    ///
+    /// # Errors
+    /// `Unsupported`, `Module`, `Truncated`
+    pub fn read_type(self, reader: &mut Reader<'_>) -> Result<Type, Error> {
+        match reader.byte()? {
+            MODULE_VALUE => {
+                let name = ModuleId::read(&mut Reader::new(reader.rest()))?.name();
+                Type::of_module(name).ok_or(Error::Module(name))
+            }
+            byte => self.type_of(byte),
+        }
     }
 }
 
@@ -267,6 +283,10 @@ impl State {
         };
         let key = reader.string().map_err(|error| (Doing::Key, error))?;
         let whole = reader.rest();
+        let known = match known {
+            Some(kind) => Some(kind),
+            None => module_type(reader).map_err(|error| (Doing::ModuleValue, error))?,
+        };
         let layout = match known {
             Some(kind) => {
                 skip::value(kind, reader).map_err(|error| (Doing::Value(kind), error))?;
@@ -332,6 +352,11 @@ impl State {
     pub fn expects_key(&self) -> bool {
         self.hints.is_some()
     }
+}
+
+/// The type of the value of a module that comes next, if it is one that we know.
+fn module_type(reader: &Reader<'_>) -> Result<Option<Type>, Error> {
+    ModuleId::read(&mut Reader::new(reader.rest())).map(|id| Type::of_module(id.name()))
 }
 
 /// Compares the check sum that was written with that of the bytes, if anybody wants to know the latter.

@@ -1,5 +1,6 @@
 //! Passing over a value without building it. Only what tells its length is looked at; what passes may still be no value.
 
+use crate::module::{ModuleId, skip_fields};
 use crate::{Error, Reader, Type, array};
 
 /// Passes over a value. What follows it stays in the reader.
@@ -51,6 +52,10 @@ pub fn value(kind: Type, reader: &mut Reader<'_>) -> Result<(), Error> {
         }),
         Type::Stream | Type::Stream2 | Type::Stream3 | Type::Stream4 | Type::Stream5 => stream(kind, reader),
         Type::Array => array::skip(reader),
+        Type::Json => {
+            ModuleId::read(reader)?;
+            skip_fields(reader)
+        }
     }
 }
 

@@ -275,7 +275,7 @@ fn files_of_valkey_differ() {
 fn what_is_refused_is_named_with_its_place() {
     let damage = refused("REDIS0010", &[STRING, b"\xf6\x01x"]);
     assert_eq!((damage.error, damage.doing, damage.item), (Error::OldFunctions, Doing::Function, 14));
-    let module = [b"\x07\x01m", &b"\x81ReJSON-R\x02\x05\x05\x01x\x00"[..]].concat();
+    let module = [b"\x07\x01m", &b"\x81OtherTyp\x02\x05\x05\x01x\x00"[..]].concat();
     let damage = refused("REDIS0010", &[b"\xfe\x02", &module]);
     assert_eq!(damage.key, Some((2, b"m"[..].into())));
     assert!(matches!(damage.error, Error::Module(_)) && damage.item == 11);

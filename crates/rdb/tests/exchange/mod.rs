@@ -157,7 +157,7 @@ pub fn held(value: &Value) -> Vec<String> {
             let entries = stream.range(StreamId::MIN, StreamId::MAX);
             return entries.map(|entry| format!("{}{}", entry.id, words(entry.fields))).collect();
         }
-        Value::Array(_) => unreachable!("no peer has arrays"),
+        Value::Array(_) | Value::Json(_) => unreachable!("no peer has them"),
         Value::Set(set) => set.iter().map(shown).collect(),
         Value::Hash(hash) => {
             let expire = |at_ms: Option<u64>| at_ms.map_or(String::new(), |at_ms| format!(" {at_ms}"));
@@ -178,5 +178,6 @@ pub fn view(value: &Value) -> ValueRef<'_> {
         Value::ZSet(zset) => ValueRef::ZSet(zset),
         Value::Stream(stream) => ValueRef::Stream(stream),
         Value::Array(array) => ValueRef::Array(array),
+        Value::Json(json) => ValueRef::Json(json),
     }
 }

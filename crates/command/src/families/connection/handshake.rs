@@ -2,6 +2,7 @@
 
 use super::client::check_name;
 use crate::families::selected_db;
+use crate::families::server::modules;
 use crate::session::{ReplyMode, Session};
 use crate::spec::{acl, flag::*};
 use crate::state::REDIS_VERSION;
@@ -177,7 +178,7 @@ fn describe(id: u64, resp3: bool, out: &mut Reply) {
     pair("mode", "standalone");
     pair("role", "master");
     out.bulk(b"modules");
-    out.array(0);
+    modules::list(out);
 }
 
 /// PING [message]

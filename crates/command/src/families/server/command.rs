@@ -120,7 +120,8 @@ fn list(_: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let names: Vec<&str> = if !filtered {
         with_subcommands.map(|row| row.full_name).collect()
     } else if args.is(3, "MODULE") {
-        Vec::new()
+        let group = super::modules::group_of(&args[4]);
+        with_subcommands.filter(|row| Some(row.group) == group).map(|row| row.full_name).collect()
     } else if args.is(3, "ACLCAT") {
         let category = acl::NAMES.iter().find(|(_, name)| args[4].eq_ignore_ascii_case(name.as_bytes()));
         let bit = category.map_or(0, |(bit, _)| *bit);

@@ -227,7 +227,11 @@ fn htstats_key(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         ValueRef::Set(set) => set.len(),
         ValueRef::Hash(hash) => hash.len(),
         ValueRef::ZSet(zset) => zset.len(),
-        ValueRef::Str { .. } | ValueRef::List(_) | ValueRef::Stream(_) | ValueRef::Array(_) => 0,
+        ValueRef::Str { .. }
+        | ValueRef::List(_)
+        | ValueRef::Stream(_)
+        | ValueRef::Array(_)
+        | ValueRef::Json(_) => 0,
     };
     out.verbatim(
         b"txt",

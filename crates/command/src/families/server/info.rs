@@ -115,7 +115,7 @@ fn show(section: &str, cx: &ShardCx, facts: &Facts, text: &mut String) {
         "stats" => stats(cx, facts, text),
         "replication" => replication(cx, text),
         "cpu" => cpu(&facts.usage, text),
-        "modules" => text.push_str("# Modules\r\n"),
+        "modules" => super::modules::info(text),
         "commandstats" => info_lists::show_costs(&facts.costs, text),
         "errorstats" => info_lists::show_errors(&facts.errors, text),
         "latencystats" => {

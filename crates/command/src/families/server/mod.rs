@@ -18,6 +18,7 @@ mod latency;
 mod latency_reports;
 mod lolwut;
 mod memory;
+pub mod modules;
 pub(super) mod process;
 pub mod reload;
 mod slowlog;

@@ -1,6 +1,6 @@
-//! The process: time, role, saving, ending; modules, of which there are none.
+//! The process: time, role, saving, ending; modules, of which none can be loaded.
 
-use super::{ANY_TIME, HELP_SUMMARY, keyspace, row, server};
+use super::{ANY_TIME, HELP_SUMMARY, keyspace, modules, row, server};
 use crate::saving::{Purpose, Refused};
 use crate::spec::{acl, flag::*};
 use crate::state::Effect;
@@ -74,7 +74,7 @@ const MODULE: &[Command] = &[
     row(Command::new("LIST", module_list), 2, ADMIN | NOSCRIPT, "4.0.0")
         .complexity("O(N) where N is the number of loaded modules.")
         .tips(&["nondeterministic_output_order"])
-        .summary("Lists the modules: there are none."),
+        .summary("Lists the modules of Redis whose commands there are."),
     row(Command::new("LOAD", module_refused), -3, MODULES, "4.0.0")
         .complexity("O(1)")
         .summary("Modules of Redis cannot be loaded.")
@@ -338,7 +338,7 @@ fn monitor_part(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 
 /// MODULE LIST
 fn module_list(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
-    out.array(0);
+    modules::list(out);
     Ok(())
 }
 
@@ -353,7 +353,7 @@ fn module_refused(_: &mut Cx<'_>, args: Args<'_>, _: &mut Reply) -> Outcome {
 /// MODULE HELP
 fn module_help(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     let lines = [
-        ("LIST", "List the modules: there are none."),
+        ("LIST", "List the modules of Redis whose commands there are."),
         ("LOAD <path> [<arg> ...]", "Refused: modules written for Redis cannot be loaded."),
         ("LOADEX <path> [[CONFIG NAME VALUE]...] [ARGS ...]", "Refused likewise."),
         ("UNLOAD <name>", "Refused likewise."),
