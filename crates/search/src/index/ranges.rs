@@ -16,6 +16,8 @@ pub(crate) fn key(number: f64) -> u64 {
 #[derive(Debug, Default)]
 pub(crate) struct Ranges {
     leaves: Vec<Leaf>,
+    /// What the leaves own.
+    bytes: usize,
 }
 
 #[derive(Debug, Default)]
@@ -25,6 +27,10 @@ struct Leaf {
 }
 
 impl Leaf {
+    fn bytes(&self) -> usize {
+        self.keys.capacity() * size_of::<u64>() + self.ids.capacity() * size_of::<DocumentId>()
+    }
+
     fn pair(&self, at: usize) -> (u64, DocumentId) {
         (self.keys[at], self.ids[at])
     }
@@ -44,8 +50,13 @@ impl Leaf {
 impl Ranges {
     /// Memory outside of this value.
     pub fn bytes(&self) -> usize {
-        let leaves = self.leaves.iter().map(|leaf| leaf.keys.capacity() * 8 + leaf.ids.capacity() * 4);
-        leaves.sum::<usize>() + self.leaves.capacity() * size_of::<Leaf>()
+        self.bytes + self.leaves.capacity() * size_of::<Leaf>()
+    }
+
+    /// The same, all leaves looked at.
+    #[cfg(test)]
+    fn bytes_counted(&self) -> usize {
+        self.leaves.iter().map(Leaf::bytes).sum::<usize>() + self.leaves.capacity() * size_of::<Leaf>()
     }
 
     /// Adds a pair that is not there yet.
@@ -57,6 +68,7 @@ impl Ranges {
         let at =
             self.leaves.partition_point(|leaf| !leaf.keys.is_empty() && leaf.last() < (key, id)).min(last);
         let leaf = &mut self.leaves[at];
+        let before = leaf.bytes();
         let place = leaf.rank((key, id));
         leaf.keys.insert(place, key);
         leaf.ids.insert(place, id);
@@ -66,8 +78,10 @@ impl Ranges {
             let right = Leaf { keys: leaf.keys.split_off(middle), ids: leaf.ids.split_off(middle) };
             leaf.keys.shrink_to_fit();
             leaf.ids.shrink_to_fit();
+            self.bytes += right.bytes();
             self.leaves.insert(at + 1, right);
         }
+        self.bytes = self.bytes + self.leaves[at].bytes() - before;
     }
 
     /// Removes a pair that is there.
@@ -81,6 +95,7 @@ impl Ranges {
         leaf.keys.remove(place);
         leaf.ids.remove(place);
         if leaf.keys.is_empty() {
+            self.bytes -= leaf.bytes();
             self.leaves.remove(at);
         } else if leaf.keys.len() < LEAF_PAIRS_MAX / 4 && at + 1 < self.leaves.len() {
             self.join(at);
@@ -91,8 +106,10 @@ impl Ranges {
     fn join(&mut self, at: usize) {
         if self.leaves[at].keys.len() + self.leaves[at + 1].keys.len() <= LEAF_PAIRS_MAX / 2 {
             let right = self.leaves.remove(at + 1);
+            let before = self.leaves[at].bytes() + right.bytes();
             self.leaves[at].keys.extend(right.keys);
             self.leaves[at].ids.extend(right.ids);
+            self.bytes = self.bytes + self.leaves[at].bytes() - before;
         }
     }
 
@@ -175,6 +192,7 @@ mod tests {
                 }
             }
             prop_assert_eq!(ranges.count(0, u64::MAX), model.len());
+            prop_assert_eq!(ranges.bytes(), ranges.bytes_counted());
             let within = || model.iter().filter(|(key, _)| (low..=high).contains(key));
             prop_assert_eq!(ranges.count(low, high), within().count());
             prop_assert_eq!(ranges.count(low, u64::MAX), model.iter().filter(|(key, _)| *key >= low).count());
