@@ -3,8 +3,7 @@
 
 use base::hash::HashSeed;
 use base::random::Random;
-use keyspace::value::StrRef;
-use keyspace::{Value, ValueRef};
+use keyspace::Value;
 use rdb::Shapes;
 use rdb::encode::{Options, Progress};
 use rdb::file::{ChunkWriter, Feed, Head, Item, Items, Meta, Parts, Plan};
@@ -15,19 +14,6 @@ use types::{Hash, List, Set, ZSet};
 
 const CHUNK_BYTES: u64 = 1 << 20;
 const ROUNDS: usize = 5;
-
-fn view(value: &Value) -> ValueRef<'_> {
-    match value {
-        Value::Str { bytes, raw } => ValueRef::Str { bytes: StrRef::Inline(bytes), raw: *raw },
-        Value::List(list) => ValueRef::List(list),
-        Value::Set(set) => ValueRef::Set(set),
-        Value::Hash(hash) => ValueRef::Hash(hash),
-        Value::ZSet(zset) => ValueRef::ZSet(zset),
-        Value::Stream(stream) => ValueRef::Stream(stream),
-        Value::Array(array) => ValueRef::Array(array),
-        Value::Json(json) => ValueRef::Json(json),
-    }
-}
 
 fn value(what: &str, random: &mut Random, shapes: &Shapes<'_>) -> Value {
     let (kind, size) = what.split_once(' ').expect("a kind and a size");
@@ -87,25 +73,15 @@ fn shortest(mut run: impl FnMut()) -> Duration {
 }
 
 fn write(values: &[Value], compress: bool, sums: bool) -> Vec<u8> {
-    let head = Head {
-        version: 10,
-        compress,
-        server_version: "8.0.0",
-        time_s: 0,
-        used_memory_bytes: 0,
-        fields: &[],
-        is_aof_base: false,
-        functions: &[],
-        sizes: &[],
-    };
+    let head = Head { compress, ..Head::PLAIN };
     let mut plan = Plan::new(&head, 1, sums);
     let mut file = plan.head().to_vec();
     let mut writer = ChunkWriter::new(Options { version: 12, compress }, sums);
     let mut key = *b"key:000000000000";
     for (number, value) in values.iter().cycle().take(values.len().max(64)).enumerate() {
         key[8..].copy_from_slice(&(number as u64).to_be_bytes());
-        writer.begin(0, &key, Meta::default(), view(value));
-        while writer.step(view(value), 64 << 10) == Progress::More {}
+        writer.begin(0, &key, Meta::default(), value.view());
+        while writer.step(value.view(), 64 << 10) == Progress::More {}
         if writer.bytes() >= CHUNK_BYTES {
             let (bytes, written) = writer.finish(Vec::new());
             plan.add(file.len() as u64, 0, &written);

@@ -10,7 +10,6 @@ use ::json::Document;
 use ::json::edit::Change;
 use base::hash::HashSeed;
 use base::random::Random;
-use keyspace::value::StrRef;
 use keyspace::{Kind, Value, ValueRef};
 use std::sync::Arc;
 use types::array::INDEX_MAX;
@@ -19,20 +18,6 @@ use types::list::{End, ListLimit};
 use types::listpack::Item;
 use types::stream::{Group, Memory, References, StreamId, StreamLimits, Trim, TrimTo};
 use types::{Array, Hash, List, Set, Stream, ZSet};
-
-/// A value that is borrowed for reading.
-pub(crate) fn view(value: &Value) -> ValueRef<'_> {
-    match value {
-        Value::Str { bytes, raw } => ValueRef::Str { bytes: StrRef::Shared(bytes), raw: *raw },
-        Value::List(list) => ValueRef::List(list),
-        Value::Set(set) => ValueRef::Set(set),
-        Value::Hash(hash) => ValueRef::Hash(hash),
-        Value::ZSet(zset) => ValueRef::ZSet(zset),
-        Value::Stream(stream) => ValueRef::Stream(stream),
-        Value::Array(array) => ValueRef::Array(array),
-        Value::Json(json) => ValueRef::Json(json),
-    }
-}
 
 /// All that a client can see of a value, sets and hashes in the order of their bytes.
 pub(crate) fn content(value: &Value) -> Vec<(Vec<u8>, Vec<u8>)> {
@@ -232,11 +217,11 @@ fn values_come_back_as_they_were() {
         let value = some_value(&mut random, &shapes);
         for version in [10, 11, 12] {
             let options = Options { version, compress: round % 2 == 0 };
-            let payload = payload(view(&value), &options);
+            let payload = payload(value.view(), &options);
             kinds.insert((payload[0], payload[payload.len() - 10]));
             let back = restore(&payload, &shapes).unwrap_or_else(|e| panic!("round {round}: {e:?}"));
             assert_eq!(content(&back), content(&value), "round {round}");
-            assert_eq!(view(&back).encoding(), view(&value).encoding(), "round {round}");
+            assert_eq!(back.view().encoding(), value.view().encoding(), "round {round}");
         }
     }
     let expected = [
@@ -484,7 +469,7 @@ fn types_of_old_are_read() {
             let kind = old[0];
             seal(&mut old, 6);
             let value = restore(&old, &shapes).unwrap_or_else(|e| panic!("type {kind}: {e:?}"));
-            let is_scored = view(&value).kind() == Kind::ZSet;
+            let is_scored = value.view().kind() == Kind::ZSet;
             let shown = |(name, value): &(Vec<u8>, Vec<u8>)| match &value[..] {
                 [] => name.escape_ascii().to_string(),
                 score if is_scored => {
@@ -535,7 +520,7 @@ fn survive(seed: u64, rounds: usize) -> (usize, usize) {
             old[random.index(old.len())].clone()
         } else {
             let options = Options { version: 10 + random.below(3) as u16, compress: random.below(4) == 0 };
-            let whole = payload(view(&some_value(&mut random, &shapes)), &options);
+            let whole = payload(some_value(&mut random, &shapes).view(), &options);
             open(&whole).expect("just sealed").to_vec()
         };
         damage(&mut body, &mut random);
@@ -546,7 +531,7 @@ fn survive(seed: u64, rounds: usize) -> (usize, usize) {
             continue;
         };
         accepted += 1;
-        let again = payload(view(&value), &Options::default());
+        let again = payload(value.view(), &Options::default());
         let back = restore(&again, &shapes).unwrap_or_else(|e| panic!("seed {seed} round {round}: {e:?}"));
         assert_eq!(content(&back), content(&value), "seed {seed} round {round}");
         exercise(value, &mut random, &shapes);
@@ -626,7 +611,7 @@ fn twins_disorder_and_nothing_are_refused() {
 fn a_long_string_is_restored_as_it_was() {
     let seed = HashSeed::new(1, 2);
     let value = Value::Str { bytes: Arc::new(vec![b'x'; 1 << 20]), raw: false };
-    let packed = payload(view(&value), &Options::default());
+    let packed = payload(value.view(), &Options::default());
     assert!(packed.len() < (1 << 20) / 50);
     assert_eq!(content(&restore(&packed, &Shapes::with_defaults(&seed)).ok().unwrap()), content(&value));
 }

@@ -5,7 +5,7 @@ mod exchange;
 
 use base::hash::HashSeed;
 use base::random::Random;
-use exchange::{ARGUMENTS, fill, held, peers, shapes, told, view};
+use exchange::{ARGUMENTS, fill, held, peers, shapes, told};
 use keyspace::Value;
 use rdb::encode::{Options, Progress};
 use rdb::file::{Age, Brand, CheckSum, ChunkWriter, Feed, Head, Item, Items, Layout, Meta, Parts, Plan};
@@ -102,14 +102,9 @@ fn write(content: &Content, version: u16, random: &mut Random) -> Vec<u8> {
     let mut plan = Plan::new(
         &Head {
             version,
-            compress: true,
-            server_version: "8.0.0",
-            time_s: 1_700_000_000,
-            used_memory_bytes: 1 << 20,
-            fields: &[],
-            is_aof_base: false,
             functions: &functions,
             sizes: &[(9, 20, 0), (0, content.records.len() as u64, 3)],
+            ..Head::PLAIN
         },
         2,
         true,
@@ -118,7 +113,7 @@ fn write(content: &Content, version: u16, random: &mut Random) -> Vec<u8> {
     let options = Options { version, compress: true };
     let mut writer = ChunkWriter::new(options, true);
     for (number, record) in content.records.iter().enumerate() {
-        let view = view(&record.value);
+        let view = record.value.view();
         writer.begin(record.db, &record.key, record.meta, view);
         while writer.step(view, 1000) == Progress::More {}
         if random.below(10) == 0 || number + 1 == content.records.len() {

@@ -6,7 +6,7 @@ mod exchange;
 
 use base::hash::HashSeed;
 use base::random::Random;
-use exchange::{ARGUMENTS, fill, held, peers, shapes, told, view};
+use exchange::{ARGUMENTS, fill, held, peers, shapes, told};
 use rdb::dump::{payload, restore};
 use rdb::encode::Options;
 use std::collections::BTreeSet;
@@ -35,7 +35,7 @@ fn to_and_fro(program: &Program) {
         let before = told(&mut client, key);
         assert!(held(&value) == before, "{program:?} {key}: other content");
         let options = Options { version, compress: random.below(2) == 0 };
-        let ours = payload(view(&value), &options);
+        let ours = payload(value.view(), &options);
         types.insert(ours[0]);
         let encoding = client.cmd(&["OBJECT", "ENCODING", key]);
         let answer = client.cmd(&[b"RESTORE", key.as_bytes(), b"0", &ours, b"REPLACE"]);

@@ -54,17 +54,7 @@ pub fn foreign(random: &mut Random, corpus: &[Vec<u8>]) -> Vec<u8> {
 /// A file with chunks and an index, of so many shards, in which any chunk may be damaged, and what the index says of it.
 pub fn own(random: &mut Random, corpus: &[Vec<u8>]) -> Vec<u8> {
     let sources = 1 + random.below(3) as u16;
-    let head = Head {
-        version: 10,
-        compress: true,
-        server_version: "8.0.0",
-        time_s: 1_700_000_000,
-        used_memory_bytes: 1 << 20,
-        fields: &[],
-        is_aof_base: false,
-        functions: &[],
-        sizes: &[(0, random.next_u64() >> random.below(64), 1)],
-    };
+    let head = Head { sizes: &[(0, random.next_u64() >> random.below(64), 1)], ..Head::PLAIN };
     let mut plan = Plan::new(&head, sources, true);
     let mut file = plan.head().to_vec();
     for number in 0..1 + random.index(4) {

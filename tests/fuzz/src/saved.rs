@@ -3,8 +3,6 @@
 use crate::engine::Engine;
 use crate::state;
 use base::hash::HashSeed;
-use keyspace::value::StrRef;
-use keyspace::{Value, ValueRef};
 use rdb::Shapes;
 use rdb::encode::{Options, Progress};
 use rdb::file::{ChunkWriter, Ending, Head, Item, Items, Meta, Plan};
@@ -16,36 +14,12 @@ const PART_BYTES: usize = 500;
 /// Database and key, and what stands for the value and its expiry.
 type Content = BTreeMap<(u32, Vec<u8>), (Option<u64>, Option<u64>)>;
 
-/// A value that is borrowed for reading.
-pub fn view(value: &Value) -> ValueRef<'_> {
-    match value {
-        Value::Str { bytes, raw } => ValueRef::Str { bytes: StrRef::Shared(bytes), raw: *raw },
-        Value::List(list) => ValueRef::List(list),
-        Value::Set(set) => ValueRef::Set(set),
-        Value::Hash(hash) => ValueRef::Hash(hash),
-        Value::ZSet(zset) => ValueRef::ZSet(zset),
-        Value::Stream(stream) => ValueRef::Stream(stream),
-        Value::Array(array) => ValueRef::Array(array),
-        Value::Json(json) => ValueRef::Json(json),
-    }
-}
-
 /// A data file of all shards, a chunk for each database, with the functions of the first shard.
 pub fn file(engine: &Engine, version: u16) -> Vec<u8> {
     let options = Options { version, compress: version.is_multiple_of(2) };
     let codes = engine.shards[0].cx.library_codes();
     let functions: Vec<&[u8]> = codes.iter().map(Vec::as_slice).collect();
-    let head = Head {
-        version,
-        compress: true,
-        server_version: "8.0.0",
-        time_s: 1_700_000_000,
-        used_memory_bytes: 1 << 20,
-        fields: &[],
-        is_aof_base: false,
-        functions: &functions,
-        sizes: &[(0, 10, 1)],
-    };
+    let head = Head { version, functions: &functions, sizes: &[(0, 10, 1)], ..Head::PLAIN };
     let mut plan = Plan::new(&head, engine.shards.len() as u16, true);
     let mut file = plan.head().to_vec();
     for shard in &engine.shards {
@@ -91,7 +65,7 @@ pub fn check(engine: &Engine, version: u16) -> Result<(), String> {
     for item in Items::of_file(&file, true).map_err(|damage| damage.to_string())? {
         if let Item::Record(record) = item.map_err(|damage| damage.to_string())? {
             let value = record.value(&shapes).map_err(|damage| damage.to_string())?;
-            let number = value.map_or(Ok(None), |value| state::content(view(&value), 0))?;
+            let number = value.map_or(Ok(None), |value| state::content(value.view(), 0))?;
             let expire = record.expire_ms.map(|at_ms| at_ms as u64);
             read.insert((record.db, record.key.to_vec()), (number, expire));
         }

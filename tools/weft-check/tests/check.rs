@@ -13,15 +13,12 @@ use testkit::{Program, Server};
 /// A file of two chunks, and where the second begins.
 fn ours() -> (Vec<u8>, u64) {
     let head = Head {
-        version: 10,
-        compress: true,
         server_version: "8.0.0",
         time_s: 1_700_000_000,
         used_memory_bytes: 1 << 20,
-        fields: &[],
-        is_aof_base: false,
         functions: &[b"#!lua name=lib\n"],
         sizes: &[(0, 200, 1)],
+        ..Head::PLAIN
     };
     let mut plan = Plan::new(&head, 2, true);
     let mut file = plan.head().to_vec();

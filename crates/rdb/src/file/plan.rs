@@ -32,6 +32,19 @@ pub struct Head<'a> {
 }
 
 impl Head<'_> {
+    /// One that says nothing that is not needed: of the oldest version that is written, compressed.
+    pub const PLAIN: Head<'static> = Head {
+        version: crate::VERSION_MIN,
+        compress: true,
+        server_version: "",
+        time_s: 0,
+        used_memory_bytes: 0,
+        fields: &[],
+        is_aof_base: false,
+        functions: &[],
+        sizes: &[],
+    };
+
     fn bytes(&self) -> Vec<u8> {
         let mut out = header(self.version).to_vec();
         let number = |number: u64| I64Buf::from_u64(number);

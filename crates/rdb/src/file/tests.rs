@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::encode::{Options, Progress};
-use crate::tests::{content, damage, old_payloads, some_text, some_value, view};
+use crate::tests::{content, damage, old_payloads, some_text, some_value};
 use crate::{Error, Shapes, Type, append_string};
 use base::crc64::crc64;
 use base::hash::HashSeed;
@@ -50,9 +50,9 @@ fn some_file(random: &mut Random, shapes: &Shapes<'_>, records: usize, sums: boo
             let expire_ms = (random.below(3) == 0).then(|| random.below(1 << 42));
             let age = [Age::Unsaid, Age::Idle(random.below(1 << 24)), Age::Frequency(200)][random.index(3)];
             let value = some_value(random, shapes);
-            writer.begin(db, &key, Meta { expire_ms, age }, view(&value));
+            writer.begin(db, &key, Meta { expire_ms, age }, value.view());
             let budget = [1000, usize::MAX][random.index(2)];
-            while writer.step(view(&value), budget) == Progress::More {
+            while writer.step(value.view(), budget) == Progress::More {
                 if writer.pending().len() > 3 * BLOCK_BYTES {
                     bytes.extend(writer.take_blocks(Vec::new()));
                 }
@@ -155,7 +155,7 @@ fn the_header_says_the_version_that_is_needed() {
     for (value, version) in [(Value::string(b"x"), 10), (Value::Array(Box::new(array)), 14)] {
         let mut plan = Plan::new(&HEAD, 1, true);
         let mut writer = ChunkWriter::new(Options { version: 10, compress: true }, true);
-        writer.record(0, b"key", Meta::default(), view(&value));
+        writer.record(0, b"key", Meta::default(), value.view());
         let (chunk, written) = writer.finish(Vec::new());
         plan.add(plan.head().len() as u64, 0, &written);
         let ending = plan.finish();
@@ -328,7 +328,7 @@ fn values_of_all_types_are_passed_over_as_they_are_read() {
     for _ in 0..300 {
         let (value, options) = (some_value(&mut random, &shapes), Options { version: 12, compress: true });
         let mut writer = ChunkWriter::new(options, false);
-        writer.record(0, b"k", Meta::default(), view(&value));
+        writer.record(0, b"k", Meta::default(), value.view());
         let (chunk, _) = writer.finish(Vec::new());
         let file = file("REDIS0014", &[&chunk]);
         let all = records_of(Items::of_file(&file, true).expect("a header"), &shapes).expect("no damage");

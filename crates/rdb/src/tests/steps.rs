@@ -1,6 +1,6 @@
 //! Values written in steps.
 
-use super::{content, some_value, view};
+use super::{content, some_value};
 use crate::dump::{restore, seal};
 use crate::encode::{Encoder, Options, Progress};
 use crate::{Shapes, Type};
@@ -13,11 +13,11 @@ use types::{Set, Stream};
 
 /// The payload of a value, and how many steps it took; no step appends more than `most` bytes.
 fn in_steps(value: &Value, options: &Options, budget: usize, most: usize) -> (Vec<u8>, usize) {
-    let mut encoder = Encoder::new(view(value), options);
+    let mut encoder = Encoder::new(value.view(), options);
     let (mut out, mut steps) = (vec![encoder.kind().byte()], 0);
     loop {
         let before = out.len();
-        let progress = encoder.step(view(value), &mut out, budget);
+        let progress = encoder.step(value.view(), &mut out, budget);
         steps += 1;
         assert!(out.len() - before <= most, "{} bytes in a step", out.len() - before);
         if progress == Progress::Done {
@@ -98,9 +98,9 @@ fn a_value_that_shrinks_on_the_way_is_noticed() {
     let mut set = Set::new(b"member", 0, &shapes.set, shapes.seed);
     (0..1000).for_each(|n| _ = set.add(format!("member {n}").as_bytes(), &shapes.set, shapes.seed));
     let mut value = Value::Set(Box::new(set));
-    let (mut encoder, mut out) = (Encoder::new(view(&value), &Options::default()), Vec::new());
-    assert_eq!(encoder.step(view(&value), &mut out, 100), Progress::More);
+    let (mut encoder, mut out) = (Encoder::new(value.view(), &Options::default()), Vec::new());
+    assert_eq!(encoder.step(value.view(), &mut out, 100), Progress::More);
     let Value::Set(set) = &mut value else { unreachable!() };
     (0..1000).for_each(|n| _ = set.remove(format!("member {n}").as_bytes()));
-    while encoder.step(view(&value), &mut out, 100) == Progress::More {}
+    while encoder.step(value.view(), &mut out, 100) == Progress::More {}
 }

@@ -2,8 +2,7 @@
 
 use base::hash::HashSeed;
 use base::random::Random;
-use keyspace::value::StrRef;
-use keyspace::{Value, ValueRef};
+use keyspace::Value;
 use rdb::Shapes;
 use testkit::{Client, Program, Value as Answer};
 use types::list::ListLimit;
@@ -167,17 +166,4 @@ pub fn held(value: &Value) -> Vec<String> {
     };
     unordered.sort();
     unordered
-}
-
-pub fn view(value: &Value) -> ValueRef<'_> {
-    match value {
-        Value::Str { bytes, raw } => ValueRef::Str { bytes: StrRef::Shared(bytes), raw: *raw },
-        Value::List(list) => ValueRef::List(list),
-        Value::Set(set) => ValueRef::Set(set),
-        Value::Hash(hash) => ValueRef::Hash(hash),
-        Value::ZSet(zset) => ValueRef::ZSet(zset),
-        Value::Stream(stream) => ValueRef::Stream(stream),
-        Value::Array(array) => ValueRef::Array(array),
-        Value::Json(json) => ValueRef::Json(json),
-    }
 }
