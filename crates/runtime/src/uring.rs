@@ -236,6 +236,11 @@ impl Reactor for Uring {
         Ok(())
     }
 
+    #[inline]
+    fn has_events(&mut self) -> Option<bool> {
+        Some(self.ring.submission().taskrun() || !self.ring.completion().is_empty() || !self.early.is_empty())
+    }
+
     fn add(&mut self, token: usize, socket: Socket) -> io::Result<()> {
         let fd = socket.fd();
         self.slot(token).socket = Some(socket);

@@ -125,7 +125,8 @@ impl Shard {
         let (conn, spans) = (index as u32, (0, args.len() as u32));
         let (db, key_index) = (self.conns[index].db, key_index as u16);
         let looked_key = key_index;
-        let q = Queued { conn, spans, command: Some(row), key_index, shard, db, fences: false, hash, looked_key };
+        let q =
+            Queued { conn, spans, command: Some(row), key_index, shard, db, fences: false, hash, looked_key };
         self.run_at(index, row, args, shard, &q);
     }
 
