@@ -378,6 +378,22 @@ mod tests {
         assert_eq!(theirs.read(&mut [0]).unwrap(), 0);
     }
 
+    #[test]
+    fn input_is_noticed_without_a_call() {
+        let Some((mut ring, ours, mut theirs)) = ring_and_connection() else { return };
+        ring.add(0, ours).unwrap();
+        assert_eq!(wait(&mut ring), []);
+        assert_eq!(ring.has_events(), Some(false));
+        std::io::Write::write_all(&mut theirs, b"x").unwrap();
+        let begun = std::time::Instant::now();
+        while ring.has_events() == Some(false) {
+            assert!(begun.elapsed() < Duration::from_secs(10), "nobody says that there is input");
+            std::thread::yield_now();
+        }
+        assert_eq!(wait(&mut ring), [Event::Readable(0)]);
+        assert_eq!(ring.has_events(), Some(false));
+    }
+
     /// More sends than the ring has entries, among them one that its socket cannot take whole, one whose peer is gone, and one that has
     /// no socket; and input that comes meanwhile.
     #[test]

@@ -66,11 +66,31 @@ impl Spin {
 }
 
 impl ShardLoop {
-    /// Whether clients' requests have come while it looked for them. Only where no other thread of the server could use the time, or
-    /// has to wait for the desk: with a single shard that has a processor to itself.
+    /// Whether clients' requests have come while it looked for them. Only a single shard that has a processor to itself does so: of
+    /// several, those that sleep are visited, which is cheaper still.
     pub(super) fn looks_for_events(&mut self) -> bool {
         let (reactor, port) = (&mut self.reactor, &self.port);
         self.is_alone
             && self.spin.until_event(|| if port.has_mail() { Some(true) } else { reactor.has_events() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_long_to_look_follows_success() {
+        let mut spin = Spin::default();
+        assert!(!spin.until_event(|| None) && !spin.until_event(|| Some(false)));
+        assert_eq!(spin.event_ns_max, Spin::EVENT_NS_MIN);
+        for _ in 0..20 {
+            assert!(spin.until_event(|| Some(true)));
+        }
+        assert_eq!(spin.event_ns_max, Spin::EVENT_NS_MAX);
+        assert!(!spin.until_event(|| Some(false)));
+        assert_eq!(spin.event_ns_max, Spin::EVENT_NS_MAX / 2);
+        assert!(!spin.until_event(|| None));
+        assert_eq!(spin.event_ns_max, Spin::EVENT_NS_MAX / 2, "who cannot look learns nothing");
     }
 }
