@@ -44,7 +44,7 @@ pub mod watches;
 pub use args::{Args, OwnArgs};
 pub use cx::{Cx, Event};
 pub use error::Error;
-pub use measures::{accounts, histogram, latency, monitor, rates, slowlog, statistics};
+pub use measures::{accounts, histogram, hot_keys, latency, monitor, rates, slowlog, statistics};
 pub use registry::lookup;
 pub use spec::{Command, Plan};
 pub use state::ShardCx;

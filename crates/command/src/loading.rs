@@ -20,17 +20,37 @@ pub enum Unloaded {
     Damage(Damage),
     /// There is such a key.
     Twice {
+        /// Where the second begins, bytes from the beginning of the file.
+        offset: u64,
         db: u16,
         key: Vec<u8>,
     },
+}
+
+/// What there is to store of a record.
+pub enum Content {
+    Entry(Entry),
+    /// Its time is over.
+    Expired,
+    /// A collection without elements, which nobody can have.
+    Empty,
+}
+
+/// What has come of records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub keys: usize,
+    pub expired: usize,
+    pub empty: usize,
 }
 
 impl fmt::Display for Unloaded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Damage(damage) => damage.fmt(f),
-            Self::Twice { db, key } => {
-                write!(f, "key \"{}\" is there twice in database {db}", key.escape_ascii())
+            Self::Twice { offset, db, key } => {
+                let key = key.escape_ascii();
+                write!(f, "at byte {offset}: key \"{key}\" is there twice in database {db}")
             }
         }
     }
@@ -53,20 +73,19 @@ impl ShardCx {
         }
     }
 
-    /// The entry of a record. `None`: its time is over, or there is nothing in it. `is_base`: commands follow that were written down when
-    /// its time was not over, and another deletes it.
+    /// The entry of a record. `is_base`: commands follow that were written down when its time was not over, and another deletes it.
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn entry_of(&self, record: &Record<'_>, is_base: bool) -> Result<Option<Entry>, Damage> {
+    pub fn entry_of(&self, record: &Record<'_>, is_base: bool) -> Result<Content, Damage> {
         // A time before 1970 is over.
         let expire = record.expire_ms.map(|at_ms| at_ms.max(0) as u64);
         if !is_base && expire.is_some_and(|at_ms| at_ms <= self.now_ms) {
-            return Ok(None);
+            return Ok(Content::Expired);
         }
         let value = record.value(&self.shapes())?;
         let age = self.age_told(record.idle_s, record.frequency);
-        Ok(value.map(|value| Entry { value, expire, age }))
+        Ok(value.map_or(Content::Empty, |value| Content::Entry(Entry { value, expire, age })))
     }
 
     /// A record that is to be loaded with others.
@@ -75,11 +94,11 @@ impl ShardCx {
         Coming { db, hash: self.seed.hash(&record.key), record }
     }
 
-    /// Stores what has been foreseen; how many keys of it have come, the time of the others being over. `is_base`: see [`ShardCx::entry_of`].
+    /// Stores what has been foreseen. `is_base`: see [`ShardCx::entry_of`].
     ///
     /// # Errors
     /// The first that cannot be stored.
-    pub fn load_foreseen(&mut self, coming: &mut Vec<Coming<'_>>, is_base: bool) -> Result<usize, Unloaded> {
+    pub fn load_foreseen(&mut self, coming: &mut Vec<Coming<'_>>, is_base: bool) -> Result<Counts, Unloaded> {
         // First the places of all in their tables are asked for, in short loops: a processor finds several pages at a time only as far as
         // it looks ahead.
         for Coming { db, hash, .. } in &*coming {
@@ -88,7 +107,7 @@ impl ShardCx {
         for Coming { db, hash, .. } in &*coming {
             self.dbs[usize::from(*db)].prefetch_record_for_write(*hash);
         }
-        let mut loaded = 0;
+        let mut counts = Counts::default();
         for Coming { db, hash, record } in coming.drain(..) {
             let key = Key { bytes: &record.key, hash };
             let is_new = match (record.expire_ms, record.string().map_err(Unloaded::Damage)?) {
@@ -97,16 +116,23 @@ impl ShardCx {
                     self.load_new(db, key, |db| db.load_str(key, &text, age))
                 }
                 _ => match self.entry_of(&record, is_base).map_err(Unloaded::Damage)? {
-                    None => continue,
-                    Some(entry) => self.load_new(db, key, |db| db.install(key, entry)),
+                    Content::Expired => {
+                        counts.expired += 1;
+                        continue;
+                    }
+                    Content::Empty => {
+                        counts.empty += 1;
+                        continue;
+                    }
+                    Content::Entry(entry) => self.load_new(db, key, |db| db.install(key, entry)),
                 },
             };
             if !is_new {
-                return Err(Unloaded::Twice { db, key: record.key.to_vec() });
+                return Err(Unloaded::Twice { offset: record.offset(), db, key: record.key.to_vec() });
             }
-            loaded += 1;
+            counts.keys += 1;
         }
-        Ok(loaded)
+        Ok(counts)
     }
 
     /// Stores a key that a file has; whether there was none of that name.

@@ -1,6 +1,7 @@
 //! What commands need of the machine and the process. The server supplies it at the start, the simulator its own: this
 //! crate reads no clock and no file.
 
+use crate::saving::Saver;
 use crate::{Args, ShardCx};
 use config::Config;
 
@@ -43,13 +44,15 @@ impl Default for Platform {
 }
 
 /// What CONFIG SET is about to change.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Change<'a> {
     pub before: &'a Config,
     pub wanted: &'a Config,
     /// The directives that change.
     pub names: &'a [&'static str],
     pub shards: u16,
+    /// Who has append-only files turned on and off.
+    pub saver: Option<&'a dyn Saver>,
 }
 
 /// Why a change is not possible.

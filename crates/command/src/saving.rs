@@ -4,6 +4,7 @@
 //! there was at one moment; from there on each shard walks over its databases ([`keyspace::walk`]) while it serves its clients.
 
 use crate::ShardCx;
+use config::Config;
 use keyspace::walk::{self, SharedScribe};
 
 /// What the data is written down for.
@@ -119,6 +120,15 @@ pub trait Saver: Send + Sync {
     fn is_rewriting(&self) -> bool;
 
     fn log_report(&self) -> LogReport;
+
+    /// Begins append-only files; whether they could be. If not, the log says why.
+    fn turn_log_on(&self, config: &Config) -> bool;
+
+    /// Ends what [`Saver::turn_log_on`] has begun.
+    fn turn_log_off(&self);
+
+    /// Whether the process must go on for now: the data is nowhere before the first base of append-only files is. The log says so.
+    fn refuses_end(&self, force: bool) -> bool;
 
     /// With what a shard writes its part of the save that has begun, if it has not ended before.
     fn scribe(&self, cx: &ShardCx) -> Option<SharedScribe>;

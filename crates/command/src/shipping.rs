@@ -33,6 +33,9 @@ pub struct Delivery {
 pub trait Courier: Send + Sync {
     /// Carries it now; returns when it is over.
     fn carry(&self, shipment: Shipment) -> Delivery;
+
+    /// How many connections are kept open for what comes next.
+    fn kept_connections(&self) -> usize;
 }
 
 /// Appends a request.

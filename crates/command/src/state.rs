@@ -8,6 +8,7 @@ use crate::change::{Change, DbKey, Guests};
 use crate::cx::Event;
 use crate::eviction::Eviction;
 use crate::families::other_db;
+use crate::hot_keys::HotKeys;
 use crate::journal::Journal;
 use crate::latency::Latency;
 use crate::notices::Notices;
@@ -36,9 +37,6 @@ use types::list::ListLimit;
 use types::set::SetLimits;
 use types::stream::StreamLimits;
 use types::zset::ZSetLimits;
-
-/// With a slow log threshold below this, in µs, even short commands are timed alone.
-const ALONE_BELOW_US: i64 = 1000;
 
 /// The version of Redis whose behaviour clients may expect, as HELLO and INFO tell it.
 pub const REDIS_VERSION: &str = "7.4.0";
@@ -191,6 +189,7 @@ pub struct ShardCx {
     pub errors: ErrorStats,
     pub rates: Rates,
     pub slow_log: SlowLog,
+    pub hot_keys: HotKeys,
     pub latency: Latency,
     pub platform: Platform,
     pub about: Arc<About>,
@@ -285,6 +284,7 @@ impl ShardCx {
             errors: ErrorStats::default(),
             rates: Rates::default(),
             slow_log: SlowLog::default(),
+            hot_keys: HotKeys::default(),
             latency: Latency::default(),
             platform: Platform::default(),
             about: Arc::default(),
@@ -333,7 +333,6 @@ impl ShardCx {
     /// Takes over a changed configuration.
     pub fn set_config(&mut self, config: Arc<Config>) {
         self.limits = Limits::new(&config);
-        self.commands.all_alone = (0..ALONE_BELOW_US).contains(&config.slowlog_log_slower_than);
         self.commands.keeps_times = config.latency_tracking;
         if !config.latency_tracking {
             self.commands.forget_times();
@@ -346,6 +345,7 @@ impl ShardCx {
         self.tracking.set_keys_max(config.tracking_table_max_keys, self.shards);
         self.journal.is_timed = config.aof_timestamp_enabled;
         self.config = config;
+        self.set_timing();
         self.set_notices();
         self.set_ages();
     }

@@ -93,6 +93,19 @@ impl Config {
     }
 }
 
+/// Whether a `user` line is what CONFIG REWRITE of Redis writes where nobody has made users: the default one, with all rights.
+fn is_default_user(words: &[Vec<u8>]) -> bool {
+    const RIGHTS: [&[&str]; 5] =
+        [&["on"], &["nopass"], &["~*", "allkeys"], &["&*", "allchannels"], &["+@all", "allcommands"]];
+    const MORE: [&str; 2] = ["sanitize-payload", "skip-sanitize-payload"];
+    let [name, rights @ ..] = words else { return false };
+    let is = |word: &[u8], known: &str| word.eq_ignore_ascii_case(known.as_bytes());
+    let names = |word: &Vec<u8>, right: &[&str]| right.iter().any(|known| is(word, known));
+    name == b"default"
+        && RIGHTS.iter().all(|right| rights.iter().any(|word| names(word, right)))
+        && rights.iter().all(|word| names(word, &MORE) || RIGHTS.iter().any(|right| names(word, right)))
+}
+
 struct Loader<'a> {
     files: &'a mut dyn Files,
     values: Vec<Value>,
@@ -142,6 +155,9 @@ impl<'a> Loader<'a> {
             Kind::Statement { min, max } => {
                 if !(min..=max).contains(&at.args.len()) {
                     return Err(at.error(BAD));
+                }
+                if at.name == "user" && is_default_user(&at.args) {
+                    return Ok(());
                 }
                 if let Support::Refused(reason) = id.row().support {
                     return Err(at.error(reason));

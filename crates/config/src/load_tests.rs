@@ -157,17 +157,17 @@ fn includes() {
 
 #[test]
 fn statements_and_warnings() {
-    let lines = "user bob on +@all\nrename-command DEBUG \"\"\nloadmodule x.so 1\n\
+    let lines = "rename-command DEBUG \"\"\nloadmodule x.so 1\n\
                  list-max-ziplist-entries 5\nsearch.timeout 5\nsave \"\"\n\
                  appendonly no\ntls-port 0\naof-disable-auto-gc yes\nrepl-timeout 60\n";
     let loaded = Config::load_text(lines, &mut Memory::default()).unwrap();
     let names: Vec<&str> = loaded.statements.iter().map(|statement| statement.name.as_str()).collect();
-    assert_eq!(names, ["user", "rename-command", "loadmodule", "search.timeout"]);
-    assert_eq!(loaded.statements[1].args, [&b"DEBUG"[..], b""]);
-    let error = loaded.statements[1].error("No such command in rename-command");
-    assert_eq!(error.to_string(), "line 2 of text: No such command in rename-command");
+    assert_eq!(names, ["rename-command", "loadmodule", "search.timeout"]);
+    assert_eq!(loaded.statements[0].args, [&b"DEBUG"[..], b""]);
+    let error = loaded.statements[0].error("No such command in rename-command");
+    assert_eq!(error.to_string(), "line 1 of text: No such command in rename-command");
     let warned: Vec<&str> = loaded.warnings.iter().map(|warning| warning.directive.as_str()).collect();
-    assert_eq!(warned, ["aof-disable-auto-gc", "user", "loadmodule", "search.timeout"]);
+    assert_eq!(warned, ["aof-disable-auto-gc", "loadmodule", "search.timeout"]);
 }
 
 #[test]
@@ -184,6 +184,36 @@ fn what_works_is_not_warned_about() {
 fn sentinel_is_refused() {
     let report = Config::load_text("sentinel monitor x", &mut Memory::default()).unwrap_err();
     assert_eq!(report.to_string(), "line 1 of text: sentinel directive while not in sentinel mode");
+}
+
+/// A server that does not know the users it was told of would serve everybody.
+#[test]
+fn users_are_refused() {
+    let read = |lines: &str| Config::load_text(lines, &mut Memory::default());
+    for line in [
+        "user bob on +@all ~* &*",
+        "user default off",
+        "user default on",
+        "user default on nopass ~* &*",
+        "user default on nopass ~* &* +@all -@admin",
+        "user default on #0 ~* &* +@all",
+        "user default on nopass ~k* &* +@all",
+        "aclfile /etc/users.acl",
+    ] {
+        let error = read(&format!("port 1\n{line}\n")).unwrap_err().to_string();
+        assert!(error.starts_with("line 2 of text: There are no users in this version"), "{line}: {error}");
+        assert!(error.contains("access control lists are missing"), "{error}");
+    }
+    let error = load(&["--aclfile", "users.acl"], &mut Memory::default()).unwrap_err();
+    assert!(error.contains("'aclfile \"users.acl\"'") && error.contains("There are no users"), "{error}");
+    // What CONFIG REWRITE of Redis writes when nobody has made any.
+    for line in [
+        "user default on nopass sanitize-payload ~* &* +@all",
+        "user default on nopass allkeys allchannels allcommands",
+    ] {
+        let loaded = read(&format!("{line}\naclfile \"\"")).unwrap();
+        assert!(loaded.warnings.is_empty() && loaded.statements.is_empty());
+    }
 }
 
 #[test]

@@ -129,6 +129,11 @@ impl SimulatedDisk {
         self.state().faults.rates = rates;
     }
 
+    /// From now on no file may be longer than so many bytes: what of a write goes beyond finds no room.
+    pub fn limit_files(&self, bytes: u64) {
+        self.state().faults.file_bytes_max = Some(bytes);
+    }
+
     /// Whoever writes has this mistake.
     pub fn omit(&self, omission: Omission) {
         self.state().faults.omission = Some(omission);
@@ -140,6 +145,7 @@ impl SimulatedDisk {
         state.faults.at = None;
         state.faults.nth = None;
         state.faults.rates = Rates::default();
+        state.faults.file_bytes_max = None;
     }
 
     /// Steps that went wrong.
@@ -348,6 +354,7 @@ impl DiskFile for SimulatedFile {
     fn write_some_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<usize> {
         let mut state = self.disk.state();
         let outcome = state.step(Step::Write)?;
+        let bytes = &bytes[..state.faults.room(offset, bytes.len())?];
         let is_silent = state.faults.omission == Some(Omission::WriteErrors);
         let (count, result) = match outcome {
             Outcome::Well => (bytes.len(), Ok(bytes.len())),

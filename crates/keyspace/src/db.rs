@@ -1,7 +1,7 @@
 //! One logical database of one shard.
 //!
 //! Invariants: `expiring` is the number of records with an expiry, `timed_hashes` of those with fields that have one; `outside` the exact bytes records own outside the
-//! table, `live` those of the records themselves; a segment's `expire_min` is never later than its earliest expiry, its
+//! table, `live` those of the records themselves; `sizes` has each value in the bin of its size; a segment's `expire_min` is never later than its earliest expiry, its
 //! `field_min` never later than that of any field of its hashes; `far` has an entry for exactly the records whose expiry
 //! does not fit them.
 
@@ -14,6 +14,7 @@ use crate::birth::Births;
 use crate::entry::Entry;
 use crate::key::Key;
 use crate::record::{self, EXPIRE_MAX_MS, KeyLayout};
+use crate::sizes::Sizes;
 use crate::sweep::Sweep;
 use crate::typed::{Typed, Update};
 use crate::value::ValueRef;
@@ -38,6 +39,7 @@ pub struct Db {
     pub(crate) timed_hashes: usize,
     pub(crate) outside: usize,
     pub(crate) live: usize,
+    pub(crate) sizes: Sizes,
     /// How ages are renewed; the same in all databases of a shard.
     pub ages: AgeRule,
     /// When it frees what it lets go of; the same in all databases of a shard.
@@ -66,6 +68,7 @@ impl Db {
             timed_hashes: 0,
             outside: 0,
             live: 0,
+            sizes: Sizes::default(),
             ages: AgeRule::LRU,
             frees: Frees::default(),
             births: Births::default(),
@@ -109,6 +112,11 @@ impl Db {
     /// Bytes of the records with their slots: what [`Db::table_bytes`] would be without any room to spare.
     pub fn live_bytes(&self) -> usize {
         self.live + self.len() * SLOT_BYTES
+    }
+
+    /// How large the values are.
+    pub fn sizes(&self) -> &Sizes {
+        &self.sizes
     }
 
     /// Bytes that records own outside the table.
@@ -253,6 +261,7 @@ impl Db {
     /// Removes an entry and releases all it owns; what is large, when `free` says.
     pub fn discard(&mut self, pos: Pos, free: Free) {
         self.keep_entry(pos);
+        self.sizes.leave_record(self.table.record(pos));
         self.release_value(pos, free);
         self.forget(pos);
     }
@@ -261,6 +270,7 @@ impl Db {
     pub fn take(&mut self, pos: Pos) -> Entry {
         self.keep_whole(pos);
         let record = self.table.record(pos);
+        self.sizes.leave_record(record);
         self.outside -= record::value_outside_bytes(record);
         self.timed_hashes -= usize::from(record::has_timed_fields(record));
         let entry = Entry {
@@ -370,7 +380,10 @@ impl Db {
             ("far", self.far.len(), far),
             ("timed_hashes", self.timed_hashes, records().filter(|r| record::has_timed_fields(r)).count()),
         ];
+        let mut sizes = Sizes::default();
+        records().for_each(|record| sizes.enter_record(record));
         match accounts.iter().find(|(_, booked, counted)| booked != counted) {
+            None if sizes != self.sizes => Err(format!("sizes: {:?} booked, {sizes:?} counted", self.sizes)),
             None => Ok(()),
             Some((name, booked, counted)) => Err(format!("{name}: {booked} booked, {counted} counted")),
         }
@@ -394,6 +407,7 @@ impl Db {
             }
         }
         (self.expiring, self.timed_hashes, self.outside, self.live) = (0, 0, 0, 0);
+        self.sizes = Sizes::default();
         self.sweep = Sweep::default();
         self.far = HashMap::new();
     }

@@ -5,6 +5,8 @@
 use crate::bin::Free;
 use crate::db::Db;
 use crate::record::{self, Code, SegmentMeta};
+use crate::sizes::Sizes;
+use crate::value::Kind;
 use table::Keep;
 use types::Hash;
 
@@ -104,7 +106,8 @@ impl Db {
     fn sweep_segment(&mut self, now_ms: u64, gone: &mut impl FnMut(Swept<'_>)) -> bool {
         self.keep_segment(self.sweep.cursor);
         let (expiring, outside, live) = (&mut self.expiring, &mut self.outside, &mut self.live);
-        let (timed, bin, lazy) = (&mut self.timed_hashes, &self.bin, self.frees.expired == Free::Later);
+        let (timed, sizes) = (&mut self.timed_hashes, &mut self.sizes);
+        let (bin, lazy) = (&self.bin, self.frees.expired == Free::Later);
         let walk = &mut self.walk;
         let (cursor, mut first, mut fields_left) = (self.sweep.cursor, true, FIELDS_MAX);
         self.sweep.cursor = self.table.sweep(cursor, |record, meta| {
@@ -115,10 +118,11 @@ impl Db {
             let over = expire.is_some_and(|at_ms| at_ms <= now_ms);
             if over {
                 gone(Swept::Key(record::key(record)));
-            } else if !sweep_fields(record, meta, now_ms, &mut fields_left, (outside, timed), gone) {
+            } else if !sweep_fields(record, meta, now_ms, &mut fields_left, (outside, timed, sizes), gone) {
                 meta.expire_min = meta.expire_min.min(expire.unwrap_or(u64::MAX));
                 return Keep::Yes;
             }
+            sizes.leave_record(record);
             *expiring -= usize::from(expire.is_some());
             *outside -= record::outside_bytes(record);
             *live -= record.len();
@@ -151,7 +155,7 @@ fn sweep_fields(
     meta: &mut SegmentMeta,
     now_ms: u64,
     fields_left: &mut usize,
-    (outside, timed): (&mut usize, &mut usize),
+    (outside, timed, sizes): (&mut usize, &mut usize, &mut Sizes),
     gone: &mut impl FnMut(Swept<'_>),
 ) -> bool {
     if record::code(record) != Code::Hash {
@@ -161,11 +165,12 @@ fn sweep_fields(
     // visit has no other reference to the value.
     let hash = unsafe { &mut *record::boxed::<Hash>(record) };
     if *fields_left > 0 && hash.next_expire().is_some_and(|at_ms| at_ms <= now_ms) {
-        let before = hash.bytes();
+        let (before, size_before) = (hash.bytes(), hash.len());
         let fields_max = FIELDS_OF_HASH_MAX.min(*fields_left);
         *fields_left -= hash.len().min(fields_max);
         let count = hash.expire_fields(now_ms, fields_max, |field| gone(Swept::Field(field)));
         *outside = *outside + hash.bytes() - before;
+        sizes.change(Kind::Hash, size_before, hash.len());
         *timed -= usize::from(hash.next_expire().is_none());
         let emptied = hash.is_empty();
         if count > 0 {

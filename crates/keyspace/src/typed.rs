@@ -15,6 +15,10 @@ pub trait Typed: Sized {
     fn into_value(self) -> Value;
     /// Bytes it holds on the heap.
     fn heap_bytes(&self) -> usize;
+    /// Elements, of types that INFO keysizes tells of.
+    fn size(&self) -> usize {
+        0
+    }
     /// A key never holds an empty collection. Streams may have no entries: they are never empty in this sense.
     fn is_empty(&self) -> bool;
     /// Nothing within expires before this (unix ms); `None` exactly if nothing ever does.
@@ -24,7 +28,7 @@ pub trait Typed: Sized {
 }
 
 macro_rules! typed {
-    ($type:ident, $empty:expr $(, $more:item)?) => {
+    ($type:ident, $empty:expr $(, $more:item)*) => {
         impl Typed for $type {
             const KIND: Kind = Kind::$type;
             fn code() -> Code {
@@ -44,22 +48,47 @@ macro_rules! typed {
                 let empty: fn(&Self) -> bool = $empty;
                 empty(self)
             }
-            $($more)?
+            $($more)*
         }
     };
 }
 
-typed!(List, |list| list.len() == 0);
-typed!(Set, |set| set.len() == 0);
+typed!(
+    List,
+    |list| list.len() == 0,
+    #[inline]
+    fn size(&self) -> usize {
+        self.len()
+    }
+);
+typed!(
+    Set,
+    |set| set.len() == 0,
+    #[inline]
+    fn size(&self) -> usize {
+        self.len()
+    }
+);
 typed!(
     Hash,
     |hash| hash.len() == 0,
+    #[inline]
+    fn size(&self) -> usize {
+        self.len()
+    },
     #[inline]
     fn next_expire(&self) -> Option<u64> {
         Hash::next_expire(self)
     }
 );
-typed!(ZSet, |zset| zset.len() == 0);
+typed!(
+    ZSet,
+    |zset| zset.len() == 0,
+    #[inline]
+    fn size(&self) -> usize {
+        self.len()
+    }
+);
 typed!(Stream, |_| false);
 typed!(Array, |array| array.is_empty());
 
@@ -70,6 +99,7 @@ pub struct Update<'d, T: Typed> {
     pos: Pos,
     value: *mut T,
     bytes_before: usize,
+    size_before: usize,
     timed_before: bool,
 }
 
@@ -86,8 +116,9 @@ impl<'d, T: Typed> Update<'d, T> {
     /// `value` is the box of the record at `pos`, which holds a `T`.
     #[inline]
     pub(crate) fn of_boxed(db: &'d mut Db, pos: Pos, value: *mut T) -> Self {
-        let mut update = Self { db, pos, value, bytes_before: 0, timed_before: false };
+        let mut update = Self { db, pos, value, bytes_before: 0, size_before: 0, timed_before: false };
         update.bytes_before = update.heap_bytes();
+        update.size_before = T::size(&update);
         update.timed_before = T::next_expire(&update).is_some();
         update
     }
@@ -127,6 +158,7 @@ impl<T: Typed> Drop for Update<'_, T> {
     fn drop(&mut self) {
         let (before, after) = (self.bytes_before, self.heap_bytes());
         self.db.account(before, after);
+        self.db.sizes.change(T::KIND, self.size_before, T::size(self));
         let next_expire = T::next_expire(self);
         self.db.timed_hashes += usize::from(next_expire.is_some());
         self.db.timed_hashes -= usize::from(self.timed_before);

@@ -5,11 +5,13 @@
 //! disk but who would hand over more than may wait for it.
 
 mod carrier;
+mod file;
 mod patience;
 mod thread;
 mod writer;
 
-pub use self::writer::{Failure, Writer};
+pub use self::file::Failure;
+pub use self::writer::Writer;
 
 use self::carrier::{Carrier, Carries};
 use self::patience::Patience;
@@ -20,6 +22,7 @@ use journal::queue::{Added, Queue};
 use runtime::clock;
 use std::collections::VecDeque;
 use std::io;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -63,6 +66,8 @@ pub struct LogReport {
     pub is_unsynced: bool,
     /// Syncs that others had to wait for.
     pub delayed_syncs: u64,
+    /// The files have been begun, and get into the manifest with the base that is still to come.
+    pub awaits_base: bool,
     pub trouble: Option<Trouble>,
 }
 
@@ -74,11 +79,11 @@ pub type OnDone = Box<dyn FnOnce(&JobOutcome) + Send>;
 /// What the thread is to do beside writing.
 pub(crate) enum Job {
     /// Files are begun, which get into the manifest with the next base.
-    Open,
+    Open { directory: PathBuf },
     /// Everything handed over is written and synced, and nothing more comes.
     Close,
-    /// A new base stands in the directory.
-    EndRewrite { begun: Begun, bytes: u64 },
+    /// A new base stands in a directory.
+    EndRewrite { begun: Begun, directory: PathBuf, bytes: u64 },
 }
 
 /// A rewrite: which generation is the first that its base does not contain.
@@ -108,6 +113,7 @@ pub(crate) struct State {
     pub is_over: bool,
     pub report: LogReport,
     pub manifest: Manifest,
+    pub directory: PathBuf,
     /// Ends of generations that have been handed over for each shard.
     pub ends: Vec<u64>,
 }
@@ -178,6 +184,7 @@ impl Log {
             is_over: false,
             report,
             manifest: writer.manifest().clone(),
+            directory: writer.directory().to_owned(),
             ends: vec![0; shards.into()],
         };
         let shared = Arc::new(Shared {
@@ -306,12 +313,12 @@ impl Log {
         self.shared.call(&mut state);
     }
 
-    /// Begins files, which get into the manifest with the first base.
+    /// Begins files in a directory, which get into its manifest with the first base.
     ///
     /// # Errors
     /// When they cannot be made.
-    pub fn open(&self) -> JobOutcome {
-        self.wait_for(Job::Open)
+    pub fn open(&self, directory: PathBuf) -> JobOutcome {
+        self.wait_for(Job::Open { directory })
     }
 
     /// Ends the files: nothing more is handed over.
@@ -319,9 +326,9 @@ impl Log {
         self.add_job(Job::Close, on_done);
     }
 
-    /// A new base stands in the directory, under [`Manifest::next_base_name`], and is so many bytes long.
-    pub fn end_rewrite(&self, begun: Begun, bytes: u64, on_done: OnDone) {
-        self.add_job(Job::EndRewrite { begun, bytes }, on_done);
+    /// A new base stands in a directory, under [`Manifest::next_base_name`], and is so many bytes long. From there on what is appended goes there.
+    pub fn end_rewrite(&self, begun: Begun, directory: PathBuf, bytes: u64, on_done: OnDone) {
+        self.add_job(Job::EndRewrite { begun, directory, bytes }, on_done);
     }
 
     /// What is to be written and synced is so when this returns, if it can be; nothing more is handed over.
@@ -360,6 +367,11 @@ impl Log {
     /// The files as they are.
     pub fn manifest(&self) -> Manifest {
         lock(&self.shared.state).manifest.clone()
+    }
+
+    /// Where they are.
+    pub fn directory(&self) -> PathBuf {
+        lock(&self.shared.state).directory.clone()
     }
 
     pub fn report(&self) -> LogReport {

@@ -1,7 +1,7 @@
 //! A data file told as commands (`aof-use-rdb-preamble no`): what can read nothing else reads that, people among them.
 //!
-//! Strings, lists, sets, sorted sets and hashes are told by the commands that anybody would use, 64 elements at a time; other values, and hashes with
-//! fields whose time comes, as RESTORE.
+//! Strings, lists, sets, sorted sets and hashes are told by the commands that anybody would use, 64 elements at a time; other values, hashes with
+//! fields whose time comes, and sorted sets with scores of -0 as RESTORE.
 
 use crate::load::{Found, Stop, read_front};
 use base::hash::HashSeed;
@@ -13,6 +13,7 @@ use rdb::Shapes;
 use rdb::encode::Options;
 use rdb::file::Record;
 use std::path::Path;
+use types::zset::ZSetLimits;
 
 /// Elements in one command, as in Redis.
 const ELEMENTS: usize = 64;
@@ -91,7 +92,12 @@ impl<D: Disk> Teller<D> {
             self.command(&[b"SELECT", I64Buf::from_u64(record.db.into()).as_bytes()])?;
         }
         let seed = self.seed.clone();
-        let value = record.value(&Shapes::with_defaults(&seed)).map_err(|damage| damage.to_string())?;
+        // Packed sorted sets do not know -0 from 0.
+        let shapes = Shapes {
+            zset: ZSetLimits { max_listpack_entries: 0, ..ZSetLimits::default() },
+            ..Shapes::with_defaults(&seed)
+        };
+        let value = record.value(&shapes).map_err(|damage| damage.to_string())?;
         let Some(value) = value else { return Ok(()) };
         let mut at_ms = Vec::new();
         append_u64(&mut at_ms, record.expire_ms.map_or(0, |at_ms| at_ms.max(1) as u64));
@@ -108,6 +114,10 @@ impl<D: Disk> Teller<D> {
             Value::Set(set) => {
                 let members = set.iter().map(|member| member.with_text(<[u8]>::to_vec));
                 self.elements(b"SADD", key, members, ELEMENTS)?;
+            }
+            // Whoever plays ZADD packs the first elements, and forgets the sign for good.
+            Value::ZSet(zset) if zset.iter().any(|(_, score)| score == 0.0 && score.is_sign_negative()) => {
+                return self.restore(key, at_ms, ValueRef::ZSet(zset));
             }
             Value::ZSet(zset) => {
                 let pairs = zset.iter().flat_map(|(member, score)| {

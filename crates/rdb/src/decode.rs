@@ -15,14 +15,6 @@ use types::list::End;
 use types::listpack::Listpack;
 use types::{Hash, List, Set, ZSet};
 
-/// The type that a byte stands for.
-///
-/// # Errors
-/// `Unsupported`
-pub fn known_type(byte: u8) -> Result<Type, Error> {
-    Type::from_byte(byte).ok_or(Error::Unsupported(byte))
-}
-
 /// Reads one value of a type. What follows it stays in the reader.
 ///
 /// # Errors

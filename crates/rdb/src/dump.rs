@@ -6,8 +6,11 @@
 //!
 //! The version written is the oldest that knows the value's type, so that a payload restores into as old a server as
 //! possible. Bytes between value and version are passed over, as Redis does.
+//!
+//! Valkey writes its own version, which is greater than any of Redis, also where nothing in the value is different; what is has a type of its own.
 
 use crate::encode::{Options, append_value, type_of};
+use crate::file::{Brand, VALKEY_VERSION_MAX};
 use crate::{Error, Reader, Shapes, VERSION_READ_MAX, decode};
 use base::crc64::crc64;
 use keyspace::{Value, ValueRef};
@@ -40,15 +43,28 @@ pub fn seal(out: &mut Vec<u8>, version: u16) {
 
 /// Type and value of a payload whose version is known and whose check sum is right.
 pub fn open(payload: &[u8]) -> Option<&[u8]> {
-    let (summed, crc) = payload.split_last_chunk::<CRC_BYTES>()?;
-    open_unsummed(payload).filter(|_| crc64(0, summed) == u64::from_le_bytes(*crc))
+    opened(payload).map(|(body, _)| body)
 }
 
 /// As [`open`], whatever the check sum is.
 pub fn open_unsummed(payload: &[u8]) -> Option<&[u8]> {
+    opened_unsummed(payload).map(|(body, _)| body)
+}
+
+/// The same with whose type it is.
+fn opened(payload: &[u8]) -> Option<(&[u8], Brand)> {
+    let (summed, crc) = payload.split_last_chunk::<CRC_BYTES>()?;
+    opened_unsummed(payload).filter(|_| crc64(0, summed) == u64::from_le_bytes(*crc))
+}
+
+fn opened_unsummed(payload: &[u8]) -> Option<(&[u8], Brand)> {
     let (summed, _) = payload.split_last_chunk::<CRC_BYTES>()?;
     let (body, version) = summed.split_last_chunk::<VERSION_BYTES>()?;
-    (u16::from_le_bytes(*version) <= VERSION_READ_MAX).then_some(body)
+    match u16::from_le_bytes(*version) {
+        0..=VERSION_READ_MAX => Some((body, Brand::Redis)),
+        VALKEY_VERSION_MAX => Some((body, Brand::Valkey)),
+        _ => None,
+    }
 }
 
 /// The same payload with the check sum that it should have.
@@ -62,7 +78,7 @@ pub fn resealed(payload: &[u8]) -> Option<Vec<u8>> {
 /// # Errors
 /// See [`Refused`].
 pub fn restore(payload: &[u8], shapes: &Shapes<'_>) -> Result<Value, Refused> {
-    value_of(open(payload), shapes)
+    value_of(opened(payload), shapes)
 }
 
 /// As [`restore`], whatever the check sum is: for tests of what a damaged payload does.
@@ -70,12 +86,13 @@ pub fn restore(payload: &[u8], shapes: &Shapes<'_>) -> Result<Value, Refused> {
 /// # Errors
 /// See [`Refused`].
 pub fn restore_unsummed(payload: &[u8], shapes: &Shapes<'_>) -> Result<Value, Refused> {
-    value_of(open_unsummed(payload), shapes)
+    value_of(opened_unsummed(payload), shapes)
 }
 
-fn value_of(body: Option<&[u8]>, shapes: &Shapes<'_>) -> Result<Value, Refused> {
-    let mut reader = Reader::new(body.ok_or(Refused::Trailer)?);
-    let kind = reader.byte().and_then(decode::known_type).map_err(Refused::Value)?;
+fn value_of(opened: Option<(&[u8], Brand)>, shapes: &Shapes<'_>) -> Result<Value, Refused> {
+    let (body, brand) = opened.ok_or(Refused::Trailer)?;
+    let mut reader = Reader::new(body);
+    let kind = reader.byte().and_then(|byte| brand.type_of(byte)).map_err(Refused::Value)?;
     decode::value(kind, &mut reader, shapes).map_err(Refused::Value)
 }
 
@@ -102,11 +119,37 @@ mod tests {
 
     #[test]
     fn newer_versions_are_refused() {
-        let mut newer = b"\x00\x05hello".to_vec();
-        seal(&mut newer, VERSION_READ_MAX + 1);
         let seed = HashSeed::new(1, 2);
-        for restore in [restore, restore_unsummed] {
-            assert_eq!(restore(&newer, &Shapes::with_defaults(&seed)).err(), Some(Refused::Trailer));
+        let unknown = [VERSION_READ_MAX + 1, VALKEY_VERSION_MAX - 1, VALKEY_VERSION_MAX + 1, u16::MAX];
+        for version in unknown {
+            let mut newer = b"\x00\x05hello".to_vec();
+            seal(&mut newer, version);
+            for restore in [restore, restore_unsummed] {
+                let refused = restore(&newer, &Shapes::with_defaults(&seed)).err();
+                assert_eq!(refused, Some(Refused::Trailer), "{version}");
+            }
+        }
+    }
+
+    /// Its version stands behind every value; only hashes whose fields have times are different, and the types that Redis has got since.
+    #[test]
+    fn payloads_of_valkey_9_are_read_by_its_types() {
+        let seed = HashSeed::new(1, 2);
+        let restore = |body: &[u8]| {
+            let mut payload = body.to_vec();
+            seal(&mut payload, VALKEY_VERSION_MAX);
+            super::restore(&payload, &Shapes::with_defaults(&seed))
+        };
+        let text = restore(b"\x00\x05hello").unwrap();
+        assert!(matches!(text, Value::Str { bytes, .. } if bytes[..] == b"hello"[..]));
+        // Two fields, of which one lives until 2100; the other has the time that means never.
+        let time = 4_102_444_800_000_u64.to_le_bytes();
+        let hash = [&b"\x16\x02\x01a\x011"[..], &time, b"\x01b\x012", &[0xff; 8]].concat();
+        let Value::Hash(hash) = restore(&hash).unwrap() else { panic!("a hash") };
+        assert_eq!(hash.len(), 2);
+        assert_eq!(hash.iter_all().filter(|field| field.expire.is_some()).count(), 1);
+        for byte in [23, 24, 25, 26, 28, 122] {
+            assert_eq!(restore(&[byte, 1]).err(), Some(Refused::Value(Error::Unsupported(byte))));
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::{Halt, Loader};
 use command::ShardCx;
+use command::loading::Content;
 use journal::reader::{Entry, Reader};
 use persist::load::{self, Found, Record, Stop};
 use shard::Shard;
@@ -64,8 +65,9 @@ impl<L: Loader> Player<'_, L> {
         let cx = &mut self.shard().cx;
         let db = number_of(cx, record)?;
         match cx.entry_of(record, true).map_err(|damage| damage.to_string())? {
-            Some(entry) => take_stray(cx, Stray { db, key: record.key.to_vec(), entry }),
-            None => Ok(()),
+            Content::Entry(entry) => take_stray(cx, Stray { db, key: record.key.to_vec(), entry })
+                .map_err(|reason| format!("at byte {}: {reason}", record.offset())),
+            Content::Expired | Content::Empty => Ok(()),
         }
     }
 

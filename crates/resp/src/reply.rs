@@ -68,6 +68,11 @@ impl Reply {
         (self.buf.len(), self.blobs.len())
     }
 
+    /// Bytes written since `mark`.
+    pub fn bytes_since(&self, mark: (usize, usize)) -> usize {
+        self.buf.len() - mark.0 + self.blobs[mark.1..].iter().map(|(_, blob)| blob.len()).sum::<usize>()
+    }
+
     /// Takes back all that was written since `mark`.
     pub fn rewind(&mut self, mark: (usize, usize)) {
         self.buf.truncate(mark.0);

@@ -20,7 +20,8 @@ impl Signal {
     }
 }
 
-/// From now on SIGTERM and SIGINT wait for [`wait`], in this thread and all it starts; SIGPIPE and SIGHUP are ignored.
+/// From now on SIGTERM and SIGINT wait for [`wait`], in this thread and all it starts; SIGPIPE and SIGHUP are ignored, and so is
+/// SIGXFSZ: a file that may not grow (`ulimit -f`) is a write that fails.
 /// Call before the first thread is started.
 pub fn block() {
     let set = ends();
@@ -29,6 +30,7 @@ pub fn block() {
         libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut());
         libc::signal(libc::SIGPIPE, libc::SIG_IGN);
         libc::signal(libc::SIGHUP, libc::SIG_IGN);
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
     }
 }
 

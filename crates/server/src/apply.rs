@@ -1,9 +1,8 @@
 //! What CONFIG SET changes of the process, before any shard takes the new configuration over.
 
-use crate::{KeptOn, listen, log, oom_score, open_files};
+use crate::{listen, oom_score, open_files};
 use command::platform::{Change, Refusal};
 use config::Config;
-use disk::Disk;
 use std::io;
 
 /// Brings all of a change into force, or nothing. The working directory's whole path, if `dir` was set.
@@ -32,9 +31,19 @@ pub fn enter_directory(config: &Config) -> io::Result<Vec<u8>> {
 }
 
 fn apply_but_dir(change: &Change<'_>) -> Result<(), Refusal> {
-    if change.names.contains(&"appendonly") && change.wanted.appendonly {
-        make_log_directory(change)?;
+    let log = change.saver.filter(|_| change.names.contains(&"appendonly") && change.wanted.appendonly);
+    if log.is_some_and(|log| !log.turn_log_on(change.wanted)) {
+        let reason = "Unable to turn on AOF. Check server logs.".to_owned();
+        return Err(Refusal { directive: "appendonly", reason });
     }
+    apply_but_log(change).inspect_err(|_| {
+        if let Some(log) = log {
+            log.turn_log_off();
+        }
+    })
+}
+
+fn apply_but_log(change: &Change<'_>) -> Result<(), Refusal> {
     if change.names.contains(&"maxclients") {
         raise_open_files(change)?;
     }
@@ -63,19 +72,6 @@ fn set_oom_score(change: &Change<'_>) -> Result<(), Refusal> {
         }
         _ => Ok(()),
     }
-}
-
-/// Append-only files need their directory.
-fn make_log_directory(change: &Change<'_>) -> Result<(), Refusal> {
-    let path = &change.wanted.appenddirname;
-    KeptOn.make_directory(path).map_err(|error| {
-        log::warning(format_args!(
-            "Can't create the directory {}: {}",
-            path.display(),
-            runtime::reason(&error)
-        ));
-        Refusal { directive: "appendonly", reason: "Unable to turn on AOF. Check server logs.".to_owned() }
-    })
 }
 
 /// More clients need more descriptors. Fewer leave the limit as it is.

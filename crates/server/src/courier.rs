@@ -7,7 +7,7 @@ use runtime::dial::{Dialed, is_timeout};
 use runtime::{Waker, thread};
 use std::collections::HashMap;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -36,6 +36,8 @@ struct Returned {
 
 pub struct ProcessCourier {
     lines: Arc<Mutex<HashMap<Address, Sender<Parcel>>>>,
+    /// Connections that are kept.
+    kept: Arc<AtomicUsize>,
     returned: Arc<Vec<Returned>>,
     wakers: Arc<Vec<OnceLock<Waker>>>,
 }
@@ -47,7 +49,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl ProcessCourier {
     pub fn new(wakers: Arc<Vec<OnceLock<Waker>>>) -> Self {
         let returned = wakers.iter().map(|_| Returned::default()).collect();
-        Self { lines: Arc::default(), returned: Arc::new(returned), wakers }
+        Self { lines: Arc::default(), kept: Arc::default(), returned: Arc::new(returned), wakers }
     }
 
     /// Has something carried; the shard is woken when it is over.
@@ -66,7 +68,9 @@ impl ProcessCourier {
         let line = Line {
             address: is_kept.then(|| address.clone()),
             parcels,
+            open: None,
             lines: Arc::clone(&self.lines),
+            kept: Arc::clone(&self.kept),
             returned: Arc::clone(&self.returned),
             wakers: Arc::clone(&self.wakers),
         };
@@ -95,6 +99,10 @@ impl Courier for ProcessCourier {
     fn carry(&self, shipment: Shipment) -> Delivery {
         deliver(&mut None, shipment)
     }
+
+    fn kept_connections(&self) -> usize {
+        self.kept.load(Ordering::Relaxed)
+    }
 }
 
 fn give_back(returned: &[Returned], wakers: &[OnceLock<Waker>], shard: usize, delivery: (u64, Delivery)) {
@@ -110,19 +118,32 @@ struct Line {
     /// `None`: there are too many to keep this one.
     address: Option<Address>,
     parcels: Receiver<Parcel>,
+    open: Option<Open>,
     lines: Arc<Mutex<HashMap<Address, Sender<Parcel>>>>,
+    kept: Arc<AtomicUsize>,
     returned: Arc<Vec<Returned>>,
     wakers: Arc<Vec<OnceLock<Waker>>>,
 }
 
 impl Line {
-    fn run(self) {
-        let mut open = None;
+    /// Delivers something, and says so.
+    fn carry(&mut self, Parcel { shard, op, shipment }: Parcel) {
+        let was_open = self.open.is_some();
+        let delivery = deliver(&mut self.open, shipment);
+        match (was_open, self.open.is_some()) {
+            (false, true) if self.address.is_some() => drop(self.kept.fetch_add(1, Ordering::Relaxed)),
+            (true, false) => drop(self.kept.fetch_sub(1, Ordering::Relaxed)),
+            _ => {}
+        }
+        // Who sees what has come of it sees the count as well.
+        give_back(&self.returned, &self.wakers, shard, (op, delivery));
+    }
+
+    fn run(mut self) {
         loop {
             match self.parcels.recv_timeout(KEPT) {
-                Ok(Parcel { shard, op, shipment }) => {
-                    let delivery = deliver(&mut open, shipment);
-                    give_back(&self.returned, &self.wakers, shard, (op, delivery));
+                Ok(parcel) => {
+                    self.carry(parcel);
                     if self.address.is_none() {
                         return;
                     }
@@ -131,13 +152,13 @@ impl Line {
                     let Some(address) = &self.address else { return };
                     // Whoever sends holds the lock, so nothing is left behind.
                     let mut lines = lock(&self.lines);
-                    if let Ok(Parcel { shard, op, shipment }) = self.parcels.try_recv() {
+                    if let Ok(parcel) = self.parcels.try_recv() {
                         drop(lines);
-                        let delivery = deliver(&mut open, shipment);
-                        give_back(&self.returned, &self.wakers, shard, (op, delivery));
+                        self.carry(parcel);
                         continue;
                     }
                     lines.remove(address);
+                    self.kept.fetch_sub(usize::from(self.open.is_some()), Ordering::Relaxed);
                     return;
                 }
             }

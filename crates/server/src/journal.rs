@@ -5,10 +5,11 @@
 
 use crate::{KeptOn, log as process_log};
 use config::{AppendFsync, Config};
+use disk::Disk;
 use journal::chunk::Chunk;
 use journal::manifest::Manifest;
 use journal::queue::Added;
-use persist::append::{Failure, Host, Log, LogReport, SyncPolicy, Writer};
+use persist::append::{Host, Log, LogReport, SyncPolicy, Writer};
 use runtime::Waker;
 use shard::Shard;
 use std::path::PathBuf;
@@ -61,7 +62,9 @@ pub struct Journal {
     /// How often appending was turned on, if it is on; else 0. A shard appends when it has seen this change.
     opening: AtomicU64,
     members: Mutex<Members>,
-    directory: PathBuf,
+    /// What the directory is called in the working directory, and where that was at the start.
+    name: PathBuf,
+    first_directory: PathBuf,
     prefix: String,
     wakers: Arc<Vec<OnceLock<Waker>>>,
 }
@@ -76,20 +79,39 @@ pub fn policy(config: &Config) -> SyncPolicy {
 
 impl Journal {
     pub fn new(config: &Config, wakers: Arc<Vec<OnceLock<Waker>>>) -> Self {
-        // Who changes the working directory later does not move the files.
-        let directory = std::path::absolute(&config.appenddirname);
+        let name = config.appenddirname.clone();
+        // Who changes the working directory later moves the files with the next rewrite.
+        let first_directory = std::path::absolute(&name).unwrap_or_else(|_| name.clone());
         Self {
             log: OnceLock::new(),
             opening: AtomicU64::new(0),
             members: Mutex::new(Members { openings: FIRST_OPENING, count: 0 }),
-            directory: directory.unwrap_or_else(|_| config.appenddirname.clone()),
+            name,
+            first_directory,
             prefix: config.appendfilename.to_string_lossy().into_owned(),
             wakers,
         }
     }
 
-    pub fn directory(&self) -> &PathBuf {
-        &self.directory
+    /// Where the files are.
+    pub fn directory(&self) -> PathBuf {
+        self.log.get().map_or_else(|| self.first_directory.clone(), Log::directory)
+    }
+
+    /// Where the next base goes, and what is appended from there on: the directory of the configured name in the working directory. It is made if it is
+    /// not there.
+    ///
+    /// # Errors
+    /// When it cannot be, for the log.
+    pub fn next_directory(&self) -> Result<PathBuf, String> {
+        let directory = std::path::absolute(&self.name).unwrap_or_else(|_| self.directory());
+        if !directory.is_dir() {
+            KeptOn
+                .make_directory(&directory)
+                .and_then(|()| KeptOn.sync_directory(disk::directory_of(&directory)))
+                .map_err(|error| format!("making {}: {}", directory.display(), runtime::reason(&error)))?;
+        }
+        Ok(directory)
     }
 
     pub fn prefix(&self) -> &str {
@@ -105,7 +127,7 @@ impl Journal {
     /// # Errors
     /// Why there can be no such files, for the log.
     pub fn start(&self, config: &Config, manifest: Manifest, base_bytes: u64) -> Result<(), String> {
-        let mut writer = self.writer(manifest).map_err(|failure| failure.to_string())?;
+        let mut writer = self.writer(self.directory(), manifest)?;
         writer.open(false).map_err(|failure| failure.to_string())?;
         writer.remove_history();
         self.run(config, writer, base_bytes)?;
@@ -114,8 +136,8 @@ impl Journal {
         Ok(())
     }
 
-    fn writer(&self, manifest: Manifest) -> Result<Writer<KeptOn>, Failure> {
-        Writer::new(KeptOn, self.directory.clone(), manifest, self.shards())
+    fn writer(&self, directory: PathBuf, manifest: Manifest) -> Result<Writer<KeptOn>, String> {
+        Writer::new(KeptOn, directory, manifest, self.shards()).map_err(|failure| failure.to_string())
     }
 
     fn run(&self, config: &Config, writer: Writer<KeptOn>, base_bytes: u64) -> Result<(), String> {
@@ -136,9 +158,10 @@ impl Journal {
     /// Why there is none, for the log.
     pub fn log_now(&self, config: &Config) -> Result<&Log, String> {
         if self.log.get().is_none() {
-            let manifest = recovery::read_manifest(&KeptOn, &self.directory, &self.prefix)?;
+            let directory = self.next_directory()?;
+            let manifest = recovery::read_manifest(&KeptOn, &directory, &self.prefix)?;
             let manifest = manifest.unwrap_or_else(|| Manifest::new(&self.prefix));
-            let writer = self.writer(manifest).map_err(|failure| failure.to_string())?;
+            let writer = self.writer(directory, manifest)?;
             self.run(config, writer, 0)?;
         }
         Ok(self.log.get().expect("it has begun"))
@@ -175,7 +198,8 @@ impl Journal {
             return Ok(());
         }
         let log = self.log_now(config)?;
-        log.open().map_err(|failure| failure.to_string())?;
+        let directory = self.next_directory()?;
+        log.open(directory).map_err(|failure| failure.to_string())?;
         log.set_policy(policy(config));
         *members = Members { openings: members.openings + 1, count: 0 };
         self.opening.store(members.openings, Ordering::SeqCst);

@@ -22,6 +22,8 @@ pub struct Loaded {
     pub keys: u64,
     /// Keys whose time was over.
     pub expired: u64,
+    /// Collections without elements, which were left out.
+    pub empty: u64,
 }
 
 /// How far all shards are, for all to see.
@@ -186,7 +188,11 @@ impl Loading {
         let (_, now_us) = clock::now();
         let keys: u64 = all.iter().map(|one| one.keys).sum();
         let expired: u64 = all.iter().map(|one| one.expired).sum();
-        log::notice(format_args!("Done loading RDB, keys loaded: {keys}, keys expired: {expired}."));
+        let done = format!("Done loading RDB, keys loaded: {keys}, keys expired: {expired}");
+        match all.iter().map(|one| one.empty).sum::<u64>() {
+            0 => log::notice(format_args!("{done}.")),
+            empty => log::warning(format_args!("{done}, empty keys skipped: {empty}.")),
+        }
         let seconds = (now_us - begun_us) as f64 / 1e6;
         log::notice(format_args!("DB loaded from disk: {seconds:.3} seconds"));
     }
@@ -298,11 +304,11 @@ impl<'a> Part<'a> {
 
     /// Stores what has been looked at.
     fn store(&mut self, cx: &mut ShardCx) -> Result<(), Halt> {
-        let records = self.coming.len();
-        let keys = cx.load_foreseen(&mut self.coming, self.is_base);
-        let keys = keys.map_err(|unloaded| Halt::Failed(unloaded.to_string()))?;
-        self.loaded.keys += keys as u64;
-        self.loaded.expired += (records - keys) as u64;
+        let counts = cx.load_foreseen(&mut self.coming, self.is_base);
+        let counts = counts.map_err(|unloaded| Halt::Failed(unloaded.to_string()))?;
+        self.loaded.keys += counts.keys as u64;
+        self.loaded.expired += counts.expired as u64;
+        self.loaded.empty += counts.empty as u64;
         self.progress.add(std::mem::take(&mut self.bytes));
         self.expected.retain(|&(db, keys)| {
             let db = &mut cx.dbs[db.into()];

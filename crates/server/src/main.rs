@@ -16,6 +16,7 @@ mod open_files;
 #[cfg(feature = "planted")]
 mod planted;
 mod platform;
+mod process;
 mod reload;
 mod requests;
 mod saving;

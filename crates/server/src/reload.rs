@@ -152,10 +152,11 @@ fn take_played(cx: &mut ShardCx, own: Vec<Stray>, libraries: &[Vec<u8>]) -> Resu
 fn play_log(cx: &mut ShardCx, journal: &Journal) -> Result<Stage, String> {
     await_written(cx, journal)?;
     let config = Arc::clone(&cx.config);
-    let place = (&**journal.directory(), journal.prefix());
+    let directory = journal.directory();
+    let place = (&*directory, journal.prefix());
     let recovery = Recovery::open(KeptOn, Log, &config, place, 1)?;
     if recovery.is_empty() {
-        return Err(format!("there are no append-only files in {}", journal.directory().display()));
+        return Err(format!("there are no append-only files in {}", directory.display()));
     }
     let make = || {
         let mut whole = ShardCx::new(0, 1, Arc::clone(&config), cx.seed.clone(), clock::entropy());

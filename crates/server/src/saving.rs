@@ -13,7 +13,7 @@ use persist::append::{Begun, JobOutcome, Log};
 use persist::{GIVEN_UP, Head, Hints, OnEnd, Options, Outcome, Pen, Save, Target};
 use runtime::{Waker, clock};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -70,6 +70,8 @@ struct UnderWay {
     purpose: Purpose,
 }
 
+/// In the log, when the process goes on though it should end.
+pub const CANNOT_END: &str = "Errors trying to shut down the server. Check the logs for more information.";
 /// After a rewrite that failed the next is tried no sooner, seconds.
 const RETRY_S: u64 = 5;
 
@@ -251,7 +253,7 @@ impl State {
 
 impl ProcessSaver {
     /// The base has been written, or not: if it has, the manifest is next.
-    fn on_rewritten(&self, log: &Log, transcript: Option<Transcript>) -> OnEnd {
+    fn on_rewritten(&self, log: &Log, directory: PathBuf, transcript: Option<Transcript>) -> OnEnd {
         let (own, ended, log) = (Arc::clone(&self.state), Arc::clone(&self.ended), log.clone());
         Box::new(move |outcome: &Outcome| {
             let resting = log.clone();
@@ -274,7 +276,7 @@ impl ProcessSaver {
                     let on_done = move |outcome: &JobOutcome| {
                         on_done(outcome.clone().map_err(|failure| failure.to_string()));
                     };
-                    log.end_rewrite(begun, bytes, Box::new(on_done));
+                    log.end_rewrite(begun, directory, bytes, Box::new(on_done));
                 }
                 Err(reason) => on_done(Err(reason)),
             }
@@ -345,14 +347,15 @@ impl ProcessSaver {
 
     fn begin_rewrite(&self, cx: &ShardCx, functions: &[&[u8]], state: &mut State) -> Result<(), Refused> {
         let begun = self.journal.log_now(&cx.config).and_then(|log| {
+            let directory = self.journal.next_directory()?;
             log.rest(cx.config.no_appendfsync_on_rewrite);
             let transcript =
-                (!cx.config.aof_use_rdb_preamble).then(|| Transcript::new(&self.journal, log, &cx.config));
+                (!cx.config.aof_use_rdb_preamble).then(|| Transcript::new(&directory, log, &cx.config));
             let path = match &transcript {
                 Some(transcript) => transcript.from.clone(),
-                None => self.journal.directory().join(log.manifest().next_base_name(true)),
+                None => directory.join(log.manifest().next_base_name(true)),
             };
-            let on_end = self.on_rewritten(log, transcript);
+            let on_end = self.on_rewritten(log, directory, transcript);
             let save = self.open(cx, functions, path.clone(), on_end, Purpose::Rewrite);
             save.map_err(|error| format!("{}: {}", path.display(), runtime::reason(&error)))
         });
@@ -383,10 +386,10 @@ struct Transcript {
 }
 
 impl Transcript {
-    fn new(journal: &Journal, log: &Log, config: &Config) -> Self {
-        let to = journal.directory().join(log.manifest().next_base_name(false));
+    fn new(directory: &Path, log: &Log, config: &Config) -> Self {
+        let to = directory.join(log.manifest().next_base_name(false));
         // What is left of it by a process that was killed is removed like what saves have left.
-        let from = journal.directory().join(format!("temp-weft-{}.base", std::process::id()));
+        let from = directory.join(format!("temp-weft-{}.base", std::process::id()));
         Self { from, to, is_timed: config.aof_timestamp_enabled }
     }
 
@@ -432,6 +435,38 @@ impl Saver for ProcessSaver {
 
     fn is_rewriting(&self) -> bool {
         lock(&self.state).under_way.as_ref().is_some_and(|under_way| under_way.purpose == Purpose::Rewrite)
+    }
+
+    fn turn_log_on(&self, config: &Config) -> bool {
+        let begun = self.journal.turn_on(config);
+        if let Err(reason) = &begun {
+            log::warning(format_args!("The append-only files cannot be begun: {reason}"));
+        }
+        begun.is_ok()
+    }
+
+    fn turn_log_off(&self) {
+        self.journal.turn_off();
+        self.end_rewrites();
+    }
+
+    fn refuses_end(&self, force: bool) -> bool {
+        if !(self.journal.is_on() && self.journal.report().awaits_base) {
+            return false;
+        }
+        let state = lock(&self.state);
+        let is_under_way = state.under_way.as_ref().is_some_and(|one| one.purpose == Purpose::Rewrite);
+        // One that has failed may fail again and again.
+        let is_near = state.log.is_rewrite_scheduled && state.rewrite_failed_s.is_none();
+        drop(state);
+        let is_being_made = is_under_way || is_near;
+        if is_being_made && force {
+            log::warning("Writing initial AOF. Exit anyway.");
+        } else if is_being_made {
+            log::warning("Writing initial AOF, can't exit.");
+            log::warning(CANNOT_END);
+        }
+        is_being_made && !force
     }
 
     fn log_report(&self) -> LogReport {

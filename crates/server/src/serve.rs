@@ -3,7 +3,8 @@
 use crate::cores::Cores;
 use crate::loading::{self, Loaded, Loading, Progress, Recovery};
 use crate::platform;
-use crate::shard_loop::{Mail, Process, ShardLoop};
+use crate::process::Process;
+use crate::shard_loop::{Mail, ShardLoop};
 use crate::supervisor::Systemd;
 use crate::{KeptOn, log};
 use base::hash::HashSeed;
@@ -135,14 +136,15 @@ fn open_recovery(config: &Config, process: &Process, shards: usize) -> Result<Op
         return Ok(None);
     }
     let journal = &process.journal;
-    let place = (&**journal.directory(), journal.prefix());
+    let directory = journal.directory();
+    let place = (&*directory, journal.prefix());
     let recovery = Recovery::open(KeptOn, loading::Log, config, place, shards)
         .map_err(|reason| format!("Fatal error loading the append-only files. {reason}. Exiting."))?;
-    if journal.directory().is_dir() {
-        loading::remove_abandoned(journal.directory());
+    if directory.is_dir() {
+        loading::remove_abandoned(&directory);
     }
     if recovery.is_empty() && config.dbfilename.exists() {
-        let (directory, file) = (journal.directory().display(), config.dbfilename.display());
+        let (directory, file) = (directory.display(), config.dbfilename.display());
         log::warning(format_args!(
             "There are no append-only files in {directory}: starting without data, as Redis does. What is in {file} is not \
              loaded; to take it over, start with appendonly no and say CONFIG SET appendonly yes"

@@ -191,12 +191,18 @@ fn connections_are_kept_and_made_anew() {
         let (_, rest) = text.split_once("total_connections_received:").expect("the figure");
         rest.lines().next().and_then(|line| line.parse::<u64>().ok()).expect("a number")
     };
+    let kept = |client: &mut Client| testkit::info_number(client, "migrate_cached_sockets");
+    assert_eq!(kept(&mut client), 1);
     let before = connections();
     assert!(migrate(&mut client, target.port(), "c 0 1000").is_ok());
     assert_eq!(connections(), before + 1, "only who asks is new");
     target.restart().expect("it starts again");
     assert!(migrate(&mut client, target.port(), "d 0 1000").is_ok());
     assert_eq!(target.client().run("GET d").string().as_deref(), Some("4"));
+    let other = server("1", &[]);
+    client.run("SET f 6");
+    assert!(migrate(&mut client, other.port(), "f 0 1000").is_ok());
+    assert_eq!(kept(&mut client), 2);
     let (listener, port) = silent();
     client.run("SET e 5");
     let words = ["MIGRATE", "127.0.0.1", &port.to_string(), "e", "0", "5000"];
@@ -210,6 +216,7 @@ fn connections_are_kept_and_made_anew() {
     let refused = client.reply().expect("an answer");
     assert_eq!(error_of(&refused), "IOERR error or timeout reading to target instance");
     assert_eq!(client.run("GET e").string().as_deref(), Some("5"));
+    assert_eq!(kept(&mut client), 2, "what has failed is not kept");
 }
 
 /// Both ways at the same time, with clients that count: no count is lost, and each key is in one place.

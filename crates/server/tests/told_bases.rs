@@ -68,6 +68,8 @@ fn fill(client: &mut Client) {
             client.run(&format!("HSET large:hash f{n} {n}"));
             client.run(&format!("ZADD large:zset {n} m{n}"));
         }
+        // Too long for its packed form, which knows no -0.
+        client.run(&format!("ZADD signed:zset 0 a -0 {} -0 b 0.0 c", "long".repeat(20)));
         client.cmd(&["SET", "large:text", &"t\r\n".repeat(700_000)]);
     }
     let library = "#!lua name=lib\nredis.register_function('f', function() return 7 end)";

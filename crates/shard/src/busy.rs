@@ -103,7 +103,10 @@ impl Shard {
         match ended {
             Ended::Reply(out) => {
                 let begun_ns = Some(whole.begun_ns());
-                timing::end(&mut self.cx, command, args.args(&seed), begun_ns, caller.counts, conn);
+                let args = args.args(&seed);
+                if let Some(nanos) = timing::end(&mut self.cx, command, args, begun_ns, caller.counts, conn) {
+                    self.cx.note_use(command, args, nanos, out.len());
+                }
                 self.tell_slow(home, ask);
                 self.answer(home, ask, command, out);
                 self.cx.tracking.put_back(news);

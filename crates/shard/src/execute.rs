@@ -155,7 +155,9 @@ fn run_handler(
     if shard.logs() {
         shard.write_down(command, args, caller.db, dirty);
     }
-    timing::end(shard, command, args, begun, caller.counts, caller.conn);
+    if let Some(nanos) = timing::end(shard, command, args, begun, caller.counts, caller.conn) {
+        shard.note_use(command, args, nanos, out.bytes_since(mark));
+    }
     None
 }
 
@@ -200,8 +202,11 @@ fn fail(
         shard.commands.failed(command.id);
         shard.count_error(&error);
     }
-    timing::end(shard, command, args, begun, caller.counts, caller.conn);
+    let nanos = timing::end(shard, command, args, begun, caller.counts, caller.conn);
     out.error(error.line());
+    if let Some(nanos) = nanos {
+        shard.note_use(command, args, nanos, out.bytes_since(mark));
+    }
     None
 }
 

@@ -61,7 +61,8 @@ fn is_large(args: Args<'_>) -> bool {
 }
 
 /// A command has run. `begun`: as [`begin`] said; `counts`: it is not one of several parts of a command that is counted
-/// elsewhere; `conn`: the connection, if it is on this shard.
+/// elsewhere; `conn`: the connection, if it is on this shard. Gives the time that a command has taken which is timed alone, if
+/// somebody looks for hot keys.
 #[inline]
 pub fn end(
     cx: &mut ShardCx,
@@ -70,14 +71,19 @@ pub fn end(
     begun: Option<u64>,
     counts: bool,
     conn: Option<usize>,
-) {
+) -> Option<u64> {
     match begun {
-        None => cx.commands.ran_in_run(command.id, counts),
+        None => {
+            cx.commands.ran_in_run(command.id, counts);
+            None
+        }
         Some(begun_ns) => {
             let now_ns = (cx.platform.clock_ns)();
             cx.end_run(now_ns);
             cx.commands.begin_run(now_ns);
-            cx.ran_alone(command, args, now_ns.saturating_sub(begun_ns), counts, conn);
+            let nanos = now_ns.saturating_sub(begun_ns);
+            cx.ran_alone(command, args, nanos, counts, conn);
+            cx.hot_keys.needs_times(cx.now_ms).then_some(nanos)
         }
     }
 }

@@ -4,7 +4,7 @@
 //! end is certainly seen.
 
 use crate::space::Prepared;
-use crate::store::{Slots, Store};
+use crate::store::{By, Slots, Store};
 use crate::top::Top;
 use crate::{Error, Found, Slot, Space};
 
@@ -31,11 +31,12 @@ enum Goal {
 
 impl Flat {
     pub fn new(space: Space) -> Flat {
-        Flat { store: Store::new(space, None), slots: Slots::default() }
+        let store = Store::new(space, By::Vectors).expect("the space is there");
+        Flat { store, slots: Slots::default() }
     }
 
     pub fn space(&self) -> &Space {
-        &self.store.full.space
+        &self.store.space
     }
 
     pub fn len(&self) -> usize {
@@ -71,14 +72,14 @@ impl Flat {
     /// The bytes that were sent; of codes, what they stand for.
     pub fn vector(&self, slot: Slot) -> Option<Vec<u8>> {
         self.store.label(slot.0)?;
-        Some(self.space().restore(self.store.full.ray(slot.0)))
+        Some(self.store.vector(slot.0))
     }
 
     /// How far a vector is from a query, as precisely as its elements allow.
     pub fn distance(&self, query: &[u8], slot: Slot) -> Result<f64, Error> {
         let query = self.space().prepare(query)?;
         self.store.label(slot.0).ok_or(Error::NoSuchSlot)?;
-        Ok(self.store.full.distance(query.ray(), slot.0))
+        Ok(self.store.distance(query.ray(), slot.0))
     }
 
     /// Begins to look for the `k` nearest.
@@ -114,7 +115,7 @@ impl FlatSearch {
             }
             if some.len() == SOME || slot + 1 == until {
                 store
-                    .full
+                    .walked()
                     .each_in_order(self.query.ray(), &some, |slot, distance| self.goal.add(slot, distance));
                 some.clear();
             }
@@ -129,10 +130,9 @@ impl FlatSearch {
             Goal::Nearest(top) => top.slots(),
             Goal::Within(_, found) => found.into_iter().map(|(slot, _)| slot).collect(),
         };
-        let full = &index.store.full;
         let exact = |slot: u32| {
             let label = index.store.label(slot)?;
-            Some(Found { slot: Slot(slot), label, distance: full.distance(self.query.ray(), slot) })
+            Some(Found { slot: Slot(slot), label, distance: index.store.distance(self.query.ray(), slot) })
         };
         let mut found: Vec<Found> = slots.into_iter().filter_map(exact).collect();
         found.sort_by_key(|found| (crate::top::order_f64(found.distance), found.slot));

@@ -8,8 +8,10 @@ pub mod kernel;
 
 mod error;
 mod flat;
+mod halves;
 mod hnsw;
 mod pins;
+mod plane;
 mod rows;
 mod space;
 mod store;

@@ -6,7 +6,7 @@
 //! Numbers that change under the readers' eyes are atomics. Lines of vectors are not: they are written only while nobody reads
 //! them, which is what [`Rows::write`] asks of its caller.
 
-use crate::kernel::Line;
+use crate::kernel::{Line, prefetch};
 use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
 use std::cell::UnsafeCell;
 use std::sync::OnceLock;
@@ -16,9 +16,9 @@ use std::sync::atomic::AtomicU32;
 const PARTS: usize = 32;
 const PARTS_BITS: u32 = PARTS.trailing_zeros();
 /// Sizes: enough for [`ITEMS_MAX`] items.
-const OCTAVES: usize = (31 - PARTS_BITS) as usize;
+const OCTAVES: usize = (30 - PARTS_BITS) as usize;
 /// One array has at most so many items.
-pub(crate) const ITEMS_MAX: u32 = (1 << 31) - PARTS as u32;
+pub(crate) const ITEMS_MAX: u32 = (1 << 30) - PARTS as u32;
 
 /// What may lie in an array.
 ///
@@ -128,6 +128,12 @@ impl Rows {
         let cells = self.0.get(slot);
         // SAFETY: a cell is a line, and nobody writes it while this is read: the caller of `write` sees to that.
         unsafe { std::slice::from_raw_parts(cells.as_ptr().cast(), cells.len()) }
+    }
+
+    /// Asks for a row.
+    #[inline]
+    pub(crate) fn prefetch(&self, slot: u32) {
+        self.row(slot).iter().for_each(|line| prefetch(std::slice::from_ref(line)));
     }
 
     /// Writes a row whose place has been made; what is left of it becomes zero.

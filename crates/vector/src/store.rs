@@ -1,153 +1,52 @@
-//! Where vectors lie: one row for each slot, and whose they are.
+//! Where vectors lie: a slot for each, and whose they are.
 //!
-//! A store is shared by one owner, who writes, and any number of those who search. The owner writes a row before anybody can know of its
-//! slot, and writes it again only when nobody can know of it any more (see [`crate::pins`]).
+//! A store is shared by one owner, who writes, and any number of those who search. The owner writes a slot before anybody can know of
+//! it, and writes it again only when nobody can know of it any more (see [`crate::pins`]).
+//!
+//! What a walk goes by may be less than the vector: codes beside it, or of f32 the upper halves (see [`crate::halves`]), which are a part of it.
 
-use crate::kernel::{Line, prefetch};
+use crate::halves;
+use crate::kernel::Line;
+use crate::plane::Plane;
 use crate::rows::{Grow, ITEMS_MAX, Rows};
-use crate::space::{Head, Prepared, Ray};
-use crate::{Error, LABEL_MAX, Space};
+use crate::space::{Prepared, Ray};
+use crate::{Element, Error, LABEL_MAX, Metric, Space};
 use std::sync::atomic::AtomicU32;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::Ordering::{Acquire, Release};
 
-/// Lines of a row that are asked for by themselves.
-const LINES_AHEAD: usize = 4;
+/// By how much at most an upper half is less than the number, as a share of it.
+const HALF_SHARE: f64 = 1.0 / 128.0;
 
 /// Where a vector is, as long as it is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slot(pub u32);
 
-/// Rows of one kind.
-pub(crate) struct Plane {
-    pub space: Space,
-    rows: Rows,
-    /// Of codes factor and square as f32, else the factor as f64.
-    heads: Option<Grow<AtomicU32>>,
+/// What a walk goes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    /// The vectors as they are.
+    Vectors,
+    /// The upper halves, if vectors have some and take no more memory for it.
+    Halves,
+    /// Codes of a byte for each element, beside the vectors.
+    Codes,
 }
 
-impl Plane {
-    fn new(space: Space) -> Plane {
-        let heads = space.has_heads().then(|| Grow::new(2));
-        Plane { rows: Rows::new(space.lines()), heads, space }
-    }
-
-    fn make(&self, slot: u32) -> usize {
-        self.rows.make(slot) + self.heads.as_ref().map_or(0, |heads| heads.make(slot))
-    }
-
-    /// # Safety
-    ///
-    /// As [`Rows::write`] says.
-    unsafe fn write(&self, slot: u32, vector: &Prepared) {
-        // SAFETY: the caller's promise.
-        unsafe { self.rows.write(slot, Line::bytes(&vector.lines)) };
-        if let Some(heads) = &self.heads {
-            let words = if self.space.element().is_code() {
-                [vector.head.factor, vector.head.square].map(|it| (it as f32).to_bits())
-            } else {
-                let bits = vector.head.factor.to_bits();
-                [bits as u32, (bits >> 32) as u32]
-            };
-            heads.get(slot).iter().zip(words).for_each(|(place, word)| place.store(word, Relaxed));
-        }
-    }
-
-    #[inline(always)]
-    fn head(&self, slot: u32) -> Head {
-        let Some(heads) = &self.heads else { return Head { factor: 1.0, square: 0.0 } };
-        let words = heads.get(slot);
-        let (first, second) = (words[0].load(Relaxed), words[1].load(Relaxed));
-        if self.space.element().is_code() {
-            return Head { factor: f32::from_bits(first).into(), square: f32::from_bits(second).into() };
-        }
-        Head { factor: f64::from_bits(u64::from(first) | u64::from(second) << 32), square: 0.0 }
-    }
-
-    /// The vector in a slot.
-    #[inline(always)]
-    pub(crate) fn ray(&self, slot: u32) -> Ray<'_> {
-        Ray { lines: self.rows.row(slot), head: self.head(slot) }
-    }
-
-    /// How far the vector in a slot is from a query.
-    #[inline]
-    pub(crate) fn distance(&self, query: Ray, slot: u32) -> f64 {
-        self.space.distance(query, self.ray(slot))
-    }
-
-    #[inline(always)]
-    fn rows(&self, slots: &[u32; 4]) -> [&[Line]; 4] {
-        let [a, b, c, d] = *slots;
-        [self.rows.row(a), self.rows.row(b), self.rows.row(c), self.rows.row(d)]
-    }
-
-    #[inline(always)]
-    fn heads(&self, slots: &[u32; 4]) -> [Head; 4] {
-        let [a, b, c, d] = *slots;
-        [self.head(a), self.head(b), self.head(c), self.head(d)]
-    }
-
-    /// How far four vectors are from a query.
-    #[inline]
-    pub(crate) fn four(&self, query: Ray, slots: &[u32; 4]) -> [f64; 4] {
-        let rows = self.rows(slots);
-        self.space.four(query, &rows, self.heads(slots), &rows)
-    }
-
-    /// Asks for the vector in a slot.
-    #[inline(always)]
-    pub(crate) fn prefetch(&self, slot: u32) {
-        // The processor guesses that the following lines will be wanted.
-        self.rows.row(slot).iter().take(LINES_AHEAD).for_each(|line| prefetch(std::slice::from_ref(line)));
-        if let Some(heads) = &self.heads {
-            prefetch(heads.get(slot));
-        }
-    }
-
-    /// The same as [`Plane::each`] for slots that mostly follow one another: memory is read in one stream, which the processor itself
-    /// sees coming better than it can be told.
-    #[inline(always)]
-    pub(crate) fn each_in_order(&self, query: Ray, slots: &[u32], mut each: impl FnMut(u32, f64)) {
-        for slot in slots {
-            each(*slot, self.distance(query, *slot));
-        }
-    }
-
-    /// Calls `each` with how far every one of `slots` is from a query; while some are looked at, the next ones are on their way.
-    #[inline(always)]
-    pub(crate) fn each(&self, query: Ray, slots: &[u32], mut each: impl FnMut(u32, f64)) {
-        let (fours, rest) = slots.as_chunks::<4>();
-        // What is left over becomes four by repeating the last one, unless it is one.
-        let last = match *rest {
-            [a, b] => Some([a, b, b, b]),
-            [a, b, c] => Some([a, b, c, c]),
-            _ => None,
-        };
-        let mut rows = fours.first().or(last.as_ref()).map(|four| self.rows(four));
-        let all = fours.iter().chain(&last);
-        for (four, following) in all.clone().zip(all.map(Some).skip(1).chain([None])) {
-            let Some(now) = rows else { break };
-            rows = following.map(|four| self.rows(four));
-            let heads = self.heads(four);
-            let distances = self.space.four(query, &now, heads, rows.as_ref().unwrap_or(&now));
-            for (at, (slot, distance)) in four.iter().zip(distances).enumerate() {
-                if at == 0 || *slot != four[at - 1] {
-                    each(*slot, distance);
-                }
-            }
-        }
-        if let [slot] = *rest {
-            each(slot, self.distance(query, slot));
-        }
-    }
+/// Where the vectors are, as they were sent.
+enum Kept {
+    /// In the plane that is walked.
+    There,
+    /// In a plane of their own.
+    Apart(Box<Plane>),
+    /// The upper halves in the plane that is walked, the lower ones here.
+    Lower(Box<Rows>),
 }
 
 /// The vectors of an index, as those see them who search.
 pub(crate) struct Store {
-    /// As they were sent.
-    pub full: Plane,
-    /// Codes that stand for them, if a graph is to be walked by codes.
-    pub codes: Option<Plane>,
+    pub space: Space,
+    walked: Plane,
+    kept: Kept,
     /// One more than the label, 0 if the slot is empty.
     labels: Grow<AtomicU32>,
     /// No slot from here on has ever been used.
@@ -155,9 +54,20 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    pub(crate) fn new(space: Space, codes: Option<Space>) -> Store {
-        let (full, codes) = (Plane::new(space), codes.map(Plane::new));
-        Store { full, codes, labels: Grow::new(1), end: AtomicU32::new(0) }
+    pub(crate) fn new(space: Space, by: By) -> Result<Store, Error> {
+        // Bytes and bits are as short as codes of them would be.
+        let has_codes = by == By::Codes && space.element().sent_bytes(1) > 1 && !space.element().is_code();
+        let has_halves =
+            by == By::Halves && space.element() == Element::F32 && halves::are_worth_it(space.lines());
+        let like = |element| Space::new(element, space.metric(), space.dimension()).map(Plane::new);
+        let (walked, kept) = if has_codes {
+            (like(Element::Q8)?, Kept::Apart(Box::new(Plane::new(space.clone()))))
+        } else if has_halves {
+            (like(Element::Bf16)?, Kept::Lower(Box::new(Rows::new(halves::lines(space.lines())))))
+        } else {
+            (Plane::new(space.clone()), Kept::There)
+        };
+        Ok(Store { space, walked, kept, labels: Grow::new(1), end: AtomicU32::new(0) })
     }
 
     /// The label of a slot that has a vector.
@@ -177,7 +87,92 @@ impl Store {
     /// What a walk goes by.
     #[inline(always)]
     pub(crate) fn walked(&self) -> &Plane {
-        self.codes.as_ref().unwrap_or(&self.full)
+        &self.walked
+    }
+
+    /// How precisely [`Store::walked`] tells distances.
+    pub(crate) fn by(&self) -> By {
+        match self.kept {
+            Kept::There => By::Vectors,
+            Kept::Lower(_) => By::Halves,
+            Kept::Apart(_) => By::Codes,
+        }
+    }
+
+    /// What stands for a vector that has been checked in [`Store::walked`]; `None` if it does so itself.
+    pub(crate) fn stand_in(&self, sent: &[u8], vector: &Prepared) -> Option<Prepared> {
+        match self.kept {
+            Kept::There => None,
+            Kept::Apart(_) => Some(self.walked.space.code(&self.space.element().numbers(sent))),
+            Kept::Lower(_) => {
+                let [lines, _] = halves::split(&vector.lines);
+                Some(Prepared { lines, head: vector.head })
+            }
+        }
+    }
+
+    /// Up to which distance in [`Store::walked`] those may be that are within a radius. Of halves it is known how much their distances
+    /// may differ; of codes it is not, nor of inner products of vectors that are much longer than the query.
+    pub(crate) fn reach(&self, query: &Prepared, radius: f64) -> f64 {
+        if self.by() != By::Halves {
+            return radius;
+        }
+        let numbers = self.space.element().numbers(Line::bytes(&query.lines));
+        let length = numbers.iter().map(|it| it * it).sum::<f64>().sqrt();
+        match self.space.metric() {
+            Metric::L2 => (radius.sqrt() + HALF_SHARE * (2.0 * length + radius.sqrt())).powi(2),
+            Metric::Ip => radius + 2.0 * HALF_SHARE * length * length,
+            Metric::Cosine => radius + 2.0 * HALF_SHARE,
+        }
+    }
+
+    /// The vector in a slot as it was sent; `room` is where it is put together if need be.
+    fn ray<'a>(&'a self, slot: u32, room: &'a mut Vec<Line>) -> Ray<'a> {
+        match &self.kept {
+            Kept::There => self.walked.ray(slot),
+            Kept::Apart(plane) => plane.ray(slot),
+            Kept::Lower(lower) => {
+                let upper = self.walked.ray(slot);
+                room.resize(self.space.lines(), Line::ZERO);
+                halves::join(upper.lines, lower.row(slot), room);
+                Ray { lines: room, head: upper.head }
+            }
+        }
+    }
+
+    /// What a client has sent; of codes, what they stand for.
+    pub(crate) fn vector(&self, slot: u32) -> Vec<u8> {
+        self.space.restore(self.ray(slot, &mut Vec::new()))
+    }
+
+    /// How far the vector in a slot is from a query, as precisely as elements allow.
+    pub(crate) fn distance(&self, query: Ray, slot: u32) -> f64 {
+        self.space.distance(query, self.ray(slot, &mut Vec::new()))
+    }
+
+    /// How far a vector is from others.
+    pub(crate) fn distances(&self, slot: u32, others: impl Iterator<Item = u32>) -> Vec<(Slot, f64)> {
+        let mut room = Vec::new();
+        let query = self.ray(slot, &mut room);
+        others.map(|other| (Slot(other), self.distance(query, other))).collect()
+    }
+
+    /// Calls `each` with how far every one of `slots` is from a query, as precisely as elements allow.
+    pub(crate) fn each(&self, query: Ray, slots: &[u32], mut each: impl FnMut(u32, f64)) {
+        match &self.kept {
+            Kept::There => self.walked.each(query, slots, each),
+            Kept::Apart(plane) => plane.each(query, slots, each),
+            Kept::Lower(lower) => {
+                let mut room = Vec::new();
+                for slot in slots {
+                    lower.prefetch(*slot);
+                    self.walked.prefetch(*slot);
+                }
+                for slot in slots {
+                    each(*slot, self.space.distance(query, self.ray(*slot, &mut room)));
+                }
+            }
+        }
     }
 }
 
@@ -212,17 +207,19 @@ impl Slots {
         if label == LABEL_MAX {
             return Err(Error::Label);
         }
-        let vector = store.full.space.prepare(sent)?;
-        let code = store.codes.as_ref().map(|codes| (codes, code(store, codes, sent)));
+        let vector = store.space.prepare(sent)?;
+        let stand_in = store.stand_in(sent, &vector);
         let slot = self.next(store)?;
         self.free.pop();
         self.place(store, slot);
         // SAFETY: the slot has never been used or is free. Slots become free when nobody can know of them any more; who learns of
         // this one does so by its label or by a link, which are stored afterwards, and loaded with Acquire.
         unsafe {
-            store.full.write(slot, &vector);
-            if let Some((codes, code)) = &code {
-                codes.write(slot, code);
+            store.walked.write(slot, stand_in.as_ref().unwrap_or(&vector));
+            match &store.kept {
+                Kept::There => {}
+                Kept::Apart(plane) => plane.write(slot, &vector),
+                Kept::Lower(lower) => lower.write(slot, Line::bytes(&halves::split(&vector.lines)[1])),
             }
         }
         store.labels.get(slot)[0].store(label + 1, Release);
@@ -235,8 +232,12 @@ impl Slots {
         if slot < store.end() {
             return;
         }
-        self.bytes += store.full.make(slot) + store.labels.make(slot);
-        self.bytes += store.codes.as_ref().map_or(0, |codes| codes.make(slot));
+        self.bytes += store.walked.make(slot) + store.labels.make(slot);
+        self.bytes += match &store.kept {
+            Kept::There => 0,
+            Kept::Apart(plane) => plane.make(slot),
+            Kept::Lower(lower) => lower.make(slot),
+        };
         store.end.store(slot + 1, Release);
     }
 
@@ -252,10 +253,4 @@ impl Slots {
     pub(crate) fn release(&mut self, slot: u32) {
         self.free.push(slot);
     }
-}
-
-/// The code of a vector that has been checked.
-fn code(store: &Store, codes: &Plane, sent: &[u8]) -> Prepared {
-    let sent = store.full.space.element().numbers(sent);
-    codes.space.code(&sent)
 }

@@ -10,9 +10,9 @@ use std::path::Path;
 use testkit::Value;
 
 /// Commands whose first argument names the real command.
-pub const CONTAINERS: [&str; 17] = [
-    "ACL", "CLIENT", "CLUSTER", "COMMAND", "CONFIG", "DEBUG", "FUNCTION", "HIMPORT", "LATENCY", "MEMORY",
-    "MODULE", "OBJECT", "PUBSUB", "SCRIPT", "SLOWLOG", "XGROUP", "XINFO",
+pub const CONTAINERS: [&str; 18] = [
+    "ACL", "CLIENT", "CLUSTER", "COMMAND", "CONFIG", "DEBUG", "FUNCTION", "HIMPORT", "HOTKEYS", "LATENCY",
+    "MEMORY", "MODULE", "OBJECT", "PUBSUB", "SCRIPT", "SLOWLOG", "XGROUP", "XINFO",
 ];
 
 /// Expected replies to one command.

@@ -4,6 +4,9 @@ use crate::slowlog::Entry;
 use crate::spec::flag;
 use crate::{Args, Command, Error, ShardCx};
 
+/// With a slow log threshold below this, in µs, even short commands are timed alone.
+const ALONE_BELOW_US: i64 = 1000;
+
 impl ShardCx {
     /// An error reply has been written.
     #[cold]
@@ -23,6 +26,31 @@ impl ShardCx {
             let totals = [self.commands.total(), self.stats.net_in_bytes, self.stats.net_out_bytes];
             self.rates.sample(self.now_us, self.now_ms / 1000, totals, self.data_bytes() as u64);
         }
+    }
+
+    /// Finds out whether each command has to be timed alone. To be called whenever that may have changed.
+    pub fn set_timing(&mut self) {
+        let is_below = (0..ALONE_BELOW_US).contains(&self.config.slowlog_log_slower_than);
+        self.commands.all_alone = is_below || self.hot_keys.needs_times(self.now_ms);
+    }
+
+    /// A command that was timed alone has taken `nanos` and written a reply of so many bytes: if hot keys are looked for, that is its
+    /// keys' doing. What a script calls is the script's.
+    #[cold]
+    pub fn note_use(&mut self, command: &Command, args: Args<'_>, nanos: u64, reply_bytes: usize) {
+        if self.in_script.is_some() {
+            return;
+        }
+        let mut indexes = Vec::new();
+        if command.key_indexes(&args, &mut indexes).is_err() || indexes.is_empty() {
+            return;
+        }
+        let draw = self.random.next_u64();
+        let Some(session) = self.hot_keys.active(self.now_ms) else { return self.set_timing() };
+        let begun_ns = (self.platform.clock_ns)();
+        let bytes = request_bytes(args) + reply_bytes;
+        session.note(indexes.iter().map(|index| &args[*index]), nanos, bytes as u64, draw);
+        session.own_nanos += (self.platform.clock_ns)().saturating_sub(begun_ns);
     }
 
     /// Ends a run of short commands; a slow one is an event.
@@ -79,4 +107,10 @@ impl ShardCx {
             None => self.slow_log.foreign.push(entry),
         }
     }
+}
+
+/// Bytes of a request as clients send it.
+fn request_bytes(args: Args<'_>) -> usize {
+    let header = |count: usize| 3 + count.checked_ilog10().unwrap_or(0) as usize + 1;
+    header(args.len()) + args.from(0).map(|arg| header(arg.len()) + arg.len() + 2).sum::<usize>()
 }

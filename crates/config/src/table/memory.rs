@@ -7,12 +7,18 @@ use crate::directive::{
 };
 
 const ACL: &str = "access control lists";
+/// To drop users would open the server to whom they keep out.
+const NO_USERS: &str = "There are no users in this version but the default one with all rights: access control lists are missing. It does not \
+    start with less protection than it was told to have";
 const DEFRAG: &str = "Weft's memory does not fragment in a way that this would mend.";
 
 pub(super) const SECURITY: &[Directive] = &[
-    statement("user", 1, usize::MAX).later(ACL, "A user and its rights."),
+    statement("user", 1, usize::MAX).refused(
+        NO_USERS,
+        "A user and its rights. Only the default user with all rights and without a password may be named.",
+    ),
     int("acllog-max-len", 0, I64_MAX, "128").later(ACL, "Entries to keep of refused commands."),
-    text("aclfile", "").immutable().later(ACL, "File of users."),
+    text("aclfile", "").immutable().refused(NO_USERS, "File of users."),
     optional("requirepass").sensitive().works("Password of the default user."),
     choice("acl-pubsub-default", PUBSUB_DEFAULT, "resetchannels").later(ACL, "Channels of a new user."),
     statement("rename-command", 2, 2).works("Gives a command another name; `\"\"` takes it away."),

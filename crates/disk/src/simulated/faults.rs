@@ -91,6 +91,8 @@ pub struct Faults {
     /// A number among the steps of a kind, and whether those behind it fail, too.
     pub nth: Option<(Step, u64, Fault, bool)>,
     pub rates: Rates,
+    /// No file may be longer, bytes.
+    pub file_bytes_max: Option<u64>,
     pub omission: Option<Omission>,
 }
 
@@ -105,6 +107,18 @@ impl Faults {
 
     pub fn check_power(&self) -> io::Result<()> {
         if self.has_crashed() { Err(io::Error::other("the power is gone")) } else { Ok(()) }
+    }
+
+    /// How many bytes of a write there is room for.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn room(&self, offset: u64, bytes: usize) -> io::Result<usize> {
+        let left = self.file_bytes_max.map_or(u64::MAX, |max| max.saturating_sub(offset));
+        match usize::try_from(left).unwrap_or(usize::MAX).min(bytes) {
+            0 if bytes > 0 => Err(io::Error::from_raw_os_error(ENOSPC)),
+            room => Ok(room),
+        }
     }
 
     /// Counts a step and says how it goes.

@@ -136,3 +136,17 @@ fn a_directory_that_was_not_synced_takes_what_is_in_it_along() {
     disk.sync_directory(Path::new(".")).unwrap();
     assert_eq!(disk.after_crash(Loss::Everything, 0).names().len(), 2);
 }
+
+#[test]
+fn a_full_disk_takes_what_it_has_room_for() {
+    let disk = disk(1);
+    let mut file = disk.open(Path::new(OLD)).unwrap();
+    disk.limit_files(10);
+    assert_eq!(file.write_some_at(0, &[1; 12]).unwrap(), 10);
+    assert_eq!(file.write_at(8, &[2; 3]).unwrap_err().raw_os_error(), Some(ENOSPC));
+    assert_eq!(file.write_some_at(8, &[3; 2]).unwrap(), 2);
+    assert_eq!(read(&disk, OLD), Some([[1; 8].to_vec(), vec![3; 2]].concat()));
+    disk.heal();
+    file.write_at(8, &[4; 3]).unwrap();
+    assert_eq!(file.len().unwrap(), 11);
+}

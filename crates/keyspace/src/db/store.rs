@@ -4,7 +4,7 @@ use super::Db;
 use crate::birth::Birth;
 use crate::key::Key;
 use crate::record::{self, Code};
-use crate::value::{StrRef, Value};
+use crate::value::{Kind, StrRef, Value};
 use std::sync::Arc;
 use table::Pos;
 
@@ -28,6 +28,7 @@ impl Db {
             self.keep_home(key.hash);
             self.births.note(key.bytes, || Birth::New);
             self.live += len;
+            self.sizes.enter(Kind::String, bytes.len());
             let pos = self.table.insert(key.hash, len, |new| {
                 record::write(new, key.bytes, Code::Inline, expire, age, bytes.len()).copy_from_slice(bytes);
             });
@@ -55,6 +56,8 @@ impl Db {
             return pos;
         }
         self.live = self.live + len - old.len();
+        self.sizes.leave_record(old);
+        self.sizes.enter(Kind::String, bytes.len());
         self.release_value(pos, self.frees.overwritten);
         let pos = self.table.replace(pos, len, |old, new| {
             record::rewrite(old, new, Code::Inline, expire, bytes.len()).copy_from_slice(bytes);
@@ -119,6 +122,7 @@ impl Db {
                 self.births.note(key.bytes, || Birth::Overwritten { type_changed });
                 let had = record::expire(old).is_some();
                 self.live = self.live + len - old.len();
+                self.sizes.leave_record(old);
                 self.release_value(pos, self.frees.overwritten);
                 let pos = self.table.replace(pos, len, |old, new| {
                     record::rewrite(old, new, code, expire, payload.len()).copy_from_slice(&payload);
@@ -139,7 +143,9 @@ impl Db {
                 (pos, false)
             }
         };
-        self.outside += record::value_outside_bytes(self.table.record(pos));
+        let record = self.table.record(pos);
+        self.outside += record::value_outside_bytes(record);
+        self.sizes.enter_record(record);
         self.note_expire(pos, had, expire);
         if let Some(at_ms) = field_expire {
             self.timed_hashes += 1;
@@ -170,7 +176,10 @@ impl Db {
             self.touch(pos, age);
             let record = self.table.record_mut(pos);
             let before = record::value_outside_bytes(record);
-            let result = edit(record::blob_mut(record));
+            let blob = record::blob_mut(record);
+            let size_before = blob.len();
+            let result = edit(blob);
+            self.sizes.change(Kind::String, size_before, blob.len());
             if raw {
                 record::set_code(record, Code::BlobRaw);
             }

@@ -4,12 +4,14 @@
 //! be lost by a process that is killed. What may take as long as the disk likes (syncs, new files, manifests, what has failed
 //! before) is the thread's: as long as it is at that, shards leave what they have added in the queue. It syncs without holding anything.
 
-use super::writer::{Failure, Syncing, Writer};
+use super::file::Failure;
+use super::writer::{Syncing, Writer};
 use super::{Begun, Job, JobOutcome, OnDone, Shared, SyncPolicy, Trouble, lock};
 use disk::Disk;
 use journal::manifest::Rewrite;
 use journal::queue::{Added, Ticket};
 use runtime::clock;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// `appendfsync everysec`
@@ -219,25 +221,37 @@ impl<D: Disk> Carrier<D> {
                 None => return,
                 Some((Job::EndRewrite { begun, .. }, _)) => self.writer.epoch() >= begun.epoch,
                 Some((Job::Close, _)) => self.is_stuck || !self.writer.is_open() || !state.is_fresh,
-                Some((Job::Open, _)) => true,
+                Some((Job::Open { .. }, _)) => true,
             };
             if !is_late {
                 return;
             }
             let Some((job, on_done)) = state.jobs.pop_front() else { return };
             drop(state);
-            self.do_job(&job, on_done);
+            self.do_job(job, on_done);
         }
     }
 
-    fn do_job(&mut self, job: &Job, on_done: OnDone) {
+    fn do_job(&mut self, job: Job, on_done: OnDone) {
         let shared = Arc::clone(&self.shared);
-        let outcome = match *job {
-            Job::Open => self.writer.open(true),
+        let outcome = match job {
+            Job::Open { directory } => self.writer.open_in(directory),
             Job::Close => self.close(),
-            Job::EndRewrite { begun, bytes } => self.end_rewrite(begun, bytes),
+            Job::EndRewrite { begun, directory, bytes } => self.end_rewrite(begun, &directory, bytes),
         };
-        lock(&shared.state).manifest = self.writer.manifest().clone();
+        let mut state = lock(&shared.state);
+        state.manifest = self.writer.manifest().clone();
+        let has_moved = state.directory != self.writer.directory();
+        if has_moved {
+            state.directory = self.writer.directory().to_owned();
+        }
+        state.report.awaits_base = self.writer.is_open() && self.writer.is_provisional() && !self.is_lost;
+        drop(state);
+        if has_moved {
+            shared
+                .host
+                .note(&format!("The append-only files are in {} now", self.writer.directory().display()));
+        }
         on_done(&outcome);
         shared.has_moved(&lock(&shared.state));
     }
@@ -261,12 +275,12 @@ impl<D: Disk> Carrier<D> {
         closed
     }
 
-    fn end_rewrite(&mut self, begun: Begun, bytes: u64) -> JobOutcome {
+    fn end_rewrite(&mut self, begun: Begun, directory: &Path, bytes: u64) -> JobOutcome {
         let shared = Arc::clone(&self.shared);
         let newest = self.writer.manifest().generation();
         let generation =
             if self.writer.is_open() { newest - (self.writer.epoch() - begun.epoch) } else { newest + 1 };
-        self.writer.end_rewrite(Rewrite { generation }, begun.is_rdb)?;
+        self.writer.end_rewrite(directory, Rewrite { generation }, begun.is_rdb)?;
         (self.base_bytes, self.told_bytes) = (bytes, bytes);
         let mut state = lock(&shared.state);
         state.report.base_bytes = bytes + self.writer.bytes();

@@ -273,7 +273,8 @@ impl World {
             .map_err(|error| error.to_string())
             .and_then(|mut file| file.write(0, &text).and_then(|()| file.replace(&path)));
         // One that fails is given up.
-        let _ = written.is_ok() && self.writer.end_rewrite(Rewrite { generation }, true).is_ok();
+        let _ = written.is_ok()
+            && self.writer.end_rewrite(Path::new(DIRECTORY), Rewrite { generation }, true).is_ok();
         Ok(())
     }
 }

@@ -1,12 +1,13 @@
 //! The log with its thread, on a disk whose syncs take as long as a test wants.
 
 use super::{Host, Log, SyncPolicy, Writer};
-use disk::simulated::{Loss, SimulatedDisk, SimulatedFile};
+use disk::simulated::{EIO, Fault, Loss, SimulatedDisk, SimulatedFile, Step};
 use disk::{Disk, Synced};
 use journal::TxId;
 use journal::chunk::Chunk;
 use journal::manifest::Manifest;
 use journal::queue::Added;
+use journal::survey::{Form, survey};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -265,4 +266,40 @@ fn what_comes_while_the_thread_is_busy_is_not_forgotten() {
     }
     wait_until(|| case.log.safe() == case.log.handed());
     assert!((0..300).all(|number| case.has(&format!("word{number}"), Loss::Everything)));
+}
+
+/// Room is made ahead so that syncs are quick. A disk that has none for that, but for what is written, serves on.
+#[test]
+fn only_what_is_written_needs_room() {
+    for is_cut in [true, false] {
+        let case = case(1, SyncPolicy::Always);
+        case.disk.syncs.let_end(u64::MAX);
+        let disk = &case.disk.disk;
+        disk.limit_files(7000);
+        if !is_cut {
+            disk.fail_nth(Step::SetLen, 0, Fault::Error(EIO), true);
+        }
+        // The second time that there is no room left, none can be made.
+        let words = (0..60).map(|number| format!("word{number:03}")).collect::<Vec<_>>();
+        for word in &words {
+            case.add(0, word);
+            case.log.await_sync(1);
+            wait_until(|| case.log.safe() == case.log.handed());
+        }
+        assert_eq!(case.log.report().trouble, None);
+        let bytes = || disk.map(&Path::new("dir").join("log.1.incr.aof")).unwrap();
+        assert!(
+            (4097..7000).contains(&case.log.report().current_bytes),
+            "{}",
+            case.log.report().current_bytes
+        );
+        assert_eq!(bytes().len() == 7000, !is_cut, "what stays of the filler");
+        let whole = survey(&bytes(), Form::default(), |_, _| ());
+        assert_eq!((whole.flaw, whole.commands), (None, 60), "{is_cut}");
+        disk.heal();
+        (0..60).for_each(|number| case.add(0, &format!("more{number:03}")));
+        assert!(bytes().ends_with(b"#\n") || bytes().ends_with(b"\n#"), "there is room again");
+        let whole = survey(&bytes(), Form::default(), |_, _| ());
+        assert_eq!((whole.flaw, whole.commands), (None, 120), "{is_cut}");
+    }
 }

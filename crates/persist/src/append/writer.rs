@@ -3,51 +3,26 @@
 //! Whatever fails, a file ends behind a whole round: what was written of one that failed is cut off again, and the round is written anew when
 //! its writer is asked to go on.
 
+use super::file::{AppendFile, Failure, failure};
 use disk::{Disk, DiskFile, NewFile, Synced, directory_of};
 use journal::manifest::{Manifest, Rewrite};
-use journal::round::{FILLER_END, Piece, Round, Step, Tail, fill};
-use std::fmt;
+use journal::round::{Round, Step, Tail};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// With `appendfsync always` so much is filled ahead of what is written, bytes: a file that grows makes each sync write the journal of
-/// its file system, too.
-const ROOM_BYTES: u64 = if cfg!(test) { 4 << 10 } else { 1 << 20 };
-
-/// What could not be done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// Naming the file.
-    pub doing: String,
-    /// The system's words.
-    pub reason: String,
-    /// Nobody knows what of the data is on disk.
-    pub is_of_sync: bool,
+/// The directory, if it is not there.
+fn make_directory(disk: &impl Disk, directory: &Path) -> Result<(), Failure> {
+    disk.make_directory(directory)
+        .and_then(|()| disk.sync_directory(directory_of(directory)))
+        .map_err(|error| failure("making the directory", directory, &error, false))
 }
 
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.doing, self.reason)
+/// An empty file, instead of one of that name: that is left from files that were never listed. To cut it off would not last before a sync.
+fn open_anew<D: Disk>(disk: &D, path: &Path) -> io::Result<D::File> {
+    match disk.remove(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => disk.open(path),
     }
-}
-
-fn failure(doing: &str, path: &Path, error: &io::Error, is_of_sync: bool) -> Failure {
-    Failure { doing: format!("{doing} {}", path.display()), reason: disk::reason(error), is_of_sync }
-}
-
-/// A file that is appended to.
-struct AppendFile<F> {
-    path: PathBuf,
-    file: F,
-    /// The same, for syncs while it is written; `None` during one.
-    again: Option<F>,
-    tail: Tail,
-    /// The length of the file, filler included.
-    filled_bytes: u64,
-    /// Of the round at hand: what is to be written, and where.
-    out: Vec<u8>,
-    out_at: u64,
-    is_unsynced: bool,
 }
 
 /// A sync that has begun: of what, and what it makes safe.
@@ -88,9 +63,7 @@ impl<D: Disk> Writer<D> {
     /// # Errors
     /// When there is no such directory.
     pub fn new(disk: D, directory: PathBuf, manifest: Manifest, shards: u16) -> Result<Self, Failure> {
-        disk.make_directory(&directory)
-            .and_then(|()| disk.sync_directory(directory_of(&directory)))
-            .map_err(|error| failure("making the directory", &directory, &error, false))?;
+        make_directory(&disk, &directory)?;
         let (files, round) = (Vec::new(), None);
         Ok(Self {
             disk,
@@ -109,6 +82,11 @@ impl<D: Disk> Writer<D> {
 
     pub fn disk(&self) -> &D {
         &self.disk
+    }
+
+    /// Where the files are.
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 
     pub fn manifest(&self) -> &Manifest {
@@ -130,6 +108,20 @@ impl<D: Disk> Writer<D> {
         self.is_provisional
     }
 
+    /// Begins files in a directory, which may be another than before. They are not listed before there is a base for them.
+    ///
+    /// # Errors
+    /// When they cannot be made; there is nothing new then.
+    ///
+    /// # Panics
+    /// If there are files.
+    pub fn open_in(&mut self, directory: PathBuf) -> Result<(), Failure> {
+        assert!(self.files.is_empty(), "they are closed before they go elsewhere");
+        make_directory(&self.disk, &directory)?;
+        self.directory = directory;
+        self.open(true)
+    }
+
     /// Begins a generation of files. `is_provisional`: they are not listed before there is a base for them.
     ///
     /// # Errors
@@ -146,28 +138,19 @@ impl<D: Disk> Writer<D> {
         let mut files = Vec::with_capacity(names.len());
         for name in names {
             let path = self.directory.join(name);
-            // One of that name is left from files that were never listed. To cut it off would not last before a sync.
-            let opened = match self.disk.remove(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-                _ => self.disk.open(&path),
-            };
-            let opened = opened.and_then(|file| file.again().map(|again| (file, again)));
-            let (file, again) = opened.map_err(|error| failure("making", &path, &error, false))?;
-            files.push(AppendFile {
-                path,
-                file,
-                again: Some(again),
-                tail: Tail::default(),
-                filled_bytes: 0,
-                out: Vec::new(),
-                out_at: 0,
-                is_unsynced: false,
-            });
+            let mut opened = open_anew(&self.disk, &path);
+            if opened.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+                // Somebody has removed the directory while we were appending.
+                make_directory(&self.disk, &self.directory)?;
+                opened = open_anew(&self.disk, &path);
+            }
+            let opened = opened.and_then(|file| AppendFile::new(path.clone(), file, Tail::default()));
+            files.push(opened.map_err(|error| failure("making", &path, &error, false))?);
         }
         // Let the names be there before the manifest has them.
         self.sync_names()?;
         if !self.is_provisional {
-            self.place_manifest(&manifest)?;
+            self.place_manifest(&self.directory, &manifest)?;
         }
         self.manifest = manifest;
         self.files = files;
@@ -327,13 +310,8 @@ impl<D: Disk> Writer<D> {
         self.sync_begun()
     }
 
-    /// Cuts off what was filled ahead. What cannot be cut off is passed over when the file is read.
     fn cut_room(&mut self) {
-        for file in &mut self.files {
-            if file.filled_bytes > file.tail.bytes && file.file.set_len(file.tail.bytes).is_ok() {
-                file.filled_bytes = file.tail.bytes;
-            }
-        }
+        self.files.iter_mut().for_each(AppendFile::cut_room);
     }
 
     /// Appends no more: everything is synced, and the files end where their commands do.
@@ -354,12 +332,13 @@ impl<D: Disk> Writer<D> {
         self.epoch = epoch;
     }
 
-    /// The base that stands in the directory by now is that of everything before a generation.
+    /// The base that stands in a directory by now is that of everything before a generation. If that is another directory than before, appending goes on
+    /// there, and what is in the old one stays as it is.
     ///
     /// # Errors
     /// When the manifest cannot be written: then everything is as it was; or when nobody knows whether it is on disk: then it goes on with the
     /// new one, and nothing that the old one lists is removed.
-    pub fn end_rewrite(&mut self, rewrite: Rewrite, is_rdb: bool) -> Result<(), Failure> {
+    pub fn end_rewrite(&mut self, directory: &Path, rewrite: Rewrite, is_rdb: bool) -> Result<(), Failure> {
         if self.lost.is_some_and(|generation| generation >= rewrite.generation) {
             let (doing, reason) =
                 ("ending a rewrite".to_owned(), "a sync has failed since it began".to_owned());
@@ -367,13 +346,55 @@ impl<D: Disk> Writer<D> {
         }
         let mut manifest = self.manifest.clone();
         manifest.end_rewrite(rewrite, is_rdb);
-        self.place_manifest(&manifest)?;
+        if directory == self.directory {
+            self.place_manifest(directory, &manifest)?;
+        } else {
+            manifest.take_history();
+            let files = self.copy_files(directory, &manifest)?;
+            self.place_manifest(directory, &manifest)?;
+            (self.files, self.directory) = (files, directory.to_owned());
+        }
         self.manifest = manifest;
         (self.is_provisional, self.lost) = (false, None);
         self.ended_bytes = 0;
         self.sync_names()?;
         self.remove_history();
         Ok(())
+    }
+
+    /// The files that a manifest lists behind its base, once more in another directory; those that are appended to are given back, and all is on disk.
+    fn copy_files(
+        &mut self,
+        directory: &Path,
+        manifest: &Manifest,
+    ) -> Result<Vec<AppendFile<D::File>>, Failure> {
+        if self.round.is_some() {
+            let (doing, reason) =
+                ("moving the append-only files".to_owned(), "a round is not written".to_owned());
+            return Err(Failure { doing, reason, is_of_sync: false });
+        }
+        make_directory(&self.disk, directory)?;
+        let mut copies = Vec::with_capacity(self.files.len());
+        for file in manifest.generations().flatten() {
+            let (from, to) = (self.directory.join(&file.name), directory.join(&file.name));
+            let open = self.files.iter().find(|file| file.path == from);
+            let tail = open.map(|file| file.tail);
+            let copied = self.disk.map(&from).and_then(|bytes| {
+                let len = tail.map_or(bytes.len(), |tail| tail.bytes as usize);
+                let mut copy = open_anew(&self.disk, &to)?;
+                copy.write_at(0, &bytes[..len])?;
+                copy.sync_data()?;
+                Ok(copy)
+            });
+            let copied = copied.and_then(|copy| match tail {
+                Some(tail) => AppendFile::new(to.clone(), copy, tail).map(|file| copies.push(file)),
+                None => Ok(()),
+            });
+            copied.map_err(|error| failure("copying to", &to, &error, false))?;
+        }
+        let synced = self.disk.sync_directory(directory);
+        synced.map_err(|error| failure("syncing the directory", directory, &error, false))?;
+        Ok(copies)
     }
 
     /// Removes files that nobody needs. What stays is tried again after the next rewrite.
@@ -385,15 +406,15 @@ impl<D: Disk> Writer<D> {
         for file in manifest.take_history() {
             let _ = self.disk.remove(&self.directory.join(&file.name));
         }
-        if self.place_manifest(&manifest).is_ok() {
+        if self.place_manifest(&self.directory, &manifest).is_ok() {
             self.manifest = manifest;
         }
     }
 
     /// A manifest takes the place of the one before, to which only a crash may lead back.
-    fn place_manifest(&self, manifest: &Manifest) -> Result<(), Failure> {
-        let path = self.directory.join(manifest.name());
-        let temporary = self.directory.join(manifest.temporary_name());
+    fn place_manifest(&self, directory: &Path, manifest: &Manifest) -> Result<(), Failure> {
+        let path = directory.join(manifest.name());
+        let temporary = directory.join(manifest.temporary_name());
         let written = NewFile::create(self.disk.clone(), temporary)
             .map_err(|error| disk::reason(&error))
             .and_then(|mut file| file.write(0, manifest.text().as_bytes()).and_then(|()| file.place(&path)));
@@ -410,50 +431,5 @@ impl<D: Disk> Writer<D> {
     /// Bytes that this writer has appended since the last base.
     pub fn bytes(&self) -> u64 {
         self.ended_bytes + self.files.iter().map(|file| file.tail.bytes).sum::<u64>()
-    }
-}
-
-impl<F: DiskFile> AppendFile<F> {
-    /// What is to be appended for some commands.
-    fn prepare(&mut self, pieces: &[Piece]) {
-        debug_assert!(self.out.is_empty(), "it has been written");
-        self.out_at = self.tail.bytes;
-        self.tail.append(pieces, &mut self.out);
-        if self.filled_bytes > self.tail.bytes {
-            self.out.push(FILLER_END);
-        }
-    }
-
-    /// Adds filler where the room has come to its end.
-    fn fill_ahead(&mut self) {
-        if self.filled_bytes > self.tail.bytes {
-            return;
-        }
-        let end = (self.tail.bytes + ROOM_BYTES).next_multiple_of(4096);
-        let from = self.out.len();
-        self.out.resize(from + (end - self.tail.bytes) as usize, 0);
-        fill(&mut self.out[from..]);
-        self.filled_bytes = end;
-    }
-
-    /// Writes what is prepared. If that fails, nothing of it stays.
-    fn write(&mut self, makes_room: bool) -> Result<(), Failure> {
-        let round_bytes = (self.tail.bytes - self.out_at) as usize;
-        if makes_room {
-            self.fill_ahead();
-        }
-        if let Err(error) = self.file.write_at(self.out_at, &self.out) {
-            // Should that fail, too, what is there is cut off at the start; what was filled before stays.
-            let is_cut = self.file.set_len(self.out_at).is_ok();
-            if is_cut {
-                self.filled_bytes = self.out_at;
-            }
-            self.out.truncate(round_bytes + usize::from(!is_cut));
-            return Err(failure("writing to", &self.path, &error, false));
-        }
-        self.filled_bytes = self.filled_bytes.max(self.tail.bytes);
-        self.is_unsynced = true;
-        self.out.clear();
-        Ok(())
     }
 }

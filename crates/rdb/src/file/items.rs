@@ -14,6 +14,21 @@ pub enum Brand {
     Valkey,
 }
 
+impl Brand {
+    /// The type that a byte stands for.
+    ///
+    /// # Errors
+    /// `Unsupported`
+    #[inline]
+    pub fn type_of(self, byte: u8) -> Result<Type, Error> {
+        let kind = match self {
+            Self::Redis => Type::from_byte(byte),
+            Self::Valkey => Type::from_valkey_byte(byte),
+        };
+        kind.ok_or(Error::Unsupported(byte))
+    }
+}
+
 /// What the header says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Form {
@@ -49,15 +64,6 @@ impl Form {
             version if version > newest => Err(Error::Newer(version)),
             version => Ok(Self { brand, version }),
         }
-    }
-
-    #[inline]
-    fn type_of(self, byte: u8) -> Result<Type, Error> {
-        let kind = match self.brand {
-            Brand::Redis => Type::from_byte(byte),
-            Brand::Valkey => Type::from_valkey_byte(byte),
-        };
-        kind.ok_or(Error::Unsupported(byte))
     }
 }
 
@@ -257,7 +263,7 @@ impl State {
         let known = match byte {
             MODULE_VALUE => None,
             MODULE_VALUE_OLD => return Err((Doing::ModuleValue, Error::Unsupported(byte))),
-            byte => Some(self.form.type_of(byte).map_err(|error| (Doing::Opcode, error))?),
+            byte => Some(self.form.brand.type_of(byte).map_err(|error| (Doing::Opcode, error))?),
         };
         let key = reader.string().map_err(|error| (Doing::Key, error))?;
         let whole = reader.rest();

@@ -1,5 +1,5 @@
 //! A disk that fails as long as a file says so: the one that the environment names, in lines such as `write 28 temp-weft` or `sync 5 .aof 1%`. The
-//! first word is a step, the second the number of the error (0: a write takes half of what it could), the third a part of the path; the fourth how
+//! first word is a step, the second the number of the error (0: a write takes half of what it could; -1: the step waits as long as the file has this line), the third a part of the path; the fourth how
 //! often: in so many percent of the cases, or `once`, whereupon the file is emptied, or `2nd`: not the first time
 //! that a process comes upon this line. Both last may be left out.
 
@@ -10,6 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 /// Names the file.
 const VARIABLE: &str = "WEFT_PLANTED_DISK";
@@ -24,8 +25,20 @@ pub struct PlantedFile {
     file: <SystemDisk as Disk>::File,
 }
 
+/// Time between two looks whether a step may go on.
+const LOOK: Duration = Duration::from_millis(1);
+
 /// The number of the error with which a step fails.
 fn fault(step: &str, path: &Path) -> Option<i32> {
+    loop {
+        match planted(step, path) {
+            Some(-1) => std::thread::sleep(LOOK),
+            fault => return fault,
+        }
+    }
+}
+
+fn planted(step: &str, path: &Path) -> Option<i32> {
     static FILE: OnceLock<Option<PathBuf>> = OnceLock::new();
     let file = FILE.get_or_init(|| std::env::var_os(VARIABLE).map(PathBuf::from)).as_ref()?;
     let text = std::fs::read_to_string(file).ok()?;

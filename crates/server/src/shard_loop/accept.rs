@@ -1,6 +1,7 @@
 //! New connections: who may come in, and which shard serves them.
 
-use super::{LISTENER_TOKENS, Mail, ShardLoop, send_mail, wake};
+use super::mail::{send_mail, wake};
+use super::{LISTENER_TOKENS, Mail, ShardLoop};
 use crate::desk::Desk;
 use crate::{listen, log};
 use command::session::Session;

@@ -1,7 +1,9 @@
 //! A shard's part of a save, between its clients' commands; and when it is time for one.
 
-use super::{ShardLoop, Unsaved, wake};
+use super::ShardLoop;
+use super::mail::wake;
 use crate::log;
+use crate::process::Unsaved;
 use command::saving::{Purpose, Saver};
 use command::state::Effect;
 use runtime::clock;
@@ -137,6 +139,9 @@ impl ShardLoop {
         *asked_by = None;
         drop(asked_by);
         self.process.is_asked_to_end.store(false, Ordering::Relaxed);
+        if self.process.saver.refuses_end(flags.is_forced()) {
+            return self.process.forget_end();
+        }
         let effect = match saves {
             true => Effect::SaveAndEnd { conn: None, now: flags.is_now(), force: flags.is_forced() },
             false => Effect::Shutdown { now: flags.is_now() },

@@ -63,7 +63,7 @@ impl ShardLoop {
 
     fn rouse(&self, to: usize) {
         if self.port.rouse(to) {
-            super::wake(&self.process.wakers, to);
+            super::mail::wake(&self.process.wakers, to);
         }
     }
 

@@ -496,7 +496,12 @@ impl Shard {
         let (conn, client) = (self.conn_of(&open.asked), open.asked.client());
         let Parked { home, ask, command, caller, args } = open.asked;
         let seed = self.cx.seed.clone();
-        timing::end(&mut self.cx, command, args.args(&seed), Some(open.begun_ns), caller.counts, None);
+        let args = args.args(&seed);
+        if let Some(nanos) =
+            timing::end(&mut self.cx, command, args, Some(open.begun_ns), caller.counts, None)
+        {
+            self.cx.note_use(command, args, nanos, out.len());
+        }
         self.tell_slow(home, ask);
         if matches!(command.plan, Plan::Block) {
             self.end_block(conn);

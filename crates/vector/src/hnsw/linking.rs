@@ -4,9 +4,11 @@
 //! has as many links as it may have chooses anew among them and the new one.
 
 use super::Graph;
-use super::links::{slots, write};
+use super::links::{Link, add, links, rewrite, write};
 use super::select::select;
+use super::tree::Tree;
 use super::walk::{Goal, Near, Walk};
+use std::sync::atomic::Ordering::Relaxed;
 
 /// A vector that is being linked.
 pub(crate) struct Linking {
@@ -39,11 +41,18 @@ impl Linking {
     }
 
     /// Goes on for about so many distances. `None` when it is linked.
-    pub(crate) fn step(mut self, graph: &Graph, walk: &mut Walk, budget: &mut usize) -> Option<Linking> {
+    pub(crate) fn step(
+        mut self,
+        graph: &Graph,
+        tree: &mut Tree,
+        walk: &mut Walk,
+        budget: &mut usize,
+    ) -> Option<Linking> {
         while *budget > 0 {
             self.stage = match self.stage {
                 Stage::Begin => {
                     let Some(entry) = graph.links.entry() else {
+                        tree.hang(graph, self.slot, std::iter::empty());
                         graph.links.set_entry(Some((self.slot, self.level)));
                         return None;
                     };
@@ -56,7 +65,7 @@ impl Linking {
                     if !walk.step(graph, query, level, budget, &|_| true) {
                         Stage::Look(level)
                     } else {
-                        self.choose(graph, walk, level, budget);
+                        self.choose(graph, tree, walk, level, budget);
                         self.after_look(graph, walk, level)
                     }
                 }
@@ -93,19 +102,29 @@ impl Linking {
     }
 
     fn goal(&self, graph: &Graph) -> Goal {
-        Goal::Nearest(graph.parameters.ef_construction)
+        let ef = graph.parameters.ef_construction;
+        // What was removed would take the places of those that can be linked to.
+        if graph.removed.load(Relaxed) > 0 { Goal::NearestThatPass(ef) } else { Goal::Nearest(ef) }
     }
 
     /// Chooses among what the walk has found, and links to it.
-    fn choose(&mut self, graph: &Graph, walk: &Walk, level: usize, budget: &mut usize) {
+    fn choose(&mut self, graph: &Graph, tree: &mut Tree, walk: &Walk, level: usize, budget: &mut usize) {
         let is_there = |near: &Near| graph.store.label(near.slot()).is_some() && near.slot() != self.slot;
         let near: Vec<Near> = walk.found().filter(is_there).collect();
         let mut chosen = Vec::new();
-        let count = select(graph.store.walked(), &near, graph.parameters.m, &mut chosen);
-        *budget = budget.saturating_sub(count);
+        let mut count = select(graph.store.walked(), &near, graph.parameters.m, &[], &mut chosen);
         if let Some(row) = graph.links.row(level, self.slot) {
             write(row, chosen.iter().copied());
         }
+        if level == 0 {
+            let (more, is_root) = tree.hang(graph, self.slot, near.iter().map(|near| near.slot()));
+            count += more;
+            // If nothing else stays, nothing leads here.
+            if is_root {
+                graph.links.set_entry(Some((self.slot, self.level)));
+            }
+        }
+        *budget = budget.saturating_sub(count);
         self.chosen.push(chosen);
     }
 
@@ -118,24 +137,24 @@ impl Linking {
 }
 
 /// Has `from` link to `to`, if it has room for that or finds it better than what it has.
-pub(crate) fn link_back(graph: &Graph, level: usize, from: u32, to: u32, budget: &mut usize) {
+fn link_back(graph: &Graph, level: usize, from: u32, to: u32, budget: &mut usize) {
     let Some(row) = graph.links.row(level, from) else { return };
-    let linked: Vec<u32> = slots(row).collect();
-    if linked.contains(&to) {
+    let linked: Vec<Link> = links(row, from).collect();
+    if linked.iter().any(|link| link.slot == to) {
         return;
     }
-    if linked.len() < row.len() {
-        write(row, linked.into_iter().chain([to]));
+    if add(row, from, Link { slot: to, is_kept: false, is_up: false }) {
         *budget = budget.saturating_sub(1);
         return;
     }
     let plane = graph.store.walked();
-    let mut near = Vec::with_capacity(linked.len() + 1);
-    plane.each(plane.ray(from), &linked, |slot, distance| near.push(Near::new(slot, distance)));
-    near.push(Near::new(to, plane.distance(plane.ray(from), to)));
+    let kept: Vec<u32> = linked.iter().filter(|link| link.is_kept).map(|link| link.slot).collect();
+    let others: Vec<u32> = linked.iter().map(|link| link.slot).chain([to]).collect();
+    let mut near = Vec::with_capacity(others.len());
+    plane.each(plane.ray(from), &others, |slot, distance| near.push(Near::new(slot, distance)));
     near.sort_unstable();
     let mut chosen = Vec::new();
-    let count = select(plane, &near, row.len(), &mut chosen);
+    let count = select(plane, &near, row.len(), &kept, &mut chosen);
     *budget = budget.saturating_sub(count + near.len());
-    write(row, chosen.into_iter());
+    rewrite(row, from, |_| true, chosen.into_iter().filter(|slot| !kept.contains(slot)));
 }

@@ -1,8 +1,9 @@
 //! Who is linked to whom. Rows of links have one size and are atomic: those who search read them while the owner changes them.
 //!
 //! A row is read up to the first 0; what stands there is one more than a slot. While a row is rewritten a reader may meet a link twice, or
-//! miss one. A link may lead to what has been deleted, until the next sweep has come by (see `sweep`): such a vector is walked
-//! through and not found.
+//! miss one, but none of those that are *kept* (see `tree`): these stay where they stand as long as they are kept. Whatever would leave a gap before
+//! one of them is replaced by a link to the slot itself. A link may lead to what has been deleted, until the next sweep has come by (see
+//! `sweep`): such a vector is walked through and not found.
 
 use crate::rows::Grow;
 use std::sync::atomic::AtomicU32;
@@ -20,21 +21,98 @@ pub(crate) struct Links {
     entry: AtomicU64,
 }
 
-/// The links in a row.
-#[inline(always)]
-pub(crate) fn slots(row: &[AtomicU32]) -> impl Iterator<Item = u32> {
-    row.iter().map_while(|link| link.load(Acquire).checked_sub(1))
+/// With fewer links on the ground there would be no room for a tree with branches.
+const GROUND_MIN: usize = 8;
+
+/// How many links a row on the ground has.
+pub(crate) fn ground_links(m: usize) -> usize {
+    (2 * m).max(GROUND_MIN)
 }
 
-/// Changes a row. For the owner alone.
+/// The link is kept.
+const KEPT: u32 = 1 << 31;
+/// The link is kept, and leads up the tree.
+const UP: u32 = 1 << 30;
+/// What is left is one more than a slot.
+const SLOT: u32 = UP - 1;
+
+/// A link, as its owner sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Link {
+    pub slot: u32,
+    pub is_kept: bool,
+    /// Whether it is kept, and leads up the tree.
+    pub is_up: bool,
+}
+
+impl Link {
+    fn read(place: &AtomicU32) -> Option<Link> {
+        let bits = place.load(Acquire);
+        let slot = (bits & SLOT).checked_sub(1)?;
+        Some(Link { slot, is_kept: bits & KEPT != 0, is_up: bits & UP != 0 })
+    }
+
+    fn store(self, place: &AtomicU32) {
+        let flags = if self.is_kept { KEPT } else { 0 } | if self.is_up { UP } else { 0 };
+        place.store((self.slot + 1) | flags, Release);
+    }
+}
+
+/// The slots that a row leads to, in order; perhaps its own.
+#[inline(always)]
+pub(crate) fn slots(row: &[AtomicU32]) -> impl Iterator<Item = u32> {
+    row.iter().map_while(|link| (link.load(Acquire) & SLOT).checked_sub(1))
+}
+
+/// The links in the row of a slot.
+pub(crate) fn links(row: &[AtomicU32], own: u32) -> impl Iterator<Item = Link> {
+    row.iter().map_while(Link::read).filter(move |link| link.slot != own)
+}
+
+/// Fills a row that nobody can know of.
 pub(crate) fn write(row: &[AtomicU32], slots: impl Iterator<Item = u32>) {
     let links = slots.map(|slot| slot + 1).chain(std::iter::repeat(0));
     row.iter().zip(links).for_each(|(place, link)| place.store(link, Release));
 }
 
+/// Changes the row of a slot: kept links that `stay` stay where they are, and `others` take the place of all the rest.
+pub(crate) fn rewrite(
+    row: &[AtomicU32],
+    own: u32,
+    stays: impl Fn(Link) -> bool,
+    others: impl IntoIterator<Item = u32>,
+) {
+    let does_stay = |place: &AtomicU32| Link::read(place).is_some_and(|link| link.is_kept && stays(link));
+    let staying = row.iter().rposition(does_stay).map_or(0, |last| last + 1);
+    let mut others = others.into_iter();
+    for (at, place) in row.iter().enumerate() {
+        if at < staying && does_stay(place) {
+            continue;
+        }
+        let link = match others.next() {
+            Some(slot) => slot + 1,
+            None if at < staying => own + 1,
+            None => 0,
+        };
+        place.store(link, Release);
+    }
+}
+
+/// Adds a link that was not there, if there is room without dropping another. Says whether there was.
+pub(crate) fn add(row: &[AtomicU32], own: u32, link: Link) -> bool {
+    let is_free = |place: &&AtomicU32| Link::read(place).is_none_or(|link| link.slot == own);
+    row.iter().find(is_free).map(|place| link.store(place)).is_some()
+}
+
+/// Puts a link in the place of the one that leads to `old`, if there is one. Says whether there was.
+pub(crate) fn exchange(row: &[AtomicU32], old: u32, link: Link) -> bool {
+    let is_old = |place: &&AtomicU32| Link::read(place).is_some_and(|link| link.slot == old);
+    row.iter().find(is_old).map(|place| link.store(place)).is_some()
+}
+
 impl Links {
     pub(crate) fn new(m: usize) -> Links {
-        let (ground, first, upper) = (Grow::new(2 * m), Grow::new(1), Grow::new(1 + m));
+        let (ground, first, upper) = (Grow::new(ground_links(m)), Grow::new(1), Grow::new(1 + m));
         Links { ground, first, upper, entry: AtomicU64::new(0) }
     }
 
@@ -60,6 +138,12 @@ impl Links {
             upper = self.upper.get(upper.checked_sub(1)?)[0].load(Acquire);
         }
         Some(&self.upper.get(upper.checked_sub(1)?)[1..])
+    }
+
+    /// The row of a slot on the ground.
+    #[inline(always)]
+    pub(crate) fn ground(&self, slot: u32) -> &[AtomicU32] {
+        self.ground.get(slot)
     }
 
     /// The highest level of a slot.

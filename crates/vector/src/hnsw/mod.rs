@@ -9,17 +9,21 @@
 //!   can do other things in between. Which steps come when changes what is found a little, but never that there is a graph.
 //!
 //! The invariants: a slot is free, in the tail, being linked, linked, or waits for its release. A link leads to a slot that is linked, is being
-//! linked, or waits for a sweep that has not begun or not ended. Rows, labels and links of a slot change only before anybody can
+//! linked, or waits for a sweep that has not begun or not ended. From wherever a walk comes to the ground links lead to everything that is linked
+//! (`tree`). Rows, labels and links of a slot change only before anybody can
 //! know of it, but for the links of those that are linked.
 
 mod linking;
 mod links;
 mod parameters;
+#[cfg(test)]
+mod reach;
 mod save;
 mod search;
 mod select;
 mod sweep;
 mod tail;
+mod tree;
 mod walk;
 
 pub use parameters::{M_MAX, Parameters};
@@ -27,8 +31,8 @@ pub use save::Saved;
 pub use search::{Reader, Search, Wish};
 
 use crate::pins::Pins;
-use crate::store::{Slots, Store};
-use crate::{Element, Error, Slot, Space};
+use crate::store::{By, Slots, Store};
+use crate::{Error, Slot, Space};
 use base::random::Random;
 use linking::Linking;
 use links::{Links, Places};
@@ -38,6 +42,7 @@ use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
 use sweep::Sweep;
 use tail::Tail;
+use tree::Tree;
 use walk::Walk;
 
 /// No vector reaches higher.
@@ -65,6 +70,7 @@ pub struct Hnsw {
     graph: Arc<Graph>,
     slots: Slots,
     places: Places,
+    tree: Tree,
     levels: Random,
     linking: Option<Linking>,
     sweep: Option<Sweep>,
@@ -79,13 +85,8 @@ pub struct Hnsw {
 impl Hnsw {
     pub fn new(space: Space, parameters: Parameters) -> Result<Hnsw, Error> {
         parameters.check()?;
-        // Bytes and bits are as short as codes of them would be.
-        let has_codes =
-            parameters.by_codes && space.element().sent_bytes(1) > 1 && !space.element().is_code();
-        let codes =
-            has_codes.then(|| Space::new(Element::Q8, space.metric(), space.dimension())).transpose()?;
         let graph = Graph {
-            store: Store::new(space, codes),
+            store: Store::new(space, if parameters.by_codes { By::Codes } else { By::Halves })?,
             links: Links::new(parameters.m),
             tail: Tail::new(parameters.tail_max * TAIL_SLACK),
             pins: Arc::default(),
@@ -96,6 +97,7 @@ impl Hnsw {
             graph: Arc::new(graph),
             slots: Slots::default(),
             places: Places::default(),
+            tree: Tree::default(),
             levels: Random::from_seed(parameters.seed),
             linking: None,
             sweep: None,
@@ -112,7 +114,7 @@ impl Hnsw {
     }
 
     pub fn space(&self) -> &Space {
-        &self.graph.store.full.space
+        &self.graph.store.space
     }
 
     pub fn parameters(&self) -> &Parameters {
@@ -143,7 +145,7 @@ impl Hnsw {
             self.removed.capacity() + self.leaving.iter().map(|(_, some)| some.capacity()).sum::<usize>();
         let own =
             size_of::<Hnsw>() + size_of::<Graph>() + self.graph.tail.bytes() + waiting * size_of::<u32>();
-        own + self.slots.bytes() + self.places.bytes() + self.walk.bytes()
+        own + self.slots.bytes() + self.places.bytes() + self.tree.bytes() + self.walk.bytes()
     }
 
     pub fn label(&self, slot: Slot) -> Option<u32> {
@@ -153,16 +155,15 @@ impl Hnsw {
     /// The bytes that were sent; of codes, what they stand for.
     pub fn vector(&self, slot: Slot) -> Option<Vec<u8>> {
         self.label(slot)?;
-        Some(self.space().restore(self.graph.store.full.ray(slot.0)))
+        Some(self.graph.store.vector(slot.0))
     }
 
     /// The vectors that a vector is linked to on a level, and how far they are; `None` above its own.
     pub fn neighbours(&self, slot: Slot, level: usize) -> Option<Vec<(Slot, f64)>> {
         self.label(slot)?;
-        let full = &self.graph.store.full;
         let row = self.graph.links.row(level, slot.0)?;
-        let there = links::slots(row).filter(|other| self.label(Slot(*other)).is_some());
-        Some(there.map(|other| (Slot(other), full.distance(full.ray(slot.0), other))).collect())
+        let there = links::slots(row).filter(|other| *other != slot.0 && self.label(Slot(*other)).is_some());
+        Some(self.graph.store.distances(slot.0, there))
     }
 
     /// Adds a vector as a client sent it. It is found from now on.
@@ -221,15 +222,16 @@ impl Hnsw {
         self.removed.len() + swept + self.leaving_count
     }
 
-    /// Links what was added and repairs what was removed, until about `budget` distances have been computed. Says whether there is more to do.
+    /// Links what was added and repairs what was removed, until about `budget` distances have been computed. Says whether there is more to do
+    /// now; what waits for a search to end is not.
     pub fn work(&mut self, budget: usize) -> bool {
         let mut left = budget.max(1);
         self.release();
         while left > 0 {
             let before = left;
-            if self.linking.is_some() || !self.is_sweep_due() && self.graph.tail.len() > 0 {
+            if self.linking.is_some() || !self.can_sweep() && self.graph.tail.len() > 0 {
                 left = self.link(left);
-            } else if self.sweep.is_some() || self.is_sweep_due() {
+            } else if self.can_sweep() {
                 // What was added meanwhile has its turn between two steps of a sweep.
                 let half = if self.graph.tail.len() > 0 { left / 2 } else { 0 };
                 left = self.sweep_on(left - half) + half;
@@ -241,20 +243,27 @@ impl Hnsw {
                 break;
             }
         }
-        self.linking.is_some() || self.sweep.is_some() || self.graph.tail.len() > 0 || self.is_sweep_due()
+        self.linking.is_some() || self.graph.tail.len() > 0 || self.can_sweep()
     }
 
-    /// Does all there is to do, with whatever was removed.
+    /// Does all there is to do, with whatever was removed, but for what waits for a search to end.
     pub fn finish(&mut self) {
         while self.work(usize::MAX) {}
-        while !self.removed.is_empty() || self.sweep.is_some() {
+        while match &self.sweep {
+            Some(sweep) => !sweep.is_waiting(&self.graph),
+            None => !self.removed.is_empty(),
+        } {
             self.sweep_on(usize::MAX);
         }
         self.release();
     }
 
-    fn is_sweep_due(&self) -> bool {
-        self.sweep.is_some() || self.removed.len() * SWEEP_SHARE > self.slots.len
+    /// Whether a sweep is under way and does not wait, or should begin.
+    fn can_sweep(&self) -> bool {
+        match &self.sweep {
+            Some(sweep) => !sweep.is_waiting(&self.graph),
+            None => self.removed.len() * SWEEP_SHARE > self.slots.len,
+        }
     }
 
     /// Goes on with the first one of the tail; gives what is left of the budget.
@@ -276,7 +285,7 @@ impl Hnsw {
             }
         };
         let slot = linking.slot();
-        match linking.step(&self.graph, &mut self.walk, &mut left) {
+        match linking.step(&self.graph, &mut self.tree, &mut self.walk, &mut left) {
             Some(linking) => self.linking = Some(linking),
             None => {
                 self.graph.tail.pop();
@@ -297,12 +306,12 @@ impl Hnsw {
     /// Goes on with the sweep, or begins one; gives what is left of the budget.
     fn sweep_on(&mut self, budget: usize) -> usize {
         let mut left = budget;
-        let removed = &mut self.removed;
-        let sweep = self.sweep.get_or_insert_with(|| Sweep::new(std::mem::take(removed)));
-        if sweep.step(&self.graph, &mut left)
+        let (graph, tree, removed) = (&self.graph, &mut self.tree, &mut self.removed);
+        let sweep = self.sweep.get_or_insert_with(|| Sweep::new(graph, tree, std::mem::take(removed)));
+        if sweep.step(graph, tree, &mut left)
             && let Some(sweep) = self.sweep.take()
         {
-            let gone = sweep.finish(&self.graph);
+            let gone = sweep.finish(&self.graph, &mut self.tree);
             self.leave(gone);
             self.tell_removed();
         }

@@ -1,7 +1,8 @@
 //! A graph as bytes, for snapshots, and back.
 //!
 //! The vectors are not in it: they lie with the documents, and whoever reads the graph asks for each by its label. What is in it is checked:
-//! lengths and a check sum before anything is believed, then every number. A link to what is not there is left out. A vector that is
+//! lengths and a check sum before anything is believed, then every number. A link to what is not there is left out. The tree that keeps
+//! everything in reach (`tree`) is made anew from the links, of which those on the ground begin with the one up the tree: whatever is read, everything is in reach. A vector that is
 //! not there any more, or has changed, is left out, too; who has one that the graph lacks inserts it as usual.
 //!
 //! All numbers are little-endian, u32 if not said otherwise:
@@ -14,9 +15,11 @@
 //! check sum                                             u64: CRC-64 of all before
 //! ```
 
-use super::links::{slots, write};
+use super::links::{ground_links, slots, write};
+use super::tree::up_first;
 use super::{Hnsw, LEVEL_MAX};
 use crate::rows::ITEMS_MAX;
+use crate::store::By;
 use crate::{Element, Error, LABEL_MAX, Metric, Parameters, Space};
 use base::crc64::crc64;
 use base::xxh3::xxh3_64;
@@ -62,7 +65,7 @@ impl Hnsw {
         put(space.dimension() as u32);
         put(number(&Element::ALL, space.element()));
         put(number(&Metric::ALL, space.metric()));
-        put(graph.store.codes.is_some().into());
+        put((graph.store.by() == By::Codes).into());
         let is_linked = |slot: &u32| graph.store.label(*slot).is_some() && !graph.tail.contains(*slot);
         let entries: Vec<u32> = (0..graph.store.end()).filter(is_linked).collect();
         let entry = graph.links.entry().filter(|(slot, _)| is_linked(slot));
@@ -71,15 +74,18 @@ impl Hnsw {
         put(entry.map_or(0, |(slot, _)| slot + 1));
         put(entry.map_or(0, |(_, level)| level as u32));
         for slot in entries {
-            let vector = space.restore(graph.store.full.ray(slot));
+            let vector = graph.store.vector(slot);
             let level = graph.links.level(slot);
             put(slot);
             put(graph.store.label(slot).unwrap_or(LABEL_MAX));
             put(fingerprint(&vector));
             put(level as u32 + 1);
             for level in 0..=level {
-                let links: Vec<u32> =
-                    graph.links.row(level, slot).into_iter().flat_map(slots).filter(is_linked).collect();
+                let links: Vec<u32> = if level == 0 {
+                    up_first(graph, slot).filter(is_linked).collect()
+                } else {
+                    graph.links.row(level, slot).into_iter().flat_map(slots).filter(is_linked).collect()
+                };
                 put(links.len() as u32);
                 links.into_iter().for_each(&mut put);
             }
@@ -209,7 +215,15 @@ impl Saved {
         let entry = self.entry.and_then(|(slot, level)| Some((renumbered(slot)?, level)));
         let highest =
             || there.iter().map(|(slot, entry)| (*slot, entry.levels.len() - 1)).max_by_key(|it| it.1);
-        index.graph.links.set_entry(entry.or_else(highest));
+        let entry = entry.or_else(highest);
+        index.graph.links.set_entry(entry);
+        let others = there.iter().map(|(slot, _)| *slot);
+        for slot in entry.map(|(slot, _)| slot).into_iter().chain(others) {
+            if index.tree.root() != Some(slot) {
+                let linked: Vec<u32> = slots(index.graph.links.ground(slot)).collect();
+                index.tree.hang(&index.graph, slot, linked.into_iter());
+            }
+        }
         Ok((index, labels))
     }
 }
@@ -232,7 +246,7 @@ fn read_entry(bytes: &mut Bytes, slot_count: u32, parameters: &Parameters) -> Re
     }
     let mut levels = Vec::with_capacity(count as usize);
     for level in 0..count {
-        let most = if level == 0 { 2 * parameters.m } else { parameters.m };
+        let most = if level == 0 { ground_links(parameters.m) } else { parameters.m };
         let count = bytes.below(most as u32 + 1)? as usize;
         bytes.has(count)?;
         levels.push((0..count).map(|_| bytes.below(slot_count)).collect::<Result<Vec<u32>, Error>>()?);

@@ -7,14 +7,18 @@ use super::Graph;
 use super::walk::{Goal, Walk};
 use crate::pins::Pin;
 use crate::space::{Prepared, Ray};
+use crate::store::By;
 use crate::top::{Top, order_f64};
 use crate::{EF_MAX, Error, Found, Slot};
 use std::sync::Arc;
 
 /// More is not kept in order in an array; who wants so many has all vectors looked at.
 const WALK_MAX: usize = 16_384;
-/// If one of so many vectors on the way was removed, those are not kept.
+/// If one of so many vectors on the way was removed, those are not kept. The second is for what a walk has met.
 const REMOVED_SHARE: usize = 16;
+const REMOVED_NEARBY_SHARE: usize = 8;
+/// What goes by upper halves is compared by whole vectors up to so many beyond the k nearest, or up to twice as many.
+const HALVES_MORE: usize = 10;
 /// So many slots are passed over in the time of one distance.
 const SLOTS_PER_DISTANCE: usize = 32;
 
@@ -41,14 +45,15 @@ pub struct Search {
     graph: Arc<Graph>,
     _pin: Pin,
     query: Prepared,
-    code: Option<Prepared>,
+    /// What stands for it where walks go.
+    stand_in: Option<Prepared>,
     wish: Wish,
     goal: Goal,
     phase: Phase,
     walk: Walk,
     /// Of what was compared by the vectors themselves.
     top: Top,
-    /// What of the tail was looked at already and may be met again.
+    /// What of the tail was looked at already. If it was linked meanwhile the walk meets it again.
     seen: Vec<u32>,
     distances: usize,
 }
@@ -92,7 +97,7 @@ impl Reader {
 
     fn begin(&mut self, query: &[u8], wish: Wish) -> Result<Search, Error> {
         let parameters = &self.graph.parameters;
-        let (goal, most) = match wish {
+        let (mut goal, most) = match wish {
             Wish::Nearest { k, ef } => {
                 let ef = ef.unwrap_or(parameters.ef_runtime);
                 if k == 0 || !(1..=EF_MAX).contains(&ef) {
@@ -109,17 +114,17 @@ impl Reader {
             }
         };
         let store = &self.graph.store;
-        let prepared = store.full.space.prepare(query)?;
-        let code = store.codes.as_ref().map(|codes| {
-            let numbers = store.full.space.element().numbers(query);
-            codes.space.code(&numbers)
-        });
+        let prepared = store.space.prepare(query)?;
+        let stand_in = store.stand_in(query, &prepared);
+        if let Goal::Within { radius, .. } = &mut goal {
+            *radius = store.reach(&prepared, *radius);
+        }
         Ok(Search {
             _pin: self.graph.pins.pin(),
             phase: Phase::Tail(self.graph.tail.places()),
             graph: Arc::clone(&self.graph),
             query: prepared,
-            code,
+            stand_in,
             wish,
             goal,
             walk: self.walks.pop().unwrap_or_default(),
@@ -132,17 +137,16 @@ impl Reader {
     /// What a search has found, nearest first, without what has been removed meanwhile.
     pub fn finish(&mut self, search: Search) -> Vec<Found> {
         if let (Goal::Nearest(ef), Phase::Done) = (search.goal, &search.phase)
-            && search.code.is_none()
+            && search.graph.store.by() != By::Codes
         {
             let ratio = search.distances as f64 / ef as f64;
             self.distances_per_ef += (ratio - self.distances_per_ef) / 32.0;
         }
         let Search { graph, query, top, walk, .. } = search;
         self.walks.push(walk);
-        let full = &graph.store.full;
         let found = |slot: u32| {
             let label = graph.store.label(slot)?;
-            Some(Found { slot: Slot(slot), label, distance: full.distance(query.ray(), slot) })
+            Some(Found { slot: Slot(slot), label, distance: graph.store.distance(query.ray(), slot) })
         };
         let mut found: Vec<Found> = top.slots().into_iter().filter_map(found).collect();
         found.sort_by_key(|found| (order_f64(found.distance), found.slot));
@@ -180,8 +184,8 @@ impl Search {
         self.distances
     }
 
-    fn code(&self) -> Ray<'_> {
-        self.code.as_ref().unwrap_or(&self.query).ray()
+    fn walked(&self) -> Ray<'_> {
+        self.stand_in.as_ref().unwrap_or(&self.query).ray()
     }
 
     /// Goes on until about `budget` distances have been computed, keeping what `passes`. Says whether it has come to its end.
@@ -212,7 +216,7 @@ impl Search {
         let is_wanted = |slot: &u32| graph.store.label(*slot).is_some_and(passes);
         let wanted: Vec<u32> = slots.iter().copied().filter(is_wanted).collect();
         let top = &mut self.top;
-        graph.store.full.each(self.query.ray(), &wanted, |slot, distance| {
+        graph.store.each(self.query.ray(), &wanted, |slot, distance| {
             // NaN is not too far for who wants the nearest.
             if distance <= limit || limit == f64::INFINITY {
                 top.add(slot, distance);
@@ -237,28 +241,50 @@ impl Search {
         // After the tail: what was linked meanwhile is found by its links.
         let Some(entry) = self.graph.links.entry() else { return Phase::Done };
         let mut walk = std::mem::take(&mut self.walk);
-        walk.begin(&self.graph, self.code(), entry, self.goal);
-        // What has been looked at need not be found again; if it is not the entry it is not walked through, for it was not linked.
-        self.seen.iter().filter(|slot| **slot != entry.0).for_each(|slot| walk.pass_over(*slot));
+        walk.begin(&self.graph, self.walked(), entry, self.goal);
         self.walk = walk;
-        self.seen.retain(|slot| *slot == entry.0);
+        self.seen.sort_unstable();
         Phase::Walk
     }
 
     fn walk_on(&mut self, left: &mut usize, passes: &impl Fn(u32) -> bool) -> Phase {
         let mut walk = std::mem::take(&mut self.walk);
-        let is_over = walk.step(&self.graph, self.code(), 0, left, passes);
+        let is_over = walk.step(&self.graph, self.walked(), 0, left, passes);
         self.walk = walk;
         if !is_over {
             return Phase::Walk;
         }
+        if let (Goal::Nearest(ef), Some(entry)) = (self.goal, self.graph.links.entry())
+            && self.has_met_many_removed()
+        {
+            self.goal = Goal::NearestThatPass(ef);
+            let mut walk = std::mem::take(&mut self.walk);
+            walk.begin(&self.graph, self.walked(), entry, self.goal);
+            self.walk = walk;
+            return Phase::Walk;
+        }
         let is_there = |slot: &u32| self.graph.store.label(*slot).is_some_and(passes);
         let mut found: Vec<u32> = self.walk.found().map(|near| near.slot()).filter(is_there).collect();
-        if let (Wish::Nearest { k, .. }, None) = (self.wish, &self.code) {
-            found.truncate(k);
+        if let Wish::Nearest { k, .. } = self.wish {
+            found.truncate(match self.graph.store.by() {
+                By::Vectors => k,
+                By::Halves => k.saturating_add(k.max(HALVES_MORE)),
+                By::Codes => usize::MAX,
+            });
         }
-        found.retain(|slot| !self.seen.contains(slot));
+        found.retain(|slot| self.seen.binary_search(slot).is_err());
         Phase::Compare(found, 0)
+    }
+
+    /// Whether what was removed took so many places in a walk that too few were left for the rest.
+    fn has_met_many_removed(&self) -> bool {
+        let k = match self.wish {
+            Wish::Nearest { k, .. } => k,
+            Wish::Within { .. } => 0,
+        };
+        let met = self.walk.found().count();
+        let there = self.walk.found().filter(|near| self.graph.store.label(near.slot()).is_some()).count();
+        (met - there) * REMOVED_NEARBY_SHARE > met || met > there && there < k
     }
 
     /// Compares what is in the list from `at` on.

@@ -2,21 +2,35 @@
 //! everywhere and not only into the next crowd.
 
 use super::walk::Near;
+use crate::plane::Plane;
 use crate::space::Ray;
-use crate::store::Plane;
 
-/// Of `near`, nearest first, up to `most` that are nearer to the base than to any other that was chosen. Gives how many distances it took.
-pub(crate) fn select(plane: &Plane, near: &[Near], most: usize, chosen: &mut Vec<u32>) -> usize {
+/// Of `near`, nearest first, those that are `kept` in any case, and up to `most` with them that are nearer to the base than to any other that
+/// was chosen. Gives how many distances it took.
+pub(crate) fn select(
+    plane: &Plane,
+    near: &[Near],
+    most: usize,
+    kept: &[u32],
+    chosen: &mut Vec<u32>,
+) -> usize {
     chosen.clear();
     let mut count = 0;
+    let mut left = most - kept.len();
     for candidate in near {
-        if chosen.len() == most {
+        if !kept.is_empty() && kept.contains(&candidate.slot()) {
+            chosen.push(candidate.slot());
+            continue;
+        }
+        if left == 0 {
+            // Those of the rest that are kept need not be chosen.
             break;
         }
         let ray = plane.ray(candidate.slot());
         count += chosen.len();
         if !is_nearer_to_any(plane, ray, chosen, candidate.distance()) {
             chosen.push(candidate.slot());
+            left -= 1;
         }
     }
     count

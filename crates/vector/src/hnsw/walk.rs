@@ -8,8 +8,8 @@
 use super::Graph;
 use super::links::slots;
 use crate::kernel::prefetch;
+use crate::plane::Plane;
 use crate::space::Ray;
-use crate::store::Plane;
 use crate::top::{number_f32, order_f32};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

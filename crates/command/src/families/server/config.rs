@@ -78,7 +78,8 @@ fn apply(cx: &Cx<'_>, args: Args<'_>, local: bool) -> Result<Option<Vec<u8>>, Er
         Err(_) => return Ok(None),
     };
     let names: Vec<&'static str> = changed.into_iter().map(|id| id.name()).collect();
-    let change = Change { before, wanted: &wanted, names: &names, shards: cx.shard.shards };
+    let (shards, saver) = (cx.shard.shards, cx.shard.saver.as_deref());
+    let change = Change { before, wanted: &wanted, names: &names, shards, saver };
     (cx.shard.platform.apply)(&change)
         .map_err(|refusal| Error::text(config::set_failure(refusal.directive, &refusal.reason)))
 }

@@ -22,7 +22,7 @@ pub const COMMANDS: &[Command] = &[super::server(Command::on_all("INFO", part, m
     .syntax("section:string?*")];
 
 /// Names in the order they are shown; whether they are shown unless asked for.
-const SECTIONS: [(&str, bool); 13] = [
+const SECTIONS: [(&str, bool); 15] = [
     ("server", true),
     ("clients", true),
     ("memory", true),
@@ -36,6 +36,8 @@ const SECTIONS: [(&str, bool); 13] = [
     ("latencystats", false),
     ("cluster", true),
     ("keyspace", true),
+    ("keysizes", true),
+    ("hotkeys", true),
 ];
 
 /// The sections that the arguments ask for.
@@ -93,7 +95,8 @@ fn merge(cx: &mut ShardCx, args: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> 
         }
     }
     let mut text = String::with_capacity(6000);
-    for section in sections {
+    let has_looked = facts.numbers.hot_keys_sessions > 0;
+    for section in sections.into_iter().filter(|section| *section != "hotkeys" || has_looked) {
         if !text.is_empty() {
             text.push_str("\r\n");
         }
@@ -109,7 +112,7 @@ fn show(section: &str, cx: &ShardCx, facts: &Facts, text: &mut String) {
         "clients" => clients(cx, facts, text),
         "memory" => memory(cx, facts, text),
         "persistence" => persistence(cx, facts, text),
-        "stats" => stats(facts, text),
+        "stats" => stats(cx, facts, text),
         "replication" => replication(cx, text),
         "cpu" => cpu(&facts.usage, text),
         "modules" => text.push_str("# Modules\r\n"),
@@ -119,7 +122,9 @@ fn show(section: &str, cx: &ShardCx, facts: &Facts, text: &mut String) {
             info_lists::show_times(&facts.times, &cx.config.latency_tracking_info_percentiles, text);
         }
         "cluster" => lines(text, "Cluster", &[("cluster_enabled", &"0")]),
-        _ => keyspace(facts, text),
+        "keyspace" => keyspace(facts, text),
+        "keysizes" => key_sizes(facts, text),
+        _ => hot_keys(&facts.numbers, text),
     }
 }
 
@@ -385,9 +390,10 @@ fn progress(loading: &LoadReport, now_s: u64, text: &mut String) {
     }
 }
 
-fn stats(facts: &Facts, text: &mut String) {
+fn stats(cx: &ShardCx, facts: &Facts, text: &mut String) {
     let numbers = &facts.numbers;
     let kbps = |bytes: u64| format!("{:.2}", bytes as f64 / 1024.0);
+    let kept = cx.courier.as_ref().map_or(0, |courier| courier.kept_connections());
     lines(
         text,
         "Stats",
@@ -424,7 +430,7 @@ fn stats(facts: &Facts, text: &mut String) {
             ("pubsubshard_channels", &numbers.shard_channels),
             ("latest_fork_usec", &0),
             ("total_forks", &0),
-            ("migrate_cached_sockets", &0),
+            ("migrate_cached_sockets", &kept),
             ("slave_expires_tracked_keys", &0),
             ("active_defrag_hits", &0),
             ("active_defrag_misses", &0),
@@ -495,16 +501,56 @@ fn cpu(usage: &Usage, text: &mut String) {
 fn keyspace(facts: &Facts, text: &mut String) {
     lines(text, "Keyspace", &[]);
     for (db, numbers) in facts.databases.iter().enumerate().filter(|(_, numbers)| numbers.keys > 0) {
-        let DatabaseNumbers { keys, expiring, timed_hashes } = numbers;
+        let DatabaseNumbers { keys, expiring, timed_hashes, .. } = numbers;
         let line =
             write!(text, "db{db}:keys={keys},expires={expiring},avg_ttl=0,subexpiry={timed_hashes}\r\n");
         line.expect("writing to a string");
     }
 }
 
+/// Of each database and type: how many values have how many elements, by powers of two.
+fn key_sizes(facts: &Facts, text: &mut String) {
+    lines(text, "Keysizes", &[]);
+    for (db, numbers) in facts.databases.iter().enumerate() {
+        for (kind, name) in info_numbers::SIZED {
+            let bins: Vec<String> =
+                numbers.sizes.of(kind).map(|(size, count)| format!("{}={count}", power(size))).collect();
+            if !bins.is_empty() {
+                write!(text, "db{db}_distrib_{name}:{}\r\n", bins.join(",")).expect("writing to a string");
+            }
+        }
+    }
+}
+
+/// What the search for hot keys costs.
+fn hot_keys(numbers: &Numbers, text: &mut String) {
+    lines(
+        text,
+        "Hotkeys",
+        &[
+            ("hotkeys-tracking-active", &u8::from(numbers.hot_keys_active > 0)),
+            ("hotkeys-used-memory", &numbers.hot_keys_bytes),
+            ("hotkeys-cpu-time", &(numbers.hot_keys_nanos / 1_000_000)),
+        ],
+    );
+}
+
+/// A power of two (or 0) in the largest unit of 1,024s.
+fn power(size: u64) -> String {
+    let unit = size.checked_ilog2().unwrap_or(0) / 10;
+    let names = ["", "K", "M", "G", "T", "P", "E"];
+    format!("{}{}", size >> (10 * unit), names[unit as usize])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn powers_of_two_have_units() {
+        let sizes = [0, 1, 512, 1 << 10, 1 << 19, 1 << 20, 1 << 63];
+        assert_eq!(sizes.map(power), ["0", "1", "512", "1K", "512K", "1M", "8E"]);
+    }
 
     #[test]
     fn sizes_as_people_read_them() {

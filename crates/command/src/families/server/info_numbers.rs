@@ -3,6 +3,7 @@
 use crate::parts::Part;
 use crate::pubsub::Kind;
 use crate::{Cx, ShardCx};
+use keyspace::{Kind as Type, Sizes};
 use resp::Reply;
 
 macro_rules! numbers {
@@ -31,7 +32,7 @@ numbers! {
         rejected_connections commands net_in_bytes net_out_bytes hits misses expired_keys expired_fields evicted_keys
         error_replies forwarded moved_connections visits turns freeing freed input_limit_closed output_limit_closed denied_auth payloads_checked
         expire_nanos ops_rate in_rate out_rate eval_bytes eval_cache_bytes function_bytes function_cache_bytes
-        tracking_clients tracked_keys tracked_reads listening_bytes;
+        tracking_clients tracked_keys tracked_reads listening_bytes hot_keys_active hot_keys_sessions hot_keys_bytes hot_keys_nanos;
     maxima: input_bytes_max output_bytes_max peak_time_s scripts evicted_scripts libraries functions
         channels patterns shard_channels tracked_prefixes
 }
@@ -105,6 +106,11 @@ pub fn of(cx: &ShardCx) -> Numbers {
     }
     [numbers.tracking_clients, numbers.tracked_keys, numbers.tracked_reads, numbers.tracked_prefixes] =
         cx.tracking.figures();
+    if let Some(session) = cx.hot_keys.session() {
+        numbers.hot_keys_sessions = 1;
+        numbers.hot_keys_active = session.is_active(cx.now_ms).into();
+        (numbers.hot_keys_bytes, numbers.hot_keys_nanos) = (session.memory() as u64, session.own_nanos);
+    }
     (numbers.peak_bytes, numbers.peak_time_s) = cx.rates.peak();
     if numbers.data_bytes > numbers.peak_bytes {
         (numbers.peak_bytes, numbers.peak_time_s) = (numbers.data_bytes, cx.wall_us() / 1_000_000);
@@ -114,35 +120,59 @@ pub fn of(cx: &ShardCx) -> Numbers {
 }
 
 /// What is counted in one database, of all shards.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 pub struct DatabaseNumbers {
     pub keys: i64,
     /// Keys with an expiry.
     pub expiring: i64,
     /// Hashes that have fields with an expiry.
     pub timed_hashes: i64,
+    pub sizes: Sizes,
 }
+
+/// Types whose sizes are told, as INFO names them and in its order.
+pub const SIZED: [(Type, &str); 5] = [
+    (Type::String, "strings_sizes"),
+    (Type::List, "lists_items"),
+    (Type::Set, "sets_items"),
+    (Type::ZSet, "zsets_items"),
+    (Type::Hash, "hashes_items"),
+];
 
 /// The databases that have keys: number and [`DatabaseNumbers`].
 pub fn write_databases(cx: &Cx<'_>, out: &mut Reply) {
     let used: Vec<_> = cx.shard.dbs.numbered().filter(|(_, db)| !db.is_empty()).collect();
-    out.array(4 * used.len());
+    out.array(used.len());
     for (index, db) in used {
         out.count(index.into());
         out.count(db.len());
         out.count(db.expiring());
         out.count(db.timed_hashes());
+        for (kind, _) in SIZED {
+            let bins: Vec<(u64, u64)> = db.sizes().of(kind).collect();
+            out.array(2 * bins.len());
+            for (size, count) in bins {
+                out.int(size as i64);
+                out.int(count as i64);
+            }
+        }
     }
 }
 
 /// Adds a shard's databases to `totals`.
 pub fn read_databases(part: &mut Part<'_>, totals: &mut Vec<DatabaseNumbers>) {
-    for _ in 0..part.array() / 4 {
+    for _ in 0..part.array() {
         let index = part.int() as usize;
         totals.resize(totals.len().max(index + 1), DatabaseNumbers::default());
         totals[index].keys += part.int();
         totals[index].expiring += part.int();
         totals[index].timed_hashes += part.int();
+        for (kind, _) in SIZED {
+            for _ in 0..part.array() / 2 {
+                let size = part.int() as u64;
+                totals[index].sizes.add(kind, size, part.int() as u64);
+            }
+        }
     }
 }
 

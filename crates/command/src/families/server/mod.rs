@@ -8,6 +8,7 @@ mod command_table;
 mod config;
 mod debug;
 mod docs;
+mod hot_keys;
 mod info;
 mod info_lists;
 mod info_numbers;
@@ -43,6 +44,7 @@ pub const COMMANDS: &[&[Command]] = &[
     command::COMMANDS,
     config::COMMANDS,
     debug::COMMANDS,
+    hot_keys::COMMANDS,
     info::COMMANDS,
     keyspace::COMMANDS,
     latency::COMMANDS,

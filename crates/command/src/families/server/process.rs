@@ -269,6 +269,9 @@ fn shutdown(cx: &mut Cx<'_>, args: Args<'_>, _: &mut Reply) -> Outcome {
     if save && !can_save && !force {
         return Err(Error::CANNOT_END);
     }
+    if cx.shard.saver.as_ref().is_some_and(|saver| saver.refuses_end(force)) {
+        return Err(Error::CANNOT_END);
+    }
     // What has been loaded so far is not to take the place of what there is to load.
     let can_save = can_save && !cx.shard.is_loading;
     let saves = can_save && (save || !nosave && !cx.shard.config.save.is_empty());

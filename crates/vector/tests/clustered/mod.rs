@@ -3,7 +3,7 @@
 use base::random::Random;
 use vector::{Element, Found, Hnsw, Metric, Parameters, Reader, Slot, Space};
 
-pub const DIMENSION: usize = 48;
+pub const DIMENSION: usize = 64;
 
 /// Points around some centres.
 pub fn clustered(count: usize, seed: u64) -> Vec<Vec<u8>> {

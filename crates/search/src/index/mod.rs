@@ -1,0 +1,269 @@
+//! The documents of a shard as they are searched: terms with postings, sets for tags and for what is missing, ordered keys for numbers and
+//! places. A document goes in and out in one step; nothing is left for later.
+
+mod dictionary;
+mod document;
+mod places;
+mod postings;
+mod ranges;
+mod records;
+mod tags;
+mod terms;
+mod varint;
+
+use crate::DocumentId;
+use crate::error::Error;
+use crate::query::Synonyms;
+use crate::schema::{FieldNumber, Kind, Schema};
+use roaring::RoaringBitmap;
+use std::sync::Arc;
+
+pub use dictionary::Word;
+pub use document::{Document, SortValue, Value};
+pub use places::Place;
+pub use records::Record;
+
+pub(crate) use dictionary::{Lookup, Wanted};
+pub(crate) use places::covering;
+pub(crate) use postings::{Postings, Reader};
+pub(crate) use ranges::{Ranges, key};
+pub(crate) use tags::Tags;
+
+use document::Prepared;
+use records::Records;
+use terms::Terms;
+
+/// What is kept for a field.
+#[derive(Debug)]
+enum FieldIndex {
+    /// TEXT is in the terms of all fields; shapes and vectors are not here.
+    None,
+    Tags(Tags),
+    Numbers(Ranges),
+    Places(Ranges),
+}
+
+/// An index of documents.
+#[derive(Debug)]
+pub struct Index {
+    schema: Arc<Schema>,
+    words: Terms,
+    forms: Terms,
+    fields: Vec<FieldIndex>,
+    /// For each field with INDEXMISSING, the documents without it.
+    missing: Vec<RoaringBitmap>,
+    records: Records,
+    /// Grows with each change.
+    version: u64,
+}
+
+impl Index {
+    /// An index without documents.
+    pub fn new(schema: Arc<Schema>) -> Self {
+        let has_suffixes = schema.text_fields().any(|(_, _, _, text)| text.suffixes);
+        let mut index = Self {
+            schema: Arc::clone(&schema),
+            words: Terms::new(has_suffixes),
+            forms: Terms::new(false),
+            fields: Vec::new(),
+            missing: Vec::new(),
+            records: Records::default(),
+            version: 0,
+        };
+        index.extend(schema);
+        index
+    }
+
+    /// Goes on with a schema that has more fields (FT.ALTER). Documents that are there have none of them until they are added again.
+    pub fn extend(&mut self, schema: Arc<Schema>) {
+        debug_assert!(schema.fields.starts_with(&self.schema.fields));
+        for field in &schema.fields[self.fields.len()..] {
+            self.fields.push(match &field.kind {
+                Kind::Tag(options) => FieldIndex::Tags(Tags::new(options.suffixes)),
+                Kind::Numeric => FieldIndex::Numbers(Ranges::default()),
+                Kind::Geo => FieldIndex::Places(Ranges::default()),
+                Kind::Text(_) | Kind::Geoshape(_) | Kind::Vector(_) => FieldIndex::None,
+            });
+            self.missing.push(RoaringBitmap::new());
+        }
+        self.schema = schema;
+    }
+
+    /// What is indexed.
+    pub fn schema(&self) -> &Arc<Schema> {
+        &self.schema
+    }
+
+    /// How many documents there are.
+    pub fn len(&self) -> usize {
+        self.records.all.len() as usize
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.records.all.is_empty()
+    }
+
+    /// The words of all documents, each counted by its field's weight.
+    pub fn length_sum(&self) -> u64 {
+        self.records.length_sum
+    }
+
+    /// How many different words the documents have.
+    pub fn word_count(&self) -> usize {
+        self.words.dictionary.len()
+    }
+
+    /// Memory that the index owns; what trees and sets need is estimated.
+    pub fn bytes(&self) -> usize {
+        let fields = self.fields.iter().map(|field| match field {
+            FieldIndex::None => 0,
+            FieldIndex::Tags(tags) => tags.bytes(),
+            FieldIndex::Numbers(ranges) | FieldIndex::Places(ranges) => ranges.bytes(),
+        });
+        self.words.bytes() + self.forms.bytes() + fields.sum::<usize>() + self.records.bytes
+    }
+
+    /// The memory of postings and records counted anew, to hold it against [`Index::bytes`].
+    #[doc(hidden)]
+    pub fn postings_bytes_agree(&self) -> bool {
+        self.words.bytes() == self.words.bytes_counted() && self.forms.bytes() == self.forms.bytes_counted()
+    }
+
+    /// Adds a document, or puts it in the place of the one with that id.
+    ///
+    /// # Errors
+    /// A value that its field cannot have. The document is then not in the index, also if it was before.
+    pub fn add(&mut self, id: DocumentId, document: &Document<'_>, synonyms: &Synonyms) -> Result<(), Error> {
+        self.remove(id);
+        let schema = Arc::clone(&self.schema);
+        let prepared = Prepared::new(&schema, document, synonyms)?;
+        self.version += 1;
+        let economies = schema.economies;
+        let frequency_max = prepared.frequency_max();
+        let Prepared { words, forms, length, numbers, places, tags, missing, sort_values, starts, .. } =
+            prepared;
+        let (mut numbers, mut places) = (numbers, places);
+        numbers.sort_by_key(|(field, number)| (*field, key(*number)));
+        numbers.dedup_by_key(|(field, number)| (*field, key(*number)));
+        for (field, number) in &numbers {
+            self.ordered(*field).insert(key(*number), id);
+        }
+        places.sort_by_key(|(field, place)| (*field, place.key()));
+        let mut keys: Vec<_> = places.iter().map(|(field, place)| (*field, place.key())).collect();
+        keys.dedup();
+        for (field, key) in keys {
+            self.ordered(field).insert(key, id);
+        }
+        let tags = tags.into_iter().map(|(field, tag)| {
+            let FieldIndex::Tags(index) = &mut self.fields[usize::from(field)] else { unreachable!() };
+            (field, index.add(&tag, id))
+        });
+        let tags = tags.collect();
+        for field in &missing {
+            self.missing[usize::from(*field)].insert(id);
+        }
+        let record = Record {
+            score: document.score,
+            length,
+            frequency_max,
+            payload: document.payload.map(Into::into),
+            words: self.words.add(id, words, economies),
+            forms: self.forms.add(id, forms, economies),
+            tags,
+            numbers: numbers.into_boxed_slice(),
+            places: places.into_boxed_slice(),
+            missing: missing.into_boxed_slice(),
+            starts: starts.into_boxed_slice(),
+            sort_values: sort_values.into_boxed_slice(),
+        };
+        self.records.insert(id, record);
+        Ok(())
+    }
+
+    /// Removes a document; says whether it was there.
+    pub fn remove(&mut self, id: DocumentId) -> bool {
+        let Some(record) = self.records.remove(id) else { return false };
+        self.version += 1;
+        let economies = self.schema.economies;
+        self.words.remove(id, &record.words, economies);
+        self.forms.remove(id, &record.forms, economies);
+        for (field, number) in &record.numbers {
+            self.ordered(*field).remove(key(*number), id);
+        }
+        for (field, place) in &record.places {
+            self.ordered(*field).remove(place.key(), id);
+        }
+        for (field, tag) in &record.tags {
+            let FieldIndex::Tags(tags) = &mut self.fields[usize::from(*field)] else { unreachable!() };
+            tags.remove(*tag, id);
+        }
+        for field in &record.missing {
+            self.missing[usize::from(*field)].remove(id);
+        }
+        true
+    }
+
+    fn ordered(&mut self, field: FieldNumber) -> &mut Ranges {
+        match &mut self.fields[usize::from(field)] {
+            FieldIndex::Numbers(ranges) | FieldIndex::Places(ranges) => ranges,
+            FieldIndex::None | FieldIndex::Tags(_) => unreachable!("only numbers and places are ordered"),
+        }
+    }
+
+    /// What is remembered of a document.
+    pub fn record(&self, id: DocumentId) -> Option<&Record> {
+        self.records.get(id)
+    }
+
+    /// What a document is sorted by in a SORTABLE field; `None` if the field is not, or there is no such document.
+    pub fn sort_value(&self, id: DocumentId, field: FieldNumber) -> Option<&SortValue> {
+        let fields = &self.schema.fields[..=usize::from(field)];
+        let place = fields.iter().filter(|field| field.sortable.is_some()).count().checked_sub(1)?;
+        fields.last()?.sortable?;
+        self.records.get(id)?.sort_values.get(place)
+    }
+
+    /// The tags of a TAG field with how many documents have each, in order. FT.TAGVALS.
+    pub fn tag_values(&self, field: FieldNumber) -> impl Iterator<Item = (&Word, u64)> {
+        let tags = self.tags(field);
+        tags.into_iter().flat_map(|tags| {
+            tags.dictionary.iter().map(|(tag, _)| (tag, tags.get(tag).map_or(0, RoaringBitmap::len)))
+        })
+    }
+
+    pub(crate) fn all(&self) -> &RoaringBitmap {
+        &self.records.all
+    }
+
+    pub(crate) fn missing(&self, field: FieldNumber) -> &RoaringBitmap {
+        &self.missing[usize::from(field)]
+    }
+
+    pub(crate) fn tags(&self, field: FieldNumber) -> Option<&Tags> {
+        match self.fields.get(usize::from(field))? {
+            FieldIndex::Tags(tags) => Some(tags),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn ranges(&self, field: FieldNumber) -> Option<&Ranges> {
+        match self.fields.get(usize::from(field))? {
+            FieldIndex::Numbers(ranges) | FieldIndex::Places(ranges) => Some(ranges),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn words(&self) -> &dictionary::Dictionary {
+        &self.words.dictionary
+    }
+
+    /// The postings of a word, or of a form with its mark.
+    pub(crate) fn postings(&self, word: &[u8], is_form: bool) -> Option<&Postings> {
+        if is_form { self.forms.get(word) } else { self.words.get(word) }
+    }
+
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+}
