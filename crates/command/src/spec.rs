@@ -131,7 +131,8 @@ impl Command {
     /// Whether `argc` arguments are acceptable.
     #[inline]
     pub fn takes(&self, argc: usize) -> bool {
-        if self.arity >= 0 { argc == self.arity as usize } else { argc >= self.arity.unsigned_abs() as usize }
+        let argc_min = usize::from(self.arity.unsigned_abs());
+        argc == argc_min || self.arity < 0 && argc > argc_min
     }
 
     /// Whether keys may be touched that no specification names.

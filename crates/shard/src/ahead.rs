@@ -6,7 +6,6 @@
 
 use crate::message::{Ask, Item, Words};
 use base::hash::HashSeed;
-use command::spec::flag;
 use command::{Command, Plan};
 use keyspace::{Databases, Elements, Key, ValueRef};
 use resp::Span;
@@ -22,8 +21,6 @@ pub(crate) struct Look<'a> {
     pub key: Key<'a>,
     /// What it will look for in the collection under the key.
     pub element: Option<&'a [u8]>,
-    /// It will use its key more than once, as scripts do: what is in a small collection is asked for, too.
-    pub dwells: bool,
 }
 
 impl<'a> Look<'a> {
@@ -36,28 +33,24 @@ impl<'a> Look<'a> {
             0 => None,
             index => spans.get(index as usize).and_then(|span| span.inside(buf)),
         };
-        Self { db, key, element, dwells: command.flags & flag::SCRIPT != 0 }
+        Self { db, key, element }
     }
 }
 
 /// Asks for what the commands will read; their buckets must have been asked for before.
 #[inline]
 pub(crate) fn look_ahead<'a>(dbs: &Databases, looks: impl Iterator<Item = Look<'a>> + Clone) {
-    let (mut elements, mut dwelling, mut last) = (0, 0, None);
+    let (mut elements, mut last) = (0, None);
     for look in looks.clone() {
         // Commands in a row often concern one key.
         if last.replace(look.key.hash) != Some(look.key.hash) {
             dbs[look.db as usize].prefetch_record(look.key.hash);
         }
         elements += usize::from(look.element.is_some());
-        dwelling += usize::from(look.dwells);
     }
     // For a single one there is nothing to overlap with.
     if elements > 1 {
-        look_into_collections(dbs, looks.clone());
-    }
-    if dwelling > 1 {
-        look_into_small_ones(dbs, looks);
+        look_into_collections(dbs, looks);
     }
 }
 
@@ -156,10 +149,11 @@ fn look_into_collections<'a>(dbs: &Databases, looks: impl Iterator<Item = Look<'
     }
 }
 
-/// Asks for what is in small collections: their heads, then what these point to.
-fn look_into_small_ones<'a>(dbs: &Databases, looks: impl Iterator<Item = Look<'a>>) {
+/// Asks for what is in small collections, of scripts, which use their key more than once: their heads, then what these point to.
+#[inline(never)]
+pub(crate) fn look_into_small_ones<'a>(dbs: &Databases, looks: impl Iterator<Item = Look<'a>>) {
     let mut asked: [Option<ValueRef<'_>>; CHUNK_COMMANDS] = [None; CHUNK_COMMANDS];
-    for (slot, look) in asked.iter_mut().zip(looks.filter(|look| look.dwells)) {
+    for (slot, look) in asked.iter_mut().zip(looks) {
         *slot = dbs[look.db as usize].peek(look.key);
         slot.iter().for_each(|value| value.prefetch_head());
     }

@@ -90,7 +90,7 @@ impl BlockBuf {
 
     /// Whether a command with these arguments still fits.
     pub fn has_room(&self, args: Args<'_>) -> bool {
-        let bytes = args.from(0).map(<[u8]>::len).sum::<usize>();
+        let bytes = args.spans().iter().map(|span| span.len as usize).sum::<usize>();
         self.buf.len() + bytes + PIECE_BYTES_MAX + COMMAND_HEAD_BYTES <= command::args::INSIDE_BYTES_MAX
             && self.spans.len() + args.len() < i32::MAX as usize
     }

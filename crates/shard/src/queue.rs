@@ -3,7 +3,7 @@
 //! The short way is here, too: a command on one key of this shard, of a connection that awaits nothing, on a shard where nothing stands
 //! between them. All others are dispatched.
 
-use crate::ahead::{Look, look_ahead};
+use crate::ahead::{Look, look_ahead, look_into_small_ones};
 use crate::execute::{self, Caller};
 use crate::shard::Shard;
 use crate::timing;
@@ -38,6 +38,12 @@ impl Queued {
         Some(Look::new(command, self.db, buf, own, self.looked_key, self.hash))
     }
 
+    /// Whether it is a script whose first key is looked ahead for.
+    #[inline]
+    fn is_looked_script(&self) -> bool {
+        self.looked_key != self.key_index
+    }
+
     /// Index and hash of its one key, 0 without.
     #[inline]
     pub(crate) fn placed(&self) -> (u16, u64) {
@@ -54,6 +60,7 @@ impl Shard {
         if queued.fences {
             self.conns[conn].fenced = true;
         }
+        self.queued_scripts += usize::from(queued.is_looked_script());
         self.queue.push(queued);
     }
 
@@ -129,6 +136,11 @@ impl Shard {
         let spans = std::mem::take(&mut self.spans);
         timing::begin_chunk(&mut self.cx);
         look_ahead(&self.cx.dbs, queue.iter().filter_map(|q| q.look(self.cx.id, buf, &spans)));
+        // For a single one there is nothing to overlap with.
+        if std::mem::take(&mut self.queued_scripts) > 1 {
+            let scripts = queue.iter().filter(|q| q.is_looked_script());
+            look_into_small_ones(&self.cx.dbs, scripts.filter_map(|q| q.look(self.cx.id, buf, &spans)));
+        }
         if self.cx.tracking.remembers() {
             self.look_ahead_tracked(&queue);
         }

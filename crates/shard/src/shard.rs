@@ -80,6 +80,8 @@ pub struct Shard {
     pub(crate) gates: QuickMap<(u16, OpId), Gate>,
     pub(crate) next_op: OpId,
     pub(crate) queue: Vec<Queued>,
+    /// So many of them are scripts whose first keys are looked ahead for.
+    pub(crate) queued_scripts: usize,
     pub(crate) spans: Vec<Span>,
     pub(crate) scratch: Reply,
     pub(crate) places: Places,
@@ -146,6 +148,7 @@ impl Shard {
             gates: QuickMap::with_hasher(seed),
             next_op: 1,
             queue: Vec::new(),
+            queued_scripts: 0,
             spans: Vec::new(),
             scratch: Reply::default(),
             places: Places::default(),

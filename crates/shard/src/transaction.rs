@@ -148,11 +148,17 @@ fn exec_words(verdict: &[u8]) -> OwnArgs {
 
 impl Shard {
     /// Whether a command of a connection with a transaction may be queued, or run between; answers the error if not.
-    #[cold]
+    #[inline]
     pub(crate) fn fits_transaction(&mut self, index: usize, command: &Command, args: Args<'_>) -> bool {
-        if !self.is_in_multi(index) {
-            return true;
-        }
+        let is_usual = command.flags & flag::NO_MULTI == 0 && command.subcommands.is_empty();
+        is_usual && eviction::refuses_nothing(&self.cx)
+            || !self.is_in_multi(index)
+            || self.may_be_queued(index, command, args)
+    }
+
+    /// The same of a transaction that is open.
+    #[cold]
+    fn may_be_queued(&mut self, index: usize, command: &Command, args: Args<'_>) -> bool {
         let error = if command.flags & flag::NO_MULTI != 0 {
             Error::err("Command not allowed inside a transaction")
         } else if lacks_subcommand(command, args) {

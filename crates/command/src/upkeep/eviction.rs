@@ -90,7 +90,13 @@ impl ShardCx {
 /// OOM, MISCONF
 #[inline]
 pub fn before(shard: &mut ShardCx, command: &Command) -> Result<(), Error> {
-    if shard.limits.memory_bytes_max == 0 && !shard.refuses_writes { Ok(()) } else { admit(shard, command) }
+    if refuses_nothing(shard) { Ok(()) } else { admit(shard, command) }
+}
+
+/// Whether every command may run, as far as memory and disk are concerned.
+#[inline]
+pub fn refuses_nothing(shard: &ShardCx) -> bool {
+    shard.limits.memory_bytes_max == 0 && !shard.refuses_writes
 }
 
 /// Whether commands that need memory would be refused now, though room has been made as far as possible.
