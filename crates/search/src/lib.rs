@@ -10,6 +10,7 @@ pub mod aggregate;
 pub mod error;
 pub mod evaluate;
 pub mod expression;
+pub mod highlight;
 pub mod index;
 pub mod query;
 pub mod schema;
