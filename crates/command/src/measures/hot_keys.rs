@@ -115,7 +115,7 @@ impl Session {
     ) {
         self.nanos += nanos;
         self.bytes += bytes;
-        if draw % self.wanted.sample_ratio != 0 {
+        if !draw.is_multiple_of(self.wanted.sample_ratio) {
             return;
         }
         let count = keys.len() as u64;
