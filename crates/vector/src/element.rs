@@ -62,6 +62,11 @@ impl Element {
         (dimension * self.bits()).div_ceil(8)
     }
 
+    /// The largest dimension: the kernels' sums of products of bytes fit into 32 bits.
+    pub fn dimension_max(self) -> usize {
+        if self.sent_as() == Element::F32 { crate::F32_DIMENSION_MAX } else { crate::DIMENSION_MAX }
+    }
+
     fn bits(self) -> usize {
         match self {
             Element::F64 => 64,

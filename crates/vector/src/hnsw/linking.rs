@@ -13,6 +13,8 @@ pub(crate) struct Linking {
     slot: u32,
     /// Its highest level.
     level: usize,
+    /// How many candidates it looks for.
+    ef: usize,
     /// Whom it has chosen, of each level that it has looked at, the highest first.
     chosen: Vec<Vec<u32>>,
     stage: Stage,
@@ -30,8 +32,8 @@ enum Stage {
 
 impl Linking {
     /// Begins to link a slot, which has empty rows up to `level`.
-    pub(crate) fn new(slot: u32, level: usize) -> Linking {
-        Linking { slot, level, chosen: Vec::new(), stage: Stage::Begin }
+    pub(crate) fn new(slot: u32, level: usize, ef: usize) -> Linking {
+        Linking { slot, level, ef, chosen: Vec::new(), stage: Stage::Begin }
     }
 
     pub(crate) fn slot(&self) -> u32 {
@@ -47,7 +49,7 @@ impl Linking {
                         graph.links.set_entry(Some((self.slot, self.level)));
                         return None;
                     };
-                    walk.begin(graph, graph.store.walked().ray(self.slot), entry, self.goal(graph));
+                    walk.begin(graph, graph.store.walked().ray(self.slot), entry, self.goal());
                     walk.pass_over(self.slot);
                     Stage::Look(self.level.min(entry.1))
                 }
@@ -87,13 +89,13 @@ impl Linking {
             return Stage::LinkBack { level: 0, done: 0 };
         }
         let starts: Vec<Near> = walk.found().collect();
-        walk.go_on(graph, &starts, self.goal(graph));
+        walk.go_on(graph, &starts, self.goal());
         walk.pass_over(self.slot);
         Stage::Look(level - 1)
     }
 
-    fn goal(&self, graph: &Graph) -> Goal {
-        Goal::Nearest(graph.parameters.ef_construction)
+    fn goal(&self) -> Goal {
+        Goal::Nearest(self.ef)
     }
 
     /// Chooses among what the walk has found, and links to it.

@@ -66,6 +66,8 @@ pub struct Hnsw {
     slots: Slots,
     places: Places,
     levels: Random,
+    /// How many candidates for links who is linked next looks for.
+    ef_construction: usize,
     linking: Option<Linking>,
     sweep: Option<Sweep>,
     /// Linked slots that have been removed since the last sweep began.
@@ -97,6 +99,7 @@ impl Hnsw {
             slots: Slots::default(),
             places: Places::default(),
             levels: Random::from_seed(parameters.seed),
+            ef_construction: parameters.ef_construction,
             linking: None,
             sweep: None,
             removed: Vec::new(),
@@ -127,6 +130,17 @@ impl Hnsw {
         self.len() == 0
     }
 
+    /// From now on who is linked looks for so many candidates: for callers that say so with each vector. What is being linked goes on as
+    /// it began.
+    ///
+    /// # Errors
+    /// As for [`Parameters::ef_construction`].
+    pub fn set_ef_construction(&mut self, ef_construction: usize) -> Result<(), Error> {
+        Parameters { ef_construction, ..*self.parameters() }.check()?;
+        self.ef_construction = ef_construction;
+        Ok(())
+    }
+
     /// How many vectors are not linked yet.
     pub fn tail_len(&self) -> usize {
         self.graph.tail.len()
@@ -154,6 +168,19 @@ impl Hnsw {
     pub fn vector(&self, slot: Slot) -> Option<Vec<u8>> {
         self.label(slot)?;
         Some(self.space().restore(self.graph.store.full.ray(slot.0)))
+    }
+
+    /// The bytes that are kept of a vector: those that were sent, or their code.
+    pub fn kept(&self, slot: Slot) -> Option<&[u8]> {
+        self.label(slot)?;
+        Some(self.space().kept(self.graph.store.full.ray(slot.0)))
+    }
+
+    /// The vectors that a vector is linked to on a level, in no order; `None` above its own.
+    pub fn links(&self, slot: Slot, level: usize) -> Option<impl Iterator<Item = Slot> + '_> {
+        self.label(slot)?;
+        let row = self.graph.links.row(level, slot.0)?;
+        Some(links::slots(row).map(Slot).filter(|other| self.label(*other).is_some()))
     }
 
     /// The vectors that a vector is linked to on a level, and how far they are; `None` above its own.
@@ -272,7 +299,7 @@ impl Hnsw {
                 }
                 let level = self.draw_level();
                 self.places.make(&self.graph.links, slot, level);
-                Linking::new(slot, level)
+                Linking::new(slot, level, self.ef_construction)
             }
         };
         let slot = linking.slot();

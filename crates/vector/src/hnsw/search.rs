@@ -202,6 +202,13 @@ impl Search {
         matches!(self.phase, Phase::Done)
     }
 
+    /// Ends the walk, if the search is at it: what it has found by now is what there is to find. For callers that have had enough.
+    pub fn end_walk(&mut self) {
+        if matches!(self.phase, Phase::Walk) {
+            self.phase = self.compare_found(&|_| true);
+        }
+    }
+
     /// Keeps those of some slots that pass and are not too far.
     fn compare(&mut self, slots: &[u32], passes: &impl Fn(u32) -> bool) {
         let graph = &self.graph;
@@ -249,9 +256,11 @@ impl Search {
         let mut walk = std::mem::take(&mut self.walk);
         let is_over = walk.step(&self.graph, self.code(), 0, left, passes);
         self.walk = walk;
-        if !is_over {
-            return Phase::Walk;
-        }
+        if is_over { self.compare_found(passes) } else { Phase::Walk }
+    }
+
+    /// On to comparing what the walk has found.
+    fn compare_found(&self, passes: &impl Fn(u32) -> bool) -> Phase {
         let is_there = |slot: &u32| self.graph.store.label(*slot).is_some_and(passes);
         let mut found: Vec<u32> = self.walk.found().map(|near| near.slot()).filter(is_there).collect();
         if let (Wish::Nearest { k, .. }, None) = (self.wish, &self.code) {
