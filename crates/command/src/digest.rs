@@ -9,7 +9,7 @@ use json::View;
 use keyspace::ValueRef;
 use types::array::INDEX_MAX;
 use types::stream::StreamId;
-use types::{Hash, ZSet};
+use types::{Hash, VectorSet, ZSet};
 
 /// A digest in the making.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,6 +65,8 @@ fn number_of(value: ValueRef<'_>) -> u32 {
         ValueRef::Array(_) => 7,
         // OBJ_MODULE
         ValueRef::Json(_) => 5,
+        // A module's type.
+        ValueRef::VectorSet(_) => 5,
     }
 }
 
@@ -93,6 +95,7 @@ fn mix_value(digest: &mut Digest, value: ValueRef<'_>, expires: bool) {
             true
         }),
         ValueRef::Json(json) => add_json(digest, json.view()),
+        ValueRef::VectorSet(set) => add_vectors(digest, set),
     }
     if expires {
         digest.add(b"!!expire!!");
@@ -143,6 +146,20 @@ fn add_fields(digest: &mut Digest, hash: &Hash) {
         entry.value.with_text(|text| element.mix(text));
         if entry.expire.is_some() {
             element.add(b"!!hexpire!!");
+        }
+        digest.add(&element.0);
+    }
+}
+
+/// Vectors in any order, for the order of a graph says nothing.
+fn add_vectors(digest: &mut Digest, set: &VectorSet) {
+    digest.mix(format!("{} {}", set.len(), set.shape().dimension).as_bytes());
+    for number in set.iter() {
+        let mut element = Digest::default();
+        element.mix(&set.kept(number).map(|kept| kept.bytes).unwrap_or_default());
+        element.mix(set.name(number).unwrap_or_default());
+        if let Some(attributes) = set.attributes(number) {
+            element.mix(attributes);
         }
         digest.add(&element.0);
     }

@@ -110,8 +110,9 @@ impl Error {
         Self::Reply(Cow::Owned([name.line(), &shown].concat()))
     }
 
+    /// `name` as clients see it.
     pub fn wrong_arity(name: &str) -> Self {
-        Self::err(format_args!("wrong number of arguments for '{}' command", name.to_ascii_lowercase()))
+        Self::err(format_args!("wrong number of arguments for '{name}' command"))
     }
 
     pub fn invalid_expire(name: &str) -> Self {

@@ -69,7 +69,8 @@ fn numbered(row: &Command, container: Option<&Command>, next: &mut u16) -> Comma
     let mut row = *row;
     row.id = *next;
     *next += 1;
-    let name = row.name.to_ascii_lowercase();
+    let is_upper = row.flags & flag::UPPER_CASE != 0;
+    let name = if is_upper { row.name.to_owned() } else { row.name.to_ascii_lowercase() };
     row.placed_key = row.only_key().unwrap_or(0) as u16;
     if row.keys.iter().any(|spec| spec.begin == Begin::Unknown) {
         row.flags |= flag::UNKNOWN_KEYS;

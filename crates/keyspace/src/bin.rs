@@ -252,6 +252,7 @@ fn large(value: Value) -> Option<Remains> {
         Value::ZSet(zset) if zset.effort() > EFFORT_MAX => types::Remains::of_zset(*zset),
         Value::Stream(stream) if stream.effort() > EFFORT_MAX => types::Remains::of_stream(*stream),
         Value::Array(array) if Effort::effort(&*array) > EFFORT_MAX => types::Remains::of_array(*array),
+        Value::VectorSet(set) if set.effort() > EFFORT_MAX => types::Remains::of_vector_set(*set),
         _ => None,
     };
     collection.map(Remains::Collection)

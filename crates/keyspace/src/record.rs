@@ -21,7 +21,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use table::{Layout, Pos, Table};
 use types::showing::Showable;
-use types::{Array, Hash, List, Set, Stream, ZSet};
+use types::{Array, Hash, List, Set, Stream, VectorSet, ZSet};
 
 /// The fixed part at the front, which has the age.
 pub(crate) const HEAD_BYTES: usize = 6;
@@ -52,6 +52,7 @@ pub enum Code {
     Stream = 8,
     Array = 9,
     Json = 10,
+    VectorSet = 11,
 }
 
 impl Code {
@@ -77,6 +78,7 @@ impl Code {
             8 => Self::Stream,
             9 => Self::Array,
             10 => Self::Json,
+            11 => Self::VectorSet,
             other => unreachable!("record code {other}"),
         }
     }
@@ -320,6 +322,7 @@ pub fn value(record: &[u8]) -> ValueRef<'_> {
             Code::Stream => ValueRef::Stream(pointee(payload)),
             Code::Array => ValueRef::Array(pointee(payload)),
             Code::Json => ValueRef::Json(pointee(payload)),
+            Code::VectorSet => ValueRef::VectorSet(pointee(payload)),
         }
     }
 }
@@ -385,6 +388,7 @@ pub fn leak(value: Value) -> (Code, [u8; 8]) {
         Value::Stream(stream) => (Code::Stream, Box::into_raw(stream) as usize),
         Value::Array(array) => (Code::Array, Box::into_raw(array) as usize),
         Value::Json(json) => (Code::Json, Box::into_raw(json) as usize),
+        Value::VectorSet(set) => (Code::VectorSet, Box::into_raw(set) as usize),
     };
     (code, address.to_le_bytes())
 }
@@ -406,6 +410,7 @@ pub fn take_value(record: &[u8]) -> Value {
             Code::Stream => Value::Stream(Box::from_raw(boxed::<Stream>(record))),
             Code::Array => Value::Array(Box::from_raw(boxed::<Array>(record))),
             Code::Json => Value::Json(Box::from_raw(boxed::<Json>(record))),
+            Code::VectorSet => Value::VectorSet(Box::from_raw(boxed::<VectorSet>(record))),
         }
     }
 }
@@ -470,6 +475,7 @@ pub(crate) fn bytes_of(value: ValueRef<'_>) -> usize {
         ValueRef::Stream(stream) => size_of::<Stream>() + stream.bytes(),
         ValueRef::Array(array) => size_of::<Array>() + array.bytes(),
         ValueRef::Json(json) => size_of::<Json>() + json.bytes(),
+        ValueRef::VectorSet(set) => size_of::<VectorSet>() + set.bytes(),
     }
 }
 

@@ -5,7 +5,7 @@ use base::blob::Blob;
 use json::Document as Json;
 use std::sync::Arc;
 use types::showing::Showable;
-use types::{Array, Hash, List, Set, Stream, ZSet};
+use types::{Array, Hash, List, Set, Stream, VectorSet, ZSet};
 
 /// The type of a value, named as TYPE names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,7 @@ pub enum Kind {
     Stream,
     Array,
     Json,
+    VectorSet,
 }
 
 impl Kind {
@@ -31,12 +32,22 @@ impl Kind {
             Self::Stream => "stream",
             Self::Array => "array",
             Self::Json => "ReJSON-RL",
+            Self::VectorSet => "vectorset",
         }
     }
 
     /// All types, for TYPE filters.
-    pub const ALL: [Self; 8] =
-        [Self::String, Self::List, Self::Set, Self::Hash, Self::ZSet, Self::Stream, Self::Array, Self::Json];
+    pub const ALL: [Self; 9] = [
+        Self::String,
+        Self::List,
+        Self::Set,
+        Self::Hash,
+        Self::ZSet,
+        Self::Stream,
+        Self::Array,
+        Self::Json,
+        Self::VectorSet,
+    ];
 }
 
 /// A value that belongs to whoever holds it: on its way into, out of or between keyspaces.
@@ -53,6 +64,7 @@ pub enum Value {
     Stream(Box<Stream>),
     Array(Box<Array>),
     Json(Box<Json>),
+    VectorSet(Box<VectorSet>),
 }
 
 impl Value {
@@ -72,6 +84,7 @@ impl Value {
             Self::Stream(stream) => ValueRef::Stream(stream),
             Self::Array(array) => ValueRef::Array(array),
             Self::Json(json) => ValueRef::Json(json),
+            Self::VectorSet(set) => ValueRef::VectorSet(set),
         }
     }
 
@@ -83,7 +96,7 @@ impl Value {
             Self::ZSet(zset) => Showable::of_zset(zset),
             Self::List(list) => Some(Showable::List(list)),
             Self::Stream(stream) => Some(Showable::Stream(stream)),
-            Self::Str { .. } | Self::Array(_) | Self::Json(_) => None,
+            Self::Str { .. } | Self::Array(_) | Self::Json(_) | Self::VectorSet(_) => None,
         }
     }
 
@@ -102,6 +115,7 @@ impl Value {
             Self::Stream(_) => Kind::Stream,
             Self::Array(_) => Kind::Array,
             Self::Json(_) => Kind::Json,
+            Self::VectorSet(_) => Kind::VectorSet,
         }
     }
 }
@@ -117,6 +131,7 @@ pub enum ValueRef<'a> {
     Stream(&'a Stream),
     Array(&'a Array),
     Json(&'a Json),
+    VectorSet(&'a VectorSet),
 }
 
 /// A string value: in its record, or shared.
@@ -147,6 +162,7 @@ impl ValueRef<'_> {
             Self::Stream(_) => Kind::Stream,
             Self::Array(_) => Kind::Array,
             Self::Json(_) => Kind::Json,
+            Self::VectorSet(_) => Kind::VectorSet,
         }
     }
 
@@ -175,6 +191,7 @@ impl ValueRef<'_> {
             Self::Array(array) => array.encoding(),
             // As of all values of modules.
             Self::Json(_) => "raw",
+            Self::VectorSet(set) => set.encoding(),
         }
     }
 
@@ -192,6 +209,7 @@ impl ValueRef<'_> {
             Self::Stream(stream) => Value::Stream(Box::new(Stream::clone(stream))),
             Self::Array(array) => Value::Array(Box::new(Array::clone(array))),
             Self::Json(json) => Value::Json(Box::new(Json::clone(json))),
+            Self::VectorSet(set) => Value::VectorSet(Box::new(VectorSet::clone(set))),
         }
     }
 }

@@ -135,6 +135,7 @@ impl<D: Disk> Teller<D> {
             Value::Stream(stream) => return self.restore(key, at_ms, ValueRef::Stream(stream)),
             Value::Array(array) => return self.restore(key, at_ms, ValueRef::Array(array)),
             Value::Json(json) => return self.restore(key, at_ms, ValueRef::Json(json)),
+            Value::VectorSet(set) => return self.restore(key, at_ms, ValueRef::VectorSet(set)),
         }
         match at_ms {
             b"0" => Ok(()),

@@ -55,6 +55,7 @@ pub fn type_of(value: ValueRef<'_>, options: &Options) -> Type {
         ValueRef::Stream(_) => Type::Stream2,
         ValueRef::Array(_) => Type::Array,
         ValueRef::Json(_) => Type::Json,
+        ValueRef::VectorSet(_) => Type::VectorSet,
     }
 }
 

@@ -22,6 +22,7 @@ mod object;
 mod reader;
 mod shapes;
 mod stream;
+mod vectors;
 mod writer;
 
 #[cfg(test)]

@@ -54,6 +54,8 @@ pub enum Type {
     HashValkey = 122,
     /// A JSON document, a value of the module type `ReJSON-RL`. Its byte is that of all such values.
     Json = 123,
+    /// A value of the module type `vectorset`. Its byte is that of all such values.
+    VectorSet = 124,
 }
 
 /// The byte of `HashValkey`.
@@ -112,6 +114,7 @@ impl Type {
     pub fn of_module(name: ModuleName) -> Option<Self> {
         match name.as_str() {
             "ReJSON-RL" => Some(Self::Json),
+            "vectorset" => Some(Self::VectorSet),
             _ => None,
         }
     }
@@ -130,6 +133,7 @@ impl Type {
         match self {
             Self::HashValkey => VALKEY_HASH,
             Self::Json => MODULE_VALUE,
+            Self::VectorSet => MODULE_VALUE,
             other => other as u8,
         }
     }
@@ -144,6 +148,7 @@ impl Type {
             Self::Stream | Self::Stream2 | Self::Stream3 | Self::Stream4 | Self::Stream5 => Kind::Stream,
             Self::Array => Kind::Array,
             Self::Json => Kind::Json,
+            Self::VectorSet => Kind::VectorSet,
             _ => Kind::Hash,
         }
     }

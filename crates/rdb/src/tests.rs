@@ -17,7 +17,8 @@ use types::hash::FieldTtl;
 use types::list::{End, ListLimit};
 use types::listpack::Item;
 use types::stream::{Group, Memory, References, StreamId, StreamLimits, Trim, TrimTo};
-use types::{Array, Hash, List, Set, Stream, ZSet};
+use types::vectorset::{Projection, Quant, Shape, Wanted};
+use types::{Array, Hash, List, Set, Stream, VectorSet, ZSet};
 
 /// All that a client can see of a value, sets and hashes in the order of their bytes.
 pub(crate) fn content(value: &Value) -> Vec<(Vec<u8>, Vec<u8>)> {
@@ -38,6 +39,7 @@ pub(crate) fn content(value: &Value) -> Vec<(Vec<u8>, Vec<u8>)> {
             });
             return content;
         }
+        Value::VectorSet(set) => return vector_content(set),
         Value::Set(set) => set.iter().map(|member| (text(member), Vec::new())).collect(),
         Value::Hash(hash) => {
             let value =
@@ -47,6 +49,36 @@ pub(crate) fn content(value: &Value) -> Vec<(Vec<u8>, Vec<u8>)> {
     };
     content.sort();
     content
+}
+
+/// What is known of a set, then name, attributes and vector of each element.
+fn vector_content(set: &VectorSet) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut content = vec![(format!("{:?}", set.shape()).into(), Vec::new())];
+    content.extend(set.iter().map(|number| {
+        let kept = set.kept(number).expect("an element");
+        let rest = format!("{:?} {kept:?}", set.attributes(number));
+        (set.name(number).expect("an element").to_vec(), rest.into())
+    }));
+    content
+}
+
+pub(crate) fn some_vectors(count: u64, random: &mut Random) -> VectorSet {
+    let dimension = [1, 3, 70][random.index(3)];
+    let quant = Quant::ALL[random.index(3)];
+    let projection = if random.below(3) == 0 { Projection::new(dimension + 9, dimension) } else { None };
+    let mut set = VectorSet::new(Shape { dimension, quant, m: 4 + random.index(20), projection });
+    for _ in 0..count.min(100) {
+        let numbers: Vec<f32> = (0..dimension).map(|_| random.unit_f64() as f32 - 0.5).collect();
+        let vector = quant.vector(&numbers).expect("finite");
+        let text = some_text(random);
+        let attributes = if random.below(2) == 0 { &text[..] } else { b"" };
+        set.add(&some_text(random), &vector, Some(attributes), 30).expect("room");
+    }
+    while set.len() > 1 && random.below(3) > 0 {
+        let name = set.name(set.iter().next().expect("one")).expect("one").to_vec();
+        assert!(set.remove(&name));
+    }
+    set
 }
 
 /// What is known of a stream, then id and words of each entry.
@@ -153,7 +185,8 @@ pub(crate) fn some_text(random: &mut Random) -> Vec<u8> {
 
 pub(crate) fn some_value(random: &mut Random, shapes: &Shapes<'_>) -> Value {
     let count = [1, 3, 20, 150, 600][random.index(5)];
-    match random.below(9) {
+    match random.below(10) {
+        8 => Value::VectorSet(Box::new(some_vectors(count, random))),
         0 => Value::string(&some_text(random)),
         7 => Value::Json(Box::new(some_document(count, random))),
         6 => Value::Stream(Box::new(some_stream(count, random))),
@@ -391,6 +424,17 @@ fn exercise(value: Value, random: &mut Random, shapes: &Shapes<'_>) {
             json.apply(&[], Change::Put((*b"new").into(), ::json::Node::null()));
             json.apply(&[], Change::Take(vec![0]));
             assert_eq!(json.bytes(), json.root().heap_bytes());
+        }
+        Value::VectorSet(mut set) => {
+            assert_eq!(set.len() + 1, before.len());
+            let numbers: Vec<f32> = (0..set.shape().dimension).map(|n| n as f32 - 1.5).collect();
+            let vector = set.shape().quant.vector(&numbers).expect("finite");
+            let wanted = Wanted { count: 10, ef: 20, exact: false, filter: None };
+            assert!(!set.nearest(&vector, &wanted).is_empty());
+            set.add(&text, &vector, Some(&other), 20).expect("room");
+            assert!(set.iter().all(|number| set.links(number).is_some()));
+            before[1..].iter().for_each(|(name, _)| assert!(set.remove(name)));
+            assert!(set.len() <= 1);
         }
         Value::Array(mut array) => {
             assert_eq!(array.len() as usize + 1, before.len());

@@ -1,6 +1,6 @@
 //! The data types that stand behind keys: pure values, one file or folder each, and the algorithms on their
 //! bytes. This crate knows no keyspace, no reply and no clock (times come in as arguments), and depends only on
-//! `base` and `table`.
+//! `base`, `table` and `vector`.
 #![deny(unsafe_code)]
 
 pub mod array;
@@ -21,6 +21,7 @@ mod sample;
 pub mod set;
 pub mod showing;
 pub mod stream;
+pub mod vectorset;
 pub mod zset;
 
 pub use array::Array;
@@ -29,4 +30,5 @@ pub use list::List;
 pub use remains::Remains;
 pub use set::Set;
 pub use stream::Stream;
+pub use vectorset::VectorSet;
 pub use zset::ZSet;

@@ -8,8 +8,9 @@ use crate::hash::HashRemains;
 use crate::list::ListRemains;
 use crate::set::SetRemains;
 use crate::stream::StreamRemains;
+use crate::vectorset::VectorSetRemains;
 use crate::zset::TreeRemains;
-use crate::{Array, Hash, List, Set, Stream, ZSet};
+use crate::{Array, Hash, List, Set, Stream, VectorSet, ZSet};
 
 /// A collection on its way out.
 pub struct Remains(Kind);
@@ -21,6 +22,7 @@ enum Kind {
     Tree(Box<TreeRemains>),
     Stream(Box<StreamRemains>),
     Array(Box<ArrayRemains>),
+    VectorSet(Box<VectorSetRemains>),
 }
 
 impl Remains {
@@ -54,6 +56,11 @@ impl Remains {
         array.into_remains().map(|remains| Self(Kind::Array(Box::new(remains))))
     }
 
+    /// Of a vector set, likewise.
+    pub fn of_vector_set(set: VectorSet) -> Option<Self> {
+        set.into_remains().map(|remains| Self(Kind::VectorSet(Box::new(remains))))
+    }
+
     /// Heap bytes not yet freed; of a sorted set about.
     pub fn bytes(&self) -> usize {
         match &self.0 {
@@ -63,6 +70,7 @@ impl Remains {
             Kind::Tree(tree) => tree.bytes(),
             Kind::Stream(stream) => stream.bytes(),
             Kind::Array(array) => array.bytes(),
+            Kind::VectorSet(set) => set.bytes(),
         }
     }
 
@@ -75,6 +83,7 @@ impl Remains {
             Kind::Tree(tree) => tree.free_step(),
             Kind::Stream(stream) => stream.free_step(),
             Kind::Array(array) => array.free_step(),
+            Kind::VectorSet(set) => set.free_step(),
         }
     }
 }

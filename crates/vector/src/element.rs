@@ -62,6 +62,12 @@ impl Element {
         (dimension * self.bits()).div_ceil(8)
     }
 
+    /// The largest dimension: the kernels' sums of products of bytes fit into 32 bits. Of those that f32 may be walked by it is theirs.
+    pub fn dimension_max(self) -> usize {
+        let is_f32 = self.sent_as() == Element::F32 || self == Element::Bf16;
+        if is_f32 { crate::F32_DIMENSION_MAX } else { crate::DIMENSION_MAX }
+    }
+
     fn bits(self) -> usize {
         match self {
             Element::F64 => 64,

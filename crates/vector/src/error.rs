@@ -5,7 +5,7 @@ use std::fmt;
 /// Why an index refuses something. Nothing has changed then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
-    /// The dimension is 0 or above [`crate::DIMENSION_MAX`].
+    /// The dimension is 0 or above [`crate::Element::dimension_max`].
     Dimension,
     /// A parameter of the graph is out of its range: the name of the parameter.
     Parameter(&'static str),
@@ -32,7 +32,7 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Dimension => write!(f, "the dimension must be 1 to {}", crate::DIMENSION_MAX),
+            Error::Dimension => write!(f, "the dimension is 0 or too large"),
             Error::Parameter(name) => write!(f, "{name} is out of range"),
             Error::Length { bytes, expected } => write!(f, "a vector of {bytes} bytes instead of {expected}"),
             Error::NotFinite => write!(f, "a vector holds NaN or an infinity"),

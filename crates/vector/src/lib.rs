@@ -28,6 +28,9 @@ pub use top::Found;
 /// Dimensions go up to this, as in RediSearch.
 pub const DIMENSION_MAX: usize = 32_768;
 
+/// Of vectors that are sent as f32 they go up to this, as in vector sets of Redis.
+pub const F32_DIMENSION_MAX: usize = 65_536;
+
 /// EF_RUNTIME and EF_CONSTRUCTION go up to this.
 pub const EF_MAX: usize = 1 << 20;
 

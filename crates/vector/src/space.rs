@@ -4,7 +4,7 @@
 //! inverse of the length, so that the bytes stay those that were sent; with codes of bytes the scale and the square of the length.
 
 use crate::kernel::{Kernel, Line, Sum};
-use crate::{DIMENSION_MAX, Element, Error, Metric};
+use crate::{Element, Error, Metric};
 
 /// What belongs to a row besides its lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -59,7 +59,7 @@ pub struct Space {
 impl Space {
     /// Vectors of `dimension` elements. Of bits the metric says nothing: it is the share of those that differ, times two.
     pub fn new(element: Element, metric: Metric, dimension: usize) -> Result<Space, Error> {
-        if !(1..=DIMENSION_MAX).contains(&dimension) {
+        if !(1..=element.dimension_max()).contains(&dimension) {
             return Err(Error::Dimension);
         }
         let (sum, finish) = match (element, metric) {
@@ -163,9 +163,14 @@ impl Space {
         Prepared { lines: Line::pack(&bits), head: Head::default() }
     }
 
+    /// The bytes of a stored row without what fills up its last line.
+    pub(crate) fn kept<'r>(&self, row: Ray<'r>) -> &'r [u8] {
+        &Line::bytes(row.lines)[..self.element.kept_bytes(self.dimension)]
+    }
+
     /// What a stored row stands for, as a client would have sent it.
     pub(crate) fn restore(&self, row: Ray) -> Vec<u8> {
-        let bytes = &Line::bytes(row.lines)[..self.element.kept_bytes(self.dimension)];
+        let bytes = self.kept(row);
         match self.element {
             Element::Q8 => {
                 let square = self.dot.one(row.lines, row.lines);

@@ -11,6 +11,7 @@ use crate::plane::Plane;
 use crate::rows::{Grow, ITEMS_MAX, Rows};
 use crate::space::{Prepared, Ray};
 use crate::{Element, Error, LABEL_MAX, Metric, Space};
+use std::borrow::Cow;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
@@ -143,6 +144,15 @@ impl Store {
     /// What a client has sent; of codes, what they stand for.
     pub(crate) fn vector(&self, slot: u32) -> Vec<u8> {
         self.space.restore(self.ray(slot, &mut Vec::new()))
+    }
+
+    /// What a client has sent, or its code if that is all there is.
+    pub(crate) fn kept(&self, slot: u32) -> Cow<'_, [u8]> {
+        match &self.kept {
+            Kept::There => Cow::Borrowed(self.space.kept(self.walked.ray(slot))),
+            Kept::Apart(plane) => Cow::Borrowed(self.space.kept(plane.ray(slot))),
+            Kept::Lower(_) => Cow::Owned(self.vector(slot)),
+        }
     }
 
     /// How far the vector in a slot is from a query, as precisely as elements allow.

@@ -147,8 +147,11 @@ fn codes_are_near_what_they_stand_for() {
 
 #[test]
 fn bad_input_is_refused() {
-    for dimension in [0, vector::DIMENSION_MAX + 1, usize::MAX] {
-        assert_eq!(Space::new(Element::F32, Metric::L2, dimension).err(), Some(Error::Dimension));
+    for element in Element::ALL {
+        for dimension in [0, element.dimension_max() + 1, usize::MAX] {
+            assert_eq!(Space::new(element, Metric::L2, dimension).err(), Some(Error::Dimension));
+        }
+        assert!(Space::new(element, Metric::L2, element.dimension_max()).is_ok());
     }
     let mut index = Flat::new(Space::new(Element::F32, Metric::Cosine, 2).unwrap());
     let vector = |numbers: &[f64]| Element::F32.bytes(numbers);

@@ -390,3 +390,44 @@ fn readers_and_the_owner_do_not_wait_for_each_other() {
         assert!(found.len() == 600 && found.iter().any(|it| it.label == label));
     }
 }
+
+#[test]
+fn a_walk_that_is_ended_gives_what_it_has_found() {
+    let vectors = clustered(2000, 1);
+    let mut index = graph(Metric::L2, Parameters::default());
+    fill(&mut index, &vectors);
+    index.finish();
+    let mut reader = index.reader();
+    let wish = Wish::Nearest { k: 10, ef: Some(10) };
+    // Few pass: without an end the walk would go through nearly all.
+    let passes = |label: u32| label.is_multiple_of(500);
+    let mut search = reader.search(&vectors[0], wish, true).unwrap();
+    while search.distances() < 300 {
+        assert!(!search.step(50, passes));
+    }
+    search.end_walk();
+    while !search.step(usize::MAX, passes) {}
+    assert!(search.distances() < 600, "{}", search.distances());
+    let found = reader.finish(search);
+    assert!(found.iter().all(|found| passes(found.label)) && found[0].label == 0, "{found:?}");
+}
+
+#[test]
+fn the_effort_of_linking_can_change() {
+    let vectors = clustered(300, 1);
+    let mut index = graph(Metric::L2, Parameters::default());
+    assert_eq!(index.set_ef_construction(0), Err(Error::Parameter("EF_CONSTRUCTION")));
+    let slot = index.insert(0, &vectors[0]).unwrap();
+    assert_eq!(index.kept(slot).as_deref(), Some(&vectors[0][..]));
+    for (label, vector) in (1..).zip(&vectors[1..]) {
+        index.set_ef_construction(1 + label as usize % 50).unwrap();
+        index.insert(label, vector).unwrap();
+        index.finish();
+    }
+    let slot = index.insert(1000, &vectors[7]).unwrap();
+    assert_eq!(index.links(slot, 0).unwrap().count(), 0);
+    index.finish();
+    assert!(index.links(slot, 0).unwrap().count() > 0 && index.links(slot, 25).is_none());
+    index.remove(slot).unwrap();
+    assert!(index.kept(slot).is_none() && index.links(slot, 0).is_none());
+}

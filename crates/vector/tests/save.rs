@@ -144,3 +144,29 @@ fn an_empty_graph_comes_back() {
         Saved::read(&bytes, space(), Parameters::default()).unwrap().restore(|_| None).unwrap();
     assert!(index.is_empty() && labels.is_empty());
 }
+
+#[test]
+fn a_graph_is_made_of_links() {
+    let vectors = clustered(800, 1);
+    let mut index = graph(Metric::L2, Parameters::default());
+    let slots = fill(&mut index, &vectors);
+    index.finish();
+    let links_of = |label: usize| -> Vec<Vec<u32>> {
+        let levels = (0..).map_while(|level| index.links(slots[label], level));
+        levels.map(|links| links.filter_map(|slot| index.label(slot)).collect()).collect()
+    };
+    let mut all: Vec<Vec<Vec<u32>>> = (0..vectors.len()).map(links_of).collect();
+    // What leads nowhere is left out.
+    all[3][0].insert(0, 1_000_000);
+    all[4].push(vec![5]);
+    let read = Saved::of_links(space(), Parameters::default(), all).unwrap();
+    let (again, labels) = read.restore(|label| vectors.get(label as usize).cloned()).unwrap();
+    assert_eq!((again.len(), again.tail_len(), labels.len()), (800, 0, 800));
+    let before = recall(&mut index.reader(), Metric::L2, &vectors, 40, |_| true, false);
+    let after = recall(&mut again.reader(), Metric::L2, &vectors, 40, |_| true, false);
+    assert!(after >= before - 0.01, "{after} after {before}");
+    for broken in [vec![], vec![Vec::new(); 99]] {
+        let read = Saved::of_links(space(), Parameters::default(), vec![vec![Vec::new()], broken]);
+        assert_eq!(read.err(), Some(Error::Broken { at: 1 }));
+    }
+}

@@ -17,6 +17,7 @@ const KEYS: &[(&str, &[&[u8]])] = &[
     ("array", &[b"ar1", b"{t}ar", b"big:ar"]),
     ("stream", &[b"x1", b"{t}x", b"big:x"]),
     ("json", &[b"j1", b"{t}j", b"big:j"]),
+    ("vector_set", &[b"v1", b"{t}v", b"big:v"]),
 ];
 
 /// Keys that are absent at first, or odd.

@@ -86,6 +86,9 @@ pub fn seeding() -> Vec<Step> {
         "XADD x1 2-1 a c b d",
         "XADD x1 5-0 c x",
         "XADD {t}x 3-3 a 1",
+        "VADD v1 VALUES 2 1 0 a SETATTR {\"n\":1}",
+        "VADD v1 VALUES 2 0 1 b",
+        "VADD {t}v REDUCE 2 VALUES 3 1 2 3 a NOQUANT M 5",
     ];
     let mut all: Vec<Vec<Vec<u8>>> =
         LINES.iter().map(|line| line.split(' ').map(testkit::text::unescape).collect()).collect();
@@ -104,6 +107,10 @@ pub fn seeding() -> Vec<Step> {
     };
     all.extend((1..130).map(|i| entry(i).to_vec()));
     all.push(many("ZADD", "big:z", &|i| vec![number(i), word(i)]));
+    all.extend((0..130).map(|i| {
+        let name = [b"VADD".to_vec(), b"big:v".to_vec(), b"VALUES".to_vec(), b"2".to_vec()];
+        [&name[..], &[number(i), number(i * i + 1), word(i), b"BIN".to_vec()]].concat()
+    }));
     all.push(many("ARMSET", "big:ar", &|i| vec![(i * i).to_string().into_bytes(), word(i)]));
     let members: Vec<String> = (0..300).map(|i| format!("\"m{i}\":[{i},{{\"a\":\"x{i}\"}}]")).collect();
     for (key, text) in [

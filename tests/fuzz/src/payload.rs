@@ -156,6 +156,7 @@ fn groups(kind: Kind) -> &'static [&'static str] {
         Kind::Stream => &["stream", "generic"],
         Kind::Array => &["array", "generic"],
         Kind::Json => &["json", "generic"],
+        Kind::VectorSet => &["vector_set", "generic"],
     }
 }
 

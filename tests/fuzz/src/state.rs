@@ -73,6 +73,17 @@ pub fn content(value: ValueRef<'_>, now_ms: u64) -> Result<Option<u64>, String> 
             }
             list.len()
         }
+        ValueRef::VectorSet(set) => {
+            for number in set.iter() {
+                let kept = set.kept(number).ok_or("an element without a vector")?;
+                let vector = mixed(hashed(&kept.bytes), kept.norm.to_bits().into());
+                let text = hashed(set.attributes(number).unwrap_or_default());
+                let name = hashed(set.name(number).ok_or("an element without a name")?);
+                sum = mixed(sum, mixed(name, mixed(vector, text)));
+                count += 1;
+            }
+            set.len()
+        }
         ValueRef::Set(set) => {
             for item in set.iter() {
                 item.with_text(|text| sum = sum.wrapping_add(mixed(1, hashed(text))));

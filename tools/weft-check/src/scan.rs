@@ -174,6 +174,7 @@ fn size_of(value: &Value) -> u64 {
         Value::Array(array) => return array.len(),
         // One document.
         Value::Json(_) => 1,
+        Value::VectorSet(set) => set.len(),
     };
     debug_assert!(elements > 0 || matches!(value.kind(), Kind::String | Kind::Stream));
     elements as u64

@@ -26,6 +26,7 @@ pub mod stream;
 mod string;
 mod told;
 pub mod transactions;
+mod vectorset;
 mod zset;
 
 pub use server::syntax;
@@ -46,6 +47,7 @@ const ALL: &[&[&[Command]]] = &[
     stream::COMMANDS,
     array::COMMANDS,
     json::COMMANDS,
+    vectorset::COMMANDS,
     &[dump::COMMANDS],
     &[scripting::COMMANDS],
     &[functions::COMMANDS],

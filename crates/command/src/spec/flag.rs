@@ -52,8 +52,12 @@ pub const ALONE: u64 = 1 << 33;
 /// What it does takes another server as long as that likes; its keys are held meanwhile. Not shown to clients.
 pub const AWAY: u64 = 1 << 34;
 
+/// Clients see its name in upper case, as of commands that a module of Redis has named so. Not shown to clients.
+pub const UPPER_CASE: u64 = 1 << 35;
+
 /// The flags that COMMAND INFO does not show.
-const UNSHOWN: [u64; 15] = [
+const UNSHOWN: [u64; 16] = [
+    UPPER_CASE,
     AWAY,
     ALONE,
     MAY_REPLICATE,

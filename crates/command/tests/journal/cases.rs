@@ -257,6 +257,15 @@ XADD a 5-1 f 1 ; XGROUP CREATE a g 0 ; XREADGROUP GROUP g c STREAMS a > ; XACK a
 [8.8] ARINSERT a x y => same
 [8.8] ARRING a 2 x y z => same
 [8.8] ARSET a 3 x ; ARSEEK a 9 => same
+[8.0] VADD a VALUES 2 1 0 x => same
+[8.0] VADD a VALUES 2 1 0 x CAS EF 10 M 5 BIN SETATTR y => same
+[8.0] VADD a REDUCE 1 VALUES 2 1 0 x NOQUANT => same
+[8.0] VADD a VALUES 2 1 0 x ; VADD a VALUES 2 0 1 x => same
+[8.0] VADD a VALUES 2 1 0 x ; VADD a VALUES 2 0 1 y ; VREM a x => same
+[8.0] VADD a VALUES 2 1 0 x ; VREM a x => same
+[8.0] VADD a VALUES 2 1 0 x ; VREM a y => nothing
+[8.0] VADD a VALUES 2 1 0 x ; VSETATTR a x z => same
+[8.0] VADD a VALUES 2 1 0 x ; VSETATTR a y z => nothing
 SET a 1 ; FLUSHDB => same
 SET a 1 ; FLUSHALL => same
 SWAPDB 1 2 => same

@@ -42,6 +42,7 @@ XREADGROUP GROUP {g} {u} NOACK COUNT {c} STREAMS {x} > | XREADGROUP GROUP {g} {u
 XCLAIM {x} {g} {u} 0 {i} {i} FORCE IDLE {d} LASTID {i} | XCLAIM {x} {g} {u} 0 {i} TIME {t} RETRYCOUNT {c} JUSTID FORCE | XAUTOCLAIM {x} {g} {u} {d} 0 COUNT {c}
 XAUTOCLAIM {x} {g} {u} 0 0 JUSTID | XACK {x} {g} {i} {i} | XACKDEL {x} {g} ACKED IDS 2 {i} {i} | XNACK {x} {g} SILENT IDS 3 {i} {i} {i} | XNACK {x} {g} FATAL IDS 1 {i} FORCE
 ARSET {a} {c} {e} {e} | ARMSET {a} {c} {e} 90 {e} | ARDEL {a} {c} | ARDELRANGE {a} 0 {c} | ARINSERT {a} {e} {e} | ARRING {a} {c} {e} {e} | ARSEEK {a} {c}
+VADD {v} VALUES 3 {n} {c} {n} {e} | VADD {v} VALUES 3 {n} {n} {n} {e} CAS SETATTR {e} | VREM {v} {e} | VSETATTR {v} {e} {f}
 FLUSHDB | SWAPDB 0 1
 ";
 
@@ -78,10 +79,10 @@ impl Source<'_> {
     fn fill(&mut self, letter: &str, now_ms: u64) -> String {
         match letter {
             "k" => {
-                let kind = ["s", "l", "m", "h", "z", "x", "a", "p"][self.random.index(8)];
+                let kind = ["s", "l", "m", "h", "z", "x", "a", "p", "v"][self.random.index(9)];
                 self.key(kind)
             }
-            "s" | "l" | "m" | "h" | "z" | "x" | "a" | "p" => self.key(letter),
+            "s" | "l" | "m" | "h" | "z" | "x" | "a" | "p" | "v" => self.key(letter),
             "e" if self.random.below(3) == 0 => format!("e{}", self.random.below(12)),
             "e" => self.random.below(20).to_string(),
             "f" => format!("f{}", self.random.below(7)),

@@ -64,6 +64,14 @@ fn value_text(value: ValueRef<'_>, now_ms: u64) -> String {
             });
             items.join(" ")
         }
+        ValueRef::VectorSet(set) => {
+            let mut items = vec![format!("vectorset {:?}", set.shape())];
+            items.extend(set.iter().map(|number| {
+                let name = set.name(number).map(text);
+                format!("{name:?}={:?} {:?}", set.kept(number), set.attributes(number).map(text))
+            }));
+            items.join(" ")
+        }
         ValueRef::Stream(stream) => stream_text(stream, now_ms),
         ValueRef::Json(json) => format!("json {:?}", json.view()),
     }

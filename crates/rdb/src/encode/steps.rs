@@ -9,11 +9,11 @@
 
 use super::{NODE_PACKED, NODE_PLAIN, Options, type_of};
 use crate::json::{JsonSteps, step_of_json};
-use crate::{Type, append_len, append_string, array, stream};
+use crate::{Type, append_len, append_string, array, stream, vectors};
 use keyspace::ValueRef;
 use types::list::NodeView;
 use types::showing::Element;
-use types::{Array, Hash, List, Set, ZSet};
+use types::{Array, Hash, List, Set, VectorSet, ZSet};
 
 /// What a step has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +59,7 @@ enum Place {
     Stream(stream::Place),
     /// As `Encoder::json` says.
     Json,
+    Vectors(vectors::Place),
     Done,
 }
 
@@ -161,6 +162,7 @@ impl Encoder {
             (ValueRef::Stream(stream), place) => blocks(out, stream, self.kind, place, room),
             (ValueRef::Array(array), place) => elements(out, array, place, room),
             (ValueRef::Json(json), _) => step_of_json(out, json, &mut self.json, room).then_some(Place::Json),
+            (ValueRef::VectorSet(set), place) => vectors_of(out, set, place, room),
         };
         self.place = next.unwrap_or(Place::Done);
         if next.is_some() { Progress::More } else { Progress::Done }
@@ -381,4 +383,12 @@ fn elements(out: &mut Vec<u8>, array: &Array, place: Place, room: Room) -> Optio
         0
     };
     array::append_from(out, array, first, room).map(Place::Position)
+}
+
+fn vectors_of(out: &mut Vec<u8>, set: &VectorSet, place: Place, room: Room) -> Option<Place> {
+    let next = match place {
+        Place::Vectors(next) => next,
+        _ => vectors::append_head(out, set, room.compress),
+    };
+    vectors::append_from(out, set, next, room).map(Place::Vectors)
 }

@@ -15,6 +15,8 @@ pub(crate) struct Linking {
     slot: u32,
     /// Its highest level.
     level: usize,
+    /// How many candidates it looks for.
+    ef: usize,
     /// Whom it has chosen, of each level that it has looked at, the highest first.
     chosen: Vec<Vec<u32>>,
     stage: Stage,
@@ -32,8 +34,8 @@ enum Stage {
 
 impl Linking {
     /// Begins to link a slot, which has empty rows up to `level`.
-    pub(crate) fn new(slot: u32, level: usize) -> Linking {
-        Linking { slot, level, chosen: Vec::new(), stage: Stage::Begin }
+    pub(crate) fn new(slot: u32, level: usize, ef: usize) -> Linking {
+        Linking { slot, level, ef, chosen: Vec::new(), stage: Stage::Begin }
     }
 
     pub(crate) fn slot(&self) -> u32 {
@@ -102,9 +104,8 @@ impl Linking {
     }
 
     fn goal(&self, graph: &Graph) -> Goal {
-        let ef = graph.parameters.ef_construction;
         // What was removed would take the places of those that can be linked to.
-        if graph.removed.load(Relaxed) > 0 { Goal::NearestThatPass(ef) } else { Goal::Nearest(ef) }
+        if graph.removed.load(Relaxed) > 0 { Goal::NearestThatPass(self.ef) } else { Goal::Nearest(self.ef) }
     }
 
     /// Chooses among what the walk has found, and links to it.

@@ -36,6 +36,7 @@ use crate::{Error, Slot, Space};
 use base::random::Random;
 use linking::Linking;
 use links::{Links, Places};
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -72,6 +73,8 @@ pub struct Hnsw {
     places: Places,
     tree: Tree,
     levels: Random,
+    /// How many candidates for links who is linked next looks for.
+    ef_construction: usize,
     linking: Option<Linking>,
     sweep: Option<Sweep>,
     /// Linked slots that have been removed since the last sweep began.
@@ -99,6 +102,7 @@ impl Hnsw {
             places: Places::default(),
             tree: Tree::default(),
             levels: Random::from_seed(parameters.seed),
+            ef_construction: parameters.ef_construction,
             linking: None,
             sweep: None,
             removed: Vec::new(),
@@ -129,6 +133,17 @@ impl Hnsw {
         self.len() == 0
     }
 
+    /// From now on who is linked looks for so many candidates: for callers that say so with each vector. What is being linked goes on as
+    /// it began.
+    ///
+    /// # Errors
+    /// As for [`Parameters::ef_construction`].
+    pub fn set_ef_construction(&mut self, ef_construction: usize) -> Result<(), Error> {
+        Parameters { ef_construction, ..*self.parameters() }.check()?;
+        self.ef_construction = ef_construction;
+        Ok(())
+    }
+
     /// How many vectors are not linked yet.
     pub fn tail_len(&self) -> usize {
         self.graph.tail.len()
@@ -156,6 +171,19 @@ impl Hnsw {
     pub fn vector(&self, slot: Slot) -> Option<Vec<u8>> {
         self.label(slot)?;
         Some(self.graph.store.vector(slot.0))
+    }
+
+    /// The bytes that are kept of a vector: those that were sent, or their code.
+    pub fn kept(&self, slot: Slot) -> Option<Cow<'_, [u8]>> {
+        self.label(slot)?;
+        Some(self.graph.store.kept(slot.0))
+    }
+
+    /// The vectors that a vector is linked to on a level, in no order; `None` above its own.
+    pub fn links(&self, slot: Slot, level: usize) -> Option<impl Iterator<Item = Slot> + '_> {
+        self.label(slot)?;
+        let row = self.graph.links.row(level, slot.0)?;
+        Some(links::slots(row).map(Slot).filter(move |other| *other != slot && self.label(*other).is_some()))
     }
 
     /// The vectors that a vector is linked to on a level, and how far they are; `None` above its own.
@@ -281,7 +309,7 @@ impl Hnsw {
                 }
                 let level = self.draw_level();
                 self.places.make(&self.graph.links, slot, level);
-                Linking::new(slot, level)
+                Linking::new(slot, level, self.ef_construction)
             }
         };
         let slot = linking.slot();

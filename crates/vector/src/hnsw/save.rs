@@ -40,7 +40,8 @@ pub struct Saved {
 struct Entry {
     slot: u32,
     label: u32,
-    fingerprint: u32,
+    /// `None` if whatever has the label is what was saved.
+    fingerprint: Option<u32>,
     levels: Vec<Vec<u32>>,
 }
 
@@ -178,6 +179,31 @@ impl Saved {
         Ok(Saved { entries, entry: entry.map(|slot| (slot, level)), parameters, space })
     }
 
+    /// A graph that was saved in another form, as what each vector is linked to on each of its levels, from the ground up: vectors go by their
+    /// places in `all`, which are their labels, too. Links that lead nowhere, or to those that do not reach so high, are left out.
+    ///
+    /// # Errors
+    /// For parameters out of their range, more vectors than there can be, and one without a level or with too many.
+    pub fn of_links(space: Space, parameters: Parameters, all: Vec<Vec<Vec<u32>>>) -> Result<Saved, Error> {
+        parameters.check()?;
+        if all.len() >= ITEMS_MAX as usize {
+            return Err(Error::Full);
+        }
+        let mut entry = None;
+        for (slot, levels) in all.iter().enumerate() {
+            if !(1..=LEVEL_MAX + 1).contains(&levels.len()) {
+                return Err(Error::Broken { at: slot });
+            }
+            if entry.is_none_or(|(_, level)| levels.len() > level + 1) {
+                entry = Some((slot as u32, levels.len() - 1));
+            }
+        }
+        let entries = (0..).zip(all);
+        let entries =
+            entries.map(|(slot, levels)| Entry { slot, label: slot, fingerprint: None, levels }).collect();
+        Ok(Saved { entries, entry, parameters, space })
+    }
+
     /// The index, with the vectors that `vector` has under the labels that are asked for; no two should have the same. Gives the labels and
     /// slots of what is in it.
     pub fn restore(
@@ -190,9 +216,7 @@ impl Saved {
         let mut there = Vec::new();
         let mut labels = Vec::new();
         for (at, entry) in self.entries.iter().enumerate() {
-            let Some(sent) =
-                vector(entry.label).filter(|sent| fingerprint_of(&index, sent) == Some(entry.fingerprint))
-            else {
+            let Some(sent) = vector(entry.label).filter(|sent| entry.is_of(&index, sent)) else {
                 continue;
             };
             let Ok(slot) = index.slots.put(&index.graph.store, entry.label, &sent) else { continue };
@@ -228,6 +252,13 @@ impl Saved {
     }
 }
 
+impl Entry {
+    /// Whether this is the vector that was saved.
+    fn is_of(&self, index: &Hnsw, sent: &[u8]) -> bool {
+        self.fingerprint.is_none_or(|fingerprint| fingerprint_of(index, sent) == Some(fingerprint))
+    }
+}
+
 /// The fingerprint that a vector would have been saved with.
 fn fingerprint_of(index: &Hnsw, sent: &[u8]) -> Option<u32> {
     let space = index.space();
@@ -251,5 +282,5 @@ fn read_entry(bytes: &mut Bytes, slot_count: u32, parameters: &Parameters) -> Re
         bytes.has(count)?;
         levels.push((0..count).map(|_| bytes.below(slot_count)).collect::<Result<Vec<u32>, Error>>()?);
     }
-    Ok(Entry { slot, label, fingerprint, levels })
+    Ok(Entry { slot, label, fingerprint: Some(fingerprint), levels })
 }

@@ -204,6 +204,13 @@ impl Search {
         matches!(self.phase, Phase::Done)
     }
 
+    /// Ends the walk, if the search is at it: what it has found by now is what there is to find. For callers that have had enough.
+    pub fn end_walk(&mut self) {
+        if matches!(self.phase, Phase::Walk) {
+            self.phase = self.compare_found(&|_| true);
+        }
+    }
+
     /// Keeps those of some slots that pass and are not too far.
     fn compare(&mut self, slots: &[u32], passes: &impl Fn(u32) -> bool) {
         let graph = &self.graph;
@@ -261,6 +268,11 @@ impl Search {
             self.walk = walk;
             return Phase::Walk;
         }
+        self.compare_found(passes)
+    }
+
+    /// On to comparing what the walk has found.
+    fn compare_found(&self, passes: &impl Fn(u32) -> bool) -> Phase {
         let is_there = |slot: &u32| self.graph.store.label(*slot).is_some_and(passes);
         let mut found: Vec<u32> = self.walk.found().map(|near| near.slot()).filter(is_there).collect();
         if let Wish::Nearest { k, .. } = self.wish {

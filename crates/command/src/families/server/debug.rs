@@ -231,7 +231,8 @@ fn htstats_key(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         | ValueRef::List(_)
         | ValueRef::Stream(_)
         | ValueRef::Array(_)
-        | ValueRef::Json(_) => 0,
+        | ValueRef::Json(_)
+        | ValueRef::VectorSet(_) => 0,
     };
     out.verbatim(
         b"txt",

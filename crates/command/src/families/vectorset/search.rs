@@ -1,0 +1,161 @@
+//! VSIM.
+
+use super::add::EF_MAX;
+use super::argument;
+use super::filter::{Fault, Program};
+use super::row;
+use crate::spec::{KeySpec, access::*, flag::*};
+use crate::{Args, Command, Cx, Error, Outcome};
+use base::number::{parse_f64, parse_i64};
+use resp::Reply;
+use types::VectorSet;
+use types::vectorset::{Filter, Hit, Vector, Wanted};
+
+pub const COMMANDS: &[Command] = &[row("VSIM", vsim)
+    .arity(-4)
+    .keys(&[KeySpec::at(1, RO | ACCESS)])
+    .flags(READONLY | UPPER_CASE)
+    .complexity("O(log(N)) where N is the number of elements in the vector set.")
+    .summary("Return elements by vector similarity.")
+    .history(&[("8.2.0", "added the WITHATTRIBS option.")])
+    .syntax(
+        "key:key format(ele=ELE|fp32=FP32|values=VALUES) vector_or_element:string withscores=WITHSCORES? \
+         withattribs=WITHATTRIBS? COUNT@count:integer? EPSILON@max_distance:double? \
+         EF@search-exploration-factor:integer? FILTER@expression:string? FILTER-EF@max-filtering-effort:integer? \
+         truth=TRUTH? nothread=NOTHREAD?",
+    )];
+
+/// Candidates that a search keeps if nothing else is asked for.
+const EF: usize = 100;
+/// For each element asked for so many are asked by a filter at most, if nothing else is said.
+const FILTER_EF_SHARE: usize = 100;
+
+struct Options {
+    with_scores: bool,
+    with_attributes: bool,
+    count: usize,
+    /// Half the distance that is still near enough.
+    epsilon: f32,
+    ef: Option<usize>,
+    filter: Option<Program>,
+    filter_ef: Option<usize>,
+    exact: bool,
+}
+
+/// What stands behind the vector. NOTHREAD has Redis search at once, which is what is done here.
+fn options(args: Args<'_>, mut at: usize) -> Result<Options, Error> {
+    let mut options = Options {
+        with_scores: false,
+        with_attributes: false,
+        count: 10,
+        epsilon: 2.0,
+        ef: None,
+        filter: None,
+        filter_ef: None,
+        exact: false,
+    };
+    let number = |at: usize, most: i64, error: &'static str| {
+        let number = parse_i64(&args[at + 1]).filter(|number| (1..=most).contains(number));
+        number.map(|number| number as usize).ok_or_else(|| Error::err(error))
+    };
+    while at < args.len() {
+        let has_value = at + 1 < args.len();
+        let mut taken = 1 + usize::from(has_value);
+        if args.is(at, "COUNT") && has_value {
+            options.count = number(at, i64::MAX, "invalid COUNT")?;
+        } else if args.is(at, "EPSILON") && has_value {
+            let epsilon = parse_f64(&args[at + 1]).filter(|epsilon| *epsilon > 0.0);
+            options.epsilon = epsilon.ok_or_else(|| Error::err("invalid EPSILON"))? as f32;
+        } else if args.is(at, "EF") && has_value {
+            options.ef = Some(number(at, EF_MAX, "invalid EF")?);
+        } else if args.is(at, "FILTER-EF") && has_value {
+            options.filter_ef = Some(number(at, i64::MAX, "invalid FILTER-EF")?);
+        } else if args.is(at, "FILTER") && has_value {
+            options.filter = Some(filter(&args[at + 1])?);
+        } else {
+            taken = 1;
+            if args.is(at, "WITHSCORES") {
+                options.with_scores = true;
+            } else if args.is(at, "WITHATTRIBS") {
+                options.with_attributes = true;
+            } else if args.is(at, "TRUTH") {
+                options.exact = true;
+            } else if !args.is(at, "NOTHREAD") {
+                return Err(Error::err("syntax error in VSIM command"));
+            }
+        }
+        at += taken;
+    }
+    Ok(options)
+}
+
+fn filter(expression: &[u8]) -> Result<Program, Error> {
+    Program::read(expression).map_err(|fault| match fault {
+        Fault::TooLong => Error::err("FILTER expression is too long"),
+        Fault::At(at) => {
+            let at = if at < expression.len() { at } else { 0 };
+            Error::naming("syntax error in FILTER expression near: ", &expression[at..], "")
+        }
+    })
+}
+
+/// VSIM key ELE element|FP32 blob|VALUES n number … [WITHSCORES] [WITHATTRIBS] [COUNT n] [EPSILON delta] [EF n] [FILTER expression]
+/// [FILTER-EF n] [TRUTH] [NOTHREAD]
+fn vsim(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let Some(set) = cx.read::<VectorSet>(args.key(1))? else {
+        out.array(0);
+        return Ok(());
+    };
+    let (vector, next) = query(set, args)?;
+    let options = options(args, next)?;
+    let asks = |attributes: &[u8]| options.filter.as_ref().is_some_and(|filter| filter.passes(attributes));
+    let effort = options.filter_ef.unwrap_or(options.count.saturating_mul(FILTER_EF_SHARE));
+    let wanted = Wanted {
+        count: options.count,
+        ef: options.ef.unwrap_or(EF),
+        exact: options.exact,
+        filter: options.filter.is_some().then_some(Filter { passes: &asks, effort }),
+    };
+    let mut hits = set.nearest(&vector, &wanted);
+    hits.retain(|hit| hit.distance / 2.0 <= options.epsilon);
+    reply_hits(set, &hits, &options, out);
+    Ok(())
+}
+
+/// What is looked for, and where the options begin.
+fn query(set: &VectorSet, args: Args<'_>) -> Result<(Vector, usize), Error> {
+    if !args.is(2, "ELE") {
+        let given = argument::vector(args, 2, false)?;
+        return Ok((given.for_set(set)?, given.next));
+    }
+    let kept = set.find(&args[3]).and_then(|number| set.kept(number));
+    let kept = kept.ok_or_else(|| Error::err("element not found in set"))?;
+    let shape = set.shape();
+    // As in Redis: of the numbers that it stands for.
+    let numbers = shape.quant.numbers(&kept, shape.dimension);
+    let vector = Vector { norm: kept.norm, range: kept.range, kept: kept.bytes.into_owned() };
+    Ok((shape.quant.vector(&numbers).unwrap_or(vector), 4))
+}
+
+fn reply_hits(set: &VectorSet, hits: &[Hit], options: &Options, out: &mut Reply) {
+    let each = usize::from(options.with_scores) + usize::from(options.with_attributes);
+    match out.resp3 && each > 0 {
+        true => out.map(hits.len()),
+        false => out.array(hits.len() * (1 + each)),
+    }
+    for hit in hits {
+        out.bulk(set.name(hit.number).unwrap_or_default());
+        if out.resp3 && each == 2 {
+            out.array(2);
+        }
+        if options.with_scores {
+            out.double(1.0 - f64::from(hit.distance) / 2.0);
+        }
+        if options.with_attributes {
+            match set.attributes(hit.number) {
+                Some(attributes) => out.bulk(attributes),
+                None => out.null(),
+            }
+        }
+    }
+}
