@@ -4,6 +4,7 @@
 use crate::engine::Engine;
 use keyspace::ValueRef;
 use std::collections::BTreeMap;
+use types::Stream;
 use types::array::INDEX_MAX;
 use types::stream::{Group, StreamId};
 
@@ -103,31 +104,7 @@ pub fn content(value: ValueRef<'_>, now_ms: u64) -> Result<Option<u64>, String> 
             }
             hash.live_len(now_ms)
         }
-        ValueRef::Stream(stream) => {
-            let mut last = None;
-            for entry in stream.range(StreamId::MIN, StreamId::MAX) {
-                if last.is_some_and(|last| last >= entry.id) || entry.id > stream.last_id() {
-                    return Err(format!("entry {} stands where it must not", entry.id));
-                }
-                last = Some(entry.id);
-                sum = mixed(sum, mixed(entry.id.ms, entry.id.seq));
-                for (field, value) in entry.fields {
-                    sum = mixed(sum, mixed(field.with_text(hashed), value.with_text(hashed)));
-                }
-                count += 1;
-            }
-            if count != stream.len() {
-                return Err(format!("a stream with {count} entries says it has {}", stream.len()));
-            }
-            for id in [stream.first_id(), stream.last_id(), stream.max_deleted_id] {
-                sum = mixed(sum, mixed(id.ms, id.seq));
-            }
-            sum = mixed(sum, stream.entries_added);
-            for group in stream.groups.iter() {
-                sum = mixed(sum, checked_group(group)?);
-            }
-            return Ok(Some(sum));
-        }
+        ValueRef::Stream(stream) => return checked_stream(stream).map(Some),
         ValueRef::ZSet(zset) => {
             let mut last = f64::NEG_INFINITY;
             for (member, score) in zset.iter() {
@@ -168,6 +145,33 @@ pub fn content(value: ValueRef<'_>, now_ms: u64) -> Result<Option<u64>, String> 
         return Err(format!("a {} with {count} elements says it has {len}", value.kind().name()));
     }
     Ok(Some(mixed(sum, len as u64)))
+}
+
+/// The sum of a stream, whose entries and groups must agree with what it says of them.
+fn checked_stream(stream: &Stream) -> Result<u64, String> {
+    let (mut sum, mut count, mut last) = (0, 0, None);
+    for entry in stream.range(StreamId::MIN, StreamId::MAX) {
+        if last.is_some_and(|last| last >= entry.id) || entry.id > stream.last_id() {
+            return Err(format!("entry {} stands where it must not", entry.id));
+        }
+        last = Some(entry.id);
+        sum = mixed(sum, mixed(entry.id.ms, entry.id.seq));
+        for (field, value) in entry.fields {
+            sum = mixed(sum, mixed(field.with_text(hashed), value.with_text(hashed)));
+        }
+        count += 1;
+    }
+    if count != stream.len() {
+        return Err(format!("a stream with {count} entries says it has {}", stream.len()));
+    }
+    for id in [stream.first_id(), stream.last_id(), stream.max_deleted_id] {
+        sum = mixed(sum, mixed(id.ms, id.seq));
+    }
+    sum = mixed(sum, stream.entries_added);
+    for group in stream.groups.iter() {
+        sum = mixed(sum, checked_group(group)?);
+    }
+    Ok(sum)
 }
 
 /// The sum of a consumer group, whose counts must agree with its entries.
