@@ -57,7 +57,8 @@ impl Sizes {
     /// A value has another size now.
     #[inline]
     pub(crate) fn change(&mut self, kind: Kind, before: usize, after: usize) {
-        if bin(before) != bin(after) {
+        // Whether their highest bits differ, that is, their bins.
+        if before ^ after > before & after {
             self.leave(kind, before);
             self.enter(kind, after);
         }
@@ -108,5 +109,30 @@ fn of_record(record: &[u8]) -> Option<(Kind, usize)> {
         ValueRef::ZSet(zset) => Some((Kind::ZSet, zset.len())),
         ValueRef::Hash(hash) => Some((Kind::Hash, hash.len())),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_in_the_bin_of_its_size() {
+        let sizes = [0, 1, 2, 3, 4, 7, 8, 1023, 1024, usize::MAX];
+        for before in sizes {
+            for after in sizes {
+                let mut changed = Sizes::default();
+                changed.enter(Kind::Set, before);
+                changed.change(Kind::Set, before, after);
+                let mut entered = Sizes::default();
+                entered.enter(Kind::Set, after);
+                assert_eq!(changed, entered, "{before} {after}");
+            }
+        }
+        let mut told = Sizes::default();
+        sizes.iter().for_each(|size| told.enter(Kind::Hash, *size));
+        let bins: Vec<(u64, u64)> = told.of(Kind::Hash).collect();
+        assert_eq!(bins, [(0, 1), (1, 1), (2, 2), (4, 2), (8, 1), (512, 1), (1024, 1), (1 << 63, 1)]);
+        assert_eq!(told.of(Kind::Stream).count(), 0);
     }
 }
