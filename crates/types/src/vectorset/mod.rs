@@ -321,18 +321,22 @@ impl VectorSet {
             return Vec::new();
         }
         let query = self.shape.quant.sent(&vector.kept(), self.shape.dimension);
-        let asked = Cell::new(0);
-        let passes = |number: u32| {
-            let Some(filter) = wanted.filter else { return true };
-            asked.set(asked.get() + 1);
-            self.attributes(number).is_some_and(filter.passes)
-        };
         let effort = wanted.filter.map_or(usize::MAX, |filter| filter.effort);
         let mut reader = self.reader.borrow_mut();
         let reader = reader.get_or_insert_with(|| self.graph.reader());
         let wish = Wish::Nearest { k: count, ef: Some(wanted.ef.max(count).clamp(1, EF_MAX)) };
         let looks_at_each =
             wanted.exact || wanted.filter.is_some() && self.with_attributes <= effort.min(EACH_MAX);
+        let asked = Cell::new(0);
+        let is_spent = || asked.get() >= effort && !looks_at_each;
+        let passes = |number: u32| {
+            let Some(filter) = wanted.filter else { return true };
+            if is_spent() {
+                return false;
+            }
+            asked.set(asked.get() + 1);
+            self.attributes(number).is_some_and(filter.passes)
+        };
         let search = if looks_at_each {
             let those = self.entries.iter().flatten();
             let slots =
@@ -343,7 +347,7 @@ impl VectorSet {
         };
         let mut search: Search = search.expect("the vector and the wish were checked");
         while !search.step(STEP / 8, passes) {
-            if asked.get() > effort && !looks_at_each {
+            if is_spent() {
                 search.end_walk();
             }
         }

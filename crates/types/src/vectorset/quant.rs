@@ -84,8 +84,8 @@ impl Quant {
             return None;
         }
         // A vector of length zero stays what it is: 1 away from all others.
-        let part = if norm == 0.0 { 0.0 } else { square.sqrt().recip() };
-        let unit = numbers.iter().map(|number| (f64::from(*number) * part) as f32);
+        // Divided by the norm as it is kept, so that what is multiplied by it again is nearly always what was given, as in Redis.
+        let unit = numbers.iter().map(|number| if norm == 0.0 { 0.0 } else { number / norm });
         Some(match self {
             Self::None => Vector { kept: unit.flat_map(f32::to_le_bytes).collect(), norm, range: 0.0 },
             Self::Q8 => {

@@ -291,7 +291,8 @@ fn filters_are_asked_no_more_often_than_they_may() {
         set.nearest(&query, &Wanted { filter: Some(Filter { passes: &passes, effort }), ..wanted(10, 100) })
     };
     let some = search(100);
-    assert!(asked.take() < 800, "{}", asked.get());
+    // Those without attributes are not asked, and count.
+    assert!((1..=100).contains(&asked.take()));
     assert!(some.iter().all(|hit| set.attributes(hit.number) == Some(b"7")));
     let expected = exact(&points, &points[0], |n| attributes(n) == b"7");
     let all = search(100_000);
