@@ -100,7 +100,8 @@ impl Quant {
                 for (at, number) in numbers.iter().enumerate() {
                     kept[at / 8] |= u8::from(*number > 0.0) << (at % 8);
                 }
-                Vector { kept, norm, range: 0.0 }
+                // As Redis has it.
+                Vector { kept, norm, range: 1.0 }
             }
         })
     }

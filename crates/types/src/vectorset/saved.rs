@@ -126,7 +126,7 @@ fn is_sound(shape: &Shape, vector: &Vector) -> bool {
         // What is behind the last sign.
         Quant::Bin => {
             let signs = shape.dimension % 8;
-            vector.range == 0.0 && (signs == 0 || kept.last().is_some_and(|last| last >> signs == 0))
+            vector.range == 1.0 && (signs == 0 || kept.last().is_some_and(|last| last >> signs == 0))
         }
     }
 }
