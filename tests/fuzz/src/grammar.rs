@@ -56,6 +56,12 @@ impl Scope {
         (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) < self.before
     }
 
+    /// Whether a command is there.
+    pub fn has(&self, row: &Command) -> bool {
+        // It tells the version of what was a module; Redis itself has it since 8.0.
+        self.knows(if row.group == "json" { "8.0.0" } else { row.since })
+    }
+
     fn allows(&self, row: &Command) -> bool {
         // Their replies are about the server rather than about the data.
         const ABOUT_DATA: [&str; 14] = [
@@ -83,7 +89,7 @@ impl Scope {
         let is_apart = row.flags & flag::BLOCKING != 0 || row.group == "scripting";
         let by_chance =
             in_blocks || is_apart || about_server || about_memory || row.full_name.ends_with("|help");
-        !LEFT_OUT.contains(&row.full_name) && self.knows(row.since) && !(self.deterministic && by_chance)
+        !LEFT_OUT.contains(&row.full_name) && self.has(row) && !(self.deterministic && by_chance)
     }
 }
 

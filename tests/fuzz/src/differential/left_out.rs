@@ -140,7 +140,7 @@ pub fn contains(rules: &Rules, request: &Request) -> bool {
 fn names_unknown(rules: &Rules, request: &Request) -> bool {
     let known = Scope { before: rules.before(), deterministic: false };
     let named = request.get(2).and_then(|name| command::lookup(name));
-    named.is_some_and(|row| !known.knows(row.since))
+    named.is_some_and(|row| !known.has(row))
 }
 
 /// Whether something else than the fields announced stands behind FIELDS, or something else than options before it.

@@ -46,7 +46,7 @@ impl Sequence {
                 crate::Step::Request { words, .. } => Some(Step { requests: vec![words] }),
                 _ => None,
             })
-            .filter(|step| !is_short_lived(&step.requests[0]) && scope.knows(since(&step.requests[0])))
+            .filter(|step| !is_short_lived(&step.requests[0]) && is_known(&scope, &step.requests[0]))
             .collect();
         while steps.len() < len {
             let request = match random.below(40) {
@@ -71,21 +71,20 @@ impl Sequence {
     }
 }
 
-/// The first byte of an array's payload.
-const ARRAY: u8 = 28;
+/// The first byte of the payloads of arrays, and of vector sets and JSON documents.
+const NEWER: [u8; 2] = [28, 7];
 
 /// The commands that a peer of this version knows, as far as their replies follow from the data.
 pub fn grammar(rules: &Rules) -> Grammar {
     let mut grammar = Grammar::new(Scope { before: rules.before(), deterministic: true });
     grammar.payloads = crate::play::payloads();
     // What the newer commands store, an older peer does not take.
-    grammar.payloads.retain(|payload| payload[0] != ARRAY);
+    grammar.payloads.retain(|payload| !NEWER.contains(&payload[0]));
     grammar
 }
 
-/// The version that brought the command of a request.
-fn since(request: &Request) -> &'static str {
-    command::lookup(&request[0]).map_or("", |row| row.since)
+fn is_known(scope: &Scope, request: &Request) -> bool {
+    command::lookup(&request[0]).is_none_or(|row| scope.has(row))
 }
 
 fn words(line: &str) -> Request {
