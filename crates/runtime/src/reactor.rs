@@ -28,11 +28,6 @@ pub trait Reactor {
     /// What the system says; interruptions are not errors.
     fn wait(&mut self, timeout: Option<Duration>, events: &mut Vec<Event>) -> io::Result<()>;
 
-    /// Whether something has happened; `None` if only a system call could tell.
-    fn has_events(&mut self) -> Option<bool> {
-        None
-    }
-
     /// Watches a socket for input under the name `token`.
     ///
     /// # Errors

@@ -236,11 +236,6 @@ impl Reactor for Uring {
         Ok(())
     }
 
-    #[inline]
-    fn has_events(&mut self) -> Option<bool> {
-        Some(self.ring.submission().taskrun() || !self.ring.completion().is_empty() || !self.early.is_empty())
-    }
-
     fn add(&mut self, token: usize, socket: Socket) -> io::Result<()> {
         let fd = socket.fd();
         self.slot(token).socket = Some(socket);
@@ -376,22 +371,6 @@ mod tests {
         // A poll that is still there would keep the socket open.
         drop(ours);
         assert_eq!(theirs.read(&mut [0]).unwrap(), 0);
-    }
-
-    #[test]
-    fn input_is_noticed_without_a_call() {
-        let Some((mut ring, ours, mut theirs)) = ring_and_connection() else { return };
-        ring.add(0, ours).unwrap();
-        assert_eq!(wait(&mut ring), []);
-        assert_eq!(ring.has_events(), Some(false));
-        std::io::Write::write_all(&mut theirs, b"x").unwrap();
-        let begun = std::time::Instant::now();
-        while ring.has_events() == Some(false) {
-            assert!(begun.elapsed() < Duration::from_secs(10), "nobody says that there is input");
-            std::thread::yield_now();
-        }
-        assert_eq!(wait(&mut ring), [Event::Readable(0)]);
-        assert_eq!(ring.has_events(), Some(false));
     }
 
     /// More sends than the ring has entries, among them one that its socket cannot take whole, one whose peer is gone, and one that has

@@ -278,7 +278,6 @@ fn watch_signals(process: Arc<Process>) -> io::Result<()> {
 fn run_shard(seat: Seat, tell: &Sender<Started>, tell_loaded: &Sender<Result<Loaded, Halt>>) {
     let Seat { id, cpu, process, .. } = seat;
     let unpinned = cpu.and_then(|cpu| thread::pin_to(cpu).err());
-    let is_alone = process.wakers.len() == 1 && cpu.is_some() && unpinned.is_none();
     let opened = match back_end::open(seat.back_end, seat.ring_entries) {
         Ok(opened) => opened,
         Err(error) => {
@@ -301,8 +300,7 @@ fn run_shard(seat: Seat, tell: &Sender<Started>, tell_loaded: &Sender<Result<Loa
     cx.is_loading = seat.loading.has_file() || seat.recovery.is_some();
     seat.gate.wait();
     let shard = Shard::new(cx);
-    let shard_loop =
-        ShardLoop::new(shard, opened.reactor, seat.port, Arc::clone(&process), seat.listeners, is_alone);
+    let shard_loop = ShardLoop::new(shard, opened.reactor, seat.port, Arc::clone(&process), seat.listeners);
     let of_all = || {
         let mut cx = ShardCx::new(0, 1, Arc::clone(&process.config), seat.seed.clone(), clock::entropy());
         platform::install(&mut cx, about);

@@ -86,10 +86,8 @@ pub struct ShardLoop {
     /// Connections with replies that wait for others, asked of other shards, to go out with them; and until when (µs), in that
     /// order. One that has sent meanwhile knows of another time or none.
     held_back: VecDeque<(usize, u64)>,
-    /// How long to look before sleeping for mail, while replies of other shards are awaited, and for events, if this is the only
-    /// shard and has a processor to itself.
+    /// How long to look for mail before sleeping, while replies of other shards are awaited.
     spin: Spin,
-    is_alone: bool,
     /// Lets a connection be answered when no descriptor is left.
     reserve: Reserve,
     next_complaint_us: u64,
@@ -115,7 +113,6 @@ impl ShardLoop {
         port: Port<Mail>,
         process: Arc<Process>,
         listeners: Vec<Listener>,
-        is_alone: bool,
     ) -> Self {
         let id = usize::from(shard.cx.id);
         let desk = process.desks[id].get_or_init(|| desk::set_up(shard));
@@ -151,7 +148,6 @@ impl ShardLoop {
             told: (0, 0),
             held_back: VecDeque::new(),
             spin: Spin::default(),
-            is_alone,
             reserve: Reserve::new(),
             next_complaint_us: 0,
             stalled_listeners: Vec::new(),
@@ -259,11 +255,6 @@ impl ShardLoop {
             || freeing::is_due(&self.shard.cx);
         if busy || self.spin.until_mail(&self.port, self.shard.awaits_others()) {
             (self.is_quiet, self.due_us) = (false, None);
-            return self.reactor.wait(Some(Duration::ZERO), &mut self.events);
-        }
-        // Not when it has just woken up for its own affairs: then nobody is about to ask for more.
-        if !self.is_quiet && self.looks_for_events() {
-            self.due_us = None;
             return self.reactor.wait(Some(Duration::ZERO), &mut self.events);
         }
         let (_, now_us) = clock::now();
