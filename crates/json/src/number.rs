@@ -1,5 +1,6 @@
 //! JSON's numbers: whole ones as far as 64 bits go, else in double precision.
 
+use base::number::{append_i64, append_u64};
 use std::cmp::Ordering;
 
 /// A number. Whole numbers are `Unsigned` only above `i64::MAX`; `Float` is finite.
@@ -109,8 +110,8 @@ impl Number {
     /// Appends the text: the shortest that reads as the same value, a double always with a point or an exponent.
     pub fn write(self, out: &mut Vec<u8>) {
         match self {
-            Self::Int(value) => write_whole(value.unsigned_abs(), value < 0, out),
-            Self::Unsigned(value) => write_whole(value, false, out),
+            Self::Int(value) => append_i64(out, value),
+            Self::Unsigned(value) => append_u64(out, value),
             Self::Float(value) => out.extend_from_slice(ryu::Buffer::new().format_finite(value).as_bytes()),
         }
     }
@@ -120,23 +121,6 @@ impl PartialEq for Number {
     fn eq(&self, other: &Self) -> bool {
         self.compare(*other) == Ordering::Equal
     }
-}
-
-fn write_whole(mut magnitude: u64, is_negative: bool, out: &mut Vec<u8>) {
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (magnitude % 10) as u8;
-        magnitude /= 10;
-        if magnitude == 0 {
-            break;
-        }
-    }
-    if is_negative {
-        out.push(b'-');
-    }
-    out.extend_from_slice(&digits[at..]);
 }
 
 #[cfg(test)]

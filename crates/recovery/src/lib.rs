@@ -61,10 +61,31 @@ pub trait Loader {
     fn breathe(&mut self) -> bool;
 }
 
+/// A shard that has nothing else to do.
+impl Loader for Shard {
+    fn shard(&mut self) -> &mut Shard {
+        self
+    }
+
+    fn has_loaded(&mut self, _: u64) -> bool {
+        true
+    }
+
+    fn breathe(&mut self) -> bool {
+        true
+    }
+}
+
 /// Who is told what administrators should know.
 pub trait Teller {
     fn note(&self, line: &str);
     fn warn(&self, line: &str);
+}
+
+/// Nobody is told.
+impl Teller for () {
+    fn note(&self, _: &str) {}
+    fn warn(&self, _: &str) {}
 }
 
 /// Commands that are looked at before the looker breathes.

@@ -16,7 +16,7 @@ use journal::chunk::Chunk;
 use journal::manifest::Manifest;
 use journal::queue::{Added, Queue};
 use persist::append::Writer;
-use recovery::{Halt, Loader, Recovery, Teller};
+use recovery::{Halt, Recovery};
 use shard::Shard;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -27,29 +27,6 @@ const PREFIX: &str = "appendonly.aof";
 
 /// The effects of each shard, in their order.
 type Lists = Vec<Vec<u64>>;
-
-struct Alone(Shard);
-
-impl Loader for Alone {
-    fn shard(&mut self) -> &mut Shard {
-        &mut self.0
-    }
-
-    fn has_loaded(&mut self, _bytes: u64) -> bool {
-        true
-    }
-
-    fn breathe(&mut self) -> bool {
-        true
-    }
-}
-
-struct Nobody;
-
-impl Teller for Nobody {
-    fn note(&self, _line: &str) {}
-    fn warn(&self, _line: &str) {}
-}
 
 fn cx(id: usize, shards: usize) -> ShardCx {
     let (config, seed) = (Arc::new(Config::default()), HashSeed::new(1, 2));
@@ -88,8 +65,8 @@ fn start(
     let mut config = Config::default();
     let word: &[u8] = if truncates { b"yes" } else { b"no" };
     config.assign(DirectiveId::of("aof-load-truncated"), word).expect("it is one of its words");
-    let recovery = Recovery::open(disk.clone(), Nobody, &config, place, shards)?;
-    let mut all: Vec<_> = (0..shards).map(|id| Alone(Shard::new(cx(id, shards)))).collect();
+    let recovery = Recovery::open(disk.clone(), (), &config, place, shards)?;
+    let mut all: Vec<_> = (0..shards).map(|id| Shard::new(cx(id, shards))).collect();
     let told = |halt| match halt {
         Halt::Failed(reason) => reason,
         Halt::Ended => unreachable!("nobody asks for it"),
@@ -102,7 +79,7 @@ fn start(
     let slots = SlotMap::new(shards as u16);
     let found = lists.iter().map(|key| {
         let shard = slots.shard_of(key.as_bytes());
-        numbers(&mut all[usize::from(shard)].0, key)
+        numbers(&mut all[usize::from(shard)], key)
     });
     Ok((found.collect(), manifest))
 }

@@ -8,7 +8,7 @@ use crate::{KeptOn, log, platform};
 use command::ShardCx;
 use command::saving::Source;
 use journal::queue::Added;
-use recovery::{Halt, Loader, Stray, take_stray};
+use recovery::{Halt, Stray, take_stray};
 use runtime::clock;
 use shard::Shard;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -39,33 +39,6 @@ struct Alone<'a>(&'a mut ShardCx);
 impl Reader for Alone<'_> {
     fn cx(&mut self) -> &mut ShardCx {
         self.0
-    }
-
-    fn breathe(&mut self) -> bool {
-        true
-    }
-}
-
-/// One that plays everything.
-struct Whole(Shard);
-
-impl Reader for Whole {
-    fn cx(&mut self) -> &mut ShardCx {
-        &mut self.0.cx
-    }
-
-    fn breathe(&mut self) -> bool {
-        true
-    }
-}
-
-impl Loader for Whole {
-    fn shard(&mut self) -> &mut Shard {
-        &mut self.0
-    }
-
-    fn has_loaded(&mut self, _: u64) -> bool {
-        true
     }
 
     fn breathe(&mut self) -> bool {
@@ -165,11 +138,10 @@ fn play_log(cx: &mut ShardCx, journal: &Journal) -> Result<Stage, String> {
         whole.now_us = cx.now_us;
         whole
     };
-    let mut whole = Whole(Shard::new(make()));
+    let mut whole = Shard::new(make());
     let loading = Loading::open(&config, &Progress::default(), 1, Some(&recovery))?;
-    loading.run(&mut whole, &Progress::default()).map_err(text)?;
+    loading.run(&mut Alone(&mut whole.cx), &Progress::default()).map_err(text)?;
     recovery.run(&mut whole, make).map_err(text)?;
-    let Whole(mut whole) = whole;
     let libraries = whole.cx.library_codes();
     let mut strays: Vec<Vec<Stray>> = (0..cx.shards).map(|_| Vec::new()).collect();
     whole.cx.take_all(|db, key, entry| {

@@ -16,8 +16,7 @@ use config::Config;
 use disk::simulated::SimulatedDisk;
 use journal::manifest::Manifest;
 use persist::append::Writer;
-use recovery::{Halt, Loader, Recovery, Teller};
-use shard::Shard;
+use recovery::{Halt, Recovery};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -34,31 +33,6 @@ const HOUR_MS: u64 = 3_600_000;
 const OUTSTANDING_MAX: usize = 3;
 /// A shard that stands still does so for this many steps at most.
 const STILL_MAX: u64 = 600;
-
-/// A shard that loads and has nothing else to do.
-struct Alone<'a>(&'a mut Shard);
-
-impl Loader for Alone<'_> {
-    fn shard(&mut self) -> &mut Shard {
-        self.0
-    }
-
-    fn has_loaded(&mut self, _bytes: u64) -> bool {
-        true
-    }
-
-    fn breathe(&mut self) -> bool {
-        true
-    }
-}
-
-/// Nobody reads the log.
-struct Nobody;
-
-impl Teller for Nobody {
-    fn note(&self, _line: &str) {}
-    fn warn(&self, _line: &str) {}
-}
 
 pub struct Life {
     random: Random,
@@ -228,13 +202,12 @@ fn recover(
     now_ms: u64,
 ) -> Result<Manifest, String> {
     let shards = seats.len();
-    let recovery = Recovery::open(disk.clone(), Nobody, config, (Path::new(DIRECTORY), PREFIX), shards)?;
+    let recovery = Recovery::open(disk.clone(), (), config, (Path::new(DIRECTORY), PREFIX), shards)?;
     seats.iter_mut().for_each(|seat| seat.shard.set_time(now_ms, 0));
     let whole = || ShardCx::new(0, 1, Arc::clone(config), HashSeed::new(7, 11), 1);
-    let mut all: Vec<_> = seats.iter_mut().map(|seat| Alone(&mut seat.shard)).collect();
-    all.iter_mut().try_for_each(|one| recovery.look(one)).map_err(told)?;
+    seats.iter_mut().try_for_each(|seat| recovery.look(&mut seat.shard)).map_err(told)?;
     recovery.judge();
-    all.iter_mut().try_for_each(|one| recovery.play(one, whole)).map_err(told)?;
-    all.iter_mut().try_for_each(|one| recovery.take(one)).map_err(told)?;
+    seats.iter_mut().try_for_each(|seat| recovery.play(&mut seat.shard, whole)).map_err(told)?;
+    seats.iter_mut().try_for_each(|seat| recovery.take(&mut seat.shard)).map_err(told)?;
     recovery.finish().map(|(_, manifest)| manifest)
 }
