@@ -1,7 +1,9 @@
 //! The patterns of SORT: `BY weight_*`, `GET object_*->name`, `GET #`.
 
 use crate::Cx;
+use crate::families::hash::fields;
 use keyspace::{Key, ValueRef};
+use std::iter;
 
 /// What stands for an element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +37,8 @@ impl<'a> Pattern<'a> {
         Some([before, element, after].concat())
     }
 
-    /// Gives `see` what stands for an element; `None` if the key is missing or holds another type, or the field is missing.
+    /// Gives `see` what stands for an element; `None` if the key is missing or holds another type, or the field is missing. A field
+    /// whose time is over goes, as if HGET had asked for it.
     pub fn look_up<R>(self, cx: &mut Cx<'_>, element: &[u8], see: impl FnOnce(Option<&[u8]>) -> R) -> R {
         let Self::Key { field, .. } = self else {
             return see((self == Self::Element).then_some(element));
@@ -48,7 +51,12 @@ impl<'a> Pattern<'a> {
             (ValueRef::Str { bytes, .. }, None) => see(Some(bytes.bytes())),
             (ValueRef::Hash(hash), Some(field)) => match hash.get(field, now_ms) {
                 Some(value) => see(Some(&value.text())),
-                None => see(None),
+                None => {
+                    if fields::may_be_over(hash, now_ms) {
+                        fields::forget_expired(cx, key, pos, iter::once(field));
+                    }
+                    see(None)
+                }
             },
             _ => see(None),
         }

@@ -4,7 +4,7 @@
 //! `import`: HIMPORT; `fields`, `syntax`: what they share.
 
 mod expire;
-mod fields;
+pub mod fields;
 mod import;
 mod random;
 mod read;
