@@ -1,11 +1,12 @@
 //! `cargo xtask tidy`: the rules of the house, run. Formatting, clippy with warnings denied, and what neither knows:
 //! which crate may use which ([`arrows`]), what a source file may not contain ([`rules`]), how long files and
-//! functions may be ([`lengths`]). All of them read text; nothing is compiled for them.
+//! functions may be ([`lengths`]), that all is text ([`text`]). All of them read text; nothing is compiled for them.
 
 mod arrows;
 mod lengths;
 mod rules;
 mod source;
+mod text;
 
 use crate::command_line::{command, run};
 use source::Source;
@@ -43,6 +44,7 @@ pub fn main(arguments: &[String]) -> Result<bool, String> {
     let mut problems = arrows::check(&crate::root())?;
     problems.extend(sources.iter().flat_map(rules::check));
     problems.extend(lengths::check(&sources)?);
+    problems.extend(text::check(&crate::root()));
     problems.sort();
     problems.iter().for_each(|problem| println!("{problem}"));
     let mut clean = problems.is_empty();
