@@ -30,6 +30,7 @@ pub mod parts;
 pub mod platform;
 pub mod pubsub;
 pub mod registry;
+pub mod rounds;
 pub mod saving;
 pub mod scan_options;
 pub mod scripting;
