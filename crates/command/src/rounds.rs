@@ -25,7 +25,7 @@ pub trait Part: Send {
 
 /// What is to be done with the answers of a round.
 pub trait Merge: Send {
-    /// Writes the reply; or says what is to be done next, having written nothing. `answers` are in the order of the shards.
+    /// Writes the reply; or says what is to be done next, having written nothing. `answers` are in the order of the parts, those of the first round in that of the shards.
     ///
     /// # Errors
     /// The command fails.
@@ -36,8 +36,8 @@ pub trait Merge: Send {
 pub enum Next {
     /// The reply has been written.
     Done,
-    /// Another round: a part for each shard, in their order, and what is to be done with their answers.
-    Round(Vec<Box<dyn Part>>, Box<dyn Merge>),
+    /// Another round: parts with their shards, at least one, each shard once; and what is to be done with the answers, which come in this order.
+    Round(Vec<(u16, Box<dyn Part>)>, Box<dyn Merge>),
 }
 
 /// A command that goes in rounds.
@@ -87,7 +87,7 @@ pub fn run_whole<E: Enquiry>(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -
         match merge.merge(cx, vec![answer], out)? {
             Next::Done => return Ok(()),
             Next::Round(parts, next) => {
-                part = parts.into_iter().next().expect("there is a part for each shard");
+                part = parts.into_iter().next().expect("there is a part at least").1;
                 merge = next;
             }
         }

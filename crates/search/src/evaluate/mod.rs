@@ -56,6 +56,8 @@ pub struct Options {
     pub explains: bool,
     /// By what results are ordered.
     pub order: Order,
+    /// INKEYS: nothing else is found.
+    pub among: Option<RoaringBitmap>,
     /// How many of the first results are wanted: offset and number of LIMIT together.
     pub wanted: usize,
     /// The vector parts of the query, and what is known of them: all if there are several shards (see [`crate::vectors`]); with one shard the evaluation finds what they
@@ -135,13 +137,22 @@ impl Evaluation {
         if !self.find(index, fuel) {
             return false;
         }
-        while let Some(next) = self.next {
+        while let Some(mut next) = self.next {
+            if let Some(among) = &self.options.among {
+                let Some(candidate) = among.range(next..).next() else {
+                    self.next = None;
+                    break;
+                };
+                (next, *fuel) = (candidate, fuel.saturating_sub(1));
+            }
             match self.root.advance(index, next, fuel) {
                 Progress::End => self.next = None,
                 Progress::Pending => return false,
                 Progress::At(id) => {
                     self.next = id.checked_add(1);
-                    self.found(index, id);
+                    if self.options.among.as_ref().is_none_or(|among| among.contains(id)) {
+                        self.found(index, id);
+                    }
                     if *fuel == 0 {
                         return self.next.is_none();
                     }

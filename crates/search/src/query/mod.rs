@@ -323,7 +323,7 @@ impl Node {
     }
 
     /// Asks in these fields only.
-    fn restrict(&mut self, fields: FieldMask) {
+    pub fn restrict(&mut self, fields: FieldMask) {
         self.fields &= fields;
         for child in self.children_mut() {
             child.restrict(fields);

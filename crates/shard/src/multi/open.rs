@@ -10,7 +10,7 @@ use crate::execute::{self, Asked, Caller};
 use crate::gates::Want;
 use crate::message::{Ask, Held, Message, OpId, Work};
 use crate::multi;
-use crate::multi::rounds;
+use crate::multi::rounds::{self, Answers};
 use crate::parking::Parked;
 use crate::prepare::prepared;
 use crate::shard::Shard;
@@ -69,7 +69,7 @@ enum Next {
     /// A round of it has been answered.
     Answers {
         merge: Box<dyn Merge>,
-        answers: Vec<Option<Result<Answer, Error>>>,
+        answers: Answers,
     },
     /// Time has passed.
     Go,
@@ -259,7 +259,7 @@ impl Shard {
                 let (command, db, resp3) = (call.command, call.db, call.resp3);
                 if let Plan::Rounds(rounds) = command.plan {
                     let caller = Caller { admitted: true, ..Caller::elsewhere(db, resp3) };
-                    let work = |_| Work::FirstAlone(command, OwnArgs::of(args.args(&seed)));
+                    let work = |shard| (shard, Work::FirstAlone(command, OwnArgs::of(args.args(&seed))));
                     let works = (0..self.cx.shards).map(work).collect();
                     self.start_round_open(op, open, works, (rounds.merge)(), caller);
                     return Tried::Parts;
@@ -420,22 +420,22 @@ impl Shard {
         &mut self,
         op: OpId,
         open: &mut Open,
-        works: Vec<Work>,
+        works: Vec<(u16, Work)>,
         merge: Box<dyn Merge>,
         caller: Caller,
     ) {
         self.return_keys(open);
         open.missing = works.len();
-        let mut answers: Vec<_> = works.iter().map(|_| None).collect();
-        for (shard, work) in works.into_iter().enumerate() {
+        let mut answers = Answers::of(works.iter().map(|(shard, _)| *shard));
+        for (shard, work) in works {
             let home = self.cx.id;
-            if shard == usize::from(home) {
+            if shard == home {
                 let (answer, effects) = self.work_alone(work, caller);
-                answers[shard] = Some(answer);
+                answers.put(shard, answer);
                 open.effects.append(&effects);
                 open.missing -= 1;
             } else {
-                self.outgoing.posts.push((shard, Message::Round { home, op, work, caller }));
+                self.outgoing.posts.push((usize::from(shard), Message::Round { home, op, work, caller }));
             }
         }
         open.next = Next::Answers { merge, answers };
@@ -452,7 +452,7 @@ impl Shard {
         let open = self.opens.get_mut(&op).expect("what comes belongs to operations under way");
         open.effects.append(effects);
         let Next::Answers { answers, .. } = &mut open.next else { unreachable!("it waits for answers") };
-        answers[usize::from(from)] = Some(answer);
+        answers.put(from, answer);
         open.missing -= 1;
         if open.missing == 0 {
             self.may_proceed.push_back(op);
@@ -465,19 +465,19 @@ impl Shard {
         op: OpId,
         open: &mut Open,
         merge: Box<dyn Merge>,
-        answers: Vec<Option<Result<Answer, Error>>>,
+        answers: Answers,
         out: &mut Reply,
     ) -> bool {
         let seed = self.cx.seed.clone();
         let call = open.steps.call(&seed);
         let (command, caller) = (call.command, Caller::elsewhere(call.db, call.resp3));
         out.resp3 = caller.resp3;
-        let merged = rounds::collected(answers);
+        let merged = answers.collected();
         let merged = merged.and_then(|answers| merge.merge(&mut rounds::context(self, caller), answers, out));
         match merged {
             Ok(command::rounds::Next::Done) => return true,
             Ok(command::rounds::Next::Round(parts, merge)) => {
-                let works = parts.into_iter().map(Work::PartAlone).collect();
+                let works = parts.into_iter().map(|(shard, part)| (shard, Work::PartAlone(part))).collect();
                 self.start_round_open(op, open, works, merge, caller);
                 return false;
             }

@@ -14,15 +14,30 @@ use resp::Reply;
 /// A round under way.
 pub(crate) struct Round {
     merge: Box<dyn Merge>,
-    /// Those that have come, by shard.
-    answers: Vec<Option<Result<Answer, Error>>>,
+    answers: Answers,
     /// When the command came (monotonic ns).
     begun_ns: u64,
 }
 
-/// What shards have said in a round, or the first error among it.
-pub(crate) fn collected(answers: Vec<Option<Result<Answer, Error>>>) -> Result<Vec<Answer>, Error> {
-    answers.into_iter().map(|answer| answer.expect("all have answered")).collect()
+/// What shards say in a round, in the order of its parts.
+pub(crate) struct Answers(Vec<(u16, Option<Result<Answer, Error>>)>);
+
+impl Answers {
+    /// Of these shards, none yet.
+    pub fn of(shards: impl Iterator<Item = u16>) -> Self {
+        Self(shards.map(|shard| (shard, None)).collect())
+    }
+
+    /// A shard has answered.
+    pub fn put(&mut self, from: u16, answer: Result<Answer, Error>) {
+        let mut of = self.0.iter_mut().filter(|(shard, _)| *shard == from);
+        of.next().expect("a shard answers that was asked").1 = Some(answer);
+    }
+
+    /// All answers, or the first error among them.
+    pub fn collected(self) -> Result<Vec<Answer>, Error> {
+        self.0.into_iter().map(|(_, answer)| answer.expect("all have answered")).collect()
+    }
 }
 
 /// An error that a shard has answered instead of taking part.
@@ -40,7 +55,7 @@ impl Shard {
         let Plan::Rounds(rounds) = command.plan else { unreachable!("it goes in rounds") };
         let shards = usize::from(self.cx.shards);
         let begun_ns = (self.cx.platform.clock_ns)();
-        let answers = (0..shards).map(|_| None).collect();
+        let answers = Answers::of(0..self.cx.shards);
         let kind = Kind::Round(Round { merge: (rounds.merge)(), answers, begun_ns });
         let all: Vec<u16> = (0..self.cx.shards).collect();
         if shards > 1 {
@@ -71,7 +86,7 @@ impl Shard {
         }
         let operation = self.ops.get_mut(&op).expect("parts belong to operations under way");
         let Kind::Round(round) = &mut operation.kind else { unreachable!("it goes in rounds") };
-        round.answers[usize::from(from)] = Some(answer);
+        round.answers.put(from, answer);
         operation.missing -= 1;
         if operation.missing == 0 {
             self.end_round(op);
@@ -87,7 +102,7 @@ impl Shard {
             Ask::Whole(ticket) => self.conns[ticket.conn as usize].generation == ticket.generation,
             _ => false,
         };
-        let merged = match collected(answers) {
+        let merged = match answers.collected() {
             // Whoever asked is gone.
             Ok(_) if !is_wanted => Ok(Next::Done),
             Ok(answers) => merge.merge(&mut context(self, caller), answers, &mut out),
@@ -95,7 +110,7 @@ impl Shard {
         };
         match merged {
             Ok(Next::Round(parts, merge)) => {
-                let answers = parts.iter().map(|_| None).collect();
+                let answers = Answers::of(parts.iter().map(|(shard, _)| *shard));
                 operation.kind = Kind::Round(Round { merge, answers, begun_ns });
                 operation.missing = parts.len();
                 self.ops.insert(op, operation);
@@ -119,19 +134,21 @@ impl Shard {
         self.end(operation.ask, operation.here, operation.elsewhere, &mut out);
     }
 
-    /// Sends every shard its part; the own one last, for it may be the end of the round.
-    fn send_round(&mut self, op: OpId, parts: Vec<Box<dyn Part>>, caller: Caller) {
+    /// Sends shards their parts; the own one last, for it may be the end of the round.
+    fn send_round(&mut self, op: OpId, parts: Vec<(u16, Box<dyn Part>)>, caller: Caller) {
         let (home, caller) = (self.cx.id, Caller::elsewhere(caller.db, caller.resp3));
         let mut own = None;
-        for (shard, part) in parts.into_iter().enumerate() {
+        for (shard, part) in parts {
             let work = Work::Part(part);
-            if shard == usize::from(home) {
+            if shard == home {
                 own = Some(work);
             } else {
-                self.outgoing.posts.push((shard, Message::Round { home, op, work, caller }));
+                self.outgoing.posts.push((usize::from(shard), Message::Round { home, op, work, caller }));
             }
         }
-        self.on_round(home, op, own.expect("there is a part for each shard"), caller);
+        if let Some(work) = own {
+            self.on_round(home, op, work, caller);
+        }
     }
 }
 

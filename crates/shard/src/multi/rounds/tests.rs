@@ -59,7 +59,7 @@ impl Merge for Sum {
                 Ok(Next::Done)
             }
             _ => {
-                let parts = answers.iter().map(|_| counting(rounds - 1, slices)).collect();
+                let parts = (0..cx.shard.shards).map(|shard| (shard, counting(rounds - 1, slices))).collect();
                 Ok(Next::Round(parts, Box::new(Sum)))
             }
         }

@@ -6,15 +6,16 @@ use super::reply;
 use super::request::{Column, Request};
 use super::steps::{self, Flow, Rows};
 use crate::families::search::query::deadline::Deadline;
-use crate::families::search::query::has_expansions;
 use crate::families::search::query::load::{self, Source};
+use crate::families::search::query::vectors;
 use crate::rounds::{Answer, Enquiry, Merge, Next, Part};
 use crate::{Args, Cx, Error, ShardCx};
 use resp::Reply;
 use search::aggregate::Fields;
-use search::evaluate::{Evaluation, Gathering, Hit, Order, Statistics};
+use search::evaluate::{Evaluation, Gathering, Hit, Options, Order, Statistics};
 use search::expression::Value;
 use search::index::SortValue;
+use search::vectors::Vectors;
 use std::sync::Arc;
 
 /// The command.
@@ -35,7 +36,7 @@ impl Enquiry for Aggregate {
         let question = &request.question;
         let index = &question.index(cx.shard)?.index;
         let gathering = Gathering::new(&question.node, index, &question.settings.words).map_err(Error::search)?;
-        let is_local = !request.adds_scores && !has_expansions(&question.node);
+        let is_local = !request.adds_scores && question.is_local();
         if cx.shard.shards > 1 && !is_local {
             return Ok(Box::new(Gather { request, gathering: Some(gathering) }));
         }
@@ -76,7 +77,7 @@ struct Collect {
 
 enum Stage {
     Gather(Gathering),
-    Begin(Statistics),
+    Begin(Statistics, Vectors),
     Evaluate(Box<Evaluation>),
     Rows(std::vec::IntoIter<Hit>),
     Done,
@@ -97,11 +98,14 @@ impl Collect {
             Stage::Gather(mut gathering) => {
                 let index = &question.index(cx.shard)?.index;
                 match gathering.step(index, fuel) {
-                    true => (Stage::Begin(gathering.finish(index)), true),
+                    true => {
+                        let vectors = Vectors::new(Arc::clone(&question.parts));
+                        (Stage::Begin(gathering.finish(index), vectors), true)
+                    }
                     false => (Stage::Gather(gathering), false),
                 }
             }
-            Stage::Begin(statistics) => (self.begin(cx, statistics)?, true),
+            Stage::Begin(statistics, vectors) => (self.begin(cx, statistics, vectors)?, true),
             Stage::Evaluate(mut evaluation) => {
                 let index = &question.index(cx.shard)?.index;
                 let is_done = evaluation.step(index, fuel) || self.is_late(cx)?;
@@ -130,13 +134,11 @@ impl Collect {
         Ok(self.is_timed_out)
     }
 
-    fn begin(&self, cx: &mut Cx<'_>, statistics: Statistics) -> Result<Stage, Error> {
+    fn begin(&self, cx: &mut Cx<'_>, statistics: Statistics, vectors: Vectors) -> Result<Stage, Error> {
         let question = &self.request.question;
-        let mut options = question.options(Order::Id, usize::MAX);
+        let mut options = Options { vectors, ..question.options(Order::Id, usize::MAX) };
         let index = question.index(cx.shard)?;
-        if let Some(keys) = &question.in_keys {
-            options.among = Some(keys.iter().filter_map(|key| index.documents.id_of(key)).collect());
-        }
+        options.among = question.among(index);
         let evaluation = Evaluation::new(&question.node, &index.index, statistics, options);
         Ok(Stage::Evaluate(Box::new(evaluation)))
     }
@@ -149,6 +151,11 @@ impl Collect {
         let mut row = Fields::default();
         if request.adds_scores {
             row.set(b"__score", Value::Number(hit.score));
+        }
+        for (name, distance) in request.question.parts.names().zip(&hit.distances) {
+            if let (Some(name), Some(distance)) = (name, distance) {
+                row.set(name, Value::Number(*distance));
+            }
         }
         let index = request.question.index(cx.shard)?;
         for column in &request.columns {
@@ -233,12 +240,16 @@ impl Merge for AfterFirst {
             return answer(cx, &request, flows, is_timed_out, out);
         }
         let statistics = request.question.merge_statistics(statistics);
-        let part = |_| {
-            let stage = Stage::Begin(statistics.clone());
-            Box::new(Collect::new(cx.shard, Arc::clone(&request), stage, false)) as Box<dyn Part>
-        };
-        let parts = (0..cx.shard.shards).map(part).collect();
-        Ok(Next::Round(parts, Box::new(AfterCollect { request })))
+        let question = Arc::clone(&request.question);
+        vectors::prepare(cx, question, statistics, out, |cx, statistics, vectors, _| {
+            let part = |shard| {
+                let stage = Stage::Begin(statistics.clone(), vectors.clone());
+                let collect = Collect::new(cx.shard, Arc::clone(&request), stage, false);
+                (shard, Box::new(collect) as Box<dyn Part>)
+            };
+            let parts = (0..cx.shard.shards).map(part).collect();
+            Ok(Next::Round(parts, Box::new(AfterCollect { request })))
+        })
     }
 }
 

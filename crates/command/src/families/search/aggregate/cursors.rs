@@ -92,9 +92,7 @@ pub fn number(written: &[u8]) -> Result<u64, Error> {
 pub fn read(cx: &mut ShardCx, id: u64, count: Option<usize>) -> Result<(Vec<Fields>, u64, bool), Error> {
     cx.cursors.sweep(cx.now_us);
     let cursor = cx.cursors.open.remove(&id);
-    let cursor =
-        cursor.ok_or_else(|| Error::text(format!("SEARCH_CURSOR_NOT_FOUND Cursor not found, id: {id}")))?;
-    let mut opened = cursor.opened;
+    let mut opened = cursor.ok_or_else(|| not_found(id))?.opened;
     let count = count.unwrap_or(opened.options.rows);
     let taken = count.min(opened.rows.len());
     let rows: Vec<_> = opened.rows.drain(..taken).collect();
@@ -105,6 +103,11 @@ pub fn read(cx: &mut ShardCx, id: u64, count: Option<usize>) -> Result<(Vec<Fiel
         put(cx, id, opened);
     }
     Ok((rows, next, expands))
+}
+
+/// That there is no such cursor.
+pub fn not_found(id: u64) -> Error {
+    Error::text(format!("SEARCH_CURSOR_NOT_FOUND Cursor not found, id: {id}"))
 }
 
 /// Closes a cursor; whether there was one.

@@ -10,11 +10,12 @@ use crate::{Args, Cx, Error};
 use search::aggregate::ReducerKind;
 use search::schema::FieldNumber;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 /// An aggregation, the same on all shards.
 #[derive(Debug)]
 pub struct Request {
-    pub question: Question,
+    pub question: Arc<Question>,
     pub steps: Vec<Step>,
     pub columns: Vec<Column>,
     /// LOAD *
@@ -155,6 +156,7 @@ impl Request {
             loads_all: false,
             has_documents: true,
         };
+        known.names.extend(question.parts.names().flatten().map(<[u8]>::to_vec));
         if given.adds_scores {
             known.names.insert(b"__score".to_vec());
         }
@@ -175,7 +177,7 @@ impl Request {
             adds_scores: given.adds_scores,
             counts: given.counts,
             cursor: given.cursor,
-            question,
+            question: Arc::new(question),
         })
     }
 

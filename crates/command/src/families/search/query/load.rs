@@ -92,6 +92,16 @@ impl Selection {
     }
 }
 
+impl Selection {
+    /// Whether a property that is not of the document is shown.
+    pub fn wants(&self, name: &[u8]) -> bool {
+        match self {
+            Self::All(_) => true,
+            Self::Listed(wanted) => wanted.iter().any(|wanted| wanted.name[..] == *name),
+        }
+    }
+}
+
 /// How values of JSON are shown.
 #[derive(Clone, Copy, Debug)]
 pub struct Manner {
@@ -180,6 +190,20 @@ impl Source<'_> {
                     first => Some(Shown::Text(plain(*first))),
                 }
             }
+        }
+    }
+
+    /// Everything, as rows of FT.AGGREGATE have it.
+    pub fn all_values(&self, manner: Manner, mut put: impl FnMut(&[u8], Value)) {
+        match self {
+            Self::Hash(hash, now_ms) => {
+                for entry in hash.iter(*now_ms) {
+                    put(&bytes_of(entry.field), Value::Text(bytes_of(entry.value).into_owned()));
+                }
+            }
+            Self::Json(root) => match whole(&[*root], manner) {
+                Shown::Text(text) | Shown::Reply(text) => put(b"$", Value::Text(text)),
+            },
         }
     }
 

@@ -10,7 +10,7 @@ pub mod reply;
 pub mod request;
 pub mod search;
 pub mod settings;
+pub mod vectors;
 pub mod words;
 
-pub use request::has_expansions;
 pub use search::Search;

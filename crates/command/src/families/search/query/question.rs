@@ -11,6 +11,7 @@ use search::evaluate::{Options, Order, Scorer, Statistics};
 use search::query::{Dialect, Expansion, Kind, Node, expand, parse};
 use search::schema::{FieldMask, Kind as FieldKind, Schema};
 use search::text::Language;
+use search::vectors::Parts;
 use std::sync::Arc;
 
 /// What is asked.
@@ -18,6 +19,8 @@ use std::sync::Arc;
 pub struct Question {
     pub definition: Arc<Definition>,
     pub node: Node,
+    /// The vector parts of the query.
+    pub parts: Arc<Parts>,
     pub settings: QuerySettings,
     pub scorer: Scorer,
     pub dialect: Dialect,
@@ -51,6 +54,7 @@ impl Question {
         let language = options.language.unwrap_or(schema.language);
         let keeps = options.keeps_stop_words;
         let mut node = parse(query, dialect, schema, &options.parameters, !keeps).map_err(Error::search)?;
+        let parts = Parts::read(&node, schema).map_err(Error::search)?;
         if let Some(fields) = &options.in_fields {
             node.restrict(mask_of(schema, fields));
         }
@@ -71,6 +75,7 @@ impl Question {
         check_format(options.expands, cx.resp3, dialect, schema)?;
         Ok(Self {
             node,
+            parts,
             settings,
             scorer,
             dialect,
@@ -118,6 +123,17 @@ impl Question {
         }
     }
 
+    /// INKEYS on a shard.
+    pub fn among(&self, index: &ShardIndex) -> Option<RoaringBitmap> {
+        let keys = self.in_keys.as_ref()?;
+        Some(keys.iter().filter_map(|key| index.documents.id_of(key)).collect())
+    }
+
+    /// Whether a shard can find its documents without knowing what others have: no word stands for others, and no vector is to be near.
+    pub fn is_local(&self) -> bool {
+        self.parts.is_empty() && !has_expansions(&self.node)
+    }
+
     /// Adds what another shard knows of it.
     pub fn merge_statistics(&self, all: Vec<Statistics>) -> Statistics {
         let mut all = all.into_iter();
@@ -125,6 +141,12 @@ impl Question {
         all.for_each(|one| sum.merge(one, &self.settings.words));
         sum
     }
+}
+
+/// Whether a part of a query stands for words that only an index knows.
+fn has_expansions(node: &Node) -> bool {
+    matches!(node.kind, Kind::Affix(_) | Kind::Wildcard(_) | Kind::Fuzzy { .. })
+        || node.children().iter().any(has_expansions)
 }
 
 /// INFIELDS: TEXT fields by name; others are passed over.
@@ -139,14 +161,11 @@ fn filtered(
     filters: &[(Vec<u8>, GlobalFilter)],
     dialect: Dialect,
 ) -> Result<Node, Error> {
-    if filters.is_empty() {
-        return Ok(node);
-    }
-    let mut parts = vec![node];
+    let mut node = node;
     for (name, filter) in filters {
         let field = schema.field(name);
         let kind = field.map(|field| &schema.fields[usize::from(field)].kind);
-        parts.push(Node::new(match (field, kind, filter) {
+        node = node.narrow(Node::new(match (field, kind, filter) {
             (Some(field), Some(FieldKind::Numeric), GlobalFilter::Numeric(range)) => {
                 Kind::Numeric { field, range: *range }
             }
@@ -164,7 +183,7 @@ fn filtered(
             }
         }));
     }
-    Ok(Node::new(Kind::Intersection(parts)))
+    Ok(node)
 }
 
 fn check_format(expands: bool, resp3: bool, dialect: Dialect, schema: &Schema) -> Result<(), Error> {

@@ -7,6 +7,7 @@ use super::search::{Document, Found, Loaded};
 use crate::Cx;
 use resp::Reply;
 use search::evaluate::{Explanation, Hit};
+use search::expression::Value;
 use search::index::SortValue;
 
 /// Writes the reply.
@@ -27,7 +28,7 @@ pub fn write(cx: &Cx<'_>, request: &Request, found: &Found, out: &mut Reply) {
         out.bulk(&document.key);
         write_heads(request, hit, document, out, false);
         if !request.no_content {
-            write_fields(document, out);
+            write_fields(request, hit, document, out);
         }
     }
 }
@@ -46,7 +47,7 @@ fn write_map(request: &Request, found: &Found, out: &mut Reply) {
         write_heads(request, hit, document, out, true);
         if !request.no_content {
             out.status("extra_attributes");
-            write_fields(document, out);
+            write_fields(request, hit, document, out);
         }
         out.status("values");
         out.array(0);
@@ -117,14 +118,21 @@ fn write_explanation(why: &Explanation, out: &mut Reply) {
     why.children.iter().for_each(|child| write_explanation(child, out));
 }
 
-fn write_fields(document: &Document, out: &mut Reply) {
+/// The distances of vectors, and what is shown of the document.
+fn write_fields(request: &Request, hit: &Hit, document: &Document, out: &mut Reply) {
     let Loaded::Fields(fields) = &document.loaded else { return out.null() };
+    let named = request.question.parts.names().zip(&hit.distances);
+    let known = named.filter_map(|(name, distance)| Some((name?, (*distance)?)));
+    let distances: Vec<_> = known.filter(|(name, _)| request.selection.wants(name)).collect();
+    out.map(distances.len() + fields.len());
+    for (name, distance) in distances {
+        out.bulk(name);
+        out.bulk(&Value::Number(distance).shown().unwrap_or_default());
+    }
     write_pairs(fields, out);
 }
 
-/// Names and values.
-pub fn write_pairs(fields: &Fields, out: &mut Reply) {
-    out.map(fields.len());
+fn write_pairs(fields: &Fields, out: &mut Reply) {
     for (name, value) in fields {
         out.bulk(name);
         match value {

@@ -7,12 +7,12 @@ use super::settings::QuerySettings;
 use super::words::shown;
 use crate::{Args, Cx, Error};
 use search::evaluate::Order;
-use search::query::{Kind, Node};
+use std::sync::Arc;
 
 /// A search, the same on all shards.
 #[derive(Debug)]
 pub struct Request {
-    pub question: Question,
+    pub question: Arc<Question>,
     pub sorting: Sorting,
     pub selection: Selection,
     pub no_content: bool,
@@ -59,6 +59,9 @@ impl Request {
                         let wanted = Wanted::new(definition, &sort_by.field, &sort_by.field);
                         Sorting::Loaded { wanted, descending }
                     }
+                    None if let Some(part) = question.parts.position(&sort_by.field) => {
+                        Sorting::Index(Order::Distance { part, descending })
+                    }
                     None => {
                         let name = shown(&sort_by.field);
                         return Err(Error::text(format!(
@@ -80,7 +83,7 @@ impl Request {
             highlight: given.highlight,
             summarize: given.summarize,
             limit: given.limit,
-            question,
+            question: Arc::new(question),
         })
     }
 
@@ -105,12 +108,7 @@ impl Request {
     /// others.
     pub fn is_local(&self) -> bool {
         let scores = self.wanted() > 0 && (self.with_scores || self.order() == Order::Score);
-        !scores && !has_expansions(&self.question.node)
+        !scores && self.question.is_local()
     }
 }
 
-/// Whether a part of a query stands for words that only an index knows.
-pub fn has_expansions(node: &Node) -> bool {
-    matches!(node.kind, Kind::Affix(_) | Kind::Wildcard(_) | Kind::Fuzzy { .. })
-        || node.children().iter().any(has_expansions)
-}

@@ -4,14 +4,15 @@
 use super::deadline::Deadline;
 use super::load::{self, Fields};
 use super::request::{Request, Sorting};
-use super::{present, reply};
+use super::{present, reply, vectors};
 use crate::rounds::{Answer, Enquiry, Merge, Next, Part};
 use crate::{Args, Cx, Error, ShardCx};
 use resp::Reply;
 use search::DocumentId;
-use search::evaluate::{Evaluation, Gathering, Hit, Hits, Order, Statistics};
+use search::evaluate::{Evaluation, Gathering, Hit, Hits, Options, Order, Statistics};
 use search::expression::Value;
 use search::index::SortValue;
+use search::vectors::Vectors;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -102,7 +103,7 @@ struct Find {
 
 enum Stage {
     Gather(Gathering),
-    Begin(Statistics),
+    Begin(Statistics, Vectors),
     Evaluate(Box<Evaluation>),
     /// Reads what results are sorted by; so many are done.
     Sort(usize),
@@ -127,14 +128,12 @@ impl Find {
         }
     }
 
-    fn begin(&self, cx: &mut Cx<'_>, statistics: Statistics) -> Result<Stage, Error> {
+    fn begin(&self, cx: &mut Cx<'_>, statistics: Statistics, vectors: Vectors) -> Result<Stage, Error> {
         let question = &self.request.question;
         let (order, wanted) = self.order_and_wanted();
-        let mut options = question.options(order, wanted);
+        let mut options = Options { vectors, ..question.options(order, wanted) };
         let index = question.index(cx.shard)?;
-        if let Some(keys) = &question.in_keys {
-            options.among = Some(keys.iter().filter_map(|key| index.documents.id_of(key)).collect());
-        }
+        options.among = question.among(index);
         let evaluation = Evaluation::new(&question.node, &index.index, statistics, options);
         Ok(Stage::Evaluate(Box::new(evaluation)))
     }
@@ -152,11 +151,11 @@ impl Find {
                 let Stage::Gather(gathering) = std::mem::replace(&mut self.stage, Stage::Done) else {
                     unreachable!("seen above")
                 };
-                Stage::Begin(gathering.finish(index))
+                Stage::Begin(gathering.finish(index), Vectors::new(Arc::clone(&question.parts)))
             }
-            Stage::Begin(statistics) => {
-                let statistics = std::mem::take(statistics);
-                self.begin(cx, statistics)?
+            Stage::Begin(statistics, vectors) => {
+                let (statistics, vectors) = (std::mem::take(statistics), std::mem::take(vectors));
+                self.begin(cx, statistics, vectors)?
             }
             Stage::Evaluate(evaluation) => {
                 let index = &question.index(cx.shard)?.index;
@@ -288,12 +287,16 @@ impl Merge for AfterFirst {
             return found_all(cx, request, found, out);
         }
         let statistics = request.question.merge_statistics(statistics);
-        let part = |_| {
-            let stage = Stage::Begin(statistics.clone());
-            Box::new(Find::new(cx.shard, Arc::clone(&request), stage, false)) as Box<dyn Part>
-        };
-        let parts = (0..cx.shard.shards).map(part).collect();
-        Ok(Next::Round(parts, Box::new(AfterFind { request })))
+        let question = Arc::clone(&request.question);
+        vectors::prepare(cx, question, statistics, out, |cx, statistics, vectors, _| {
+            let part = |shard| {
+                let stage = Stage::Begin(statistics.clone(), vectors.clone());
+                let find = Find::new(cx.shard, Arc::clone(&request), stage, false);
+                (shard, Box::new(find) as Box<dyn Part>)
+            };
+            let parts = (0..cx.shard.shards).map(part).collect();
+            Ok(Next::Round(parts, Box::new(AfterFind { request })))
+        })
     }
 }
 
@@ -339,11 +342,12 @@ fn found_all(
     for hit in found.hits.hits.iter().filter(|hit| !is_there(hit)) {
         lists[owners[&hit.id]].push((hit.id, Arc::clone(&found.documents[&hit.id].key)));
     }
-    let part = |keys: Vec<_>| {
+    let part = |(shard, keys): (usize, Vec<_>)| {
         let (keys, loaded) = (keys.into_iter(), Vec::new());
-        Box::new(Load { request: Arc::clone(&request), keys, loaded }) as Box<dyn Part>
+        (shard as u16, Box::new(Load { request: Arc::clone(&request), keys, loaded }) as Box<dyn Part>)
     };
-    let parts = lists.into_iter().map(part).collect();
+    let wanted = lists.into_iter().enumerate().filter(|(_, keys)| !keys.is_empty());
+    let parts = wanted.map(part).collect();
     Ok(Next::Round(parts, Box::new(AfterLoad { request, found })))
 }
 
