@@ -27,6 +27,8 @@ pub enum Code {
     Expression,
     /// `SEARCH_PROP_NOT_FOUND`: a property that no step before has made.
     PropertyMissing,
+    /// `SEARCH_JSON_TYPE_INVALID`: a value of JSON that its field cannot have.
+    JsonType,
     /// `SEARCH_GENERIC`: anything else.
     Generic,
 }
@@ -46,6 +48,7 @@ impl Code {
             Self::Query => "SEARCH_QUERY_BAD",
             Self::Expression => "SEARCH_EXPR",
             Self::PropertyMissing => "SEARCH_PROP_NOT_FOUND",
+            Self::JsonType => "SEARCH_JSON_TYPE_INVALID",
             Self::Generic => "SEARCH_GENERIC",
         }
     }

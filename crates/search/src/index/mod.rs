@@ -12,14 +12,13 @@ mod terms;
 mod varint;
 
 use crate::DocumentId;
-use crate::error::Error;
 use crate::query::Synonyms;
 use crate::schema::{FieldNumber, Kind, Schema};
 use roaring::RoaringBitmap;
 use std::sync::Arc;
 
 pub use dictionary::Word;
-pub use document::{Document, SortValue, Value};
+pub use document::{Document, Refused, SortValue, Value};
 pub use places::Place;
 pub use records::Record;
 
@@ -134,7 +133,12 @@ impl Index {
     ///
     /// # Errors
     /// A value that its field cannot have. The document is then not in the index, also if it was before.
-    pub fn add(&mut self, id: DocumentId, document: &Document<'_>, synonyms: &Synonyms) -> Result<(), Error> {
+    pub fn add(
+        &mut self,
+        id: DocumentId,
+        document: &Document<'_>,
+        synonyms: &Synonyms,
+    ) -> Result<(), Refused> {
         self.remove(id);
         let schema = Arc::clone(&self.schema);
         let prepared = Prepared::new(&schema, document, synonyms)?;
