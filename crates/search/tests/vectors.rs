@@ -8,7 +8,7 @@ use search::evaluate::Order;
 use search::index::{Document, Index, Value};
 use search::query::Synonyms;
 use search::text::Language;
-use search::vectors::{Parts, Share, Vectors};
+use search::vectors::Vectors;
 use shards::{Cluster, Entry};
 use std::sync::Arc;
 use vector::{Element, Metric};
@@ -438,30 +438,6 @@ fn queries_that_are_refused() {
 }
 
 #[test]
-fn what_travels_between_shards_is_not_believed() {
-    let cluster = Cluster::new(1, "HNSW", Element::F32, Metric::L2, 2);
-    let (_, parts) = cluster.parse("@v:[VECTOR_RANGE 1 $B]=>[KNN 2 @v $B]", &[1.0, 2.0]).unwrap();
-    let nothing = Vectors::new(Arc::clone(&parts));
-    assert_eq!(Vectors::from_bytes(Arc::clone(&parts), &nothing.to_bytes()), Some(nothing));
-    let share = Share::Passing([1, 5, 70_000].into_iter().collect());
-    assert_eq!(Share::from_bytes(&share.to_bytes()), Some(share.clone()));
-    let mut random = Random::from_seed(2);
-    for _ in 0..20_000 {
-        let mut bytes = share.to_bytes();
-        bytes.truncate(random.index(bytes.len() + 1));
-        for _ in 0..random.index(4) {
-            if !bytes.is_empty() {
-                let at = random.index(bytes.len());
-                bytes[at] = random.index(256) as u8;
-            }
-        }
-        _ = Share::from_bytes(&bytes);
-        _ = Vectors::from_bytes(Arc::clone(&parts), &bytes);
-    }
-    assert_eq!(Parts::default().names().count(), 0);
-}
-
-#[test]
 fn fields_that_are_added_share_a_graph_too() {
     let more = |text: &str| shards::schema(text);
     let registry = Arc::new(search::vectors::Registry::default());
@@ -478,4 +454,14 @@ fn fields_that_are_added_share_a_graph_too() {
     assert!(all[1].has_vector_work() && !all[1].vector_work(1000) && !all[0].has_vector_work());
     let other = search::vectors::Graphs { registry, index: 2 };
     assert!(!Index::shared(second, other).has_vector_work());
+}
+
+#[test]
+fn what_a_part_of_a_search_holds_can_travel() {
+    fn travels<T: Send>() {}
+    travels::<search::evaluate::Evaluation>();
+    travels::<search::vectors::Sharing>();
+    travels::<search::vectors::Walk>();
+    travels::<(Vectors, search::vectors::Share)>();
+    travels::<Index>();
 }

@@ -110,7 +110,7 @@ impl Flat {
 
 impl FlatSearch {
     /// Looks only at these slots, each of them: for a filter that lets few pass. To be said before the first step.
-    pub fn among(mut self, slots: impl IntoIterator<Item = Slot>) -> FlatSearch {
+    pub fn among(mut self, slots: Vec<Slot>) -> FlatSearch {
         let mut slots: Vec<u32> = slots.into_iter().map(|slot| slot.0).collect();
         // In the order in which they lie in memory.
         slots.sort_unstable();

@@ -5,7 +5,6 @@ use crate::DocumentId;
 use crate::error::{Code, Error};
 use crate::schema::{Algorithm, Element, FieldNumber, Metric, VectorOptions};
 use ahash::RandomState;
-use roaring::RoaringBitmap;
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -166,9 +165,30 @@ impl VectorField {
         self.slots.get(id)
     }
 
-    /// Where the vectors of some documents are.
-    pub(super) fn slots_of(&self, ids: &RoaringBitmap) -> Vec<Slot> {
-        ids.iter().flat_map(|id| self.slots(id)).copied().collect()
+    /// How far the vectors of some of this shard's documents are from a query that has been checked: of at least the `most` nearest documents.
+    pub(super) fn distances(&self, query: &[u8], ids: &[DocumentId], most: usize) -> Vec<(DocumentId, f64)> {
+        const CHECKED: &str = "the query's vector has been checked";
+        if ids.is_empty() || most == 0 {
+            return Vec::new();
+        }
+        let slots = ids.iter().flat_map(|id| self.slots(*id)).copied().collect();
+        // Those of one document may be the nearest of all.
+        let most = if self.slots.several.is_empty() { most } else { usize::MAX };
+        let found = match &self.store {
+            Store::Flat(flat) => {
+                let mut search = flat.nearest(query, most).expect(CHECKED).among(slots);
+                while !search.step(flat, u32::MAX, |_| true) {}
+                search.finish(flat)
+            }
+            Store::Graph(handle) => {
+                let mut handle = handle.borrow_mut();
+                let wish = vector::Wish::Nearest { k: most, ef: None };
+                let mut search = handle.reader().search_among(query, wish, slots).expect(CHECKED);
+                while !search.step(usize::MAX, |_| true) {}
+                handle.reader().finish(search)
+            }
+        };
+        found.into_iter().map(|found| (found.label, found.distance)).collect()
     }
 
     /// How far a document of this shard is from a query that has been checked.

@@ -88,7 +88,7 @@ impl Finding {
                             Evaluation::of_filter(&filter, index, self.statistics.clone(), options);
                         self.state = State::Selecting(Box::new(evaluation));
                     }
-                    _ => self.state = State::Running(Running::new(field, part, None, false)),
+                    _ => self.state = State::Running(Running::new(field, part, None)),
                 },
                 State::Selecting(evaluation) => {
                     if !evaluation.step(index, fuel) {
@@ -101,7 +101,11 @@ impl Finding {
                         self.at += 1;
                         continue;
                     }
-                    self.state = State::Running(Running::new(field, part, Some(passing), each));
+                    self.state = State::Running(if each {
+                        Running::each(part, passing)
+                    } else {
+                        Running::new(field, part, Some(passing))
+                    });
                 }
                 State::Running(running) => {
                     let Some(mut found) = running.step(field, part, fuel) else { return false };

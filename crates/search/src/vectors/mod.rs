@@ -8,7 +8,7 @@
 //!
 //! 1. the shard that serves the query walks the graphs as far as that takes no filter: ranges, and the nearest of all ([`Walk`]);
 //! 2. if there is a filter, or a FLAT field, every shard says what it has ([`Sharing`]): the nearest of its own ([`Share::Found`]), having looked at each vector that passes because there are few, or because the field
-//!    is FLAT; else the set of its documents that pass ([`Share::Passing`]), as bytes. Then the graph is walked with the union of those sets;
+//!    is FLAT; else the set of its documents that pass ([`Share::Passing`]). Then the graph is walked with the union of those sets;
 //! 3. every shard evaluates the query with what was found, looking at its own documents only, and computes their distances again: so a document that
 //!    has changed, or another one under the id of one that has gone, is never shown with a distance that it does not have.
 //!
@@ -34,5 +34,5 @@ pub(crate) use field::VectorField;
 pub(crate) use finding::{Aim, Finding};
 pub(crate) use options::NAMES;
 
-/// About so many ids are looked at in the time of one distance.
-const DISTANCE_FUEL: usize = 4;
+/// About so many distances are computed in the time that scoring a document takes.
+const DISTANCES_PER_FUEL: usize = 4;

@@ -9,9 +9,6 @@ pub struct Neighbours {
     by_id: Vec<(DocumentId, f64)>,
 }
 
-/// Bytes of a document and its distance.
-const ENTRY_BYTES: usize = 4 + 8;
-
 impl Neighbours {
     /// The `most` nearest of what was found; of a document with several vectors the nearest counts.
     pub(super) fn new(mut found: Vec<(DocumentId, f64)>, most: usize) -> Self {
@@ -62,28 +59,5 @@ impl Neighbours {
     pub(super) fn again(&self, mut distance: impl FnMut(DocumentId) -> Option<f64>) -> Self {
         let again = |&(id, _): &(DocumentId, f64)| Some((id, distance(id)?));
         Self { by_id: self.by_id.iter().filter_map(again).collect() }
-    }
-
-    /// Appends it: how many, then ids and distances, little-endian.
-    pub fn write(&self, out: &mut Vec<u8>) {
-        out.extend((self.by_id.len() as u32).to_le_bytes());
-        for (id, distance) in &self.by_id {
-            out.extend(id.to_le_bytes());
-            out.extend(distance.to_le_bytes());
-        }
-    }
-
-    /// Reads what [`Neighbours::write`] wrote from the front; `None` if that is not what is there.
-    pub fn read(bytes: &mut &[u8]) -> Option<Self> {
-        let (count, rest) = bytes.split_first_chunk()?;
-        let (entries, rest) =
-            rest.split_at_checked((u32::from_le_bytes(*count) as usize).checked_mul(ENTRY_BYTES)?)?;
-        let entry = |entry: &[u8; ENTRY_BYTES]| {
-            let (id, distance) = entry.split_at(4);
-            Some((u32::from_le_bytes(id.try_into().ok()?), f64::from_le_bytes(distance.try_into().ok()?)))
-        };
-        let by_id = entries.as_chunks().0.iter().map(entry).collect::<Option<Vec<_>>>()?;
-        *bytes = rest;
-        by_id.is_sorted_by(|left, right| left.0 < right.0).then_some(Self { by_id })
     }
 }

@@ -202,27 +202,6 @@ impl Vectors {
     pub(crate) fn distances(&self, id: DocumentId) -> Box<[Option<f64>]> {
         self.found.iter().map(|found| found.as_ref()?.distance(id)).collect()
     }
-
-    /// What was found, for other shards.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        for found in &self.found {
-            out.push(u8::from(found.is_some()));
-            found.iter().for_each(|found| found.write(&mut out));
-        }
-        out
-    }
-
-    /// What another shard has found for the same query; `None` if these are not such bytes.
-    pub fn from_bytes(parts: Arc<Parts>, mut bytes: &[u8]) -> Option<Self> {
-        let mut found = Vec::with_capacity(parts.parts.len());
-        for _ in 0..parts.parts.len() {
-            let (is_there, rest) = bytes.split_first()?;
-            bytes = rest;
-            found.push(if *is_there == 1 { Some(Neighbours::read(&mut bytes)?) } else { None });
-        }
-        bytes.is_empty().then_some(Self { parts, found })
-    }
 }
 
 impl Part {

@@ -1,6 +1,6 @@
 //! One search among the vectors of a field, in steps.
 
-use super::DISTANCE_FUEL;
+use super::DISTANCES_PER_FUEL;
 use super::field::{Store, VectorField};
 use super::neighbours::Neighbours;
 use super::options::Policy;
@@ -10,7 +10,7 @@ use roaring::RoaringBitmap;
 use std::collections::HashSet;
 use vector::{FlatSearch, Search};
 
-/// Of a shard's vectors so many times fewer must pass that each of those is looked up instead of all in order.
+/// If one of so many of a shard's documents passes, or fewer, their vectors are looked up one by one instead of all being looked at in order.
 const FLAT_SHARE: usize = 8;
 
 /// A search that is under way.
@@ -19,24 +19,26 @@ pub(super) struct Running {
     filter: Option<RoaringBitmap>,
     /// How many vectors are looked for. Grows if documents have several.
     vectors: usize,
-    each: bool,
 }
 
 enum Kind {
     Nothing,
+    /// Vectors of a FLAT field in order.
     Flat(Box<FlatSearch>),
+    /// A walk.
     Graph(Box<Search>),
+    /// Documents that are left, whose vectors are looked at one by one, and the nearest up to there.
+    Each(Box<roaring::bitmap::IntoIter>, Neighbours),
 }
 
 /// Whether it takes less to look at each of `passing` documents' vectors than to walk the graph. If shards share it, as many are taken to pass
 /// elsewhere, in proportion.
 pub(super) fn should_look_at_each(field: &VectorField, part: &Part, passing: usize) -> bool {
     let Wish::Nearest { k, ef, policy, .. } = part.wish else { return false };
-    let Store::Graph(handle) = &field.store else { return false };
-    match policy {
-        Some(Policy::Each) => true,
-        Some(Policy::Walk) => false,
-        None => {
+    match (&field.store, policy) {
+        (Store::Flat(_), _) => passing.saturating_mul(FLAT_SHARE) < field.len(),
+        (Store::Graph(_), Some(policy)) => policy == Policy::Each,
+        (Store::Graph(handle), None) => {
             let mut handle = handle.borrow_mut();
             let reader = handle.reader();
             let ef = ef.unwrap_or(reader.parameters().ef_runtime).max(k);
@@ -46,16 +48,28 @@ pub(super) fn should_look_at_each(field: &VectorField, part: &Part, passing: usi
     }
 }
 
-impl Running {
-    /// Begins. `filter` says which documents pass; with `each` their vectors are looked at one by one, which are then all of this shard.
-    pub fn new(field: &VectorField, part: &Part, filter: Option<RoaringBitmap>, each: bool) -> Self {
-        let vectors = match part.wish {
+impl Part {
+    /// How many documents are wanted.
+    fn most(&self) -> usize {
+        match self.wish {
             Wish::Nearest { k, .. } => k,
             Wish::Within { .. } => usize::MAX,
-        };
-        let mut running = Self { search: Kind::Nothing, filter, vectors, each };
+        }
+    }
+}
+
+impl Running {
+    /// Begins. `filter` says which documents pass.
+    pub fn new(field: &VectorField, part: &Part, filter: Option<RoaringBitmap>) -> Self {
+        let mut running = Self { search: Kind::Nothing, filter, vectors: part.most() };
         running.begin(field, part);
         running
+    }
+
+    /// Begins to look at each vector of these documents, which are all of this shard.
+    pub fn each(part: &Part, documents: RoaringBitmap) -> Self {
+        let search = Kind::Each(Box::new(documents.into_iter()), Neighbours::default());
+        Self { search, filter: None, vectors: part.most() }
     }
 
     fn begin(&mut self, field: &VectorField, part: &Part) {
@@ -63,34 +77,20 @@ impl Running {
         if self.vectors == 0 || is_empty {
             return;
         }
-        let checked = "the query's vector has been checked";
+        const CHECKED: &str = "the query's vector has been checked";
         self.search = match &field.store {
-            Store::Flat(flat) => {
-                let search = match part.wish {
-                    Wish::Nearest { .. } => flat.nearest(&part.vector, self.vectors),
-                    Wish::Within { radius, .. } => flat.within(&part.vector, radius),
-                };
-                let search = search.expect(checked);
-                let few = |ids: &&RoaringBitmap| (ids.len() as usize).saturating_mul(FLAT_SHARE) < flat.len();
-                Kind::Flat(Box::new(match self.filter.as_ref().filter(few) {
-                    Some(ids) => search.among(field.slots_of(ids)),
-                    None => search,
-                }))
-            }
+            Store::Flat(flat) => Kind::Flat(Box::new(match part.wish {
+                Wish::Nearest { .. } => flat.nearest(&part.vector, self.vectors).expect(CHECKED),
+                Wish::Within { radius, .. } => flat.within(&part.vector, radius).expect(CHECKED),
+            })),
             Store::Graph(handle) => {
                 let wish = match part.wish {
                     Wish::Nearest { ef, .. } => vector::Wish::Nearest { k: self.vectors, ef },
                     Wish::Within { radius, epsilon } => vector::Wish::Within { radius, epsilon },
                 };
-                let each = self.filter.as_ref().filter(|_| self.each);
-                let among = each.map(|ids| field.slots_of(ids));
                 let mut handle = handle.borrow_mut();
-                let reader = handle.reader();
-                let search = match among {
-                    Some(slots) => reader.search_among(&part.vector, wish, slots),
-                    None => reader.search(&part.vector, wish, self.filter.is_some()),
-                };
-                Kind::Graph(Box::new(search.expect(checked)))
+                let search = handle.reader().search(&part.vector, wish, self.filter.is_some());
+                Kind::Graph(Box::new(search.expect(CHECKED)))
             }
         };
     }
@@ -101,26 +101,28 @@ impl Running {
             if *fuel == 0 {
                 return None;
             }
-            let distances = (*fuel / DISTANCE_FUEL).max(1);
+            let most = fuel.saturating_mul(DISTANCES_PER_FUEL);
             let filter = self.filter.as_ref();
             let passes = |id: DocumentId| filter.is_none_or(|ids| ids.contains(id));
-            let is_done = match (&mut self.search, &field.store) {
+            let (is_done, distances) = match (&mut self.search, &field.store) {
                 (Kind::Flat(search), Store::Flat(flat)) => {
-                    let rows = u32::try_from(distances).unwrap_or(u32::MAX);
-                    let is_done = search.step(flat, rows, passes);
-                    *fuel = if is_done { fuel.saturating_sub(1) } else { 0 };
-                    is_done
+                    (search.step(flat, u32::try_from(most).unwrap_or(u32::MAX), passes), most)
                 }
                 (Kind::Graph(search), _) => {
                     let before = search.distances();
-                    let is_done = search.step(distances, passes);
-                    let used = (search.distances() - before).saturating_mul(DISTANCE_FUEL);
-                    *fuel = if is_done { fuel.saturating_sub(used.max(1)) } else { 0 };
-                    is_done
+                    (search.step(most, passes), search.distances() - before)
                 }
-                _ => true,
+                (Kind::Each(documents, found), _) => {
+                    let some: Vec<DocumentId> = documents.by_ref().take(most).collect();
+                    let distances = field.distances(&part.vector, &some, part.most());
+                    found.merge(Neighbours::new(distances, part.most()), part.most());
+                    (documents.len() == 0, some.len())
+                }
+                _ => (true, 0),
             };
+            *fuel = fuel.saturating_sub(distances / DISTANCES_PER_FUEL + 1);
             if !is_done {
+                *fuel = 0;
                 return None;
             }
             if let Some(found) = self.finish(field, part) {
@@ -137,18 +139,16 @@ impl Running {
         let found = match (std::mem::replace(&mut self.search, Kind::Nothing), &field.store) {
             (Kind::Flat(search), Store::Flat(flat)) => search.finish(flat),
             (Kind::Graph(search), Store::Graph(handle)) => handle.borrow_mut().reader().finish(*search),
+            (Kind::Each(_, found), _) => return Some(found),
             _ => Vec::new(),
-        };
-        let k = match part.wish {
-            Wish::Nearest { k, .. } => k,
-            Wish::Within { .. } => usize::MAX,
         };
         if found.len() >= self.vectors && self.vectors > 0 {
             let documents: HashSet<DocumentId> = found.iter().map(|found| found.label).collect();
-            if documents.len() < k {
+            if documents.len() < part.most() {
                 return None;
             }
         }
-        Some(Neighbours::new(found.into_iter().map(|found| (found.label, found.distance)).collect(), k))
+        let found = found.into_iter().map(|found| (found.label, found.distance)).collect();
+        Some(Neighbours::new(found, part.most()))
     }
 }

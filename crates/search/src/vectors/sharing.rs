@@ -19,38 +19,6 @@ pub enum Share {
     Passing(RoaringBitmap),
 }
 
-const FOUND: u8 = 0;
-const PASSING: u8 = 1;
-
-impl Share {
-    /// As bytes: what it is, then the documents, a bitmap in the portable format of roaring bitmaps.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        match self {
-            Self::Found(found) => {
-                let mut out = vec![FOUND];
-                found.write(&mut out);
-                out
-            }
-            Self::Passing(ids) => {
-                let mut out = Vec::with_capacity(1 + ids.serialized_size());
-                out.push(PASSING);
-                ids.serialize_into(&mut out).expect("there is no end to a vector");
-                out
-            }
-        }
-    }
-
-    /// What [`Share::to_bytes`] wrote; `None` of other bytes.
-    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let (kind, mut rest) = bytes.split_first()?;
-        match *kind {
-            FOUND => Neighbours::read(&mut rest).filter(|_| rest.is_empty()).map(Self::Found),
-            PASSING => RoaringBitmap::deserialize_from(rest).ok().map(Self::Passing),
-            _ => None,
-        }
-    }
-}
-
 /// What a shard has for the nearest, in steps.
 #[derive(Debug)]
 pub struct Sharing(Finding);
@@ -128,7 +96,7 @@ impl Walk {
             let passing = &mut self.passing;
             let running = self.running.get_or_insert_with(|| {
                 let filter = passing.take_if(|_| !part.is_on_graph());
-                Running::new(field, part, filter, false)
+                Running::new(field, part, filter)
             });
             let Some(mut found) = running.step(field, part, fuel) else { return false };
             self.running = None;

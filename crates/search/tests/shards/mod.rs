@@ -5,7 +5,7 @@ use search::index::{Document, Index, Value};
 use search::query::{self, Dialect, Node, Parameters, Synonyms};
 use search::schema::Schema;
 use search::text::Language;
-use search::vectors::{Graphs, Parts, Registry, Share, Sharing, Vectors, Walk};
+use search::vectors::{Graphs, Parts, Registry, Sharing, Vectors, Walk};
 use search::{DocumentId, Error};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -137,7 +137,7 @@ impl Cluster {
         }
         options.vectors = Vectors::new(Arc::clone(&parts));
         if self.shards.len() > 1 {
-            options.vectors = self.ahead(&node, &parts, &statistics, &options);
+            options.vectors = self.ahead(&node, &statistics, &options);
         }
         let mut hits = Hits::default();
         for index in &self.shards {
@@ -148,13 +148,13 @@ impl Cluster {
         hits
     }
 
-    /// The rounds before the evaluation; everything travels as bytes.
-    fn ahead(&self, node: &Node, parts: &Arc<Parts>, statistics: &Statistics, options: &Options) -> Vectors {
+    /// The rounds before the evaluation.
+    fn ahead(&self, node: &Node, statistics: &Statistics, options: &Options) -> Vectors {
         let home = &self.shards[1];
         let walk = |vectors, shares| {
             let mut walk = Walk::new(vectors, shares);
             while !walk.step(home, &mut { self.fuel }) {}
-            Vectors::from_bytes(Arc::clone(parts), &walk.finish().to_bytes()).unwrap()
+            walk.finish()
         };
         let vectors = walk(options.vectors.clone(), Vec::new());
         if !vectors.wants_shares() {
@@ -164,7 +164,7 @@ impl Cluster {
         let share = |index: &Index| {
             let mut sharing = Sharing::new(node, index, statistics, &options);
             while !sharing.step(index, &mut { self.fuel }) {}
-            Share::from_bytes(&sharing.finish().to_bytes()).unwrap()
+            sharing.finish()
         };
         walk(vectors, self.shards.iter().map(share).collect())
     }
