@@ -80,7 +80,7 @@ fn numbered(row: &Command, container: Option<&Command>, next: &mut u16) -> Comma
         Some(container) if container.flags & flag::ONE_NAME != 0 => container.full_name,
         Some(container) => format!("{}|{name}", container.full_name).leak(),
     };
-    let in_place = matches!(row.plan, Plan::Keys | Plan::Connection | Plan::Anywhere | Plan::Cursor);
+    let in_place = matches!(row.plan, Plan::Keys | Plan::Connection | Plan::Anywhere | Plan::Cursor(_));
     if in_place && (row.flags & flag::FAST != 0 || row.complexity == "O(1)") {
         row.flags |= flag::SHORT;
     }

@@ -9,6 +9,7 @@ mod keys;
 
 pub use keys::{Begin, Find, KeySpec};
 
+use crate::rounds::Rounds;
 use crate::session::Session;
 use crate::{Args, Cx, Error, Outcome, ShardCx};
 use resp::Reply;
@@ -52,8 +53,10 @@ pub enum Plan {
     Split(Merge),
     /// Every shard runs a part; the connection's shard merges.
     All(PartHandler, MergeHandler),
-    /// On the shard that the cursor in argument 1 names (SCAN).
-    Cursor,
+    /// Every shard works on parts of it, round after round; the connection's shard merges.
+    Rounds(Rounds),
+    /// On the shard that the cursor in the argument with this number names (SCAN).
+    Cursor(usize),
     /// As `Keys`, but needs the session, which the shard of its key may not have: the other row runs there instead, with
     /// these arguments. The row's own handler is for callers that have both, a transaction's.
     WithSession(Expand, &'static Command),
@@ -146,6 +149,7 @@ impl Command {
     #[inline]
     pub fn is_fence(&self, shards: u16) -> bool {
         self.flags & flag::BLOCKING != 0
+            || matches!(self.plan, Plan::Rounds(_))
             || shards > 1 && (self.has_unknown_keys() || self.flags & flag::FENCES != 0)
     }
 

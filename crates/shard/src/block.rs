@@ -221,7 +221,8 @@ pub(crate) fn needs_steps(command: &Command, args: Args<'_>) -> bool {
         return true;
     }
     let looks_around = || (2..args.len()).any(|index| args.is(index, "BY") || args.is(index, "GET"));
-    matches!(command.plan, Plan::All(..) | Plan::Cursor) || command.has_unknown_keys() && looks_around()
+    matches!(command.plan, Plan::All(..) | Plan::Rounds(_) | Plan::Cursor(_))
+        || command.has_unknown_keys() && looks_around()
 }
 
 /// Whether a command needs its client to be there.

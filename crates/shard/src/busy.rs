@@ -135,6 +135,7 @@ impl Shard {
             Message::Commands(batch) => batch.in_order().for_each(|batch| self.refuse_batch(batch)),
             Message::Replies(_)
             | Message::Late { .. }
+            | Message::Answered { .. }
             | Message::Slow { .. }
             | Message::Monitored { .. }
             | Message::News(_)

@@ -96,11 +96,12 @@ impl Shard {
             Plan::Keys | Plan::Split(_) => self.run_many(index, command, args, q),
             Plan::Connection | Plan::Container | Plan::Anywhere => self.run_here(index, command, args),
             Plan::WithSession(expand, row) => self.run_expanded(index, expand, row, args),
-            Plan::Cursor => {
-                let shard = route::cursor_shard(self.cx.shards, args.get(1).unwrap_or_default());
+            Plan::Cursor(at) => {
+                let shard = route::cursor_shard(self.cx.shards, args.get(at).unwrap_or_default());
                 self.run_at(index, command, args, shard, q);
             }
             Plan::All(..) => self.start_all(index, command, args),
+            Plan::Rounds(_) => self.start_rounds(index, command, args),
             Plan::Transaction(verb) => self.transact(verb, command, args, q),
             Plan::Block => unreachable!("blocks are no command of clients"),
         }

@@ -114,7 +114,10 @@ impl Shard {
 
     /// Whether connections that had to wait can go on, or operations that gave others their turn.
     pub fn has_ready_input(&self) -> bool {
-        let goes_on = !self.ticked.is_empty() || !self.may_proceed.is_empty() || self.busy.is_some();
+        let goes_on = !self.ticked.is_empty()
+            || !self.may_proceed.is_empty()
+            || self.busy.is_some()
+            || self.slices.has_work();
         goes_on || !self.resume.is_empty() && !self.cx.is_closed
     }
 
@@ -127,6 +130,9 @@ impl Shard {
         }
         if (!self.ticked.is_empty() || !self.may_proceed.is_empty()) && self.busy.is_none() {
             self.go_on();
+        }
+        if self.slices.are_used() && self.busy.is_none() {
+            self.go_on_with_parts();
         }
         for _ in 0..RESUMES_MAX {
             if self.cx.is_closed {

@@ -47,6 +47,7 @@ mod running;
 mod script;
 mod seal;
 pub mod shard;
+mod slices;
 pub mod steering;
 mod steps;
 pub mod timing;

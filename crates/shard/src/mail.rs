@@ -85,6 +85,8 @@ impl Shard {
                 self.outgoing.posts.push((home as usize, stepped));
             }
             Message::Stepped { op, from, reply, effects } => self.on_stepped(op, from, reply, &effects),
+            Message::Round { home, op, work, caller } => self.on_round(home, op, work, caller),
+            Message::Answered { op, from, answer, effects } => self.on_answered(op, from, answer, effects),
             Message::Slow { ask, entry } => self.on_slow(ask, *entry),
             Message::Touched { watcher } => self.on_touched(watcher),
             Message::Monitored { from, lines } => self.on_monitored(from, &lines),
@@ -334,6 +336,10 @@ impl Shard {
         caller.admitted = matches!(ask, Ask::Share(..) | Ask::Part(_)) || matches!(command.plan, Plan::Block);
         caller.counts = ask.counts();
         self.cx.has_locks = !self.locks.is_empty();
+        if let (Ask::Part(op), Plan::Rounds(rounds)) = (ask, command.plan) {
+            self.begin_part((home, op), rounds, args, caller);
+            return Progress::Under;
+        }
         let needs = self.execute_for(ask, command, args, caller, out);
         self.has_run(Asked { home, ask, command, caller, args }, needs)
     }

@@ -14,11 +14,12 @@ use crate::tracking::Changes;
 use base::hash::HashSeed;
 use command::change::Change;
 use command::journal::Effects;
+use command::rounds::{Answer, Part};
 use command::shipping::Delivery;
 use command::slowlog::Entry as SlowEntry;
 use command::tracking::{ClientRef, Tracker};
 use command::watches::WatcherId;
-use command::{Args, Command, OwnArgs, args};
+use command::{Args, Command, Error, OwnArgs, args};
 use keyspace::Entry;
 use resp::reply::Blob;
 use resp::{Reply, Span};
@@ -392,6 +393,16 @@ pub enum WaitMail {
     Forget { home: u16, op: OpId },
 }
 
+/// A shard's work in a round.
+pub enum Work {
+    /// A part, a little in each turn.
+    Part(Box<dyn Part>),
+    /// The same to its end: an operation to which the receiver is left alone wants it.
+    PartAlone(Box<dyn Part>),
+    /// The same with the part of the first round, which is to be made.
+    FirstAlone(&'static Command, OwnArgs),
+}
+
 pub enum Message {
     /// Executable once the sender's turn is published.
     Commands(Box<Batch>),
@@ -416,6 +427,10 @@ pub enum Message {
     Step { home: u16, op: OpId, command: &'static Command, args: OwnArgs, caller: Caller },
     /// It has run on shard `from`.
     Stepped { op: OpId, from: u16, reply: Reply, effects: Effects },
+    /// Work on this part of a command that goes in rounds.
+    Round { home: u16, op: OpId, work: Work, caller: Caller },
+    /// What shard `from` says at the end of a round, and what it has written down meanwhile.
+    Answered { op: OpId, from: u16, answer: Result<Answer, Error>, effects: Effects },
     /// A command that ran elsewhere was slow: for the slow log of the shard whose client it is.
     Slow { ask: Ask, entry: Box<SlowEntry> },
     /// A key that this watcher, a connection of the receiver's, watches has changed.

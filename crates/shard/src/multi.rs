@@ -13,6 +13,7 @@ pub(crate) mod away;
 mod hold;
 pub(crate) mod open;
 mod own_accord;
+mod rounds;
 mod split;
 pub(crate) mod wait;
 
@@ -29,6 +30,7 @@ use command::journal::Effects;
 use command::slowlog::Entry as SlowEntry;
 use command::{Args, Command, OwnArgs, Plan};
 use resp::Reply;
+use rounds::Round;
 
 /// An operation under way.
 pub(crate) struct Operation {
@@ -53,6 +55,8 @@ pub(crate) enum Kind {
     All {
         parts: Vec<Reply>,
     },
+    /// A round of a command that goes in rounds.
+    Round(Round),
     Hold {
         keys: Vec<(u16, Held)>,
         wanted: Vec<DbKey>,
@@ -126,6 +130,11 @@ impl Shard {
         let operation = self.ops.get_mut(&op).expect("parts belong to operations under way");
         match &mut operation.kind {
             Kind::All { parts } => write(&mut parts[part]),
+            Kind::Round(_) => {
+                let mut refusal = Reply::default();
+                write(&mut refusal);
+                return self.on_answered(op, part as u16, Err(rounds::refused(&refusal)), Effects::default());
+            }
             Kind::Hold { .. } => unreachable!("holds have no parts"),
         }
         operation.missing -= 1;
@@ -150,7 +159,7 @@ impl Shard {
                 let args = operation.args.args(&seed);
                 merge_parts(&mut self.cx, merge, args, parts, &mut out);
             }
-            Kind::Hold { .. } => unreachable!("holds end in `run_held`"),
+            Kind::Round(_) | Kind::Hold { .. } => unreachable!("they end elsewhere"),
         }
         if let (Kind::All { .. }, Ask::Whole(ticket)) = (&operation.kind, operation.ask)
             && self.conns[ticket.conn as usize].generation == ticket.generation

@@ -6,6 +6,7 @@ use crate::gates::Want;
 use crate::locks::{Thing, WaiterId};
 use crate::message::{Ask, Held, OpId, Progress, Ticket};
 use crate::shard::Shard;
+use crate::slices::Slice;
 use crate::waiting::WaitId;
 use command::blocking::AwaitedId;
 use command::change::DbKey;
@@ -48,6 +49,8 @@ pub(crate) enum Job {
         home: u16,
         op: OpId,
     },
+    /// A part of a command that goes in rounds.
+    Slice(Box<Slice>),
     /// Nothing: what was granted at once needs no word.
     Share,
     /// It has what it wanted.
@@ -92,7 +95,9 @@ impl Shard {
         if let Plan::Block = command.plan {
             return self.contended_block(Block::of(args), gate);
         }
-        if matches!(command.plan, Plan::All(..) | Plan::Cursor) || command.keys.is_empty() {
+        if matches!(command.plan, Plan::All(..) | Plan::Rounds(_) | Plan::Cursor(_))
+            || command.keys.is_empty()
+        {
             let waits = at_gate || self.locks.is_contended(&Thing::Shard);
             return waits.then(|| gate.into_iter().chain([(Thing::Shard, false)]).collect());
         }
@@ -157,6 +162,10 @@ impl Shard {
                     self.grant(home, op, db, keys, watcher);
                 }
                 Job::Share => {}
+                Job::Slice(slice) => {
+                    self.work_on_parked(*slice);
+                    self.unlock(id);
+                }
                 Job::Gate { home, op } => self.on_gate(home, op),
                 Job::Want { home, op } => {
                     self.pending_holds -= 1;

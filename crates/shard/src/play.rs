@@ -130,11 +130,14 @@ fn played_by(args: Args<'_>) -> Result<&'static Command, String> {
         return Err(String::from_utf8_lossy(error.line()).into_owned());
     }
     let is_played = match command.plan {
-        Plan::Keys | Plan::Split(_) | Plan::Anywhere | Plan::Cursor => true,
+        Plan::Keys | Plan::Split(_) | Plan::Anywhere | Plan::Cursor(_) => true,
         Plan::All(..) => command.flags & flag::WRITE != 0,
-        Plan::Connection | Plan::WithSession(..) | Plan::Container | Plan::Transaction(_) | Plan::Block => {
-            false
-        }
+        Plan::Connection
+        | Plan::Rounds(_)
+        | Plan::WithSession(..)
+        | Plan::Container
+        | Plan::Transaction(_)
+        | Plan::Block => false,
     };
     match is_played {
         true => Ok(command),

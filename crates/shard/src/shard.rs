@@ -18,6 +18,7 @@ use crate::parking::Job;
 use crate::pubsub::{News, Sending};
 use crate::queue::Queued;
 use crate::route::Places;
+use crate::slices::Slices;
 use crate::tracking::Changes;
 use crate::transaction::Transaction;
 use crate::waiting::{WaitId, Waiting};
@@ -66,6 +67,8 @@ pub struct Shard {
     pub(crate) holds: QuickMap<(u16, OpId), Vec<WaiterId>>,
     pub(crate) ops: QuickMap<OpId, Operation>,
     pub(crate) splits: Splits,
+    /// Parts of commands that go in rounds, on which this shard works a little in each turn.
+    pub(crate) slices: Slices,
     /// Operations of this shard that learn as they go, those that can go on, and those that only gave others their turn.
     pub(crate) opens: QuickMap<OpId, Box<Open>>,
     /// Operations that wait for another server.
@@ -139,6 +142,7 @@ impl Shard {
             holds: QuickMap::with_hasher(seed.clone()),
             ops: QuickMap::with_hasher(seed.clone()),
             splits: Splits::default(),
+            slices: Slices::default(),
             opens: QuickMap::with_hasher(seed.clone()),
             away: QuickMap::with_hasher(seed.clone()),
             may_proceed: VecDeque::new(),

@@ -20,6 +20,7 @@ impl Shard {
         note(!self.splits.is_empty(), "split commands are under way".to_owned());
         note(!self.opens.is_empty(), format!("{} open operations are under way", self.opens.len()));
         note(!self.gates.is_empty(), format!("{} operations are at the gate", self.gates.len()));
+        note(!self.slices.is_empty(), "parts of commands in rounds are worked on".to_owned());
         note(self.busy.is_some(), "a script runs".to_owned());
         note(!self.ready.is_empty(), format!("{} jobs are ready and not run", self.ready.len()));
         note(self.cx.guests.are_here(), "keys of other shards are guests".to_owned());

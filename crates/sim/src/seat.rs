@@ -521,6 +521,7 @@ impl Seat {
         }
         if around.random.below(8) == 0 {
             command::sweep::sweep(&mut self.shard.cx);
+            self.shard.cx.scan_for_indexes();
         }
         around.journal(&mut self.shard);
         self.publication = Some(publication);

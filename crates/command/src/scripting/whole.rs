@@ -228,7 +228,7 @@ impl Whole {
         if let (Some(declared), Some(journal)) = (&self.declared, &mut self.journal) {
             // What names its keys only while it runs (SORT … STORE) changes keys of which nothing is known here.
             let is_open = called.command.has_unknown_keys() && called.command.is_write();
-            if is_open || matches!(called.command.plan, Plan::All(..) | Plan::Cursor) {
+            if is_open || matches!(called.command.plan, Plan::All(..) | Plan::Rounds(_) | Plan::Cursor(_)) {
                 return Err(Vec::new());
             }
             let keys = cx.keys_of(called.command, called.args, called.db);

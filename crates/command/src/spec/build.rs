@@ -2,6 +2,7 @@
 
 use super::keys::Find;
 use super::{Command, Handler, KeySpec, Merge, MergeHandler, PartHandler, Plan, PrepareHandler};
+use crate::rounds::{self, Enquiry, Rounds};
 
 impl Command {
     pub const fn new(name: &'static str, handler: Handler) -> Self {
@@ -37,6 +38,13 @@ impl Command {
     pub const fn on_all(name: &'static str, part: PartHandler, merge: MergeHandler) -> Self {
         let mut row = Self::new(name, part);
         row.plan = Plan::All(part, merge);
+        row
+    }
+
+    /// A command that asks every shard, in rounds.
+    pub const fn in_rounds<E: Enquiry>(name: &'static str) -> Self {
+        let mut row = Self::new(name, rounds::run_whole::<E>);
+        row.plan = Plan::Rounds(Rounds { begin: E::begin, merge: E::merge });
         row
     }
 

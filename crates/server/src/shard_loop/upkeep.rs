@@ -105,11 +105,12 @@ impl ShardLoop {
         let more_expires = !paused && command::sweep::sweep(&mut self.shard.cx);
         let bytes = self.shard.cx.used_bytes();
         let more_to_evict = command::eviction::tick(&mut self.shard.cx);
+        let more_to_index = !paused && self.shard.cx.scan_for_indexes();
         let evicts = self.shard.cx.used_bytes() < bytes;
         let evicts_keys = self.shard.cx.stats.evicted_keys > evicted;
-        let more = more_expires || more_to_evict;
+        let more = more_expires || more_to_evict || more_to_index;
         self.next_tick_us = match more {
-            true if more_expires || evicts_keys => self.after_slice(begun_us),
+            true if more_expires || more_to_index || evicts_keys => self.after_slice(begun_us),
             // Others have to evict, or nobody can.
             true => now_us + SHORT_TICK_US,
             false => now_us + TICK_US,

@@ -8,8 +8,9 @@ use crate::block;
 use crate::blocking::WaitChange;
 use crate::execute::{self, Asked, Caller};
 use crate::gates::Want;
-use crate::message::{Ask, Held, Message, OpId};
+use crate::message::{Ask, Held, Message, OpId, Work};
 use crate::multi;
+use crate::multi::rounds::{self, Answers};
 use crate::parking::Parked;
 use crate::prepare::prepared;
 use crate::shard::Shard;
@@ -18,6 +19,7 @@ use crate::timing;
 use command::change::{Change, DbKey};
 use command::journal::Effects;
 use command::pubsub::Publications;
+use command::rounds::{Answer, Merge};
 use command::spec::flag;
 use command::tracking::{News, Tracker};
 use command::{Command, Error, OwnArgs, Plan};
@@ -63,6 +65,11 @@ enum Next {
     Merge {
         args: Option<OwnArgs>,
         parts: Vec<Reply>,
+    },
+    /// A round of it has been answered.
+    Answers {
+        merge: Box<dyn Merge>,
+        answers: Answers,
     },
     /// Time has passed.
     Go,
@@ -166,6 +173,15 @@ impl Shard {
                 self.merge_open(&open, args, &parts, &mut reply);
                 self.resume_steps(&mut open, Some(&reply))
             }
+            Next::Answers { merge, answers } => {
+                match self.merge_round_open(op, &mut open, merge, answers, &mut reply) {
+                    true => self.resume_steps(&mut open, Some(&reply)),
+                    false => {
+                        self.keep(op, open);
+                        return self.proceed_if_complete(op);
+                    }
+                }
+            }
         };
         loop {
             match step {
@@ -235,12 +251,19 @@ impl Shard {
         let seed = self.cx.seed.clone();
         let call = open.steps.call(&seed);
         match call.command.plan {
-            Plan::All(..) | Plan::Cursor if self.cx.shards > 1 => {
+            Plan::All(..) | Plan::Rounds(_) | Plan::Cursor(_) if self.cx.shards > 1 => {
                 if !open.is_whole {
                     return Tried::LacksWhole;
                 }
                 let args = OwnArgs::of(call.args);
                 let (command, db, resp3) = (call.command, call.db, call.resp3);
+                if let Plan::Rounds(rounds) = command.plan {
+                    let caller = Caller { admitted: true, ..Caller::elsewhere(db, resp3) };
+                    let work = |shard| (shard, Work::FirstAlone(command, OwnArgs::of(args.args(&seed))));
+                    let works = (0..self.cx.shards).map(work).collect();
+                    self.start_round_open(op, open, works, (rounds.merge)(), caller);
+                    return Tried::Parts;
+                }
                 return self.start_steps(op, open, command, args, (db, resp3), out);
             }
             _ => {}
@@ -351,8 +374,8 @@ impl Shard {
         let seed = self.cx.seed.clone();
         let mut only = None;
         match (command.plan, command.prepare) {
-            (Plan::Cursor, _) => {
-                let cursor = args.args(&seed).get(1).unwrap_or_default();
+            (Plan::Cursor(at), _) => {
+                let cursor = args.args(&seed).get(at).unwrap_or_default();
                 only = Some(crate::route::cursor_shard(self.cx.shards, cursor));
             }
             (_, Some(prepare)) => {
@@ -390,6 +413,82 @@ impl Shard {
         }
         open.next = Next::Merge { args: only.is_none().then_some(args), parts };
         Tried::Parts
+    }
+
+    /// Has the shards work on their parts of a round, all keys being where they belong.
+    fn start_round_open(
+        &mut self,
+        op: OpId,
+        open: &mut Open,
+        works: Vec<(u16, Work)>,
+        merge: Box<dyn Merge>,
+        caller: Caller,
+    ) {
+        self.return_keys(open);
+        open.missing = works.len();
+        let mut answers = Answers::of(works.iter().map(|(shard, _)| *shard));
+        for (shard, work) in works {
+            let home = self.cx.id;
+            if shard == home {
+                let (answer, effects) = self.work_alone(work, caller);
+                answers.put(shard, answer);
+                open.effects.append(&effects);
+                open.missing -= 1;
+            } else {
+                self.outgoing.posts.push((usize::from(shard), Message::Round { home, op, work, caller }));
+            }
+        }
+        open.next = Next::Answers { merge, answers };
+    }
+
+    /// What a shard says at the end of a round.
+    pub(crate) fn on_answered_open(
+        &mut self,
+        op: OpId,
+        from: u16,
+        answer: Result<Answer, Error>,
+        effects: &Effects,
+    ) {
+        let open = self.opens.get_mut(&op).expect("what comes belongs to operations under way");
+        open.effects.append(effects);
+        let Next::Answers { answers, .. } = &mut open.next else { unreachable!("it waits for answers") };
+        answers.put(from, answer);
+        open.missing -= 1;
+        if open.missing == 0 {
+            self.may_proceed.push_back(op);
+        }
+    }
+
+    /// Does what follows a round; whether that is the reply, which is in `out`. Else another round has begun.
+    fn merge_round_open(
+        &mut self,
+        op: OpId,
+        open: &mut Open,
+        merge: Box<dyn Merge>,
+        answers: Answers,
+        out: &mut Reply,
+    ) -> bool {
+        let seed = self.cx.seed.clone();
+        let call = open.steps.call(&seed);
+        let (command, caller) = (call.command, Caller::elsewhere(call.db, call.resp3));
+        out.resp3 = caller.resp3;
+        let merged = answers.collected();
+        let merged = merged.and_then(|answers| merge.merge(&mut rounds::context(self, caller), answers, out));
+        match merged {
+            Ok(command::rounds::Next::Done) => return true,
+            Ok(command::rounds::Next::Round(parts, merge)) => {
+                let works = parts.into_iter().map(|(shard, part)| (shard, Work::PartAlone(part))).collect();
+                self.start_round_open(op, open, works, merge, caller);
+                return false;
+            }
+            Err(error) => {
+                self.cx.commands.failed(command.id);
+                self.cx.count_error(&error);
+                out.clear();
+                out.error(error.line());
+            }
+        }
+        true
     }
 
     /// Runs this shard's part of a command of an operation to which this shard is left alone.
@@ -466,10 +565,7 @@ impl Shard {
 
     /// Keys of this shard come home from an operation that goes on; they stay locked.
     pub(crate) fn on_return(&mut self, keys: Vec<Held>, changes: Vec<Change>) {
-        for held in keys {
-            self.put_back(held);
-        }
-        changes.into_iter().for_each(|change| self.cx.hear(change));
+        self.come_home(keys, changes);
     }
 
     fn by_owner(&self, open: &mut Open) -> Vec<(Vec<Held>, Vec<Change>)> {

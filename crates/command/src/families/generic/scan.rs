@@ -31,7 +31,7 @@ pub const COMMANDS: &[Command] = &[
         .arity(-2)
         .flags(READONLY)
         .acl(acl::KEYSPACE)
-        .plan(Plan::Cursor)
+        .plan(Plan::Cursor(1))
         .group("generic")
         .since("2.8.0")
         .complexity("O(1) for every call. O(N) for a complete iteration, N being the number of keys.")

@@ -1,0 +1,52 @@
+//! Rows as FT.AGGREGATE answers them.
+
+use crate::families::search::query::reply::begin_map;
+use resp::Reply;
+use search::aggregate::Fields;
+use search::expression::Value;
+
+/// What a reply looks like.
+#[derive(Clone, Copy)]
+pub struct Shape {
+    pub resp3: bool,
+    pub expands: bool,
+    pub is_timed_out: bool,
+}
+
+/// Writes rows with their number.
+pub fn write(shape: Shape, total: u64, rows: &[Fields], out: &mut Reply) {
+    if shape.resp3 {
+        begin_map(shape.is_timed_out, total, shape.expands, out);
+        out.array(rows.len());
+        for row in rows {
+            out.map(2);
+            out.status("extra_attributes");
+            write_row(row, out);
+            out.status("values");
+            out.array(0);
+        }
+        return;
+    }
+    out.array(1 + rows.len());
+    out.natural(total);
+    rows.iter().for_each(|row| write_row(row, out));
+}
+
+fn write_row(row: &Fields, out: &mut Reply) {
+    out.map(row.iter().count());
+    for (name, value) in row.iter() {
+        out.bulk(name);
+        write_value(value, out);
+    }
+}
+
+fn write_value(value: &Value, out: &mut Reply) {
+    match value {
+        Value::Null => out.null(),
+        Value::List(values) => {
+            out.array(values.len());
+            values.iter().for_each(|value| write_value(value, out));
+        }
+        Value::Number(_) | Value::Text(_) => out.bulk(&value.shown().unwrap_or_default()),
+    }
+}

@@ -1,0 +1,101 @@
+//! FT.CURSOR: the rows of FT.AGGREGATE that are left.
+
+use super::aggregate::cursors;
+use super::aggregate::reply::{self, Shape};
+use super::query::words::{Words, bad_arguments};
+use crate::parts::sum;
+use crate::spec::{acl, flag::*};
+use crate::{Args, Command, Cx, Error, Outcome, Plan, ShardCx};
+use resp::Reply;
+
+pub const COMMANDS: &[Command] = &[Command::container("FT.CURSOR", SUBCOMMANDS)
+    .flags(UPPER_CASE)
+    .acl(acl::SEARCH)
+    .group("search")
+    .since("1.1.0")
+    .summary("A container for commands about cursors.")
+    .complexity("Depends on subcommand.")];
+
+const SUBCOMMANDS: &[Command] = &[
+    Command::new("READ", read)
+        .plan(Plan::Cursor(3))
+        .arity(-4)
+        .flags(READONLY | UPPER_CASE)
+        .acl(acl::SEARCH)
+        .group("search")
+        .since("1.1.0")
+        .complexity("O(1)")
+        .summary("Reads from a cursor.")
+        .syntax("index:string cursor_id:integer COUNT@read_size:integer?"),
+    Command::new("DEL", del)
+        .plan(Plan::Cursor(3))
+        .arity(4)
+        .flags(READONLY | UPPER_CASE)
+        .acl(acl::SEARCH)
+        .group("search")
+        .since("1.1.0")
+        .complexity("O(1)")
+        .summary("Deletes a cursor.")
+        .syntax("index:string cursor_id:integer"),
+    Command::on_all("GC", sweep, swept)
+        .arity(-3)
+        .flags(READONLY | UPPER_CASE)
+        .acl(acl::SEARCH)
+        .group("search")
+        .since("1.1.0")
+        .complexity("O(N) with N the number of cursors")
+        .summary("Deletes the cursors whose time is over.")
+        .syntax("index:string cursor_id:integer?"),
+];
+
+/// The cursor's number, of the index that the client names.
+fn cursor_of(cx: &mut Cx<'_>, args: Args<'_>) -> Result<u64, Error> {
+    let number = cx.shard.index(args.at(2))?.definition.number;
+    let id = cursors::number(args.at(3))?;
+    if cursors::is_of(cx.shard, id, number) { Ok(id) } else { Err(cursors::not_found(id)) }
+}
+
+/// FT.CURSOR READ index cursor_id [COUNT read_size]
+fn read(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let id = cursor_of(cx, args)?;
+    let mut words = Words::new(args, 4);
+    let mut count = None;
+    if words.take("COUNT") {
+        let given = words.count("COUNT")?;
+        if given == 0 {
+            return Err(bad_arguments("Bad value for COUNT"));
+        }
+        count = Some(usize::try_from(given).unwrap_or(usize::MAX));
+    }
+    if words.next().is_some() {
+        return Err(bad_arguments("Unknown argument for FT.CURSOR READ"));
+    }
+    let (rows, next, expands) = cursors::read(cx.shard, id, count)?;
+    out.array(2);
+    reply::write(Shape { resp3: cx.resp3, expands, is_timed_out: false }, 0, &rows, out);
+    out.natural(next);
+    Ok(())
+}
+
+/// FT.CURSOR DEL index cursor_id
+fn del(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let id = cursor_of(cx, args)?;
+    if !cursors::close(cx.shard, id) {
+        return Err(Error::text("SEARCH_CURSOR_NOT_FOUND Cursor does not exist"));
+    }
+    out.ok();
+    Ok(())
+}
+
+/// FT.CURSOR GC index [cursor_id]
+fn sweep(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    cx.shard.index(args.at(2))?;
+    let now_us = cx.shard.now_us;
+    out.count(cx.shard.cursors.sweep(now_us));
+    Ok(())
+}
+
+fn swept(_: &mut ShardCx, _: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> Outcome {
+    out.int(sum(parts));
+    Ok(())
+}

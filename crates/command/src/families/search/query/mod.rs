@@ -1,0 +1,16 @@
+//! FT.SEARCH and what it shares with the other commands that ask an index.
+
+pub mod arguments;
+pub mod deadline;
+pub mod load;
+pub mod options;
+mod present;
+pub mod question;
+pub mod reply;
+pub mod request;
+pub mod search;
+pub mod settings;
+pub mod vectors;
+pub mod words;
+
+pub use search::Search;

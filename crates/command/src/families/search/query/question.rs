@@ -1,0 +1,203 @@
+//! A query that has been read against a definition, ready to be asked of a shard's index.
+
+use super::arguments::GlobalFilter;
+use super::options::QueryOptions;
+use super::settings::QuerySettings;
+use super::words::{bad_arguments, shown};
+use crate::indexes::definition::Definition;
+use crate::indexes::ShardIndex;
+use crate::{Cx, Error, ShardCx};
+use search::evaluate::{Options, Order, Scorer, Statistics};
+use search::query::{Dialect, Expansion, Kind, Node, expand, parse};
+use search::schema::{FieldMask, Kind as FieldKind, Schema};
+use search::text::Language;
+use search::vectors::Parts;
+use std::sync::Arc;
+
+/// What is asked.
+#[derive(Debug)]
+pub struct Question {
+    pub definition: Arc<Definition>,
+    pub node: Node,
+    /// The vector parts of the query.
+    pub parts: Arc<Parts>,
+    pub settings: QuerySettings,
+    pub scorer: Scorer,
+    pub dialect: Dialect,
+    pub language: Language,
+    pub slop: Option<i64>,
+    pub in_order: bool,
+    pub explains: bool,
+    /// INKEYS.
+    pub in_keys: Option<Vec<Vec<u8>>>,
+    pub timeout_ms: u64,
+    pub expands: bool,
+}
+
+impl Question {
+    /// Reads a query.
+    ///
+    /// # Errors
+    /// No such index, or a query that cannot be read, in RediSearch's words.
+    pub fn new(
+        cx: &mut Cx<'_>,
+        index: &[u8],
+        query: &[u8],
+        options: &QueryOptions,
+        filters: &[(Vec<u8>, GlobalFilter)],
+    ) -> Result<Self, Error> {
+        let settings = QuerySettings::of(cx.shard);
+        let of = cx.shard.index(index)?;
+        let definition = Arc::clone(&of.definition);
+        let schema = &definition.schema;
+        let dialect = options.dialect.unwrap_or(settings.dialect);
+        let language = options.language.unwrap_or(schema.language);
+        let keeps = options.keeps_stop_words;
+        let mut node = parse(query, dialect, schema, &options.parameters, !keeps).map_err(Error::search)?;
+        let parts = Parts::read(&node, schema).map_err(Error::search)?;
+        if let Some(fields) = &options.in_fields {
+            node.restrict(mask_of(schema, fields));
+        }
+        if !options.verbatim {
+            let expansion = Expansion {
+                language,
+                stem_letters_min: settings.stem_letters_min,
+                synonyms: &of.synonyms,
+            };
+            expand(&mut node, schema, &expansion);
+        }
+        let node = filtered(node, schema, filters, dialect)?;
+        let scorer = match &options.scorer {
+            None => Scorer::default(),
+            Some(name) => Scorer::parse(name, settings.tanh_factor, options.payload.as_deref())
+                .ok_or_else(|| Error::text(format!("SEARCH_QUERY_BAD No such scorer {}", shown(name))))?,
+        };
+        check_format(options.expands, cx.resp3, dialect, schema)?;
+        Ok(Self {
+            node,
+            parts,
+            settings,
+            scorer,
+            dialect,
+            language,
+            slop: options.slop,
+            in_order: options.in_order,
+            explains: options.explains,
+            in_keys: options.in_keys.clone(),
+            timeout_ms: options.timeout_ms.unwrap_or(settings.timeout_ms),
+            expands: options.expands,
+            definition,
+        })
+    }
+
+    /// The index it is asked of, as it is now.
+    ///
+    /// # Errors
+    /// It has been dropped since.
+    pub fn index<'a>(&self, cx: &'a mut ShardCx) -> Result<&'a mut ShardIndex, Error> {
+        let name = &self.definition.name;
+        let index = cx.index(name).ok().filter(|index| index.definition.number == self.definition.number);
+        index.ok_or_else(|| {
+            Error::text("SEARCH_INDEX_DROPPED_BG The index was dropped before the query could be executed")
+        })
+    }
+
+    /// The same where the command is merged: for counting.
+    pub fn count_use(&self, cx: &mut ShardCx) {
+        if let Some(index) = cx.indexes.get_mut(&self.definition.name) {
+            index.uses += 1;
+        }
+    }
+
+    /// How it is evaluated.
+    pub fn options(&self, order: Order, wanted: usize) -> Options {
+        Options {
+            settings: self.settings.words,
+            scorer: self.scorer.clone(),
+            slop: self.slop,
+            in_order: self.in_order,
+            explains: self.explains,
+            order,
+            wanted,
+            ..Options::default()
+        }
+    }
+
+    /// INKEYS on a shard.
+    pub fn among(&self, index: &ShardIndex) -> Option<RoaringBitmap> {
+        let keys = self.in_keys.as_ref()?;
+        Some(keys.iter().filter_map(|key| index.documents.id_of(key)).collect())
+    }
+
+    /// Whether a shard can find its documents without knowing what others have: no word stands for others, and no vector is to be near.
+    pub fn is_local(&self) -> bool {
+        self.parts.is_empty() && !has_expansions(&self.node)
+    }
+
+    /// Adds what another shard knows of it.
+    pub fn merge_statistics(&self, all: Vec<Statistics>) -> Statistics {
+        let mut all = all.into_iter();
+        let mut sum = all.next().unwrap_or_default();
+        all.for_each(|one| sum.merge(one, &self.settings.words));
+        sum
+    }
+}
+
+/// Whether a part of a query stands for words that only an index knows.
+fn has_expansions(node: &Node) -> bool {
+    matches!(node.kind, Kind::Affix(_) | Kind::Wildcard(_) | Kind::Fuzzy { .. })
+        || node.children().iter().any(has_expansions)
+}
+
+/// INFIELDS: TEXT fields by name; others are passed over.
+fn mask_of(schema: &Schema, names: &[Vec<u8>]) -> FieldMask {
+    schema.mask(|field, _| names.contains(&field.name))
+}
+
+/// The query among what FILTER and GEOFILTER let pass.
+fn filtered(
+    node: Node,
+    schema: &Schema,
+    filters: &[(Vec<u8>, GlobalFilter)],
+    dialect: Dialect,
+) -> Result<Node, Error> {
+    let mut node = node;
+    for (name, filter) in filters {
+        let field = schema.field(name);
+        let kind = field.map(|field| &schema.fields[usize::from(field)].kind);
+        node = node.narrow(Node::new(match (field, kind, filter) {
+            (Some(field), Some(FieldKind::Numeric), GlobalFilter::Numeric(range)) => {
+                Kind::Numeric { field, range: *range }
+            }
+            (Some(field), Some(FieldKind::Geo), GlobalFilter::Geo(circle)) => {
+                Kind::Geo { field, circle: *circle }
+            }
+            // As a query of the dialect does: in the first nothing is found in a field that there is not.
+            _ if dialect == Dialect::One => Kind::Empty,
+            (None, ..) => {
+                return Err(Error::text(format!("SEARCH_SYNTAX Unknown Field '{}'", shown(name))));
+            }
+            (Some(_), _, filter) => {
+                let wanted = if matches!(filter, GlobalFilter::Numeric(_)) { "NUMERIC" } else { "GEO" };
+                return Err(Error::text(format!("SEARCH_SYNTAX Expected a {wanted} field '{}'", shown(name))));
+            }
+        }));
+    }
+    Ok(node)
+}
+
+fn check_format(expands: bool, resp3: bool, dialect: Dialect, schema: &Schema) -> Result<(), Error> {
+    let why = if !expands {
+        return Ok(());
+    } else if !resp3 {
+        "EXPAND format is only supported with RESP3"
+    } else if schema.on != search::schema::DocumentKind::Json {
+        "EXPAND format is only supported with JSON"
+    } else if dialect < Dialect::Three {
+        "EXPAND format requires dialect 3 or greater"
+    } else {
+        return Ok(());
+    };
+    Err(bad_arguments(why))
+}
+

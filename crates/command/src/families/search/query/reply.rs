@@ -1,0 +1,143 @@
+//! What FT.SEARCH answers: a flat array in RESP2, a map in RESP3.
+
+use super::deadline::WARNING;
+use super::load::{Fields, Shown};
+use super::request::Request;
+use super::search::{Document, Found, Loaded};
+use crate::Cx;
+use resp::Reply;
+use search::evaluate::{Explanation, Hit};
+use search::expression::Value;
+use search::index::SortValue;
+
+/// Writes the reply.
+pub fn write(cx: &Cx<'_>, request: &Request, found: &Found, out: &mut Reply) {
+    if cx.resp3 {
+        return write_map(request, found, out);
+    }
+    let hits = &found.hits.hits;
+    let each = 1
+        + usize::from(request.with_scores)
+        + usize::from(request.with_payloads)
+        + usize::from(request.with_sort_keys)
+        + usize::from(!request.no_content);
+    out.array(1 + each * hits.len());
+    out.natural(found.hits.total);
+    for hit in hits {
+        let document = &found.documents[&hit.id];
+        out.bulk(&document.key);
+        write_heads(request, hit, document, out, false);
+        if !request.no_content {
+            write_fields(request, hit, document, out);
+        }
+    }
+}
+
+fn write_map(request: &Request, found: &Found, out: &mut Reply) {
+    begin_map(found.is_timed_out, found.hits.total, request.question.expands, out);
+    out.array(found.hits.hits.len());
+    for hit in &found.hits.hits {
+        let document = &found.documents[&hit.id];
+        let heads = usize::from(request.with_scores)
+            + usize::from(request.with_payloads)
+            + usize::from(request.with_sort_keys);
+        out.map(2 + heads + usize::from(!request.no_content));
+        out.status("id");
+        out.bulk(&document.key);
+        write_heads(request, hit, document, out, true);
+        if !request.no_content {
+            out.status("extra_attributes");
+            write_fields(request, hit, document, out);
+        }
+        out.status("values");
+        out.array(0);
+    }
+}
+
+/// The map of results of RESP3, up to the results themselves.
+pub fn begin_map(is_timed_out: bool, total: u64, expands: bool, out: &mut Reply) {
+    out.map(5);
+    out.status("attributes");
+    out.array(0);
+    out.status("warning");
+    out.array(usize::from(is_timed_out));
+    if is_timed_out {
+        out.status(WARNING);
+    }
+    out.status("total_results");
+    out.natural(total);
+    out.status("format");
+    out.status(if expands { "EXPAND" } else { "STRING" });
+    out.status("results");
+}
+
+fn write_heads(request: &Request, hit: &Hit, document: &Document, out: &mut Reply, named: bool) {
+    let name = |out: &mut Reply, name: &str| {
+        if named {
+            out.status(name);
+        }
+    };
+    if request.with_scores {
+        name(out, "score");
+        match &hit.explanation {
+            Some(why) => {
+                out.array(2);
+                out.double(hit.score);
+                write_explanation(why, out);
+            }
+            None => out.double(hit.score),
+        }
+    }
+    if request.with_payloads {
+        name(out, "payload");
+        match &document.payload {
+            Some(payload) => out.bulk(payload),
+            None => out.null(),
+        }
+    }
+    if request.with_sort_keys {
+        name(out, "sortkey");
+        match &hit.sort_value {
+            Some(SortValue::Number(number)) => {
+                out.bulk(format!("#{}", base::number::format_shortest(*number)).as_bytes());
+            }
+            Some(SortValue::Text(text)) => out.bulk(&[b"$", &text[..]].concat()),
+            Some(SortValue::Missing) | None => out.null(),
+        }
+    }
+}
+
+/// A line, or one with the lines that it was made of.
+fn write_explanation(why: &Explanation, out: &mut Reply) {
+    if why.children.is_empty() {
+        return out.bulk(why.text.as_bytes());
+    }
+    out.array(2);
+    out.bulk(why.text.as_bytes());
+    out.array(why.children.len());
+    why.children.iter().for_each(|child| write_explanation(child, out));
+}
+
+/// The distances of vectors, and what is shown of the document.
+fn write_fields(request: &Request, hit: &Hit, document: &Document, out: &mut Reply) {
+    let Loaded::Fields(fields) = &document.loaded else { return out.null() };
+    let named = request.question.parts.names().zip(&hit.distances);
+    let known = named.filter_map(|(name, distance)| Some((name?, (*distance)?)));
+    let distances: Vec<_> = known.filter(|(name, _)| request.selection.wants(name)).collect();
+    out.map(distances.len() + fields.len());
+    for (name, distance) in distances {
+        out.bulk(name);
+        out.bulk(&Value::Number(distance).shown().unwrap_or_default());
+    }
+    write_pairs(fields, out);
+}
+
+fn write_pairs(fields: &Fields, out: &mut Reply) {
+    for (name, value) in fields {
+        out.bulk(name);
+        match value {
+            Shown::Text(text) => out.bulk(text),
+            Shown::Reply(reply) => out.raw(reply),
+        }
+    }
+}

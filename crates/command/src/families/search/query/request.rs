@@ -1,0 +1,114 @@
+//! FT.SEARCH on a shard: its arguments held against the definition.
+
+use super::arguments::{Highlight, SearchArguments, Summarize};
+use super::load::{Manner, Selection, Wanted};
+use super::question::Question;
+use super::settings::QuerySettings;
+use super::words::shown;
+use crate::{Args, Cx, Error};
+use search::evaluate::Order;
+use std::sync::Arc;
+
+/// A search, the same on all shards.
+#[derive(Debug)]
+pub struct Request {
+    pub question: Arc<Question>,
+    pub sorting: Sorting,
+    pub selection: Selection,
+    pub no_content: bool,
+    pub with_scores: bool,
+    pub with_payloads: bool,
+    pub with_sort_keys: bool,
+    pub highlight: Option<Highlight>,
+    pub summarize: Option<Summarize>,
+    /// First and count.
+    pub limit: (usize, usize),
+}
+
+/// By what results are ordered.
+#[derive(Debug)]
+pub enum Sorting {
+    /// By something that the index has.
+    Index(Order),
+    /// By a field that is not SORTABLE: it is read from all documents that are found.
+    Loaded { wanted: Wanted, descending: bool },
+}
+
+impl Request {
+    /// Reads the arguments.
+    ///
+    /// # Errors
+    /// In RediSearch's words.
+    pub fn new(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Self, Error> {
+        let settings = QuerySettings::of(cx.shard);
+        // That there is no such index comes before all else.
+        cx.shard.index(args.at(1))?;
+        let given = SearchArguments::parse(args, settings.results_max)?;
+        let question = Question::new(cx, &given.index, &given.query, &given.options, &given.filters)?;
+        let definition = &question.definition;
+        let schema = &definition.schema;
+        let sorting = match &given.sort_by {
+            None => Sorting::Index(Order::Score),
+            Some(sort_by) => {
+                let descending = sort_by.descending;
+                match schema.field(&sort_by.field) {
+                    Some(field) if schema.fields[usize::from(field)].sortable.is_some() => {
+                        Sorting::Index(Order::Field { field, descending })
+                    }
+                    Some(_) => {
+                        let wanted = Wanted::new(definition, &sort_by.field, &sort_by.field);
+                        Sorting::Loaded { wanted, descending }
+                    }
+                    None if let Some(part) = question.parts.position(&sort_by.field) => {
+                        Sorting::Index(Order::Distance { part, descending })
+                    }
+                    None => {
+                        let name = shown(&sort_by.field);
+                        return Err(Error::text(format!(
+                            "SEARCH_PROP_NOT_FOUND Property `{name}` not loaded nor in schema"
+                        )));
+                    }
+                }
+            }
+        };
+        let sorted_by = given.sort_by.as_ref().map(|sort_by| sort_by.field.as_slice());
+        let selection = Selection::new(definition, given.fields.as_deref(), sorted_by);
+        Ok(Self {
+            sorting,
+            selection,
+            no_content: given.no_content,
+            with_scores: given.options.with_scores,
+            with_payloads: given.with_payloads,
+            with_sort_keys: given.with_sort_keys,
+            highlight: given.highlight,
+            summarize: given.summarize,
+            limit: given.limit,
+            question: Arc::new(question),
+        })
+    }
+
+    /// The order of results when they are put together.
+    pub fn order(&self) -> Order {
+        match self.sorting {
+            Sorting::Index(order) => order,
+            Sorting::Loaded { descending, .. } => Order::Field { field: 0, descending },
+        }
+    }
+
+    /// How many of the first results are wanted.
+    pub fn wanted(&self) -> usize {
+        if self.limit.1 == 0 { 0 } else { self.limit.0.saturating_add(self.limit.1) }
+    }
+
+    pub fn manner(&self) -> Manner {
+        Manner { dialect: self.question.dialect, expands: self.question.expands }
+    }
+
+    /// Whether a shard can answer without knowing what the others know of the query's words: nothing is scored, and no word stands for
+    /// others.
+    pub fn is_local(&self) -> bool {
+        let scores = self.wanted() > 0 && (self.with_scores || self.order() == Order::Score);
+        !scores && self.question.is_local()
+    }
+}
+

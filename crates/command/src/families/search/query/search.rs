@@ -1,0 +1,390 @@
+//! FT.SEARCH: first what all shards know of the query's words, then what each finds, then the fields of the documents that are shown. Where a
+//! round can be left out it is: with one shard all happens in the first.
+
+use super::deadline::Deadline;
+use super::load::{self, Fields};
+use super::request::{Request, Sorting};
+use super::{present, reply, vectors};
+use crate::rounds::{Answer, Enquiry, Merge, Next, Part};
+use crate::{Args, Cx, Error, ShardCx};
+use resp::Reply;
+use search::DocumentId;
+use search::evaluate::{Evaluation, Gathering, Hit, Hits, Options, Order, Statistics};
+use search::expression::Value;
+use search::index::SortValue;
+use search::vectors::Vectors;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The command.
+pub struct Search;
+
+/// With so many results the shards load what may be shown at once; else only what is, in another round.
+const EAGER_MAX: usize = 32;
+/// What loading a document, or one of its fields, counts.
+const LOAD_FUEL: usize = 6;
+const FIELD_FUEL: usize = 2;
+
+/// A document that was found.
+pub struct Document {
+    pub key: Arc<[u8]>,
+    pub payload: Option<Box<[u8]>>,
+    pub loaded: Loaded,
+}
+
+/// Its fields.
+pub enum Loaded {
+    NotYet,
+    /// The document has gone since.
+    Gone,
+    Fields(Fields),
+}
+
+/// What a shard has found, or all of them have.
+#[derive(Default)]
+pub struct Found {
+    pub hits: Hits,
+    pub documents: HashMap<DocumentId, Document>,
+    pub is_timed_out: bool,
+}
+
+/// The answers of the first round.
+enum First {
+    Gathered(Arc<Request>, Statistics),
+    Found(Arc<Request>, Found),
+}
+
+impl Enquiry for Search {
+    fn begin(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Box<dyn Part>, Error> {
+        let request = Arc::new(Request::new(cx, args)?);
+        let gathering = {
+            let index = &request.question.index(cx.shard)?.index;
+            Gathering::new(&request.question.node, index, &request.question.settings.words)
+                .map_err(Error::search)?
+        };
+        if cx.shard.shards > 1 && !request.is_local() {
+            return Ok(Box::new(Gather { request, gathering: Some(gathering) }));
+        }
+        Ok(Box::new(Find::new(cx.shard, request, Stage::Gather(gathering), true)))
+    }
+
+    fn merge() -> Box<dyn Merge> {
+        Box::new(AfterFirst)
+    }
+}
+
+/// The first round.
+struct Gather {
+    request: Arc<Request>,
+    gathering: Option<Gathering>,
+}
+
+impl Part for Gather {
+    fn step(&mut self, cx: &mut Cx<'_>, fuel: &mut usize) -> Result<Option<Answer>, Error> {
+        let index = &self.request.question.index(cx.shard)?.index;
+        let gathering = self.gathering.as_mut().expect("it is not done");
+        if !gathering.step(index, fuel) {
+            return Ok(None);
+        }
+        let statistics = self.gathering.take().expect("seen above").finish(index);
+        Ok(Some(Box::new(First::Gathered(Arc::clone(&self.request), statistics))))
+    }
+}
+
+/// The second round: what a shard finds.
+struct Find {
+    request: Arc<Request>,
+    deadline: Deadline,
+    stage: Stage,
+    found: Found,
+    /// The answer is one of the first round.
+    is_first: bool,
+}
+
+enum Stage {
+    Gather(Gathering),
+    Begin(Statistics, Vectors),
+    Evaluate(Box<Evaluation>),
+    /// Reads what results are sorted by; so many are done.
+    Sort(usize),
+    /// Notes the keys of the results.
+    Name,
+    /// Reads the fields of results; the first of these, and the next.
+    Load(usize),
+    Done,
+}
+
+impl Find {
+    fn new(cx: &ShardCx, request: Arc<Request>, stage: Stage, is_first: bool) -> Self {
+        let deadline = Deadline::of(&request.question, cx);
+        Self { request, deadline, stage, found: Found::default(), is_first }
+    }
+
+    fn order_and_wanted(&self) -> (Order, usize) {
+        match (&self.request.sorting, self.request.wanted()) {
+            (_, 0) => (Order::Id, 0),
+            (Sorting::Loaded { .. }, _) => (Order::Id, usize::MAX),
+            (Sorting::Index(order), wanted) => (*order, wanted),
+        }
+    }
+
+    fn begin(&self, cx: &mut Cx<'_>, statistics: Statistics, vectors: Vectors) -> Result<Stage, Error> {
+        let question = &self.request.question;
+        let (order, wanted) = self.order_and_wanted();
+        let mut options = Options { vectors, ..question.options(order, wanted) };
+        let index = question.index(cx.shard)?;
+        options.among = question.among(index);
+        let evaluation = Evaluation::new(&question.node, &index.index, statistics, options);
+        Ok(Stage::Evaluate(Box::new(evaluation)))
+    }
+
+    /// Goes on with the next stage; what follows if it is done.
+    fn advance(&mut self, cx: &mut Cx<'_>, fuel: &mut usize) -> Result<Option<Stage>, Error> {
+        let request = Arc::clone(&self.request);
+        let question = &request.question;
+        Ok(Some(match &mut self.stage {
+            Stage::Gather(gathering) => {
+                let index = &question.index(cx.shard)?.index;
+                if !gathering.step(index, fuel) {
+                    return Ok(None);
+                }
+                let Stage::Gather(gathering) = std::mem::replace(&mut self.stage, Stage::Done) else {
+                    unreachable!("seen above")
+                };
+                Stage::Begin(gathering.finish(index), Vectors::new(Arc::clone(&question.parts)))
+            }
+            Stage::Begin(statistics, vectors) => {
+                let (statistics, vectors) = (std::mem::take(statistics), std::mem::take(vectors));
+                self.begin(cx, statistics, vectors)?
+            }
+            Stage::Evaluate(evaluation) => {
+                let index = &question.index(cx.shard)?.index;
+                if !evaluation.step(index, fuel) {
+                    self.found.is_timed_out = self.deadline.is_over(cx.shard)?;
+                    if !self.found.is_timed_out {
+                        return Ok(None);
+                    }
+                }
+                let Stage::Evaluate(evaluation) = std::mem::replace(&mut self.stage, Stage::Done) else {
+                    unreachable!("seen above")
+                };
+                self.found.hits = evaluation.finish();
+                if matches!(request.sorting, Sorting::Loaded { .. }) { Stage::Sort(0) } else { Stage::Name }
+            }
+            Stage::Sort(_) => {
+                if !self.sort(cx, fuel)? {
+                    return Ok(None);
+                }
+                Stage::Name
+            }
+            Stage::Name => {
+                self.name(cx)?;
+                let is_last = cx.shard.shards == 1;
+                let loads = !request.no_content && (is_last || request.wanted() <= EAGER_MAX);
+                if loads { Stage::Load(if is_last { request.limit.0 } else { 0 }) } else { Stage::Done }
+            }
+            Stage::Load(at) => {
+                while let Some(hit) = self.found.hits.hits.get(*at) {
+                    if *fuel == 0 {
+                        return Ok(None);
+                    }
+                    *fuel = fuel.saturating_sub(LOAD_FUEL);
+                    let document = self.found.documents.get_mut(&hit.id).expect("all results have a key");
+                    document.loaded = loaded(cx, &document.key, &request);
+                    *at += 1;
+                }
+                Stage::Done
+            }
+            Stage::Done => return Ok(None),
+        }))
+    }
+
+    /// Reads the values by which results are sorted; whether that is done.
+    fn sort(&mut self, cx: &mut Cx<'_>, fuel: &mut usize) -> Result<bool, Error> {
+        let Stage::Sort(at) = &mut self.stage else { unreachable!("it is at that") };
+        let Sorting::Loaded { wanted, .. } = &self.request.sorting else { unreachable!("as above") };
+        let question = &self.request.question;
+        let on = question.definition.schema.on;
+        while let Some(hit) = self.found.hits.hits.get_mut(*at) {
+            if *fuel == 0 {
+                return Ok(false);
+            }
+            *fuel = fuel.saturating_sub(FIELD_FUEL);
+            let key = question.index(cx.shard)?.documents.key_of(hit.id).cloned();
+            let value = key.and_then(|key| {
+                load::document(cx, &key, on)?.value(&key, wanted, self.request.manner())
+            });
+            hit.sort_value = Some(match value {
+                Some(Value::Number(number)) => SortValue::Number(number),
+                Some(Value::Text(text)) => SortValue::Text(text.into()),
+                _ => SortValue::Missing,
+            });
+            *at += 1;
+        }
+        let found = std::mem::take(&mut self.found.hits);
+        self.found.hits.merge(found, self.request.order(), self.request.wanted());
+        Ok(true)
+    }
+
+    /// Notes the keys of the results, whose ids may soon be others'.
+    fn name(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+        let index = self.request.question.index(cx.shard)?;
+        let Found { hits, documents, .. } = &mut self.found;
+        hits.hits.retain(|hit| {
+            let Some(key) = index.documents.key_of(hit.id) else { return false };
+            let payload = index.index.record(hit.id).and_then(|record| record.payload.clone());
+            let document = Document { key: Arc::clone(key), payload, loaded: Loaded::NotYet };
+            documents.insert(hit.id, document);
+            true
+        });
+        Ok(())
+    }
+}
+
+impl Part for Find {
+    fn step(&mut self, cx: &mut Cx<'_>, fuel: &mut usize) -> Result<Option<Answer>, Error> {
+        while let Some(next) = self.advance(cx, fuel)? {
+            self.stage = next;
+        }
+        if !matches!(self.stage, Stage::Done) {
+            return Ok(None);
+        }
+        let (request, found) = (Arc::clone(&self.request), std::mem::take(&mut self.found));
+        Ok(Some(if self.is_first { Box::new(First::Found(request, found)) } else { Box::new(found) }))
+    }
+}
+
+/// A document's fields as they are shown.
+fn loaded(cx: &mut Cx<'_>, key: &[u8], request: &Request) -> Loaded {
+    let definition = &request.question.definition;
+    let Some(source) = load::document(cx, key, definition.schema.on) else { return Loaded::Gone };
+    let mut fields = source.shown(key, &request.selection, request.manner());
+    present::dress(cx, request, &mut fields);
+    Loaded::Fields(fields)
+}
+
+struct AfterFirst;
+
+impl Merge for AfterFirst {
+    fn merge(self: Box<Self>, cx: &mut Cx<'_>, answers: Vec<Answer>, out: &mut Reply) -> Result<Next, Error> {
+        let mut request = None;
+        let (mut statistics, mut found) = (Vec::new(), Vec::new());
+        for answer in answers {
+            match *answer.downcast::<First>().expect("of the first round") {
+                First::Gathered(of, known) => {
+                    request.get_or_insert(of);
+                    statistics.push(known);
+                }
+                First::Found(of, one) => {
+                    request.get_or_insert(of);
+                    found.push(one);
+                }
+            }
+        }
+        let request = request.expect("there is a shard");
+        request.question.count_use(cx.shard);
+        if statistics.is_empty() {
+            return found_all(cx, request, found, out);
+        }
+        let statistics = request.question.merge_statistics(statistics);
+        let question = Arc::clone(&request.question);
+        vectors::prepare(cx, question, statistics, out, |cx, statistics, vectors, _| {
+            let part = |shard| {
+                let stage = Stage::Begin(statistics.clone(), vectors.clone());
+                let find = Find::new(cx.shard, Arc::clone(&request), stage, false);
+                (shard, Box::new(find) as Box<dyn Part>)
+            };
+            let parts = (0..cx.shard.shards).map(part).collect();
+            Ok(Next::Round(parts, Box::new(AfterFind { request })))
+        })
+    }
+}
+
+struct AfterFind {
+    request: Arc<Request>,
+}
+
+impl Merge for AfterFind {
+    fn merge(self: Box<Self>, cx: &mut Cx<'_>, answers: Vec<Answer>, out: &mut Reply) -> Result<Next, Error> {
+        let found = answers.into_iter().map(|answer| *answer.downcast::<Found>().expect("of the second round"));
+        found_all(cx, self.request, found.collect(), out)
+    }
+}
+
+/// Puts together what all shards have found: answers if all that is shown is there.
+fn found_all(
+    cx: &mut Cx<'_>,
+    request: Arc<Request>,
+    all: Vec<Found>,
+    out: &mut Reply,
+) -> Result<Next, Error> {
+    let mut found = Found::default();
+    let (order, wanted) = (request.order(), request.wanted());
+    // Which shard has which document.
+    let mut owners = HashMap::new();
+    for (shard, one) in all.into_iter().enumerate() {
+        owners.extend(one.documents.keys().map(|id| (*id, shard)));
+        found.documents.extend(one.documents);
+        found.is_timed_out |= one.is_timed_out;
+        found.hits.merge(one.hits, order, wanted);
+    }
+    if request.question.scorer == search::evaluate::Scorer::Bm25StdNorm {
+        found.hits.normalize();
+    }
+    let first = request.limit.0.min(found.hits.hits.len());
+    found.hits.hits.drain(..first);
+    let is_there = |hit: &Hit| !matches!(found.documents[&hit.id].loaded, Loaded::NotYet);
+    if request.no_content || found.hits.hits.iter().all(is_there) {
+        reply::write(cx, &request, &found, out);
+        return Ok(Next::Done);
+    }
+    let mut lists: Vec<Vec<(DocumentId, Arc<[u8]>)>> = (0..cx.shard.shards).map(|_| Vec::new()).collect();
+    for hit in found.hits.hits.iter().filter(|hit| !is_there(hit)) {
+        lists[owners[&hit.id]].push((hit.id, Arc::clone(&found.documents[&hit.id].key)));
+    }
+    let part = |(shard, keys): (usize, Vec<_>)| {
+        let (keys, loaded) = (keys.into_iter(), Vec::new());
+        (shard as u16, Box::new(Load { request: Arc::clone(&request), keys, loaded }) as Box<dyn Part>)
+    };
+    let wanted = lists.into_iter().enumerate().filter(|(_, keys)| !keys.is_empty());
+    let parts = wanted.map(part).collect();
+    Ok(Next::Round(parts, Box::new(AfterLoad { request, found })))
+}
+
+/// The third round: the fields of a shard's documents that are shown.
+struct Load {
+    request: Arc<Request>,
+    keys: std::vec::IntoIter<(DocumentId, Arc<[u8]>)>,
+    loaded: Vec<(DocumentId, Loaded)>,
+}
+
+impl Part for Load {
+    fn step(&mut self, cx: &mut Cx<'_>, fuel: &mut usize) -> Result<Option<Answer>, Error> {
+        while *fuel > 0 {
+            let Some((id, key)) = self.keys.next() else {
+                return Ok(Some(Box::new(std::mem::take(&mut self.loaded))));
+            };
+            *fuel = fuel.saturating_sub(LOAD_FUEL);
+            self.loaded.push((id, loaded(cx, &key, &self.request)));
+        }
+        Ok(None)
+    }
+}
+
+struct AfterLoad {
+    request: Arc<Request>,
+    found: Found,
+}
+
+impl Merge for AfterLoad {
+    fn merge(mut self: Box<Self>, cx: &mut Cx<'_>, answers: Vec<Answer>, out: &mut Reply) -> Result<Next, Error> {
+        for answer in answers {
+            let all = answer.downcast::<Vec<(DocumentId, Loaded)>>().expect("of the third round");
+            for (id, loaded) in *all {
+                self.found.documents.get_mut(&id).expect("it was found").loaded = loaded;
+            }
+        }
+        reply::write(cx, &self.request, &self.found, out);
+        Ok(Next::Done)
+    }
+}

@@ -1,0 +1,95 @@
+//! Commands that ask all shards, perhaps more than once, and take long: searches.
+//!
+//! Such a command goes in *rounds*. In each, every shard works on a [`Part`] of its own, a little in each turn, and ends with an [`Answer`]; from the
+//! answers of all the client's shard makes the reply, or the parts of another round. Parts and answers are values that travel as they are: nothing is
+//! written as bytes and read again.
+//!
+//! The parts of the first round are made on each shard, at the command's place in the order of all operations, so all find the same
+//! definitions. Whatever else the first round finds out that the later ones need must go through its answers.
+
+use crate::{Args, Cx, Error, Outcome};
+use resp::Reply;
+use std::any::Any;
+
+/// What a shard says at the end of a round.
+pub type Answer = Box<dyn Any + Send>;
+
+/// One shard's work in a round.
+pub trait Part: Send {
+    /// Goes on while `fuel` lasts, of which one is about half a microsecond. `None`: there is more to do.
+    ///
+    /// # Errors
+    /// The command fails; what the other shards say does not matter any more.
+    fn step(&mut self, cx: &mut Cx<'_>, fuel: &mut usize) -> Result<Option<Answer>, Error>;
+}
+
+/// What is to be done with the answers of a round.
+pub trait Merge: Send {
+    /// Writes the reply; or says what is to be done next, having written nothing. `answers` are in the order of the parts, those of the first round in that of the shards.
+    ///
+    /// # Errors
+    /// The command fails.
+    fn merge(self: Box<Self>, cx: &mut Cx<'_>, answers: Vec<Answer>, out: &mut Reply) -> Result<Next, Error>;
+}
+
+/// What follows a round.
+pub enum Next {
+    /// The reply has been written.
+    Done,
+    /// Another round: parts with their shards, at least one, each shard once; and what is to be done with the answers, which come in this order.
+    Round(Vec<(u16, Box<dyn Part>)>, Box<dyn Merge>),
+}
+
+/// A command that goes in rounds.
+pub trait Enquiry {
+    /// Makes a shard's part of the first round.
+    ///
+    /// # Errors
+    /// What is wrong with the arguments.
+    fn begin(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Box<dyn Part>, Error>;
+
+    /// What is done with the answers of the first round.
+    fn merge() -> Box<dyn Merge>;
+}
+
+/// An [`Enquiry`] as a row has it.
+#[derive(Clone, Copy)]
+pub struct Rounds {
+    pub begin: fn(&mut Cx<'_>, Args<'_>) -> Result<Box<dyn Part>, Error>,
+    pub merge: fn() -> Box<dyn Merge>,
+}
+
+/// Fuel of one slice of a part: about 60 µs, so that what else the shard is asked for does not wait.
+pub const SLICE_FUEL: usize = 128;
+
+/// Works on a part to its end.
+///
+/// # Errors
+/// As [`Part::step`].
+pub fn finish(part: &mut dyn Part, cx: &mut Cx<'_>) -> Result<Answer, Error> {
+    loop {
+        let mut fuel = SLICE_FUEL;
+        if let Some(answer) = part.step(cx, &mut fuel)? {
+            return Ok(answer);
+        }
+    }
+}
+
+/// Runs all rounds where there is one shard only, in one piece: inside transactions and scripts.
+///
+/// # Errors
+/// What its parts and merges say.
+pub fn run_whole<E: Enquiry>(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let mut part = E::begin(cx, args)?;
+    let mut merge = E::merge();
+    loop {
+        let answer = finish(&mut *part, cx)?;
+        match merge.merge(cx, vec![answer], out)? {
+            Next::Done => return Ok(()),
+            Next::Round(parts, next) => {
+                part = parts.into_iter().next().expect("there is a part at least").1;
+                merge = next;
+            }
+        }
+    }
+}

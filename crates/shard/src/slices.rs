@@ -1,0 +1,164 @@
+//! Parts of commands that go in rounds, as the shard sees them that works on them: a little in each turn, so that nothing else waits long.
+//!
+//! A turn has fuel for one slice. Parts that come when it is used up, or while others have not had their turn, queue. While keys of this shard are
+//! lent to other shards, a part waits like any command that looks at all keys; between its slices it holds no lock.
+
+use crate::execute::Caller;
+use crate::locks::Thing;
+use crate::message::{Message, OpId, Work};
+use crate::multi::SHARE_SHIFT;
+use crate::parking::Job;
+use crate::shard::Shard;
+use command::journal::Effects;
+use command::rounds::{self, Answer, Part, Rounds, SLICE_FUEL};
+use command::{Args, Cx, Error, Plan};
+use std::collections::VecDeque;
+
+/// A part on which this shard works.
+pub(crate) struct Slice {
+    home: u16,
+    op: OpId,
+    part: Box<dyn Part>,
+    caller: Caller,
+}
+
+/// Parts that are not done.
+#[derive(Default)]
+pub(crate) struct Slices {
+    queue: VecDeque<Slice>,
+    /// What has been used in this turn.
+    used: usize,
+    /// Parts that wait until no key is lent.
+    parked: usize,
+}
+
+impl Slices {
+    /// Whether there is something to go on with in the next turn.
+    #[inline]
+    pub fn has_work(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
+    /// Whether the next turn has something to do here.
+    #[inline]
+    pub fn are_used(&self) -> bool {
+        self.used > 0 || self.has_work()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.queue.is_empty() && self.parked == 0
+    }
+}
+
+fn context<'a>(shard: &'a mut Shard, caller: Caller) -> Cx<'a> {
+    Cx { shard: &mut shard.cx, db: caller.db, resp3: caller.resp3, conn: None, deny_blocking: true }
+}
+
+impl Shard {
+    /// The command has come to this shard: makes the part of the first round and begins with it.
+    pub(crate) fn begin_part(
+        &mut self,
+        (home, op): (u16, OpId),
+        rounds: Rounds,
+        args: Args<'_>,
+        caller: Caller,
+    ) {
+        let op = op & ((1 << SHARE_SHIFT) - 1);
+        match (rounds.begin)(&mut context(self, caller), args) {
+            Ok(part) => self.begin_slice(home, op, part, caller),
+            Err(error) => self.answer_round(home, op, Err(error), Effects::default()),
+        }
+    }
+
+    /// A shard asks for a part.
+    pub(crate) fn on_round(&mut self, home: u16, op: OpId, work: Work, caller: Caller) {
+        match work {
+            Work::Part(part) => self.begin_slice(home, op, part, caller),
+            alone => {
+                let (answer, effects) = self.work_alone(alone, caller);
+                self.answer_round(home, op, answer, effects);
+            }
+        }
+        self.after_command();
+    }
+
+    /// Works on a part to its end, for an operation to which this shard is left alone: what is written down meanwhile is a part of what that
+    /// does.
+    pub(crate) fn work_alone(&mut self, work: Work, caller: Caller) -> (Result<Answer, Error>, Effects) {
+        self.cx.journal.begin_gathering();
+        let seed = self.cx.seed.clone();
+        let cx = &mut context(self, caller);
+        let part = match work {
+            Work::Part(part) | Work::PartAlone(part) => Ok(part),
+            Work::FirstAlone(command, args) => {
+                let Plan::Rounds(rounds) = command.plan else { unreachable!("it goes in rounds") };
+                (rounds.begin)(cx, args.args(&seed))
+            }
+        };
+        let answer = part.and_then(|mut part| rounds::finish(&mut *part, cx));
+        (answer, self.cx.journal.end_gathering())
+    }
+
+    fn begin_slice(&mut self, home: u16, op: OpId, part: Box<dyn Part>, caller: Caller) {
+        let slice = Slice { home, op, part, caller };
+        if self.slices.has_work() || self.slices.used >= SLICE_FUEL {
+            return self.slices.queue.push_back(slice);
+        }
+        self.start_slice(slice);
+    }
+
+    /// Works on a part as soon as no key is lent to another shard.
+    fn start_slice(&mut self, slice: Slice) {
+        if !self.locks.is_contended(&Thing::Shard) {
+            return self.work_on(slice);
+        }
+        self.slices.parked += 1;
+        let mut ready = std::mem::take(&mut self.ready);
+        self.locks.enqueue(vec![(Thing::Shard, false)], Job::Slice(Box::new(slice)), &mut ready);
+        self.ready = ready;
+        self.run_ready();
+    }
+
+    /// Works on a part that has been waiting for its lock.
+    pub(crate) fn work_on_parked(&mut self, slice: Slice) {
+        self.slices.parked -= 1;
+        self.work_on(slice);
+    }
+
+    fn work_on(&mut self, mut slice: Slice) {
+        let mut fuel = SLICE_FUEL.saturating_sub(self.slices.used).max(1);
+        let had = fuel;
+        let ended = slice.part.step(&mut context(self, slice.caller), &mut fuel);
+        self.slices.used += (had - fuel).max(1);
+        let answer = match ended {
+            Ok(None) => return self.slices.queue.push_back(slice),
+            Ok(Some(answer)) => Ok(answer),
+            Err(error) => Err(error),
+        };
+        self.answer_round(slice.home, slice.op, answer, Effects::default());
+    }
+
+    fn answer_round(&mut self, home: u16, op: OpId, answer: Result<Answer, Error>, effects: Effects) {
+        let from = self.cx.id;
+        if home == from {
+            return self.on_answered(op, from, answer, effects);
+        }
+        self.outgoing.posts.push((home as usize, Message::Answered { op, from, answer, effects }));
+    }
+
+    /// Goes on with parts while the turn's fuel lasts. Call once per turn.
+    #[cold]
+    pub(crate) fn go_on_with_parts(&mut self) {
+        self.slices.used = 0;
+        let mut left = self.slices.queue.len();
+        while left > 0
+            && self.slices.used < SLICE_FUEL
+            && let Some(slice) = self.slices.queue.pop_front()
+        {
+            left -= 1;
+            self.start_slice(slice);
+            self.after_command();
+        }
+        self.tell_changes();
+    }
+}
