@@ -1,4 +1,5 @@
-//! The ground floor: hashing, numbers as Redis writes and reads them, patterns, check sums, random numbers.
+//! The ground floor: hashing, numbers as Redis writes and reads them, words, patterns, check sums,
+//! random numbers.
 //! Pure functions and small values. This crate never does I/O, never reads a clock and knows no Weft type.
 #![forbid(unsafe_code)]
 
@@ -13,6 +14,7 @@ pub mod number;
 pub mod random;
 pub mod sha1;
 pub mod slot;
+pub mod words;
 pub mod xxh3;
 
 mod double;

@@ -7,12 +7,12 @@ use std::ops::Deref;
 use crate::choice::WhoMay;
 use crate::directive::{Kind, Support};
 use crate::load::Warning;
-use crate::pattern;
 use crate::settings::Settings;
 use crate::special::OutputLimits;
 use crate::table::DirectiveId;
 use crate::value::Value;
-use crate::words::split_words;
+use base::glob;
+use base::words::split_words;
 
 /// The value of every directive. Reads like its [`Settings`]; changes through [`Config::set`] and
 /// [`Config::assign`]. Invariant: `settings` is what `values` says.
@@ -117,7 +117,7 @@ impl Config {
                 let row = id.row();
                 let names = std::iter::once(&row.name).chain(row.aliases);
                 for name in names.filter(|_| row.kind.is_setting() && !row.is_hidden()) {
-                    if pattern::matches(pattern, name.as_bytes(), true) {
+                    if glob::matches_nocase(pattern, name.as_bytes()) {
                         add(&mut found, (*name).to_owned(), id);
                     }
                 }
@@ -243,5 +243,4 @@ pub(crate) fn refuse(support: Support, value: Value, id: DirectiveId) -> Result<
 }
 
 #[cfg(test)]
-#[path = "access_tests.rs"]
 mod tests;

@@ -3,7 +3,7 @@
 //! `--`.
 
 use crate::error::StartError;
-use crate::words::{quote, split_words};
+use base::words::{quote, split_words};
 
 /// What the command line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]

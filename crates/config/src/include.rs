@@ -2,7 +2,7 @@
 //! matches.
 
 use crate::error::{Place, StartError};
-use crate::pattern;
+use base::glob;
 
 /// What the caller does for this crate. Paths are as written in the configuration, relative ones to the
 /// working directory of the process. Errors are the system's message, such as "No such file or directory".
@@ -53,7 +53,7 @@ fn expand(path: &str, files: &mut dyn Files) -> Vec<String> {
             names.dedup();
             let fits = |name: &String| {
                 name.starts_with('.') == part.starts_with('.')
-                    && pattern::matches(part.as_bytes(), name.as_bytes(), false)
+                    && glob::matches(part.as_bytes(), name.as_bytes())
             };
             next.extend(names.iter().filter(|name| fits(name)).map(|name| join(&base, name)));
         }

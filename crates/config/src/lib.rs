@@ -22,13 +22,11 @@ mod include;
 mod load;
 mod number;
 pub mod page;
-mod pattern;
 mod rewrite;
 mod settings;
 mod special;
 pub mod table;
 mod value;
-mod words;
 
 pub use access::{Caller, Config, is_sensitive, set_failure};
 pub use choice::{AppendFsync, IoBackend, LogLevel, MaxmemoryPolicy, OomScoreAdj, ShutdownFlags, WhoMay};
@@ -42,4 +40,3 @@ pub use settings::Settings;
 pub use special::{KeyEvents, OutputLimit, OutputLimits, Primary, SavePoint};
 pub use table::DirectiveId;
 pub use value::Value;
-pub use words::{quote, split_words};

@@ -10,7 +10,7 @@ use crate::error::{Place, StartError};
 use crate::include::{Files, read_all};
 use crate::table::DirectiveId;
 use crate::value::Value;
-use crate::words::{split_words, trim};
+use base::words::split_words;
 
 /// Files that include each other in a circle must end somewhere.
 const INCLUDE_DEPTH_MAX: usize = 16;
@@ -244,6 +244,13 @@ impl<'a> Loader<'a> {
     }
 }
 
+/// A line without blanks, tabs and line ends on both sides.
+pub(crate) fn trim(line: &[u8]) -> &[u8] {
+    let is_trimmed = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+    let start = line.iter().position(|byte| !is_trimmed(byte)).unwrap_or(line.len());
+    let end = line.iter().rposition(|byte| !is_trimmed(byte)).map_or(start, |last| last + 1);
+    &line[start..end]
+}
+
 #[cfg(test)]
-#[path = "load_tests.rs"]
 mod tests;

@@ -1,19 +1,7 @@
-//! Numbers as Redis reads them in directives: strict decimal, C-like decimal, octal, memory sizes.
+//! Numbers as Redis reads them in directives, beside strictly decimal ones ([`base::number`]): C-like decimal, octal, memory sizes.
 //! Only text to number and back; ranges are the table's business.
 
-/// Strict decimal: no sign but `-`, no leading zeros, no blanks. `None` also on overflow.
-pub(crate) fn strict_int(text: &[u8]) -> Option<i64> {
-    let digits = text.strip_prefix(b"-").unwrap_or(text);
-    let canonical = match digits {
-        [b'0'] => digits.len() == text.len(),
-        [b'1'..=b'9', rest @ ..] => rest.iter().all(u8::is_ascii_digit),
-        _ => false,
-    };
-    if !canonical {
-        return None;
-    }
-    std::str::from_utf8(text).ok()?.parse().ok()
-}
+use base::words::is_space;
 
 /// As C's strtoll over the whole text: blanks and a sign may lead, nothing may follow, an empty text is 0,
 /// and what does not fit saturates. `save`, the seconds of output buffer limits and ports are read this way.
@@ -69,35 +57,9 @@ pub(crate) fn memory_text(bytes: u64) -> String {
     bytes.to_string()
 }
 
-/// C's isspace in the C locale.
-pub(crate) fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn strict_numbers() {
-        for (text, want) in [
-            ("0", Some(0)),
-            ("-1", Some(-1)),
-            ("9223372036854775807", Some(i64::MAX)),
-            ("-9223372036854775808", Some(i64::MIN)),
-            ("9223372036854775808", None),
-            ("-0", None),
-            ("05", None),
-            ("+5", None),
-            (" 5", None),
-            ("5 ", None),
-            ("", None),
-            ("-", None),
-            ("1x", None),
-        ] {
-            assert_eq!(strict_int(text.as_bytes()), want, "{text:?}");
-        }
-    }
 
     #[test]
     fn c_numbers() {

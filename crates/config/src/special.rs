@@ -236,7 +236,7 @@ pub(crate) fn primary(words: &[Vec<u8>]) -> Result<Option<Primary>, &'static str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::words::split_words;
+    use base::words::split_words;
 
     fn words(text: &str) -> Vec<Vec<u8>> {
         split_words(text.as_bytes()).unwrap()

@@ -2,11 +2,12 @@
 
 use crate::choice::{SHUTDOWN_NOSAVE, SHUTDOWN_SAVE};
 use crate::directive::{Directive, Kind};
-use crate::number::{c_int, memory, strict_int};
+use crate::number::{c_int, memory};
 use crate::special::{
     KeyEvents, OutputLimits, Primary, SavePoint, oom_scores, percentile_text, percentiles, primary,
     save_points,
 };
+use base::number::parse_i64;
 
 /// A directive's value; the variant follows from the directive's [`Kind`].
 #[derive(Clone, Debug, PartialEq)]
@@ -133,7 +134,7 @@ fn join(parts: impl Iterator<Item = String>) -> Vec<u8> {
 }
 
 fn int(word: &[u8]) -> Result<i64, String> {
-    strict_int(word).ok_or_else(|| "argument couldn't be parsed into an integer".to_owned())
+    parse_i64(word).ok_or_else(|| "argument couldn't be parsed into an integer".to_owned())
 }
 
 fn within<T: PartialOrd + std::fmt::Display>(value: T, min: T, max: T) -> Result<T, String> {
@@ -147,7 +148,7 @@ fn bytes_or_percent(word: &[u8]) -> Result<Value, String> {
     if let Some(bytes) = memory(word) {
         return Ok(Value::Bytes(within(bytes, 0, i64::MAX as u64)?));
     }
-    let percent = word.strip_suffix(b"%").and_then(strict_int).and_then(|n| u64::try_from(n).ok());
+    let percent = word.strip_suffix(b"%").and_then(parse_i64).and_then(|n| u64::try_from(n).ok());
     match percent {
         None => Err("argument must be a memory or percent value".to_owned()),
         Some(0) => Ok(Value::Bytes(0)),

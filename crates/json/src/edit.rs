@@ -404,5 +404,4 @@ impl Node {
 }
 
 #[cfg(test)]
-#[path = "edit_tests.rs"]
 mod tests;

@@ -3,7 +3,7 @@
 //! One writer serves both protocols: types that RESP2 lacks are written as Redis writes them there.
 
 pub use base::blob::Blob;
-use base::number::short_text;
+use base::number::{I64Buf, short_text};
 use std::ops::Range;
 
 /// Reply bytes in order. Large values are not copied in: they stand beside the bytes with the place they belong to.
@@ -215,9 +215,7 @@ impl Reply {
 
     /// A number as a bulk string.
     pub fn bulk_int(&mut self, value: i64) {
-        let mut digits = [0u8; 20];
-        let text = decimal(value, &mut digits);
-        self.bulk(text);
+        self.bulk(I64Buf::new(value).as_bytes());
     }
 
     /// No value: `$-1` or `_`.
@@ -352,8 +350,7 @@ impl BulkRun<'_> {
     /// A number as a bulk string.
     #[inline]
     pub fn int(&mut self, value: i64) {
-        let mut digits = [0u8; 20];
-        self.bulk(decimal(value, &mut digits));
+        self.bulk(I64Buf::new(value).as_bytes());
     }
 
     #[cold]
@@ -390,31 +387,12 @@ fn short_header(len: usize) -> Option<([u8; 8], usize)> {
 }
 
 fn write_long_header(room: &mut [u8], len: usize) -> usize {
-    let mut digits = [0u8; 20];
-    let text = decimal(len as i64, &mut digits);
+    let number = I64Buf::from_u64(len as u64);
+    let text = number.as_bytes();
     room[0] = b'$';
     room[1..=text.len()].copy_from_slice(text);
     room[1 + text.len()..3 + text.len()].copy_from_slice(b"\r\n");
     text.len() + 3
-}
-
-/// The decimal text of a number, at the end of `digits`.
-fn decimal(value: i64, digits: &mut [u8; 20]) -> &[u8] {
-    let mut at = digits.len();
-    let mut rest = value.unsigned_abs();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    if value < 0 {
-        at -= 1;
-        digits[at] = b'-';
-    }
-    &digits[at..]
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! the [`RequestParser`], so a client that sends byte by byte costs linear, not quadratic, work.
 
 use crate::inline;
+use base::number::parse_i64;
 
 /// Inline requests and length lines longer than this are refused (Redis: PROTO_INLINE_MAX_SIZE).
 pub const INLINE_BYTES_MAX: usize = 64 * 1024;
@@ -75,9 +76,7 @@ impl ProtocolError {
     fn new(text: &str) -> Self {
         Self([b"Protocol error: ", text.as_bytes()].concat())
     }
-}
 
-impl ProtocolError {
     fn unexpected(byte: u8) -> Self {
         let shown = if byte == b'\r' || byte == b'\n' { b' ' } else { byte };
         Self([b"Protocol error: expected '$', got '", &[shown][..], b"'"].concat())
@@ -277,7 +276,7 @@ fn length_line(
     if rest.len() < cr + 2 {
         return Ok(None);
     }
-    Ok(Some((decimal(rest[..cr].get(1..).unwrap_or_default()), at + cr + 2)))
+    Ok(Some((parse_i64(rest[..cr].get(1..).unwrap_or_default()), at + cr + 2)))
 }
 
 /// The common case in one go: a multi-bulk request that is wholly there and within all limits. `None`: look closer.
@@ -338,29 +337,6 @@ fn long_length(buf: &[u8], at: usize) -> Option<(usize, usize)> {
         value = value * 10 + digit as usize;
     }
     None
-}
-
-/// A signed decimal number as Redis's string2ll reads it.
-fn decimal(text: &[u8]) -> Option<i64> {
-    if text == b"-9223372036854775808" {
-        return Some(i64::MIN);
-    }
-    let (negative, digits) = match text.strip_prefix(b"-") {
-        Some(rest) => (true, rest),
-        None => (false, text),
-    };
-    if digits.is_empty() || digits.len() > 19 || (digits[0] == b'0' && (digits.len() > 1 || negative)) {
-        return None;
-    }
-    let mut value: i64 = 0;
-    for &byte in digits {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
-        }
-        value = value.checked_mul(10)?.checked_add(i64::from(digit))?;
-    }
-    Some(if negative { -value } else { value })
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use crate::size::class_bytes;
 use crate::view::View;
 use crate::{Keep, Layout, RECORD_BYTES_MAX, Table};
 use base::hash::HashSeed;
+use base::random::Random;
 use std::collections::{HashMap, HashSet};
 
 /// Length (2 bytes), length of the key (1), key, value. The meta is the least value byte seen, as an expiry
@@ -34,22 +35,6 @@ impl Layout for Plain {
 fn record(key: &[u8], value: &[u8]) -> Vec<u8> {
     let len = (FRAME_BYTES + key.len() + value.len()) as u16;
     [&len.to_le_bytes()[..], &[key.len() as u8], key, value].concat()
-}
-
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound as u64) as usize
-    }
 }
 
 fn table(seed: u64) -> Table<Plain> {
@@ -154,14 +139,14 @@ fn work(table: &mut Table<Plain>, random: &mut Random, steps: usize, keys: usize
     let mut growing = true;
     for step in 0..steps {
         if step % (steps / 6).max(1) == 0 {
-            growing = random.below(2) == 0 || model.len() < keys / 4;
+            growing = random.index(2) == 0 || model.len() < keys / 4;
             check_equal(table, &model);
         }
-        let key = format!("key:{}", random.below(keys)).into_bytes();
-        match random.below(100) {
+        let key = format!("key:{}", random.index(keys)).into_bytes();
+        match random.index(100) {
             0..=1 => {
-                let bar = random.below(12) as u8;
-                let cursor = random.next();
+                let bar = random.index(12) as u8;
+                let cursor = random.next_u64();
                 table.sweep(cursor, |bytes, _| {
                     let key = Plain::key(bytes);
                     let value = model[key].first().copied();
@@ -173,17 +158,17 @@ fn work(table: &mut Table<Plain>, random: &mut Random, steps: usize, keys: usize
                 });
             }
             2 => {
-                let pos = table.random(&mut || random.next());
+                let pos = table.random(&mut || random.next_u64());
                 assert_eq!(pos.is_none(), model.is_empty());
                 assert!(pos.is_none_or(|pos| model.contains_key(Plain::key(table.record(pos)))));
             }
-            3 if random.below(60) == 0 => {
-                let records = random.below(2 * keys);
-                table.expect(records, records * random.below(longest + 20));
+            3 if random.index(60) == 0 => {
+                let records = random.index(2 * keys);
+                table.expect(records, records * random.index(longest + 20));
                 check_equal(table, &model);
             }
             draw if draw < if growing { 75 } else { 25 } => {
-                let value = vec![random.next() as u8; random.below(longest + 1)];
+                let value = vec![random.next_u64() as u8; random.index(longest + 1)];
                 put(table, &key, &value);
                 model.insert(key, value);
             }
@@ -209,7 +194,7 @@ fn work(table: &mut Table<Plain>, random: &mut Random, steps: usize, keys: usize
 fn agrees_with_a_hash_map() {
     for seed in 1..=if cfg!(miri) { 1 } else { 6 } {
         println!("seed {seed}");
-        let mut random = Random(seed);
+        let mut random = Random::from_seed(seed);
         let mut table = table(seed);
         let steps = if cfg!(miri) { 100 } else { 30_000 };
         for (keys, longest) in
@@ -224,7 +209,7 @@ fn agrees_with_a_hash_map() {
 fn overflows_where_splits_cannot_help() {
     for (seed, depth_max) in [(1, 0), (2, 1), (3, 3)] {
         println!("seed {seed}");
-        let mut random = Random(seed);
+        let mut random = Random::from_seed(seed);
         let mut table = table(seed);
         table.depth_max = depth_max;
         let steps = if cfg!(miri) { 100 } else { 20_000 };
@@ -240,7 +225,7 @@ fn overflows_where_splits_cannot_help() {
 fn a_scan_misses_nothing_while_the_table_grows_and_shrinks() {
     for seed in 1..=8 {
         println!("seed {seed}");
-        let mut random = Random(seed);
+        let mut random = Random::from_seed(seed);
         let mut table = table(seed);
         let (stay, come) = if cfg!(miri) { (50, 300) } else { (1_000, 30_000) };
         (0..stay).for_each(|n| put(&mut table, format!("stay:{n}").as_bytes(), b"value"));
@@ -250,14 +235,14 @@ fn a_scan_misses_nothing_while_the_table_grows_and_shrinks() {
             let mut cursor = 0;
             loop {
                 let before = cursor;
-                cursor = table.scan(cursor, 1 + random.below(50), |bytes| {
+                cursor = table.scan(cursor, 1 + random.index(50), |bytes| {
                     seen.insert(Plain::key(bytes).to_vec());
                 });
                 assert!(cursor == 0 || cursor > before && cursor < 1 << 48);
                 if cursor == 0 {
                     break;
                 }
-                let many = random.below(come / 20);
+                let many = random.index(come / 20);
                 for _ in 0..many {
                     if round % 2 == 0 && others < come {
                         put(&mut table, format!("other:{others}").as_bytes(), &[9; 30]);
@@ -377,10 +362,10 @@ fn random_records_are_near_even() {
     let mut table = table(9);
     let many = if cfg!(miri) { 50 } else { 3_000 };
     (0..many).for_each(|n| put(&mut table, &[(n % 256) as u8, (n / 256) as u8], b""));
-    let mut random = Random(4);
+    let mut random = Random::from_seed(4);
     let mut counts = HashMap::new();
     for _ in 0..many * 200 {
-        let pos = table.random(&mut || random.next()).expect("not empty");
+        let pos = table.random(&mut || random.next_u64()).expect("not empty");
         *counts.entry(Plain::key(table.record(pos)).to_vec()).or_insert(0u32) += 1;
     }
     let near_even = |counts: &HashMap<Vec<u8>, u32>| counts.values().all(|count| (100..320).contains(count));
@@ -388,7 +373,7 @@ fn random_records_are_near_even() {
     counts.clear();
     for _ in 0..many * 200 / 20 {
         let mut drawn = [None; 20];
-        assert!(table.random_many(&mut drawn, &mut || random.next()));
+        assert!(table.random_many(&mut drawn, &mut || random.next_u64()));
         for pos in drawn {
             let key = Plain::key(table.record(pos.expect("all are drawn"))).to_vec();
             *counts.entry(key).or_insert(0) += 1;
@@ -396,7 +381,7 @@ fn random_records_are_near_even() {
     }
     assert!(counts.len() == many && near_even(&counts));
     table.clear();
-    assert!(!table.random_many(&mut [None], &mut || random.next()));
+    assert!(!table.random_many(&mut [None], &mut || random.next_u64()));
 }
 
 #[test]
@@ -415,15 +400,15 @@ fn a_stale_pos_panics() {
 fn a_walk_sees_what_there_was_when_it_began() {
     let (rounds, most) = if cfg!(miri) { (2, 300) } else { (24, 12_000) };
     for round in 0..rounds {
-        let (mut table, mut random) = (table(round), Random(round));
+        let (mut table, mut random) = (table(round), Random::from_seed(round));
         if round % 3 == 0 {
             table.depth_max = 2;
         }
-        let keys = 1 + random.below(most);
+        let keys = 1 + random.index(most);
         let key = |n: usize| n.to_string().into_bytes();
         for walk in 0..3 {
             for n in 0..keys {
-                match random.below(3) {
+                match random.index(3) {
                     0 => put(&mut table, &key(n), &[walk, n as u8]),
                     1 => drop(delete(&mut table, &key(n))),
                     _ => {}
@@ -434,19 +419,19 @@ fn a_walk_sees_what_there_was_when_it_began() {
             table.begin_walk();
             let mut cursor = 0;
             // Few keys are left, or many come: what has been visited ahead is merged and split.
-            let grows = random.below(2) == 0;
+            let grows = random.index(2) == 0;
             loop {
-                for _ in 0..random.below(keys / 8 + 2) {
-                    let n = random.below(2 * keys);
+                for _ in 0..random.index(keys / 8 + 2) {
+                    let n = random.index(2 * keys);
                     let hash = table.hash(&key(n));
                     table.visit_home(hash, |record| seen.push(record.to_vec()));
-                    match grows == (random.below(8) > 0) {
+                    match grows == (random.index(8) > 0) {
                         true => put(&mut table, &key(n), &[100 + walk; 40]),
                         false => drop(delete(&mut table, &key(n))),
                     }
                 }
                 cursor = table.visit_rest(cursor, |record| seen.push(record.to_vec()));
-                if cursor == 0 || random.below(most) == 0 {
+                if cursor == 0 || random.index(most) == 0 {
                     break;
                 }
             }

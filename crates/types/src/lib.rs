@@ -15,8 +15,6 @@ pub mod listpack;
 mod outline;
 pub mod remains;
 #[cfg(test)]
-mod rng;
-#[cfg(test)]
 mod sample;
 pub mod set;
 pub mod showing;

@@ -20,7 +20,7 @@ pub fn write(cx: &mut ShardCx, who: &str, db: u16, command: &Command, args: Args
     for (at, arg) in args.from(0).enumerate() {
         line.push(b' ');
         let shown = if slowlog::is_secret(command, args, at) { b"(redacted)" } else { arg };
-        line.extend_from_slice(&config::quote(shown));
+        line.extend_from_slice(&base::words::quote(shown));
     }
     line.extend_from_slice(b"\r\n");
 }

@@ -7,13 +7,17 @@
 //! Invariants: `count` positions are set; `bytes` is what the page holds on the heap; offsets ascend; `large` has exactly
 //! the offsets of the marks.
 
+mod blocks;
+mod large;
+
+use self::blocks::{BLOCK, Block, Blocks, bits_between, rank, within};
+use self::large::Large;
 use super::entry::{self, Element, Encoded, TEXT_BYTES_MAX};
 use super::row;
 use std::ops::Range;
 
 /// Positions of a page.
 pub const POSITIONS: u64 = 4096;
-const BLOCK: u16 = 64;
 
 /// A sparse page becomes blocks beyond so many entries or bytes.
 const SPARSE_ENTRIES_MAX: u16 = 64;
@@ -24,6 +28,7 @@ const BLOCKS_BYTES_MIN: usize = 512;
 
 const OFFSET_BYTES: usize = 2;
 
+/// The elements of a page.
 #[derive(Clone, Debug)]
 pub struct Page {
     count: u16,
@@ -38,110 +43,12 @@ enum Body {
     Blocks(Box<Blocks>),
 }
 
-#[derive(Clone, Debug, Default)]
-struct Blocks {
-    /// Bit n: there is a block of the offsets from 64 n on.
-    there: u64,
-    blocks: Vec<Block>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Block {
-    set: u64,
-    row: Vec<u8>,
-}
-
-/// Large elements by offset, ascending.
-#[derive(Clone, Debug, Default)]
-struct Large {
-    items: Vec<(u16, Box<[u8]>)>,
-    /// Of all their texts.
-    text_bytes: usize,
-}
-
-impl Large {
-    fn find(&self, offset: u16) -> Result<usize, usize> {
-        self.items.binary_search_by_key(&offset, |item| item.0)
-    }
-
-    fn heap_bytes(&self) -> usize {
-        size_of::<Self>() + self.items.capacity() * size_of::<(u16, Box<[u8]>)>() + self.text_bytes
-    }
-
-    fn insert(&mut self, offset: u16, text: &[u8]) {
-        let at = self.find(offset).expect_err("its place is empty");
-        if self.items.len() == self.items.capacity() {
-            self.items.reserve_exact((self.items.len() / 4).max(1));
-        }
-        self.items.insert(at, (offset, text.into()));
-        self.text_bytes += text.len();
-    }
-
-    /// Forgets those from `first` to `last`, both included.
-    fn remove(&mut self, first: u16, last: u16) {
-        let from = self.items.partition_point(|item| item.0 < first);
-        let to = self.items.partition_point(|item| item.0 <= last);
-        self.cut(from..to);
-    }
-
-    fn cut(&mut self, range: Range<usize>) {
-        self.text_bytes -= self.items.drain(range).map(|(_, text)| text.len()).sum::<usize>();
-        if self.items.len() * 4 <= self.items.capacity() {
-            self.items.shrink_to(self.items.len() * 2);
-        }
-    }
-}
-
-/// How many bits below `bit` are set.
-fn rank(bits: u64, bit: u16) -> usize {
-    (bits & ((1 << bit) - 1)).count_ones() as usize
-}
-
-/// The bits from `first` to `last`, both included.
-fn bits_between(first: u16, last: u16) -> u64 {
-    u64::MAX << first & u64::MAX >> (63 - last)
-}
-
 fn offset_at(row: &[u8]) -> u16 {
     u16::from_le_bytes([row[0], row[1]])
 }
 
-impl Block {
-    /// Where the entry of `bit` begins, or would.
-    fn start(&self, bit: u16) -> usize {
-        if self.set >> bit == 0 {
-            return self.row.len();
-        }
-        let mut at = 0;
-        for _ in 0..rank(self.set, bit) {
-            at += entry::len(&self.row[at..]);
-        }
-        at
-    }
-
-    /// The bytes of the entries of these bits, which are next to each other.
-    fn span(&self, bits: u64) -> Range<usize> {
-        let (first, last) = (bits.trailing_zeros() as u16, 63 - bits.leading_zeros() as u16);
-        let start = self.start(first);
-        let mut end = start;
-        for _ in 0..(self.set & bits_between(first, last)).count_ones() {
-            end += entry::len(&self.row[end..]);
-        }
-        start..end
-    }
-
-    /// Where the entries begin; as many as bits are set.
-    fn starts(&self) -> [u16; BLOCK as usize] {
-        let (mut starts, mut at) = ([0; BLOCK as usize], 0);
-        for start in &mut starts[..self.set.count_ones() as usize] {
-            *start = at as u16;
-            at += entry::len(&self.row[at..]);
-        }
-        starts
-    }
-}
-
 impl Page {
+    /// Without elements.
     pub fn new() -> Self {
         Self { count: 0, bytes: 0, body: Body::Sparse(Vec::new()), large: None }
     }
@@ -173,6 +80,7 @@ impl Page {
         self.bytes = self.recount();
     }
 
+    /// Whether it is one row of entries.
     pub fn is_sparse(&self) -> bool {
         matches!(self.body, Body::Sparse(_))
     }
@@ -213,6 +121,7 @@ impl Page {
         last
     }
 
+    /// The element at an offset, if it is set.
     pub fn get(&self, offset: u16) -> Option<Element<'_>> {
         let row = match &self.body {
             Body::Sparse(row) => {
@@ -491,12 +400,6 @@ impl Page {
     }
 }
 
-/// The bits of block `number` for the offsets from `first` to `last`.
-fn within(number: u16, first: u16, last: u16) -> u64 {
-    let base = number * BLOCK;
-    bits_between(first.saturating_sub(base).min(63), (last - base).min(63))
-}
-
 /// The entry of an offset in a sparse row, or the empty place where it belongs; and whether it is there.
 fn sparse_find(row: &[u8], offset: u16) -> (Range<usize>, bool) {
     let mut at = 0;
@@ -512,76 +415,4 @@ fn sparse_find(row: &[u8], offset: u16) -> (Range<usize>, bool) {
         at = end;
     }
     (at..at, false)
-}
-
-impl Blocks {
-    /// Calls `see` with each block of `wanted`, until it says false.
-    #[inline]
-    fn each(&self, wanted: u64, reverse: bool, mut see: impl FnMut(u16, &Block) -> bool) {
-        let mut left = self.there & wanted;
-        while left != 0 {
-            let number =
-                if reverse { 63 - left.leading_zeros() as u16 } else { left.trailing_zeros() as u16 };
-            if !see(number, &self.blocks[rank(self.there, number)]) {
-                return;
-            }
-            left ^= 1 << number;
-        }
-    }
-
-    fn block_mut(&mut self, number: u16) -> &mut Block {
-        let at = rank(self.there, number);
-        if self.there >> number & 1 == 0 {
-            if self.blocks.len() == self.blocks.capacity() {
-                self.blocks.reserve_exact((self.blocks.len() / 2).clamp(1, 8));
-            }
-            self.blocks.insert(at, Block::default());
-            self.there |= 1 << number;
-        }
-        &mut self.blocks[at]
-    }
-
-    /// Whether the position was empty.
-    fn set(&mut self, offset: u16, entry: &Encoded<'_>) -> bool {
-        let block = self.block_mut(offset / BLOCK);
-        let bit = offset % BLOCK;
-        let fresh = block.set >> bit & 1 == 0;
-        let start = block.start(bit);
-        let end = if fresh { start } else { start + entry::len(&block.row[start..]) };
-        row::replace(&mut block.row, start..end, b"", entry);
-        block.set |= 1 << bit;
-        fresh
-    }
-
-    /// Sets an offset behind all others to a ready entry.
-    fn append(&mut self, offset: u16, bytes: &[u8]) {
-        let block = self.block_mut(offset / BLOCK);
-        block.row.extend_from_slice(bytes);
-        block.set |= 1 << (offset % BLOCK);
-    }
-
-    fn remove(&mut self, first: u16, last: u16) -> u16 {
-        let mut removed = 0;
-        let mut left = self.there & bits_between(first / BLOCK, last / BLOCK);
-        while left != 0 {
-            let number = left.trailing_zeros() as u16;
-            left &= left - 1;
-            let at = rank(self.there, number);
-            let block = &mut self.blocks[at];
-            let bits = block.set & within(number, first, last);
-            removed += bits.count_ones() as u16;
-            if bits == block.set {
-                self.blocks.remove(at);
-                self.there ^= 1 << number;
-            } else if bits != 0 {
-                let span = block.span(bits);
-                row::cut(&mut block.row, span);
-                block.set ^= bits;
-            }
-        }
-        if self.blocks.len() * 2 <= self.blocks.capacity() {
-            self.blocks.shrink_to(self.blocks.len());
-        }
-        removed
-    }
 }

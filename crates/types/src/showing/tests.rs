@@ -3,17 +3,17 @@
 use super::{Element, Showable};
 use crate::hash::{FieldTtl, HashLimits};
 use crate::list::{End, ListLimit, NodeView};
-use crate::rng::Rng;
 use crate::set::SetLimits;
 use crate::stream::{References, StreamId, StreamLimits, Trim, TrimTo};
 use crate::zset::ZSetLimits;
 use crate::{Hash, List, Set, Stream, ZSet};
 use base::hash::HashSeed;
+use base::random::Random;
 
 /// A collection with what may happen to it.
 trait Bed {
     fn showable(&mut self) -> Showable<'_>;
-    fn change(&mut self, rng: &mut Rng, grows: bool);
+    fn change(&mut self, random: &mut Random, grows: bool);
     fn content(&self) -> Vec<String>;
 
     /// Whether parts come in their order.
@@ -38,8 +38,8 @@ fn seed() -> HashSeed {
 }
 
 /// One of some thousand names, some of them long.
-fn name(rng: &mut Rng) -> Vec<u8> {
-    let number = rng.below(6000);
+fn name(random: &mut Random) -> Vec<u8> {
+    let number = random.index(6000);
     let pad = if number.is_multiple_of(40) { 600 } else { 0 };
     format!("{number}{}", "x".repeat(pad)).into_bytes()
 }
@@ -49,12 +49,12 @@ impl Bed for Set {
         Showable::of_set(self).expect("a table")
     }
 
-    fn change(&mut self, rng: &mut Rng, grows: bool) {
+    fn change(&mut self, random: &mut Random, grows: bool) {
         let limits = SetLimits { max_intset_entries: 0, max_listpack_entries: 0, max_listpack_value: 0 };
-        match rng.below(8) {
-            0..5 if grows => _ = self.add(&name(rng), &limits, &seed()),
-            5 => _ = self.pop(&mut || rng.next(), |_| ()),
-            _ => _ = self.remove(&name(rng)),
+        match random.index(8) {
+            0..5 if grows => _ = self.add(&name(random), &limits, &seed()),
+            5 => _ = self.pop(&mut || random.next_u64(), |_| ()),
+            _ => _ = self.remove(&name(random)),
         }
     }
 
@@ -70,17 +70,17 @@ impl Bed for Hash {
         Showable::of_hash(self).expect("a table")
     }
 
-    fn change(&mut self, rng: &mut Rng, grows: bool) {
+    fn change(&mut self, random: &mut Random, grows: bool) {
         let limits = HashLimits { max_listpack_entries: 0, max_listpack_value: 0 };
-        let field = name(rng);
-        match rng.below(10) {
+        let field = name(random);
+        match random.index(10) {
             0..6 if grows => {
-                let value = vec![b'v'; [0, 5, 30, 700][rng.below(4)]];
+                let value = vec![b'v'; [0, 5, 30, 700][random.index(4)]];
                 self.set(&field, &value, FieldTtl::Keep, NOW, &limits, &seed());
             }
-            6 => _ = self.set_expire(&field, Some(NOW + rng.below(50) as u64), NOW),
+            6 => _ = self.set_expire(&field, Some(NOW + random.index(50) as u64), NOW),
             7 => _ = self.set_expire(&field, None, NOW),
-            8 if rng.below(20) == 0 => _ = self.expire_fields(NOW + rng.below(40) as u64, 300, |_| {}),
+            8 if random.index(20) == 0 => _ = self.expire_fields(NOW + random.index(40) as u64, 300, |_| {}),
             _ => _ = self.remove(&field, NOW),
         }
     }
@@ -99,25 +99,25 @@ impl Bed for ZSet {
         Showable::of_zset(self).expect("a tree")
     }
 
-    fn change(&mut self, rng: &mut Rng, grows: bool) {
+    fn change(&mut self, random: &mut Random, grows: bool) {
         let limits = ZSetLimits { max_listpack_entries: 0, max_listpack_value: 0 };
-        match rng.below(10) {
+        match random.index(10) {
             0..5 if grows => {
-                let score = [rng.below(100) as f64, rng.below(1_000_000) as f64, 7.0][rng.below(3)];
-                self.insert(&name(rng), score, &limits, &seed());
+                let score = [random.index(100) as f64, random.index(1_000_000) as f64, 7.0][random.index(3)];
+                self.insert(&name(random), score, &limits, &seed());
             }
             // Members beside the last and the first.
             5 if grows => {
-                let score = [1e9, -1e9][rng.below(2)] + rng.below(1000) as f64;
-                self.insert(&name(rng), score, &limits, &seed());
+                let score = [1e9, -1e9][random.index(2)] + random.index(1000) as f64;
+                self.insert(&name(random), score, &limits, &seed());
             }
-            6 => _ = self.update(&name(rng), &limits, &seed(), |old| old.map(|old| old + 1.0)),
-            7 => _ = [ZSet::pop_first, ZSet::pop_last][rng.below(2)](self, |_, _| ()),
-            8 if rng.below(60) == 0 => {
-                let from = rng.below(self.len() + 1);
-                self.remove_ranks(from..from + rng.below(90), |_, _| ());
+            6 => _ = self.update(&name(random), &limits, &seed(), |old| old.map(|old| old + 1.0)),
+            7 => _ = [ZSet::pop_first, ZSet::pop_last][random.index(2)](self, |_, _| ()),
+            8 if random.index(60) == 0 => {
+                let from = random.index(self.len() + 1);
+                self.remove_ranks(from..from + random.index(90), |_, _| ());
             }
-            _ => _ = self.remove(&name(rng)),
+            _ => _ = self.remove(&name(random)),
         }
     }
 
@@ -131,18 +131,18 @@ impl Bed for List {
         Showable::List(self)
     }
 
-    fn change(&mut self, rng: &mut Rng, grows: bool) {
-        let end = [End::Head, End::Tail][rng.below(2)];
-        let (index, value) = (rng.below(self.len() + 1), name(rng));
-        match rng.below(16) {
+    fn change(&mut self, random: &mut Random, grows: bool) {
+        let end = [End::Head, End::Tail][random.index(2)];
+        let (index, value) = (random.index(self.len() + 1), name(random));
+        match random.index(16) {
             0..7 if grows => self.push(end, &value),
             7 if grows => self.insert(index, &value),
             8 if grows => self.insert(index, &[b'y'; 9000]),
             9 => _ = self.set(index, &value),
             10 => _ = self.set(index, &[b'z'; 9000]),
-            11 if rng.below(4) == 0 => _ = self.remove_matching(&value, 2, end),
-            12 if rng.below(300) == 0 => _ = self.remove_range(index, rng.below(900)),
-            13 if rng.below(900) == 0 => self.keep(index, 2000),
+            11 if random.index(4) == 0 => _ = self.remove_matching(&value, 2, end),
+            12 if random.index(300) == 0 => _ = self.remove_range(index, random.index(900)),
+            13 if random.index(900) == 0 => self.keep(index, 2000),
             _ => _ = self.pop(end, |_| ()),
         }
     }
@@ -159,25 +159,25 @@ impl Bed for Stream {
         Showable::Stream(self)
     }
 
-    fn change(&mut self, rng: &mut Rng, grows: bool) {
+    fn change(&mut self, random: &mut Random, grows: bool) {
         let last = self.last_id().ms;
-        let some = StreamId::new(last.saturating_sub(rng.below(5000) as u64), 0);
+        let some = StreamId::new(last.saturating_sub(random.index(5000) as u64), 0);
         let trim = |to| Trim { to, approximate: false, limit: 0, references: References::Keep };
-        match rng.below(10) {
+        match random.index(10) {
             0..6 if grows => {
                 let limits = StreamLimits { block_bytes_max: 2000, block_entries_max: 40 };
-                self.append(StreamId::new(last + 1, 0), [&b"f"[..], &name(rng)].into_iter(), limits);
+                self.append(StreamId::new(last + 1, 0), [&b"f"[..], &name(random)].into_iter(), limits);
             }
-            6 if rng.below(100) == 0 => _ = self.trim(trim(TrimTo::Len(rng.below(4000) as u64))),
+            6 if random.index(100) == 0 => _ = self.trim(trim(TrimTo::Len(random.index(4000) as u64))),
             7 => {
                 let first = self.first_id();
                 self.trim(trim(TrimTo::Id(StreamId::new(first.ms + 3, 0))));
             }
-            8 if rng.below(9) == 0 => {
+            8 if random.index(9) == 0 => {
                 // What is added and taken back again.
                 let mark = self.mark();
                 let limits = StreamLimits { block_bytes_max: 100, block_entries_max: 4 };
-                for more in 1..rng.below(20) as u64 {
+                for more in 1..random.index(20) as u64 {
                     self.append(StreamId::new(last + more, 0), [&b"g"[..], b"v"].into_iter(), limits);
                 }
                 self.cut_back(mark);
@@ -198,21 +198,21 @@ fn run<B: Bed + Clone>(mut bed: B, first: u64, parts_min: usize) {
     let (mut times, mut most) = (0, 0);
     for seed in first..first + 6 {
         println!("seed {seed}");
-        let mut rng = Rng::new(seed);
+        let mut random = Random::from_seed(seed);
         for round in 0..6 {
-            (0..6000).for_each(|_| bed.change(&mut rng, round % 3 < 2));
+            (0..6000).for_each(|_| bed.change(&mut random, round % 3 < 2));
             let mut before = bed.content();
             if !bed.showable().begin() {
                 continue;
             }
             times += 1;
-            let (mut shown, pace) = (Vec::new(), [1, 40, 400][rng.below(3)]);
+            let (mut shown, pace) = (Vec::new(), [1, 40, 400][random.index(3)]);
             loop {
-                (0..rng.below(pace)).for_each(|_| bed.change(&mut rng, round % 3 < 2));
-                match rng.below(4) {
+                (0..random.index(pace)).for_each(|_| bed.change(&mut random, round % 3 < 2));
+                match random.index(4) {
                     0 => bed.showable().show_kept(&mut |element| shown.push(told(element))),
                     // A copy is not being shown, and neither knows of the other.
-                    1 if rng.below(20) == 0 => bed = bed.clone_being_shown(&mut rng),
+                    1 if random.index(20) == 0 => bed = bed.clone_being_shown(&mut random),
                     _ if bed.showable().show_on(&mut |element| shown.push(told(element))) => {}
                     _ => break,
                 }
@@ -233,13 +233,13 @@ fn run<B: Bed + Clone>(mut bed: B, first: u64, parts_min: usize) {
 
 /// A copy that has changed and is gone again changes nothing.
 trait Copied {
-    fn clone_being_shown(self, rng: &mut Rng) -> Self;
+    fn clone_being_shown(self, random: &mut Random) -> Self;
 }
 
 impl<B: Bed + Clone> Copied for B {
-    fn clone_being_shown(self, rng: &mut Rng) -> Self {
+    fn clone_being_shown(self, random: &mut Random) -> Self {
         let mut copy = self.clone();
-        (0..100).for_each(|_| copy.change(rng, true));
+        (0..100).for_each(|_| copy.change(random, true));
         if !copy.showable().begin() {
             return self;
         }

@@ -361,23 +361,23 @@ impl Index {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rng::Rng;
+    use base::random::Random;
 
     /// `hashes` makes a hash of a random number: all of the space, few values, or a corner of it.
     fn run(seed: u64, steps: usize, hashes: impl Fn(u32) -> u32) {
         println!("seed {seed}");
-        let (mut index, mut rng, mut model) = (Index::new(), Rng::new(seed), Vec::new());
+        let (mut index, mut random, mut model) = (Index::new(), Random::from_seed(seed), Vec::new());
         for nth in 0..steps {
-            if model.is_empty() || (rng.below(10) < 8) == (nth * 12 < steps * 7) {
-                let (hash, leaf) = (hashes(rng.next() as u32), rng.below(50) as u32);
+            if model.is_empty() || (random.index(10) < 8) == (nth * 12 < steps * 7) {
+                let (hash, leaf) = (hashes(random.next_u64() as u32), random.index(50) as u32);
                 index.insert(hash, leaf);
                 model.push((hash, leaf));
             } else {
-                let (hash, leaf) = model.swap_remove(rng.below(model.len()));
-                if rng.below(2) == 0 {
+                let (hash, leaf) = model.swap_remove(random.index(model.len()));
+                if random.index(2) == 0 {
                     index.remove(hash, leaf);
                 } else {
-                    let to = rng.below(50) as u32;
+                    let to = random.index(50) as u32;
                     index.relocate(hash, leaf, to);
                     model.push((hash, to));
                 }

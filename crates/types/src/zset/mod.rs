@@ -20,7 +20,7 @@ mod walk;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
-mod zset_tests;
+mod tree_tests;
 
 use crate::listpack::{Corrupt, Item, Listpack};
 use base::hash::HashSeed;

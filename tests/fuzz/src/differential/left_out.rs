@@ -68,6 +68,7 @@ const LEFT_OUT: &[LeftOut] = &[
     // A consumer is made as soon as it is named; and not more have been read than there are.
     (&["XGROUP"], (7, 2), |request| is(request, 1, "CREATECONSUMER")),
     (&["XGROUP"], (8, 2), |request| has(request, "ENTRIESREAD")),
+    (&["XINFO"], (8, 6), |request| is(request, 1, "STREAM")),
     (&["XINFO"], (8, 2), |request| is(request, 1, "GROUPS") || is(request, 1, "CONSUMERS")),
     (&["XREADGROUP"], (7, 4), |request| {
         let behind = request.iter().position(|word| word.eq_ignore_ascii_case(b"STREAMS"));

@@ -1,7 +1,7 @@
 //! What XINFO STREAM tells.
 
 use super::info_groups::reply_groups;
-use super::{reply_entries, reply_entry, reply_id};
+use super::{producers, reply_entries, reply_entry, reply_id};
 use crate::{Args, Cx, Error, Outcome};
 use resp::Reply;
 use types::Stream;
@@ -13,6 +13,7 @@ const SHOWN: usize = 10;
 /// XINFO STREAM key [FULL [COUNT count]]
 pub fn stream(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let now_ms = cx.now_ms();
+    let none = Producers::new(producers::memory(cx));
     let stream = cx.read::<Stream>(args.key(2))?.ok_or_else(|| Error::NO_SUCH_KEY)?;
     let count = match args.len() {
         3 => None,
@@ -24,12 +25,9 @@ pub fn stream(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         },
         _ => return Err(Error::subcommand_syntax("XINFO", &args[1])),
     };
-    let producers = stream.producers();
-    out.map(if count.is_some() { 9 } else { 10 } + if producers.is_some() { 6 } else { 0 });
+    out.map(if count.is_some() { 15 } else { 16 });
     reply_state(out, stream);
-    if let Some(producers) = producers {
-        reply_producers(out, producers, now_ms);
-    }
+    reply_producers(out, stream.producers().unwrap_or(&none), now_ms);
     match count {
         None => {
             out.bulk(b"groups");
@@ -68,7 +66,6 @@ fn reply_state(out: &mut Reply, stream: &Stream) {
     reply_id(out, stream.first_id());
 }
 
-/// Left out of streams that never had any.
 fn reply_producers(out: &mut Reply, producers: &Producers, now_ms: u64) {
     let (memory, (tracked, messages)) = (producers.memory(), producers.count(now_ms));
     for (name, number) in [

@@ -1,7 +1,7 @@
 //! Against a plain ordered map.
 
 use super::*;
-use crate::rng::Rng;
+use base::random::Random;
 use std::collections::BTreeMap;
 
 const CONSUMERS: u32 = 70;
@@ -26,26 +26,26 @@ impl Twins {
         assert_eq!(self.pending.remove(id), self.model.remove(&id));
     }
 
-    fn delivery(&mut self, rng: &mut Rng) -> Delivery {
-        let consumer = ConsumerId(rng.below(CONSUMERS as usize) as u32);
-        match rng.below(60) {
+    fn delivery(&mut self, random: &mut Random) -> Delivery {
+        let consumer = ConsumerId(random.index(CONSUMERS as usize) as u32);
+        match random.index(60) {
             0 => {
                 self.back += 1;
-                Delivery { consumer: None, at: self.back, count: rng.next() >> 40 }
+                Delivery { consumer: None, at: self.back, count: random.next_u64() >> 40 }
             }
-            1 => Delivery::new(consumer, rng.next() % self.now, i64::MAX as u64),
-            _ => Delivery::new(consumer, self.now - rng.below(100) as u64, 1 + rng.below(3) as u64),
+            1 => Delivery::new(consumer, random.next_u64() % self.now, i64::MAX as u64),
+            _ => Delivery::new(consumer, self.now - random.index(100) as u64, 1 + random.index(3) as u64),
         }
     }
 
     /// An ID among those in use, or near one.
-    fn near(&self, rng: &mut Rng) -> StreamId {
-        let from = StreamId::new(rng.next() % 4000, rng.next() % 4);
+    fn near(&self, random: &mut Random) -> StreamId {
+        let from = StreamId::new(random.next_u64() % 4000, random.next_u64() % 4);
         let found = self.model.range(from..).next().map_or(from, |(id, _)| *id);
-        if rng.below(4) == 0 { from } else { found }
+        if random.index(4) == 0 { from } else { found }
     }
 
-    fn check(&mut self, rng: &mut Rng) {
+    fn check(&mut self, random: &mut Random) {
         let all: Vec<_> = self.model.iter().map(|(id, delivery)| (*id, *delivery)).collect();
         assert_eq!(self.pending.iter_from(StreamId::MIN).collect::<Vec<_>>(), all);
         assert_eq!(self.pending.len(), all.len());
@@ -53,15 +53,15 @@ impl Twins {
             self.pending.ends(),
             all.first().map(|first| (first.0, all.last().expect("there is a first").0))
         );
-        let from = self.near(rng);
+        let from = self.near(random);
         let expected: Vec<_> = self.model.range(from..).map(|(id, delivery)| (*id, *delivery)).collect();
         assert_eq!(self.pending.iter_from(from).collect::<Vec<_>>(), expected);
-        for consumer in [None, Some(ConsumerId(rng.below(CONSUMERS as usize) as u32))] {
+        for consumer in [None, Some(ConsumerId(random.index(CONSUMERS as usize) as u32))] {
             let expected: Vec<_> =
                 expected.iter().copied().filter(|(_, delivery)| delivery.consumer == consumer).collect();
             assert_eq!(self.pending.iter_of(consumer, from).collect::<Vec<_>>(), expected);
         }
-        let (until, count) = (self.now - rng.below(150) as u64, rng.below(300));
+        let (until, count) = (self.now - random.index(150) as u64, random.index(300));
         let idle = self.model.iter().filter(|(_, delivery)| delivery.at_ms() <= until);
         let mut idle: Vec<_> =
             idle.map(|(id, delivery)| (delivery.consumer.is_some(), delivery.at, *id)).collect();
@@ -79,24 +79,24 @@ impl Twins {
 #[test]
 fn it_is_an_ordered_map() {
     for seed in 0..12 {
-        let (mut rng, mut twins) = (Rng::new(seed), Twins::new());
+        let (mut random, mut twins) = (Random::from_seed(seed), Twins::new());
         println!("seed {seed}");
         let mut last = StreamId::new(10, 0);
         for step in 0..6000 {
             twins.now += 1;
-            let delivery = twins.delivery(&mut rng);
-            match rng.below(if step % 3000 < 1500 { 10 } else { 30 }) {
+            let delivery = twins.delivery(&mut random);
+            match random.index(if step % 3000 < 1500 { 10 } else { 30 }) {
                 0..4 => {
-                    last = if rng.below(3) == 0 { last.next() } else { last.next_at(last.ms + 1) }
+                    last = if random.index(3) == 0 { last.next() } else { last.next_at(last.ms + 1) }
                         .expect("far from the end");
                     twins.set(last, delivery);
                 }
                 4 => {
-                    let id = twins.near(&mut rng);
+                    let id = twins.near(&mut random);
                     twins.set(id, delivery);
                 }
-                5 if rng.below(300) == 0 => {
-                    let consumer = ConsumerId(rng.below(CONSUMERS as usize) as u32);
+                5 if random.index(300) == 0 => {
+                    let consumer = ConsumerId(random.index(CONSUMERS as usize) as u32);
                     let before = twins.model.len();
                     twins.model.retain(|_, delivery| delivery.consumer != Some(consumer));
                     assert_eq!(twins.pending.remove_of(consumer), before - twins.model.len());
@@ -107,16 +107,16 @@ fn it_is_an_ordered_map() {
                     }
                 }
                 _ => {
-                    let id = twins.near(&mut rng);
+                    let id = twins.near(&mut random);
                     assert_eq!(twins.pending.get(id), twins.model.get(&id).copied());
                     twins.remove(id);
                 }
             }
             if step % 50 == 0 {
-                twins.check(&mut rng);
+                twins.check(&mut random);
             }
         }
-        twins.check(&mut rng);
+        twins.check(&mut random);
     }
 }
 

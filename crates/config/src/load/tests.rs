@@ -4,6 +4,7 @@ use super::*;
 use crate::command_line::Invocation;
 use crate::error::Program;
 use crate::include::tests::Memory;
+use base::random::Random;
 
 fn load(args: &[&str], files: &mut Memory) -> Result<Loaded, String> {
     let Ok(Invocation::Serve(line)) = CommandLine::parse(args) else { panic!("not a start: {args:?}") };
@@ -218,11 +219,8 @@ fn users_are_refused() {
 
 #[test]
 fn random_lines_never_panic() {
-    let mut state: u64 = 0xc0ffee;
-    let mut next = |bound: usize| {
-        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        (state >> 33) as usize % bound
-    };
+    let mut random = Random::from_seed(0xc0ffee);
+    let mut next = |bound: usize| random.index(bound);
     let pieces = [
         "port", "save", "include", "\"", "'", "\\x4", " ", "\n", "#", "1", "yes", "bind", "\0", "é", "a.b",
         "user",

@@ -1,6 +1,23 @@
-//! The words of a configuration line: quoting as redis.conf and redis-cli know it, there and back.
+//! Words of a line, with the quotes that Redis knows: inline requests, redis.conf, manifests; there (`sdssplitargs`) and back
+//! (`sdscatrepr`).
 
-use crate::number::is_space;
+/// C's isspace in the C locale.
+#[inline]
+pub fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c)
+}
+
+/// What may stand between words. Redis ends a line at a zero byte, where it can have one at all; here it is a blank.
+#[inline]
+pub fn is_blank(byte: u8) -> bool {
+    is_space(byte) || byte == 0
+}
+
+/// Whether a word without quotes ends at this byte: as in Redis, not at all that may stand between words.
+#[inline]
+pub fn ends_word(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0)
+}
 
 /// Splits a line into words. Double quotes know `\n \r \t \b \a \xNN` and `\` before any other byte; single
 /// quotes know only `\'`. `None` if a quote stays open or a closing quote is not followed by a blank.
@@ -8,7 +25,7 @@ pub fn split_words(line: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut words = Vec::new();
     let mut rest = line;
     loop {
-        let start = rest.iter().position(|b| !is_space(*b));
+        let start = rest.iter().position(|b| !is_blank(*b));
         let Some(start) = start else { return Some(words) };
         let (word, after) = first_word(&rest[start..])?;
         words.push(word);
@@ -22,7 +39,7 @@ fn first_word(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let mut at = 0;
     while let Some(&byte) = text.get(at) {
         match byte {
-            b' ' | b'\t' | b'\r' | b'\n' | 0 => return Some((word, &text[at + 1..])),
+            end if ends_word(end) => return Some((word, &text[at + 1..])),
             b'"' | b'\'' => {
                 let inside = &text[at + 1..];
                 let used = if byte == b'"' {
@@ -31,7 +48,7 @@ fn first_word(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
                     single_quoted(inside, &mut word)
                 };
                 let after = &inside[used?..];
-                return after.first().is_none_or(|b| is_space(*b)).then_some((word, after));
+                return after.first().is_none_or(|b| is_blank(*b)).then_some((word, after));
             }
             _ => word.push(byte),
         }
@@ -112,14 +129,6 @@ pub fn quote(word: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Without blanks, tabs and line ends on both sides.
-pub(crate) fn trim(line: &[u8]) -> &[u8] {
-    let blank = |b: &u8| matches!(b, b' ' | b'\t' | b'\r' | b'\n');
-    let start = line.iter().position(|b| !blank(b)).unwrap_or(line.len());
-    let end = line.iter().rposition(|b| !blank(b)).map_or(start, |last| last + 1);
-    &line[start..end]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,8 +164,9 @@ mod tests {
     }
 
     #[test]
-    fn trimming() {
-        assert_eq!(trim(b" \t a b\r\n"), b"a b");
-        assert_eq!(trim(b" \n"), b"");
+    fn other_blanks_stand_between_words_and_end_none() {
+        assert_eq!(split("\u{b}a \u{c}b").unwrap(), ["a", "b"]);
+        assert_eq!(split("a\u{b}b \"c\"\u{b}d").unwrap(), ["a\u{b}b", "c", "d"]);
+        assert_eq!(split("\0\0a\0\0b\0").unwrap(), ["a", "b"]);
     }
 }

@@ -1,6 +1,7 @@
 //! `CONFIG GET` and `CONFIG SET`, with answers taken from redis-server 7.0.15.
 
 use super::*;
+use base::random::Random;
 
 fn get(config: &Config, pattern: &str) -> String {
     let found = config.get(&[pattern]);
@@ -191,11 +192,8 @@ fn warnings_only_for_what_has_no_effect() {
 /// Whatever a client sends, there is an answer, and a refusal changes nothing.
 #[test]
 fn random_values_never_panic() {
-    let mut state: u64 = 0x5eed;
-    let mut next = |bound: usize| {
-        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        (state >> 33) as usize % bound
-    };
+    let mut random = Random::from_seed(0x5eed);
+    let mut next = |bound: usize| random.index(bound);
     let ids: Vec<DirectiveId> = DirectiveId::all().collect();
     let alphabet = b"0123456789 -+.%kKmMgGbeEyYnNoOsS{}\"'\\/\xff\0";
     let mut config = Config::default();
