@@ -1,0 +1,7 @@
+//! Searching (FT.*): one file for each group of commands.
+
+mod suggestions;
+
+use crate::Command;
+
+pub const COMMANDS: &[&[Command]] = &[suggestions::COMMANDS];
