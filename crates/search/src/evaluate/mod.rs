@@ -18,7 +18,7 @@ use crate::index::Index;
 use crate::query::Node;
 use build::Builder;
 use cursor::{Cursor, Progress};
-use gather::Source;
+pub(crate) use gather::Source;
 use hits::Collector;
 use roaring::RoaringBitmap;
 use score::Scoring;
