@@ -39,6 +39,8 @@ pub enum Code {
     NoBatches,
     /// `SEARCH_ADHOC_EF_RUNTIME_IRRELEVANT`: how to walk, and no walk.
     NoWalk,
+    /// `SEARCH_JSON_TYPE_INVALID`: a value of JSON that its field cannot have.
+    JsonType,
     /// `SEARCH_GENERIC`: anything else.
     Generic,
 }
@@ -64,6 +66,7 @@ impl Code {
             Self::NotRange => "SEARCH_RANGE_ATTR_NON_RANGE",
             Self::NoBatches => "SEARCH_ADHOC_BATCH_SIZE_IRRELEVANT",
             Self::NoWalk => "SEARCH_ADHOC_EF_RUNTIME_IRRELEVANT",
+            Self::JsonType => "SEARCH_JSON_TYPE_INVALID",
             Self::Generic => "SEARCH_GENERIC",
         }
     }

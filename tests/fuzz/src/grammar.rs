@@ -58,8 +58,8 @@ impl Scope {
 
     /// Whether a command is there.
     pub fn has(&self, row: &Command) -> bool {
-        // It tells the version of what was a module; Redis itself has it since 8.0.
-        self.knows(if row.group == "json" { "8.0.0" } else { row.since })
+        // They tell the version of what was a module; Redis itself has it since 8.0.
+        self.knows(if matches!(row.group, "json" | "search") { "8.0.0" } else { row.since })
     }
 
     fn allows(&self, row: &Command) -> bool {

@@ -16,6 +16,7 @@ mod json;
 mod list;
 mod pubsub;
 pub mod scripting;
+mod search;
 mod server;
 
 pub use generic::migrate;
@@ -48,6 +49,7 @@ const ALL: &[&[&[Command]]] = &[
     array::COMMANDS,
     json::COMMANDS,
     vectorset::COMMANDS,
+    search::COMMANDS,
     &[dump::COMMANDS],
     &[scripting::COMMANDS],
     &[functions::COMMANDS],

@@ -23,8 +23,9 @@ pub const TRANSACTION: u32 = 1 << 19;
 pub const SCRIPTING: u32 = 1 << 20;
 pub const ARRAY: u32 = 1 << 21;
 pub const JSON: u32 = 1 << 22;
+pub const SEARCH: u32 = 1 << 23;
 
-pub const NAMES: [(u32, &str); 23] = [
+pub const NAMES: [(u32, &str); 24] = [
     (KEYSPACE, "keyspace"),
     (READ, "read"),
     (WRITE, "write"),
@@ -48,4 +49,5 @@ pub const NAMES: [(u32, &str); 23] = [
     (SCRIPTING, "scripting"),
     (ARRAY, "array"),
     (JSON, "json"),
+    (SEARCH, "search"),
 ];

@@ -46,6 +46,13 @@ pub enum Value<'a> {
     Null,
 }
 
+/// A document that cannot be indexed: what is wrong with the value of which field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    pub field: FieldNumber,
+    pub error: Error,
+}
+
 /// What a field is sorted by.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SortValue {
@@ -84,20 +91,22 @@ pub(super) struct Prepared<'a> {
 }
 
 impl<'a> Prepared<'a> {
-    pub fn new(schema: &Schema, document: &'a Document<'_>, synonyms: &Synonyms) -> Result<Self, Error> {
+    pub fn new(schema: &Schema, document: &'a Document<'_>, synonyms: &Synonyms) -> Result<Self, Refused> {
         let mut prepared = Self::default();
         let mut values = document.values.iter().peekable();
         for (number, field) in schema.fields.iter().enumerate() {
             let number = number as FieldNumber;
             let value = values.next_if(|(of, _)| *of == number).map(|(_, value)| value);
             let value = value.filter(|value| !matches!(value, Value::Null));
+            let refused = |error| Refused { field: number, error };
             if field.sortable.is_some() {
-                prepared.sort_values.push(sort_value(field, value)?);
+                prepared.sort_values.push(sort_value(field, value).map_err(refused)?);
             }
             match value {
                 None if field.index_missing => prepared.missing.push(number),
                 Some(value) if !field.no_index => {
-                    prepared.field(schema, number, field, value, document.language, synonyms)?;
+                    let added = prepared.field(schema, number, field, value, document.language, synonyms);
+                    added.map_err(refused)?;
                 }
                 _ => {}
             }

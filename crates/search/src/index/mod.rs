@@ -12,7 +12,6 @@ mod terms;
 mod varint;
 
 use crate::DocumentId;
-use crate::error::Error;
 use crate::query::Synonyms;
 use crate::schema::{FieldNumber, Kind, Schema};
 use crate::vectors::{Graphs, VectorField};
@@ -21,7 +20,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 pub use dictionary::Word;
-pub use document::{Document, SortValue, Value};
+pub use document::{Document, Refused, SortValue, Value};
 pub use places::Place;
 pub use records::Record;
 
@@ -154,7 +153,12 @@ impl Index {
     ///
     /// # Errors
     /// A value that its field cannot have. The document is then not in the index, also if it was before.
-    pub fn add(&mut self, id: DocumentId, document: &Document<'_>, synonyms: &Synonyms) -> Result<(), Error> {
+    pub fn add(
+        &mut self,
+        id: DocumentId,
+        document: &Document<'_>,
+        synonyms: &Synonyms,
+    ) -> Result<(), Refused> {
         let schema = Arc::clone(&self.schema);
         let prepared = match Prepared::new(&schema, document, synonyms) {
             Ok(prepared) => prepared,
@@ -224,12 +228,13 @@ impl Index {
         &mut self,
         id: DocumentId,
         vectors: &[(FieldNumber, Vec<Cow<'_, [u8]>>)],
-    ) -> Result<(), Error> {
+    ) -> Result<(), Refused> {
         let mut done = Ok(());
         for (number, field) in self.fields.iter_mut().enumerate() {
             let FieldIndex::Vectors(field) = field else { continue };
             let own = vectors.iter().find(|(of, _)| usize::from(*of) == number);
-            done = done.and_then(|()| field.put(id, own.map_or(&[], |(_, own)| own)));
+            let refused = |error| Refused { field: number as FieldNumber, error };
+            done = done.and_then(|()| field.put(id, own.map_or(&[], |(_, own)| own)).map_err(refused));
         }
         if done.is_err() {
             self.remove(id);

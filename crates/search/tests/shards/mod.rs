@@ -91,7 +91,8 @@ impl Cluster {
         ];
         let document = Document { score: 1.0, language: Language::English, payload: None, values };
         let shard = self.shard(id);
-        let added = self.shards[shard].add(id, &document, &Synonyms::default());
+        let added =
+            self.shards[shard].add(id, &document, &Synonyms::default()).map_err(|refused| refused.error);
         match &added {
             Ok(()) => {
                 let vectors = entry.vectors.iter().map(|it| self.kept(it)).collect();
