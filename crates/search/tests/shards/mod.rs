@@ -117,7 +117,7 @@ impl Cluster {
     pub fn parse_bytes(&self, text: &str, vector: &[u8]) -> Result<(Node, Arc<Parts>), Error> {
         let parameters = Parameters::new(&[b"B", vector]).unwrap();
         let node = query::parse(text.as_bytes(), Dialect::Two, &self.schema, &parameters, true)?;
-        let parts = Parts::read(&node, &self.schema)?;
+        let parts = Parts::read(&node, &self.schema, false)?;
         Ok((node, parts))
     }
 
