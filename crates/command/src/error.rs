@@ -84,6 +84,18 @@ impl Error {
         Self::Reply(Cow::Owned(text.into().into_bytes()))
     }
 
+    /// An error of searches, in its own words.
+    pub fn search(error: search::Error) -> Self {
+        Self::text(error.to_string())
+    }
+
+    /// A whole error line, its code in front, with an argument of the client's at the end.
+    pub fn coded(before: &str, argument: &[u8]) -> Self {
+        let shown: Vec<u8> =
+            argument.iter().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte }).collect();
+        Self::Reply(Cow::Owned([before.as_bytes(), &shown].concat()))
+    }
+
     /// A text with an argument of the client's in it: its bytes as they are, up to a zero.
     pub fn naming(before: &str, argument: &[u8], after: &str) -> Self {
         let shown = argument.split(|&byte| byte == 0).next().unwrap_or_default();

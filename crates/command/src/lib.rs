@@ -21,6 +21,7 @@ pub mod expiry;
 pub mod families;
 pub mod help;
 pub mod index_range;
+pub mod indexes;
 pub mod items;
 pub mod journal;
 pub mod loading;

@@ -9,6 +9,7 @@ use crate::cx::Event;
 use crate::eviction::Eviction;
 use crate::families::other_db;
 use crate::hot_keys::HotKeys;
+use crate::indexes::Indexes;
 use crate::journal::Journal;
 use crate::latency::Latency;
 use crate::notices::Notices;
@@ -224,6 +225,8 @@ pub struct ShardCx {
     pub awaited: Awaited,
     /// Clients that cache what they have read.
     pub tracking: Tracking,
+    /// What FT.* searches.
+    pub indexes: Indexes,
     /// Scripts, and the one that runs now.
     pub scripts: Scripts,
     /// How scripts and transactions run the commands inside them.
@@ -307,6 +310,7 @@ impl ShardCx {
             pubsub: PubSub::default(),
             awaited: Awaited::default(),
             tracking: Tracking::default(),
+            indexes: Indexes::default(),
             scripts: Scripts::default(),
             run_inside: |_, _, _, _, _| unreachable!("the shard says how"),
             learns: false,
@@ -383,7 +387,8 @@ impl ShardCx {
     pub fn set_listening(&mut self) {
         let someone_waits = !self.watches.is_empty() || !self.awaited.is_empty() || self.notices.any;
         let is_noted = self.guests.are_here() || self.untold.is_some();
-        self.is_listening = is_noted || someone_waits || self.tracking.is_listening();
+        self.is_listening =
+            is_noted || someone_waits || self.tracking.is_listening() || self.indexes.follow();
     }
 
     /// A key has changed, or may have. Whoever waits for that lives on the shard that owns it: of a guest it is told when it goes home.
@@ -425,6 +430,7 @@ impl ShardCx {
         if self.guests.are_here() && self.slots.shard_of(key) != self.id {
             return self.guests.note(change());
         }
+        self.note_for_indexes(db, event, key);
         if self.notices.any
             && let Some((class, name)) = event
             && !name.is_empty()

@@ -27,6 +27,20 @@ pub enum Code {
     Expression,
     /// `SEARCH_PROP_NOT_FOUND`: a property that no step before has made.
     PropertyMissing,
+    /// `SEARCH_VECTOR_BLOB_SIZE_MISMATCH`: a document's vector with too many or too few bytes.
+    BlobSize,
+    /// `SEARCH_VECTOR_LEN_BAD`: a document's array with too many or too few numbers.
+    VectorLength,
+    /// `SEARCH_HYBRID_ATTR_NON_HYBRID`: what is about filters, where there is none.
+    NotHybrid,
+    /// `SEARCH_RANGE_ATTR_NON_RANGE`: what is about ranges, of the nearest.
+    NotRange,
+    /// `SEARCH_ADHOC_BATCH_SIZE_IRRELEVANT`: a size of batches, and no batches.
+    NoBatches,
+    /// `SEARCH_ADHOC_EF_RUNTIME_IRRELEVANT`: how to walk, and no walk.
+    NoWalk,
+    /// `SEARCH_JSON_TYPE_INVALID`: a value of JSON that its field cannot have.
+    JsonType,
     /// `SEARCH_GENERIC`: anything else.
     Generic,
 }
@@ -46,6 +60,13 @@ impl Code {
             Self::Query => "SEARCH_QUERY_BAD",
             Self::Expression => "SEARCH_EXPR",
             Self::PropertyMissing => "SEARCH_PROP_NOT_FOUND",
+            Self::BlobSize => "SEARCH_VECTOR_BLOB_SIZE_MISMATCH",
+            Self::VectorLength => "SEARCH_VECTOR_LEN_BAD",
+            Self::NotHybrid => "SEARCH_HYBRID_ATTR_NON_HYBRID",
+            Self::NotRange => "SEARCH_RANGE_ATTR_NON_RANGE",
+            Self::NoBatches => "SEARCH_ADHOC_BATCH_SIZE_IRRELEVANT",
+            Self::NoWalk => "SEARCH_ADHOC_EF_RUNTIME_IRRELEVANT",
+            Self::JsonType => "SEARCH_JSON_TYPE_INVALID",
             Self::Generic => "SEARCH_GENERIC",
         }
     }

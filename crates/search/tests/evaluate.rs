@@ -401,7 +401,8 @@ fn documents_that_cannot_be_indexed() {
         (&[("g", "1000,1000")], "Invalid geo coordinates: 1000.000000, 1000.000000"),
     ] {
         let error = index.add(1, &document(&schema, fields), &Synonyms::default()).unwrap_err();
-        assert!(error.to_string().contains(part), "{error}");
+        let error = error.error.to_string();
+        assert!(error.contains(part), "{error}");
         assert!(index.is_empty() && index.word_count() == 0);
     }
     index.add(1, &document(&schema, &[("t", "x"), ("n", "3")]), &Synonyms::default()).unwrap();

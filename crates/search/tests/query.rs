@@ -409,7 +409,12 @@ fn vectors() {
         ("@t:hello world=>[KNN 10 @v $B]", "Syntax error"),
         ("*=>[TKOO 4 @v $B]", "Syntax error"),
         ("*=>[KNN badval @v $B]", "Syntax error"),
-        ("*=>[KNN 0 @v $B]", "out of range"),
+        ("*=>[KNN 576460752303423488 @v $B]", "KNN K parameter is too large"),
+        (
+            "*=>[KNN 2 @v $B AS a]=>{$yield_distance_as: b}",
+            "Distance field was specified twice for vector query: a and b",
+        ),
+        ("*=>[KNN 2 @v $B]=>{$bogus: 42}", "Invalid attribute bogus"),
         ("*=>[KNN 99999999999999999999 @v $B]", "Syntax error"),
         ("*=>[KNN $zzz @v $B]", "SEARCH_NUMERIC_VALUE_INVALID Invalid numeric value"),
         ("*=>[KNN $zzz @v $gone]", "SEARCH_PARAM_NOT_FOUND Parameter not found `gone`"),
@@ -418,7 +423,7 @@ fn vectors() {
         ("-(*=>[KNN 2 @v $B])", "Syntax error"),
         (
             "@v:[VECTOR_RANGE -1 $B]",
-            "SEARCH_QUERY_BAD Error parsing vector similarity query: negative radius (-1)",
+            "SEARCH_QUERY_BAD Error parsing vector similarity query: negative radius (-1) given in a range query",
         ),
         ("@v:[VECTOR_RANGE nan $B]", "Syntax error"),
         ("@v:[VECTOR_RANGE 1 B]", "Syntax error"),

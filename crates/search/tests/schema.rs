@@ -152,6 +152,8 @@ fn vectors_that_are_refused() {
             "HNSW 8 TYPE FLOAT32 DIM 4 DISTANCE_METRIC L2 M 65537",
             "Bad arguments for vector similarity HNSW index `M`",
         ),
+        ("HNSW 8 TYPE FLOAT32 DIM 4 DISTANCE_METRIC L2 M 4097", "HNSW index `M`"),
+        ("SVS-VAMANA 8 TYPE FLOAT32 DIM 4 DISTANCE_METRIC L2 GRAPH_MAX_DEGREE 8193", "`GRAPH_MAX_DEGREE`"),
         ("HNSW 8 TYPE FLOAT32 DIM 4 DISTANCE_METRIC L2 EF_RUNTIME 14.3", "HNSW index `EF_RUNTIME`"),
         ("HNSW 8 TYPE FLOAT32 DIM 4 DISTANCE_METRIC L2 EPSILON -1", "HNSW index `EPSILON`"),
         (

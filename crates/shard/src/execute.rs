@@ -91,6 +91,7 @@ pub fn execute(
         begin_tracked(shard, caller);
     }
     let needs = run_handler(shard, command, args, caller, false, out);
+    shard.settle_indexes();
     if caller.tracker.is_on {
         end_tracked(shard, command, args, caller, needs.is_none());
     }
@@ -121,7 +122,9 @@ pub(crate) fn run_inside(
     caller: Caller,
     out: &mut Reply,
 ) -> Option<Vec<DbKey>> {
-    match run_handler(shard, command, args, caller, true, out) {
+    let needs = run_handler(shard, command, args, caller, true, out);
+    shard.settle_indexes();
+    match needs {
         None => {
             if shard.tracking.caller.reads && is_tracked(command) {
                 shard.remember_reads(command, args, caller.db);

@@ -21,6 +21,8 @@ pub struct Flat {
 pub struct FlatSearch {
     query: Prepared,
     goal: Goal,
+    /// What is looked at: these, or all.
+    among: Option<Vec<u32>>,
     next: u32,
 }
 
@@ -69,6 +71,11 @@ impl Flat {
         self.store.label(slot.0)
     }
 
+    /// Whether that is the vector under this label in a slot.
+    pub fn holds(&self, slot: Slot, label: u32, sent: &[u8]) -> bool {
+        self.store.label(slot.0) == Some(label) && *self.store.kept(slot.0) == *sent
+    }
+
     /// The bytes that were sent; of codes, what they stand for.
     pub fn vector(&self, slot: Slot) -> Option<Vec<u8>> {
         self.store.label(slot.0)?;
@@ -87,7 +94,8 @@ impl Flat {
         if k == 0 {
             return Err(Error::Count);
         }
-        Ok(FlatSearch { query: self.space().prepare(query)?, goal: Goal::Nearest(Top::new(k)), next: 0 })
+        let query = self.space().prepare(query)?;
+        Ok(FlatSearch { query, goal: Goal::Nearest(Top::new(k)), among: None, next: 0 })
     }
 
     /// Begins to look for all that are not farther than `radius`.
@@ -95,25 +103,33 @@ impl Flat {
         if radius.is_nan() || radius < 0.0 {
             return Err(Error::Radius);
         }
-        Ok(FlatSearch {
-            query: self.space().prepare(query)?,
-            goal: Goal::Within(radius, Vec::new()),
-            next: 0,
-        })
+        let query = self.space().prepare(query)?;
+        Ok(FlatSearch { query, goal: Goal::Within(radius, Vec::new()), among: None, next: 0 })
     }
 }
 
 impl FlatSearch {
+    /// Looks only at these slots, each of them: for a filter that lets few pass. To be said before the first step.
+    pub fn among(mut self, slots: Vec<Slot>) -> FlatSearch {
+        let mut slots: Vec<u32> = slots.into_iter().map(|slot| slot.0).collect();
+        // In the order in which they lie in memory.
+        slots.sort_unstable();
+        self.among = Some(slots);
+        self
+    }
+
     /// Looks at up to `rows` more slots, of those whose labels pass. Says whether all have been seen.
     pub fn step(&mut self, index: &Flat, rows: u32, passes: impl Fn(u32) -> bool) -> bool {
-        let (store, end) = (&index.store, index.store.end());
+        let store = &index.store;
+        let end = self.among.as_ref().map_or(store.end(), |slots| slots.len() as u32);
         let until = end.min(self.next.saturating_add(rows.max(1)));
         let mut some = Vec::with_capacity(SOME);
-        for slot in self.next..until {
+        for at in self.next..until {
+            let slot = self.among.as_ref().map_or(at, |slots| slots[at as usize]);
             if store.label(slot).is_some_and(&passes) {
                 some.push(slot);
             }
-            if some.len() == SOME || slot + 1 == until {
+            if some.len() == SOME || at + 1 == until {
                 store
                     .walked()
                     .each_in_order(self.query.ray(), &some, |slot, distance| self.goal.add(slot, distance));

@@ -54,6 +54,7 @@ pub fn sweep(shard: &mut ShardCx) -> bool {
         });
         tell(&mut Cx::internal(shard, db), gone.drain(..));
     }
+    shard.settle_indexes();
     let nanos = clock_ns().saturating_sub(begun_ns);
     shard.stats.expire_nanos += nanos;
     shard.check_latency("expire-cycle", nanos);

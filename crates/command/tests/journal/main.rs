@@ -24,7 +24,10 @@ const WITHOUT_CASE: &[(&str, &str)] = &[
     ("function|flush", LIBRARIES),
     ("function|load", LIBRARIES),
     ("function|restore", LIBRARIES),
+    ("FT.CREATE", INDEXES),
+    ("FT.DROPINDEX", INDEXES),
 ];
+const INDEXES: &str = "is about indexes, not about keys: see the tests of `recovery`";
 const LIBRARIES: &str = "says what is to be there; depends on nothing else";
 
 /// Commands that may change data without being marked as writing.

@@ -8,6 +8,8 @@ use super::{Options, Statistics};
 use crate::index::{Index, Word};
 use crate::query::{Kind, Node};
 use crate::schema::FieldMask;
+use crate::vectors::Neighbours;
+use roaring::RoaringBitmap;
 use std::sync::Arc;
 
 /// Puts cursors together.
@@ -17,13 +19,13 @@ pub(super) struct Builder<'a> {
     pub options: &'a Options,
     /// The next expansion of the statistics.
     expansion: usize,
-    /// The next set of the options.
-    set: usize,
+    /// The next vector part.
+    part: usize,
 }
 
 impl<'a> Builder<'a> {
     pub fn new(index: &'a Index, statistics: &'a Statistics, options: &'a Options) -> Self {
-        Self { index, statistics, options, expansion: 0, set: 0 }
+        Self { index, statistics, options, expansion: 0, part: 0 }
     }
 
     pub fn cursor(&mut self, node: &Node, source: Source) -> Cursor {
@@ -52,15 +54,32 @@ impl<'a> Builder<'a> {
             Kind::Numeric { field, range } => CursorKind::Range(Range::numbers(self.index, *field, *range)),
             Kind::Geo { field, circle } => CursorKind::Range(Range::circle(self.index, *field, circle)),
             Kind::Missing { field } => CursorKind::Ids(Ids::new(self.index.missing(*field).clone(), None)),
-            Kind::Nearest { filter, .. } => return self.cursor(filter, source),
-            Kind::Within(_) => {
-                let set = self.options.vector_sets.get(self.set).cloned().unwrap_or_default();
-                self.set += 1;
-                CursorKind::Ids(Ids::new(set, None))
+            Kind::Nearest { filter, .. } => {
+                let found = self.found();
+                if filter.kind == Kind::All {
+                    CursorKind::Ids(Ids::of_all(found))
+                } else {
+                    let passing = self.cursor(filter, source);
+                    let found = Cursor::new(CursorKind::Ids(Ids::new(found, None)), 0.0);
+                    CursorKind::Intersection(Intersection::new(
+                        vec![found, passing],
+                        Vec::new(),
+                        Vec::new(),
+                        None,
+                    ))
+                }
             }
+            Kind::Within(_) => CursorKind::Ids(Ids::new(self.found(), None)),
             _ => CursorKind::Empty,
         };
         Cursor::new(kind, weight)
+    }
+
+    /// The documents of the next vector part.
+    fn found(&mut self) -> RoaringBitmap {
+        let found = self.options.vectors.found(self.part).map(Neighbours::ids);
+        self.part += 1;
+        found.unwrap_or_default()
     }
 
     /// The words that a prefix and its kind stand for.

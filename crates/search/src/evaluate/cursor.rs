@@ -184,7 +184,12 @@ impl Ids {
     }
 
     pub fn all(index: &Index) -> Self {
-        Self { is_all: true, ..Self::new(index.all().clone(), None) }
+        Self::of_all(index.all().clone())
+    }
+
+    /// Some of all documents, which count as the set of all does.
+    pub fn of_all(ids: RoaringBitmap) -> Self {
+        Self { is_all: true, ..Self::new(ids, None) }
     }
 
     /// Nothing before `target` is wanted any more.

@@ -14,6 +14,8 @@ pub enum Order {
     Score,
     /// By a SORTABLE field; documents without it come last.
     Field { field: FieldNumber, descending: bool },
+    /// By the distance of a vector part of the query; documents that it has not found come last.
+    Distance { part: usize, descending: bool },
     /// As they are found.
     Id,
 }
@@ -25,6 +27,8 @@ pub struct Hit {
     pub score: f64,
     /// Of the field that results are ordered by.
     pub sort_value: Option<SortValue>,
+    /// How far it is, for each vector part of the query that has found it.
+    pub distances: Box<[Option<f64>]>,
     pub explanation: Option<Explanation>,
 }
 
@@ -34,6 +38,14 @@ impl Order {
         let by_value = match self {
             Self::Id => Ordering::Equal,
             Self::Score => right.score.total_cmp(&left.score),
+            Self::Distance { part, descending } => {
+                let distance = |hit: &Hit| hit.distances.get(part).copied().flatten();
+                match (distance(left), distance(right)) {
+                    (Some(left), Some(right)) if descending => right.total_cmp(&left),
+                    (Some(left), Some(right)) => left.total_cmp(&right),
+                    (left, right) => right.is_some().cmp(&left.is_some()),
+                }
+            }
             Self::Field { descending, .. } => compare_values(&left.sort_value, &right.sort_value, descending),
         };
         by_value.then(left.id.cmp(&right.id))

@@ -16,6 +16,7 @@ mod score;
 use crate::DocumentId;
 use crate::index::Index;
 use crate::query::Node;
+use crate::vectors::{Aim, Finding, Vectors};
 use build::Builder;
 use cursor::{Cursor, Progress};
 pub(crate) use gather::Source;
@@ -57,14 +58,19 @@ pub struct Options {
     pub order: Order,
     /// How many of the first results are wanted: offset and number of LIMIT together.
     pub wanted: usize,
-    /// The documents of each VECTOR_RANGE, in the order of the query.
-    pub vector_sets: Vec<RoaringBitmap>,
+    /// The vector parts of the query, and what is known of them: all if there are several shards (see [`crate::vectors`]); with one shard the evaluation finds what they
+    /// stand for itself.
+    pub vectors: Vectors,
 }
 
 /// The second round on one shard, in steps.
 #[derive(Debug)]
 pub struct Evaluation {
+    /// What is found before anything else.
+    finding: Option<(Node, Box<Finding>)>,
     root: Cursor,
+    /// The ids of all that is found, if they are wanted.
+    ids: Option<RoaringBitmap>,
     statistics: Statistics,
     options: Options,
     /// The next id.
@@ -75,12 +81,60 @@ pub struct Evaluation {
 impl Evaluation {
     /// Begins. `statistics` are those of all shards.
     pub fn new(query: &Node, index: &Index, statistics: Statistics, options: Options) -> Self {
-        let root = Builder::new(index, &statistics, &options).cursor(query, Source::Words);
-        Self { root, statistics, options, next: Some(0), collector: Collector::default() }
+        let finding = (!options.vectors.parts().is_empty()).then(|| {
+            let finding = Finding::new(query, index, &statistics, &options, Aim::All);
+            (query.clone(), Box::new(finding))
+        });
+        let mut evaluation = Self::unbuilt(statistics, options);
+        evaluation.finding = finding;
+        if evaluation.finding.is_none() {
+            evaluation.build(query, index);
+        }
+        evaluation
+    }
+
+    /// Begins to find just the ids of all documents, of which the vector parts are known.
+    pub(crate) fn of_filter(query: &Node, index: &Index, statistics: Statistics, options: Options) -> Self {
+        let mut evaluation = Self::unbuilt(statistics, Options { wanted: 0, ..options });
+        evaluation.ids = Some(RoaringBitmap::new());
+        evaluation.build(query, index);
+        evaluation
+    }
+
+    fn unbuilt(statistics: Statistics, options: Options) -> Self {
+        Self {
+            finding: None,
+            root: Cursor::empty(),
+            ids: None,
+            statistics,
+            options,
+            next: Some(0),
+            collector: Collector::default(),
+        }
+    }
+
+    fn build(&mut self, query: &Node, index: &Index) {
+        self.root = Builder::new(index, &self.statistics, &self.options).cursor(query, Source::Words);
+    }
+
+    /// Finds what the vector parts of the query stand for; says whether that is done.
+    fn find(&mut self, index: &Index, fuel: &mut usize) -> bool {
+        let Some((_, finding)) = &mut self.finding else { return true };
+        if !finding.step(index, fuel) {
+            return false;
+        }
+        if let Some((query, finding)) = self.finding.take() {
+            self.options.vectors = finding.vectors;
+            self.build(&query, index);
+        }
+        true
     }
 
     /// Goes on while `fuel` lasts. Says whether that was all.
     pub fn step(&mut self, index: &Index, fuel: &mut usize) -> bool {
+        if !self.find(index, fuel) {
+            return false;
+        }
         while let Some(next) = self.next {
             match self.root.advance(index, next, fuel) {
                 Progress::End => self.next = None,
@@ -100,6 +154,9 @@ impl Evaluation {
     fn found(&mut self, index: &Index, id: DocumentId) {
         let Some(record) = index.record(id) else { return };
         self.collector.hits.total += 1;
+        if let Some(ids) = &mut self.ids {
+            ids.insert(id);
+        }
         if self.options.wanted == 0 {
             return;
         }
@@ -114,12 +171,18 @@ impl Evaluation {
         let (score, explanation) = scoring.score(&self.root);
         let sort_value = match self.options.order {
             Order::Field { field, .. } => index.sort_value(id, field).cloned(),
-            Order::Score | Order::Id => None,
+            Order::Score | Order::Id | Order::Distance { .. } => None,
         };
+        let distances = self.options.vectors.distances(id);
         let hits = &mut self.collector.hits;
         hits.score_max = hits.score_max.max(score);
-        let hit = Hit { id, score, sort_value, explanation };
+        let hit = Hit { id, score, sort_value, distances, explanation };
         self.collector.push(hit, self.options.order, self.options.wanted);
+    }
+
+    /// The documents that a filter has found; all steps must be done.
+    pub(crate) fn take_ids(&mut self) -> RoaringBitmap {
+        self.ids.take().unwrap_or_default()
     }
 
     /// What was found; all steps must be done.

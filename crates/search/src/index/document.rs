@@ -6,7 +6,9 @@ use crate::error::{Code, Error, shown};
 use crate::query::{SOUND_MARK, STEM_MARK, SYNONYM_MARK, Synonyms};
 use crate::schema::{Field, FieldMask, FieldNumber, Kind, Schema, TagOptions, TextOptions};
 use crate::text::{Language, STEM_LETTERS_MIN, Tokens, fold, metaphone, sort_key, stem};
+use crate::vectors::vectors;
 use base::number::parse_f64;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// So many positions lie between the texts of two fields, and between those of an array: no phrase goes across.
@@ -36,10 +38,19 @@ pub enum Value<'a> {
     Number(f64),
     /// An array of numbers.
     Numbers(Vec<f64>),
+    /// Several arrays of numbers: vectors.
+    Vectors(Vec<Vec<f64>>),
     /// `true` or `false` of JSON: a tag.
     Flag(bool),
     /// `null` of JSON: as if the field were not there.
     Null,
+}
+
+/// A document that cannot be indexed: what is wrong with the value of which field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    pub field: FieldNumber,
+    pub error: Error,
 }
 
 /// What a field is sorted by.
@@ -61,7 +72,7 @@ pub(super) struct Occurrence {
 
 /// What of a document is indexed.
 #[derive(Debug, Default)]
-pub(super) struct Prepared {
+pub(super) struct Prepared<'a> {
     pub words: BTreeMap<Vec<u8>, Occurrence>,
     /// Stems, sounds and synonyms, with their marks.
     pub forms: BTreeMap<Vec<u8>, Occurrence>,
@@ -72,26 +83,30 @@ pub(super) struct Prepared {
     pub tags: BTreeSet<(FieldNumber, Vec<u8>)>,
     pub missing: Vec<FieldNumber>,
     pub sort_values: Vec<SortValue>,
+    /// As the field's elements, checked.
+    pub vectors: Vec<(FieldNumber, Vec<Cow<'a, [u8]>>)>,
     /// Where the text of a field begins: its bit and the position before its first word.
     pub starts: Vec<(u8, u32)>,
     position: u32,
 }
 
-impl Prepared {
-    pub fn new(schema: &Schema, document: &Document<'_>, synonyms: &Synonyms) -> Result<Self, Error> {
+impl<'a> Prepared<'a> {
+    pub fn new(schema: &Schema, document: &'a Document<'_>, synonyms: &Synonyms) -> Result<Self, Refused> {
         let mut prepared = Self::default();
         let mut values = document.values.iter().peekable();
         for (number, field) in schema.fields.iter().enumerate() {
             let number = number as FieldNumber;
             let value = values.next_if(|(of, _)| *of == number).map(|(_, value)| value);
             let value = value.filter(|value| !matches!(value, Value::Null));
+            let refused = |error| Refused { field: number, error };
             if field.sortable.is_some() {
-                prepared.sort_values.push(sort_value(field, value)?);
+                prepared.sort_values.push(sort_value(field, value).map_err(refused)?);
             }
             match value {
                 None if field.index_missing => prepared.missing.push(number),
                 Some(value) if !field.no_index => {
-                    prepared.field(schema, number, field, value, document.language, synonyms)?;
+                    let added = prepared.field(schema, number, field, value, document.language, synonyms);
+                    added.map_err(refused)?;
                 }
                 _ => {}
             }
@@ -105,7 +120,7 @@ impl Prepared {
         schema: &Schema,
         number: FieldNumber,
         field: &Field,
-        value: &Value<'_>,
+        value: &'a Value<'_>,
         language: Language,
         synonyms: &Synonyms,
     ) -> Result<(), Error> {
@@ -126,7 +141,8 @@ impl Prepared {
                     self.places.push((number, place(text)?));
                 }
             }
-            Kind::Geoshape(_) | Kind::Vector(_) => {}
+            Kind::Vector(options) => self.vectors.push((number, vectors(options, value)?)),
+            Kind::Geoshape(_) => {}
         }
         Ok(())
     }
@@ -228,7 +244,7 @@ fn texts<'a>(field: &Field, value: &'a Value<'_>) -> Result<Vec<&'a [u8]>, Error
 fn type_name(value: &Value<'_>) -> &'static str {
     match value {
         Value::Text(_) => "String",
-        Value::Texts(_) | Value::Numbers(_) => "Array",
+        Value::Texts(_) | Value::Numbers(_) | Value::Vectors(_) => "Array",
         Value::Number(_) => "Number",
         Value::Flag(_) => "Boolean",
         Value::Null => "Null",
@@ -285,6 +301,6 @@ fn sort_value(field: &Field, value: Option<&Value<'_>>) -> Result<SortValue, Err
             numbers.first().map_or(SortValue::Missing, |number| SortValue::Number(*number))
         }
         (_, Value::Flag(flag)) => text(flag.to_string().as_bytes()),
-        (_, Value::Null) => SortValue::Missing,
+        (_, Value::Null | Value::Vectors(_)) => SortValue::Missing,
     })
 }

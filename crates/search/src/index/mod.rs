@@ -12,14 +12,15 @@ mod terms;
 mod varint;
 
 use crate::DocumentId;
-use crate::error::Error;
 use crate::query::Synonyms;
 use crate::schema::{FieldNumber, Kind, Schema};
+use crate::vectors::{Graphs, VectorField};
 use roaring::RoaringBitmap;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 pub use dictionary::Word;
-pub use document::{Document, SortValue, Value};
+pub use document::{Document, Refused, SortValue, Value};
 pub use places::Place;
 pub use records::Record;
 
@@ -36,11 +37,12 @@ use terms::Terms;
 /// What is kept for a field.
 #[derive(Debug)]
 enum FieldIndex {
-    /// TEXT is in the terms of all fields; shapes and vectors are not here.
+    /// TEXT is in the terms of all fields; shapes are not here.
     None,
     Tags(Tags),
     Numbers(Ranges),
     Places(Ranges),
+    Vectors(Box<VectorField>),
 }
 
 /// An index of documents.
@@ -53,6 +55,8 @@ pub struct Index {
     /// For each field with INDEXMISSING, the documents without it.
     missing: Vec<RoaringBitmap>,
     records: Records,
+    /// Where the graphs are that this index shares with other shards.
+    graphs: Option<Graphs>,
     /// Grows with each change.
     version: u64,
 }
@@ -60,6 +64,15 @@ pub struct Index {
 impl Index {
     /// An index without documents.
     pub fn new(schema: Arc<Schema>) -> Self {
+        Self::with(schema, None)
+    }
+
+    /// One shard's part of an index of which several shards have documents, under ids that are unique among all of them.
+    pub fn shared(schema: Arc<Schema>, graphs: Graphs) -> Self {
+        Self::with(schema, Some(graphs))
+    }
+
+    fn with(schema: Arc<Schema>, graphs: Option<Graphs>) -> Self {
         let has_suffixes = schema.text_fields().any(|(_, _, _, text)| text.suffixes);
         let mut index = Self {
             schema: Arc::clone(&schema),
@@ -68,6 +81,7 @@ impl Index {
             fields: Vec::new(),
             missing: Vec::new(),
             records: Records::default(),
+            graphs,
             version: 0,
         };
         index.extend(schema);
@@ -77,12 +91,16 @@ impl Index {
     /// Goes on with a schema that has more fields (FT.ALTER). Documents that are there have none of them until they are added again.
     pub fn extend(&mut self, schema: Arc<Schema>) {
         debug_assert!(schema.fields.starts_with(&self.schema.fields));
-        for field in &schema.fields[self.fields.len()..] {
+        for (number, field) in schema.fields.iter().enumerate().skip(self.fields.len()) {
+            let number = number as FieldNumber;
             self.fields.push(match &field.kind {
                 Kind::Tag(options) => FieldIndex::Tags(Tags::new(options.suffixes)),
                 Kind::Numeric => FieldIndex::Numbers(Ranges::default()),
                 Kind::Geo => FieldIndex::Places(Ranges::default()),
-                Kind::Text(_) | Kind::Geoshape(_) | Kind::Vector(_) => FieldIndex::None,
+                Kind::Vector(options) => {
+                    FieldIndex::Vectors(Box::new(VectorField::new(number, options, self.graphs.as_ref())))
+                }
+                Kind::Text(_) | Kind::Geoshape(_) => FieldIndex::None,
             });
             self.missing.push(RoaringBitmap::new());
         }
@@ -120,6 +138,7 @@ impl Index {
             FieldIndex::None => 0,
             FieldIndex::Tags(tags) => tags.bytes(),
             FieldIndex::Numbers(ranges) | FieldIndex::Places(ranges) => ranges.bytes(),
+            FieldIndex::Vectors(vectors) => vectors.bytes(),
         });
         self.words.bytes() + self.forms.bytes() + fields.sum::<usize>() + self.records.bytes
     }
@@ -134,10 +153,23 @@ impl Index {
     ///
     /// # Errors
     /// A value that its field cannot have. The document is then not in the index, also if it was before.
-    pub fn add(&mut self, id: DocumentId, document: &Document<'_>, synonyms: &Synonyms) -> Result<(), Error> {
-        self.remove(id);
+    pub fn add(
+        &mut self,
+        id: DocumentId,
+        document: &Document<'_>,
+        synonyms: &Synonyms,
+    ) -> Result<(), Refused> {
         let schema = Arc::clone(&self.schema);
-        let prepared = Prepared::new(&schema, document, synonyms)?;
+        let prepared = match Prepared::new(&schema, document, synonyms) {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                self.remove(id);
+                return Err(error);
+            }
+        };
+        // Vectors that are the same stay where they are.
+        self.take_out(id);
+        self.put_vectors(id, &prepared.vectors)?;
         self.version += 1;
         let economies = schema.economies;
         let frequency_max = prepared.frequency_max();
@@ -183,6 +215,35 @@ impl Index {
 
     /// Removes a document; says whether it was there.
     pub fn remove(&mut self, id: DocumentId) -> bool {
+        for field in &mut self.fields {
+            if let FieldIndex::Vectors(vectors) = field {
+                vectors.remove(id);
+            }
+        }
+        self.take_out(id)
+    }
+
+    /// Gives a document its vectors in all fields. If there is no room for one, it has none.
+    fn put_vectors(
+        &mut self,
+        id: DocumentId,
+        vectors: &[(FieldNumber, Vec<Cow<'_, [u8]>>)],
+    ) -> Result<(), Refused> {
+        let mut done = Ok(());
+        for (number, field) in self.fields.iter_mut().enumerate() {
+            let FieldIndex::Vectors(field) = field else { continue };
+            let own = vectors.iter().find(|(of, _)| usize::from(*of) == number);
+            let refused = |error| Refused { field: number as FieldNumber, error };
+            done = done.and_then(|()| field.put(id, own.map_or(&[], |(_, own)| own)).map_err(refused));
+        }
+        if done.is_err() {
+            self.remove(id);
+        }
+        done
+    }
+
+    /// Removes all of a document but its vectors.
+    fn take_out(&mut self, id: DocumentId) -> bool {
         let Some(record) = self.records.remove(id) else { return false };
         self.version += 1;
         let economies = self.schema.economies;
@@ -207,7 +268,7 @@ impl Index {
     fn ordered(&mut self, field: FieldNumber) -> &mut Ranges {
         match &mut self.fields[usize::from(field)] {
             FieldIndex::Numbers(ranges) | FieldIndex::Places(ranges) => ranges,
-            FieldIndex::None | FieldIndex::Tags(_) => unreachable!("only numbers and places are ordered"),
+            _ => unreachable!("only numbers and places are ordered"),
         }
     }
 
@@ -252,6 +313,38 @@ impl Index {
             FieldIndex::Numbers(ranges) | FieldIndex::Places(ranges) => Some(ranges),
             _ => None,
         }
+    }
+
+    /// A VECTOR field.
+    pub(crate) fn vectors(&self, field: FieldNumber) -> Option<&VectorField> {
+        match self.fields.get(usize::from(field))? {
+            FieldIndex::Vectors(vectors) => Some(vectors),
+            _ => None,
+        }
+    }
+
+    fn vector_fields(&self) -> impl Iterator<Item = &VectorField> {
+        self.fields.iter().filter_map(|field| match field {
+            FieldIndex::Vectors(vectors) => Some(&**vectors),
+            _ => None,
+        })
+    }
+
+    /// Whether vectors wait to be linked in a graph, on whichever shard they came. Looks at no lock.
+    pub fn has_vector_work(&self) -> bool {
+        self.vector_fields().any(VectorField::has_work)
+    }
+
+    /// Links vectors that wait, and repairs what has gone, for about so many distances in each field; says whether there is more to do.
+    pub fn vector_work(&self, distances: usize) -> bool {
+        // Every field has its turn, whatever the others have left.
+        let fields = self.vector_fields().filter(|field| field.has_work());
+        fields.filter(|field| field.work(distances)).count() > 0
+    }
+
+    /// Memory of the vectors of all fields, those of a shared graph in proportion.
+    pub fn vector_bytes(&self) -> usize {
+        self.vector_fields().map(VectorField::bytes).sum()
     }
 
     pub(crate) fn words(&self) -> &dictionary::Dictionary {

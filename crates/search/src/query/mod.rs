@@ -229,6 +229,8 @@ pub struct Nearest {
     pub options: Vec<(Vec<u8>, Vec<u8>)>,
     /// What the distance is called in results.
     pub distance_name: Vec<u8>,
+    /// Whether the query says so.
+    pub is_named: bool,
 }
 
 /// `[VECTOR_RANGE …]`
@@ -306,6 +308,17 @@ impl Node {
             Kind::Not(node) | Kind::Optional(node) => std::slice::from_mut(node),
             Kind::Nearest { filter, .. } => std::slice::from_mut(filter),
             _ => &mut [],
+        }
+    }
+
+    /// Lets only documents pass that `filter` finds, too. The nearest are then looked for among those.
+    pub fn narrow(self, filter: Self) -> Self {
+        match self.kind {
+            Kind::Nearest { nearest, filter: inner } => {
+                let filter = Box::new(if inner.kind == Kind::All { filter } else { inner.narrow(filter) });
+                Self { kind: Kind::Nearest { nearest, filter }, ..self }
+            }
+            _ => Self::new(Kind::Intersection(vec![self, filter])),
         }
     }
 

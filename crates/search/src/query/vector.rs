@@ -5,10 +5,11 @@ use super::grammar::{Context, invalid_number};
 use super::scanner::Scanner;
 use super::{Kind, Nearest, Node, Within, attributes, modern};
 use crate::error::{Code, Error, shown};
+use crate::vectors::NAMES;
 use base::number::{parse_f64, parse_u64};
 
-/// More neighbours than this are not asked for.
-const K_MAX: u64 = 1 << 31;
+/// More neighbours than this are not asked for, as in RediSearch.
+const K_MAX: u64 = 1 << 58;
 
 /// Reads `=>[KNN …]` and what `=> {…}` says behind it. `filter` is the part before it.
 pub(super) fn nearest(context: &Context<'_>, scanner: &mut Scanner<'_>, filter: Node) -> Result<Node, Error> {
@@ -34,7 +35,7 @@ pub(super) fn nearest(context: &Context<'_>, scanner: &mut Scanner<'_>, filter: 
     let (parameter, vector) = vector(context, scanner)?;
     let field = of_type(context, scanner, &name, start, "VECTOR")?.ok_or_else(|| scanner.syntax())?;
     let k = count.value(context)?;
-    let mut distance_name = [b"__", &name[..], b"_score"].concat();
+    let mut given_name = None;
     let mut options: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
     loop {
         scanner.skip_blanks();
@@ -43,7 +44,7 @@ pub(super) fn nearest(context: &Context<'_>, scanner: &mut Scanner<'_>, filter: 
         }
         if scanner.take_keyword(b"AS") {
             scanner.skip_blanks();
-            distance_name = attributes::value(context, scanner)?;
+            given_name = Some(attributes::value(context, scanner)?);
             continue;
         }
         let option = scanner.word().to_vec();
@@ -54,7 +55,9 @@ pub(super) fn nearest(context: &Context<'_>, scanner: &mut Scanner<'_>, filter: 
         let value = attributes::value(context, scanner)?;
         add_option(&mut options, option, value)?;
     }
-    let nearest = Nearest { field, k, vector, parameter, options, distance_name };
+    let is_named = given_name.is_some();
+    let distance_name = given_name.unwrap_or_else(|| [b"__", &name[..], b"_score"].concat());
+    let nearest = Nearest { field, k, vector, parameter, options, distance_name, is_named };
     let mut node = Node::new(Kind::Nearest { nearest, filter: Box::new(filter) });
     scanner.skip_blanks();
     if scanner.take(b"=>") {
@@ -91,8 +94,8 @@ impl Count {
                 parse_u64(text).ok_or_else(|| invalid_number(name, text))?
             }
         };
-        if !(1..=K_MAX).contains(&k) {
-            let text = format!("Error parsing vector similarity query: query vector K ({k}) is out of range");
+        if k > K_MAX {
+            let text = format!("Error parsing vector similarity query: KNN K parameter is too large ({k})");
             return Err(Error::new(Code::Query, text));
         }
         Ok(k as usize)
@@ -145,7 +148,10 @@ pub(super) fn within(
     }
     let field = of_type(context, scanner, name, start, "VECTOR")?.ok_or_else(|| scanner.syntax())?;
     if radius < 0.0 || radius.is_nan() {
-        let text = format!("Error parsing vector similarity query: negative radius ({})", shown(&text));
+        let text = format!(
+            "Error parsing vector similarity query: negative radius ({}) given in a range query",
+            shown(&text)
+        );
         return Err(Error::new(Code::Query, text));
     }
     let within = Within { field, radius, vector, parameter, options: Vec::new(), distance_name: None };
@@ -164,8 +170,18 @@ pub(super) fn set_option(
         return Err(invalid());
     }
     match &mut node.kind {
-        Kind::Nearest { nearest, .. } if yields => nearest.distance_name = value.to_vec(),
+        Kind::Nearest { nearest, .. } if yields && nearest.is_named => {
+            let (first, second) = (shown(&nearest.distance_name), shown(value));
+            let text = format!("Distance field was specified twice for vector query: {first} and {second}");
+            return Err(Error::new(Code::Duplicate, text));
+        }
+        Kind::Nearest { nearest, .. } if yields => {
+            (nearest.distance_name, nearest.is_named) = (value.to_vec(), true);
+        }
         Kind::Within(within) if yields => within.distance_name = Some(value.to_vec()),
+        _ if !NAMES.contains(&name) => {
+            return Err(Error::new(Code::Option, format!("Invalid attribute {}", shown(name))));
+        }
         Kind::Nearest { nearest: Nearest { options, .. }, .. } | Kind::Within(Within { options, .. }) => {
             add_option(options, name.to_vec(), value.to_vec())?;
         }

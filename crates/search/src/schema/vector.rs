@@ -5,8 +5,10 @@ use crate::error::{Code, Error, NONE_LEFT, NOT_CONVERTED, OUT_OF_BOUNDS, shown};
 
 /// As many dimensions as RediSearch allows.
 const DIMENSION_MAX: u64 = 32_768;
-/// RediSearch keeps M in 16 bits.
-const M_MAX: u64 = 65_535;
+/// A graph has so many links on a level at most; RediSearch has room for 65,535.
+const M_MAX: u64 = vector::M_MAX as u64;
+/// On the ground there are twice as many.
+const DEGREE_MAX: u64 = 2 * M_MAX;
 /// Candidate lists are no longer than this.
 const EF_MAX: u64 = 1 << 20;
 /// SVS-VAMANA learns its compression from 1 to 100 of such blocks.
@@ -269,7 +271,8 @@ impl Draft {
     fn check_bounds(&mut self, attribute: &str, number: u64) -> Result<(), Error> {
         let bounds = match attribute {
             "DIM" => 1..=DIMENSION_MAX,
-            "M" | "GRAPH_MAX_DEGREE" => 1..=M_MAX,
+            "M" => 1..=M_MAX,
+            "GRAPH_MAX_DEGREE" => 1..=DEGREE_MAX,
             "EF_CONSTRUCTION" | "EF_RUNTIME" | "CONSTRUCTION_WINDOW_SIZE" | "SEARCH_WINDOW_SIZE" => {
                 1..=EF_MAX
             }

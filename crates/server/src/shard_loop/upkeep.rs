@@ -105,11 +105,13 @@ impl ShardLoop {
         let more_expires = !paused && command::sweep::sweep(&mut self.shard.cx);
         let bytes = self.shard.cx.used_bytes();
         let more_to_evict = command::eviction::tick(&mut self.shard.cx);
+        let more_to_index = !paused && self.shard.cx.scan_for_indexes();
+        let more_to_index = self.shard.cx.link_for_indexes() || more_to_index;
         let evicts = self.shard.cx.used_bytes() < bytes;
         let evicts_keys = self.shard.cx.stats.evicted_keys > evicted;
-        let more = more_expires || more_to_evict;
+        let more = more_expires || more_to_evict || more_to_index;
         self.next_tick_us = match more {
-            true if more_expires || evicts_keys => self.after_slice(begun_us),
+            true if more_expires || more_to_index || evicts_keys => self.after_slice(begun_us),
             // Others have to evict, or nobody can.
             true => now_us + SHORT_TICK_US,
             false => now_us + TICK_US,
@@ -271,7 +273,9 @@ impl ShardLoop {
 
 /// Whether a shard's data must be looked after even if nobody asks for anything.
 pub(super) fn needs_ticks(cx: &ShardCx) -> bool {
-    cx.limits.memory_bytes_max != 0 || cx.dbs.iter().any(|db| db.has_expiry())
+    cx.limits.memory_bytes_max != 0
+        || cx.dbs.iter().any(|db| db.has_expiry())
+        || cx.indexes.have_links_to_make()
 }
 
 /// Whether `bytes` reach a limit; 0 is none.

@@ -175,6 +175,8 @@ impl Shard {
 
     /// Takes a key of this shard out of the keyspace, for an operation that holds it.
     pub(crate) fn lend(&mut self, db: u16, key: Vec<u8>) -> Held {
+        // What has changed is looked at while it is here.
+        self.cx.settle_indexes();
         let (held, is_over) = self.take_out(db, key);
         if is_over {
             self.cx.write_gone(db, &held.key);
@@ -376,6 +378,16 @@ impl Shard {
         }
     }
 
+    /// Keys of this shard are home again, and with them the word of what has happened to them.
+    pub(super) fn come_home(&mut self, keys: Vec<Held>, changes: Vec<Change>) {
+        for held in keys {
+            self.cx.indexes.note_home(held.db, &held.key);
+            self.put_back(held);
+        }
+        changes.into_iter().for_each(|change| self.cx.hear(change));
+        self.cx.settle_indexes();
+    }
+
     /// Keys held here come back.
     pub(crate) fn on_release(
         &mut self,
@@ -385,10 +397,7 @@ impl Shard {
         changes: Vec<Change>,
         wait: WaitChange,
     ) {
-        for held in keys {
-            self.put_back(held);
-        }
-        changes.into_iter().for_each(|change| self.cx.hear(change));
+        self.come_home(keys, changes);
         self.change_wait(home, op, wait);
         // Before those who wait for the locks.
         self.serve_ready();

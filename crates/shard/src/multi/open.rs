@@ -466,10 +466,7 @@ impl Shard {
 
     /// Keys of this shard come home from an operation that goes on; they stay locked.
     pub(crate) fn on_return(&mut self, keys: Vec<Held>, changes: Vec<Change>) {
-        for held in keys {
-            self.put_back(held);
-        }
-        changes.into_iter().for_each(|change| self.cx.hear(change));
+        self.come_home(keys, changes);
     }
 
     fn by_owner(&self, open: &mut Open) -> Vec<(Vec<Held>, Vec<Change>)> {

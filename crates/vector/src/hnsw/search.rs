@@ -3,13 +3,13 @@
 //! A search looks through the tail, walks the graph, and compares what it has found by the vectors themselves if it went by codes. As long as
 //! it lasts no slot is used again that it may know of. What comes or goes meanwhile may be found or not.
 
-use super::Graph;
 use super::walk::{Goal, Walk};
+use super::{Graph, Parameters};
 use crate::pins::Pin;
 use crate::space::{Prepared, Ray};
 use crate::store::By;
 use crate::top::Top;
-use crate::{EF_MAX, Error, Found, Slot};
+use crate::{EF_MAX, Error, Found, Slot, Space};
 use std::sync::Arc;
 
 /// More is not kept in order in an array; who wants so many has all vectors looked at.
@@ -73,6 +73,35 @@ enum Phase {
 impl Reader {
     pub(super) fn new(graph: Arc<Graph>) -> Reader {
         Reader { graph, walks: Vec::new(), distances_per_ef: 16.0 }
+    }
+
+    pub fn space(&self) -> &Space {
+        &self.graph.store.space
+    }
+
+    pub fn parameters(&self) -> &Parameters {
+        &self.graph.parameters
+    }
+
+    /// How many slots have ever been used: about as many as there are vectors.
+    pub fn slots(&self) -> usize {
+        self.graph.store.end() as usize
+    }
+
+    /// How many vectors are not linked yet.
+    pub fn tail_len(&self) -> usize {
+        self.graph.tail.len()
+    }
+
+    /// How far the vector in a slot is from a query; `None` if there is none.
+    ///
+    /// # Errors
+    /// For a query that is not a vector of this space.
+    pub fn distance(&self, query: &[u8], slot: Slot) -> Result<Option<f64>, Error> {
+        let query = self.space().prepare(query)?;
+        // What has a label now is not written again before this pin has gone.
+        let _pin = self.graph.pins.pin();
+        Ok(self.graph.store.label(slot.0).map(|_| self.graph.store.distance(query.ray(), slot.0)))
     }
 
     /// Begins a search. `is_filtered` says whether the steps will let only some labels pass.

@@ -1,7 +1,48 @@
-//! Searching (FT.*): one file for each group of commands.
+//! FT.*: indexes over hashes and JSON documents, and searches in them. What the shards keep is in `indexes`.
+//!
+//! Definitions are changed and shown by commands for all shards, each of which runs the same: errors are those of the first. Names are those of
+//! RediSearch's commands, which are in upper case.
 
+mod create;
+mod drop;
+mod list;
 mod suggestions;
 
-use crate::Command;
+use crate::spec::{MergeHandler, PartHandler, acl, flag::UPPER_CASE};
+use crate::{Args, Command, Outcome, ShardCx};
+use resp::Reply;
 
-pub const COMMANDS: &[&[Command]] = &[suggestions::COMMANDS];
+pub const COMMANDS: &[&[Command]] = &[create::COMMANDS, drop::COMMANDS, list::COMMANDS, suggestions::COMMANDS];
+
+/// A command for all shards.
+const fn on_all(name: &'static str, part: PartHandler, merge: MergeHandler, flags: u64) -> Command {
+    Command::on_all(name, part, merge)
+        .acl(acl::SEARCH)
+        .group("search")
+        .since("1.0.0")
+        .flags(flags | UPPER_CASE)
+}
+
+/// The reply of all is that of the first.
+fn first(_: &mut ShardCx, _: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> Outcome {
+    out.raw(parts[0]);
+    Ok(())
+}
+
+/// All shards have changed together: one counts.
+fn count_change(cx: &mut ShardCx) {
+    cx.dirty += u64::from(cx.id == 0);
+}
+
+/// The words behind the first `at`.
+fn words_from<'a>(args: Args<'a>, at: usize) -> Vec<&'a [u8]> {
+    args.from(at).collect()
+}
+
+/// A name as a simple string, as RediSearch writes them; one that cannot be one is written as a string of bytes.
+fn write_name(name: &[u8], out: &mut Reply) {
+    match std::str::from_utf8(name) {
+        Ok(text) if !text.contains(['\r', '\n']) => out.status(text),
+        _ => out.bulk(name),
+    }
+}

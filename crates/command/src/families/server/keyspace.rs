@@ -3,7 +3,7 @@
 use super::server;
 use crate::saving::Purpose;
 use crate::spec::{acl, flag::*};
-use crate::{Args, Command, Cx, Error, Outcome, ShardCx, parts};
+use crate::{Args, Command, Cx, Error, Outcome, ShardCx, indexes, parts};
 use keyspace::Free;
 use resp::Reply;
 
@@ -101,6 +101,9 @@ fn flushdb(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     cx.shard.awaited.note_all(db);
     cx.shard.begin_tracked_flush();
     cx.db().clear(free);
+    if db == indexes::DB {
+        cx.shard.drop_indexes();
+    }
     cx.shard.dirty += removed;
     out.ok();
     Ok(())
@@ -122,6 +125,7 @@ fn flushall(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         cx.shard.dirty += db.len() as u64;
         db.clear(free);
     }
+    cx.shard.drop_indexes();
     out.ok();
     Ok(())
 }
@@ -147,6 +151,9 @@ fn swapdb(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         cx.shard.touch_watched_in(first, Some(second));
         cx.shard.touch_watched_in(second, Some(first));
         cx.shard.dbs.swap(first, second);
+        if [first, second].contains(&indexes::DB) {
+            cx.shard.index_anew();
+        }
         [first, second].into_iter().for_each(|db| cx.shard.awaited.note_all(db));
     }
     // One change, however many shards make it.

@@ -1,0 +1,44 @@
+//! FT.DROPINDEX.
+
+use super::{count_change, first, on_all};
+use crate::indexes::{DB, index_not_found};
+use crate::spec::flag::*;
+use crate::{Args, Command, Cx, Error, Event, Outcome};
+use keyspace::{Free, Key};
+use resp::Reply;
+
+pub const COMMANDS: &[Command] = &[on_all("FT.DROPINDEX", drop_index, first, WRITE)
+    .arity(-2)
+    .complexity("O(1) or O(N) if documents are deleted, where N is the number of keys in the keyspace")
+    .since("2.0.0")
+    .summary("Deletes an index, and its documents if asked to.")
+    .syntax("index:string delete_docs(delete_docs=DD)?")];
+
+/// FT.DROPINDEX index [DD]
+fn drop_index(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let deletes = match args.len() {
+        2 => false,
+        3 if args.is(2, "DD") => true,
+        _ => return Err(Error::wrong_arity("FT.DROPINDEX")),
+    };
+    cx.shard.settle_indexes();
+    let name = cx.shard.indexes.resolve(args.at(1)).to_vec();
+    let Some(index) = cx.shard.remove_index(&name) else { return Err(index_not_found(args.at(1))) };
+    if deletes {
+        delete(cx, index.documents.iter().map(|(_, key)| key.as_ref()));
+    }
+    count_change(cx.shard);
+    out.ok();
+    Ok(())
+}
+
+/// Deletes keys as DEL does.
+fn delete<'k>(cx: &mut Cx<'_>, keys: impl Iterator<Item = &'k [u8]>) {
+    let seed = cx.shard.seed.clone();
+    for key in keys {
+        if let Some(pos) = cx.find_in(DB, Key::new(key, &seed)) {
+            cx.shard.dbs[usize::from(DB)].discard(pos, Free::Now);
+            cx.event_in(DB, Event::Generic, "del", key);
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Ids of the documents of an index and the keys that they are under.
+//!
+//! An id is unlike those of all other shards, without a message: shards take turns with containers of 65,536 ids, so that sets of ids of
+//! several shards share no container. The id of a document that has gone is used again.
+
+use base::hash::HashSeed;
+use search::DocumentId;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Ids in a container of a roaring bitmap.
+const CONTAINER: u32 = 1 << 16;
+
+/// The documents of a shard's part of an index.
+#[derive(Debug)]
+pub struct Documents {
+    shard: u32,
+    shards: u32,
+    ids: HashMap<Arc<[u8]>, DocumentId, HashSeed>,
+    /// By slot; a slot without a key is free.
+    keys: Vec<Option<Arc<[u8]>>>,
+    free: Vec<u32>,
+    key_bytes: usize,
+}
+
+impl Documents {
+    /// None yet, of the shard with this number among so many.
+    pub fn new(shard: u16, shards: u16, seed: &HashSeed) -> Self {
+        Self {
+            shard: shard.into(),
+            shards: shards.into(),
+            ids: HashMap::with_hasher(seed.clone()),
+            keys: Vec::new(),
+            free: Vec::new(),
+            key_bytes: 0,
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
+    /// The id of the n-th slot, if it can be told in 32 bits.
+    fn id_of_slot(&self, slot: u32) -> Option<DocumentId> {
+        let container = (slot / CONTAINER).checked_mul(self.shards)?.checked_add(self.shard)?;
+        container.checked_mul(CONTAINER)?.checked_add(slot % CONTAINER)
+    }
+
+    fn slot_of(&self, id: DocumentId) -> Option<u32> {
+        let container = id / CONTAINER;
+        (container % self.shards == self.shard).then(|| container / self.shards * CONTAINER + id % CONTAINER)
+    }
+
+    /// The id of the document under a key.
+    pub fn id_of(&self, key: &[u8]) -> Option<DocumentId> {
+        self.ids.get(key).copied()
+    }
+
+    /// The key of a document.
+    pub fn key_of(&self, id: DocumentId) -> Option<&Arc<[u8]>> {
+        self.keys.get(self.slot_of(id)? as usize)?.as_ref()
+    }
+
+    /// The id of the document under a key, a new one if it has none; `None` if there are no more ids.
+    pub fn add(&mut self, key: &[u8]) -> Option<DocumentId> {
+        if let Some(id) = self.id_of(key) {
+            return Some(id);
+        }
+        let slot = self.free.last().copied().or_else(|| u32::try_from(self.keys.len()).ok())?;
+        let id = self.id_of_slot(slot)?;
+        let key: Arc<[u8]> = key.into();
+        self.key_bytes += key.len();
+        self.ids.insert(Arc::clone(&key), id);
+        match self.free.pop() {
+            Some(slot) => self.keys[slot as usize] = Some(key),
+            None => self.keys.push(Some(key)),
+        }
+        Some(id)
+    }
+
+    /// Removes a key's document; the id that it had.
+    pub fn remove(&mut self, key: &[u8]) -> Option<DocumentId> {
+        let id = self.ids.remove(key)?;
+        let slot = self.slot_of(id).expect("ids here are this shard's");
+        self.key_bytes -= key.len();
+        self.keys[slot as usize] = None;
+        self.free.push(slot);
+        Some(id)
+    }
+
+    /// All documents go.
+    pub fn clear(&mut self) {
+        *self = Self::new(self.shard as u16, self.shards as u16, self.ids.hasher());
+    }
+
+    /// All ids and keys, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (DocumentId, &Arc<[u8]>)> {
+        self.ids.iter().map(|(key, id)| (*id, key))
+    }
+
+    /// The largest id in use.
+    pub fn id_max(&self) -> Option<DocumentId> {
+        let last = self.keys.iter().rposition(Option::is_some)?;
+        self.id_of_slot(last as u32)
+    }
+
+    /// Memory that it owns, estimated: a key is kept once, with two counts; slots and table entries.
+    pub fn bytes(&self) -> usize {
+        const COUNTS: usize = 2 * size_of::<usize>();
+        let entry = size_of::<(Arc<[u8]>, DocumentId)>() + 1;
+        self.key_bytes
+            + self.ids.len() * COUNTS
+            + self.ids.capacity() * entry
+            + self.keys.capacity() * size_of::<Option<Arc<[u8]>>>()
+            + self.free.capacity() * size_of::<u32>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn ids_of_shards_differ_and_are_used_again() {
+        let mut seen = HashSet::new();
+        for shard in 0..3 {
+            let mut documents = Documents::new(shard, 3, &HashSeed::new(1, 2));
+            for n in 0..70_000_u32 {
+                let key = n.to_string().into_bytes();
+                let id = documents.add(&key).expect("there are ids");
+                assert!(seen.insert(id), "{id} is another's");
+                assert_eq!(id / CONTAINER % 3, u32::from(shard));
+                assert_eq!(documents.key_of(id).map(|key| key.to_vec()), Some(key.clone()));
+                assert_eq!(documents.add(&key), Some(id));
+            }
+            let id = documents.remove(b"69999").expect("it is there");
+            assert_eq!((documents.key_of(id), documents.id_of(b"69999")), (None, None));
+            assert_eq!(documents.add(b"new"), Some(id));
+            assert_eq!(documents.len(), 70_000);
+        }
+    }
+
+    #[test]
+    fn the_last_ids() {
+        let documents = Documents::new(1, 2, &HashSeed::new(1, 2));
+        let last = u32::MAX / (2 * CONTAINER) * CONTAINER + CONTAINER - 1;
+        assert_eq!(documents.id_of_slot(last), Some(u32::MAX));
+        assert_eq!(documents.id_of_slot(last + 1), None);
+    }
+}

@@ -1,0 +1,223 @@
+//! The state of FT.* on a shard: the definitions, which are the same on every shard, and for each an index of the documents whose keys are
+//! this shard's.
+//!
+//! Definitions are changed by commands for all shards only, which run at the same place in the order of all operations everywhere; so a
+//! name, a number or an alias means the same on each. Only keys of database 0 are indexed.
+//!
+//! | room | |
+//! |---|---|
+//! | [`definition`] | what FT.CREATE has said, ready to be held against keys |
+//! | [`documents`] | ids of documents and their keys |
+//! | [`failures`] | documents that could not be indexed |
+//! | `read` | what of a key's value is indexed |
+//! | `follow` | changed keys, and the indexes after them |
+//! | [`scan`] | keys that were there before their index, in slices |
+//! | `link` | vectors that wait for their links, in slices |
+
+pub mod definition;
+pub mod documents;
+pub mod failures;
+mod follow;
+mod link;
+mod read;
+pub mod scan;
+
+use crate::{Error, ShardCx};
+use base::hash::HashSeed;
+use definition::Definition;
+use documents::Documents;
+use failures::Failures;
+use scan::Scan;
+use search::index::Index;
+use search::query::Synonyms;
+use search::vectors::Graphs;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+pub use search::vectors::Registry;
+
+/// The database whose keys are indexed.
+pub const DB: u16 = 0;
+
+/// A shard's part of an index.
+pub struct ShardIndex {
+    pub definition: Arc<Definition>,
+    /// This shard's documents.
+    pub index: Index,
+    /// Their keys.
+    pub documents: Documents,
+    /// Groups of words, the same on all shards.
+    pub synonyms: Synonyms,
+    /// What could not be indexed.
+    pub failures: Failures,
+    /// Keys that are still to be looked at.
+    pub scan: Option<Scan>,
+    /// How often it was asked, as far as this shard was the client's.
+    pub uses: u64,
+    /// Spent with documents.
+    pub indexing_ns: u64,
+}
+
+impl ShardIndex {
+    fn new(definition: Definition, graphs: Graphs, shard: u16, shards: u16, seed: &HashSeed) -> Self {
+        Self {
+            index: Index::shared(Arc::clone(&definition.schema), graphs),
+            definition: Arc::new(definition),
+            documents: Documents::new(shard, shards, seed),
+            synonyms: Synonyms::default(),
+            failures: Failures::default(),
+            scan: None,
+            uses: 0,
+            indexing_ns: 0,
+        }
+    }
+
+    /// Takes a key's document out, if it has one.
+    fn forget(&mut self, key: &[u8]) {
+        if let Some(id) = self.documents.remove(key) {
+            self.index.remove(id);
+        }
+    }
+
+    /// Takes all documents out. Graphs are others than before, for other shards may not be as far yet.
+    fn forget_all(&mut self, graphs: Graphs) {
+        self.index = Index::shared(Arc::clone(&self.definition.schema), graphs);
+        self.documents.clear();
+    }
+}
+
+/// All indexes of a shard.
+#[derive(Default)]
+pub struct Indexes {
+    by_name: BTreeMap<Vec<u8>, ShardIndex>,
+    /// Other names, each with the name of its index.
+    aliases: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// Words of FT.DICTADD.
+    pub dictionaries: BTreeMap<Vec<u8>, BTreeSet<Vec<u8>>>,
+    /// The number of the last index that was made, or of its graphs.
+    last_number: u64,
+    /// Where shards find each other's graphs.
+    registry: Option<Arc<Registry>>,
+    /// Keys whose documents are to be looked at again.
+    changed: Vec<Box<[u8]>>,
+    /// How many indexes have keys to look at.
+    scans: usize,
+}
+
+impl Indexes {
+    /// Whether there is any index: then changes of keys are to be noted.
+    #[inline]
+    pub fn follow(&self) -> bool {
+        !self.by_name.is_empty()
+    }
+
+    /// Whether keys have changed since the indexes were.
+    #[inline]
+    pub fn are_behind(&self) -> bool {
+        !self.changed.is_empty()
+    }
+
+    /// Names in order.
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        self.by_name.keys().map(Vec::as_slice)
+    }
+
+    /// All indexes, by name.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&[u8], &ShardIndex)> {
+        self.by_name.iter().map(|(name, index)| (name.as_slice(), index))
+    }
+
+    /// The index of that name or alias.
+    pub fn get(&self, name: &[u8]) -> Option<&ShardIndex> {
+        self.by_name.get(self.resolve(name))
+    }
+
+    /// As [`Indexes::get`], to be changed.
+    pub fn get_mut(&mut self, name: &[u8]) -> Option<&mut ShardIndex> {
+        let name = self.resolve(name).to_vec();
+        self.by_name.get_mut(&name)
+    }
+
+    /// The name of the index that a name or an alias stands for.
+    pub fn resolve<'a>(&'a self, name: &'a [u8]) -> &'a [u8] {
+        self.aliases.get(name).map_or(name, Vec::as_slice)
+    }
+
+    /// Whether an index has that very name.
+    pub fn is_name(&self, name: &[u8]) -> bool {
+        self.by_name.contains_key(name)
+    }
+
+    /// The number for an index that is about to be made; every shard has the same.
+    pub fn next_number(&mut self) -> u64 {
+        self.last_number += 1;
+        self.last_number
+    }
+
+    /// All of them go, with their aliases, and the dictionaries: database 0 has been flushed.
+    pub fn clear(&mut self) {
+        let (last_number, registry) = (self.last_number, self.registry.take());
+        *self = Self { last_number, registry, ..Self::default() };
+    }
+
+    /// Where the shards of this process share graphs; said once, before there is any index.
+    pub fn share_graphs(&mut self, registry: Arc<Registry>) {
+        self.registry = Some(registry);
+    }
+
+    /// Graphs of that number, which is not used again.
+    ///
+    /// # Panics
+    /// If there are other shards, and it is not known where to find them.
+    fn graphs(&self, number: u64, shards: u16) -> Graphs {
+        assert!(shards == 1 || self.registry.is_some(), "shards that share an index know of each other");
+        Graphs { registry: self.registry.clone().unwrap_or_default(), index: number }
+    }
+}
+
+impl ShardCx {
+    /// The index of that name or alias, after all that has changed.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn index(&mut self, name: &[u8]) -> Result<&mut ShardIndex, Error> {
+        self.settle_indexes();
+        self.indexes.get_mut(name).ok_or_else(|| index_not_found(name))
+    }
+
+    /// Makes an index; where keys are to be looked at, that begins, and with few keys it is over at once.
+    pub fn add_index(&mut self, definition: Definition) {
+        let (name, scans) = (definition.name.clone(), !definition.schema.skip_initial_scan);
+        let graphs = self.indexes.graphs(definition.number, self.shards);
+        let index = ShardIndex::new(definition, graphs, self.id, self.shards, &self.seed);
+        self.indexes.by_name.insert(name.clone(), index);
+        self.set_listening();
+        if scans {
+            self.begin_scan(&name, scan::Purpose::New);
+            self.scan_first();
+        }
+    }
+
+    /// Removes an index with its aliases; whether there was one of that very name.
+    pub fn remove_index(&mut self, name: &[u8]) -> Option<ShardIndex> {
+        let removed = self.indexes.by_name.remove(name)?;
+        self.indexes.scans -= usize::from(removed.scan.is_some());
+        self.indexes.aliases.retain(|_, index| index != name);
+        if !self.indexes.follow() {
+            self.indexes.changed = Vec::new();
+        }
+        self.set_listening();
+        Some(removed)
+    }
+
+    /// Database 0 has been flushed.
+    pub fn drop_indexes(&mut self) {
+        self.indexes.clear();
+        self.set_listening();
+    }
+}
+
+/// That there is no such index.
+pub fn index_not_found(name: &[u8]) -> Error {
+    Error::coded("SEARCH_INDEX_NOT_FOUND Index not found: ", name)
+}

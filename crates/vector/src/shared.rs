@@ -1,0 +1,146 @@
+//! One graph in the hands of several threads: all of them add, remove, search and link.
+//!
+//! [`Hnsw`] has one owner at a time. Who adds or removes becomes the owner for as long as that takes, by a lock; who links does so for one step of
+//! at most [`STEP`] distances. So nobody waits longer for the lock than such a step of each other thread takes, and searches ([`Reader`]) do
+//! not look at it at all. The lock is what makes the `&mut Hnsw` of each owner the only one, and what the last owner has done known to the next:
+//! all that `store`, `links` and `pins` ask of *the owner* is asked of whoever holds it.
+//!
+//! A thread may ask a vector's distance by its slot, outside of a search. It pins itself meanwhile, like a search.
+
+use crate::{Error, Hnsw, Reader, Slot, Space};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{Acquire, Release};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// Distances that are computed while the lock is held, about.
+pub const STEP: usize = 256;
+/// So many steps at most are taken by who adds while linking is behind.
+const STEPS_MAX: usize = 64;
+
+/// What all handles of a graph share.
+pub struct Shared {
+    owner: Mutex<Hnsw>,
+    /// Whether something is to be linked or repaired.
+    has_work: AtomicBool,
+}
+
+/// A graph as one thread has it.
+pub struct Handle {
+    shared: Arc<Shared>,
+    reader: Reader,
+}
+
+impl Shared {
+    pub fn new(graph: Hnsw) -> Arc<Shared> {
+        Arc::new(Shared { owner: Mutex::new(graph), has_work: AtomicBool::new(false) })
+    }
+
+    fn owner(&self) -> MutexGuard<'_, Hnsw> {
+        self.owner.lock().expect("who has panicked as the owner has ended the process")
+    }
+
+    /// A handle for another thread.
+    pub fn handle(self: &Arc<Self>) -> Handle {
+        let reader = self.owner().reader();
+        Handle { shared: Arc::clone(self), reader }
+    }
+}
+
+impl Handle {
+    /// What other handles can be made of.
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    pub fn reader(&mut self) -> &mut Reader {
+        &mut self.reader
+    }
+
+    pub fn space(&self) -> &Space {
+        self.reader.space()
+    }
+
+    /// Vectors of all threads.
+    pub fn len(&self) -> usize {
+        self.shared.owner().len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes of memory, without those that readers have for themselves.
+    pub fn bytes(&self) -> usize {
+        self.shared.owner().bytes()
+    }
+
+    /// Vectors that are not linked yet.
+    pub fn tail_len(&self) -> usize {
+        self.reader.tail_len()
+    }
+
+    /// Adds a vector as a client sent it. It is found from now on, by all threads.
+    pub fn insert(&self, label: u32, sent: &[u8]) -> Result<Slot, Error> {
+        self.change(|graph| graph.insert(label, sent))
+    }
+
+    /// Puts a vector in the place of another. The slot stays the same if the bytes do.
+    pub fn replace(&self, slot: Slot, label: u32, sent: &[u8]) -> Result<Slot, Error> {
+        self.change(|graph| graph.replace(slot, label, sent))
+    }
+
+    /// Removes a vector. It is not found from now on.
+    pub fn remove(&self, slot: Slot) -> Result<(), Error> {
+        self.change(|graph| graph.remove(slot))
+    }
+
+    /// Changes the graph, and if linking is behind links about as much as was added: so who writes is slowed, and the tail stays short.
+    fn change<T>(&self, change: impl FnOnce(&mut Hnsw) -> Result<T, Error>) -> Result<T, Error> {
+        let mut graph = self.shared.owner();
+        let done = change(&mut graph)?;
+        let tail_len = graph.tail_len();
+        let is_behind = graph.is_behind();
+        drop(graph);
+        self.shared.has_work.store(true, Release);
+        if is_behind {
+            for _ in 0..STEPS_MAX {
+                let mut graph = self.shared.owner();
+                graph.work(STEP);
+                if graph.tail_len() < tail_len || !graph.is_behind() {
+                    break;
+                }
+            }
+        }
+        Ok(done)
+    }
+
+    /// Whether something is to be linked or repaired. Looks at no lock.
+    pub fn has_work(&self) -> bool {
+        self.shared.has_work.load(Acquire)
+    }
+
+    /// Links and repairs until about `budget` distances have been computed, in steps between which others may become the owner. Says whether there is
+    /// more to do.
+    pub fn work(&self, budget: usize) -> bool {
+        let mut left = budget.max(1);
+        while left > 0 {
+            let mut graph = self.shared.owner();
+            let step = left.min(STEP);
+            if !graph.work(step) {
+                // Still the owner: who adds something says so afterwards.
+                self.shared.has_work.store(false, Release);
+                return false;
+            }
+            left -= step;
+        }
+        true
+    }
+
+    /// How far the vector in a slot is from a query; `None` if there is none.
+    ///
+    /// # Errors
+    /// For a query that is not a vector of this space.
+    pub fn distance(&self, query: &[u8], slot: Slot) -> Result<Option<f64>, Error> {
+        self.reader.distance(query, slot)
+    }
+}
