@@ -6,12 +6,13 @@
 mod create;
 mod drop;
 mod list;
+mod suggestions;
 
 use crate::spec::{MergeHandler, PartHandler, acl, flag::UPPER_CASE};
 use crate::{Args, Command, Outcome, ShardCx};
 use resp::Reply;
 
-pub const COMMANDS: &[&[Command]] = &[create::COMMANDS, drop::COMMANDS, list::COMMANDS];
+pub const COMMANDS: &[&[Command]] = &[create::COMMANDS, drop::COMMANDS, list::COMMANDS, suggestions::COMMANDS];
 
 /// A command for all shards.
 const fn on_all(name: &'static str, part: PartHandler, merge: MergeHandler, flags: u64) -> Command {
