@@ -9,7 +9,7 @@ use json::View;
 use keyspace::ValueRef;
 use types::array::INDEX_MAX;
 use types::stream::StreamId;
-use types::{Hash, VectorSet, ZSet};
+use types::{Hash, Suggestions, VectorSet, ZSet};
 
 /// A digest in the making.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,8 +65,8 @@ fn number_of(value: ValueRef<'_>) -> u32 {
         ValueRef::Array(_) => 7,
         // OBJ_MODULE
         ValueRef::Json(_) => 5,
-        // A module's type.
-        ValueRef::VectorSet(_) => 5,
+        // Types of modules.
+        ValueRef::VectorSet(_) | ValueRef::Suggestions(_) => 5,
     }
 }
 
@@ -96,6 +96,7 @@ fn mix_value(digest: &mut Digest, value: ValueRef<'_>, expires: bool) {
         }),
         ValueRef::Json(json) => add_json(digest, json.view()),
         ValueRef::VectorSet(set) => add_vectors(digest, set),
+        ValueRef::Suggestions(suggestions) => add_suggestions(digest, suggestions),
     }
     if expires {
         digest.add(b"!!expire!!");
@@ -148,6 +149,15 @@ fn add_fields(digest: &mut Digest, hash: &Hash) {
             element.add(b"!!hexpire!!");
         }
         digest.add(&element.0);
+    }
+}
+
+/// In the order in which they came, for it tells those with the same score.
+fn add_suggestions(digest: &mut Digest, suggestions: &Suggestions) {
+    for suggestion in (0..suggestions.numbers_end()).filter_map(|number| suggestions.suggestion(number)) {
+        digest.mix(suggestion.text);
+        digest.mix(format_g17(suggestion.score.into()).as_bytes());
+        digest.mix(suggestion.payload.unwrap_or_default());
     }
 }
 

@@ -253,6 +253,7 @@ fn large(value: Value) -> Option<Remains> {
         Value::Stream(stream) if stream.effort() > EFFORT_MAX => types::Remains::of_stream(*stream),
         Value::Array(array) if Effort::effort(&*array) > EFFORT_MAX => types::Remains::of_array(*array),
         Value::VectorSet(set) if set.effort() > EFFORT_MAX => types::Remains::of_vector_set(*set),
+        Value::Suggestions(all) if all.effort() > EFFORT_MAX => types::Remains::of_suggestions(*all),
         _ => None,
     };
     collection.map(Remains::Collection)

@@ -21,7 +21,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use table::{Layout, Pos, Table};
 use types::showing::Showable;
-use types::{Array, Hash, List, Set, Stream, VectorSet, ZSet};
+use types::{Array, Hash, List, Set, Stream, Suggestions, VectorSet, ZSet};
 
 /// The fixed part at the front, which has the age.
 pub(crate) const HEAD_BYTES: usize = 6;
@@ -53,6 +53,7 @@ pub enum Code {
     Array = 9,
     Json = 10,
     VectorSet = 11,
+    Suggestions = 12,
 }
 
 impl Code {
@@ -79,6 +80,7 @@ impl Code {
             9 => Self::Array,
             10 => Self::Json,
             11 => Self::VectorSet,
+            12 => Self::Suggestions,
             other => unreachable!("record code {other}"),
         }
     }
@@ -323,6 +325,7 @@ pub fn value(record: &[u8]) -> ValueRef<'_> {
             Code::Array => ValueRef::Array(pointee(payload)),
             Code::Json => ValueRef::Json(pointee(payload)),
             Code::VectorSet => ValueRef::VectorSet(pointee(payload)),
+            Code::Suggestions => ValueRef::Suggestions(pointee(payload)),
         }
     }
 }
@@ -389,6 +392,7 @@ pub fn leak(value: Value) -> (Code, [u8; 8]) {
         Value::Array(array) => (Code::Array, Box::into_raw(array) as usize),
         Value::Json(json) => (Code::Json, Box::into_raw(json) as usize),
         Value::VectorSet(set) => (Code::VectorSet, Box::into_raw(set) as usize),
+        Value::Suggestions(suggestions) => (Code::Suggestions, Box::into_raw(suggestions) as usize),
     };
     (code, address.to_le_bytes())
 }
@@ -411,6 +415,7 @@ pub fn take_value(record: &[u8]) -> Value {
             Code::Array => Value::Array(Box::from_raw(boxed::<Array>(record))),
             Code::Json => Value::Json(Box::from_raw(boxed::<Json>(record))),
             Code::VectorSet => Value::VectorSet(Box::from_raw(boxed::<VectorSet>(record))),
+            Code::Suggestions => Value::Suggestions(Box::from_raw(boxed::<Suggestions>(record))),
         }
     }
 }
@@ -476,6 +481,7 @@ pub(crate) fn bytes_of(value: ValueRef<'_>) -> usize {
         ValueRef::Array(array) => size_of::<Array>() + array.bytes(),
         ValueRef::Json(json) => size_of::<Json>() + json.bytes(),
         ValueRef::VectorSet(set) => size_of::<VectorSet>() + set.bytes(),
+        ValueRef::Suggestions(suggestions) => size_of::<Suggestions>() + suggestions.bytes(),
     }
 }
 

@@ -6,7 +6,7 @@ use crate::value::{Kind, Value, ValueRef};
 use json::Document as Json;
 use std::ops::{Deref, DerefMut};
 use table::Pos;
-use types::{Array, Hash, List, Set, Stream, VectorSet, ZSet};
+use types::{Array, Hash, List, Set, Stream, Suggestions, VectorSet, ZSet};
 
 /// A boxed value type a key can hold.
 pub trait Typed: Sized {
@@ -95,6 +95,7 @@ typed!(Array, |array| array.is_empty());
 // A document may be an empty object: that its key goes with what JSON.DEL has left of it is that command's affair.
 typed!(Json, |_| false);
 typed!(VectorSet, |set| set.is_empty());
+typed!(Suggestions, |suggestions| suggestions.is_empty());
 
 /// The right to change one value. When it ends, the database's memory account is brought up to date and a collection
 /// left empty is removed with its key.

@@ -5,7 +5,7 @@ use base::blob::Blob;
 use json::Document as Json;
 use std::sync::Arc;
 use types::showing::Showable;
-use types::{Array, Hash, List, Set, Stream, VectorSet, ZSet};
+use types::{Array, Hash, List, Set, Stream, Suggestions, VectorSet, ZSet};
 
 /// The type of a value, named as TYPE names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +19,7 @@ pub enum Kind {
     Array,
     Json,
     VectorSet,
+    Suggestions,
 }
 
 impl Kind {
@@ -33,11 +34,12 @@ impl Kind {
             Self::Array => "array",
             Self::Json => "ReJSON-RL",
             Self::VectorSet => "vectorset",
+            Self::Suggestions => "trietype0",
         }
     }
 
     /// All types, for TYPE filters.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::String,
         Self::List,
         Self::Set,
@@ -47,6 +49,7 @@ impl Kind {
         Self::Array,
         Self::Json,
         Self::VectorSet,
+        Self::Suggestions,
     ];
 }
 
@@ -65,6 +68,7 @@ pub enum Value {
     Array(Box<Array>),
     Json(Box<Json>),
     VectorSet(Box<VectorSet>),
+    Suggestions(Box<Suggestions>),
 }
 
 impl Value {
@@ -85,6 +89,7 @@ impl Value {
             Self::Array(array) => ValueRef::Array(array),
             Self::Json(json) => ValueRef::Json(json),
             Self::VectorSet(set) => ValueRef::VectorSet(set),
+            Self::Suggestions(suggestions) => ValueRef::Suggestions(suggestions),
         }
     }
 
@@ -96,7 +101,9 @@ impl Value {
             Self::ZSet(zset) => Showable::of_zset(zset),
             Self::List(list) => Some(Showable::List(list)),
             Self::Stream(stream) => Some(Showable::Stream(stream)),
-            Self::Str { .. } | Self::Array(_) | Self::Json(_) | Self::VectorSet(_) => None,
+            Self::Str { .. } | Self::Array(_) | Self::Json(_) | Self::VectorSet(_) | Self::Suggestions(_) => {
+                None
+            }
         }
     }
 
@@ -116,6 +123,7 @@ impl Value {
             Self::Array(_) => Kind::Array,
             Self::Json(_) => Kind::Json,
             Self::VectorSet(_) => Kind::VectorSet,
+            Self::Suggestions(_) => Kind::Suggestions,
         }
     }
 }
@@ -132,6 +140,7 @@ pub enum ValueRef<'a> {
     Array(&'a Array),
     Json(&'a Json),
     VectorSet(&'a VectorSet),
+    Suggestions(&'a Suggestions),
 }
 
 /// A string value: in its record, or shared.
@@ -163,6 +172,7 @@ impl ValueRef<'_> {
             Self::Array(_) => Kind::Array,
             Self::Json(_) => Kind::Json,
             Self::VectorSet(_) => Kind::VectorSet,
+            Self::Suggestions(_) => Kind::Suggestions,
         }
     }
 
@@ -190,7 +200,7 @@ impl ValueRef<'_> {
             Self::Stream(_) => "stream",
             Self::Array(array) => array.encoding(),
             // As of all values of modules.
-            Self::Json(_) => "raw",
+            Self::Json(_) | Self::Suggestions(_) => "raw",
             Self::VectorSet(set) => set.encoding(),
         }
     }
@@ -210,6 +220,7 @@ impl ValueRef<'_> {
             Self::Array(array) => Value::Array(Box::new(Array::clone(array))),
             Self::Json(json) => Value::Json(Box::new(Json::clone(json))),
             Self::VectorSet(set) => Value::VectorSet(Box::new(VectorSet::clone(set))),
+            Self::Suggestions(suggestions) => Value::Suggestions(Box::new(Suggestions::clone(suggestions))),
         }
     }
 }

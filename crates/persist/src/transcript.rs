@@ -136,6 +136,7 @@ impl<D: Disk> Teller<D> {
             Value::Array(array) => return self.restore(key, at_ms, ValueRef::Array(array)),
             Value::Json(json) => return self.restore(key, at_ms, ValueRef::Json(json)),
             Value::VectorSet(set) => return self.restore(key, at_ms, ValueRef::VectorSet(set)),
+            Value::Suggestions(all) => return self.restore(key, at_ms, ValueRef::Suggestions(all)),
         }
         match at_ms {
             b"0" => Ok(()),

@@ -5,7 +5,7 @@ mod ziplist;
 mod zipmap;
 
 use crate::encode::{NODE_PACKED, NODE_PLAIN};
-use crate::{Error, Reader, Shapes, Type, array, json, stream, vectors};
+use crate::{Error, Reader, Shapes, Type, array, json, stream, suggestions, vectors};
 use base::number;
 use keyspace::Value;
 use pairs::HashBuilder;
@@ -58,6 +58,7 @@ pub fn value(kind: Type, reader: &mut Reader<'_>, shapes: &Shapes<'_>) -> Result
         Type::Array => array::read(reader).map(|array| Value::Array(Box::new(array))),
         Type::Json => json::read(reader).map(|json| Value::Json(Box::new(json))),
         Type::VectorSet => vectors::read(reader).map(|set| Value::VectorSet(Box::new(set))),
+        Type::Suggestions => suggestions::read(reader).map(|all| Value::Suggestions(Box::new(all))),
     }
 }
 

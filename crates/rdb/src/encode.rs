@@ -56,6 +56,7 @@ pub fn type_of(value: ValueRef<'_>, options: &Options) -> Type {
         ValueRef::Array(_) => Type::Array,
         ValueRef::Json(_) => Type::Json,
         ValueRef::VectorSet(_) => Type::VectorSet,
+        ValueRef::Suggestions(_) => Type::Suggestions,
     }
 }
 

@@ -22,6 +22,7 @@ mod object;
 mod reader;
 mod shapes;
 mod stream;
+mod suggestions;
 mod vectors;
 mod writer;
 

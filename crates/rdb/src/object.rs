@@ -56,6 +56,8 @@ pub enum Type {
     Json = 123,
     /// A value of the module type `vectorset`. Its byte is that of all such values.
     VectorSet = 124,
+    /// Suggestions of RediSearch, a value of the module type `trietype0`. Its byte is that of all such values.
+    Suggestions = 125,
 }
 
 /// The byte of `HashValkey`.
@@ -115,6 +117,7 @@ impl Type {
         match name.as_str() {
             "ReJSON-RL" => Some(Self::Json),
             "vectorset" => Some(Self::VectorSet),
+            "trietype0" => Some(Self::Suggestions),
             _ => None,
         }
     }
@@ -132,8 +135,7 @@ impl Type {
     pub fn byte(self) -> u8 {
         match self {
             Self::HashValkey => VALKEY_HASH,
-            Self::Json => MODULE_VALUE,
-            Self::VectorSet => MODULE_VALUE,
+            Self::Json | Self::VectorSet | Self::Suggestions => MODULE_VALUE,
             other => other as u8,
         }
     }
@@ -149,6 +151,7 @@ impl Type {
             Self::Array => Kind::Array,
             Self::Json => Kind::Json,
             Self::VectorSet => Kind::VectorSet,
+            Self::Suggestions => Kind::Suggestions,
             _ => Kind::Hash,
         }
     }

@@ -18,7 +18,7 @@ use types::list::{End, ListLimit};
 use types::listpack::Item;
 use types::stream::{Group, Memory, References, StreamId, StreamLimits, Trim, TrimTo};
 use types::vectorset::{Projection, Quant, Shape, Wanted};
-use types::{Array, Hash, List, Set, Stream, VectorSet, ZSet};
+use types::{Array, Hash, List, Set, Stream, Suggestions, VectorSet, ZSet};
 
 /// All that a client can see of a value, sets and hashes in the order of their bytes.
 pub(crate) fn content(value: &Value) -> Vec<(Vec<u8>, Vec<u8>)> {
@@ -40,6 +40,11 @@ pub(crate) fn content(value: &Value) -> Vec<(Vec<u8>, Vec<u8>)> {
             return content;
         }
         Value::VectorSet(set) => return vector_content(set),
+        Value::Suggestions(all) => {
+            let all = (0..all.numbers_end()).filter_map(|number| all.suggestion(number));
+            let rest = |it: &types::suggestions::Suggestion<'_>| format!("{} {:?}", it.score, it.payload);
+            return all.map(|it| (it.text.to_vec(), rest(&it).into())).collect();
+        }
         Value::Set(set) => set.iter().map(|member| (text(member), Vec::new())).collect(),
         Value::Hash(hash) => {
             let value =
@@ -183,9 +188,21 @@ pub(crate) fn some_text(random: &mut Random) -> Vec<u8> {
     }
 }
 
+fn some_suggestions(count: u64, random: &mut Random) -> Suggestions {
+    let mut suggestions = Suggestions::new();
+    for n in 0..count {
+        let payload = (random.below(2) == 0).then(|| some_text(random));
+        let text = [n.to_string().as_bytes(), &some_text(random)].concat();
+        suggestions.add(&text, random.below(100) as f32 / 8.0, false, payload.as_deref());
+    }
+    suggestions.add(b"some", 1.0, true, None);
+    suggestions
+}
+
 pub(crate) fn some_value(random: &mut Random, shapes: &Shapes<'_>) -> Value {
     let count = [1, 3, 20, 150, 600][random.index(5)];
-    match random.below(10) {
+    match random.below(11) {
+        10 => Value::Suggestions(Box::new(some_suggestions(count, random))),
         8 => Value::VectorSet(Box::new(some_vectors(count, random))),
         0 => Value::string(&some_text(random)),
         7 => Value::Json(Box::new(some_document(count, random))),
@@ -435,6 +452,13 @@ fn exercise(value: Value, random: &mut Random, shapes: &Shapes<'_>) {
             assert!(set.iter().all(|number| set.links(number).is_some()));
             before[1..].iter().for_each(|(name, _)| assert!(set.remove(name)));
             assert!(set.len() <= 1);
+        }
+        Value::Suggestions(mut all) => {
+            assert_eq!(all.len(), before.len());
+            assert_eq!(all.search(b"", true, usize::MAX).len(), before.len());
+            all.add(&text, 1.0, true, Some(&other));
+            before.iter().for_each(|(text, _)| assert!(all.remove(text)));
+            assert!(all.len() <= 1);
         }
         Value::Array(mut array) => {
             assert_eq!(array.len() as usize + 1, before.len());

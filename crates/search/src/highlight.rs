@@ -1,8 +1,10 @@
 //! HIGHLIGHT: the words of a text that a query looks for, between two tags. The text is split into words once more and each word is held
-//! against the query; nothing is stored for it.
+//! against the query; nothing is stored for it. As in RediSearch a word that is looked for is found in every field, also if the query asks for it in
+//! another one.
 
+use crate::evaluate::{Source, Statistics};
 use crate::query::{Affix, Kind, Node, SOUND_MARK, STEM_MARK, SYNONYM_MARK, Synonyms, Term};
-use crate::schema::{FieldMask, Schema, TextOptions};
+use crate::schema::{Schema, TextOptions};
 use crate::text::{Language, Levenshtein, Near, Pattern, STEM_LETTERS_MIN, Tokens, metaphone, stem};
 
 /// What is put around a word if TAGS says nothing.
@@ -11,7 +13,26 @@ pub const TAGS: (&[u8], &[u8]) = (b"<b>", b"</b>");
 /// What a query looks for in texts.
 #[derive(Clone, Debug)]
 pub struct Highlighter {
-    wanted: Vec<(FieldMask, Wanted)>,
+    wanted: Vec<Wanted>,
+    /// How much each of these counts where only some of the text is shown.
+    weights: Vec<f64>,
+}
+
+/// The field that a text is of.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    pub field: &'a TextOptions,
+    pub schema: &'a Schema,
+    pub language: Language,
+    pub synonyms: &'a Synonyms,
+}
+
+/// A word of a text, in bytes of it, and which of the wanted ones it is, if any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sighting {
+    pub start: usize,
+    pub end: usize,
+    pub wanted: Option<usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -28,9 +49,45 @@ enum Wanted {
 impl Highlighter {
     /// The words of an expanded query. What is behind `-` is no word of it, and tags are none.
     pub fn new(query: &Node) -> Self {
-        let mut highlighter = Self { wanted: Vec::new() };
+        let mut highlighter = Self { wanted: Vec::new(), weights: Vec::new() };
         highlighter.collect(query);
+        highlighter.weights = vec![1.0; highlighter.wanted.len()];
         highlighter
+    }
+
+    /// Makes rare words count more than frequent ones where only some of a text is shown.
+    pub fn weigh(&mut self, statistics: &Statistics) {
+        for (wanted, weight) in self.wanted.iter().zip(&mut self.weights) {
+            let (source, word) = match wanted {
+                Wanted::Word(word) => (Source::Words, word.clone()),
+                Wanted::Stem(word) => (Source::Forms, marked(STEM_MARK, word)),
+                Wanted::Sound(word) => (Source::Forms, marked(SOUND_MARK, word)),
+                Wanted::Synonym(word) => (Source::Forms, marked(SYNONYM_MARK, word)),
+                Wanted::Affix(_) | Wanted::Pattern(_) | Wanted::Near(_) => continue,
+            };
+            *weight = statistics.idf(source, &word);
+        }
+    }
+
+    /// How much one of the wanted counts.
+    pub(crate) fn weight(&self, wanted: usize) -> f64 {
+        self.weights[wanted]
+    }
+
+    /// The words of a text but stop words, in order.
+    pub(crate) fn sightings<'a>(
+        &'a mut self,
+        text: &'a [u8],
+        of: Context<'a>,
+    ) -> impl Iterator<Item = Sighting> + 'a {
+        Tokens::new(text, &of.schema.stop_words).map(move |token| Sighting {
+            start: token.start,
+            end: token.end,
+            wanted: self
+                .wanted
+                .iter_mut()
+                .position(|wanted| wanted.is(&token.word, of.field, of.language, of.synonyms)),
+        })
     }
 
     fn collect(&mut self, node: &Node) {
@@ -44,11 +101,11 @@ impl Highlighter {
             Kind::Not(_) | Kind::Tag { .. } => return,
             _ => None,
         };
-        self.wanted.extend(wanted.map(|wanted| (node.fields, wanted)));
+        self.wanted.extend(wanted);
         node.children().iter().for_each(|child| self.collect(child));
     }
 
-    /// The text of a field with the tags `open` and `close` around each word that the query looks for in that field.
+    /// The text of a field with the tags `open` and `close` around each word that the query looks for.
     pub fn highlight(
         &mut self,
         text: &[u8],
@@ -60,21 +117,21 @@ impl Highlighter {
     ) -> Vec<u8> {
         let mut out = Vec::with_capacity(text.len());
         let mut behind = 0;
-        for token in Tokens::new(text, &schema.stop_words) {
-            let is_wanted = self.wanted.iter_mut().any(|(fields, wanted)| {
-                *fields & field.mask() != 0 && wanted.is(&token.word, field, language, synonyms)
-            });
-            if is_wanted {
-                out.extend_from_slice(&text[behind..token.start]);
-                out.extend_from_slice(open);
-                out.extend_from_slice(&text[token.start..token.end]);
-                out.extend_from_slice(close);
-                behind = token.end;
-            }
+        let of = Context { field, schema, language, synonyms };
+        for sighting in self.sightings(text, of).filter(|sighting| sighting.wanted.is_some()) {
+            out.extend_from_slice(&text[behind..sighting.start]);
+            out.extend_from_slice(open);
+            out.extend_from_slice(&text[sighting.start..sighting.end]);
+            out.extend_from_slice(close);
+            behind = sighting.end;
         }
         out.extend_from_slice(&text[behind..]);
         out
     }
+}
+
+fn marked(mark: u8, form: &[u8]) -> Vec<u8> {
+    [&[mark][..], form].concat()
 }
 
 fn term_of(term: &Term) -> Wanted {
@@ -160,7 +217,7 @@ mod tests {
         ] {
             assert_eq!(highlighted(query, text)[0], expected, "{query}");
         }
-        assert_eq!(highlighted("@t:cat", "cat"), ["<b>cat</b>", "cat"]);
+        assert_eq!(highlighted("@t:cat", "cat"), ["<b>cat</b>", "<b>cat</b>"]);
         assert_eq!(highlighted("jon", "John"), ["John", "<b>John</b>"]);
     }
 }

@@ -14,6 +14,7 @@ pub mod highlight;
 pub mod index;
 pub mod query;
 pub mod schema;
+pub mod summarize;
 pub mod text;
 pub mod vectors;
 

@@ -21,6 +21,7 @@ mod sample;
 pub mod set;
 pub mod showing;
 pub mod stream;
+pub mod suggestions;
 pub mod vectorset;
 pub mod zset;
 
@@ -30,5 +31,6 @@ pub use list::List;
 pub use remains::Remains;
 pub use set::Set;
 pub use stream::Stream;
+pub use suggestions::Suggestions;
 pub use vectorset::VectorSet;
 pub use zset::ZSet;

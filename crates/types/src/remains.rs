@@ -8,9 +8,10 @@ use crate::hash::HashRemains;
 use crate::list::ListRemains;
 use crate::set::SetRemains;
 use crate::stream::StreamRemains;
+use crate::suggestions::SuggestionsRemains;
 use crate::vectorset::VectorSetRemains;
 use crate::zset::TreeRemains;
-use crate::{Array, Hash, List, Set, Stream, VectorSet, ZSet};
+use crate::{Array, Hash, List, Set, Stream, Suggestions, VectorSet, ZSet};
 
 /// A collection on its way out.
 pub struct Remains(Kind);
@@ -23,6 +24,7 @@ enum Kind {
     Stream(Box<StreamRemains>),
     Array(Box<ArrayRemains>),
     VectorSet(Box<VectorSetRemains>),
+    Suggestions(Box<SuggestionsRemains>),
 }
 
 impl Remains {
@@ -61,6 +63,11 @@ impl Remains {
         set.into_remains().map(|remains| Self(Kind::VectorSet(Box::new(remains))))
     }
 
+    /// Of suggestions, likewise.
+    pub fn of_suggestions(suggestions: Suggestions) -> Option<Self> {
+        suggestions.into_remains().map(|remains| Self(Kind::Suggestions(Box::new(remains))))
+    }
+
     /// Heap bytes not yet freed; of a sorted set about.
     pub fn bytes(&self) -> usize {
         match &self.0 {
@@ -71,6 +78,7 @@ impl Remains {
             Kind::Stream(stream) => stream.bytes(),
             Kind::Array(array) => array.bytes(),
             Kind::VectorSet(set) => set.bytes(),
+            Kind::Suggestions(suggestions) => suggestions.bytes(),
         }
     }
 
@@ -84,6 +92,7 @@ impl Remains {
             Kind::Stream(stream) => stream.free_step(),
             Kind::Array(array) => array.free_step(),
             Kind::VectorSet(set) => set.free_step(),
+            Kind::Suggestions(suggestions) => suggestions.free_step(),
         }
     }
 }

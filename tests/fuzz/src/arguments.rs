@@ -18,6 +18,7 @@ const KEYS: &[(&str, &[&[u8]])] = &[
     ("stream", &[b"x1", b"{t}x", b"big:x"]),
     ("json", &[b"j1", b"{t}j", b"big:j"]),
     ("vector_set", &[b"v1", b"{t}v", b"big:v"]),
+    ("suggestion", &[b"sug1", b"{t}sug", b"big:sug"]),
 ];
 
 /// Keys that are absent at first, or odd.

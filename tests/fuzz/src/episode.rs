@@ -111,6 +111,10 @@ pub fn seeding() -> Vec<Step> {
         let name = [b"VADD".to_vec(), b"big:v".to_vec(), b"VALUES".to_vec(), b"2".to_vec()];
         [&name[..], &[number(i), number(i * i + 1), word(i), b"BIN".to_vec()]].concat()
     }));
+    all.extend((0..130).map(|i| {
+        let name = [b"FT.SUGADD".to_vec(), b"big:sug".to_vec()];
+        [&name[..], &[word(i), number(i), b"PAYLOAD".to_vec(), number(i)]].concat()
+    }));
     all.push(many("ARMSET", "big:ar", &|i| vec![(i * i).to_string().into_bytes(), word(i)]));
     let members: Vec<String> = (0..300).map(|i| format!("\"m{i}\":[{i},{{\"a\":\"x{i}\"}}]")).collect();
     for (key, text) in [

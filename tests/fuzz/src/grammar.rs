@@ -58,8 +58,9 @@ impl Scope {
 
     /// Whether a command is there.
     pub fn has(&self, row: &Command) -> bool {
-        // They tell the version of what was a module; Redis itself has it since 8.0.
-        self.knows(if matches!(row.group, "json" | "search") { "8.0.0" } else { row.since })
+        // They tell the versions of what were modules; Redis itself has these since 8.0.
+        let was_module = row.group == "json" || row.name.starts_with("FT.");
+        self.knows(if was_module { "8.0.0" } else { row.since })
     }
 
     fn allows(&self, row: &Command) -> bool {

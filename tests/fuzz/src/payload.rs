@@ -157,6 +157,7 @@ fn groups(kind: Kind) -> &'static [&'static str] {
         Kind::Array => &["array", "generic"],
         Kind::Json => &["json", "generic"],
         Kind::VectorSet => &["vector_set", "generic"],
+        Kind::Suggestions => &["suggestion", "generic"],
     }
 }
 

@@ -85,6 +85,19 @@ pub fn content(value: ValueRef<'_>, now_ms: u64) -> Result<Option<u64>, String> 
             }
             set.len()
         }
+        ValueRef::Suggestions(suggestions) => {
+            for suggestion in
+                (0..suggestions.numbers_end()).filter_map(|number| suggestions.suggestion(number))
+            {
+                let content = mixed(hashed(suggestion.text), suggestion.score.to_bits().into());
+                sum = mixed(sum, mixed(content, hashed(suggestion.payload.unwrap_or_default())));
+                if suggestions.search(suggestion.text, false, usize::MAX).is_empty() {
+                    return Err(format!("{suggestion:?} is not found"));
+                }
+                count += 1;
+            }
+            suggestions.len()
+        }
         ValueRef::Set(set) => {
             for item in set.iter() {
                 item.with_text(|text| sum = sum.wrapping_add(mixed(1, hashed(text))));

@@ -175,6 +175,7 @@ fn size_of(value: &Value) -> u64 {
         // One document.
         Value::Json(_) => 1,
         Value::VectorSet(set) => set.len(),
+        Value::Suggestions(suggestions) => suggestions.len(),
     };
     debug_assert!(elements > 0 || matches!(value.kind(), Kind::String | Kind::Stream));
     elements as u64

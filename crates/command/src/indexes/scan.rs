@@ -45,8 +45,10 @@ impl ShardCx {
         self.indexes.changed.clear();
         let names: Vec<Vec<u8>> = self.indexes.names().map(<[u8]>::to_vec).collect();
         for name in names {
+            let number = self.indexes.next_number();
+            let graphs = self.indexes.graphs(number, self.shards);
             if let Some(index) = self.indexes.by_name.get_mut(&name) {
-                index.forget_all();
+                index.forget_all(graphs);
             }
             self.begin_scan(&name, Purpose::New);
         }

@@ -257,6 +257,12 @@ XADD a 5-1 f 1 ; XGROUP CREATE a g 0 ; XREADGROUP GROUP g c STREAMS a > ; XACK a
 [8.8] ARINSERT a x y => same
 [8.8] ARRING a 2 x y z => same
 [8.8] ARSET a 3 x ; ARSEEK a 9 => same
+[8.0] FT.SUGADD a text 1 => same
+[8.0] FT.SUGADD a text 1 INCR PAYLOAD x => same
+[8.0] FT.SUGADD a text 1 ; FT.SUGADD a text 2 INCR => same
+[8.0] FT.SUGADD a text 1 ; FT.SUGADD a other 2 ; FT.SUGDEL a text => same
+[8.0] FT.SUGADD a text 1 ; FT.SUGDEL a text => same
+[8.0] FT.SUGADD a text 1 ; FT.SUGDEL a other => nothing
 [8.0] VADD a VALUES 2 1 0 x => same
 [8.0] VADD a VALUES 2 1 0 x CAS EF 10 M 5 BIN SETATTR y => same
 [8.0] VADD a REDUCE 1 VALUES 2 1 0 x NOQUANT => same

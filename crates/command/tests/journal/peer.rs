@@ -106,6 +106,8 @@ const NEWER: &[&str] = &[
     "VADD",
     "VREM",
     "VSETATTR",
+    "FT.SUGADD",
+    "FT.SUGDEL",
     "PFDEBUG",
     "JSON.SET",
     "JSON.MSET",

@@ -72,6 +72,14 @@ fn value_text(value: ValueRef<'_>, now_ms: u64) -> String {
             }));
             items.join(" ")
         }
+        ValueRef::Suggestions(suggestions) => {
+            let numbers = 0..suggestions.numbers_end();
+            let items = numbers.filter_map(|number| suggestions.suggestion(number)).map(|suggestion| {
+                let payload = suggestion.payload.map(text);
+                format!("{}={} {payload:?}", text(suggestion.text), suggestion.score)
+            });
+            format!("suggestions {}", items.collect::<Vec<_>>().join(" "))
+        }
         ValueRef::Stream(stream) => stream_text(stream, now_ms),
         ValueRef::Json(json) => format!("json {:?}", json.view()),
     }

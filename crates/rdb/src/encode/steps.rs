@@ -9,11 +9,11 @@
 
 use super::{NODE_PACKED, NODE_PLAIN, Options, type_of};
 use crate::json::{JsonSteps, step_of_json};
-use crate::{Type, append_len, append_string, array, stream, vectors};
+use crate::{Type, append_len, append_string, array, stream, suggestions, vectors};
 use keyspace::ValueRef;
 use types::list::NodeView;
 use types::showing::Element;
-use types::{Array, Hash, List, Set, VectorSet, ZSet};
+use types::{Array, Hash, List, Set, Suggestions, VectorSet, ZSet};
 
 /// What a step has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +60,8 @@ enum Place {
     /// As `Encoder::json` says.
     Json,
     Vectors(vectors::Place),
+    /// The number of the next suggestion.
+    Suggestion(usize),
     Done,
 }
 
@@ -163,6 +165,7 @@ impl Encoder {
             (ValueRef::Array(array), place) => elements(out, array, place, room),
             (ValueRef::Json(json), _) => step_of_json(out, json, &mut self.json, room).then_some(Place::Json),
             (ValueRef::VectorSet(set), place) => vectors_of(out, set, place, room),
+            (ValueRef::Suggestions(all), place) => suggestions_of(out, all, place, room),
         };
         self.place = next.unwrap_or(Place::Done);
         if next.is_some() { Progress::More } else { Progress::Done }
@@ -391,4 +394,12 @@ fn vectors_of(out: &mut Vec<u8>, set: &VectorSet, place: Place, room: Room) -> O
         _ => vectors::append_head(out, set, room.compress),
     };
     vectors::append_from(out, set, next, room).map(Place::Vectors)
+}
+
+fn suggestions_of(out: &mut Vec<u8>, all: &Suggestions, place: Place, room: Room) -> Option<Place> {
+    let next = match place {
+        Place::Suggestion(next) => next,
+        _ => suggestions::append_head(out, all, room.compress),
+    };
+    suggestions::append_from(out, all, next, room).map(Place::Suggestion)
 }

@@ -52,7 +52,7 @@ pub fn value(kind: Type, reader: &mut Reader<'_>) -> Result<(), Error> {
         }),
         Type::Stream | Type::Stream2 | Type::Stream3 | Type::Stream4 | Type::Stream5 => stream(kind, reader),
         Type::Array => array::skip(reader),
-        Type::Json | Type::VectorSet => {
+        Type::Json | Type::VectorSet | Type::Suggestions => {
             ModuleId::read(reader)?;
             skip_fields(reader)
         }

@@ -156,7 +156,9 @@ pub fn held(value: &Value) -> Vec<String> {
             let entries = stream.range(StreamId::MIN, StreamId::MAX);
             return entries.map(|entry| format!("{}{}", entry.id, words(entry.fields))).collect();
         }
-        Value::Array(_) | Value::Json(_) | Value::VectorSet(_) => unreachable!("no peer has them"),
+        Value::Array(_) | Value::Json(_) | Value::VectorSet(_) | Value::Suggestions(_) => {
+            unreachable!("no peer has them")
+        }
         Value::Set(set) => set.iter().map(shown).collect(),
         Value::Hash(hash) => {
             let expire = |at_ms: Option<u64>| at_ms.map_or(String::new(), |at_ms| format!(" {at_ms}"));

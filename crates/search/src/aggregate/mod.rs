@@ -1,6 +1,7 @@
 //! FT.AGGREGATE's GROUPBY: rows in groups, each with reducers that add them up. What a shard has added up is a [`Groups`], and those of
 //! several shards make one: every reducer keeps what it takes to be put together with another.
 
+mod collect;
 mod partial;
 mod reducer;
 mod rows;
@@ -11,6 +12,7 @@ use base::random::Random;
 use partial::Partial;
 use std::collections::{HashMap, HashSet};
 
+pub use collect::Collect;
 pub use reducer::{Reducer, ReducerKind};
 pub use rows::{Fields, SortKey, compare_rows};
 

@@ -1,5 +1,6 @@
 //! What a reducer has of the rows of a group so far; two of them can be put together.
 
+use super::collect::Rows;
 use super::reducer::{Reducer, ReducerKind};
 use crate::expression::{Row, Value};
 use base::random::Random;
@@ -26,6 +27,7 @@ pub(super) enum Partial {
     First(Option<(Value, Value)>),
     /// Values with the numbers drawn for them; those with the least are the sample.
     Sample(Vec<(u64, Value)>),
+    Rows(Rows),
 }
 
 /// Registers of the HyperLogLog: an error of 3 %.
@@ -71,6 +73,7 @@ impl Partial {
             ReducerKind::ToList => Self::List { values: Vec::new(), seen: HashSet::new() },
             ReducerKind::FirstValue { .. } => Self::First(None),
             ReducerKind::RandomSample(_) => Self::Sample(Vec::new()),
+            ReducerKind::Collect(_) => Self::Rows(Rows::default()),
         }
     }
 
@@ -80,9 +83,13 @@ impl Partial {
             *count += 1;
             return;
         }
+        if let (Self::Rows(rows), ReducerKind::Collect(collect)) = (&mut *self, &reducer.kind) {
+            rows.add(collect, row);
+            return;
+        }
         let value = row.property(&reducer.property).unwrap_or_default();
         match self {
-            Self::Count(_) => {}
+            Self::Count(_) | Self::Rows(_) => {}
             Self::Distinct(_) | Self::Distinctish(_) if value == Value::Null => {}
             Self::Distinct(hashes) => _ = hashes.insert(xxh3_64(&value.identity())),
             Self::Distinctish(registers) => {
@@ -136,6 +143,11 @@ impl Partial {
                 keep_sample(sample, reducer);
             }
             (Self::First(_), Self::First(None)) => {}
+            (Self::Rows(rows), Self::Rows(more)) => {
+                if let ReducerKind::Collect(collect) = &reducer.kind {
+                    rows.merge(more, collect);
+                }
+            }
             _ => debug_assert!(false, "both are of the same reducer"),
         }
     }
@@ -159,6 +171,10 @@ impl Partial {
             },
             Self::List { values, .. } => Value::List(values),
             Self::First(first) => first.map_or(Value::Null, |(value, _)| value),
+            Self::Rows(rows) => match &reducer.kind {
+                ReducerKind::Collect(collect) => rows.finish(collect),
+                _ => Value::Null,
+            },
             Self::Sample(sample) => Value::List(sample.into_iter().map(|(_, value)| value).collect()),
         }
     }

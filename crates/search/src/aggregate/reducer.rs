@@ -1,5 +1,6 @@
 //! REDUCE: which reducer, over which property, under which name.
 
+use super::Collect;
 use crate::error::{Code, Error, NONE_LEFT, NOT_CONVERTED, OUT_OF_BOUNDS, shown};
 use base::number::{parse_f64, parse_u64};
 
@@ -37,6 +38,7 @@ pub enum ReducerKind {
         by: Option<(Vec<u8>, bool)>,
     },
     RandomSample(usize),
+    Collect(Box<Collect>),
 }
 
 impl Reducer {
@@ -48,6 +50,10 @@ impl Reducer {
         let upper = name.to_ascii_uppercase();
         let what = shown(&upper);
         let bad = |why: &str| Error::bad_argument(&what, why);
+        if upper == b"COLLECT" {
+            let kind = ReducerKind::Collect(Box::new(Collect::parse(arguments)?));
+            return Ok(Self { kind, property: Vec::new(), alias: alias_of(name, arguments, alias) });
+        }
         let mut rest = arguments.iter().copied();
         let kind = if upper == b"COUNT" {
             let kind = ReducerKind::Count;
@@ -84,6 +90,29 @@ impl Reducer {
             return Err(bad(&format!("Unknown argument `{}`", shown(more))));
         }
         Ok(Self { kind, property, alias: alias_of(name, arguments, alias) })
+    }
+}
+
+impl Reducer {
+    /// Whether it gives no more results than MAXAGGREGATERESULTS says.
+    ///
+    /// # Errors
+    /// LIMIT of COLLECT with more.
+    pub fn check_limit(&self, results_max: u64) -> Result<(), Error> {
+        match &self.kind {
+            ReducerKind::Collect(collect) => collect.check_limit(results_max),
+            _ => Ok(()),
+        }
+    }
+
+    /// The properties that it reads.
+    pub fn properties(&self) -> Vec<&[u8]> {
+        match &self.kind {
+            ReducerKind::Count => Vec::new(),
+            ReducerKind::Collect(collect) => collect.properties().collect(),
+            ReducerKind::FirstValue { by: Some((by, _)) } => vec![&self.property, by],
+            _ => vec![&self.property],
+        }
     }
 }
 

@@ -32,6 +32,11 @@ impl Fields {
         self.fields.iter().map(|(name, value)| (&name[..], value))
     }
 
+    /// All of them, for good.
+    pub(super) fn into_pairs(self) -> Vec<(Vec<u8>, Value)> {
+        self.fields
+    }
+
     /// The value of a property.
     pub fn get(&self, name: &[u8]) -> Option<&Value> {
         self.fields.iter().find(|(known, _)| known == name).map(|(_, value)| value)
@@ -42,6 +47,10 @@ impl Row for Fields {
     fn property(&self, name: &[u8]) -> Option<Value> {
         self.get(name).cloned()
     }
+
+    fn properties(&self) -> Vec<(Vec<u8>, Value)> {
+        self.fields.clone()
+    }
 }
 
 /// One property of SORTBY.
@@ -51,15 +60,20 @@ pub struct SortKey {
     pub descending: bool,
 }
 
+/// The order of two values of a property; what is not there comes last in either order.
+pub(super) fn compare_values(descending: bool, left: Option<&Value>, right: Option<&Value>) -> Ordering {
+    match (left, right) {
+        (Some(left), Some(right)) if descending => right.compare(left),
+        (Some(left), Some(right)) => left.compare(right),
+        (left, right) => right.is_some().cmp(&left.is_some()),
+    }
+}
+
 /// The order of two rows by SORTBY; rows without a property come last in either order.
 pub fn compare_rows(keys: &[SortKey], left: &dyn Row, right: &dyn Row) -> Ordering {
     let by_key = |key: &SortKey| {
         let value = |row: &dyn Row| row.property(&key.property).filter(|value| *value != Value::Null);
-        match (value(left), value(right)) {
-            (Some(left), Some(right)) if key.descending => right.compare(&left),
-            (Some(left), Some(right)) => left.compare(&right),
-            (left, right) => right.is_some().cmp(&left.is_some()),
-        }
+        compare_values(key.descending, value(left).as_ref(), value(right).as_ref())
     };
     keys.iter().map(by_key).find(|ordering| ordering.is_ne()).unwrap_or(Ordering::Equal)
 }

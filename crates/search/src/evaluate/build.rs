@@ -1,7 +1,7 @@
 //! Cursors from a query and what all shards know of its words.
 
 use super::cursor::{Cursor, CursorKind, Ids, Intersection, Rarity, TermCursor, Union};
-use super::gather::{Source, wanted, word};
+use super::gather::{Source, tf_idf, wanted, word};
 use super::proximity::Proximity;
 use super::ranges::Range;
 use super::{Options, Statistics};
@@ -167,6 +167,6 @@ fn union(mut children: Vec<Cursor>, weight: f64) -> Cursor {
 fn rarity(word: Word, documents: u64, count: u64) -> Rarity {
     let (all, with) = (documents as f64, count as f64);
     let bm25_std = (1.0 + (all - with + 0.5).max(0.5) / (with + 0.5)).ln();
-    let tf_idf = (1.0 + (all + 1.0) / with.max(1.0)).log2().floor();
+    let tf_idf = tf_idf(all, with);
     Rarity { word, bm25_std, tf_idf }
 }

@@ -58,10 +58,20 @@ impl Statistics {
         self.frequencies.get(&(source, Arc::clone(word))).copied().unwrap_or(0)
     }
 
+    /// The idf of a word, as TF-IDF has it.
+    pub(crate) fn idf(&self, source: Source, word: &[u8]) -> f64 {
+        tf_idf(self.documents as f64, self.frequency(source, &Word::from(word)) as f64)
+    }
+
     /// How long a document is on average.
     pub fn length_average(&self) -> f64 {
         if self.documents == 0 { 0.0 } else { self.length_sum as f64 / self.documents as f64 }
     }
+}
+
+/// The whole part of `log2(1 + (N + 1) / n)`.
+pub(super) fn tf_idf(documents: f64, with: f64) -> f64 {
+    (1.0 + (documents + 1.0) / with.max(1.0)).log2().floor()
 }
 
 /// The round on one shard, in steps.

@@ -19,7 +19,7 @@ use crate::query::Node;
 use crate::vectors::{Aim, Finding, Vectors};
 use build::Builder;
 use cursor::{Cursor, Progress};
-use gather::Source;
+pub(crate) use gather::Source;
 use hits::Collector;
 use roaring::RoaringBitmap;
 use score::Scoring;

@@ -52,6 +52,11 @@ pub trait Row {
     /// The value of a property; `None` if the row has none.
     fn property(&self, name: &[u8]) -> Option<Value>;
 
+    /// All properties that it has by now, in their order.
+    fn properties(&self) -> Vec<(Vec<u8>, Value)> {
+        Vec::new()
+    }
+
     /// The words of the query that the row's document has, at most so many, in the order of the query.
     fn matched_terms(&self, limit: usize) -> Vec<Vec<u8>> {
         _ = limit;

@@ -12,6 +12,8 @@ pub enum Value {
     Number(f64),
     Text(Vec<u8>),
     List(Vec<Value>),
+    /// Names with values, as REDUCE COLLECT makes them.
+    Map(Vec<(Vec<u8>, Value)>),
 }
 
 impl Value {
@@ -25,16 +27,16 @@ impl Value {
         match self {
             Self::Number(number) => Some(*number),
             Self::Text(text) => parse_f64(text),
-            Self::Null | Self::List(_) => None,
+            Self::Null | Self::List(_) | Self::Map(_) => None,
         }
     }
 
-    /// As it stands in a result; `None` for nothing and for lists.
+    /// As it stands in a result; `None` for nothing, lists and maps.
     pub fn shown(&self) -> Option<Vec<u8>> {
         match self {
             Self::Number(number) => Some(result_text(*number).into_bytes()),
             Self::Text(text) => Some(text.clone()),
-            Self::Null | Self::List(_) => None,
+            Self::Null | Self::List(_) | Self::Map(_) => None,
         }
     }
 
@@ -45,6 +47,7 @@ impl Value {
             Self::Number(number) => *number != 0.0,
             Self::Text(text) => !text.is_empty(),
             Self::List(list) => !list.is_empty(),
+            Self::Map(map) => !map.is_empty(),
         }
     }
 
@@ -60,6 +63,9 @@ impl Value {
                 let pairs = left.iter().zip(right).map(|(left, right)| left.compare(right));
                 pairs.fold(Ordering::Equal, Ordering::then).then(left.len().cmp(&right.len()))
             }
+            (Self::Map(_), Self::Map(_)) => self.identity().cmp(&other.identity()),
+            (Self::Map(_), _) => Ordering::Greater,
+            (_, Self::Map(_)) => Ordering::Less,
             (Self::List(_), _) => Ordering::Greater,
             (_, Self::List(_)) => Ordering::Less,
             (left, right) => match (left.number(), right.number()) {
@@ -75,6 +81,10 @@ impl Value {
             Self::Null => vec![0],
             Self::Number(number) => [&[1][..], &(number + 0.0).to_bits().to_be_bytes()].concat(),
             Self::Text(text) => [&[2][..], text].concat(),
+            Self::Map(map) => {
+                let pairs = map.iter().flat_map(|(name, value)| [Self::text(name.clone()), value.clone()]);
+                [&[4][..], &Self::List(pairs.collect()).identity()].concat()
+            }
             Self::List(list) => {
                 let mut out = vec![3];
                 for value in list {
@@ -94,6 +104,7 @@ impl Value {
             Self::Text(_) => 2,
             Self::Null => 3,
             Self::List(_) => 4,
+            Self::Map(_) => 5,
         }
     }
 }

@@ -11,6 +11,7 @@ mod drop;
 mod explain;
 mod list;
 mod query;
+mod suggestions;
 mod tag_values;
 
 use crate::spec::{MergeHandler, PartHandler, acl, flag::UPPER_CASE};
@@ -24,6 +25,7 @@ pub const COMMANDS: &[&[Command]] = &[
     asking::COMMANDS,
     cursor::COMMANDS,
     explain::COMMANDS,
+    suggestions::COMMANDS,
     tag_values::COMMANDS,
 ];
 

@@ -232,7 +232,8 @@ fn htstats_key(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         | ValueRef::Stream(_)
         | ValueRef::Array(_)
         | ValueRef::Json(_)
-        | ValueRef::VectorSet(_) => 0,
+        | ValueRef::VectorSet(_)
+        | ValueRef::Suggestions(_) => 0,
     };
     out.verbatim(
         b"txt",
