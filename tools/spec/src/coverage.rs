@@ -10,7 +10,7 @@ use std::path::Path;
 use testkit::Value;
 
 /// Commands whose first argument names the real command.
-pub const CONTAINERS: [&str; 20] = [
+pub const CONTAINERS: [&str; 22] = [
     "ACL",
     "BACKUP",
     "CLIENT",
@@ -18,6 +18,8 @@ pub const CONTAINERS: [&str; 20] = [
     "COMMAND",
     "CONFIG",
     "DEBUG",
+    "FT.CONFIG",
+    "FT.CURSOR",
     "FUNCTION",
     "HIMPORT",
     "HOTKEYS",

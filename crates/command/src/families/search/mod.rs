@@ -3,15 +3,31 @@
 //! Definitions are changed and shown by commands for all shards, each of which runs the same: errors are those of the first. Names are those of
 //! RediSearch's commands, which are in upper case.
 
+mod alias;
+mod alter;
+mod config;
 mod create;
+mod dictionary;
 mod drop;
+mod info;
 mod list;
+mod synonyms;
 
 use crate::spec::{MergeHandler, PartHandler, acl, flag::UPPER_CASE};
 use crate::{Args, Command, Outcome, ShardCx};
 use resp::Reply;
 
-pub const COMMANDS: &[&[Command]] = &[create::COMMANDS, drop::COMMANDS, list::COMMANDS];
+pub const COMMANDS: &[&[Command]] = &[
+    create::COMMANDS,
+    drop::COMMANDS,
+    list::COMMANDS,
+    alter::COMMANDS,
+    info::COMMANDS,
+    alias::COMMANDS,
+    dictionary::COMMANDS,
+    synonyms::COMMANDS,
+    config::COMMANDS,
+];
 
 /// A command for all shards.
 const fn on_all(name: &'static str, part: PartHandler, merge: MergeHandler, flags: u64) -> Command {
