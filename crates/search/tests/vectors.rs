@@ -272,7 +272,7 @@ fn scores_are_those_of_the_filter() {
 fn add(index: &mut Index, id: u32, value: Value<'_>) -> Result<(), String> {
     let document =
         Document { score: 1.0, language: Language::English, payload: None, values: vec![(0, value)] };
-    index.add(id, &document, &Synonyms::default()).map_err(|error| error.to_string())
+    index.add(id, &document, &Synonyms::default()).map_err(|refused| refused.error.to_string())
 }
 
 #[test]

@@ -43,6 +43,8 @@ pub struct Process {
     pub(crate) next_client: AtomicU64,
     /// Connections that have been let in and are not closed.
     pub(crate) clients: AtomicU64,
+    /// The graphs of indexes, which shards share.
+    pub(crate) graphs: Arc<command::indexes::Registry>,
     /// Bytes of data of each shard, for `maxmemory`.
     pub used_bytes: Vec<AtomicU64>,
     /// The path of the configuration file, or empty.
@@ -77,6 +79,7 @@ impl Process {
             is_asked_to_end: AtomicBool::new(false),
             expects_end: AtomicBool::new(false),
             purges: AtomicU64::new(0),
+            graphs: Arc::default(),
             ending: AtomicBool::new(false),
             at_once: AtomicBool::new(false),
             next_client: AtomicU64::new(1),

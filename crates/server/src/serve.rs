@@ -295,6 +295,7 @@ fn run_shard(seat: Seat, tell: &Sender<Started>, tell_loaded: &Sender<Result<Loa
         ShardCx::new(id as u16, shards, Arc::clone(&process.config), seat.seed.clone(), clock::entropy());
     let about = process.about.get_or_init(|| platform::about(opened.reactor.name(), &process.config_file));
     platform::install(&mut cx, about);
+    cx.indexes.share_graphs(Arc::clone(&process.graphs));
     cx.saver = Some(Arc::clone(&process.saver) as Arc<dyn Saver>);
     cx.courier = Some(Arc::clone(&process.courier) as Arc<dyn Courier>);
     cx.is_loading = seat.loading.has_file() || seat.recovery.is_some();

@@ -60,9 +60,12 @@ pub struct Trial {
 
 impl Trial {
     pub fn new(shards: u16) -> Self {
+        let graphs = Arc::default();
         let shard = |id| {
             let (config, seed) = (Arc::new(Config::default()), HashSeed::new(1, 2));
-            Shard::new(ShardCx::new(id, shards, config, seed, 3))
+            let mut cx = ShardCx::new(id, shards, config, seed, 3);
+            cx.indexes.share_graphs(Arc::clone(&graphs));
+            Shard::new(cx)
         };
         let mail = Queue { published: vec![0; shards.into()], ..Queue::default() };
         let journal = journal::queue::Queue::new(shards);

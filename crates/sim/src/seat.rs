@@ -12,6 +12,7 @@ use crate::witness;
 use base::hash::HashSeed;
 use base::random::Random;
 use command::ShardCx;
+use command::indexes::Registry;
 use command::session::Session;
 use config::Config;
 use shard::conn::Conn;
@@ -98,9 +99,16 @@ pub struct Seat {
 }
 
 impl Seat {
-    pub fn new(id: usize, shards: usize, rules: Rules, config: &Arc<Config>, random: &mut Random) -> Self {
+    pub fn new(
+        id: usize,
+        shards: usize,
+        rules: Rules,
+        (config, graphs): (&Arc<Config>, &Arc<Registry>),
+        random: &mut Random,
+    ) -> Self {
         let hash_seed = HashSeed::new(7, 11);
         let mut cx = ShardCx::new(id as u16, shards as u16, Arc::clone(config), hash_seed, random.next_u64());
+        cx.indexes.share_graphs(Arc::clone(graphs));
         // What is timed alone is told to the witness.
         cx.commands.all_alone = true;
         cx.platform.ran = Some(witness::note);
@@ -522,6 +530,7 @@ impl Seat {
         if around.random.below(8) == 0 {
             command::sweep::sweep(&mut self.shard.cx);
             self.shard.cx.scan_for_indexes();
+            self.shard.cx.link_for_indexes();
         }
         around.journal(&mut self.shard);
         self.publication = Some(publication);

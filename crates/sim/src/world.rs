@@ -184,8 +184,10 @@ impl World {
     fn new(plan: Plan) -> Self {
         let mut random = Random::from_seed(plan.seed);
         let shards = [1, 2, 2, 4, 4, 4, 4, 8][random.index(8)];
-        let config = Arc::new(Config::default());
-        let seats = (0..shards).map(|id| Seat::new(id, shards, plan.rules, &config, &mut random)).collect();
+        let (config, graphs) = (Arc::new(Config::default()), Arc::default());
+        let seats = (0..shards)
+            .map(|id| Seat::new(id, shards, plan.rules, (&config, &graphs), &mut random))
+            .collect();
         let workload = Workload::new(plan.theme, shards, FIRST_MS, &mut random);
         // Without a reply, it is not known which of several keys has served.
         let kills_left = if workload.waits_for_many { 0 } else { random.below(2) * random.below(4) };

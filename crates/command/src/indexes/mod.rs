@@ -13,11 +13,13 @@
 //! | `follow` | changed keys, and the indexes after them |
 //! | [`saved`] | indexes in files |
 //! | [`scan`] | keys that were there before their index, in slices |
+//! | `link` | vectors that wait for their links, in slices |
 
 pub mod definition;
 pub mod documents;
 pub mod failures;
 mod follow;
+mod link;
 mod read;
 pub mod saved;
 pub mod scan;
@@ -30,8 +32,11 @@ use failures::Failures;
 use scan::Scan;
 use search::index::Index;
 use search::query::Synonyms;
+use search::vectors::Graphs;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+pub use search::vectors::Registry;
 
 /// The database whose keys are indexed.
 pub const DB: u16 = 0;
@@ -58,9 +63,9 @@ pub struct ShardIndex {
 }
 
 impl ShardIndex {
-    fn new(definition: Definition, shard: u16, shards: u16, seed: &HashSeed) -> Self {
+    fn new(definition: Definition, graphs: Graphs, shard: u16, shards: u16, seed: &HashSeed) -> Self {
         Self {
-            index: Index::new(Arc::clone(&definition.schema)),
+            index: Index::shared(Arc::clone(&definition.schema), graphs),
             definition: Arc::new(definition),
             documents: Documents::new(shard, shards, seed),
             synonyms: Synonyms::default(),
@@ -79,9 +84,9 @@ impl ShardIndex {
         }
     }
 
-    /// Takes all documents out.
-    fn forget_all(&mut self) {
-        self.index = Index::new(Arc::clone(&self.definition.schema));
+    /// Takes all documents out. Graphs are others than before, for other shards may not be as far yet.
+    fn forget_all(&mut self, graphs: Graphs) {
+        self.index = Index::shared(Arc::clone(&self.definition.schema), graphs);
         self.documents.clear();
     }
 }
@@ -94,8 +99,10 @@ pub struct Indexes {
     aliases: BTreeMap<Vec<u8>, Vec<u8>>,
     /// Words of FT.DICTADD.
     pub dictionaries: BTreeMap<Vec<u8>, BTreeSet<Vec<u8>>>,
-    /// The number of the last index that was made.
+    /// The number of the last index that was made, or of its graphs.
     last_number: u64,
+    /// Where shards find each other's graphs.
+    registry: Option<Arc<Registry>>,
     /// Keys whose documents are to be looked at again.
     changed: Vec<Box<[u8]>>,
     /// How many indexes have keys to look at.
@@ -174,7 +181,8 @@ impl Indexes {
 
     /// Begins anew, beside those that there are, which are returned.
     pub fn set_aside(&mut self) -> Self {
-        let fresh = Self { last_number: self.last_number, ..Self::default() };
+        let (last_number, registry) = (self.last_number, self.registry.clone());
+        let fresh = Self { last_number, registry, ..Self::default() };
         std::mem::replace(self, fresh)
     }
 
@@ -188,8 +196,22 @@ impl Indexes {
 
     /// All of them go, with their aliases, and the dictionaries: database 0 has been flushed.
     pub fn clear(&mut self) {
-        let last_number = self.last_number;
-        *self = Self { last_number, ..Self::default() };
+        let (last_number, registry) = (self.last_number, self.registry.take());
+        *self = Self { last_number, registry, ..Self::default() };
+    }
+
+    /// Where the shards of this process share graphs; said once, before there is any index.
+    pub fn share_graphs(&mut self, registry: Arc<Registry>) {
+        self.registry = Some(registry);
+    }
+
+    /// Graphs of that number, which is not used again.
+    ///
+    /// # Panics
+    /// If there are other shards, and it is not known where to find them.
+    fn graphs(&self, number: u64, shards: u16) -> Graphs {
+        assert!(shards == 1 || self.registry.is_some(), "shards that share an index know of each other");
+        Graphs { registry: self.registry.clone().unwrap_or_default(), index: number }
     }
 }
 
@@ -216,7 +238,8 @@ impl ShardCx {
 
     /// Makes an index; no key is looked at.
     fn insert_index(&mut self, definition: Definition) {
-        let index = ShardIndex::new(definition, self.id, self.shards, &self.seed);
+        let graphs = self.indexes.graphs(definition.number, self.shards);
+        let index = ShardIndex::new(definition, graphs, self.id, self.shards, &self.seed);
         self.indexes.by_name.insert(index.definition.name.clone(), index);
         self.set_listening();
     }

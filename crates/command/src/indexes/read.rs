@@ -7,7 +7,7 @@ use keyspace::ValueRef;
 use search::error::Code;
 use search::expression::{self, Row};
 use search::index::{Document, Value};
-use search::schema::{DocumentKind, FieldNumber};
+use search::schema::{DocumentKind, FieldNumber, Kind};
 use search::text::Language;
 use search::{Error, index};
 use std::borrow::Cow;
@@ -64,7 +64,11 @@ pub(super) fn with_document<R>(
             Source::Hash(hash, now_ms) => hash_field(hash, &field.path, now_ms).map(Read::Text),
             Source::Json(root) => {
                 let path = &definition.paths[number];
-                json_field(root, path).map_err(|error| (Some(number as FieldNumber), error))?
+                let read = match field.kind {
+                    Kind::Vector(_) => json_vectors(root, path),
+                    _ => json_field(root, path),
+                };
+                read.map_err(|error| (Some(number as FieldNumber), error))?
             }
         };
         fields.extend(read.map(|read| (number as FieldNumber, read)));
@@ -145,6 +149,32 @@ fn json_field<'a>(root: View<'a>, path: &'a Query) -> Result<Option<Read<'a>>, E
         (Some(one), None) => one_value(one).map(Some),
         (Some(first), Some(second)) => list([first, second].into_iter().chain(found)).map(Some),
     }
+}
+
+/// The vector that a path leads to, or the vectors that one leads to that may lead to several.
+fn json_vectors<'a>(root: View<'a>, path: &'a Query) -> Result<Option<Read<'a>>, Error> {
+    let too_much = |_| Error::new(Code::Generic, "the path takes too much work");
+    let selection = select(path, root, STEPS).map_err(too_much)?;
+    let found = selection.matches.into_iter().map(|found| found.value);
+    let vectors = found.filter(|value| !matches!(value, View::Null)).map(numbers);
+    let mut vectors = vectors.collect::<Result<Vec<_>, _>>()?;
+    let is_single = path.picks().is_some();
+    Ok(match vectors.len() {
+        0 => None,
+        1 if is_single => vectors.pop().map(|vector| Read::Other(Value::Numbers(vector))),
+        _ => Some(Read::Other(Value::Vectors(vectors))),
+    })
+}
+
+fn numbers(view: View<'_>) -> Result<Vec<f64>, Error> {
+    let View::Array(array) = view else {
+        return Err(not_representable("a VECTOR field takes arrays of numbers"));
+    };
+    let number = |value| match value {
+        View::Number(number) => Ok(number.as_f64()),
+        _ => Err(not_representable("a vector has a value that is no number")),
+    };
+    array.iter().map(number).collect()
 }
 
 fn one_value(view: View<'_>) -> Result<Read<'_>, Error> {

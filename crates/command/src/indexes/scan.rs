@@ -50,12 +50,20 @@ impl ShardCx {
         self.indexes.changed.clear();
         let names: Vec<Vec<u8>> = self.indexes.names().map(<[u8]>::to_vec).collect();
         for name in names {
+            let number = self.indexes.next_number();
+            let graphs = self.indexes.graphs(number, self.shards);
             if let Some(index) = self.indexes.by_name.get_mut(&name) {
-                index.forget_all();
+                index.forget_all(graphs);
             }
             self.begin_scan(&name, Purpose::New);
         }
         self.scan_first();
+    }
+
+    /// The same to its end, at once.
+    pub fn index_all_anew(&mut self) {
+        self.index_anew();
+        while self.scan_some() {}
     }
 
     /// The part of the work that belongs to the command that has caused it.

@@ -273,8 +273,8 @@ impl Index {
         for (number, field) in self.fields.iter_mut().enumerate() {
             let FieldIndex::Vectors(field) = field else { continue };
             let own = vectors.iter().find(|(of, _)| usize::from(*of) == number);
-            let put = field.put(id, own.map_or(&[], |(_, own)| own));
-            done = done.and(put.map_err(|error| Refused { field: number as FieldNumber, error }));
+            let refused = |error| Refused { field: number as FieldNumber, error };
+            done = done.and_then(|()| field.put(id, own.map_or(&[], |(_, own)| own)).map_err(refused));
         }
         if done.is_err() {
             self.remove(id);

@@ -34,20 +34,20 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// Reads the parts of a query.
+    /// Reads the parts of a query; `is_among` says whether it is asked of some documents only (INKEYS), which is a filter as well.
     ///
     /// # Errors
     /// A vector of another length than the field's, one that is none (NaN, infinity, without direction), options that make no sense, names of distances that are taken.
-    pub fn read(query: &Node, schema: &Schema) -> Result<Arc<Self>, Error> {
+    pub fn read(query: &Node, schema: &Schema, is_among: bool) -> Result<Arc<Self>, Error> {
         let mut parts = Self::default();
-        parts.walk(query, schema)?;
+        parts.walk(query, schema, is_among)?;
         Ok(Arc::new(parts))
     }
 
-    fn walk(&mut self, node: &Node, schema: &Schema) -> Result<(), Error> {
+    fn walk(&mut self, node: &Node, schema: &Schema, is_among: bool) -> Result<(), Error> {
         match &node.kind {
             query::Kind::Nearest { nearest, filter } => {
-                let is_filtered = filter.kind != query::Kind::All;
+                let is_filtered = is_among || filter.kind != query::Kind::All;
                 let asked = if is_filtered { Asked::NearestThatPass } else { Asked::Nearest };
                 let options = vector_options(schema, nearest.field);
                 check_vector(options, &nearest.vector)?;
@@ -66,7 +66,7 @@ impl Parts {
             }
             _ => {}
         }
-        node.children().iter().try_for_each(|child| self.walk(child, schema))
+        node.children().iter().try_for_each(|child| self.walk(child, schema, is_among))
     }
 
     fn add(

@@ -91,7 +91,8 @@ impl Cluster {
         ];
         let document = Document { score: 1.0, language: Language::English, payload: None, values };
         let shard = self.shard(id);
-        let added = self.shards[shard].add(id, &document, &Synonyms::default());
+        let added =
+            self.shards[shard].add(id, &document, &Synonyms::default()).map_err(|refused| refused.error);
         match &added {
             Ok(()) => {
                 let vectors = entry.vectors.iter().map(|it| self.kept(it)).collect();
@@ -116,7 +117,7 @@ impl Cluster {
     pub fn parse_bytes(&self, text: &str, vector: &[u8]) -> Result<(Node, Arc<Parts>), Error> {
         let parameters = Parameters::new(&[b"B", vector]).unwrap();
         let node = query::parse(text.as_bytes(), Dialect::Two, &self.schema, &parameters, true)?;
-        let parts = Parts::read(&node, &self.schema)?;
+        let parts = Parts::read(&node, &self.schema, false)?;
         Ok((node, parts))
     }
 

@@ -106,6 +106,7 @@ impl ShardLoop {
         let bytes = self.shard.cx.used_bytes();
         let more_to_evict = command::eviction::tick(&mut self.shard.cx);
         let more_to_index = !paused && self.shard.cx.scan_for_indexes();
+        let more_to_index = self.shard.cx.link_for_indexes() || more_to_index;
         let evicts = self.shard.cx.used_bytes() < bytes;
         let evicts_keys = self.shard.cx.stats.evicted_keys > evicted;
         let more = more_expires || more_to_evict || more_to_index;
@@ -272,7 +273,9 @@ impl ShardLoop {
 
 /// Whether a shard's data must be looked after even if nobody asks for anything.
 pub(super) fn needs_ticks(cx: &ShardCx) -> bool {
-    cx.limits.memory_bytes_max != 0 || cx.dbs.iter().any(|db| db.has_expiry())
+    cx.limits.memory_bytes_max != 0
+        || cx.dbs.iter().any(|db| db.has_expiry())
+        || cx.indexes.have_links_to_make()
 }
 
 /// Whether `bytes` reach a limit; 0 is none.

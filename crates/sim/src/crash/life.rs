@@ -65,10 +65,11 @@ impl Life {
         mistake: Option<Mistake>,
         mut random: Random,
     ) -> Result<Self, String> {
-        let config = Arc::new(Config::default());
+        let (config, graphs) = (Arc::new(Config::default()), Arc::default());
         let begun_ms = FIRST_MS + random.below(1000) + clock(disk) * HOUR_MS;
-        let mut seats: Vec<Seat> =
-            (0..shards).map(|id| Seat::new(id, shards, Rules::ALL, &config, &mut random)).collect();
+        let mut seats: Vec<Seat> = (0..shards)
+            .map(|id| Seat::new(id, shards, Rules::ALL, (&config, &graphs), &mut random))
+            .collect();
         let manifest = recover(disk, &config, &mut seats, begun_ms)?;
         let writer = Writer::new(disk.clone(), DIRECTORY.into(), manifest, shards as u16);
         let mut writer = writer.map_err(|failure| failure.to_string())?;

@@ -206,8 +206,7 @@ impl ShardCx {
                 assert!(restored.is_ok(), "it was made of this file before");
             }
         }
-        self.index_anew();
-        while self.scan_for_indexes() {}
+        self.index_all_anew();
     }
 
     /// Adds what other databases have; it takes the place of what is there.
