@@ -4,14 +4,20 @@
 //! RediSearch's commands, which are in upper case.
 
 mod aggregate;
+mod alias;
+mod alter;
 mod asking;
+mod config;
 mod create;
 mod cursor;
+mod dictionary;
 mod drop;
 mod explain;
+mod info;
 mod list;
 mod query;
 mod suggestions;
+mod synonyms;
 mod tag_values;
 
 use crate::spec::{MergeHandler, PartHandler, acl, flag::UPPER_CASE};
@@ -22,6 +28,12 @@ pub const COMMANDS: &[&[Command]] = &[
     create::COMMANDS,
     drop::COMMANDS,
     list::COMMANDS,
+    alter::COMMANDS,
+    info::COMMANDS,
+    alias::COMMANDS,
+    dictionary::COMMANDS,
+    synonyms::COMMANDS,
+    config::COMMANDS,
     asking::COMMANDS,
     cursor::COMMANDS,
     explain::COMMANDS,
