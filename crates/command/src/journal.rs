@@ -14,6 +14,7 @@ mod effects;
 pub use effects::{Effects, Listed, Mark, Words};
 
 use crate::change::DbKey;
+use crate::indexes::saved::Statement;
 use crate::notices::subkeys::{self, Subkeys};
 use crate::spec::flag;
 use crate::{Args, Command, Cx, Plan, ShardCx};
@@ -246,6 +247,14 @@ impl ShardCx {
         changed.iter().for_each(|(db, key)| self.write_value(*db, key));
     }
 
+    /// Writes what all shards have done and the first says for them: the running command says itself what else it has done.
+    pub(crate) fn write_for_all(&mut self, words: &[&[u8]]) {
+        if self.logs() && self.id == 0 {
+            self.journal.add(self.id, 0, words.iter().copied(), false);
+        }
+        self.journal.is_told = true;
+    }
+
     /// Writes what is under a key now.
     fn write_value(&mut self, db: u16, key: &[u8]) {
         let shard = self.slots.shard_of(key);
@@ -273,7 +282,13 @@ impl ShardCx {
     }
 
     /// Writes what has come from a file beside the data or, with `flushes`, in place of it: this shard's keys and all libraries. All shards do.
-    pub(crate) fn write_reloaded(&mut self, flushes: bool, keys: &[DbKey], codes: &[Arc<[u8]>]) {
+    pub(crate) fn write_reloaded(
+        &mut self,
+        flushes: bool,
+        keys: &[DbKey],
+        codes: &[Arc<[u8]>],
+        indexes: &[Statement],
+    ) {
         if !self.logs() {
             return;
         }
@@ -286,6 +301,9 @@ impl ShardCx {
         }
         if flushes && is_first {
             self.journal.add(id, 0, [&b"FUNCTION"[..], b"FLUSH"].into_iter(), false);
+        }
+        for words in indexes.iter().filter(|_| flushes && is_first) {
+            self.journal.add(id, 0, words.iter().map(Vec::as_slice), false);
         }
         for code in codes.iter().filter(|_| is_first) {
             self.journal.add(id, 0, [&b"FUNCTION"[..], b"LOAD", b"REPLACE", code].into_iter(), false);

@@ -8,6 +8,7 @@ use crate::change::{Change, DbKey, Guests};
 use crate::cx::Event;
 use crate::eviction::Eviction;
 use crate::families::other_db;
+use crate::families::search::Cursors;
 use crate::hot_keys::HotKeys;
 use crate::indexes::Indexes;
 use crate::journal::Journal;
@@ -227,6 +228,8 @@ pub struct ShardCx {
     pub tracking: Tracking,
     /// What FT.* searches.
     pub indexes: Indexes,
+    /// Rows of aggregations that have not been read.
+    pub cursors: Cursors,
     /// Scripts, and the one that runs now.
     pub scripts: Scripts,
     /// How scripts and transactions run the commands inside them.
@@ -311,6 +314,7 @@ impl ShardCx {
             awaited: Awaited::default(),
             tracking: Tracking::default(),
             indexes: Indexes::default(),
+            cursors: Cursors::default(),
             scripts: Scripts::default(),
             run_inside: |_, _, _, _, _| unreachable!("the shard says how"),
             learns: false,

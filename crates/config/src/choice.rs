@@ -94,6 +94,14 @@ choice! {
 }
 
 choice! {
+    /// What becomes of a search that takes too long (`search-on-timeout`).
+    OnTimeout {
+        Return = "return",
+        Fail = "fail",
+    }
+}
+
+choice! {
     /// The system interface of the event loop (`io-backend`).
     IoBackend {
         /// io_uring where the kernel allows it, else epoll.

@@ -29,7 +29,9 @@ pub mod table;
 mod value;
 
 pub use access::{Caller, Config, is_sensitive, set_failure};
-pub use choice::{AppendFsync, IoBackend, LogLevel, MaxmemoryPolicy, OomScoreAdj, ShutdownFlags, WhoMay};
+pub use choice::{
+    AppendFsync, IoBackend, LogLevel, MaxmemoryPolicy, OnTimeout, OomScoreAdj, ShutdownFlags, WhoMay,
+};
 pub use command_line::{CommandLine, Invocation, usage};
 pub use directive::{Directive, Kind, Support};
 pub use error::{Place, Program, StartError};

@@ -8,7 +8,9 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use crate::choice::{AppendFsync, IoBackend, LogLevel, MaxmemoryPolicy, OomScoreAdj, ShutdownFlags, WhoMay};
+use crate::choice::{
+    AppendFsync, IoBackend, LogLevel, MaxmemoryPolicy, OnTimeout, OomScoreAdj, ShutdownFlags, WhoMay,
+};
 use crate::special::{KeyEvents, OutputLimits, Primary, SavePoint};
 use crate::table::DirectiveId;
 use crate::value::Value;
@@ -163,6 +165,21 @@ settings! {
     /// Cores for the shards in the order given; empty is every core the process may use.
     shard_cpus: Vec<usize> = "shard-cpus";
     io_backend: IoBackend = "io-backend";
+    /// Milliseconds; 0 is any time.
+    search_timeout_ms: u64 = "search-timeout";
+    search_on_timeout: OnTimeout = "search-on-timeout";
+    search_default_dialect: u64 = "search-default-dialect";
+    /// -1 is any number.
+    search_max_search_results: i64 = "search-max-search-results";
+    /// -1 is any number.
+    search_max_aggregate_results: i64 = "search-max-aggregate-results";
+    search_min_prefix: u64 = "search-min-prefix";
+    search_max_prefix_expansions: u64 = "search-max-prefix-expansions";
+    search_min_stem_len: u64 = "search-min-stem-len";
+    search_cursor_max_idle_ms: u64 = "search-cursor-max-idle";
+    search_cursor_read_size: u64 = "search-cursor-read-size";
+    search_index_cursor_limit: u64 = "search-index-cursor-limit";
+    search_bm25std_tanh_factor: u64 = "search-bm25std-tanh-factor";
 }
 
 macro_rules! from_int {
@@ -189,7 +206,7 @@ macro_rules! from_choice {
         }
     )*};
 }
-from_choice!(AppendFsync IoBackend LogLevel MaxmemoryPolicy OomScoreAdj WhoMay);
+from_choice!(AppendFsync IoBackend LogLevel MaxmemoryPolicy OnTimeout OomScoreAdj WhoMay);
 
 impl FromValue for ShutdownFlags {
     fn from_value(value: &Value) -> Option<Self> {

@@ -6,6 +6,7 @@ mod memory;
 mod network;
 mod persistence;
 mod replication;
+mod search;
 mod valkey;
 
 use std::collections::HashMap;
@@ -50,6 +51,7 @@ pub const SECTIONS: &[Section] = &[
     section("Events", data::EVENTS),
     section("Encodings and periodic work", data::ENCODINGS),
     section("Defragmentation", memory::DEFRAGMENTATION),
+    section("Searches", search::SEARCH),
     section("Valkey", valkey::VALKEY),
 ];
 

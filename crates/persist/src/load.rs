@@ -5,6 +5,7 @@
 
 use rdb::Text;
 use rdb::file::{Chunk, Item, Items, Parts};
+use rdb::statements::FIELD;
 use std::collections::BTreeMap;
 
 pub use rdb::file::{Damage, Record};
@@ -13,6 +14,8 @@ pub use rdb::file::{Damage, Record};
 pub enum Found<'a> {
     /// The code of a library; every reader sees all of them.
     Function(Text<'a>),
+    /// A command that makes a search index, or part of one; every reader sees all of them.
+    Statement(Text<'a>),
     /// How many keys of a database there will be for each reader: a hint.
     Expected { db: u32, keys: usize },
     /// One that the reader with this number has written, or one that every reader sees, and that is for the one whose it is.
@@ -134,6 +137,7 @@ fn walk<'a, E>(
         let found = match item {
             Item::Record(record) => Found::Record { record, is_for_all },
             Item::Function(code) => Found::Function(code),
+            Item::Aux { name, value } if *name == *FIELD.as_bytes() => Found::Statement(value),
             Item::Sizes { keys, .. } => Found::Expected { db, keys: expected(keys) as usize },
             Item::Database(number) => {
                 db = number;

@@ -43,6 +43,10 @@ pub fn transcribe<D: Disk>(
     }
     let read = read_front(&map, false, |found| match found {
         Found::Function(code) => teller.command(&[b"FUNCTION", b"LOAD", &code]),
+        Found::Statement(value) => match rdb::statements::decode(&value) {
+            Some(words) => teller.command(&words),
+            None => Err("a search index: it is damaged".to_owned()),
+        },
         Found::Expected { .. } => Ok(()),
         Found::Record { record, .. } => teller.record(&record),
     });

@@ -21,6 +21,7 @@ pub mod module;
 mod object;
 mod reader;
 mod shapes;
+pub mod statements;
 mod stream;
 mod suggestions;
 mod vectors;

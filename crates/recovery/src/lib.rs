@@ -13,11 +13,12 @@ mod old;
 mod player;
 
 pub use self::old::read_manifest;
-pub use self::player::{Stray, number_of, take_library, take_stray};
+pub use self::player::{Stray, number_of, take_library, take_statement, take_stray};
 
 use self::meeting::Meeting;
 use self::player::{Play, Player, goes_on, is_of_databases};
 use command::ShardCx;
+use command::indexes::saved::Statement;
 use config::Config;
 use disk::{Disk, DiskFile, reason};
 use journal::manifest::{File, Manifest};
@@ -127,6 +128,8 @@ pub struct Recovery<D: Disk, T> {
     plan: OnceLock<Result<Plan, String>>,
     /// Of shard 0, which has played what is about them.
     libraries: Mutex<Vec<Vec<u8>>>,
+    /// The same of search indexes.
+    indexes: Mutex<Vec<Statement>>,
     /// For each shard.
     strays: Vec<Mutex<Vec<Stray>>>,
 }
@@ -189,6 +192,7 @@ impl<D: Disk, T: Teller> Recovery<D, T> {
             step: Meeting::new(shards),
             plan: OnceLock::new(),
             libraries: Mutex::default(),
+            indexes: Mutex::default(),
             strays: (0..shards).map(|_| Mutex::default()).collect(),
             manifest,
         })
@@ -267,7 +271,9 @@ impl<D: Disk, T: Teller> Recovery<D, T> {
             (true, _) => {}
         }
         if id == 0 && !plan.is_for_one {
-            *lock(&self.libraries) = loader.shard().cx.library_codes();
+            let cx = &mut loader.shard().cx;
+            *lock(&self.libraries) = cx.library_codes();
+            *lock(&self.indexes) = cx.indexes.statements();
         }
         Ok(())
     }
@@ -285,6 +291,15 @@ impl<D: Disk, T: Teller> Recovery<D, T> {
         })?;
         for stray in strays {
             take_stray(&mut loader.shard().cx, stray).map_err(Halt::Failed)?;
+            goes_on(loader, 0)?;
+        }
+        let indexes = lock(&self.indexes).clone();
+        let cx = &mut loader.shard().cx;
+        cx.replace_indexes(&indexes).map_err(|error| {
+            Halt::Failed(format!("a search index: {}", String::from_utf8_lossy(error.line())))
+        })?;
+        cx.begin_indexing_loaded();
+        while loader.shard().cx.index_loaded() {
             goes_on(loader, 0)?;
         }
         Ok(())
@@ -397,6 +412,7 @@ impl<D: Disk, T: Teller> Recovery<D, T> {
         let Player { loader, whole } = player;
         let mut whole = whole.expect("it is there").cx;
         *lock(&self.libraries) = whole.library_codes();
+        *lock(&self.indexes) = whole.indexes.statements();
         self.deal_out(loader, &mut whole)
     }
 

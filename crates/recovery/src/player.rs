@@ -43,6 +43,9 @@ impl<L: Loader> Player<'_, L> {
         let end = load::read_front(bytes, sums, |found| {
             match found {
                 Found::Function(code) => take_library(&mut self.shard().cx, &code).map_err(Halt::Failed)?,
+                Found::Statement(value) => {
+                    take_statement(&mut self.shard().cx, &value).map_err(Halt::Failed)?;
+                }
                 Found::Expected { .. } => {}
                 Found::Record { record, .. } => {
                     self.take_record(&record).map_err(Halt::Failed)?;
@@ -127,6 +130,15 @@ pub fn is_of_databases(words: &[&[u8]]) -> bool {
 pub fn take_library(cx: &mut ShardCx, code: &[u8]) -> Result<(), String> {
     cx.load_library(code)
         .map_err(|error| format!("a library of functions: {}", String::from_utf8_lossy(error.line())))
+}
+
+/// Makes a search index, or part of one.
+///
+/// # Errors
+/// Why it is none.
+pub fn take_statement(cx: &mut ShardCx, value: &[u8]) -> Result<(), String> {
+    cx.restore_saved_index(value)
+        .map_err(|error| format!("a search index: {}", String::from_utf8_lossy(error.line())))
 }
 
 /// The database of a record.

@@ -21,6 +21,7 @@ pub mod vectors;
 mod number;
 
 pub use error::{Code, Error};
+pub use roaring::RoaringBitmap as DocumentSet;
 
 /// What a document goes by in an index.
 pub type DocumentId = u32;

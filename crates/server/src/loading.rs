@@ -9,7 +9,7 @@ use command::loading::Coming;
 use command::saving::LoadReport;
 use config::Config;
 use persist::load::{self, Found, Record, Remarks, Stop};
-use recovery::{Halt, number_of, take_library};
+use recovery::{Halt, number_of, take_library, take_statement};
 use runtime::{FileMap, clock};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -78,8 +78,10 @@ pub struct Loading {
     path: PathBuf,
     file: Option<FileMap>,
     sums: bool,
-    /// It is the base of append-only files.
+    /// What is over is loaded, too: it is the base of append-only files, or another deletes it.
     is_base: bool,
+    /// It is indexed later: it is the base of append-only files, or loaded beside what there is.
+    is_indexed_later: bool,
     begun_us: u64,
 }
 
@@ -114,7 +116,8 @@ impl Loading {
         let log_bytes = recovery.map_or(0, Recovery::bytes);
         let (is_base, path) = (base.is_some(), base.unwrap_or(&config.dbfilename).to_owned());
         let (_, begun_us) = clock::now();
-        let mut loading = Self { path, file: None, sums: config.rdbchecksum, is_base, begun_us };
+        let mut loading =
+            Self { path, file: None, sums: config.rdbchecksum, is_base, is_indexed_later: is_base, begun_us };
         let parties = shards + 1;
         if is_base {
             progress.begin(parties, log_bytes, 0);
@@ -136,9 +139,10 @@ impl Loading {
         Ok(loading)
     }
 
-    /// The same, with the keys whose time is over if they `are_wanted`: another deletes them.
-    pub fn with_what_is_over(mut self, are_wanted: bool) -> Self {
+    /// The same beside what there is; with the keys whose time is over if they `are_wanted`: another deletes them.
+    pub fn aside(mut self, are_wanted: bool) -> Self {
         self.is_base |= are_wanted;
+        self.is_indexed_later = true;
         self
     }
 
@@ -174,6 +178,7 @@ impl Loading {
             Ok(())
         });
         let outcome = outcome.and_then(|()| part.store(reader.cx()).map_err(Stop::Refused));
+        let outcome = outcome.and_then(|()| self.index(reader).map_err(Stop::Refused));
         let path = self.path.display();
         match outcome {
             Ok(()) => Ok(part.loaded),
@@ -181,6 +186,20 @@ impl Loading {
             Err(Stop::Refused(Halt::Failed(reason))) => Err(Halt::Failed(format!("{path}: {reason}"))),
             Err(Stop::Refused(Halt::Ended)) => Err(Halt::Ended),
         }
+    }
+
+    /// Indexes what was loaded, unless that is for later.
+    fn index(&self, reader: &mut impl Reader) -> Result<(), Halt> {
+        if self.is_indexed_later {
+            return Ok(());
+        }
+        reader.cx().begin_indexing_loaded();
+        while reader.cx().index_loaded() {
+            if !reader.breathe() {
+                return Err(Halt::Ended);
+            }
+        }
+        Ok(())
     }
 
     /// Says what has come of it, if there was a file: when it was opened, and what all shards have loaded.
@@ -276,6 +295,7 @@ impl<'a> Part<'a> {
     fn take(&mut self, cx: &mut ShardCx, found: Found<'a>) -> Result<(), Halt> {
         match found {
             Found::Function(code) => take_library(cx, &code).map_err(Halt::Failed),
+            Found::Statement(value) => take_statement(cx, &value).map_err(Halt::Failed),
             Found::Expected { db, keys } => {
                 self.expected.extend(cx.dbs.number(db.into()).map(|db| (db, keys)));
                 Ok(())

@@ -6,6 +6,7 @@ use crate::journal::Journal;
 use crate::loading::{Loading, Log, Progress, Reader, Recovery};
 use crate::{KeptOn, log, platform};
 use command::ShardCx;
+use command::indexes::saved::Statement;
 use command::saving::Source;
 use journal::queue::Added;
 use recovery::{Halt, Stray, take_stray};
@@ -26,10 +27,11 @@ enum Stage {
     #[default]
     Nothing,
     File(Arc<Loading>),
-    /// For each shard its keys; for all the libraries.
+    /// For each shard its keys; for all the libraries and the search indexes.
     Played {
         strays: Vec<Vec<Stray>>,
         libraries: Vec<Vec<u8>>,
+        indexes: Vec<Statement>,
     },
 }
 
@@ -76,9 +78,9 @@ impl Anew {
         let loaded = match &mut *self.stage() {
             Stage::Nothing => Err("there is nothing to be loaded".to_owned()),
             Stage::File(file) => Ok(Arc::clone(file)),
-            Stage::Played { strays, libraries } => {
+            Stage::Played { strays, libraries, indexes } => {
                 let own = std::mem::take(&mut strays[usize::from(cx.id)]);
-                return tell(take_played(cx, own, libraries));
+                return tell(take_played(cx, own, libraries, indexes));
             }
         };
         let loaded = loaded.and_then(|file| {
@@ -110,14 +112,20 @@ fn open_file(cx: &ShardCx) -> Result<Stage, String> {
     let loading = Loading::open(&cx.config, &Progress::default(), usize::from(cx.shards), None)?;
     match loading.has_file() {
         // What is over is deleted by what is written down when it is found to be.
-        true => Ok(Stage::File(Arc::new(loading.with_what_is_over(cx.journal.is_on)))),
+        true => Ok(Stage::File(Arc::new(loading.aside(cx.journal.is_on)))),
         false => Err(format!("there is no {}", cx.config.dbfilename.display())),
     }
 }
 
-fn take_played(cx: &mut ShardCx, own: Vec<Stray>, libraries: &[Vec<u8>]) -> Result<(), String> {
+fn take_played(
+    cx: &mut ShardCx,
+    own: Vec<Stray>,
+    libraries: &[Vec<u8>],
+    indexes: &[Statement],
+) -> Result<(), String> {
     own.into_iter().try_for_each(|stray| take_stray(cx, stray))?;
     let taken = libraries.iter().try_for_each(|code| cx.load_library(code));
+    let taken = taken.and_then(|()| cx.replace_indexes(indexes));
     taken.map_err(|error| String::from_utf8_lossy(error.line()).into_owned())
 }
 
@@ -142,12 +150,12 @@ fn play_log(cx: &mut ShardCx, journal: &Journal) -> Result<Stage, String> {
     let loading = Loading::open(&config, &Progress::default(), 1, Some(&recovery))?;
     loading.run(&mut Alone(&mut whole.cx), &Progress::default()).map_err(text)?;
     recovery.run(&mut whole, make).map_err(text)?;
-    let libraries = whole.cx.library_codes();
+    let (libraries, indexes) = (whole.cx.library_codes(), whole.cx.indexes.statements());
     let mut strays: Vec<Vec<Stray>> = (0..cx.shards).map(|_| Vec::new()).collect();
     whole.cx.take_all(|db, key, entry| {
         strays[usize::from(cx.slots.shard_of(&key))].push(Stray { db, key, entry });
     });
-    Ok(Stage::Played { strays, libraries })
+    Ok(Stage::Played { strays, libraries, indexes })
 }
 
 /// Waits until all that was handed over is in the files.

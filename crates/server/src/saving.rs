@@ -333,13 +333,17 @@ impl ProcessSaver {
             waiting_bytes_max: memory_bytes,
             held_bytes_max: memory_bytes / HELD_SHARE,
         };
+        let statements = cx.indexes.fields();
+        let own = [("weft-ver", crate::VERSION.as_bytes())].into_iter();
+        let fields: Vec<_> =
+            own.chain(statements.iter().map(|(name, value)| (*name, value.as_slice()))).collect();
         let head = Head {
             version: cx.config.rdb_version,
             compress: cx.config.rdbcompression,
             server_version: REDIS_VERSION,
             time_s: now_s(),
             used_memory_bytes: runtime::usage::resident_bytes().0,
-            fields: &[("weft-ver", crate::VERSION.as_bytes())],
+            fields: &fields,
             is_aof_base: purpose == Purpose::Rewrite,
             functions,
             sizes: &[],

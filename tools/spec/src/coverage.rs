@@ -10,7 +10,7 @@ use std::path::Path;
 use testkit::Value;
 
 /// Commands whose first argument names the real command.
-pub const CONTAINERS: [&str; 20] = [
+pub const CONTAINERS: [&str; 21] = [
     "ACL",
     "BACKUP",
     "CLIENT",
@@ -18,6 +18,7 @@ pub const CONTAINERS: [&str; 20] = [
     "COMMAND",
     "CONFIG",
     "DEBUG",
+    "FT.CONFIG",
     "FUNCTION",
     "HIMPORT",
     "HOTKEYS",

@@ -16,7 +16,7 @@ mod json;
 mod list;
 mod pubsub;
 pub mod scripting;
-mod search;
+pub(crate) mod search;
 mod server;
 
 pub use generic::migrate;

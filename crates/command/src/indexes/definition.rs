@@ -31,6 +31,9 @@ impl Definition {
         let filter = schema.filter.as_deref().map(Expression::parse).transpose().map_err(Error::search)?;
         let paths = paths_of(name, &schema, &schema.fields)?;
         check_shapes(&schema.fields)?;
+        if schema.temporary_seconds.is_some() {
+            return Err(Error::text("SEARCH_GENERIC TEMPORARY indexes are not supported yet"));
+        }
         let words = vec![words.iter().map(|word| word.to_vec()).collect()];
         Ok(Self { name: name.to_vec(), number, schema: Arc::new(schema), filter, paths, words })
     }

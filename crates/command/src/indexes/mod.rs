@@ -11,6 +11,7 @@
 //! | [`failures`] | documents that could not be indexed |
 //! | `read` | what of a key's value is indexed |
 //! | `follow` | changed keys, and the indexes after them |
+//! | [`saved`] | indexes in files |
 //! | [`scan`] | keys that were there before their index, in slices |
 //! | `link` | vectors that wait for their links, in slices |
 
@@ -20,9 +21,10 @@ pub mod failures;
 mod follow;
 mod link;
 mod read;
+pub mod saved;
 pub mod scan;
 
-use crate::{Error, ShardCx};
+use crate::{Error, Outcome, ShardCx};
 use base::hash::HashSeed;
 use definition::Definition;
 use documents::Documents;
@@ -52,8 +54,10 @@ pub struct ShardIndex {
     pub failures: Failures,
     /// Keys that are still to be looked at.
     pub scan: Option<Scan>,
-    /// How often it was asked, as far as this shard was the client's.
+    /// How often it was asked; all shards count alike.
     pub uses: u64,
+    /// How often it was asked in each dialect, from 1 on; counted by the client's shard.
+    pub dialects: [u64; 4],
     /// Spent with documents.
     pub indexing_ns: u64,
 }
@@ -68,6 +72,7 @@ impl ShardIndex {
             failures: Failures::default(),
             scan: None,
             uses: 0,
+            dialects: [0; 4],
             indexing_ns: 0,
         }
     }
@@ -148,10 +153,45 @@ impl Indexes {
         self.by_name.contains_key(name)
     }
 
+    /// Whether there is such another name.
+    pub fn has_alias(&self, alias: &[u8]) -> bool {
+        self.aliases.contains_key(alias)
+    }
+
+    /// Gives an index another name, which may have been another's.
+    pub fn set_alias(&mut self, alias: &[u8], name: &[u8]) {
+        self.aliases.insert(alias.to_vec(), name.to_vec());
+    }
+
+    /// Takes another name away; whether there was one.
+    pub fn remove_alias(&mut self, alias: &[u8]) -> bool {
+        self.aliases.remove(alias).is_some()
+    }
+
+    /// The other names of an index, in order.
+    pub fn aliases_of<'a>(&'a self, name: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+        self.aliases.iter().filter(move |(_, of)| *of == name).map(|(alias, _)| alias.as_slice())
+    }
+
     /// The number for an index that is about to be made; every shard has the same.
     pub fn next_number(&mut self) -> u64 {
         self.last_number += 1;
         self.last_number
+    }
+
+    /// Begins anew, beside those that there are, which are returned.
+    pub fn set_aside(&mut self) -> Self {
+        let (last_number, registry) = (self.last_number, self.registry.clone());
+        let fresh = Self { last_number, registry, ..Self::default() };
+        std::mem::replace(self, fresh)
+    }
+
+    /// Goes on with those that were set aside; what has been made meanwhile.
+    pub fn bring_back(&mut self, kept: Self) -> Self {
+        let last_number = self.last_number;
+        let made = std::mem::replace(self, kept);
+        self.last_number = last_number;
+        made
     }
 
     /// All of them go, with their aliases, and the dictionaries: database 0 has been flushed.
@@ -182,20 +222,59 @@ impl ShardCx {
     /// There is none.
     pub fn index(&mut self, name: &[u8]) -> Result<&mut ShardIndex, Error> {
         self.settle_indexes();
-        self.indexes.get_mut(name).ok_or_else(|| index_not_found(name))
+        let index = self.indexes.get_mut(name).ok_or_else(|| index_not_found(name))?;
+        index.uses += 1;
+        Ok(index)
     }
 
     /// Makes an index; where keys are to be looked at, that begins, and with few keys it is over at once.
     pub fn add_index(&mut self, definition: Definition) {
         let (name, scans) = (definition.name.clone(), !definition.schema.skip_initial_scan);
+        self.insert_index(definition);
+        if scans {
+            self.scan_for(&name, scan::Purpose::New);
+        }
+    }
+
+    /// Makes an index; no key is looked at.
+    fn insert_index(&mut self, definition: Definition) {
         let graphs = self.indexes.graphs(definition.number, self.shards);
         let index = ShardIndex::new(definition, graphs, self.id, self.shards, &self.seed);
-        self.indexes.by_name.insert(name.clone(), index);
+        self.indexes.by_name.insert(index.definition.name.clone(), index);
         self.set_listening();
-        if scans {
-            self.begin_scan(&name, scan::Purpose::New);
+    }
+
+    /// Begins to look at all keys for an index. What is played again is looked at when all of it has been.
+    fn scan_for(&mut self, name: &[u8], purpose: scan::Purpose) {
+        if !self.replays() {
+            self.begin_scan(name, purpose);
             self.scan_first();
         }
+    }
+
+    /// Gives an index more fields. With `scans`, documents that are there get them, too.
+    pub fn alter_index(&mut self, definition: Definition, scans: bool) {
+        let name = definition.name.clone();
+        let index = self.indexes.by_name.get_mut(&name).expect("it is there to be altered");
+        index.index.extend(Arc::clone(&definition.schema));
+        index.definition = Arc::new(definition);
+        if scans {
+            self.scan_for(&name, scan::Purpose::Again);
+        }
+    }
+
+    /// Adds words to a group of synonyms. With `scans`, documents that are there are found by them, too.
+    ///
+    /// # Errors
+    /// There is no such index.
+    pub fn add_synonyms(&mut self, name: &[u8], group: &[u8], words: &[&[u8]], scans: bool) -> Outcome {
+        let index = self.index(name)?;
+        words.iter().for_each(|word| index.synonyms.add(group, word));
+        let name = index.definition.name.clone();
+        if scans {
+            self.scan_for(&name, scan::Purpose::Again);
+        }
+        Ok(())
     }
 
     /// Removes an index with its aliases; whether there was one of that very name.

@@ -19,8 +19,8 @@ const KEYS_AT_FIRST: usize = 256;
 pub enum Purpose {
     /// A new index: what has a document already is up to date.
     New,
-    /// New fields: what has a document, too.
-    Fields,
+    /// There is more to index: what has a document, too.
+    Again,
 }
 
 /// A look at all keys of a shard.
@@ -37,11 +37,16 @@ impl ShardCx {
     pub(super) fn begin_scan(&mut self, name: &[u8], purpose: Purpose) {
         let Some(index) = self.indexes.by_name.get_mut(name) else { return };
         self.indexes.scans += usize::from(index.scan.is_none());
+        let is_again = index.scan.as_ref().is_some_and(|scan| scan.purpose == Purpose::Again);
+        let purpose = if is_again { Purpose::Again } else { purpose };
         index.scan = Some(Scan { purpose, cursor: 0, seen: 0 });
     }
 
     /// All documents go, and all keys are looked at: database [`DB`] is another one now.
     pub fn index_anew(&mut self) {
+        if self.replays() {
+            return;
+        }
         self.indexes.changed.clear();
         let names: Vec<Vec<u8>> = self.indexes.names().map(<[u8]>::to_vec).collect();
         for name in names {
@@ -53,6 +58,12 @@ impl ShardCx {
             self.begin_scan(&name, Purpose::New);
         }
         self.scan_first();
+    }
+
+    /// The same to its end, at once.
+    pub fn index_all_anew(&mut self) {
+        self.index_anew();
+        while self.scan_some() {}
     }
 
     /// The part of the work that belongs to the command that has caused it.
@@ -83,7 +94,7 @@ impl ShardCx {
     }
 
     /// Looks at some keys for one index; whether there is more to do for any.
-    fn scan_some(&mut self) -> bool {
+    pub(super) fn scan_some(&mut self) -> bool {
         let is_scanned = |(name, index): (&Vec<u8>, &super::ShardIndex)| {
             index.scan.as_ref().map(|scan| (name.clone(), scan.cursor, scan.purpose))
         };

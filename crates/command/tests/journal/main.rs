@@ -24,8 +24,15 @@ const WITHOUT_CASE: &[(&str, &str)] = &[
     ("function|flush", LIBRARIES),
     ("function|load", LIBRARIES),
     ("function|restore", LIBRARIES),
+    ("FT.ALIASADD", INDEXES),
+    ("FT.ALIASDEL", INDEXES),
+    ("FT.ALIASUPDATE", INDEXES),
+    ("FT.ALTER", INDEXES),
     ("FT.CREATE", INDEXES),
+    ("FT.DICTADD", INDEXES),
+    ("FT.DICTDEL", INDEXES),
     ("FT.DROPINDEX", INDEXES),
+    ("FT.SYNUPDATE", INDEXES),
 ];
 const INDEXES: &str = "is about indexes, not about keys: see the tests of `recovery`";
 const LIBRARIES: &str = "says what is to be there; depends on nothing else";

@@ -45,6 +45,24 @@ enum FieldIndex {
     Vectors(Box<VectorField>),
 }
 
+/// Memory of the parts of an index, and how much is in them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sizes {
+    /// Words and forms with their postings.
+    pub terms_bytes: usize,
+    /// Sets of tags.
+    pub tags_bytes: usize,
+    /// Numbers and places.
+    pub ordered_bytes: usize,
+    pub vector_bytes: usize,
+    /// What is remembered of each document.
+    pub records_bytes: usize,
+    /// Pairs of a word and a document that has it.
+    pub entries: u64,
+    /// Blocks of postings.
+    pub blocks: usize,
+}
+
 /// An index of documents.
 #[derive(Debug)]
 pub struct Index {
@@ -141,6 +159,28 @@ impl Index {
             FieldIndex::Vectors(vectors) => vectors.bytes(),
         });
         self.words.bytes() + self.forms.bytes() + fields.sum::<usize>() + self.records.bytes
+    }
+
+    /// What FT.INFO tells of the memory, part by part.
+    pub fn sizes(&self) -> Sizes {
+        let mut sizes = Sizes {
+            terms_bytes: self.words.bytes() + self.forms.bytes(),
+            records_bytes: self.records.bytes,
+            entries: self.words.entries,
+            blocks: self.words.blocks + self.forms.blocks,
+            ..Sizes::default()
+        };
+        for field in &self.fields {
+            match field {
+                FieldIndex::None => {}
+                FieldIndex::Tags(tags) => sizes.tags_bytes += tags.bytes(),
+                FieldIndex::Numbers(ranges) | FieldIndex::Places(ranges) => {
+                    sizes.ordered_bytes += ranges.bytes();
+                }
+                FieldIndex::Vectors(vectors) => sizes.vector_bytes += vectors.bytes(),
+            }
+        }
+        sizes
     }
 
     /// The memory of postings and records counted anew, to hold it against [`Index::bytes`].

@@ -166,6 +166,11 @@ impl Postings {
         self.blocks.iter().map(Block::bytes).sum::<usize>() + spare * size_of::<Block>()
     }
 
+    /// How many blocks there are.
+    pub fn blocks(&self) -> usize {
+        self.blocks.len()
+    }
+
     /// Adds a document that is not there yet. Says by how much the memory has grown.
     pub fn insert(&mut self, entry: &Entry, economies: Economies) -> isize {
         self.count += 1;

@@ -16,11 +16,20 @@ pub(crate) struct Terms {
     postings: Vec<Postings>,
     /// Of the postings.
     bytes: isize,
+    /// Entries of all postings, and blocks that they are in.
+    pub entries: u64,
+    pub blocks: usize,
 }
 
 impl Terms {
     pub fn new(has_suffixes: bool) -> Self {
-        Self { dictionary: Dictionary::new(has_suffixes), postings: Vec::new(), bytes: 0 }
+        Self {
+            dictionary: Dictionary::new(has_suffixes),
+            postings: Vec::new(),
+            bytes: 0,
+            entries: 0,
+            blocks: 0,
+        }
     }
 
     pub fn bytes(&self) -> usize {
@@ -51,7 +60,11 @@ impl Terms {
             }
             let Occurrence { frequency, fields, positions } = occurrence;
             let entry = Entry { id, frequency, fields, positions };
-            self.bytes += self.postings[number as usize].insert(&entry, economies);
+            let postings = &mut self.postings[number as usize];
+            self.blocks -= postings.blocks();
+            self.bytes += postings.insert(&entry, economies);
+            self.blocks += postings.blocks();
+            self.entries += 1;
             numbers.push(number);
         }
         numbers.sort_unstable();
@@ -64,7 +77,10 @@ impl Terms {
     pub fn remove(&mut self, id: DocumentId, numbers: &[u8], economies: Economies) {
         for number in varint::ascending(numbers) {
             let postings = &mut self.postings[number as usize];
+            self.blocks -= postings.blocks();
             self.bytes += postings.remove(id, economies);
+            self.blocks += postings.blocks();
+            self.entries -= 1;
             if postings.len() == 0 {
                 self.dictionary.remove(number);
             }

@@ -34,6 +34,9 @@ pub const COMMANDS: &[&[Command]] = &[
 /// How many arrays and objects may stand around each other.
 const DEPTH_MAX: usize = 127;
 
+pub use get::Shape as JsonShape;
+pub use resp_form::expand as expand_json;
+
 const fn row(name: &'static str, handler: Handler) -> Command {
     Command::new(name, handler).acl(acl::JSON).group("json").since("1.0.0")
 }

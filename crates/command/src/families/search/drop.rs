@@ -25,6 +25,8 @@ fn drop_index(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let name = cx.shard.indexes.resolve(args.at(1)).to_vec();
     let Some(index) = cx.shard.remove_index(&name) else { return Err(index_not_found(args.at(1))) };
     if deletes {
+        // Which documents it had is not known when it is played again.
+        cx.shard.write_for_all(&[b"FT.DROPINDEX", &name]);
         delete(cx, index.documents.iter().map(|(_, key)| key.as_ref()));
     }
     count_change(cx.shard);
@@ -39,6 +41,7 @@ fn delete<'k>(cx: &mut Cx<'_>, keys: impl Iterator<Item = &'k [u8]>) {
         if let Some(pos) = cx.find_in(DB, Key::new(key, &seed)) {
             cx.shard.dbs[usize::from(DB)].discard(pos, Free::Now);
             cx.event_in(DB, Event::Generic, "del", key);
+            cx.log_in(DB, key, &[b"DEL", key]);
         }
     }
 }

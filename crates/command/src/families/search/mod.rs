@@ -3,16 +3,45 @@
 //! Definitions are changed and shown by commands for all shards, each of which runs the same: errors are those of the first. Names are those of
 //! RediSearch's commands, which are in upper case.
 
+mod aggregate;
+mod alias;
+mod alter;
+mod asking;
+mod config;
 mod create;
+mod cursor;
+mod dictionary;
 mod drop;
+mod explain;
+mod info;
 mod list;
+mod query;
 mod suggestions;
+mod synonyms;
+mod tag_values;
 
 use crate::spec::{MergeHandler, PartHandler, acl, flag::UPPER_CASE};
 use crate::{Args, Command, Outcome, ShardCx};
 use resp::Reply;
 
-pub const COMMANDS: &[&[Command]] = &[create::COMMANDS, drop::COMMANDS, list::COMMANDS, suggestions::COMMANDS];
+pub const COMMANDS: &[&[Command]] = &[
+    create::COMMANDS,
+    drop::COMMANDS,
+    list::COMMANDS,
+    alter::COMMANDS,
+    info::COMMANDS,
+    alias::COMMANDS,
+    dictionary::COMMANDS,
+    synonyms::COMMANDS,
+    config::COMMANDS,
+    asking::COMMANDS,
+    cursor::COMMANDS,
+    explain::COMMANDS,
+    suggestions::COMMANDS,
+    tag_values::COMMANDS,
+];
+
+pub use aggregate::cursors::Cursors;
 
 /// A command for all shards.
 const fn on_all(name: &'static str, part: PartHandler, merge: MergeHandler, flags: u64) -> Command {

@@ -12,7 +12,10 @@ struct Module {
 }
 
 /// Those of Redis 8.10.
-const MODULES: &[Module] = &[Module { name: "ReJSON", version: 81_000, group: "json" }];
+const MODULES: &[Module] = &[
+    Module { name: "ReJSON", version: 81_000, group: "json" },
+    Module { name: "search", version: 81_000, group: "search" },
+];
 
 /// The reply of MODULE LIST, and what HELLO says.
 pub fn list(out: &mut Reply) {

@@ -6,6 +6,7 @@
 
 use super::process::postpone_rewrite;
 use crate::change::DbKey;
+use crate::indexes::saved::Statement;
 use crate::saving::{Purpose, Reload, Source};
 use crate::scripting::libraries::Shelf;
 use crate::{Args, Command, Cx, Error, Outcome, ShardCx};
@@ -125,6 +126,7 @@ fn done(cx: &mut ShardCx, args: Args<'_>, _: &[&[u8]], out: &mut Reply) -> Outco
 pub struct Aside {
     dbs: Databases,
     libraries: Shelf,
+    indexes: Vec<Statement>,
 }
 
 impl ShardCx {
@@ -134,10 +136,13 @@ impl ShardCx {
         let fresh = self.dbs.anew();
         let kept = std::mem::replace(&mut self.dbs, fresh);
         let shelf = std::mem::take(&mut self.scripts.functions.shelf);
+        let indexes = self.indexes.set_aside();
         let is_loaded = saver.reload(self, reload.source);
         let dbs = std::mem::replace(&mut self.dbs, kept);
         let libraries = std::mem::replace(&mut self.scripts.functions.shelf, shelf);
-        let aside = Aside { dbs, libraries };
+        let loaded = self.indexes.bring_back(indexes);
+        self.set_listening();
+        let aside = Aside { dbs, libraries, indexes: loaded.statements() };
         let fits = is_loaded && (reload.flushes || self.has_room_for(&aside, reload.merges));
         self.aside = Some(Box::new(aside));
         fits
@@ -165,7 +170,7 @@ impl ShardCx {
             self.awaited.note_all(db);
         }
         self.begin_tracked_flush();
-        let Aside { dbs, libraries } = *aside;
+        let Aside { dbs, libraries, indexes } = *aside;
         let is_news = reload.source == Source::Snapshot && !(reload.saves && reload.flushes);
         let (keys, codes) = match is_news && self.logs() {
             true => {
@@ -180,14 +185,28 @@ impl ShardCx {
         } else {
             self.join(dbs);
         }
+        self.take_indexes(&indexes, reload.flushes);
         let joined = self.scripts.functions.shelf.join(libraries, true);
         assert!(joined.is_ok(), "that was looked at before");
         if is_news {
-            self.write_reloaded(reload.flushes, &keys, &codes);
+            self.write_reloaded(reload.flushes, &keys, &codes, &indexes);
         }
         if reload.source == Source::Log {
             self.dirty = 0;
         }
+    }
+
+    /// Has the indexes of a file in place of all others, or keeps those that there are; all keys are looked at.
+    fn take_indexes(&mut self, statements: &[Statement], replaces: bool) {
+        if replaces {
+            self.indexes.clear();
+            for words in statements {
+                let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+                let restored = self.restore_index(&words);
+                assert!(restored.is_ok(), "it was made of this file before");
+            }
+        }
+        self.index_all_anew();
     }
 
     /// Adds what other databases have; it takes the place of what is there.

@@ -174,7 +174,8 @@ fn sort(words: &mut Words<'_>) -> Result<(Vec<SortKey>, Option<usize>), Error> {
             b"DESC" => true,
             _ => {
                 let word = shown(word);
-                let text = format!("Bad arguments for SORTBY: Unknown property `{word}`. Did you mean `@{word}`?");
+                let text =
+                    format!("Bad arguments for SORTBY: Unknown property `{word}`. Did you mean `@{word}`?");
                 return Err(bad_arguments(text));
             }
         };

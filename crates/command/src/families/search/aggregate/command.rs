@@ -35,7 +35,8 @@ impl Enquiry for Aggregate {
         let request = Arc::new(Request::new(cx, args)?);
         let question = &request.question;
         let index = &question.index(cx.shard)?.index;
-        let gathering = Gathering::new(&question.node, index, &question.settings.words).map_err(Error::search)?;
+        let gathering =
+            Gathering::new(&question.node, index, &question.settings.words).map_err(Error::search)?;
         let is_local = !request.adds_scores && question.is_local();
         if cx.shard.shards > 1 && !is_local {
             return Ok(Box::new(Gather { request, gathering: Some(gathering) }));
@@ -259,7 +260,8 @@ struct AfterCollect {
 
 impl Merge for AfterCollect {
     fn merge(self: Box<Self>, cx: &mut Cx<'_>, answers: Vec<Answer>, out: &mut Reply) -> Result<Next, Error> {
-        let answers = answers.into_iter().map(|answer| *answer.downcast::<(Flow, bool)>().expect("of this round"));
+        let answers =
+            answers.into_iter().map(|answer| *answer.downcast::<(Flow, bool)>().expect("of this round"));
         let (flows, late): (Vec<_>, Vec<_>) = answers.unzip();
         answer(cx, &self.request, flows, late.contains(&true), out)
     }
@@ -288,7 +290,6 @@ fn answer(
         0
     } else {
         let opened = Opened {
-            index: request.question.definition.name.clone(),
             number: request.question.definition.number,
             rows: rest.into(),
             options,

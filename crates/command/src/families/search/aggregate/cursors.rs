@@ -9,7 +9,6 @@ use std::collections::{HashMap, VecDeque};
 
 /// Rows that are left.
 pub struct Opened {
-    pub index: Vec<u8>,
     /// The number of the index.
     pub number: u64,
     pub rows: VecDeque<Fields>,

@@ -158,7 +158,9 @@ fn returned(words: &mut Words<'_>) -> Result<Vec<Returned>, Error> {
         let path = word.strip_prefix(b"@").unwrap_or(word).to_vec();
         let mut name = path.clone();
         if listed.next_if(|word| word.eq_ignore_ascii_case(b"AS")).is_some() {
-            let alias = listed.next().ok_or_else(|| bad_arguments("RETURN path AS name - must be accompanied with NAME"))?;
+            let alias = listed
+                .next()
+                .ok_or_else(|| bad_arguments("RETURN path AS name - must be accompanied with NAME"))?;
             if alias.eq_ignore_ascii_case(b"AS") {
                 return Err(bad_arguments("Alias for RETURN cannot be `AS`"));
             }
@@ -173,7 +175,13 @@ fn listed_fields(words: &mut Words<'_>) -> Result<Option<Vec<Vec<u8>>>, Error> {
     if !words.take("FIELDS") {
         return Ok(None);
     }
-    Ok(Some(words.counted("FIELDS")?.into_iter().map(|field| field.strip_prefix(b"@").unwrap_or(field).to_vec()).collect()))
+    Ok(Some(
+        words
+            .counted("FIELDS")?
+            .into_iter()
+            .map(|field| field.strip_prefix(b"@").unwrap_or(field).to_vec())
+            .collect(),
+    ))
 }
 
 fn highlight(words: &mut Words<'_>) -> Result<Highlight, Error> {

@@ -139,11 +139,13 @@ impl Source<'_> {
     pub fn shown(&self, key: &[u8], selection: &Selection, manner: Manner) -> Fields {
         match (selection, self) {
             (Selection::Listed(wanted), _) => {
-                let shown = |wanted: &Wanted| Some((Arc::clone(&wanted.name), self.one(key, wanted, manner)?));
+                let shown =
+                    |wanted: &Wanted| Some((Arc::clone(&wanted.name), self.one(key, wanted, manner)?));
                 wanted.iter().filter_map(shown).collect()
             }
             (Selection::All(first), _) => {
-                let shown = |wanted: &Wanted| Some((Arc::clone(&wanted.name), self.one(key, wanted, manner)?));
+                let shown =
+                    |wanted: &Wanted| Some((Arc::clone(&wanted.name), self.one(key, wanted, manner)?));
                 let mut fields: Fields = first.as_ref().and_then(shown).into_iter().collect();
                 self.all(first.as_ref(), manner, &mut fields);
                 fields

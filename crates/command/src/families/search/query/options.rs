@@ -43,8 +43,8 @@ impl QueryOptions {
             b"NOSTOPWORDS" => self.keeps_stop_words = words.next().is_some(),
             b"INORDER" => self.in_order = words.next().is_some(),
             b"EXPLAINSCORE" => self.explains = words.next().is_some(),
-            b"TIMEOUT" | b"PARAMS" | b"DIALECT" | b"FORMAT" | b"SLOP" | b"LANGUAGE" | b"SCORER" | b"PAYLOAD"
-            | b"EXPANDER" | b"INKEYS" | b"INFIELDS" => self.valued(words)?,
+            b"TIMEOUT" | b"PARAMS" | b"DIALECT" | b"FORMAT" | b"SLOP" | b"LANGUAGE" | b"SCORER"
+            | b"PAYLOAD" | b"EXPANDER" | b"INKEYS" | b"INFIELDS" => self.valued(words)?,
             _ => return Ok(false),
         }
         Ok(true)
@@ -75,13 +75,14 @@ impl QueryOptions {
             b"TIMEOUT" => {
                 let given = words.next().ok_or_else(|| bad_arguments("Need an argument for TIMEOUT"))?;
                 let timeout = parse_u64(given);
-                self.timeout_ms = Some(
-                    timeout.ok_or_else(|| bad_arguments("TIMEOUT requires a non negative integer"))?,
-                );
+                self.timeout_ms =
+                    Some(timeout.ok_or_else(|| bad_arguments("TIMEOUT requires a non negative integer"))?);
             }
             b"PARAMS" => {
                 if std::mem::replace(&mut self.has_parameters, true) {
-                    return Err(Error::text("SEARCH_ADD_ARGS Multiple PARAMS are not allowed. Parameters can be defined only once"));
+                    return Err(Error::text(
+                        "SEARCH_ADD_ARGS Multiple PARAMS are not allowed. Parameters can be defined only once",
+                    ));
                 }
                 let pairs = words.counted(&what)?;
                 self.parameters = Parameters::new(&pairs).map_err(Error::search)?;
@@ -89,9 +90,10 @@ impl QueryOptions {
             b"DIALECT" => {
                 let given = words.next().ok_or_else(|| bad_arguments("Need an argument for DIALECT"))?;
                 let dialect = parse_u64(given).and_then(Dialect::from_number);
-                self.dialect = Some(dialect.ok_or_else(|| {
-                    bad_arguments("DIALECT requires a non negative integer >=1 and <= 4")
-                })?);
+                self.dialect =
+                    Some(dialect.ok_or_else(|| {
+                        bad_arguments("DIALECT requires a non negative integer >=1 and <= 4")
+                    })?);
             }
             _ => {
                 let given = words.next().ok_or_else(|| bad_arguments("Need an argument for FORMAT"))?;

@@ -4,9 +4,10 @@ use super::arguments::GlobalFilter;
 use super::options::QueryOptions;
 use super::settings::QuerySettings;
 use super::words::{bad_arguments, shown};
-use crate::indexes::definition::Definition;
 use crate::indexes::ShardIndex;
+use crate::indexes::definition::Definition;
 use crate::{Cx, Error, ShardCx};
+use search::DocumentSet;
 use search::evaluate::{Options, Order, Scorer, Statistics};
 use search::query::{Dialect, Expansion, Kind, Node, expand, parse};
 use search::schema::{FieldMask, Kind as FieldKind, Schema};
@@ -54,19 +55,17 @@ impl Question {
         let language = options.language.unwrap_or(schema.language);
         let keeps = options.keeps_stop_words;
         let mut node = parse(query, dialect, schema, &options.parameters, !keeps).map_err(Error::search)?;
-        let parts = Parts::read(&node, schema).map_err(Error::search)?;
         if let Some(fields) = &options.in_fields {
             node.restrict(mask_of(schema, fields));
         }
         if !options.verbatim {
-            let expansion = Expansion {
-                language,
-                stem_letters_min: settings.stem_letters_min,
-                synonyms: &of.synonyms,
-            };
+            let expansion =
+                Expansion { language, stem_letters_min: settings.stem_letters_min, synonyms: &of.synonyms };
             expand(&mut node, schema, &expansion);
         }
         let node = filtered(node, schema, filters, dialect)?;
+        // What is nearest is looked for among what the filters let pass, so they come first.
+        let parts = Parts::read(&node, schema).map_err(Error::search)?;
         let scorer = match &options.scorer {
             None => Scorer::default(),
             Some(name) => Scorer::parse(name, settings.tanh_factor, options.payload.as_deref())
@@ -124,7 +123,7 @@ impl Question {
     }
 
     /// INKEYS on a shard.
-    pub fn among(&self, index: &ShardIndex) -> Option<RoaringBitmap> {
+    pub fn among(&self, index: &ShardIndex) -> Option<DocumentSet> {
         let keys = self.in_keys.as_ref()?;
         Some(keys.iter().filter_map(|key| index.documents.id_of(key)).collect())
     }
@@ -179,7 +178,10 @@ fn filtered(
             }
             (Some(_), _, filter) => {
                 let wanted = if matches!(filter, GlobalFilter::Numeric(_)) { "NUMERIC" } else { "GEO" };
-                return Err(Error::text(format!("SEARCH_SYNTAX Expected a {wanted} field '{}'", shown(name))));
+                return Err(Error::text(format!(
+                    "SEARCH_SYNTAX Expected a {wanted} field '{}'",
+                    shown(name)
+                )));
             }
         }));
     }
@@ -200,4 +202,3 @@ fn check_format(expands: bool, resp3: bool, dialect: Dialect, schema: &Schema) -
     };
     Err(bad_arguments(why))
 }
-

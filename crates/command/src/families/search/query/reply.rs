@@ -99,7 +99,7 @@ fn write_heads(request: &Request, hit: &Hit, document: &Document, out: &mut Repl
         name(out, "sortkey");
         match &hit.sort_value {
             Some(SortValue::Number(number)) => {
-                out.bulk(format!("#{}", base::number::format_shortest(*number)).as_bytes());
+                out.bulk(&[b"#", base::number::format_shortest(*number).as_bytes()].concat());
             }
             Some(SortValue::Text(text)) => out.bulk(&[b"$", &text[..]].concat()),
             Some(SortValue::Missing) | None => out.null(),

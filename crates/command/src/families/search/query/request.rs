@@ -111,4 +111,3 @@ impl Request {
         !scores && self.question.is_local()
     }
 }
-

@@ -211,9 +211,8 @@ impl Find {
             }
             *fuel = fuel.saturating_sub(FIELD_FUEL);
             let key = question.index(cx.shard)?.documents.key_of(hit.id).cloned();
-            let value = key.and_then(|key| {
-                load::document(cx, &key, on)?.value(&key, wanted, self.request.manner())
-            });
+            let value =
+                key.and_then(|key| load::document(cx, &key, on)?.value(&key, wanted, self.request.manner()));
             hit.sort_value = Some(match value {
                 Some(Value::Number(number)) => SortValue::Number(number),
                 Some(Value::Text(text)) => SortValue::Text(text.into()),
@@ -306,7 +305,8 @@ struct AfterFind {
 
 impl Merge for AfterFind {
     fn merge(self: Box<Self>, cx: &mut Cx<'_>, answers: Vec<Answer>, out: &mut Reply) -> Result<Next, Error> {
-        let found = answers.into_iter().map(|answer| *answer.downcast::<Found>().expect("of the second round"));
+        let found =
+            answers.into_iter().map(|answer| *answer.downcast::<Found>().expect("of the second round"));
         found_all(cx, self.request, found.collect(), out)
     }
 }
@@ -377,7 +377,12 @@ struct AfterLoad {
 }
 
 impl Merge for AfterLoad {
-    fn merge(mut self: Box<Self>, cx: &mut Cx<'_>, answers: Vec<Answer>, out: &mut Reply) -> Result<Next, Error> {
+    fn merge(
+        mut self: Box<Self>,
+        cx: &mut Cx<'_>,
+        answers: Vec<Answer>,
+        out: &mut Reply,
+    ) -> Result<Next, Error> {
         for answer in answers {
             let all = answer.downcast::<Vec<(DocumentId, Loaded)>>().expect("of the third round");
             for (id, loaded) in *all {

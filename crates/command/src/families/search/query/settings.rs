@@ -1,8 +1,12 @@
 //! What FT.CONFIG says of queries.
 
 use crate::ShardCx;
+use config::OnTimeout;
 use search::evaluate::Settings;
 use search::query::Dialect;
+
+/// Results, where there is no other limit.
+const RESULTS_MAX: usize = 1 << 31;
 
 /// Limits and defaults of queries.
 #[derive(Clone, Copy, Debug)]
@@ -33,19 +37,24 @@ pub struct QuerySettings {
 
 impl QuerySettings {
     /// As they are now.
-    pub fn of(_cx: &ShardCx) -> Self {
+    pub fn of(cx: &ShardCx) -> Self {
+        let config = &cx.config;
+        let results = |max: i64| usize::try_from(max).unwrap_or(RESULTS_MAX);
         Self {
-            words: Settings::default(),
-            timeout_ms: 500,
-            fails_on_timeout: false,
-            dialect: Dialect::One,
-            results_max: 1_000_000,
-            rows_max: 1 << 31,
-            cursor_rows: 1000,
-            cursor_idle_ms: 300_000,
-            cursors_max: 128,
-            stem_letters_min: 4,
-            tanh_factor: 4,
+            words: Settings {
+                prefix_letters_min: config.search_min_prefix as usize,
+                expansions_max: config.search_max_prefix_expansions as usize,
+            },
+            timeout_ms: config.search_timeout_ms,
+            fails_on_timeout: config.search_on_timeout == OnTimeout::Fail,
+            dialect: Dialect::from_number(config.search_default_dialect).unwrap_or(Dialect::One),
+            results_max: results(config.search_max_search_results),
+            rows_max: results(config.search_max_aggregate_results),
+            cursor_rows: config.search_cursor_read_size as usize,
+            cursor_idle_ms: config.search_cursor_max_idle_ms,
+            cursors_max: config.search_index_cursor_limit as usize,
+            stem_letters_min: config.search_min_stem_len as usize,
+            tanh_factor: config.search_bm25std_tanh_factor,
         }
     }
 }

@@ -10,7 +10,10 @@ use search::vectors::{Share, Sharing, Vectors, Walk};
 use std::sync::Arc;
 
 /// What comes when all is known.
-pub trait Then: FnOnce(&mut Cx<'_>, Statistics, Vectors, &mut Reply) -> Result<Next, Error> + Send + 'static {}
+pub trait Then:
+    FnOnce(&mut Cx<'_>, Statistics, Vectors, &mut Reply) -> Result<Next, Error> + Send + 'static
+{
+}
 
 impl<F> Then for F where
     F: FnOnce(&mut Cx<'_>, Statistics, Vectors, &mut Reply) -> Result<Next, Error> + Send + 'static
@@ -127,7 +130,12 @@ struct AfterShares<F> {
 }
 
 impl<F: Then> Merge for AfterShares<F> {
-    fn merge(self: Box<Self>, cx: &mut Cx<'_>, answers: Vec<Answer>, _out: &mut Reply) -> Result<Next, Error> {
+    fn merge(
+        self: Box<Self>,
+        cx: &mut Cx<'_>,
+        answers: Vec<Answer>,
+        _out: &mut Reply,
+    ) -> Result<Next, Error> {
         let share = |answer: Answer| *answer.downcast::<Option<Share>>().expect("of this round");
         let shares = answers.into_iter().filter_map(share).collect();
         Ok(self.preparation.walk(cx, self.vectors, shares, true))

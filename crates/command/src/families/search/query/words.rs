@@ -99,6 +99,9 @@ impl<'a> Words<'a> {
     /// That the word just taken is not known.
     pub fn unknown(&self) -> Error {
         let word = shown(self.args.at(self.at - 1));
-        Error::text(format!("SEARCH_ARG_UNRECOGNIZED Unknown argument `{word}` at position {} for <main>", self.at - 3))
+        Error::text(format!(
+            "SEARCH_ARG_UNRECOGNIZED Unknown argument `{word}` at position {} for <main>",
+            self.at - 3
+        ))
     }
 }

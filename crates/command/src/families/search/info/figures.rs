@@ -1,0 +1,250 @@
+//! What shards count of an index, on its way to their sum.
+
+use super::Info;
+use crate::indexes::definition::Definition;
+use crate::indexes::failures::{Count, Last};
+use crate::indexes::{DB, ShardIndex, index_not_found};
+use crate::parts::Part;
+use crate::{Error, ShardCx};
+use resp::Reply;
+
+/// Numbers that are added up, in the order in which they travel.
+#[derive(Clone, Copy)]
+enum Sum {
+    Documents,
+    Terms,
+    Entries,
+    TermBytes,
+    VectorBytes,
+    Blocks,
+    RecordBytes,
+    KeyBytes,
+    OrderedBytes,
+    TagBytes,
+    TextWords,
+    IndexingMicros,
+    Scanned,
+    ToScan,
+    Scanning,
+    Dialect1,
+    Dialect2,
+    Dialect3,
+    Dialect4,
+    Count,
+}
+
+const SUMS: usize = Sum::Count as usize;
+
+/// Those of one shard, or of all.
+pub(super) struct Figures {
+    sums: [u64; SUMS],
+    id_max: u64,
+    uses: u64,
+    /// As a whole, then those of each field.
+    failures: Vec<Count>,
+}
+
+impl Figures {
+    /// This shard's.
+    pub fn of(cx: &ShardCx, name: &[u8]) -> Result<Self, Error> {
+        let index = cx.indexes.get(name).ok_or_else(|| index_not_found(name))?;
+        let keys = cx.dbs[usize::from(DB)].len() as u64;
+        let fields = index.definition.schema.fields.len();
+        let mut failures = vec![index.failures.all.clone()];
+        failures.extend((0..fields).map(|field| index.failures.of_field(field)));
+        Ok(Self {
+            sums: sums_of(index, keys),
+            id_max: index.documents.id_max().map_or(0, |id| u64::from(id) + 1),
+            uses: index.uses,
+            failures,
+        })
+    }
+
+    pub fn write(&self, out: &mut Reply) {
+        self.sums.iter().chain([&self.id_max, &self.uses]).for_each(|number| out.int(*number as i64));
+        for Count { count, last } in &self.failures {
+            out.int(*count as i64);
+            let last = last.clone().unwrap_or(Last { error: String::new(), key: Vec::new(), at_us: 0 });
+            out.int(last.at_us as i64);
+            out.bulk(last.error.as_bytes());
+            out.bulk(&last.key);
+        }
+    }
+
+    fn read(part: &[u8]) -> Self {
+        let mut part = Part::new(part);
+        let mut sums = [0; SUMS];
+        sums.iter_mut().for_each(|sum| *sum = part.int() as u64);
+        let (id_max, uses) = (part.int() as u64, part.int() as u64);
+        let mut failures = Vec::new();
+        while !part.is_at_end() {
+            let (count, at_us) = (part.int() as u64, part.int() as u64);
+            let (error, key) = (String::from_utf8_lossy(part.bulk()).into_owned(), part.bulk().to_vec());
+            failures.push(Count { count, last: (count > 0).then_some(Last { error, key, at_us }) });
+        }
+        Self { sums, id_max, uses, failures }
+    }
+
+    /// Those of all shards together.
+    pub fn sum(parts: &[&[u8]]) -> Self {
+        let mut shards = parts.iter().map(|part| Self::read(part));
+        let mut all = shards.next().expect("there is a shard");
+        for shard in shards {
+            all.sums.iter_mut().zip(shard.sums).for_each(|(sum, more)| *sum += more);
+            all.id_max = all.id_max.max(shard.id_max);
+            for (count, more) in all.failures.iter_mut().zip(shard.failures) {
+                count.count += more.count;
+                let at = |last: &Option<Last>| last.as_ref().map(|last| last.at_us);
+                if at(&more.last) > at(&count.last) {
+                    count.last = more.last;
+                }
+            }
+        }
+        all
+    }
+
+    fn get(&self, sum: Sum) -> u64 {
+        self.sums[sum as usize]
+    }
+
+    /// A figure for each of so many things, 0 if there are none.
+    fn mean(&self, sum: Sum, over: Sum) -> f64 {
+        if self.get(over) == 0 { 0.0 } else { self.get(sum) as f64 / self.get(over) as f64 }
+    }
+}
+
+fn sums_of(index: &ShardIndex, keys: u64) -> [u64; SUMS] {
+    let sizes = index.index.sizes();
+    let mut sums = [0; SUMS];
+    let mut set = |sum: Sum, value: u64| sums[sum as usize] = value;
+    set(Sum::Documents, index.index.len() as u64);
+    set(Sum::Terms, index.index.word_count() as u64);
+    set(Sum::Entries, sizes.entries);
+    set(Sum::TermBytes, sizes.terms_bytes as u64);
+    set(Sum::VectorBytes, sizes.vector_bytes as u64);
+    set(Sum::Blocks, sizes.blocks as u64);
+    set(Sum::RecordBytes, sizes.records_bytes as u64);
+    set(Sum::KeyBytes, index.documents.bytes() as u64);
+    set(Sum::OrderedBytes, sizes.ordered_bytes as u64);
+    set(Sum::TagBytes, sizes.tags_bytes as u64);
+    set(Sum::TextWords, index.index.length_sum());
+    set(Sum::IndexingMicros, index.indexing_ns / 1000);
+    // A shard that is not scanned any more has seen all of its keys.
+    set(Sum::Scanned, index.scan.as_ref().map_or(keys, |scan| scan.seen.min(keys)));
+    set(Sum::ToScan, keys);
+    set(Sum::Scanning, u64::from(index.scan.is_some()));
+    let dialects = [Sum::Dialect1, Sum::Dialect2, Sum::Dialect3, Sum::Dialect4];
+    dialects.into_iter().zip(index.dialects).for_each(|(sum, count)| set(sum, count));
+    sums
+}
+
+impl Info<'_> {
+    /// The entries behind the attributes.
+    pub(super) fn figures(&mut self, definition: &Definition, figures: &Figures) {
+        self.number("num_docs", figures.get(Sum::Documents) as f64);
+        self.number("max_doc_id", figures.id_max as f64);
+        self.number("num_terms", figures.get(Sum::Terms) as f64);
+        self.number("num_records", figures.get(Sum::Entries) as f64);
+        self.sizes(figures);
+        self.averages(figures);
+        self.progress(figures);
+        self.statistics(figures);
+        if let Some(words) = definition.schema.stop_words.listed() {
+            self.name("stopwords_list");
+            self.out.array(words.len());
+            words.iter().for_each(|word| self.out.bulk(word));
+        }
+        self.failures(definition, figures);
+    }
+
+    /// Memory. Positions stand among the postings; what is sorted by is part of a document's record, so it is told there.
+    fn sizes(&mut self, figures: &Figures) {
+        let (terms, tags) = (figures.get(Sum::TermBytes), figures.get(Sum::TagBytes));
+        let (vectors, ordered) = (figures.get(Sum::VectorBytes), figures.get(Sum::OrderedBytes));
+        let (records, keys) = (figures.get(Sum::RecordBytes), figures.get(Sum::KeyBytes));
+        self.megabytes("inverted_sz_mb", terms + ordered);
+        self.megabytes("vector_index_sz_mb", vectors);
+        self.number("total_inverted_index_blocks", figures.get(Sum::Blocks) as f64);
+        self.megabytes("offset_vectors_sz_mb", 0);
+        self.megabytes("doc_table_size_mb", records);
+        self.megabytes("sortable_values_size_mb", 0);
+        self.megabytes("key_table_size_mb", keys);
+        self.megabytes("geoshapes_sz_mb", 0);
+        self.megabytes("tag_overhead_sz_mb", tags);
+        self.megabytes("text_overhead_sz_mb", 0);
+        self.megabytes("total_index_memory_sz_mb", terms + tags + vectors + ordered + records + keys);
+    }
+
+    fn averages(&mut self, figures: &Figures) {
+        self.number("records_per_doc_avg", figures.mean(Sum::Entries, Sum::Documents));
+        self.number("bytes_per_record_avg", figures.mean(Sum::TermBytes, Sum::Entries));
+        self.number("offsets_per_term_avg", figures.mean(Sum::TextWords, Sum::Entries));
+        self.number("offset_bits_per_record_avg", 0.0);
+    }
+
+    fn progress(&mut self, figures: &Figures) {
+        let is_scanning = figures.get(Sum::Scanning) > 0;
+        let share = match is_scanning {
+            true => figures.mean(Sum::Scanned, Sum::ToScan),
+            false => 1.0,
+        };
+        self.number("hash_indexing_failures", figures.failures[0].count as f64);
+        self.number("total_indexing_time", figures.get(Sum::IndexingMicros) as f64 / 1000.0);
+        self.number("indexing", f64::from(u8::from(is_scanning)));
+        self.number("percent_indexed", share);
+        self.int("number_of_uses", figures.uses);
+        self.int("cleaning", 0);
+    }
+
+    /// Nothing is left for a collector, so none has run.
+    fn statistics(&mut self, figures: &Figures) {
+        let collector = [
+            ("bytes_collected", 0.0),
+            ("total_ms_run", 0.0),
+            ("total_cycles", 0.0),
+            ("average_cycle_time_ms", f64::NAN),
+            ("last_run_time_ms", 0.0),
+            ("gc_numeric_trees_missed", 0.0),
+            ("gc_blocks_denied", 0.0),
+        ];
+        self.name("gc_stats");
+        self.out.map(collector.len());
+        collector.into_iter().for_each(|(name, value)| self.number(name, value));
+        let dialects = [Sum::Dialect1, Sum::Dialect2, Sum::Dialect3, Sum::Dialect4];
+        self.name("dialect_stats");
+        self.out.map(dialects.len());
+        for (number, dialect) in dialects.into_iter().enumerate() {
+            self.int(&format!("dialect_{}", number + 1), figures.get(dialect));
+        }
+    }
+
+    fn failures(&mut self, definition: &Definition, figures: &Figures) {
+        self.name("Index Errors");
+        self.out.map(4);
+        self.count(&figures.failures[0]);
+        self.name("background indexing status");
+        self.out.status("OK");
+        let fields = &definition.schema.fields;
+        self.name("field statistics");
+        self.out.array(fields.len());
+        for (field, count) in fields.iter().zip(&figures.failures[1..]) {
+            self.out.map(3);
+            self.name("identifier");
+            super::super::write_name(&field.path, self.out);
+            self.name("attribute");
+            super::super::write_name(&field.name, self.out);
+            self.name("Index Errors");
+            self.out.map(3);
+            self.count(count);
+        }
+    }
+
+    fn count(&mut self, Count { count, last }: &Count) {
+        self.int("indexing failures", *count);
+        self.name("last indexing error");
+        let error = last.as_ref().map_or("N/A", |last| last.error.as_str());
+        super::super::write_name(error.as_bytes(), self.out);
+        self.name("last indexing error key");
+        self.out.bulk(last.as_ref().map_or(b"N/A", |last| last.key.as_slice()));
+    }
+}
