@@ -4,6 +4,7 @@ use crate::db::Db;
 use crate::record::{self, Code};
 use crate::value::{Kind, Value, ValueRef};
 use json::Document as Json;
+use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 use table::Pos;
 use types::{Array, Hash, List, Set, Stream, Suggestions, VectorSet, ZSet};
@@ -16,12 +17,8 @@ pub trait Typed: Sized {
     fn into_value(self) -> Value;
     /// Bytes it holds on the heap.
     fn heap_bytes(&self) -> usize;
-    /// Elements, of types that INFO keysizes tells of.
-    fn size(&self) -> usize {
-        0
-    }
-    /// A key never holds an empty collection. Streams may have no entries: they are never empty in this sense.
-    fn is_empty(&self) -> bool;
+    /// Elements. A key never holds a collection of none. A stream or a document may be empty: it counts as one whole.
+    fn size(&self) -> usize;
     /// Nothing within expires before this (unix ms); `None` exactly if nothing ever does.
     fn next_expire(&self) -> Option<u64> {
         None
@@ -29,7 +26,7 @@ pub trait Typed: Sized {
 }
 
 macro_rules! typed {
-    ($type:ident, $empty:expr $(, $more:item)*) => {
+    ($type:ident, $size:expr $(, $more:item)*) => {
         impl Typed for $type {
             const KIND: Kind = Kind::$type;
             fn code() -> Code {
@@ -42,60 +39,37 @@ macro_rules! typed {
             fn into_value(self) -> Value {
                 Value::$type(Box::new(self))
             }
+            #[inline]
             fn heap_bytes(&self) -> usize {
                 self.bytes()
             }
-            fn is_empty(&self) -> bool {
-                let empty: fn(&Self) -> bool = $empty;
-                empty(self)
+            #[inline]
+            fn size(&self) -> usize {
+                let size: fn(&Self) -> usize = $size;
+                size(self)
             }
             $($more)*
         }
     };
 }
 
-typed!(
-    List,
-    |list| list.len() == 0,
-    #[inline]
-    fn size(&self) -> usize {
-        self.len()
-    }
-);
-typed!(
-    Set,
-    |set| set.len() == 0,
-    #[inline]
-    fn size(&self) -> usize {
-        self.len()
-    }
-);
+typed!(List, List::len);
+typed!(Set, Set::len);
 typed!(
     Hash,
-    |hash| hash.len() == 0,
-    #[inline]
-    fn size(&self) -> usize {
-        self.len()
-    },
+    Hash::len,
     #[inline]
     fn next_expire(&self) -> Option<u64> {
         Hash::next_expire(self)
     }
 );
-typed!(
-    ZSet,
-    |zset| zset.len() == 0,
-    #[inline]
-    fn size(&self) -> usize {
-        self.len()
-    }
-);
-typed!(Stream, |_| false);
-typed!(Array, |array| array.is_empty());
+typed!(ZSet, ZSet::len);
+typed!(Stream, |_| 1);
+typed!(Array, |array| usize::from(!array.is_empty()));
 // A document may be an empty object: that its key goes with what JSON.DEL has left of it is that command's affair.
-typed!(Json, |_| false);
-typed!(VectorSet, |set| set.is_empty());
-typed!(Suggestions, |suggestions| suggestions.is_empty());
+typed!(Json, |_| 1);
+typed!(VectorSet, |set| usize::from(!set.is_empty()));
+typed!(Suggestions, |suggestions| usize::from(!suggestions.is_empty()));
 
 /// The right to change one value. When it ends, the database's memory account is brought up to date and a collection
 /// left empty is removed with its key.
@@ -136,8 +110,29 @@ impl<'d, T: Typed> Update<'d, T> {
     }
 
     /// Ends the change and says whether the key is gone because nothing is left.
+    #[inline]
     pub fn finish(self) -> bool {
-        T::is_empty(&self)
+        ManuallyDrop::new(self).end()
+    }
+
+    /// Brings the books up to date, and removes the key if nothing is left; whether that was so.
+    #[inline]
+    fn end(&mut self) -> bool {
+        let (bytes, size) = (self.heap_bytes(), T::size(self));
+        self.db.account(self.bytes_before, bytes);
+        self.db.sizes.change(T::KIND, self.size_before, size);
+        let next_expire = T::next_expire(self);
+        self.db.timed_hashes += usize::from(next_expire.is_some());
+        self.db.timed_hashes -= usize::from(self.timed_before);
+        if self.db.walk.is_some() {
+            self.db.take_kept(self.pos);
+        }
+        if size == 0 {
+            self.db.remove(self.pos);
+        } else if let Some(at_ms) = next_expire {
+            self.db.note_field_expire(self.pos, at_ms);
+        }
+        size == 0
     }
 }
 
@@ -160,20 +155,8 @@ impl<T: Typed> DerefMut for Update<'_, T> {
 }
 
 impl<T: Typed> Drop for Update<'_, T> {
+    #[inline]
     fn drop(&mut self) {
-        let (before, after) = (self.bytes_before, self.heap_bytes());
-        self.db.account(before, after);
-        self.db.sizes.change(T::KIND, self.size_before, T::size(self));
-        let next_expire = T::next_expire(self);
-        self.db.timed_hashes += usize::from(next_expire.is_some());
-        self.db.timed_hashes -= usize::from(self.timed_before);
-        if self.db.walk.is_some() {
-            self.db.take_kept(self.pos);
-        }
-        if T::is_empty(self) {
-            self.db.remove(self.pos);
-        } else if let Some(at_ms) = next_expire {
-            self.db.note_field_expire(self.pos, at_ms);
-        }
+        self.end();
     }
 }

@@ -60,7 +60,6 @@ impl Shard {
         if queued.fences {
             self.conns[conn].fenced = true;
         }
-        self.queued_scripts += usize::from(queued.is_looked_script());
         self.queue.push(queued);
     }
 
@@ -122,6 +121,7 @@ impl Shard {
         let Some(key) = args.get(3).filter(|_| args.at(2) != b"0") else { return };
         if self.cx.slots.shard_of(key) == self.cx.id {
             (queued.looked_key, queued.hash) = (3, self.cx.seed.hash(key));
+            self.queued_scripts.set(self.queued_scripts.get() + 1);
             self.cx.dbs[queued.db as usize].prefetch_bucket(queued.hash);
         }
     }
@@ -137,7 +137,7 @@ impl Shard {
         timing::begin_chunk(&mut self.cx);
         look_ahead(&self.cx.dbs, queue.iter().filter_map(|q| q.look(self.cx.id, buf, &spans)));
         // For a single one there is nothing to overlap with.
-        if std::mem::take(&mut self.queued_scripts) > 1 {
+        if self.queued_scripts.take() > 1 {
             let scripts = queue.iter().filter(|q| q.is_looked_script());
             look_into_small_ones(&self.cx.dbs, scripts.filter_map(|q| q.look(self.cx.id, buf, &spans)));
         }

@@ -28,6 +28,7 @@ use command::watches::WatcherId;
 use command::{OwnArgs, ShardCx};
 use journal::queue::Added;
 use resp::{Reply, Span};
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet, VecDeque};
 
 /// What a turn leaves to be published.
@@ -83,8 +84,8 @@ pub struct Shard {
     pub(crate) gates: QuickMap<(u16, OpId), Gate>,
     pub(crate) next_op: OpId,
     pub(crate) queue: Vec<Queued>,
-    /// So many of them are scripts whose first keys are looked ahead for.
-    pub(crate) queued_scripts: usize,
+    /// So many of them are scripts whose first keys are looked ahead for. It is counted where a request is only looked up.
+    pub(crate) queued_scripts: Cell<usize>,
     pub(crate) spans: Vec<Span>,
     pub(crate) scratch: Reply,
     pub(crate) places: Places,
@@ -152,7 +153,7 @@ impl Shard {
             gates: QuickMap::with_hasher(seed),
             next_op: 1,
             queue: Vec::new(),
-            queued_scripts: 0,
+            queued_scripts: Cell::new(0),
             spans: Vec::new(),
             scratch: Reply::default(),
             places: Places::default(),

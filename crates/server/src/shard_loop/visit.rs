@@ -16,13 +16,13 @@ use shard::message::{Batch, Item};
 use shard::{Message, Shard};
 use std::collections::VecDeque;
 
-/// Commands that one visit runs; with more, two threads at work are worth a wake-up.
-const COMMANDS_MAX: usize = 64;
+/// Commands that one visit runs; with more, two threads at work are worth a wake-up. So many take some ten microseconds.
+const COMMANDS_MAX: usize = 256;
 /// Arguments and their bytes in a message that a visit runs: what takes much to say takes long to do.
 const ARGS_MAX: usize = 8 * COMMANDS_MAX;
 const ARG_BYTES_MAX: usize = 32 * 1024;
 /// To send a reply takes as long as so many commands; and its bytes.
-const COMMANDS_PER_REPLY: usize = 16;
+const COMMANDS_PER_REPLY: usize = 64;
 const REPLY_BYTES_MAX: usize = 16 * 1024;
 /// A turn goes on with the replies that visits have brought, but not for ever.
 const ROUNDS_MAX: usize = 4;
