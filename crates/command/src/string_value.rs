@@ -7,6 +7,7 @@ use keyspace::Pos;
 use keyspace::value::StrRef;
 use keyspace::{Key, Value};
 use resp::Reply;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// From this length on a value is sent from where it lies.
@@ -66,7 +67,7 @@ pub fn put_arg(
 }
 
 /// Changes the bytes of the string at `pos` (or of a new one), which is first filled up with zeros to `len_min` bytes.
-/// The expiry stays.
+/// `changes`: those that `change` may change of what was there before. The expiry stays.
 ///
 /// # Errors
 /// WRONGTYPE; no memory. Then nothing has changed.
@@ -75,6 +76,7 @@ pub fn edit<R>(
     key: Key<'_>,
     pos: Option<Pos>,
     len_min: usize,
+    changes: impl IntoIterator<Item = Range<usize>>,
     change: impl FnOnce(&mut [u8]) -> R,
 ) -> Result<R, Error> {
     let age = cx.shard.clock_age();
@@ -88,9 +90,9 @@ pub fn edit<R>(
     let len = db.str(pos).ok_or_else(|| Error::WRONG_TYPE)?.bytes().len();
     if len >= len_min {
         db.touch(pos, age);
-        return Ok(change(db.str_mut(pos).expect("it is a string")));
+        return Ok(change(db.str_mut(pos, changes).expect("it is a string")));
     }
-    db.edit_str(key, Some(pos), true, age, |bytes| {
+    db.edit_str(key, Some(pos), true, age, changes, |bytes| {
         lengthen(bytes, len_min)?;
         Ok(change(bytes))
     })

@@ -143,6 +143,8 @@ settings! {
     backupdirname: PathBuf = "backupdirname";
     /// Seconds; 0 is never.
     backup_sealed_ttl_s: u32 = "backup-sealed-ttl";
+    /// `rdb:path` or `aof:path`.
+    preload_file: Option<Vec<u8>> = "preload-file";
     appendfsync: AppendFsync = "appendfsync";
     no_appendfsync_on_rewrite: bool = "no-appendfsync-on-rewrite";
     /// Percent; 0 is never.

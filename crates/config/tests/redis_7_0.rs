@@ -30,6 +30,7 @@ const NEWER: &[&str] = &[
     "lookahead",
     "max-new-connections-per-cycle",
     "max-new-tls-connections-per-cycle",
+    "preload-file",
     "primaryauth",
     "primaryuser",
     "rdb-save-memory",

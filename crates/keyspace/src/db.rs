@@ -266,9 +266,14 @@ impl Db {
         self.forget(pos);
     }
 
-    /// Takes an entry out; its value is now the caller's.
+    /// Takes an entry out; its value is now the caller's, who may give it to another shard.
     pub fn take(&mut self, pos: Pos) -> Entry {
         self.keep_whole(pos);
+        self.take_out(pos)
+    }
+
+    /// Takes an entry out of which the walk needs nothing more.
+    pub(crate) fn take_out(&mut self, pos: Pos) -> Entry {
         let record = self.table.record(pos);
         self.sizes.leave_record(record);
         self.outside -= record::value_outside_bytes(record);

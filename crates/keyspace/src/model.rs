@@ -11,6 +11,7 @@ use base::hash::HashSeed;
 use base::random::Random;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use table::Pos;
 use types::Hash;
 use types::hash::{FieldTtl, HashLimits};
 use types::showing::Element;
@@ -94,6 +95,7 @@ impl Bed {
                 self.db.remove(pos.expect("checked"));
                 self.model.remove(&name);
             }
+            5 if pos.is_some() && self.random.below(2) == 0 => self.rename(&name, pos.expect("checked")),
             5 if pos.is_some() => {
                 let entry = self.db.take(pos.expect("checked"));
                 assert_eq!(entry.expire, self.model[&name].1);
@@ -102,12 +104,24 @@ impl Bed {
             6 => {
                 if let (Some(pos), Some((Model::Text(text), _))) = (pos, self.model.get_mut(&name)) {
                     let raw = self.random.below(2) == 1;
-                    self.db.edit_str(key, Some(pos), raw, 1, |bytes| bytes.extend_from_slice(b"more"));
+                    let more = |bytes: &mut Vec<u8>| bytes.extend_from_slice(b"more");
+                    self.db.edit_str(key, Some(pos), raw, 1, [], more);
                     text.extend_from_slice(b"more");
                 }
             }
             _ => self.sweep(),
         }
+    }
+
+    /// Gives an entry another key, if that is free, or the one that it has.
+    fn rename(&mut self, name: &[u8], pos: Pos) {
+        let (to, seed) = (self.key(), self.seed.clone());
+        let is_free = matches!(self.db.find(Key::new(&to, &seed), self.now_ms), Found::Missing);
+        let to = if is_free { to } else { name.to_vec() };
+        let moving = self.db.depart(pos);
+        self.db.arrive(Key::new(&to, &seed), moving);
+        let entry = self.model.remove(name).expect("the same");
+        self.model.insert(to, entry);
     }
 
     fn sweep(&mut self) {
@@ -183,6 +197,8 @@ struct BegunValue {
     expire: Option<u64>,
     /// Elements that have come, or parts that are still to be asked for.
     elements: Option<Vec<String>>,
+    /// Bytes of a string that have come.
+    text: Vec<u8>,
     parts: usize,
 }
 
@@ -227,6 +243,7 @@ impl Scribe for Shown {
             before: describe(entry.value),
             expire: entry.expire,
             elements: by_element.then(Vec::new),
+            text: Vec::new(),
             parts: 3,
         };
         self.begun.insert(self.next, begun);
@@ -247,17 +264,20 @@ impl Scribe for Shown {
     }
 
     fn element(&mut self, record: RecordId, element: Element<'_>) {
-        let Element::Field { field, value, expire } = element else {
-            panic!("only hashes have elements here")
+        let BegunValue { elements, text, .. } = self.begun.get_mut(&record.0).expect("it was begun");
+        let (field, value, expire) = match element {
+            Element::Field { field, value, expire } => (field, value, expire),
+            Element::Text(part) => return text.extend_from_slice(part),
+            _ => panic!("another type"),
         };
-        let elements = &mut self.begun.get_mut(&record.0).expect("it was begun").elements;
-        let text = field_text(field, value, Some(expire).filter(|&at_ms| at_ms != 0));
-        elements.as_mut().expect("element by element").push(text);
+        let field = field_text(field, value, Some(expire).filter(|&at_ms| at_ms != 0));
+        elements.as_mut().expect("element by element").push(field);
     }
 
     fn end_elements(&mut self, record: RecordId) {
         let begun = self.begun.remove(&record.0).expect("it was begun");
-        let text = hash_text(begun.elements.expect("element by element"));
+        let fields = begun.elements.expect("element by element");
+        let text = if begun.text.is_empty() { hash_text(fields) } else { format!("{:?}", begun.text) };
         assert!(text == begun.before, "all elements as they were, each once");
         self.note(begun.key, text, begun.expire);
         self.by_element += 1;
@@ -278,7 +298,9 @@ impl Bed {
         };
         let expire = self.expire();
         if self.random.below(2) == 0 {
-            let text = vec![b'x'; 70_000 + self.random.index(100)];
+            // A little too short to be written while it changes, or long enough.
+            let len = if self.random.below(2) == 0 { 65_500 } else { 66_000 + self.random.index(150_000) };
+            let text = vec![b'x'; len];
             self.db.put_str(key, pos, &text, expire, 1);
             self.model.insert(name, (Model::Text(text), expire));
         } else {
@@ -336,7 +358,12 @@ impl Bed {
                     return;
                 }
                 if way == 1 {
-                    self.db.str_mut(pos).expect("a string").copy_from_slice(&new);
+                    let start = self.random.index(text.len() + 1);
+                    let end = (start + self.random.index(9000)).min(text.len());
+                    let bytes = self.db.str_mut(pos, Some(start..end)).expect("a string");
+                    bytes[start..end].copy_from_slice(&new[start..end]);
+                    text[start..end].copy_from_slice(&new[start..end]);
+                    return;
                 }
                 *text = new;
             }
@@ -368,7 +395,7 @@ fn a_walk_writes_what_there_was() {
         let mut large = (0, 0);
         for walk in 0..6 {
             (0..400).for_each(|_| bed.step());
-            (0..3).for_each(|_| bed.put_large());
+            (0..5).for_each(|_| bed.put_large());
             let (before, shown) = (bed.all(), Arc::new(Mutex::new(Shown::default())));
             bed.db.begin_walk(7, shown.clone());
             let clear_at = bed.random.below(90);
@@ -409,6 +436,57 @@ fn a_walk_writes_what_there_was() {
         bed.db.end_walk();
         while bed.db.bin.free_step() {}
         assert_eq!((bed.db.live_bytes(), bed.db.outside_bytes(), bed.db.bin.bytes()), (0, 0, 0));
+    }
+}
+
+/// Large values that go from database to database while both are written, also when one of them has been written or emptied, or has come since.
+#[test]
+fn what_moves_is_written_once_as_it_was() {
+    for round in 0..40 {
+        let seed = HashSeed::new(round, 9);
+        let fresh = || Db::new(seed.clone());
+        let (mut random, mut dbs) = (Random::from_seed(round), [fresh(), fresh(), fresh()]);
+        let keys: Vec<Vec<u8>> = (0..12).map(|n| format!("key {n}").into_bytes()).collect();
+        for (n, name) in keys.iter().enumerate() {
+            let mut text = vec![b'a' + n as u8; 300_000];
+            text.truncate(if n < 8 { 300_000 } else { 30 });
+            dbs[n % 2].put_str(Key::new(name, &seed), None, &text, None, 1);
+        }
+        let shown = Arc::new(Mutex::new(Shown::default()));
+        let before: HashMap<_, _> = dbs
+            .iter()
+            .flat_map(Db::iter)
+            .map(|(key, value, expire)| (key.to_vec(), (describe(value), expire)))
+            .collect();
+        // The last comes when the save is under way.
+        dbs[..2].iter_mut().for_each(|db| db.begin_walk(7, shown.clone()));
+        let clear_at = random.below(40);
+        let mut steps = 0;
+        while dbs.iter().any(Db::is_walked) {
+            steps += 1;
+            if steps == clear_at {
+                dbs[random.index(3)].clear(Free::Later);
+            }
+            for _ in 0..random.below(4) {
+                let (from, to) = (random.index(3), random.index(3));
+                let (name, new) = (&keys[random.index(12)], &keys[random.index(12)]);
+                let (key, new) = (Key::new(name, &seed), Key::new(new, &seed));
+                let Found::Live(pos) = dbs[from].find(key, 0) else { continue };
+                if let Some(bytes) = dbs[from].str_mut(pos, Some(0..3)) {
+                    bytes[..3].copy_from_slice(b"new");
+                }
+                if matches!(dbs[to].find(new, 0), Found::Missing) {
+                    let moving = dbs[from].depart(pos);
+                    dbs[to].arrive(new, moving);
+                }
+            }
+            let walked = random.index(3);
+            dbs[walked].walk_on();
+        }
+        let shown = shown.lock().expect("nobody has panicked");
+        assert!(shown.begun.is_empty());
+        assert!(shown.entries == before, "round {round}");
+        dbs.iter().for_each(|db| assert_eq!(db.audit(), Ok(())));
     }
 }
 

@@ -68,7 +68,7 @@ impl Bed {
             }
             (3, pos) => {
                 let (len, raw) = (self.bytes().len(), self.random.index(2) == 0);
-                let edited = self.db.edit_str(hashed, pos, raw, 0, |bytes| {
+                let edited = self.db.edit_str(hashed, pos, raw, 0, Some(0..usize::MAX), |bytes| {
                     bytes.resize(len, b'x');
                     bytes.clone()
                 });
@@ -79,7 +79,7 @@ impl Bed {
                 entry.raw |= raw;
             }
             (4, Some(pos)) => {
-                let bytes = self.db.str_mut(pos).expect("it is a string");
+                let bytes = self.db.str_mut(pos, Some(0..usize::MAX)).expect("it is a string");
                 bytes.iter_mut().for_each(|byte| *byte ^= 1);
                 let entry = self.model.get_mut(&key).expect("there");
                 entry.bytes.iter_mut().for_each(|byte| *byte ^= 1);

@@ -1,19 +1,26 @@
 //! A walk over a database that writes every entry down as it was when the walk began, while entries change: for snapshots.
 //!
 //! The walk goes on in steps of bounded length, at its user's pace ([`Db::walk_on`]). Whoever changes the database has what is about to
-//! change written down first: the few entries of one bucket of the table. Large values are left for the end and written in parts; who
-//! changes one that is not written waits until it is.
+//! change written down first: the few entries of one bucket of the table. Large values are left for the end and written in parts, see
+//! [`large`].
 //!
 //! A database that is emptied leaves what it held to the walk. One that is exchanged with another takes its walk along.
 
+mod large;
+mod text;
+
+pub use self::large::Moving;
+
+use self::large::Begun;
 use crate::bin::Bin;
 use crate::db::Db;
-use crate::record::{self, EXPIRE_MAX_MS, KeyLayout, showable};
+use crate::record::{self, EXPIRE_MAX_MS, KeyLayout};
 use crate::value::{Value, ValueRef};
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
 use table::{Pos, Table};
-use types::showing::{Element, Showable};
+use types::showing::Element;
 
 type Far = HashMap<Box<[u8]>, u64>;
 
@@ -21,10 +28,6 @@ type Far = HashMap<Box<[u8]>, u64>;
 const LARGE_BYTES: usize = 64 * 1024;
 /// Home buckets, of the 32 of a segment, that are written in one step: some 200 entries at most.
 const HOMES_AT_ONCE: usize = 8;
-/// Large values whose keys are gone may wait as long as they take no more than this, bytes.
-const ORPHAN_BYTES_MAX: usize = 8 << 20;
-/// A value keeps no more than this for the walk when a command is over, bytes.
-const KEPT_BYTES_MAX: usize = 64 * 1024;
 
 /// An entry as it is to be written down.
 pub struct EntryRef<'a> {
@@ -71,6 +74,8 @@ pub(crate) struct Walk {
     scribe: SharedScribe,
     /// The segment to be visited next, until all have been.
     cursor: Option<u64>,
+    /// It is only for values that have come from another database, and were begun there: nothing else is to be written.
+    is_for_others: bool,
     /// Keys of large values that are still to be begun.
     large: HashSet<Box<[u8]>>,
     /// Those that have been begun, and the order in which they are written.
@@ -81,14 +86,6 @@ pub(crate) struct Walk {
     orphan_bytes: usize,
     /// What the database held before it was emptied.
     left: Option<Left>,
-}
-
-/// A large value on its way.
-#[derive(Clone, Copy)]
-struct Begun {
-    record: RecordId,
-    /// It is shown element by element, and keeps by itself what is about to change.
-    by_element: bool,
 }
 
 /// A table that belongs to nothing but the walk any more.
@@ -129,8 +126,26 @@ pub fn lock(scribe: &SharedScribe) -> MutexGuard<'_, dyn Scribe + 'static> {
 }
 
 impl Walk {
+    fn new(number: u16, scribe: SharedScribe) -> Self {
+        Self {
+            number,
+            scribe,
+            cursor: Some(0),
+            is_for_others: false,
+            large: HashSet::new(),
+            begun: HashMap::new(),
+            order: VecDeque::new(),
+            orphans: VecDeque::new(),
+            orphan_bytes: 0,
+            left: None,
+        }
+    }
+
     /// Writes what `visit` comes upon, but for large values, which are only remembered.
     fn write<R>(&mut self, far: &Far, visit: impl FnOnce(&mut dyn FnMut(&[u8])) -> R) -> R {
+        if self.is_for_others {
+            return visit(&mut |_| ());
+        }
         let (number, large, mut scribe) = (self.number, &mut self.large, lock(&self.scribe));
         visit(&mut |record| {
             if record::value_outside_bytes(record) > LARGE_BYTES {
@@ -159,104 +174,6 @@ impl Walk {
         }
         true
     }
-
-    /// Begins to write the value of a key, if it is large and that has not been done.
-    fn begin(&mut self, table: &mut Table<KeyLayout>, far: &Far, key: &[u8]) {
-        let Some(key) = self.large.take(key) else { return };
-        let pos = place_of(table, &key);
-        let by_element = showable(table, pos).is_some_and(|mut showable| showable.begin());
-        let record = lock(&self.scribe).begin(self.number, &entry(table.record(pos), far), by_element);
-        self.begun.insert(key.clone(), Begun { record, by_element });
-        self.order.push_back(key);
-    }
-
-    /// Goes on with a value that has been begun; whether it is over.
-    fn write_begun(&mut self, table: &mut Table<KeyLayout>, key: &[u8], to_the_end: bool) -> bool {
-        let Some(&Begun { record, by_element }) = self.begun.get(key) else { return true };
-        let (pos, mut scribe) = (place_of(table, key), lock(&self.scribe));
-        let is_over = if by_element {
-            let mut showable = showable(table, pos).expect("it has not been put in another form");
-            write_elements(&mut *scribe, record, &mut showable, to_the_end)
-        } else {
-            scribe.write_on(record, record::value(table.record(pos)), to_the_end)
-        };
-        drop(scribe);
-        if is_over {
-            self.begun.remove(key);
-        }
-        is_over
-    }
-
-    /// Goes on with a value whose key is gone.
-    fn write_orphan(&mut self, bin: &Bin, to_the_end: bool) {
-        let Some((Begun { record, by_element }, mut value)) = self.orphans.pop_front() else { return };
-        let mut scribe = lock(&self.scribe);
-        let is_over = match value.showable() {
-            Some(mut showable) if by_element => {
-                write_elements(&mut *scribe, record, &mut showable, to_the_end)
-            }
-            _ => scribe.write_on(record, value.view(), to_the_end),
-        };
-        drop(scribe);
-        if is_over {
-            self.orphan_bytes -= value.outside_bytes();
-            bin.put(value);
-        } else {
-            self.orphans.push_front((Begun { record, by_element }, value));
-        }
-    }
-
-    /// Takes a value over whose key goes, if it is large and not written; otherwise it is given back.
-    pub(crate) fn adopt(&mut self, key: &[u8], value: Value, bin: &Bin) -> Option<Value> {
-        // What it has begun of a table of its own has nothing to do with the database any more.
-        if self.left.is_some() {
-            return Some(value);
-        }
-        let Some(begun) = self.begun.remove(key) else { return Some(value) };
-        self.order.retain(|other| **other != *key);
-        self.orphan_bytes += value.outside_bytes();
-        self.orphans.push_back((begun, value));
-        while self.orphan_bytes > ORPHAN_BYTES_MAX {
-            self.write_orphan(bin, true);
-        }
-        None
-    }
-
-    /// Writes the value of a key to its end, if it is large and that has not been done.
-    fn write_large(&mut self, table: &mut Table<KeyLayout>, far: &Far, key: &[u8]) {
-        self.begin(table, far, key);
-        if self.begun.contains_key(key) {
-            self.write_begun(table, key, true);
-            self.order.retain(|other| **other != *key);
-        }
-    }
-
-    /// Shows nobody anything any more.
-    fn end(mut self, table: &mut Table<KeyLayout>, bin: &Bin) {
-        for key in self.order {
-            if let Some(mut showable) = showable(table, place_of(table, &key)) {
-                showable.end();
-            }
-        }
-        self.orphans.drain(..).for_each(|(_, value)| bin.put(value));
-    }
-}
-
-/// Writes some of the elements of a value, or all that are left; whether those were the last.
-fn write_elements(
-    scribe: &mut dyn Scribe,
-    record: RecordId,
-    showable: &mut Showable<'_>,
-    to_the_end: bool,
-) -> bool {
-    while showable.show_on(&mut |element| scribe.element(record, element)) {
-        if !to_the_end {
-            return false;
-        }
-    }
-    showable.end();
-    scribe.end_elements(record);
-    true
 }
 
 /// Where a key stands that the walk has come upon. Nobody has removed it: they would have told the walk.
@@ -269,17 +186,7 @@ impl Db {
     pub fn begin_walk(&mut self, number: u16, scribe: SharedScribe) {
         self.end_walk();
         self.table.begin_walk();
-        self.walk = Some(Box::new(Walk {
-            number,
-            scribe,
-            cursor: Some(0),
-            large: HashSet::new(),
-            begun: HashMap::new(),
-            order: VecDeque::new(),
-            orphans: VecDeque::new(),
-            orphan_bytes: 0,
-            left: None,
-        }));
+        self.walk = Some(Box::new(Walk::new(number, scribe)));
     }
 
     /// Goes on with the walk for a step of bounded length; whether there is more of it.
@@ -332,37 +239,43 @@ impl Db {
     #[inline]
     pub(crate) fn keep_entry(&mut self, pos: Pos) {
         if self.walk.is_some() {
-            self.keep_key(pos, |_| false);
+            self.keep_key(pos, |_, _, _| {});
         }
     }
 
-    /// To be called before the value at `pos` changes where it is.
+    /// To be called before the value at `pos` changes where it is, unless it is a string.
     #[inline]
     pub(crate) fn keep_value(&mut self, pos: Pos) {
         if self.walk.is_some() {
-            self.keep_key(pos, |begun| !begun.by_element);
+            self.keep_key(pos, |walk, table, key| walk.write_what_cannot_change(table, key));
         }
     }
 
-    /// To be called before the value at `pos` goes elsewhere.
+    /// To be called before bytes of the string at `pos` change where they are. What is appended is no change.
+    #[inline]
+    pub(crate) fn keep_bytes(&mut self, pos: Pos, changes: impl IntoIterator<Item = Range<usize>>) {
+        if self.walk.is_some() {
+            self.keep_key(pos, |walk, table, key| walk.keep_bytes(table, key, changes));
+        }
+    }
+
+    /// To be called before the value at `pos` leaves the shard.
     #[inline]
     pub(crate) fn keep_whole(&mut self, pos: Pos) {
         if self.walk.is_some() {
-            self.keep_key(pos, |_| true);
+            self.keep_key(pos, |walk, table, key| walk.write_to_the_end(table, key));
         }
     }
 
-    /// `is_over`: whether a large value that has been begun must be written to its end.
+    /// `act`: on what has been begun of the value, if it is large.
     #[cold]
-    fn keep_key(&mut self, pos: Pos, is_over: impl FnOnce(Begun) -> bool) {
+    fn keep_key(&mut self, pos: Pos, act: impl FnOnce(&mut Walk, &mut Table<KeyLayout>, &[u8])) {
         let key = self.key_at(pos).to_vec();
         self.keep(|walk, table, far| {
             let hash = table.hash(&key);
             walk.write(far, |visit| table.visit_home(hash, visit));
             walk.begin(table, far, &key);
-            if walk.begun.get(&key[..]).is_some_and(|begun| is_over(*begun)) {
-                walk.write_large(table, far, &key);
-            }
+            act(walk, table, &key);
         });
     }
 
@@ -380,14 +293,7 @@ impl Db {
     #[cold]
     pub(crate) fn take_kept(&mut self, pos: Pos) {
         let key = self.key_at(pos).to_vec();
-        self.keep(|walk, table, _| {
-            let Some(&Begun { record, by_element: true }) = walk.begun.get(&key[..]) else { return };
-            let mut showable = showable(table, pos).expect("it has not been put in another form");
-            if showable.kept_bytes() > KEPT_BYTES_MAX {
-                let mut scribe = lock(&walk.scribe);
-                showable.show_kept(&mut |element| scribe.element(record, element));
-            }
-        });
+        self.keep(|walk, table, _| walk.take_kept(table, &key));
     }
 
     /// To be called before anything changes in the segment at `cursor`.

@@ -159,6 +159,35 @@ impl<D: Disk, T: Teller> Recovery<D, T> {
             None => old::adopt(&disk, directory, prefix)?,
         };
         old::bring_in(&disk, &teller, directory, &manifest)?;
+        Self::of(disk, teller, config, (directory, manifest), shards)
+    }
+
+    /// Finds the files that so many shards are to play by the path of their manifest, which must be there.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn open_manifest(
+        disk: D,
+        teller: T,
+        config: &Config,
+        path: &Path,
+        shards: usize,
+    ) -> Result<Self, String> {
+        let text = open(&disk, path)?;
+        let prefix = config.appendfilename.to_string_lossy();
+        let manifest =
+            Manifest::parse(&prefix, &text).map_err(|wrong| format!("{}: {wrong}", path.display()))?;
+        Self::of(disk, teller, config, (disk::directory_of(path), manifest), shards)
+    }
+
+    /// Opens what a manifest lists.
+    fn of(
+        disk: D,
+        teller: T,
+        config: &Config,
+        (directory, manifest): (&Path, Manifest),
+        shards: usize,
+    ) -> Result<Self, String> {
         let base = manifest.base().map(|file| directory.join(&file.name));
         let base = base.map(|path| open(&disk, &path).map(|bytes| (path, bytes))).transpose()?;
         let mut files = Vec::new();

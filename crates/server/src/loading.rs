@@ -99,7 +99,7 @@ pub trait Reader {
 const SAMPLE_KEYS: usize = 4096;
 
 impl Loading {
-    /// Opens the file, if there is one, which so many shards are about to read: that of snapshots, or the base of append-only files if it is
+    /// Opens the snapshot, if there is one, which so many shards are about to read, or the base of append-only files if it is
     /// these that are loaded. If there is anything to load, that goes on until [`Progress::end_shard`] has been called once more than there are shards: by who
     /// sees to what all shards need, and says that the server is ready.
     ///
@@ -107,6 +107,7 @@ impl Loading {
     /// When there is one that cannot be opened.
     pub fn open(
         config: &Config,
+        snapshot: &Path,
         progress: &Progress,
         shards: usize,
         recovery: Option<&Recovery>,
@@ -114,7 +115,7 @@ impl Loading {
         remove_abandoned(Path::new("."));
         let base = recovery.map(|recovery| recovery.base_for_all().unwrap_or(Path::new("")));
         let log_bytes = recovery.map_or(0, Recovery::bytes);
-        let (is_base, path) = (base.is_some(), base.unwrap_or(&config.dbfilename).to_owned());
+        let (is_base, path) = (base.is_some(), base.unwrap_or(snapshot).to_owned());
         let (_, begun_us) = clock::now();
         let mut loading =
             Self { path, file: None, sums: config.rdbchecksum, is_base, is_indexed_later: is_base, begun_us };

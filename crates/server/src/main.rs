@@ -17,6 +17,7 @@ mod open_files;
 #[cfg(feature = "planted")]
 mod planted;
 mod platform;
+mod preload;
 mod process;
 mod reload;
 mod requests;

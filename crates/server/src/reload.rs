@@ -109,7 +109,8 @@ fn tell(loaded: Result<(), String>) -> bool {
 }
 
 fn open_file(cx: &ShardCx) -> Result<Stage, String> {
-    let loading = Loading::open(&cx.config, &Progress::default(), usize::from(cx.shards), None)?;
+    let loading =
+        Loading::open(&cx.config, &cx.config.dbfilename, &Progress::default(), usize::from(cx.shards), None)?;
     match loading.has_file() {
         // What is over is deleted by what is written down when it is found to be.
         true => Ok(Stage::File(Arc::new(loading.aside(cx.journal.is_on)))),
@@ -147,7 +148,7 @@ fn play_log(cx: &mut ShardCx, journal: &Journal) -> Result<Stage, String> {
         whole
     };
     let mut whole = Shard::new(make());
-    let loading = Loading::open(&config, &Progress::default(), 1, Some(&recovery))?;
+    let loading = Loading::open(&config, &config.dbfilename, &Progress::default(), 1, Some(&recovery))?;
     loading.run(&mut Alone(&mut whole.cx), &Progress::default()).map_err(text)?;
     recovery.run(&mut whole, make).map_err(text)?;
     let (libraries, indexes) = (whole.cx.library_codes(), whole.cx.indexes.statements());

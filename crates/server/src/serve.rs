@@ -3,6 +3,7 @@
 use crate::cores::Cores;
 use crate::loading::{self, Loaded, Loading, Progress, Recovery};
 use crate::platform;
+use crate::preload::Preload;
 use crate::process::Process;
 use crate::shard_loop::{Mail, ShardLoop};
 use crate::supervisor::Systemd;
@@ -67,8 +68,9 @@ pub fn run(
     let process = Arc::new(Process::new(Arc::clone(&config), shards, config_file));
     let ((tell, told), (tell_loaded, loaded)) = (channel(), channel());
     let (_, recovery_begun_us) = clock::now();
-    let recovery = open_recovery(&config, &process, shards)?;
-    let loading = Arc::new(Loading::open(&config, &process.progress, shards, recovery.as_deref())?);
+    let preload = Preload::of(&config);
+    let recovery = open_recovery(&config, &process, preload.as_ref(), shards)?;
+    let loading = open_loading(&config, &process, preload.as_ref(), recovery.as_deref())?;
     let begun_us = loading.has_file().then(|| loading.begun_us());
     let gate = Arc::new(Barrier::new(shards + 1));
     let seed = HashSeed::new(clock::entropy(), clock::entropy());
@@ -105,8 +107,13 @@ pub fn run(
     gate.wait();
     match await_loaded(&loaded, shards, &process.progress) {
         Ok(loaded) => {
-            if let Some(recovery) = recovery {
-                begin_journal(&config, &process, recovery, recovery_begun_us)?;
+            match (&preload, recovery) {
+                (Some(preload), _) => {
+                    preload.report(recovery_begun_us);
+                    begin_journal_anew(&config, &process)?;
+                }
+                (None, Some(recovery)) => begin_journal(&config, &process, recovery, recovery_begun_us)?,
+                (None, None) => {}
             }
             if let Some(begun_us) = begun_us {
                 Loading::report(begun_us, &loaded);
@@ -131,15 +138,23 @@ pub fn run(
 }
 
 /// What append-only files say, if there are to be any.
-fn open_recovery(config: &Config, process: &Process, shards: usize) -> Result<Option<Arc<Recovery>>, String> {
+fn open_recovery(
+    config: &Config,
+    process: &Process,
+    preload: Option<&Preload>,
+    shards: usize,
+) -> Result<Option<Arc<Recovery>>, String> {
+    let failed = |reason| format!("Fatal error loading the append-only files. {reason}. Exiting.");
+    if let Some(preload) = preload {
+        return preload.open_recovery(config, shards).map(|found| found.map(Arc::new)).map_err(failed);
+    }
     if !config.appendonly {
         return Ok(None);
     }
     let journal = &process.journal;
     let directory = journal.directory();
     let place = (&*directory, journal.prefix());
-    let recovery = Recovery::open(KeptOn, loading::Log, config, place, shards)
-        .map_err(|reason| format!("Fatal error loading the append-only files. {reason}. Exiting."))?;
+    let recovery = Recovery::open(KeptOn, loading::Log, config, place, shards).map_err(failed)?;
     if directory.is_dir() {
         loading::remove_abandoned(&directory);
     }
@@ -151,6 +166,32 @@ fn open_recovery(config: &Config, process: &Process, shards: usize) -> Result<Op
         ));
     }
     Ok(Some(Arc::new(recovery)))
+}
+
+/// The data file, if there is one.
+fn open_loading(
+    config: &Config,
+    process: &Process,
+    preload: Option<&Preload>,
+    recovery: Option<&Recovery>,
+) -> Result<Arc<Loading>, String> {
+    let (progress, shards) = (&process.progress, process.wakers.len());
+    let loading = match preload {
+        None => Loading::open(config, &config.dbfilename, progress, shards, recovery),
+        Some(preload) => preload
+            .open_loading(config, progress, shards, recovery)
+            .map_err(|reason| format!("Fatal error loading the DB. {reason}. Exiting.")),
+    };
+    loading.map(Arc::new)
+}
+
+/// What is loaded is not what the append-only files say, if there are to be any: begins new ones, which take the place of those once they have a base.
+fn begin_journal_anew(config: &Config, process: &Process) -> Result<(), String> {
+    if !config.appendonly {
+        return Ok(());
+    }
+    let begun = process.journal.turn_on(config);
+    begun.map_err(|reason| format!("Fatal error opening the append-only files. {reason}. Exiting."))
 }
 
 /// All that was there is loaded: goes on with it.

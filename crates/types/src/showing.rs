@@ -32,6 +32,8 @@ pub enum Element<'a> {
     Node(NodeView<'a>),
     /// A block of a stream; they come in the order of their ids.
     Block(Node<'a>),
+    /// Bytes of a long string; they come in their order.
+    Text(&'a [u8]),
 }
 
 /// Takes what is shown.
@@ -52,7 +54,9 @@ impl Kept {
             Element::Member(member) => (MEMBER, 0, member, &[][..]),
             Element::Field { field, value, expire } => (FIELD, expire, field, value),
             Element::Scored { member, score } => (SCORED, score.to_bits(), member, &[][..]),
-            Element::Node(_) | Element::Block(_) => unreachable!("lists and streams keep what they show"),
+            Element::Node(_) | Element::Block(_) | Element::Text(_) => {
+                unreachable!("what has an order is kept in it")
+            }
         };
         self.0.reserve(HEAD_BYTES + first.len() + second.len());
         self.0.push(mark);

@@ -31,6 +31,11 @@ impl Plane {
         self.rows.make(slot) + self.heads.as_ref().map_or(0, |heads| heads.make(slot))
     }
 
+    /// As [`Grow::free_chunk`].
+    pub(crate) fn free_chunk(&mut self) -> Option<usize> {
+        self.rows.free_chunk().or_else(|| self.heads.as_mut()?.free_chunk())
+    }
+
     /// Writes a vector whose place has been made.
     ///
     /// # Safety

@@ -77,6 +77,21 @@ impl<T: Zeroed> Grow<T> {
     }
 }
 
+impl<T> Grow<T> {
+    /// Frees the last chunk; the bytes that it took, `None` if there is none. No item of it may be asked for any more.
+    pub(crate) fn free_chunk(&mut self) -> Option<usize> {
+        for octave in self.octaves.iter_mut().rev() {
+            let Some(chunks) = octave.get_mut() else { continue };
+            if let Some(chunk) = chunks.iter_mut().rev().find_map(OnceLock::take) {
+                return Some(size_of_val(&*chunk));
+            }
+            octave.take();
+            return Some(size_of::<Chunks<T>>());
+        }
+        None
+    }
+}
+
 /// Fresh memory for so many values.
 fn zeroed<T: Zeroed>(count: usize) -> Box<[T]> {
     let layout = Layout::array::<T>(count).expect("no chunk is that large");
@@ -128,6 +143,11 @@ impl Rows {
         let cells = self.0.get(slot);
         // SAFETY: a cell is a line, and nobody writes it while this is read: the caller of `write` sees to that.
         unsafe { std::slice::from_raw_parts(cells.as_ptr().cast(), cells.len()) }
+    }
+
+    /// As [`Grow::free_chunk`].
+    pub(crate) fn free_chunk(&mut self) -> Option<usize> {
+        self.0.free_chunk()
     }
 
     /// Asks for a row.

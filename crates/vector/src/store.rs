@@ -71,6 +71,16 @@ impl Store {
         Ok(Store { space, walked, kept, labels: Grow::new(1), end: AtomicU32::new(0) })
     }
 
+    /// As [`Grow::free_chunk`].
+    pub(crate) fn free_chunk(&mut self) -> Option<usize> {
+        let kept = match &mut self.kept {
+            Kept::There => None,
+            Kept::Apart(plane) => plane.free_chunk(),
+            Kept::Lower(lower) => lower.free_chunk(),
+        };
+        kept.or_else(|| self.walked.free_chunk()).or_else(|| self.labels.free_chunk())
+    }
+
     /// The label of a slot that has a vector.
     #[inline]
     pub(crate) fn label(&self, slot: u32) -> Option<u32> {

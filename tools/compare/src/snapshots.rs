@@ -28,18 +28,22 @@ const KEYS_AT_ONCE: u64 = 500;
 /// The load before a save begins, and what is measured without one.
 const WARM_UP: Duration = Duration::from_millis(500);
 const WITHOUT: Duration = Duration::from_secs(3);
+/// A pipeline that takes longer is counted: shares of all say little where one save takes ten times as long as the other.
+const SLOW: Duration = Duration::from_millis(1);
 const LOOK: Duration = Duration::from_millis(2);
 const SETTLE_LONGEST: Duration = Duration::from_secs(10);
 const SAVE_LONGEST: Duration = Duration::from_secs(300);
 
 /// The rows of the table.
-const ROWS: [&str; 8] = [
+const ROWS: [&str; 10] = [
     "BGSAVE while idle, s",
     "loading, s",
     "longest pause without a save, ms",
     "longest pause during one, ms",
     "p99.9 without a save, ms",
     "p99.9 during one, ms",
+    "pipelines that took more than 1 ms without a save, each second",
+    "pipelines that took more than 1 ms during one, all",
     "memory that comes without a save, MiB",
     "memory that comes during one, MiB",
 ];
@@ -95,6 +99,8 @@ fn measure(launch: &Launch, keys: u64) -> Outcome<(String, [f64; ROWS.len()])> {
         with.longest_ms,
         without.p999_ms,
         with.p999_ms,
+        without.slow as f64 / WITHOUT.as_secs_f64(),
+        with.slow as f64,
         without.extra_mib,
         with.extra_mib,
     ];
@@ -149,6 +155,8 @@ fn save(server: &Server) -> Outcome<Duration> {
 struct Noticed {
     longest_ms: f64,
     p999_ms: f64,
+    /// Pipelines that took longer than [`SLOW`].
+    slow: usize,
     extra_mib: f64,
 }
 
@@ -184,7 +192,8 @@ fn under_load(server: &Server, keys: u64, saves: bool) -> Outcome<Noticed> {
             let place = ((times.len() as f64 * part) as usize).min(times.len().saturating_sub(1));
             times.get(place).map_or(f64::NAN, |nanos| *nanos as f64 / 1e6)
         };
-        Ok(Noticed { longest_ms: at(1.0), p999_ms: at(0.999), extra_mib })
+        let slow = times.iter().filter(|nanos| u128::from(**nanos) > SLOW.as_nanos()).count();
+        Ok(Noticed { longest_ms: at(1.0), p999_ms: at(0.999), slow, extra_mib })
     })
 }
 

@@ -69,7 +69,7 @@ fn edit<R>(
     change: impl FnOnce(&mut Vec<u8>) -> Result<R, HllError>,
 ) -> Result<R, Error> {
     let age = cx.shard.clock_age();
-    cx.db().edit_str(key, Some(pos), true, age, change).map_err(failed)
+    cx.db().edit_str(key, Some(pos), true, age, Some(0..usize::MAX), change).map_err(failed)
 }
 
 fn create(cx: &mut Cx<'_>, key: Key<'_>, hll: Vec<u8>) {
@@ -135,7 +135,7 @@ pub fn pfcount(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let cardinality = match known {
         Some(cardinality) => cardinality,
         None => {
-            let bytes = cx.db().str_mut(pos).expect("it is a string");
+            let bytes = cx.db().str_mut(pos, Some(0..usize::MAX)).expect("it is a string");
             let count = hyperloglog::count(bytes).map_err(failed)?;
             cx.changed(&args[1]);
             count.cardinality

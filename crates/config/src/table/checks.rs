@@ -38,6 +38,14 @@ pub(super) fn backup_directory_name(text: &[u8]) -> Outcome {
     }
 }
 
+pub(super) fn preload_file(text: &[u8]) -> Outcome {
+    match text {
+        [] => Ok(()),
+        [b'r', b'd', b'b', b':', _, ..] | [b'a', b'o', b'f', b':', _, ..] => Ok(()),
+        _ => Err("preload-file must be 'aof:' or 'rdb:' and a path"),
+    }
+}
+
 pub(super) fn host_name(text: &[u8]) -> Outcome {
     if text.len() >= 256 {
         return Err("Hostnames must be less than 256 characters");

@@ -62,6 +62,9 @@ pub(super) const APPEND_ONLY: &[Directive] = &[
         .works("Directory in which BACKUP puts its files, in `dir`."),
     int("backup-sealed-ttl", 0, I32_MAX, "0")
         .works("Seconds after which the files of a sealed BACKUP are removed; 0: never."),
+    optional("preload-file").immutable().check(checks::preload_file).works(
+        "What to start with instead of the usual files: `rdb:` and the path of a snapshot, or `aof:` and that of the manifest of append-only files.",
+    ),
     choice("appendfsync", AppendFsync::NAMES, "everysec").works(
         "When append-only files are synced: before anybody learns of what is in them, every second, or when the system likes.",
     ),

@@ -5,6 +5,7 @@ use crate::birth::Birth;
 use crate::key::Key;
 use crate::record::{self, Code};
 use crate::value::{Kind, StrRef, Value};
+use std::ops::Range;
 use std::sync::Arc;
 use table::Pos;
 
@@ -155,13 +156,15 @@ impl Db {
     }
 
     /// Changes a string byte by byte: the bytes as they are (empty if the key is absent) go to `edit`. Keeps the
-    /// expiry. `raw`: from now on the encoding is reported as `raw`.
+    /// expiry. `raw`: from now on the encoding is reported as `raw`. `changes`: those of its bytes that may change or go; what is appended
+    /// is no change.
     pub fn edit_str<R>(
         &mut self,
         key: Key<'_>,
         pos: Option<Pos>,
         raw: bool,
         age: u32,
+        changes: impl IntoIterator<Item = Range<usize>>,
         edit: impl FnOnce(&mut Vec<u8>) -> R,
     ) -> R {
         let Some(pos) = pos else {
@@ -170,7 +173,7 @@ impl Db {
             self.put(key, None, Value::Str { bytes: Arc::new(bytes), raw }, None, age);
             return result;
         };
-        self.keep_value(pos);
+        self.keep_bytes(pos, changes);
         let record = self.table.record(pos);
         if matches!(record::code(record), Code::Blob | Code::BlobRaw) {
             self.touch(pos, age);
@@ -207,10 +210,14 @@ impl Db {
         result
     }
 
-    /// The bytes of the string at `pos`, to be changed where they are; `None` if the value is none. From now on its
+    /// The bytes of the string at `pos`, of which only `changes` may be changed where they are; `None` if the value is none. From now on its
     /// encoding is reported as `raw`.
-    pub fn str_mut(&mut self, pos: Pos) -> Option<&mut [u8]> {
-        self.keep_value(pos);
+    pub fn str_mut(
+        &mut self,
+        pos: Pos,
+        changes: impl IntoIterator<Item = Range<usize>>,
+    ) -> Option<&mut [u8]> {
+        self.keep_bytes(pos, changes);
         let record = self.table.record_mut(pos);
         match record::code(record) {
             Code::Inline | Code::InlineRaw => {

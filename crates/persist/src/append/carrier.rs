@@ -199,6 +199,8 @@ impl<D: Disk> Carrier<D> {
             shared.host.warn(&format!("Error with the append-only file: {failure}"));
         }
         if is_strict {
+            // Redis's own programs would read the filler, but whoever looks at the files should not have to wonder.
+            self.writer.cut_room();
             let reason =
                 "Can't recover from AOF write error when the AOF fsync policy is 'always'. Exiting...";
             shared.host.stop(reason);

@@ -272,6 +272,52 @@ fn what_comes_while_the_thread_is_busy_is_not_forgotten() {
     assert!((0..300).all(|number| case.has(&format!("word{number}"), Loss::Everything)));
 }
 
+/// Somebody who is told of the end and goes on.
+#[derive(Default)]
+struct Survivor(AtomicU64);
+
+impl Host for Survivor {
+    fn wake(&self, _: usize) {}
+
+    fn note(&self, _: &str) {}
+
+    fn warn(&self, _: &str) {}
+
+    fn stop(&self, _: &str) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// A disk that is full ends the process with `always`. No file keeps the filler that was to be written over.
+#[test]
+fn files_end_behind_their_commands_when_the_process_has_to_end() {
+    let disk = SimulatedDisk::new(1);
+    let mut writer = Writer::new(disk.clone(), "dir".into(), Manifest::new("log"), 3).unwrap();
+    writer.open(false).unwrap();
+    let host = Arc::<Survivor>::default();
+    let log = Log::start(writer, 3, SyncPolicy::Always, 1 << 20, 0, host.clone()).unwrap();
+    disk.limit_files(6000);
+    for number in 0.. {
+        let mut chunk = log.chunk();
+        chunk.command(0, [format!("word{number:03}").as_bytes()]);
+        // The second of three files is full at last.
+        let shard = if number < 6 { number % 3 } else { 1 };
+        log.hand_over(Added { chunks: vec![(shard as u16, chunk)], closed: Vec::new() });
+        if host.0.load(Ordering::SeqCst) > 0 {
+            break;
+        }
+    }
+    let files = disk.list(Path::new("dir")).unwrap();
+    let files = files.iter().filter(|name| name.extension().is_some_and(|end| end == "aof"));
+    let ends = files.map(|name| {
+        let bytes = disk.map(&Path::new("dir").join(name)).unwrap();
+        let whole = survey(&bytes, Form::default(), |_, _| ());
+        assert!(whole.flaw.is_none() && whole.commands > 1, "{name:?}");
+        bytes.ends_with(b"\r\n")
+    });
+    assert_eq!(ends.collect::<Vec<_>>(), [true; 3]);
+}
+
 /// Room is made ahead so that syncs are quick. A disk that has none for that, but for what is written, serves on.
 #[test]
 fn only_what_is_written_needs_room() {

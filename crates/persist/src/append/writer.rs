@@ -310,7 +310,8 @@ impl<D: Disk> Writer<D> {
         self.sync_begun()
     }
 
-    fn cut_room(&mut self) {
+    /// Cuts off what was filled ahead.
+    pub fn cut_room(&mut self) {
         self.files.iter_mut().for_each(AppendFile::cut_room);
     }
 

@@ -47,7 +47,7 @@ enum Place {
     /// The next node of a list, and how many bytes of it are written.
     Node(usize, usize),
     Table(InTable),
-    /// Elements that are still to be given one by one, and what expire times are relative to.
+    /// Elements (of a string: bytes) that are still to be given one by one, and what expire times are relative to.
     Elements {
         left: usize,
         first_ms: u64,
@@ -91,9 +91,10 @@ impl Encoder {
     /// Appends what stands in front of the elements, which [`Encoder::element`] appends then, as many as there are now.
     ///
     /// # Panics
-    /// If the value is packed, a string or an array.
+    /// If the value is packed or an array.
     pub fn begin_elements(&mut self, value: ValueRef<'_>, out: &mut Vec<u8>) {
         let (left, first_ms) = match value {
+            ValueRef::Str { bytes, .. } => (bytes.bytes().len(), 0),
             ValueRef::Set(set @ Set::Table(_)) => (set.len(), 0),
             ValueRef::Hash(hash @ Hash::Table(_)) => (hash.len(), hash.next_expire().unwrap_or(0)),
             ValueRef::ZSet(zset @ ZSet::Tree(_)) => (zset.len(), 0),
@@ -117,7 +118,8 @@ impl Encoder {
     /// When there are more than there were.
     pub fn element(&mut self, out: &mut Vec<u8>, element: Element<'_>) {
         let Place::Elements { left, first_ms } = &mut self.place else { panic!("elements were not begun") };
-        *left = left.checked_sub(1).expect("as many elements as there were");
+        let count = if let Element::Text(part) = element { part.len() } else { 1 };
+        *left = left.checked_sub(count).expect("as many elements as there were");
         match element {
             Element::Member(member) => append_string(out, member, self.compress),
             Element::Field { field, value, expire } => {
@@ -133,6 +135,7 @@ impl Encoder {
             }
             Element::Node(node) => append_node(out, node, &mut Vec::new(), self.compress),
             Element::Block(block) => stream::append_block(out, block, &mut Vec::new(), self.compress),
+            Element::Text(part) => out.extend_from_slice(part),
         }
     }
 

@@ -120,7 +120,8 @@ impl ShardLoop {
             return Err(failure);
         }
         self.has_more_to_load = false;
-        if recovered.is_ok() {
+        // Behind what is preloaded nothing is appended.
+        if recovered.is_ok() && self.process.config.preload_file.is_none() {
             self.shard.set_journal(true);
             self.shard.cx.journal.opening = FIRST_OPENING;
         }

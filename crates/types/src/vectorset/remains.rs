@@ -2,7 +2,7 @@
 
 use super::{Entry, VectorSet};
 use crate::remains::Effort;
-use vector::Hnsw;
+use vector::{Hnsw, Remains as Graph};
 
 /// Elements that are freed in one step.
 const STEP: usize = 64;
@@ -11,7 +11,7 @@ const STEP: usize = 64;
 pub(crate) struct VectorSetRemains {
     entries: Vec<Option<Entry>>,
     text_bytes: usize,
-    graph: Option<Hnsw>,
+    graph: Graph,
     /// Heap bytes beside those of names, attributes and the graph.
     other_bytes: usize,
 }
@@ -20,18 +20,18 @@ impl VectorSet {
     /// What is left to be freed step by step; `None` of a small one, which is freed now.
     pub(crate) fn into_remains(self) -> Option<VectorSetRemains> {
         let (bytes, text_bytes) = (self.bytes(), self.text_bytes);
-        let other_bytes = bytes - text_bytes - graph_bytes(&self.graph);
+        let other_bytes = bytes - text_bytes - (self.graph.bytes() - size_of::<Hnsw>());
         (self.effort() > 1).then_some(VectorSetRemains {
             entries: self.entries,
             text_bytes,
-            graph: Some(self.graph),
+            graph: {
+                // It would keep the graph.
+                drop(self.reader);
+                self.graph.into_remains()
+            },
             other_bytes,
         })
     }
-}
-
-fn graph_bytes(graph: &Hnsw) -> usize {
-    graph.bytes() - size_of::<Hnsw>()
 }
 
 impl Effort for VectorSet {
@@ -43,14 +43,14 @@ impl Effort for VectorSet {
 impl VectorSetRemains {
     /// Heap bytes not yet freed.
     pub fn bytes(&self) -> usize {
-        self.other_bytes + self.text_bytes + self.graph.as_ref().map_or(0, graph_bytes)
+        self.other_bytes + self.text_bytes + self.graph.bytes()
     }
 
-    /// Frees some names and attributes, at last the graph; false if nothing was left.
+    /// Frees some names and attributes, then a part of the graph; false if nothing was left.
     pub fn free_step(&mut self) -> bool {
         if self.entries.is_empty() {
             self.other_bytes = 0;
-            return self.graph.take().is_some();
+            return self.graph.free_step();
         }
         let rest = self.entries.len().saturating_sub(STEP);
         self.text_bytes -=

@@ -116,6 +116,12 @@ impl Links {
         Links { ground, first, upper, entry: AtomicU64::new(0) }
     }
 
+    /// As [`Grow::free_chunk`].
+    pub(crate) fn free_chunk(&mut self) -> Option<usize> {
+        let upper = self.upper.free_chunk().or_else(|| self.first.free_chunk());
+        upper.or_else(|| self.ground.free_chunk())
+    }
+
     /// Where a walk begins: a slot and its level. `None` if nothing is linked.
     pub(crate) fn entry(&self) -> Option<(u32, usize)> {
         let entry = self.entry.load(Acquire);

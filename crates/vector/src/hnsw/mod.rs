@@ -18,6 +18,7 @@ mod links;
 mod parameters;
 #[cfg(test)]
 mod reach;
+mod remains;
 mod save;
 mod search;
 mod select;
@@ -27,6 +28,7 @@ mod tree;
 mod walk;
 
 pub use parameters::{M_MAX, Parameters};
+pub use remains::Remains;
 pub use save::Saved;
 pub use search::{Reader, Search, Wish};
 

@@ -81,7 +81,7 @@ fn setbit(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     if let Some(pos) = pos {
         grown = cx.db().str(pos).ok_or_else(|| Error::WRONG_TYPE)?.bytes().len() < len_min;
     }
-    let was = edit(cx, key, pos, len_min, |bytes| bits::set(bytes, offset, on))?;
+    let was = edit(cx, key, pos, len_min, Some(len_min - 1..len_min), |bytes| bits::set(bytes, offset, on))?;
     if grown || was != on {
         cx.event(Event::String, "setbit", key.bytes);
     }

@@ -116,7 +116,8 @@ fn bitfield_ro(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 fn run(cx: &mut Cx<'_>, args: Args<'_>, may_write: bool, out: &mut Reply) -> Outcome {
-    let operations = || Operations::new(args, cx.shard.limits.string_bytes_max as u64);
+    let bytes_max = cx.shard.limits.string_bytes_max as u64;
+    let operations = || Operations::new(args, bytes_max);
     let (mut count, mut len_min) = (0, 0);
     for operation in operations() {
         let operation = operation?;
@@ -125,7 +126,7 @@ fn run(cx: &mut Cx<'_>, args: Args<'_>, may_write: bool, out: &mut Reply) -> Out
             len_min = len_min.max(field::bytes_needed(operation.field, operation.offset));
         }
     }
-    let operations = operations().map(|operation| operation.expect("checked above"));
+    let operations = || operations().map(|operation| operation.expect("checked above"));
     let writes = len_min > 0;
     if writes && !may_write {
         return Err(Error::err("BITFIELD_RO only supports the GET subcommand"));
@@ -134,7 +135,7 @@ fn run(cx: &mut Cx<'_>, args: Args<'_>, may_write: bool, out: &mut Reply) -> Out
     if !writes {
         let bytes = cx.str(key)?.map_or(&b""[..], |value| value.bytes());
         out.array(count);
-        operations.for_each(|operation| out.int(field::get(bytes, operation.field, operation.offset)));
+        operations().for_each(|operation| out.int(field::get(bytes, operation.field, operation.offset)));
         return Ok(());
     }
     let pos = cx.find_for_write(key);
@@ -142,10 +143,15 @@ fn run(cx: &mut Cx<'_>, args: Args<'_>, may_write: bool, out: &mut Reply) -> Out
     if let Some(pos) = pos {
         grown = (cx.db().str(pos).ok_or_else(|| Error::WRONG_TYPE)?.bytes().len() as u64) < len_min;
     }
-    let changed = edit(cx, key, pos, len_min as usize, |bytes| {
+    let written = operations().filter(|operation| !matches!(operation.action, Action::Get));
+    let changes = written.map(|operation| {
+        let end = field::bytes_needed(operation.field, operation.offset);
+        (operation.offset / 8) as usize..end as usize
+    });
+    let changed = edit(cx, key, pos, len_min as usize, changes, |bytes| {
         out.array(count);
         let mut changed = 0;
-        for operation in operations {
+        for operation in operations() {
             changed += usize::from(apply(operation, bytes, grown, out));
         }
         changed

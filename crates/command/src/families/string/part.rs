@@ -36,7 +36,7 @@ fn append(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     };
     let len = cx.db().str(pos).ok_or_else(|| Error::WRONG_TYPE)?.bytes().len();
     let total = check_len(cx, len, value.len())?;
-    edit(cx, key, Some(pos), total, |bytes| bytes[len..].copy_from_slice(value))?;
+    edit(cx, key, Some(pos), total, [], |bytes| bytes[len..].copy_from_slice(value))?;
     cx.event(Event::String, "append", key.bytes);
     out.count(total);
     Ok(())
@@ -56,7 +56,7 @@ fn setrange(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         return Ok(());
     }
     let end = check_len(cx, offset, value.len())?;
-    edit(cx, key, pos, end, |bytes| bytes[offset..end].copy_from_slice(value))?;
+    edit(cx, key, pos, end, Some(offset..end), |bytes| bytes[offset..end].copy_from_slice(value))?;
     cx.event(Event::String, "setrange", key.bytes);
     out.count(len.max(end));
     Ok(())
