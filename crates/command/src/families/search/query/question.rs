@@ -65,7 +65,7 @@ impl Question {
         }
         let node = filtered(node, schema, filters, dialect)?;
         // What is nearest is looked for among what the filters let pass, so they come first.
-        let parts = Parts::read(&node, schema).map_err(Error::search)?;
+        let parts = Parts::read(&node, schema, options.in_keys.is_some()).map_err(Error::search)?;
         let scorer = match &options.scorer {
             None => Scorer::default(),
             Some(name) => Scorer::parse(name, settings.tanh_factor, options.payload.as_deref())
