@@ -74,7 +74,7 @@ impl AggregateArguments {
             b"WITHCOUNT" => self.counts = true,
             b"WITHOUTCOUNT" => self.counts = false,
             b"LOAD" => self.loads.push((self.steps.len(), load(words)?)),
-            b"GROUPBY" => self.steps.push(Step::Group(group(words)?)),
+            b"GROUPBY" => self.steps.push(Step::Group(group(words, settings)?)),
             b"APPLY" => {
                 let text = words.argument("APPLY")?;
                 let expression = Expression::parse(text).map_err(Error::search)?;
@@ -147,14 +147,16 @@ fn load(words: &mut Words<'_>) -> Result<Load, Error> {
     Ok(Load::Fields(fields))
 }
 
-fn group(words: &mut Words<'_>) -> Result<Grouping, Error> {
+fn group(words: &mut Words<'_>, settings: &QuerySettings) -> Result<Grouping, Error> {
     let properties = words.counted("GROUPBY")?;
     let mut reducers = Vec::new();
     while words.take("REDUCE") {
         let name = words.argument("REDUCE")?;
         let arguments = words.counted(&shown(&name.to_ascii_uppercase()))?;
         let alias = if words.take("AS") { Some(words.argument("AS")?) } else { None };
-        reducers.push(Reducer::parse(name, &arguments, alias).map_err(Error::search)?);
+        let reducer = Reducer::parse(name, &arguments, alias).map_err(Error::search)?;
+        reducer.check_limit(settings.rows_max as u64).map_err(Error::search)?;
+        reducers.push(reducer);
     }
     Grouping::new(&properties, reducers).map_err(Error::search)
 }

@@ -11,10 +11,11 @@ use crate::families::search::query::vectors;
 use crate::rounds::{Answer, Enquiry, Merge, Next, Part};
 use crate::{Args, Cx, Error, ShardCx};
 use resp::Reply;
+use search::DocumentId;
 use search::aggregate::Fields;
 use search::evaluate::{Evaluation, Gathering, Hit, Options, Order, Statistics};
 use search::expression::Value;
-use search::index::SortValue;
+use search::index::{Index, SortValue};
 use search::vectors::Vectors;
 use std::sync::Arc;
 
@@ -159,20 +160,15 @@ impl Collect {
             }
         }
         let index = request.question.index(cx.shard)?;
-        for column in &request.columns {
-            if let Column::Sorted { name, field } = column {
-                match index.index.sort_value(hit.id, *field) {
-                    Some(SortValue::Number(number)) => row.set(name, Value::Number(*number)),
-                    Some(SortValue::Text(text)) => row.set(name, Value::text(&**text)),
-                    Some(SortValue::Missing) | None => {}
-                }
-            }
-        }
-        if reads {
+        let sorted: Vec<_> =
+            request.columns.iter().map(|column| sort_value(column, &index.index, hit.id)).collect();
+        if !reads {
+            fill(None, sorted, request, &mut row);
+        } else {
             let Some(key) = index.documents.key_of(hit.id).cloned() else { return Ok(()) };
             let on = request.question.definition.schema.on;
             let Some(source) = load::document(cx, &key, on) else { return Ok(()) };
-            read(&source, &key, request, &mut row);
+            fill(Some((&source, &key)), sorted, request, &mut row);
         }
         if steps::apply_plain(&request.steps, &mut row)? {
             self.rows.push(row);
@@ -181,16 +177,33 @@ impl Collect {
     }
 }
 
-/// What of a row stands under the key.
-fn read(source: &Source<'_>, key: &[u8], request: &Request, row: &mut Fields) {
-    for column in &request.columns {
-        if let Column::Document(wanted) = column
-            && let Some(value) = source.value(key, wanted, request.manner())
-        {
-            row.set(&wanted.name, value);
+/// What of a row the index has.
+fn sort_value(column: &Column, index: &Index, id: DocumentId) -> Option<Value> {
+    let Column::Sorted { field, .. } = column else { return None };
+    match index.sort_value(id, *field)? {
+        SortValue::Number(number) => Some(Value::Number(*number)),
+        SortValue::Text(text) => Some(Value::text(&**text)),
+        SortValue::Missing => None,
+    }
+}
+
+/// Fills a row, in the order in which its columns were named, from what the index has and what stands under the key.
+fn fill(
+    source: Option<(&Source<'_>, &[u8])>,
+    sorted: Vec<Option<Value>>,
+    request: &Request,
+    row: &mut Fields,
+) {
+    for (column, sorted) in request.columns.iter().zip(sorted) {
+        match column {
+            Column::Sorted { name, .. } => sorted.into_iter().for_each(|value| row.set(name, value)),
+            Column::Document(wanted) => {
+                let value = source.and_then(|(source, key)| source.value(key, wanted, request.manner()));
+                value.into_iter().for_each(|value| row.set(&wanted.name, value));
+            }
         }
     }
-    if request.loads_all {
+    if let (true, Some((source, _))) = (request.loads_all, source) {
         source.all_values(request.manner(), |name, value| {
             if row.get(name).is_none() {
                 row.set(name, value);

@@ -47,6 +47,13 @@ fn write_value(value: &Value, out: &mut Reply) {
             out.array(values.len());
             values.iter().for_each(|value| write_value(value, out));
         }
+        Value::Map(pairs) => {
+            out.map(pairs.len());
+            for (name, value) in pairs {
+                out.bulk(name);
+                write_value(value, out);
+            }
+        }
         Value::Number(_) | Value::Text(_) => out.bulk(&value.shown().unwrap_or_default()),
     }
 }

@@ -7,7 +7,6 @@ use crate::families::search::query::question::Question;
 use crate::families::search::query::settings::QuerySettings;
 use crate::families::search::query::words::{bad_arguments, shown};
 use crate::{Args, Cx, Error};
-use search::aggregate::ReducerKind;
 use search::schema::FieldNumber;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -109,12 +108,7 @@ impl Known<'_> {
                     }
                 }
                 for reducer in &grouping.reducers {
-                    let by = match &reducer.kind {
-                        ReducerKind::FirstValue { by } => by.as_ref().map(|(by, _)| by),
-                        _ => None,
-                    };
-                    let own = Some(&reducer.property).filter(|name| !name.is_empty());
-                    for name in own.into_iter().chain(by) {
+                    for name in reducer.properties() {
                         if !self.find(name) && !is_dynamic {
                             let name = shown(name);
                             return missing(format!("Property `{name}` not present in document or pipeline"));

@@ -5,6 +5,7 @@ use super::words::{Words, bad_arguments, shown};
 use crate::{Args, Error};
 use base::number::{parse_f64, parse_u64};
 use search::query::{Circle, NumericRange, Unit};
+use search::summarize::Summary;
 
 /// FT.SEARCH and what stands behind it.
 #[derive(Clone, Debug, Default)]
@@ -54,10 +55,7 @@ pub struct Highlight {
 pub struct Summarize {
     /// `None` for all.
     pub fields: Option<Vec<Vec<u8>>>,
-    pub fragments: usize,
-    /// Words of each.
-    pub words: usize,
-    pub separator: Vec<u8>,
+    pub summary: Summary,
 }
 
 /// SORTBY.
@@ -199,17 +197,17 @@ fn highlight(words: &mut Words<'_>) -> Result<Highlight, Error> {
 
 fn summarize(words: &mut Words<'_>) -> Result<Summarize, Error> {
     let bad = |_| bad_arguments("Bad arguments for SUMMARIZE");
-    let mut summarize = Summarize { fields: None, fragments: 3, words: 20, separator: b"... ".to_vec() };
-    summarize.fields = listed_fields(words).map_err(bad)?;
+    let fields = listed_fields(words).map_err(bad)?;
+    let mut summary = Summary::default();
     loop {
         if words.take("FRAGS") {
-            summarize.fragments = words.count("FRAGS").map_err(bad)?.clamp(1, u64::from(u16::MAX)) as usize;
+            summary.fragments = words.count("FRAGS").map_err(bad)?.clamp(1, u64::from(u16::MAX)) as usize;
         } else if words.take("LEN") {
-            summarize.words = words.count("LEN").map_err(bad)?.clamp(1, u64::from(u32::MAX)) as usize;
+            summary.words = words.count("LEN").map_err(bad)?.clamp(1, u64::from(u32::MAX)) as usize;
         } else if words.take("SEPARATOR") {
-            summarize.separator = words.argument("SEPARATOR").map_err(bad)?.to_vec();
+            summary.separator = words.argument("SEPARATOR").map_err(bad)?.to_vec();
         } else {
-            return Ok(summarize);
+            return Ok(Summarize { fields, summary });
         }
     }
 }

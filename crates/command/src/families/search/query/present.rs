@@ -3,7 +3,7 @@
 use super::load::{Fields, Shown};
 use super::request::Request;
 use crate::Cx;
-use search::highlight::Highlighter;
+use search::highlight::{Context, Highlighter};
 use search::schema::Kind;
 
 /// Puts tags around the words that the query looks for, and leaves of long texts what is near them.
@@ -23,9 +23,14 @@ pub fn dress(cx: &mut Cx<'_>, request: &Request, fields: &mut Fields) {
         let names = |fields: &Option<Vec<Vec<u8>>>| {
             fields.as_ref().is_none_or(|fields| fields.iter().any(|field| field[..] == name[..]))
         };
-        if let Some(highlight) = request.highlight.as_ref().filter(|highlight| names(&highlight.fields)) {
-            let tags = (&highlight.tags.0[..], &highlight.tags.1[..]);
-            *shown = highlighter.highlight(shown, text, schema, question.language, &index.synonyms, tags);
+        let highlight = request.highlight.as_ref().filter(|highlight| names(&highlight.fields));
+        let tags = highlight.map(|highlight| (&highlight.tags.0[..], &highlight.tags.1[..]));
+        let language = question.language;
+        let of = Context { field: text, schema, language, synonyms: &index.synonyms };
+        if let Some(summarize) = request.summarize.as_ref().filter(|summarize| names(&summarize.fields)) {
+            *shown = highlighter.summarize(shown, of, &summarize.summary, tags);
+        } else if let Some(tags) = tags {
+            *shown = highlighter.highlight(shown, text, schema, language, &index.synonyms, tags);
         }
     }
 }

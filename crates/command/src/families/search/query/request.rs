@@ -4,9 +4,10 @@ use super::arguments::{Highlight, SearchArguments, Summarize};
 use super::load::{Manner, Selection, Wanted};
 use super::question::Question;
 use super::settings::QuerySettings;
-use super::words::shown;
+use super::words::{bad_arguments, shown};
 use crate::{Args, Cx, Error};
 use search::evaluate::Order;
+use search::schema::DocumentKind;
 use std::sync::Arc;
 
 /// A search, the same on all shards.
@@ -71,6 +72,11 @@ impl Request {
                 }
             }
         };
+        let dresses = given.highlight.is_some() || given.summarize.is_some();
+        if dresses && schema.on == DocumentKind::Json && given.fields.is_none() {
+            let text = "HIGHLIGHT/SUMMARIZE on JSON indexes requires RETURN with explicit field names";
+            return Err(bad_arguments(text));
+        }
         let sorted_by = given.sort_by.as_ref().map(|sort_by| sort_by.field.as_slice());
         let selection = Selection::new(definition, given.fields.as_deref(), sorted_by);
         Ok(Self {
