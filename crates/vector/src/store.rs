@@ -122,19 +122,12 @@ impl Store {
         }
     }
 
-    /// Up to which distance in [`Store::walked`] those may be that are within a radius. Of halves it is known how much their distances
-    /// may differ; of codes it is not, nor of inner products of vectors that are much longer than the query.
-    pub(crate) fn reach(&self, query: &Prepared, radius: f64) -> f64 {
-        if self.by() != By::Halves {
-            return radius;
-        }
-        let numbers = self.space.element().numbers(Line::bytes(&query.lines));
-        let length = numbers.iter().map(|it| it * it).sum::<f64>().sqrt();
-        match self.space.metric() {
-            Metric::L2 => (radius.sqrt() + HALF_SHARE * (2.0 * length + radius.sqrt())).powi(2),
-            Metric::Ip => radius + 2.0 * HALF_SHARE * length * length,
-            Metric::Cosine => radius + 2.0 * HALF_SHARE,
-        }
+    /// How far a query reaches in [`Store::walked`].
+    pub(crate) fn reach(&self, query: &Prepared) -> Reach {
+        let by_halves = self.by() == By::Halves;
+        let numbers = by_halves.then(|| self.space.element().numbers(Line::bytes(&query.lines)));
+        let length = numbers.map(|numbers| numbers.iter().map(|it| it * it).sum::<f64>().sqrt());
+        Reach { length, metric: self.space.metric() }
     }
 
     /// The vector in a slot as it was sent; `room` is where it is put together if need be.
@@ -193,6 +186,34 @@ impl Store {
                 }
             }
         }
+    }
+}
+
+/// Up to which distance in [`Store::walked`] those may be that are within a radius. Of halves it is known how much their distances
+/// may differ; of codes it is not, nor of inner products of vectors that are much longer than the query.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reach {
+    /// The query's, if it goes by halves.
+    length: Option<f64>,
+    metric: Metric,
+}
+
+impl Reach {
+    /// That distance for a radius.
+    pub(crate) fn of(self, radius: f64) -> f64 {
+        let Some(length) = self.length else { return radius };
+        match self.metric {
+            Metric::L2 => {
+                (radius.max(0.0).sqrt() + HALF_SHARE * (2.0 * length + radius.max(0.0).sqrt())).powi(2)
+            }
+            Metric::Ip => radius + 2.0 * HALF_SHARE * length * length,
+            Metric::Cosine => radius + 2.0 * HALF_SHARE,
+        }
+    }
+
+    /// Whether nobody within a radius is farther than [`Reach::of`] says.
+    pub(crate) fn is_certain(self) -> bool {
+        self.length.is_some() && self.metric != Metric::Ip
     }
 }
 
@@ -302,7 +323,7 @@ mod tests {
                 let stand_in = store.stand_in(&query, &query_as_kept).unwrap();
                 let exact = store.distance(query_as_kept.ray(), slot);
                 let walked = store.walked().distance(stand_in.ray(), slot);
-                let reach = store.reach(&query_as_kept, exact.max(0.0));
+                let reach = store.reach(&query_as_kept).of(exact.max(0.0));
                 assert!(walked <= reach, "{metric:?}: {walked} beyond {reach} for {exact}");
                 assert!(reach <= exact * 2.0 + 3.0, "{metric:?}: {reach} for {exact}");
             }

@@ -65,6 +65,12 @@ impl Top {
         }
     }
 
+    /// How far the last one is, if there is no room for one that is farther.
+    #[inline]
+    pub(crate) fn limit(&self) -> Option<f64> {
+        self.heap.peek().filter(|_| self.heap.len() >= self.most).map(|(order, _)| number_f64(*order))
+    }
+
     /// The slots and how far they are, nearest first.
     pub(crate) fn slots(self) -> impl Iterator<Item = (u32, f64)> {
         self.heap.into_sorted_vec().into_iter().map(|(order, slot)| (slot, number_f64(order)))
@@ -99,8 +105,10 @@ mod tests {
         for (slot, distance) in [(1, 5.0), (2, f64::NAN), (3, 1.0), (5, 2.0), (4, 2.0), (6, 9.0)] {
             top.add(slot, distance);
         }
+        assert_eq!(top.limit(), Some(2.0));
         assert!(top.slots().eq([(3, 1.0), (4, 2.0), (5, 2.0)]));
         let mut none = Top::new(0);
+        assert_eq!(none.limit(), None);
         none.add(1, 1.0);
         assert_eq!(none.slots().count(), 0);
     }

@@ -7,7 +7,7 @@ use super::walk::{Goal, Walk};
 use super::{Graph, Parameters};
 use crate::pins::Pin;
 use crate::space::{Prepared, Ray};
-use crate::store::By;
+use crate::store::{By, Reach};
 use crate::top::Top;
 use crate::{EF_MAX, Error, Found, Slot, Space};
 use std::sync::Arc;
@@ -19,6 +19,8 @@ const REMOVED_SHARE: usize = 16;
 const REMOVED_NEARBY_SHARE: usize = 8;
 /// What goes by upper halves is compared by whole vectors up to so many beyond the k nearest, or half as many again.
 const HALVES_MORE: usize = 5;
+/// So many are compared by upper halves before the nearest of them are by whole vectors.
+const SOME: usize = 64;
 /// So many slots are passed over in the time of one distance.
 const SLOTS_PER_DISTANCE: usize = 32;
 
@@ -45,6 +47,7 @@ pub struct Search {
     graph: Arc<Graph>,
     _pin: Pin,
     query: Prepared,
+    reach: Reach,
     /// What stands for it where walks go.
     stand_in: Option<Prepared>,
     wish: Wish,
@@ -145,14 +148,16 @@ impl Reader {
         let store = &self.graph.store;
         let prepared = store.space.prepare(query)?;
         let stand_in = store.stand_in(query, &prepared);
+        let reach = store.reach(&prepared);
         if let Goal::Within { radius, .. } = &mut goal {
-            *radius = store.reach(&prepared, *radius);
+            *radius = reach.of(*radius);
         }
         Ok(Search {
             _pin: self.graph.pins.pin(),
             phase: Phase::Tail(self.graph.tail.places()),
             graph: Arc::clone(&self.graph),
             query: prepared,
+            reach,
             stand_in,
             wish,
             goal,
@@ -248,14 +253,33 @@ impl Search {
             Wish::Nearest { .. } => f64::INFINITY,
         };
         let is_wanted = |slot: &u32| graph.store.label(*slot).is_some_and(passes);
-        let wanted: Vec<u32> = slots.iter().copied().filter(is_wanted).collect();
+        let mut wanted: Vec<u32> = slots.iter().copied().filter(is_wanted).collect();
         let top = &mut self.top;
-        graph.store.each(self.query.ray(), &wanted, |slot, distance| {
-            // NaN is not too far for who wants the nearest.
-            if distance <= limit || limit == f64::INFINITY {
-                top.add(slot, distance);
-            }
-        });
+        let mut compare = |wanted: &[u32]| {
+            graph.store.each(self.query.ray(), wanted, |slot, distance| {
+                // NaN is not too far for who wants the nearest.
+                if distance <= limit || limit == f64::INFINITY {
+                    top.add(slot, distance);
+                }
+            });
+            top.limit().unwrap_or(f64::INFINITY).min(limit)
+        };
+        let Some(stand_in) = self.stand_in.as_ref().filter(|_| self.reach.is_certain()) else {
+            compare(&wanted);
+            return;
+        };
+        // Most of many need not be put together: it shows in their upper halves that they are too far.
+        for some in wanted.chunks_mut(SOME) {
+            let most = self.reach.of(compare(&[]));
+            let mut near = 0;
+            let mut places = [0; SOME];
+            graph.store.walked().each(stand_in.ray(), some, |slot, distance| {
+                // Not farther, or NaN.
+                places[near] = slot;
+                near += usize::from(!(distance > most));
+            });
+            compare(&places[..near]);
+        }
     }
 
     fn look_at_tail(

@@ -165,6 +165,9 @@ impl Info<'_> {
     }
 }
 
+/// What is shown of TRAINING_THRESHOLD if it was not given; nothing is learnt here.
+const TRAINING_THRESHOLD: u64 = 10_240;
+
 enum Shown {
     Int(u64),
     Word(&'static str),
@@ -179,19 +182,16 @@ fn vector_numbers(options: &VectorOptions) -> Vec<(&'static str, Shown)> {
             ("ef_construction", Shown::Int(*ef_construction as u64)),
             ("ef_runtime", Shown::Int(*ef_runtime as u64)),
         ],
-        Algorithm::Vamana {
-            degree, construction_window, compression, training_threshold, reduce, ..
-        } => {
+        Algorithm::Vamana { degree, construction_window, compression, training_threshold, .. } => {
+            // Whatever compression is asked for, it is a byte for each element, as RediSearch has without Intel's library.
+            let shown = if compression.is_some() { "GlobalSQ8" } else { "NO_COMPRESSION" };
             let mut entries = vec![
                 ("graph_max_degree", Shown::Int(*degree as u64)),
                 ("construction_window_size", Shown::Int(*construction_window as u64)),
-                (
-                    "compression",
-                    Shown::Word(compression.as_ref().map_or("NO_COMPRESSION", |kind| kind.name())),
-                ),
+                ("compression", Shown::Word(shown)),
             ];
-            entries.extend(training_threshold.map(|threshold| ("training_threshold", Shown::Int(threshold))));
-            entries.extend(reduce.map(|dimension| ("reduced_dim", Shown::Int(dimension as u64))));
+            let threshold = compression.map(|_| training_threshold.unwrap_or(TRAINING_THRESHOLD));
+            entries.extend(threshold.map(|threshold| ("training_threshold", Shown::Int(threshold))));
             entries
         }
     }
