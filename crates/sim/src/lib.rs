@@ -54,6 +54,7 @@ pub mod network;
 mod news;
 pub mod nodes;
 pub mod op;
+pub mod outcome;
 pub mod rules;
 pub mod search;
 pub mod seat;
@@ -63,5 +64,6 @@ pub mod witness;
 pub mod workload;
 pub mod world;
 
+pub use outcome::{Anomaly, Outcome, Plan};
 pub use rules::{Rule, Rules};
-pub use world::{Anomaly, Outcome, Plan, run};
+pub use world::run;
