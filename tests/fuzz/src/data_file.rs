@@ -131,6 +131,9 @@ fn take<'a>(cx: &mut ShardCx, coming: &mut Vec<Coming<'a>>, found: Found<'a>) ->
         Found::Function(code) => {
             return cx.load_library(&code).map_err(|_| "a library".to_owned());
         }
+        Found::Statement(statement) => {
+            return cx.restore_saved_index(&statement).map_err(|_| "a search index".to_owned());
+        }
         Found::Expected { db, keys } => {
             if let Some(db) = cx.dbs.number(db.into()) {
                 // A server makes room once it has seen some keys; here there are never so many.

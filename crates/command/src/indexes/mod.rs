@@ -289,8 +289,10 @@ impl ShardCx {
         Some(removed)
     }
 
-    /// Database 0 has been flushed.
+    /// Database 0 has been flushed. That has changed something if there were any, whether there were keys or not.
     pub fn drop_indexes(&mut self) {
+        let had_some = self.indexes.follow() || !self.indexes.dictionaries.is_empty();
+        self.dirty += u64::from(had_some && self.id == 0);
         self.indexes.clear();
         self.set_listening();
     }
