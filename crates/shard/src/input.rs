@@ -63,27 +63,23 @@ impl Shard {
     /// Parses whole requests of one connection, all that begin before `end`, running the queue whenever a chunk is full; where the
     /// rest begins.
     fn parse(&mut self, conn: usize, buf: &[u8], mut at: usize, end: usize) -> usize {
+        // What they follow from changes only when something runs.
+        let mut limits = self.limits_of(conn);
         while at < end && self.conns[conn].takes_input() {
-            let authenticated = self.conns[conn].authenticated;
-            let limits = Limits {
-                bulk_bytes_max: self.cx.config.proto_max_bulk_len,
-                args_max: i32::MAX as u64,
-                authenticated,
-            };
             let mark = self.spans.len();
             match self.conns[conn].parser.parse(buf, at, &mut self.spans, &limits) {
                 Ok(Parsed::Request { end }) => {
                     at = end;
-                    if self.spans.len() > mark {
-                        self.enqueue(conn, buf, mark);
-                    }
-                    if self.queue.len() >= CHUNK_COMMANDS || !authenticated || self.ends_chunk() {
+                    let ends_chunk = self.spans.len() > mark && self.enqueue(conn, buf, mark);
+                    if ends_chunk || self.queue.len() >= CHUNK_COMMANDS || !limits.authenticated {
                         self.run_queue(buf);
+                        limits = self.limits_of(conn);
                     }
                 }
                 Ok(Parsed::Large { end }) => {
                     at = end;
                     self.run_large(conn, buf, mark);
+                    limits = self.limits_of(conn);
                 }
                 Ok(Parsed::Incomplete { .. }) => break,
                 Err(error) => {
@@ -94,6 +90,7 @@ impl Shard {
                     }
                     if let Some(end) = self.run_quoted_line(conn, buf, at) {
                         at = end;
+                        limits = self.limits_of(conn);
                         continue;
                     }
                     self.reply_error(conn, &Error::Reply([b"ERR ", &error.0[..]].concat().into()));
@@ -103,6 +100,16 @@ impl Shard {
             }
         }
         if self.conns[conn].closing { end } else { at }
+    }
+
+    /// What the parser accepts of a connection now.
+    #[inline]
+    fn limits_of(&self, conn: usize) -> Limits {
+        Limits {
+            bulk_bytes_max: self.cx.config.proto_max_bulk_len,
+            args_max: i32::MAX as u64,
+            authenticated: self.conns[conn].authenticated,
+        }
     }
 
     /// Has the connection's input gone on with, once in this turn.

@@ -52,23 +52,18 @@ impl Queued {
 }
 
 impl Shard {
-    /// Puts the request whose spans begin at `mark` into the queue and asks for the memory of its key.
+    /// Puts the request whose spans begin at `mark` into the queue and asks for the memory of its key. Whether what comes behind it may have to
+    /// wait for it: EXEC, on several shards or of scripts.
     #[inline]
-    pub(crate) fn enqueue(&mut self, conn: usize, buf: &[u8], mark: usize) {
+    pub(crate) fn enqueue(&mut self, conn: usize, buf: &[u8], mark: usize) -> bool {
         let args = Args::new(buf, &self.spans[mark..], &self.cx.seed);
         let queued = self.queued(conn, mark, args);
         if queued.fences {
             self.conns[conn].fenced = true;
         }
         self.queue.push(queued);
-    }
-
-    /// Whether what comes behind the last command may have to wait for it: EXEC, on several shards or of scripts.
-    #[inline]
-    pub(crate) fn ends_chunk(&self) -> bool {
         let is_exec = |command: &Command| matches!(command.plan, Plan::Transaction(Verb::Exec));
-        let last = self.queue.last().filter(|queued| queued.command.is_some_and(is_exec));
-        last.is_some_and(|exec| self.cx.shards > 1 || self.may_run_scripts(exec))
+        queued.command.is_some_and(is_exec) && (self.cx.shards > 1 || self.may_run_scripts(&queued))
     }
 
     /// Whether there may be scripts in a transaction, some commands of which may still be in the queue.
