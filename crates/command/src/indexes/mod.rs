@@ -122,6 +122,11 @@ impl Indexes {
         !self.changed.is_empty()
     }
 
+    /// Whether keys that were there before are still to be looked at.
+    pub fn have_keys_to_see(&self) -> bool {
+        self.scans > 0
+    }
+
     /// Names in order.
     pub fn names(&self) -> impl ExactSizeIterator<Item = &[u8]> {
         self.by_name.keys().map(Vec::as_slice)
