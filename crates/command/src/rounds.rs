@@ -52,10 +52,13 @@ pub trait Enquiry {
     fn merge() -> Box<dyn Merge>;
 }
 
+/// See [`Enquiry::begin`].
+pub type BeginHandler = fn(&mut Cx<'_>, Args<'_>) -> Result<Box<dyn Part>, Error>;
+
 /// An [`Enquiry`] as a row has it.
 #[derive(Clone, Copy)]
 pub struct Rounds {
-    pub begin: fn(&mut Cx<'_>, Args<'_>) -> Result<Box<dyn Part>, Error>,
+    pub begin: BeginHandler,
     pub merge: fn() -> Box<dyn Merge>,
 }
 

@@ -4,13 +4,15 @@
 //! Keys they hold are brought here, and are in no keyspace while the operation waits for others. What concerns a whole keyspace
 //! (KEYS, DBSIZE, FLUSHALL …) runs where the keys are: each shard is left alone for it first.
 
+mod rounds;
+
 use crate::block;
 use crate::blocking::WaitChange;
 use crate::execute::{self, Asked, Caller};
 use crate::gates::Want;
 use crate::message::{Ask, Held, Message, OpId, Work};
 use crate::multi;
-use crate::multi::rounds::{self, Answers};
+use crate::multi::rounds::Answers;
 use crate::parking::Parked;
 use crate::prepare::prepared;
 use crate::shard::Shard;
@@ -19,7 +21,7 @@ use crate::timing;
 use command::change::{Change, DbKey};
 use command::journal::Effects;
 use command::pubsub::Publications;
-use command::rounds::{Answer, Merge};
+use command::rounds::Merge;
 use command::spec::flag;
 use command::tracking::{News, Tracker};
 use command::{Command, Error, OwnArgs, Plan};
@@ -413,82 +415,6 @@ impl Shard {
         }
         open.next = Next::Merge { args: only.is_none().then_some(args), parts };
         Tried::Parts
-    }
-
-    /// Has the shards work on their parts of a round, all keys being where they belong.
-    fn start_round_open(
-        &mut self,
-        op: OpId,
-        open: &mut Open,
-        works: Vec<(u16, Work)>,
-        merge: Box<dyn Merge>,
-        caller: Caller,
-    ) {
-        self.return_keys(open);
-        open.missing = works.len();
-        let mut answers = Answers::of(works.iter().map(|(shard, _)| *shard));
-        for (shard, work) in works {
-            let home = self.cx.id;
-            if shard == home {
-                let (answer, effects) = self.work_alone(work, caller);
-                answers.put(shard, answer);
-                open.effects.append(&effects);
-                open.missing -= 1;
-            } else {
-                self.outgoing.posts.push((usize::from(shard), Message::Round { home, op, work, caller }));
-            }
-        }
-        open.next = Next::Answers { merge, answers };
-    }
-
-    /// What a shard says at the end of a round.
-    pub(crate) fn on_answered_open(
-        &mut self,
-        op: OpId,
-        from: u16,
-        answer: Result<Answer, Error>,
-        effects: &Effects,
-    ) {
-        let open = self.opens.get_mut(&op).expect("what comes belongs to operations under way");
-        open.effects.append(effects);
-        let Next::Answers { answers, .. } = &mut open.next else { unreachable!("it waits for answers") };
-        answers.put(from, answer);
-        open.missing -= 1;
-        if open.missing == 0 {
-            self.may_proceed.push_back(op);
-        }
-    }
-
-    /// Does what follows a round; whether that is the reply, which is in `out`. Else another round has begun.
-    fn merge_round_open(
-        &mut self,
-        op: OpId,
-        open: &mut Open,
-        merge: Box<dyn Merge>,
-        answers: Answers,
-        out: &mut Reply,
-    ) -> bool {
-        let seed = self.cx.seed.clone();
-        let call = open.steps.call(&seed);
-        let (command, caller) = (call.command, Caller::elsewhere(call.db, call.resp3));
-        out.resp3 = caller.resp3;
-        let merged = answers.collected();
-        let merged = merged.and_then(|answers| merge.merge(&mut rounds::context(self, caller), answers, out));
-        match merged {
-            Ok(command::rounds::Next::Done) => return true,
-            Ok(command::rounds::Next::Round(parts, merge)) => {
-                let works = parts.into_iter().map(|(shard, part)| (shard, Work::PartAlone(part))).collect();
-                self.start_round_open(op, open, works, merge, caller);
-                return false;
-            }
-            Err(error) => {
-                self.cx.commands.failed(command.id);
-                self.cx.count_error(&error);
-                out.clear();
-                out.error(error.line());
-            }
-        }
-        true
     }
 
     /// Runs this shard's part of a command of an operation to which this shard is left alone.

@@ -153,7 +153,7 @@ impl Shard {
 }
 
 /// Where a merge of an operation works.
-pub(super) fn context(shard: &mut Shard, caller: Caller) -> Cx<'_> {
+pub(crate) fn context(shard: &mut Shard, caller: Caller) -> Cx<'_> {
     Cx { shard: &mut shard.cx, db: caller.db, resp3: caller.resp3, conn: None, deny_blocking: true }
 }
 

@@ -84,7 +84,7 @@ impl Known<'_> {
         match step {
             Step::Apply(expression, _) | Step::Filter(expression) => {
                 for name in expression.properties() {
-                    if !self.find(name) && !(self.loads_all && self.has_documents) {
+                    if !(self.find(name) || self.loads_all && self.has_documents) {
                         return missing(format!("Property not loaded nor in pipeline: `{}`", shown(name)));
                     }
                 }
