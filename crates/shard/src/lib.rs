@@ -25,6 +25,8 @@ pub mod deliver;
 pub mod dispatch;
 pub mod effects;
 pub mod execute;
+#[cfg(test)]
+mod following_tests;
 mod gates;
 pub mod input;
 mod journal;

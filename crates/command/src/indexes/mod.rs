@@ -122,6 +122,11 @@ impl Indexes {
         !self.changed.is_empty()
     }
 
+    /// Whether keys that were there before are still to be looked at.
+    pub fn have_keys_to_see(&self) -> bool {
+        self.scans > 0
+    }
+
     /// Names in order.
     pub fn names(&self) -> impl ExactSizeIterator<Item = &[u8]> {
         self.by_name.keys().map(Vec::as_slice)
@@ -289,8 +294,10 @@ impl ShardCx {
         Some(removed)
     }
 
-    /// Database 0 has been flushed.
+    /// Database 0 has been flushed. That has changed something if there were any, whether there were keys or not.
     pub fn drop_indexes(&mut self) {
+        let had_some = self.indexes.follow() || !self.indexes.dictionaries.is_empty();
+        self.dirty += u64::from(had_some && self.id == 0);
         self.indexes.clear();
         self.set_listening();
     }

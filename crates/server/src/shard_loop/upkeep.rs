@@ -275,6 +275,7 @@ impl ShardLoop {
 pub(super) fn needs_ticks(cx: &ShardCx) -> bool {
     cx.limits.memory_bytes_max != 0
         || cx.dbs.iter().any(|db| db.has_expiry())
+        || cx.indexes.have_keys_to_see()
         || cx.indexes.have_links_to_make()
 }
 
