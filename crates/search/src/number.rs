@@ -23,7 +23,7 @@ fn without_zeros(text: &str) -> &str {
 
 /// A number in results of FT.AGGREGATE: whole numbers whole, others with twelve digits.
 pub(crate) fn result_text(number: f64) -> String {
-    if number == number.trunc() && number.abs() < 1e15 {
+    if number == number.trunc() && number.abs() < 2f64.powi(63) {
         return format!("{}", number as i64);
     }
     general(number, 12)
@@ -52,6 +52,7 @@ mod tests {
         assert_eq!(result_text(0.28768207245178085), "0.287682072452");
         assert_eq!(result_text(1617235200.0), "1617235200");
         assert_eq!(result_text(-3.0), "-3");
+        assert_eq!(result_text(6373878785249699840.0), "6373878785249699840");
         assert_eq!(result_text(1e300), "1e+300");
     }
 }

@@ -108,7 +108,6 @@ fn what_is_refused() {
         ("BAD @x", "No such reducer: BAD"),
         ("COUNT @x", "Count accepts 0 values only"),
         ("SUM", "Bad arguments for SUM: Expected an argument, but none provided"),
-        ("SUM x", "Unknown property `x`. Did you mean `@x`?"),
         ("SUM @x @y", "Bad arguments for SUM: Unknown argument `@y`"),
         ("QUANTILE @x", "Bad arguments for QUANTILE"),
         ("QUANTILE @x 1.5", "Percentage must be between 0.0 and 1.0"),

@@ -116,12 +116,10 @@ impl Reducer {
     }
 }
 
+/// Clients leave the `@` out, and RediSearch takes it so.
 fn property_name(bad: &dyn Fn(&str) -> Error, written: Option<&[u8]>) -> Result<Vec<u8>, Error> {
     let written = written.ok_or_else(|| bad(NONE_LEFT))?;
-    written.strip_prefix(b"@").map(<[u8]>::to_vec).ok_or_else(|| {
-        let name = shown(written);
-        bad(&format!("Unknown property `{name}`. Did you mean `@{name}`?"))
-    })
+    Ok(written.strip_prefix(b"@").unwrap_or(written).to_vec())
 }
 
 fn quantile(bad: &dyn Fn(&str) -> Error, share: Option<&[u8]>) -> Result<ReducerKind, Error> {

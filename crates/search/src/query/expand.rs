@@ -43,6 +43,37 @@ pub struct Expansion<'a> {
     pub synonyms: &'a Synonyms,
 }
 
+/// EXPANDER: which other forms of words are looked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Forms {
+    #[default]
+    All,
+    Stems,
+    Sounds,
+    Synonyms,
+}
+
+impl Forms {
+    /// Leaves the other forms out of a query that [`expand`] has been at.
+    pub fn keep(self, node: &mut Node) {
+        let is_kept = |node: &Node| match &node.kind {
+            Kind::Term(Term { word, expanded: true, .. }) => match word.first() {
+                Some(&SOUND_MARK) => self == Self::Sounds,
+                Some(&SYNONYM_MARK) => self == Self::Synonyms,
+                _ => self == Self::Stems,
+            },
+            _ => true,
+        };
+        if self == Self::All {
+            return;
+        }
+        if let Kind::Union(nodes) = &mut node.kind {
+            nodes.retain(is_kept);
+        }
+        node.children_mut().iter_mut().for_each(|child| self.keep(child));
+    }
+}
+
 /// The mark in front of what the index keeps beside the words themselves.
 pub(crate) const STEM_MARK: u8 = b'+';
 pub(crate) const SOUND_MARK: u8 = b'<';

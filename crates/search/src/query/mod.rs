@@ -17,7 +17,7 @@ mod vector;
 
 use crate::schema::{ALL_FIELDS, FieldMask, FieldNumber};
 
-pub use expand::{Expansion, Synonyms, expand};
+pub use expand::{Expansion, Forms, Synonyms, expand};
 pub(crate) use expand::{SOUND_MARK, STEM_MARK, SYNONYM_MARK};
 pub use explain::explain;
 pub use grammar::{Parameters, parse};

@@ -3,7 +3,7 @@
 use super::words::{Words, bad_arguments, shown};
 use crate::Error;
 use base::number::parse_u64;
-use search::query::{Dialect, Parameters};
+use search::query::{Dialect, Forms, Parameters};
 use search::text::Language;
 
 /// Options of a query.
@@ -20,6 +20,8 @@ pub struct QueryOptions {
     /// The name given to SCORER.
     pub scorer: Option<Vec<u8>>,
     pub payload: Option<Vec<u8>>,
+    /// EXPANDER.
+    pub expander: Forms,
     /// WITHSCORES, ADDSCORES.
     pub with_scores: bool,
     pub explains: bool,
@@ -59,11 +61,15 @@ impl QueryOptions {
             b"INFIELDS" => self.in_fields = owned(words.counted(&what)?),
             b"SLOP" => self.slop = Some(slop(words)?),
             b"PAYLOAD" => self.payload = Some(words.argument(&what)?.to_vec()),
-            // Words are expanded by the one expander that there is, or by none.
-            b"EXPANDER" => match words.argument(&what)?.to_ascii_uppercase().as_slice() {
-                b"SBSTEM" | b"DEFAULT" => {}
-                _ => return Err(Error::text("SEARCH_QUERY_BAD No such expander")),
-            },
+            b"EXPANDER" => {
+                self.expander = match words.argument(&what)?.to_ascii_uppercase().as_slice() {
+                    b"DEFAULT" => Forms::All,
+                    b"SBSTEM" => Forms::Stems,
+                    b"PHONETIC" => Forms::Sounds,
+                    b"SYNONYM" => Forms::Synonyms,
+                    _ => return Err(Error::text("SEARCH_QUERY_BAD No such expander")),
+                }
+            }
             b"SCORER" => self.scorer = Some(words.argument(&what)?.to_vec()),
             b"LANGUAGE" => {
                 let language = words.argument(&what)?;

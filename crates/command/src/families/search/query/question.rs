@@ -62,6 +62,7 @@ impl Question {
             let expansion =
                 Expansion { language, stem_letters_min: settings.stem_letters_min, synonyms: &of.synonyms };
             expand(&mut node, schema, &expansion);
+            options.expander.keep(&mut node);
         }
         let node = filtered(node, schema, filters, dialect)?;
         // What is nearest is looked for among what the filters let pass, so they come first.

@@ -77,6 +77,12 @@ impl Request {
             let text = "HIGHLIGHT/SUMMARIZE on JSON indexes requires RETURN with explicit field names";
             return Err(bad_arguments(text));
         }
+        let economies = schema.economies;
+        if dresses && (economies.no_highlighting || economies.no_offsets) {
+            let word = if economies.no_offsets { "NOOFFSETS" } else { "NOHL" };
+            let text = "SEARCH_INVAL Cannot use highlight/summarize because";
+            return Err(Error::text(format!("{text} {word} was specified at index level")));
+        }
         let sorted_by = given.sort_by.as_ref().map(|sort_by| sort_by.field.as_slice());
         let selection = Selection::new(definition, given.fields.as_deref(), sorted_by);
         Ok(Self {
