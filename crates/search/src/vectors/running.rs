@@ -13,6 +13,10 @@ use vector::{FlatSearch, Search};
 /// If one of so many of a shard's documents passes, or fewer, their vectors are looked up one by one instead of all being looked at in order.
 const FLAT_SHARE: usize = 8;
 
+/// Finding a document's vector and comparing it takes as long as so many distances of a walk: 0.6 µs and 0.17 µs, seen with 10,000 vectors of 384
+/// elements.
+const LOOK_UP_DISTANCES: f64 = 4.0;
+
 /// A search that is under way.
 pub(super) struct Running {
     search: Kind,
@@ -43,7 +47,8 @@ pub(super) fn should_look_at_each(field: &VectorField, part: &Part, passing: usi
             let reader = handle.reader();
             let ef = ef.unwrap_or(reader.parameters().ef_runtime).max(k);
             let share = reader.slots() as f64 / field.len().max(1) as f64;
-            reader.should_look_at_each((passing as f64 * share.max(1.0)) as usize, ef)
+            let weighed = passing as f64 * share.max(1.0) * LOOK_UP_DISTANCES.sqrt();
+            reader.should_look_at_each(weighed as usize, ef)
         }
     }
 }

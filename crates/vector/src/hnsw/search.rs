@@ -274,9 +274,8 @@ impl Search {
             let mut near = 0;
             let mut places = [0; SOME];
             graph.store.walked().each(stand_in.ray(), some, |slot, distance| {
-                // Not farther, or NaN.
                 places[near] = slot;
-                near += usize::from(!(distance > most));
+                near += usize::from(distance <= most || distance.is_nan());
             });
             compare(&places[..near]);
         }
