@@ -453,13 +453,7 @@ fn exercise(value: Value, random: &mut Random, shapes: &Shapes<'_>) {
             before[1..].iter().for_each(|(name, _)| assert!(set.remove(name)));
             assert!(set.len() <= 1);
         }
-        Value::Suggestions(mut all) => {
-            assert_eq!(all.len(), before.len());
-            assert_eq!(all.search(b"", true, usize::MAX).len(), before.len());
-            all.add(&text, 1.0, true, Some(&other));
-            before.iter().for_each(|(text, _)| assert!(all.remove(text)));
-            assert!(all.len() <= 1);
-        }
+        Value::Suggestions(all) => exercise_suggestions(*all, &before, &text, &other),
         Value::Array(mut array) => {
             assert_eq!(array.len() as usize + 1, before.len());
             array.set(random.below(INDEX_MAX), &text);
@@ -469,6 +463,14 @@ fn exercise(value: Value, random: &mut Random, shapes: &Shapes<'_>) {
             assert!(array.is_empty());
         }
     }
+}
+
+fn exercise_suggestions(mut all: Suggestions, before: &[(Vec<u8>, Vec<u8>)], text: &[u8], payload: &[u8]) {
+    assert_eq!(all.len(), before.len());
+    assert_eq!(all.search(b"", true, usize::MAX).len(), before.len());
+    all.add(text, 1.0, true, Some(payload));
+    before.iter().for_each(|(text, _)| assert!(all.remove(text)));
+    assert!(all.len() <= 1);
 }
 
 /// Changes a few bytes, or their number.

@@ -1,4 +1,4 @@
-//! The library under FT.*: schemas, queries, indexes of text, tags, numbers, places and vectors, and what finds and ranks documents in them.
+//! The library under FT.*: schemas, queries, indexes of text, tags, numbers, places, shapes and vectors, and what finds and ranks documents in them.
 //!
 //! Bytes and values in, results out: it knows no reply, no key and no hash, no clock and no thread. Documents go by ids ([`DocumentId`])
 //! that the caller hands out. A shard has an index of its own documents; a query is parsed once, every shard says what it knows of the
@@ -14,6 +14,8 @@ pub mod highlight;
 pub mod index;
 pub mod query;
 pub mod schema;
+pub mod shape;
+pub mod spellcheck;
 pub mod summarize;
 pub mod text;
 pub mod vectors;

@@ -6,7 +6,7 @@ mod model;
 
 use model::{Doc, World};
 use proptest::prelude::*;
-use search::evaluate::{Evaluation, Gathering, Hits, Options, Order, Scorer, Settings, Statistics};
+use search::evaluate::{Evaluation, Gathering, Hits, Options, Order, Scorer, Statistics};
 use search::index::{Document, Index, SortValue, Value};
 use search::query::{self, Dialect, Expansion, Node, Parameters, Synonyms};
 use search::schema::Schema;
@@ -476,13 +476,66 @@ fn expansions_are_bounded() {
     }
 }
 
+/// RediSearch's `test_geometry_flat.py`.
 #[test]
-fn what_cannot_be_searched_says_so() {
-    let schema = schema("SCHEMA s GEOSHAPE");
-    let parameters = Parameters::new(&[b"p", b"POINT(1 1)"]).unwrap();
-    let node = query::parse(b"@s:[WITHIN $p]", Dialect::Three, &schema, &parameters, true).unwrap();
-    let error = Gathering::new(&node, &Index::new(schema), &Settings::default()).unwrap_err();
-    assert!(error.to_string().contains("GEOSHAPE"));
+fn shapes_are_found_by_how_they_lie_to_others() {
+    let schema = schema("SCHEMA geom GEOSHAPE FLAT t TEXT");
+    let mut index = Index::new(Arc::clone(&schema));
+    let mut add = |id, shape: &str, text: &str| {
+        let values = vec![(0, Value::Text(shape.as_bytes())), (1, Value::Text(text.as_bytes()))];
+        let document = Document { score: 1.0, language: Language::English, payload: None, values };
+        let added = index.add(id, &document, &Synonyms::default());
+        added.map_err(|refused| refused.error.to_string())
+    };
+    add(1, "POLYGON((1 1, 1 100, 100 100, 100 1, 1 1))", "small").unwrap();
+    add(2, "POLYGON((1 1, 1 200, 200 200, 200 1, 1 1), (2 2, 49 2, 49 49, 2 49, 2 2))", "large").unwrap();
+    add(3, "POINT(10 10)", "point").unwrap();
+    add(4, "POINT(500 500)", "point").unwrap();
+    add(5, "POINT(1 1)", "gone").unwrap();
+    let error = add(5, "POLIKON((1 1, 1 100, 100 100, 100 1, 1 1))", "gone").unwrap_err();
+    assert!(error.contains("Error indexing geoshape: Should start with 'POLYGON'"), "{error}");
+    let search = |relation: &str, shape: &str| {
+        let parameters = Parameters::new(&[b"p", shape.as_bytes()]).unwrap();
+        let text = format!("{relation} $p]");
+        let node = query::parse(text.as_bytes(), Dialect::Two, &schema, &parameters, true)
+            .map_err(|error| error.to_string())?;
+        let mut found: Vec<Vec<u32>> = [1, 5, 1000]
+            .into_iter()
+            .map(|fuel| {
+                let options = Options { wanted: 10, ..Options::default() };
+                let mut gathering = Gathering::new(&node, &index, &options.settings).unwrap();
+                while !gathering.step(&index, &mut 100) {}
+                let statistics = gathering.finish(&index);
+                let mut evaluation = Evaluation::new(&node, &index, statistics, options);
+                while !evaluation.step(&index, &mut { fuel }) {}
+                let mut ids: Vec<u32> = evaluation.finish().hits.iter().map(|hit| hit.id).collect();
+                ids.sort_unstable();
+                ids
+            })
+            .collect();
+        assert!(found.windows(2).all(|pair| pair[0] == pair[1]));
+        Ok::<_, String>(found.remove(0))
+    };
+    let is = |relation: &str, shape: &str, expected: &[u32]| {
+        assert_eq!(search(relation, shape).unwrap(), expected, "{relation} {shape}");
+    };
+    is("@geom:[WITHIN", "POLYGON((0 0, 0 150, 150 150, 150 0, 0 0))", &[1, 3]);
+    is("@geom:[within", "POLYGON((0 0, 0 250, 250 250, 250 0, 0 0))", &[1, 2, 3]);
+    is("@geom:[CONTAINS", "POLYGON((50 50, 50 99, 99 99, 99 50, 50 50))", &[1, 2]);
+    is("@geom:[CONTAINS", "POINT(20 20)", &[1]);
+    is("@geom:[INTERSECTS", "POLYGON((45 45, 45 46, 46 46))", &[1]);
+    is("@geom:[DISJOINT", "POLYGON((45 45, 45 46, 46 46))", &[2, 3, 4]);
+    is("@t:point @geom:[WITHIN", "POLYGON((0 0, 0 150, 150 150, 150 0, 0 0))", &[3]);
+    is("-@geom:[WITHIN", "POLYGON((0 0, 0 150, 150 150, 150 0, 0 0))", &[2, 4]);
+    for shape in ["POLIGON((0 0, 0 1, 1 1))", "", "0 0", "POLYGON"] {
+        assert!(search("@geom:[CONTAINS", shape).is_err());
+    }
+    assert!(search("@geom:[CONTAINS", "POLYGON").unwrap_err().contains("Expected"));
+    assert!(index.sizes().shape_bytes > 0);
+    for id in 1..5 {
+        index.remove(id);
+    }
+    assert_eq!((index.len(), index.sizes().records_bytes), (0, 0));
 }
 
 const WORLD: &str = "SCHEMA a TEXT b TEXT WEIGHT 3 NOSTEM tag TAG n NUMERIC SORTABLE g GEO INDEXMISSING";

@@ -30,7 +30,6 @@ impl Definition {
         let schema = Schema::parse(words).map_err(Error::search)?;
         let filter = schema.filter.as_deref().map(Expression::parse).transpose().map_err(Error::search)?;
         let paths = paths_of(name, &schema, &schema.fields)?;
-        check_shapes(&schema.fields)?;
         if schema.temporary_seconds.is_some() {
             return Err(Error::text("SEARCH_GENERIC TEMPORARY indexes are not supported yet"));
         }
@@ -45,7 +44,6 @@ impl Definition {
     pub fn with_fields(&self, words: &[&[u8]]) -> Result<Self, Error> {
         let schema = self.schema.with_fields(words).map_err(Error::search)?;
         let added = &schema.fields[self.schema.fields.len()..];
-        check_shapes(added)?;
         let mut paths = self.parsed_again();
         paths.extend(paths_of(&self.name, &schema, added)?);
         let mut all_words = self.words.clone();
@@ -86,14 +84,4 @@ fn paths_of(name: &[u8], schema: &Schema, fields: &[Field]) -> Result<Vec<Query>
         })
     };
     fields.iter().map(path).collect()
-}
-
-/// Fields that cannot be searched yet are refused, not left out.
-fn check_shapes(fields: &[Field]) -> Result<(), Error> {
-    use search::schema::Kind;
-    let named = |kind: &str| Error::text(format!("SEARCH_GENERIC {kind} fields are not supported yet"));
-    match fields.iter().find(|field| matches!(field.kind, Kind::Geoshape(_))) {
-        Some(field) => Err(named(field.kind.name())),
-        None => Ok(()),
-    }
 }

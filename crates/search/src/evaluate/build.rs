@@ -53,6 +53,9 @@ impl<'a> Builder<'a> {
             }
             Kind::Numeric { field, range } => CursorKind::Range(Range::numbers(self.index, *field, *range)),
             Kind::Geo { field, circle } => CursorKind::Range(Range::circle(self.index, *field, circle)),
+            Kind::Geoshape { field, relation, shape, .. } => {
+                CursorKind::Range(Range::shapes(self.index, *field, *relation, shape))
+            }
             Kind::Missing { field } => CursorKind::Ids(Ids::new(self.index.missing(*field).clone(), None)),
             Kind::Nearest { filter, .. } => {
                 let found = self.found();

@@ -193,7 +193,7 @@ impl Ids {
     }
 
     /// Nothing before `target` is wanted any more.
-    fn skip_to(&mut self, target: DocumentId) {
+    pub fn skip_to(&mut self, target: DocumentId) {
         self.floor = self.floor.max(target);
     }
 

@@ -2,7 +2,7 @@
 //! prefix stands for, and how rare each word is, are those of one index that had all documents.
 
 use super::Settings;
-use crate::error::{Code, Error};
+use crate::error::Error;
 use crate::index::{Index, Lookup, Wanted, Word};
 use crate::query::{Affix, Kind, Node, SOUND_MARK, STEM_MARK, SYNONYM_MARK, Term};
 use crate::schema::{self, FieldNumber};
@@ -89,7 +89,7 @@ impl Gathering {
     /// Begins.
     ///
     /// # Errors
-    /// A query that this library cannot evaluate: shapes.
+    /// A query that this library cannot evaluate. There is none by now.
     pub fn new(query: &Node, index: &Index, settings: &Settings) -> Result<Self, Error> {
         let mut gathering = Self {
             statistics: Statistics::default(),
@@ -98,22 +98,19 @@ impl Gathering {
             words: Vec::new(),
             expansions_max: settings.expansions_max,
         };
-        gathering.walk(query, index, settings, Source::Words)?;
+        gathering.walk(query, index, settings, Source::Words);
         gathering.statistics.expansions = vec![Vec::new(); gathering.lookups.len()];
         Ok(gathering)
     }
 
-    fn walk(&mut self, node: &Node, index: &Index, settings: &Settings, source: Source) -> Result<(), Error> {
-        if let Kind::Geoshape { .. } = node.kind {
-            return Err(Error::new(Code::Generic, "GEOSHAPE fields cannot be searched yet"));
-        }
+    fn walk(&mut self, node: &Node, index: &Index, settings: &Settings, source: Source) {
         if let Some(wanted) = wanted(node, index, settings, source) {
             self.lookups.push((source, Lookup::new(wanted)));
         } else if let Some((source, word)) = word(node, index, source) {
             self.words.push((source, word));
         }
         let inner = if let Kind::Tag { field, .. } = node.kind { Source::Tags(field) } else { source };
-        node.children().iter().try_for_each(|child| self.walk(child, index, settings, inner))
+        node.children().iter().for_each(|child| self.walk(child, index, settings, inner));
     }
 
     /// Goes on while `fuel` lasts; each word looked at costs one. Says whether that was all.

@@ -1,12 +1,17 @@
-//! Ranges of numbers and circles as cursors: their documents are collected first, in steps, since the index has them in the order of the
+//! Ranges of numbers, circles and relations to shapes as cursors: their documents are collected first, in steps, since the index has them in the order of the
 //! numbers.
 
 use super::cursor::{Ids, Progress};
 use crate::DocumentId;
-use crate::index::{Index, Place, covering, key};
-use crate::query::{Circle, NumericRange};
+use crate::index::{Index, Place, Shapes, covering, key};
+use crate::query::{Circle, NumericRange, Relation};
 use crate::schema::FieldNumber;
+use crate::shape::{Extent, Shape};
 use roaring::RoaringBitmap;
+use std::sync::Arc;
+
+/// Pairs of edges that are held against each other for one unit of fuel.
+const PAIRS_AT_ONCE: usize = 16;
 
 /// Documents with a value in a range.
 #[derive(Debug)]
@@ -22,6 +27,7 @@ pub(super) struct Range {
 enum Test {
     Number(NumericRange),
     Circle { centre: Place, radius_metres: f64 },
+    Shape { relation: Relation, shape: Arc<Shape> },
 }
 
 #[derive(Debug)]
@@ -30,6 +36,12 @@ enum State {
     Collecting {
         keys: Vec<(u64, u64)>,
         from: Option<(u64, DocumentId)>,
+        found: RoaringBitmap,
+    },
+    /// The box that shapes must meet, the leaf to go on with, what has been found.
+    Meeting {
+        extent: Extent,
+        from: usize,
         found: RoaringBitmap,
     },
     Ready(Ids),
@@ -48,6 +60,17 @@ impl Range {
         let radius_metres = circle.radius_metres();
         let keys = covering(centre, radius_metres);
         Self::new(index, field, Test::Circle { centre, radius_metres }, keys)
+    }
+
+    pub fn shapes(index: &Index, field: FieldNumber, relation: Relation, shape: &Arc<Shape>) -> Self {
+        let all = index.shapes(field).map(Shapes::ids);
+        let estimate = all.map_or(0, RoaringBitmap::len);
+        let state = match relation {
+            Relation::Disjoint => State::Ready(Ids::new(all.cloned().unwrap_or_default(), None)),
+            _ => State::Meeting { extent: shape.extent(), from: 0, found: RoaringBitmap::new() },
+        };
+        let test = Test::Shape { relation, shape: Arc::clone(shape) };
+        Self { field, test, estimate, state, version: index.version() }
     }
 
     fn new(index: &Index, field: FieldNumber, test: Test, keys: Vec<(u64, u64)>) -> Self {
@@ -70,6 +93,9 @@ impl Range {
             Test::Circle { centre, radius_metres } => {
                 record.places(self.field).any(|place| centre.distance_metres(place) <= *radius_metres)
             }
+            Test::Shape { relation, shape } => {
+                record.shape(self.field).is_some_and(|own| own.is(*relation, shape))
+            }
         }
     }
 
@@ -78,7 +104,7 @@ impl Range {
             return Progress::Pending;
         }
         // Squares hold more than the circle; and what was collected may have changed since.
-        let must_look = matches!(self.test, Test::Circle { .. }) || self.version != index.version();
+        let must_look = !matches!(self.test, Test::Number(_)) || self.version != index.version();
         let mut target = target;
         loop {
             let State::Ready(ids) = &mut self.state else { return Progress::Pending };
@@ -86,19 +112,39 @@ impl Range {
                 Progress::At(id) => id,
                 other => return other,
             };
+            *fuel = fuel.saturating_sub(self.effort(index, id));
             if !must_look || self.accepts(index, id) {
                 return Progress::At(id);
             }
             let Some(next) = id.checked_add(1) else { return Progress::End };
             target = next;
             if *fuel == 0 {
+                // What was looked at is not looked at again.
+                if let State::Ready(ids) = &mut self.state {
+                    ids.skip_to(next);
+                }
                 return Progress::Pending;
             }
         }
     }
 
+    /// What looking at a document costs beside finding it.
+    fn effort(&self, index: &Index, id: DocumentId) -> usize {
+        let Test::Shape { shape, .. } = &self.test else { return 0 };
+        let own = index.record(id).and_then(|record| record.shape(self.field));
+        own.map_or(0, |own| own.len() * shape.len() / PAIRS_AT_ONCE)
+    }
+
     /// Goes on collecting; says whether that is done.
     fn collect(&mut self, index: &Index, fuel: &mut usize) -> bool {
+        if let State::Meeting { extent, from, found } = &mut self.state {
+            let shapes = index.shapes(self.field);
+            if let Some(next) = shapes.and_then(|shapes| shapes.collect(*from, extent, found, fuel)) {
+                *from = next;
+                return false;
+            }
+            self.state = State::Ready(Ids::new(std::mem::take(found), None));
+        }
         let State::Collecting { keys, from, found } = &mut self.state else { return true };
         while let Some(&(low, high)) = keys.last() {
             if *fuel == 0 {

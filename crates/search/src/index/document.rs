@@ -4,7 +4,8 @@
 use super::places::Place;
 use crate::error::{Code, Error, shown};
 use crate::query::{SOUND_MARK, STEM_MARK, SYNONYM_MARK, Synonyms};
-use crate::schema::{Field, FieldMask, FieldNumber, Kind, Schema, TagOptions, TextOptions};
+use crate::schema::{Coordinates, Field, FieldMask, FieldNumber, Kind, Schema, TagOptions, TextOptions};
+use crate::shape::Shape;
 use crate::text::{Language, STEM_LETTERS_MIN, Tokens, fold, metaphone, sort_key, stem};
 use crate::vectors::vectors;
 use base::number::parse_f64;
@@ -81,6 +82,7 @@ pub(super) struct Prepared<'a> {
     pub numbers: Vec<(FieldNumber, f64)>,
     pub places: Vec<(FieldNumber, Place)>,
     pub tags: BTreeSet<(FieldNumber, Vec<u8>)>,
+    pub shapes: Vec<(FieldNumber, Shape)>,
     pub missing: Vec<FieldNumber>,
     pub sort_values: Vec<SortValue>,
     /// As the field's elements, checked.
@@ -142,7 +144,7 @@ impl<'a> Prepared<'a> {
                 }
             }
             Kind::Vector(options) => self.vectors.push((number, vectors(options, value)?)),
-            Kind::Geoshape(_) => {}
+            Kind::Geoshape(coordinates) => self.shapes.push((number, shape(*coordinates, value)?)),
         }
         Ok(())
     }
@@ -262,6 +264,16 @@ fn numbers(value: &Value<'_>) -> Result<Vec<f64>, Error> {
         },
         _ => refuse(type_name(value).to_owned()),
     }
+}
+
+/// A shape as WKT. Fields of JSON have one.
+fn shape(coordinates: Coordinates, value: &Value<'_>) -> Result<Shape, Error> {
+    let Value::Text(text) = value else {
+        let text = format!("Invalid JSON type: {} type can not represent GEOSHAPE", type_name(value));
+        return Err(Error::new(Code::Value, text));
+    };
+    let read = crate::shape::read(text, coordinates);
+    read.map_err(|why| Error::new(Code::Generic, format!("Error indexing geoshape: {why}")))
 }
 
 /// A place written as `longitude,latitude`.

@@ -7,6 +7,7 @@ mod places;
 mod postings;
 mod ranges;
 mod records;
+mod shapes;
 mod tags;
 mod terms;
 mod varint;
@@ -28,6 +29,7 @@ pub(crate) use dictionary::{Lookup, Wanted};
 pub(crate) use places::covering;
 pub(crate) use postings::{Postings, Reader};
 pub(crate) use ranges::{Ranges, key};
+pub(crate) use shapes::Shapes;
 pub(crate) use tags::Tags;
 
 use document::Prepared;
@@ -37,11 +39,12 @@ use terms::Terms;
 /// What is kept for a field.
 #[derive(Debug)]
 enum FieldIndex {
-    /// TEXT is in the terms of all fields; shapes are not here.
+    /// TEXT is in the terms of all fields.
     None,
     Tags(Tags),
     Numbers(Ranges),
     Places(Ranges),
+    Shapes(Shapes),
     Vectors(Box<VectorField>),
 }
 
@@ -55,7 +58,9 @@ pub struct Sizes {
     /// Numbers and places.
     pub ordered_bytes: usize,
     pub vector_bytes: usize,
-    /// What is remembered of each document.
+    /// Shapes, and what finds them.
+    pub shape_bytes: usize,
+    /// What is remembered of each document but its shapes.
     pub records_bytes: usize,
     /// Pairs of a word and a document that has it.
     pub entries: u64,
@@ -118,7 +123,8 @@ impl Index {
                 Kind::Vector(options) => {
                     FieldIndex::Vectors(Box::new(VectorField::new(number, options, self.graphs.as_ref())))
                 }
-                Kind::Text(_) | Kind::Geoshape(_) => FieldIndex::None,
+                Kind::Geoshape(_) => FieldIndex::Shapes(Shapes::default()),
+                Kind::Text(_) => FieldIndex::None,
             });
             self.missing.push(RoaringBitmap::new());
         }
@@ -155,6 +161,7 @@ impl Index {
         let fields = self.fields.iter().map(|field| match field {
             FieldIndex::None => 0,
             FieldIndex::Tags(tags) => tags.bytes(),
+            FieldIndex::Shapes(shapes) => shapes.bytes(),
             FieldIndex::Numbers(ranges) | FieldIndex::Places(ranges) => ranges.bytes(),
             FieldIndex::Vectors(vectors) => vectors.bytes(),
         });
@@ -165,7 +172,8 @@ impl Index {
     pub fn sizes(&self) -> Sizes {
         let mut sizes = Sizes {
             terms_bytes: self.words.bytes() + self.forms.bytes(),
-            records_bytes: self.records.bytes,
+            records_bytes: self.records.bytes - self.records.shapes_bytes,
+            shape_bytes: self.records.shapes_bytes,
             entries: self.words.entries,
             blocks: self.words.blocks + self.forms.blocks,
             ..Sizes::default()
@@ -177,6 +185,7 @@ impl Index {
                 FieldIndex::Numbers(ranges) | FieldIndex::Places(ranges) => {
                     sizes.ordered_bytes += ranges.bytes();
                 }
+                FieldIndex::Shapes(shapes) => sizes.shape_bytes += shapes.bytes(),
                 FieldIndex::Vectors(vectors) => sizes.vector_bytes += vectors.bytes(),
             }
         }
@@ -213,8 +222,19 @@ impl Index {
         self.version += 1;
         let economies = schema.economies;
         let frequency_max = prepared.frequency_max();
-        let Prepared { words, forms, length, numbers, places, tags, missing, sort_values, starts, .. } =
-            prepared;
+        let Prepared {
+            words,
+            forms,
+            length,
+            numbers,
+            places,
+            tags,
+            missing,
+            sort_values,
+            starts,
+            shapes,
+            ..
+        } = prepared;
         let (mut numbers, mut places) = (numbers, places);
         numbers.sort_by_key(|(field, number)| (*field, key(*number)));
         numbers.dedup_by_key(|(field, number)| (*field, key(*number)));
@@ -235,6 +255,9 @@ impl Index {
         for field in &missing {
             self.missing[usize::from(*field)].insert(id);
         }
+        for (field, shape) in &shapes {
+            self.shaped(*field).insert(id, shape);
+        }
         let record = Record {
             score: document.score,
             length,
@@ -245,6 +268,7 @@ impl Index {
             tags,
             numbers: numbers.into_boxed_slice(),
             places: places.into_boxed_slice(),
+            shapes: shapes.into_boxed_slice(),
             missing: missing.into_boxed_slice(),
             starts: starts.into_boxed_slice(),
             sort_values: sort_values.into_boxed_slice(),
@@ -295,6 +319,9 @@ impl Index {
         for (field, place) in &record.places {
             self.ordered(*field).remove(place.key(), id);
         }
+        for (field, shape) in &record.shapes {
+            self.shaped(*field).remove(id, shape);
+        }
         for (field, tag) in &record.tags {
             let FieldIndex::Tags(tags) = &mut self.fields[usize::from(*field)] else { unreachable!() };
             tags.remove(*tag, id);
@@ -309,6 +336,13 @@ impl Index {
         match &mut self.fields[usize::from(field)] {
             FieldIndex::Numbers(ranges) | FieldIndex::Places(ranges) => ranges,
             _ => unreachable!("only numbers and places are ordered"),
+        }
+    }
+
+    fn shaped(&mut self, field: FieldNumber) -> &mut Shapes {
+        match &mut self.fields[usize::from(field)] {
+            FieldIndex::Shapes(shapes) => shapes,
+            _ => unreachable!("only shapes have shapes"),
         }
     }
 
@@ -351,6 +385,14 @@ impl Index {
     pub(crate) fn ranges(&self, field: FieldNumber) -> Option<&Ranges> {
         match self.fields.get(usize::from(field))? {
             FieldIndex::Numbers(ranges) | FieldIndex::Places(ranges) => Some(ranges),
+            _ => None,
+        }
+    }
+
+    /// A GEOSHAPE field.
+    pub(crate) fn shapes(&self, field: FieldNumber) -> Option<&Shapes> {
+        match self.fields.get(usize::from(field))? {
+            FieldIndex::Shapes(shapes) => Some(shapes),
             _ => None,
         }
     }

@@ -4,6 +4,7 @@ use super::document::SortValue;
 use super::places::Place;
 use crate::DocumentId;
 use crate::schema::FieldNumber;
+use crate::shape::Shape;
 use ahash::RandomState;
 use roaring::RoaringBitmap;
 use std::collections::HashMap;
@@ -26,6 +27,7 @@ pub struct Record {
     pub(super) tags: Box<[(FieldNumber, u32)]>,
     pub(super) numbers: Box<[(FieldNumber, f64)]>,
     pub(super) places: Box<[(FieldNumber, Place)]>,
+    pub(super) shapes: Box<[(FieldNumber, Shape)]>,
     pub(super) missing: Box<[FieldNumber]>,
     /// Where the text of each field begins.
     pub(super) starts: Box<[(u8, u32)]>,
@@ -42,6 +44,16 @@ impl Record {
     /// The places of a field.
     pub fn places(&self, field: FieldNumber) -> impl Iterator<Item = Place> + '_ {
         self.places.iter().filter(move |(of, _)| *of == field).map(|(_, place)| *place)
+    }
+
+    /// The shape of a field.
+    pub fn shape(&self, field: FieldNumber) -> Option<&Shape> {
+        self.shapes.iter().find(|(of, _)| *of == field).map(|(_, shape)| shape)
+    }
+
+    /// What all its shapes need.
+    fn shapes_bytes(&self) -> usize {
+        size_of_val(&*self.shapes) + self.shapes.iter().map(|(_, shape)| shape.bytes()).sum::<usize>()
     }
 
     /// Which TEXT field a position is in.
@@ -61,6 +73,7 @@ impl Record {
             + size_of_val(&*self.tags)
             + size_of_val(&*self.numbers)
             + size_of_val(&*self.places)
+            + self.shapes_bytes()
             + size_of_val(&*self.missing)
             + size_of_val(&*self.starts)
             + size_of_val(&*self.sort_values)
@@ -78,13 +91,15 @@ pub(super) struct Records {
     pub all: RoaringBitmap,
     pub length_sum: u64,
     pub bytes: usize,
+    /// Of which so many are those of shapes.
+    pub shapes_bytes: usize,
 }
 
 impl Default for Records {
     fn default() -> Self {
         // Ids are handed out, not chosen by clients, so constant seeds do.
         let records = HashMap::with_hasher(RandomState::with_seeds(1, 2, 3, 4));
-        Self { records, all: RoaringBitmap::new(), length_sum: 0, bytes: 0 }
+        Self { records, all: RoaringBitmap::new(), length_sum: 0, bytes: 0, shapes_bytes: 0 }
     }
 }
 
@@ -96,6 +111,7 @@ impl Records {
     pub fn insert(&mut self, id: DocumentId, record: Record) {
         self.length_sum += u64::from(record.length);
         self.bytes += record.bytes() + DOCUMENT_BYTES;
+        self.shapes_bytes += record.shapes_bytes();
         self.all.insert(id);
         let before = self.records.insert(id, Box::new(record));
         debug_assert!(before.is_none(), "the document was removed before");
@@ -105,6 +121,7 @@ impl Records {
         let record = self.records.remove(&id)?;
         self.length_sum -= u64::from(record.length);
         self.bytes -= record.bytes() + DOCUMENT_BYTES;
+        self.shapes_bytes -= record.shapes_bytes();
         self.all.remove(id);
         Some(record)
     }

@@ -5,7 +5,9 @@ use super::grammar::Context;
 use super::scanner::{Scanner, is_word};
 use super::{Circle, Kind, Node, NumericRange, Relation, Unit, vector};
 use crate::error::{Code, Error, shown};
+use crate::schema::{self, Coordinates};
 use base::number::parse_f64;
+use std::sync::Arc;
 
 /// Something in brackets.
 #[derive(Clone, Debug)]
@@ -245,13 +247,20 @@ fn shape(
         scanner.word();
         return Err(scanner.syntax());
     }
-    let shape = super::modern::parameter_value(context, scanner)?.to_vec();
+    let written = super::modern::parameter_value(context, scanner)?.to_vec();
     scanner.skip_blanks();
     if !scanner.take(b"]") {
         return Err(scanner.syntax());
     }
     let field = of_type(context, scanner, name, start, "GEOSHAPE")?;
-    Ok(Node::new(field.map_or(Kind::Empty, |field| Kind::Geoshape { field, relation, shape })))
+    let Some(field) = field else { return Ok(Node::new(Kind::Empty)) };
+    let coordinates = match &context.schema.fields[usize::from(field)].kind {
+        schema::Kind::Geoshape(coordinates) => *coordinates,
+        _ => Coordinates::default(),
+    };
+    let shape = crate::shape::read(&written, coordinates)
+        .map_err(|why| Error::new(Code::Query, format!("Error parsing geoshape: {why}")))?;
+    Ok(Node::new(Kind::Geoshape { field, relation, shape: Arc::new(shape), written }))
 }
 
 /// `==`, `!=`, `<`, `<=`, `>`, `>=` and a number, if an operator stands here.

@@ -53,14 +53,14 @@ fn show(out: &mut String, node: &Node, schema: &Schema, depth: usize) {
             let (radius, unit) = (circle.radius, circle.unit.name());
             _ = write!(out, "GEO {}:{{{longitude:.6},{latitude:.6} --> {radius:.6} {unit}}}", name(*field));
         }
-        Kind::Geoshape { relation, shape, .. } => {
+        Kind::Geoshape { relation, written, .. } => {
             let number = match relation {
                 Relation::Contains => 1,
                 Relation::Within => 2,
                 Relation::Disjoint => 3,
                 Relation::Intersects => 4,
             };
-            _ = write!(out, "GEOSHAPE{{{number} {}}}", shown(shape));
+            _ = write!(out, "GEOSHAPE{{{number} {}}}", shown(written));
         }
         Kind::Missing { field } => _ = write!(out, "ISMISSING{{{}}}", name(*field)),
         Kind::Nearest { .. } | Kind::Within(_) => show_vectors(out, node, schema, depth),

@@ -16,6 +16,8 @@ mod tags;
 mod vector;
 
 use crate::schema::{ALL_FIELDS, FieldMask, FieldNumber};
+use crate::shape::Shape;
+use std::sync::Arc;
 
 pub use expand::{Expansion, Forms, Synonyms, expand};
 pub(crate) use expand::{SOUND_MARK, STEM_MARK, SYNONYM_MARK};
@@ -93,8 +95,8 @@ pub enum Kind {
     Numeric { field: FieldNumber, range: NumericRange },
     /// A circle.
     Geo { field: FieldNumber, circle: Circle },
-    /// A relation to a shape.
-    Geoshape { field: FieldNumber, relation: Relation, shape: Vec<u8> },
+    /// A relation to a shape, which is also kept as it was written.
+    Geoshape { field: FieldNumber, relation: Relation, shape: Arc<Shape>, written: Vec<u8> },
     /// Documents without the field.
     Missing { field: FieldNumber },
     /// The nearest vectors, of the documents that `filter` finds.

@@ -16,6 +16,7 @@ mod explain;
 mod info;
 mod list;
 mod query;
+mod spellcheck;
 mod suggestions;
 mod synonyms;
 mod tag_values;
@@ -37,6 +38,7 @@ pub const COMMANDS: &[&[Command]] = &[
     asking::COMMANDS,
     cursor::COMMANDS,
     explain::COMMANDS,
+    spellcheck::COMMANDS,
     suggestions::COMMANDS,
     tag_values::COMMANDS,
 ];

@@ -21,6 +21,7 @@ enum Sum {
     KeyBytes,
     OrderedBytes,
     TagBytes,
+    ShapeBytes,
     TextWords,
     IndexingMicros,
     Scanned,
@@ -127,6 +128,7 @@ fn sums_of(index: &ShardIndex, keys: u64) -> [u64; SUMS] {
     set(Sum::KeyBytes, index.documents.bytes() as u64);
     set(Sum::OrderedBytes, sizes.ordered_bytes as u64);
     set(Sum::TagBytes, sizes.tags_bytes as u64);
+    set(Sum::ShapeBytes, sizes.shape_bytes as u64);
     set(Sum::TextWords, index.index.length_sum());
     set(Sum::IndexingMicros, index.indexing_ns / 1000);
     // A shard that is not scanned any more has seen all of its keys.
@@ -162,6 +164,7 @@ impl Info<'_> {
         let (terms, tags) = (figures.get(Sum::TermBytes), figures.get(Sum::TagBytes));
         let (vectors, ordered) = (figures.get(Sum::VectorBytes), figures.get(Sum::OrderedBytes));
         let (records, keys) = (figures.get(Sum::RecordBytes), figures.get(Sum::KeyBytes));
+        let shapes = figures.get(Sum::ShapeBytes);
         self.megabytes("inverted_sz_mb", terms + ordered);
         self.megabytes("vector_index_sz_mb", vectors);
         self.number("total_inverted_index_blocks", figures.get(Sum::Blocks) as f64);
@@ -169,10 +172,13 @@ impl Info<'_> {
         self.megabytes("doc_table_size_mb", records);
         self.megabytes("sortable_values_size_mb", 0);
         self.megabytes("key_table_size_mb", keys);
-        self.megabytes("geoshapes_sz_mb", 0);
+        self.megabytes("geoshapes_sz_mb", shapes);
         self.megabytes("tag_overhead_sz_mb", tags);
         self.megabytes("text_overhead_sz_mb", 0);
-        self.megabytes("total_index_memory_sz_mb", terms + tags + vectors + ordered + records + keys);
+        self.megabytes(
+            "total_index_memory_sz_mb",
+            terms + tags + vectors + ordered + shapes + records + keys,
+        );
     }
 
     fn averages(&mut self, figures: &Figures) {
