@@ -210,7 +210,7 @@ impl Backups for ProcessSaver {
     }
 
     fn seal_backup(&self, cx: &mut ShardCx) -> Result<(), String> {
-        const NOT_READY: &str = "No backup is ready to be sealed";
+        const NOT_READY: &str = "No backup ready to seal";
         let directory = self.backup.incrementing_in().ok_or(NOT_READY)?;
         let log = self.journal.log().ok_or(NOT_READY)?;
         // One shard by itself may do all in one turn: then what it has said of the end is still its own.
@@ -229,7 +229,7 @@ impl Backups for ProcessSaver {
         if !backup.report.state.is_under_way() {
             return Err("No backup in progress".to_owned());
         }
-        backup.fail("Backup aborted");
+        backup.fail("aborted by user");
         drop(backup);
         self.end_own_log();
         Ok(())
@@ -238,11 +238,11 @@ impl Backups for ProcessSaver {
     fn clean_backup_up(&self) -> Result<(), String> {
         let mut backup = self.backup.lock();
         match backup.report.state {
-            State::Sealed | State::Failed => {
+            State::Idle | State::Sealed | State::Failed => {
                 backup.clean_up();
                 Ok(())
             }
-            _ => Err("There is no backup to clean up".to_owned()),
+            _ => Err("A backup is in progress".to_owned()),
         }
     }
 }

@@ -3,10 +3,11 @@
 use crate::loading::{self, Loading, Progress, Recovery};
 use crate::{KeptOn, log};
 use config::Config;
+use journal::manifest::Manifest;
 use runtime::clock;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What it names.
 pub enum Preload {
@@ -16,13 +17,23 @@ pub enum Preload {
 }
 
 impl Preload {
-    /// What is configured, if anything is.
+    /// What is configured, if anything is, unless it is what the server would start with anyway.
     pub fn of(config: &Config) -> Option<Self> {
         let text = config.preload_file.as_deref()?;
         let path = |path: &[u8]| PathBuf::from(OsStr::from_bytes(path));
-        match text.strip_prefix(b"rdb:") {
-            Some(snapshot) => Some(Self::Snapshot(path(snapshot))),
-            None => text.strip_prefix(b"aof:").map(|manifest| Self::Manifest(path(manifest))),
+        let named = match text.strip_prefix(b"rdb:") {
+            Some(snapshot) => Self::Snapshot(path(snapshot)),
+            None => Self::Manifest(path(text.strip_prefix(b"aof:")?)),
+        };
+        let prefix = config.appendfilename.to_string_lossy();
+        let usual = config.appenddirname.join(Manifest::new(&prefix).name());
+        let is_usual = |manifest: &Path| {
+            let same = std::path::absolute(manifest).ok().zip(std::path::absolute(&usual).ok());
+            config.appendonly && same.is_some_and(|(manifest, usual)| manifest == usual)
+        };
+        match &named {
+            Self::Manifest(manifest) if is_usual(manifest) => None,
+            _ => Some(named),
         }
     }
 

@@ -194,7 +194,7 @@ impl ProcessSaver {
     /// Nothing is appended any more, so nothing is rewritten.
     pub fn end_rewrites(&self) {
         if self.backup.state().is_under_way() {
-            self.backup.lock().fail("appendonly was turned off");
+            self.backup.lock().fail("appendonly is stopped");
         }
         if self.is_rewriting() {
             self.give_up();

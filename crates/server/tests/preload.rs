@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::time::Duration;
-use testkit::{Client, Program, Server, Value, await_info, await_true};
+use testkit::{Client, Program, Server, Value, await_info, await_true, info};
 
 const WEFT: &str = env!("CARGO_BIN_EXE_weft-server");
 
@@ -101,6 +101,7 @@ fn refused(settings: &[&str]) -> String {
 fn a_server_does_not_start_without_what_is_named() {
     let (source, named) = sources(&["--shards", "2"]);
     let nothing = source.directory().join("nothing");
+    let nothing = nothing.with_extension("file");
     for kind in ["rdb", "aof"] {
         let text = refused(&["--preload-file", &format!("{kind}:{}", nothing.display())]);
         assert!(
@@ -131,13 +132,34 @@ fn a_server_does_not_start_without_what_is_named() {
 
 #[test]
 fn what_is_no_file_of_a_kind_is_refused() {
-    for wrong in ["dump.rdb", "rdb:", "aof:", "xml:file"] {
+    for (wrong, why) in [
+        ("dump.rdb", "argument must be in the format"),
+        ("xml:file.rdb", "argument must be in the format"),
+        ("rdb:", "preload-file must end with an extension"),
+        ("aof:/a.b/manifest", "preload-file must end with an extension"),
+    ] {
         let text = refused(&["--preload-file", wrong]);
-        assert!(text.contains("preload-file must be 'aof:' or 'rdb:' and a path"), "{wrong}: {text}");
+        assert!(text.contains(why), "{wrong}: {text}");
     }
     let plain = server(&[]);
     let mut client = plain.client();
     client.set_timeout(Duration::from_secs(20));
     assert!(client.run("CONFIG SET preload-file rdb:dump.rdb").is_error());
     assert!(client.run("CONFIG GET preload-file").to_string().contains("preload-file"));
+}
+
+/// What is named is what the server would start with anyway: it goes on with these files.
+#[test]
+fn the_usual_manifest_is_the_usual_start() {
+    let mut usual = server(&["--appendonly", "yes", "--shards", "2"]);
+    usual.client().run("SET usual data");
+    usual.stop().expect("it stops");
+    let directory = usual.directory().to_str().expect("a plain name");
+    let manifest = usual.directory().join("appendonlydir/appendonly.aof.manifest");
+    let settings = ["--dir", directory, "--appendonly", "yes", "--shards", "2"];
+    let again = server(&[&settings[..], &["--preload-file", &named("aof", &manifest)]].concat());
+    let mut client = again.client();
+    assert_eq!(client.run("GET usual"), Value::bulk("data"));
+    assert_eq!(info(&mut client, "aof_rewrites"), "0");
+    assert_eq!(info(&mut client, "aof_rewrite_in_progress"), "0");
 }

@@ -39,10 +39,16 @@ pub(super) fn backup_directory_name(text: &[u8]) -> Outcome {
 }
 
 pub(super) fn preload_file(text: &[u8]) -> Outcome {
-    match text {
-        [] => Ok(()),
-        [b'r', b'd', b'b', b':', _, ..] | [b'a', b'o', b'f', b':', _, ..] => Ok(()),
-        _ => Err("preload-file must be 'aof:' or 'rdb:' and a path"),
+    let path = text.strip_prefix(b"rdb:").or_else(|| text.strip_prefix(b"aof:"));
+    let has_extension = |path: &[u8]| {
+        let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+        matches!(name.iter().rposition(|byte| *byte == b'.'), Some(at) if at + 1 < name.len())
+    };
+    match path {
+        None if text.is_empty() => Ok(()),
+        None => Err("preload-file argument must be in the format <aof|rdb>:<path>"),
+        Some(path) if has_extension(path) => Ok(()),
+        Some(_) => Err("preload-file must end with an extension"),
     }
 }
 

@@ -4,6 +4,7 @@
 use super::{Process, ShardLoop};
 use crate::journal::FIRST_OPENING;
 use crate::loading::{Loaded, Loading, Progress, Reader, Recovery, dawdle};
+use crate::preload::Preload;
 use command::ShardCx;
 use command::saving::{Purpose, Saver};
 use recovery::{Halt, Loader};
@@ -121,7 +122,7 @@ impl ShardLoop {
         }
         self.has_more_to_load = false;
         // Behind what is preloaded nothing is appended.
-        if recovered.is_ok() && self.process.config.preload_file.is_none() {
+        if recovered.is_ok() && Preload::of(&self.process.config).is_none() {
             self.shard.set_journal(true);
             self.shard.cx.journal.opening = FIRST_OPENING;
         }

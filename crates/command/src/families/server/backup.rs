@@ -70,7 +70,7 @@ pub const LINK: &[u8] = b"link";
 fn begin(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Vec<Vec<u8>>, Error> {
     saver(cx.shard)?;
     if report(cx.shard).state != State::Incrementing {
-        return Err(Error::err("No backup is ready to be sealed"));
+        return Err(Error::err("No backup ready to seal"));
     }
     Ok(args.from(0).map(<[u8]>::to_vec).collect())
 }
