@@ -14,10 +14,13 @@ const NO_SUCCESS: &[(&str, &str)] = &[
     ("DEBUG CHANGE-REPL-ID", PERSISTENCE),
     ("SHUTDOWN", "ends the server; see `crates/server/tests/start`"),
     ("SCRIPT DEBUG", "scripts have no debugger"),
+    ("FT.CURSOR READ", CURSORS),
+    ("FT.CURSOR DEL", CURSORS),
     ("MODULE LOAD", MODULES),
     ("MODULE LOADEX", MODULES),
     ("MODULE UNLOAD", MODULES),
 ];
+const CURSORS: &str = "the number of a cursor is drawn: scripts in search/aggregate.spec ask with it";
 const PERSISTENCE: &str = "persistence comes later";
 const MODULES: &str = "modules cannot be loaded";
 
