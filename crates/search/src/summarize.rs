@@ -38,7 +38,7 @@ struct Fragment {
     found: Vec<Range<usize>>,
     /// Which of the wanted ones are among them, each once.
     wanted: Vec<usize>,
-    /// Words from the first to the last of them.
+    /// The first of them, and the words between them.
     words: usize,
 }
 
@@ -93,7 +93,7 @@ fn fragments(sightings: impl Iterator<Item = Sighting>) -> Vec<Fragment> {
         if place - last > GAP_MAX || fragments.is_empty() {
             fragments.push(Fragment { found: Vec::new(), wanted: Vec::new(), words: 1 });
         } else if let Some(fragment) = fragments.last_mut() {
-            fragment.words += place - last;
+            fragment.words += (place - last).saturating_sub(1);
         }
         last = place;
         if let Some(fragment) = fragments.last_mut() {
@@ -227,6 +227,14 @@ mod tests {
              dataset is asynchronously transferred from memory... "
         );
         assert_eq!(summarized("pill", "pill", &Summary::default(), false), "pill... ");
+        // From the tests of redis-py: words next to each other take the room of one.
+        let play = "ACT I SCENE I. London. The palace. Enter KING HENRY, LORD JOHN OF LANCASTER, the EARL of \
+                    WESTMORELAND, SIR WALTER BLUNT, and others";
+        assert_eq!(
+            summarized("\"king henry\"", play, &Summary::default(), false),
+            "ACT I SCENE I. London. The palace. Enter KING HENRY, LORD JOHN OF LANCASTER, the EARL of WESTMORELAND, \
+             SIR... "
+        );
         let shop = "To change the use from a Restaurant to a Personal Service Shop (Great Clips)";
         assert_eq!(summarized("retail", shop, &Summary::default(), false), shop);
         assert_eq!(

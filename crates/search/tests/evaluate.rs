@@ -275,6 +275,13 @@ fn slop_and_order() {
     assert_eq!(ids(&index, "\"t1 t3 t2\""), [2]);
     assert_eq!(ids(&index, "(t1 t2) => {$slop: 1}"), [1, 2]);
     assert_eq!(ids(&index, "(t1 t4) => {$slop: 1; $inorder: true}"), [3, 4]);
+    // The text of the next field follows at once.
+    let of_two: &[_] = &[("a", "one two"), ("b", "three four")];
+    let index = self::index("SCHEMA a TEXT b TEXT", &[of_two]);
+    for (text, expected) in [("two four", [false, true, true]), ("four one", [false, false, true])] {
+        let found = [0, 1, 2].map(|slop| !ids(&index, &format!("({text}) => {{$slop: {slop}}}")).is_empty());
+        assert_eq!(found, expected, "{text}");
+    }
 }
 
 #[test]

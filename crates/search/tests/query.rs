@@ -272,6 +272,10 @@ fn tags() {
     for text in [r#"@tag:{""}"#, "@tag:{''}", r#"@text:"""#] {
         refuses("SCHEMA tag TAG text TEXT", Dialect::Two, text, &[], "Use `INDEXEMPTY` in field creation");
     }
+    // What cannot be read is told before what a field is not.
+    let text = "@title:(@num:[0 10])";
+    refuses("SCHEMA title TAG num NUMERIC", Dialect::Two, text, &[], "SEARCH_SYNTAX Syntax error");
+    refuses("SCHEMA num NUMERIC", Dialect::Two, text, &[], "SEARCH_SYNTAX Syntax error");
     refuses(
         "SCHEMA tag TAG",
         Dialect::Two,

@@ -12,7 +12,8 @@ use base::number::parse_f64;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// So many positions lie between the texts of two fields, and between those of an array: no phrase goes across.
+/// So many positions lie between the texts of an array: no phrase goes across. The text of the next field follows at once, for
+/// `$slop`.
 const GAP: u32 = 100;
 
 /// A document.
@@ -129,9 +130,11 @@ impl<'a> Prepared<'a> {
         match &field.kind {
             Kind::Text(options) => {
                 self.starts.push((options.bit, self.position));
-                for text in texts(field, value)? {
+                for (number, text) in texts(field, value)?.into_iter().enumerate() {
+                    if number > 0 {
+                        self.position = self.position.saturating_add(GAP);
+                    }
                     self.text(schema, field, options, text, language, synonyms);
-                    self.position = self.position.saturating_add(GAP);
                 }
             }
             Kind::Tag(options) => self.tags(number, field, options, value)?,

@@ -51,6 +51,14 @@ fn text(
     names: &[Vec<u8>],
     start: usize,
 ) -> Result<Node, Error> {
+    scanner.descend(context.is_legacy)?;
+    let mut node = if context.is_legacy {
+        legacy::text_part(context, scanner)?
+    } else {
+        modern::text_part(context, scanner)?
+    };
+    scanner.depth -= 1;
+    // After what is asked of them: what cannot be read is told before what the fields are not.
     let mut mask: FieldMask = 0;
     for name in names {
         match context.schema.field(name).map(|number| &context.schema.fields[usize::from(number)]) {
@@ -60,13 +68,6 @@ fn text(
             None => return Err(scanner.error_near("Unknown field", start, name)),
         }
     }
-    scanner.descend(context.is_legacy)?;
-    let mut node = if context.is_legacy {
-        legacy::text_part(context, scanner)?
-    } else {
-        modern::text_part(context, scanner)?
-    };
-    scanner.depth -= 1;
     if is_empty_text(&node) {
         let indexes = context.schema.mask(|field, options| field.index_empty && mask & options.mask() != 0);
         if indexes == 0 {

@@ -44,7 +44,6 @@ impl Doc {
                 position += 1;
                 words.push((field, position, &word[..]));
             }
-            position += 100;
         }
         words
     }
