@@ -143,10 +143,10 @@ fn sums_of(index: &ShardIndex, keys: u64) -> [u64; SUMS] {
 impl Info<'_> {
     /// The entries behind the attributes.
     pub(super) fn figures(&mut self, definition: &Definition, figures: &Figures) {
-        self.number("num_docs", figures.get(Sum::Documents) as f64);
-        self.number("max_doc_id", figures.id_max as f64);
-        self.number("num_terms", figures.get(Sum::Terms) as f64);
-        self.number("num_records", figures.get(Sum::Entries) as f64);
+        self.int("num_docs", figures.get(Sum::Documents));
+        self.int("max_doc_id", figures.id_max);
+        self.int("num_terms", figures.get(Sum::Terms));
+        self.int("num_records", figures.get(Sum::Entries));
         self.sizes(figures);
         self.averages(figures);
         self.progress(figures);
@@ -167,7 +167,7 @@ impl Info<'_> {
         let shapes = figures.get(Sum::ShapeBytes);
         self.megabytes("inverted_sz_mb", terms + ordered);
         self.megabytes("vector_index_sz_mb", vectors);
-        self.number("total_inverted_index_blocks", figures.get(Sum::Blocks) as f64);
+        self.int("total_inverted_index_blocks", figures.get(Sum::Blocks));
         self.megabytes("offset_vectors_sz_mb", 0);
         self.megabytes("doc_table_size_mb", records);
         self.megabytes("sortable_values_size_mb", 0);
@@ -194,9 +194,9 @@ impl Info<'_> {
             true => figures.mean(Sum::Scanned, Sum::ToScan),
             false => 1.0,
         };
-        self.number("hash_indexing_failures", figures.failures[0].count as f64);
+        self.int("hash_indexing_failures", figures.failures[0].count);
         self.number("total_indexing_time", figures.get(Sum::IndexingMicros) as f64 / 1000.0);
-        self.number("indexing", f64::from(u8::from(is_scanning)));
+        self.int("indexing", u64::from(is_scanning));
         self.number("percent_indexed", share);
         self.int("number_of_uses", figures.uses);
         self.int("cleaning", 0);
