@@ -214,3 +214,22 @@ fn keys_that_were_there_before() {
         assert!(!is_indexing(&trial));
     }
 }
+
+/// Commands sent together: the index that FT.INFO has asked about is another, or gone, when all shards have answered.
+#[test]
+fn info_tells_of_the_index_that_was_asked_about() {
+    let create = ["FT.CREATE", "idx", "STOPWORDS", "1", "a", "SCHEMA", "n", "NUMERIC"].as_slice();
+    let info = ["FT.INFO", "idx"].as_slice();
+    let alter = ["FT.ALTER", "idx", "SCHEMA", "ADD", "m", "TAG", "t", "TEXT"].as_slice();
+    let lines = [create, info, alter, info, &["FT.DROPINDEX", "idx"], info];
+    for shards in [1, 2, 4] {
+        let mut one_by_one = Trial::new(shards);
+        let conn = one_by_one.connect();
+        let replies: Vec<u8> = lines.iter().flat_map(|line| one_by_one.ask(conn, &request(line))).collect();
+        let mut together = Trial::new(shards);
+        let conn = together.connect();
+        let all: Vec<u8> = lines.iter().flat_map(|line| request(line)).collect();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        assert_eq!(text(&together.ask(conn, &all)), text(&replies), "{shards} shards");
+    }
+}

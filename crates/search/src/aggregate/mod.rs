@@ -116,6 +116,10 @@ impl Groups {
 
     /// Adds the groups of another shard.
     pub fn merge(&mut self, other: Self, grouping: &Grouping) {
+        if self.is_empty() {
+            *self = other;
+            return;
+        }
         for Group { values, partials } in other.groups {
             let group = self.group(values, grouping);
             for ((own, theirs), reducer) in group.partials.iter_mut().zip(partials).zip(&grouping.reducers) {

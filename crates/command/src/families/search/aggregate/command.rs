@@ -4,7 +4,7 @@
 use super::cursors::{self, Opened};
 use super::reply;
 use super::request::{Column, Request};
-use super::steps::{self, Flow, Rows};
+use super::steps::{self, Flow, Reduction, Rows};
 use crate::families::search::query::deadline::Deadline;
 use crate::families::search::query::load::{self, Source};
 use crate::families::search::query::vectors;
@@ -72,7 +72,7 @@ struct Collect {
     request: Arc<Request>,
     deadline: Deadline,
     stage: Stage,
-    rows: Vec<Fields>,
+    rows: Reduction,
     is_timed_out: bool,
     is_first: bool,
 }
@@ -88,7 +88,7 @@ enum Stage {
 impl Collect {
     fn new(cx: &ShardCx, request: Arc<Request>, stage: Stage, is_first: bool) -> Self {
         let deadline = Deadline::of(&request.question, cx);
-        Self { request, deadline, stage, rows: Vec::new(), is_timed_out: false, is_first }
+        Self { request, deadline, stage, rows: Reduction::default(), is_timed_out: false, is_first }
     }
 
     /// Goes on with the next stage; what follows if it is done.
@@ -171,7 +171,7 @@ impl Collect {
             fill(Some((&source, &key)), sorted, request, &mut row);
         }
         if steps::apply_plain(&request.steps, &mut row)? {
-            self.rows.push(row);
+            self.rows.add(request.first_of_all_rows(), row, &mut cx.shard.random);
         }
         Ok(())
     }
@@ -219,8 +219,7 @@ impl Part for Collect {
             return Ok(None);
         }
         let request = Arc::clone(&self.request);
-        let barrier = steps::barrier(&request.steps).map(|at| &request.steps[at]);
-        let flow = steps::reduce(barrier, std::mem::take(&mut self.rows), &mut cx.shard.random);
+        let flow = std::mem::take(&mut self.rows).finish(request.first_of_all_rows());
         Ok(Some(if self.is_first {
             Box::new(First::Flow(request, flow, self.is_timed_out))
         } else {

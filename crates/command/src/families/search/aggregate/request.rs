@@ -1,7 +1,7 @@
 //! FT.AGGREGATE on a shard: its steps held against the definition, and what of the documents they need.
 
 use super::arguments::{AggregateArguments, CursorOptions, Load};
-use super::steps::{Arrange, Step};
+use super::steps::{self, Arrange, Step};
 use crate::families::search::query::load::{Manner, Wanted};
 use crate::families::search::query::question::Question;
 use crate::families::search::query::settings::QuerySettings;
@@ -177,6 +177,11 @@ impl Request {
 
     pub fn manner(&self) -> Manner {
         Manner { dialect: self.question.dialect, expands: self.question.expands }
+    }
+
+    /// The first step that needs all rows.
+    pub fn first_of_all_rows(&self) -> Option<&Step> {
+        steps::barrier(&self.steps).map(|at| &self.steps[at])
     }
 
     /// Whether rows need what stands under the keys.

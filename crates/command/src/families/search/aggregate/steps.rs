@@ -94,25 +94,54 @@ pub fn barrier(steps: &[Step]) -> Option<usize> {
     steps.iter().position(|step| matches!(step, Step::Group(_) | Step::Arrange(_)))
 }
 
-/// What a shard does with its rows at the first step that needs all: it keeps what may be wanted.
-pub fn reduce(step: Option<&Step>, rows: Vec<Fields>, random: &mut Random) -> Flow {
-    let mut flow = Flow::new(false);
-    flow.total = rows.len() as u64;
-    flow.rows = match step {
-        None => Rows::Plain(rows),
-        Some(Step::Group(grouping)) => {
-            let mut groups = Groups::default();
-            rows.iter().for_each(|row| groups.add(grouping, row, random));
-            Rows::Groups(groups)
+/// What a shard does with its rows, as they come, at the first step that needs all: it keeps what may be wanted. Each row is put away as it
+/// comes, so that nothing is left that takes long at once.
+pub struct Reduction {
+    flow: Flow,
+}
+
+impl Default for Reduction {
+    fn default() -> Self {
+        Self { flow: Flow::new(false) }
+    }
+}
+
+/// Rows are put in order when there are so many times more than are wanted, and at least so many.
+const ROWS_OVER: usize = 2;
+const SORTED_AT_ONCE: usize = 128;
+
+impl Reduction {
+    /// A row has come as far as to this step.
+    pub fn add(&mut self, step: Option<&Step>, row: Fields, random: &mut Random) {
+        self.flow.total += 1;
+        match (step, &mut self.flow.rows) {
+            (Some(Step::Group(grouping)), Rows::Groups(groups)) => groups.add(grouping, &row, random),
+            (Some(Step::Group(grouping)), rows @ Rows::Plain(_)) => {
+                let mut groups = Groups::default();
+                groups.add(grouping, &row, random);
+                *rows = Rows::Groups(groups);
+            }
+            (step, Rows::Plain(rows)) => {
+                rows.push(row);
+                if let Some(Step::Arrange(arrange)) = step
+                    && rows.len() >= arrange.wanted().saturating_mul(ROWS_OVER).max(SORTED_AT_ONCE)
+                {
+                    arrange.sort(rows);
+                }
+            }
+            (_, Rows::Groups(_)) => unreachable!("rows are grouped where a step says so"),
         }
-        Some(Step::Arrange(arrange)) => {
-            let mut rows = rows;
-            arrange.sort(&mut rows);
-            Rows::Plain(rows)
+    }
+
+    /// No more rows come.
+    pub fn finish(mut self, step: Option<&Step>) -> Flow {
+        match (step, &mut self.flow.rows) {
+            (Some(Step::Group(_)), rows @ Rows::Plain(_)) => *rows = Rows::Groups(Groups::default()),
+            (Some(Step::Arrange(arrange)), Rows::Plain(rows)) => arrange.sort(rows),
+            _ => {}
         }
-        Some(Step::Apply(..) | Step::Filter(_)) => unreachable!("these need no other rows"),
-    };
-    flow
+        self.flow
+    }
 }
 
 /// Takes the rows of all shards through the steps from the first that needs all.
@@ -174,4 +203,38 @@ pub fn finish(steps: &[Step], flows: Vec<Flow>, random: &mut Random) -> Result<F
         at += 1;
     }
     Ok(Flow { rows: Rows::Plain(plain), total, is_counted })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use search::expression::Value;
+
+    /// Rows that are put away one by one are those that sorting all at once leaves, the same ones of equals.
+    #[test]
+    fn the_first_rows_are_kept_as_they_come() {
+        let key = SortKey { property: b"n".to_vec(), descending: true };
+        let mut random = Random::from_seed(1);
+        for wanted in [0, 1, 10, 100, 5000] {
+            let rows = (0..1000).map(|number| {
+                let value = Value::Number((random.index(50)) as f64);
+                Fields::new(
+                    [(b"n".to_vec(), value), (b"row".to_vec(), Value::Number(f64::from(number)))].into_iter(),
+                )
+            });
+            let rows: Vec<Fields> = rows.collect();
+            let limit = Some((0, wanted));
+            let arrange = Arrange { is_sorted: true, keys: vec![key.clone()], max: None, limit };
+            let mut expected = rows.clone();
+            expected.sort_by(|left, right| compare_rows(&arrange.keys, left, right));
+            expected.truncate(wanted);
+            let step = Step::Arrange(arrange);
+            let mut reduction = Reduction::default();
+            rows.into_iter().for_each(|row| reduction.add(Some(&step), row, &mut random));
+            let flow = reduction.finish(Some(&step));
+            let Rows::Plain(kept) = flow.rows else { panic!("nothing is grouped") };
+            assert_eq!(flow.total, 1000);
+            assert_eq!(format!("{kept:?}"), format!("{expected:?}"), "{wanted} wanted");
+        }
+    }
 }

@@ -1,7 +1,6 @@
 //! What shards count of an index, on its way to their sum.
 
 use super::Info;
-use crate::indexes::definition::Definition;
 use crate::indexes::failures::{Count, Last};
 use crate::indexes::{DB, ShardIndex, index_not_found};
 use crate::parts::Part;
@@ -41,8 +40,17 @@ pub(super) struct Figures {
     sums: [u64; SUMS],
     id_max: u64,
     uses: u64,
-    /// As a whole, then those of each field.
-    failures: Vec<Count>,
+    failures: Count,
+    fields: Vec<FieldFailures>,
+    /// If they are given.
+    stop_words: Option<Vec<Vec<u8>>>,
+}
+
+/// The failures of a field.
+struct FieldFailures {
+    path: Vec<u8>,
+    name: Vec<u8>,
+    failures: Count,
 }
 
 impl Figures {
@@ -50,58 +58,70 @@ impl Figures {
     pub fn of(cx: &ShardCx, name: &[u8]) -> Result<Self, Error> {
         let index = cx.indexes.get(name).ok_or_else(|| index_not_found(name))?;
         let keys = cx.dbs[usize::from(DB)].len() as u64;
-        let fields = index.definition.schema.fields.len();
-        let mut failures = vec![index.failures.all.clone()];
-        failures.extend((0..fields).map(|field| index.failures.of_field(field)));
+        let schema = &index.definition.schema;
+        let fields = schema.fields.iter().enumerate().map(|(number, field)| FieldFailures {
+            path: field.path.to_vec(),
+            name: field.name.to_vec(),
+            failures: index.failures.of_field(number),
+        });
+        let stop_words = schema.stop_words.listed();
         Ok(Self {
             sums: sums_of(index, keys),
             id_max: index.documents.id_max().map_or(0, |id| u64::from(id) + 1),
             uses: index.uses,
-            failures,
+            failures: index.failures.all.clone(),
+            fields: fields.collect(),
+            stop_words: stop_words.map(|words| words.iter().map(|word| word.to_vec()).collect()),
         })
     }
 
     pub fn write(&self, out: &mut Reply) {
         self.sums.iter().chain([&self.id_max, &self.uses]).for_each(|number| out.int(*number as i64));
-        for Count { count, last } in &self.failures {
-            out.int(*count as i64);
-            let last = last.clone().unwrap_or(Last { error: String::new(), key: Vec::new(), at_us: 0 });
-            out.int(last.at_us as i64);
-            out.bulk(last.error.as_bytes());
-            out.bulk(&last.key);
+        write_count(&self.failures, out);
+        out.int(self.fields.len() as i64);
+        for field in &self.fields {
+            out.bulk(&field.path);
+            out.bulk(&field.name);
+            write_count(&field.failures, out);
         }
+        out.int(self.stop_words.as_ref().map_or(-1, |words| words.len() as i64));
+        self.stop_words.iter().flatten().for_each(|word| out.bulk(word));
     }
 
-    fn read(part: &[u8]) -> Self {
+    /// A shard's, and what it says of the definition.
+    fn read(part: &[u8]) -> (Self, Vec<u8>) {
         let mut part = Part::new(part);
         let mut sums = [0; SUMS];
         sums.iter_mut().for_each(|sum| *sum = part.int() as u64);
         let (id_max, uses) = (part.int() as u64, part.int() as u64);
-        let mut failures = Vec::new();
-        while !part.is_at_end() {
-            let (count, at_us) = (part.int() as u64, part.int() as u64);
-            let (error, key) = (String::from_utf8_lossy(part.bulk()).into_owned(), part.bulk().to_vec());
-            failures.push(Count { count, last: (count > 0).then_some(Last { error, key, at_us }) });
-        }
-        Self { sums, id_max, uses, failures }
+        let failures = read_count(&mut part);
+        let fields = 0..part.int();
+        let fields = fields.map(|_| FieldFailures {
+            path: part.bulk().to_vec(),
+            name: part.bulk().to_vec(),
+            failures: read_count(&mut part),
+        });
+        let fields = fields.collect();
+        let words = part.int();
+        let stop_words = (words >= 0).then(|| (0..words).map(|_| part.bulk().to_vec()).collect());
+        let head = part.bulk().to_vec();
+        (Self { sums, id_max, uses, failures, fields, stop_words }, head)
     }
 
     /// Those of all shards together.
-    pub fn sum(parts: &[&[u8]]) -> Self {
+    pub fn sum(parts: &[&[u8]]) -> (Self, Vec<u8>) {
         let mut shards = parts.iter().map(|part| Self::read(part));
-        let mut all = shards.next().expect("there is a shard");
-        for shard in shards {
+        let (mut all, mut head) = shards.next().expect("there is a shard");
+        for (shard, shard_head) in shards {
+            head.extend(shard_head);
             all.sums.iter_mut().zip(shard.sums).for_each(|(sum, more)| *sum += more);
             all.id_max = all.id_max.max(shard.id_max);
-            for (count, more) in all.failures.iter_mut().zip(shard.failures) {
-                count.count += more.count;
-                let at = |last: &Option<Last>| last.as_ref().map(|last| last.at_us);
-                if at(&more.last) > at(&count.last) {
-                    count.last = more.last;
-                }
+            add_count(&mut all.failures, shard.failures);
+            for (field, more) in all.fields.iter_mut().zip(shard.fields) {
+                add_count(&mut field.failures, more.failures);
             }
         }
-        all
+        (all, head)
     }
 
     fn get(&self, sum: Sum) -> u64 {
@@ -111,6 +131,28 @@ impl Figures {
     /// A figure for each of so many things, 0 if there are none.
     fn mean(&self, sum: Sum, over: Sum) -> f64 {
         if self.get(over) == 0 { 0.0 } else { self.get(sum) as f64 / self.get(over) as f64 }
+    }
+}
+
+fn write_count(Count { count, last }: &Count, out: &mut Reply) {
+    out.int(*count as i64);
+    let last = last.clone().unwrap_or(Last { error: String::new(), key: Vec::new(), at_us: 0 });
+    out.int(last.at_us as i64);
+    out.bulk(last.error.as_bytes());
+    out.bulk(&last.key);
+}
+
+fn read_count(part: &mut Part<'_>) -> Count {
+    let (count, at_us) = (part.int() as u64, part.int() as u64);
+    let (error, key) = (String::from_utf8_lossy(part.bulk()).into_owned(), part.bulk().to_vec());
+    Count { count, last: (count > 0).then_some(Last { error, key, at_us }) }
+}
+
+fn add_count(sum: &mut Count, more: Count) {
+    sum.count += more.count;
+    let at = |last: &Option<Last>| last.as_ref().map(|last| last.at_us);
+    if at(&more.last) > at(&sum.last) {
+        sum.last = more.last;
     }
 }
 
@@ -142,7 +184,7 @@ fn sums_of(index: &ShardIndex, keys: u64) -> [u64; SUMS] {
 
 impl Info<'_> {
     /// The entries behind the attributes.
-    pub(super) fn figures(&mut self, definition: &Definition, figures: &Figures) {
+    pub(super) fn figures(&mut self, figures: &Figures) {
         self.int("num_docs", figures.get(Sum::Documents));
         self.int("max_doc_id", figures.id_max);
         self.int("num_terms", figures.get(Sum::Terms));
@@ -151,12 +193,12 @@ impl Info<'_> {
         self.averages(figures);
         self.progress(figures);
         self.statistics(figures);
-        if let Some(words) = definition.schema.stop_words.listed() {
+        if let Some(words) = &figures.stop_words {
             self.name("stopwords_list");
             self.out.array(words.len());
             words.iter().for_each(|word| self.out.bulk(word));
         }
-        self.failures(definition, figures);
+        self.failures(figures);
     }
 
     /// Memory. Positions stand among the postings; what is sorted by is part of a document's record, so it is told there.
@@ -194,7 +236,7 @@ impl Info<'_> {
             true => figures.mean(Sum::Scanned, Sum::ToScan),
             false => 1.0,
         };
-        self.int("hash_indexing_failures", figures.failures[0].count);
+        self.int("hash_indexing_failures", figures.failures.count);
         self.number("total_indexing_time", figures.get(Sum::IndexingMicros) as f64 / 1000.0);
         self.int("indexing", u64::from(is_scanning));
         self.number("percent_indexed", share);
@@ -224,16 +266,15 @@ impl Info<'_> {
         }
     }
 
-    fn failures(&mut self, definition: &Definition, figures: &Figures) {
+    fn failures(&mut self, figures: &Figures) {
         self.name("Index Errors");
         self.out.map(4);
-        self.count(&figures.failures[0]);
+        self.count(&figures.failures);
         self.name("background indexing status");
         self.out.status("OK");
-        let fields = &definition.schema.fields;
         self.name("field statistics");
-        self.out.array(fields.len());
-        for (field, count) in fields.iter().zip(&figures.failures[1..]) {
+        self.out.array(figures.fields.len());
+        for field in &figures.fields {
             self.out.map(3);
             self.name("identifier");
             super::super::write_name(&field.path, self.out);
@@ -241,7 +282,7 @@ impl Info<'_> {
             super::super::write_name(&field.name, self.out);
             self.name("Index Errors");
             self.out.map(3);
-            self.count(count);
+            self.count(&field.failures);
         }
     }
 

@@ -4,6 +4,7 @@ mod definition;
 mod figures;
 
 use super::on_all;
+use crate::indexes::index_not_found;
 use crate::spec::flag::*;
 use crate::{Args, Command, Cx, Outcome, ShardCx};
 use figures::Figures;
@@ -22,20 +23,23 @@ const MEGABYTE: f64 = 1_048_576.0;
 fn part(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     cx.shard.settle_indexes();
     Figures::of(cx.shard, args.at(1))?.write(out);
+    let index = cx.shard.indexes.get(args.at(1)).ok_or_else(|| index_not_found(args.at(1)))?;
+    let mut head = Reply::new(cx.resp3);
+    // All shards have the same definition: one says it.
+    if cx.shard.id == 0 {
+        let mut info = Info { out: &mut head };
+        info.begin(index.definition.schema.stop_words.listed().is_some());
+        info.definition(&index.definition);
+    }
+    out.bulk(&head.buf);
     Ok(())
 }
 
-fn merge(cx: &mut ShardCx, args: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> Outcome {
-    let sum = Figures::sum(parts);
-    // The client's shard may have run its part some time ago.
-    let Some(index) = cx.indexes.get(args.at(1)) else {
-        return Err(crate::indexes::index_not_found(args.at(1)));
-    };
-    let definition = index.definition.clone();
-    let mut info = Info { out };
-    info.begin(definition.schema.stop_words.listed().is_some());
-    info.definition(&definition);
-    info.figures(&definition, &sum);
+/// The index may have become another since the parts were run, or be gone: only what these say is told.
+fn merge(_cx: &mut ShardCx, _args: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> Outcome {
+    let (sum, head) = Figures::sum(parts);
+    out.buf.extend_from_slice(&head);
+    Info { out }.figures(&sum);
     Ok(())
 }
 
