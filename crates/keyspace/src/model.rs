@@ -393,7 +393,7 @@ fn a_walk_writes_what_there_was() {
         let mut bed =
             Bed { db: Db::new(seed.clone()), model: HashMap::new(), random, now_ms: 1_000_000, seed };
         let mut large = (0, 0);
-        for walk in 0..6 {
+        for walk in 0..8 {
             (0..400).for_each(|_| bed.step());
             (0..5).for_each(|_| bed.put_large());
             let (before, shown) = (bed.all(), Arc::new(Mutex::new(Shown::default())));

@@ -10,7 +10,7 @@ use std::path::Path;
 use testkit::Value;
 
 /// Commands whose first argument names the real command.
-pub const CONTAINERS: [&str; 21] = [
+pub const CONTAINERS: [&str; 22] = [
     "ACL",
     "BACKUP",
     "CLIENT",
@@ -19,6 +19,7 @@ pub const CONTAINERS: [&str; 21] = [
     "CONFIG",
     "DEBUG",
     "FT.CONFIG",
+    "FT.CURSOR",
     "FUNCTION",
     "HIMPORT",
     "HOTKEYS",
