@@ -75,14 +75,17 @@ impl Engine {
         let loaded = Config::load_text(SETTINGS, &mut NoFiles).expect("these directives exist");
         let config = Arc::new(loaded.config);
         let table_seed = HashSeed::new(seed, !seed);
+        let graphs = Arc::default();
         let shard = |id| {
-            Shard::new(ShardCx::new(
+            let mut cx = ShardCx::new(
                 id,
                 shards,
                 Arc::clone(&config),
                 table_seed.clone(),
                 seed.wrapping_add(u64::from(id)),
-            ))
+            );
+            cx.indexes.share_graphs(Arc::clone(&graphs));
+            Shard::new(cx)
         };
         let mut engine = Self {
             shards: (0..shards).map(shard).collect(),
