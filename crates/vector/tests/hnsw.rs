@@ -50,7 +50,14 @@ fn what_passes_is_found() {
             assert_eq!(found, expected.iter().map(|(_, label)| *label).collect::<Vec<_>>());
         }
     }
-    assert!(reader.should_look_at_each(20, 40) && !reader.should_look_at_each(3000, 40));
+    // How many those were says nothing of a walk's cost.
+    for query in clustered(200, 78) {
+        let wish = Wish::Nearest { k: 10, ef: Some(40) };
+        let mut search = reader.search_among(&query, wish, slots.clone()).unwrap();
+        while !search.step(usize::MAX, |_| true) {}
+        reader.finish(search);
+    }
+    assert!(reader.should_look_at_each(20, 40) && !reader.should_look_at_each(slots.len() * 9 / 10, 40));
 }
 
 #[test]

@@ -124,6 +124,10 @@ impl Reader {
     pub fn search_among(&mut self, query: &[u8], wish: Wish, slots: Vec<Slot>) -> Result<Search, Error> {
         let mut search = self.begin(query, wish)?;
         search.phase = Phase::Among(slots.into_iter().map(|slot| slot.0).collect(), 0);
+        // No walk: it says nothing of what one without a filter computes.
+        if let Goal::Nearest(ef) = search.goal {
+            search.goal = Goal::NearestThatPass(ef);
+        }
         Ok(search)
     }
 
