@@ -94,15 +94,14 @@ impl Bucket {
         };
         const BITS: [u8; 8] = [1, 2, 4, 8, 16, 32, 64, 128];
         let line: *const u8 = std::ptr::from_ref(self).cast();
-        let fives =
-            |at: usize| self.tags[at..].iter().rev().fold(0, |set, &t| set << 1 | u32::from(t == tag));
+        let last = self.tags[16..].iter().rev().fold(0, |set, &t| set << 1 | u32::from(t == tag));
         // SAFETY: NEON is part of the aarch64 baseline; the first 16 bytes of a bucket are tags.
         unsafe {
             let equal = vceqq_u8(vld1q_u8(line), vdupq_n_u8(tag));
             let bits = vld1_u8(BITS.as_ptr());
             let low = u32::from(vaddv_u8(vand_u8(vget_low_u8(equal), bits)));
             let high = u32::from(vaddv_u8(vand_u8(vget_high_u8(equal), bits)));
-            low | high << 8 | rest(16) << 16
+            low | high << 8 | last << 16
         }
     }
 

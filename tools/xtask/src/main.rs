@@ -1,6 +1,7 @@
 //! The developers' front door: `cargo xtask <task>`. Each task is a module; this file only chooses.
 #![forbid(unsafe_code)]
 
+mod arm;
 mod clients;
 mod command_line;
 mod provision;

@@ -1,25 +1,37 @@
 //! Installs what the tests need and the machine lacks: redis-server as the peer, and real clients from the registries of
 //! their languages. All of it goes below `target/`; an error says what could not be had and from where.
 
+use crate::arm;
 use crate::command_line::{capture, command, is_installed, run};
 use std::fs;
 use std::path::PathBuf;
 
 /// The peer and its tools. Installed by apt-get when that is possible; an error says what to install by hand.
 pub fn redis_server() -> Result<(), String> {
-    let missing: Vec<&str> = ["redis-server", "redis-cli", "redis-benchmark"]
-        .into_iter()
-        .filter(|name| !is_installed(name))
-        .collect();
+    packages(&["redis-server", "redis-cli", "redis-benchmark"], &["redis-server", "redis-tools"])
+}
+
+/// What compiles for ARM, and runs that.
+pub fn arm() -> Result<(), String> {
+    if !run(&mut command("rustup", &["--quiet", "target", "add", arm::TARGET]))? {
+        return Err(format!("rustup target add {} failed", arm::TARGET));
+    }
+    let names = ["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross", "qemu-user"];
+    packages(&[arm::COMPILER, arm::EMULATOR], &names)
+}
+
+/// Has these packages installed if one of these programs is missing.
+fn packages(programs: &[&str], names: &[&str]) -> Result<(), String> {
+    let missing: Vec<&str> = programs.iter().copied().filter(|name| !is_installed(name)).collect();
     if missing.is_empty() {
         return Ok(());
     }
     let is_root = capture(&mut command("id", &["-u"])).is_some_and(|id| id.trim() == "0");
     if !is_root || !is_installed("apt-get") {
-        return Err(format!("{} missing: install redis-server and redis-tools", missing.join(", ")));
+        return Err(format!("{} missing: install {}", missing.join(", "), names.join(" ")));
     }
     apt_get(&["update", "-qq"])?;
-    apt_get(&["install", "-y", "-qq", "--no-install-recommends", "redis-server", "redis-tools"])
+    apt_get(&[&["install", "-y", "-qq", "--no-install-recommends"], names].concat())
 }
 
 fn apt_get(arguments: &[&str]) -> Result<(), String> {

@@ -4,7 +4,7 @@
 //! where a check that could not run (a program or a crate is not there yet) counts as skipped, never as passed.
 
 use crate::command_line::{command, run, run_shown};
-use crate::{clients, provision, spec_task, tidy};
+use crate::{arm, clients, provision, spec_task, tidy};
 use spec::peer::Peer;
 use spec::{Options, Tally, suite};
 use std::time::Instant;
@@ -25,11 +25,30 @@ pub enum Outcome {
     Broken(String),
 }
 
+impl Outcome {
+    /// Those of the parts of a step as one: the first that could not run, or the sum.
+    pub fn all(parts: impl Iterator<Item = Self>) -> Self {
+        let mut tally = Tally::default();
+        for part in parts {
+            match part {
+                Self::Counted(counted) => tally.add(counted),
+                Self::Single(passed) => {
+                    tally.passed += usize::from(passed);
+                    tally.failed += usize::from(!passed);
+                }
+                other => return other,
+            }
+        }
+        Self::Counted(tally)
+    }
+}
+
 const STEPS: &[Step] = &[
     Step { name: "provision", run: provision_step },
     Step { name: "tidy", run: tidy_step },
     Step { name: "build", run: build_step },
     Step { name: "unit", run: unit_step },
+    Step { name: "arm", run: arm::step },
     Step { name: "spec-redis", run: || spec_step(Peer::program("redis-server")) },
     Step { name: "spec-1-shard", run: || spec_step(Peer::weft(1)) },
     Step { name: "spec-4-shards", run: || spec_step(Peer::weft(4)) },
@@ -177,8 +196,13 @@ fn differential_step() -> Outcome {
 }
 
 fn cargo_test(arguments: &[&str]) -> Outcome {
+    cargo_test_with(arguments, [])
+}
+
+/// The same with variables of the environment.
+pub fn cargo_test_with<const N: usize>(arguments: &[&str], settings: [(&str, String); N]) -> Outcome {
     let arguments = [&["test", "--profile", "fast", "--no-fail-fast"], arguments].concat();
-    let ran = match run_shown(&mut command("cargo", &arguments)) {
+    let ran = match run_shown(command("cargo", &arguments).envs(settings)) {
         Ok(ran) => ran,
         Err(why) => return Outcome::Broken(why),
     };
