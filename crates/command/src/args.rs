@@ -93,6 +93,15 @@ impl<'a> Args<'a> {
         self.bytes(self.spans[index])
     }
 
+    /// Eight bytes from the beginning of the command's name on, and its length, which is 1 to 8: for a look at it in one go. `None` also if too
+    /// little stands behind a short name.
+    #[inline]
+    pub(crate) fn front_of_name(&self) -> Option<([u8; 8], usize)> {
+        let Span { start, len } = *self.spans.first()?;
+        let front = self.buf.get(start as usize..)?.first_chunk()?;
+        matches!(len, 1..=8).then_some((*front, len as usize))
+    }
+
     #[inline]
     fn bytes(self, span: Span) -> &'a [u8] {
         let start = span.start as usize;

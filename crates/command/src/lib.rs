@@ -48,7 +48,7 @@ pub use args::{Args, OwnArgs};
 pub use cx::{Cx, Event};
 pub use error::Error;
 pub use measures::{accounts, histogram, hot_keys, latency, monitor, rates, slowlog, statistics};
-pub use registry::lookup;
+pub use registry::{lookup, lookup_request};
 pub use spec::{Command, Plan};
 pub use state::ShardCx;
 pub use upkeep::{age, eviction, freeing, sweep};

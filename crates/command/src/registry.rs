@@ -84,7 +84,8 @@ fn numbered(row: &Command, container: Option<&Command>, next: &mut u16) -> Comma
     if in_place && (row.flags & flag::FAST != 0 || row.complexity == "O(1)") {
         row.flags |= flag::SHORT;
     }
-    let has_ways = flag::UNKNOWN_KEYS | flag::PROTECTED | flag::SESSIONS;
+    let has_ways =
+        flag::UNKNOWN_KEYS | flag::PROTECTED | flag::SESSIONS | flag::SCRIPT | flag::BLOCKING | flag::FENCES;
     if row.placed_key != 0 && matches!(row.plan, Plan::Keys | Plan::Split(_)) && row.flags & has_ways == 0 {
         row.flags |= flag::PLAIN;
     }
@@ -123,7 +124,7 @@ pub fn lookup_full(name: &[u8]) -> Option<&'static Command> {
 
 /// Open addressing over the folded name: one probe for nearly all.
 struct Index {
-    slots: Vec<Option<Slot>>,
+    slots: Box<[Slot; SLOTS]>,
 }
 
 #[derive(Clone, Copy)]
@@ -131,22 +132,22 @@ struct Slot {
     folded: Folded,
     /// The folded name is the name in any case: it is short, and all of it letters.
     exact: bool,
-    command: &'static Command,
+    command: Option<&'static Command>,
 }
 
 const SLOTS: usize = 4096;
 
 static INDEX: LazyLock<Index> = LazyLock::new(|| {
-    let mut slots: Vec<Option<Slot>> = vec![None; SLOTS];
+    let mut slots = Box::new([Slot { folded: Folded::of(b""), exact: false, command: None }; SLOTS]);
     for command in all() {
         let name = command.name.as_bytes();
         let folded = Folded::of(name);
         let mut at = folded.place();
-        while slots[at].is_some() {
+        while slots[at].command.is_some() {
             at = (at + 1) % SLOTS;
         }
         let exact = name.len() <= 8 && name.iter().all(u8::is_ascii_alphabetic);
-        slots[at] = Some(Slot { folded, exact, command });
+        slots[at] = Slot { folded, exact, command: Some(command) };
     }
     Index { slots }
 });
@@ -159,20 +160,28 @@ struct Folded {
 }
 
 impl Folded {
-    #[inline]
     fn of(name: &[u8]) -> Self {
-        let half = |four: &[u8; 4]| u64::from(u32::from_le_bytes(*four));
-        let word = match (name.first_chunk::<4>(), name.last_chunk::<4>(), name) {
-            // The halves overlap below eight bytes; with the length they still say all.
-            (Some(front), Some(back), _) => half(front) | half(back) << 32,
-            (_, _, []) => 0,
-            (_, _, short) => {
-                let (first, last) = (u64::from(short[0]), u64::from(short[short.len() - 1]));
-                first | u64::from(short[short.len() / 2]) << 8 | last << 16
+        let mut word = [0; 8];
+        match (name.first_chunk::<4>(), name.last_chunk::<4>()) {
+            (Some(front), Some(back)) if name.len() > 8 => {
+                word[..4].copy_from_slice(front);
+                word[4..].copy_from_slice(back);
             }
-        };
+            _ => word[..name.len()].copy_from_slice(name),
+        }
+        Self::of_word(u64::from_le_bytes(word), name.len())
+    }
+
+    #[inline]
+    fn of_word(word: u64, len: usize) -> Self {
         // Bit 5 is the case of ASCII letters.
-        Self { word: word & !0x2020_2020_2020_2020, len: name.len() }
+        Self { word: word & !0x2020_2020_2020_2020, len }
+    }
+
+    /// As [`Folded::of`] for a short name, which begins the bytes given: they are taken in one go.
+    #[inline]
+    fn of_front(front: [u8; 8], len: usize) -> Self {
+        Self::of_word(u64::from_le_bytes(front) & u64::MAX >> (64 - 8 * len), len)
     }
 
     #[inline]
@@ -183,18 +192,34 @@ impl Folded {
 }
 
 /// The row of the command with this name, in any case.
-#[inline]
+#[inline(never)]
 pub fn lookup(name: &[u8]) -> Option<&'static Command> {
-    let index = &*INDEX;
     let folded = Folded::of(name);
-    let mut at = folded.place();
-    while let Some(slot) = &index.slots[at % SLOTS] {
-        if slot.folded == folded && (slot.exact || name.eq_ignore_ascii_case(slot.command.name.as_bytes())) {
-            return Some(slot.command);
+    probe(folded, folded.place(), name)
+}
+
+/// The row of the command that a request names. Every request passes here.
+#[inline(always)]
+pub fn lookup_request(args: Args<'_>) -> Option<&'static Command> {
+    let Some((front, len)) = args.front_of_name() else { return lookup(args.at(0)) };
+    let folded = Folded::of_front(front, len);
+    let (slots, at) = (&INDEX.slots, folded.place());
+    let slot = &slots[at % SLOTS];
+    if slot.folded == folded && slot.exact { slot.command } else { probe(folded, at, args.at(0)) }
+}
+
+/// The row of a name, looked for from a place on.
+#[inline(never)]
+fn probe(folded: Folded, mut at: usize, name: &[u8]) -> Option<&'static Command> {
+    let slots = &INDEX.slots;
+    loop {
+        let slot = &slots[at % SLOTS];
+        let command = slot.command?;
+        if slot.folded == folded && (slot.exact || name.eq_ignore_ascii_case(command.name.as_bytes())) {
+            return Some(command);
         }
         at += 1;
     }
-    None
 }
 
 /// The subcommand's row within a container.

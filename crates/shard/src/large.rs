@@ -146,7 +146,7 @@ impl Shard {
 
     /// Runs one command that is not queued. Nothing may be queued.
     fn run_apart(&mut self, conn: usize, args: Args<'_>) {
-        let queued = self.queued(conn, 0, args);
+        let queued = self.queued(conn, 0, args, command::lookup_request(args));
         self.conns[conn].fenced |= queued.fences;
         timing::begin_chunk(&mut self.cx);
         self.run_queued(&queued, args.hashed(queued.key_index as usize, queued.hash));

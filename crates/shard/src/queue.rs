@@ -57,7 +57,27 @@ impl Shard {
     #[inline]
     pub(crate) fn enqueue(&mut self, conn: usize, buf: &[u8], mark: usize) -> bool {
         let args = Args::new(buf, &self.spans[mark..], &self.cx.seed);
-        let queued = self.queued(conn, mark, args);
+        let command = command::lookup_request(args);
+        if let Some(row) = command
+            && row.flags & flag::PLAIN != 0
+            && usize::from(row.placed_key) < args.len()
+        {
+            let queued = self.queued_placed(conn, mark, args, row);
+            self.queue.push(queued);
+            return false;
+        }
+        self.enqueue_any(conn, buf, mark, command)
+    }
+
+    fn enqueue_any(
+        &mut self,
+        conn: usize,
+        buf: &[u8],
+        mark: usize,
+        command: Option<&'static Command>,
+    ) -> bool {
+        let args = Args::new(buf, &self.spans[mark..], &self.cx.seed);
+        let queued = self.queued(conn, mark, args, command);
         if queued.fences {
             self.conns[conn].fenced = true;
         }
@@ -72,14 +92,46 @@ impl Shard {
         self.conns[exec.conn as usize].queued_flags() & flag::SCRIPT != 0 || self.queue.iter().any(is_script)
     }
 
-    /// Looks a request up whose spans begin at `mark`.
-    #[inline]
-    pub(crate) fn queued(&self, conn: usize, mark: usize, args: Args<'_>) -> Queued {
-        let mut command = command::lookup(args.at(0));
+    /// A request of a command whose one key is there, at its fixed place.
+    #[inline(always)]
+    fn queued_placed(&self, conn: usize, mark: usize, args: Args<'_>, command: &'static Command) -> Queued {
+        let key = args.at(command.placed_key as usize);
+        let (hash, shard) = (self.cx.seed.hash(key), self.cx.slots.shard_of(key));
+        let db = self.conns[conn].db;
+        if shard == self.cx.id {
+            self.cx.dbs[db as usize].prefetch_bucket(hash);
+        }
+        Queued {
+            conn: conn as u32,
+            spans: (mark as u32, args.len() as u32),
+            command: Some(command),
+            key_index: command.placed_key,
+            shard,
+            db,
+            fences: false,
+            hash,
+            looked_key: command.placed_key,
+        }
+    }
+
+    /// A request whose spans begin at `mark` of the command, or container, that has been looked up.
+    pub(crate) fn queued(
+        &self,
+        conn: usize,
+        mark: usize,
+        args: Args<'_>,
+        mut command: Option<&'static Command>,
+    ) -> Queued {
         if let Some(container @ Command { plan: Plan::Container, .. }) = command
             && let Some(sub) = args.get(1).and_then(|arg| command::registry::subcommand(container, arg))
         {
             command = Some(sub);
+        }
+        if let Some(row) = command
+            && row.placed_key != 0
+            && usize::from(row.placed_key) < args.len()
+        {
+            return Queued { fences: self.is_fence(row, args), ..self.queued_placed(conn, mark, args, row) };
         }
         let mut queued = Queued {
             conn: conn as u32,
@@ -88,24 +140,12 @@ impl Shard {
             key_index: 0,
             shard: self.cx.id,
             db: self.conns[conn].db,
-            fences: false,
+            fences: command.is_some_and(|command| self.is_fence(command, args)),
             hash: 0,
             looked_key: 0,
         };
-        if let Some(command) = command {
-            queued.fences = self.is_fence(command, args);
-            let index = command.placed_key;
-            if index != 0 && (index as usize) < args.len() {
-                let key = args.at(index as usize);
-                (queued.key_index, queued.looked_key) = (index, index);
-                queued.hash = self.cx.seed.hash(key);
-                queued.shard = self.cx.slots.shard_of(key);
-                if queued.shard == self.cx.id {
-                    self.cx.dbs[queued.db as usize].prefetch_bucket(queued.hash);
-                }
-            } else if command.flags & flag::SCRIPT != 0 {
-                self.look_at_script(args, &mut queued);
-            }
+        if command.is_some_and(|command| command.flags & flag::SCRIPT != 0) {
+            self.look_at_script(args, &mut queued);
         }
         queued
     }
@@ -141,6 +181,8 @@ impl Shard {
         }
         let seed = self.cx.seed.clone();
         let mut plain = self.is_plain();
+        // The connection that was plain when its last command ran, since which nothing else has.
+        let mut proven = None;
         for q in &queue {
             let own = &spans[q.spans.0 as usize..(q.spans.0 + q.spans.1) as usize];
             let args = Args::with_hash(buf, own, &seed, q.key_index as usize, q.hash);
@@ -150,13 +192,16 @@ impl Shard {
                 && let Some(command) = q.command
                 && command.flags & flag::PLAIN != 0
                 && command.takes(own.len())
-                && self.conns[q.conn as usize].is_plain()
+                && (proven == Some(q.conn) || self.conns[q.conn as usize].is_plain())
             {
-                plain = self.run_plain(q.conn as usize, command, args);
-                continue;
+                if self.run_plain(q.conn as usize, command, args) {
+                    proven = Some(q.conn);
+                    continue;
+                }
+            } else {
+                self.run_queued(q, args);
             }
-            self.run_queued(q, args);
-            plain = self.is_plain();
+            (plain, proven) = (self.is_plain(), None);
         }
         timing::end_chunk(&mut self.cx);
         (self.queue, self.spans) = (queue, spans);
@@ -182,8 +227,8 @@ impl Shard {
             && !self.cx.is_loading
     }
 
-    /// The short way of [`Shard::dispatch`]: a command on a key of this shard, of a connection that awaits nothing. Whether the
-    /// shard is as plain as before.
+    /// The short way of [`Shard::dispatch`]: a command on a key of this shard, of a connection that awaits nothing. Whether that was all, and the
+    /// shard and the connection are as plain as before.
     #[inline]
     fn run_plain(&mut self, index: usize, command: &'static Command, args: Args<'_>) -> bool {
         let conn = &mut self.conns[index];
@@ -201,7 +246,7 @@ impl Shard {
         self.mark_dirty(index);
         if self.cx.has_news() {
             self.after_command();
-            return self.is_plain();
+            return false;
         }
         true
     }
