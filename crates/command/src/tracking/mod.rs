@@ -305,11 +305,10 @@ impl ShardCx {
     #[cold]
     pub fn trim_tracking(&mut self) {
         for _ in 0..TRIMMED_MAX {
-            let len = self.tracking.table.len();
-            if len <= self.tracking.keys_max {
+            if !self.tracks_too_many() {
                 break;
             }
-            let (name, readers) = self.tracking.table.remove_at(self.random.index(len));
+            let (name, readers) = self.tracking.table.remove_any(&mut self.random);
             self.tracking.news.push(News::Key(name, readers));
         }
     }
