@@ -19,6 +19,8 @@ pub enum Error {
     Wait(Box<Wait>),
     /// This is to be carried to another server; then the command runs again, with what has come of it. Nothing has been changed.
     Away(Box<Shipment>),
+    /// It takes long: the `shard` crate has it done in steps ([`crate::Command::in_steps`]). Nothing has been changed.
+    Long,
 }
 
 macro_rules! texts {
@@ -148,7 +150,7 @@ impl Error {
         match self {
             Self::Reply(text) => text,
             Self::NeedKeys(_) => b"ERR command needs keys that could not be brought together",
-            Self::Wait(_) | Self::Away(_) => b"ERR command may not wait here",
+            Self::Wait(_) | Self::Away(_) | Self::Long => b"ERR command may not wait here",
         }
     }
 

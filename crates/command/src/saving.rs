@@ -108,11 +108,11 @@ pub struct LogReport {
 
 /// Saves, as the process does it; and its append-only files.
 pub trait Saver: Backups + Send + Sync {
-    /// Opens the file of a save, whose parts the shards begin now. `functions`: the code of each library.
+    /// Opens the file of a save, whose parts the shards begin next.
     ///
     /// # Errors
     /// Another is under way, or the file cannot be made.
-    fn begin(&self, cx: &ShardCx, functions: &[&[u8]], purpose: Purpose) -> Result<(), Refused>;
+    fn begin(&self, cx: &ShardCx, purpose: Purpose) -> Result<(), Refused>;
 
     /// Has the data written down as soon as nothing else is.
     fn schedule(&self, purpose: Purpose);
@@ -131,8 +131,9 @@ pub trait Saver: Backups + Send + Sync {
     /// Whether the process must go on for now: the data is nowhere before the first base of append-only files is. The log says so.
     fn refuses_end(&self, force: bool) -> bool;
 
-    /// With what a shard writes its part of the save that has begun, if it has not ended before.
-    fn scribe(&self, cx: &ShardCx) -> Option<SharedScribe>;
+    /// With what a shard writes its part of the save that has begun, if it has not ended before. All is as it is to be saved: the libraries (`functions`:
+    /// the code of each) and indexes that the first shard has here, all have at this place in the order.
+    fn scribe(&self, cx: &ShardCx, functions: &[&[u8]]) -> Option<SharedScribe>;
 
     /// Ends the save under way, if there is one, without a file.
     fn give_up(&self);
@@ -183,10 +184,7 @@ impl ShardCx {
     /// # Errors
     /// See [`Saver::begin`].
     pub fn open_save(&self, purpose: Purpose) -> Result<(), Refused> {
-        let saver = self.saver.as_ref().ok_or(Refused::Failed)?;
-        let libraries = self.scripts.functions.shelf.libraries();
-        let functions: Vec<&[u8]> = libraries.map(|(_, library)| &library.code[..]).collect();
-        saver.begin(self, &functions, purpose)
+        self.saver.as_ref().ok_or(Refused::Failed)?.begin(self, purpose)
     }
 
     /// Whether nothing may be written while the last save has failed.
@@ -213,7 +211,10 @@ impl ShardCx {
     }
 
     fn walk(&mut self) -> bool {
-        let Some(scribe) = self.saver.clone().and_then(|saver| saver.scribe(self)) else { return false };
+        let libraries = self.scripts.functions.shelf.libraries();
+        let functions: Vec<&[u8]> = libraries.map(|(_, library)| &library.code[..]).collect();
+        let scribe = self.saver.as_ref().and_then(|saver| saver.scribe(self, &functions));
+        let Some(scribe) = scribe else { return false };
         for (number, db) in self.dbs.iter_mut_numbered() {
             db.begin_walk(number, scribe.clone());
         }

@@ -9,7 +9,7 @@ mod keys;
 
 pub use keys::{Begin, Find, KeySpec};
 
-use crate::rounds::Rounds;
+use crate::rounds::{BeginHandler, Rounds};
 use crate::session::Session;
 use crate::{Args, Cx, Error, Outcome, ShardCx};
 use resp::Reply;
@@ -105,6 +105,8 @@ pub struct Command {
     pub syntax: &'static str,
     pub subcommands: &'static [Command],
     pub prepare: Option<PrepareHandler>,
+    /// See [`Command::in_steps`].
+    pub steps: Option<BeginHandler>,
     /// Arguments that `prepare` adds at the end, which are nobody else's business.
     pub added_args: u8,
     /// Its number among all commands and subcommands; given by the registry.

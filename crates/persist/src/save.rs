@@ -57,9 +57,11 @@ pub(crate) struct Shared {
 
 /// Which part of the file is whose.
 struct Places {
-    /// Taken when the file is complete.
+    /// From the head on ([`Save::set_head`]) until the file is complete, when it is taken.
     plan: Option<Plan>,
+    has_head: bool,
     next_offset: u64,
+    shards: u16,
     /// Shards that have not written all they have.
     shards_left: u16,
 }
@@ -97,25 +99,17 @@ pub fn remove_abandoned(disk: &impl Disk, directory: &Path) -> io::Result<Vec<Pa
 }
 
 impl Save {
-    /// Opens a file beside the target and begins to write it.
+    /// Opens a file beside the target. Nothing is written before it has a head.
     ///
     /// # Errors
     /// When the file cannot be made, or the thread that writes it.
-    pub fn begin(
-        disk: impl Disk,
-        target: Target,
-        head: &Head<'_>,
-        shards: u16,
-        on_end: OnEnd,
-    ) -> io::Result<Self> {
+    pub fn begin(disk: impl Disk, target: Target, shards: u16, on_end: OnEnd) -> io::Result<Self> {
         let temporary = target.path.with_file_name(format!("{TEMPORARY}{}.rdb", std::process::id()));
-        let plan = Plan::new(head, shards, target.sums);
-        let next_offset = plan.head().len() as u64;
-        let head = plan.head().to_vec();
+        let places = Places { plan: None, has_head: false, next_offset: 0, shards, shards_left: shards };
         let shared = Arc::new(Shared {
             target,
             temporary,
-            places: Mutex::new(Places { plan: Some(plan), next_offset, shards_left: shards }),
+            places: Mutex::new(places),
             waiting: Mutex::default(),
             moved: Condvar::new(),
             keys: AtomicU64::new(0),
@@ -124,9 +118,27 @@ impl Save {
         });
         let (jobs, inbox) = channel();
         carrier::start(disk, Arc::clone(&shared), inbox, on_end)?;
-        let save = Self { shared, jobs };
-        save.send(head.len(), Job::Write { offset: 0, bytes: head });
-        Ok(save)
+        Ok(Self { shared, jobs })
+    }
+
+    /// Whether nobody has said yet what the file begins with.
+    pub fn awaits_head(&self) -> bool {
+        !lock(&self.shared.places).has_head
+    }
+
+    /// Says what the file begins with, unless somebody has. It tells of libraries and indexes, which are to be those of the moment that is
+    /// saved: so it is made where the first shard begins its part, before which nothing has a place in the file.
+    pub fn set_head(&self, head: &Head<'_>) {
+        let mut places = lock(&self.shared.places);
+        if std::mem::replace(&mut places.has_head, true) {
+            return;
+        }
+        let plan = Plan::new(head, places.shards, self.shared.target.sums);
+        let bytes = plan.head().to_vec();
+        places.next_offset = bytes.len() as u64;
+        places.plan = Some(plan);
+        drop(places);
+        self.send(bytes.len(), Job::Write { offset: 0, bytes });
     }
 
     pub(crate) fn held_bytes_max(&self) -> usize {
@@ -163,6 +175,7 @@ impl Save {
     fn place(&self, shard: u16, written: &Written) -> u64 {
         self.shared.keys.fetch_add(written.records, Ordering::Relaxed);
         let mut places = lock(&self.shared.places);
+        assert!(places.has_head, "the head was written first");
         let offset = places.next_offset;
         places.next_offset += written.bytes;
         if let Some(plan) = &mut places.plan {

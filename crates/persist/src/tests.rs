@@ -99,7 +99,8 @@ fn read(items: &mut Items<'_>, contents: &mut Contents) -> usize {
 
 /// Saves what two shards have, each with two databases.
 fn save(disk: impl Disk, target: Target, dbs: &mut [Db], halt_at: Option<usize>) -> Save {
-    let save = Save::begin(disk, target, &HEAD, 2, Box::new(|_| {})).expect("it begins");
+    let save = Save::begin(disk, target, 2, Box::new(|_| {})).expect("it begins");
+    save.set_head(&HEAD);
     for (shard, dbs) in dbs.chunks_mut(2).enumerate() {
         let pen = Arc::new(Mutex::new(Pen::new(save.clone(), shard as u16, Hints::Nothing)));
         (0..).zip(&mut *dbs).for_each(|(number, db)| db.begin_walk(number, pen.clone()));
@@ -174,7 +175,7 @@ fn what_cannot_be_written_says_why() {
     let place = Place::new("refused");
     let mut target = place.target(1 << 20, 100_000);
     target.path = place.0.join("missing/dump.rdb");
-    assert!(Save::begin(SystemDisk, target, &HEAD, 2, Box::new(|_| {})).is_err());
+    assert!(Save::begin(SystemDisk, target, 2, Box::new(|_| {})).is_err());
     let mut target = place.target(1 << 20, 100_000);
     std::fs::create_dir(place.0.join("taken")).expect("a directory");
     target.path = place.0.join("taken");

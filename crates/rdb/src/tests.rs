@@ -446,8 +446,8 @@ fn exercise(value: Value, random: &mut Random, shapes: &Shapes<'_>) {
             assert_eq!(set.len() + 1, before.len());
             let numbers: Vec<f32> = (0..set.shape().dimension).map(|n| n as f32 - 1.5).collect();
             let vector = set.shape().quant.vector(&numbers).expect("finite");
-            let wanted = Wanted { count: 10, ef: 20, exact: false, filter: None };
-            assert!(!set.nearest(&vector, &wanted).is_empty());
+            let wanted = Wanted { count: 10, ef: 20, exact: false, effort: None };
+            assert!(!set.nearest(&vector, &wanted, &|_| true).is_empty());
             set.add(&text, &vector, Some(&other), 20).expect("room");
             assert!(set.iter().all(|number| set.links(number).is_some()));
             before[1..].iter().for_each(|(name, _)| assert!(set.remove(name)));

@@ -317,44 +317,22 @@ impl ProcessSaver {
         })
     }
 
-    fn open(
-        &self,
-        cx: &ShardCx,
-        functions: &[&[u8]],
-        path: PathBuf,
-        on_end: OnEnd,
-        purpose: Purpose,
-    ) -> io::Result<Save> {
-        let memory_bytes = cx.config.rdb_save_memory as usize;
+    fn open(&self, config: &Config, path: PathBuf, on_end: OnEnd) -> io::Result<Save> {
+        let memory_bytes = config.rdb_save_memory as usize;
         let target = Target {
             path,
-            options: Options { version: cx.config.rdb_version, compress: cx.config.rdbcompression },
-            sums: cx.config.rdbchecksum,
+            options: Options { version: config.rdb_version, compress: config.rdbcompression },
+            sums: config.rdbchecksum,
             waiting_bytes_max: memory_bytes,
             held_bytes_max: memory_bytes / HELD_SHARE,
         };
-        let statements = cx.indexes.fields();
-        let own = [("weft-ver", crate::VERSION.as_bytes())].into_iter();
-        let fields: Vec<_> =
-            own.chain(statements.iter().map(|(name, value)| (*name, value.as_slice()))).collect();
-        let head = Head {
-            version: cx.config.rdb_version,
-            compress: cx.config.rdbcompression,
-            server_version: REDIS_VERSION,
-            time_s: now_s(),
-            used_memory_bytes: runtime::usage::resident_bytes().0,
-            fields: &fields,
-            is_aof_base: purpose == Purpose::Rewrite,
-            functions,
-            sizes: &[],
-        };
-        Save::begin(KeptOn, target, &head, self.shards, on_end)
+        Save::begin(KeptOn, target, self.shards, on_end)
     }
 
-    fn begin_snapshot(&self, cx: &ShardCx, functions: &[&[u8]], state: &mut State) -> Result<(), Refused> {
+    fn begin_snapshot(&self, cx: &ShardCx, state: &mut State) -> Result<(), Refused> {
         state.report.last_try_s = now_s();
         let path = cx.config.dbfilename.clone();
-        match self.open(cx, functions, path, self.on_saved(), Purpose::Snapshot) {
+        match self.open(&cx.config, path, self.on_saved()) {
             Ok(save) => {
                 log::notice("Saving the data");
                 state.under_way = Some(UnderWay { save, purpose: Purpose::Snapshot });
@@ -371,7 +349,7 @@ impl ProcessSaver {
         }
     }
 
-    fn begin_rewrite(&self, cx: &ShardCx, functions: &[&[u8]], state: &mut State) -> Result<(), Refused> {
+    fn begin_rewrite(&self, cx: &ShardCx, state: &mut State) -> Result<(), Refused> {
         let begun = self.journal.log_now(&cx.config).and_then(|log| {
             let directory = self.journal.next_directory()?;
             log.rest(cx.config.no_appendfsync_on_rewrite);
@@ -382,7 +360,7 @@ impl ProcessSaver {
                 None => directory.join(log.manifest().next_base_name(true)),
             };
             let on_end = self.on_rewritten(log, directory, transcript);
-            let save = self.open(cx, functions, path.clone(), on_end, Purpose::Rewrite);
+            let save = self.open(&cx.config, path.clone(), on_end);
             save.map_err(|error| format!("{}: {}", path.display(), runtime::reason(&error)))
         });
         match begun {
@@ -402,6 +380,25 @@ impl ProcessSaver {
             }
         }
     }
+}
+
+/// Has the file begin with what a shard has beside its keys.
+fn begin_file(save: &Save, cx: &ShardCx, functions: &[&[u8]], purpose: Purpose) {
+    let statements = cx.indexes.fields();
+    let own = [("weft-ver", crate::VERSION.as_bytes())].into_iter();
+    let fields: Vec<_> =
+        own.chain(statements.iter().map(|(name, value)| (*name, value.as_slice()))).collect();
+    save.set_head(&Head {
+        version: cx.config.rdb_version,
+        compress: cx.config.rdbcompression,
+        server_version: REDIS_VERSION,
+        time_s: now_s(),
+        used_memory_bytes: runtime::usage::resident_bytes().0,
+        fields: &fields,
+        is_aof_base: purpose == Purpose::Rewrite,
+        functions,
+        sizes: &[],
+    });
 }
 
 /// A base that is to be told as commands: how, once there is one in the format of snapshots.
@@ -436,11 +433,11 @@ impl Transcript {
 }
 
 impl Saver for ProcessSaver {
-    fn begin(&self, cx: &ShardCx, functions: &[&[u8]], purpose: Purpose) -> Result<(), Refused> {
+    fn begin(&self, cx: &ShardCx, purpose: Purpose) -> Result<(), Refused> {
         let mut state = lock(&self.state);
         match &state.under_way {
             Some(under_way) => Err(Refused::UnderWay(under_way.purpose)),
-            None if purpose == Purpose::Snapshot => self.begin_snapshot(cx, functions, &mut state),
+            None if purpose == Purpose::Snapshot => self.begin_snapshot(cx, &mut state),
             None if self.backup.holds_rewrites() => Err(Refused::UnderWay(Purpose::Snapshot)),
             None if (cx.config.appendonly || self.journal.is_on())
                 && (!self.journal.has_all() || state.has_parts_left()) =>
@@ -448,7 +445,7 @@ impl Saver for ProcessSaver {
                 // Soon.
                 Err(Refused::UnderWay(Purpose::Snapshot))
             }
-            None => self.begin_rewrite(cx, functions, &mut state),
+            None => self.begin_rewrite(cx, &mut state),
         }
     }
 
@@ -516,13 +513,17 @@ impl Saver for ProcessSaver {
         }
     }
 
-    fn scribe(&self, cx: &ShardCx) -> Option<SharedScribe> {
+    fn scribe(&self, cx: &ShardCx, functions: &[&[u8]]) -> Option<SharedScribe> {
         let mut state = lock(&self.state);
         if let Some(log) = self.journal.log() {
             state.epoch = log.epoch_with(cx.id.into(), &cx.journal.own);
         }
-        let save = state.under_way.as_ref()?.save.clone();
+        let UnderWay { save, purpose } = state.under_way.as_ref()?;
+        let (save, purpose) = (save.clone(), *purpose);
         drop(state);
+        if save.awaits_head() {
+            begin_file(&save, cx, functions, purpose);
+        }
         let policy = cx.config.maxmemory_policy;
         let hints = if policy.is_lfu() {
             Hints::Frequency

@@ -384,7 +384,7 @@ impl Shard {
                 Ok(out)
             }
             Some(Needs::Wait(wait)) => Err(wait.again_us),
-            Some(Needs::Keys(_) | Needs::Away(_)) => {
+            Some(Needs::Keys(_) | Needs::Away(_) | Needs::Steps) => {
                 unreachable!("what a blocking command needs is in its arguments")
             }
         }

@@ -283,14 +283,21 @@ impl Shard {
     pub(crate) fn provide(&mut self, index: usize, command: &'static Command, args: Args<'_>, needs: Needs) {
         let wait = match needs {
             Needs::Keys(keys) => return self.start_hold_more(index, command, args, keys),
-            Needs::Wait(wait) => *wait,
+            Needs::Wait(wait) => Some(*wait),
+            Needs::Steps => None,
             Needs::Away(_) => unreachable!("{HELD_BEFORE}"),
         };
         let caller = Caller::of(index, &self.conns[index]);
         self.conns[index].through_own_mailbox += 1;
         let (home, ask) = (self.cx.id, Ask::Whole(self.expect(index)));
-        self.begin_wait(Asked { home, ask, command, caller, args }, wait);
-        self.tell_blocked(home, ask);
+        let asked = Asked { home, ask, command, caller, args };
+        match wait {
+            Some(wait) => {
+                self.begin_wait(asked, wait);
+                self.tell_blocked(home, ask);
+            }
+            None => self.begin_steps(asked),
+        }
     }
 
     /// Runs a command whose reply must wait for earlier ones, or must not be sent.

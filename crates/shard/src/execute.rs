@@ -69,6 +69,8 @@ pub enum Needs {
     Wait(Box<Wait>),
     /// This to be carried to another server.
     Away(Box<Shipment>),
+    /// Many turns: see [`Command::in_steps`].
+    Steps,
 }
 
 /// Runs the handler; an error becomes its reply. Returns what it needs first, if anything: then nothing has been written and
@@ -114,6 +116,21 @@ fn end_tracked(shard: &mut ShardCx, command: &Command, args: Args<'_>, caller: C
     shard.tracking.caller = Tracker::NOBODY;
 }
 
+/// A command has been run in steps, from `begun_ns` (monotonic) on: what [`execute`] does behind the handler of a command that changes nothing.
+pub(crate) fn end_steps(
+    shard: &mut ShardCx,
+    command: &Command,
+    args: Args<'_>,
+    caller: Caller,
+    begun_ns: u64,
+) {
+    if caller.tracker.is_on {
+        begin_tracked(shard, caller);
+        end_tracked(shard, command, args, caller, true);
+    }
+    timing::end(shard, command, args, Some(begun_ns), caller.counts, caller.conn);
+}
+
 /// As [`execute`] for a command inside another one: memory has been seen to, and it cannot wait for anything.
 pub(crate) fn run_inside(
     shard: &mut ShardCx,
@@ -132,7 +149,9 @@ pub(crate) fn run_inside(
             None
         }
         Some(Needs::Keys(keys)) => Some(keys),
-        Some(Needs::Wait(_) | Needs::Away(_)) => unreachable!("it must not wait, and does not"),
+        Some(Needs::Wait(_) | Needs::Away(_) | Needs::Steps) => {
+            unreachable!("it must not wait, and does not")
+        }
     }
 }
 
@@ -199,6 +218,7 @@ fn fail(
         Error::NeedKeys(keys) => return Some(Needs::Keys(keys)),
         Error::Wait(wait) => return Some(Needs::Wait(wait)),
         Error::Away(shipment) => return Some(Needs::Away(shipment)),
+        Error::Long => return Some(Needs::Steps),
         Error::Reply(_) => {}
     }
     if caller.counts {

@@ -400,6 +400,10 @@ impl Shard {
                 self.begin_wait(asked, *wait);
                 Progress::Blocked
             }
+            Needs::Steps => {
+                self.begin_steps(asked);
+                Progress::Under
+            }
             Needs::Away(_) => unreachable!("{HELD_BEFORE}"),
             Needs::Keys(mut keys) => {
                 if asked.command.flags & flag::AWAY == 0 {

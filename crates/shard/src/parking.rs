@@ -51,6 +51,8 @@ pub(crate) enum Job {
     },
     /// A part of a command that goes in rounds.
     Slice(Box<Slice>),
+    /// A command that takes many turns, and begins them.
+    Steps(Box<Parked>),
     /// Nothing: what was granted at once needs no word.
     Share,
     /// It has what it wanted.
@@ -106,7 +108,8 @@ impl Shard {
         let other_db =
             if command.flags & flag::CROSS_DB != 0 { command::families::other_db(args) } else { None };
         let dbs = || [Some(db), other_db].into_iter().flatten();
-        let key = |db, i: usize| (Thing::Key(db, args[i].to_vec()), false);
+        // Who only reads may do so beside others: one that takes many turns may be at it.
+        let key = |db, i: usize| (Thing::Key(db, args[i].to_vec()), !command.may_write());
         let mut things: Vec<_> = indexes.iter().flat_map(|&i| dbs().map(move |db| key(db, i))).collect();
         // Keys that only the handler will name may be away. And commands that look at all keys neither overtake those that
         // wait for a key, nor are overtaken.
@@ -166,6 +169,7 @@ impl Shard {
                     self.work_on_parked(*slice);
                     self.unlock(id);
                 }
+                Job::Steps(parked) => self.take_steps(*parked, id),
                 Job::Gate { home, op } => self.on_gate(home, op),
                 Job::Want { home, op } => {
                     self.pending_holds -= 1;

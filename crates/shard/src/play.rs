@@ -49,7 +49,7 @@ impl Shard {
         outcome.map_err(|error| match error {
             Error::Reply(line) => String::from_utf8_lossy(&line).into_owned(),
             Error::NeedKeys(_) => "it needs keys of other shards".to_owned(),
-            Error::Wait(_) | Error::Away(_) => "it would have to wait".to_owned(),
+            Error::Wait(_) | Error::Away(_) | Error::Long => "it would have to wait".to_owned(),
         })
     }
 

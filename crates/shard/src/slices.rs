@@ -1,25 +1,41 @@
-//! Parts of commands that go in rounds, as the shard sees them that works on them: a little in each turn, so that nothing else waits long.
+//! Parts of commands that go in rounds, as the shard sees them that works on them: a little in each turn, so that nothing else waits long. And commands
+//! of one key that turn out to take long ([`command::Command::in_steps`]): one part, behind a lock of their key that readers share.
 //!
 //! A turn has fuel for one slice. Parts that come when it is used up, or while others have not had their turn, queue. While keys of this shard are
 //! lent to other shards, a part waits like any command that looks at all keys; between its slices it holds no lock.
 
-use crate::execute::Caller;
-use crate::locks::Thing;
+use crate::execute::{self, Asked, Caller};
+use crate::locks::{Thing, WaiterId};
 use crate::message::{Message, OpId, Work};
 use crate::multi::SHARE_SHIFT;
-use crate::parking::Job;
+use crate::parking::{Job, Parked};
 use crate::shard::Shard;
 use command::journal::Effects;
 use command::rounds::{self, Answer, Part, Rounds, SLICE_FUEL};
 use command::{Args, Cx, Error, Plan};
+use resp::Reply;
 use std::collections::VecDeque;
 
 /// A part on which this shard works.
 pub(crate) struct Slice {
-    home: u16,
-    op: OpId,
+    of: Of,
     part: Box<dyn Part>,
     caller: Caller,
+}
+
+/// Of what it is a part.
+enum Of {
+    Round {
+        home: u16,
+        op: OpId,
+    },
+    /// All of a command, which shares the lock of its key.
+    Command {
+        parked: Box<Parked>,
+        lock: WaiterId,
+        /// Monotonic ns.
+        begun_ns: u64,
+    },
 }
 
 /// Parts that are not done.
@@ -100,8 +116,33 @@ impl Shard {
         (answer, self.cx.journal.end_gathering())
     }
 
+    /// A command that has run on this shard takes many turns. Who writes to its key waits; who reads does not.
+    pub(crate) fn begin_steps(&mut self, asked: Asked<'_>) {
+        let mut indexes = Vec::new();
+        asked.command.key_indexes(&asked.args, &mut indexes).unwrap_or_default();
+        let key = |index: &usize| Thing::Key(asked.caller.db, asked.args[*index].to_vec());
+        let things = indexes.iter().map(|index| (key(index), true)).collect();
+        let mut ready = std::mem::take(&mut self.ready);
+        self.locks.enqueue(things, Job::Steps(Box::new(asked.parked())), &mut ready);
+        self.ready = ready;
+        self.run_ready();
+    }
+
+    /// It has the lock.
+    pub(crate) fn take_steps(&mut self, parked: Parked, lock: WaiterId) {
+        let begun_ns = (self.cx.platform.clock_ns)();
+        let (seed, caller) = (self.cx.seed.clone(), parked.caller);
+        let begin = parked.command.steps.expect("its row says how it goes on");
+        let begun = begin(&mut context(self, caller), parked.args.args(&seed));
+        let of = Of::Command { parked: Box::new(parked), lock, begun_ns };
+        match begun {
+            Ok(part) => self.slices.queue.push_back(Slice { of, part, caller }),
+            Err(error) => self.end_slice(of, caller, Err(error)),
+        }
+    }
+
     fn begin_slice(&mut self, home: u16, op: OpId, part: Box<dyn Part>, caller: Caller) {
-        let slice = Slice { home, op, part, caller };
+        let slice = Slice { of: Of::Round { home, op }, part, caller };
         if self.slices.has_work() || self.slices.used >= SLICE_FUEL {
             return self.slices.queue.push_back(slice);
         }
@@ -110,7 +151,7 @@ impl Shard {
 
     /// Works on a part as soon as no key is lent to another shard.
     fn start_slice(&mut self, slice: Slice) {
-        if !self.locks.is_contended(&Thing::Shard) {
+        if matches!(slice.of, Of::Command { .. }) || !self.locks.is_contended(&Thing::Shard) {
             return self.work_on(slice);
         }
         self.slices.parked += 1;
@@ -136,7 +177,42 @@ impl Shard {
             Ok(Some(answer)) => Ok(answer),
             Err(error) => Err(error),
         };
-        self.answer_round(slice.home, slice.op, answer, Effects::default());
+        self.end_slice(slice.of, slice.caller, answer);
+    }
+
+    fn end_slice(&mut self, of: Of, caller: Caller, answer: Result<Answer, Error>) {
+        match of {
+            Of::Round { home, op } => self.answer_round(home, op, answer, Effects::default()),
+            Of::Command { parked, lock, begun_ns } => {
+                self.end_steps(&parked, (caller, begun_ns), answer);
+                self.unlock(lock);
+                self.run_ready();
+            }
+        }
+    }
+
+    /// A command has been done in steps.
+    fn end_steps(
+        &mut self,
+        parked: &Parked,
+        (mut caller, begun_ns): (Caller, u64),
+        answer: Result<Answer, Error>,
+    ) {
+        let Parked { home, ask, command, args, .. } = parked;
+        let reply =
+            answer.map(|answer| *answer.downcast::<Reply>().expect("its part answers with the reply"));
+        let reply = reply.unwrap_or_else(|error| {
+            self.cx.commands.failed(command.id);
+            self.cx.count_error(&error);
+            let mut reply = Reply::new(caller.resp3);
+            reply.error(error.line());
+            reply
+        });
+        caller.conn = caller.conn.filter(|_| self.is_alive(*home, *ask));
+        let seed = self.cx.seed.clone();
+        execute::end_steps(&mut self.cx, command, args.args(&seed), caller, begun_ns);
+        self.tell_slow(*home, *ask);
+        self.answer(*home, *ask, command, reply);
     }
 
     fn answer_round(&mut self, home: u16, op: OpId, answer: Result<Answer, Error>, effects: Effects) {
@@ -163,3 +239,6 @@ impl Shard {
         self.tell_changes();
     }
 }
+
+#[cfg(test)]
+mod tests;

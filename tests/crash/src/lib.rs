@@ -5,7 +5,7 @@ pub mod load;
 
 use std::fs;
 use std::path::PathBuf;
-use testkit::{Program, Server};
+use testkit::{Program, Server, await_true};
 
 /// A server whose disk fails when it is told to.
 pub struct FaultyServer {
@@ -39,8 +39,16 @@ impl FaultyServer {
     }
 }
 
+impl FaultyServer {
+    /// Waits until a step has to wait, as it was told to.
+    pub fn await_waiting(&self) {
+        await_true("a step waits", || self.faults.with_extension("waiting").exists());
+    }
+}
+
 impl Drop for FaultyServer {
     fn drop(&mut self) {
+        let _ = fs::remove_file(self.faults.with_extension("waiting"));
         let _ = fs::remove_file(&self.faults);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::keys::Find;
 use super::{Command, Handler, KeySpec, Merge, MergeHandler, PartHandler, Plan, PrepareHandler};
-use crate::rounds::{self, Enquiry, Rounds};
+use crate::rounds::{self, BeginHandler, Enquiry, Rounds};
 
 impl Command {
     pub const fn new(name: &'static str, handler: Handler) -> Self {
@@ -27,6 +27,7 @@ impl Command {
             prepare: None,
             added_args: 0,
             id: 0,
+            steps: None,
             full_name: "",
             placed_key: 0,
             key_step: 1,
@@ -46,6 +47,13 @@ impl Command {
         let mut row = Self::new(name, rounds::run_whole::<E>);
         row.plan = Plan::Rounds(Rounds { begin: E::begin, merge: E::merge });
         row
+    }
+
+    /// How it goes on where its handler says that it takes long ([`crate::Error::Long`]), in turns of others: the part's answer is the [`resp::Reply`]. Its key does
+    /// not change meanwhile.
+    pub const fn in_steps(mut self, begin: BeginHandler) -> Self {
+        self.steps = Some(begin);
+        self
     }
 
     /// What runs on the client's shard before a command for all shards sets out.

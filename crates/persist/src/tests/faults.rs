@@ -70,7 +70,8 @@ impl Data {
             Target { path: FILE.into(), options, sums: true, waiting_bytes_max: 1, held_bytes_max: 250_000 };
         let name = |error: io::Error| format!("{FILE}: {}", reason(&error));
         let count = self.shards.len() as u16;
-        let save = Save::begin(disk.clone(), target, &HEAD, count, Box::new(|_| {})).map_err(name)?;
+        let save = Save::begin(disk.clone(), target, count, Box::new(|_| {})).map_err(name)?;
+        save.set_head(&HEAD);
         for (shard, dbs) in (0..).zip(&mut self.shards) {
             let pen = Arc::new(Mutex::new(Pen::new(save.clone(), shard, Hints::Nothing)));
             (0..).zip(&mut *dbs).for_each(|(number, db)| db.begin_walk(number, pen.clone()));

@@ -14,6 +14,8 @@ use std::time::Duration;
 
 /// Names the file.
 const VARIABLE: &str = "WEFT_PLANTED_DISK";
+/// With this ending there is a file beside it as soon as a step has had to wait.
+const WAITING: &str = "waiting";
 
 /// The system's disk, with faults.
 #[derive(Clone, Copy, Debug)]
@@ -30,17 +32,29 @@ const LOOK: Duration = Duration::from_millis(1);
 
 /// The number of the error with which a step fails.
 fn fault(step: &str, path: &Path) -> Option<i32> {
+    let mut is_told = false;
     loop {
         match planted(step, path) {
-            Some(-1) => std::thread::sleep(LOOK),
+            Some(-1) => {
+                if !std::mem::replace(&mut is_told, true)
+                    && let Some(file) = file()
+                {
+                    let _ = std::fs::write(file.with_extension(WAITING), step);
+                }
+                std::thread::sleep(LOOK);
+            }
             fault => return fault,
         }
     }
 }
 
-fn planted(step: &str, path: &Path) -> Option<i32> {
+fn file() -> Option<&'static PathBuf> {
     static FILE: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let file = FILE.get_or_init(|| std::env::var_os(VARIABLE).map(PathBuf::from)).as_ref()?;
+    FILE.get_or_init(|| std::env::var_os(VARIABLE).map(PathBuf::from)).as_ref()
+}
+
+fn planted(step: &str, path: &Path) -> Option<i32> {
+    let file = file()?;
     let text = std::fs::read_to_string(file).ok()?;
     text.lines().find_map(|line| {
         let mut words = line.split(' ');

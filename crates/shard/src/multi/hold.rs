@@ -282,6 +282,7 @@ impl Shard {
                     if alive { self.block_operation(op, &operation, &keys, wait) } else { Vec::new() };
                 return self.send_home(op, places, (changes, effects), enter);
             }
+            Some(Needs::Steps) => unreachable!("it has one key, which is nobody's guest"),
             Some(Needs::Away(shipment)) => {
                 operation.earlier = Some(Box::new((changes, effects)));
                 return self.send_away(op, operation, places, keys, shipment);
@@ -325,7 +326,7 @@ impl Shard {
         (0..self.cx.shards).map(|_| change()).collect()
     }
 
-    pub(super) fn is_alive(&self, home: u16, ask: Ask) -> bool {
+    pub(crate) fn is_alive(&self, home: u16, ask: Ask) -> bool {
         match ask {
             Ask::Whole(t) if home == self.cx.id => self.conns[t.conn as usize].generation == t.generation,
             _ => false,

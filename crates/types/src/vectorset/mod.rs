@@ -6,6 +6,7 @@
 //! A vector that is added is linked at once: so what is in files and what VLINKS shows is the whole graph, and the same commands make the same
 //! graph. What removing leaves to do is done in steps by those who change the set afterwards.
 
+mod nearing;
 mod order;
 mod projection;
 mod quant;
@@ -14,6 +15,7 @@ mod saved;
 #[cfg(test)]
 mod tests;
 
+pub use nearing::Nearing;
 pub use order::Spot;
 pub use projection::Projection;
 pub use quant::{Kept, Quant, Vector};
@@ -22,10 +24,10 @@ pub use saved::{Node, Record, SAVED_LEVEL_MAX};
 pub(crate) use remains::VectorSetRemains;
 
 use order::Order;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
-use vector::{EF_MAX, Hnsw, Metric, Parameters, Reader, Search, Slot, Space, Wish};
+use vector::{EF_MAX, Hnsw, Metric, Parameters, Reader, Slot, Space};
 
 /// Dimensions go up to this.
 pub const DIMENSION_MAX: usize = vector::F32_DIMENSION_MAX;
@@ -87,22 +89,16 @@ pub struct VectorSet {
 }
 
 /// What is looked for near a vector.
-pub struct Wanted<'f> {
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
     /// So many at most.
     pub count: usize,
     /// How many candidates the walk keeps; at least `count`.
     pub ef: usize,
     /// Every element is looked at.
     pub exact: bool,
-    pub filter: Option<Filter<'f>>,
-}
-
-/// What passes by its attributes. Without any nothing does.
-#[derive(Clone, Copy)]
-pub struct Filter<'f> {
-    pub passes: &'f dyn Fn(&[u8]) -> bool,
-    /// So many may be asked about.
-    pub effort: usize,
+    /// A filter says which pass by their attributes, without any nothing does; so many may be asked about.
+    pub effort: Option<usize>,
 }
 
 /// An element that was found.
@@ -307,55 +303,9 @@ impl VectorSet {
         self.with_attributes -= usize::from(entry.attributes.is_some());
         self.free.push(number);
         self.graph.remove(entry.slot).expect("an element has a vector");
-        self.graph.work(STEP);
-        while self.graph.is_behind() {
-            self.graph.work(STEP);
-        }
+        // What waits for a search to end is left to who comes later.
+        while self.graph.work(STEP) && self.graph.is_behind() {}
         true
-    }
-
-    /// The elements nearest to a vector, nearest first, of those equally near the one with the lower number.
-    pub fn nearest(&self, vector: &Vector, wanted: &Wanted<'_>) -> Vec<Hit> {
-        let count = wanted.count.min(self.len());
-        if count == 0 {
-            return Vec::new();
-        }
-        let query = self.shape.quant.sent(&vector.kept(), self.shape.dimension);
-        let effort = wanted.filter.map_or(usize::MAX, |filter| filter.effort);
-        let mut reader = self.reader.borrow_mut();
-        let reader = reader.get_or_insert_with(|| self.graph.reader());
-        let wish = Wish::Nearest { k: count, ef: Some(wanted.ef.max(count).clamp(1, EF_MAX)) };
-        let looks_at_each =
-            wanted.exact || wanted.filter.is_some() && self.with_attributes <= effort.min(EACH_MAX);
-        let asked = Cell::new(0);
-        let is_spent = || asked.get() >= effort && !looks_at_each;
-        let passes = |number: u32| {
-            let Some(filter) = wanted.filter else { return true };
-            if is_spent() {
-                return false;
-            }
-            asked.set(asked.get() + 1);
-            self.attributes(number).is_some_and(filter.passes)
-        };
-        let search = if looks_at_each {
-            let those = self.entries.iter().flatten();
-            let slots =
-                those.filter(|it| wanted.filter.is_none() || it.attributes.is_some()).map(|it| it.slot);
-            reader.search_among(&query, wish, slots.collect())
-        } else {
-            reader.search(&query, wish, wanted.filter.is_some())
-        };
-        let mut search: Search = search.expect("the vector and the wish were checked");
-        while !search.step(STEP / 8, passes) {
-            if is_spent() {
-                search.end_walk();
-            }
-        }
-        let found = reader.finish(search);
-        let mut hits: Vec<Hit> =
-            found.iter().filter_map(|found| self.hit(&vector.kept(), found.label)).collect();
-        hits.sort_by(|a, b| a.distance.total_cmp(&b.distance).then(a.number.cmp(&b.number)));
-        hits
     }
 
     /// An element and how far it is from a vector.

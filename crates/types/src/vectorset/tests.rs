@@ -3,6 +3,7 @@
 use super::*;
 use crate::remains::Remains;
 use crate::sample::Sample;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 const DIMENSION: usize = 24;
@@ -36,8 +37,12 @@ fn filled(quant: Quant, points: &[Vec<f32>]) -> VectorSet {
     set
 }
 
-fn wanted(count: usize, ef: usize) -> Wanted<'static> {
-    Wanted { count, ef, exact: false, filter: None }
+fn wanted(count: usize, ef: usize) -> Wanted {
+    Wanted { count, ef, exact: false, effort: None }
+}
+
+fn all(_: &[u8]) -> bool {
+    true
 }
 
 /// One less the cosine.
@@ -61,7 +66,7 @@ fn recall(set: &VectorSet, points: &[Vec<f32>], ef: usize) -> f64 {
     let mut hits = 0;
     for query in &queries {
         let expected = exact(points, query, |_| true);
-        let found = set.nearest(&set.shape().quant.vector(query).unwrap(), &wanted(10, ef));
+        let found = set.nearest(&set.shape().quant.vector(query).unwrap(), &wanted(10, ef), &all);
         let within = expected[9].0 + 1e-6;
         let is_near = |hit: &&Hit| {
             let at = points.iter().enumerate().find(|(n, _)| set.name(hit.number) == Some(&name(*n)[..]));
@@ -79,12 +84,12 @@ fn an_exact_search_finds_what_the_definition_says() {
         let set = filled(quant, &points);
         for (round, query) in self::points(30, 5).iter().enumerate() {
             let passes = |text: &[u8]| text < b"2";
-            let filter = round.is_multiple_of(2).then_some(Filter { passes: &passes, effort: 1 });
-            let wanted = Wanted { count: 25, ef: 1, exact: true, filter };
-            let found = set.nearest(&quant.vector(query).unwrap(), &wanted);
+            let effort = round.is_multiple_of(2).then_some(1);
+            let wanted = Wanted { count: 25, ef: 1, exact: true, effort };
+            let found = set.nearest(&quant.vector(query).unwrap(), &wanted, &passes);
             let expected = exact(&points, query, |n| {
                 let text = attributes(n);
-                filter.is_none() || !text.is_empty() && passes(&text)
+                effort.is_none() || !text.is_empty() && passes(&text)
             });
             assert_eq!(found.len(), 25);
             for (hit, (distance, name)) in found.iter().zip(&expected) {
@@ -104,7 +109,8 @@ fn bits_are_compared_exactly() {
         |point: &Vec<f32>| point.iter().zip(query).filter(|(a, b)| (**a > 0.0) != (**b > 0.0)).count();
     let mut expected: Vec<usize> = points.iter().map(differ).collect();
     expected.sort_unstable();
-    let found = set.nearest(&Quant::Bin.vector(query).unwrap(), &Wanted { exact: true, ..wanted(100, 1) });
+    let found =
+        set.nearest(&Quant::Bin.vector(query).unwrap(), &Wanted { exact: true, ..wanted(100, 1) }, &all);
     let distances: Vec<f32> = found.iter().map(|hit| hit.distance).collect();
     let expected: Vec<f32> = expected[..100].iter().map(|n| *n as f32 * 2.0 / DIMENSION as f32).collect();
     assert_eq!(distances, expected);
@@ -170,7 +176,7 @@ fn assert_same(set: &VectorSet, map: &BTreeMap<Vec<u8>, (Vector, Vec<u8>)>) {
         assert_eq!(set.attributes(number).unwrap_or_default(), text);
         let kept = set.kept(number).unwrap();
         assert_eq!((&kept.bytes[..], kept.norm, kept.range), (&vector.kept[..], vector.norm, vector.range));
-        let found = set.nearest(vector, &wanted(5, 100));
+        let found = set.nearest(vector, &wanted(5, 100), &all);
         let is_there = |hit: &Hit| hit.number == number || hit.distance <= found[0].distance + 1e-3;
         assert!(found.iter().any(is_there));
     }
@@ -193,8 +199,8 @@ fn recall_stands_churn() {
     let mut same = 0;
     for query in &queries {
         let query = Quant::Q8.vector(query).unwrap();
-        let expected = set.nearest(&query, &Wanted { exact: true, ..wanted(10, 1) });
-        let found = set.nearest(&query, &wanted(10, 100));
+        let expected = set.nearest(&query, &Wanted { exact: true, ..wanted(10, 1) }, &all);
+        let found = set.nearest(&query, &wanted(10, 100), &all);
         same += found.iter().filter(|hit| hit.distance <= expected[9].distance).count();
     }
     assert!(same >= queries.len() * 10 * 95 / 100, "{same}");
@@ -287,9 +293,7 @@ fn filters_are_asked_no_more_often_than_they_may() {
         asked.set(asked.get() + 1);
         text == b"7"
     };
-    let search = |effort| {
-        set.nearest(&query, &Wanted { filter: Some(Filter { passes: &passes, effort }), ..wanted(10, 100) })
-    };
+    let search = |effort| set.nearest(&query, &Wanted { effort: Some(effort), ..wanted(10, 100) }, &passes);
     let some = search(100);
     // Those without attributes are not asked, and count.
     assert!((1..=100).contains(&asked.take()));
@@ -298,6 +302,44 @@ fn filters_are_asked_no_more_often_than_they_may() {
     let all = search(100_000);
     let is_expected = |(hit, (_, name)): (&Hit, &(f64, Vec<u8>))| set.name(hit.number) == Some(name);
     assert!(all.len() == 10 && all.iter().zip(&expected).filter(|it| is_expected(*it)).count() >= 8);
+}
+
+#[test]
+fn a_search_in_steps_finds_the_same_and_outlives_what_is_removed() {
+    let points = points(3000, 11);
+    let mut set = filled(Quant::Q8, &points);
+    let passes = |text: &[u8]| text < b"5";
+    for (exact, effort) in
+        [(false, None), (true, None), (false, Some(500)), (true, Some(500)), (false, Some(1))]
+    {
+        let wanted = Wanted { exact, effort, ..wanted(20, 150) };
+        let query = Quant::Q8.vector(&points[7]).unwrap();
+        let whole = set.nearest(&query, &wanted, &passes);
+        for some in [1, 7, 300] {
+            let (mut nearing, mut steps) = (set.begin_nearest(query.clone(), &wanted), 1);
+            let distances = || some;
+            while !nearing.step(&set, &mut distances(), &passes) {
+                steps += 1;
+            }
+            assert!(nearing.is_of(&set) && (some > 7 || effort == Some(1) || steps > 20), "{steps}");
+            assert_eq!(nearing.finish(&set), whole);
+        }
+    }
+    for (exact, least) in [(false, 1), (true, 20)] {
+        let wanted = Wanted { exact, ..wanted(20, 150) };
+        let query = Quant::Q8.vector(&points[7]).unwrap();
+        let mut nearing = set.begin_nearest(query, &wanted);
+        let from = set.len();
+        let mut left = 0..;
+        while !nearing.step(&set, &mut 5, &all) {
+            let n = left.next().unwrap_or(0);
+            if n < 1000 {
+                set.remove(&name(from - 1 - n));
+            }
+        }
+        let found = nearing.finish(&set);
+        assert!(found.len() >= least && found.iter().all(|hit| set.name(hit.number).is_some()));
+    }
 }
 
 #[test]
@@ -345,7 +387,7 @@ fn the_largest_dimension_works() {
         for n in 0..5 {
             set.add(&name(n), &quant.vector(&numbers(n)).unwrap(), None, 10).unwrap();
         }
-        let found = set.nearest(&quant.vector(&numbers(3)).unwrap(), &wanted(1, 10));
+        let found = set.nearest(&quant.vector(&numbers(3)).unwrap(), &wanted(1, 10), &all);
         assert_eq!(set.name(found[0].number), Some(&name(3)[..]));
         // Codes are not quite as long as what they stand for.
         assert!(found[0].distance < 0.02);

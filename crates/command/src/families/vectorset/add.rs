@@ -70,8 +70,8 @@ fn vadd(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let element = args.get(given.next).ok_or_else(|| Error::wrong_arity("VADD"))?;
     let options = options(args, given.next + 1)?;
     let key = args.key(1);
-    let (shape, vector) = match cx.read_shape(key)? {
-        Some(shape) => (None, fitting(&given, &options, shape)?),
+    let (shape, vector) = match cx.peek_vectors(key)? {
+        Some(set) => (None, fitting(&given, &options, set.shape())?),
         None => {
             let (shape, vector) = first(&given, &options)?;
             (Some(shape), vector)
@@ -124,15 +124,5 @@ fn fitting(given: &Given, options: &Options<'_>, shape: &Shape) -> Result<Vector
             check_input(projection, dimension)?;
             given.kept(shape, &projection.apply(&given.numbers))
         }
-    }
-}
-
-impl Cx<'_> {
-    /// What the set under a key is like, without counting as a look at it.
-    fn read_shape(&mut self, key: keyspace::Key<'_>) -> Result<Option<&Shape>, Error> {
-        let Some(pos) = self.find_for_write(key) else { return Ok(None) };
-        let set =
-            <VectorSet as keyspace::Typed>::of(self.db().value(pos)).ok_or_else(|| Error::WRONG_TYPE)?;
-        Ok(Some(set.shape()))
     }
 }

@@ -11,12 +11,22 @@ mod look;
 mod members;
 mod search;
 
-use crate::Command;
 use crate::spec::Handler;
+use crate::{Command, Cx, Error};
+use types::VectorSet;
 
 pub const COMMANDS: &[&[Command]] =
     &[add::COMMANDS, change::COMMANDS, look::COMMANDS, members::COMMANDS, search::COMMANDS];
 
 const fn row(name: &'static str, handler: Handler) -> Command {
     Command::new(name, handler).group("vector_set").since("8.0.0")
+}
+
+impl Cx<'_> {
+    /// The set under a key, without counting as a look at it.
+    fn peek_vectors(&mut self, key: keyspace::Key<'_>) -> Result<Option<&VectorSet>, Error> {
+        let Some(pos) = self.find_for_write(key) else { return Ok(None) };
+        let set = <VectorSet as keyspace::Typed>::of(self.db().value(pos));
+        set.ok_or(Error::WRONG_TYPE).map(Some)
+    }
 }

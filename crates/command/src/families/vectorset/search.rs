@@ -4,17 +4,20 @@ use super::add::EF_MAX;
 use super::argument;
 use super::filter::{Fault, Program};
 use super::row;
+use crate::rounds::{Answer, Part};
 use crate::spec::{KeySpec, access::*, flag::*};
 use crate::{Args, Command, Cx, Error, Outcome};
 use base::number::{parse_f64, parse_i64};
+use keyspace::Key;
 use resp::Reply;
 use types::VectorSet;
-use types::vectorset::{Filter, Hit, Vector, Wanted};
+use types::vectorset::{Hit, Nearing, Vector, Wanted};
 
 pub const COMMANDS: &[Command] = &[row("VSIM", vsim)
     .arity(-4)
     .keys(&[KeySpec::at(1, RO | ACCESS)])
     .flags(READONLY | UPPER_CASE)
+    .in_steps(begin_long)
     .complexity("O(log(N)) where N is the number of elements in the vector set.")
     .summary("Return elements by vector similarity.")
     .history(&[("8.2.0", "added the WITHATTRIBS option.")])
@@ -29,6 +32,10 @@ pub const COMMANDS: &[Command] = &[row("VSIM", vsim)
 const EF: usize = 100;
 /// For each element asked for so many are asked by a filter at most, if nothing else is said.
 const FILTER_EF_SHARE: usize = 100;
+/// What is not found with so many distances is looked for in steps: few searches by the graph need more.
+const DISTANCES_AT_ONCE: usize = 4096;
+/// Distances in half a microsecond, of vectors that may be long and lie anywhere.
+const DISTANCES_PER_FUEL: usize = 4;
 
 struct Options {
     with_scores: bool,
@@ -42,7 +49,7 @@ struct Options {
     exact: bool,
 }
 
-/// What stands behind the vector. NOTHREAD has Redis search at once, which is what is done here.
+/// What stands behind the vector. NOTHREAD has Redis search on its main thread; here no search has another.
 fn options(args: Args<'_>, mut at: usize) -> Result<Options, Error> {
     let mut options = Options {
         with_scores: false,
@@ -102,24 +109,75 @@ fn filter(expression: &[u8]) -> Result<Program, Error> {
 /// VSIM key ELE element|FP32 blob|VALUES n number … [WITHSCORES] [WITHATTRIBS] [COUNT n] [EPSILON delta] [EF n] [FILTER expression]
 /// [FILTER-EF n] [TRUTH] [NOTHREAD]
 fn vsim(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let may_be_long = !cx.deny_blocking;
     let Some(set) = cx.read::<VectorSet>(args.key(1))? else {
         out.array(0);
         return Ok(());
     };
+    let (mut nearing, options) = begin(set, args)?;
+    let mut distances = if may_be_long { DISTANCES_AT_ONCE } else { usize::MAX };
+    if !nearing.step(set, &mut distances, &|attributes| options.passes(attributes)) {
+        return Err(Error::Long);
+    }
+    options.reply(set, nearing, out);
+    Ok(())
+}
+
+/// As [`vsim`], in steps.
+struct Vsim {
+    key: Vec<u8>,
+    resp3: bool,
+    /// None if there is no set.
+    search: Option<(Nearing, Options)>,
+}
+
+fn begin_long(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Box<dyn Part>, Error> {
+    let resp3 = cx.resp3;
+    let set = cx.peek_vectors(args.key(1))?;
+    let search = set.map(|set| begin(set, args)).transpose()?;
+    Ok(Box::new(Vsim { key: args[1].to_vec(), resp3, search }))
+}
+
+impl Part for Vsim {
+    fn step(&mut self, cx: &mut Cx<'_>, fuel: &mut usize) -> Result<Option<Answer>, Error> {
+        let mut out = Reply::new(self.resp3);
+        let key = Key::new(&self.key, &cx.shard.seed);
+        // Nothing changes it meanwhile, but it may go as a whole, and another come; then it is as if it had been looked for later.
+        let set = cx.peek_vectors(key).ok().flatten();
+        let found = match (&mut self.search, set) {
+            (Some((nearing, options)), Some(set)) if nearing.is_of(set) => {
+                let before = fuel.saturating_mul(DISTANCES_PER_FUEL);
+                let mut left = before;
+                let is_over = nearing.step(set, &mut left, &|attributes| options.passes(attributes));
+                *fuel = fuel.saturating_sub((before - left) / DISTANCES_PER_FUEL + 1);
+                if !is_over {
+                    return Ok(None);
+                }
+                set
+            }
+            _ => {
+                out.array(0);
+                return Ok(Some(Box::new(out)));
+            }
+        };
+        if let Some((nearing, options)) = self.search.take() {
+            options.reply(found, nearing, &mut out);
+        }
+        Ok(Some(Box::new(out)))
+    }
+}
+
+fn begin(set: &VectorSet, args: Args<'_>) -> Result<(Nearing, Options), Error> {
     let (vector, next) = query(set, args)?;
     let options = options(args, next)?;
-    let asks = |attributes: &[u8]| options.filter.as_ref().is_some_and(|filter| filter.passes(attributes));
     let effort = options.filter_ef.unwrap_or(options.count.saturating_mul(FILTER_EF_SHARE));
     let wanted = Wanted {
         count: options.count,
         ef: options.ef.unwrap_or(EF),
         exact: options.exact,
-        filter: options.filter.is_some().then_some(Filter { passes: &asks, effort }),
+        effort: options.filter.is_some().then_some(effort),
     };
-    let mut hits = set.nearest(&vector, &wanted);
-    hits.retain(|hit| hit.distance / 2.0 <= options.epsilon);
-    reply_hits(set, &hits, &options, out);
-    Ok(())
+    Ok((set.begin_nearest(vector, &wanted), options))
 }
 
 /// What is looked for, and where the options begin.
@@ -135,6 +193,19 @@ fn query(set: &VectorSet, args: Args<'_>) -> Result<(Vector, usize), Error> {
     let numbers = shape.quant.numbers(&kept, shape.dimension);
     let vector = Vector { norm: kept.norm, range: kept.range, kept: kept.bytes.into_owned() };
     Ok((shape.quant.vector(&numbers).unwrap_or(vector), 4))
+}
+
+impl Options {
+    fn passes(&self, attributes: &[u8]) -> bool {
+        self.filter.as_ref().is_none_or(|filter| filter.passes(attributes))
+    }
+
+    /// Writes what was found of what is near enough.
+    fn reply(&self, set: &VectorSet, nearing: Nearing, out: &mut Reply) {
+        let mut hits = nearing.finish(set);
+        hits.retain(|hit| hit.distance / 2.0 <= self.epsilon);
+        reply_hits(set, &hits, self, out);
+    }
 }
 
 fn reply_hits(set: &VectorSet, hits: &[Hit], options: &Options, out: &mut Reply) {
