@@ -46,6 +46,14 @@ impl<'a> Part<'a> {
         &self.bytes[start..start + len as usize]
     }
 
+    /// The whole reply that begins here.
+    pub fn element(&mut self) -> &'a [u8] {
+        let start = self.at;
+        let len = reader::reply_len(&self.bytes[start..]).expect("a part is a whole reply");
+        self.at += len;
+        &self.bytes[start..self.at]
+    }
+
     pub fn text(&mut self) -> &'a str {
         std::str::from_utf8(self.bulk()).expect("names in parts are ASCII")
     }

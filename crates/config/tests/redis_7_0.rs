@@ -41,6 +41,7 @@ const NEWER: &[&str] = &[
     "search-cursor-max-idle",
     "search-cursor-read-size",
     "search-default-dialect",
+    "search-enable-unstable-features",
     "search-index-cursor-limit",
     "search-max-aggregate-results",
     "search-max-prefix-expansions",

@@ -263,6 +263,8 @@ XADD a 5-1 f 1 ; XGROUP CREATE a g 0 ; XREADGROUP GROUP g c STREAMS a > ; XACK a
 [8.0] FT.SUGADD a text 1 ; FT.SUGADD a other 2 ; FT.SUGDEL a text => same
 [8.0] FT.SUGADD a text 1 ; FT.SUGDEL a text => same
 [8.0] FT.SUGADD a text 1 ; FT.SUGDEL a other => nothing
+[8.0] FT.CREATE i SCHEMA t TEXT ; HSET a t x ; FT.DEL i a DD => DEL a
+[8.0] FT.CREATE i SCHEMA t TEXT ; FT.DEL i a => nothing
 [8.0] VADD a VALUES 2 1 0 x => same
 [8.0] VADD a VALUES 2 1 0 x CAS EF 10 M 5 BIN SETATTR y => same
 [8.0] VADD a REDUCE 1 VALUES 2 1 0 x NOQUANT => same

@@ -106,6 +106,7 @@ const NEWER: &[&str] = &[
     "VADD",
     "VREM",
     "VSETATTR",
+    "FT.CREATE",
     "FT.SUGADD",
     "FT.SUGDEL",
     "PFDEBUG",

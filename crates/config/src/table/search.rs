@@ -1,7 +1,7 @@
 //! Searches. Names and defaults are those of the search module of Redis 8.
 
 use crate::choice::OnTimeout;
-use crate::directive::{Directive, I32_MAX, I64_MAX, choice, int};
+use crate::directive::{Directive, I32_MAX, I64_MAX, choice, int, yes_no};
 
 /// RediSearch counts no further.
 const RESULTS_MAX: i64 = 1 << 31;
@@ -26,4 +26,6 @@ pub(super) const SEARCH: &[Directive] = &[
     int("search-cursor-read-size", 1, RESULTS_MAX, "1000").works("Rows that a cursor gives at a time."),
     int("search-index-cursor-limit", 0, I64_MAX, "128").works("Cursors of one index on a shard."),
     int("search-bm25std-tanh-factor", 1, 10_000, "4").works("Divisor of the score in BM25STD.TANH."),
+    yes_no("search-enable-unstable-features", "no")
+        .accepted("Nothing that searches can do is kept behind it."),
 ];

@@ -11,6 +11,7 @@ mod config;
 mod create;
 mod cursor;
 mod dictionary;
+mod documents;
 mod drop;
 mod explain;
 mod info;
@@ -33,6 +34,7 @@ pub const COMMANDS: &[&[Command]] = &[
     info::COMMANDS,
     alias::COMMANDS,
     dictionary::COMMANDS,
+    documents::COMMANDS,
     synonyms::COMMANDS,
     config::COMMANDS,
     asking::COMMANDS,
