@@ -13,8 +13,10 @@ mod cursor;
 mod dictionary;
 mod drop;
 mod explain;
+mod hybrid;
 mod info;
 mod list;
+mod profile;
 mod query;
 mod spellcheck;
 mod suggestions;
@@ -38,6 +40,8 @@ pub const COMMANDS: &[&[Command]] = &[
     asking::COMMANDS,
     cursor::COMMANDS,
     explain::COMMANDS,
+    hybrid::COMMANDS,
+    profile::COMMANDS,
     spellcheck::COMMANDS,
     suggestions::COMMANDS,
     tag_values::COMMANDS,
