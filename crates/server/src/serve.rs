@@ -39,8 +39,6 @@ struct Started {
 struct Seat {
     id: usize,
     cpu: Option<usize>,
-    /// There are not enough processors for all.
-    shares: bool,
     back_end: BackEnd,
     ring_entries: u32,
     seed: HashSeed,
@@ -67,7 +65,7 @@ pub fn run(
 ) -> Result<(), String> {
     let shards = cores.shards();
     let names: Vec<(bool, String)> = listeners.iter().map(|l| (l.is_unix, l.name.clone())).collect();
-    let process = Arc::new(Process::new(Arc::clone(&config), shards, config_file));
+    let process = Arc::new(Process::new(Arc::clone(&config), cores, config_file));
     let ((tell, told), (tell_loaded, loaded)) = (channel(), channel());
     let (_, recovery_begun_us) = clock::now();
     let preload = Preload::of(&config);
@@ -83,7 +81,6 @@ pub fn run(
         let seat = Seat {
             id,
             cpu: cores.pinned[id],
-            shares: cores.shared,
             back_end: wanted(config.io_backend),
             ring_entries,
             seed: seed.clone(),
@@ -323,7 +320,7 @@ fn run_shard(seat: Seat, tell: &Sender<Started>, tell_loaded: &Sender<Result<Loa
     let Seat { id, cpu, process, .. } = seat;
     let misplaced = match cpu {
         Some(cpu) => thread::pin_to(cpu).err(),
-        None if seat.shares => thread::interrupt_nobody().err(),
+        None if process.shares_processors => thread::interrupt_nobody().err(),
         None => None,
     };
     let opened = match back_end::open(seat.back_end, seat.ring_entries) {
