@@ -34,6 +34,20 @@ pub fn pin_to(cpu: usize) -> io::Result<()> {
     }
 }
 
+/// Has the calling thread wait for its turn when it wakes up, instead of interrupting who runs on its processor: `SCHED_BATCH` of sched(7). For
+/// threads that share processors and need each other's results.
+///
+/// # Errors
+/// What the system says.
+pub fn interrupt_nobody() -> io::Result<()> {
+    let normal = libc::sched_param { sched_priority: 0 };
+    // SAFETY: the parameter is live.
+    match unsafe { libc::sched_setscheduler(0, libc::SCHED_BATCH, &raw const normal) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
 /// Starts a named thread.
 ///
 /// # Errors
@@ -45,6 +59,16 @@ pub fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> io::Result<st
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn any_thread_may_wait_for_its_turn() {
+        let policy = std::thread::spawn(|| {
+            interrupt_nobody().unwrap();
+            // SAFETY: it only asks.
+            unsafe { libc::sched_getscheduler(0) }
+        });
+        assert_eq!(policy.join().unwrap(), libc::SCHED_BATCH);
+    }
 
     #[test]
     fn a_processor_that_cannot_be_is_an_error() {

@@ -4,8 +4,15 @@ use config::Config;
 use runtime::thread;
 use std::fmt::Write;
 
-/// One entry per shard: its processor, or `None` to let the scheduler choose.
-pub struct Cores(pub Vec<Option<usize>>);
+/// Where the shards run.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Cores {
+    /// One entry per shard: its processor, or `None` to let the scheduler choose.
+    pub pinned: Vec<Option<usize>>,
+    /// There are more shards than processors. Then none interrupts another when it wakes up: who is interrupted in the middle of its turn keeps
+    /// the others waiting for its part, and nobody can run its mail meanwhile (see docs/decisions/visits.md).
+    pub shared: bool,
+}
 
 impl Cores {
     /// As the configuration says, on this machine.
@@ -25,22 +32,26 @@ impl Cores {
         };
         let cpus = if named.is_empty() { available } else { named };
         // Two shards on one processor, or several containers all on the first ones, are better left to the scheduler.
-        let crowded = shards > cpus.len() || named.is_empty() && quota < available.len();
+        let shared = shards > cpus.len();
+        let crowded = shared || named.is_empty() && quota < available.len();
         let pin = config.cpu_pinning && !crowded;
-        Self((0..shards).map(|shard| pin.then(|| cpus[shard])).collect())
+        Self { pinned: (0..shards).map(|shard| pin.then(|| cpus[shard])).collect(), shared }
     }
 
     pub fn shards(&self) -> usize {
-        self.0.len()
+        self.pinned.len()
     }
 
     /// For the log.
     pub fn describe(&self) -> String {
         let shards = self.shards();
         let mut text = format!("Shards: {shards}, ");
-        let pinned: Vec<usize> = self.0.iter().flatten().copied().collect();
+        let pinned: Vec<usize> = self.pinned.iter().flatten().copied().collect();
         if pinned.is_empty() {
             text.push_str("on any processor");
+            if self.shared {
+                text.push_str(", more than there are: none interrupts another");
+            }
             return text;
         }
         text.push_str("each kept on a processor of its own:");
@@ -61,7 +72,10 @@ mod tests {
         for (name, value) in settings {
             config.assign(DirectiveId::of(name), value.as_bytes()).unwrap();
         }
-        Cores::plan(&config, available, quota).0
+        let cores = Cores::plan(&config, available, quota);
+        let cpus = if config.shard_cpus.is_empty() { available.len() } else { config.shard_cpus.len() };
+        assert_eq!(cores.shared, cores.shards() > cpus);
+        cores.pinned
     }
 
     #[test]
@@ -78,9 +92,12 @@ mod tests {
     #[test]
     fn the_log_names_the_processors() {
         assert_eq!(
-            Cores(vec![Some(0), Some(4)]).describe(),
+            Cores { pinned: vec![Some(0), Some(4)], shared: false }.describe(),
             "Shards: 2, each kept on a processor of its own: 0 4"
         );
-        assert_eq!(Cores(vec![None]).describe(), "Shards: 1, on any processor");
+        let unpinned = |shards, shared| Cores { pinned: vec![None; shards], shared }.describe();
+        assert_eq!(unpinned(1, false), "Shards: 1, on any processor");
+        let crowded = "Shards: 3, on any processor, more than there are: none interrupts another";
+        assert_eq!(unpinned(3, true), crowded);
     }
 }

@@ -1,5 +1,6 @@
 //! What all shard threads share.
 
+use crate::cores::Cores;
 use crate::courier::ProcessCourier;
 use crate::desk::SharedDesk;
 use crate::journal::Journal;
@@ -21,6 +22,8 @@ pub(crate) struct Unsaved(pub(crate) AtomicU64);
 /// What all shard threads share: set-up and a few words about the process, never data.
 pub struct Process {
     pub config: Arc<Config>,
+    /// There are more shards than processors.
+    pub(crate) shares_processors: bool,
     pub wakers: Arc<Vec<OnceLock<Waker>>>,
     pub(crate) desks: Vec<OnceLock<SharedDesk>>,
     pub(crate) saver: Arc<ProcessSaver>,
@@ -55,7 +58,8 @@ pub struct Process {
 }
 
 impl Process {
-    pub fn new(config: Arc<Config>, shards: usize, config_file: String) -> Self {
+    pub fn new(config: Arc<Config>, cores: &Cores, config_file: String) -> Self {
+        let shards = cores.shards();
         let wakers = Arc::new((0..shards).map(|_| OnceLock::new()).collect());
         let progress = Arc::new(Progress::default());
         let journal = Arc::new(Journal::new(&config, Arc::clone(&wakers)));
@@ -68,6 +72,7 @@ impl Process {
         let courier = Arc::new(ProcessCourier::new(Arc::clone(&wakers)));
         Self {
             config,
+            shares_processors: cores.shared,
             courier,
             saver: Arc::new(saver),
             progress,

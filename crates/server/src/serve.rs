@@ -31,8 +31,8 @@ struct Started {
     ring_entries: io::Result<Option<u32>>,
     /// Why it is epoll although io_uring would have been preferred.
     refusal: Option<io::Error>,
-    /// Why it is not kept on its processor.
-    unpinned: Option<io::Error>,
+    /// Why it is not kept on its processor, or interrupts others on theirs.
+    misplaced: Option<io::Error>,
 }
 
 /// What a shard's thread needs.
@@ -65,7 +65,7 @@ pub fn run(
 ) -> Result<(), String> {
     let shards = cores.shards();
     let names: Vec<(bool, String)> = listeners.iter().map(|l| (l.is_unix, l.name.clone())).collect();
-    let process = Arc::new(Process::new(Arc::clone(&config), shards, config_file));
+    let process = Arc::new(Process::new(Arc::clone(&config), cores, config_file));
     let ((tell, told), (tell_loaded, loaded)) = (channel(), channel());
     let (_, recovery_begun_us) = clock::now();
     let preload = Preload::of(&config);
@@ -80,7 +80,7 @@ pub fn run(
     for (id, port) in Exchange::<Mail>::ports(shards).into_iter().enumerate() {
         let seat = Seat {
             id,
-            cpu: cores.0[id],
+            cpu: cores.pinned[id],
             back_end: wanted(config.io_backend),
             ring_entries,
             seed: seed.clone(),
@@ -255,9 +255,9 @@ fn report_start(started: Vec<Started>, ring_entries: u32) -> Result<(), String> 
     let shards = started.len();
     let (mut epoll, mut smallest, mut refusal) = (0, u32::MAX, None);
     for one in started {
-        if let Some(error) = one.unpinned {
+        if let Some(error) = one.misplaced {
             let reason = runtime::reason(&error);
-            log::warning(format_args!("Shard {} is not kept on its processor: {reason}", one.shard));
+            log::warning(format_args!("Shard {} cannot be scheduled as it should be: {reason}", one.shard));
         }
         match one.ring_entries {
             Err(error) => return Err(format!("I/O: no io_uring. {}", back_end::explain(&error, shards))),
@@ -318,11 +318,15 @@ fn watch_signals(process: Arc<Process>) -> io::Result<()> {
 
 fn run_shard(seat: Seat, tell: &Sender<Started>, tell_loaded: &Sender<Result<Loaded, Halt>>) {
     let Seat { id, cpu, process, .. } = seat;
-    let unpinned = cpu.and_then(|cpu| thread::pin_to(cpu).err());
+    let misplaced = match cpu {
+        Some(cpu) => thread::pin_to(cpu).err(),
+        None if process.shares_processors => thread::interrupt_nobody().err(),
+        None => None,
+    };
     let opened = match back_end::open(seat.back_end, seat.ring_entries) {
         Ok(opened) => opened,
         Err(error) => {
-            let _ = tell.send(Started { shard: id, ring_entries: Err(error), refusal: None, unpinned });
+            let _ = tell.send(Started { shard: id, ring_entries: Err(error), refusal: None, misplaced });
             return;
         }
     };
@@ -330,7 +334,7 @@ fn run_shard(seat: Seat, tell: &Sender<Started>, tell_loaded: &Sender<Result<Loa
         unreachable!("each shard starts once");
     }
     let (ring_entries, refusal) = (Ok(opened.ring_entries), opened.refusal);
-    let _ = tell.send(Started { shard: id, ring_entries, refusal, unpinned });
+    let _ = tell.send(Started { shard: id, ring_entries, refusal, misplaced });
     let shards = process.wakers.len() as u16;
     let mut cx =
         ShardCx::new(id as u16, shards, Arc::clone(&process.config), seat.seed.clone(), clock::entropy());

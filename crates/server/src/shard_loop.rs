@@ -104,7 +104,13 @@ pub struct ShardLoop {
     next_save_look_us: u64,
     /// The same for the journal.
     next_log_look_us: u64,
+    /// When this shard, which shares its processor, let others have it last; µs.
+    gave_way_us: u64,
 }
+
+/// How often a shard that shares its processor, and always finds something to do, lets others have it, µs: the scheduler would do that every few
+/// milliseconds, in the middle of a turn.
+const GIVES_WAY_EVERY_US: u64 = 500;
 
 impl ShardLoop {
     pub fn new(
@@ -158,6 +164,7 @@ impl ShardLoop {
             gate: gate::Gate::default(),
             next_save_look_us: 0,
             next_log_look_us: 0,
+            gave_way_us: 0,
         }
     }
 
@@ -270,6 +277,10 @@ impl ShardLoop {
         let timeout = own.into_iter().chain(held).chain(look).min();
         let at_us = own.map(|own| now_us + own.as_micros() as u64);
         self.shard.leave(LooksAgain { at_us, needs_ticks: upkeep::needs_ticks(&self.shard.cx) });
+        if self.process.shares_processors && now_us >= self.gave_way_us + GIVES_WAY_EVERY_US {
+            self.gave_way_us = now_us;
+            std::thread::yield_now();
+        }
         let result = self.reactor.wait(timeout, &mut self.events);
         self.port.awake();
         self.shard.sit_down();
