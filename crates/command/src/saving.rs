@@ -6,7 +6,8 @@
 use crate::ShardCx;
 use crate::backup::Backups;
 use config::Config;
-use keyspace::walk::{self, SharedScribe};
+use keyspace::Key;
+use keyspace::walk::{self, Moving, SharedScribe};
 
 /// What the data is written down for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -228,15 +229,29 @@ impl ShardCx {
             db.walk_on();
             return true;
         }
+        self.has_begun_values = false;
         if let Some(saving) = self.saving.take() {
             walk::lock(&saving.scribe).end();
         }
         false
     }
 
+    /// Whether there is something to go on with, or was.
+    #[inline]
+    pub fn is_saving(&self) -> bool {
+        self.saving.is_some() || self.has_begun_values
+    }
+
+    /// Puts an entry in its place that has come from another shard, or comes back. A large value of which a save needs more is written on here.
+    pub fn come_in(&mut self, db: u16, key: &[u8], moving: Moving) {
+        self.has_begun_values |= moving.is_begun();
+        self.dbs[usize::from(db)].come_in(Key::new(key, &self.seed), moving);
+    }
+
     /// Gives it up, and with it the save of all shards.
     pub fn give_up_saving(&mut self) {
-        if self.saving.take().is_some() {
+        let has_begun_values = std::mem::take(&mut self.has_begun_values);
+        if self.saving.take().is_some() || has_begun_values {
             self.dbs.iter_mut().for_each(keyspace::Db::end_walk);
         }
     }

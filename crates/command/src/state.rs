@@ -171,6 +171,8 @@ pub struct ShardCx {
     /// Saves the data, where there are files; this shard's part of the save under way; what the last one took in.
     pub saver: Option<Arc<dyn Saver>>,
     pub saving: Option<Saving>,
+    /// Large values have come of which saves need more, of other shards or of this one.
+    pub has_begun_values: bool,
     /// Carries what goes to other servers, while a command waits for it.
     pub courier: Option<Arc<dyn Courier>>,
     /// For the command that runs next: what has come of what it had carried.
@@ -277,6 +279,7 @@ impl ShardCx {
             dirty: 0,
             saver: None,
             saving: None,
+            has_begun_values: false,
             aside: None,
             courier: None,
             delivery: None,

@@ -490,6 +490,86 @@ fn what_moves_is_written_once_as_it_was() {
     }
 }
 
+fn hash_of(fields: usize, seed: &HashSeed) -> Value {
+    let mut hash = Hash::new();
+    for number in 0..fields {
+        hash.set(format!("field:{number}").as_bytes(), &[b'v'; 60], FieldTtl::Clear, 0, &LIMITS, seed);
+    }
+    Value::Hash(Box::new(hash))
+}
+
+/// Large values that are lent from shard to shard while each is written by its own scribe: changed there, or gone for good; they come back when the walk here is
+/// over, or find one that begins.
+#[test]
+fn what_is_lent_is_written_by_whom_it_belongs_to() {
+    let mut returned_late = 0;
+    for round in 0..60 {
+        let seed = HashSeed::new(round, 9);
+        let (mut random, mut dbs) = (Random::from_seed(round), [(); 3].map(|()| Db::new(seed.clone())));
+        let keys: Vec<Vec<u8>> = (0..12).map(|n| format!("key {n}").into_bytes()).collect();
+        for (n, name) in keys.iter().enumerate() {
+            let (db, key) = (&mut dbs[n % 3], Key::new(name, &seed));
+            let text = vec![b'a' + n as u8; if n < 9 { 300_000 } else { 30 }];
+            match n % 2 {
+                0 => db.put_str(key, None, &text, None, 1),
+                _ => db.put(key, None, hash_of(if n < 9 { 1100 } else { 3 }, &seed), None, 1),
+            };
+        }
+        let all = |db: &Db| -> HashMap<_, _> {
+            db.iter().map(|(key, value, expire)| (key.to_vec(), (describe(value), expire))).collect()
+        };
+        let shown = [(); 3].map(|()| Arc::new(Mutex::new(Shown::default())));
+        let before = [all(&dbs[0]), all(&dbs[1]), all(&dbs[2])];
+        (0..2).for_each(|at| dbs[at].begin_walk(7, shown[at].clone()));
+        // The last part of the save comes later: what belongs to that shard is there, unchanged until then.
+        let mut third_at = Some(random.below(30));
+        let mut steps = 0;
+        while third_at.is_some() || dbs.iter().any(Db::is_walked) {
+            steps += 1;
+            if third_at.is_some_and(|at| steps > at) {
+                third_at = None;
+                dbs[2].begin_walk(7, shown[2].clone());
+            }
+            for _ in 0..random.below(4) {
+                let number = random.index(12);
+                let (from, to) = (number % 3, random.index(3));
+                if from == 2 && third_at.is_some() {
+                    continue;
+                }
+                let key = Key::new(&keys[number], &seed);
+                let Found::Live(pos) = dbs[from].find(key, 0) else { continue };
+                let moving = dbs[from].depart(pos);
+                dbs[to].come_in(key, moving);
+                let Found::Live(pos) = dbs[to].find(key, 0) else { panic!("it has come") };
+                match number % 2 {
+                    0 => dbs[to].str_mut(pos, Some(0..3)).expect("a string")[..3].copy_from_slice(b"new"),
+                    _ => {
+                        let field = format!("field:{}", random.below(1200)).into_bytes();
+                        let mut hash = dbs[to].update::<Hash>(pos);
+                        hash.set(&field, b"new", FieldTtl::Keep, 0, &LIMITS, &seed);
+                    }
+                }
+                if random.below(6) == 0 {
+                    dbs[to].discard(pos, Free::Later);
+                    continue;
+                }
+                let moving = dbs[to].depart(pos);
+                // The walk here may end while it is away.
+                while random.below(9) > 0 && dbs[from].walk_on() {}
+                returned_late += usize::from(moving.is_begun() && !dbs[from].is_walked());
+                dbs[from].come_in(key, moving);
+            }
+            dbs[random.index(3)].walk_on();
+        }
+        for (shown, before) in shown.iter().zip(&before) {
+            let shown = shown.lock().expect("nobody has panicked");
+            assert!(shown.begun.is_empty() && shown.entries == *before, "round {round}");
+        }
+        dbs.iter().for_each(|db| assert_eq!(db.audit(), Ok(())));
+    }
+    assert!(returned_late > 10, "{returned_late}");
+}
+
 #[test]
 fn a_database_is_a_map_whose_entries_expire() {
     for round in 0..6 {

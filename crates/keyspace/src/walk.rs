@@ -182,8 +182,12 @@ fn place_of(table: &Table<KeyLayout>, key: &[u8]) -> Pos {
 }
 
 impl Db {
-    /// Begins a walk over all entries there are now. `number`: of the database, for the scribe. Ends one under way.
+    /// Begins a walk over all entries there are now. `number`: of the database, for the scribe. Ends one under way; what is here to be written for others
+    /// is written first.
     pub fn begin_walk(&mut self, number: u16, scribe: SharedScribe) {
+        while self.walk.as_ref().is_some_and(|walk| walk.is_for_others) {
+            self.walk_on();
+        }
         self.end_walk();
         self.table.begin_walk();
         self.walk = Some(Box::new(Walk::new(number, scribe)));

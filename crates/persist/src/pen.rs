@@ -44,6 +44,8 @@ pub struct Pen {
     held: usize,
     /// The writer of one that is done, whose chunk has room for more.
     spare: Option<ChunkWriter>,
+    /// Nothing is begun any more.
+    is_ending: bool,
     is_over: bool,
 }
 
@@ -58,6 +60,7 @@ impl Pen {
             next_record: 0,
             held: 0,
             spare: None,
+            is_ending: false,
             is_over: false,
             save,
         }
@@ -116,6 +119,19 @@ impl Pen {
             Self::hand_over(&self.save, self.shard, &mut writer);
         }
         self.spare.get_or_insert(writer);
+        self.end_if_done();
+    }
+
+    /// The shard has written all it has once what is lent to other shards is written, too.
+    fn end_if_done(&mut self) {
+        if !self.is_ending || !self.large.is_empty() {
+            return;
+        }
+        if let Some(mut writer) = self.spare.take() {
+            Self::hand_over(&self.save, self.shard, &mut writer);
+        }
+        self.is_over = true;
+        self.save.end_shard();
     }
 
     fn hand_over(save: &Save, shard: u16, writer: &mut ChunkWriter) {
@@ -174,12 +190,8 @@ impl Scribe for Pen {
 
     fn end(&mut self) {
         Self::hand_over(&self.save, self.shard, &mut self.entries);
-        assert!(self.large.is_empty(), "what was begun is done");
-        if let Some(mut writer) = self.spare.take() {
-            Self::hand_over(&self.save, self.shard, &mut writer);
-        }
-        self.is_over = true;
-        self.save.end_shard();
+        self.is_ending = true;
+        self.end_if_done();
     }
 }
 

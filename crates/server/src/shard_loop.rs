@@ -225,7 +225,7 @@ impl ShardLoop {
         if freeing::is_due(&self.shard.cx) {
             self.free_memory();
         }
-        if self.shard.cx.saving.is_some() {
+        if self.shard.cx.is_saving() {
             self.save_on();
         }
         self.see_to_saves();

@@ -195,6 +195,88 @@ fn values_that_go_are_saved_as_they_were() {
     }
 }
 
+/// Commands among large values of several shards, which bring them together.
+fn lendings(round: usize) -> Vec<String> {
+    let n = round * 7919 % ELEMENTS;
+    let lines = [
+        format!("SMOVE {{a}}set {{b}}set member:{n}"),
+        format!("SMOVE {{b}}set {{a}}set member:{}", n / 2),
+        "LMOVE {a}list {b}list LEFT RIGHT".to_owned(),
+        "LMOVE {b}list {a}list LEFT LEFT".to_owned(),
+        "SINTERCARD 2 {a}set {b}set LIMIT 1".to_owned(),
+        "RENAME {a}hash {b}away".to_owned(),
+        format!("HSET {{b}}away field:{n} new"),
+        "RENAME {b}away {a}hash".to_owned(),
+        "RENAME {b}array {a}away".to_owned(),
+        "RENAME {a}away {b}array".to_owned(),
+        "MULTI".to_owned(),
+        format!("HDEL {{a}}timed field:{n}"),
+        format!("ZADD {{b}}zset {round} member:{n}"),
+        format!("SETRANGE {{a}}text {n} new"),
+        format!("SETRANGE {{b}}text {n} new"),
+        format!("XADD {{a}}stream {}-1 field new", ELEMENTS + round),
+        format!("XADD {{b}}stream {}-1 field new", ELEMENTS + round),
+        "EXEC".to_owned(),
+        format!("ZADD {{b}}zset {round} new:{round}"),
+    ];
+    lines.into()
+}
+
+#[test]
+fn values_that_are_lent_are_saved_as_they_were() {
+    for shards in ["2", "3"] {
+        check(shards, |server, client| {
+            std::thread::scope(|scope| {
+                for from in [0, 1000] {
+                    scope.spawn(move || {
+                        let mut client = server.client();
+                        client.set_timeout(Duration::from_secs(60));
+                        let mut round = from;
+                        while round < from + 5 || info(&mut client, "rdb_bgsave_in_progress") == "1" {
+                            // Two clients are in each other's way now and then: what is not there is an error.
+                            lendings(round).iter().for_each(|line| _ = client.run(line));
+                            round += 1;
+                        }
+                    });
+                }
+            });
+            // Some go for good, elsewhere.
+            for line in
+                ["RENAME {a}zset {b}zset", "SUNIONSTORE {b}list {a}set {b}set", "DEL {a}text {b}text {a}set"]
+            {
+                assert!(!client.run(line).is_error(), "{line}");
+            }
+        });
+    }
+}
+
+/// The same, of values that go while they are lent.
+#[test]
+fn values_that_go_elsewhere_are_saved_as_they_were() {
+    for shards in ["2", "3"] {
+        check(shards, |_, client| {
+            let lines = [
+                "SETRANGE {a}text 5 new",
+                "RENAME {a}zset {b}zset",
+                "RENAME {a}text {b}array",
+                "SUNIONSTORE {b}list {a}set {b}set",
+                "RENAME {b}hash {a}hash",
+                "HSET {a}hash field:9 new",
+                "MSET {a}list short {b}stream short",
+                "RENAME {b}timed {a}timed",
+                "HPERSIST {a}timed FIELDS 1 field:500",
+                "COPY {a}stream {b}stream REPLACE",
+                "LMOVE {a}long {b}other LEFT LEFT",
+                "DEL {a}set {b}set {a}timed",
+            ];
+            for line in lines {
+                let reply = client.run(line);
+                assert!(!reply.is_error(), "{line}: {reply}");
+            }
+        });
+    }
+}
+
 /// Who gives a save up in the middle of large values has done no harm to them, and the next one is whole.
 #[test]
 fn a_save_that_is_given_up_leaves_large_values_alone() {

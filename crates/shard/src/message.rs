@@ -20,7 +20,7 @@ use command::slowlog::Entry as SlowEntry;
 use command::tracking::{ClientRef, Tracker};
 use command::watches::WatcherId;
 use command::{Args, Command, Error, OwnArgs, args};
-use keyspace::Entry;
+use keyspace::walk::Moving;
 use resp::reply::Blob;
 use resp::{Reply, Span};
 use std::ops::Range;
@@ -370,7 +370,7 @@ impl Batch {
 pub struct Held {
     pub db: u16,
     pub key: Vec<u8>,
-    pub entry: Option<Entry>,
+    pub entry: Option<Moving>,
 }
 
 /// What shards say to each other about blocked clients.

@@ -25,6 +25,8 @@ const KEPT_BYTES_MAX: usize = 64 * 1024;
 pub(super) struct Begun {
     record: RecordId,
     way: Way,
+    /// Who writes it: of another shard, if it is lent.
+    scribe: SharedScribe,
 }
 
 /// How a value is written.
@@ -36,11 +38,25 @@ enum Way {
     Text(Text),
 }
 
-/// An entry on its way from one key to another, or to another database of its shard: it must get there.
+/// An entry on its way from one key to another, to another database of its shard, or to another shard: it must get there.
 pub struct Moving {
     entry: Entry,
-    /// What has been begun of it, and who writes it.
-    begun: Option<(Begun, SharedScribe)>,
+    /// What has been begun of it.
+    begun: Option<Begun>,
+}
+
+impl Moving {
+    /// Whether it is being written.
+    pub fn is_begun(&self) -> bool {
+        self.begun.is_some()
+    }
+}
+
+impl From<Entry> for Moving {
+    /// One of which no walk needs anything more.
+    fn from(entry: Entry) -> Self {
+        Self { entry, begun: None }
+    }
 }
 
 /// Where a value stands that is written.
@@ -75,8 +91,9 @@ impl Place<'_> {
 
 impl Begun {
     /// Goes on with the value, to its end if `to_the_end`; whether it is over.
-    fn write_on(&mut self, scribe: &mut dyn Scribe, mut place: Place<'_>, to_the_end: bool) -> bool {
+    fn write_on(&mut self, mut place: Place<'_>, to_the_end: bool) -> bool {
         let record = self.record;
+        let scribe: &mut dyn Scribe = &mut *lock(&self.scribe);
         loop {
             let has_more = match &mut self.way {
                 Way::Unchanged => return scribe.write_on(record, place.view(), to_the_end),
@@ -113,8 +130,9 @@ impl Walk {
             Way::Unchanged
         };
         let by_element = !matches!(way, Way::Unchanged);
-        let record = lock(&self.scribe).begin(self.number, &entry(table.record(pos), far), by_element);
-        self.begun.insert(key.clone(), Begun { record, way });
+        let scribe = self.scribe.clone();
+        let record = lock(&scribe).begin(self.number, &entry(table.record(pos), far), by_element);
+        self.begun.insert(key.clone(), Begun { record, way, scribe });
         self.order.push_back(key);
     }
 
@@ -122,7 +140,7 @@ impl Walk {
     pub(super) fn write_begun(&mut self, table: &mut Table<KeyLayout>, key: &[u8], to_the_end: bool) -> bool {
         let Some(begun) = self.begun.get_mut(key) else { return true };
         let pos = place_of(table, key);
-        let is_over = begun.write_on(&mut *lock(&self.scribe), Place::InTable(table, pos), to_the_end);
+        let is_over = begun.write_on(Place::InTable(table, pos), to_the_end);
         if is_over {
             self.begun.remove(key);
         }
@@ -132,7 +150,7 @@ impl Walk {
     /// Goes on with a value whose key is gone.
     pub(super) fn write_orphan(&mut self, bin: &Bin, to_the_end: bool) {
         let Some((mut begun, mut value)) = self.orphans.pop_front() else { return };
-        if begun.write_on(&mut *lock(&self.scribe), Place::Own(&mut value), to_the_end) {
+        if begun.write_on(Place::Own(&mut value), to_the_end) {
             self.orphan_bytes -= value.outside_bytes();
             bin.put(value);
         } else {
@@ -184,7 +202,7 @@ impl Walk {
         key: &[u8],
         changes: impl IntoIterator<Item = Range<usize>>,
     ) {
-        let Some(Begun { record, way: Way::Text(text) }) = self.begun.get_mut(key) else {
+        let Some(Begun { record, way: Way::Text(text), scribe }) = self.begun.get_mut(key) else {
             return self.write_what_cannot_change(table, key);
         };
         let (record, pos) = (*record, place_of(table, key));
@@ -192,14 +210,14 @@ impl Walk {
         let owed: usize = changes.into_iter().map(|range| text.keep(bytes.text(), range)).sum();
         let (mut written, mut has_more) = (0, true);
         while has_more && written < owed {
-            let mut scribe = lock(&self.scribe);
+            let mut scribe = lock(scribe);
             has_more = text.show_on(bytes.text(), &mut |part| {
                 written += part.len();
                 scribe.element(record, Element::Text(part));
             });
         }
         if !has_more {
-            lock(&self.scribe).end_elements(record);
+            lock(scribe).end_elements(record);
             self.begun.remove(key);
             self.order.retain(|other| **other != *key);
         }
@@ -207,12 +225,12 @@ impl Walk {
 
     /// Takes what a collection has kept, if that is much.
     pub(super) fn take_kept(&mut self, table: &mut Table<KeyLayout>, key: &[u8]) {
-        let Some(&Begun { record, way: Way::ByElement }) = self.begun.get(key) else { return };
+        let Some(Begun { record, way: Way::ByElement, scribe }) = self.begun.get(key) else { return };
         let mut place = Place::InTable(table, place_of(table, key));
         let mut showable = place.showable();
         if showable.kept_bytes() > KEPT_BYTES_MAX {
-            let mut scribe = lock(&self.scribe);
-            showable.show_kept(&mut |element| scribe.element(record, element));
+            let mut scribe = lock(scribe);
+            showable.show_kept(&mut |element| scribe.element(*record, element));
         }
     }
 
@@ -228,34 +246,37 @@ impl Walk {
 }
 
 impl Db {
-    /// Takes an entry out that gets another key of this shard. What a walk has written of it counts there.
+    /// Takes an entry out that gets another key, here or elsewhere. What a walk has written of it counts there.
     pub fn depart(&mut self, pos: Pos) -> Moving {
         self.keep_entry(pos);
-        let begun = self.walk.as_deref_mut().and_then(|walk| {
-            let begun = walk.give_up(record::key(self.table.record(pos)))?;
-            Some((begun, walk.scribe.clone()))
-        });
+        let table = &self.table;
+        let begun = self.walk.as_deref_mut().and_then(|walk| walk.give_up(record::key(table.record(pos))));
         Moving { entry: self.take_out(pos), begun }
     }
 
     /// Puts such an entry under a key that is absent.
     pub fn arrive(&mut self, key: Key<'_>, moving: Moving) -> Pos {
         let Moving { mut entry, begun } = moving;
-        let Some((mut begun, scribe)) = begun else { return self.install(key, entry) };
+        let Some(mut begun) = begun else { return self.install(key, entry) };
         let is_ended = self.walk.as_ref().is_some_and(|walk| walk.left.is_some());
         if is_ended {
             // The walk is busy with what this database held before it was emptied.
-            begun.write_on(&mut *lock(&scribe), Place::Own(&mut entry.value), true);
+            begun.write_on(Place::Own(&mut entry.value), true);
             return self.install(key, entry);
         }
         let walk = self.walk.get_or_insert_with(|| {
             self.table.begin_walk();
-            let mut walk = Walk::new(0, scribe);
+            let mut walk = Walk::new(0, begun.scribe.clone());
             (walk.cursor, walk.is_for_others) = (None, true);
             Box::new(walk)
         });
         walk.order.push_back(key.bytes.into());
         walk.begun.insert(key.bytes.into(), begun);
         self.install(key, entry)
+    }
+
+    /// The same of one that comes from another shard, or comes back: nobody is told.
+    pub fn come_in(&mut self, key: Key<'_>, moving: Moving) {
+        self.silently(|db| db.arrive(key, moving));
     }
 }

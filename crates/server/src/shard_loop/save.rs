@@ -28,7 +28,7 @@ const RETRY_S: u64 = 5;
 impl ShardLoop {
     /// Whether the next turn should go on with a save at once.
     pub(super) fn saves_on(&self) -> bool {
-        self.shard.cx.saving.is_some() && !self.is_ahead_of_disk
+        self.shard.cx.is_saving() && !self.is_ahead_of_disk
     }
 
     /// Goes on with a save for a little while, as long as the disk keeps up.
@@ -46,7 +46,7 @@ impl ShardLoop {
 
     /// How long the shard may sleep as far as saves are concerned, µs.
     pub(super) fn sleep_for_saves_us(&self, now_us: u64) -> Option<u64> {
-        let disk = self.shard.cx.saving.is_some().then_some(DISK_LOOK_US);
+        let disk = self.shard.cx.is_saving().then_some(DISK_LOOK_US);
         let looks = self.id == LOOKER && !self.shard.cx.config.save.is_empty() && self.unsaved() > 0;
         let points = looks.then(|| self.next_save_look_us.saturating_sub(now_us).max(1));
         let log = (self.id == LOOKER && self.process.saver.awaits_look())

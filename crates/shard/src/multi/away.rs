@@ -27,9 +27,9 @@ impl Shard {
         for (from, db, key) in places {
             let hashed = Key::new(&key, &self.cx.seed);
             let space = &mut self.cx.dbs[usize::from(db)];
-            // What is over meanwhile is found to be so later.
+            // What is over meanwhile is found to be so later. A save does not wait for the other server.
             let entry = match space.find(hashed, 0) {
-                Found::Live(pos) => Some(space.take(pos)),
+                Found::Live(pos) => Some(space.take(pos).into()),
                 Found::Expired | Found::Missing => None,
             };
             keys.push((from, Held { db, key, entry }));

@@ -156,7 +156,7 @@ impl Shard {
         let hashed = Key::new(&key, &self.cx.seed);
         let space = &mut self.cx.dbs[db as usize];
         let (entry, is_over) = match space.find(hashed, now_ms) {
-            Found::Live(pos) => (Some(space.take(pos)), false),
+            Found::Live(pos) => (Some(space.depart(pos)), false),
             Found::Expired => (None, true),
             Found::Missing => (None, false),
         };
@@ -190,8 +190,7 @@ impl Shard {
     /// Puts an entry under its key again, and gives the key back.
     pub(super) fn put_back(&mut self, held: Held) -> DbKey {
         if let Some(entry) = held.entry {
-            let key = Key::new(&held.key, &self.cx.seed);
-            self.cx.dbs[held.db as usize].put_back(key, entry);
+            self.cx.come_in(held.db, &held.key, entry);
         }
         (held.db, held.key)
     }

@@ -6,6 +6,8 @@ use super::request::{KEY, Request};
 use crate::families::search::aggregate::reply::write_row;
 use crate::families::search::aggregate::steps::{self, Reduction, Rows};
 use crate::families::search::aggregate::tally::Tally;
+use crate::families::search::profile::meter::{Meter, Profiling, ShardProfile};
+use crate::families::search::profile::{self, reply::NO_WARNING};
 use crate::families::search::query::deadline::{Deadline, WARNING};
 use crate::families::search::query::question::Question;
 use crate::families::search::query::vectors;
@@ -13,7 +15,7 @@ use crate::rounds::{Answer, Enquiry, Merge, Next, Part};
 use crate::{Args, Cx, Error};
 use resp::Reply;
 use search::aggregate::Fields;
-use search::evaluate::{Evaluation, Gathering, Hit, Order, Scorer, Statistics};
+use search::evaluate::{Evaluation, Gathering, Hit, Hits, Order, Scorer, Statistics};
 use search::expression::Value;
 use search::vectors::Vectors;
 use std::collections::HashMap;
@@ -28,13 +30,17 @@ const DOCUMENT_FUEL: usize = 6;
 impl Enquiry for Hybrid {
     fn begin(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Box<dyn Part>, Error> {
         cx.shard.count_query(args.at(1));
-        let request = Arc::new(Request::new(cx, args.at(1), args)?);
-        Ok(Box::new(Gather { request, gathering: None, known: Vec::new() }))
+        Ok(begin(Request::new(cx, args.at(1), args, None)?))
     }
 
     fn merge() -> Box<dyn Merge> {
         Box::new(AfterGather)
     }
+}
+
+/// Makes a shard's part of the first round.
+pub fn begin(request: Request) -> Box<dyn Part> {
+    Box::new(Gather { request: Arc::new(request), gathering: None, known: Vec::new() })
 }
 
 /// The first round: what a shard knows of the words of both queries.
@@ -105,6 +111,7 @@ struct Find {
     begin: std::array::IntoIter<(Statistics, Vectors), 2>,
     deadline: Option<Deadline>,
     evaluation: Option<Box<Evaluation>>,
+    meter: Meter,
     found: Vec<Found>,
 }
 
@@ -113,11 +120,14 @@ struct Found {
     documents: Vec<(Arc<[u8]>, Hit)>,
     score_max: f64,
     is_timed_out: bool,
+    /// FT.PROFILE: how.
+    profile: Option<ShardProfile>,
 }
 
 impl Find {
     fn new(request: Arc<Request>, begin: [(Statistics, Vectors); 2]) -> Self {
-        Self { request, begin: begin.into_iter(), deadline: None, evaluation: None, found: Vec::new() }
+        let (begin, meter) = (begin.into_iter(), Meter::default());
+        Self { request, begin, deadline: None, evaluation: None, meter, found: Vec::new() }
     }
 
     /// The query whose turn it is, how its documents are ordered, and how many are wanted.
@@ -132,6 +142,22 @@ impl Find {
     }
 }
 
+impl Find {
+    /// Takes over what a query has found.
+    fn end_evaluation(&mut self, evaluation: Evaluation) -> Hits {
+        let begun_ns = self.meter.now_ns();
+        let profile = evaluation.profile();
+        let hits = evaluation.finish();
+        if let Some(profile) = profile {
+            let (of_words, sorter_ns) = (self.found.is_empty(), profile.sorter_ns);
+            self.meter.evaluated(profile, of_words, !of_words);
+            let ns = sorter_ns + self.meter.now_ns() - begun_ns;
+            self.meter.add("Sorter".into(), hits.hits.len() as u64, ns);
+        }
+        hits
+    }
+}
+
 impl Part for Find {
     fn step(&mut self, cx: &mut Cx<'_>, fuel: &mut usize) -> Result<Option<Answer>, Error> {
         while self.found.len() < 2 {
@@ -139,23 +165,29 @@ impl Part for Find {
             let deadline = *self.deadline.get_or_insert_with(|| Deadline::of(&question, cx.shard));
             if let (None, Some((statistics, vectors))) = (&self.evaluation, self.begin.as_slice().first()) {
                 let (statistics, vectors) = (statistics.clone(), vectors.clone());
+                self.meter = Meter::of(&question);
+                let begun_ns = self.meter.now_ns();
                 let evaluation = question.evaluation(cx.shard, statistics, vectors, order, wanted)?;
+                self.meter.created(begun_ns);
                 self.evaluation = Some(Box::new(evaluation));
                 self.begin.next();
             }
             let evaluation = self.evaluation.as_mut().expect("just made");
             let index = &question.index(cx.shard)?.index;
+            let begun_ns = self.meter.now_ns();
             let is_done = evaluation.step(index, fuel);
+            self.meter.worked(begun_ns);
             let is_timed_out = !is_done && deadline.is_over(cx.shard)?;
             if !is_done && !is_timed_out {
                 return Ok(None);
             }
             let Some(evaluation) = self.evaluation.take() else { unreachable!("seen above") };
-            let hits = evaluation.finish();
+            let hits = self.end_evaluation(*evaluation);
             let documents = &question.index(cx.shard)?.documents;
             let named = |hit: Hit| Some((Arc::clone(documents.key_of(hit.id)?), hit));
             let found = hits.hits.into_iter().filter_map(named).collect();
-            self.found.push(Found { documents: found, score_max: hits.score_max, is_timed_out });
+            let profile = self.meter.finish(cx.shard, is_timed_out);
+            self.found.push(Found { documents: found, score_max: hits.score_max, is_timed_out, profile });
         }
         Ok(Some(Box::new(std::mem::take(&mut self.found))))
     }
@@ -172,9 +204,10 @@ impl Merge for AfterFind {
     fn merge(self: Box<Self>, cx: &mut Cx<'_>, answers: Vec<Answer>, out: &mut Reply) -> Result<Next, Error> {
         let request = self.request;
         let mut lists: [Vec<(Document, Hit)>; 2] = Default::default();
-        let (mut warnings, mut score_max) = (Vec::new(), 0_f64);
+        let (mut warnings, mut score_max, mut profiles) = (Vec::new(), 0_f64, Vec::new());
         for (shard, answer) in answers.into_iter().enumerate() {
-            let found = *answer.downcast::<Vec<Found>>().expect("of this round");
+            let mut found = *answer.downcast::<Vec<Found>>().expect("of this round");
+            profiles.push(found.iter_mut().filter_map(|found| found.profile.take()).collect());
             for ((list, found), name) in lists.iter_mut().zip(found).zip(["SEARCH", "VSIM"]) {
                 if found.is_timed_out && !warnings.contains(&name) {
                     warnings.push(name);
@@ -201,11 +234,15 @@ impl Merge for AfterFind {
             Some((document, vector_score(request.metric, distance(&hit)?)))
         };
         let vectors: Vec<_> = vectors.into_iter().filter_map(score).collect();
+        let mut meter = Meter::of(&request.search);
+        let begun_ns = meter.now_ns();
         let mut fused = request.combine.method.fuse(&words, &vectors);
         if request.keeps_order {
             fused.sort_by(|left, right| left.document.cmp(&right.document));
         }
-        let after = AfterLoad { request, warnings };
+        meter.passed("Hybrid Merger", fused.len() as u64, begun_ns);
+        let begun_ns = meter.now_ns();
+        let after = AfterLoad { request, warnings, profiles, meter, begun_ns };
         if !after.request.columns.reads_documents() {
             let rows = fused.into_iter().map(|one| after.request.given_row(&one)).collect();
             return after.answer(cx, rows, out);
@@ -278,35 +315,53 @@ impl Part for Load {
 struct AfterLoad {
     request: Arc<Request>,
     warnings: Vec<&'static str>,
+    /// What each shard tells of both queries, if it does.
+    profiles: Vec<Vec<ShardProfile>>,
+    meter: Meter,
+    /// When documents began to be read (monotonic ns), if that is measured.
+    begun_ns: u64,
 }
 
 impl Merge for AfterLoad {
-    fn merge(self: Box<Self>, cx: &mut Cx<'_>, answers: Vec<Answer>, out: &mut Reply) -> Result<Next, Error> {
+    fn merge(
+        mut self: Box<Self>,
+        cx: &mut Cx<'_>,
+        answers: Vec<Answer>,
+        out: &mut Reply,
+    ) -> Result<Next, Error> {
         let mut rows = Vec::new();
         for answer in answers {
             rows.extend(*answer.downcast::<Vec<(usize, Fields)>>().expect("of this round"));
         }
         rows.sort_by_key(|(place, _)| *place);
-        let rows = rows.into_iter().map(|(_, row)| row).collect();
+        let rows: Vec<_> = rows.into_iter().map(|(_, row)| row).collect();
+        self.meter.passed("Loader", rows.len() as u64, self.begun_ns);
         self.answer(cx, rows, out)
     }
 }
 
 impl AfterLoad {
     /// Takes the rows through the steps, and shows them.
-    fn answer(&self, cx: &mut Cx<'_>, rows: Vec<Fields>, out: &mut Reply) -> Result<Next, Error> {
-        let request = &self.request;
+    fn answer(mut self, cx: &mut Cx<'_>, rows: Vec<Fields>, out: &mut Reply) -> Result<Next, Error> {
+        let request = Arc::clone(&self.request);
+        let profiling = request.search.profiling;
+        let mut tally = Tally::new(profiling.map(|profiling| profiling.clock), request.steps.len());
         let barrier = steps::barrier(&request.steps).map(|at| &request.steps[at]);
         let (random, mut reduction) = (&mut cx.shard.random, Reduction::default());
         for mut row in rows {
-            if steps::apply_plain(&request.steps, &mut row, &mut Tally::default())? {
+            if steps::apply_plain(&request.steps, &mut row, &mut tally)? {
                 reduction.add(barrier, row, random);
             }
         }
         let flows = vec![reduction.finish(barrier)];
-        let flow = steps::finish(&request.steps, flows, random, &mut Tally::default())?;
+        let flow = steps::finish(&request.steps, flows, random, &mut tally)?;
         let Rows::Plain(rows) = flow.rows else { unreachable!("all steps are done") };
-        out.map(4);
+        match (profiling, out.resp3) {
+            (None, _) => out.map(4),
+            (Some(_), true) => out.map(5),
+            // What is told of the parts has no name there.
+            (Some(_), false) => out.array(9),
+        }
         out.status("total_results");
         out.natural(flow.total);
         out.status("results");
@@ -317,6 +372,21 @@ impl AfterLoad {
         self.warnings.iter().for_each(|name| out.status(&format!("{WARNING} ({name})")));
         out.status("execution_time");
         out.double(((cx.shard.platform.clock_ns)() - request.begun_ns) as f64 / 1e6);
+        if let Some(profiling) = profiling {
+            self.write_profile(cx, profiling, &tally, out);
+        }
         Ok(Next::Done)
+    }
+    fn write_profile(&mut self, cx: &Cx<'_>, profiling: Profiling, tally: &Tally, out: &mut Reply) {
+        let steps = &self.request.steps;
+        for step in tally.processors(steps, 0..steps.len()) {
+            // Without SORTBY results come by score.
+            let is_sorter = step.name == "Pager/Limiter" && !self.request.keeps_order;
+            self.meter.add(if is_sorter { "Sorter".into() } else { step.name }, step.results, step.ns);
+        }
+        let processors = self.meter.finish(cx.shard, false).map(|profile| profile.processors);
+        let warning = if self.warnings.is_empty() { NO_WARNING } else { WARNING };
+        let processors = processors.unwrap_or_default();
+        profile::reply::end_hybrid(profiling, &self.profiles, (cx.shard.id, warning), &processors, out);
     }
 }

@@ -10,9 +10,9 @@
 //! | `command` | the rounds |
 
 mod arguments;
-mod command;
+pub mod command;
 mod fusion;
-mod request;
+pub mod request;
 mod subqueries;
 
 use crate::Command;

@@ -6,6 +6,7 @@ use super::subqueries::{VectorPart, VectorWish};
 use crate::families::search::aggregate::request::Known;
 use crate::families::search::aggregate::rows::Columns;
 use crate::families::search::aggregate::steps::Step;
+use crate::families::search::profile::meter::Profiling;
 use crate::families::search::query::options::QueryOptions;
 use crate::families::search::query::question::Question;
 use crate::families::search::query::settings::QuerySettings;
@@ -48,7 +49,12 @@ impl Request {
     ///
     /// # Errors
     /// In RediSearch's words.
-    pub fn new(cx: &mut Cx<'_>, index: &[u8], args: Args<'_>) -> Result<Self, Error> {
+    pub fn new(
+        cx: &mut Cx<'_>,
+        index: &[u8],
+        args: Args<'_>,
+        profiling: Option<Profiling>,
+    ) -> Result<Self, Error> {
         let begun_ns = (cx.shard.platform.clock_ns)();
         let settings = QuerySettings::of(cx.shard);
         let definition = Arc::clone(&cx.shard.index(index)?.definition);
@@ -61,12 +67,14 @@ impl Request {
             dialect: Some(settings.dialect.max(Dialect::Two)),
             ..QueryOptions::default()
         };
-        let search = Question::new(cx, index, &given.search.query, &options, &[])?;
+        let mut search = Question::new(cx, index, &given.search.query, &options, &[])?;
         if !search.parts.is_empty() {
             return Err(not_allowed("VECTOR", "Vector expressions", "SEARCH"));
         }
         let (node, metric) = vector_node(cx, index, &definition, &given.vector, &options)?;
-        let vector = Question::of_node(cx, index, node, &options)?;
+        let mut vector = Question::of_node(cx, index, node, &options)?;
+        let profiling = profiling.map(Profiling::parsed);
+        (search.profiling, vector.profiling) = (profiling, profiling);
         let score_name = given.combine.score_name.clone().unwrap_or_else(|| SCORE.to_vec());
         let names = [&given.search.score_name, &given.vector.score_name];
         let names: Vec<Vec<u8>> = names.into_iter().flatten().cloned().collect();

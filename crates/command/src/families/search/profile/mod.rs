@@ -4,6 +4,8 @@ pub mod meter;
 pub mod reply;
 
 use super::aggregate::request::Request as AggregateRequest;
+use super::hybrid::command::{self as hybrid, Hybrid};
+use super::hybrid::request::Request as HybridRequest;
 use super::query::gather::{self, AfterRound, Heard};
 use super::query::request::Request as SearchRequest;
 use crate::rounds::{Answer, Enquiry, Merge, Next, Part};
@@ -40,10 +42,7 @@ impl Enquiry for Profile {
         if args.len() == place + 1 {
             return Err(Error::wrong_arity("FT.PROFILE"));
         }
-        let (index, is_search) = (args.at(1), args.is(2, "SEARCH"));
-        if args.is(2, "HYBRID") {
-            return Err(Error::text("SEARCH_GENERIC FT.PROFILE of FT.HYBRID is not supported yet"));
-        }
+        let (index, is_search, is_hybrid) = (args.at(1), args.is(2, "SEARCH"), args.is(2, "HYBRID"));
         if args.is(2, "AGGREGATE")
             && args.from(place + 2).any(|word| word.eq_ignore_ascii_case(b"WITHCURSOR"))
         {
@@ -52,6 +51,9 @@ impl Enquiry for Profile {
         // The query stands where it does in the command that is profiled.
         let args = args.skip(place - 1);
         cx.shard.count_query(index);
+        if is_hybrid {
+            return HybridRequest::new(cx, index, args, profiling).map(hybrid::begin);
+        }
         if is_search {
             let request = SearchRequest::new(cx, index, args, profiling)?;
             gather::begin(cx.shard, request)
@@ -74,8 +76,10 @@ impl Merge for AfterFirst {
         let first = answers.first().expect("there is a shard");
         let merge = if first.is::<Heard<SearchRequest>>() {
             AfterRound::<SearchRequest>::boxed()
-        } else {
+        } else if first.is::<Heard<AggregateRequest>>() {
             AfterRound::<AggregateRequest>::boxed()
+        } else {
+            Hybrid::merge()
         };
         merge.merge(cx, answers, out)
     }

@@ -5,6 +5,9 @@ use crate::families::search::query::deadline::WARNING;
 use resp::Reply;
 use search::evaluate::{Children, IteratorProfile, Mode};
 
+/// That there was nothing to warn of.
+pub const NO_WARNING: &str = "None";
+
 /// What is told of the shard that puts results together.
 #[derive(Debug)]
 pub enum Coordinator {
@@ -51,26 +54,73 @@ pub fn end(profiling: Profiling, shards: &[ShardProfile], coordinator: &Coordina
     }
 }
 
+/// What stands behind the results of FT.HYBRID, which are not apart from it: of each shard what is told of the words and of the vector, and of the shard
+/// that puts them together what became of them.
+pub fn end_hybrid(
+    profiling: Profiling,
+    shards: &[Vec<ShardProfile>],
+    (home, warning): (u16, &str),
+    processors: &[Processor],
+    out: &mut Reply,
+) {
+    if out.resp3 {
+        out.status("Profile");
+    }
+    let is_named = shards.len() > 1;
+    out.map(2);
+    out.status("Shards");
+    out.array(shards.len());
+    for queries in shards {
+        out.map(queries.len() + usize::from(is_named));
+        if let (true, Some(first)) = (is_named, queries.first()) {
+            name_shard(first.shard, out);
+        }
+        for (name, query) in ["SEARCH", "VSIM"].into_iter().zip(queries) {
+            out.status(name);
+            write_shard(query, false, profiling.is_limited, out);
+        }
+    }
+    out.status("Coordinator");
+    out.map(2 + usize::from(is_named));
+    if is_named {
+        name_shard(home, out);
+    }
+    write_warning(warning, out);
+    write_processors(processors, out);
+}
+
+fn name_shard(shard: u16, out: &mut Reply) {
+    out.status("Shard ID");
+    out.bulk(shard.to_string().as_bytes());
+}
+
+fn write_warning(warning: &str, out: &mut Reply) {
+    out.status("Warning");
+    out.array(1);
+    out.status(warning);
+}
+
+fn write_processors(processors: &[Processor], out: &mut Reply) {
+    out.status("Result processors profile");
+    out.array(processors.len());
+    processors.iter().for_each(|processor| write_processor(processor, out));
+}
+
 fn write_shard(profile: &ShardProfile, is_named: bool, is_limited: bool, out: &mut Reply) {
     out.map(6 + usize::from(is_named) + usize::from(profile.iterators.is_some()));
     if is_named {
-        out.status("Shard ID");
-        out.bulk(profile.shard.to_string().as_bytes());
+        name_shard(profile.shard, out);
     }
     time("Total profile time", profile.total_ns, out);
     time("Parsing time", profile.parsing_ns, out);
     time("Workers queue time", profile.queue_ns, out);
     time("Pipeline creation time", profile.creation_ns, out);
-    out.status("Warning");
-    out.array(1);
-    out.status(if profile.is_timed_out { WARNING } else { "None" });
+    write_warning(if profile.is_timed_out { WARNING } else { NO_WARNING }, out);
     if let Some(iterators) = &profile.iterators {
         out.status("Iterators profile");
         write_iterator(iterators, is_limited, out);
     }
-    out.status("Result processors profile");
-    out.array(profile.processors.len());
-    profile.processors.iter().for_each(|processor| write_processor(processor, out));
+    write_processors(&profile.processors, out);
 }
 
 fn write_processor(processor: &Processor, out: &mut Reply) {
