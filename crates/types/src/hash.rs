@@ -2,8 +2,11 @@
 //! thresholds and conversions of Redis 7.4.
 //!
 //! Few and short fields are a listpack of pairs; once a field got an expire time, a listpack of triples
-//! ordered by that time ("listpackex", no expire time being 0 and last); all others a table. A hash only ever
+//! ordered by that time ("listpackex", no expire time being 0 and last); all others are a table, or look like one. A hash only ever
 //! moves towards the table.
+//!
+//! A table takes some 2.5 KiB, however few fields it has. So a hash that is no listpack for Redis because it has a long field, or more than the limits of the
+//! configuration allow, stays one here while it is small (*long*): the document with a vector is such a hash. To clients, in files and in DUMP it is a hash table.
 //!
 //! A field has expired when its time is not after `now` (unix milliseconds, given by the caller). Reading
 //! treats it as absent; `len` still counts it, as HLEN does, until `expire_fields` removes it and tells so, or
@@ -27,6 +30,10 @@ pub(crate) use table::HashRemains;
 
 /// The latest expire time a field can have, unix milliseconds.
 pub const FIELD_EXPIRE_MS_MAX: u64 = EXPIRE_MS_MAX;
+
+/// A long hash has at most so many fields, for finding one takes a look at all; and takes about so many bytes, which are moved when a value changes its length.
+const LONG_FIELDS_MAX: usize = 16;
+const LONG_BYTES_MAX: usize = 32 * 1024;
 
 /// When a hash changes its form: `hash-max-listpack-entries`, `hash-max-listpack-value`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +90,10 @@ fn is_live(expire: u64, now: u64) -> bool {
 pub enum Hash {
     Listpack(Listpack),
     ListpackEx(Listpack),
+    /// As [`Hash::Listpack`], but shown as a table.
+    Long(Listpack),
+    /// As [`Hash::ListpackEx`], likewise.
+    LongEx(Listpack),
     Table(Box<HashTable>),
 }
 
@@ -98,11 +109,11 @@ impl Hash {
         Self::default()
     }
 
-    /// An empty hash that is to take `count` fields: a table if they are too many for a listpack.
+    /// An empty hash that is to take `count` fields, and is a table, or long, if they are too many for a listpack.
     pub fn for_fields(count: usize, limits: &HashLimits, seed: &HashSeed) -> Self {
         let mut hash = Self::new();
         if count > limits.max_listpack_entries {
-            hash.become_table(seed);
+            hash.outgrow(count, 0, seed);
         }
         hash
     }
@@ -144,7 +155,7 @@ impl Hash {
             }
         }
         if seen.len() > limits.max_listpack_entries || longest > limits.max_listpack_value {
-            hash.become_table(seed);
+            hash.outgrow(0, 0, seed);
         }
         Ok(hash)
     }
@@ -152,8 +163,8 @@ impl Hash {
     #[inline]
     fn packed(&self) -> Option<Packed<'_>> {
         match self {
-            Self::Listpack(listpack) => Some(Packed { listpack, width: 2 }),
-            Self::ListpackEx(listpack) => Some(Packed { listpack, width: 3 }),
+            Self::Listpack(listpack) | Self::Long(listpack) => Some(Packed { listpack, width: 2 }),
+            Self::ListpackEx(listpack) | Self::LongEx(listpack) => Some(Packed { listpack, width: 3 }),
             Self::Table(_) => None,
         }
     }
@@ -162,8 +173,8 @@ impl Hash {
     #[inline]
     pub fn len(&self) -> usize {
         match self {
-            Self::Listpack(listpack) => listpack.len() / 2,
-            Self::ListpackEx(listpack) => listpack.len() / 3,
+            Self::Listpack(listpack) | Self::Long(listpack) => listpack.len() / 2,
+            Self::ListpackEx(listpack) | Self::LongEx(listpack) => listpack.len() / 3,
             Self::Table(table) => table.len(),
         }
     }
@@ -179,9 +190,31 @@ impl Hash {
     #[inline]
     pub fn is_empty(&self) -> bool {
         match self {
-            Self::Listpack(listpack) | Self::ListpackEx(listpack) => listpack.is_empty(),
             Self::Table(table) => table.len() == 0,
+            _ => self.listpack().is_none_or(Listpack::is_empty),
         }
+    }
+
+    /// The fields in one piece, if it has not become a table.
+    #[inline]
+    pub fn listpack(&self) -> Option<&Listpack> {
+        self.packed().map(|packed| packed.listpack)
+    }
+
+    #[inline]
+    fn listpack_mut(&mut self) -> Option<&mut Listpack> {
+        match self {
+            Self::Listpack(listpack)
+            | Self::ListpackEx(listpack)
+            | Self::Long(listpack)
+            | Self::LongEx(listpack) => Some(listpack),
+            Self::Table(_) => None,
+        }
+    }
+
+    #[inline]
+    fn is_long(&self) -> bool {
+        matches!(self, Self::Long(_) | Self::LongEx(_))
     }
 
     /// The table, if it has become one.
@@ -196,8 +229,8 @@ impl Hash {
     /// Heap bytes held.
     pub fn bytes(&self) -> usize {
         match self {
-            Self::Listpack(listpack) | Self::ListpackEx(listpack) => listpack.bytes(),
             Self::Table(table) => table.bytes(),
+            _ => self.listpack().map_or(0, Listpack::bytes),
         }
     }
 
@@ -206,7 +239,7 @@ impl Hash {
         match self {
             Self::Listpack(_) => "listpack",
             Self::ListpackEx(_) => "listpackex",
-            Self::Table(_) => "hashtable",
+            Self::Long(_) | Self::LongEx(_) | Self::Table(_) => "hashtable",
         }
     }
 
@@ -241,9 +274,8 @@ impl Hash {
     /// All fields, expired ones included: in order of arrival or expire time when packed, else in hash order.
     pub fn iter_all(&self) -> Iter<'_> {
         match self {
-            Self::Listpack(listpack) => Packed { listpack, width: 2 }.iter(),
-            Self::ListpackEx(listpack) => Packed { listpack, width: 3 }.iter(),
             Self::Table(table) => Iter::Table(table.iter()),
+            _ => self.packed().expect("not a table").iter(),
         }
     }
 
@@ -283,7 +315,7 @@ impl Hash {
 
     // ---- changing
 
-    /// To be called with all the fields and values of one command before they are set: converts to a table if
+    /// To be called with all the fields and values of one command before they are set: converts to a table, or a long hash, if
     /// there are too many pairs, one is too long, or all together are.
     pub fn grow<'a>(&mut self, parts: impl Iterator<Item = &'a [u8]>, limits: &HashLimits, seed: &HashSeed) {
         let Some(packed) = self.packed() else { return };
@@ -294,9 +326,31 @@ impl Hash {
             longest = longest.max(part.len());
         }
         let long = longest > limits.max_listpack_value || count / 2 > limits.max_listpack_entries;
-        if long || !packed.listpack.fits(sum) {
-            self.become_table(seed);
+        let few = count / 2 <= LONG_FIELDS_MAX && sum <= LONG_BYTES_MAX;
+        if self.is_long() {
+            // Some of the fields may be there already: how many there are is seen when they have been set.
+            if !few {
+                self.become_table(seed);
+            }
+        } else if long || !packed.listpack.fits(sum) {
+            self.outgrow(count / 2, sum, seed);
         }
+    }
+
+    /// No listpack for Redis any more, with so many fields and bytes that will come: a long hash while it is small, else a table.
+    fn outgrow(&mut self, fields: usize, bytes: usize, seed: &HashSeed) {
+        let now = self.listpack().map_or(0, Listpack::total_bytes);
+        if self.len().max(fields) > LONG_FIELDS_MAX || now.saturating_add(bytes) > LONG_BYTES_MAX {
+            return self.become_table(seed);
+        }
+        if self.is_long() {
+            return;
+        }
+        *self = match std::mem::take(self) {
+            Self::Listpack(listpack) => Self::Long(listpack),
+            Self::ListpackEx(listpack) => Self::LongEx(listpack),
+            other => other,
+        };
     }
 
     /// Sets a field; true if it is new (or had expired).
@@ -316,8 +370,13 @@ impl Hash {
             return set_in_table(table, field, value, ttl, now);
         }
         let created = self.set_packed(field, value, ttl, now);
-        if self.len() > limits.max_listpack_entries || !self.packed().is_some_and(|p| p.listpack.fits(0)) {
-            self.become_table(seed);
+        let is_outgrown = if self.is_long() {
+            true
+        } else {
+            self.len() > limits.max_listpack_entries || !self.listpack().is_some_and(|it| it.fits(0))
+        };
+        if is_outgrown {
+            self.outgrow(0, 0, seed);
         }
         created
     }
@@ -326,21 +385,17 @@ impl Hash {
         let packed = self.packed().expect("the table was dealt with");
         let found = packed.get(field).map(|(at, entry)| (at, entry.expire.unwrap_or(0)));
         let (field, value) = (Needle::new(field).item(), Item::new(value));
-        let (Self::Listpack(listpack) | Self::ListpackEx(listpack)) = self else { unreachable!("packed") };
+        let row = [field, value, Item::Int(0)];
+        let row = &row[..packed.width];
+        let listpack = self.listpack_mut().expect("the table was dealt with");
         let Some((at, expire)) = found else {
-            match self {
-                Self::Listpack(listpack) => listpack.insert_row(listpack.end(), &[field, value]),
-                Self::ListpackEx(listpack) => {
-                    listpack.insert_row(listpack.end(), &[field, value, Item::Int(0)]);
-                }
-                Self::Table(_) => unreachable!("packed"),
-            }
+            listpack.insert_row(listpack.end(), row);
             return true;
         };
         let live = is_live(expire, now);
         if expire != 0 && (ttl == FieldTtl::Clear || !live) {
-            listpack.remove(at, 3);
-            listpack.insert_row(listpack.end(), &[field, value, Item::Int(0)]);
+            listpack.remove(at, row.len());
+            listpack.insert_row(listpack.end(), row);
         } else {
             let at = listpack.next(at).expect("a value follows its field");
             listpack.replace(at, value);
@@ -361,10 +416,7 @@ impl Hash {
                 let Some(at) = found.and_then(|(at, entry)| entry.is_live(now).then_some(at)) else {
                     return false;
                 };
-                let (Self::Listpack(listpack) | Self::ListpackEx(listpack)) = self else {
-                    unreachable!("packed")
-                };
-                listpack.remove(at, width);
+                self.listpack_mut().expect("not a table").remove(at, width);
             }
         }
         true
@@ -373,8 +425,8 @@ impl Hash {
     /// Removes a field if it is there and has expired; whether it was so.
     pub fn remove_expired(&mut self, field: &[u8], now: u64) -> bool {
         match self {
-            Self::Listpack(_) => false,
-            Self::ListpackEx(listpack) => {
+            Self::Listpack(_) | Self::Long(_) => false,
+            Self::ListpackEx(listpack) | Self::LongEx(listpack) => {
                 let found = Packed { listpack, width: 3 }.get(field);
                 let Some((at, _)) = found.filter(|(_, entry)| !entry.is_live(now)) else { return false };
                 listpack.remove(at, 3);
@@ -410,11 +462,11 @@ impl Hash {
         let value = entry.value.to_vec();
         let row = [Needle::new(field).item(), Item::new(&value), Item::Int(expire as i64)];
         match self {
-            Self::Listpack(_) => {
-                self.become_listpack_ex();
+            Self::Listpack(_) | Self::Long(_) => {
+                self.become_triples();
                 self.set_expire(field, Some(expire), now)
             }
-            Self::ListpackEx(listpack) => {
+            Self::ListpackEx(listpack) | Self::LongEx(listpack) => {
                 listpack.remove(at, 3);
                 let place = place_by_expire(listpack, expire);
                 listpack.insert_row(place, &row);
@@ -424,13 +476,13 @@ impl Hash {
         }
     }
 
-    fn become_listpack_ex(&mut self) {
-        let Self::Listpack(pairs) = &*self else { return };
+    fn become_triples(&mut self) {
+        let (Self::Listpack(pairs) | Self::Long(pairs)) = &*self else { return };
         let mut triples = Listpack::with_capacity(pairs.total_bytes() + pairs.len());
         for entry in self.iter_all() {
             triples.insert_row(triples.end(), &[entry.field, entry.value, Item::Int(0)]);
         }
-        *self = Self::ListpackEx(triples);
+        *self = if self.is_long() { Self::LongEx(triples) } else { Self::ListpackEx(triples) };
     }
 
     fn become_table(&mut self, seed: &HashSeed) {
@@ -445,8 +497,8 @@ impl Hash {
     /// too late) until `expire_fields` has come round.
     pub fn next_expire(&self) -> Option<u64> {
         match self {
-            Self::Listpack(_) => None,
-            Self::ListpackEx(_) => self.iter_all().next().and_then(|entry| entry.expire),
+            Self::Listpack(_) | Self::Long(_) => None,
+            Self::ListpackEx(_) | Self::LongEx(_) => self.iter_all().next().and_then(|entry| entry.expire),
             Self::Table(table) => Some(table.next_expire()).filter(|&time| time != u64::MAX),
         }
     }
@@ -456,8 +508,8 @@ impl Hash {
     /// more to do.
     pub fn expire_fields(&mut self, now: u64, budget: usize, mut on_expired: impl FnMut(&[u8])) -> usize {
         match self {
-            Self::Listpack(_) => 0,
-            Self::ListpackEx(listpack) => {
+            Self::Listpack(_) | Self::Long(_) => 0,
+            Self::ListpackEx(listpack) | Self::LongEx(listpack) => {
                 let packed = Packed { listpack, width: 3 };
                 let expired = packed.iter().take(budget).take_while(|entry| !entry.is_live(now));
                 let removed = expired.inspect(|entry| entry.field.with_text(&mut on_expired)).count();
