@@ -56,6 +56,8 @@ pub struct Options {
     pub explains: bool,
     /// By what results are ordered.
     pub order: Order,
+    /// Nobody asks how well documents fit: all scores are 0.
+    pub unscored: bool,
     /// INKEYS: nothing else is found.
     pub among: Option<RoaringBitmap>,
     /// How many of the first results are wanted: offset and number of LIMIT together.
@@ -127,6 +129,9 @@ impl Evaluation {
         }
         if let Some((query, finding)) = self.finding.take() {
             self.options.vectors = finding.vectors;
+            if !self.options.unscored {
+                index.ask_for_records(self.options.vectors.nearest());
+            }
             self.build(&query, index);
         }
         true
@@ -179,7 +184,8 @@ impl Evaluation {
             record,
             explains: self.options.explains,
         };
-        let (score, explanation) = scoring.score(&self.root);
+        let (score, explanation) =
+            if self.options.unscored { (0.0, None) } else { scoring.score(&self.root) };
         let sort_value = match self.options.order {
             Order::Field { field, .. } => index.sort_value(id, field).cloned(),
             Order::Score | Order::Id | Order::Distance { .. } => None,

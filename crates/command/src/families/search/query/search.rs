@@ -1,6 +1,7 @@
 //! FT.SEARCH: first what all shards know of the query's words, then what each finds, then the fields of the documents that are shown. Where a
 //! round can be left out it is: with one shard all happens in the first.
 
+use super::ahead::{PAGE, ask_for_documents};
 use super::deadline::Deadline;
 use super::load::{self, Fields};
 use super::request::{Request, Sorting};
@@ -132,6 +133,7 @@ impl Find {
         let question = &self.request.question;
         let (order, wanted) = self.order_and_wanted();
         let mut options = Options { vectors, ..question.options(order, wanted) };
+        options.unscored = !self.request.with_scores && order != Order::Score;
         let index = question.index(cx.shard)?;
         options.among = question.among(index);
         let evaluation = Evaluation::new(&question.node, &index.index, statistics, options);
@@ -184,11 +186,17 @@ impl Find {
                 if loads { Stage::Load(if is_last { request.limit.0 } else { 0 }) } else { Stage::Done }
             }
             Stage::Load(at) => {
+                let first = *at;
                 while let Some(hit) = self.found.hits.hits.get(*at) {
                     if *fuel == 0 {
                         return Ok(None);
                     }
                     *fuel = fuel.saturating_sub(LOAD_FUEL);
+                    if (*at - first).is_multiple_of(PAGE) {
+                        let next = self.found.hits.hits[*at..].iter();
+                        let keys = next.map(|hit| &self.found.documents[&hit.id].key);
+                        ask_for_documents(cx.shard, keys, &request.selection);
+                    }
                     let document = self.found.documents.get_mut(&hit.id).expect("all results have a key");
                     document.loaded = loaded(cx, &document.key, &request);
                     *at += 1;
@@ -227,11 +235,15 @@ impl Find {
 
     /// Notes the keys of the results, whose ids may soon be others'.
     fn name(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+        let with_payloads = self.request.with_payloads;
         let index = self.request.question.index(cx.shard)?;
         let Found { hits, documents, .. } = &mut self.found;
+        index.documents.ask_for_keys(hits.hits.iter().take(PAGE).map(|hit| hit.id));
         hits.hits.retain(|hit| {
             let Some(key) = index.documents.key_of(hit.id) else { return false };
-            let payload = index.index.record(hit.id).and_then(|record| record.payload.clone());
+            let record = || index.index.record(hit.id);
+            let payload =
+                if with_payloads { record().and_then(|record| record.payload.clone()) } else { None };
             let document = Document { key: Arc::clone(key), payload, loaded: Loaded::NotYet };
             documents.insert(hit.id, document);
             true
