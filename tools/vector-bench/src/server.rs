@@ -5,9 +5,11 @@
 
 use crate::clock::{self, Clock};
 use base::random::Random;
+use std::collections::VecDeque;
 use std::error::Error;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+use testkit::client::encode;
 use testkit::{Client, Server};
 use vector::{Element, Hnsw, Metric, Parameters, Space};
 
@@ -18,6 +20,8 @@ const CENTRES: usize = 200;
 const QUERIES: usize = 1000;
 /// Commands of one pipeline.
 const DEPTH: usize = 32;
+/// Clients that ask at the same time, so that the server has the next pipeline while one of them reads.
+const CLIENTS: usize = 4;
 /// Turns of each measurement.
 const TURNS: usize = 5;
 
@@ -160,7 +164,7 @@ fn load(client: &mut Client, server: &Server, data: &Data) -> Outcome<()> {
 
 /// The server: microseconds of its processor time for a query, queries a second, and what was found for each.
 fn server(
-    client: &mut Client,
+    clients: &mut [Client],
     server: &Server,
     queries: &[Vec<f32>],
     text: &str,
@@ -173,21 +177,39 @@ fn server(
         command
     };
     let commands: Vec<_> = queries.iter().map(command).collect();
+    let batches = (0..TURNS).flat_map(|_| commands.chunks(DEPTH));
     let begin = (Instant::now(), clock::processor_ns_of(server.pid())?);
-    let mut found = Vec::new();
-    for _ in 0..TURNS {
-        found.clear();
-        for commands in commands.chunks(DEPTH) {
-            for reply in client.pipeline(commands) {
-                if reply.is_error() {
-                    return Err(format!("{text}: {reply:?}").into());
-                }
-                // Keys are texts, fields are arrays.
-                let keys = reply.items().unwrap_or_default().iter().skip(1).filter_map(|key| key.string());
-                found.push(keys.filter_map(|key| key.strip_prefix('k')?.parse().ok()).collect());
+    let (mut found, mut next) = (Vec::new(), 0);
+    let mut asked = VecDeque::new();
+    let mut read = |client: &mut Client, count: usize| -> Outcome<()> {
+        for _ in 0..count {
+            let reply = client.reply()?;
+            if reply.is_error() {
+                return Err(format!("{text}: {reply:?}").into());
             }
+            // Keys are texts, fields are arrays.
+            let keys = reply.items().unwrap_or_default().iter().skip(1).filter_map(|key| key.string());
+            found.push(keys.filter_map(|key| key.strip_prefix('k')?.parse().ok()).collect());
         }
+        Ok(())
+    };
+    for (number, batch) in batches.enumerate() {
+        let client = &mut clients[number % CLIENTS];
+        if asked.len() == CLIENTS
+            && let Some(count) = asked.pop_front()
+        {
+            read(client, count)?;
+        }
+        client.send_raw(&batch.iter().flat_map(|command| encode(command)).collect::<Vec<u8>>())?;
+        asked.push_back(batch.len());
+        next = number + 1;
     }
+    while let Some(count) = asked.pop_front() {
+        // The one that was asked longest ago.
+        let longest_ago = next - asked.len() - 1;
+        read(&mut clients[longest_ago % CLIENTS], count)?;
+    }
+    found.truncate(queries.len());
     let count = (TURNS * queries.len()) as f64;
     let used_ns = clock::processor_ns_of(server.pid())? - begin.1;
     let (us, rate) = (used_ns as f64 / 1e3 / count, count / begin.0.elapsed().as_secs_f64());
@@ -202,21 +224,21 @@ pub fn measure(count: &str, dimension: &str, ef: &str, shards: &str) -> Outcome<
     let (library_us, found) = library(&data, ef)?;
     println!("library: {library_us:.1} us a query, recall {:.4}", recall(&found, &exact));
     let weft = Server::weft(&["--shards", shards]);
-    let mut client = weft.client();
-    load(&mut client, &weft, &data)?;
+    let mut clients: Vec<Client> = (0..CLIENTS).map(|_| weft.client()).collect();
+    load(&mut clients[0], &weft, &data)?;
     let text = format!("*=>[KNN {K} @v $b EF_RUNTIME {ef} AS d]");
     for (name, form) in FORMS {
-        let (us, rate, found) = server(&mut client, &weft, &data.queries, &text, form)?;
+        let (us, rate, found) = server(&mut clients, &weft, &data.queries, &text, form)?;
         println!(
             "{name}: {us:.1} us of the server's processor time a query, {rate:.0} a second, recall {:.4}: {:.0} % of the library",
             recall(&found, &exact),
             100.0 * library_us / us
         );
     }
-    filtered(&mut client, &weft, &data, ef)
+    filtered(&mut clients, &weft, &data, ef)
 }
 
-fn filtered(client: &mut Client, weft: &Server, data: &Data, ef: usize) -> Outcome<()> {
+fn filtered(clients: &mut [Client], weft: &Server, data: &Data, ef: usize) -> Outcome<()> {
     println!(
         "filter, share that passes: us (recall) as planned, each, walk; planned / best of those with recall 0.95"
     );
@@ -226,7 +248,7 @@ fn filtered(client: &mut Client, weft: &Server, data: &Data, ef: usize) -> Outco
             let exact = data.exact(queries.len(), |shares| shares[place] <= share);
             let mut ask = |policy: &str| -> Outcome<(f64, f64)> {
                 let text = format!("@{name}:[-inf {share}]=>[KNN {K} @v $b {policy}]");
-                let (us, _, found) = server(client, weft, queries, &text, FORMS[0].1)?;
+                let (us, _, found) = server(clients, weft, queries, &text, FORMS[0].1)?;
                 Ok((us, recall(&found, &exact)))
             };
             let planned = ask(&format!("EF_RUNTIME {ef}"))?;
