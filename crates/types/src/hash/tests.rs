@@ -1,6 +1,7 @@
 //! Hash against a map of the standard library, through all forms and with expire times, and the conversions
 //! of Redis.
 
+use super::forms::{LONG_BYTES_MAX, LONG_FIELDS_MAX};
 use super::*;
 use base::random::Random;
 use std::collections::BTreeMap;
