@@ -5,7 +5,6 @@ use crate::db::Db;
 use crate::key::Key;
 use crate::value::ValueRef;
 use table::prefetch::prefetch;
-use types::Hash;
 use types::hash::HashTable;
 use types::set::SetTable;
 use types::zset::ZSet;
@@ -17,7 +16,17 @@ pub enum Elements<'a> {
     Hash(&'a HashTable),
 }
 
-impl Elements<'_> {
+impl<'a> Elements<'a> {
+    /// Those of a value, if they stand in a table that knows stages.
+    #[inline]
+    pub fn of(value: ValueRef<'a>) -> Option<Self> {
+        match value {
+            ValueRef::Set(set) => set.table().map(Self::Set),
+            ValueRef::Hash(hash) => hash.table().map(Self::Hash),
+            _ => None,
+        }
+    }
+
     /// Stage 1: asks for the line of an element's bucket. Returns the element's hash for stage 2.
     #[inline]
     pub fn prefetch_bucket(self, element: &[u8]) -> u64 {
@@ -47,11 +56,7 @@ impl Db {
     /// The elements under a key, if they stand in a table that knows stages. Changes nothing: what is over may be shown.
     #[inline]
     pub fn elements(&self, key: Key<'_>) -> Option<Elements<'_>> {
-        match self.peek(key)? {
-            ValueRef::Set(set) => set.table().map(Elements::Set),
-            ValueRef::Hash(hash) => hash.table().map(Elements::Hash),
-            _ => None,
-        }
+        Elements::of(self.peek(key)?)
     }
 }
 
@@ -71,7 +76,10 @@ impl ValueRef<'_> {
     #[inline]
     pub fn prefetch_packed(self) {
         let packed = match self {
-            Self::Hash(Hash::Listpack(list) | Hash::ListpackEx(list)) => list.as_bytes(),
+            Self::Hash(hash) => match hash.listpack() {
+                Some(list) => list.as_bytes(),
+                None => return,
+            },
             Self::ZSet(ZSet::Listpack(packed)) => packed.as_listpack().as_bytes(),
             _ => return,
         };

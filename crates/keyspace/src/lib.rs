@@ -39,5 +39,6 @@ pub use recount::Accounts;
 pub use sizes::Sizes;
 pub use sweep::Swept;
 pub use table::Pos;
+pub use table::prefetch::prefetch;
 pub use typed::{Typed, Update};
 pub use value::{Kind, Value, ValueRef};

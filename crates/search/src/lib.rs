@@ -20,6 +20,7 @@ pub mod summarize;
 pub mod text;
 pub mod vectors;
 
+mod by_id;
 mod number;
 
 pub use error::{Code, Error};

@@ -13,8 +13,25 @@ pub(crate) fn general(number: f64, digits: usize) -> String {
         let sign = if exponent < 0 { '-' } else { '+' };
         return format!("{}e{sign}{:02}", without_zeros(mantissa), exponent.abs());
     }
-    let decimals = (digits as i32 - 1 - exponent) as usize;
-    without_zeros(&format!("{number:.decimals$}")).to_owned()
+    // The same digits, with the point where it belongs.
+    let (sign, mantissa) = if number.is_sign_negative() { mantissa.split_at(1) } else { ("", mantissa) };
+    let mut text = String::with_capacity(digits + 8);
+    text.push_str(sign);
+    let mut left = exponent;
+    if left < 0 {
+        // Down to four zeros behind the point.
+        text.push_str(&"0.000"[..=left.unsigned_abs() as usize]);
+        left = -2;
+    }
+    for digit in mantissa.chars().filter(char::is_ascii_digit) {
+        if left == -1 {
+            text.push('.');
+        }
+        text.push(digit);
+        left = (left - 1).max(-2);
+    }
+    text.truncate(without_zeros(&text).len());
+    text
 }
 
 fn without_zeros(text: &str) -> &str {
@@ -43,6 +60,13 @@ mod tests {
             (0.0001, "0.0001"),
             (0.00001234, "1.234e-05"),
             (-0.5, "-0.5"),
+            (-0.0, "-0"),
+            (0.0, "0"),
+            (-0.000123456789, "-0.000123457"),
+            (0.00012, "0.00012"),
+            (0.0999999999, "0.1"),
+            (-123.456789, "-123.457"),
+            (100000.0, "100000"),
             (999999.5, "1e+06"),
             (f64::INFINITY, "inf"),
             (f64::NEG_INFINITY, "-inf"),

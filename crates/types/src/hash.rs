@@ -2,14 +2,18 @@
 //! thresholds and conversions of Redis 7.4.
 //!
 //! Few and short fields are a listpack of pairs; once a field got an expire time, a listpack of triples
-//! ordered by that time ("listpackex", no expire time being 0 and last); all others a table. A hash only ever
+//! ordered by that time ("listpackex", no expire time being 0 and last); all others are a table, or look like one. A hash only ever
 //! moves towards the table.
+//!
+//! A table takes some 2.5 KiB, however few fields it has. So a hash that is no listpack for Redis because it has a long field, or more than the limits of the
+//! configuration allow, stays one here while it is small (*long*): the document with a vector is such a hash. To clients, in files and in DUMP it is a hash table.
 //!
 //! A field has expired when its time is not after `now` (unix milliseconds, given by the caller). Reading
 //! treats it as absent; `len` still counts it, as HLEN does, until `expire_fields` removes it and tells so, or
 //! `remove_expired` does it for one field. Nothing else removes expired fields, but setting one makes it a new
 //! field. An empty hash may exist for a moment; deleting its key is the keyspace's business.
 
+mod forms;
 mod packed;
 mod record;
 mod table;
@@ -83,6 +87,10 @@ fn is_live(expire: u64, now: u64) -> bool {
 pub enum Hash {
     Listpack(Listpack),
     ListpackEx(Listpack),
+    /// As [`Hash::Listpack`], but shown as a table.
+    Long(Listpack),
+    /// As [`Hash::ListpackEx`], likewise.
+    LongEx(Listpack),
     Table(Box<HashTable>),
 }
 
@@ -98,11 +106,11 @@ impl Hash {
         Self::default()
     }
 
-    /// An empty hash that is to take `count` fields: a table if they are too many for a listpack.
+    /// An empty hash that is to take `count` fields, and is a table, or long, if they are too many for a listpack.
     pub fn for_fields(count: usize, limits: &HashLimits, seed: &HashSeed) -> Self {
         let mut hash = Self::new();
         if count > limits.max_listpack_entries {
-            hash.become_table(seed);
+            hash.outgrow(count, 0, seed);
         }
         hash
     }
@@ -144,7 +152,7 @@ impl Hash {
             }
         }
         if seen.len() > limits.max_listpack_entries || longest > limits.max_listpack_value {
-            hash.become_table(seed);
+            hash.outgrow(0, 0, seed);
         }
         Ok(hash)
     }
@@ -152,8 +160,8 @@ impl Hash {
     #[inline]
     fn packed(&self) -> Option<Packed<'_>> {
         match self {
-            Self::Listpack(listpack) => Some(Packed { listpack, width: 2 }),
-            Self::ListpackEx(listpack) => Some(Packed { listpack, width: 3 }),
+            Self::Listpack(listpack) | Self::Long(listpack) => Some(Packed { listpack, width: 2 }),
+            Self::ListpackEx(listpack) | Self::LongEx(listpack) => Some(Packed { listpack, width: 3 }),
             Self::Table(_) => None,
         }
     }
@@ -162,8 +170,8 @@ impl Hash {
     #[inline]
     pub fn len(&self) -> usize {
         match self {
-            Self::Listpack(listpack) => listpack.len() / 2,
-            Self::ListpackEx(listpack) => listpack.len() / 3,
+            Self::Listpack(listpack) | Self::Long(listpack) => listpack.len() / 2,
+            Self::ListpackEx(listpack) | Self::LongEx(listpack) => listpack.len() / 3,
             Self::Table(table) => table.len(),
         }
     }
@@ -179,8 +187,25 @@ impl Hash {
     #[inline]
     pub fn is_empty(&self) -> bool {
         match self {
-            Self::Listpack(listpack) | Self::ListpackEx(listpack) => listpack.is_empty(),
             Self::Table(table) => table.len() == 0,
+            _ => self.listpack().is_none_or(Listpack::is_empty),
+        }
+    }
+
+    /// The fields in one piece, if it has not become a table.
+    #[inline]
+    pub fn listpack(&self) -> Option<&Listpack> {
+        self.packed().map(|packed| packed.listpack)
+    }
+
+    #[inline]
+    fn listpack_mut(&mut self) -> Option<&mut Listpack> {
+        match self {
+            Self::Listpack(listpack)
+            | Self::ListpackEx(listpack)
+            | Self::Long(listpack)
+            | Self::LongEx(listpack) => Some(listpack),
+            Self::Table(_) => None,
         }
     }
 
@@ -196,8 +221,8 @@ impl Hash {
     /// Heap bytes held.
     pub fn bytes(&self) -> usize {
         match self {
-            Self::Listpack(listpack) | Self::ListpackEx(listpack) => listpack.bytes(),
             Self::Table(table) => table.bytes(),
+            _ => self.listpack().map_or(0, Listpack::bytes),
         }
     }
 
@@ -206,7 +231,7 @@ impl Hash {
         match self {
             Self::Listpack(_) => "listpack",
             Self::ListpackEx(_) => "listpackex",
-            Self::Table(_) => "hashtable",
+            Self::Long(_) | Self::LongEx(_) | Self::Table(_) => "hashtable",
         }
     }
 
@@ -241,9 +266,8 @@ impl Hash {
     /// All fields, expired ones included: in order of arrival or expire time when packed, else in hash order.
     pub fn iter_all(&self) -> Iter<'_> {
         match self {
-            Self::Listpack(listpack) => Packed { listpack, width: 2 }.iter(),
-            Self::ListpackEx(listpack) => Packed { listpack, width: 3 }.iter(),
             Self::Table(table) => Iter::Table(table.iter()),
+            _ => self.packed().expect("not a table").iter(),
         }
     }
 
@@ -283,22 +307,6 @@ impl Hash {
 
     // ---- changing
 
-    /// To be called with all the fields and values of one command before they are set: converts to a table if
-    /// there are too many pairs, one is too long, or all together are.
-    pub fn grow<'a>(&mut self, parts: impl Iterator<Item = &'a [u8]>, limits: &HashLimits, seed: &HashSeed) {
-        let Some(packed) = self.packed() else { return };
-        let (mut count, mut sum, mut longest) = (0, 0usize, 0);
-        for part in parts {
-            count += 1;
-            sum += part.len();
-            longest = longest.max(part.len());
-        }
-        let long = longest > limits.max_listpack_value || count / 2 > limits.max_listpack_entries;
-        if long || !packed.listpack.fits(sum) {
-            self.become_table(seed);
-        }
-    }
-
     /// Sets a field; true if it is new (or had expired).
     pub fn set(
         &mut self,
@@ -316,8 +324,13 @@ impl Hash {
             return set_in_table(table, field, value, ttl, now);
         }
         let created = self.set_packed(field, value, ttl, now);
-        if self.len() > limits.max_listpack_entries || !self.packed().is_some_and(|p| p.listpack.fits(0)) {
-            self.become_table(seed);
+        let is_outgrown = if self.is_long() {
+            true
+        } else {
+            self.len() > limits.max_listpack_entries || !self.listpack().is_some_and(|it| it.fits(0))
+        };
+        if is_outgrown {
+            self.outgrow(0, 0, seed);
         }
         created
     }
@@ -326,21 +339,17 @@ impl Hash {
         let packed = self.packed().expect("the table was dealt with");
         let found = packed.get(field).map(|(at, entry)| (at, entry.expire.unwrap_or(0)));
         let (field, value) = (Needle::new(field).item(), Item::new(value));
-        let (Self::Listpack(listpack) | Self::ListpackEx(listpack)) = self else { unreachable!("packed") };
+        let row = [field, value, Item::Int(0)];
+        let row = &row[..packed.width];
+        let listpack = self.listpack_mut().expect("the table was dealt with");
         let Some((at, expire)) = found else {
-            match self {
-                Self::Listpack(listpack) => listpack.insert_row(listpack.end(), &[field, value]),
-                Self::ListpackEx(listpack) => {
-                    listpack.insert_row(listpack.end(), &[field, value, Item::Int(0)]);
-                }
-                Self::Table(_) => unreachable!("packed"),
-            }
+            listpack.insert_row(listpack.end(), row);
             return true;
         };
         let live = is_live(expire, now);
         if expire != 0 && (ttl == FieldTtl::Clear || !live) {
-            listpack.remove(at, 3);
-            listpack.insert_row(listpack.end(), &[field, value, Item::Int(0)]);
+            listpack.remove(at, row.len());
+            listpack.insert_row(listpack.end(), row);
         } else {
             let at = listpack.next(at).expect("a value follows its field");
             listpack.replace(at, value);
@@ -361,10 +370,7 @@ impl Hash {
                 let Some(at) = found.and_then(|(at, entry)| entry.is_live(now).then_some(at)) else {
                     return false;
                 };
-                let (Self::Listpack(listpack) | Self::ListpackEx(listpack)) = self else {
-                    unreachable!("packed")
-                };
-                listpack.remove(at, width);
+                self.listpack_mut().expect("not a table").remove(at, width);
             }
         }
         true
@@ -373,8 +379,8 @@ impl Hash {
     /// Removes a field if it is there and has expired; whether it was so.
     pub fn remove_expired(&mut self, field: &[u8], now: u64) -> bool {
         match self {
-            Self::Listpack(_) => false,
-            Self::ListpackEx(listpack) => {
+            Self::Listpack(_) | Self::Long(_) => false,
+            Self::ListpackEx(listpack) | Self::LongEx(listpack) => {
                 let found = Packed { listpack, width: 3 }.get(field);
                 let Some((at, _)) = found.filter(|(_, entry)| !entry.is_live(now)) else { return false };
                 listpack.remove(at, 3);
@@ -410,11 +416,11 @@ impl Hash {
         let value = entry.value.to_vec();
         let row = [Needle::new(field).item(), Item::new(&value), Item::Int(expire as i64)];
         match self {
-            Self::Listpack(_) => {
-                self.become_listpack_ex();
+            Self::Listpack(_) | Self::Long(_) => {
+                self.become_triples();
                 self.set_expire(field, Some(expire), now)
             }
-            Self::ListpackEx(listpack) => {
+            Self::ListpackEx(listpack) | Self::LongEx(listpack) => {
                 listpack.remove(at, 3);
                 let place = place_by_expire(listpack, expire);
                 listpack.insert_row(place, &row);
@@ -424,29 +430,12 @@ impl Hash {
         }
     }
 
-    fn become_listpack_ex(&mut self) {
-        let Self::Listpack(pairs) = &*self else { return };
-        let mut triples = Listpack::with_capacity(pairs.total_bytes() + pairs.len());
-        for entry in self.iter_all() {
-            triples.insert_row(triples.end(), &[entry.field, entry.value, Item::Int(0)]);
-        }
-        *self = Self::ListpackEx(triples);
-    }
-
-    fn become_table(&mut self, seed: &HashSeed) {
-        let mut table = Box::new(HashTable::new(seed.clone()));
-        for entry in self.iter_all() {
-            table.insert(&entry.field.text(), &entry.value.text(), entry.expire.unwrap_or(0));
-        }
-        *self = Self::Table(table);
-    }
-
     /// No field expires before this; `None` exactly if no field has an expire time. In a table the time may be too early (never
     /// too late) until `expire_fields` has come round.
     pub fn next_expire(&self) -> Option<u64> {
         match self {
-            Self::Listpack(_) => None,
-            Self::ListpackEx(_) => self.iter_all().next().and_then(|entry| entry.expire),
+            Self::Listpack(_) | Self::Long(_) => None,
+            Self::ListpackEx(_) | Self::LongEx(_) => self.iter_all().next().and_then(|entry| entry.expire),
             Self::Table(table) => Some(table.next_expire()).filter(|&time| time != u64::MAX),
         }
     }
@@ -456,8 +445,8 @@ impl Hash {
     /// more to do.
     pub fn expire_fields(&mut self, now: u64, budget: usize, mut on_expired: impl FnMut(&[u8])) -> usize {
         match self {
-            Self::Listpack(_) => 0,
-            Self::ListpackEx(listpack) => {
+            Self::Listpack(_) | Self::Long(_) => 0,
+            Self::ListpackEx(listpack) | Self::LongEx(listpack) => {
                 let packed = Packed { listpack, width: 3 };
                 let expired = packed.iter().take(budget).take_while(|entry| !entry.is_live(now));
                 let removed = expired.inspect(|entry| entry.field.with_text(&mut on_expired)).count();

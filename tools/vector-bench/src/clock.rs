@@ -1,5 +1,6 @@
 //! Processor time of this process, so that what else the machine does counts less.
 
+use std::io;
 use std::time::Instant;
 
 /// A moment.
@@ -25,4 +26,14 @@ impl Clock {
 /// What Linux says of the main thread, which is the only one.
 fn processor_ns() -> Option<u64> {
     std::fs::read_to_string("/proc/self/schedstat").ok()?.split_whitespace().next()?.parse().ok()
+}
+
+/// Nanoseconds of processor time that all threads of a process have had.
+pub fn processor_ns_of(process: u32) -> io::Result<u64> {
+    let mut sum = 0;
+    for thread in std::fs::read_dir(format!("/proc/{process}/task"))? {
+        let text = std::fs::read_to_string(thread?.path().join("schedstat"))?;
+        sum += text.split_whitespace().next().and_then(|number| number.parse::<u64>().ok()).unwrap_or(0);
+    }
+    Ok(sum)
 }

@@ -65,6 +65,11 @@ impl Documents {
         self.keys.get(self.slot_of(id)? as usize)?.as_ref()
     }
 
+    /// Asks for the keys of documents, whose memory comes side by side then.
+    pub fn ask_for_keys(&self, ids: impl Iterator<Item = DocumentId>) {
+        ids.filter_map(|id| self.key_of(id)).for_each(|key| keyspace::prefetch(key.as_ptr()));
+    }
+
     /// The id of the document under a key, a new one if it has none; `None` if there are no more ids.
     pub fn add(&mut self, key: &[u8]) -> Option<DocumentId> {
         if let Some(id) = self.id_of(key) {

@@ -324,6 +324,20 @@ fn fields(out: &mut Vec<u8>, hash: &Hash, kind: Type, place: Place, room: Room) 
             append_string(out, listpack.as_bytes(), room.compress);
             return None;
         }
+        (_, Hash::Long(_) | Hash::LongEx(_), Type::Hash | Type::HashMetadata) => {
+            if kind == Type::HashMetadata {
+                out.extend_from_slice(&first_ms.to_le_bytes());
+            }
+            append_len(out, hash.len() as u64);
+            for entry in hash.iter_all() {
+                if kind == Type::HashMetadata {
+                    append_time(out, entry.expire.unwrap_or(0), first_ms);
+                }
+                entry.field.with_text(|text| append_string(out, text, room.compress));
+                entry.value.with_text(|text| append_string(out, text, room.compress));
+            }
+            return None;
+        }
         (_, Hash::Table(table), Type::Hash | Type::HashMetadata) => {
             if kind == Type::HashMetadata {
                 out.extend_from_slice(&first_ms.to_le_bytes());

@@ -60,6 +60,8 @@ pub struct Options {
     pub explains: bool,
     /// By what results are ordered.
     pub order: Order,
+    /// Nobody asks how well documents fit: all scores are 0.
+    pub unscored: bool,
     /// INKEYS: nothing else is found.
     pub among: Option<RoaringBitmap>,
     /// How many of the first results are wanted: offset and number of LIMIT together.
@@ -135,6 +137,9 @@ impl Evaluation {
         }
         if let Some((query, finding)) = self.finding.take() {
             self.options.vectors = finding.vectors;
+            if !self.options.unscored {
+                index.ask_for_records(self.options.vectors.nearest());
+            }
             self.build(&query, index);
         }
         true
@@ -191,7 +196,8 @@ impl Evaluation {
         let clock = self.options.clock;
         let now_ns = || clock.map_or(0, |clock| clock());
         let begun_ns = now_ns();
-        let (score, explanation) = scoring.score(&self.root);
+        let (score, explanation) =
+            if self.options.unscored { (0.0, None) } else { scoring.score(&self.root) };
         let scored_ns = now_ns();
         let sort_value = match self.options.order {
             Order::Field { field, .. } => index.sort_value(id, field).cloned(),

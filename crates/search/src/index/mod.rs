@@ -351,6 +351,14 @@ impl Index {
         self.records.get(id)
     }
 
+    /// Asks for the records of documents that will be looked at, whose memory comes side by side then.
+    pub(crate) fn ask_for_records(&self, ids: impl Iterator<Item = DocumentId>) {
+        /// The first of many are no longer at hand when the last have been asked for.
+        const MOST: usize = 64;
+        let records = ids.take(MOST).filter_map(|id| self.records.get(id));
+        records.for_each(|record| vector::kernel::prefetch(std::slice::from_ref(record)));
+    }
+
     /// What a document is sorted by in a SORTABLE field; `None` if the field is not, or there is no such document.
     pub fn sort_value(&self, id: DocumentId, field: FieldNumber) -> Option<&SortValue> {
         let fields = &self.schema.fields[..=usize::from(field)];

@@ -3,11 +3,10 @@
 use super::document::SortValue;
 use super::places::Place;
 use crate::DocumentId;
+use crate::by_id::ById;
 use crate::schema::FieldNumber;
 use crate::shape::Shape;
-use ahash::RandomState;
 use roaring::RoaringBitmap;
-use std::collections::HashMap;
 
 /// A document.
 #[derive(Debug)]
@@ -81,13 +80,13 @@ impl Record {
     }
 }
 
-/// What a document costs in the map and in the set beside its record.
-const DOCUMENT_BYTES: usize = 16 + 2;
+/// What a document costs in the list and in the set beside its record.
+const DOCUMENT_BYTES: usize = ById::<Box<Record>>::ENTRY_BYTES + 2;
 
 /// All documents.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Records {
-    records: HashMap<DocumentId, Box<Record>, RandomState>,
+    records: ById<Box<Record>>,
     pub all: RoaringBitmap,
     pub length_sum: u64,
     pub bytes: usize,
@@ -95,17 +94,9 @@ pub(super) struct Records {
     pub shapes_bytes: usize,
 }
 
-impl Default for Records {
-    fn default() -> Self {
-        // Ids are handed out, not chosen by clients, so constant seeds do.
-        let records = HashMap::with_hasher(RandomState::with_seeds(1, 2, 3, 4));
-        Self { records, all: RoaringBitmap::new(), length_sum: 0, bytes: 0, shapes_bytes: 0 }
-    }
-}
-
 impl Records {
     pub fn get(&self, id: DocumentId) -> Option<&Record> {
-        self.records.get(&id).map(Box::as_ref)
+        self.records.get(id).map(Box::as_ref)
     }
 
     pub fn insert(&mut self, id: DocumentId, record: Record) {
@@ -118,7 +109,7 @@ impl Records {
     }
 
     pub fn remove(&mut self, id: DocumentId) -> Option<Box<Record>> {
-        let record = self.records.remove(&id)?;
+        let record = self.records.remove(id)?;
         self.length_sum -= u64::from(record.length);
         self.bytes -= record.bytes() + DOCUMENT_BYTES;
         self.shapes_bytes -= record.shapes_bytes();

@@ -224,7 +224,7 @@ pub struct Nearest {
     /// How many.
     pub k: usize,
     /// The vector's bytes.
-    pub vector: Vec<u8>,
+    pub vector: Arc<[u8]>,
     /// The parameter that the vector came from.
     pub parameter: Vec<u8>,
     /// EF_RUNTIME, HYBRID_POLICY and so on, as they were written; whoever searches vectors reads them.
@@ -242,7 +242,7 @@ pub struct Within {
     /// In the measure of the field's metric; not negative, not nan.
     pub radius: f64,
     /// The vector's bytes.
-    pub vector: Vec<u8>,
+    pub vector: Arc<[u8]>,
     /// The parameter that the vector came from.
     pub parameter: Vec<u8>,
     /// EPSILON, as it was written.

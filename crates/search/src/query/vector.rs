@@ -7,6 +7,7 @@ use super::{Kind, Nearest, Node, Within, attributes, modern};
 use crate::error::{Code, Error, shown};
 use crate::vectors::NAMES;
 use base::number::{parse_f64, parse_u64};
+use std::sync::Arc;
 
 /// More neighbours than this are not asked for, as in RediSearch.
 const K_MAX: u64 = 1 << 58;
@@ -103,13 +104,13 @@ impl Count {
 }
 
 /// `$name` of a vector: the name and the bytes.
-fn vector(context: &Context<'_>, scanner: &mut Scanner<'_>) -> Result<(Vec<u8>, Vec<u8>), Error> {
+fn vector(context: &Context<'_>, scanner: &mut Scanner<'_>) -> Result<(Vec<u8>, Arc<[u8]>), Error> {
     if scanner.peek() != Some(b'$') {
         scanner.word();
         return Err(scanner.syntax());
     }
     let start = scanner.at + 1;
-    let vector = modern::parameter_value(context, scanner)?.to_vec();
+    let vector = modern::parameter_value(context, scanner)?.into();
     Ok((scanner.text[start..scanner.at].to_vec(), vector))
 }
 

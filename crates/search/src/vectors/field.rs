@@ -2,6 +2,7 @@
 
 use super::registry::Graphs;
 use crate::DocumentId;
+use crate::by_id::ById;
 use crate::error::{Code, Error};
 use crate::schema::{Algorithm, Element, FieldNumber, Metric, VectorOptions};
 use ahash::RandomState;
@@ -12,8 +13,8 @@ use vector::{Flat, Handle, Hnsw, Parameters, Slot, Space};
 
 /// Degrees below make no graph.
 const M_MIN: usize = 2;
-/// What a document costs in a map.
-const DOCUMENT_BYTES: usize = 10;
+/// What a document costs in the list of slots.
+const DOCUMENT_BYTES: usize = ById::<Slot>::ENTRY_BYTES;
 
 /// The vectors of a shard's documents.
 pub(crate) struct VectorField {
@@ -102,6 +103,14 @@ impl VectorField {
                 let (all, bytes) = (handle.len(), handle.bytes());
                 if all == 0 { 0 } else { (bytes as f64 * self.slots.vectors as f64 / all as f64) as usize }
             }
+        }
+    }
+
+    /// About how long one distance takes in a search, ns.
+    pub fn distance_ns(&self) -> usize {
+        match &self.store {
+            Store::Flat(flat) => flat.distance_ns(),
+            Store::Graph(handle) => handle.borrow_mut().reader().distance_ns(),
         }
     }
 
@@ -232,7 +241,7 @@ impl Store {
 
 /// Which vectors documents have: nearly all of them one.
 struct DocumentSlots {
-    one: HashMap<DocumentId, Slot, RandomState>,
+    one: ById<Slot>,
     several: HashMap<DocumentId, Box<[Slot]>, RandomState>,
     vectors: usize,
 }
@@ -240,8 +249,8 @@ struct DocumentSlots {
 impl Default for DocumentSlots {
     fn default() -> Self {
         // Ids are handed out, not chosen by clients, so constant seeds do.
-        let state = || RandomState::with_seeds(1, 2, 3, 4);
-        Self { one: HashMap::with_hasher(state()), several: HashMap::with_hasher(state()), vectors: 0 }
+        let several = HashMap::with_hasher(RandomState::with_seeds(1, 2, 3, 4));
+        Self { one: ById::default(), several, vectors: 0 }
     }
 }
 
@@ -256,7 +265,7 @@ impl DocumentSlots {
     }
 
     fn get(&self, id: DocumentId) -> &[Slot] {
-        match self.one.get(&id) {
+        match self.one.get(id) {
             Some(slot) => std::slice::from_ref(slot),
             None if self.several.is_empty() => &[],
             None => self.several.get(&id).map_or(&[], Box::as_ref),
@@ -277,7 +286,7 @@ impl DocumentSlots {
     }
 
     fn take(&mut self, id: DocumentId) -> Vec<Slot> {
-        let slots = match self.one.remove(&id) {
+        let slots = match self.one.remove(id) {
             Some(slot) => vec![slot],
             None => self.several.remove(&id).map(Vec::from).unwrap_or_default(),
         };

@@ -34,5 +34,5 @@ pub(crate) use field::VectorField;
 pub(crate) use finding::{Aim, Finding};
 pub(crate) use options::NAMES;
 
-/// About so many distances are computed in the time that scoring a document takes.
-const DISTANCES_PER_FUEL: usize = 4;
+/// What one fuel stands for: about the time that scoring a document takes.
+const FUEL_NS: usize = 500;

@@ -15,7 +15,7 @@ pub struct Part {
     pub field: FieldNumber,
     /// What the distance is called in results, if it is wanted.
     pub distance_name: Option<Vec<u8>>,
-    pub(super) vector: Vec<u8>,
+    pub(super) vector: Arc<[u8]>,
     pub(super) wish: Wish,
     pub(super) is_graph: bool,
 }
@@ -54,7 +54,7 @@ impl Parts {
                 let chosen = Chosen::read(&nearest.options, &options.algorithm, asked)?;
                 let wish = Wish::Nearest { k: nearest.k, ef: chosen.ef, policy: chosen.policy, is_filtered };
                 let name = Some(nearest.distance_name.clone());
-                self.add(schema, options, nearest.field, nearest.vector.clone(), name, wish)?;
+                self.add(schema, options, nearest.field, &nearest.vector, name, wish)?;
             }
             query::Kind::Within(within) => {
                 let options = vector_options(schema, within.field);
@@ -62,7 +62,7 @@ impl Parts {
                 let chosen = Chosen::read(&within.options, &options.algorithm, Asked::Within)?;
                 let wish = Wish::Within { radius: within.radius, epsilon: chosen.epsilon };
                 let name = within.distance_name.clone();
-                self.add(schema, options, within.field, within.vector.clone(), name, wish)?;
+                self.add(schema, options, within.field, &within.vector, name, wish)?;
             }
             _ => {}
         }
@@ -74,7 +74,7 @@ impl Parts {
         schema: &Schema,
         options: &VectorOptions,
         field: FieldNumber,
-        vector: Vec<u8>,
+        vector: &Arc<[u8]>,
         distance_name: Option<Vec<u8>>,
         wish: Wish,
     ) -> Result<(), Error> {
@@ -89,6 +89,7 @@ impl Parts {
             }
         }
         let is_graph = !matches!(options.algorithm, Algorithm::Flat { .. });
+        let vector = Arc::clone(vector);
         self.parts.push(Part { field, distance_name, vector, wish, is_graph });
         Ok(())
     }
@@ -207,6 +208,13 @@ impl Vectors {
         let parts = rest.iter().map(|at| self.parts.get(*at).clone()).collect();
         let found = rest.iter().map(|at| self.found[*at].clone()).collect();
         Self { parts: Arc::new(Parts { parts }), found, each: false }
+    }
+
+    /// What was found for `[KNN …]`, by id.
+    pub(crate) fn nearest(&self) -> impl Iterator<Item = DocumentId> {
+        let parts = self.parts.iter().zip(&self.found);
+        let nearest = parts.filter(|(part, _)| matches!(part.wish, Wish::Nearest { .. }));
+        nearest.filter_map(|(_, found)| found.as_ref()).flat_map(Neighbours::iter).map(|(id, _)| id)
     }
 
     /// How far a document is, for each part.

@@ -1,6 +1,7 @@
 //! Hash against a map of the standard library, through all forms and with expire times, and the conversions
 //! of Redis.
 
+use super::forms::{LONG_BYTES_MAX, LONG_FIELDS_MAX};
 use super::*;
 use base::random::Random;
 use std::collections::BTreeMap;
@@ -156,7 +157,7 @@ impl Run {
 fn behaves_like_a_map() {
     for number in 0..60 {
         let mut rng = Random::from_seed(number);
-        let spread = [20, 300, 3000][number as usize % 3];
+        let spread = [20, 300, 3000, 12][number as usize % 4];
         let max_listpack_value = if number % 2 == 0 { 64 } else { 5000 };
         let limits = HashLimits { max_listpack_entries: rng.index(100), max_listpack_value };
         let (hash, model) = (Hash::new(), Model::new());
@@ -201,6 +202,34 @@ fn encodings_change_as_in_redis() {
     let mut hash = Hash::new();
     hash.grow([b"f".as_slice(), &[b'v'; 65]].into_iter(), &HashLimits::default(), &seed());
     assert_eq!(hash.encoding(), "hashtable");
+}
+
+#[test]
+fn a_few_long_fields_stay_in_one_piece() {
+    let (mut hash, limits) = (Hash::new(), HashLimits::default());
+    let set = |hash: &mut Hash, field: &str, bytes: usize| {
+        hash.grow([field.as_bytes(), &vec![b'v'; bytes]].into_iter(), &limits, &seed());
+        hash.set(field.as_bytes(), &vec![b'v'; bytes], FieldTtl::Clear, 1, &limits, &seed())
+    };
+    assert!(set(&mut hash, "title", 20) && set(&mut hash, "vector", 6144) && set(&mut hash, "r", 4));
+    assert_eq!((hash.encoding(), hash.table().is_none()), ("hashtable", true));
+    assert!(hash.bytes() < 7000, "{} bytes", hash.bytes());
+    assert!(!set(&mut hash, "vector", 9000) && !set(&mut hash, "vector", 6144));
+    assert!(hash.set_expire(b"r", Some(5), 1));
+    assert_eq!((hash.encoding(), hash.next_expire(), hash.table().is_none()), ("hashtable", Some(5), true));
+    assert_eq!(hash.expire_fields(5, 10, |_| ()), 1);
+    // What has become long never looks like a listpack again.
+    assert!(hash.remove(b"vector", 1));
+    assert_eq!((hash.encoding(), hash.len()), ("hashtable", 1));
+    let mut large = hash.clone();
+    set(&mut large, "vector", LONG_BYTES_MAX);
+    assert!(large.table().is_some() && large.len() == 2);
+    for field in 1..LONG_FIELDS_MAX {
+        set(&mut hash, &field.to_string(), 1);
+    }
+    assert!(hash.table().is_none() && !set(&mut hash, "title", 2) && hash.table().is_none());
+    set(&mut hash, "one more", 1);
+    assert!(hash.table().is_some() && hash.len() == LONG_FIELDS_MAX + 1);
 }
 
 #[test]

@@ -10,7 +10,9 @@ use crate::space::{Prepared, Ray};
 use crate::store::{By, Reach};
 use crate::top::Top;
 use crate::{EF_MAX, Error, Found, Slot, Space};
+use std::cell::OnceCell;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// More is not kept in order in an array; who wants so many has all vectors looked at.
 const WALK_MAX: usize = 16_384;
@@ -47,7 +49,8 @@ pub struct Search {
     graph: Arc<Graph>,
     _pin: Pin,
     query: Prepared,
-    reach: Reach,
+    /// How far the query reaches by upper halves, once that is asked.
+    reach: OnceCell<Reach>,
     /// What stands for it where walks go.
     stand_in: Option<Prepared>,
     wish: Wish,
@@ -94,6 +97,12 @@ impl Reader {
     /// How many vectors are not linked yet.
     pub fn tail_len(&self) -> usize {
         self.graph.tail.len()
+    }
+
+    /// About how long a walk takes for a distance, ns: mostly waiting for memory, as seen with 41,000 rows of 6 to 24 lines
+    /// (docs/decisions/vectors-in-halves.md).
+    pub fn distance_ns(&self) -> usize {
+        41 + self.graph.store.walked().space.lines() * 26 / 10
     }
 
     /// How far the vector in a slot is from a query; `None` if there is none.
@@ -152,9 +161,9 @@ impl Reader {
         let store = &self.graph.store;
         let prepared = store.space.prepare(query)?;
         let stand_in = store.stand_in(query, &prepared);
-        let reach = store.reach(&prepared);
+        let reach = OnceCell::new();
         if let Goal::Within { radius, .. } = &mut goal {
-            *radius = reach.of(*radius);
+            *radius = reach.get_or_init(|| store.reach(&prepared)).of(*radius);
         }
         Ok(Search {
             _pin: self.graph.pins.pin(),
@@ -209,8 +218,7 @@ impl Reader {
 impl Graph {
     /// Whether so much was removed that a walk that kept it would find too little else.
     fn has_many_removed(&self) -> bool {
-        self.removed.load(std::sync::atomic::Ordering::Relaxed) as usize * REMOVED_SHARE
-            > self.store.end() as usize
+        self.removed.load(Relaxed) as usize * REMOVED_SHARE > self.store.end() as usize
     }
 }
 
@@ -232,8 +240,14 @@ impl Search {
             self.phase = match std::mem::replace(&mut self.phase, Phase::Done) {
                 Phase::Tail(places) => self.look_at_tail(places, &mut left, &passes),
                 Phase::Walk => self.walk_on(&mut left, &passes),
-                Phase::Compare(slots, at) => self.look_at(slots, at, &mut left, &|_| true, Phase::Compare),
-                Phase::Among(slots, at) => self.look_at(slots, at, &mut left, &passes, Phase::Among),
+                Phase::Compare(slots, at) => {
+                    let until = self.look_at(&slots, at, &mut left, &|_| true, false);
+                    if until == slots.len() { Phase::Done } else { Phase::Compare(slots, until) }
+                }
+                Phase::Among(slots, at) => {
+                    let until = self.look_at(&slots, at, &mut left, &passes, true);
+                    if until == slots.len() { Phase::Done } else { Phase::Among(slots, until) }
+                }
                 Phase::All(next) => self.look_at_all(next, &mut left, &passes),
                 Phase::Done => return true,
             };
@@ -249,8 +263,8 @@ impl Search {
         }
     }
 
-    /// Keeps those of some slots that pass and are not too far.
-    fn compare(&mut self, slots: &[u32], passes: &impl Fn(u32) -> bool) {
+    /// Keeps those of some slots that pass and are not too far. `sifts`: most of them may be far away.
+    fn compare(&mut self, slots: &[u32], passes: &impl Fn(u32) -> bool, sifts: bool) {
         let graph = &self.graph;
         let limit = match self.wish {
             Wish::Within { radius, .. } => radius,
@@ -258,6 +272,9 @@ impl Search {
         };
         let is_wanted = |slot: &u32| graph.store.label(*slot).is_some_and(passes);
         let mut wanted: Vec<u32> = slots.iter().copied().filter(is_wanted).collect();
+        if wanted.is_empty() {
+            return;
+        }
         let top = &mut self.top;
         let mut compare = |wanted: &[u32]| {
             graph.store.each(self.query.ray(), wanted, |slot, distance| {
@@ -268,13 +285,15 @@ impl Search {
             });
             top.limit().unwrap_or(f64::INFINITY).min(limit)
         };
-        let Some(stand_in) = self.stand_in.as_ref().filter(|_| self.reach.is_certain()) else {
+        let reach = || *self.reach.get_or_init(|| graph.store.reach(&self.query));
+        let Some(stand_in) = self.stand_in.as_ref().filter(|_| sifts && reach().is_certain()) else {
             compare(&wanted);
             return;
         };
+        let reach = reach();
         // Most of many need not be put together: it shows in their upper halves that they are too far.
         for some in wanted.chunks_mut(SOME) {
-            let most = self.reach.of(compare(&[]));
+            let most = reach.of(compare(&[]));
             let mut near = 0;
             let mut places = [0; SOME];
             graph.store.walked().each(stand_in.ray(), some, |slot, distance| {
@@ -293,7 +312,7 @@ impl Search {
     ) -> Phase {
         let some: Vec<u32> =
             places.by_ref().take(*left).filter_map(|place| self.graph.tail.get(place)).collect();
-        self.compare(&some, passes);
+        self.compare(&some, passes, true);
         self.seen.extend_from_slice(&some);
         *left = left.saturating_sub(some.len());
         if !places.is_empty() {
@@ -330,14 +349,13 @@ impl Search {
     /// On to comparing what the walk has found.
     fn compare_found(&self, passes: &impl Fn(u32) -> bool) -> Phase {
         let is_there = |slot: &u32| self.graph.store.label(*slot).is_some_and(passes);
-        let mut found: Vec<u32> = self.walk.found().map(|near| near.slot()).filter(is_there).collect();
-        if let Wish::Nearest { k, .. } = self.wish {
-            found.truncate(match self.graph.store.by() {
-                By::Vectors => k,
-                By::Halves => k.saturating_add(HALVES_MORE.max(k / 2)),
-                By::Codes => usize::MAX,
-            });
-        }
+        let most = match (self.wish, self.graph.store.by()) {
+            (Wish::Nearest { k, .. }, By::Vectors) => k,
+            (Wish::Nearest { k, .. }, By::Halves) => k.saturating_add(HALVES_MORE.max(k / 2)),
+            (Wish::Nearest { .. }, By::Codes) | (Wish::Within { .. }, _) => usize::MAX,
+        };
+        let found = self.walk.found().map(|near| near.slot());
+        let mut found: Vec<u32> = found.filter(is_there).take(most).collect();
         found.retain(|slot| self.seen.binary_search(slot).is_err());
         Phase::Compare(found, 0)
     }
@@ -348,31 +366,34 @@ impl Search {
             Wish::Nearest { k, .. } => k,
             Wish::Within { .. } => 0,
         };
+        if self.graph.removed.load(Relaxed) == 0 {
+            return false;
+        }
         let met = self.walk.found().count();
         let there = self.walk.found().filter(|near| self.graph.store.label(near.slot()).is_some()).count();
         (met - there) * REMOVED_NEARBY_SHARE > met || met > there && there < k
     }
 
-    /// Compares what is in the list from `at` on.
+    /// Compares what is in the list from `at` on; up to where. `sifts` as for [`Search::compare`].
     fn look_at(
         &mut self,
-        slots: Vec<u32>,
+        slots: &[u32],
         at: usize,
         left: &mut usize,
         passes: &impl Fn(u32) -> bool,
-        go_on: impl Fn(Vec<u32>, usize) -> Phase,
-    ) -> Phase {
+        sifts: bool,
+    ) -> usize {
         let until = slots.len().min(at.saturating_add(*left));
-        self.compare(&slots[at..until], passes);
+        self.compare(&slots[at..until], passes, sifts);
         *left -= until - at;
-        if until == slots.len() { Phase::Done } else { go_on(slots, until) }
+        until
     }
 
     fn look_at_all(&mut self, next: u32, left: &mut usize, passes: &impl Fn(u32) -> bool) -> Phase {
         let end = self.graph.store.end();
         let until = end.min(next.saturating_add(u32::try_from(*left).unwrap_or(u32::MAX)));
         let some: Vec<u32> = (next..until).filter(|slot| self.graph.store.label(*slot).is_some()).collect();
-        self.compare(&some, passes);
+        self.compare(&some, passes, true);
         *left = left.saturating_sub(some.len() + (until - next) as usize / SLOTS_PER_DISTANCE);
         if until == end { Phase::Done } else { Phase::All(until) }
     }

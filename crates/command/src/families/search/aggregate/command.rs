@@ -15,7 +15,7 @@ use crate::rounds::{Answer, Enquiry, Merge, Next, Part};
 use crate::{Args, Cx, Error, ShardCx};
 use resp::Reply;
 use search::aggregate::Fields;
-use search::evaluate::{Evaluation, Hit, Order, Statistics};
+use search::evaluate::{Evaluation, Hit, Options, Order, Statistics};
 use search::expression::Value;
 use search::vectors::Vectors;
 use std::sync::Arc;
@@ -66,7 +66,8 @@ impl Ask for Request {
     ) -> Result<Box<dyn Part>, Error> {
         let mut meter = Meter::of(&self.question);
         let begun_ns = meter.now_ns();
-        let evaluation = self.question.evaluation(cx, statistics, vectors, Order::Id, usize::MAX)?;
+        let options = Options { vectors, ..self.question.options(Order::Id, usize::MAX) };
+        let evaluation = self.question.evaluation(cx, statistics, options)?;
         meter.created(begun_ns);
         Ok(Box::new(Collect {
             meter,

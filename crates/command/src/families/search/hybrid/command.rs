@@ -15,7 +15,7 @@ use crate::rounds::{Answer, Enquiry, Merge, Next, Part};
 use crate::{Args, Cx, Error};
 use resp::Reply;
 use search::aggregate::Fields;
-use search::evaluate::{Evaluation, Gathering, Hit, Hits, Order, Scorer, Statistics};
+use search::evaluate::{Evaluation, Gathering, Hit, Hits, Options, Order, Scorer, Statistics};
 use search::expression::Value;
 use search::vectors::Vectors;
 use std::collections::HashMap;
@@ -167,7 +167,8 @@ impl Part for Find {
                 let (statistics, vectors) = (statistics.clone(), vectors.clone());
                 self.meter = Meter::of(&question);
                 let begun_ns = self.meter.now_ns();
-                let evaluation = question.evaluation(cx.shard, statistics, vectors, order, wanted)?;
+                let options = Options { vectors, ..question.options(order, wanted) };
+                let evaluation = question.evaluation(cx.shard, statistics, options)?;
                 self.meter.created(begun_ns);
                 self.evaluation = Some(Box::new(evaluation));
                 self.begin.next();

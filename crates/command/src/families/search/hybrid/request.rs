@@ -130,7 +130,7 @@ fn vector_node(
     let FieldKind::Vector(of) = &schema.fields[usize::from(field)].kind else {
         return Err(syntax(format!("Expected a VECTOR field: `{name}`")));
     };
-    let vector = parameter(&options.parameters, &part.parameter)?;
+    let vector = parameter(&options.parameters, &part.parameter)?.into();
     let filter = match &part.filter {
         None => Node::new(Kind::All),
         Some(filter) => {

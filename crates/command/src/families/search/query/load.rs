@@ -89,6 +89,15 @@ impl Selection {
         Self::Listed(wanted)
     }
 
+    /// The fields of hashes that are wanted one by one.
+    pub fn hash_fields(&self) -> impl Iterator<Item = &[u8]> {
+        let wanted = match self {
+            Self::All(first) => first.as_slice(),
+            Self::Listed(wanted) => wanted,
+        };
+        wanted.iter().filter(|wanted| !wanted.is_key).map(|wanted| wanted.field.as_slice())
+    }
+
     /// Whether a property that is not of the document is shown.
     pub fn wants(&self, name: &[u8]) -> bool {
         match self {

@@ -1,5 +1,6 @@
 //! FT.SEARCH and what it shares with the other commands that ask an index.
 
+mod ahead;
 pub mod arguments;
 pub mod deadline;
 pub mod gather;

@@ -13,7 +13,7 @@ use search::evaluate::{Evaluation, Options, Order, Scorer, Statistics};
 use search::query::{Dialect, Expansion, Kind, Node, expand, parse};
 use search::schema::{FieldMask, Kind as FieldKind, Schema};
 use search::text::Language;
-use search::vectors::{Parts, Vectors};
+use search::vectors::Parts;
 use std::sync::Arc;
 
 /// What is asked.
@@ -152,13 +152,10 @@ impl Question {
         &self,
         cx: &mut ShardCx,
         statistics: Statistics,
-        vectors: Vectors,
-        order: Order,
-        wanted: usize,
+        options: Options,
     ) -> Result<Evaluation, Error> {
         let index = self.index(cx)?;
-        let among = self.among(index);
-        let options = Options { vectors, among, ..self.options(order, wanted) };
+        let options = Options { among: self.among(index), ..options };
         Ok(Evaluation::new(&self.node, &index.index, statistics, options))
     }
 

@@ -1,6 +1,7 @@
 //! FT.SEARCH: first what all shards know of the query's words, then what each finds, then the fields of the documents that are shown. Where a
 //! round can be left out it is: with one shard all happens in the first.
 
+use super::ahead::{PAGE, ask_for_documents};
 use super::deadline::Deadline;
 use super::gather::{AfterRound, Ask, Heard};
 use super::load::{self, Fields};
@@ -13,7 +14,7 @@ use crate::rounds::{Answer, Enquiry, Merge, Next, Part};
 use crate::{Args, Cx, Error, ShardCx};
 use resp::Reply;
 use search::DocumentId;
-use search::evaluate::{Evaluation, Hit, Hits, Order, Statistics};
+use search::evaluate::{Evaluation, Hit, Hits, Options, Order, Statistics};
 use search::expression::Value;
 use search::index::SortValue;
 use search::vectors::Vectors;
@@ -90,7 +91,9 @@ impl Ask for Request {
         let (order, wanted) = order_and_wanted(self);
         let mut meter = Meter::of(&self.question);
         let begun_ns = meter.now_ns();
-        let evaluation = self.question.evaluation(cx, statistics, vectors, order, wanted)?;
+        let mut options = Options { vectors, ..self.question.options(order, wanted) };
+        options.unscored = !self.with_scores && order != Order::Score;
+        let evaluation = self.question.evaluation(cx, statistics, options)?;
         meter.created(begun_ns);
         Ok(Box::new(Find {
             meter,
@@ -176,6 +179,11 @@ impl Find {
                         return Ok(None);
                     }
                     *fuel = fuel.saturating_sub(LOAD_FUEL);
+                    if (*at - first).is_multiple_of(PAGE) {
+                        let next = self.found.hits.hits[*at..].iter();
+                        let keys = next.map(|hit| &self.found.documents[&hit.id].key);
+                        ask_for_documents(cx.shard, keys, &request.selection);
+                    }
                     let document = self.found.documents.get_mut(&hit.id).expect("all results have a key");
                     document.loaded = loaded(cx, &document.key, &request);
                     *at += 1;
@@ -240,11 +248,15 @@ impl Find {
 
     /// Notes the keys of the results, whose ids may soon be others'.
     fn name(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+        let with_payloads = self.request.with_payloads;
         let index = self.request.question.index(cx.shard)?;
         let Found { hits, documents, .. } = &mut self.found;
+        index.documents.ask_for_keys(hits.hits.iter().take(PAGE).map(|hit| hit.id));
         hits.hits.retain(|hit| {
             let Some(key) = index.documents.key_of(hit.id) else { return false };
-            let payload = index.index.record(hit.id).and_then(|record| record.payload.clone());
+            let record = || index.index.record(hit.id);
+            let payload =
+                if with_payloads { record().and_then(|record| record.payload.clone()) } else { None };
             let document = Document { key: Arc::clone(key), payload, loaded: Loaded::NotYet };
             documents.insert(hit.id, document);
             true
