@@ -4,6 +4,7 @@
 mod clients;
 mod command_line;
 mod provision;
+mod redis_py_suite;
 mod spec_task;
 mod test;
 mod tidy;
