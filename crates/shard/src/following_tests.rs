@@ -6,6 +6,8 @@ use command::indexes::DB;
 use keyspace::{Found, Key, ValueRef};
 
 const KEYS: usize = 12;
+const CREATE: [&str; 10] =
+    ["FT.CREATE", "idx", "PREFIX", "2", "doc:", "{t}", "SCHEMA", "n", "NUMERIC", "SORTABLE"];
 
 fn key(random: &mut Random) -> String {
     let number = random.index(KEYS);
@@ -54,38 +56,10 @@ fn commands(random: &mut Random, now_ms: u64) -> Vec<u8> {
         17 => request(&["HPEXPIREAT", one, &soon, "FIELDS", "1", "n"]),
         18 => request(&["JSON.SET", one, "$", "{\"n\":5}"]),
         19 if random.index(10) == 0 => request(&["SWAPDB", "0", "1"]),
-        20 if random.index(10) == 0 => [
-            request(&[["FLUSHALL", "FLUSHDB"][random.index(2)]]),
-            request(&[
-                "FT.CREATE",
-                "idx",
-                "PREFIX",
-                "2",
-                "doc:",
-                "{t}",
-                "SCHEMA",
-                "n",
-                "NUMERIC",
-                "SORTABLE",
-            ]),
-        ]
-        .concat(),
-        21 if random.index(10) == 0 => [
-            request(&["FT.DROPINDEX", "idx"]),
-            request(&[
-                "FT.CREATE",
-                "idx",
-                "PREFIX",
-                "2",
-                "doc:",
-                "{t}",
-                "SCHEMA",
-                "n",
-                "NUMERIC",
-                "SORTABLE",
-            ]),
-        ]
-        .concat(),
+        20 if random.index(10) == 0 => {
+            [request(&[["FLUSHALL", "FLUSHDB"][random.index(2)]]), request(&CREATE)].concat()
+        }
+        21 if random.index(10) == 0 => [request(&["FT.DROPINDEX", "idx"]), request(&CREATE)].concat(),
         _ => request(&["HGET", one, "n"]),
     }
 }
@@ -143,8 +117,7 @@ fn run(seed: u64, shards: u16) {
         conns.push((shard, trial.connect_to(shard, 100 + n)));
     }
     let conn = trial.connect();
-    let create = ["FT.CREATE", "idx", "PREFIX", "2", "doc:", "{t}", "SCHEMA", "n", "NUMERIC", "SORTABLE"];
-    assert_eq!(trial.ask(conn, &request(&create)), b"+OK\r\n");
+    assert_eq!(trial.ask(conn, &request(&CREATE)), b"+OK\r\n");
     for step in 0..120 {
         let (shard, conn) = conns[random.index(conns.len())];
         let bytes = commands(&mut random, now_us / 1000);
@@ -191,8 +164,7 @@ fn keys_that_were_there_before() {
         }
         trial.settle();
         trial.take_replies(conn);
-        let create = ["FT.CREATE", "idx", "PREFIX", "2", "doc:", "{t}", "SCHEMA", "n", "NUMERIC", "SORTABLE"];
-        assert_eq!(trial.ask(conn, &request(&create)), b"+OK\r\n");
+        assert_eq!(trial.ask(conn, &request(&CREATE)), b"+OK\r\n");
         let is_indexing = |trial: &Trial| {
             trial
                 .shards

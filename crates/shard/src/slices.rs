@@ -50,7 +50,8 @@ impl Slices {
     }
 }
 
-fn context<'a>(shard: &'a mut Shard, caller: Caller) -> Cx<'a> {
+/// Where a part or a merge works: for a client that is not told anything on the way.
+pub(crate) fn context(shard: &mut Shard, caller: Caller) -> Cx<'_> {
     Cx { shard: &mut shard.cx, db: caller.db, resp3: caller.resp3, conn: None, deny_blocking: true }
 }
 

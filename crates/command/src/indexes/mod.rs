@@ -14,6 +14,7 @@
 //! | [`saved`] | indexes in files |
 //! | [`scan`] | keys that were there before their index, in slices |
 //! | `link` | vectors that wait for their links, in slices |
+//! | [`usage`] | how often it was asked |
 
 pub mod definition;
 pub mod documents;
@@ -23,6 +24,7 @@ mod link;
 mod read;
 pub mod saved;
 pub mod scan;
+pub mod usage;
 
 use crate::{Error, Outcome, ShardCx};
 use base::hash::HashSeed;
@@ -35,6 +37,7 @@ use search::query::Synonyms;
 use search::vectors::Graphs;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use usage::Usage;
 
 pub use search::vectors::Registry;
 
@@ -54,10 +57,7 @@ pub struct ShardIndex {
     pub failures: Failures,
     /// Keys that are still to be looked at.
     pub scan: Option<Scan>,
-    /// How often it was asked; all shards count alike.
-    pub uses: u64,
-    /// How often it was asked in each dialect, from 1 on; counted by the client's shard.
-    pub dialects: [u64; 4],
+    pub usage: Usage,
     /// Spent with documents.
     pub indexing_ns: u64,
 }
@@ -71,8 +71,7 @@ impl ShardIndex {
             synonyms: Synonyms::default(),
             failures: Failures::default(),
             scan: None,
-            uses: 0,
-            dialects: [0; 4],
+            usage: Usage::default(),
             indexing_ns: 0,
         }
     }
@@ -144,8 +143,8 @@ impl Indexes {
 
     /// As [`Indexes::get`], to be changed.
     pub fn get_mut(&mut self, name: &[u8]) -> Option<&mut ShardIndex> {
-        let name = self.resolve(name).to_vec();
-        self.by_name.get_mut(&name)
+        let Self { aliases, by_name, .. } = self;
+        by_name.get_mut(aliases.get(name).map_or(name, Vec::as_slice))
     }
 
     /// The name of the index that a name or an alias stands for.
@@ -221,15 +220,13 @@ impl Indexes {
 }
 
 impl ShardCx {
-    /// The index of that name or alias, after all that has changed.
+    /// The index of that name or alias, after all that has changed. Nothing is counted ([`usage`]).
     ///
     /// # Errors
     /// There is none.
     pub fn index(&mut self, name: &[u8]) -> Result<&mut ShardIndex, Error> {
         self.settle_indexes();
-        let index = self.indexes.get_mut(name).ok_or_else(|| index_not_found(name))?;
-        index.uses += 1;
-        Ok(index)
+        self.indexes.get_mut(name).ok_or_else(|| index_not_found(name))
     }
 
     /// Makes an index; where keys are to be looked at, that begins, and with few keys it is over at once.
@@ -273,7 +270,7 @@ impl ShardCx {
     /// # Errors
     /// There is no such index.
     pub fn add_synonyms(&mut self, name: &[u8], group: &[u8], words: &[&[u8]], scans: bool) -> Outcome {
-        let index = self.index(name)?;
+        let index = self.index_for_admin(name)?;
         words.iter().for_each(|word| index.synonyms.add(group, word));
         let name = index.definition.name.clone();
         if scans {

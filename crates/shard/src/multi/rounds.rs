@@ -5,10 +5,11 @@ use super::Kind;
 use crate::execute::Caller;
 use crate::message::{Ask, Message, OpId, Work};
 use crate::shard::Shard;
+use crate::slices::context;
 use crate::timing;
 use command::journal::Effects;
 use command::rounds::{Answer, Merge, Next, Part};
-use command::{Args, Command, Cx, Error, Plan};
+use command::{Args, Command, Error, Plan};
 use resp::Reply;
 
 /// A round under way.
@@ -150,11 +151,6 @@ impl Shard {
             self.on_round(home, op, work, caller);
         }
     }
-}
-
-/// Where a merge of an operation works.
-pub(crate) fn context(shard: &mut Shard, caller: Caller) -> Cx<'_> {
-    Cx { shard: &mut shard.cx, db: caller.db, resp3: caller.resp3, conn: None, deny_blocking: true }
 }
 
 #[cfg(test)]

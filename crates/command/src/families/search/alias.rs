@@ -53,6 +53,7 @@ fn add(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         return Err(Error::text("SEARCH_INDEX_EXISTS Alias already exists"));
     }
     cx.shard.indexes.set_alias(alias, name);
+    cx.shard.count_admin(name);
     count_change(cx.shard);
     out.ok();
     Ok(())
@@ -63,7 +64,10 @@ fn update(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let (alias, name) = (args.at(1), args.at(2));
     check_index(cx, name)?;
     check_alias(cx, alias)?;
+    // Both the index that had the name and the one that gets it are asked.
+    cx.shard.count_admin(alias);
     cx.shard.indexes.set_alias(alias, name);
+    cx.shard.count_admin(name);
     count_change(cx.shard);
     out.ok();
     Ok(())
@@ -71,6 +75,7 @@ fn update(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 
 /// FT.ALIASDEL alias
 fn delete(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    cx.shard.count_admin(args.at(1));
     if !cx.shard.indexes.remove_alias(args.at(1)) {
         return Err(Error::text("SEARCH_INDEX_NOT_FOUND Alias does not exist"));
     }
@@ -85,6 +90,7 @@ fn list(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     if !cx.shard.indexes.is_name(name) {
         return Err(index_not_found(name));
     }
+    cx.shard.count_admin(name);
     let aliases: Vec<&[u8]> = cx.shard.indexes.aliases_of(name).collect();
     out.set(aliases.len());
     aliases.into_iter().for_each(|alias| write_name(alias, out));

@@ -18,7 +18,7 @@ fn alter(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let skips = args.is(2, "SKIPINITIALSCAN");
     let at = 2 + usize::from(skips);
     let refuse = |text: &str| Err(Error::text(format!("SEARCH_PARSE_ARGS {text}")));
-    let definition = cx.shard.index(args.at(1))?.definition.clone();
+    let definition = cx.shard.index_for_admin(args.at(1))?.definition.clone();
     if !args.is(at, "SCHEMA") {
         return refuse("ALTER must be followed by SCHEMA");
     }

@@ -115,48 +115,46 @@ fn shown(cx: &Cx<'_>, setting: &Setting) -> Vec<u8> {
     if value == b"-1" { b"unlimited".to_vec() } else { value }
 }
 
-/// FT.CONFIG GET option
-fn get(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+/// Writes settings that are meant, each as `words` words from its name on, the others by `write`.
+fn each(
+    cx: &Cx<'_>,
+    args: Args<'_>,
+    words: usize,
+    out: &mut Reply,
+    write: impl Fn(&Setting, &mut Reply),
+) -> Outcome {
     let settings = named(args.at(2));
-    let resp3 = cx.resp3;
-    if resp3 {
+    if cx.resp3 {
         out.map(settings.len())
     } else {
         out.array(settings.len())
     }
     for setting in settings {
-        if !resp3 {
-            out.array(2);
+        if !cx.resp3 {
+            out.array(words);
         }
         out.status(setting.name);
-        out.bulk(&shown(cx, setting));
+        write(setting, out);
     }
     Ok(())
 }
 
+/// FT.CONFIG GET option
+fn get(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    each(cx, args, 2, out, |setting, out| out.bulk(&shown(cx, setting)))
+}
+
 /// FT.CONFIG HELP option
 fn help(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
-    let settings = named(args.at(2));
-    let resp3 = cx.resp3;
-    if resp3 {
-        out.map(settings.len())
-    } else {
-        out.array(settings.len())
-    }
-    for setting in settings {
-        if !resp3 {
-            out.array(5);
-        }
-        out.status(setting.name);
-        if resp3 {
+    each(cx, args, 5, out, |setting, out| {
+        if cx.resp3 {
             out.map(2);
         }
         out.status("Description");
         out.status(setting.help);
         out.status("Value");
         out.bulk(&shown(cx, setting));
-    }
-    Ok(())
+    })
 }
 
 /// FT.CONFIG SET option value

@@ -1,6 +1,6 @@
 //! FT.CREATE.
 
-use super::{count_change, first, on_all, words_from};
+use super::{count_change, first, on_all};
 use crate::indexes::DB;
 use crate::indexes::definition::Definition;
 use crate::spec::flag::*;
@@ -41,7 +41,8 @@ fn create(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     }
     // A number is used up whatever comes of it, on all shards alike.
     let number = cx.shard.indexes.next_number();
-    let definition = Definition::parse(name, number, &words_from(args, 2))?;
+    let words: Vec<&[u8]> = args.from(2).collect();
+    let definition = Definition::parse(name, number, &words)?;
     cx.shard.add_index(definition);
     count_change(cx.shard);
     out.ok();

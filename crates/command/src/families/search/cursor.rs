@@ -48,16 +48,16 @@ const SUBCOMMANDS: &[Command] = &[
         .syntax("index:string cursor_id:integer?"),
 ];
 
-/// The cursor's number, of the index that the client names.
-fn cursor_of(cx: &mut Cx<'_>, args: Args<'_>) -> Result<u64, Error> {
-    let number = cx.shard.index(args.at(2))?.definition.number;
+/// The cursor's number, of the index with this one.
+fn cursor_of(cx: &Cx<'_>, number: u64, args: Args<'_>) -> Result<u64, Error> {
     let id = cursors::number(args.at(3))?;
     if cursors::is_of(cx.shard, id, number) { Ok(id) } else { Err(cursors::not_found(id)) }
 }
 
 /// FT.CURSOR READ index cursor_id [COUNT read_size]
 fn read(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
-    let id = cursor_of(cx, args)?;
+    let number = cx.shard.index_for_read(args.at(2))?.definition.number;
+    let id = cursor_of(cx, number, args)?;
     let mut words = Words::new(args, 4);
     let mut count = None;
     if words.take("COUNT") {
@@ -79,7 +79,8 @@ fn read(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 
 /// FT.CURSOR DEL index cursor_id
 fn del(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
-    let id = cursor_of(cx, args)?;
+    let number = cx.shard.index(args.at(2))?.definition.number;
+    let id = cursor_of(cx, number, args)?;
     if !cursors::close(cx.shard, id) {
         return Err(Error::text("SEARCH_CURSOR_NOT_FOUND Cursor does not exist"));
     }

@@ -67,11 +67,6 @@ fn count_change(cx: &mut ShardCx) {
     cx.dirty += u64::from(cx.id == 0);
 }
 
-/// The words behind the first `at`.
-fn words_from<'a>(args: Args<'a>, at: usize) -> Vec<&'a [u8]> {
-    args.from(at).collect()
-}
-
 /// A name as a simple string, as RediSearch writes them; one that cannot be one is written as a string of bytes.
 fn write_name(name: &[u8], out: &mut Reply) {
     match std::str::from_utf8(name) {

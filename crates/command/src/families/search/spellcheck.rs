@@ -3,7 +3,9 @@
 //! Each shard looks through its words, a little in each turn; what they have found is added up. Of RediSearch's errors only some sentences are known, the others
 //! are a guess.
 
+use super::query::options::dialect;
 use super::query::settings::QuerySettings;
+use super::query::words::Words;
 use crate::indexes::definition::Definition;
 use crate::indexes::index_not_found;
 use crate::rounds::{Answer, Enquiry, Merge, Next, Part};
@@ -32,6 +34,7 @@ pub const COMMANDS: &[Command] = &[Command::in_rounds::<SpellCheck>("FT.SPELLCHE
 
 /// What is asked, the same on all shards.
 struct Request {
+    dialect: Dialect,
     /// The words of the query.
     asked: Vec<Asked>,
     distance: usize,
@@ -42,34 +45,38 @@ struct Request {
 
 impl Request {
     fn new(args: Args<'_>, usual: Dialect, definition: &Definition) -> Result<Self, Error> {
-        let mut request = Self { asked: Vec::new(), distance: 1, included: Vec::new(), excluded: Vec::new() };
-        let (mut parameters, mut dialect_given, mut at) = (Parameters::default(), usual, 3);
-        while at < args.len() {
-            if args.is(at, "DISTANCE") {
-                request.distance = distance(args.get(at + 1))?;
-                at += 2;
-            } else if args.is(at, "TERMS") {
-                let name = args
-                    .get(at + 2)
-                    .ok_or_else(|| Error::err("TERM arg is given but no TERM params comes after"))?;
-                match () {
-                    () if args.is(at + 1, "INCLUDE") => request.included.push(name.to_vec()),
-                    () if args.is(at + 1, "EXCLUDE") => request.excluded.push(name.to_vec()),
-                    () => return Err(Error::err("bad format, exclude/include operation was not given")),
+        let mut request = Self {
+            dialect: usual,
+            asked: Vec::new(),
+            distance: 1,
+            included: Vec::new(),
+            excluded: Vec::new(),
+        };
+        let mut parameters = Parameters::default();
+        let mut given = Words::new(args, 3);
+        while given.left() > 0 {
+            if given.take("DISTANCE") {
+                request.distance = distance(given.next())?;
+            } else if given.take("TERMS") {
+                let (operation, name) = (given.next(), given.next());
+                let (Some(operation), Some(name)) = (operation, name) else {
+                    return Err(Error::err("TERM arg is given but no TERM params comes after"));
+                };
+                match operation.to_ascii_uppercase().as_slice() {
+                    b"INCLUDE" => request.included.push(name.to_vec()),
+                    b"EXCLUDE" => request.excluded.push(name.to_vec()),
+                    _ => return Err(Error::err("bad format, exclude/include operation was not given")),
                 }
-                at += 3;
-            } else if args.is(at, "DIALECT") {
-                dialect_given = dialect(args.get(at + 1))?;
-                at += 2;
-            } else if args.is(at, "PARAMS") {
-                let (pairs, next) = pairs(args, at + 1)?;
-                parameters = Parameters::new(&pairs).map_err(Error::search)?;
-                at = next;
+            } else if given.take("DIALECT") {
+                request.dialect = dialect(&mut given)?;
+            } else if given.take("PARAMS") {
+                parameters = Parameters::new(&given.counted("PARAMS")?).map_err(Error::search)?;
             } else {
-                return Err(Error::coded("SEARCH_ARG_UNRECOGNIZED Unknown argument: ", args.at(at)));
+                let unknown = given.next().unwrap_or_default();
+                return Err(Error::coded("SEARCH_ARG_UNRECOGNIZED Unknown argument: ", unknown));
             }
         }
-        let query = parse(args.at(2), dialect_given, &definition.schema, &parameters, true);
+        let query = parse(args.at(2), request.dialect, &definition.schema, &parameters, true);
         request.asked = words(&query.map_err(Error::search)?);
         Ok(request)
     }
@@ -85,32 +92,16 @@ fn distance(text: Option<&[u8]>) -> Result<usize, Error> {
     })
 }
 
-fn dialect(text: Option<&[u8]>) -> Result<Dialect, Error> {
-    let text = text.ok_or_else(|| Error::text("SEARCH_PARSE_ARGS Need an argument for DIALECT"))?;
-    parse_u64(text)
-        .and_then(Dialect::from_number)
-        .ok_or_else(|| Error::text("SEARCH_PARSE_ARGS DIALECT requires a non negative integer >=1 and <= 4"))
-}
-
-/// Names and values, and where they end.
-fn pairs(args: Args<'_>, at: usize) -> Result<(Vec<&[u8]>, usize), Error> {
-    let bad = |why| Error::text(format!("SEARCH_PARSE_ARGS Bad arguments for PARAMS: {why}"));
-    let none = || bad("Expected an argument, but none provided");
-    let count = parse_u64(args.get(at).ok_or_else(none)?)
-        .and_then(|count| usize::try_from(count).ok())
-        .ok_or_else(|| bad("Could not convert argument to expected type"))?;
-    let end = (at + 1).checked_add(count).filter(|end| *end <= args.len()).ok_or_else(none)?;
-    Ok(((at + 1..end).map(|at| args.at(at)).collect(), end))
-}
-
 /// The command.
 struct SpellCheck;
 
 impl Enquiry for SpellCheck {
     fn begin(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Box<dyn Part>, Error> {
-        let dialect = QuerySettings::of(cx.shard).dialect;
+        let usual = QuerySettings::of(cx.shard).dialect;
+        cx.shard.count_query(args.at(1));
         let definition = Arc::clone(&cx.shard.index(args.at(1))?.definition);
-        let request = Request::new(args, dialect, &definition)?;
+        let request = Request::new(args, usual, &definition)?;
+        cx.shard.count_dialect(args.at(1), request.dialect);
         for name in request.included.iter().chain(&request.excluded) {
             if !cx.shard.indexes.dictionaries.contains_key(name) {
                 return Err(Error::coded("ERR Dict does not exist: ", name));

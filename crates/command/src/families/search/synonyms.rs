@@ -37,7 +37,7 @@ fn update(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 
 /// FT.SYNDUMP index
 fn dump(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
-    let index = cx.shard.index(args.at(1))?;
+    let index = cx.shard.index_for_admin(args.at(1))?;
     let words: BTreeMap<&[u8], &[Vec<u8>]> = index.synonyms.iter().collect();
     out.map(words.len());
     for (word, groups) in words {

@@ -16,7 +16,7 @@ pub const COMMANDS: &[Command] = &[on_all("FT.TAGVALS", values, merge, READONLY)
 
 /// FT.TAGVALS index field_name
 fn values(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
-    let index = cx.shard.index(args.at(1))?;
+    let index = cx.shard.index_for_admin(args.at(1))?;
     let schema = &index.definition.schema;
     let field = schema.field(args.at(2)).ok_or_else(|| Error::text("SEARCH_ATTR_BAD No such field"))?;
     if !matches!(schema.fields[usize::from(field)].kind, Kind::Tag(_)) {

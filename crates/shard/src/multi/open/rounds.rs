@@ -3,8 +3,9 @@
 use super::{Next as Waiting, Open};
 use crate::execute::Caller;
 use crate::message::{Message, OpId, Work};
-use crate::multi::rounds::{Answers, context};
+use crate::multi::rounds::Answers;
 use crate::shard::Shard;
+use crate::slices::context;
 use command::Error;
 use command::journal::Effects;
 use command::rounds::{Answer, Merge, Next};

@@ -3,8 +3,8 @@
 use super::*;
 use crate::trial::{Trial, request};
 use base::hash::HashSeed;
-use command::OwnArgs;
 use command::rounds::{Enquiry, SLICE_FUEL};
+use command::{Cx, OwnArgs};
 
 /// `COUNT rounds slices`
 static COUNT: Command = Command::in_rounds::<Count>("COUNT").arity(3).flags(command::spec::flag::READONLY);

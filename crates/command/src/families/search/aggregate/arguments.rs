@@ -53,10 +53,8 @@ impl AggregateArguments {
         let mut this = Self { index, query, ..Self::default() };
         let mut words = Words::new(args, 3);
         while words.left() > 0 {
-            // FILTER is a step here, and of FT.SEARCH's options these are none.
-            let is_of_search = ["EXPLAINSCORE", "INKEYS", "INFIELDS", "PAYLOAD", "EXPANDER"];
-            let next = words.peek().unwrap_or_default();
-            let is_refused = is_of_search[..1].iter().any(|word| next.eq_ignore_ascii_case(word.as_bytes()));
+            // FT.SEARCH alone explains scores.
+            let is_refused = words.peek().is_some_and(|next| next.eq_ignore_ascii_case(b"EXPLAINSCORE"));
             if !is_refused && this.options.take(&mut words)? {
                 continue;
             }

@@ -6,14 +6,15 @@ use super::reply;
 use super::request::{Column, Request};
 use super::steps::{self, Flow, Reduction, Rows};
 use crate::families::search::query::deadline::Deadline;
+use crate::families::search::query::gather::{self, AfterRound, Ask, Heard};
 use crate::families::search::query::load::{self, Source};
-use crate::families::search::query::vectors;
+use crate::families::search::query::question::Question;
 use crate::rounds::{Answer, Enquiry, Merge, Next, Part};
 use crate::{Args, Cx, Error, ShardCx};
 use resp::Reply;
 use search::DocumentId;
 use search::aggregate::Fields;
-use search::evaluate::{Evaluation, Gathering, Hit, Options, Order, Statistics};
+use search::evaluate::{Evaluation, Hit, Order, Statistics};
 use search::expression::Value;
 use search::index::{Index, SortValue};
 use search::vectors::Vectors;
@@ -26,44 +27,60 @@ pub struct Aggregate;
 const DOCUMENT_FUEL: usize = 6;
 const ROW_FUEL: usize = 2;
 
-enum First {
-    Gathered(Arc<Request>, Statistics),
-    Flow(Arc<Request>, Flow, bool),
-}
-
 impl Enquiry for Aggregate {
     fn begin(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Box<dyn Part>, Error> {
-        let request = Arc::new(Request::new(cx, args)?);
-        let question = &request.question;
-        let index = &question.index(cx.shard)?.index;
-        let gathering =
-            Gathering::new(&question.node, index, &question.settings.words).map_err(Error::search)?;
-        let is_local = !request.adds_scores && question.is_local();
-        if cx.shard.shards > 1 && !is_local {
-            return Ok(Box::new(Gather { request, gathering: Some(gathering) }));
-        }
-        Ok(Box::new(Collect::new(cx.shard, request, Stage::Gather(gathering), true)))
+        cx.shard.count_query(args.at(1));
+        let request = Request::new(cx, args)?;
+        gather::begin(cx.shard, request)
     }
 
     fn merge() -> Box<dyn Merge> {
-        Box::new(AfterFirst)
+        AfterRound::<Request>::boxed()
     }
 }
 
-struct Gather {
-    request: Arc<Request>,
-    gathering: Option<Gathering>,
+/// The rows of a shard as far as it can take them.
+pub struct Collected {
+    flow: Flow,
+    is_timed_out: bool,
 }
 
-impl Part for Gather {
-    fn step(&mut self, cx: &mut Cx<'_>, fuel: &mut usize) -> Result<Option<Answer>, Error> {
-        let index = &self.request.question.index(cx.shard)?.index;
-        let gathering = self.gathering.as_mut().expect("it is not done");
-        if !gathering.step(index, fuel) {
-            return Ok(None);
-        }
-        let statistics = self.gathering.take().expect("seen above").finish(index);
-        Ok(Some(Box::new(First::Gathered(Arc::clone(&self.request), statistics))))
+impl Ask for Request {
+    type Found = Collected;
+
+    fn question(&self) -> &Arc<Question> {
+        &self.question
+    }
+
+    fn is_local(&self) -> bool {
+        !self.adds_scores && self.question.is_local()
+    }
+
+    fn find(
+        self: &Arc<Self>,
+        cx: &mut ShardCx,
+        statistics: Statistics,
+        vectors: Vectors,
+    ) -> Result<Box<dyn Part>, Error> {
+        let evaluation = self.question.evaluation(cx, statistics, vectors, Order::Id, usize::MAX)?;
+        Ok(Box::new(Collect {
+            request: Arc::clone(self),
+            deadline: Deadline::of(&self.question, cx),
+            stage: Stage::Evaluate(Box::new(evaluation)),
+            rows: Reduction::default(),
+            is_timed_out: false,
+        }))
+    }
+
+    fn found(
+        self: Arc<Self>,
+        cx: &mut Cx<'_>,
+        found: Vec<Collected>,
+        out: &mut Reply,
+    ) -> Result<Next, Error> {
+        let is_timed_out = found.iter().any(|one| one.is_timed_out);
+        let flows = found.into_iter().map(|one| one.flow).collect();
+        answer(cx, &self, flows, is_timed_out, out)
     }
 }
 
@@ -74,40 +91,21 @@ struct Collect {
     stage: Stage,
     rows: Reduction,
     is_timed_out: bool,
-    is_first: bool,
 }
 
 enum Stage {
-    Gather(Gathering),
-    Begin(Statistics, Vectors),
     Evaluate(Box<Evaluation>),
     Rows(std::vec::IntoIter<Hit>),
     Done,
 }
 
 impl Collect {
-    fn new(cx: &ShardCx, request: Arc<Request>, stage: Stage, is_first: bool) -> Self {
-        let deadline = Deadline::of(&request.question, cx);
-        Self { request, deadline, stage, rows: Reduction::default(), is_timed_out: false, is_first }
-    }
-
     /// Goes on with the next stage; what follows if it is done.
     fn advance(&mut self, cx: &mut Cx<'_>, fuel: &mut usize) -> Result<Option<Stage>, Error> {
         let request = Arc::clone(&self.request);
         let question = &request.question;
         let stage = std::mem::replace(&mut self.stage, Stage::Done);
         let (next, is_done) = match stage {
-            Stage::Gather(mut gathering) => {
-                let index = &question.index(cx.shard)?.index;
-                match gathering.step(index, fuel) {
-                    true => {
-                        let vectors = Vectors::new(Arc::clone(&question.parts));
-                        (Stage::Begin(gathering.finish(index), vectors), true)
-                    }
-                    false => (Stage::Gather(gathering), false),
-                }
-            }
-            Stage::Begin(statistics, vectors) => (self.begin(cx, statistics, vectors)?, true),
             Stage::Evaluate(mut evaluation) => {
                 let index = &question.index(cx.shard)?.index;
                 let is_done = evaluation.step(index, fuel) || self.is_late(cx)?;
@@ -134,15 +132,6 @@ impl Collect {
     fn is_late(&mut self, cx: &Cx<'_>) -> Result<bool, Error> {
         self.is_timed_out = self.deadline.is_over(cx.shard)?;
         Ok(self.is_timed_out)
-    }
-
-    fn begin(&self, cx: &mut Cx<'_>, statistics: Statistics, vectors: Vectors) -> Result<Stage, Error> {
-        let question = &self.request.question;
-        let mut options = Options { vectors, ..question.options(Order::Id, usize::MAX) };
-        let index = question.index(cx.shard)?;
-        options.among = question.among(index);
-        let evaluation = Evaluation::new(&question.node, &index.index, statistics, options);
-        Ok(Stage::Evaluate(Box::new(evaluation)))
     }
 
     /// Makes the row of a document, and takes it through the first steps.
@@ -220,62 +209,8 @@ impl Part for Collect {
         }
         let request = Arc::clone(&self.request);
         let flow = std::mem::take(&mut self.rows).finish(request.first_of_all_rows());
-        Ok(Some(if self.is_first {
-            Box::new(First::Flow(request, flow, self.is_timed_out))
-        } else {
-            Box::new((flow, self.is_timed_out))
-        }))
-    }
-}
-
-struct AfterFirst;
-
-impl Merge for AfterFirst {
-    fn merge(self: Box<Self>, cx: &mut Cx<'_>, answers: Vec<Answer>, out: &mut Reply) -> Result<Next, Error> {
-        let mut request = None;
-        let (mut statistics, mut flows, mut is_timed_out) = (Vec::new(), Vec::new(), false);
-        for answer in answers {
-            match *answer.downcast::<First>().expect("of the first round") {
-                First::Gathered(of, known) => {
-                    request.get_or_insert(of);
-                    statistics.push(known);
-                }
-                First::Flow(of, flow, is_late) => {
-                    request.get_or_insert(of);
-                    flows.push(flow);
-                    is_timed_out |= is_late;
-                }
-            }
-        }
-        let request = request.expect("there is a shard");
-        request.question.count_use(cx.shard);
-        if statistics.is_empty() {
-            return answer(cx, &request, flows, is_timed_out, out);
-        }
-        let statistics = request.question.merge_statistics(statistics);
-        let question = Arc::clone(&request.question);
-        vectors::prepare(cx, question, statistics, out, |cx, statistics, vectors, _| {
-            let part = |shard| {
-                let stage = Stage::Begin(statistics.clone(), vectors.clone());
-                let collect = Collect::new(cx.shard, Arc::clone(&request), stage, false);
-                (shard, Box::new(collect) as Box<dyn Part>)
-            };
-            let parts = (0..cx.shard.shards).map(part).collect();
-            Ok(Next::Round(parts, Box::new(AfterCollect { request })))
-        })
-    }
-}
-
-struct AfterCollect {
-    request: Arc<Request>,
-}
-
-impl Merge for AfterCollect {
-    fn merge(self: Box<Self>, cx: &mut Cx<'_>, answers: Vec<Answer>, out: &mut Reply) -> Result<Next, Error> {
-        let answers =
-            answers.into_iter().map(|answer| *answer.downcast::<(Flow, bool)>().expect("of this round"));
-        let (flows, late): (Vec<_>, Vec<_>) = answers.unzip();
-        answer(cx, &self.request, flows, late.contains(&true), out)
+        let collected = Collected { flow, is_timed_out: self.is_timed_out };
+        Ok(Some(Box::new(Heard::Found(request, collected))))
     }
 }
 

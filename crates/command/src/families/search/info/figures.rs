@@ -2,6 +2,7 @@
 
 use super::Info;
 use crate::indexes::failures::{Count, Last};
+use crate::indexes::usage::Usage;
 use crate::indexes::{DB, ShardIndex, index_not_found};
 use crate::parts::Part;
 use crate::{Error, ShardCx};
@@ -26,6 +27,12 @@ enum Sum {
     Scanned,
     ToScan,
     Scanning,
+    Queries,
+    Admin,
+    IdleCursors,
+    Cursors,
+    CursorsMax,
+    CursorsOfIndex,
     Dialect1,
     Dialect2,
     Dialect3,
@@ -35,11 +42,12 @@ enum Sum {
 
 const SUMS: usize = Sum::Count as usize;
 
+const DIALECTS: [Sum; Usage::DIALECTS] = [Sum::Dialect1, Sum::Dialect2, Sum::Dialect3, Sum::Dialect4];
+
 /// Those of one shard, or of all.
 pub(super) struct Figures {
     sums: [u64; SUMS],
     id_max: u64,
-    uses: u64,
     failures: Count,
     fields: Vec<FieldFailures>,
     /// If they are given.
@@ -57,7 +65,6 @@ impl Figures {
     /// This shard's.
     pub fn of(cx: &ShardCx, name: &[u8]) -> Result<Self, Error> {
         let index = cx.indexes.get(name).ok_or_else(|| index_not_found(name))?;
-        let keys = cx.dbs[usize::from(DB)].len() as u64;
         let schema = &index.definition.schema;
         let fields = schema.fields.iter().enumerate().map(|(number, field)| FieldFailures {
             path: field.path.to_vec(),
@@ -66,9 +73,8 @@ impl Figures {
         });
         let stop_words = schema.stop_words.listed();
         Ok(Self {
-            sums: sums_of(index, keys),
+            sums: sums_of(cx, index),
             id_max: index.documents.id_max().map_or(0, |id| u64::from(id) + 1),
-            uses: index.uses,
             failures: index.failures.all.clone(),
             fields: fields.collect(),
             stop_words: stop_words.map(|words| words.iter().map(|word| word.to_vec()).collect()),
@@ -76,7 +82,7 @@ impl Figures {
     }
 
     pub fn write(&self, out: &mut Reply) {
-        self.sums.iter().chain([&self.id_max, &self.uses]).for_each(|number| out.int(*number as i64));
+        self.sums.iter().chain([&self.id_max]).for_each(|number| out.int(*number as i64));
         write_count(&self.failures, out);
         out.int(self.fields.len() as i64);
         for field in &self.fields {
@@ -93,7 +99,7 @@ impl Figures {
         let mut part = Part::new(part);
         let mut sums = [0; SUMS];
         sums.iter_mut().for_each(|sum| *sum = part.int() as u64);
-        let (id_max, uses) = (part.int() as u64, part.int() as u64);
+        let id_max = part.int() as u64;
         let failures = read_count(&mut part);
         let fields = 0..part.int();
         let fields = fields.map(|_| FieldFailures {
@@ -105,7 +111,7 @@ impl Figures {
         let words = part.int();
         let stop_words = (words >= 0).then(|| (0..words).map(|_| part.bulk().to_vec()).collect());
         let head = part.bulk().to_vec();
-        (Self { sums, id_max, uses, failures, fields, stop_words }, head)
+        (Self { sums, id_max, failures, fields, stop_words }, head)
     }
 
     /// Those of all shards together.
@@ -156,7 +162,8 @@ fn add_count(sum: &mut Count, more: Count) {
     }
 }
 
-fn sums_of(index: &ShardIndex, keys: u64) -> [u64; SUMS] {
+fn sums_of(cx: &ShardCx, index: &ShardIndex) -> [u64; SUMS] {
+    let keys = cx.dbs[usize::from(DB)].len() as u64;
     let sizes = index.index.sizes();
     let mut sums = [0; SUMS];
     let mut set = |sum: Sum, value: u64| sums[sum as usize] = value;
@@ -177,8 +184,14 @@ fn sums_of(index: &ShardIndex, keys: u64) -> [u64; SUMS] {
     set(Sum::Scanned, index.scan.as_ref().map_or(keys, |scan| scan.seen.min(keys)));
     set(Sum::ToScan, keys);
     set(Sum::Scanning, u64::from(index.scan.is_some()));
-    let dialects = [Sum::Dialect1, Sum::Dialect2, Sum::Dialect3, Sum::Dialect4];
-    dialects.into_iter().zip(index.dialects).for_each(|(sum, count)| set(sum, count));
+    set(Sum::Queries, index.usage.queries);
+    set(Sum::Admin, index.usage.admin);
+    // A cursor is idle whenever it is not being read, which takes one step.
+    set(Sum::IdleCursors, cx.cursors.len() as u64);
+    set(Sum::Cursors, cx.cursors.len() as u64);
+    set(Sum::CursorsMax, cx.config.search_index_cursor_limit as u64);
+    set(Sum::CursorsOfIndex, cx.cursors.of_index(index.definition.number) as u64);
+    DIALECTS.into_iter().zip(index.usage.dialects).for_each(|(sum, is_used)| set(sum, u64::from(is_used)));
     sums
 }
 
@@ -193,11 +206,6 @@ impl Info<'_> {
         self.averages(figures);
         self.progress(figures);
         self.statistics(figures);
-        if let Some(words) = &figures.stop_words {
-            self.name("stopwords_list");
-            self.out.array(words.len());
-            words.iter().for_each(|word| self.out.bulk(word));
-        }
         self.failures(figures);
     }
 
@@ -240,7 +248,8 @@ impl Info<'_> {
         self.number("total_indexing_time", figures.get(Sum::IndexingMicros) as f64 / 1000.0);
         self.int("indexing", u64::from(is_scanning));
         self.number("percent_indexed", share);
-        self.int("number_of_uses", figures.uses);
+        self.int("number_of_uses", figures.get(Sum::Queries));
+        self.int("number_of_admin_ops", figures.get(Sum::Admin));
         self.int("cleaning", 0);
     }
 
@@ -258,12 +267,28 @@ impl Info<'_> {
         self.name("gc_stats");
         self.out.map(collector.len());
         collector.into_iter().for_each(|(name, value)| self.number(name, value));
-        let dialects = [Sum::Dialect1, Sum::Dialect2, Sum::Dialect3, Sum::Dialect4];
+        self.cursors(figures);
+        if let Some(words) = &figures.stop_words {
+            self.name("stopwords_list");
+            self.out.array(words.len());
+            words.iter().for_each(|word| self.out.bulk(word));
+        }
         self.name("dialect_stats");
-        self.out.map(dialects.len());
-        for (number, dialect) in dialects.into_iter().enumerate() {
+        self.out.map(DIALECTS.len());
+        for (number, dialect) in DIALECTS.into_iter().enumerate() {
             self.int(&format!("dialect_{}", number + 1), figures.get(dialect));
         }
+    }
+
+    /// A cursor belongs to one shard; there are none between shards.
+    fn cursors(&mut self, figures: &Figures) {
+        self.name("cursor_stats");
+        self.out.map(5);
+        self.int("global_idle", figures.get(Sum::IdleCursors));
+        self.int("global_total", figures.get(Sum::Cursors));
+        self.int("index_capacity", figures.get(Sum::CursorsMax));
+        self.int("index_total", figures.get(Sum::CursorsOfIndex));
+        self.int("index_total_internal", 0);
     }
 
     fn failures(&mut self, figures: &Figures) {

@@ -22,6 +22,7 @@ const MEGABYTE: f64 = 1_048_576.0;
 /// FT.INFO index
 fn part(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     cx.shard.settle_indexes();
+    cx.shard.count_admin(args.at(1));
     Figures::of(cx.shard, args.at(1))?.write(out);
     let index = cx.shard.indexes.get(args.at(1)).ok_or_else(|| index_not_found(args.at(1)))?;
     let mut head = Reply::new(cx.resp3);
@@ -50,7 +51,7 @@ struct Info<'r> {
 
 impl Info<'_> {
     /// Entries of the reply, STOPWORDS not counted.
-    const ENTRIES: usize = 33;
+    const ENTRIES: usize = 35;
 
     fn begin(&mut self, has_stop_words: bool) {
         self.out.map(Self::ENTRIES + usize::from(has_stop_words));

@@ -67,9 +67,7 @@ impl Wanted {
             is_key: path == b"__key",
         }
     }
-}
 
-impl Wanted {
     /// A field of the schema as it was written.
     fn raw(definition: &Definition, name: &[u8]) -> Self {
         let is_number = false;
@@ -90,9 +88,7 @@ impl Selection {
         }
         Self::Listed(wanted)
     }
-}
 
-impl Selection {
     /// Whether a property that is not of the document is shown.
     pub fn wants(&self, name: &[u8]) -> bool {
         match self {
@@ -137,15 +133,10 @@ fn bytes_of(item: Item<'_>) -> Cow<'_, [u8]> {
 impl Source<'_> {
     /// The fields that are wanted, as they are shown.
     pub fn shown(&self, key: &[u8], selection: &Selection, manner: Manner) -> Fields {
-        match (selection, self) {
-            (Selection::Listed(wanted), _) => {
-                let shown =
-                    |wanted: &Wanted| Some((Arc::clone(&wanted.name), self.one(key, wanted, manner)?));
-                wanted.iter().filter_map(shown).collect()
-            }
-            (Selection::All(first), _) => {
-                let shown =
-                    |wanted: &Wanted| Some((Arc::clone(&wanted.name), self.one(key, wanted, manner)?));
+        let shown = |wanted: &Wanted| Some((Arc::clone(&wanted.name), self.one(key, wanted, manner)?));
+        match selection {
+            Selection::Listed(wanted) => wanted.iter().filter_map(shown).collect(),
+            Selection::All(first) => {
                 let mut fields: Fields = first.as_ref().and_then(shown).into_iter().collect();
                 self.all(first.as_ref(), manner, &mut fields);
                 fields

@@ -2,6 +2,7 @@
 
 pub mod arguments;
 pub mod deadline;
+pub mod gather;
 pub mod load;
 pub mod options;
 mod present;

@@ -94,12 +94,7 @@ impl QueryOptions {
                 self.parameters = Parameters::new(&pairs).map_err(Error::search)?;
             }
             b"DIALECT" => {
-                let given = words.next().ok_or_else(|| bad_arguments("Need an argument for DIALECT"))?;
-                let dialect = parse_u64(given).and_then(Dialect::from_number);
-                self.dialect =
-                    Some(dialect.ok_or_else(|| {
-                        bad_arguments("DIALECT requires a non negative integer >=1 and <= 4")
-                    })?);
+                self.dialect = Some(dialect(words)?);
             }
             _ => {
                 let given = words.next().ok_or_else(|| bad_arguments("Need an argument for FORMAT"))?;
@@ -112,6 +107,16 @@ impl QueryOptions {
         }
         Ok(())
     }
+}
+
+/// What stands behind DIALECT.
+///
+/// # Errors
+/// It is none.
+pub fn dialect(words: &mut Words<'_>) -> Result<Dialect, Error> {
+    let given = words.next().ok_or_else(|| bad_arguments("Need an argument for DIALECT"))?;
+    let dialect = parse_u64(given).and_then(Dialect::from_number);
+    dialect.ok_or_else(|| bad_arguments("DIALECT requires a non negative integer >=1 and <= 4"))
 }
 
 fn slop(words: &mut Words<'_>) -> Result<i64, Error> {

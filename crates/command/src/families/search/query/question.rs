@@ -8,11 +8,11 @@ use crate::indexes::ShardIndex;
 use crate::indexes::definition::Definition;
 use crate::{Cx, Error, ShardCx};
 use search::DocumentSet;
-use search::evaluate::{Options, Order, Scorer, Statistics};
+use search::evaluate::{Evaluation, Options, Order, Scorer, Statistics};
 use search::query::{Dialect, Expansion, Kind, Node, expand, parse};
 use search::schema::{FieldMask, Kind as FieldKind, Schema};
 use search::text::Language;
-use search::vectors::Parts;
+use search::vectors::{Parts, Vectors};
 use std::sync::Arc;
 
 /// What is asked.
@@ -73,6 +73,7 @@ impl Question {
                 .ok_or_else(|| Error::text(format!("SEARCH_QUERY_BAD No such scorer {}", shown(name))))?,
         };
         check_format(options.expands, cx.resp3, dialect, schema)?;
+        cx.shard.count_dialect(index, dialect);
         Ok(Self {
             node,
             parts,
@@ -102,13 +103,6 @@ impl Question {
         })
     }
 
-    /// The same where the command is merged: for counting.
-    pub fn count_use(&self, cx: &mut ShardCx) {
-        if let Some(index) = cx.indexes.get_mut(&self.definition.name) {
-            index.uses += 1;
-        }
-    }
-
     /// How it is evaluated.
     pub fn options(&self, order: Order, wanted: usize) -> Options {
         Options {
@@ -121,6 +115,24 @@ impl Question {
             wanted,
             ..Options::default()
         }
+    }
+
+    /// Begins to find documents on a shard.
+    ///
+    /// # Errors
+    /// The index has been dropped since.
+    pub fn evaluation(
+        &self,
+        cx: &mut ShardCx,
+        statistics: Statistics,
+        vectors: Vectors,
+        order: Order,
+        wanted: usize,
+    ) -> Result<Evaluation, Error> {
+        let index = self.index(cx)?;
+        let among = self.among(index);
+        let options = Options { vectors, among, ..self.options(order, wanted) };
+        Ok(Evaluation::new(&self.node, &index.index, statistics, options))
     }
 
     /// INKEYS on a shard.

@@ -115,11 +115,4 @@ impl Request {
     pub fn manner(&self) -> Manner {
         Manner { dialect: self.question.dialect, expands: self.question.expands }
     }
-
-    /// Whether a shard can answer without knowing what the others know of the query's words: nothing is scored, and no word stands for
-    /// others.
-    pub fn is_local(&self) -> bool {
-        let scores = self.wanted() > 0 && (self.with_scores || self.order() == Order::Score);
-        !scores && self.question.is_local()
-    }
 }

@@ -2,14 +2,16 @@
 //! round can be left out it is: with one shard all happens in the first.
 
 use super::deadline::Deadline;
+use super::gather::{AfterRound, Ask, Heard};
 use super::load::{self, Fields};
+use super::question::Question;
 use super::request::{Request, Sorting};
-use super::{present, reply, vectors};
+use super::{gather, present, reply};
 use crate::rounds::{Answer, Enquiry, Merge, Next, Part};
 use crate::{Args, Cx, Error, ShardCx};
 use resp::Reply;
 use search::DocumentId;
-use search::evaluate::{Evaluation, Gathering, Hit, Hits, Options, Order, Statistics};
+use search::evaluate::{Evaluation, Hit, Hits, Order, Statistics};
 use search::expression::Value;
 use search::index::SortValue;
 use search::vectors::Vectors;
@@ -48,62 +50,61 @@ pub struct Found {
     pub is_timed_out: bool,
 }
 
-/// The answers of the first round.
-enum First {
-    Gathered(Arc<Request>, Statistics),
-    Found(Arc<Request>, Found),
-}
-
 impl Enquiry for Search {
     fn begin(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Box<dyn Part>, Error> {
-        let request = Arc::new(Request::new(cx, args)?);
-        let gathering = {
-            let index = &request.question.index(cx.shard)?.index;
-            Gathering::new(&request.question.node, index, &request.question.settings.words)
-                .map_err(Error::search)?
-        };
-        if cx.shard.shards > 1 && !request.is_local() {
-            return Ok(Box::new(Gather { request, gathering: Some(gathering) }));
-        }
-        Ok(Box::new(Find::new(cx.shard, request, Stage::Gather(gathering), true)))
+        cx.shard.count_query(args.at(1));
+        let request = Request::new(cx, args)?;
+        gather::begin(cx.shard, request)
     }
 
     fn merge() -> Box<dyn Merge> {
-        Box::new(AfterFirst)
+        AfterRound::<Request>::boxed()
     }
 }
 
-/// The first round.
-struct Gather {
-    request: Arc<Request>,
-    gathering: Option<Gathering>,
-}
+impl Ask for Request {
+    type Found = Found;
 
-impl Part for Gather {
-    fn step(&mut self, cx: &mut Cx<'_>, fuel: &mut usize) -> Result<Option<Answer>, Error> {
-        let index = &self.request.question.index(cx.shard)?.index;
-        let gathering = self.gathering.as_mut().expect("it is not done");
-        if !gathering.step(index, fuel) {
-            return Ok(None);
-        }
-        let statistics = self.gathering.take().expect("seen above").finish(index);
-        Ok(Some(Box::new(First::Gathered(Arc::clone(&self.request), statistics))))
+    fn question(&self) -> &Arc<Question> {
+        &self.question
+    }
+
+    /// Nothing is scored, and no word stands for others.
+    fn is_local(&self) -> bool {
+        let scores = self.wanted() > 0 && (self.with_scores || self.order() == Order::Score);
+        !scores && self.question.is_local()
+    }
+
+    fn find(
+        self: &Arc<Self>,
+        cx: &mut ShardCx,
+        statistics: Statistics,
+        vectors: Vectors,
+    ) -> Result<Box<dyn Part>, Error> {
+        let (order, wanted) = order_and_wanted(self);
+        let evaluation = self.question.evaluation(cx, statistics, vectors, order, wanted)?;
+        Ok(Box::new(Find {
+            request: Arc::clone(self),
+            deadline: Deadline::of(&self.question, cx),
+            stage: Stage::Evaluate(Box::new(evaluation)),
+            found: Found::default(),
+        }))
+    }
+
+    fn found(self: Arc<Self>, cx: &mut Cx<'_>, found: Vec<Found>, out: &mut Reply) -> Result<Next, Error> {
+        found_all(cx, self, found, out)
     }
 }
 
-/// The second round: what a shard finds.
+/// What a shard finds.
 struct Find {
     request: Arc<Request>,
     deadline: Deadline,
     stage: Stage,
     found: Found,
-    /// The answer is one of the first round.
-    is_first: bool,
 }
 
 enum Stage {
-    Gather(Gathering),
-    Begin(Statistics, Vectors),
     Evaluate(Box<Evaluation>),
     /// Reads what results are sorted by; so many are done.
     Sort(usize),
@@ -114,49 +115,21 @@ enum Stage {
     Done,
 }
 
+/// What an evaluation is to have in front, and how much of it.
+fn order_and_wanted(request: &Request) -> (Order, usize) {
+    match (&request.sorting, request.wanted()) {
+        (_, 0) => (Order::Id, 0),
+        (Sorting::Loaded { .. }, _) => (Order::Id, usize::MAX),
+        (Sorting::Index(order), wanted) => (*order, wanted),
+    }
+}
+
 impl Find {
-    fn new(cx: &ShardCx, request: Arc<Request>, stage: Stage, is_first: bool) -> Self {
-        let deadline = Deadline::of(&request.question, cx);
-        Self { request, deadline, stage, found: Found::default(), is_first }
-    }
-
-    fn order_and_wanted(&self) -> (Order, usize) {
-        match (&self.request.sorting, self.request.wanted()) {
-            (_, 0) => (Order::Id, 0),
-            (Sorting::Loaded { .. }, _) => (Order::Id, usize::MAX),
-            (Sorting::Index(order), wanted) => (*order, wanted),
-        }
-    }
-
-    fn begin(&self, cx: &mut Cx<'_>, statistics: Statistics, vectors: Vectors) -> Result<Stage, Error> {
-        let question = &self.request.question;
-        let (order, wanted) = self.order_and_wanted();
-        let mut options = Options { vectors, ..question.options(order, wanted) };
-        let index = question.index(cx.shard)?;
-        options.among = question.among(index);
-        let evaluation = Evaluation::new(&question.node, &index.index, statistics, options);
-        Ok(Stage::Evaluate(Box::new(evaluation)))
-    }
-
     /// Goes on with the next stage; what follows if it is done.
     fn advance(&mut self, cx: &mut Cx<'_>, fuel: &mut usize) -> Result<Option<Stage>, Error> {
         let request = Arc::clone(&self.request);
         let question = &request.question;
         Ok(Some(match &mut self.stage {
-            Stage::Gather(gathering) => {
-                let index = &question.index(cx.shard)?.index;
-                if !gathering.step(index, fuel) {
-                    return Ok(None);
-                }
-                let Stage::Gather(gathering) = std::mem::replace(&mut self.stage, Stage::Done) else {
-                    unreachable!("seen above")
-                };
-                Stage::Begin(gathering.finish(index), Vectors::new(Arc::clone(&question.parts)))
-            }
-            Stage::Begin(statistics, vectors) => {
-                let (statistics, vectors) = (std::mem::take(statistics), std::mem::take(vectors));
-                self.begin(cx, statistics, vectors)?
-            }
             Stage::Evaluate(evaluation) => {
                 let index = &question.index(cx.shard)?.index;
                 if !evaluation.step(index, fuel) {
@@ -249,7 +222,7 @@ impl Part for Find {
             return Ok(None);
         }
         let (request, found) = (Arc::clone(&self.request), std::mem::take(&mut self.found));
-        Ok(Some(if self.is_first { Box::new(First::Found(request, found)) } else { Box::new(found) }))
+        Ok(Some(Box::new(Heard::Found(request, found))))
     }
 }
 
@@ -260,55 +233,6 @@ fn loaded(cx: &mut Cx<'_>, key: &[u8], request: &Request) -> Loaded {
     let mut fields = source.shown(key, &request.selection, request.manner());
     present::dress(cx, request, &mut fields);
     Loaded::Fields(fields)
-}
-
-struct AfterFirst;
-
-impl Merge for AfterFirst {
-    fn merge(self: Box<Self>, cx: &mut Cx<'_>, answers: Vec<Answer>, out: &mut Reply) -> Result<Next, Error> {
-        let mut request = None;
-        let (mut statistics, mut found) = (Vec::new(), Vec::new());
-        for answer in answers {
-            match *answer.downcast::<First>().expect("of the first round") {
-                First::Gathered(of, known) => {
-                    request.get_or_insert(of);
-                    statistics.push(known);
-                }
-                First::Found(of, one) => {
-                    request.get_or_insert(of);
-                    found.push(one);
-                }
-            }
-        }
-        let request = request.expect("there is a shard");
-        request.question.count_use(cx.shard);
-        if statistics.is_empty() {
-            return found_all(cx, request, found, out);
-        }
-        let statistics = request.question.merge_statistics(statistics);
-        let question = Arc::clone(&request.question);
-        vectors::prepare(cx, question, statistics, out, |cx, statistics, vectors, _| {
-            let part = |shard| {
-                let stage = Stage::Begin(statistics.clone(), vectors.clone());
-                let find = Find::new(cx.shard, Arc::clone(&request), stage, false);
-                (shard, Box::new(find) as Box<dyn Part>)
-            };
-            let parts = (0..cx.shard.shards).map(part).collect();
-            Ok(Next::Round(parts, Box::new(AfterFind { request })))
-        })
-    }
-}
-
-struct AfterFind {
-    request: Arc<Request>,
-}
-
-impl Merge for AfterFind {
-    fn merge(self: Box<Self>, cx: &mut Cx<'_>, answers: Vec<Answer>, out: &mut Reply) -> Result<Next, Error> {
-        let found =
-            answers.into_iter().map(|answer| *answer.downcast::<Found>().expect("of the second round"));
-        found_all(cx, self.request, found.collect(), out)
-    }
 }
 
 /// Puts together what all shards have found: answers if all that is shown is there.
