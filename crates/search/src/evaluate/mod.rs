@@ -187,7 +187,7 @@ impl Evaluation {
         let distances = self.options.vectors.distances(id);
         let hits = &mut self.collector.hits;
         hits.score_max = hits.score_max.max(score);
-        let hit = Hit { id, score, sort_value, distances, explanation };
+        let hit = Hit { id, score, sort_value, distances, explanation, written_us: 0 };
         self.collector.push(hit, self.options.order, self.options.wanted);
     }
 

@@ -149,6 +149,7 @@ impl Collect {
             }
         }
         let index = request.question.index(cx.shard)?;
+        row.written_us = index.documents.written_us(hit.id);
         let sorted: Vec<_> =
             request.columns.iter().map(|column| sort_value(column, &index.index, hit.id)).collect();
         if !reads {

@@ -193,19 +193,19 @@ impl Find {
             });
             *at += 1;
         }
-        let found = std::mem::take(&mut self.found.hits);
-        self.found.hits.merge(found, self.request.order(), self.request.wanted());
+        self.found.hits.sort(self.request.order(), self.request.wanted());
         Ok(true)
     }
 
-    /// Notes the keys of the results, whose ids may soon be others'.
+    /// Notes the keys of the results, whose ids may soon be others', and when they were written.
     fn name(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
         let index = self.request.question.index(cx.shard)?;
         let Found { hits, documents, .. } = &mut self.found;
-        hits.hits.retain(|hit| {
+        hits.hits.retain_mut(|hit| {
             let Some(key) = index.documents.key_of(hit.id) else { return false };
             let payload = index.index.record(hit.id).and_then(|record| record.payload.clone());
             let document = Document { key: Arc::clone(key), payload, loaded: Loaded::NotYet };
+            hit.written_us = index.documents.written_us(hit.id);
             documents.insert(hit.id, document);
             true
         });
