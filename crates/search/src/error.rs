@@ -19,6 +19,8 @@ pub enum Code {
     Value,
     /// `SEARCH_OPTION_INVALID`: an attribute that the clause does not have.
     Option,
+    /// `SEARCH_ADD_ARGS`: parameters that are no pairs.
+    Parameters,
     /// `SEARCH_PARAM_DUP`: an attribute given twice.
     Duplicate,
     /// `SEARCH_QUERY_BAD`: a query that can be read and makes no sense.
@@ -56,6 +58,7 @@ impl Code {
             Self::Number => "SEARCH_NUMERIC_VALUE_INVALID",
             Self::Value => "SEARCH_VALUE_BAD",
             Self::Option => "SEARCH_OPTION_INVALID",
+            Self::Parameters => "SEARCH_ADD_ARGS",
             Self::Duplicate => "SEARCH_PARAM_DUP",
             Self::Query => "SEARCH_QUERY_BAD",
             Self::Expression => "SEARCH_EXPR",

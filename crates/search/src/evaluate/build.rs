@@ -1,7 +1,9 @@
 //! Cursors from a query and what all shards know of its words.
 
-use super::cursor::{Cursor, CursorKind, Ids, Intersection, Rarity, TermCursor, Union};
+use super::cursor::{Cursor, CursorKind, Intersection, Rarity, TermCursor, Union};
 use super::gather::{Source, tf_idf, wanted, word};
+use super::ids::Ids;
+use super::measure::{Account, Name};
 use super::proximity::Proximity;
 use super::ranges::Range;
 use super::{Options, Statistics};
@@ -29,6 +31,21 @@ impl<'a> Builder<'a> {
     }
 
     pub fn cursor(&mut self, node: &Node, source: Source) -> Cursor {
+        let cursor = self.uncounted(node, source);
+        self.counted(cursor, node, source)
+    }
+
+    /// A cursor with an account, if accounts are kept and it has none.
+    fn counted(&self, mut cursor: Cursor, node: &Node, source: Source) -> Cursor {
+        if let (Some(clock), None) = (self.options.clock, &cursor.account) {
+            let vectors = &self.options.vectors;
+            let name = Name::of(&cursor.kind, node, source, self.index.schema(), vectors);
+            cursor.account = Some(Box::new(Account::new(clock, name)));
+        }
+        cursor
+    }
+
+    fn uncounted(&mut self, node: &Node, source: Source) -> Cursor {
         let weight = node.attributes.weight();
         if let Some(cursor) = self.expanded(node, source) {
             return cursor;
@@ -95,11 +112,12 @@ impl<'a> Builder<'a> {
         }
         let words = self.statistics.expansions.get(self.expansion).cloned().unwrap_or_default();
         self.expansion += 1;
-        let children = words.into_iter().map(|word| self.word(word, source, node.fields, 1.0)).collect();
+        let cursor = |word| self.counted(self.word(word, source, node.fields, 1.0), node, source);
+        let children = words.into_iter().map(cursor).collect();
         Some(union(children, node.attributes.weight()))
     }
 
-    fn word(&mut self, word: Word, source: Source, fields: FieldMask, weight: f64) -> Cursor {
+    fn word(&self, word: Word, source: Source, fields: FieldMask, weight: f64) -> Cursor {
         let count = self.statistics.frequency(source, &word);
         if count == 0 {
             return Cursor::empty();

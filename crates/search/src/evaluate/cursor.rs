@@ -1,12 +1,13 @@
 //! Cursors over document ids in ascending order, one for each part of a query. A cursor can be told to go to the first of its documents
 //! from some id on; it stops in between when the fuel is used up, and goes on from there when it is asked again.
 
+use super::ids::Ids;
+use super::measure::Account;
 use super::proximity::Proximity;
 use super::ranges::Range;
 use crate::DocumentId;
 use crate::index::{Index, Reader, Word};
 use crate::schema::{ALL_FIELDS, FieldMask};
-use roaring::RoaringBitmap;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -26,6 +27,8 @@ pub(super) struct Cursor {
     pub weight: f64,
     current: Option<DocumentId>,
     has_ended: bool,
+    /// If it is counted.
+    pub account: Option<Box<Account>>,
 }
 
 #[derive(Debug)]
@@ -54,7 +57,7 @@ pub(super) struct Rarity {
 
 impl Cursor {
     pub fn new(kind: CursorKind, weight: f64) -> Self {
-        Self { kind, weight, current: None, has_ended: false }
+        Self { kind, weight, current: None, has_ended: false, account: None }
     }
 
     pub fn empty() -> Self {
@@ -86,6 +89,7 @@ impl Cursor {
             _ if self.has_ended => return Progress::End,
             _ => {}
         }
+        let begun_ns = self.account.as_ref().map_or(0, |account| (account.clock)());
         let progress = match &mut self.kind {
             CursorKind::Empty => Progress::End,
             CursorKind::Ids(ids) => ids.advance(target, fuel),
@@ -102,6 +106,10 @@ impl Cursor {
                 other => other,
             },
         };
+        if let Some(account) = &mut self.account {
+            account.reads += u64::from(matches!(progress, Progress::At(_)));
+            account.ns += (account.clock)() - begun_ns;
+        }
         match progress {
             Progress::At(id) => self.current = Some(id),
             Progress::End => (self.current, self.has_ended) = (None, true),
@@ -153,59 +161,6 @@ fn advance_not(
             all.skip_to(target);
             return Progress::Pending;
         }
-    }
-}
-
-/// A set of ids.
-pub(super) struct Ids {
-    ids: roaring::bitmap::IntoIter,
-    current: Option<DocumentId>,
-    floor: DocumentId,
-    count: u64,
-    /// How the set counts, if it is that of a tag.
-    pub tag: Option<Rarity>,
-    /// Whether it is the set of all, which counts like a word that is everywhere once.
-    pub is_all: bool,
-}
-
-impl std::fmt::Debug for Ids {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Ids")
-            .field("current", &self.current)
-            .field("count", &self.count)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Ids {
-    pub fn new(ids: RoaringBitmap, tag: Option<Rarity>) -> Self {
-        let count = ids.len();
-        Self { ids: ids.into_iter(), current: None, floor: 0, count, tag, is_all: false }
-    }
-
-    pub fn all(index: &Index) -> Self {
-        Self::of_all(index.all().clone())
-    }
-
-    /// Some of all documents, which count as the set of all does.
-    pub fn of_all(ids: RoaringBitmap) -> Self {
-        Self { is_all: true, ..Self::new(ids, None) }
-    }
-
-    /// Nothing before `target` is wanted any more.
-    pub fn skip_to(&mut self, target: DocumentId) {
-        self.floor = self.floor.max(target);
-    }
-
-    pub fn advance(&mut self, target: DocumentId, fuel: &mut usize) -> Progress {
-        let target = target.max(self.floor);
-        if let Some(id) = self.current.filter(|id| *id >= target) {
-            return Progress::At(id);
-        }
-        self.ids.advance_to(target);
-        self.current = self.ids.next();
-        *fuel = fuel.saturating_sub(1);
-        self.current.map_or(Progress::End, Progress::At)
     }
 }
 
@@ -363,6 +318,11 @@ impl Intersection {
         let mut order: Vec<usize> = (0..kept.len()).collect();
         order.sort_by_key(|place| kept[*place].estimate());
         Self { required: kept, order, checks, excluded, optional, proximity, floor: 0 }
+    }
+
+    /// What is behind `-`.
+    pub fn excluded(&self) -> &[Cursor] {
+        &self.excluded
     }
 
     /// How many ranges are only checked: they count in scores all the same.

@@ -9,6 +9,8 @@ mod build;
 mod cursor;
 mod gather;
 mod hits;
+mod ids;
+mod measure;
 mod proximity;
 mod ranges;
 mod score;
@@ -21,11 +23,13 @@ use build::Builder;
 use cursor::{Cursor, Progress};
 pub(crate) use gather::Source;
 use hits::Collector;
+use measure::Spent;
 use roaring::RoaringBitmap;
 use score::Scoring;
 
 pub use gather::{Gathering, Statistics};
 pub use hits::{Hit, Hits, Order};
+pub use measure::{Children, Clock, Detail, IteratorProfile, Mode, Profile};
 pub use score::{Explanation, Scorer};
 
 /// What an administrator may set.
@@ -63,6 +67,8 @@ pub struct Options {
     /// The vector parts of the query, and what is known of them: all if there are several shards (see [`crate::vectors`]); with one shard the evaluation finds what they
     /// stand for itself.
     pub vectors: Vectors,
+    /// Counts and times are taken, for FT.PROFILE.
+    pub clock: Option<Clock>,
 }
 
 /// The second round on one shard, in steps.
@@ -78,6 +84,7 @@ pub struct Evaluation {
     /// The next id.
     next: Option<DocumentId>,
     collector: Collector,
+    spent: Spent,
 }
 
 impl Evaluation {
@@ -112,6 +119,7 @@ impl Evaluation {
             options,
             next: Some(0),
             collector: Collector::default(),
+            spent: Spent::default(),
         }
     }
 
@@ -144,6 +152,7 @@ impl Evaluation {
                     break;
                 };
                 (next, *fuel) = (candidate, fuel.saturating_sub(1));
+                self.spent.among += 1;
             }
             match self.root.advance(index, next, fuel) {
                 Progress::End => self.next = None,
@@ -179,16 +188,27 @@ impl Evaluation {
             record,
             explains: self.options.explains,
         };
+        let clock = self.options.clock;
+        let now_ns = || clock.map_or(0, |clock| clock());
+        let begun_ns = now_ns();
         let (score, explanation) = scoring.score(&self.root);
+        let scored_ns = now_ns();
         let sort_value = match self.options.order {
             Order::Field { field, .. } => index.sort_value(id, field).cloned(),
             Order::Score | Order::Id | Order::Distance { .. } => None,
         };
         let distances = self.options.vectors.distances(id);
+        let known_ns = now_ns();
         let hits = &mut self.collector.hits;
         hits.score_max = hits.score_max.max(score);
         let hit = Hit { id, score, sort_value, distances, explanation, written_us: 0 };
         self.collector.push(hit, self.options.order, self.options.wanted);
+        if clock.is_some() {
+            self.spent.scored += 1;
+            self.spent.scorer_ns += scored_ns - begun_ns;
+            self.spent.metrics_ns += known_ns - scored_ns;
+            self.spent.sorter_ns += now_ns() - known_ns;
+        }
     }
 
     /// The documents that a filter has found; all steps must be done.

@@ -1,7 +1,8 @@
 //! Ranges of numbers, circles and relations to shapes as cursors: their documents are collected first, in steps, since the index has them in the order of the
 //! numbers.
 
-use super::cursor::{Ids, Progress};
+use super::cursor::Progress;
+use super::ids::Ids;
 use crate::DocumentId;
 use crate::index::{Index, Place, Shapes, covering, key};
 use crate::query::{Circle, NumericRange, Relation};

@@ -47,6 +47,28 @@ enum Operator {
     Power,
 }
 
+impl Operator {
+    fn summary(self) -> String {
+        let (kind, sign) = match self {
+            Self::Or => ("Predicate", "||"),
+            Self::And => ("Predicate", "&&"),
+            Self::Equal => ("Predicate", "=="),
+            Self::Unequal => ("Predicate", "!="),
+            Self::Less => ("Predicate", "<"),
+            Self::LessOrEqual => ("Predicate", "<="),
+            Self::Greater => ("Predicate", ">"),
+            Self::GreaterOrEqual => ("Predicate", ">="),
+            Self::Add => ("Operator", "+"),
+            Self::Subtract => ("Operator", "-"),
+            Self::Multiply => ("Operator", "*"),
+            Self::Divide => ("Operator", "/"),
+            Self::Modulo => ("Operator", "%"),
+            Self::Power => ("Operator", "^"),
+        };
+        format!("{kind} {sign}")
+    }
+}
+
 /// What an expression is evaluated for.
 pub trait Row {
     /// The value of a property; `None` if the row has none.
@@ -83,6 +105,19 @@ impl Expression {
         let mut names = Vec::new();
         collect(&self.root, &mut names);
         names
+    }
+
+    /// What it is by its outermost part, as FT.PROFILE tells it.
+    pub fn summary(&self) -> String {
+        let shown = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        match &self.root {
+            Node::Literal(value) => format!("Literal {}", shown(&value.shown().unwrap_or_default())),
+            Node::Property(name) => format!("Property {}", shown(name)),
+            Node::Negated(_) => "Operator -".to_owned(),
+            Node::Not(_) => "Inverted".to_owned(),
+            Node::Binary(operator, ..) => operator.summary(),
+            Node::Call(function, _) => format!("Function {}", function.name),
+        }
     }
 
     /// Its value for a row.

@@ -22,19 +22,23 @@ impl Parameters {
         let (pairs, rest) = pairs.as_chunks::<2>();
         if !rest.is_empty() {
             let text = "Parameters must be specified in PARAM VALUE pairs";
-            return Err(Error::new(Code::Arguments, text));
+            return Err(Error::new(Code::Parameters, text));
         }
         let mut values = HashMap::with_capacity(pairs.len());
         for [name, value] in pairs {
             if values.insert(name.to_vec(), value.to_vec()).is_some() {
                 let text = format!("Duplicate parameter `{}`", shown(name));
-                return Err(Error::new(Code::Arguments, text));
+                return Err(Error::new(Code::Parameters, text));
             }
         }
         Ok(Self { values })
     }
 
-    pub(super) fn get(&self, name: &[u8]) -> Result<&[u8], Error> {
+    /// The value of a parameter.
+    ///
+    /// # Errors
+    /// It is not given.
+    pub fn get(&self, name: &[u8]) -> Result<&[u8], Error> {
         self.values.get(name).map(Vec::as_slice).ok_or_else(|| {
             Error::new(Code::ParameterMissing, format!("Parameter not found `{}`", shown(name)))
         })

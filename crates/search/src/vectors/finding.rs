@@ -96,6 +96,7 @@ impl Finding {
                     }
                     let passing = evaluation.take_ids();
                     let each = should_look_at_each(field, part, passing.len() as usize);
+                    self.vectors.note_each(each);
                     if self.aim == Aim::Share && part.is_graph && !each {
                         self.share = Some(Share::Passing(passing));
                         self.at += 1;

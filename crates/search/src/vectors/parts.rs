@@ -144,13 +144,24 @@ fn check_vector(options: &VectorOptions, vector: &[u8]) -> Result<(), Error> {
 pub struct Vectors {
     parts: Arc<Parts>,
     found: Vec<Option<Neighbours>>,
+    /// The vectors of all documents that pass the filter of the nearest were looked at.
+    each: bool,
 }
 
 impl Vectors {
     /// Nothing has been found yet.
     pub fn new(parts: Arc<Parts>) -> Self {
         let found = vec![None; parts.parts.len()];
-        Self { parts, found }
+        Self { parts, found, each: false }
+    }
+
+    /// Whether each document that passes the filter of the nearest was looked at, instead of asking the filter on the way.
+    pub(crate) fn are_looked_at_each(&self) -> bool {
+        self.each
+    }
+
+    pub(super) fn note_each(&mut self, each: bool) {
+        self.each |= each;
     }
 
     /// The parts.
@@ -195,7 +206,7 @@ impl Vectors {
         let rest: Vec<usize> = (0..self.found.len()).filter(is_of_filter).collect();
         let parts = rest.iter().map(|at| self.parts.get(*at).clone()).collect();
         let found = rest.iter().map(|at| self.found[*at].clone()).collect();
-        Self { parts: Arc::new(Parts { parts }), found }
+        Self { parts: Arc::new(Parts { parts }), found, each: false }
     }
 
     /// How far a document is, for each part.

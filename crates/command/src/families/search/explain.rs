@@ -21,7 +21,7 @@ pub const COMMANDS: &[Command] = &[
 
 fn explained(cx: &mut Cx<'_>, args: Args<'_>) -> Result<String, Error> {
     cx.shard.count_admin(args.at(1));
-    let request = Request::new(cx, args)?;
+    let request = Request::new(cx, args.at(1), args, None)?;
     Ok(search::query::explain(&request.question.node, &request.question.definition.schema))
 }
 

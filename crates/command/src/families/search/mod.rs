@@ -14,8 +14,10 @@ mod dictionary;
 mod documents;
 mod drop;
 mod explain;
+mod hybrid;
 mod info;
 mod list;
+mod profile;
 mod query;
 mod spellcheck;
 mod suggestions;
@@ -40,6 +42,8 @@ pub const COMMANDS: &[&[Command]] = &[
     asking::COMMANDS,
     cursor::COMMANDS,
     explain::COMMANDS,
+    hybrid::COMMANDS,
+    profile::COMMANDS,
     spellcheck::COMMANDS,
     suggestions::COMMANDS,
     tag_values::COMMANDS,

@@ -16,7 +16,6 @@ const SORT_KEYS_MAX: usize = 8;
 /// FT.AGGREGATE and what stands behind it.
 #[derive(Debug, Default)]
 pub struct AggregateArguments {
-    pub index: Vec<u8>,
     pub query: Vec<u8>,
     pub options: QueryOptions,
     pub steps: Vec<Step>,
@@ -49,8 +48,8 @@ impl AggregateArguments {
     /// # Errors
     /// In RediSearch's words.
     pub fn parse(args: Args<'_>, settings: &QuerySettings) -> Result<Self, Error> {
-        let (index, query) = (args.at(1).to_vec(), args.at(2).to_vec());
-        let mut this = Self { index, query, ..Self::default() };
+        let query = args.at(2).to_vec();
+        let mut this = Self { query, ..Self::default() };
         let mut words = Words::new(args, 3);
         while words.left() > 0 {
             // FT.SEARCH alone explains scores.
@@ -73,16 +72,7 @@ impl AggregateArguments {
             b"WITHOUTCOUNT" => self.counts = false,
             b"LOAD" => self.loads.push((self.steps.len(), load(words)?)),
             b"GROUPBY" => self.steps.push(Step::Group(group(words, settings)?)),
-            b"APPLY" => {
-                let text = words.argument("APPLY")?;
-                let expression = Expression::parse(text).map_err(Error::search)?;
-                let name = if words.take("AS") {
-                    words.next().ok_or_else(|| bad_arguments("AS needs argument"))?
-                } else {
-                    text
-                };
-                self.steps.push(Step::Apply(expression, name.to_vec()));
-            }
+            b"APPLY" => self.steps.push(apply(words)?),
             b"FILTER" => {
                 let text = words.argument("FILTER")?;
                 self.steps.push(Step::Filter(Expression::parse(text).map_err(Error::search)?));
@@ -122,7 +112,23 @@ impl AggregateArguments {
     }
 }
 
-fn load(words: &mut Words<'_>) -> Result<Load, Error> {
+/// What stands behind APPLY.
+///
+/// # Errors
+/// An expression that cannot be read, and AS without a name.
+pub fn apply(words: &mut Words<'_>) -> Result<Step, Error> {
+    let text = words.argument("APPLY")?;
+    let expression = Expression::parse(text).map_err(Error::search)?;
+    let name =
+        if words.take("AS") { words.next().ok_or_else(|| bad_arguments("AS needs argument"))? } else { text };
+    Ok(Step::Apply(expression, name.to_vec()))
+}
+
+/// What stands behind LOAD.
+///
+/// # Errors
+/// In RediSearch's words.
+pub fn load(words: &mut Words<'_>) -> Result<Load, Error> {
     if words.take("*") {
         return Ok(Load::All);
     }
@@ -145,7 +151,11 @@ fn load(words: &mut Words<'_>) -> Result<Load, Error> {
     Ok(Load::Fields(fields))
 }
 
-fn group(words: &mut Words<'_>, settings: &QuerySettings) -> Result<Grouping, Error> {
+/// What stands behind GROUPBY.
+///
+/// # Errors
+/// In RediSearch's words.
+pub fn group(words: &mut Words<'_>, settings: &QuerySettings) -> Result<Grouping, Error> {
     let properties = words.counted("GROUPBY")?;
     let mut reducers = Vec::new();
     while words.take("REDUCE") {
@@ -159,7 +169,11 @@ fn group(words: &mut Words<'_>, settings: &QuerySettings) -> Result<Grouping, Er
     Grouping::new(&properties, reducers).map_err(Error::search)
 }
 
-fn sort(words: &mut Words<'_>) -> Result<(Vec<SortKey>, Option<usize>), Error> {
+/// What stands behind SORTBY: by what, and MAX.
+///
+/// # Errors
+/// In RediSearch's words.
+pub fn sort(words: &mut Words<'_>) -> Result<(Vec<SortKey>, Option<usize>), Error> {
     let mut keys: Vec<SortKey> = Vec::new();
     for word in words.counted("SORTBY")? {
         if let Some(property) = word.strip_prefix(b"@") {

@@ -3,20 +3,20 @@
 
 use super::cursors::{self, Opened};
 use super::reply;
-use super::request::{Column, Request};
+use super::request::Request;
 use super::steps::{self, Flow, Reduction, Rows};
+use super::tally::Tally;
+use crate::families::search::profile::meter::{Meter, ShardProfile};
+use crate::families::search::profile::{self, reply::Coordinator};
 use crate::families::search::query::deadline::Deadline;
 use crate::families::search::query::gather::{self, AfterRound, Ask, Heard};
-use crate::families::search::query::load::{self, Source};
 use crate::families::search::query::question::Question;
 use crate::rounds::{Answer, Enquiry, Merge, Next, Part};
 use crate::{Args, Cx, Error, ShardCx};
 use resp::Reply;
-use search::DocumentId;
 use search::aggregate::Fields;
 use search::evaluate::{Evaluation, Hit, Order, Statistics};
 use search::expression::Value;
-use search::index::{Index, SortValue};
 use search::vectors::Vectors;
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ const ROW_FUEL: usize = 2;
 impl Enquiry for Aggregate {
     fn begin(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Box<dyn Part>, Error> {
         cx.shard.count_query(args.at(1));
-        let request = Request::new(cx, args)?;
+        let request = Request::new(cx, args.at(1), args, None)?;
         gather::begin(cx.shard, request)
     }
 
@@ -43,6 +43,8 @@ impl Enquiry for Aggregate {
 pub struct Collected {
     flow: Flow,
     is_timed_out: bool,
+    /// FT.PROFILE: how, and what the steps have counted.
+    profile: Option<(ShardProfile, Tally)>,
 }
 
 impl Ask for Request {
@@ -62,8 +64,13 @@ impl Ask for Request {
         statistics: Statistics,
         vectors: Vectors,
     ) -> Result<Box<dyn Part>, Error> {
+        let mut meter = Meter::of(&self.question);
+        let begun_ns = meter.now_ns();
         let evaluation = self.question.evaluation(cx, statistics, vectors, Order::Id, usize::MAX)?;
+        meter.created(begun_ns);
         Ok(Box::new(Collect {
+            meter,
+            tally: self.tally(),
             request: Arc::clone(self),
             deadline: Deadline::of(&self.question, cx),
             stage: Stage::Evaluate(Box::new(evaluation)),
@@ -78,9 +85,34 @@ impl Ask for Request {
         found: Vec<Collected>,
         out: &mut Reply,
     ) -> Result<Next, Error> {
-        let is_timed_out = found.iter().any(|one| one.is_timed_out);
-        let flows = found.into_iter().map(|one| one.flow).collect();
-        answer(cx, &self, flows, is_timed_out, out)
+        let Some(profiling) = self.question.profiling else {
+            return self.answer(cx, found, &mut Tally::default(), out);
+        };
+        let begun_ns = (profiling.clock)();
+        let mut found = found;
+        let profiles: Vec<_> = found.iter_mut().filter_map(|one| one.profile.take()).collect();
+        profile::reply::begin(out);
+        let is_late = found.iter().any(|one| one.is_timed_out);
+        let rows: u64 = found.iter().map(|one| one.flow.total).sum();
+        let is_alone = profiles.len() == 1;
+        let mut tally = if is_alone { profiles[0].1.clone() } else { self.tally() };
+        let next = self.answer(cx, found, &mut tally, out)?;
+        let mut profiles: Vec<_> = profiles.into_iter().map(|(profile, _)| profile).collect();
+        let barrier = steps::barrier(&self.steps).unwrap_or(self.steps.len());
+        let rest = tally.processors(&self.steps, barrier..self.steps.len());
+        let coordinator = if is_alone {
+            profiles[0].processors.extend(rest);
+            profiles[0].total_ns = (profiling.clock)() - profiling.begun_ns;
+            Coordinator::None
+        } else {
+            let mut meter = Meter::of(&self.question);
+            meter.add("Network".into(), rows, 0);
+            meter.worked(begun_ns);
+            rest.into_iter().for_each(|step| meter.add(step.name, step.results, step.ns));
+            meter.finish(cx.shard, is_late).map_or(Coordinator::None, Coordinator::Aggregate)
+        };
+        profile::reply::end(profiling, &profiles, &coordinator, out);
+        Ok(next)
     }
 }
 
@@ -91,6 +123,8 @@ struct Collect {
     stage: Stage,
     rows: Reduction,
     is_timed_out: bool,
+    meter: Meter,
+    tally: Tally,
 }
 
 enum Stage {
@@ -110,7 +144,12 @@ impl Collect {
                 let index = &question.index(cx.shard)?.index;
                 let is_done = evaluation.step(index, fuel) || self.is_late(cx)?;
                 match is_done {
-                    true => (Stage::Rows(evaluation.finish().hits.into_iter()), true),
+                    true => {
+                        if let Some(profile) = evaluation.profile() {
+                            self.meter.evaluated(profile, request.adds_scores, !question.parts.is_empty());
+                        }
+                        (Stage::Rows(evaluation.finish().hits.into_iter()), true)
+                    }
                     false => (Stage::Evaluate(evaluation), false),
                 }
             }
@@ -137,8 +176,9 @@ impl Collect {
     /// Makes the row of a document, and takes it through the first steps.
     fn add_row(&mut self, cx: &mut Cx<'_>, hit: &Hit, fuel: &mut usize) -> Result<(), Error> {
         let request = &self.request;
-        let reads = request.reads_documents();
+        let reads = request.columns.reads_documents();
         *fuel = fuel.saturating_sub(if reads { DOCUMENT_FUEL } else { ROW_FUEL });
+        let begun_ns = self.meter.now_ns();
         let mut row = Fields::default();
         if request.adds_scores {
             row.set(b"__score", Value::Number(hit.score));
@@ -148,105 +188,86 @@ impl Collect {
                 row.set(name, Value::Number(*distance));
             }
         }
-        let index = request.question.index(cx.shard)?;
-        row.written_us = index.documents.written_us(hit.id);
-        let sorted: Vec<_> =
-            request.columns.iter().map(|column| sort_value(column, &index.index, hit.id)).collect();
-        if !reads {
-            fill(None, sorted, request, &mut row);
-        } else {
-            let Some(key) = index.documents.key_of(hit.id).cloned() else { return Ok(()) };
-            let on = request.question.definition.schema.on;
-            let Some(source) = load::document(cx, &key, on) else { return Ok(()) };
-            fill(Some((&source, &key)), sorted, request, &mut row);
+        row.written_us = request.question.index(cx.shard)?.documents.written_us(hit.id);
+        if !request.columns.read(cx, &request.question, hit.id, |_| None, &mut row)? {
+            return Ok(());
         }
-        if steps::apply_plain(&request.steps, &mut row)? {
+        if reads {
+            self.meter.passed("Loader", 1, begun_ns);
+        }
+        if steps::apply_plain(&request.steps, &mut row, &mut self.tally)? {
+            let begun_ns = self.tally.now_ns();
             self.rows.add(request.first_of_all_rows(), row, &mut cx.shard.random);
+            if let Some(barrier) = steps::barrier(&request.steps) {
+                self.tally.passed(barrier, 0, begun_ns);
+            }
         }
         Ok(())
     }
 }
 
-/// What of a row the index has.
-fn sort_value(column: &Column, index: &Index, id: DocumentId) -> Option<Value> {
-    let Column::Sorted { field, .. } = column else { return None };
-    match index.sort_value(id, *field)? {
-        SortValue::Number(number) => Some(Value::Number(*number)),
-        SortValue::Text(text) => Some(Value::text(&**text)),
-        SortValue::Missing => None,
-    }
-}
-
-/// Fills a row, in the order in which its columns were named, from what the index has and what stands under the key.
-fn fill(
-    source: Option<(&Source<'_>, &[u8])>,
-    sorted: Vec<Option<Value>>,
-    request: &Request,
-    row: &mut Fields,
-) {
-    for (column, sorted) in request.columns.iter().zip(sorted) {
-        match column {
-            Column::Sorted { name, .. } => sorted.into_iter().for_each(|value| row.set(name, value)),
-            Column::Document(wanted) => {
-                let value = source.and_then(|(source, key)| source.value(key, wanted, request.manner()));
-                value.into_iter().for_each(|value| row.set(&wanted.name, value));
-            }
-        }
-    }
-    if let (true, Some((source, _))) = (request.loads_all, source) {
-        source.all_values(request.manner(), |name, value| {
-            if row.get(name).is_none() {
-                row.set(name, value);
-            }
-        });
-    }
-}
-
 impl Part for Collect {
     fn step(&mut self, cx: &mut Cx<'_>, fuel: &mut usize) -> Result<Option<Answer>, Error> {
+        let begun_ns = self.meter.now_ns();
         while self.advance(cx, fuel)?.is_some() {}
+        self.meter.worked(begun_ns);
         if !matches!(self.stage, Stage::Done) {
             return Ok(None);
         }
         let request = Arc::clone(&self.request);
         let flow = std::mem::take(&mut self.rows).finish(request.first_of_all_rows());
-        let collected = Collected { flow, is_timed_out: self.is_timed_out };
+        let profile = self.meter.finish(cx.shard, self.is_timed_out).map(|mut profile| {
+            // What a shard alone cannot end is told where it ends.
+            let own = steps::barrier(&request.steps).unwrap_or(request.steps.len());
+            profile.processors.extend(self.tally.processors(&request.steps, 0..own));
+            (profile, std::mem::take(&mut self.tally))
+        });
+        let collected = Collected { flow, is_timed_out: self.is_timed_out, profile };
         Ok(Some(Box::new(Heard::Found(request, collected))))
     }
 }
 
-/// Takes the rows of all shards to the end, and shows them, or the first of them and a cursor.
-fn answer(
-    cx: &mut Cx<'_>,
-    request: &Request,
-    flows: Vec<Flow>,
-    is_timed_out: bool,
-    out: &mut Reply,
-) -> Result<Next, Error> {
-    let flow = steps::finish(&request.steps, flows, &mut cx.shard.random)?;
-    let Rows::Plain(mut rows) = flow.rows else { unreachable!("all steps are done") };
-    rows.truncate(request.question.settings.rows_max);
-    let is_counted = flow.is_counted || request.counts;
-    let total = if is_counted { flow.total } else { u64::from(!rows.is_empty()) };
-    let shape = reply::Shape { resp3: cx.resp3, expands: request.question.expands, is_timed_out };
-    let Some(options) = request.cursor else {
-        reply::write(shape, total, &rows, out);
-        return Ok(Next::Done);
-    };
-    let rest = rows.split_off(options.rows.min(rows.len()));
-    let id = if rows.len() < options.rows {
-        0
-    } else {
-        let opened = Opened {
-            number: request.question.definition.number,
-            rows: rest.into(),
-            options,
-            expands: request.question.expands,
+impl Request {
+    /// Counts of the steps, if it is profiled.
+    fn tally(&self) -> Tally {
+        Tally::new(self.question.profiling.map(|profiling| profiling.clock), self.steps.len())
+    }
+
+    /// Takes the rows of all shards to the end, and shows them, or the first of them and a cursor.
+    fn answer(
+        &self,
+        cx: &mut Cx<'_>,
+        found: Vec<Collected>,
+        tally: &mut Tally,
+        out: &mut Reply,
+    ) -> Result<Next, Error> {
+        let is_timed_out = found.iter().any(|one| one.is_timed_out);
+        let flows = found.into_iter().map(|one| one.flow).collect();
+        let flow = steps::finish(&self.steps, flows, &mut cx.shard.random, tally)?;
+        let Rows::Plain(mut rows) = flow.rows else { unreachable!("all steps are done") };
+        rows.truncate(self.question.settings.rows_max);
+        let is_counted = flow.is_counted || self.counts;
+        let total = if is_counted { flow.total } else { u64::from(!rows.is_empty()) };
+        let shape = reply::Shape { resp3: cx.resp3, expands: self.question.expands, is_timed_out };
+        let Some(options) = self.cursor else {
+            reply::write(shape, total, &rows, out);
+            return Ok(Next::Done);
         };
-        cursors::open(cx.shard, opened, request.question.settings.cursors_max)?
-    };
-    out.array(2);
-    reply::write(shape, total, &rows, out);
-    out.natural(id);
-    Ok(Next::Done)
+        let rest = rows.split_off(options.rows.min(rows.len()));
+        let id = if rows.len() < options.rows {
+            0
+        } else {
+            let opened = Opened {
+                number: self.question.definition.number,
+                rows: rest.into(),
+                options,
+                expands: self.question.expands,
+            };
+            cursors::open(cx.shard, opened, self.question.settings.cursors_max)?
+        };
+        out.array(2);
+        reply::write(shape, total, &rows, out);
+        out.natural(id);
+        Ok(Next::Done)
+    }
 }

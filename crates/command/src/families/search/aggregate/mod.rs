@@ -1,10 +1,12 @@
 //! FT.AGGREGATE and its cursors.
 
-mod arguments;
+pub mod arguments;
 mod command;
 pub mod cursors;
 pub mod reply;
-mod request;
-mod steps;
+pub mod request;
+pub mod rows;
+pub mod steps;
+pub mod tally;
 
 pub use command::Aggregate;

@@ -32,7 +32,8 @@ pub fn write(shape: Shape, total: u64, rows: &[Fields], out: &mut Reply) {
     rows.iter().for_each(|row| write_row(row, out));
 }
 
-fn write_row(row: &Fields, out: &mut Reply) {
+/// Writes a row: names and values.
+pub fn write_row(row: &Fields, out: &mut Reply) {
     out.map(row.iter().count());
     for (name, value) in row.iter() {
         out.bulk(name);

@@ -1,13 +1,14 @@
 //! FT.AGGREGATE on a shard: its steps held against the definition, and what of the documents they need.
 
 use super::arguments::{AggregateArguments, CursorOptions, Load};
+use super::rows::{Column, Columns};
 use super::steps::{self, Arrange, Step};
-use crate::families::search::query::load::{Manner, Wanted};
+use crate::families::search::profile::meter::Profiling;
+use crate::families::search::query::load::Wanted;
 use crate::families::search::query::question::Question;
 use crate::families::search::query::settings::QuerySettings;
 use crate::families::search::query::words::{bad_arguments, shown};
 use crate::{Args, Cx, Error};
-use search::schema::FieldNumber;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -16,37 +17,66 @@ use std::sync::Arc;
 pub struct Request {
     pub question: Arc<Question>,
     pub steps: Vec<Step>,
-    pub columns: Vec<Column>,
-    /// LOAD *
-    pub loads_all: bool,
+    pub columns: Columns,
     pub adds_scores: bool,
     pub counts: bool,
     pub cursor: Option<CursorOptions>,
 }
 
-/// What a row has of its document.
-#[derive(Debug)]
-pub enum Column {
-    /// Read from the document.
-    Document(Wanted),
-    /// What the index sorts by.
-    Sorted { name: Vec<u8>, field: FieldNumber },
-}
-
 /// Properties that steps may name so far.
-struct Known<'a> {
+pub struct Known<'a> {
     question: &'a Question,
     names: HashSet<Vec<u8>>,
-    columns: Vec<Column>,
-    loads_all: bool,
+    /// What the command itself knows of documents, if it is asked for.
+    given: Vec<Vec<u8>>,
+    rows: Columns,
     /// Rows are still documents.
     has_documents: bool,
 }
 
-impl Known<'_> {
+impl<'a> Known<'a> {
+    /// Nothing yet. `given`: what the command itself knows of documents, if it is asked for.
+    pub fn new(question: &'a Question, given: Vec<Vec<u8>>) -> Self {
+        let rows = Columns::default();
+        Self { question, names: HashSet::new(), given, rows, has_documents: true }
+    }
+
+    /// Rows have something that the command itself knows.
+    pub fn give(&mut self, name: &[u8]) {
+        if self.names.insert(name.to_vec()) {
+            self.rows.columns.push(Column::Given(name.to_vec()));
+        }
+    }
+
+    /// Looks at all steps, with each LOAD before the step whose number it has.
+    ///
+    /// # Errors
+    /// A property that is not there, and LOAD where rows are no documents any more.
+    pub fn follow(&mut self, loads: &[(usize, Load)], steps: &[Step]) -> Result<(), Error> {
+        let mut loads = loads.iter().peekable();
+        for at in 0..=steps.len() {
+            while let Some((_, load)) = loads.next_if(|(before, _)| *before == at) {
+                self.load(load)?;
+            }
+            if let Some(step) = steps.get(at) {
+                self.step(step)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What rows must have for all that was looked at.
+    pub fn into_columns(self) -> Columns {
+        self.rows
+    }
+
     /// Whether a property is there, or can be.
     fn find(&mut self, name: &[u8]) -> bool {
         if self.names.contains(name) {
+            return true;
+        }
+        if self.has_documents && self.given.iter().any(|given| given == name) {
+            self.give(name);
             return true;
         }
         let definition = &self.question.definition;
@@ -54,7 +84,7 @@ impl Known<'_> {
         let field = schema.field(name).filter(|_| self.has_documents);
         let Some(field) = field else { return false };
         self.names.insert(name.to_vec());
-        self.columns.push(match schema.fields[usize::from(field)].sortable {
+        self.rows.columns.push(match schema.fields[usize::from(field)].sortable {
             Some(_) => Column::Sorted { name: name.to_vec(), field },
             None => Column::Document(Wanted::new(definition, name, name)),
         });
@@ -66,13 +96,17 @@ impl Known<'_> {
             return Err(bad_arguments("LOAD cannot be applied after projectors or reducers"));
         }
         match load {
-            Load::All => self.loads_all = true,
+            Load::All => self.rows.loads_all = true,
             Load::Fields(fields) => {
                 for field in fields {
+                    if field.path == field.name && self.given.contains(&field.path) {
+                        self.give(&field.name);
+                        continue;
+                    }
                     self.names.insert(field.name.clone());
                     let wanted = Wanted::new(&self.question.definition, &field.path, &field.name);
-                    self.columns.retain(|column| column.name() != field.name);
-                    self.columns.push(Column::Document(wanted));
+                    self.rows.columns.retain(|column| column.name() != field.name);
+                    self.rows.columns.push(Column::Document(wanted));
                 }
             }
         }
@@ -84,7 +118,7 @@ impl Known<'_> {
         match step {
             Step::Apply(expression, _) | Step::Filter(expression) => {
                 for name in expression.properties() {
-                    if !(self.find(name) || self.loads_all && self.has_documents) {
+                    if !(self.find(name) || self.rows.loads_all && self.has_documents) {
                         return missing(format!("Property not loaded nor in pipeline: `{}`", shown(name)));
                     }
                 }
@@ -101,7 +135,7 @@ impl Known<'_> {
                 }
             }
             Step::Group(grouping) => {
-                let is_dynamic = self.loads_all && self.has_documents;
+                let is_dynamic = self.rows.loads_all && self.has_documents;
                 for name in &grouping.properties {
                     if !self.find(name) && !is_dynamic {
                         return missing(format!("No such property `{}`", shown(name)));
@@ -124,50 +158,33 @@ impl Known<'_> {
     }
 }
 
-impl Column {
-    fn name(&self) -> &[u8] {
-        match self {
-            Self::Document(wanted) => &wanted.name,
-            Self::Sorted { name, .. } => name,
-        }
-    }
-}
-
 impl Request {
-    /// Reads the arguments.
+    /// Reads the arguments from the query on, the third.
     ///
     /// # Errors
     /// In RediSearch's words.
-    pub fn new(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Self, Error> {
+    pub fn new(
+        cx: &mut Cx<'_>,
+        index: &[u8],
+        args: Args<'_>,
+        profiling: Option<Profiling>,
+    ) -> Result<Self, Error> {
         let settings = QuerySettings::of(cx.shard);
-        cx.shard.index(args.at(1))?;
+        cx.shard.index(index)?;
         let given = AggregateArguments::parse(args, &settings)?;
-        let question = Question::new(cx, &given.index, &given.query, &given.options, &[])?;
-        let mut known = Known {
-            question: &question,
-            names: HashSet::new(),
-            columns: Vec::new(),
-            loads_all: false,
-            has_documents: true,
-        };
+        let mut question = Question::new(cx, index, &given.query, &given.options, &[])?;
+        question.profiling = profiling.map(Profiling::parsed);
+        cx.shard.count_dialect(index, question.dialect);
+        let mut known = Known::new(&question, Vec::new());
         known.names.extend(question.parts.names().flatten().map(<[u8]>::to_vec));
         if given.adds_scores {
             known.names.insert(b"__score".to_vec());
         }
-        let mut loads = given.loads.iter().peekable();
-        for at in 0..=given.steps.len() {
-            while let Some((_, load)) = loads.next_if(|(before, _)| *before == at) {
-                known.load(load)?;
-            }
-            if let Some(step) = given.steps.get(at) {
-                known.step(step)?;
-            }
-        }
-        let (columns, loads_all) = (known.columns, known.loads_all);
+        known.follow(&given.loads, &given.steps)?;
+        let columns = known.into_columns();
         Ok(Self {
             steps: given.steps,
             columns,
-            loads_all,
             adds_scores: given.adds_scores,
             counts: given.counts,
             cursor: given.cursor,
@@ -175,17 +192,8 @@ impl Request {
         })
     }
 
-    pub fn manner(&self) -> Manner {
-        Manner { dialect: self.question.dialect, expands: self.question.expands }
-    }
-
     /// The first step that needs all rows.
     pub fn first_of_all_rows(&self) -> Option<&Step> {
         steps::barrier(&self.steps).map(|at| &self.steps[at])
-    }
-
-    /// Whether rows need what stands under the keys.
-    pub fn reads_documents(&self) -> bool {
-        self.loads_all || self.columns.iter().any(|column| matches!(column, Column::Document(_)))
     }
 }

@@ -1,5 +1,6 @@
 //! The steps of FT.AGGREGATE over rows: what a shard does with its own, and what is done when those of all are together.
 
+use super::tally::Tally;
 use crate::Error;
 use base::random::Random;
 use search::aggregate::{Fields, Grouping, Groups, SortKey, compare_rows};
@@ -71,8 +72,9 @@ impl Flow {
 ///
 /// # Errors
 /// An expression that cannot be evaluated.
-pub fn apply_plain(steps: &[Step], row: &mut Fields) -> Result<bool, Error> {
-    for step in steps {
+pub fn apply_plain(steps: &[Step], row: &mut Fields, tally: &mut Tally) -> Result<bool, Error> {
+    for (at, step) in steps.iter().enumerate() {
+        let begun_ns = tally.now_ns();
         match step {
             Step::Apply(expression, name) => {
                 let value = expression.evaluate(row).map_err(Error::search)?;
@@ -80,11 +82,13 @@ pub fn apply_plain(steps: &[Step], row: &mut Fields) -> Result<bool, Error> {
             }
             Step::Filter(expression) => {
                 if !expression.accepts(row).map_err(Error::search)? {
+                    tally.passed(at, 0, begun_ns);
                     return Ok(false);
                 }
             }
             Step::Group(_) | Step::Arrange(_) => break,
         }
+        tally.passed(at, 1, begun_ns);
     }
     Ok(true)
 }
@@ -144,11 +148,17 @@ impl Reduction {
     }
 }
 
-/// Takes the rows of all shards through the steps from the first that needs all.
+/// Takes the rows of all shards through the steps from the first that needs all, which are counted.
 ///
 /// # Errors
 /// An expression that cannot be evaluated.
-pub fn finish(steps: &[Step], flows: Vec<Flow>, random: &mut Random) -> Result<Flow, Error> {
+pub fn finish(
+    steps: &[Step],
+    flows: Vec<Flow>,
+    random: &mut Random,
+    tally: &mut Tally,
+) -> Result<Flow, Error> {
+    let mut begun_ns = tally.now_ns();
     let mut total: u64 = flows.iter().map(|flow| flow.total).sum();
     let (mut plain, mut groups, mut is_counted) = (Vec::new(), Groups::default(), false);
     let first = barrier(steps);
@@ -165,6 +175,8 @@ pub fn finish(steps: &[Step], flows: Vec<Flow>, random: &mut Random) -> Result<F
     if let Step::Group(grouping) = &steps[at] {
         plain = groups.finish(grouping);
         (total, is_counted) = (plain.len() as u64, true);
+        tally.passed(at, plain.len(), begun_ns);
+        begun_ns = tally.now_ns();
         at += 1;
     }
     let mut is_first = !is_counted;
@@ -191,7 +203,7 @@ pub fn finish(steps: &[Step], flows: Vec<Flow>, random: &mut Random) -> Result<F
                 let single = std::slice::from_ref(step);
                 let mut kept = Vec::with_capacity(before);
                 for mut row in plain {
-                    if apply_plain(single, &mut row)? {
+                    if apply_plain(single, &mut row, &mut Tally::default())? {
                         kept.push(row);
                     }
                 }
@@ -200,6 +212,8 @@ pub fn finish(steps: &[Step], flows: Vec<Flow>, random: &mut Random) -> Result<F
             }
         }
         is_first = false;
+        tally.passed(at, plain.len(), begun_ns);
+        begun_ns = tally.now_ns();
         at += 1;
     }
     Ok(Flow { rows: Rows::Plain(plain), total, is_counted })

@@ -189,7 +189,7 @@ fn sums_of(cx: &ShardCx, index: &ShardIndex) -> [u64; SUMS] {
     // A cursor is idle whenever it is not being read, which takes one step.
     set(Sum::IdleCursors, cx.cursors.len() as u64);
     set(Sum::Cursors, cx.cursors.len() as u64);
-    set(Sum::CursorsMax, cx.config.search_index_cursor_limit as u64);
+    set(Sum::CursorsMax, cx.config.search_index_cursor_limit);
     set(Sum::CursorsOfIndex, cx.cursors.of_index(index.definition.number) as u64);
     DIALECTS.into_iter().zip(index.usage.dialects).for_each(|(sum, is_used)| set(sum, u64::from(is_used)));
     sums

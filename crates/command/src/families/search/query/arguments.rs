@@ -10,7 +10,6 @@ use search::summarize::Summary;
 /// FT.SEARCH and what stands behind it.
 #[derive(Clone, Debug, Default)]
 pub struct SearchArguments {
-    pub index: Vec<u8>,
     pub query: Vec<u8>,
     pub options: QueryOptions,
     pub no_content: bool,
@@ -74,8 +73,8 @@ impl SearchArguments {
     /// # Errors
     /// In RediSearch's words.
     pub fn parse(args: Args<'_>, results_max: usize) -> Result<Self, Error> {
-        let (index, query) = (args.at(1).to_vec(), args.at(2).to_vec());
-        let mut this = Self { index, query, limit: (0, LIMIT_DEFAULT), ..Self::default() };
+        let query = args.at(2).to_vec();
+        let mut this = Self { query, limit: (0, LIMIT_DEFAULT), ..Self::default() };
         let mut words = Words::new(args, 3);
         while words.left() > 0 {
             if this.options.take(&mut words)? {

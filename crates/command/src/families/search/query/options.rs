@@ -30,7 +30,8 @@ pub struct QueryOptions {
     pub dialect: Option<Dialect>,
     /// FORMAT EXPAND.
     pub expands: bool,
-    has_parameters: bool,
+    /// PARAMS was there.
+    pub has_parameters: bool,
 }
 
 impl QueryOptions {

@@ -4,6 +4,7 @@ use super::arguments::GlobalFilter;
 use super::options::QueryOptions;
 use super::settings::QuerySettings;
 use super::words::{bad_arguments, shown};
+use crate::families::search::profile::meter::Profiling;
 use crate::indexes::ShardIndex;
 use crate::indexes::definition::Definition;
 use crate::{Cx, Error, ShardCx};
@@ -33,6 +34,8 @@ pub struct Question {
     pub in_keys: Option<Vec<Vec<u8>>>,
     pub timeout_ms: u64,
     pub expands: bool,
+    /// FT.PROFILE.
+    pub profiling: Option<Profiling>,
 }
 
 impl Question {
@@ -47,24 +50,47 @@ impl Question {
         options: &QueryOptions,
         filters: &[(Vec<u8>, GlobalFilter)],
     ) -> Result<Self, Error> {
+        let node = Self::node(cx, index, query, options)?;
+        let schema = Arc::clone(&cx.shard.index(index)?.definition.schema);
+        let dialect = options.dialect.unwrap_or(QuerySettings::of(cx.shard).dialect);
+        let node = filtered(node, &schema, filters, dialect)?;
+        Self::of_node(cx, index, node, options)
+    }
+
+    /// Reads the text of a query.
+    ///
+    /// # Errors
+    /// As [`Question::new`].
+    pub fn node(cx: &mut Cx<'_>, index: &[u8], query: &[u8], options: &QueryOptions) -> Result<Node, Error> {
         let settings = QuerySettings::of(cx.shard);
         let of = cx.shard.index(index)?;
-        let definition = Arc::clone(&of.definition);
-        let schema = &definition.schema;
+        let schema = &of.definition.schema;
         let dialect = options.dialect.unwrap_or(settings.dialect);
-        let language = options.language.unwrap_or(schema.language);
         let keeps = options.keeps_stop_words;
         let mut node = parse(query, dialect, schema, &options.parameters, !keeps).map_err(Error::search)?;
         if let Some(fields) = &options.in_fields {
             node.restrict(mask_of(schema, fields));
         }
         if !options.verbatim {
+            let language = options.language.unwrap_or(schema.language);
             let expansion =
                 Expansion { language, stem_letters_min: settings.stem_letters_min, synonyms: &of.synonyms };
             expand(&mut node, schema, &expansion);
             options.expander.keep(&mut node);
         }
-        let node = filtered(node, schema, filters, dialect)?;
+        Ok(node)
+    }
+
+    /// A question whose query has been read.
+    ///
+    /// # Errors
+    /// As [`Question::new`].
+    pub fn of_node(cx: &mut Cx<'_>, index: &[u8], node: Node, options: &QueryOptions) -> Result<Self, Error> {
+        let settings = QuerySettings::of(cx.shard);
+        let definition = Arc::clone(&cx.shard.index(index)?.definition);
+        let schema = &definition.schema;
+        let dialect = options.dialect.unwrap_or(settings.dialect);
+        let language = options.language.unwrap_or(schema.language);
         // What is nearest is looked for among what the filters let pass, so they come first.
         let parts = Parts::read(&node, schema, options.in_keys.is_some()).map_err(Error::search)?;
         let scorer = match &options.scorer {
@@ -73,7 +99,6 @@ impl Question {
                 .ok_or_else(|| Error::text(format!("SEARCH_QUERY_BAD No such scorer {}", shown(name))))?,
         };
         check_format(options.expands, cx.resp3, dialect, schema)?;
-        cx.shard.count_dialect(index, dialect);
         Ok(Self {
             node,
             parts,
@@ -87,6 +112,7 @@ impl Question {
             in_keys: options.in_keys.clone(),
             timeout_ms: options.timeout_ms.unwrap_or(settings.timeout_ms),
             expands: options.expands,
+            profiling: None,
             definition,
         })
     }
@@ -113,6 +139,7 @@ impl Question {
             explains: self.explains,
             order,
             wanted,
+            clock: self.profiling.map(|profiling| profiling.clock),
             ..Options::default()
         }
     }

@@ -5,6 +5,7 @@ use super::load::{Manner, Selection, Wanted};
 use super::question::Question;
 use super::settings::QuerySettings;
 use super::words::{bad_arguments, shown};
+use crate::families::search::profile::meter::Profiling;
 use crate::{Args, Cx, Error};
 use search::evaluate::Order;
 use search::schema::DocumentKind;
@@ -36,16 +37,23 @@ pub enum Sorting {
 }
 
 impl Request {
-    /// Reads the arguments.
+    /// Reads the arguments from the query on, the third.
     ///
     /// # Errors
     /// In RediSearch's words.
-    pub fn new(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Self, Error> {
+    pub fn new(
+        cx: &mut Cx<'_>,
+        index: &[u8],
+        args: Args<'_>,
+        profiling: Option<Profiling>,
+    ) -> Result<Self, Error> {
         let settings = QuerySettings::of(cx.shard);
         // That there is no such index comes before all else.
-        cx.shard.index(args.at(1))?;
+        cx.shard.index(index)?;
         let given = SearchArguments::parse(args, settings.results_max)?;
-        let question = Question::new(cx, &given.index, &given.query, &given.options, &given.filters)?;
+        let mut question = Question::new(cx, index, &given.query, &given.options, &given.filters)?;
+        question.profiling = profiling.map(Profiling::parsed);
+        cx.shard.count_dialect(index, question.dialect);
         let definition = &question.definition;
         let schema = &definition.schema;
         let sorting = match &given.sort_by {

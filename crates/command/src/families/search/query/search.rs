@@ -7,6 +7,8 @@ use super::load::{self, Fields};
 use super::question::Question;
 use super::request::{Request, Sorting};
 use super::{gather, present, reply};
+use crate::families::search::profile::meter::{Meter, Profiling, ShardProfile};
+use crate::families::search::profile::{self, reply::Coordinator};
 use crate::rounds::{Answer, Enquiry, Merge, Next, Part};
 use crate::{Args, Cx, Error, ShardCx};
 use resp::Reply;
@@ -26,6 +28,8 @@ const EAGER_MAX: usize = 32;
 /// What loading a document, or one of its fields, counts.
 const LOAD_FUEL: usize = 6;
 const FIELD_FUEL: usize = 2;
+/// What FT.PROFILE calls the reading of documents.
+const LOADER: &str = "Loader";
 
 /// A document that was found.
 pub struct Document {
@@ -48,12 +52,14 @@ pub struct Found {
     pub hits: Hits,
     pub documents: HashMap<DocumentId, Document>,
     pub is_timed_out: bool,
+    /// FT.PROFILE: how.
+    pub profile: Option<ShardProfile>,
 }
 
 impl Enquiry for Search {
     fn begin(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Box<dyn Part>, Error> {
         cx.shard.count_query(args.at(1));
-        let request = Request::new(cx, args)?;
+        let request = Request::new(cx, args.at(1), args, None)?;
         gather::begin(cx.shard, request)
     }
 
@@ -82,8 +88,12 @@ impl Ask for Request {
         vectors: Vectors,
     ) -> Result<Box<dyn Part>, Error> {
         let (order, wanted) = order_and_wanted(self);
+        let mut meter = Meter::of(&self.question);
+        let begun_ns = meter.now_ns();
         let evaluation = self.question.evaluation(cx, statistics, vectors, order, wanted)?;
+        meter.created(begun_ns);
         Ok(Box::new(Find {
+            meter,
             request: Arc::clone(self),
             deadline: Deadline::of(&self.question, cx),
             stage: Stage::Evaluate(Box::new(evaluation)),
@@ -102,6 +112,7 @@ struct Find {
     deadline: Deadline,
     stage: Stage,
     found: Found,
+    meter: Meter,
 }
 
 enum Stage {
@@ -141,7 +152,7 @@ impl Find {
                 let Stage::Evaluate(evaluation) = std::mem::replace(&mut self.stage, Stage::Done) else {
                     unreachable!("seen above")
                 };
-                self.found.hits = evaluation.finish();
+                self.end_evaluation(*evaluation);
                 if matches!(request.sorting, Sorting::Loaded { .. }) { Stage::Sort(0) } else { Stage::Name }
             }
             Stage::Sort(_) => {
@@ -153,12 +164,15 @@ impl Find {
             Stage::Name => {
                 self.name(cx)?;
                 let is_last = cx.shard.shards == 1;
-                let loads = !request.no_content && (is_last || request.wanted() <= EAGER_MAX);
+                let is_eager = is_last || request.wanted() <= EAGER_MAX || question.profiling.is_some();
+                let loads = !request.no_content && is_eager;
                 if loads { Stage::Load(if is_last { request.limit.0 } else { 0 }) } else { Stage::Done }
             }
             Stage::Load(at) => {
+                let (begun_ns, first) = (self.meter.now_ns(), *at);
                 while let Some(hit) = self.found.hits.hits.get(*at) {
                     if *fuel == 0 {
+                        self.meter.passed(LOADER, (*at - first) as u64, begun_ns);
                         return Ok(None);
                     }
                     *fuel = fuel.saturating_sub(LOAD_FUEL);
@@ -166,10 +180,31 @@ impl Find {
                     document.loaded = loaded(cx, &document.key, &request);
                     *at += 1;
                 }
+                self.meter.passed(LOADER, (*at - first) as u64, begun_ns);
                 Stage::Done
             }
             Stage::Done => return Ok(None),
         }))
+    }
+
+    /// Takes over what was found.
+    fn end_evaluation(&mut self, evaluation: Evaluation) {
+        let request = &self.request;
+        let begun_ns = self.meter.now_ns();
+        let profile = evaluation.profile();
+        self.found.hits = evaluation.finish();
+        let Some(profile) = profile else { return };
+        let (wanted, sorter_ns) = (request.wanted(), profile.sorter_ns);
+        let scores = wanted > 0 && (request.with_scores || request.order() == Order::Score);
+        self.meter.evaluated(profile, scores, !request.question.parts.is_empty());
+        match &request.sorting {
+            _ if wanted == 0 => self.meter.passed("Counter", 1, begun_ns),
+            Sorting::Loaded { .. } => {}
+            Sorting::Index(_) => {
+                let (kept, ns) = (self.found.hits.hits.len() as u64, self.meter.now_ns() - begun_ns);
+                self.meter.add("Sorter".into(), kept, sorter_ns + ns);
+            }
+        }
     }
 
     /// Reads the values by which results are sorted; whether that is done.
@@ -178,8 +213,10 @@ impl Find {
         let Sorting::Loaded { wanted, .. } = &self.request.sorting else { unreachable!("as above") };
         let question = &self.request.question;
         let on = question.definition.schema.on;
+        let (begun_ns, first) = (self.meter.now_ns(), *at);
         while let Some(hit) = self.found.hits.hits.get_mut(*at) {
             if *fuel == 0 {
+                self.meter.passed(LOADER, (*at - first) as u64, begun_ns);
                 return Ok(false);
             }
             *fuel = fuel.saturating_sub(FIELD_FUEL);
@@ -193,7 +230,10 @@ impl Find {
             });
             *at += 1;
         }
+        self.meter.passed(LOADER, (*at - first) as u64, begun_ns);
+        let begun_ns = self.meter.now_ns();
         self.found.hits.sort(self.request.order(), self.request.wanted());
+        self.meter.passed("Sorter", self.found.hits.hits.len() as u64, begun_ns);
         Ok(true)
     }
 
@@ -215,13 +255,16 @@ impl Find {
 
 impl Part for Find {
     fn step(&mut self, cx: &mut Cx<'_>, fuel: &mut usize) -> Result<Option<Answer>, Error> {
+        let begun_ns = self.meter.now_ns();
         while let Some(next) = self.advance(cx, fuel)? {
             self.stage = next;
         }
+        self.meter.worked(begun_ns);
         if !matches!(self.stage, Stage::Done) {
             return Ok(None);
         }
-        let (request, found) = (Arc::clone(&self.request), std::mem::take(&mut self.found));
+        let (request, mut found) = (Arc::clone(&self.request), std::mem::take(&mut self.found));
+        found.profile = self.meter.finish(cx.shard, found.is_timed_out);
         Ok(Some(Box::new(Heard::Found(request, found))))
     }
 }
@@ -242,7 +285,9 @@ fn found_all(
     all: Vec<Found>,
     out: &mut Reply,
 ) -> Result<Next, Error> {
+    let begun_ns = (cx.shard.platform.clock_ns)();
     let mut found = Found::default();
+    let mut profiles = Vec::new();
     let (order, wanted) = (request.order(), request.wanted());
     // Which shard has which document.
     let mut owners = HashMap::new();
@@ -250,6 +295,7 @@ fn found_all(
         owners.extend(one.documents.keys().map(|id| (*id, shard)));
         found.documents.extend(one.documents);
         found.is_timed_out |= one.is_timed_out;
+        profiles.extend(one.profile);
         found.hits.merge(one.hits, order, wanted);
     }
     if request.question.scorer == search::evaluate::Scorer::Bm25StdNorm {
@@ -259,7 +305,12 @@ fn found_all(
     found.hits.hits.drain(..first);
     let is_there = |hit: &Hit| !matches!(found.documents[&hit.id].loaded, Loaded::NotYet);
     if request.no_content || found.hits.hits.iter().all(is_there) {
-        reply::write(cx, &request, &found, out);
+        match request.question.profiling {
+            None => reply::write(cx, &request, &found, out),
+            Some(profiling) => {
+                write_profiled(cx, &request, &found, profiling, (&profiles, begun_ns), out);
+            }
+        }
         return Ok(Next::Done);
     }
     let mut lists: Vec<Vec<(DocumentId, Arc<[u8]>)>> = (0..cx.shard.shards).map(|_| Vec::new()).collect();
@@ -273,6 +324,25 @@ fn found_all(
     let wanted = lists.into_iter().enumerate().filter(|(_, keys)| !keys.is_empty());
     let parts = wanted.map(part).collect();
     Ok(Next::Round(parts, Box::new(AfterLoad { request, found })))
+}
+
+/// The reply, and what the shards tell of it; it was begun to be put together then.
+fn write_profiled(
+    cx: &Cx<'_>,
+    request: &Request,
+    found: &Found,
+    profiling: Profiling,
+    (shards, begun_ns): (&[ShardProfile], u64),
+    out: &mut Reply,
+) {
+    profile::reply::begin(out);
+    reply::write(cx, request, found, out);
+    let now_ns = (profiling.clock)();
+    let coordinator = match shards.len() {
+        1 => Coordinator::None,
+        _ => Coordinator::Search { total_ns: now_ns - profiling.begun_ns, post_ns: now_ns - begun_ns },
+    };
+    profile::reply::end(profiling, shards, &coordinator, out);
 }
 
 /// The third round: the fields of a shard's documents that are shown.

@@ -50,6 +50,11 @@ impl<'a> Words<'a> {
         is_next
     }
 
+    /// The words that are left.
+    pub fn rest(&self) -> Vec<&'a [u8]> {
+        (self.at..self.args.len()).map(|at| self.args.at(at)).collect()
+    }
+
     /// How many words are left.
     pub fn left(&self) -> usize {
         self.args.len() - self.at
