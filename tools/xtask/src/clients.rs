@@ -36,15 +36,18 @@ fn pytest(python: &OsStr, directory: &str) -> Outcome {
             pytest.env("PYTHONDONTWRITEBYTECODE", "1");
             pytest
         },
-        |output| {
-            let summary = output.lines().last().unwrap_or_default();
-            Tally {
-                passed: count_before(summary, " passed"),
-                failed: count_before(summary, " failed") + count_before(summary, " error"),
-                skipped: count_before(summary, " skipped"),
-            }
-        },
+        pytest_tally,
     )
+}
+
+/// What the last line of pytest's report says. What is expected to fail, and does, counts as left out.
+pub fn pytest_tally(output: &str) -> Tally {
+    let summary = output.lines().last().unwrap_or_default();
+    Tally {
+        passed: count_before(summary, " passed"),
+        failed: count_before(summary, " failed") + count_before(summary, " error"),
+        skipped: count_before(summary, " skipped") + count_before(summary, " xfailed"),
+    }
 }
 
 /// ioredis, node-redis and what is built on them (BullMQ, locks, limiters), through Node's own test runner.
@@ -93,7 +96,8 @@ pub fn redis_rs() -> Outcome {
     }
 }
 
-fn bounded(program: &OsStr, arguments: &[&str]) -> Command {
+/// A program that is stopped after [`SECONDS_MAX`].
+pub fn bounded(program: &OsStr, arguments: &[&str]) -> Command {
     let mut all = vec![OsStr::new(SECONDS_MAX), program];
     all.extend(arguments.iter().map(OsStr::new));
     command("timeout", &all)
@@ -121,7 +125,7 @@ fn on_each_server(client: impl Fn() -> Command, tally: impl Fn(&str) -> Tally) -
 }
 
 /// A run that failed, or in which no test ran, counts as a failure whatever its output says.
-fn judged(ran: &Ran, mut tally: Tally) -> Tally {
+pub fn judged(ran: &Ran, mut tally: Tally) -> Tally {
     if !ran.success || tally.passed == 0 {
         tally.failed = tally.failed.max(1);
     }
@@ -130,7 +134,7 @@ fn judged(ran: &Ran, mut tally: Tally) -> Tally {
 
 #[cfg(test)]
 mod tests {
-    use super::{judged, node_tally};
+    use super::{judged, node_tally, pytest_tally};
     use crate::command_line::Ran;
     use spec::Tally;
 
@@ -138,6 +142,14 @@ mod tests {
     fn reports_of_node_are_read() {
         let tally = node_tally("ok 1 - a\n# tests 5\n# pass 2\n# fail 1\n# cancelled 1\n# skipped 1\n");
         assert_eq!((tally.passed, tally.failed, tally.skipped), (2, 2, 1));
+    }
+
+    #[test]
+    fn reports_of_pytest_are_read() {
+        let tally = pytest_tally(
+            "FAILED a\n3 failed, 40 passed, 2 skipped, 5 xfailed, 1 xpassed, 2 errors in 3.10s\n",
+        );
+        assert_eq!((tally.passed, tally.failed, tally.skipped), (40, 5, 7));
     }
 
     #[test]

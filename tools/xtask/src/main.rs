@@ -5,6 +5,7 @@ mod arm;
 mod clients;
 mod command_line;
 mod provision;
+mod redis_py_suite;
 mod spec_task;
 mod test;
 mod tidy;

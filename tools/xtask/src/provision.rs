@@ -55,6 +55,40 @@ pub fn python() -> Result<PathBuf, String> {
     if is_ready() { Ok(python) } else { Err(why.into()) }
 }
 
+/// redis-py's own tests, of exactly the version in `tests/clients/redis_py_suite/requirements.txt`, from its source distribution, and a Python with
+/// what they need: both below `target/`.
+pub fn redis_py_suite() -> Result<(PathBuf, PathBuf), String> {
+    let requirements = crate::root().join("tests/clients/redis_py_suite/requirements.txt");
+    let wanted =
+        fs::read_to_string(&requirements).map_err(|error| format!("{}: {error}", requirements.display()))?;
+    let package = wanted
+        .lines()
+        .find(|line| line.starts_with("redis=="))
+        .ok_or("no version of redis-py is required")?;
+    let directory = crate::root().join("target/redis-py-suite");
+    let (python, installed) = (directory.join("venv/bin/python"), directory.join("installed.txt"));
+    let suite = directory.join(package.replace("==", "-"));
+    if fs::read_to_string(&installed).is_ok_and(|installed| installed == wanted) {
+        return Ok((python, suite));
+    }
+    let archive = directory.join(format!("{}.tar.gz", package.replace("==", "-")));
+    let from_source = ["-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:", package, "-d"];
+    for step in [
+        command("python3", &["-m", "venv"]).arg(directory.join("venv")),
+        command(&python, &["-m", "pip", "install", "-q", "-r"]).arg(&requirements),
+        command(&python, &from_source).arg(&directory),
+        command("tar", &["-xzf"]).arg(archive).arg("-C").arg(&directory),
+    ] {
+        if !run(step)? {
+            return Err(format!(
+                "{package}, its tests or what they need could not be had from the Python package registry"
+            ));
+        }
+    }
+    fs::write(&installed, wanted).map_err(|error| format!("{}: {error}", installed.display()))?;
+    Ok((python, suite))
+}
+
 /// The least version of Node.js that the clients in `tests/clients/node` run on.
 const NODE_MAJOR_MIN: u32 = 20;
 

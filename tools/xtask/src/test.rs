@@ -4,7 +4,7 @@
 //! where a check that could not run (a program or a crate is not there yet) counts as skipped, never as passed.
 
 use crate::command_line::{command, run, run_shown};
-use crate::{arm, clients, provision, spec_task, tidy};
+use crate::{arm, clients, provision, redis_py_suite, spec_task, tidy};
 use spec::peer::Peer;
 use spec::{Options, Tally, suite};
 use std::time::Instant;
@@ -56,6 +56,7 @@ const STEPS: &[Step] = &[
     Step { name: "serializability", run: serializability_step },
     Step { name: "crash", run: crash_step },
     Step { name: "redis-py", run: clients::redis_py },
+    Step { name: "redis-py-suite", run: redis_py_suite::step },
     Step { name: "redis-tools", run: clients::redis_tools },
     Step { name: "node", run: clients::node },
     Step { name: "redis-rs", run: clients::redis_rs },
@@ -103,6 +104,7 @@ fn provision_step() -> Outcome {
     let results = [
         provision::redis_server(),
         provision::python().map(|_| ()),
+        provision::redis_py_suite().map(|_| ()),
         provision::node().map(|_| ()),
         provision::crates_of_redis_rs(),
     ];

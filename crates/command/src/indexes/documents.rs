@@ -2,6 +2,8 @@
 //!
 //! An id is unlike those of all other shards, without a message: shards take turns with containers of 65,536 ids, so that sets of ids of
 //! several shards share no container. The id of a document that has gone is used again.
+//!
+//! When a document was first written is kept, so that documents of several shards that sort alike can be shown in that order.
 
 use base::hash::HashSeed;
 use search::DocumentId;
@@ -19,6 +21,8 @@ pub struct Documents {
     ids: HashMap<Arc<[u8]>, DocumentId, HashSeed>,
     /// By slot; a slot without a key is free.
     keys: Vec<Option<Arc<[u8]>>>,
+    /// By slot: when the document came, in µs.
+    written_us: Vec<u64>,
     free: Vec<u32>,
     key_bytes: usize,
 }
@@ -31,6 +35,7 @@ impl Documents {
             shards: shards.into(),
             ids: HashMap::with_hasher(seed.clone()),
             keys: Vec::new(),
+            written_us: Vec::new(),
             free: Vec::new(),
             key_bytes: 0,
         }
@@ -70,8 +75,13 @@ impl Documents {
         ids.filter_map(|id| self.key_of(id)).for_each(|key| keyspace::prefetch(key.as_ptr()));
     }
 
+    /// When a document came, in µs of the shards' clock.
+    pub fn written_us(&self, id: DocumentId) -> u64 {
+        self.slot_of(id).and_then(|slot| self.written_us.get(slot as usize)).copied().unwrap_or(0)
+    }
+
     /// The id of the document under a key, a new one if it has none; `None` if there are no more ids.
-    pub fn add(&mut self, key: &[u8]) -> Option<DocumentId> {
+    pub fn add(&mut self, key: &[u8], now_us: u64) -> Option<DocumentId> {
         if let Some(id) = self.id_of(key) {
             return Some(id);
         }
@@ -81,8 +91,14 @@ impl Documents {
         self.key_bytes += key.len();
         self.ids.insert(Arc::clone(&key), id);
         match self.free.pop() {
-            Some(slot) => self.keys[slot as usize] = Some(key),
-            None => self.keys.push(Some(key)),
+            Some(slot) => {
+                self.keys[slot as usize] = Some(key);
+                self.written_us[slot as usize] = now_us;
+            }
+            None => {
+                self.keys.push(Some(key));
+                self.written_us.push(now_us);
+            }
         }
         Some(id)
     }
@@ -121,6 +137,7 @@ impl Documents {
             + self.ids.len() * COUNTS
             + self.ids.capacity() * entry
             + self.keys.capacity() * size_of::<Option<Arc<[u8]>>>()
+            + self.written_us.capacity() * size_of::<u64>()
             + self.free.capacity() * size_of::<u32>()
     }
 }
@@ -137,15 +154,17 @@ mod tests {
             let mut documents = Documents::new(shard, 3, &HashSeed::new(1, 2));
             for n in 0..70_000_u32 {
                 let key = n.to_string().into_bytes();
-                let id = documents.add(&key).expect("there are ids");
+                let id = documents.add(&key, u64::from(n)).expect("there are ids");
                 assert!(seen.insert(id), "{id} is another's");
                 assert_eq!(id / CONTAINER % 3, u32::from(shard));
                 assert_eq!(documents.key_of(id).map(|key| key.to_vec()), Some(key.clone()));
-                assert_eq!(documents.add(&key), Some(id));
+                assert_eq!(documents.add(&key, 0), Some(id));
+                assert_eq!(documents.written_us(id), u64::from(n));
             }
             let id = documents.remove(b"69999").expect("it is there");
             assert_eq!((documents.key_of(id), documents.id_of(b"69999")), (None, None));
-            assert_eq!(documents.add(b"new"), Some(id));
+            assert_eq!(documents.add(b"new", 7), Some(id));
+            assert_eq!(documents.written_us(id), 7);
             assert_eq!(documents.len(), 70_000);
         }
     }

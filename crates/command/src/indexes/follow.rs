@@ -99,7 +99,7 @@ impl ShardIndex {
         let (index, documents, synonyms) = (&mut self.index, &mut self.documents, &self.synonyms);
         let outcome = with_document(&self.definition, (key, value, now_ms), |document| {
             let no_id = || (None, Error::new(Code::Generic, "no ids are left for documents"));
-            let id = documents.add(key).ok_or_else(no_id)?;
+            let id = documents.add(key, now_us).ok_or_else(no_id)?;
             index.add(id, document, synonyms).map_err(refused)
         });
         match outcome {

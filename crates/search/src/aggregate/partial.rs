@@ -23,11 +23,19 @@ pub(super) enum Partial {
         values: Vec<Value>,
         seen: HashSet<Vec<u8>>,
     },
-    /// The value, and what decides between it and another.
-    First(Option<(Value, Value)>),
+    First(Option<First>),
     /// Values with the numbers drawn for them; those with the least are the sample.
     Sample(Vec<(u64, Value)>),
     Rows(Rows),
+}
+
+/// A value, and what decides between it and another.
+#[derive(Clone, Debug)]
+pub(super) struct First {
+    value: Value,
+    by: Value,
+    /// When its document was written, in µs.
+    written_us: u64,
 }
 
 /// Registers of the HyperLogLog: an error of 3 %.
@@ -111,7 +119,11 @@ impl Partial {
                     ReducerKind::FirstValue { by: Some((by, _)) } => row.property(by).unwrap_or_default(),
                     _ => Value::Null,
                 };
-                earlier(first, (value, by), reducer);
+                let next = First { value, by, written_us: row.written_us() };
+                // Rows come in their order, which may be another than that of writing.
+                if first.as_ref().is_none_or(|first| is_before(&next, first, reducer)) {
+                    *first = Some(next);
+                }
             }
             Self::Sample(sample) => {
                 sample.push((random.next_u64(), value));
@@ -137,12 +149,14 @@ impl Partial {
             (Self::List { values, seen }, Self::List { values: more, .. }) => {
                 more.into_iter().for_each(|value| distinct(values, seen, value));
             }
-            (Self::First(first), Self::First(Some(other))) => earlier(first, other, reducer),
+            (Self::First(Some(first)), Self::First(Some(other))) if is_earlier(&other, first, reducer) => {
+                *first = other;
+            }
+            (Self::First(first), Self::First(other)) => *first = first.take().or(other),
             (Self::Sample(sample), Self::Sample(more)) => {
                 sample.extend(more);
                 keep_sample(sample, reducer);
             }
-            (Self::First(_), Self::First(None)) => {}
             (Self::Rows(rows), Self::Rows(more)) => {
                 if let ReducerKind::Collect(collect) = &reducer.kind {
                     rows.merge(more, collect);
@@ -170,7 +184,7 @@ impl Partial {
                 _ => Value::Null,
             },
             Self::List { values, .. } => Value::List(values),
-            Self::First(first) => first.map_or(Value::Null, |(value, _)| value),
+            Self::First(first) => first.map_or(Value::Null, |first| first.value),
             Self::Rows(rows) => match &reducer.kind {
                 ReducerKind::Collect(collect) => rows.finish(collect),
                 _ => Value::Null,
@@ -199,27 +213,24 @@ fn distinct(values: &mut Vec<Value>, seen: &mut HashSet<Vec<u8>>, value: Value) 
     }
 }
 
-/// Keeps the one that comes first: by the deciding property, else the one that is there.
-fn earlier(first: &mut Option<(Value, Value)>, other: (Value, Value), reducer: &Reducer) {
-    let ReducerKind::FirstValue { by } = &reducer.kind else { return };
-    let takes = match (&first, by) {
-        (None, _) => true,
-        (Some(_), None) => false,
-        (Some((_, own)), Some((_, descending))) => {
-            let number = |value: &Value| value.number().map_or_else(|| value.clone(), Value::Number);
-            match (own, &other.1) {
-                (_, Value::Null) => false,
-                (Value::Null, _) => true,
-                (own, theirs) => {
-                    let ordering = number(theirs).compare(&number(own));
-                    if *descending { ordering.is_gt() } else { ordering.is_lt() }
-                }
-            }
+/// Whether one comes before another by the deciding property, if there is one.
+fn is_before(one: &First, other: &First, reducer: &Reducer) -> bool {
+    let ReducerKind::FirstValue { by: Some((_, descending)) } = &reducer.kind else { return false };
+    let number = |value: &Value| value.number().map_or_else(|| value.clone(), Value::Number);
+    match (&other.by, &one.by) {
+        (_, Value::Null) => false,
+        (Value::Null, _) => true,
+        (other, one) => {
+            let ordering = number(one).compare(&number(other));
+            if *descending { ordering.is_gt() } else { ordering.is_lt() }
         }
-    };
-    if takes {
-        *first = Some(other);
     }
+}
+
+/// Whether one of two shards' comes before the other's: what nothing else decides, the time of writing does.
+fn is_earlier(one: &First, other: &First, reducer: &Reducer) -> bool {
+    let is_behind = is_before(other, one, reducer);
+    is_before(one, other, reducer) || !is_behind && one.written_us < other.written_us
 }
 
 fn keep_sample(sample: &mut Vec<(u64, Value)>, reducer: &Reducer) {

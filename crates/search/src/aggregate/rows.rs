@@ -7,6 +7,8 @@ use std::cmp::Ordering;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Fields {
     fields: Vec<(Vec<u8>, Value)>,
+    /// When the document was written that the row is, in µs; else 0.
+    pub written_us: u64,
 }
 
 impl Fields {
@@ -50,6 +52,10 @@ impl Row for Fields {
 
     fn properties(&self) -> Vec<(Vec<u8>, Value)> {
         self.fields.clone()
+    }
+
+    fn written_us(&self) -> u64 {
+        self.written_us
     }
 }
 

@@ -6,7 +6,7 @@ use crate::index::SortValue;
 use crate::schema::FieldNumber;
 use std::cmp::Ordering;
 
-/// By what results are ordered. What is equal goes by id.
+/// By what results are ordered. What is equal goes by id on a shard, and by when it was written where those of several are put together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Order {
     /// The best first.
@@ -30,12 +30,19 @@ pub struct Hit {
     /// How far it is, for each vector part of the query that has found it.
     pub distances: Box<[Option<f64>]>,
     pub explanation: Option<Explanation>,
+    /// When the document was written, in µs; for the order of documents of several shards.
+    pub written_us: u64,
 }
 
 impl Order {
-    /// How two documents stand to each other.
+    /// How two documents of a shard stand to each other.
     pub fn compare(self, left: &Hit, right: &Hit) -> Ordering {
-        let by_value = match self {
+        self.rank(left, right).then(left.id.cmp(&right.id))
+    }
+
+    /// As [`Order::compare`], where many may be equal.
+    fn rank(self, left: &Hit, right: &Hit) -> Ordering {
+        match self {
             Self::Id => Ordering::Equal,
             Self::Score => right.score.total_cmp(&left.score),
             Self::Distance { part, descending } => {
@@ -47,8 +54,7 @@ impl Order {
                 }
             }
             Self::Field { descending, .. } => compare_values(&left.sort_value, &right.sort_value, descending),
-        };
-        by_value.then(left.id.cmp(&right.id))
+        }
     }
 }
 
@@ -101,17 +107,33 @@ pub struct Hits {
 }
 
 impl Hits {
-    pub(super) fn sort(&mut self, order: Order, wanted: usize) {
+    /// Puts those of one shard into their order.
+    pub fn sort(&mut self, order: Order, wanted: usize) {
         self.hits.sort_by(|left, right| order.compare(left, right));
         self.hits.truncate(wanted);
     }
 
-    /// Adds what another shard has found.
+    /// Adds what another shard has found; both are in their order, and each keeps it. So the first of all are the same however many are wanted, although
+    /// ids, and with them the order on a shard, need not follow the order of writing.
     pub fn merge(&mut self, other: Self, order: Order, wanted: usize) {
         self.total += other.total;
         self.score_max = self.score_max.max(other.score_max);
-        self.hits.extend(other.hits);
-        self.sort(order, wanted);
+        let is_first = |left: &Hit, right: &Hit| {
+            let by_writing = || (left.written_us, left.id).cmp(&(right.written_us, right.id));
+            order.rank(left, right).then_with(by_writing).is_le()
+        };
+        let mut own = std::mem::take(&mut self.hits).into_iter().peekable();
+        let mut theirs = other.hits.into_iter().peekable();
+        self.hits.reserve((own.len() + theirs.len()).min(wanted));
+        while self.hits.len() < wanted {
+            let next = match (own.peek(), theirs.peek()) {
+                (Some(left), Some(right)) if is_first(left, right) => own.next(),
+                (_, Some(_)) => theirs.next(),
+                (_, None) => own.next(),
+            };
+            let Some(next) = next else { break };
+            self.hits.push(next);
+        }
     }
 
     /// BM25STD.NORM: divides the scores by the greatest. Once, when the hits of all shards are together.
@@ -127,6 +149,50 @@ impl Hits {
                 );
                 hit.explanation = Some(Explanation { text, children: why.children });
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hits(of: &[(DocumentId, f64, u64)]) -> Hits {
+        let hit = |&(id, score, written_us): &_| Hit {
+            id,
+            score,
+            sort_value: None,
+            distances: Box::default(),
+            explanation: None,
+            written_us,
+        };
+        Hits { total: of.len() as u64, hits: of.iter().map(hit).collect(), score_max: 0.0 }
+    }
+
+    fn ids(shards: &[&[(DocumentId, f64, u64)]], wanted: usize) -> Vec<DocumentId> {
+        let mut all = Hits::default();
+        shards.iter().for_each(|of| all.merge(hits(of), Order::Score, wanted));
+        all.hits.iter().map(|hit| hit.id).collect()
+    }
+
+    #[test]
+    fn equals_of_several_shards_come_as_they_were_written() {
+        let shards: [&[_]; 3] = [
+            &[(1, 2.0, 50), (2, 1.0, 10), (3, 1.0, 40)],
+            &[(11, 2.0, 60), (12, 1.0, 20)],
+            &[(21, 3.0, 90), (22, 1.0, 30), (23, 1.0, 40)],
+        ];
+        assert_eq!(ids(&shards, 99), [21, 1, 11, 2, 12, 22, 3, 23]);
+    }
+
+    #[test]
+    fn the_first_are_the_same_however_many_are_wanted() {
+        // Ids that are used again: the order of a shard is not that of writing.
+        let shards: [&[_]; 2] = [&[(1, 1.0, 90), (2, 1.0, 10)], &[(11, 1.0, 30), (12, 1.0, 20)]];
+        let all = ids(&shards, 4);
+        for wanted in 0..=4 {
+            let first: Vec<_> = shards.iter().map(|of| &of[..wanted.min(of.len())]).collect();
+            assert_eq!(ids(&first, wanted), all[..wanted]);
         }
     }
 }

@@ -207,7 +207,7 @@ impl Evaluation {
         let known_ns = now_ns();
         let hits = &mut self.collector.hits;
         hits.score_max = hits.score_max.max(score);
-        let hit = Hit { id, score, sort_value, distances, explanation };
+        let hit = Hit { id, score, sort_value, distances, explanation, written_us: 0 };
         self.collector.push(hit, self.options.order, self.options.wanted);
         if clock.is_some() {
             self.spent.scored += 1;

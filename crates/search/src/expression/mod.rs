@@ -79,6 +79,11 @@ pub trait Row {
         Vec::new()
     }
 
+    /// When the row's document was written, in µs; 0 if it is none.
+    fn written_us(&self) -> u64 {
+        0
+    }
+
     /// The words of the query that the row's document has, at most so many, in the order of the query.
     fn matched_terms(&self, limit: usize) -> Vec<Vec<u8>> {
         _ = limit;

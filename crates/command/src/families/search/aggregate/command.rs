@@ -189,6 +189,7 @@ impl Collect {
                 row.set(name, Value::Number(*distance));
             }
         }
+        row.written_us = request.question.index(cx.shard)?.documents.written_us(hit.id);
         if !request.columns.read(cx, &request.question, hit.id, |_| None, &mut row)? {
             return Ok(());
         }

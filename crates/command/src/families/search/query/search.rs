@@ -240,24 +240,24 @@ impl Find {
         }
         self.meter.passed(LOADER, (*at - first) as u64, begun_ns);
         let begun_ns = self.meter.now_ns();
-        let found = std::mem::take(&mut self.found.hits);
-        self.found.hits.merge(found, self.request.order(), self.request.wanted());
+        self.found.hits.sort(self.request.order(), self.request.wanted());
         self.meter.passed("Sorter", self.found.hits.hits.len() as u64, begun_ns);
         Ok(true)
     }
 
-    /// Notes the keys of the results, whose ids may soon be others'.
+    /// Notes the keys of the results, whose ids may soon be others', and when they were written.
     fn name(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
         let with_payloads = self.request.with_payloads;
         let index = self.request.question.index(cx.shard)?;
         let Found { hits, documents, .. } = &mut self.found;
         index.documents.ask_for_keys(hits.hits.iter().take(PAGE).map(|hit| hit.id));
-        hits.hits.retain(|hit| {
+        hits.hits.retain_mut(|hit| {
             let Some(key) = index.documents.key_of(hit.id) else { return false };
             let record = || index.index.record(hit.id);
             let payload =
                 if with_payloads { record().and_then(|record| record.payload.clone()) } else { None };
             let document = Document { key: Arc::clone(key), payload, loaded: Loaded::NotYet };
+            hit.written_us = index.documents.written_us(hit.id);
             documents.insert(hit.id, document);
             true
         });
