@@ -34,6 +34,9 @@ pub fn check(source: &Source) -> Vec<Problem> {
     if !source.text.starts_with("//!") {
         add(1, "begin with //! and say what the module is for".into());
     }
+    if source.path.contains("/src/") && source.path.ends_with("/mod.rs") {
+        add(0, "a module stands in the file of its name, beside its folder".into());
+    }
     for word in UNFINISHED {
         places(&source.code, word)
             .for_each(|at| add(source.line_of(at), format!("{word} is not for the main branch")));
@@ -121,6 +124,8 @@ mod tests {
         assert_eq!(lines(inner, "//! A.\nuse std::{io, fs::File,\n net};\n"), [2, 2]);
         assert_eq!(lines(inner, "//! A.\nuse std::{io, collections::{net}, fsx};\n"), []);
         assert_eq!(lines(inner, "//! A.\nuse std::network;\n"), []);
+        assert_eq!(lines("crates/shard/src/turn/mod.rs", "//! A.\n"), [0]);
+        assert_eq!(lines("crates/shard/tests/turn/mod.rs", "//! A.\n"), []);
     }
 
     #[test]
