@@ -9,6 +9,7 @@ use super::ClientRef;
 use base::random::Random;
 use keyspace::Key;
 use part::Part;
+use std::hint::black_box;
 
 /// With the million keys that Redis remembers unless told otherwise, a part has 4,000.
 const PARTS: usize = 256;
@@ -74,12 +75,11 @@ impl Table {
         if self.is_empty() {
             return;
         }
-        let looks = hashes.map(|hash| {
-            let part = &self.parts[Self::number(hash)];
-            (part, part.first_slot(hash))
-        });
-        std::hint::black_box(looks.clone().fold(0, |all, (_, slot)| all ^ slot));
-        std::hint::black_box(looks.fold(0, |all, (part, slot)| all ^ part.hash_in(slot)));
+        let part = |hash| &self.parts[Self::number(hash)];
+        black_box(hashes.clone().fold(0, |all, hash| all ^ part(hash).first_slot(hash)));
+        let entries = hashes.filter_map(|hash| part(hash).likely(hash));
+        black_box(entries.clone().fold(0, |all, entry| all ^ entry.hash()));
+        black_box(entries.filter_map(|entry| entry.other()).fold(0, |all, client| all ^ client.conn));
     }
 
     /// A client has read a key. `is_gone`: a client is known not to be there any more.

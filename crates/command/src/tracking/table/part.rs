@@ -58,7 +58,7 @@ impl Name {
 
 /// One cache line.
 #[repr(align(64))]
-struct Entry {
+pub(super) struct Entry {
     name: Name,
     hash: u32,
     /// Flushes that had begun when it was read last.
@@ -74,6 +74,17 @@ struct Entry {
 const _: () = assert!(size_of::<Entry>() == 64);
 
 impl Entry {
+    #[inline]
+    pub fn hash(&self) -> u32 {
+        self.hash
+    }
+
+    /// One of the clients that stand outside the entry.
+    #[inline]
+    pub fn other(&self) -> Option<&ClientRef> {
+        self.others.first()
+    }
+
     #[inline]
     fn first(&self) -> ClientRef {
         ClientRef { home: self.home, conn: self.conn, generation: self.generation }
@@ -144,10 +155,18 @@ impl Part {
         if self.slots.is_empty() { FREE } else { self.slots[hash as u32 as usize & (self.slots.len() - 1)] }
     }
 
-    /// Something of the entry that a slot tells of.
+    /// The entry of the key with a hash, most likely.
     #[inline]
-    pub fn hash_in(&self, slot: Slot) -> u32 {
-        self.entries.get(place(slot)).map_or(0, |entry| entry.hash)
+    pub fn likely(&self, hash: u64) -> Option<&Entry> {
+        let (hash, mask) = (hash as u32, self.slots.len().checked_sub(1)?);
+        let mut number = hash as usize & mask;
+        loop {
+            match self.slots[number] {
+                FREE => return None,
+                slot if (slot >> 32) as u32 == hash => return self.entries.get(place(slot)),
+                _ => number = (number + 1) & mask,
+            }
+        }
     }
 
     /// The number of the slot of a key, or of the free one where it would stand. There is a free one.
