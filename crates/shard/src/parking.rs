@@ -108,16 +108,21 @@ impl Shard {
         let other_db =
             if command.flags & flag::CROSS_DB != 0 { command::families::other_db(args) } else { None };
         let dbs = || [Some(db), other_db].into_iter().flatten();
-        // Who only reads may do so beside others: one that takes many turns may be at it.
-        let key = |db, i: usize| (Thing::Key(db, args[i].to_vec()), !command.may_write());
+        let key = |db, i: usize| (Thing::Key(db, args[i].to_vec()), false);
         let mut things: Vec<_> = indexes.iter().flat_map(|&i| dbs().map(move |db| key(db, i))).collect();
+        // A key that is shared is here, and somebody reads it for many turns: who only reads, too, does so meanwhile.
+        let reads = command.flags & (flag::READONLY | flag::SCRIPT) == flag::READONLY;
+        let stands_in_the_way = |thing: &Thing| match reads {
+            true => self.locks.is_wanted_alone(thing),
+            false => self.locks.is_contended(thing),
+        };
         // Keys that only the handler will name may be away. And commands that look at all keys neither overtake those that
         // wait for a key, nor are overtaken.
         let alone = command.has_unknown_keys() && self.locks.is_contended(&Thing::Shard);
         let waits = alone
             || at_gate
             || self.locks.is_wanted_alone(&Thing::Shard)
-            || things.iter().any(|(thing, _)| self.locks.is_contended(thing));
+            || things.iter().any(|(thing, _)| stands_in_the_way(thing));
         things.push((Thing::Shard, !alone));
         things.extend(gate);
         waits.then_some(things)
