@@ -1,5 +1,5 @@
 //! Parts of commands that go in rounds, as the shard sees them that works on them: a little in each turn, so that nothing else waits long. And commands
-//! of one key that turn out to take long ([`command::Command::in_steps`]): one part, behind a lock of their key that readers share.
+//! of one key that turn out to take long ([`command::Command::in_steps`]): one part, behind a lock of their key that they share; who only reads passes by.
 //!
 //! A turn has fuel for one slice. Parts that come when it is used up, or while others have not had their turn, queue. While keys of this shard are
 //! lent to other shards, a part waits like any command that looks at all keys; between its slices it holds no lock.
