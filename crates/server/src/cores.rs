@@ -10,7 +10,7 @@ pub struct Cores {
     /// One entry per shard: its processor, or `None` to let the scheduler choose.
     pub pinned: Vec<Option<usize>>,
     /// There are more shards than processors. Then none interrupts another when it wakes up: who is interrupted in the middle of its turn keeps
-    /// the others waiting for its part, and nobody can run its mail meanwhile (see docs/decisions/visits.md).
+    /// the others waiting for its part, and nobody can run its mail meanwhile (see docs/decisions/more-shards-than-processors.md).
     pub shared: bool,
 }
 
@@ -67,19 +67,17 @@ mod tests {
     use super::*;
     use config::DirectiveId;
 
-    fn plan(settings: &[(&'static str, &str)], available: &[usize], quota: usize) -> Vec<Option<usize>> {
+    fn cores(settings: &[(&'static str, &str)], available: &[usize], quota: usize) -> Cores {
         let mut config = Config::default();
         for (name, value) in settings {
             config.assign(DirectiveId::of(name), value.as_bytes()).unwrap();
         }
-        let cores = Cores::plan(&config, available, quota);
-        let cpus = if config.shard_cpus.is_empty() { available.len() } else { config.shard_cpus.len() };
-        assert_eq!(cores.shared, cores.shards() > cpus);
-        cores.pinned
+        Cores::plan(&config, available, quota)
     }
 
     #[test]
     fn shards_and_processors() {
+        let plan = |settings: &[_], available: &[_], quota| cores(settings, available, quota).pinned;
         assert_eq!(plan(&[], &[0, 1], 2), [Some(0), Some(1)]);
         assert_eq!(plan(&[("shards", "1")], &[3, 5], 2), [Some(3)]);
         assert_eq!(plan(&[("shards", "3")], &[0, 1], 2), [None, None, None]);
@@ -87,6 +85,16 @@ mod tests {
         assert_eq!(plan(&[], &[0, 1, 2, 3], 2), [None, None], "a container with two processors' time");
         assert_eq!(plan(&[("shard-cpus", "2-3")], &[0, 1, 2, 3], 4), [Some(2), Some(3)]);
         assert_eq!(plan(&[("shard-cpus", "2"), ("shards", "2")], &[0, 1, 2], 3), [None, None]);
+    }
+
+    #[test]
+    fn processors_are_shared_if_there_are_too_few() {
+        let shared = |settings: &[_], available: &[_], quota| cores(settings, available, quota).shared;
+        assert!(!shared(&[], &[0, 1], 2));
+        assert!(!shared(&[("shards", "2"), ("cpu-pinning", "no")], &[0, 1], 2));
+        assert!(shared(&[("shards", "3")], &[0, 1], 2));
+        assert!(!shared(&[], &[0, 1, 2, 3], 2), "its threads may run on all four");
+        assert!(shared(&[("shard-cpus", "2"), ("shards", "2")], &[0, 1, 2], 3));
     }
 
     #[test]

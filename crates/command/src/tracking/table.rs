@@ -112,14 +112,13 @@ impl Table {
     /// # Panics
     /// When there is none.
     pub fn remove_any(&mut self, random: &mut Random) -> (Box<[u8]>, Vec<ClientRef>) {
-        let mut at = random.index(self.len());
-        let number = self.parts.iter().position(|part| {
-            let keys = part.size().keys;
-            let is_here = at < keys;
-            at -= if is_here { 0 } else { keys };
-            is_here
-        });
-        self.change(number.expect("the parts have all keys"), |part| part.remove_at(at))
+        // Parts are about as long as each other, and with a full table one key goes for each that comes: so they are not counted through.
+        let first = random.index(PARTS);
+        let has_keys = |number: &usize| self.parts[*number].size().keys > 0;
+        let number = (first..first + PARTS).map(|number| number % PARTS).find(has_keys);
+        let number = number.expect("the parts have all keys");
+        let at = random.index(self.parts[number].size().keys);
+        self.change(number, |part| part.remove_at(at))
     }
 
     /// Everything is being removed from a database. What has been read before still counts until all clients have been told
