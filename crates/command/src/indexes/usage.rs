@@ -26,7 +26,7 @@ impl ShardCx {
     /// # Errors
     /// There is none.
     pub fn index_for_admin(&mut self, name: &[u8]) -> Result<&mut ShardIndex, Error> {
-        self.count_usage(name, |usage| usage.admin += 1);
+        self.count_admin(name);
         self.index(name)
     }
 
