@@ -88,15 +88,13 @@ impl BlockBuf {
         self.buf.extend_from_slice(bytes);
     }
 
-    /// Whether a command with these arguments still fits.
-    pub fn has_room(&self, args: Args<'_>) -> bool {
-        let bytes = args.spans().iter().map(|span| span.len as usize).sum::<usize>();
-        self.buf.len() + bytes + PIECE_BYTES_MAX + COMMAND_HEAD_BYTES <= command::args::INSIDE_BYTES_MAX
-            && self.spans.len() + args.len() < i32::MAX as usize
-    }
-
-    /// Adds a command that runs in database `db`; `key`: the index of a key whose hash is known, or 0, and the hash.
-    pub fn push_command(&mut self, command: &Command, args: Args<'_>, db: u16, key: (u16, u64)) {
+    /// Adds a command that runs in database `db`; `key`: the index of a key whose hash is known, or 0, and the hash. Whether there was
+    /// room for it.
+    pub fn push_command(&mut self, command: &Command, args: Args<'_>, db: u16, key: (u16, u64)) -> bool {
+        if self.spans.len() + args.len() >= i32::MAX as usize || !self.has_room(PIECE_BYTES_MAX) {
+            return false;
+        }
+        let (bytes, spans) = (self.buf.len(), self.spans.len());
         let mut head = [0; COMMAND_HEAD_BYTES];
         head[..2].copy_from_slice(&command.id.to_le_bytes());
         head[2..4].copy_from_slice(&db.to_le_bytes());
@@ -104,20 +102,37 @@ impl BlockBuf {
         head[8..10].copy_from_slice(&key.0.to_le_bytes());
         head[10..18].copy_from_slice(&key.1.to_le_bytes());
         self.push(&head);
-        if args.all_inside() {
-            if !command::args::push_piece(args, PIECE_BYTES_MAX, &mut self.buf, &mut self.spans) {
-                args.from(0).for_each(|arg| self.push(arg));
-            }
-        } else {
-            let before = self.outside.len();
-            for index in 0..args.len() {
-                command::args::push(args, index, &mut self.buf, &mut self.spans, &mut self.outside);
-            }
-            self.outside_bytes += self.outside[before..].iter().map(|blob| blob.len()).sum::<usize>();
+        if !command::args::push_piece(args, PIECE_BYTES_MAX, &mut self.buf, &mut self.spans)
+            && !self.push_each(args)
+        {
+            self.buf.truncate(bytes);
+            self.spans.truncate(spans);
+            return false;
         }
         self.commands += 1;
         let at = NAME.len() + 12;
         self.buf[at..at + 4].copy_from_slice(&self.commands.to_le_bytes());
+        true
+    }
+
+    /// Adds arguments one by one; whether there was room for them.
+    #[inline(never)]
+    fn push_each(&mut self, args: Args<'_>) -> bool {
+        if !self.has_room(args.spans().iter().map(|span| span.len as usize).sum()) {
+            return false;
+        }
+        let before = self.outside.len();
+        for index in 0..args.len() {
+            command::args::push(args, index, &mut self.buf, &mut self.spans, &mut self.outside);
+        }
+        self.outside_bytes += self.outside[before..].iter().map(|blob| blob.len()).sum::<usize>();
+        true
+    }
+
+    /// Whether so many bytes and a head still fit.
+    #[inline]
+    fn has_room(&self, bytes: usize) -> bool {
+        self.buf.len() + bytes + COMMAND_HEAD_BYTES <= command::args::INSIDE_BYTES_MAX
     }
 
     pub fn commands(&self) -> usize {
@@ -186,7 +201,7 @@ impl<'a> Block<'a> {
 
     /// The command whose head stands at `at`, and where the next one's does.
     pub fn step_at(self, at: usize) -> (Step<'a>, usize) {
-        let head = self.args.at(at);
+        let head: &[u8; COMMAND_HEAD_BYTES] = self.args.at(at).try_into().expect("a head");
         let argc = u32_at(head, 4) as usize;
         let args = self.args.part(at + 1, argc).hashed(u16_at(head, 8).into(), u64_at(head, 10));
         let command = registry::by_id(u16_at(head, 0).into());
@@ -231,6 +246,25 @@ pub(crate) fn needs_client(command: &Command) -> bool {
         || command.prepare.is_some()
 }
 
+/// What commands of a block have to know of its client; only those that are about more than keys change it.
+struct Client {
+    is_there: bool,
+    resp3: bool,
+    tracker: Tracker,
+}
+
+impl Client {
+    /// As its session has it now, if there is one here; `begun_as`: how the command before was marked.
+    fn now(cx: &Cx<'_>, begun_as: Tracker) -> Self {
+        let session = cx.conn.and_then(|conn| cx.shard.sessions.get(conn));
+        Self {
+            is_there: session.is_some(),
+            resp3: session.map_or(cx.resp3, |session| session.resp3),
+            tracker: tracker_now(cx.shard, cx.conn, begun_as),
+        }
+    }
+}
+
 /// Runs a block. All its keys are here; the watched ones that this shard owns have not been looked at if the watcher is still known.
 fn run(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let block = Block::of(args);
@@ -242,17 +276,20 @@ fn run(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     out.array(block.commands);
     let mut heard = None;
     let begun_as = cx.shard.tracking.caller;
+    let mut client = Client::now(cx, begun_as);
     for Step { command, db, args } in block.steps() {
-        cx.shard.tracking.caller = tracker_now(cx.shard, cx.conn, cx.shard.tracking.caller);
-        let session = cx.conn.and_then(|conn| cx.shard.sessions.get(conn));
-        let resp3 = session.map_or(cx.resp3, |session| session.resp3);
-        let caller = Caller { conn: cx.conn, admitted: true, ..Caller::elsewhere(db, resp3) };
-        if session.is_none() && needs_client(command) {
+        cx.shard.tracking.caller = client.tracker;
+        let caller = Caller { conn: cx.conn, admitted: true, ..Caller::elsewhere(db, client.resp3) };
+        if !client.is_there && needs_client(command) {
             // The client has gone, and with it who would read this.
             out.null();
             continue;
         }
         match command.plan {
+            Plan::Keys | Plan::Split(_) if command.flags & flag::SCRIPT == 0 => {
+                run_one(cx.shard, command, args, caller, out);
+                continue;
+            }
             Plan::All(_, merge) => {
                 run_all(cx.shard, command, merge, args, caller, out);
                 if heard.is_none() && cx.conn.is_some_and(|conn| is_leaving(cx.shard, conn)) {
@@ -261,6 +298,7 @@ fn run(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
             }
             _ => run_one(cx.shard, command, args, caller, out),
         }
+        client = Client::now(cx, cx.shard.tracking.caller);
     }
     cx.shard.tracking.caller = begun_as;
     if let Some(mark) = heard {

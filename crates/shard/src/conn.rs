@@ -130,12 +130,17 @@ impl Conn {
     /// Whether a command on a key of this shard may run at once, and write its reply straight to `out`.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
+        self.transaction.is_none() && self.awaits_nothing()
+    }
+
+    /// Whether it may send what it likes, and what comes now is answered straight to `out`.
+    #[inline]
+    pub(crate) fn awaits_nothing(&self) -> bool {
         self.open
             && !self.closing
             && self.takes_all
             && self.is_in_order()
             && self.replies == ReplyMode::On
-            && self.transaction.is_none()
             && !self.is_excepted
     }
 

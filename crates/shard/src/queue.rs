@@ -188,19 +188,24 @@ impl Shard {
             let args = Args::with_hash(buf, own, &seed, q.key_index as usize, q.hash);
             if plain
                 && q.key_index != 0
-                && q.shard == self.cx.id
                 && let Some(command) = q.command
                 && command.flags & flag::PLAIN != 0
                 && command.takes(own.len())
-                && (proven == Some(q.conn) || self.conns[q.conn as usize].is_plain())
             {
-                if self.run_plain(q.conn as usize, command, args) {
-                    proven = Some(q.conn);
+                if q.shard == self.cx.id && (proven == Some(q.conn) || self.conns[q.conn as usize].is_plain())
+                {
+                    if self.run_plain(q.conn as usize, command, args) {
+                        proven = Some(q.conn);
+                    } else {
+                        (plain, proven) = (self.is_plain(), None);
+                    }
                     continue;
                 }
-            } else {
-                self.run_queued(q, args);
+                if self.queues_up_plainly(command, args, q) {
+                    continue;
+                }
             }
+            self.run_queued(q, args);
             (plain, proven) = (self.is_plain(), None);
         }
         timing::end_chunk(&mut self.cx);

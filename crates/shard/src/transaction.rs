@@ -220,13 +220,11 @@ impl Shard {
             return false;
         }
         if !transaction.is_aborted {
-            if !transaction.block.has_room(args) {
+            if !transaction.block.push_command(command, args, transaction.db, q.placed()) {
                 self.reject(index, command, &Error::err("transaction is too large"));
                 return true;
             }
             transaction.flags |= flags;
-            let db = transaction.db;
-            transaction.block.push_command(command, args, db, q.placed());
             transaction.locate(&self.cx, command, args, q);
         }
         if conn.is_in_order() && conn.replies == ReplyMode::On {
@@ -237,6 +235,35 @@ impl Shard {
             self.deliver_here(index, &mut out);
         }
         self.mark_dirty(index);
+        true
+    }
+
+    /// The short way of [`Shard::queues_up`], on a shard where nothing stands between: a command on one key, of a connection that awaits
+    /// nothing and has a transaction open. Whether that was all.
+    #[inline(never)]
+    pub(crate) fn queues_up_plainly(
+        &mut self,
+        command: &'static Command,
+        args: Args<'_>,
+        q: &Queued,
+    ) -> bool {
+        let is_usual = command.flags & flag::NO_MULTI == 0 && eviction::refuses_nothing(&self.cx);
+        let conn = &mut self.conns[q.conn as usize];
+        if !is_usual || !self.occupants.is_empty() || !conn.awaits_nothing() {
+            return false;
+        }
+        let Some(transaction) = conn.transaction.as_mut().filter(|transaction| transaction.runs()) else {
+            return false;
+        };
+        if !transaction.block.push_command(command, args, transaction.db, q.placed()) {
+            return false;
+        }
+        transaction.flags |= command.flags;
+        transaction.place = transaction.place.with(q.shard);
+        conn.last_command = Some(command);
+        conn.commands += 1;
+        conn.out.raw(b"+QUEUED\r\n");
+        self.mark_dirty(q.conn as usize);
         true
     }
 

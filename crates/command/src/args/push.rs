@@ -7,30 +7,22 @@ use std::ops::Range;
 
 /// Appends a copy of all arguments in one piece, with what stands between them; whether that is possible, and worth it: they stand
 /// close together in their buffer, and take no more than `bytes_max` there.
+#[inline]
 pub fn push_piece(args: Args<'_>, bytes_max: usize, buf: &mut Vec<u8>, spans: &mut Vec<Span>) -> bool {
-    let (first, last) = match args.spans {
-        [first, .., last] if args.all_inside() => (first.start, last.start.saturating_add(last.len)),
-        _ => return false,
-    };
-    if last < first || (last - first) as usize > bytes_max {
-        return false;
-    }
-    let (at, mark) = (buf.len() as u32, spans.len());
-    let (mut total, mut ascend) = (0, first);
+    let Some(first) = args.spans.first().filter(|_| args.all_inside()) else { return false };
+    let (first, mut end, mut total, mut ascends) = (first.start, first.start, 0, true);
     for span in args.spans {
-        if span.start < ascend {
-            spans.truncate(mark);
-            return false;
-        }
-        ascend = span.start + span.len;
+        ascends &= span.start >= end;
+        end = span.start + span.len;
         total += span.len;
-        spans.push(Span { start: span.start - first + at, len: span.len });
     }
-    if (last - first) / 2 > total {
-        spans.truncate(mark);
+    let bytes = end.wrapping_sub(first);
+    if !ascends || bytes as usize > bytes_max || bytes / 2 > total {
         return false;
     }
-    buf.extend_from_slice(&args.buf[first as usize..last as usize]);
+    let ahead = (buf.len() as u32).wrapping_sub(first);
+    spans.extend(args.spans.iter().map(|span| Span { start: span.start.wrapping_add(ahead), len: span.len }));
+    buf.extend_from_slice(&args.buf[first as usize..end as usize]);
     true
 }
 
