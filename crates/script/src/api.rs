@@ -2,9 +2,8 @@
 
 use crate::fiber::{Answer, Fiber, Signal};
 use crate::lua::{self, Argument, Lua, entry};
+use crate::number_text::append_argument;
 use crate::{library, reply_in};
-use base::number::I64Buf;
-use base::number::format_g17;
 use base::sha1::sha1_hex;
 use resp::Span;
 use std::ffi::{CStr, c_int};
@@ -173,7 +172,7 @@ fn take_any_arguments(lua: Lua, count: c_int, text: &mut Vec<u8>, spans: &mut Ve
             // Positions beyond are none: the host refuses so many bytes, so they need not be there.
             Argument::Text(argument) if start <= u32::MAX as usize => text.extend_from_slice(&argument),
             Argument::Text(_) => {}
-            Argument::Number(number) => append_number(text, number),
+            Argument::Number(number) => append_argument(text, number),
             Argument::Other => {
                 lua.set_top(0);
                 push_error(lua, b"", b"Lua redis lib command arguments must be strings or integers");
@@ -183,15 +182,6 @@ fn take_any_arguments(lua: Lua, count: c_int, text: &mut Vec<u8>, spans: &mut Ve
         spans.push(Span { start: start as u32, len: (text.len() - start) as u32 });
     }
     true
-}
-
-/// A number as a command gets it: `%.17g`.
-fn append_number(out: &mut Vec<u8>, number: f64) {
-    if number.abs() < 1e15 && number.trunc() == number && (number != 0.0 || number.is_sign_positive()) {
-        out.extend_from_slice(I64Buf::new(number as i64).as_bytes());
-    } else {
-        out.extend_from_slice(format_g17(number).as_bytes());
-    }
 }
 
 /// redis.acl_check_cmd(command, …)
@@ -222,7 +212,7 @@ fn log(lua: Lua) -> c_int {
     }
     let level = lua.number(1) as i32;
     if !(0..=3).contains(&level) {
-        raise(lua, b"Invalid debug level.");
+        raise(lua, b"Invalid log level.");
     }
     let fiber = lua.vm().fiber();
     if level < i32::from(fiber.log_level_min.get()) {
@@ -260,7 +250,7 @@ fn set_resp(lua: Lua) -> c_int {
 /// redis.set_repl(flags)
 fn set_replication(lua: Lua) -> c_int {
     if lua.top() != 1 {
-        raise(lua, b"redis.set_repl() requires two arguments.");
+        raise(lua, b"redis.set_repl() requires one argument.");
     }
     let flags = lua.number(1) as i32;
     if flags & !i32::from(REPLICATION_ALL) != 0 {

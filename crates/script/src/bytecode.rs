@@ -1,7 +1,7 @@
 //! Reads what `lua_dump` writes: compiled functions, for analysis alone. The bytes come from our own compiler.
 
 use crate::lua::{Lua, State};
-use base::number::format_g17;
+use crate::number_text::append_argument;
 use std::ffi::{c_int, c_void};
 
 /// A compiled function.
@@ -138,7 +138,9 @@ impl<'a> Reader<'a> {
             }
             3 => {
                 let number = f64::from_le_bytes(self.take(8)?.try_into().ok()?);
-                Constant::Text(format_g17(number).as_bytes().to_vec())
+                let mut text = Vec::new();
+                append_argument(&mut text, number);
+                Constant::Text(text)
             }
             4 => Constant::Text(self.text()?.to_vec()),
             _ => return None,

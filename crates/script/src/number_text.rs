@@ -1,7 +1,22 @@
 //! Doubles as C's `%.*g` writes them and `strtod` reads them.
 
 use crate::lua::Message;
-use base::number::I64Buf;
+use base::number::{I64Buf, append_f64};
+
+/// Appends a number as a command gets it: a whole one that an `i64` surely holds in full, anything else in the fewest digits.
+pub fn append_argument(out: &mut Vec<u8>, number: f64) {
+    if number.is_nan() {
+        append_not_a_number(out, number);
+    } else {
+        // To a whole number zero has no sign.
+        append_f64(out, if number == 0.0 { 0.0 } else { number });
+    }
+}
+
+/// C tells the sign, which the processor sets.
+fn append_not_a_number(out: &mut Vec<u8>, number: f64) {
+    out.extend_from_slice(if number.is_sign_negative() { b"-nan" } else { b"nan" });
+}
 
 /// Appends `%.<precision>g`; `precision` is 1 to 17.
 pub fn append_general(out: &mut Vec<u8>, number: f64, precision: usize) {
@@ -13,13 +28,11 @@ pub fn append_general(out: &mut Vec<u8>, number: f64, precision: usize) {
     {
         return out.extend_from_slice(I64Buf::new(number as i64).as_bytes());
     }
-    if !number.is_finite() {
-        let text: &[u8] = match (number.is_nan(), number < 0.0) {
-            (true, _) => b"nan",
-            (_, true) => b"-inf",
-            (_, false) => b"inf",
-        };
-        return out.extend_from_slice(text);
+    if number.is_nan() {
+        return append_not_a_number(out, number);
+    }
+    if number.is_infinite() {
+        return out.extend_from_slice(if number < 0.0 { b"-inf" } else { b"inf" });
     }
     // All digits and the exponent, correctly rounded: d.ddde-5.
     let text = Message::new(format_args!("{:.*e}", precision - 1, number.abs()));

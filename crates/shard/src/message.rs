@@ -172,6 +172,8 @@ const SPANS_MAX: usize = 1 << 20;
 pub(crate) const REPLY_BYTES_MAX: usize = if cfg!(test) { 1000 } else { 1 << 20 };
 /// Room that a batch keeps for its next use, in each of its parts.
 const KEPT_BYTES_MAX: usize = 2 << 20;
+/// The same for one that there is no hurry to use again.
+const KEPT_SPARE_BYTES_MAX: usize = 64 << 10;
 
 /// The commands of one turn of one shard for another.
 #[derive(Default)]
@@ -220,12 +222,17 @@ impl<'a> Words<'a> {
 
 /// Batches kept for reuse.
 const POOL_MAX: usize = 64;
+/// How many of them may have much room: what one large reply has gone through must not stay for good.
+const POOL_LARGE_MAX: usize = 4;
 
 impl Batch {
     /// Nobody needs it any more: it is emptied, and kept for later if there are not many.
     #[allow(clippy::vec_box)]
     pub(crate) fn give_back(mut self: Box<Self>, pool: &mut Vec<Box<Self>>) {
         self.clear();
+        if pool.len() >= POOL_LARGE_MAX && self.room_bytes() > KEPT_SPARE_BYTES_MAX {
+            self.shrink(KEPT_SPARE_BYTES_MAX);
+        }
         if pool.len() < POOL_MAX {
             pool.push(self);
         }
@@ -239,18 +246,23 @@ impl Batch {
         self.args.clear();
         self.replies.clear();
         self.changes.clear();
-        let bytes = self.spans.capacity() * size_of::<Span>() + self.args.capacity();
-        if bytes + self.replies.buf.capacity() > KEPT_BYTES_MAX {
-            self.shrink();
+        if self.room_bytes() > KEPT_BYTES_MAX {
+            self.shrink(KEPT_BYTES_MAX);
         }
     }
 
+    #[inline]
+    fn room_bytes(&self) -> usize {
+        self.spans.capacity() * size_of::<Span>() + self.args.capacity() + self.replies.buf.capacity()
+    }
+
+    /// Gives back what each part has beyond so many bytes.
     #[cold]
     #[inline(never)]
-    fn shrink(&mut self) {
-        self.spans.shrink_to(KEPT_BYTES_MAX / size_of::<Span>());
-        self.args.shrink_to(KEPT_BYTES_MAX);
-        self.replies.buf.shrink_to(KEPT_BYTES_MAX);
+    fn shrink(&mut self, bytes: usize) {
+        self.spans.shrink_to(bytes / size_of::<Span>());
+        self.args.shrink_to(bytes);
+        self.replies.buf.shrink_to(bytes);
     }
 
     /// Whether the next command belongs into another batch.
@@ -540,5 +552,21 @@ mod tests {
         assert_eq!(trial.ask(conn, &request(&words)), b":300\r\n");
         assert_eq!(trial.ask(conn, &request(&["SCARD", "union"])), b":300\r\n");
         assert_eq!(trial.ask(conn, b"DBSIZE\r\n"), b":301\r\n");
+    }
+
+    #[test]
+    fn what_has_carried_a_large_reply_is_not_kept_whole() {
+        let mut pool = Vec::new();
+        let batches = (0..2 * POOL_MAX).map(|_| {
+            let mut batch = Box::<Batch>::default();
+            batch.replies.buf.reserve(1 << 20);
+            batch.args.reserve(1 << 20);
+            batch
+        });
+        batches.for_each(|batch| batch.give_back(&mut pool));
+        let kept: usize = pool.iter().map(|batch| batch.room_bytes()).sum();
+        assert_eq!(pool.len(), POOL_MAX);
+        let bytes_max = POOL_LARGE_MAX * 2 * KEPT_BYTES_MAX + POOL_MAX * 2 * KEPT_SPARE_BYTES_MAX;
+        assert!((POOL_LARGE_MAX << 20..=bytes_max).contains(&kept), "{kept} bytes");
     }
 }

@@ -4,6 +4,7 @@
 use crate::block::Block;
 use crate::message::Message;
 use crate::shard::Shard;
+use command::families::selected_db;
 use command::spec::Verb;
 use command::{Args, Command, Plan, monitor};
 
@@ -30,6 +31,9 @@ impl Shard {
     }
 
     fn feed_line(&mut self, index: usize, command: &Command, args: Args<'_>, db: u16) {
+        // The database that there is behind the command, as Redis shows it.
+        let selected = (command.name == "SELECT").then(|| selected_db(&self.cx, args));
+        let db = selected.and_then(Result::ok).unwrap_or(db);
         if let Some(session) = self.cx.sessions.get(index) {
             let addr = session.addr.clone();
             monitor::write(&mut self.cx, &addr, db, command, args);

@@ -108,6 +108,9 @@ impl Shard {
         let other_db =
             if command.flags & flag::CROSS_DB != 0 { command::families::other_db(args) } else { None };
         let dbs = || [Some(db), other_db].into_iter().flatten();
+        // Alone, also who only reads: of two readers that shared a key the later could go while the earlier, of the same connection,
+        // waits for something else; and an operation that locks late may change the key in between. WATCH would miss that change,
+        // and MGET show it to who then finds the old value.
         let key = |db, i: usize| (Thing::Key(db, args[i].to_vec()), false);
         let mut things: Vec<_> = indexes.iter().flat_map(|&i| dbs().map(move |db| key(db, i))).collect();
         // A key that is shared is here, and somebody reads it for many turns: who only reads, too, does so meanwhile.

@@ -10,6 +10,7 @@
 
 pub mod client;
 mod decode;
+mod idle;
 mod info;
 pub mod old_values;
 mod ports;
@@ -21,6 +22,7 @@ pub mod words;
 
 pub use client::Client;
 pub use decode::{ProtocolError, decode};
+pub use idle::await_end_of_idle;
 pub use info::{await_info, await_true, info, info_number};
 pub use server::{Program, Server};
 pub use value::Value;

@@ -71,7 +71,7 @@ const FUNCTIONS: &[Command] = &[
         .complexity("O(N) where N is the number of functions")
         .tips(&["nondeterministic_output_order"])
         .summary("Tells about the libraries and their functions.")
-        .syntax("library-name-pattern=LIBRARYNAME:string? withcode=WITHCODE?"),
+        .syntax("LIBRARYNAME@library-name-pattern:string? withcode=WITHCODE?"),
     sub("LOAD", (load, first), -3, WRITE | DENYOOM)
         .prepare_adding(try_to_load)
         .complexity("O(1) (considering compilation time is redundant)")

@@ -60,14 +60,13 @@ pub fn check(shard: &ShardCx, command: &Command, args: Args<'_>, rights: Rights)
     Ok(())
 }
 
-/// Whether there is such a command, and the user may run it: there is only one user, who may everything.
+/// Whether there is such a command, whatever its arguments, and the user may run it: there is only one user, who may everything.
 pub fn exists(words: Words<'_>) -> Option<bool> {
     let command = words.get(0).and_then(lookup)?;
-    let fits = match (command.plan, words.get(1)) {
-        (Plan::Container, Some(name)) => subcommand(command, name).is_some_and(|sub| sub.takes(words.len())),
-        _ => command.takes(words.len()),
-    };
-    fits.then_some(true)
+    match (command.plan, words.get(1)) {
+        (Plan::Container, Some(name)) => subcommand(command, name).map(|_| true),
+        _ => Some(true),
+    }
 }
 
 /// Which arguments of a command are keys, as far as that can be told of what is known of them (the name and constants of a script);

@@ -4,8 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use testkit::{Program, Server};
+
+pub use testkit::await_true as eventually;
 
 pub const WEFT: &str = env!("CARGO_BIN_EXE_weft-server");
 
@@ -71,15 +73,6 @@ pub fn has(program: &str) -> bool {
         eprintln!("not tried: there is no {program} here");
     }
     there
-}
-
-/// Tries until `condition` holds.
-pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while !condition() {
-        assert!(Instant::now() < deadline, "{what} did not happen");
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
 
 /// Whether something takes less than `limit` at least once in a few times. What it would take if it waited is longer, however fast

@@ -179,10 +179,14 @@ fn keys_of<'a>(args: Args<'a>) -> Result<Vec<(&'a [u8], u16)>, Error> {
     let mut keys = Vec::new();
     for spec in row.keys.iter().filter(|spec| spec.access & access::NOT_KEY == 0) {
         let mut indexes = Vec::new();
-        spec.find(&inner, &mut indexes)?;
+        match spec.find(&inner, &mut indexes) {
+            // A count that does not fit is none, as in Redis.
+            Err(_) if !needs_keys => return Ok(Vec::new()),
+            found => found?,
+        }
         let expected =
             matches!(spec.begin, Begin::Index(_)) && spec.find != Find::Unknown && spec.finder.is_none();
-        if expected && indexes.is_empty() && row.flags & flag::NO_MANDATORY_KEYS == 0 {
+        if expected && indexes.is_empty() && needs_keys {
             return Err(invalid);
         }
         let bits = access_of(row, &inner).unwrap_or(spec.access) & !access::INCOMPLETE;
