@@ -370,6 +370,13 @@ pub(crate) fn showable(table: &mut Table<KeyLayout>, pos: Pos) -> Option<Showabl
     }
 }
 
+/// The document at `pos` of a table, if it is one.
+pub(crate) fn document(table: &mut Table<KeyLayout>, pos: Pos) -> Option<&mut Json> {
+    let record = table.record_mut(pos);
+    // SAFETY: as for `showable`.
+    (code(record) == Code::Json).then(|| unsafe { &mut *boxed::<Json>(record) })
+}
+
 /// The bytes of a string that stands outside its record; unshared first if a reply still holds them.
 pub fn blob_mut(record: &mut [u8]) -> &mut Vec<u8> {
     assert!(matches!(code(record), Code::Blob | Code::BlobRaw), "not a blob");

@@ -107,6 +107,11 @@ impl Value {
         }
     }
 
+    /// The document, if it is one.
+    pub(crate) fn document(&mut self) -> Option<&mut Json> {
+        if let Self::Json(document) = self { Some(document) } else { None }
+    }
+
     /// Bytes that it takes outside a record.
     pub(crate) fn outside_bytes(&self) -> usize {
         record::bytes_of(self.view())

@@ -32,8 +32,10 @@ pub enum Element<'a> {
     Node(NodeView<'a>),
     /// A block of a stream; they come in the order of their ids.
     Block(Node<'a>),
-    /// Bytes of a long string; they come in their order.
+    /// Bytes of a long string, or of the text of a document; they come in their order.
     Text(&'a [u8]),
+    /// How many bytes the text of a document has, before the first of them.
+    TextLen(u64),
 }
 
 /// Takes what is shown.
@@ -54,7 +56,7 @@ impl Kept {
             Element::Member(member) => (MEMBER, 0, member, &[][..]),
             Element::Field { field, value, expire } => (FIELD, expire, field, value),
             Element::Scored { member, score } => (SCORED, score.to_bits(), member, &[][..]),
-            Element::Node(_) | Element::Block(_) | Element::Text(_) => {
+            Element::Node(_) | Element::Block(_) | Element::Text(_) | Element::TextLen(_) => {
                 unreachable!("what has an order is kept in it")
             }
         };

@@ -8,7 +8,7 @@
 //! not compressed.
 
 use super::{NODE_PACKED, NODE_PLAIN, Options, type_of};
-use crate::json::{JsonSteps, step_of_json};
+use crate::json::{self, JsonSteps, step_of_json};
 use crate::{Type, append_len, append_string, array, stream, suggestions, vectors};
 use keyspace::ValueRef;
 use types::list::NodeView;
@@ -94,6 +94,12 @@ impl Encoder {
     /// If the value is packed or an array.
     pub fn begin_elements(&mut self, value: ValueRef<'_>, out: &mut Vec<u8>) {
         let (left, first_ms) = match value {
+            // Its length is told before its text.
+            ValueRef::Json(_) => {
+                json::end_text(&mut self.tail);
+                self.place = Place::Elements { left: 0, first_ms: 0 };
+                return;
+            }
             ValueRef::Str { bytes, .. } => (bytes.bytes().len(), 0),
             ValueRef::Set(set @ Set::Table(_)) => (set.len(), 0),
             ValueRef::Hash(hash @ Hash::Table(_)) => (hash.len(), hash.next_expire().unwrap_or(0)),
@@ -118,7 +124,15 @@ impl Encoder {
     /// When there are more than there were.
     pub fn element(&mut self, out: &mut Vec<u8>, element: Element<'_>) {
         let Place::Elements { left, first_ms } = &mut self.place else { panic!("elements were not begun") };
-        let count = if let Element::Text(part) = element { part.len() } else { 1 };
+        let count = match element {
+            Element::Text(part) => part.len(),
+            Element::TextLen(bytes) => {
+                json::begin_text(out, bytes);
+                *left += bytes as usize;
+                return;
+            }
+            _ => 1,
+        };
         *left = left.checked_sub(count).expect("as many elements as there were");
         match element {
             Element::Member(member) => append_string(out, member, self.compress),
@@ -136,6 +150,7 @@ impl Encoder {
             Element::Node(node) => append_node(out, node, &mut Vec::new(), self.compress),
             Element::Block(block) => stream::append_block(out, block, &mut Vec::new(), self.compress),
             Element::Text(part) => out.extend_from_slice(part),
+            Element::TextLen(_) => unreachable!("it is no element"),
         }
     }
 
