@@ -290,6 +290,10 @@ impl Scribe for Shown {
         elements.as_mut().expect("element by element").push(field);
     }
 
+    fn begin_rest(&mut self, _: RecordId) {
+        panic!("there are no streams");
+    }
+
     fn end_elements(&mut self, record: RecordId) {
         let begun = self.begun.remove(&record.0).expect("it was begun");
         let fields = begun.elements.expect("element by element");

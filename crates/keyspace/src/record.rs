@@ -365,6 +365,7 @@ pub(crate) fn showable(table: &mut Table<KeyLayout>, pos: Pos) -> Option<Showabl
             Code::ZSet => Showable::of_zset(&mut *boxed::<ZSet>(record)),
             Code::List => Some(Showable::List(&mut *boxed::<List>(record))),
             Code::Stream => Some(Showable::Stream(&mut *boxed::<Stream>(record))),
+            Code::Array => Some(Showable::Array(&mut *boxed::<Array>(record))),
             _ => None,
         }
     }

@@ -101,9 +101,8 @@ impl Value {
             Self::ZSet(zset) => Showable::of_zset(zset),
             Self::List(list) => Some(Showable::List(list)),
             Self::Stream(stream) => Some(Showable::Stream(stream)),
-            Self::Str { .. } | Self::Array(_) | Self::Json(_) | Self::VectorSet(_) | Self::Suggestions(_) => {
-                None
-            }
+            Self::Array(array) => Some(Showable::Array(array)),
+            Self::Str { .. } | Self::Json(_) | Self::VectorSet(_) | Self::Suggestions(_) => None,
         }
     }
 

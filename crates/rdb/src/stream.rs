@@ -52,16 +52,13 @@ pub fn append_from(
             return Some(Place::Blocks(behind));
         }
         append_facts(out, stream);
-        append_len(out, stream.groups.len() as u64);
         groups::Place::default()
     };
     append_groups(out, stream, kind, in_groups, room).map(Place::Groups)
 }
 
-/// Appends all that stands behind the blocks.
-pub fn append_tail(out: &mut Vec<u8>, stream: &Stream, kind: Type, compress: bool) {
-    append_facts(out, stream);
-    append_len(out, stream.groups.len() as u64);
+/// Appends the groups, and the producers.
+pub fn append_rest(out: &mut Vec<u8>, stream: &Stream, kind: Type, compress: bool) {
     let rest = append_groups(out, stream, kind, groups::Place::default(), Room::endless(compress));
     assert!(rest.is_none(), "the room has no end");
 }
@@ -109,13 +106,14 @@ pub fn append_block(out: &mut Vec<u8>, block: Node<'_>, buffer: &mut Vec<u8>, co
     append_string(out, buffer, compress);
 }
 
-/// Appends what is known of the log as a whole.
-fn append_facts(out: &mut Vec<u8>, stream: &Stream) {
+/// Appends what is known of the log as a whole, and how many groups there are.
+pub fn append_facts(out: &mut Vec<u8>, stream: &Stream) {
     append_len(out, stream.len() as u64);
     for id in [stream.last_id(), stream.first_id(), stream.max_deleted_id] {
         append_id(out, id);
     }
     append_len(out, stream.entries_added);
+    append_len(out, stream.groups.len() as u64);
 }
 
 fn append_producers(out: &mut Vec<u8>, producers: &Producers, compress: bool) {

@@ -42,6 +42,8 @@ enum Way {
     Text(Text),
     /// A document, which keeps by itself what is about to change.
     Document(Reader),
+    /// What is left of one whose elements are written, as it was.
+    Rest(Value),
 }
 
 /// An entry on its way from one key to another, to another database of its shard, or to another shard: it must get there.
@@ -116,12 +118,20 @@ impl Begun {
                     text.show_on(place.text(), &mut |part| scribe.element(record, Element::Text(part)))
                 }
                 Way::Document(reader) => show_document(reader, place.document(), scribe, record),
+                Way::Rest(value) => return scribe.write_on(record, value.view(), to_the_end),
             };
-            if !has_more {
+            if !has_more
+                && matches!(self.way, Way::ByElement)
+                && let Some(rest) = place.showable().take_rest()
+            {
+                place.showable().end();
+                scribe.begin_rest(record);
+                self.way = Way::Rest(Value::Stream(rest));
+            } else if !has_more {
                 match self.way {
                     Way::ByElement => place.showable().end(),
                     Way::Document(_) => place.document().end_showing(),
-                    Way::Unchanged | Way::Text(_) => {}
+                    Way::Unchanged | Way::Text(_) | Way::Rest(_) => {}
                 }
                 scribe.end_elements(record);
                 return true;
@@ -263,7 +273,7 @@ impl Walk {
         let Some(Begun { record, way, scribe }) = self.begun.get_mut(key) else { return };
         let mut place = Place::InTable(table, place_of(table, key));
         match way {
-            Way::Unchanged | Way::Text(_) => {}
+            Way::Unchanged | Way::Text(_) | Way::Rest(_) => {}
             Way::ByElement => {
                 let mut showable = place.showable();
                 if showable.kept_bytes() > KEPT_BYTES_MAX {

@@ -9,7 +9,7 @@
 
 use super::{NODE_PACKED, NODE_PLAIN, Options, type_of};
 use crate::json::{self, JsonSteps, step_of_json};
-use crate::{Type, append_len, append_string, array, stream, suggestions, vectors};
+use crate::{Type, append_len, append_string, array, groups, stream, suggestions, vectors};
 use keyspace::ValueRef;
 use types::list::NodeView;
 use types::showing::Element;
@@ -91,7 +91,7 @@ impl Encoder {
     /// Appends what stands in front of the elements, which [`Encoder::element`] appends then, as many as there are now.
     ///
     /// # Panics
-    /// If the value is packed or an array.
+    /// If the value is packed.
     pub fn begin_elements(&mut self, value: ValueRef<'_>, out: &mut Vec<u8>) {
         let (left, first_ms) = match value {
             // Its length is told before its text.
@@ -105,8 +105,16 @@ impl Encoder {
             ValueRef::Hash(hash @ Hash::Table(_)) => (hash.len(), hash.next_expire().unwrap_or(0)),
             ValueRef::ZSet(zset @ ZSet::Tree(_)) => (zset.len(), 0),
             ValueRef::List(list) => (list.nodes().len(), 0),
+            ValueRef::Array(array) => {
+                array::append_head(out, array);
+                self.place = Place::Elements { left: array.len() as usize, first_ms: 0 };
+                return;
+            }
             ValueRef::Stream(stream) => {
-                stream::append_tail(&mut self.tail, stream, self.kind, self.compress);
+                stream::append_facts(&mut self.tail, stream);
+                if !stream.has_long_rest() {
+                    stream::append_rest(&mut self.tail, stream, self.kind, self.compress);
+                }
                 (stream.blocks(), 0)
             }
             _ => panic!("a value that is not written element by element"),
@@ -149,9 +157,22 @@ impl Encoder {
             }
             Element::Node(node) => append_node(out, node, &mut Vec::new(), self.compress),
             Element::Block(block) => stream::append_block(out, block, &mut Vec::new(), self.compress),
+            Element::Position(index, element) => {
+                append_len(out, index);
+                array::append_element(out, element, self.compress);
+            }
             Element::Text(part) => out.extend_from_slice(part),
             Element::TextLen(_) => unreachable!("it is no element"),
         }
+    }
+
+    /// All elements have been appended, and [`Encoder::step`] appends the rest: of a stream that has a long one.
+    ///
+    /// # Panics
+    /// When there are less than there were.
+    pub fn begin_rest(&mut self, out: &mut Vec<u8>) {
+        self.end_elements(out);
+        self.place = Place::Stream(stream::Place::Groups(groups::Place::default()));
     }
 
     /// All elements have been appended.
