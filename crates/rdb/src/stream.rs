@@ -148,13 +148,15 @@ pub fn read(kind: Type, reader: &mut Reader<'_>) -> Result<Stream, Error> {
         let master = <[u8; 16]>::try_from(&*reader.string()?).map_err(|_| Error::Corrupt("id of a block"))?;
         stream.push_node(StreamId::from_be_bytes(master), reader.string()?.into_vec())?;
     }
-    if reader.length()? != stream.len() as u64 {
+    // Some servers of old have written a length that is none; like Redis we only want there to be something.
+    let announced = reader.length()?;
+    if announced > 0 && stream.blocks() == 0 {
         return Err(Error::Corrupt("length of a stream"));
     }
     if !stream.set_last_id(id(reader)?) {
         return Err(Error::Corrupt("last id of a stream"));
     }
-    stream.entries_added = stream.len() as u64;
+    stream.entries_added = announced;
     if kind != Type::Stream {
         // The first id is found anew.
         id(reader)?;

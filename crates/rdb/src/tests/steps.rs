@@ -3,14 +3,15 @@
 use super::{content, some_value};
 use crate::dump::{restore, seal};
 use crate::encode::{Encoder, Options, Progress};
-use crate::{Shapes, Type};
+use crate::{Reader, Shapes, Type, append_len};
 use base::hash::HashSeed;
 use base::random::Random;
 use keyspace::Value;
 use std::sync::Arc;
+use types::hash::{FieldTtl, HashLimits};
 use types::showing::Showable;
 use types::stream::{Group, StreamId, StreamLimits};
-use types::{Array, Set, Stream};
+use types::{Array, Hash, Set, Stream};
 
 /// The payload of a value, and how many steps it took; no step appends more than `most` bytes.
 fn in_steps(value: &Value, options: &Options, budget: usize, most: usize) -> (Vec<u8>, usize) {
@@ -124,6 +125,44 @@ fn what_changes_on_the_way_is_written_as_it_was() {
     });
     assert!(content(&restore(&payload, &shapes).expect("own bytes")) == before);
     assert!(content(&value) != before);
+}
+
+/// A hash without times is for everybody, also if it is kept as one that has them.
+#[test]
+fn a_hash_that_could_have_times_is_read_by_old_servers() {
+    let (seed, limits) =
+        (HashSeed::new(1, 2), HashLimits { max_listpack_entries: 8, max_listpack_value: 64 });
+    let mut hash = Hash::new();
+    hash.set(b"field", b"value", FieldTtl::Clear, 0, &limits, &seed);
+    hash.expect_expires();
+    let mut value = Value::Hash(Box::new(hash));
+    for (version, kind) in [(10, Type::Hash), (12, Type::HashListpackEx)] {
+        let (payload, _) = in_steps(&value, &Options { version, compress: true }, usize::MAX, usize::MAX);
+        assert_eq!(payload[0], kind.byte());
+        assert_eq!(content(&restore(&payload, &Shapes::with_defaults(&seed)).unwrap()), content(&value));
+    }
+    let Value::Hash(hash) = &mut value else { unreachable!() };
+    hash.set_expire(b"field", Some(5), 0);
+    let (payload, _) = in_steps(&value, &Options { version: 10, compress: true }, usize::MAX, usize::MAX);
+    assert_eq!(payload[0], Type::HashListpackEx.byte());
+}
+
+/// Redis 5 has written lengths that are none, and every later Redis reads them.
+#[test]
+fn a_stream_of_another_length_than_it_says_is_read() {
+    let stream = stream_with_groups(100, 0);
+    let mut bytes = Vec::new();
+    append_len(&mut bytes, stream.blocks() as u64);
+    for block in stream.nodes() {
+        crate::stream::append_block(&mut bytes, block, &mut Vec::new(), false);
+    }
+    // A length of 120, the last id, no groups.
+    [120, 100, 0, 0].into_iter().for_each(|number| append_len(&mut bytes, number));
+    let read = |bytes: &[u8]| crate::stream::read(Type::Stream, &mut Reader::new(bytes));
+    let again = read(&bytes).expect("it is read");
+    assert_eq!((again.len(), again.entries_added, again.first_id().ms), (100, 120, 1));
+    let nothing: Vec<u8> = [0, 120, 100, 0, 0].into_iter().collect();
+    assert!(read(&nothing).is_err());
 }
 
 /// `count` entries and two groups, of which consumers have so many each.
