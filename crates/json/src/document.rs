@@ -1,6 +1,7 @@
 //! A value under a key, with an account of its memory that is kept while it changes.
 
 use crate::edit::{self, Change, Step};
+use crate::showing::Keeper;
 use crate::{Node, View};
 
 /// Invariant: `bytes` is what [`Node::heap_bytes`] of the value says.
@@ -25,8 +26,9 @@ impl Document {
         &self.root
     }
 
-    pub fn into_root(self) -> Node {
-        self.root
+    /// Whoever changes it so that it takes more or less memory leaves the account wrong.
+    pub(crate) fn root_mut(&mut self) -> &mut Node {
+        &mut self.root
     }
 
     /// Bytes of memory behind the document, itself not included.
@@ -36,16 +38,21 @@ impl Document {
 
     /// See [`edit::apply`].
     pub fn apply(&mut self, place: &[Step], change: Change) -> bool {
-        let edited = edit::attempt(&mut self.root, place, change);
+        let mut keeper = Keeper::of(&mut self.root);
+        let edited = edit::attempt(&mut self.root, place, change, &mut keeper);
+        if keeper.bytes > 0 {
+            self.add_kept(keeper.bytes);
+        }
         self.bytes = self.bytes + edited.more_bytes - edited.less_bytes;
         debug_assert!(self.bytes < usize::MAX / 2, "more was freed than there was");
         edited.is_done
     }
 
-    /// See [`edit::replace`]; a place inside, or the value as a whole.
+    /// See [`edit::replace`]; a place inside, or the value as a whole, unless that is being shown.
     pub fn replace(&mut self, place: &[Step], value: Node) -> bool {
         match place.split_last() {
             None => {
+                assert!(!self.is_shown(), "who shows it needs it");
                 *self = Self::new(value);
                 true
             }

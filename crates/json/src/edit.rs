@@ -3,9 +3,10 @@
 //! A packed value is written anew with the change, which moves at most [`packed::BYTES_MAX`] bytes; if what is added has no room in it, its
 //! outermost array or object gets nodes for its elements first. Nothing that is larger is copied.
 
-use crate::node::{Members, Numbers, Repr};
+use crate::node::{Numbers, Repr};
 use crate::numbers::{self, Width};
 use crate::parse::finish_array;
+use crate::showing::Keeper;
 use crate::view::{Array, Object, View};
 use crate::{Node, packed};
 use std::ops::Range;
@@ -55,11 +56,11 @@ impl Edited {
 
 /// Changes the value at a place; false, and nothing has changed, if there is none or it is of another kind.
 pub fn apply(root: &mut Node, place: &[Step], change: Change) -> bool {
-    attempt(root, place, change).is_done
+    attempt(root, place, change, &mut Keeper::default()).is_done
 }
 
-/// As [`apply`], with what it does to the memory.
-pub fn attempt(root: &mut Node, place: &[Step], change: Change) -> Edited {
+/// As [`apply`], with what it does to the memory. `keeper`: of the document that it is in.
+pub(crate) fn attempt(root: &mut Node, place: &[Step], mut change: Change, keeper: &mut Keeper) -> Edited {
     if let Some(bytes) = root.as_packed()
         && let Some(more) = change.packed_bytes()
         && bytes.len() + more <= packed::BYTES_MAX
@@ -77,16 +78,20 @@ pub fn attempt(root: &mut Node, place: &[Step], change: Change) -> Edited {
         less_bytes = root.heap_bytes();
         root.unpack();
         more_bytes = root.heap_bytes();
+        keeper.pass_over(root);
     }
     let edited = match place.split_first() {
-        None => change_here(root, change),
+        None => {
+            change.pass_over(keeper);
+            change_here(root, change, keeper)
+        }
         Some((step, rest)) => {
             let child = match (&mut root.0, step) {
-                (Repr::Array(elements), Step::Index(index)) => elements.get_mut(*index),
-                (Repr::Object(members), Step::Name(name)) => members.get_mut(name),
+                (Repr::Array(elements), Step::Index(index)) => elements.child_mut(*index, keeper),
+                (Repr::Object(members), Step::Name(name)) => members.child_mut(name, keeper),
                 _ => None,
             };
-            child.map_or(Edited::FAILED, |child| attempt(child, rest, change))
+            child.map_or(Edited::FAILED, |child| attempt(child, rest, change, keeper))
         }
     };
     edited.with(less_bytes, more_bytes)
@@ -127,6 +132,15 @@ pub fn look_up<'a>(root: View<'a>, place: &[Step]) -> Option<View<'a>> {
 }
 
 impl Change {
+    /// What it adds was not there before.
+    fn pass_over(&mut self, keeper: &Keeper) {
+        match self {
+            Self::Put(_, value) => keeper.pass_over(value),
+            Self::Splice(_, values) => values.iter_mut().for_each(|value| keeper.pass_over(value)),
+            Self::Remove(_) | Self::Take(_) => {}
+        }
+    }
+
     /// How many bytes it adds to a packed value at most; none if it adds what is not packed.
     fn packed_bytes(&self) -> Option<usize> {
         // A length of its own, and longer lengths around it.
@@ -267,44 +281,38 @@ fn remove_member(body: &[u8], len: usize, name: &[u8], out: &mut Vec<u8>) -> boo
 }
 
 /// Changes a value that has nodes for its elements, or is an array of numbers.
-fn change_here(node: &mut Node, change: Change) -> Edited {
+fn change_here(node: &mut Node, change: Change, keeper: &mut Keeper) -> Edited {
     match (&mut node.0, change) {
         (Repr::Object(members), Change::Put(name, value)) => {
-            let (before, added) = (members.own_bytes(), value.heap_bytes());
-            let old = members.insert(name, value).map_or(0, |old| old.heap_bytes());
-            Edited::done(before + old, members.own_bytes() + added)
+            let (before, added, mut removed) = (members.own_bytes(), value.heap_bytes(), 0);
+            members.put(name, value, keeper, |old| removed = old.heap_bytes());
+            Edited::done(before + removed, members.own_bytes() + added)
         }
         (Repr::Object(members), Change::Remove(name)) => {
-            let before = members.own_bytes();
-            match Members::remove(members, &name) {
-                Some(old) => Edited::done(before + old.heap_bytes(), members.own_bytes()),
-                None => Edited::FAILED,
+            let (before, mut removed) = (members.own_bytes(), 0);
+            if !members.take(&name, keeper, |old| removed = old.heap_bytes()) {
+                return Edited::FAILED;
             }
+            Edited::done(before + removed, members.own_bytes())
         }
         (Repr::Array(elements), Change::Splice(range, values)) => {
-            if range.end > elements.len() {
+            if range.end > elements.nodes.len() {
                 return Edited::FAILED;
             }
-            let before = vec_bytes(elements);
+            let (before, mut removed) = (elements.own_bytes(), 0);
             let added: usize = values.iter().map(Node::heap_bytes).sum();
-            let removed: usize = elements.splice(range, values).map(|old| old.heap_bytes()).sum();
-            shrink(elements);
-            Edited::done(before + removed, vec_bytes(elements) + added)
+            elements.splice(range, values, keeper, |old| removed += old.heap_bytes());
+            shrink(&mut elements.nodes);
+            Edited::done(before + removed, elements.own_bytes() + added)
         }
         (Repr::Array(elements), Change::Take(indexes)) => {
-            if indexes.last().is_some_and(|&last| last >= elements.len()) {
+            if indexes.last().is_some_and(|&last| last >= elements.nodes.len()) {
                 return Edited::FAILED;
             }
-            let (before, mut removed, mut at) = (vec_bytes(elements), 0, 0);
-            let mut taken = indexes.into_iter().peekable();
-            elements.retain(|element| {
-                let stays = taken.next_if_eq(&at).is_none();
-                removed += if stays { 0 } else { element.heap_bytes() };
-                at += 1;
-                stays
-            });
-            shrink(elements);
-            Edited::done(before + removed, vec_bytes(elements))
+            let (before, mut removed) = (elements.own_bytes(), 0);
+            elements.take(&indexes, keeper, |old| removed += old.heap_bytes());
+            shrink(&mut elements.nodes);
+            Edited::done(before + removed, elements.own_bytes())
         }
         (Repr::Numbers(numbers), change @ (Change::Splice(..) | Change::Take(_))) => {
             let (before, len) = (numbers.own_bytes(), numbers.as_ref().as_ref().len());
@@ -320,6 +328,7 @@ fn change_here(node: &mut Node, change: Change) -> Edited {
                             old.iter().map(|number| Node::of(View::Number(number))).collect();
                         elements.splice(range, values);
                         *node = Node::array(elements);
+                        keeper.pass_over(node);
                     }
                     Some(())
                 }
@@ -329,11 +338,6 @@ fn change_here(node: &mut Node, change: Change) -> Edited {
         }
         _ => Edited::FAILED,
     }
-}
-
-/// Bytes of an array of nodes without what is behind these.
-fn vec_bytes(elements: &Vec<Node>) -> usize {
-    elements.capacity() * size_of::<Node>()
 }
 
 fn shrink(elements: &mut Vec<Node>) {

@@ -8,6 +8,8 @@
 //!
 //! Reading sees none of this: a [`View`] is a value in either form. Depth is bounded by the parser (128), so nothing here need fear for the stack.
 //!
+//! For snapshots a large document can be shown as it was while it changes ([`showing`]).
+//!
 //! What leads into documents are [`path`]s.
 //!
 //! Deliberately absent: keys, replies.
@@ -21,6 +23,7 @@ pub mod numbers;
 pub mod packed;
 pub mod parse;
 pub mod path;
+pub mod showing;
 pub mod view;
 pub mod write;
 

@@ -2,6 +2,7 @@
 
 use crate::numbers::{NumbersRef, Width};
 use crate::packed;
+use crate::showing::Trace;
 use crate::view::{Array, Object, View};
 use indexmap::IndexMap;
 use std::sync::Arc;
@@ -11,13 +12,22 @@ const INLINE_MAX: usize = 22;
 /// Arrays of numbers of more bytes are kept apart, to be shared with indexes.
 pub(crate) const NUMBERS_PACKED_MAX: usize = 256;
 
+/// The elements of a large array.
+#[derive(Clone)]
+pub(crate) struct Elements {
+    pub nodes: Vec<Node>,
+    pub trace: Trace,
+}
+
 /// The members of a large object. Names are found by their hash; what takes the place of one that is removed is the last, as
 /// in RedisJSON.
-pub struct Members(
-    IndexMap<Box<[u8]>, Node, ahash::RandomState>,
+#[derive(Clone)]
+pub struct Members {
+    nodes: IndexMap<Box<[u8]>, Node, ahash::RandomState>,
     /// Bytes of all names.
-    usize,
-);
+    names_bytes: usize,
+    pub(crate) trace: Trace,
+}
 
 /// A long array of numbers, which others may hold as well.
 #[derive(Clone)]
@@ -33,14 +43,10 @@ pub struct Node(pub(crate) Repr);
 
 #[derive(Clone)]
 pub(crate) enum Repr {
-    Inline {
-        len: u8,
-        bytes: [u8; INLINE_MAX],
-    },
+    Inline { len: u8, bytes: [u8; INLINE_MAX] },
     Packed(Box<[u8]>),
     Numbers(Arc<Numbers>),
-    #[allow(clippy::box_collection, reason = "a pointer leaves room for what is kept inline")]
-    Array(Box<Vec<Node>>),
+    Array(Box<Elements>),
     Object(Box<Members>),
 }
 
@@ -86,8 +92,8 @@ impl Node {
         Self(Repr::Numbers(Arc::new(Numbers { width, bytes })))
     }
 
-    pub(crate) fn array(elements: Vec<Self>) -> Self {
-        Self(Repr::Array(Box::new(elements)))
+    pub(crate) fn array(nodes: Vec<Self>) -> Self {
+        Self(Repr::Array(Box::new(Elements { nodes, trace: Trace::default() })))
     }
 
     /// An array of these, kept as one that was parsed.
@@ -105,7 +111,8 @@ impl Node {
     }
 
     pub(crate) fn object(members: impl Iterator<Item = (Box<[u8]>, Self)>) -> Self {
-        let mut object = Members(IndexMap::with_hasher(ahash::RandomState::new()), 0);
+        let nodes = IndexMap::with_hasher(ahash::RandomState::new());
+        let mut object = Members { nodes, names_bytes: 0, trace: Trace::default() };
         members.for_each(|(name, value)| drop(object.insert(name, value)));
         Self(Repr::Object(Box::new(object)))
     }
@@ -116,7 +123,7 @@ impl Node {
             Repr::Inline { len, bytes } => packed::get(&bytes[..usize::from(*len)]).0,
             Repr::Packed(bytes) => packed::get(bytes).0,
             Repr::Numbers(numbers) => View::Array(Array::Numbers(numbers.as_ref().as_ref())),
-            Repr::Array(elements) => View::Array(Array::Nodes(elements)),
+            Repr::Array(elements) => View::Array(Array::Nodes(&elements.nodes)),
             Repr::Object(members) => View::Object(Object::Members(members)),
         }
     }
@@ -132,7 +139,7 @@ impl Node {
     /// As [`Node::heap_bytes`] without what is behind nodes inside, but with these.
     pub(crate) fn shallow_bytes(&self) -> usize {
         match &self.0 {
-            Repr::Array(elements) => size_of::<Vec<Self>>() + elements.capacity() * size_of::<Self>(),
+            Repr::Array(elements) => elements.own_bytes(),
             Repr::Object(members) => members.own_bytes(),
             _ => self.heap_bytes(),
         }
@@ -141,8 +148,8 @@ impl Node {
     /// The nodes inside, whose order is lost; the node itself if there are none.
     pub(crate) fn into_inner(self) -> Result<Vec<Self>, Self> {
         match self.0 {
-            Repr::Array(elements) => Ok(*elements),
-            Repr::Object(members) => Ok(members.0.into_values().collect()),
+            Repr::Array(elements) => Ok(elements.nodes),
+            Repr::Object(members) => Ok(members.nodes.into_values().collect()),
             _ => Err(self),
         }
     }
@@ -158,15 +165,12 @@ impl Node {
 
     /// Bytes of memory behind this node, itself not included. What others hold as well is counted.
     pub fn heap_bytes(&self) -> usize {
-        let node = size_of::<Self>();
         match &self.0 {
             Repr::Inline { .. } => 0,
             Repr::Packed(bytes) => bytes.len(),
             Repr::Numbers(numbers) => numbers.own_bytes(),
             Repr::Array(elements) => {
-                size_of::<Vec<Self>>()
-                    + elements.capacity() * node
-                    + elements.iter().map(Self::heap_bytes).sum::<usize>()
+                elements.own_bytes() + elements.nodes.iter().map(Self::heap_bytes).sum::<usize>()
             }
             Repr::Object(members) => members.heap_bytes(),
         }
@@ -183,58 +187,73 @@ impl Numbers {
     }
 }
 
+impl Elements {
+    /// Without what is behind the elements.
+    pub fn own_bytes(&self) -> usize {
+        size_of::<Self>() + self.nodes.capacity() * size_of::<Node>()
+    }
+}
+
 impl Members {
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.nodes.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.nodes.is_empty()
     }
 
     pub fn get(&self, name: &[u8]) -> Option<&Node> {
-        self.0.get(name)
+        self.nodes.get(name)
     }
 
-    pub fn get_mut(&mut self, name: &[u8]) -> Option<&mut Node> {
-        self.0.get_mut(name)
+    /// A member, where it stands in the order.
+    pub(crate) fn get_full_mut(&mut self, name: &[u8]) -> Option<(usize, &mut Node)> {
+        self.nodes.get_full_mut(name).map(|(index, _, node)| (index, node))
+    }
+
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut Node> {
+        self.nodes.values_mut()
+    }
+
+    /// The place in the order of a name.
+    pub(crate) fn place_of(&self, name: &[u8]) -> Option<usize> {
+        self.nodes.get_index_of(name)
+    }
+
+    pub(crate) fn get_index_mut(&mut self, index: usize) -> Option<(&[u8], &mut Node)> {
+        self.nodes.get_index_mut(index).map(|(name, node)| (&**name, node))
     }
 
     /// The member at a place in the order.
     pub fn get_index(&self, index: usize) -> Option<(&[u8], &Node)> {
-        self.0.get_index(index).map(|(name, node)| (&**name, node))
+        self.nodes.get_index(index).map(|(name, node)| (&**name, node))
     }
 
     /// Sets a member; a new one becomes the last.
-    pub fn insert(&mut self, name: Box<[u8]>, value: Node) -> Option<Node> {
+    pub(crate) fn insert(&mut self, name: Box<[u8]>, value: Node) -> Option<Node> {
         let name_bytes = name.len();
-        let old = self.0.insert(name, value);
-        self.1 += if old.is_none() { name_bytes } else { 0 };
+        let old = self.nodes.insert(name, value);
+        self.names_bytes += if old.is_none() { name_bytes } else { 0 };
         old
     }
 
     /// Removes a member; the last takes its place.
-    pub fn remove(&mut self, name: &[u8]) -> Option<Node> {
-        let old = self.0.swap_remove(name);
-        self.1 -= if old.is_some() { name.len() } else { 0 };
+    pub(crate) fn remove(&mut self, name: &[u8]) -> Option<Node> {
+        let old = self.nodes.swap_remove(name);
+        self.names_bytes -= if old.is_some() { name.len() } else { 0 };
         old
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.own_bytes() + self.0.values().map(Node::heap_bytes).sum::<usize>()
+        self.own_bytes() + self.nodes.values().map(Node::heap_bytes).sum::<usize>()
     }
 
     /// Without what is behind the values.
     pub(crate) fn own_bytes(&self) -> usize {
         // An entry has its hash beside it, and a place in the table of places.
         let entry = size_of::<(usize, Box<[u8]>, Node)>() + size_of::<usize>() + 1;
-        size_of::<Self>() + self.0.capacity() * entry + self.1
-    }
-}
-
-impl Clone for Members {
-    fn clone(&self) -> Self {
-        Self(self.0.clone(), self.1)
+        size_of::<Self>() + self.nodes.capacity() * entry + self.names_bytes
     }
 }
 

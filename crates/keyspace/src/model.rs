@@ -9,6 +9,8 @@ use crate::value::{Value, ValueRef};
 use crate::walk::{EntryRef, RecordId, Scribe};
 use base::hash::HashSeed;
 use base::random::Random;
+use json::edit::Change;
+use json::{Document, Node};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use table::Pos;
@@ -25,6 +27,8 @@ enum Model {
     },
     /// A hash of many fields, some of which expire; what they are is not looked at.
     Large,
+    /// A document, likewise.
+    Document,
 }
 
 struct Bed {
@@ -171,6 +175,7 @@ impl Bed {
                     );
                 }
                 (ValueRef::Hash(hash), Model::Large) => assert!(hash.len() > 100),
+                (ValueRef::Json(_), Model::Document) => {}
                 _ => panic!("another type"),
             }
         }
@@ -202,6 +207,15 @@ struct BegunValue {
     parts: usize,
 }
 
+fn element(number: usize) -> Node {
+    json::parse(format!("{{\"number\":{number},\"text\":\"{}\"}}", "x".repeat(90)).as_bytes(), None)
+        .expect("JSON")
+}
+
+fn large_document() -> Document {
+    Document::new(Node::array_of((0..700).map(element)))
+}
+
 fn field_text(field: &[u8], value: &[u8], expire: Option<u64>) -> String {
     format!("{:?}={expire:?}", (field, value))
 }
@@ -219,6 +233,7 @@ fn describe(value: ValueRef<'_>) -> String {
             let fields = hash.iter_all().map(|e| field_text(&e.field.to_vec(), &e.value.to_vec(), e.expire));
             hash_text(fields.collect())
         }
+        ValueRef::Json(document) => format!("{:?}", format!("{document:?}").as_bytes()),
         _ => panic!("another type"),
     }
 }
@@ -268,10 +283,15 @@ impl Scribe for Shown {
         let (field, value, expire) = match element {
             Element::Field { field, value, expire } => (field, value, expire),
             Element::Text(part) => return text.extend_from_slice(part),
+            Element::TextLen(_) => return assert!(text.is_empty(), "it comes first"),
             _ => panic!("another type"),
         };
         let field = field_text(field, value, Some(expire).filter(|&at_ms| at_ms != 0));
         elements.as_mut().expect("element by element").push(field);
+    }
+
+    fn begin_rest(&mut self, _: RecordId) {
+        panic!("there are no streams");
     }
 
     fn end_elements(&mut self, record: RecordId) {
@@ -297,7 +317,11 @@ impl Bed {
             Found::Expired | Found::Missing => None,
         };
         let expire = self.expire();
-        if self.random.below(2) == 0 {
+        if self.random.below(4) == 0 {
+            let value = Value::Json(Box::new(large_document()));
+            self.db.put(key, pos, value, expire, 1);
+            self.model.insert(name, (Model::Document, expire));
+        } else if self.random.below(2) == 0 {
             // A little too short to be written while it changes, or long enough.
             let len = if self.random.below(2) == 0 { 65_500 } else { 66_000 + self.random.index(150_000) };
             let text = vec![b'x'; len];
@@ -352,6 +376,16 @@ impl Bed {
         let (new, way) = (vec![b'a' + self.random.index(26) as u8; 9], self.random.index(2));
         match &mut self.model.get_mut(&name).expect("the same").0 {
             Model::Large => self.change_large(&name),
+            Model::Document => {
+                let mut document = self.db.update::<Document>(pos);
+                for _ in 0..self.random.below(5) {
+                    let at = self.random.index(300);
+                    document.apply(&[], Change::Splice(at..at + self.random.index(3), vec![element(at)]));
+                }
+                if self.random.below(20) == 0 {
+                    document.exchange(large_document());
+                }
+            }
             Model::Text(text) => {
                 let new = vec![new[0]; text.len()];
                 if way == 0 && !self.db.overwrite_str(pos, &new, 1) {

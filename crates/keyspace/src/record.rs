@@ -365,9 +365,17 @@ pub(crate) fn showable(table: &mut Table<KeyLayout>, pos: Pos) -> Option<Showabl
             Code::ZSet => Showable::of_zset(&mut *boxed::<ZSet>(record)),
             Code::List => Some(Showable::List(&mut *boxed::<List>(record))),
             Code::Stream => Some(Showable::Stream(&mut *boxed::<Stream>(record))),
+            Code::Array => Some(Showable::Array(&mut *boxed::<Array>(record))),
             _ => None,
         }
     }
+}
+
+/// The document at `pos` of a table, if it is one.
+pub(crate) fn document(table: &mut Table<KeyLayout>, pos: Pos) -> Option<&mut Json> {
+    let record = table.record_mut(pos);
+    // SAFETY: as for `showable`.
+    (code(record) == Code::Json).then(|| unsafe { &mut *boxed::<Json>(record) })
 }
 
 /// The bytes of a string that stands outside its record; unshared first if a reply still holds them.

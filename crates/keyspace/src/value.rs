@@ -101,10 +101,14 @@ impl Value {
             Self::ZSet(zset) => Showable::of_zset(zset),
             Self::List(list) => Some(Showable::List(list)),
             Self::Stream(stream) => Some(Showable::Stream(stream)),
-            Self::Str { .. } | Self::Array(_) | Self::Json(_) | Self::VectorSet(_) | Self::Suggestions(_) => {
-                None
-            }
+            Self::Array(array) => Some(Showable::Array(array)),
+            Self::Str { .. } | Self::Json(_) | Self::VectorSet(_) | Self::Suggestions(_) => None,
         }
+    }
+
+    /// The document, if it is one.
+    pub(crate) fn document(&mut self) -> Option<&mut Json> {
+        if let Self::Json(document) = self { Some(document) } else { None }
     }
 
     /// Bytes that it takes outside a record.

@@ -58,6 +58,9 @@ pub trait Scribe: Send {
     /// Writes an element of the value that was begun.
     fn element(&mut self, record: RecordId, element: Element<'_>);
 
+    /// All elements of the value have been written, and [`Scribe::write_on`] writes what is left: of a stream with its groups alone.
+    fn begin_rest(&mut self, record: RecordId);
+
     /// All elements of the value have been written.
     fn end_elements(&mut self, record: RecordId);
 

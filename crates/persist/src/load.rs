@@ -3,9 +3,9 @@
 //! Our own files have an index of chunks, which says what each shard has written. If there are as many again, each reads its own chunks.
 //! Of any other file each shard reads all, and builds what is its own.
 
-use rdb::Text;
 use rdb::file::{Chunk, Item, Items, Parts};
 use rdb::statements::FIELD;
+use rdb::{ModuleName, Text};
 use std::collections::BTreeMap;
 
 pub use rdb::file::{Damage, Record};
@@ -18,6 +18,8 @@ pub enum Found<'a> {
     Statement(Text<'a>),
     /// How many keys of a database there will be for each reader: a hint.
     Expected { db: u32, keys: usize },
+    /// What a module has written beside all keys is not looked at; every reader comes by.
+    PassedOver(ModuleName),
     /// One that the reader with this number has written, or one that every reader sees, and that is for the one whose it is.
     Record { record: Record<'a>, is_for_all: bool },
 }
@@ -137,6 +139,7 @@ fn walk<'a, E>(
         let found = match item {
             Item::Record(record) => Found::Record { record, is_for_all },
             Item::Function(code) => Found::Function(code),
+            Item::ModuleAux(name) => Found::PassedOver(name),
             Item::Aux { name, value } if *name == *FIELD.as_bytes() => Found::Statement(value),
             Item::Sizes { keys, .. } => Found::Expected { db, keys: expected(keys) as usize },
             Item::Database(number) => {

@@ -183,6 +183,10 @@ impl Scribe for Pen {
         self.write_more(record, |writer| writer.element(element));
     }
 
+    fn begin_rest(&mut self, record: RecordId) {
+        self.write_more(record, ChunkWriter::begin_rest);
+    }
+
     fn end_elements(&mut self, record: RecordId) {
         self.write_more(record, ChunkWriter::end_elements);
         self.end_record(record);

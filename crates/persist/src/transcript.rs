@@ -47,7 +47,7 @@ pub fn transcribe<D: Disk>(
             Some(words) => teller.command(&words),
             None => Err("a search index: it is damaged".to_owned()),
         },
-        Found::Expected { .. } => Ok(()),
+        Found::Expected { .. } | Found::PassedOver(_) => Ok(()),
         Found::Record { record, .. } => teller.record(&record),
     });
     read.map_err(|stop| match stop {

@@ -46,7 +46,8 @@ pub fn append_from(out: &mut Vec<u8>, array: &Array, first: u64, room: Room) -> 
     next
 }
 
-fn append_element(out: &mut Vec<u8>, element: Element<'_>, compress: bool) {
+/// Appends an element behind its position.
+pub fn append_element(out: &mut Vec<u8>, element: Element<'_>, compress: bool) {
     if let Element::Int(value @ ..=INT_MAX) = element
         && value >= -INT_MAX - 1
     {

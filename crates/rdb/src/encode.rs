@@ -42,6 +42,12 @@ pub fn type_of(value: ValueRef<'_>, options: &Options) -> Type {
         }
         ValueRef::Set(_) => Type::Set,
         ValueRef::Hash(Hash::Listpack(_)) => Type::HashListpack,
+        // It had times, or none was found to get one: who knows no times can read it.
+        ValueRef::Hash(hash @ Hash::ListpackEx(_))
+            if options.version < Type::HashListpackEx.version() && hash.next_expire().is_none() =>
+        {
+            Type::Hash
+        }
         ValueRef::Hash(Hash::ListpackEx(_)) => Type::HashListpackEx,
         ValueRef::Hash(table) if table.next_expire().is_some() => Type::HashMetadata,
         ValueRef::Hash(_) => Type::Hash,

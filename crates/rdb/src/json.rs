@@ -55,7 +55,7 @@ pub fn step_of_json(
         if !is_over {
             return true;
         }
-        FieldWriter::begin(out, ID, room.compress).begin_string(steps.bytes);
+        begin_text(out, steps.bytes);
         **steps = JsonSteps { is_measured: true, bytes: steps.bytes, place: Piecewise::default() };
     }
     let before = out.len();
@@ -63,9 +63,19 @@ pub fn step_of_json(
     steps.bytes = steps.bytes.checked_sub((out.len() - before) as u64).expect("it does not change meanwhile");
     if is_over {
         assert!(steps.bytes == 0, "it does not change meanwhile");
-        FieldWriter::resume(out, room.compress).end();
+        end_text(out);
     }
     !is_over
+}
+
+/// Appends what stands in front of the text of a document.
+pub fn begin_text(out: &mut Vec<u8>, bytes: u64) {
+    FieldWriter::begin(out, ID, false).begin_string(bytes);
+}
+
+/// Appends what stands behind it.
+pub fn end_text(out: &mut Vec<u8>) {
+    FieldWriter::resume(out, false).end();
 }
 
 /// Reads a document.
@@ -159,6 +169,7 @@ mod tests {
     use crate::{ModuleName, Shapes};
     use base::hash::HashSeed;
     use keyspace::{Value, ValueRef};
+    use types::showing::Element;
 
     fn restored(payload: &[u8]) -> Result<String, Refused> {
         let seed = HashSeed::new(1, 2);
@@ -194,6 +205,30 @@ mod tests {
         seal(&mut out, 12);
         assert!(restored(&out).expect("own bytes") == text);
         assert!(restored(&crate::dump::payload(value, &Options::default())).expect("own bytes") == text);
+    }
+
+    /// As a snapshot writes it: the length, then the text, while the document is another by now.
+    #[test]
+    fn a_document_that_changes_is_written_as_it_was() {
+        let text = format!("[{}null]", "[1,\"two\"],".repeat(20_000));
+        let mut document = Document::new(json::parse(text.as_bytes(), None).expect("JSON"));
+        let mut encoder = Encoder::new(ValueRef::Json(&document), &Options::default());
+        let mut out = vec![encoder.kind().byte()];
+        assert!(document.begin_showing());
+        encoder.begin_elements(ValueRef::Json(&document), &mut out);
+        let mut reader = json::showing::Reader::default();
+        while reader.show_on(&mut document, &mut |part| {
+            let element = match part {
+                json::showing::Part::Length(bytes) => Element::TextLen(bytes),
+                json::showing::Part::Text(text) => Element::Text(text),
+            };
+            encoder.element(&mut out, element);
+        }) {
+            document.apply(&[], json::edit::Change::Splice(0..500, vec![]));
+        }
+        encoder.end_elements(&mut out);
+        seal(&mut out, 12);
+        assert!(restored(&out).expect("own bytes") == text);
     }
 
     #[test]

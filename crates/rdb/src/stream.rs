@@ -52,16 +52,13 @@ pub fn append_from(
             return Some(Place::Blocks(behind));
         }
         append_facts(out, stream);
-        append_len(out, stream.groups.len() as u64);
         groups::Place::default()
     };
     append_groups(out, stream, kind, in_groups, room).map(Place::Groups)
 }
 
-/// Appends all that stands behind the blocks.
-pub fn append_tail(out: &mut Vec<u8>, stream: &Stream, kind: Type, compress: bool) {
-    append_facts(out, stream);
-    append_len(out, stream.groups.len() as u64);
+/// Appends the groups, and the producers.
+pub fn append_rest(out: &mut Vec<u8>, stream: &Stream, kind: Type, compress: bool) {
     let rest = append_groups(out, stream, kind, groups::Place::default(), Room::endless(compress));
     assert!(rest.is_none(), "the room has no end");
 }
@@ -109,13 +106,14 @@ pub fn append_block(out: &mut Vec<u8>, block: Node<'_>, buffer: &mut Vec<u8>, co
     append_string(out, buffer, compress);
 }
 
-/// Appends what is known of the log as a whole.
-fn append_facts(out: &mut Vec<u8>, stream: &Stream) {
+/// Appends what is known of the log as a whole, and how many groups there are.
+pub fn append_facts(out: &mut Vec<u8>, stream: &Stream) {
     append_len(out, stream.len() as u64);
     for id in [stream.last_id(), stream.first_id(), stream.max_deleted_id] {
         append_id(out, id);
     }
     append_len(out, stream.entries_added);
+    append_len(out, stream.groups.len() as u64);
 }
 
 fn append_producers(out: &mut Vec<u8>, producers: &Producers, compress: bool) {
@@ -150,13 +148,15 @@ pub fn read(kind: Type, reader: &mut Reader<'_>) -> Result<Stream, Error> {
         let master = <[u8; 16]>::try_from(&*reader.string()?).map_err(|_| Error::Corrupt("id of a block"))?;
         stream.push_node(StreamId::from_be_bytes(master), reader.string()?.into_vec())?;
     }
-    if reader.length()? != stream.len() as u64 {
+    // Some servers of old have written a length that is none; like Redis we only want there to be something.
+    let announced = reader.length()?;
+    if announced > 0 && stream.blocks() == 0 {
         return Err(Error::Corrupt("length of a stream"));
     }
     if !stream.set_last_id(id(reader)?) {
         return Err(Error::Corrupt("last id of a stream"));
     }
-    stream.entries_added = stream.len() as u64;
+    stream.entries_added = announced;
     if kind != Type::Stream {
         // The first id is found anew.
         id(reader)?;

@@ -46,7 +46,7 @@ impl<L: Loader> Player<'_, L> {
                 Found::Statement(value) => {
                     take_statement(&mut self.shard().cx, &value).map_err(Halt::Failed)?;
                 }
-                Found::Expected { .. } => {}
+                Found::Expected { .. } | Found::PassedOver(_) => {}
                 Found::Record { record, .. } => {
                     self.take_record(&record).map_err(Halt::Failed)?;
                     let end = record.offset() + record.bytes();

@@ -301,6 +301,15 @@ impl<'a> Part<'a> {
                 self.expected.extend(cx.dbs.number(db.into()).map(|db| (db, keys)));
                 Ok(())
             }
+            Found::PassedOver(module) => {
+                if cx.id == 0 {
+                    log::warning(format_args!(
+                        "Passing over what the module {} has written",
+                        module.as_str()
+                    ));
+                }
+                Ok(())
+            }
             Found::Record { record, is_for_all } => {
                 let is_own = cx.slots.shard_of(&record.key) == cx.id;
                 match is_own || !is_for_all {

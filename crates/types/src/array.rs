@@ -13,6 +13,7 @@ mod directory;
 mod entry;
 mod page;
 mod row;
+mod showing;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +22,7 @@ pub use entry::Element;
 use base::number::{format_shortest, parse_f64};
 use directory::Directory;
 use page::{POSITIONS, Page};
+use showing::ArrayShowing;
 
 /// The highest position that can be set.
 pub const INDEX_MAX: u64 = u64::MAX - 1;
@@ -37,12 +39,13 @@ pub struct Array {
     page_bytes: usize,
     /// See [`Array::cursor`].
     cursor: Option<u64>,
+    showing: ArrayShowing,
 }
 
 impl Clone for Array {
     fn clone(&self) -> Self {
-        let mut copy =
-            Self { directory: self.directory.clone(), count: self.count, page_bytes: 0, cursor: self.cursor };
+        let (directory, showing) = (self.directory.clone(), ArrayShowing::default());
+        let mut copy = Self { directory, count: self.count, page_bytes: 0, cursor: self.cursor, showing };
         copy.directory.recount();
         for numbered in copy.directory.iter_mut() {
             numbered.page.settle();
@@ -155,6 +158,7 @@ impl Array {
     pub fn set(&mut self, index: u64, text: &[u8]) -> bool {
         assert!(index <= INDEX_MAX, "callers check positions");
         let (number, offset) = split(index);
+        self.keep_page(number);
         let (place, found) = self.directory.find(number);
         let place = if found { place } else { self.directory.insert(number, Page::new()) };
         let page = &mut self.directory.get_mut(place).expect("found or inserted").page;
@@ -185,10 +189,11 @@ impl Array {
                 removed += self.remove_within(last_page, 0, to);
             }
             let (low, high) = (first_page + u64::from(!whole_first), last_page - u64::from(!whole_last));
-            let page_bytes = &mut self.page_bytes;
+            let (page_bytes, showing) = (&mut self.page_bytes, &mut self.showing);
             self.directory.remove_between(low, high, |page| {
-                removed += page.count();
-                *page_bytes -= page.heap_bytes();
+                removed += page.page.count();
+                *page_bytes -= page.page.heap_bytes();
+                showing.take(page);
             });
         }
         self.count -= removed;
@@ -201,6 +206,7 @@ impl Array {
         if !found {
             return 0;
         }
+        self.keep_page(number);
         let page = &mut self.directory.get_mut(place).expect("found").page;
         let before = page.heap_bytes();
         let removed = page.remove(from, to);

@@ -12,7 +12,7 @@ use crate::list::NodeView;
 use crate::set::SetTable;
 use crate::stream::Node;
 use crate::zset::Tree;
-use crate::{Hash, List, Set, Stream, ZSet};
+use crate::{Array, Hash, List, Set, Stream, ZSet, array};
 
 /// An element of a collection.
 #[derive(Clone, Copy, Debug)]
@@ -32,8 +32,12 @@ pub enum Element<'a> {
     Node(NodeView<'a>),
     /// A block of a stream; they come in the order of their ids.
     Block(Node<'a>),
-    /// Bytes of a long string; they come in their order.
+    /// An element of an array, and its position; they come in order.
+    Position(u64, array::Element<'a>),
+    /// Bytes of a long string, or of the text of a document; they come in their order.
     Text(&'a [u8]),
+    /// How many bytes the text of a document has, before the first of them.
+    TextLen(u64),
 }
 
 /// Takes what is shown.
@@ -54,7 +58,11 @@ impl Kept {
             Element::Member(member) => (MEMBER, 0, member, &[][..]),
             Element::Field { field, value, expire } => (FIELD, expire, field, value),
             Element::Scored { member, score } => (SCORED, score.to_bits(), member, &[][..]),
-            Element::Node(_) | Element::Block(_) | Element::Text(_) => {
+            Element::Node(_)
+            | Element::Block(_)
+            | Element::Position(..)
+            | Element::Text(_)
+            | Element::TextLen(_) => {
                 unreachable!("what has an order is kept in it")
             }
         };
@@ -163,6 +171,7 @@ pub enum Showable<'a> {
     ZSet(&'a mut Tree),
     List(&'a mut List),
     Stream(&'a mut Stream),
+    Array(&'a mut Array),
 }
 
 /// What keeps its order until it is shown shows on rather than keep more than this, bytes.
@@ -195,6 +204,7 @@ impl<'a> Showable<'a> {
             Self::ZSet(tree) => tree.begin_showing(),
             Self::List(list) => return list.begin_showing(),
             Self::Stream(stream) => return stream.begin_showing(),
+            Self::Array(array) => array.begin_showing(),
         }
         true
     }
@@ -207,7 +217,13 @@ impl<'a> Showable<'a> {
             Self::ZSet(tree) => tree.show_on(show),
             Self::List(list) => list.show_on(show),
             Self::Stream(stream) => stream.show_on(show),
+            Self::Array(array) => array.show_on(show),
         }
+    }
+
+    /// What is left when all parts are shown: as it was, and nobody else's.
+    pub fn take_rest(&mut self) -> Option<Box<Stream>> {
+        if let Self::Stream(stream) = self { stream.take_rest() } else { None }
     }
 
     /// Shows what was kept, so that it does not become too much; where the order matters, what comes next.
@@ -216,9 +232,10 @@ impl<'a> Showable<'a> {
             Self::Set(table) => table.showing.show_kept(show),
             Self::Hash(table) => table.showing.show_kept(show),
             Self::ZSet(tree) => tree.showing.show_kept(show),
-            Self::List(_) | Self::Stream(_) if self.kept_bytes() <= KEPT_IN_ORDER_MAX => {}
+            Self::List(_) | Self::Stream(_) | Self::Array(_) if self.kept_bytes() <= KEPT_IN_ORDER_MAX => {}
             Self::List(list) => _ = list.show_on(show),
             Self::Stream(stream) => _ = stream.show_on(show),
+            Self::Array(array) => _ = array.show_on(show),
         }
     }
 
@@ -230,6 +247,7 @@ impl<'a> Showable<'a> {
             Self::ZSet(tree) => tree.showing.kept_bytes(),
             Self::List(list) => list.kept_bytes(),
             Self::Stream(stream) => stream.kept_bytes(),
+            Self::Array(array) => array.kept_bytes(),
         }
     }
 
@@ -241,6 +259,7 @@ impl<'a> Showable<'a> {
             Self::ZSet(tree) => tree.showing.end(),
             Self::List(list) => list.end_showing(),
             Self::Stream(stream) => stream.end_showing(),
+            Self::Array(array) => array.end_showing(),
         }
     }
 }

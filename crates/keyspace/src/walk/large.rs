@@ -10,8 +10,10 @@ use crate::bin::Bin;
 use crate::db::Db;
 use crate::entry::Entry;
 use crate::key::Key;
-use crate::record::{self, KeyLayout, showable};
+use crate::record::{self, KeyLayout, document, showable};
 use crate::value::{Value, ValueRef};
+use json::Document;
+use json::showing::{Part, Reader};
 use std::ops::Range;
 use table::{Pos, Table};
 use types::showing::{Element, Showable};
@@ -20,6 +22,8 @@ use types::showing::{Element, Showable};
 const ORPHAN_BYTES_MAX: usize = 8 << 20;
 /// A value keeps no more than this for the walk when a command is over, bytes.
 const KEPT_BYTES_MAX: usize = 64 * 1024;
+/// Who changes a document that keeps more than this writes a part of it, bytes.
+const DOCUMENT_KEPT_BYTES_MAX: usize = 1 << 20;
 
 /// A large value on its way.
 pub(super) struct Begun {
@@ -36,6 +40,10 @@ enum Way {
     /// Shown element by element; it keeps by itself what is about to change.
     ByElement,
     Text(Text),
+    /// A document, which keeps by itself what is about to change.
+    Document(Reader),
+    /// What is left of one whose elements are written, as it was.
+    Rest(Value),
 }
 
 /// An entry on its way from one key to another, to another database of its shard, or to another shard: it must get there.
@@ -81,6 +89,14 @@ impl Place<'_> {
         showable.expect("it has not been put in another form")
     }
 
+    fn document(&mut self) -> &mut Document {
+        let document = match self {
+            Self::InTable(table, pos) => document(table, *pos),
+            Self::Own(value) => value.document(),
+        };
+        document.expect("it is a document as long as it is written")
+    }
+
     fn text(&self) -> &[u8] {
         match self.view() {
             ValueRef::Str { bytes, .. } => bytes.bytes(),
@@ -101,10 +117,21 @@ impl Begun {
                 Way::Text(text) => {
                     text.show_on(place.text(), &mut |part| scribe.element(record, Element::Text(part)))
                 }
+                Way::Document(reader) => show_document(reader, place.document(), scribe, record),
+                Way::Rest(value) => return scribe.write_on(record, value.view(), to_the_end),
             };
-            if !has_more {
-                if matches!(self.way, Way::ByElement) {
-                    place.showable().end();
+            if !has_more
+                && matches!(self.way, Way::ByElement)
+                && let Some(rest) = place.showable().take_rest()
+            {
+                place.showable().end();
+                scribe.begin_rest(record);
+                self.way = Way::Rest(Value::Stream(rest));
+            } else if !has_more {
+                match self.way {
+                    Way::ByElement => place.showable().end(),
+                    Way::Document(_) => place.document().end_showing(),
+                    Way::Unchanged | Way::Text(_) | Way::Rest(_) => {}
                 }
                 scribe.end_elements(record);
                 return true;
@@ -114,6 +141,22 @@ impl Begun {
             }
         }
     }
+}
+
+/// Shows a document on; whether there is more of it.
+fn show_document(
+    reader: &mut Reader,
+    document: &mut Document,
+    scribe: &mut dyn Scribe,
+    record: RecordId,
+) -> bool {
+    reader.show_on(document, &mut |part| {
+        let element = match part {
+            Part::Length(bytes) => Element::TextLen(bytes),
+            Part::Text(text) => Element::Text(text),
+        };
+        scribe.element(record, element);
+    })
 }
 
 impl Walk {
@@ -126,6 +169,8 @@ impl Walk {
             Way::Text(Text::new(text_len))
         } else if showable(table, pos).is_some_and(|mut showable| showable.begin()) {
             Way::ByElement
+        } else if document(table, pos).is_some_and(Document::begin_showing) {
+            Way::Document(Reader::default())
         } else {
             Way::Unchanged
         };
@@ -225,21 +270,36 @@ impl Walk {
 
     /// Takes what a collection has kept, if that is much.
     pub(super) fn take_kept(&mut self, table: &mut Table<KeyLayout>, key: &[u8]) {
-        let Some(Begun { record, way: Way::ByElement, scribe }) = self.begun.get(key) else { return };
+        let Some(Begun { record, way, scribe }) = self.begun.get_mut(key) else { return };
         let mut place = Place::InTable(table, place_of(table, key));
-        let mut showable = place.showable();
-        if showable.kept_bytes() > KEPT_BYTES_MAX {
-            let mut scribe = lock(scribe);
-            showable.show_kept(&mut |element| scribe.element(*record, element));
+        match way {
+            Way::Unchanged | Way::Text(_) | Way::Rest(_) => {}
+            Way::ByElement => {
+                let mut showable = place.showable();
+                if showable.kept_bytes() > KEPT_BYTES_MAX {
+                    let mut scribe = lock(scribe);
+                    showable.show_kept(&mut |element| scribe.element(*record, element));
+                }
+            }
+            Way::Document(_) => {
+                if place.document().kept_bytes() > DOCUMENT_KEPT_BYTES_MAX {
+                    self.write_begun(table, key, false);
+                }
+            }
+        }
+        if !self.begun.contains_key(key) {
+            self.order.retain(|other| **other != *key);
         }
     }
 
     /// Shows nobody anything any more.
     pub(super) fn end(mut self, table: &mut Table<KeyLayout>, bin: &Bin) {
         for key in self.order {
-            if let Some(mut showable) = showable(table, place_of(table, &key)) {
+            let pos = place_of(table, &key);
+            if let Some(mut showable) = showable(table, pos) {
                 showable.end();
             }
+            document(table, pos).into_iter().for_each(Document::end_showing);
         }
         self.orphans.drain(..).for_each(|(_, value)| bin.put(value));
     }

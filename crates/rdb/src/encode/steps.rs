@@ -8,8 +8,8 @@
 //! not compressed.
 
 use super::{NODE_PACKED, NODE_PLAIN, Options, type_of};
-use crate::json::{JsonSteps, step_of_json};
-use crate::{Type, append_len, append_string, array, stream, suggestions, vectors};
+use crate::json::{self, JsonSteps, step_of_json};
+use crate::{Type, append_len, append_string, array, groups, stream, suggestions, vectors};
 use keyspace::ValueRef;
 use types::list::NodeView;
 use types::showing::Element;
@@ -91,16 +91,30 @@ impl Encoder {
     /// Appends what stands in front of the elements, which [`Encoder::element`] appends then, as many as there are now.
     ///
     /// # Panics
-    /// If the value is packed or an array.
+    /// If the value is packed.
     pub fn begin_elements(&mut self, value: ValueRef<'_>, out: &mut Vec<u8>) {
         let (left, first_ms) = match value {
+            // Its length is told before its text.
+            ValueRef::Json(_) => {
+                json::end_text(&mut self.tail);
+                self.place = Place::Elements { left: 0, first_ms: 0 };
+                return;
+            }
             ValueRef::Str { bytes, .. } => (bytes.bytes().len(), 0),
             ValueRef::Set(set @ Set::Table(_)) => (set.len(), 0),
             ValueRef::Hash(hash @ Hash::Table(_)) => (hash.len(), hash.next_expire().unwrap_or(0)),
             ValueRef::ZSet(zset @ ZSet::Tree(_)) => (zset.len(), 0),
             ValueRef::List(list) => (list.nodes().len(), 0),
+            ValueRef::Array(array) => {
+                array::append_head(out, array);
+                self.place = Place::Elements { left: array.len() as usize, first_ms: 0 };
+                return;
+            }
             ValueRef::Stream(stream) => {
-                stream::append_tail(&mut self.tail, stream, self.kind, self.compress);
+                stream::append_facts(&mut self.tail, stream);
+                if !stream.has_long_rest() {
+                    stream::append_rest(&mut self.tail, stream, self.kind, self.compress);
+                }
                 (stream.blocks(), 0)
             }
             _ => panic!("a value that is not written element by element"),
@@ -118,7 +132,15 @@ impl Encoder {
     /// When there are more than there were.
     pub fn element(&mut self, out: &mut Vec<u8>, element: Element<'_>) {
         let Place::Elements { left, first_ms } = &mut self.place else { panic!("elements were not begun") };
-        let count = if let Element::Text(part) = element { part.len() } else { 1 };
+        let count = match element {
+            Element::Text(part) => part.len(),
+            Element::TextLen(bytes) => {
+                json::begin_text(out, bytes);
+                *left += bytes as usize;
+                return;
+            }
+            _ => 1,
+        };
         *left = left.checked_sub(count).expect("as many elements as there were");
         match element {
             Element::Member(member) => append_string(out, member, self.compress),
@@ -135,8 +157,22 @@ impl Encoder {
             }
             Element::Node(node) => append_node(out, node, &mut Vec::new(), self.compress),
             Element::Block(block) => stream::append_block(out, block, &mut Vec::new(), self.compress),
+            Element::Position(index, element) => {
+                append_len(out, index);
+                array::append_element(out, element, self.compress);
+            }
             Element::Text(part) => out.extend_from_slice(part),
+            Element::TextLen(_) => unreachable!("it is no element"),
         }
+    }
+
+    /// All elements have been appended, and [`Encoder::step`] appends the rest: of a stream that has a long one.
+    ///
+    /// # Panics
+    /// When there are less than there were.
+    pub fn begin_rest(&mut self, out: &mut Vec<u8>) {
+        self.end_elements(out);
+        self.place = Place::Stream(stream::Place::Groups(groups::Place::default()));
     }
 
     /// All elements have been appended.
@@ -324,7 +360,7 @@ fn fields(out: &mut Vec<u8>, hash: &Hash, kind: Type, place: Place, room: Room) 
             append_string(out, listpack.as_bytes(), room.compress);
             return None;
         }
-        (_, Hash::Long(_) | Hash::LongEx(_), Type::Hash | Type::HashMetadata) => {
+        (_, Hash::Long(_) | Hash::LongEx(_) | Hash::ListpackEx(_), Type::Hash | Type::HashMetadata) => {
             if kind == Type::HashMetadata {
                 out.extend_from_slice(&first_ms.to_le_bytes());
             }

@@ -125,6 +125,11 @@ impl ChunkWriter {
         }
     }
 
+    /// The elements have been written; [`ChunkWriter::step`] writes what is left, see [`Encoder::begin_rest`].
+    pub fn begin_rest(&mut self) {
+        self.encoder.as_mut().expect("a record was begun").begin_rest(&mut self.out);
+    }
+
     /// The elements have been written.
     pub fn end_elements(&mut self) {
         self.encoder.take().expect("a record was begun").end_elements(&mut self.out);

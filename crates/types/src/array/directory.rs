@@ -149,7 +149,7 @@ impl Directory {
     }
 
     /// Takes all pages from number `first` to `last` out, both included, and shows them.
-    pub fn remove_between(&mut self, first: u64, last: u64, mut see: impl FnMut(Page)) {
+    pub fn remove_between(&mut self, first: u64, last: u64, mut see: impl FnMut(Numbered)) {
         let (from, to) = (self.find(first).0.group, self.groups.partition_point(|group| group.first <= last));
         if from >= to {
             return;
@@ -160,7 +160,7 @@ impl Directory {
             let low = group.pages.partition_point(|page| page.number < first);
             let high = group.pages.partition_point(|page| page.number <= last);
             self.pages -= high - low;
-            group.pages.drain(low..high).for_each(|numbered| see(numbered.page));
+            group.pages.drain(low..high).for_each(&mut see);
             group.settle();
             self.room += group.pages.capacity();
         }

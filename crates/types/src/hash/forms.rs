@@ -52,6 +52,11 @@ impl Hash {
         };
     }
 
+    /// Becomes one whose fields have expire times, if it is packed: as soon as a command looks for fields to give one, though it may find none.
+    pub fn expect_expires(&mut self) {
+        self.become_triples();
+    }
+
     pub(super) fn become_triples(&mut self) {
         let (Self::Listpack(pairs) | Self::Long(pairs)) = &*self else { return };
         let mut triples = Listpack::with_capacity(pairs.total_bytes() + pairs.len());

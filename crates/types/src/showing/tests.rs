@@ -6,7 +6,7 @@ use crate::list::{End, ListLimit, NodeView};
 use crate::set::SetLimits;
 use crate::stream::{References, StreamId, StreamLimits, Trim, TrimTo};
 use crate::zset::ZSetLimits;
-use crate::{Hash, List, Set, Stream, ZSet};
+use crate::{Array, Hash, List, Set, Stream, ZSet};
 use base::hash::HashSeed;
 use base::random::Random;
 
@@ -29,6 +29,7 @@ fn told(element: Element<'_>) -> String {
             block.append_listpack(&mut listpack);
             format!("{} {}", block.master(), listpack.escape_ascii())
         }
+        Element::Position(index, element) => format!("{index} {}", element.to_vec().escape_ascii()),
         element => format!("{element:?}"),
     }
 }
@@ -193,6 +194,37 @@ impl Bed for Stream {
     const IS_ORDERED: bool = true;
 }
 
+impl Bed for Array {
+    fn showable(&mut self) -> Showable<'_> {
+        Showable::Array(self)
+    }
+
+    fn change(&mut self, random: &mut Random, grows: bool) {
+        let width = [50_000, 1_000_000][random.index(2)];
+        let index = random.index(width) as u64;
+        match random.index(10) {
+            0..6 if grows => _ = self.set(index, &name(random)),
+            6 if grows => _ = self.set(self.end() + random.index(5000) as u64, b"7"),
+            7 if random.index(300) == 0 => {
+                _ = self.remove_range(index, index + random.index(20_000) as u64);
+            }
+            8 => _ = self.remove(self.end().saturating_sub(1)),
+            _ => _ = self.remove(index),
+        }
+    }
+
+    fn content(&self) -> Vec<String> {
+        let mut all = Vec::new();
+        self.visit(0, u64::MAX - 1, |index, element| {
+            all.push(told(Element::Position(index, element)));
+            true
+        });
+        all
+    }
+
+    const IS_ORDERED: bool = true;
+}
+
 /// Shows a collection again and again, at different paces.
 fn run<B: Bed + Clone>(mut bed: B, first: u64, parts_min: usize) {
     let (mut times, mut most) = (0, 0);
@@ -282,4 +314,9 @@ fn lists_are_shown_as_they_were() {
 #[test]
 fn streams_are_shown_as_they_were() {
     run(Stream::new(), 51, 60);
+}
+
+#[test]
+fn arrays_are_shown_as_they_were() {
+    run(Array::new(), 61, 2000);
 }

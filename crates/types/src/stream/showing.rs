@@ -1,6 +1,6 @@
 //! Showing a stream as it is now, block by block from the first, while it changes: see [`crate::showing`]. As the order matters, what
 //! changes before it is its turn is kept until then. What is known of the log as a whole, and the groups, are not shown: whoever begins
-//! writes them down at once, so there must not be much.
+//! writes them down at once, or, if many entries are pending, a copy of the groups when the blocks are written.
 
 use super::Stream;
 use super::block::Block;
@@ -10,7 +10,7 @@ use super::nodes::Node;
 use crate::showing::{Element, Show};
 use std::collections::BTreeMap;
 
-/// Groups with more pending entries than this, and producers that take more bytes, are too much to be written down at once.
+/// Groups with more pending entries than this are too much to be written down at once, and producers that take more bytes even to be copied.
 const PENDING_MAX: usize = 4096;
 const PRODUCERS_BYTES_MAX: usize = 256 * 1024;
 /// Bytes of blocks that are shown in one step.
@@ -33,6 +33,8 @@ struct State {
     kept_bytes: usize,
     shown: StreamId,
     last: StreamId,
+    /// Groups and producers as they were, if that is much.
+    rest: Option<Box<Stream>>,
 }
 
 impl LogShowing {
@@ -80,18 +82,25 @@ impl State {
 }
 
 impl Stream {
-    /// See [`crate::showing::Showable::begin`]. A stream is shown if all there is beside its blocks is little.
+    /// Whether its groups are too much to be written down at once. They are written behind all blocks then.
+    pub fn has_long_rest(&self) -> bool {
+        self.groups.iter().map(|group| group.pending().len()).sum::<usize>() > PENDING_MAX
+    }
+
+    /// See [`crate::showing::Showable::begin`]. A stream is shown if little is known of producers.
     pub(crate) fn begin_showing(&mut self) -> bool {
-        let pending: usize = self.groups.iter().map(|group| group.pending().len()).sum();
-        let producers_bytes = self.producers().map_or(0, |producers| producers.bytes());
-        if pending > PENDING_MAX || producers_bytes > PRODUCERS_BYTES_MAX {
+        if self.producers().map_or(0, |producers| producers.bytes()) > PRODUCERS_BYTES_MAX {
             return false;
         }
+        let rest = self.has_long_rest().then(|| {
+            let (groups, producers) = (self.groups.clone(), self.producers.clone());
+            Box::new(Self { groups, producers, ..Self::default() })
+        });
         let last = self.log.last().map_or(StreamId::MIN, |block| block.master);
         let showing = &mut self.log.showing.0;
         assert!(showing.is_none(), "a collection is shown to one at a time");
         let (kept, kept_bytes) = (BTreeMap::new(), 0);
-        *showing = Some(Box::new(State { kept, kept_bytes, shown: StreamId::MIN, last }));
+        *showing = Some(Box::new(State { kept, kept_bytes, shown: StreamId::MIN, last, rest }));
         true
     }
 
@@ -106,6 +115,11 @@ impl Stream {
         }
         self.log.showing.0 = Some(state);
         has_more
+    }
+
+    /// What is left to be written behind the blocks: groups and producers as they were, in a stream that has nothing else.
+    pub(crate) fn take_rest(&mut self) -> Option<Box<Self>> {
+        self.log.showing.0.as_mut()?.rest.take()
     }
 
     pub(crate) fn kept_bytes(&self) -> usize {

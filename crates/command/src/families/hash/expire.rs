@@ -131,6 +131,7 @@ fn set(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply, form: TimeForm, name: &
         fields.for_each(|_| out.int(NO_FIELD));
         return Ok(());
     };
+    hash.expect_expires();
     for index in fields {
         let field = &args[index];
         out.int(match hash.entry(field, now_ms).map(|entry| entry.expire) {

@@ -203,6 +203,9 @@ fn hgetex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         options.fields.for_each(|_| out.null());
         return Ok(());
     };
+    if options.time != Time::Unspecified {
+        hash.expect_expires();
+    }
     for index in options.fields {
         let field = &args[index];
         if !get(&mut hash, field, now_ms, out, &mut expired) {

@@ -55,6 +55,15 @@ pub fn update_present<'c>(cx: &'c mut Cx<'_>, key: Key<'_>) -> Result<Update<'c,
     update(cx, key)?.ok_or_else(no_key)
 }
 
+/// Puts another value in the place of one that is there, or of the whole document; whether it is there.
+pub fn replace(document: &mut Update<'_, Document>, place: &[Step], value: Node) -> bool {
+    if place.is_empty() {
+        document.exchange(Document::new(value));
+        return true;
+    }
+    document.replace(place, value)
+}
+
 fn wrong_type(error: Error) -> Error {
     if error == Error::WRONG_TYPE { Error::text("Existing key has wrong Redis type") } else { error }
 }

@@ -7,6 +7,7 @@ use crate::spec::{KeySpec, access::*, flag::*};
 use crate::{Args, Command, Cx, Event, Outcome};
 use json::edit::{Change, Step, apply, look_up};
 use json::{Document, Node, View};
+use keyspace::Update;
 use resp::Reply;
 
 pub const COMMANDS: &[Command] = &[row("JSON.MERGE", merge)
@@ -76,7 +77,7 @@ fn merge(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// Merges into what is at a place, where there is something.
-fn merge_at(document: &mut Document, place: &mut Vec<Step>, patch: View<'_>) {
+fn merge_at(document: &mut Update<'_, Document>, place: &mut Vec<Step>, patch: View<'_>) {
     let Some(members) = patch.as_object() else {
         let is_inner = matches!(patch, View::Null) && !place.is_empty();
         if let Some((last, outer)) = place.split_last().filter(|_| is_inner) {
@@ -86,11 +87,11 @@ fn merge_at(document: &mut Document, place: &mut Vec<Step>, patch: View<'_>) {
             };
             return;
         }
-        document.replace(place, Node::of(patch));
+        document::replace(document, place, Node::of(patch));
         return;
     };
     if !matches!(look_up(document.view(), place), Some(View::Object(_))) {
-        document.replace(place, without_nulls(patch));
+        document::replace(document, place, without_nulls(patch));
         return;
     }
     for (name, value) in members.iter() {

@@ -113,7 +113,7 @@ fn clear(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let mut count = 0;
     for at in document::inner_first(&located) {
         if let (place, Some(value)) = &located[at] {
-            count += usize::from(document.replace(place, value.clone()));
+            count += usize::from(document::replace(&mut document, place, value.clone()));
         }
     }
     drop(document);

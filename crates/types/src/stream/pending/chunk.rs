@@ -1,7 +1,10 @@
 //! Some rows of pending entries, ascending.
+//!
+//! A copy shares them until one of both changes: so a snapshot has all that is pending in a group of a million entries at once.
 
 use super::{ConsumerId, Delivery, NOBODY, ROWS_MAX};
 use crate::stream::StreamId;
+use std::sync::Arc;
 
 /// The row is no longer there.
 const GONE: ConsumerId = ConsumerId(u32::MAX);
@@ -28,8 +31,19 @@ struct Large {
 
 #[derive(Clone, Debug)]
 enum Rows {
-    Small(Vec<Small>),
-    Large(Vec<Large>),
+    Small(Arc<Vec<Small>>),
+    Large(Arc<Vec<Large>>),
+}
+
+/// A column to be changed; first copied, with the same room, if it is shared.
+#[inline]
+fn own<T: Clone>(column: &mut Arc<Vec<T>>) -> &mut Vec<T> {
+    if Arc::strong_count(column) > 1 {
+        let mut copy = Vec::with_capacity(column.capacity());
+        copy.extend_from_slice(column);
+        *column = Arc::new(copy);
+    }
+    Arc::make_mut(column)
 }
 
 #[derive(Clone, Debug)]
@@ -43,7 +57,7 @@ pub(super) struct Chunk {
     /// Bit n: a consumer whose number is n modulo 64 may have a row.
     owners: u64,
     live: usize,
-    consumers: Vec<ConsumerId>,
+    consumers: Arc<Vec<ConsumerId>>,
     rows: Rows,
 }
 
@@ -60,8 +74,8 @@ impl Chunk {
             oldest_ms: u64::MAX,
             owners: 0,
             live: 0,
-            consumers: Vec::with_capacity(capacity),
-            rows: Rows::Small(Vec::with_capacity(capacity)),
+            consumers: Arc::new(Vec::with_capacity(capacity)),
+            rows: Rows::Small(Arc::new(Vec::with_capacity(capacity))),
         }
     }
 
@@ -185,17 +199,17 @@ impl Chunk {
         };
         let consumer = delivery.consumer.unwrap_or(NOBODY);
         match place {
-            Ok(_) => self.consumers[index] = consumer,
-            Err(_) => self.consumers.insert(index, consumer),
+            Ok(_) => own(&mut self.consumers)[index] = consumer,
+            Err(_) => own(&mut self.consumers).insert(index, consumer),
         }
         match (&mut self.rows, small) {
-            (Rows::Small(rows), Some(row)) if place.is_ok() => rows[index] = row,
-            (Rows::Small(rows), Some(row)) => rows.insert(index, row),
+            (Rows::Small(rows), Some(row)) if place.is_ok() => own(rows)[index] = row,
+            (Rows::Small(rows), Some(row)) => own(rows).insert(index, row),
             (Rows::Large(rows), _) => {
                 let row = Large { id, at: delivery.at, count: delivery.count };
                 match place {
-                    Ok(_) => rows[index] = row,
-                    Err(_) => rows.insert(index, row),
+                    Ok(_) => own(rows)[index] = row,
+                    Err(_) => own(rows).insert(index, row),
                 }
             }
             (Rows::Small(_), None) => unreachable!("the rows are large now"),
@@ -214,7 +228,7 @@ impl Chunk {
                 let Delivery { at, count, .. } = self.delivery(index);
                 Large { id: self.id(index), at, count }
             });
-            self.rows = Rows::Large(large.collect());
+            self.rows = Rows::Large(Arc::new(large.collect()));
         }
     }
 
@@ -226,14 +240,17 @@ impl Chunk {
             return None;
         }
         let removed = self.delivery(index);
-        self.consumers[index] = GONE;
+        own(&mut self.consumers)[index] = GONE;
         self.live -= 1;
         Some(removed)
     }
 
     /// Takes out all rows of a consumer; how many there were.
     pub fn remove_of(&mut self, consumer: ConsumerId) -> usize {
-        let rows = self.consumers.iter_mut().filter(|owner| **owner == consumer);
+        if !self.consumers.contains(&consumer) {
+            return 0;
+        }
+        let rows = own(&mut self.consumers).iter_mut().filter(|owner| **owner == consumer);
         let count = rows.map(|owner| *owner = GONE).count();
         self.live -= count;
         count
