@@ -11,7 +11,7 @@ use command::ShardCx;
 use command::session::Session;
 use config::Config;
 use mailbox::{Exchange, Port};
-use shard::{Carrier, Message, Shard};
+use shard::{Message, Shard, Transport};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
@@ -32,7 +32,7 @@ struct Seat {
 
 struct Post<'a>(&'a mut Port<Message>);
 
-impl Carrier for Post<'_> {
+impl Transport for Post<'_> {
     fn next_turn(&self) -> u64 {
         self.0.next_turn()
     }

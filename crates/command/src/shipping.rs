@@ -30,7 +30,7 @@ pub struct Delivery {
 }
 
 /// Who carries it.
-pub trait Courier: Send + Sync {
+pub trait Migrator: Send + Sync {
     /// Carries it now; returns when it is over.
     fn carry(&self, shipment: Shipment) -> Delivery;
 

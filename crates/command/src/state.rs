@@ -21,7 +21,7 @@ use crate::saving::{Saved, Saver, Saving};
 use crate::scripting::Scripts;
 use crate::scripting::whole::RunInside;
 use crate::session::Sessions;
-use crate::shipping::{Courier, Delivery, Shipment};
+use crate::shipping::{Delivery, Migrator, Shipment};
 use crate::slowlog::SlowLog;
 use crate::spec::flag;
 use crate::statistics::{CommandStats, ErrorStats};
@@ -174,7 +174,7 @@ pub struct ShardCx {
     /// Large values have come of which saves need more, of other shards or of this one.
     pub has_begun_values: bool,
     /// Carries what goes to other servers, while a command waits for it.
-    pub courier: Option<Arc<dyn Courier>>,
+    pub migrator: Option<Arc<dyn Migrator>>,
     /// For the command that runs next: what has come of what it had carried.
     pub delivery: Option<Box<Delivery>>,
     /// What is about to take the place of the data (DEBUG RELOAD).
@@ -281,7 +281,7 @@ impl ShardCx {
             saving: None,
             has_begun_values: false,
             aside: None,
-            courier: None,
+            migrator: None,
             delivery: None,
             saved: Saved::default(),
             journal: Journal::default(),

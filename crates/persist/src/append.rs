@@ -4,8 +4,8 @@
 //! again, and tells up to which number everything is safe. With [`SyncPolicy::Always`] that means synced; else written. Nobody waits for the
 //! disk but who would hand over more than may wait for it.
 
-mod carrier;
 mod file;
+mod flusher;
 mod patience;
 mod thread;
 mod writer;
@@ -13,7 +13,7 @@ mod writer;
 pub use self::file::Failure;
 pub use self::writer::Writer;
 
-use self::carrier::{Carrier, Carries};
+use self::flusher::{Flusher, Flushes};
 use self::patience::Patience;
 use disk::Disk;
 use journal::chunk::Chunk;
@@ -138,7 +138,7 @@ pub(crate) struct Shared {
     written: AtomicU64,
     synced: AtomicU64,
     is_strict: AtomicBool,
-    /// The thread has the carrier, for long perhaps.
+    /// The thread has the flusher, for long perhaps.
     is_busy: AtomicBool,
     is_in_trouble: AtomicBool,
     wanted: Vec<Wanted>,
@@ -150,7 +150,7 @@ pub(crate) struct Shared {
 #[derive(Clone)]
 pub struct Log {
     shared: Arc<Shared>,
-    carrier: Arc<dyn Carries>,
+    flusher: Arc<dyn Flushes>,
 }
 
 /// Nobody panics while holding it; and who does ends the process.
@@ -208,16 +208,16 @@ impl Log {
             host,
         });
         let disk = writer.disk().clone();
-        let carrier = Arc::new(Mutex::new(Carrier::new(Arc::clone(&shared), writer, base_bytes)));
-        thread::start(Arc::clone(&shared), Arc::clone(&carrier), disk)?;
-        Ok(Self { shared, carrier })
+        let flusher = Arc::new(Mutex::new(Flusher::new(Arc::clone(&shared), writer, base_bytes)));
+        thread::start(Arc::clone(&shared), Arc::clone(&flusher), disk)?;
+        Ok(Self { shared, flusher })
     }
 
     /// Takes over what a turn of a shard has added, some of it for others, and writes all that may be written, unless the thread is at something
     /// that takes its time: then the thread does it. Waits while too much waits for that.
     pub fn hand_over(&self, added: Added) {
         if !self.shared.is_busy.load(Ordering::SeqCst) {
-            return self.carrier.hand_over(added);
+            return self.flusher.hand_over(added);
         }
         let mut state = lock(&self.shared.state);
         self.shared.take_in(&mut state, added);

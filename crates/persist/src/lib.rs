@@ -6,13 +6,13 @@
 #![forbid(unsafe_code)]
 
 pub mod append;
-mod carrier;
 pub mod load;
 mod pen;
 mod save;
 #[cfg(test)]
 mod tests;
 pub mod transcript;
+mod writer_thread;
 
 pub use pen::{Hints, Pen};
 pub use rdb::encode::Options;

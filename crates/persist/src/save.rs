@@ -3,7 +3,7 @@
 //! The file is written under another name, and takes the place of the old one when all of it is on disk: whatever happens before, the
 //! old one stays. A failure of any part is a failure of the whole, told once, with the path.
 
-use crate::carrier::{self, Job};
+use crate::writer_thread::{self, Job};
 use disk::Disk;
 use rdb::encode::Options;
 use rdb::file::{Head, Plan, Written};
@@ -40,7 +40,7 @@ pub type Outcome = Result<u64, String>;
 /// Is told how a save has ended, on the thread that wrote it.
 pub type OnEnd = Box<dyn FnOnce(&Outcome) + Send>;
 
-/// What all shards and the carrier share of a save.
+/// What all shards and the writing thread share of a save.
 pub(crate) struct Shared {
     pub target: Target,
     /// Where it is written until it is whole.
@@ -117,7 +117,7 @@ impl Save {
             spool_files: AtomicU64::new(0),
         });
         let (jobs, inbox) = channel();
-        carrier::start(disk, Arc::clone(&shared), inbox, on_end)?;
+        writer_thread::start(disk, Arc::clone(&shared), inbox, on_end)?;
         Ok(Self { shared, jobs })
     }
 
@@ -194,7 +194,7 @@ impl Save {
         if waiting.failure.is_none() {
             waiting.bytes += bytes;
             drop(waiting);
-            // Without a carrier the save is over, and has said why.
+            // Without its thread the save is over, and has said why.
             let _ = self.jobs.send(job);
         }
     }

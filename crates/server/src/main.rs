@@ -4,7 +4,6 @@
 mod apply;
 mod backup;
 mod cores;
-mod courier;
 mod crash;
 mod desk;
 mod files;
@@ -12,6 +11,7 @@ mod journal;
 mod listen;
 mod loading;
 mod log;
+mod migrator;
 mod oom_score;
 mod open_files;
 #[cfg(feature = "planted")]

@@ -1,11 +1,11 @@
 //! What all shard threads share.
 
 use crate::cores::Cores;
-use crate::courier::ProcessCourier;
 use crate::desk::SharedDesk;
 use crate::journal::Journal;
 use crate::loading::Progress;
 use crate::log;
+use crate::migrator::ProcessMigrator;
 use crate::saving::{CANNOT_END, ProcessSaver};
 use config::Config;
 use runtime::Waker;
@@ -30,7 +30,7 @@ pub struct Process {
     /// How far the shards are that load.
     pub(crate) progress: Arc<Progress>,
     pub(crate) journal: Arc<Journal>,
-    pub(crate) courier: Arc<ProcessCourier>,
+    pub(crate) migrator: Arc<ProcessMigrator>,
     /// Changes on each shard since the last save, while there are save points.
     pub(crate) unsaved: Vec<Unsaved>,
     /// A signal asks for the end, which shard 0 brings about.
@@ -69,11 +69,11 @@ impl Process {
             Arc::clone(&progress),
             Arc::clone(&journal),
         );
-        let courier = Arc::new(ProcessCourier::new(Arc::clone(&wakers)));
+        let migrator = Arc::new(ProcessMigrator::new(Arc::clone(&wakers)));
         Self {
             config,
             shares_processors: cores.shared,
-            courier,
+            migrator,
             saver: Arc::new(saver),
             progress,
             journal,

@@ -25,7 +25,7 @@ impl ShardLoop {
                     self.process.end(now);
                 }
                 Request::Ship { op, shipment } => {
-                    self.process.courier.send(usize::from(self.shard.cx.id), op, *shipment)
+                    self.process.migrator.send(usize::from(self.shard.cx.id), op, *shipment)
                 }
                 Request::CannotEnd => self.process.stay(),
                 Request::ConfigChanged(names) => self.apply_config(&names),

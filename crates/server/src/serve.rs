@@ -11,7 +11,7 @@ use crate::{KeptOn, log};
 use base::hash::HashSeed;
 use command::ShardCx;
 use command::saving::{LoadReport, Saver};
-use command::shipping::Courier;
+use command::shipping::Migrator;
 use config::{Config, IoBackend};
 use mailbox::{Exchange, Port};
 use recovery::Halt;
@@ -342,7 +342,7 @@ fn run_shard(seat: Seat, tell: &Sender<Started>, tell_loaded: &Sender<Result<Loa
     platform::install(&mut cx, about);
     cx.indexes.share_graphs(Arc::clone(&process.graphs));
     cx.saver = Some(Arc::clone(&process.saver) as Arc<dyn Saver>);
-    cx.courier = Some(Arc::clone(&process.courier) as Arc<dyn Courier>);
+    cx.migrator = Some(Arc::clone(&process.migrator) as Arc<dyn Migrator>);
     cx.is_loading = seat.loading.has_file() || seat.recovery.is_some();
     seat.gate.wait();
     let shard = Shard::new(cx);

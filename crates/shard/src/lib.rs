@@ -66,7 +66,7 @@ pub use message::Message;
 pub use running::last_command;
 pub use shard::{Outgoing, Shard};
 pub use steering::Moving;
-pub use turn::{Carrier, Step, TURN};
+pub use turn::{Step, TURN, Transport};
 /// While a shard's thread sleeps, another one may run its mail.
 const _: () = {
     const fn assert_send<T: Send>() {}

@@ -1,7 +1,7 @@
 //! Several shards in one thread for unit tests: their mailboxes are one queue, and everything is published at once.
 
 use crate::message::Batch;
-use crate::{Carrier, Message, Shard};
+use crate::{Message, Shard, Transport};
 use base::hash::HashSeed;
 use base::random::Random;
 use command::ShardCx;
@@ -35,7 +35,7 @@ impl Queue {
     }
 }
 
-impl Carrier for Queue {
+impl Transport for Queue {
     fn next_turn(&self) -> u64 {
         self.published[self.from] + 1
     }

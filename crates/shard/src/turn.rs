@@ -25,7 +25,7 @@ pub enum Step {
 pub const TURN: [Step; 5] = [Step::Collect, Step::Mail, Step::Execute, Step::Publish, Step::Send];
 
 /// Carries messages to the shards' mailboxes.
-pub trait Carrier {
+pub trait Transport {
     /// The number of the publication to come.
     fn next_turn(&self) -> u64;
 
@@ -53,12 +53,12 @@ impl Outgoing {
         true
     }
 
-    /// Gives everything to `carrier`: first the commands, as one publication, then replies and continuations. A shard gets its news with
+    /// Gives everything to `transport`: first the commands, as one publication, then replies and continuations. A shard gets its news with
     /// its commands. If there are only commands for others, it gets them in the same publication: whoever runs one of these may
     /// publish, too, and that comes later.
-    pub fn hand_over(&mut self, carrier: &mut impl Carrier) {
+    pub fn hand_over(&mut self, transport: &mut impl Transport) {
         if std::mem::take(&mut self.has_batches) {
-            let turn = carrier.next_turn();
+            let turn = transport.next_turn();
             self.publications = turn;
             let batches = &mut self.batches;
             self.news.retain_mut(|(to, news)| match &mut batches[*to] {
@@ -77,11 +77,11 @@ impl Outgoing {
                 Some((to, Message::Commands(batch)))
             });
             let news = self.news.drain(..).map(|(to, news)| (to, Message::News(news)));
-            carrier.publish(messages.chain(news), exclusive);
+            transport.publish(messages.chain(news), exclusive);
         }
         self.put_news_first();
         for (to, message) in self.posts.drain(..) {
-            carrier.post(to, message);
+            transport.post(to, message);
         }
     }
 }
@@ -131,7 +131,7 @@ mod tests {
         }
     }
 
-    impl Carrier for Sent {
+    impl Transport for Sent {
         fn next_turn(&self) -> u64 {
             1
         }

@@ -3,7 +3,7 @@
 //!
 //! A run follows from its seed. The shards, the journal's rounds, the writer and the start with what is left are the real ones; turns, mailboxes, connections
 //! and the disk are simulated as elsewhere in this crate. The gate, which holds back replies until what they tell of is on disk, is modelled
-//! in [`crate::seat`]; bases are not made.
+//! in [`crate::shard_thread`]; bases are not made.
 //!
 //! Each client has keys of its own: a list that grows, strings that are written together by MSET, EXEC and a script, each time with the next number. Others read them. So
 //! what must be there after a crash is a number between what was acknowledged or seen and what was sent.

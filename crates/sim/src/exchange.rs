@@ -10,7 +10,7 @@
 use crate::faults::Faults;
 use crate::rules::{Rule, Rules};
 use base::random::Random;
-use shard::{Carrier, Message, Moving};
+use shard::{Message, Moving, Transport};
 use std::collections::VecDeque;
 
 /// Whether a step got anywhere.
@@ -219,7 +219,7 @@ pub struct Writer<'a> {
     pub faults: &'a mut Faults,
 }
 
-impl Carrier for Writer<'_> {
+impl Transport for Writer<'_> {
     fn next_turn(&self) -> u64 {
         self.publication.turn + 1
     }

@@ -1,7 +1,7 @@
 //! Stops a shard for a while, as an operating system may at any point, rather where it hurts.
 
 use crate::exchange::Exchange;
-use crate::seat::Seat;
+use crate::shard_thread::ShardThread;
 use crate::workload::Theme;
 use base::random::Random;
 
@@ -123,29 +123,29 @@ impl Freezer {
     pub fn consider(
         &mut self,
         id: usize,
-        seats: &[Seat],
+        threads: &[ShardThread],
         exchange: &Exchange,
         now: u64,
         random: &mut Random,
     ) {
         let had_mail = std::mem::take(&mut self.mail);
-        self.mail = (0..seats.len()).map(|shard| exchange.has_mail(shard)).collect();
+        self.mail = (0..threads.len()).map(|shard| exchange.has_mail(shard)).collect();
         if self.frozen.is_some() || self.rests {
             return;
         }
         let got_mail =
             |shard: &usize| self.mail[*shard] && had_mail.get(*shard).is_none_or(|had| !had) && *shard != id;
-        let receiver = (0..seats.len()).find(got_mail);
-        let seat = &seats[id];
-        let chance = if seat.is_mid_publication() {
+        let receiver = (0..threads.len()).find(got_mail);
+        let thread = &threads[id];
+        let chance = if thread.is_mid_publication() {
             self.chances.torn
-        } else if self.chances.ahead > 0 && seat.is_ahead() {
+        } else if self.chances.ahead > 0 && thread.is_ahead() {
             self.chances.ahead
-        } else if seat.is_unpublished() {
+        } else if thread.is_unpublished() {
             self.chances.unpublished
-        } else if seat.is_collecting() {
+        } else if thread.is_collecting() {
             self.chances.collecting
-        } else if seat.is_loaded() {
+        } else if thread.is_loaded() {
             self.chances.loaded
         } else {
             self.chances.elsewhere

@@ -2,7 +2,7 @@
 //!
 //! A run follows from its seed: how many shards there are (1, 2, 4 or 8), what clients do ([`workload::Theme`]), who takes the next
 //! step ([`world`]), and who stands still where it hurts. A step is a connection read, a message run, one access to a
-//! mailbox or a flag ([`exchange`]), one connection's replies sent ([`seat`]). What clients saw is checked ([`check`]) against a
+//! mailbox or a flag ([`exchange`]), one connection's replies sent ([`shard_thread`]). What clients saw is checked ([`check`]) against a
 //! specification ([`model`], [`streams`]), messages and caches by themselves (`listening`, `caching`); when all is answered, no lock, key
 //! on loan or message may be left, and the accounts of memory must be right.
 //!
@@ -57,7 +57,7 @@ pub mod op;
 pub mod outcome;
 pub mod rules;
 pub mod search;
-pub mod seat;
+pub mod shard_thread;
 pub mod streams;
 mod trace;
 pub mod witness;

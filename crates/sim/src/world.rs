@@ -12,7 +12,7 @@ use crate::listening::Listening;
 use crate::network::Link;
 use crate::op::{Op, Text};
 use crate::outcome::{Anomaly, Outcome, Plan};
-use crate::seat::{Around, Seat};
+use crate::shard_thread::{Around, ShardThread};
 use crate::trace::Trace;
 use crate::witness::{self, Execution, Witness};
 use crate::workload::{CONSUMERS, Memory, Role, Theme, Workload};
@@ -45,11 +45,11 @@ pub fn run(plan: Plan) -> Outcome {
         history,
         trace: world.trace.hash(),
         steps: world.now,
-        shards: world.seats.len(),
+        shards: world.threads.len(),
         theme: world.workload.theme,
-        visits: world.seats.iter().map(|seat| seat.shard.cx.stats.visits).sum(),
-        moves: world.seats.iter().map(|seat| seat.shard.cx.stats.moved_connections).sum(),
-        cuts: world.seats.iter().map(|seat| seat.cuts).sum(),
+        visits: world.threads.iter().map(|thread| thread.shard.cx.stats.visits).sum(),
+        moves: world.threads.iter().map(|thread| thread.shard.cx.stats.moved_connections).sum(),
+        cuts: world.threads.iter().map(|thread| thread.cuts).sum(),
         messages: world.listening.count(),
         invalidations: world.invalidations,
     }
@@ -70,7 +70,7 @@ struct World {
     random: Random,
     now: u64,
     exchange: Exchange,
-    seats: Vec<Seat>,
+    threads: Vec<ShardThread>,
     links: Vec<Link>,
     lanes: Vec<Lane>,
     /// How readily each shard runs.
@@ -106,8 +106,8 @@ impl World {
         let mut random = Random::from_seed(plan.seed);
         let shards = [1, 2, 2, 4, 4, 4, 4, 8][random.index(8)];
         let (config, graphs) = (Arc::new(Config::default()), Arc::default());
-        let seats = (0..shards)
-            .map(|id| Seat::new(id, shards, plan.rules, (&config, &graphs), &mut random))
+        let threads = (0..shards)
+            .map(|id| ShardThread::new(id, shards, plan.rules, (&config, &graphs), &mut random))
             .collect();
         let workload = Workload::new(plan.theme, shards, FIRST_MS, &mut random);
         // Without a reply, it is not known which of several keys has served.
@@ -115,7 +115,7 @@ impl World {
         let mut world = Self {
             now: 0,
             exchange: Exchange::new(shards, plan.rules),
-            seats,
+            threads,
             links: Vec::new(),
             lanes: Vec::new(),
             weights: (0..shards).map(|_| [1, 3, 10][random.index(3)]).collect(),
@@ -146,7 +146,7 @@ impl World {
 
     /// A client comes. Those that only read act at once, for what they may see wrongly does not last.
     fn enter(&mut self, role: Role) {
-        let shards = self.seats.len();
+        let shards = self.threads.len();
         let links: Vec<usize> = match role {
             Role::Reader if self.workload.theme != Theme::Expiry && self.random.below(4) > 0 => {
                 (0..shards).map(|shard| self.connect(shard)).collect()
@@ -187,7 +187,7 @@ impl World {
     }
 
     fn connect_anywhere(&mut self) -> usize {
-        let shard = self.random.index(self.seats.len());
+        let shard = self.random.index(self.threads.len());
         self.connect(shard)
     }
 
@@ -219,7 +219,7 @@ impl World {
     }
 
     fn is_idle(&self) -> bool {
-        self.seats.iter().all(|seat| seat.is_idle(&self.exchange, &self.links))
+        self.threads.iter().all(|thread| thread.is_idle(&self.exchange, &self.links))
             && self.links.iter().all(Link::is_quiet)
     }
 
@@ -230,12 +230,12 @@ impl World {
             let is_lost = self.links[lane.link].is_closed;
             lane.role == Role::Watcher || !is_lost && (!lane.pending.is_empty() || has_no_more)
         };
-        let awaits_time = self.seats.iter().any(Seat::awaits_time);
+        let awaits_time = self.threads.iter().any(ShardThread::awaits_time);
         self.is_idle() && !awaits_time && self.lanes.iter().all(waits)
     }
 
     fn describe(&self) -> String {
-        let mut text: Vec<String> = self.seats.iter().flat_map(|seat| seat.shard.unsettled()).collect();
+        let mut text: Vec<String> = self.threads.iter().flat_map(|thread| thread.shard.unsettled()).collect();
         text.extend(self.lanes.iter().filter_map(|lane| {
             let is_op = |awaited: &Awaited| match *awaited {
                 Awaited::Op(place) => Some(place),
@@ -244,7 +244,7 @@ impl World {
             let first = lane.pending.iter().find_map(is_op)?;
             Some(format!("unanswered: {}", self.history[first]))
         }));
-        let full = (0..self.seats.len()).filter(|&id| self.exchange.has_mail(id));
+        let full = (0..self.threads.len()).filter(|&id| self.exchange.has_mail(id));
         text.extend(full.map(|id| format!("shard {id}: unread mail")));
         text.join("\n")
     }
@@ -261,25 +261,25 @@ impl World {
             random: &mut self.random,
             log: None,
         };
-        let progress = self.seats[id].step(&mut around);
-        for host in self.seats[id].take_visits() {
-            if self.seats[host].be_visited(&mut around) {
-                self.seats[id].has_visited();
+        let progress = self.threads[id].step(&mut around);
+        for host in self.threads[id].take_visits() {
+            if self.threads[host].be_visited(&mut around) {
+                self.threads[id].has_visited();
             }
         }
         self.trace.note(&[1, id as u64, progress as u64]);
         self.executions.extend(witness::take(2 * self.now));
         if progress != Progress::Waits {
-            self.freezer.consider(id, &self.seats, &self.exchange, self.now, &mut self.random);
+            self.freezer.consider(id, &self.threads, &self.exchange, self.now, &mut self.random);
         }
     }
 
     /// One of the shards that could run.
     fn next_seat(&mut self) -> Option<usize> {
         let runs = |id: &usize| {
-            !self.freezer.holds(*id) && !self.seats[*id].is_idle_at(self.now, &self.exchange, &self.links)
+            !self.freezer.holds(*id) && !self.threads[*id].is_idle_at(self.now, &self.exchange, &self.links)
         };
-        let awake: Vec<usize> = (0..self.seats.len()).filter(runs).collect();
+        let awake: Vec<usize> = (0..self.threads.len()).filter(runs).collect();
         let mut at = self.random.below(awake.iter().map(|&id| self.weights[id]).sum());
         awake.into_iter().find(|&id| match at.checked_sub(self.weights[id]) {
             None => true,
@@ -333,10 +333,11 @@ impl World {
 
     /// What should not be there when all is answered.
     fn leftovers(&self) -> Vec<Anomaly> {
-        let unsettled = self.seats.iter().flat_map(|seat| seat.shard.unsettled()).map(Anomaly::Unsettled);
-        let mail = (0..self.seats.len()).filter(|&id| self.exchange.has_mail(id));
+        let unsettled =
+            self.threads.iter().flat_map(|thread| thread.shard.unsettled()).map(Anomaly::Unsettled);
+        let mail = (0..self.threads.len()).filter(|&id| self.exchange.has_mail(id));
         let unread = mail.map(|id| Anomaly::Unsettled(format!("shard {id}: unread mail")));
-        let books = self.seats.iter().flat_map(|seat| seat.shard.cx.dbs.iter());
+        let books = self.threads.iter().flat_map(|thread| thread.shard.cx.dbs.iter());
         let wrong = books.filter_map(|db| db.audit().err()).map(Anomaly::Books);
         unsettled.chain(unread).chain(wrong).collect()
     }

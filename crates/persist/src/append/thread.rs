@@ -3,7 +3,7 @@
 //! With `always` a sync follows the other as long as somebody waits, unless it is better to [wait](super::patience) for others. Otherwise the thread
 //! sleeps until it is time, or it is called.
 
-use super::carrier::Carrier;
+use super::flusher::Flusher;
 use super::{Shared, State, SyncPolicy, lock};
 use disk::Disk;
 use runtime::{clock, spawn_thread};
@@ -17,7 +17,7 @@ const RETRY: Duration = Duration::from_secs(1);
 
 struct Thread<D: Disk> {
     shared: Arc<Shared>,
-    carrier: Arc<Mutex<Carrier<D>>>,
+    flusher: Arc<Mutex<Flusher<D>>>,
     disk: D,
 }
 
@@ -27,16 +27,16 @@ struct Thread<D: Disk> {
 /// When there is no such thread.
 pub(super) fn start<D: Disk>(
     shared: Arc<Shared>,
-    carrier: Arc<Mutex<Carrier<D>>>,
+    flusher: Arc<Mutex<Flusher<D>>>,
     disk: D,
 ) -> io::Result<()> {
-    let thread = Thread { shared, carrier, disk };
+    let thread = Thread { shared, flusher, disk };
     spawn_thread("journal".to_owned(), move || thread.run()).map(drop)
 }
 
 impl<D: Disk> Thread<D> {
-    fn carrier(&self) -> MutexGuard<'_, Carrier<D>> {
-        self.carrier.lock().unwrap_or_else(PoisonError::into_inner)
+    fn flusher(&self) -> MutexGuard<'_, Flusher<D>> {
+        self.flusher.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn run(&self) {
@@ -48,22 +48,22 @@ impl<D: Disk> Thread<D> {
             let is_left = state.queue.has_waiting() || has_jobs;
             state.hurries = false;
             drop(state);
-            let mut carrier = self.carrier();
-            if is_left || carrier.is_stuck() {
-                carrier = self.write_what_is_left(carrier, policy);
+            let mut flusher = self.flusher();
+            if is_left || flusher.is_stuck() {
+                flusher = self.write_what_is_left(flusher, policy);
             }
-            carrier = self.sync(carrier, policy, rests);
-            carrier.tell();
+            flusher = self.sync(flusher, policy, rests);
+            flusher.tell();
             if has_jobs {
                 shared.is_busy.store(true, Ordering::SeqCst);
-                carrier.do_jobs();
+                flusher.do_jobs();
                 shared.is_busy.store(false, Ordering::SeqCst);
             }
             let (is_stuck, awaits_sync, until_ns) =
-                (carrier.is_stuck(), carrier.awaits_sync(), carrier.until_sync_ns());
+                (flusher.is_stuck(), flusher.awaits_sync(), flusher.until_sync_ns());
             // In this order, so that no shard writes between this look and the sleep without calling.
             state = lock(&shared.state);
-            drop(carrier);
+            drop(flusher);
             let policy = state.policy;
             state = match policy {
                 _ if state.hurries => state,
@@ -80,46 +80,46 @@ impl<D: Disk> Thread<D> {
     /// Writes what shards could not.
     fn write_what_is_left<'s>(
         &'s self,
-        mut carrier: MutexGuard<'s, Carrier<D>>,
+        mut flusher: MutexGuard<'s, Flusher<D>>,
         policy: SyncPolicy,
-    ) -> MutexGuard<'s, Carrier<D>> {
+    ) -> MutexGuard<'s, Flusher<D>> {
         self.shared.is_busy.store(true, Ordering::SeqCst);
         loop {
-            let was_stuck = carrier.is_stuck();
-            if !(carrier.take_round() || was_stuck) {
+            let was_stuck = flusher.is_stuck();
+            if !(flusher.take_round() || was_stuck) {
                 break;
             }
-            carrier.write(policy);
+            flusher.write(policy);
             // Behind a round that could not be written stands what was handed over meanwhile: nobody calls for that again.
-            if !was_stuck || carrier.is_stuck() {
+            if !was_stuck || flusher.is_stuck() {
                 break;
             }
         }
         self.shared.is_busy.store(false, Ordering::SeqCst);
-        carrier
+        flusher
     }
 
     /// Syncs if it is time. Shards write meanwhile.
     fn sync<'s>(
         &'s self,
-        mut carrier: MutexGuard<'s, Carrier<D>>,
+        mut flusher: MutexGuard<'s, Flusher<D>>,
         policy: SyncPolicy,
         rests: bool,
-    ) -> MutexGuard<'s, Carrier<D>> {
-        let Some(mut under_way) = carrier.begin_sync(policy, rests) else { return carrier };
-        drop(carrier);
+    ) -> MutexGuard<'s, Flusher<D>> {
+        let Some(mut under_way) = flusher.begin_sync(policy, rests) else { return flusher };
+        drop(flusher);
         let is_strict = policy == SyncPolicy::Always;
         if is_strict {
             lock(&self.shared.state).patience.begin();
         }
         let begun_ns = under_way.begun_ns;
         self.disk.sync_each(&mut under_way.syncing.files);
-        carrier = self.carrier();
-        carrier.end_sync(under_way, policy);
+        flusher = self.flusher();
+        flusher.end_sync(under_way, policy);
         if is_strict {
             lock(&self.shared.state).patience.end(begun_ns, clock::monotonic_ns());
         }
-        carrier
+        flusher
     }
 
     fn sleep_between_syncs<'s>(

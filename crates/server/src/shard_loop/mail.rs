@@ -4,7 +4,7 @@ use super::ShardLoop;
 use mailbox::Port;
 use runtime::{Socket, Waker, clock};
 use shard::message::Batch;
-use shard::{Carrier, Message, Moving};
+use shard::{Message, Moving, Transport};
 use std::sync::OnceLock;
 
 /// What travels between shard threads. It is moved several times on its way: two words, of which what comes most needs no more.
@@ -41,7 +41,7 @@ pub(super) struct Post<'a> {
     sleepers: &'a mut Vec<usize>,
 }
 
-impl Carrier for Post<'_> {
+impl Transport for Post<'_> {
     fn next_turn(&self) -> u64 {
         self.port.next_turn()
     }
@@ -80,7 +80,7 @@ impl ShardLoop {
     /// Step 2: everything other shards sent, in order.
     pub(super) fn take_mail(&mut self) {
         self.port.drain(self.shard.mail());
-        for (op, delivery) in self.process.courier.take(self.id) {
+        for (op, delivery) in self.process.migrator.take(self.id) {
             let message = Message::Delivered { op, delivery: Box::new(delivery) };
             self.shard.mail().push_back(message.into());
         }
@@ -113,7 +113,7 @@ impl ShardLoop {
             self.see_to_syncs();
         }
         self.process.exchange_memory(&mut self.shard);
-        let mut carrier = Post { port: &mut self.port, sleepers: &mut self.sleepers };
-        self.shard.outgoing.hand_over(&mut carrier);
+        let mut transport = Post { port: &mut self.port, sleepers: &mut self.sleepers };
+        self.shard.outgoing.hand_over(&mut transport);
     }
 }

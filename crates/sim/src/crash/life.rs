@@ -6,7 +6,7 @@ use crate::exchange::Exchange;
 use crate::log::Log;
 use crate::network::Link;
 use crate::rules::Rules;
-use crate::seat::{Around, Seat};
+use crate::shard_thread::{Around, ShardThread};
 use crate::witness;
 use base::hash::HashSeed;
 use base::random::Random;
@@ -38,7 +38,7 @@ pub struct Life {
     random: Random,
     disk: SimulatedDisk,
     exchange: Exchange,
-    seats: Vec<Seat>,
+    threads: Vec<ShardThread>,
     links: Vec<Link>,
     log: Log,
     /// Which shard stands still, and until when.
@@ -67,17 +67,17 @@ impl Life {
     ) -> Result<Self, String> {
         let (config, graphs) = (Arc::new(Config::default()), Arc::default());
         let begun_ms = FIRST_MS + random.below(1000) + clock(disk) * HOUR_MS;
-        let mut seats: Vec<Seat> = (0..shards)
-            .map(|id| Seat::new(id, shards, Rules::ALL, (&config, &graphs), &mut random))
+        let mut threads: Vec<ShardThread> = (0..shards)
+            .map(|id| ShardThread::new(id, shards, Rules::ALL, (&config, &graphs), &mut random))
             .collect();
-        let manifest = recover(disk, &config, &mut seats, begun_ms)?;
+        let manifest = recover(disk, &config, &mut threads, begun_ms)?;
         let writer = Writer::new(disk.clone(), DIRECTORY.into(), manifest, shards as u16);
         let mut writer = writer.map_err(|failure| failure.to_string())?;
         writer.open(false).map_err(|failure| failure.to_string())?;
         Ok(Self {
             disk: disk.clone(),
             exchange: Exchange::new(shards, Rules::ALL),
-            seats,
+            threads,
             links: Vec::new(),
             log: Log::new(writer, shards, mistake, random.fork()),
             still: (0, 0),
@@ -89,8 +89,8 @@ impl Life {
 
     /// What is under a key before anybody is served: a number, or those of a list.
     pub fn read(&mut self, key: &str) -> Vec<u64> {
-        let owner = self.seats[0].shard.cx.slots.shard_of(key.as_bytes());
-        let shard = &mut self.seats[usize::from(owner)].shard;
+        let owner = self.threads[0].shard.cx.slots.shard_of(key.as_bytes());
+        let shard = &mut self.threads[usize::from(owner)].shard;
         let words: &[&str] =
             if key.starts_with("list:") { &["LRANGE", key, "0", "-1"] } else { &["GET", key] };
         let conn = shard.open(Session { authenticated: true, ..Session::default() });
@@ -111,8 +111,8 @@ impl Life {
     /// # Errors
     /// What a client was told that cannot be.
     pub fn live(&mut self, clients: &mut [Client]) -> Result<(), String> {
-        self.seats.iter_mut().for_each(|seat| seat.shard.set_journal(true));
-        let shards = self.seats.len();
+        self.threads.iter_mut().for_each(|thread| thread.shard.set_journal(true));
+        let shards = self.threads.len();
         self.links = clients.iter().map(|_| Link::new(self.random.index(shards), usize::MAX)).collect();
         let steps = 200 + self.random.below(STEPS_MAX);
         if self.random.below(2) == 0 {
@@ -146,7 +146,7 @@ impl Life {
     }
 
     fn seat_step(&mut self) {
-        let id = self.random.index(self.seats.len());
+        let id = self.random.index(self.threads.len());
         if self.still.1 > self.now && self.still.0 == id {
             return;
         }
@@ -158,10 +158,10 @@ impl Life {
             random: &mut self.random,
             log: Some(&mut self.log),
         };
-        self.seats[id].step(&mut around);
-        for host in self.seats[id].take_visits() {
-            if self.seats[host].be_visited(&mut around) {
-                self.seats[id].has_visited();
+        self.threads[id].step(&mut around);
+        for host in self.threads[id].take_visits() {
+            if self.threads[host].be_visited(&mut around) {
+                self.threads[id].has_visited();
             }
         }
         if self.random.below(200) == 0 {
@@ -199,16 +199,16 @@ fn clock(disk: &SimulatedDisk) -> u64 {
 fn recover(
     disk: &SimulatedDisk,
     config: &Arc<Config>,
-    seats: &mut [Seat],
+    threads: &mut [ShardThread],
     now_ms: u64,
 ) -> Result<Manifest, String> {
-    let shards = seats.len();
+    let shards = threads.len();
     let recovery = Recovery::open(disk.clone(), (), config, (Path::new(DIRECTORY), PREFIX), shards)?;
-    seats.iter_mut().for_each(|seat| seat.shard.set_time(now_ms, 0));
+    threads.iter_mut().for_each(|thread| thread.shard.set_time(now_ms, 0));
     let whole = || ShardCx::new(0, 1, Arc::clone(config), HashSeed::new(7, 11), 1);
-    seats.iter_mut().try_for_each(|seat| recovery.look(&mut seat.shard)).map_err(told)?;
+    threads.iter_mut().try_for_each(|thread| recovery.look(&mut thread.shard)).map_err(told)?;
     recovery.judge();
-    seats.iter_mut().try_for_each(|seat| recovery.play(&mut seat.shard, whole)).map_err(told)?;
-    seats.iter_mut().try_for_each(|seat| recovery.take(&mut seat.shard)).map_err(told)?;
+    threads.iter_mut().try_for_each(|thread| recovery.play(&mut thread.shard, whole)).map_err(told)?;
+    threads.iter_mut().try_for_each(|thread| recovery.take(&mut thread.shard)).map_err(told)?;
     recovery.finish().map(|(_, manifest)| manifest)
 }

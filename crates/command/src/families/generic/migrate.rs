@@ -136,8 +136,8 @@ fn migrate(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     if !cx.deny_blocking {
         return Err(Error::Away(Box::new(shipment)));
     }
-    let delivery = match cx.shard.courier.clone() {
-        Some(courier) => courier.carry(shipment),
+    let delivery = match cx.shard.migrator.clone() {
+        Some(migrator) => migrator.carry(shipment),
         None => Delivery {
             error: Some(b"IOERR error or timeout connecting to the client".to_vec()),
             ..Delivery::default()

@@ -395,7 +395,7 @@ fn progress(loading: &LoadReport, now_s: u64, text: &mut String) {
 fn stats(cx: &ShardCx, facts: &Facts, text: &mut String) {
     let numbers = &facts.numbers;
     let kbps = |bytes: u64| format!("{:.2}", bytes as f64 / 1024.0);
-    let kept = cx.courier.as_ref().map_or(0, |courier| courier.kept_connections());
+    let kept = cx.migrator.as_ref().map_or(0, |migrator| migrator.kept_connections());
     lines(
         text,
         "Stats",

@@ -3,6 +3,9 @@
 //! One connection is read, one message run, one push made, one connection's replies sent at a time. The sleep of a shard
 //! without work follows the protocol of the real loop too, so that a lost wake-up shows as a standstill.
 
+mod output;
+mod visits;
+
 use crate::exchange::{Exchange, Mail, Progress, Publication, Writer};
 use crate::faults::Faults;
 use crate::log::Log;
@@ -15,14 +18,14 @@ use command::ShardCx;
 use command::indexes::Registry;
 use command::session::Session;
 use config::Config;
-use shard::conn::Conn;
+use output::Gate;
 use shard::effects::Request;
-use shard::{Message, Shard, Step, TURN};
+use shard::{Shard, Step, TURN};
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// What surrounds a seat.
+/// What surrounds a thread.
 pub struct Around<'a> {
     pub exchange: &'a mut Exchange,
     pub links: &'a mut [Link],
@@ -47,15 +50,6 @@ impl Around<'_> {
     }
 }
 
-/// Of a connection's output, what waits for the disk.
-#[derive(Default)]
-struct Gate {
-    /// The hand-overs that must be safe, and up to where the output may be sent then.
-    turns: VecDeque<(u64, usize)>,
-    /// Up to where it may be sent now.
-    free: usize,
-}
-
 /// Where in its loop the thread stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum At {
@@ -66,7 +60,7 @@ enum At {
     Asleep,
 }
 
-pub struct Seat {
+pub struct ShardThread {
     pub shard: Shard,
     id: usize,
     rules: Rules,
@@ -98,7 +92,7 @@ pub struct Seat {
     restless: u64,
 }
 
-impl Seat {
+impl ShardThread {
     pub fn new(
         id: usize,
         shards: usize,
@@ -242,83 +236,6 @@ impl Seat {
             self.visits = 0;
         }
         (again && around.random.below(4) > 0).then_some(mail)
-    }
-
-    /// Sleeping shards whose mail this one, in the middle of its publication, runs itself.
-    pub fn take_visits(&mut self) -> Vec<usize> {
-        self.publication.as_mut().map_or_else(Vec::new, |publication| std::mem::take(&mut publication.visits))
-    }
-
-    /// It has run the mail of another shard.
-    pub fn has_visited(&mut self) {
-        self.visits += 1;
-        self.shard.cx.stats.visits += 1;
-    }
-
-    /// Another shard runs the mail of this one, if it really sleeps; whether it did. What it does not run is left, and this one
-    /// roused.
-    pub fn be_visited(&mut self, around: &mut Around<'_>) -> bool {
-        if self.at != At::Asleep || !around.exchange.is_asleep(self.id) {
-            around.exchange.set_asleep(self.id, false);
-            return false;
-        }
-        around.exchange.drain(self.id, &mut self.mail);
-        self.shard.set_time(around.now_ms, around.now_us);
-        while let Some(Mail::Shard(message)) = self.mail.front()
-            && self.is_for_visitors(message, around.exchange)
-            && around.random.below(8) > 0
-        {
-            let Some(Mail::Shard(message)) = self.mail.pop_front() else { break };
-            self.shard.on_message(message);
-        }
-        self.shard.send_news();
-        around.journal(&mut self.shard);
-        if self.shard.outgoing.put_news_first() {
-            for (to, message) in self.shard.outgoing.posts.drain(..) {
-                if let Some(message) = self.faults.pass(to, message) {
-                    around.exchange.post(to, Mail::Shard(message));
-                }
-            }
-        }
-        // Replies that must wait are its own affair.
-        if !self.shard.has_outgoing() && around.is_all_safe() && around.random.below(8) > 0 {
-            self.send_in_visit(around);
-        }
-        let has_work = !self.mail.is_empty()
-            || self.shard.has_outgoing()
-            || self.faults.has_late()
-            || !self.shard.dirty_conns.is_empty()
-            || self.shard.has_ready_input();
-        if has_work {
-            around.exchange.set_asleep(self.id, false);
-        }
-        true
-    }
-
-    fn is_for_visitors(&self, message: &Message, exchange: &Exchange) -> bool {
-        match message {
-            Message::Commands(batch) => {
-                let runs = batch.commands().all(|item| item.ask.runs());
-                runs && exchange.is_armed(batch.from as usize, batch.turn)
-            }
-            message => self.shard.is_reply_alone(message),
-        }
-    }
-
-    /// Whoever visits sends what is complete and has not been begun with.
-    fn send_in_visit(&mut self, around: &mut Around<'_>) {
-        self.shard.forget_idle_resumes();
-        for conn in std::mem::take(&mut self.shard.dirty_conns) {
-            let state = self.shard.conn_mut(conn as usize);
-            let is_whole = state.open && state.is_in_order() && !state.closing;
-            if is_whole && self.sent[conn as usize] == 0 {
-                state.dirty = false;
-                self.gate(conn, around);
-                self.send(conn as usize, around);
-            } else {
-                self.shard.dirty_conns.push(conn);
-            }
-        }
     }
 
     fn fall_asleep(&mut self, around: &mut Around<'_>) -> Progress {
@@ -536,75 +453,6 @@ impl Seat {
         self.publication = Some(publication);
         Progress::Ran
     }
-
-    /// What was added to a connection's output waits until everything is safe that has been handed over by now.
-    fn gate(&mut self, conn: u32, around: &Around<'_>) {
-        let Some(log) = &around.log else { return };
-        let end = whole_output(self.shard.conn(conn as usize)).len();
-        self.gates[conn as usize].turns.push_back((log.handed(), end));
-    }
-
-    /// Whether somebody waits for what has become safe.
-    fn has_open_gate(&self, around: &Around<'_>) -> bool {
-        let Some(log) = &around.log else { return false };
-        let is_open = |conn: &u32| {
-            self.gates[*conn as usize].turns.front().is_some_and(|(ticket, _)| *ticket <= log.safe())
-        };
-        self.gated.iter().any(is_open)
-    }
-
-    /// Up to where a connection's output may be sent.
-    fn free_to(&mut self, conn: usize, bytes: usize, around: &Around<'_>) -> usize {
-        let Some(log) = &around.log else { return bytes };
-        let gate = &mut self.gates[conn];
-        let safe = gate.turns.partition_point(|(ticket, _)| *ticket <= log.safe());
-        gate.free = gate.turns.drain(..safe).next_back().map_or(gate.free, |(_, end)| end);
-        if log.keeps_gate() { gate.free } else { bytes }
-    }
-
-    fn send(&mut self, conn: usize, around: &mut Around<'_>) {
-        let state = self.shard.conn(conn);
-        if !state.open {
-            return;
-        }
-        let bytes = whole_output(state);
-        let free = self.free_to(conn, bytes.len(), around);
-        let link = &mut around.links[self.link_of[conn]];
-        let rest = &bytes[self.sent[conn]..free.max(self.sent[conn])];
-        match link.reply(rest) {
-            None if !rest.is_empty() && around.random.below(2) == 0 => self.close(conn, link),
-            Some(count) if count < rest.len() => {
-                self.sent[conn] += count;
-                self.cuts += 1;
-                if !self.blocked.contains(&(conn as u32)) {
-                    self.blocked.push(conn as u32);
-                }
-            }
-            _ if free < bytes.len() => {
-                self.sent[conn] += rest.len();
-                if !self.gated.contains(&(conn as u32)) {
-                    self.gated.push(conn as u32);
-                }
-            }
-            _ => {
-                self.shard.conn_mut(conn).out.clear();
-                self.sent[conn] = 0;
-                self.gates[conn] = Gate::default();
-            }
-        }
-    }
-}
-
-/// All that a connection's client is to get, with the bytes of shared values.
-fn whole_output(conn: &Conn) -> Vec<u8> {
-    let (mut bytes, mut from) = (Vec::new(), 0);
-    for (position, blob) in &conn.out.blobs {
-        bytes.extend_from_slice(&conn.out.buf[from..*position]);
-        bytes.extend_from_slice(blob);
-        from = *position;
-    }
-    bytes.extend_from_slice(&conn.out.buf[from..]);
-    bytes
 }
 
 /// The order of the turn, with the steps exchanged that a broken rule would have the other way round.

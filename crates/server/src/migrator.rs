@@ -2,7 +2,7 @@
 //! which keeps the connection.
 
 use base::number::parse_u64_lenient;
-use command::shipping::{Courier, Delivery, Shipment, append_request};
+use command::shipping::{Delivery, Migrator, Shipment, append_request};
 use runtime::dial::{Dialed, is_timeout};
 use runtime::{Waker, thread};
 use std::collections::HashMap;
@@ -34,7 +34,7 @@ struct Returned {
     all: Mutex<Vec<(u64, Delivery)>>,
 }
 
-pub struct ProcessCourier {
+pub struct ProcessMigrator {
     lines: Arc<Mutex<HashMap<Address, Sender<Parcel>>>>,
     /// Connections that are kept.
     kept: Arc<AtomicUsize>,
@@ -46,7 +46,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl ProcessCourier {
+impl ProcessMigrator {
     pub fn new(wakers: Arc<Vec<OnceLock<Waker>>>) -> Self {
         let returned = wakers.iter().map(|_| Returned::default()).collect();
         Self { lines: Arc::default(), kept: Arc::default(), returned: Arc::new(returned), wakers }
@@ -95,7 +95,7 @@ impl ProcessCourier {
     }
 }
 
-impl Courier for ProcessCourier {
+impl Migrator for ProcessMigrator {
     fn carry(&self, shipment: Shipment) -> Delivery {
         deliver(&mut None, shipment)
     }

@@ -45,26 +45,26 @@ pub(crate) fn start<D: Disk>(
     let run = move || {
         // What others have left takes room that may be needed.
         let _ = remove_abandoned(&disk, directory_of(&shared.temporary));
-        let mut carrier = Carrier {
+        let mut thread = WriterThread {
             disk,
             shared: Arc::clone(&shared),
             file,
             spools: HashMap::new(),
             placing: VecDeque::new(),
         };
-        while let Some(job) = carrier.next(&inbox) {
-            if !carrier.run(job) {
+        while let Some(job) = thread.next(&inbox) {
+            if !thread.run(job) {
                 break;
             }
         }
-        let outcome = carrier.end();
+        let outcome = thread.end();
         on_end(&outcome);
         shared.end(outcome);
     };
     spawn_thread("save".to_owned(), run).map(drop)
 }
 
-struct Carrier<D: Disk> {
+struct WriterThread<D: Disk> {
     disk: D,
     shared: Arc<Shared>,
     file: NewFile<D>,
@@ -100,7 +100,7 @@ impl<D: Disk> Placing<D> {
     }
 }
 
-impl<D: Disk> Carrier<D> {
+impl<D: Disk> WriterThread<D> {
     /// What comes next; meanwhile what was spooled is copied.
     fn next(&mut self, inbox: &Receiver<Job>) -> Option<Job> {
         while !self.placing.is_empty() {
@@ -118,14 +118,14 @@ impl<D: Disk> Carrier<D> {
         let (bytes, done) = match job {
             Job::End => return false,
             Job::Write { offset, bytes } => {
-                let done = self.unless_failed(|carrier| carrier.file.write(offset, &bytes));
+                let done = self.unless_failed(|thread| thread.file.write(offset, &bytes));
                 (bytes.len(), done)
             }
             Job::Spool { spool, bytes } => {
-                (bytes.len(), self.unless_failed(|carrier| carrier.spool(spool, &bytes)))
+                (bytes.len(), self.unless_failed(|thread| thread.spool(spool, &bytes)))
             }
             Job::Place { spool, offset, bytes } => {
-                (bytes.len(), self.unless_failed(|carrier| carrier.place(spool, offset, &bytes)))
+                (bytes.len(), self.unless_failed(|thread| thread.place(spool, offset, &bytes)))
             }
         };
         if let Err(failure) = done {
@@ -169,7 +169,7 @@ impl<D: Disk> Carrier<D> {
     /// Copies a piece of what was spooled to its place.
     fn copy_piece(&mut self) {
         let Some(mut placing) = self.placing.pop_front() else { return };
-        match self.unless_failed(|carrier| carrier.copy_of(&mut placing)) {
+        match self.unless_failed(|thread| thread.copy_of(&mut placing)) {
             Err(failure) => self.shared.fail(failure),
             Ok(()) if self.shared.failure().is_none() && !placing.is_done() => {
                 self.placing.push_front(placing);

@@ -1,6 +1,6 @@
 //! Who writes: a shard in its turn, what it has added; the log's own thread, what takes longer.
 //!
-//! Both hold the carrier meanwhile. A shard that writes pays for one call of the system and wakes nobody, and nothing that it tells anybody can
+//! Both hold the flusher meanwhile. A shard that writes pays for one call of the system and wakes nobody, and nothing that it tells anybody can
 //! be lost by a process that is killed. What may take as long as the disk likes (syncs, new files, manifests, what has failed
 //! before) is the thread's: as long as it is at that, shards leave what they have added in the queue. It syncs without holding anything.
 
@@ -19,19 +19,19 @@ const SYNC_NS: u64 = 1_000_000_000;
 /// Whoever looks whether a rewrite is due is woken when the files have grown by so much.
 const GROWTH_BYTES: u64 = 1 << 20;
 
-/// What shards see of a carrier.
-pub(super) trait Carries: Send + Sync {
+/// What shards see of a flusher.
+pub(super) trait Flushes: Send + Sync {
     /// Takes over what a shard has added and writes all there is, if nothing is in the way.
     fn hand_over(&self, added: Added);
 }
 
-impl<D: Disk> Carries for Mutex<Carrier<D>> {
+impl<D: Disk> Flushes for Mutex<Flusher<D>> {
     fn hand_over(&self, added: Added) {
         self.lock().unwrap_or_else(PoisonError::into_inner).hand_over(added);
     }
 }
 
-pub(super) struct Carrier<D: Disk> {
+pub(super) struct Flusher<D: Disk> {
     shared: Arc<Shared>,
     writer: Writer<D>,
     /// Up to where all is written, and synced.
@@ -55,7 +55,7 @@ pub(super) struct UnderWay<D: Disk> {
     pub begun_ns: u64,
 }
 
-impl<D: Disk> Carrier<D> {
+impl<D: Disk> Flusher<D> {
     pub fn new(shared: Arc<Shared>, writer: Writer<D>, base_bytes: u64) -> Self {
         Self {
             shared,
