@@ -76,7 +76,7 @@ impl fmt::Display for Error {
             Self::Newer(version) => write!(f, "version {version} of the format is not known"),
             Self::OldFunctions => f.write_str("functions in the form of before Redis 7.0 cannot be read"),
             Self::CheckSum { stored, found } => {
-                write!(f, "the check sum is {found:016x}, but {stored:016x} was written")
+                write!(f, "RDB CRC error: the check sum is {found:016x}, but {stored:016x} was written")
             }
         }
     }

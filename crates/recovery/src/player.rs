@@ -101,7 +101,15 @@ impl<L: Loader> Player<'_, L> {
             } else if !name.eq_ignore_ascii_case(b"MULTI") && !name.eq_ignore_ascii_case(b"EXEC") {
                 match wants(words) {
                     Play::This => {
-                        self.shard().play(db, words).map_err(|reason| wrong(&place.start, &reason))?;
+                        self.shard().play(db, words).map_err(|reason| {
+                            if command::registry::lookup(name).is_some() {
+                                return wrong(&place.start, &reason);
+                            }
+                            let (name, path, at) = (name.escape_ascii(), path.display(), place.start);
+                            Halt::Failed(format!(
+                                "Unknown command '{name}' reading the append only file {path}: at byte {at}"
+                            ))
+                        })?;
                     }
                     Play::NoMore => return Ok(()),
                 }

@@ -140,6 +140,7 @@ fn take<'a>(cx: &mut ShardCx, coming: &mut Vec<Coming<'a>>, found: Found<'a>) ->
                 cx.dbs[db.into()].expect(keys.min(1 << 16));
             }
         }
+        Found::PassedOver(_) => {}
         Found::Record { record, is_for_all } => {
             let is_own = cx.slots.shard_of(&record.key) == cx.id;
             if !is_own && is_for_all {

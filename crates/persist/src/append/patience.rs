@@ -1,11 +1,14 @@
 //! When the next sync begins while others wait for it: at once, or when those are back who were let go by the last.
 //!
-//! Clients that wait for each reply come back after a moment. If that is shorter than a sync, to wait for them is worth it: a sync that begins with
-//! the first of them makes all others wait for two. If it is longer, it is not, for a sync that is under way meanwhile costs nobody anything. So both
-//! are measured, and nobody is waited for longer than a sync takes; if they do not come, no more before it has been seen again that they do.
+//! Clients that wait for each reply come back after a moment. If that is not much longer than a sync, to wait for them is worth it: a sync that begins
+//! with the first of them makes all others wait for two, and each sync costs wake-ups. If it is, it is not, for a sync that is under way meanwhile costs
+//! nobody anything. So both are measured, and nobody is waited for longer than some syncs take; if they do not come, no more before it has been seen
+//! again that they do.
 
 /// Nobody is waited for longer, ns.
 const WAIT_NS_MAX: u64 = 20_000_000;
+/// Who takes longer than so many syncs is not waited for. Measured: 50 clients that are back after two syncs get an eighth more together than in turns.
+const SYNCS_MAX: u64 = 3;
 /// Somebody may be late by so much, ns.
 const LATE_NS: u64 = 20_000;
 
@@ -64,8 +67,9 @@ impl Patience {
 
     /// Until when it is worth waiting for the others; `None`: it is not.
     pub fn until_ns(&self) -> Option<u64> {
-        let back_ns = self.back_ns.filter(|back_ns| *back_ns <= self.sync_ns / 8 * 7)?;
-        let most_ns = self.sync_ns.min(2 * back_ns + LATE_NS).min(WAIT_NS_MAX);
+        let syncs_ns = SYNCS_MAX * self.sync_ns;
+        let back_ns = self.back_ns.filter(|back_ns| *back_ns <= syncs_ns)?;
+        let most_ns = syncs_ns.min(2 * back_ns + LATE_NS).min(WAIT_NS_MAX);
         (self.arrived < self.expected).then(|| self.ended_ns + most_ns)
     }
 
@@ -131,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_waited_for_who_takes_longer_than_a_sync() {
+    fn nobody_is_waited_for_who_takes_much_longer_than_a_sync() {
         // A sync of 75 µs: while some are on their way the others are served.
         let (replies, took) = play(50, 20_000, 12_000, 75_000);
         assert!(replies * 14_000 > took, "{replies} replies in {took} ns");
@@ -169,7 +173,7 @@ mod tests {
             patience.give_up();
             times += 1;
         }
-        assert_eq!(times, 3, "given up");
+        assert_eq!(times, 5, "given up");
         // Until it is seen that they are back soon.
         assert!(patience.arrive(49, || ended + 120_000));
         let ended = sync(&mut patience);
