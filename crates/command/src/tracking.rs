@@ -116,9 +116,10 @@ impl Tracking {
         !self.table.is_empty()
     }
 
-    /// Keys with these hashes are about to be remembered.
-    pub fn look_ahead(&self, hashes: impl Iterator<Item = u64> + Clone) {
-        self.table.look_ahead(hashes);
+    /// The key with this hash is about to be remembered, or to change.
+    #[inline]
+    pub fn look_ahead(&self, hash: u64) {
+        self.table.look_ahead(hash);
     }
 
     #[inline]
@@ -264,12 +265,17 @@ impl Tracking {
 
 impl ShardCx {
     /// A command has run for a client that tracks what it reads.
+    #[inline]
     pub fn remember_reads(&mut self, command: &Command, args: Args<'_>, db: u16) {
         let client = self.tracking.caller.client;
         if command.placed_key != 0 {
             return self.remember_read(db, args.key(command.placed_key.into()), client);
         }
-        let mut indexes = Vec::new();
+        self.remember_all_reads(command, args, db);
+    }
+
+    fn remember_all_reads(&mut self, command: &Command, args: Args<'_>, db: u16) {
+        let (client, mut indexes) = (self.tracking.caller.client, Vec::new());
         if command.key_indexes(&args, &mut indexes).is_ok() {
             indexes.into_iter().for_each(|index| self.remember_read(db, args.key(index), client));
         }

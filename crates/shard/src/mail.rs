@@ -170,14 +170,16 @@ impl Shard {
                 self.cx.dbs[item.db as usize].prefetch_bucket(item.hash);
             }
         }
+        if has_keyed && self.cx.tracking.remembers() {
+            for item in items.iter().filter(|item| item.key_index != 0) {
+                if item.marks & mark::TRACKS_READS != 0 || item.command.flags & flag::WRITE != 0 {
+                    self.cx.tracking.look_ahead(item.hash);
+                }
+            }
+        }
         if has_keyed {
             let keyed = items.iter().filter(|item| item.key_index != 0);
             look_ahead(&self.cx.dbs, keyed.map(|item| item.look(words)));
-        }
-        if has_keyed && self.cx.tracking.remembers() {
-            let tracked =
-                items.iter().filter(|item| item.key_index != 0 && item.marks & mark::TRACKS_READS != 0);
-            self.cx.tracking.look_ahead(tracked.map(|item| item.hash));
         }
         has_shares
     }

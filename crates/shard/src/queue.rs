@@ -100,6 +100,9 @@ impl Shard {
         let db = self.conns[conn].db;
         if shard == self.cx.id {
             self.cx.dbs[db as usize].prefetch_bucket(hash);
+            if self.cx.tracking.remembers() {
+                self.look_ahead_tracked(conn, command, hash);
+            }
         }
         Queued {
             conn: conn as u32,
@@ -111,6 +114,14 @@ impl Shard {
             fences: false,
             hash,
             looked_key: command.placed_key,
+        }
+    }
+
+    /// Asks for what will be needed to remember who has read a key, or to find who has read what changes.
+    #[inline(never)]
+    fn look_ahead_tracked(&self, conn: usize, command: &Command, hash: u64) {
+        if self.conns[conn].tracker.reads || command.flags & flag::WRITE != 0 {
+            self.cx.tracking.look_ahead(hash);
         }
     }
 
@@ -176,9 +187,6 @@ impl Shard {
             let scripts = queue.iter().filter(|q| q.is_looked_script());
             look_into_small_ones(&self.cx.dbs, scripts.filter_map(|q| q.look(self.cx.id, buf, &spans)));
         }
-        if self.cx.tracking.remembers() {
-            self.look_ahead_tracked(&queue);
-        }
         let seed = self.cx.seed.clone();
         let mut plain = self.is_plain();
         // The connection that was plain when its last command ran, since which nothing else has.
@@ -212,14 +220,6 @@ impl Shard {
         (self.queue, self.spans) = (queue, spans);
         self.queue.clear();
         self.spans.clear();
-    }
-
-    /// Asks for what remembering the reads of clients that track them will need.
-    #[cold]
-    fn look_ahead_tracked(&self, queue: &[Queued]) {
-        let is_read = |q: &&Queued| q.shard == self.cx.id && self.conns[q.conn as usize].tracker.reads;
-        let keyed = queue.iter().filter(|q| q.key_index != 0);
-        self.cx.tracking.look_ahead(keyed.filter(is_read).map(|q| q.hash));
     }
 
     /// Whether nothing on this shard stands between a command on one of its keys and that key.

@@ -2,17 +2,30 @@
 //!
 //! A key is a name only: as in Redis, databases are not told apart. An entry is stamped with the flush before which it was last read,
 //! see [`Table::begin_flush`]. The keys lie in many parts, each of which grows by itself: so no growth takes long.
+//!
+//! A read that is remembered costs one cache line, which is asked for when the command is ([`Table::look_ahead`]): an entry has the hashes of
+//! its key and small numbers of its readers. Names stand apart; they are needed only when an entry has to go for want of room.
 
+mod clients;
+mod entry;
+mod names;
 mod part;
+mod slots;
 
 use super::ClientRef;
+use base::hash::HashSeed;
 use base::random::Random;
-use keyspace::Key;
-use part::Part;
-use std::hint::black_box;
+use clients::Clients;
+use entry::Id;
+use keyspace::{Key, prefetch};
+use part::{Part, Read};
 
 /// With the million keys that Redis remembers unless told otherwise, a part has 4,000.
 const PARTS: usize = 256;
+/// Clients that stand in entries by a number; those that come when so many have one take more room.
+const NUMBERS_MAX: usize = 65_000;
+/// While no more than one part in so many of the numbers are given, clients that are gone are not looked for.
+const GIVEN_SHARE: usize = 4;
 
 /// How much there is of what.
 #[derive(Clone, Copy, Default)]
@@ -23,17 +36,39 @@ struct Size {
     bytes: usize,
 }
 
-#[derive(Default)]
 pub struct Table {
     /// None before the first use, then [`PARTS`], by the upper half of the hash.
     parts: Vec<Part>,
+    clients: Clients,
+    /// Of the second hash of keys. It need not be secret: see [`Id`].
+    seed: HashSeed,
     /// Of all parts together.
     size: Size,
     /// Flushes begun.
     flushes: u16,
+    /// The part where clients that are gone are looked for next.
+    next_swept: usize,
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Self::for_numbers(NUMBERS_MAX)
+    }
 }
 
 impl Table {
+    fn for_numbers(count_max: usize) -> Self {
+        let seed = HashSeed::new(0x7261_6465_7220_6f66, 0x206b_6579_2068_6173);
+        Self {
+            parts: Vec::new(),
+            clients: Clients::new(seed.clone(), count_max),
+            seed,
+            size: Size::default(),
+            flushes: 0,
+            next_swept: 0,
+        }
+    }
+
     pub fn len(&self) -> usize {
         self.size.keys
     }
@@ -57,12 +92,17 @@ impl Table {
         (hash >> 32) as usize % PARTS
     }
 
+    #[inline]
+    fn id(&self, key: Key<'_>) -> Id {
+        Id { hash: key.hash, check: self.seed.hash(key.bytes) as u32 }
+    }
+
     /// Does something with a part.
     #[inline]
-    fn change<R>(&mut self, number: usize, change: impl FnOnce(&mut Part) -> R) -> R {
+    fn change<R>(&mut self, number: usize, change: impl FnOnce(&mut Part, &mut Clients) -> R) -> R {
         let part = &mut self.parts[number];
         let before = part.size();
-        let result = change(part);
+        let result = change(part, &mut self.clients);
         let (after, size) = (part.size(), &mut self.size);
         size.keys = size.keys + after.keys - before.keys;
         size.items = size.items + after.items - before.items;
@@ -70,16 +110,12 @@ impl Table {
         result
     }
 
-    /// Reads what a look-up of each of these hashes will read first, all at once, so that the waits for memory overlap.
-    pub fn look_ahead(&self, hashes: impl Iterator<Item = u64> + Clone) {
-        if self.is_empty() {
-            return;
+    /// Asks for what a look-up of a hash will read.
+    #[inline]
+    pub fn look_ahead(&self, hash: u64) {
+        if let Some(part) = self.parts.get(Self::number(hash)) {
+            prefetch(part.line(hash));
         }
-        let part = |hash| &self.parts[Self::number(hash)];
-        black_box(hashes.clone().fold(0, |all, hash| all ^ part(hash).first_slot(hash)));
-        let entries = hashes.filter_map(|hash| part(hash).likely(hash));
-        black_box(entries.clone().fold(0, |all, entry| all ^ entry.hash()));
-        black_box(entries.filter_map(|entry| entry.other()).fold(0, |all, client| all ^ client.conn));
     }
 
     /// A client has read a key. `is_gone`: a client is known not to be there any more.
@@ -88,8 +124,38 @@ impl Table {
         if self.parts.is_empty() {
             self.parts.resize_with(PARTS, Part::default);
         }
-        let flushes = self.flushes;
-        self.change(Self::number(key.hash), |part| part.add(key, client, flushes, is_gone));
+        let id = self.id(key);
+        let part = &mut self.parts[Self::number(key.hash)];
+        match part.add_to_known(id, client, self.flushes, &mut self.clients, &is_gone) {
+            Read::Known => {}
+            Read::Added => self.size.items += 1,
+            Read::Nowhere => self.add_elsewhere(key, id, client, is_gone),
+        }
+    }
+
+    #[inline(never)]
+    fn add_elsewhere(
+        &mut self,
+        key: Key<'_>,
+        id: Id,
+        client: ClientRef,
+        is_gone: impl Fn(ClientRef) -> bool,
+    ) {
+        let (flushes, known) = (self.flushes, self.clients.len());
+        self.change(Self::number(key.hash), |part, clients| {
+            part.add((id, key.bytes), client, flushes, clients, &is_gone);
+        });
+        if self.clients.len() > known.max(self.clients.count_max() / GIVEN_SHARE) {
+            self.sweep_next(is_gone);
+        }
+    }
+
+    /// Looks for clients that are gone in one part: so all parts are looked through for as many clients that come.
+    #[cold]
+    fn sweep_next(&mut self, is_gone: impl Fn(ClientRef) -> bool) {
+        let number = self.next_swept;
+        self.next_swept = (number + 1) % PARTS;
+        self.change(number, |part, clients| part.sweep(clients, is_gone));
     }
 
     /// Takes out who has read a key, but for one who need not know; ascending.
@@ -97,7 +163,8 @@ impl Table {
         if self.is_empty() {
             return Vec::new();
         }
-        let mut readers = self.change(Self::number(key.hash), |part| part.remove(key));
+        let id = self.id(key);
+        let mut readers = self.change(Self::number(key.hash), |part, clients| part.remove(id, clients));
         if let Some(spared) = spared
             && let Ok(at) = readers.binary_search(&spared)
         {
@@ -117,8 +184,8 @@ impl Table {
         let has_keys = |number: &usize| self.parts[*number].size().keys > 0;
         let number = (first..first + PARTS).map(|number| number % PARTS).find(has_keys);
         let number = number.expect("the parts have all keys");
-        let at = random.index(self.parts[number].size().keys);
-        self.change(number, |part| part.remove_at(at))
+        let at = random.index(self.parts[number].slots());
+        self.change(number, |part, clients| part.remove_near(at, clients))
     }
 
     /// Everything is being removed from a database. What has been read before still counts until all clients have been told
@@ -130,7 +197,9 @@ impl Table {
     /// All clients have been told of a flush, of `pending` that have begun and not come to this: what was read before is forgotten.
     pub fn end_flush(&mut self, pending: u16) {
         let flushes = self.flushes;
-        (0..self.parts.len()).for_each(|number| self.change(number, |part| part.end_flush(flushes, pending)));
+        for number in 0..self.parts.len() {
+            self.change(number, |part, clients| part.end_flush(flushes, pending, clients));
+        }
     }
 }
 
@@ -141,8 +210,8 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
     impl Table {
-        fn long_bytes(&self) -> usize {
-            self.parts.iter().map(Part::long_bytes).sum()
+        fn name_bytes(&self) -> usize {
+            self.parts.iter().map(Part::name_bytes).sum()
         }
     }
 
@@ -155,7 +224,10 @@ mod tests {
         let seed = HashSeed::new(1, 2);
         for run in 0..20 {
             let mut random = Random::from_seed(run);
-            let (mut table, mut model) = (Table::default(), BTreeMap::<Vec<u8>, BTreeSet<ClientRef>>::new());
+            // Readers that all have room and numbers, or not all room, or not all numbers.
+            let (readers, numbers) = [(5, 5), (20, 20), (20, 6)][run as usize / 3 % 3];
+            let (mut table, mut model) =
+                (Table::for_numbers(numbers), BTreeMap::<Vec<u8>, BTreeSet<ClientRef>>::new());
             let names = 1 + random.below(400);
             for step in 0..6000 {
                 let number = random.below(names);
@@ -165,18 +237,19 @@ mod tests {
                 let hash = Key::new(&name, &seed).hash & bits;
                 let key = Key { bytes: &name, hash };
                 if step % 64 == 0 {
-                    let long: usize =
-                        model.keys().map(|name| name.len()).filter(|len| *len > part::INLINE_BYTES).sum();
-                    assert_eq!(table.long_bytes(), long, "seed {run}, step {step}");
+                    let names: usize = model.keys().map(|name| (4 + name.len()).next_multiple_of(8)).sum();
+                    assert_eq!(table.name_bytes(), names, "seed {run}, step {step}");
+                    let named: usize = table.parts.iter().map(Part::named).sum();
+                    assert_eq!(table.clients.entries(), named, "seed {run}, step {step}");
                 }
                 match random.below(20) {
                     0..10 => {
-                        let reader = client(random.below(9));
+                        let reader = client(random.below(readers));
                         table.add(key, reader, |_| false);
                         model.entry(name).or_default().insert(reader);
                     }
                     10..17 => {
-                        let spared = (random.below(2) == 0).then(|| client(random.below(9)));
+                        let spared = (random.below(2) == 0).then(|| client(random.below(readers)));
                         let removed = table.remove(key, spared);
                         let mut known = model.remove(&name).unwrap_or_default();
                         if let Some(spared) = spared
@@ -208,14 +281,47 @@ mod tests {
     fn who_is_gone_makes_room_for_others() {
         let seed = HashSeed::new(1, 2);
         let (mut table, key) = (Table::default(), Key::new(b"key", &seed));
-        (1..=3).for_each(|number| table.add(key, client(number), |_| false));
-        table.add(key, client(4), |other| other == client(1));
-        assert_eq!((table.len(), table.items()), (1, 3));
-        // Who is known already takes no other place.
-        table.add(key, client(2), |other| other == client(4));
-        table.add(key, client(4), |_| true);
-        assert_eq!(table.remove(key, None), [client(3), client(4), client(2)]);
-        assert_eq!(table.items(), 0);
+        (1..=10).for_each(|number| table.add(key, client(number), |_| false));
+        assert_eq!((table.len(), table.items()), (1, 10));
+        table.add(key, client(11), |other| other.conn <= 9);
+        assert_eq!((table.len(), table.items()), (1, 2));
+        // Who is known already takes no other place, and nobody's.
+        table.add(key, client(10), |_| true);
+        let sorted = |mut clients: [ClientRef; 2]| {
+            clients.sort_unstable();
+            clients
+        };
+        assert_eq!(table.remove(key, None), sorted([client(10), client(11)]));
+        // Of those who come one after the other, and go, there is never more than one.
+        (1..=3).for_each(|number| table.add(Key::new(b"other", &seed), client(number), |_| false));
+        for number in 1..=3 {
+            table.add(key, client(number), |other| other.conn < number as u32);
+            assert_eq!(table.items(), 4, "client {number}");
+        }
+        assert_eq!(table.remove(key, None), [client(3)]);
+        assert_eq!(table.remove(Key::new(b"other", &seed), None).len(), 3);
+        assert_eq!((table.items(), table.clients.len()), (0, 0));
+    }
+
+    #[test]
+    fn clients_that_come_and_go_leave_no_number_and_no_key() {
+        let seed = HashSeed::new(1, 2);
+        let mut table = Table::for_numbers(1000);
+        let keys: Vec<_> = (0..2000_u32).map(|number| number.to_le_bytes()).collect();
+        for number in 0..20_000_usize {
+            let of = |number: usize| ClientRef { home: 0, conn: number as u32, generation: 1 };
+            // The last ten are there.
+            let is_gone = |other: ClientRef| (other.conn as usize) + 10 <= number;
+            let name = &keys[number * 7919 % keys.len()];
+            table.add(Key::new(name, &seed), of(number), is_gone);
+            assert!(table.clients.len() <= 1000 / GIVEN_SHARE + PARTS + 10, "client {number}");
+        }
+        // Keys whose only reader is gone are forgotten one day.
+        assert!(table.len() <= 1000 / GIVEN_SHARE + PARTS + 10);
+        while !table.is_empty() {
+            table.remove_any(&mut Random::from_seed(1));
+        }
+        assert_eq!((table.bytes(), table.clients.len()), (0, 0));
     }
 
     #[test]

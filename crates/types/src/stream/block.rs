@@ -25,6 +25,9 @@ pub const SAME_FIELDS: u8 = 2;
 /// Capacity grows by half, up to what a block most often takes.
 const CAPACITY_MIN: usize = 48;
 
+/// A full block may keep this share of its row as room, one part in so many, rather than be copied.
+const SPARE_SHARE: usize = 32;
+
 /// How large a block may grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamLimits {
@@ -156,7 +159,12 @@ impl Block {
 
     /// Gives back the room for further entries.
     pub fn seal(&mut self) {
-        self.row.shrink_to_fit();
+        // Allocators leave a row that shrinks by less than half where it is, with all its room.
+        if self.row.capacity() - self.row.len() > self.row.len() / SPARE_SHARE {
+            self.row = self.row.as_slice().into();
+        } else {
+            self.row.shrink_to_fit();
+        }
     }
 
     /// Adds an entry of the words field, value …, whose bytes are `words_bytes` in all.

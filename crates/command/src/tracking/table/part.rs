@@ -1,308 +1,351 @@
-//! The keys of one stretch of hashes: an open-addressing index over densely packed entries, so that any of them can be drawn by lot.
+//! The keys of one stretch of hashes: open addressing in place. To remember a read touches one cache line.
 
 use super::Size;
+use super::clients::{Clients, NO_NUMBER};
+use super::entry::{Entry, Id, IdMap};
+use super::names::Names;
+use super::slots::{LINE_ENTRIES, Slots};
 use crate::tracking::ClientRef;
-use keyspace::Key;
 
-/// A slot with nothing in it. No entry has this place.
-const FREE: Slot = u64::MAX;
-/// Slots of an index that is not empty.
+/// Slots of a part that is not empty.
 const SLOTS_MIN: usize = 16;
-/// Longest name that stands in its entry.
-pub(super) const INLINE_BYTES: usize = 22;
+/// Below so many they are doubled when there is no room, from then on half as many are added: room is dear then, copying not.
+const SLOTS_MANY: usize = 2048;
 
-/// The lower half of a key's hash, by which its slot is found, above the place of its entry.
-pub(super) type Slot = u64;
-
-fn slot(hash: u32, at: usize) -> Slot {
-    u64::from(hash) << 32 | at as u64
+/// What has become of a read.
+#[derive(PartialEq, Eq)]
+pub(super) enum Read {
+    /// There are as many readers as before.
+    Known,
+    /// The entry has one reader more.
+    Added,
+    /// There is no entry, or no room in it, or no number: see [`Part::add`].
+    Nowhere,
 }
 
-fn place(slot: Slot) -> usize {
-    slot as u32 as usize
-}
-
-enum Name {
-    Inline(u8, [u8; INLINE_BYTES]),
-    Long(Box<[u8]>),
-}
-
-impl Name {
-    fn new(bytes: &[u8]) -> Self {
-        let mut inline = [0; INLINE_BYTES];
-        match inline.get_mut(..bytes.len()) {
-            Some(room) => {
-                room.copy_from_slice(bytes);
-                Self::Inline(bytes.len() as u8, inline)
-            }
-            None => Self::Long(bytes.into()),
-        }
-    }
-
-    #[inline]
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Self::Inline(len, bytes) => &bytes[..usize::from(*len)],
-            Self::Long(bytes) => bytes,
-        }
-    }
-
-    /// Bytes outside the entry.
-    fn outside(&self) -> usize {
-        match self {
-            Self::Inline(..) => 0,
-            Self::Long(bytes) => bytes.len(),
-        }
-    }
-}
-
-/// One cache line.
-#[repr(align(64))]
-pub(super) struct Entry {
-    name: Name,
-    hash: u32,
-    /// Flushes that had begun when it was read last.
-    flushes: u16,
-    /// Most keys have one reader.
-    home: u16,
-    conn: u32,
-    generation: u32,
-    /// The others, ascending.
-    others: Vec<ClientRef>,
-}
-
-const _: () = assert!(size_of::<Entry>() == 64);
-
-impl Entry {
-    #[inline]
-    pub fn hash(&self) -> u32 {
-        self.hash
-    }
-
-    /// One of the clients that stand outside the entry.
-    #[inline]
-    pub fn other(&self) -> Option<&ClientRef> {
-        self.others.first()
-    }
-
-    #[inline]
-    fn first(&self) -> ClientRef {
-        ClientRef { home: self.home, conn: self.conn, generation: self.generation }
-    }
-
-    /// One more reader; whether there are more than before. One that is gone, of which nobody needs to know, makes room.
-    #[inline]
-    fn add(&mut self, client: ClientRef, is_gone: impl Fn(ClientRef) -> bool) -> bool {
-        self.first() != client && self.add_other(client, is_gone)
-    }
-
-    fn add_other(&mut self, client: ClientRef, is_gone: impl Fn(ClientRef) -> bool) -> bool {
-        let Err(at) = self.others.binary_search(&client) else { return false };
-        if is_gone(self.first()) {
-            let ClientRef { home, conn, generation } = client;
-            (self.home, self.conn, self.generation) = (home, conn, generation);
-            return false;
-        }
-        self.others.insert(at, client);
-        true
-    }
-
-    fn readers(&self) -> usize {
-        1 + self.others.len()
-    }
-
-    /// All clients, ascending.
-    fn into_readers(self) -> (Box<[u8]>, Vec<ClientRef>) {
-        let first = self.first();
-        let mut readers = self.others;
-        let at = readers.partition_point(|other| *other < first);
-        readers.insert(at, first);
-        (self.name.bytes().into(), readers)
-    }
-}
-
+/// What nearly every read needs stands first, on one cache line.
 #[derive(Default)]
+#[repr(C, align(64))]
 pub(super) struct Part {
-    /// At the place that the hash says or behind it; a power of two, at most three quarters of them taken.
-    slots: Vec<Slot>,
-    entries: Vec<Entry>,
+    /// An entry stands on the line that its hash says or behind it. At most two thirds are taken.
+    slots: Slots,
+    /// Slots that are taken.
+    len: usize,
     /// Clients of all entries.
     items: usize,
-    /// Bytes of names that do not stand in their entries.
-    long_bytes: usize,
+    names: Names,
+    /// Readers for which an entry has no room, or who have no number; ascending. None of these is empty.
+    more: IdMap<Vec<ClientRef>>,
+    /// Of all of these.
+    more_items: usize,
 }
 
 impl Part {
     /// How much there is of what.
     #[inline]
     pub fn size(&self) -> Size {
-        let others = self.items - self.entries.len();
-        let bytes = self.slots.capacity() * size_of::<Slot>()
-            + self.entries.capacity() * size_of::<Entry>()
-            + others * size_of::<ClientRef>()
-            + self.long_bytes;
-        Size { keys: self.entries.len(), items: self.items, bytes }
+        let bytes = self.slots.bytes()
+            + self.names.bytes()
+            + self.more.capacity() * size_of::<(Id, Vec<ClientRef>)>()
+            + self.more_items * size_of::<ClientRef>();
+        Size { keys: self.len, items: self.items, bytes }
     }
 
-    #[cfg(test)]
-    pub fn long_bytes(&self) -> usize {
-        self.long_bytes
-    }
-
-    /// The slot with which a look-up begins.
+    /// Where a look-up begins.
     #[inline]
-    pub fn first_slot(&self, hash: u64) -> Slot {
-        if self.slots.is_empty() { FREE } else { self.slots[hash as u32 as usize & (self.slots.len() - 1)] }
+    pub fn line(&self, hash: u64) -> *const u8 {
+        self.slots.line(hash)
     }
 
-    /// The entry of the key with a hash, most likely.
+    /// The slot of a key, or the free one where it would stand. There is a free one.
     #[inline]
-    pub fn likely(&self, hash: u64) -> Option<&Entry> {
-        let (hash, mask) = (hash as u32, self.slots.len().checked_sub(1)?);
-        let mut number = hash as usize & mask;
-        loop {
-            match self.slots[number] {
-                FREE => return None,
-                slot if (slot >> 32) as u32 == hash => return self.entries.get(place(slot)),
-                _ => number = (number + 1) & mask,
-            }
+    fn slot_of(&self, id: Id) -> usize {
+        let mut at = self.slots.home(id.hash);
+        while !self.slots[at].is_free() && self.slots[at].id() != id {
+            at = self.slots.next(at);
         }
+        at
     }
 
-    /// The number of the slot of a key, or of the free one where it would stand. There is a free one.
-    #[inline]
-    fn slot_of(&self, key: Key<'_>) -> usize {
-        let (hash, mask) = (key.hash as u32, self.slots.len() - 1);
-        let mut number = hash as usize & mask;
-        loop {
-            let slot = self.slots[number];
-            if slot == FREE {
-                return number;
-            }
-            if (slot >> 32) as u32 == hash && self.entries[place(slot)].name.bytes() == key.bytes {
-                return number;
-            }
-            number = (number + 1) & mask;
-        }
-    }
-
-    /// Makes the index anew.
+    /// Gives the entries so many slots, or one more, and, if much room of names is lost, the names another place.
     #[cold]
-    fn index(&mut self, slots: usize) {
-        self.slots = vec![FREE; slots];
-        for (at, entry) in self.entries.iter().enumerate() {
-            let mut number = entry.hash as usize & (slots - 1);
-            while self.slots[number] != FREE {
-                number = (number + 1) & (slots - 1);
+    fn rebuild(&mut self, slots: usize) {
+        let slots = Slots::new(slots.next_multiple_of(LINE_ENTRIES));
+        let old = std::mem::replace(&mut self.slots, slots);
+        let old_names = self.names.are_sparse().then(|| {
+            let names = Names::for_those_of(&self.names);
+            std::mem::replace(&mut self.names, names)
+        });
+        for entry in old.iter() {
+            if entry.is_free() {
+                continue;
             }
-            self.slots[number] = slot(entry.hash, at);
+            let mut at = self.slots.home(entry.hash());
+            while !self.slots[at].is_free() {
+                at = self.slots.next(at);
+            }
+            self.slots[at] = *entry;
+            if let Some(old_names) = &old_names {
+                self.slots[at].name = self.names.add(old_names.get(entry.name));
+            }
         }
     }
 
-    /// A client has read a key, after so many flushes had begun. `is_gone`: a client is known not to be there any more.
+    /// After entries have gone.
     #[inline]
-    pub fn add(
+    fn settle(&mut self) {
+        let is_wide = self.slots.len() > SLOTS_MIN && self.len < self.slots.len() / 6;
+        if self.len == 0 {
+            *self = Self::default();
+        } else if is_wide || self.names.are_sparse() {
+            let slots = if is_wide { (self.len * 2).max(SLOTS_MIN) } else { self.slots.len() };
+            self.rebuild(slots);
+        }
+    }
+
+    /// A client has read a key, after so many flushes had begun: what nearly always becomes of it. `is_gone`: a client is known not to be
+    /// there any more.
+    #[inline]
+    pub fn add_to_known(
         &mut self,
-        key: Key<'_>,
+        id: Id,
         client: ClientRef,
         flushes: u16,
+        clients: &mut Clients,
+        is_gone: impl Fn(ClientRef) -> bool,
+    ) -> Read {
+        if self.len == 0 {
+            return Read::Nowhere;
+        }
+        let at = self.slot_of(id);
+        let entry = &mut self.slots[at];
+        if entry.is_free() {
+            return Read::Nowhere;
+        }
+        entry.flushes = flushes;
+        let number = clients.number(client);
+        if number.is_some_and(|number| entry.names(number)) {
+            return Read::Known;
+        }
+        if entry.has_more() && self.more[&id].binary_search(&client).is_ok() {
+            return Read::Known;
+        }
+        let Some(number) = number else { return Read::Nowhere };
+        if let Some(last) = entry.last().filter(|last| is_gone(clients.client(*last))) {
+            entry.replace_last(number);
+            clients.hold(number);
+            clients.release(last);
+            return Read::Known;
+        }
+        if entry.is_full() {
+            return Read::Nowhere;
+        }
+        entry.push(number);
+        clients.hold(number);
+        self.items += 1;
+        Read::Added
+    }
+
+    /// The same where that is not all.
+    pub fn add(
+        &mut self,
+        (id, name): (Id, &[u8]),
+        client: ClientRef,
+        flushes: u16,
+        clients: &mut Clients,
         is_gone: impl Fn(ClientRef) -> bool,
     ) {
-        if self.entries.len() >= self.slots.len() / 4 * 3 {
-            self.index((self.slots.len() * 2).max(SLOTS_MIN));
+        if self.len >= self.slots.len() / 3 * 2 {
+            let slots = self.slots.len();
+            self.rebuild(if slots < SLOTS_MANY { (slots * 2).max(SLOTS_MIN) } else { slots / 2 * 3 });
         }
-        let number = self.slot_of(key);
-        if self.slots[number] != FREE {
-            let entry = &mut self.entries[place(self.slots[number])];
-            entry.flushes = flushes;
-            self.items += usize::from(entry.add(client, is_gone));
-            return;
+        let at = self.slot_of(id);
+        let entry = &mut self.slots[at];
+        if entry.is_free() {
+            *entry = Entry::new(id, self.names.add(name));
+            self.len += 1;
         }
-        let (hash, at) = (key.hash as u32, self.entries.len());
-        assert!(at < u32::MAX as usize, "there are fewer keys than would fill the memory");
-        self.slots[number] = slot(hash, at);
-        let ClientRef { home, conn, generation } = client;
-        let (name, others) = (Name::new(key.bytes), Vec::new());
-        self.long_bytes += name.outside();
-        self.entries.push(Entry { name, hash, flushes, home, conn, generation, others });
+        entry.flushes = flushes;
+        let has_more = entry.has_more();
+        // For those who stand elsewhere only when they have become twice as many.
+        if entry.is_full() && (!has_more || self.more[&id].len().is_power_of_two()) {
+            self.forget_gone(at, clients, is_gone);
+        }
+        let entry = &mut self.slots[at];
         self.items += 1;
+        let number = || clients.number(client).or_else(|| clients.enter(client));
+        match (!entry.is_full()).then(number).flatten() {
+            Some(number) => {
+                entry.push(number);
+                clients.hold(number);
+            }
+            None => self.add_elsewhere(at, client, clients),
+        }
+    }
+
+    /// A reader for which there is no room, or no number.
+    #[cold]
+    fn add_elsewhere(&mut self, at: usize, client: ClientRef, clients: &mut Clients) {
+        let entry = &mut self.slots[at];
+        let more = self.more.entry(entry.id()).or_default();
+        if !entry.has_more() {
+            if entry.is_full() {
+                let first = entry.make_first_more();
+                more.push(clients.client(first));
+                clients.release(first);
+                self.more_items += 1;
+            } else {
+                entry.push(NO_NUMBER);
+            }
+        }
+        let place = more.partition_point(|other| *other < client);
+        more.insert(place, client);
+        self.more_items += 1;
+    }
+
+    /// Forgets who has read the key of a slot and is gone. Nobody may be left.
+    #[cold]
+    fn forget_gone(&mut self, at: usize, clients: &mut Clients, is_gone: impl Fn(ClientRef) -> bool) {
+        let entry = &mut self.slots[at];
+        let (id, mut gone, mut has_more) = (entry.id(), 0, entry.has_more());
+        if has_more && let Some(more) = self.more.get_mut(&id) {
+            let before = more.len();
+            more.retain(|client| !is_gone(*client));
+            (gone, has_more) = (before - more.len(), !more.is_empty());
+            self.more_items -= gone;
+            if !has_more {
+                self.more.remove(&id);
+            }
+        }
+        entry.retain(|number| {
+            if number == NO_NUMBER {
+                return has_more;
+            }
+            let is_gone = is_gone(clients.client(number));
+            if is_gone {
+                clients.release(number);
+                gone += 1;
+            }
+            !is_gone
+        });
+        self.items -= gone;
+    }
+
+    /// Forgets all clients that are gone, and keys that nobody else has read.
+    pub fn sweep(&mut self, clients: &mut Clients, is_gone: impl Fn(ClientRef) -> bool) {
+        let before = self.len;
+        for at in 0..self.slots.len() {
+            if self.slots[at].is_free() {
+                continue;
+            }
+            let name = self.slots[at].name;
+            self.forget_gone(at, clients, &is_gone);
+            if self.slots[at].is_free() {
+                self.names.remove(name);
+                self.len -= 1;
+            }
+        }
+        if self.len < before {
+            self.close_gaps();
+        }
+    }
+
+    /// Entries have gone without regard to those that stand behind them for want of their places.
+    fn close_gaps(&mut self) {
+        if self.len > 0 {
+            self.rebuild((self.len * 2).max(SLOTS_MIN));
+        }
+        self.settle();
     }
 
     /// Takes out who has read a key, ascending, if anybody has.
-    pub fn remove(&mut self, key: Key<'_>) -> Vec<ClientRef> {
-        if self.entries.is_empty() {
+    pub fn remove(&mut self, id: Id, clients: &mut Clients) -> Vec<ClientRef> {
+        if self.len == 0 {
             return Vec::new();
         }
-        let number = self.slot_of(key);
-        if self.slots[number] == FREE { Vec::new() } else { self.take(number).1 }
+        let at = self.slot_of(id);
+        if self.slots[at].is_free() { Vec::new() } else { self.take(at, clients) }
     }
 
-    /// Takes out the entry at a place, and who had read it.
-    pub fn remove_at(&mut self, at: usize) -> (Box<[u8]>, Vec<ClientRef>) {
-        let number = self.slot_at(at);
-        self.take(number)
+    /// Takes out the entry at a place or the next one, and who had read it. There must be one.
+    pub fn remove_near(&mut self, at: usize, clients: &mut Clients) -> (Box<[u8]>, Vec<ClientRef>) {
+        let mut at = at % self.slots.len();
+        while self.slots[at].is_free() {
+            at = self.slots.next(at);
+        }
+        let name = self.names.get(self.slots[at].name).into();
+        (name, self.take(at, clients))
     }
 
-    /// The number of the slot of an entry.
-    fn slot_at(&self, at: usize) -> usize {
-        let mask = self.slots.len() - 1;
-        let wanted = slot(self.entries[at].hash, at);
-        let mut number = self.entries[at].hash as usize & mask;
-        while self.slots[number] != wanted {
-            number = (number + 1) & mask;
-        }
-        number
+    pub fn slots(&self) -> usize {
+        self.slots.len()
     }
 
-    fn take(&mut self, number: usize) -> (Box<[u8]>, Vec<ClientRef>) {
-        let at = place(self.slots[number]);
-        let last = self.entries.len() - 1;
-        self.free_slot(number);
-        if at != last {
-            let of_last = self.slot_at(last);
-            self.slots[of_last] = slot(self.entries[last].hash, at);
+    fn take(&mut self, at: usize, clients: &mut Clients) -> Vec<ClientRef> {
+        let readers = self.take_readers(at, clients);
+        self.names.remove(self.slots[at].name);
+        self.free_slot(at);
+        self.len -= 1;
+        self.settle();
+        readers
+    }
+
+    /// All clients of an entry, ascending; the entry names them no longer.
+    fn take_readers(&mut self, at: usize, clients: &mut Clients) -> Vec<ClientRef> {
+        let entry = self.slots[at];
+        let more = if entry.has_more() { self.more.remove(&entry.id()) } else { None };
+        let mut readers = more.unwrap_or_default();
+        self.more_items -= readers.len();
+        for number in entry.numbers() {
+            readers.push(clients.client(number));
+            clients.release(number);
         }
-        let entry = self.entries.swap_remove(at);
-        self.items -= entry.readers();
-        self.long_bytes -= entry.name.outside();
-        if self.entries.is_empty() {
-            self.slots = Vec::new();
-            self.entries = Vec::new();
-        }
-        entry.into_readers()
+        readers.sort_unstable();
+        self.items -= readers.len();
+        readers
     }
 
     /// Frees a slot, and moves those up that stand behind it for want of theirs.
     fn free_slot(&mut self, mut free: usize) {
-        let mask = self.slots.len() - 1;
-        let mut number = free;
+        let mut at = free;
         loop {
-            number = (number + 1) & mask;
-            let slot = self.slots[number];
-            if slot == FREE {
+            at = self.slots.next(at);
+            let entry = self.slots[at];
+            if entry.is_free() {
                 break;
             }
-            let wish = (slot >> 32) as usize & mask;
-            if (number.wrapping_sub(wish) & mask) >= (number.wrapping_sub(free) & mask) {
-                self.slots[free] = slot;
-                free = number;
+            if self.slots.distance(self.slots.home(entry.hash()), at) >= self.slots.distance(free, at) {
+                self.slots[free] = entry;
+                free = at;
             }
         }
-        self.slots[free] = FREE;
+        self.slots[free] = Entry::default();
     }
 
     /// Forgets what was read last before a flush that all clients have been told of, if so many have begun and `pending` not come to this.
-    pub fn end_flush(&mut self, flushes: u16, pending: u16) {
-        let oldest = flushes.wrapping_sub(pending);
-        self.entries.retain(|entry| entry.flushes.wrapping_sub(oldest) <= pending);
-        self.entries.shrink_to_fit();
-        self.items = self.entries.iter().map(Entry::readers).sum();
-        self.long_bytes = self.entries.iter().map(|entry| entry.name.outside()).sum();
-        if self.entries.is_empty() {
-            self.slots = Vec::new();
-        } else {
-            let slots = (self.entries.len() * 2).next_power_of_two().max(SLOTS_MIN);
-            self.index(slots);
+    pub fn end_flush(&mut self, flushes: u16, pending: u16, clients: &mut Clients) {
+        let (before, oldest) = (self.len, flushes.wrapping_sub(pending));
+        for at in 0..self.slots.len() {
+            let entry = &self.slots[at];
+            if !entry.is_free() && entry.flushes.wrapping_sub(oldest) > pending {
+                self.take_readers(at, clients);
+                self.names.remove(self.slots[at].name);
+                self.slots[at] = Entry::default();
+                self.len -= 1;
+            }
         }
+        if self.len < before {
+            self.close_gaps();
+        }
+    }
+
+    #[cfg(test)]
+    pub fn name_bytes(&self) -> usize {
+        self.names.bytes_left()
+    }
+
+    #[cfg(test)]
+    pub fn named(&self) -> usize {
+        self.slots.iter().map(|entry| entry.numbers().count()).sum()
     }
 }
