@@ -5,7 +5,7 @@
 
 use rdb::Text;
 use rdb::file::{Chunk, Item, Items, Parts};
-use rdb::statements::FIELD;
+use rdb::statements::{FIELD, LINKS};
 use std::collections::BTreeMap;
 
 pub use rdb::file::{Damage, Record};
@@ -16,6 +16,8 @@ pub enum Found<'a> {
     Function(Text<'a>),
     /// A command that makes a search index, or part of one; every reader sees all of them.
     Statement(Text<'a>),
+    /// How some of an index's vectors are linked; readers see those of the records that they see.
+    Links(Text<'a>),
     /// How many keys of a database there will be for each reader: a hint.
     Expected { db: u32, keys: usize },
     /// One that the reader with this number has written, or one that every reader sees, and that is for the one whose it is.
@@ -138,6 +140,7 @@ fn walk<'a, E>(
             Item::Record(record) => Found::Record { record, is_for_all },
             Item::Function(code) => Found::Function(code),
             Item::Aux { name, value } if *name == *FIELD.as_bytes() => Found::Statement(value),
+            Item::Aux { name, value } if *name == *LINKS.as_bytes() => Found::Links(value),
             Item::Sizes { keys, .. } => Found::Expected { db, keys: expected(keys) as usize },
             Item::Database(number) => {
                 db = number;
