@@ -13,6 +13,8 @@
 //! | `follow` | changed keys, and the indexes after them |
 //! | [`saved`] | indexes in files |
 //! | [`scan`] | keys that were there before their index, in slices |
+//! | `lend` | one copy of each vector, for index and hash |
+//! | [`links`] | how vectors are linked, in files |
 //! | `link` | vectors that wait for their links, in slices |
 //! | [`usage`] | how often it was asked |
 
@@ -20,7 +22,9 @@ pub mod definition;
 pub mod documents;
 pub mod failures;
 mod follow;
+mod lend;
 mod link;
+pub mod links;
 mod read;
 pub mod saved;
 pub mod scan;
@@ -34,6 +38,7 @@ use failures::Failures;
 use scan::Scan;
 use search::index::Index;
 use search::query::Synonyms;
+use search::schema::DocumentKind;
 use search::vectors::Graphs;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -76,6 +81,11 @@ impl ShardIndex {
         }
     }
 
+    /// Whether hashes may have vectors of it on loan.
+    fn lends(&self) -> bool {
+        self.definition.schema.on == DocumentKind::Hash && self.index.lends()
+    }
+
     /// Takes a key's document out, if it has one.
     fn forget(&mut self, key: &[u8]) {
         if let Some(id) = self.documents.remove(key) {
@@ -106,6 +116,12 @@ pub struct Indexes {
     changed: Vec<Box<[u8]>>,
     /// How many indexes have keys to look at.
     scans: usize,
+    /// An index has gone whose vectors hashes may have on loan.
+    taking_back: Option<lend::TakingBack>,
+    /// How far a save is with the links of vectors.
+    saving_links: Option<links::SavingLinks>,
+    /// Links of vectors from a file that is being loaded.
+    kept_links: Vec<links::Links>,
 }
 
 impl Indexes {
@@ -121,9 +137,9 @@ impl Indexes {
         !self.changed.is_empty()
     }
 
-    /// Whether keys that were there before are still to be looked at.
+    /// Whether keys that were there before, or whose index has gone, are still to be looked at.
     pub fn have_keys_to_see(&self) -> bool {
-        self.scans > 0
+        self.scans > 0 || self.taking_back.is_some()
     }
 
     /// Names in order.
@@ -201,7 +217,9 @@ impl Indexes {
     /// All of them go, with their aliases, and the dictionaries: database 0 has been flushed.
     pub fn clear(&mut self) {
         let (last_number, registry) = (self.last_number, self.registry.take());
-        *self = Self { last_number, registry, ..Self::default() };
+        // Other databases may have vectors of an index that went before; and what is loaded is for the indexes that there will be.
+        let (taking_back, kept_links) = (self.taking_back, std::mem::take(&mut self.kept_links));
+        *self = Self { last_number, registry, taking_back, kept_links, ..Self::default() };
     }
 
     /// Where the shards of this process share graphs; said once, before there is any index.
@@ -284,6 +302,9 @@ impl ShardCx {
         let removed = self.indexes.by_name.remove(name)?;
         self.indexes.scans -= usize::from(removed.scan.is_some());
         self.indexes.aliases.retain(|_, index| index != name);
+        if removed.lends() {
+            self.indexes.begin_taking_back();
+        }
         if !self.indexes.follow() {
             self.indexes.changed = Vec::new();
         }

@@ -3,6 +3,7 @@
 use crate::Error;
 use resp::Reply;
 use resp::reply::BulkRun;
+use types::hash::Value;
 use types::listpack::Item;
 
 /// One item as a bulk string.
@@ -11,6 +12,26 @@ pub fn reply_item(out: &mut Reply, item: Item<'_>) {
     match item {
         Item::Str(bytes) => out.bulk(bytes),
         Item::Int(value) => out.bulk_int(value),
+    }
+}
+
+/// The value of a field.
+#[inline]
+pub fn reply_value(out: &mut Reply, value: Value<'_>) {
+    match value {
+        Value::Str(bytes) => out.bulk(bytes),
+        Value::Int(value) => out.bulk_int(value),
+        Value::Lent(loan) => out.bulk(&loan.to_vec()),
+    }
+}
+
+/// The value of a field in a run of bulk strings.
+#[inline]
+pub fn run_value(run: &mut BulkRun<'_>, value: Value<'_>) {
+    match value {
+        Value::Str(bytes) => run.bulk(bytes),
+        Value::Int(value) => run.int(value),
+        Value::Lent(loan) => run.bulk(&loan.to_vec()),
     }
 }
 

@@ -219,6 +219,7 @@ impl ShardCx {
         for (number, db) in self.dbs.iter_mut_numbered() {
             db.begin_walk(number, scribe.clone());
         }
+        self.indexes.begin_saving_links();
         self.saving = Some(Saving { scribe });
         true
     }
@@ -230,6 +231,12 @@ impl ShardCx {
             return true;
         }
         self.has_begun_values = false;
+        if let Some(saving) = &self.saving
+            && let Some(links) = self.indexes.links_to_save()
+        {
+            walk::lock(&saving.scribe).field(rdb::statements::LINKS, &links);
+            return true;
+        }
         if let Some(saving) = self.saving.take() {
             walk::lock(&saving.scribe).end();
         }

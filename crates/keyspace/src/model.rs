@@ -303,6 +303,10 @@ impl Scribe for Shown {
         self.by_element += 1;
     }
 
+    fn field(&mut self, _: &str, _: &[u8]) {
+        unreachable!("databases have entries only")
+    }
+
     fn end(&mut self) {}
 }
 

@@ -64,6 +64,9 @@ pub trait Scribe: Send {
     /// All elements of the value have been written.
     fn end_elements(&mut self, record: RecordId);
 
+    /// Writes something beside the entries: a name and a value that who knows the name understands. Before [`Scribe::end`].
+    fn field(&mut self, name: &str, value: &[u8]);
+
     /// All entries have been written. Who drops a scribe that has not come to its end gives up what it has written.
     fn end(&mut self);
 }

@@ -4,7 +4,7 @@
 //! Of any other file each shard reads all, and builds what is its own.
 
 use rdb::file::{Chunk, Item, Items, Parts};
-use rdb::statements::FIELD;
+use rdb::statements::{FIELD, LINKS};
 use rdb::{ModuleName, Text};
 use std::collections::BTreeMap;
 
@@ -16,6 +16,8 @@ pub enum Found<'a> {
     Function(Text<'a>),
     /// A command that makes a search index, or part of one; every reader sees all of them.
     Statement(Text<'a>),
+    /// How some of an index's vectors are linked; readers see those of the records that they see.
+    Links(Text<'a>),
     /// How many keys of a database there will be for each reader: a hint.
     Expected { db: u32, keys: usize },
     /// What a module has written beside all keys is not looked at; every reader comes by.
@@ -141,6 +143,7 @@ fn walk<'a, E>(
             Item::Function(code) => Found::Function(code),
             Item::ModuleAux(name) => Found::PassedOver(name),
             Item::Aux { name, value } if *name == *FIELD.as_bytes() => Found::Statement(value),
+            Item::Aux { name, value } if *name == *LINKS.as_bytes() => Found::Links(value),
             Item::Sizes { keys, .. } => Found::Expected { db, keys: expected(keys) as usize },
             Item::Database(number) => {
                 db = number;

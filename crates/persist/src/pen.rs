@@ -192,6 +192,13 @@ impl Scribe for Pen {
         self.end_record(record);
     }
 
+    fn field(&mut self, name: &str, value: &[u8]) {
+        self.entries.field(name.as_bytes(), value);
+        if self.entries.pending().len() >= CHUNK_BYTES {
+            Self::hand_over(&self.save, self.shard, &mut self.entries);
+        }
+    }
+
     fn end(&mut self) {
         Self::hand_over(&self.save, self.shard, &mut self.entries);
         self.is_ending = true;

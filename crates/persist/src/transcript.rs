@@ -47,7 +47,8 @@ pub fn transcribe<D: Disk>(
             Some(words) => teller.command(&words),
             None => Err("a search index: it is damaged".to_owned()),
         },
-        Found::Expected { .. } | Found::PassedOver(_) => Ok(()),
+        // No command says how vectors are linked: they are linked anew.
+        Found::Links(_) | Found::Expected { .. } | Found::PassedOver(_) => Ok(()),
         Found::Record { record, .. } => teller.record(&record),
     });
     read.map_err(|stop| match stop {

@@ -3,9 +3,15 @@
 //! ```text
 //! AUX "weft-search" = for each word its length (4 bytes, little endian) and its bytes
 //! ```
+//!
+//! And of the graphs of vectors in them: an AUX field behind the keys has the name of an index, the number of a field (2 bytes, little endian) and how some of the vectors are linked
+//! (`vector::Hnsw::save_links`), as three such words, under the name [`LINKS`].
 
 /// The name of the AUX field.
 pub const FIELD: &str = "weft-search";
+
+/// The name of an AUX field with links of vectors.
+pub const LINKS: &str = "weft-links";
 
 const LEN_BYTES: usize = size_of::<u32>();
 

@@ -48,7 +48,7 @@ pub(crate) fn content(value: &Value) -> Vec<(Vec<u8>, Vec<u8>)> {
         Value::Set(set) => set.iter().map(|member| (text(member), Vec::new())).collect(),
         Value::Hash(hash) => {
             let value =
-                |entry: types::hash::Entry<'_>| [text(entry.value), format!(" {:?}", entry.expire).into()];
+                |entry: types::hash::Entry<'_>| [entry.value.to_vec(), format!(" {:?}", entry.expire).into()];
             hash.iter_all().map(|entry| (text(entry.field), value(entry).concat())).collect()
         }
     };

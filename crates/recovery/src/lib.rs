@@ -18,6 +18,7 @@ pub use self::player::{Stray, number_of, take_library, take_statement, take_stra
 use self::meeting::Meeting;
 use self::player::{Play, Player, goes_on, is_of_databases};
 use command::ShardCx;
+use command::indexes::links::Links;
 use command::indexes::saved::Statement;
 use config::Config;
 use disk::{Disk, DiskFile, reason};
@@ -130,6 +131,8 @@ pub struct Recovery<D: Disk, T> {
     libraries: Mutex<Vec<Vec<u8>>>,
     /// The same of search indexes.
     indexes: Mutex<Vec<Statement>>,
+    /// How vectors are linked, if shard 0 has played everything.
+    links: Mutex<Vec<Links>>,
     /// For each shard.
     strays: Vec<Mutex<Vec<Stray>>>,
 }
@@ -222,6 +225,7 @@ impl<D: Disk, T: Teller> Recovery<D, T> {
             plan: OnceLock::new(),
             libraries: Mutex::default(),
             indexes: Mutex::default(),
+            links: Mutex::default(),
             strays: (0..shards).map(|_| Mutex::default()).collect(),
             manifest,
         })
@@ -299,6 +303,9 @@ impl<D: Disk, T: Teller> Recovery<D, T> {
             (true, 0) => self.play_all(loader, make(), &plan.ends)?,
             (true, _) => {}
         }
+        if id == 0 && plan.is_for_one {
+            *lock(&self.links) = loader.shard().cx.indexes.kept_links();
+        }
         if id == 0 && !plan.is_for_one {
             let cx = &mut loader.shard().cx;
             *lock(&self.libraries) = cx.library_codes();
@@ -327,6 +334,9 @@ impl<D: Disk, T: Teller> Recovery<D, T> {
         cx.replace_indexes(&indexes).map_err(|error| {
             Halt::Failed(format!("a search index: {}", String::from_utf8_lossy(error.line())))
         })?;
+        if cx.id != 0 {
+            cx.indexes.keep_links_of_another(&lock(&self.links));
+        }
         cx.begin_indexing_loaded();
         while loader.shard().cx.index_loaded() {
             goes_on(loader, 0)?;

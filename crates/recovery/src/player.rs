@@ -46,6 +46,8 @@ impl<L: Loader> Player<'_, L> {
                 Found::Statement(value) => {
                     take_statement(&mut self.shard().cx, &value).map_err(Halt::Failed)?;
                 }
+                // For the indexes that there will be when all has been played.
+                Found::Links(value) => self.loader.shard().cx.indexes.keep_links(&value),
                 Found::Expected { .. } | Found::PassedOver(_) => {}
                 Found::Record { record, .. } => {
                     self.take_record(&record).map_err(Halt::Failed)?;

@@ -17,13 +17,16 @@
 mod document;
 mod field;
 mod finding;
+mod lending;
 mod neighbours;
 mod options;
 mod parts;
 mod registry;
 mod running;
+mod saving;
 mod sharing;
 
+pub use lending::Lender;
 pub use neighbours::Neighbours;
 pub use parts::{Part, Parts, Vectors};
 pub use registry::{Graphs, Registry};

@@ -297,6 +297,10 @@ impl<'a> Part<'a> {
         match found {
             Found::Function(code) => take_library(cx, &code).map_err(Halt::Failed),
             Found::Statement(value) => take_statement(cx, &value).map_err(Halt::Failed),
+            Found::Links(value) => {
+                cx.indexes.keep_links(&value);
+                Ok(())
+            }
             Found::Expected { db, keys } => {
                 self.expected.extend(cx.dbs.number(db.into()).map(|db| (db, keys)));
                 Ok(())

@@ -37,6 +37,8 @@ pub mod message;
 pub mod monitor;
 pub mod multi;
 pub mod occupants;
+#[cfg(test)]
+mod one_copy_tests;
 pub mod parking;
 pub mod pause;
 mod play;

@@ -8,24 +8,30 @@
 //! A table takes some 2.5 KiB, however few fields it has. So a hash that is no listpack for Redis because it has a long field, or more than the limits of the
 //! configuration allow, stays one here while it is small (*long*): the document with a vector is such a hash. To clients, in files and in DUMP it is a hash table.
 //!
+//! A value of such a hash may lie elsewhere, in an index (*lending*), and is put together when it is read ([`Value`]).
+//!
 //! A field has expired when its time is not after `now` (unix milliseconds, given by the caller). Reading
 //! treats it as absent; `len` still counts it, as HLEN does, until `expire_fields` removes it and tells so, or
 //! `remove_expired` does it for one field. Nothing else removes expired fields, but setting one makes it a new
 //! field. An empty hash may exist for a moment; deleting its key is the keyspace's business.
 
 mod forms;
+mod lending;
 mod packed;
 mod record;
 mod table;
+mod value;
 
 use crate::listpack::{self, Corrupt, Item, Listpack, Needle};
 use crate::set::pick;
 use base::hash::HashSeed;
+use lending::Lending;
 use packed::{Packed, place_by_expire};
 use record::EXPIRE_MS_MAX;
 use std::collections::HashSet;
 pub use table::HashTable;
 use table::{Parts, TableIter};
+pub use value::{Value, ValueText};
 
 pub(crate) use table::HashRemains;
 
@@ -55,10 +61,10 @@ pub enum FieldTtl {
 }
 
 /// A field, its value and its expire time in unix milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Entry<'a> {
     pub field: Item<'a>,
-    pub value: Item<'a>,
+    pub value: Value<'a>,
     pub expire: Option<u64>,
 }
 
@@ -73,7 +79,7 @@ impl<'a> From<Parts<'a>> for Entry<'a> {
     #[inline]
     fn from(parts: Parts<'a>) -> Self {
         let expire = (parts.expire != 0).then_some(parts.expire);
-        Self { field: Item::Str(parts.field), value: Item::Str(parts.value), expire }
+        Self { field: Item::Str(parts.field), value: Value::Str(parts.value), expire }
     }
 }
 
@@ -83,7 +89,6 @@ fn is_live(expire: u64, now: u64) -> bool {
 }
 
 /// Fields and values.
-#[derive(Clone)]
 pub enum Hash {
     Listpack(Listpack),
     ListpackEx(Listpack),
@@ -91,7 +96,23 @@ pub enum Hash {
     Long(Listpack),
     /// As [`Hash::ListpackEx`], likewise.
     LongEx(Listpack),
+    /// As [`Hash::Long`] or [`Hash::LongEx`], but that values lie elsewhere.
+    Lending(Box<Lending>),
     Table(Box<HashTable>),
+}
+
+impl Clone for Hash {
+    /// A deep copy: all values are its own.
+    fn clone(&self) -> Self {
+        match self {
+            Self::Listpack(listpack) => Self::Listpack(listpack.clone()),
+            Self::ListpackEx(listpack) => Self::ListpackEx(listpack.clone()),
+            Self::Long(listpack) => Self::Long(listpack.clone()),
+            Self::LongEx(listpack) => Self::LongEx(listpack.clone()),
+            Self::Lending(lending) => lending.whole(),
+            Self::Table(table) => Self::Table(table.clone()),
+        }
+    }
 }
 
 impl Default for Hash {
@@ -157,11 +178,13 @@ impl Hash {
         Ok(hash)
     }
 
+    /// Fields and expire times, if it has not become a table. Where values lie elsewhere they are not here.
     #[inline]
     fn packed(&self) -> Option<Packed<'_>> {
         match self {
             Self::Listpack(listpack) | Self::Long(listpack) => Some(Packed { listpack, width: 2 }),
             Self::ListpackEx(listpack) | Self::LongEx(listpack) => Some(Packed { listpack, width: 3 }),
+            Self::Lending(lending) => Some(lending.packed()),
             Self::Table(_) => None,
         }
     }
@@ -172,6 +195,7 @@ impl Hash {
         match self {
             Self::Listpack(listpack) | Self::Long(listpack) => listpack.len() / 2,
             Self::ListpackEx(listpack) | Self::LongEx(listpack) => listpack.len() / 3,
+            Self::Lending(lending) => lending.packed().len(),
             Self::Table(table) => table.len(),
         }
     }
@@ -192,7 +216,7 @@ impl Hash {
         }
     }
 
-    /// The fields in one piece, if it has not become a table.
+    /// The fields in one piece, if it has not become a table; without values that lie elsewhere.
     #[inline]
     pub fn listpack(&self) -> Option<&Listpack> {
         self.packed().map(|packed| packed.listpack)
@@ -205,7 +229,7 @@ impl Hash {
             | Self::ListpackEx(listpack)
             | Self::Long(listpack)
             | Self::LongEx(listpack) => Some(listpack),
-            Self::Table(_) => None,
+            Self::Lending(_) | Self::Table(_) => None,
         }
     }
 
@@ -218,9 +242,10 @@ impl Hash {
         }
     }
 
-    /// Heap bytes held.
+    /// Heap bytes held, and those of values that lie elsewhere.
     pub fn bytes(&self) -> usize {
         match self {
+            Self::Lending(lending) => lending.bytes(),
             Self::Table(table) => table.bytes(),
             _ => self.listpack().map_or(0, Listpack::bytes),
         }
@@ -231,7 +256,7 @@ impl Hash {
         match self {
             Self::Listpack(_) => "listpack",
             Self::ListpackEx(_) => "listpackex",
-            Self::Long(_) | Self::LongEx(_) | Self::Table(_) => "hashtable",
+            Self::Long(_) | Self::LongEx(_) | Self::Lending(_) | Self::Table(_) => "hashtable",
         }
     }
 
@@ -244,7 +269,7 @@ impl Hash {
 
     /// The value of a field.
     #[inline]
-    pub fn get(&self, field: &[u8], now: u64) -> Option<Item<'_>> {
+    pub fn get(&self, field: &[u8], now: u64) -> Option<Value<'_>> {
         self.entry(field, now).map(|entry| entry.value)
     }
 
@@ -253,6 +278,7 @@ impl Hash {
     pub fn entry(&self, field: &[u8], now: u64) -> Option<Entry<'_>> {
         let entry = match self {
             Self::Table(table) => table.parts(table.find(field)?).into(),
+            Self::Lending(lending) => lending.entry(field)?,
             _ => self.packed()?.get(field)?.1,
         };
         entry.is_live(now).then_some(entry)
@@ -267,6 +293,7 @@ impl Hash {
     pub fn iter_all(&self) -> Iter<'_> {
         match self {
             Self::Table(table) => Iter::Table(table.iter()),
+            Self::Lending(lending) => lending.iter(),
             _ => self.packed().expect("not a table").iter(),
         }
     }
@@ -302,7 +329,7 @@ impl Hash {
         let expired = packed.expired(now);
         let nth = expired + pick(self.len() - expired, random)?;
         let at = packed.listpack.seek((nth * packed.width) as i64)?;
-        Some(packed.read(at).0)
+        Some(if let Self::Lending(lending) = self { lending.read(at).0 } else { packed.read(at).0 })
     }
 
     // ---- changing
@@ -320,6 +347,7 @@ impl Hash {
         if field.len().max(value.len()) > limits.max_listpack_value {
             self.grow([field, value].into_iter(), limits, seed);
         }
+        self.take_back();
         if let Self::Table(table) = self {
             return set_in_table(table, field, value, ttl, now);
         }
@@ -359,11 +387,13 @@ impl Hash {
 
     /// Removes a field; false if it was not there or had expired (then `expire_fields` will remove it).
     pub fn remove(&mut self, field: &[u8], now: u64) -> bool {
+        self.take_back_if(|lending| lending.entry(field).is_some_and(|entry| entry.is_live(now)));
         match self {
             Self::Table(table) => match table.find(field) {
                 Some(pos) if table.parts(pos).is_live(now) => table.remove(pos),
                 _ => return false,
             },
+            Self::Lending(_) => return false,
             _ => {
                 let packed = self.packed().expect("not a table");
                 let (width, found) = (packed.width, packed.get(field));
@@ -378,8 +408,9 @@ impl Hash {
 
     /// Removes a field if it is there and has expired; whether it was so.
     pub fn remove_expired(&mut self, field: &[u8], now: u64) -> bool {
+        self.take_back_if(|lending| lending.entry(field).is_some_and(|entry| !entry.is_live(now)));
         match self {
-            Self::Listpack(_) | Self::Long(_) => false,
+            Self::Listpack(_) | Self::Long(_) | Self::Lending(_) => false,
             Self::ListpackEx(listpack) | Self::LongEx(listpack) => {
                 let found = Packed { listpack, width: 3 }.get(field);
                 let Some((at, _)) = found.filter(|(_, entry)| !entry.is_live(now)) else { return false };
@@ -397,6 +428,10 @@ impl Hash {
     /// there is no such field. A time that is not after `now` leaves an expired field for `expire_fields`.
     pub fn set_expire(&mut self, field: &[u8], expire: Option<u64>, now: u64) -> bool {
         let expire = expire.map_or(0, |time| time.clamp(1, FIELD_EXPIRE_MS_MAX));
+        self.take_back_if(|lending| {
+            let entry = lending.entry(field).filter(|entry| entry.is_live(now));
+            entry.is_some_and(|entry| entry.expire.unwrap_or(0) != expire)
+        });
         if let Self::Table(table) = self {
             let Some(pos) = table.find(field).filter(|&pos| table.parts(pos).is_live(now)) else {
                 return false;
@@ -426,7 +461,7 @@ impl Hash {
                 listpack.insert_row(place, &row);
                 true
             }
-            Self::Table(_) => unreachable!("dealt with"),
+            Self::Lending(_) | Self::Table(_) => unreachable!("dealt with"),
         }
     }
 
@@ -435,7 +470,9 @@ impl Hash {
     pub fn next_expire(&self) -> Option<u64> {
         match self {
             Self::Listpack(_) | Self::Long(_) => None,
-            Self::ListpackEx(_) | Self::LongEx(_) => self.iter_all().next().and_then(|entry| entry.expire),
+            Self::ListpackEx(_) | Self::LongEx(_) | Self::Lending(_) => {
+                self.packed()?.iter().next().and_then(|entry| entry.expire)
+            }
             Self::Table(table) => Some(table.next_expire()).filter(|&time| time != u64::MAX),
         }
     }
@@ -444,8 +481,9 @@ impl Hash {
     /// `budget` fields, at least one segment of a table. As long as `next_expire` is not after `now` there is
     /// more to do.
     pub fn expire_fields(&mut self, now: u64, budget: usize, mut on_expired: impl FnMut(&[u8])) -> usize {
+        self.take_back_if(|lending| lending.packed().expired(now) > 0);
         match self {
-            Self::Listpack(_) | Self::Long(_) => 0,
+            Self::Listpack(_) | Self::Long(_) | Self::Lending(_) => 0,
             Self::ListpackEx(listpack) | Self::LongEx(listpack) => {
                 let packed = Packed { listpack, width: 3 };
                 let expired = packed.iter().take(budget).take_while(|entry| !entry.is_live(now));
@@ -473,6 +511,7 @@ fn set_in_table(table: &mut HashTable, field: &[u8], value: &[u8], ttl: FieldTtl
 /// The fields of a hash.
 pub enum Iter<'a> {
     Packed { entries: listpack::Iter<'a>, width: usize },
+    Lending { hash: &'a Lending, next: Option<listpack::At> },
     Table(TableIter<'a>),
 }
 
@@ -486,7 +525,12 @@ impl<'a> Iterator for Iter<'a> {
                 let (field, value) = (entries.next()?, entries.next()?);
                 let expire =
                     if *width == 3 { entries.next()?.as_int().map(|time| time as u64) } else { None };
-                Some(Entry { field, value, expire: expire.filter(|&time| time != 0) })
+                Some(Entry { field, value: value.into(), expire: expire.filter(|&time| time != 0) })
+            }
+            Self::Lending { hash, next } => {
+                let (entry, following) = hash.read((*next)?);
+                *next = following;
+                Some(entry)
             }
             Self::Table(iter) => iter.next().map(Entry::from),
         }

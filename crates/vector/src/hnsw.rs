@@ -15,10 +15,12 @@
 
 mod linking;
 mod links;
+mod loans;
 mod parameters;
 #[cfg(test)]
 mod reach;
 mod remains;
+mod remember;
 mod save;
 mod search;
 mod select;
@@ -27,6 +29,7 @@ mod tail;
 mod tree;
 mod walk;
 
+pub use loans::Loan;
 pub use parameters::{M_MAX, Parameters};
 pub use remains::Remains;
 pub use save::Saved;
@@ -38,6 +41,8 @@ use crate::{Error, Slot, Space};
 use base::random::Random;
 use linking::Linking;
 use links::{Links, Places};
+use loans::Loans;
+use remember::Remembered;
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -63,6 +68,7 @@ pub(crate) struct Graph {
     pub links: Links,
     pub tail: Tail,
     pub pins: Arc<Pins>,
+    pub loans: Loans,
     pub parameters: Parameters,
     /// How many linked slots have been removed and not been swept yet.
     pub removed: AtomicU32,
@@ -84,6 +90,10 @@ pub struct Hnsw {
     /// What waits until those have gone who were there at an epoch.
     leaving: VecDeque<(u64, Vec<u32>)>,
     leaving_count: usize,
+    /// Bytes of the counts of loans.
+    loans_bytes: usize,
+    /// Links of vectors that are to come back.
+    remembered: Option<Box<Remembered>>,
     walk: Walk,
 }
 
@@ -95,6 +105,7 @@ impl Hnsw {
             links: Links::new(parameters.m),
             tail: Tail::new(parameters.tail_max * TAIL_SLACK),
             pins: Arc::default(),
+            loans: Loans::default(),
             parameters,
             removed: AtomicU32::new(0),
         };
@@ -110,6 +121,8 @@ impl Hnsw {
             removed: Vec::new(),
             leaving: VecDeque::new(),
             leaving_count: 0,
+            loans_bytes: 0,
+            remembered: None,
             walk: Walk::default(),
         })
     }
@@ -162,7 +175,11 @@ impl Hnsw {
             self.removed.capacity() + self.leaving.iter().map(|(_, some)| some.capacity()).sum::<usize>();
         let own =
             size_of::<Hnsw>() + size_of::<Graph>() + self.graph.tail.bytes() + waiting * size_of::<u32>();
-        own + self.slots.bytes() + self.places.bytes() + self.tree.bytes() + self.walk.bytes()
+        own + self.slots.bytes()
+            + self.places.bytes()
+            + self.tree.bytes()
+            + self.walk.bytes()
+            + self.loans_bytes
     }
 
     pub fn label(&self, slot: Slot) -> Option<u32> {
@@ -199,13 +216,21 @@ impl Hnsw {
     /// Adds a vector as a client sent it. It is found from now on.
     pub fn insert(&mut self, label: u32, sent: &[u8]) -> Result<Slot, Error> {
         let slot = self.slots.put(&self.graph.store, label, sent)?;
+        match self.remembered {
+            None => self.enter_tail(slot),
+            Some(_) => self.come_back(slot, sent),
+        }
+        Ok(Slot(slot))
+    }
+
+    /// A vector in its slot is found from now on, and linked some time.
+    fn enter_tail(&mut self, slot: u32) {
         // A caller that does not wait when it is behind waits here.
         while self.graph.tail.is_full() {
             self.link(usize::MAX);
         }
         self.places.make(&self.graph.links, slot, 0);
         self.graph.tail.push(slot);
-        Ok(Slot(slot))
     }
 
     /// Puts a vector in the place of another. The slot stays the same if the bytes do.
@@ -221,6 +246,8 @@ impl Hnsw {
 
     /// Removes a vector. It is not found from now on.
     pub fn remove(&mut self, slot: Slot) -> Result<(), Error> {
+        // What has come back can go only once it is linked.
+        self.link_remembered();
         self.slots.forget(&self.graph.store, slot.0)?;
         if self.linking.as_ref().is_some_and(|linking| linking.slot() == slot.0) {
             self.linking = None;
@@ -255,6 +282,9 @@ impl Hnsw {
     /// Links what was added and repairs what was removed, until about `budget` distances have been computed. Says whether there is more to do
     /// now; what waits for a search to end is not.
     pub fn work(&mut self, budget: usize) -> bool {
+        if self.remembered.is_some() {
+            return false;
+        }
         let mut left = budget.max(1);
         self.release();
         while left > 0 {
@@ -355,6 +385,17 @@ impl Hnsw {
         self.release();
     }
 
+    /// The vector in a slot, as it was sent, for as long as who asks for it keeps it; `None` if there is none, or if only its code is kept.
+    pub fn lend(&mut self, slot: Slot) -> Option<Loan> {
+        self.label(slot)?;
+        if !self.graph.store.keeps_what_was_sent() {
+            return None;
+        }
+        let (loan, bytes) = Loan::new(&self.graph, slot.0);
+        self.loans_bytes += bytes;
+        Some(loan)
+    }
+
     /// Frees what nobody can know of any more.
     fn release(&mut self) {
         while let Some((then, _)) = self.leaving.front()
@@ -364,8 +405,11 @@ impl Hnsw {
             self.leaving_count -= slots.len();
             for slot in slots {
                 self.places.release(&self.graph.links, slot);
-                self.slots.release(slot);
+                if self.graph.loans.let_go(slot) {
+                    self.slots.release(slot);
+                }
             }
         }
+        self.graph.loans.take_returned().into_iter().for_each(|slot| self.slots.release(slot));
     }
 }

@@ -60,6 +60,13 @@ impl<T: Zeroed> Grow<T> {
         &chunk[at * self.stride..(at + 1) * self.stride]
     }
 
+    /// The values of an item, if its place has been made.
+    pub(crate) fn find(&self, item: u32) -> Option<&[T]> {
+        let (octave, part, at) = place(item);
+        let chunk = self.octaves[octave].get()?[part].get()?;
+        Some(&chunk[at * self.stride..(at + 1) * self.stride])
+    }
+
     /// Makes a place for an item, and for those that share its chunk; gives the bytes that were allocated.
     pub(crate) fn make(&self, item: u32) -> usize {
         let (octave, part, _) = place(item);

@@ -7,9 +7,9 @@
 //!
 //! A thread may ask a vector's distance by its slot, outside of a search. It pins itself meanwhile, like a search.
 
-use crate::{Error, Hnsw, Reader, Slot, Space};
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::{Acquire, Release};
+use crate::{Error, Hnsw, Loan, Reader, Slot, Space};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Distances that are computed while the lock is held, about.
@@ -22,6 +22,8 @@ pub struct Shared {
     owner: Mutex<Hnsw>,
     /// Whether something is to be linked or repaired.
     has_work: AtomicBool,
+    /// How many threads have brought back what they remember.
+    complete: AtomicUsize,
 }
 
 /// A graph as one thread has it.
@@ -32,7 +34,11 @@ pub struct Handle {
 
 impl Shared {
     pub fn new(graph: Hnsw) -> Arc<Shared> {
-        Arc::new(Shared { owner: Mutex::new(graph), has_work: AtomicBool::new(false) })
+        Arc::new(Shared {
+            owner: Mutex::new(graph),
+            has_work: AtomicBool::new(false),
+            complete: AtomicUsize::new(0),
+        })
     }
 
     fn owner(&self) -> MutexGuard<'_, Hnsw> {
@@ -92,6 +98,34 @@ impl Handle {
     /// Removes a vector. It is not found from now on.
     pub fn remove(&self, slot: Slot) -> Result<(), Error> {
         self.change(|graph| graph.remove(slot))
+    }
+
+    /// As [`Hnsw::lend`].
+    pub fn lend(&self, slot: Slot) -> Option<Loan> {
+        self.shared.owner().lend(slot)
+    }
+
+    /// Whether a loan is of that slot of this graph.
+    pub fn has_lent(&self, slot: Slot, loan: &Loan) -> bool {
+        self.reader.has_lent(slot, loan)
+    }
+
+    /// As [`Hnsw::save_links`].
+    pub fn save_links(&self, those: &[Slot], out: &mut Vec<u8>) {
+        self.shared.owner().save_links(those, out);
+    }
+
+    /// As [`Hnsw::remember`].
+    pub fn remember(&self, saved: &[u8]) -> Result<(), Error> {
+        self.shared.owner().remember(saved)
+    }
+
+    /// One of so many threads has brought back all it has; the last one links what is remembered. Until then nobody searches.
+    pub fn has_all_back(&self, threads: usize) {
+        if self.shared.complete.fetch_add(1, AcqRel) + 1 == threads {
+            self.shared.owner().link_remembered();
+            self.shared.has_work.store(true, Release);
+        }
     }
 
     /// Changes the graph, and if linking is behind links about as much as was added: so who writes is slowed, and the tail stays short.

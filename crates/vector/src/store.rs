@@ -144,6 +144,11 @@ impl Store {
         }
     }
 
+    /// Whether [`Store::vector`] gives back what was sent, byte by byte.
+    pub(crate) fn keeps_what_was_sent(&self) -> bool {
+        !self.space.element().is_code()
+    }
+
     /// What a client has sent; of codes, what they stand for.
     pub(crate) fn vector(&self, slot: u32) -> Vec<u8> {
         self.space.restore(self.ray(slot, &mut Vec::new()))
@@ -253,8 +258,8 @@ impl Slots {
         let slot = self.next(store)?;
         self.free.pop();
         self.place(store, slot);
-        // SAFETY: the slot has never been used or is free. Slots become free when nobody can know of them any more; who learns of
-        // this one does so by its label or by a link, which are stored afterwards, and loaded with Acquire.
+        // SAFETY: the slot has never been used or is free. Slots become free when nobody can know of them any more, and nobody has them
+        // on loan; who learns of this one does so by its label or by a link, which are stored afterwards, and loaded with Acquire.
         unsafe {
             store.walked.write(slot, stand_in.as_ref().unwrap_or(&vector));
             match &store.kept {

@@ -1,8 +1,8 @@
 //! A graph in the hands of several threads: each adds, removes and searches; nobody loses anything.
 
 use base::random::Random;
-use std::sync::Arc;
-use vector::{Element, Error, Handle, Hnsw, Metric, Parameters, Shared, Slot, Space, Wish};
+use std::sync::{Arc, Mutex};
+use vector::{Element, Error, Handle, Hnsw, Loan, Metric, Parameters, Shared, Slot, Space, Wish};
 
 const DIMENSION: usize = 8;
 const THREADS: u32 = 3;
@@ -82,6 +82,97 @@ fn threads_add_remove_link_and_search() {
     let mut found = all(&mut handle, &query);
     found.sort_by_key(|(label, _)| *label);
     assert!(found.iter().map(|(label, _)| *label).eq(expected.iter().map(|(label, _)| *label)));
+}
+
+/// Adds, lends and removes; what is lent is read and given back later, by another thread too.
+fn borrow(handle: Handle, thread: u32, loans: &Mutex<Vec<(Loan, Vec<u8>)>>) {
+    let mut random = Random::from_seed(100 + u64::from(thread));
+    let mut own: Vec<(Slot, Vec<u8>)> = Vec::new();
+    for _ in 0..ROUNDS {
+        match random.index(4) {
+            0 | 1 if own.len() < OWN as usize => {
+                let new = vector(&mut random);
+                own.push((handle.insert(thread, &new).unwrap(), new));
+            }
+            2 if !own.is_empty() => {
+                let (slot, vector) = &own[random.index(own.len())];
+                let loan = handle.lend(*slot).expect("it is there");
+                assert!(handle.has_lent(*slot, &loan) && loan.sent_bytes() == vector.len());
+                loans.lock().unwrap().push((loan, vector.clone()));
+            }
+            3 if !own.is_empty() => {
+                let at = random.index(own.len());
+                handle.remove(own.swap_remove(at).0).unwrap();
+            }
+            _ => _ = handle.work(random.index(500)),
+        }
+        let mut loans = loans.lock().unwrap();
+        if loans.len() > 30 || random.index(3) == 0 && !loans.is_empty() {
+            let at = random.index(loans.len());
+            let (loan, vector) = loans.swap_remove(at);
+            drop(loans);
+            assert_eq!(loan.to_vec(), vector);
+        }
+    }
+    own.into_iter().for_each(|(slot, _)| handle.remove(slot).unwrap());
+}
+
+#[test]
+fn what_is_lent_stays_as_it_is_wherever_it_is() {
+    let (shared, loans) = (shared(), Mutex::default());
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let (handle, loans) = (shared.handle(), &loans);
+            scope.spawn(move || borrow(handle, thread, loans));
+        }
+    });
+    let handle = shared.handle();
+    assert_eq!(handle.lend(Slot(0)).map(drop), None, "nothing is there any more");
+    drop((handle, shared));
+    // The graph has gone, what is lent of it has not.
+    for (loan, vector) in loans.into_inner().unwrap() {
+        assert_eq!(loan.to_vec(), vector);
+    }
+}
+
+/// Who has vectors on loan for ever so long costs their slots and no others.
+#[test]
+fn slots_that_come_back_are_used_again() {
+    let handle = shared().handle();
+    let mut random = Random::from_seed(5);
+    let few = if cfg!(miri) { 8 } else { 200 };
+    let mut bytes = 0;
+    for round in 0..10 {
+        let mut lent = Vec::new();
+        for label in 0..few {
+            let slot = handle.insert(label, &vector(&mut random)).unwrap();
+            lent.push((slot, handle.lend(slot).unwrap(), handle.lend(slot).unwrap()));
+        }
+        while handle.work(10_000) {}
+        // Loans end before the vector goes, after it has gone, or one before and one after.
+        let mut later = Vec::new();
+        for (number, (slot, first, second)) in lent.into_iter().enumerate() {
+            match number % 3 {
+                0 => drop(second),
+                _ => later.push(second),
+            }
+            if number % 2 == 0 {
+                drop(first);
+                handle.remove(slot).unwrap();
+            } else {
+                handle.remove(slot).unwrap();
+                drop(first);
+            }
+        }
+        while handle.work(10_000) {}
+        drop(later);
+        while handle.work(10_000) {}
+        if round == 3 {
+            bytes = handle.bytes();
+        }
+    }
+    // Working memory may differ; a slot that is lost in each round would be much more.
+    assert!(handle.bytes() < bytes + bytes / 8, "{} after {bytes}", handle.bytes());
 }
 
 #[test]

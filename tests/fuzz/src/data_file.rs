@@ -134,6 +134,7 @@ fn take<'a>(cx: &mut ShardCx, coming: &mut Vec<Coming<'a>>, found: Found<'a>) ->
         Found::Statement(statement) => {
             return cx.restore_saved_index(&statement).map_err(|_| "a search index".to_owned());
         }
+        Found::Links(links) => cx.indexes.keep_links(&links),
         Found::Expected { db, keys } => {
             if let Some(db) = cx.dbs.number(db.into()) {
                 // A server makes room once it has seen some keys; here there are never so many.

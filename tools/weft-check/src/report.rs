@@ -13,7 +13,7 @@ pub struct Report {
     pub path: PathBuf,
     pub bytes: u64,
     pub form: Option<Form>,
-    /// AUX fields but for padding and index, in order.
+    /// AUX fields but for padding, index and links of vectors, in order.
     pub fields: Vec<(String, String)>,
     /// Names of libraries with the bytes of their code.
     pub functions: Vec<(String, usize)>,

@@ -6,6 +6,7 @@ use base::hash::HashSeed;
 use keyspace::{Kind, Value};
 use rdb::Shapes;
 use rdb::file::{CheckSum, Feed, Index, Item, Layout, PADDING, Record};
+use rdb::statements::LINKS;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
@@ -122,7 +123,8 @@ impl<'a> Scan<'a> {
     }
 
     fn field(&mut self, name: &[u8], value: &[u8]) {
-        if name == PADDING {
+        // Links of vectors are many, and say nothing to people.
+        if name == PADDING || name == LINKS.as_bytes() {
             return;
         }
         if let Some(index) = Index::of_field(name, value) {

@@ -60,6 +60,13 @@ impl Documents {
         (container % self.shards == self.shard).then(|| container / self.shards * CONTAINER + id % CONTAINER)
     }
 
+    /// The ids of the documents in some slots; `None` if there is none from the first of them on.
+    pub fn ids_of(&self, slots: std::ops::Range<u32>) -> Option<impl Iterator<Item = DocumentId>> {
+        let some = self.keys.get(slots.start as usize..).filter(|rest| !rest.is_empty())?;
+        let there = slots.zip(some).filter(|(_, key)| key.is_some());
+        Some(there.filter_map(|(slot, _)| self.id_of_slot(slot)))
+    }
+
     /// The id of the document under a key.
     pub fn id_of(&self, key: &[u8]) -> Option<DocumentId> {
         self.ids.get(key).copied()

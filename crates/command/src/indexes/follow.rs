@@ -20,9 +20,10 @@ impl Indexes {
         }
     }
 
-    /// A key has come home that keys have been looked for without.
-    pub fn note_home(&mut self, db: u16, key: &[u8]) {
-        if self.scans > 0 && db == DB {
+    /// A key has come home that keys have been looked for without, or with a value that may have vectors of an index that has gone meanwhile.
+    pub fn note_home(&mut self, db: u16, key: &[u8], value: Option<ValueRef<'_>>) {
+        let lends = matches!(value, Some(ValueRef::Hash(hash)) if hash.lent_len() > 0);
+        if (self.scans > 0 || lends) && db == DB {
             self.note(key);
         }
     }
@@ -32,8 +33,8 @@ impl ShardCx {
     /// A change is being told, if indexes follow any.
     #[inline]
     pub(crate) fn note_for_indexes(&mut self, db: u16, event: Option<(Event, &'static str)>, key: &[u8]) {
-        // Times to live are not indexed.
-        let is_of_time = matches!(event, Some((_, "expire" | "persist" | "hexpire" | "hpersist")));
+        // Times to live are not indexed. Those of fields are no other: but a hash that gets some has taken its vectors back.
+        let is_of_time = matches!(event, Some((_, "expire" | "persist")));
         if self.indexes.follow() && db == DB && !is_of_time {
             self.indexes.note(key);
         }
@@ -82,6 +83,9 @@ impl ShardCx {
         match only {
             Some(name) => indexes.by_name.get_mut(name).into_iter().for_each(follow),
             None => indexes.by_name.values_mut().for_each(&mut follow),
+        }
+        if let Some(pos) = pos {
+            self.lend_vectors(key, pos);
         }
     }
 }

@@ -130,10 +130,9 @@ impl<'a> Source<'a> {
 }
 
 fn hash_field<'a>(hash: &'a Hash, name: &[u8], now_ms: u64) -> Option<Cow<'a, [u8]>> {
-    use types::listpack::Item;
     Some(match hash.get(name, now_ms)? {
-        Item::Str(bytes) => Cow::Borrowed(bytes),
-        Item::Int(number) => Cow::Owned(number.to_string().into_bytes()),
+        types::hash::Value::Str(bytes) => Cow::Borrowed(bytes),
+        value => Cow::Owned(value.to_vec()),
     })
 }
 

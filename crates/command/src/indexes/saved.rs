@@ -114,6 +114,7 @@ impl ShardCx {
     /// The data has been loaded: begins to look at all keys.
     pub fn begin_indexing_loaded(&mut self) {
         self.indexes.changed.clear();
+        self.indexes.hand_over_links();
         let names: Vec<Vec<u8>> = self.indexes.names().map(<[u8]>::to_vec).collect();
         names.iter().for_each(|name| self.begin_scan(name, scan::Purpose::New));
         self.set_listening();
@@ -124,6 +125,9 @@ impl ShardCx {
         let now_ms = std::mem::take(&mut self.now_ms);
         let has_more = self.scan_some();
         self.now_ms = now_ms;
+        if !has_more {
+            self.indexes.have_all_back(self.shards);
+        }
         has_more
     }
 }

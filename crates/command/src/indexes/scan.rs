@@ -54,6 +54,9 @@ impl ShardCx {
             let graphs = self.indexes.graphs(number, self.shards);
             if let Some(index) = self.indexes.by_name.get_mut(&name) {
                 index.forget_all(graphs);
+                if index.lends() {
+                    self.indexes.begin_taking_back();
+                }
             }
             self.begin_scan(&name, Purpose::New);
         }
@@ -75,7 +78,7 @@ impl ShardCx {
     }
 
     fn may_scan(&self) -> bool {
-        self.indexes.scans > 0 && !self.is_kept_as_is()
+        self.indexes.have_keys_to_see() && !self.is_kept_as_is()
     }
 
     /// Looks at keys for a bounded time; whether there are more.
@@ -85,7 +88,7 @@ impl ShardCx {
         }
         let clock_ns = self.platform.clock_ns;
         let begun_ns = clock_ns();
-        while self.scan_some() {
+        while self.scan_some() || self.take_some_back() {
             if clock_ns().saturating_sub(begun_ns) >= NANOS_MAX {
                 return true;
             }

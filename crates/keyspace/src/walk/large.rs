@@ -58,6 +58,11 @@ impl Moving {
     pub fn is_begun(&self) -> bool {
         self.begun.is_some()
     }
+
+    /// The value.
+    pub fn value(&self) -> ValueRef<'_> {
+        self.entry.value.view()
+    }
 }
 
 impl From<Entry> for Moving {

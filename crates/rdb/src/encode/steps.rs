@@ -360,7 +360,11 @@ fn fields(out: &mut Vec<u8>, hash: &Hash, kind: Type, place: Place, room: Room) 
             append_string(out, listpack.as_bytes(), room.compress);
             return None;
         }
-        (_, Hash::Long(_) | Hash::LongEx(_) | Hash::ListpackEx(_), Type::Hash | Type::HashMetadata) => {
+        (
+            _,
+            Hash::Long(_) | Hash::LongEx(_) | Hash::Lending(_) | Hash::ListpackEx(_),
+            Type::Hash | Type::HashMetadata,
+        ) => {
             if kind == Type::HashMetadata {
                 out.extend_from_slice(&first_ms.to_le_bytes());
             }

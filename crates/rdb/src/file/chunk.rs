@@ -74,6 +74,24 @@ impl ChunkWriter {
         }
     }
 
+    /// Writes an AUX field between records: other servers pass over one that they do not know.
+    pub fn field(&mut self, name: &[u8], value: &[u8]) {
+        assert!(self.encoder.is_none(), "a record is written whole");
+        // Every chunk begins with a database.
+        self.select(self.db.unwrap_or(0));
+        self.out.push(opcode::AUX);
+        append_string(&mut self.out, name, false);
+        append_string(&mut self.out, value, self.options.compress);
+    }
+
+    fn select(&mut self, db: u32) {
+        if self.db != Some(db) {
+            self.db = Some(db);
+            self.out.push(opcode::SELECT_DB);
+            append_len(&mut self.out, db.into());
+        }
+    }
+
     /// Writes a record.
     pub fn record(&mut self, db: u32, key: &[u8], meta: Meta, value: ValueRef<'_>) {
         self.begin(db, key, meta, value);
@@ -84,11 +102,7 @@ impl ChunkWriter {
     /// Writes all of a record but its value, which [`ChunkWriter::step`] writes until it is done; until then it does not change.
     pub fn begin(&mut self, db: u32, key: &[u8], meta: Meta, value: ValueRef<'_>) {
         assert!(self.encoder.is_none(), "a record is written whole");
-        if self.db != Some(db) {
-            self.db = Some(db);
-            self.out.push(opcode::SELECT_DB);
-            append_len(&mut self.out, db.into());
-        }
+        self.select(db);
         if let Some(at_ms) = meta.expire_ms {
             self.out.push(opcode::EXPIRE_MS);
             self.out.extend_from_slice(&at_ms.to_le_bytes());

@@ -163,7 +163,11 @@ pub fn held(value: &Value) -> Vec<String> {
         Value::Hash(hash) => {
             let expire = |at_ms: Option<u64>| at_ms.map_or(String::new(), |at_ms| format!(" {at_ms}"));
             let entries = hash.iter_all();
-            entries.map(|e| format!("{} {}{}", shown(e.field), shown(e.value), expire(e.expire))).collect()
+            entries
+                .map(|e| {
+                    format!("{} {}{}", shown(e.field), e.value.to_vec().escape_ascii(), expire(e.expire))
+                })
+                .collect()
         }
     };
     unordered.sort();

@@ -9,7 +9,7 @@ use ahash::RandomState;
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
-use vector::{Flat, Handle, Hnsw, Parameters, Slot, Space};
+use vector::{Flat, Handle, Hnsw, Loan, Parameters, Slot, Space};
 
 /// Degrees below make no graph.
 const M_MIN: usize = 2;
@@ -166,6 +166,55 @@ impl VectorField {
     pub fn remove(&mut self, id: DocumentId) {
         for slot in self.slots.take(id) {
             self.store.remove(slot);
+        }
+    }
+
+    /// Whether its vectors are in a graph.
+    pub fn is_graph(&self) -> bool {
+        matches!(self.store, Store::Graph(_))
+    }
+
+    /// Whether a document has just one vector, in a graph, where it does not move.
+    pub fn lends(&self, id: DocumentId) -> bool {
+        self.is_graph() && self.slots(id).len() == 1
+    }
+
+    /// A document's vector as it was sent, to be read for as long as who asks for it wants, if [`VectorField::lends`].
+    pub fn lend(&self, id: DocumentId) -> Option<Loan> {
+        match (&self.store, self.slots(id)) {
+            (Store::Graph(handle), [slot]) => handle.borrow().lend(*slot),
+            _ => None,
+        }
+    }
+
+    /// Whether a loan is of a document's vector.
+    pub fn has_lent(&self, id: DocumentId, loan: &Loan) -> bool {
+        match (&self.store, self.slots(id)) {
+            (Store::Graph(handle), [slot]) => handle.borrow().has_lent(*slot, loan),
+            _ => false,
+        }
+    }
+
+    /// See [`crate::index::Index::save_links`].
+    pub fn save_links(&self, ids: &[DocumentId], out: &mut Vec<u8>) {
+        if let Store::Graph(handle) = &self.store {
+            let slots: Vec<Slot> = ids.iter().flat_map(|id| self.slots(*id)).copied().collect();
+            handle.borrow().save_links(&slots, out);
+        }
+    }
+
+    /// See [`crate::index::Index::remember_links`].
+    pub fn remember_links(&self, links: &[u8]) {
+        if let Store::Graph(handle) = &self.store {
+            // Of a graph of another kind, or broken: there is nothing to be remembered then.
+            let _ = handle.borrow().remember(links);
+        }
+    }
+
+    /// See [`crate::index::Index::has_all_back`].
+    pub fn has_all_back(&self, shards: usize) {
+        if let Store::Graph(handle) = &self.store {
+            handle.borrow().has_all_back(shards);
         }
     }
 

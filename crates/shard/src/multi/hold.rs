@@ -381,7 +381,8 @@ impl Shard {
     /// Keys of this shard are home again, and with them the word of what has happened to them.
     pub(super) fn come_home(&mut self, keys: Vec<Held>, changes: Vec<Change>) {
         for held in keys {
-            self.cx.indexes.note_home(held.db, &held.key);
+            let value = held.entry.as_ref().map(|entry| entry.value());
+            self.cx.indexes.note_home(held.db, &held.key, value);
             self.put_back(held);
         }
         changes.into_iter().for_each(|change| self.cx.hear(change));

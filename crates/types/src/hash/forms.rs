@@ -9,6 +9,7 @@ pub(super) const LONG_FIELDS_MAX: usize = 16;
 pub(super) const LONG_BYTES_MAX: usize = 32 * 1024;
 
 impl Hash {
+    /// Whether it is a packed hash that is shown as a table, and changed where it is.
     #[inline]
     pub(super) fn is_long(&self) -> bool {
         matches!(self, Self::Long(_) | Self::LongEx(_))
@@ -17,6 +18,7 @@ impl Hash {
     /// To be called with all the fields and values of one command before they are set: converts to a table, or a long hash, if
     /// there are too many pairs, one is too long, or all together are.
     pub fn grow<'a>(&mut self, parts: impl Iterator<Item = &'a [u8]>, limits: &HashLimits, seed: &HashSeed) {
+        self.take_back();
         let Some(packed) = self.packed() else { return };
         let (mut count, mut sum, mut longest) = (0, 0usize, 0);
         for part in parts {
@@ -60,8 +62,9 @@ impl Hash {
     pub(super) fn become_triples(&mut self) {
         let (Self::Listpack(pairs) | Self::Long(pairs)) = &*self else { return };
         let mut triples = Listpack::with_capacity(pairs.total_bytes() + pairs.len());
-        for entry in self.iter_all() {
-            triples.insert_row(triples.end(), &[entry.field, entry.value, Item::Int(0)]);
+        let mut items = pairs.iter();
+        while let (Some(field), Some(value)) = (items.next(), items.next()) {
+            triples.insert_row(triples.end(), &[field, value, Item::Int(0)]);
         }
         *self = if self.is_long() { Self::LongEx(triples) } else { Self::ListpackEx(triples) };
     }

@@ -11,6 +11,11 @@ pub struct Packed<'a> {
 }
 
 impl<'a> Packed<'a> {
+    /// Fields.
+    pub fn len(self) -> usize {
+        self.listpack.len() / self.width
+    }
+
     pub fn find(self, field: &[u8]) -> Option<At> {
         self.listpack.find_first(field, self.width - 1)
     }
@@ -25,7 +30,7 @@ impl<'a> Packed<'a> {
             (time, next) = self.listpack.get_next(next.expect("an expire time follows its value"));
             expire = time.as_int().map_or(0, |time| time as u64);
         }
-        (Entry { field, value, expire: (expire != 0).then_some(expire) }, next)
+        (Entry { field, value: value.into(), expire: (expire != 0).then_some(expire) }, next)
     }
 
     pub fn get(self, field: &[u8]) -> Option<(At, Entry<'a>)> {

@@ -2,6 +2,7 @@
 //! of Redis.
 
 use super::forms::{LONG_BYTES_MAX, LONG_FIELDS_MAX};
+use super::lending::LENT_BYTES_MIN;
 use super::*;
 use base::random::Random;
 use std::collections::BTreeMap;
@@ -26,8 +27,18 @@ fn random_value(rng: &mut Random) -> Vec<u8> {
         0 => rng.next_u64().to_string().into_bytes(),
         1 => vec![b'v'; 380 + rng.index(50)],
         2 => vec![b'V'; rng.index(3000)],
+        3 => vector::Element::F32.bytes(&(0..ELEMENTS).map(|_| rng.unit_f64()).collect::<Vec<_>>()),
         _ => vec![b'w'; rng.index(40)],
     }
+}
+
+/// Elements of a vector: such values can be lent.
+const ELEMENTS: usize = LENT_BYTES_MIN / 4;
+
+fn graph() -> vector::Handle {
+    let space = vector::Space::new(vector::Element::F32, vector::Metric::L2, ELEMENTS).unwrap();
+    let graph = vector::Hnsw::new(space, vector::Parameters::default()).unwrap();
+    vector::Shared::new(graph).handle()
 }
 
 fn check(hash: &Hash, model: &Model, now: u64, seed: u64) {
@@ -75,6 +86,9 @@ struct Run {
     now: u64,
     spread: usize,
     seed: u64,
+    graph: vector::Handle,
+    /// How often values were lent.
+    lent: usize,
 }
 
 impl Run {
@@ -85,7 +99,7 @@ impl Run {
     fn step(&mut self) {
         let field = random_field(&mut self.rng, self.spread);
         let (live, now, number) = (self.live(&field), self.now, self.seed);
-        match self.rng.index(12) {
+        match self.rng.index(14) {
             0..=4 => self.set(field, live),
             5..=6 => {
                 assert_eq!(self.hash.remove(&field, now), live, "seed {number}");
@@ -116,12 +130,35 @@ impl Run {
                 let any = self.model.values().any(|(_, e)| *e == 0 || *e > now);
                 assert_eq!(found.map(|field| self.live(&field)), any.then_some(true), "seed {number}");
             }
+            11..=12 => self.lend(),
             _ => {
                 let ours = self.hash.entry(&field, now).map(|e| (e.value.to_vec(), e.expire.unwrap_or(0)));
                 assert_eq!(ours, self.model.get(&field).filter(|_| live).cloned(), "seed {number}");
                 assert_eq!(self.hash.get(&field, now).is_some(), self.hash.contains(&field, now));
             }
         }
+    }
+
+    /// An index has some of the values, and one that is another by now; what it had before has gone from it.
+    fn lend(&mut self) {
+        if !self.hash.can_lend(LENT_BYTES_MIN) {
+            return;
+        }
+        let mut loans = Vec::new();
+        for (field, (value, _)) in &self.model {
+            if value.len() == LENT_BYTES_MIN && self.rng.index(4) > 0 {
+                let is_other = self.rng.index(10) == 0;
+                let vector = if is_other { &vec![0; LENT_BYTES_MIN] } else { value };
+                let slot = self.graph.insert(7, vector).unwrap_or_else(|_| panic!("seed {}", self.seed));
+                loans.push((field.as_slice(), self.graph.lend(slot).unwrap(), is_other));
+                self.graph.remove(slot).unwrap();
+            }
+        }
+        let taken = loans.iter().filter(|(.., is_other)| !is_other).count();
+        self.hash.lend(loans.into_iter().map(|(field, loan, _)| (field, loan)));
+        assert_eq!(self.hash.lent_len(), taken, "seed {}", self.seed);
+        self.lent += taken;
+        while self.graph.work(1000) {}
     }
 
     fn set(&mut self, field: Vec<u8>, live: bool) {
@@ -155,13 +192,15 @@ impl Run {
 
 #[test]
 fn behaves_like_a_map() {
+    let mut lent = 0;
     for number in 0..60 {
         let mut rng = Random::from_seed(number);
         let spread = [20, 300, 3000, 12][number as usize % 4];
         let max_listpack_value = if number % 2 == 0 { 64 } else { 5000 };
         let limits = HashLimits { max_listpack_entries: rng.index(100), max_listpack_value };
         let (hash, model) = (Hash::new(), Model::new());
-        let mut run = Run { rng, hash, model, limits, now: 1000, spread, seed: number };
+        let mut run =
+            Run { rng, hash, model, limits, now: 1000, spread, seed: number, graph: graph(), lent: 0 };
         for step in 0..2000 {
             run.step();
             if step % 250 == 0 {
@@ -170,9 +209,12 @@ fn behaves_like_a_map() {
         }
         check(&run.hash, &run.model, run.now, number);
         let copy = run.hash.clone();
-        drop(run.hash);
+        assert_eq!(copy.lent_len(), 0);
+        drop((run.hash, run.graph));
         check(&copy, &run.model, run.now, number);
+        lent += run.lent;
     }
+    assert!(lent > 1000, "{lent}");
 }
 
 fn hash_of(count: usize, value_bytes: usize) -> Hash {
@@ -230,6 +272,35 @@ fn a_few_long_fields_stay_in_one_piece() {
     assert!(hash.table().is_none() && !set(&mut hash, "title", 2) && hash.table().is_none());
     set(&mut hash, "one more", 1);
     assert!(hash.table().is_some() && hash.len() == LONG_FIELDS_MAX + 1);
+}
+
+#[test]
+fn a_vector_that_is_lent_takes_no_memory_here() {
+    let (mut hash, limits, graph) = (Hash::new(), HashLimits::default(), graph());
+    let vector = vector::Element::F32.bytes(&[0.5; ELEMENTS]);
+    let slot = graph.insert(1, &vector).unwrap();
+    let mut set = |field: &str, value: &[u8]| {
+        hash.set(field.as_bytes(), value, FieldTtl::Clear, 1, &limits, &seed());
+    };
+    set("title", b"A title");
+    set("embedding", &vector);
+    set("year", b"1984");
+    let shown =
+        |hash: &Hash| hash.iter_all().map(|e| (e.field.to_vec(), e.value.to_vec())).collect::<Vec<_>>();
+    let (before, before_bytes) = (shown(&hash), hash.bytes());
+    hash.lend([(b"embedding".as_slice(), graph.lend(slot).unwrap())]);
+    assert_eq!((shown(&hash), hash.encoding()), (before.clone(), "hashtable"));
+    assert_eq!((hash.lent_len(), hash.lent_bytes()), (1, LENT_BYTES_MIN));
+    let own = hash.bytes() - hash.lent_bytes();
+    assert!(own + LENT_BYTES_MIN / 2 < before_bytes, "{own} of {before_bytes}");
+    assert!(graph.has_lent(slot, hash.lent(b"embedding").unwrap()) && hash.lent(b"year").is_none());
+    assert_eq!(hash.get(b"embedding", 1).unwrap().len(), LENT_BYTES_MIN);
+    // Whatever becomes of the graph.
+    graph.remove(slot).unwrap();
+    drop(graph);
+    assert_eq!(shown(&hash), before);
+    assert!(hash.remove(b"year", 1));
+    assert_eq!((shown(&hash), hash.lent_len()), (before[..2].to_vec(), 0));
 }
 
 #[test]

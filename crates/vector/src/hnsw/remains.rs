@@ -12,7 +12,8 @@ pub struct Remains {
 }
 
 impl Hnsw {
-    /// What is left to be freed step by step. As long as somebody has a [`Reader`](super::Reader) of it, that one keeps the graph, and frees it.
+    /// What is left to be freed step by step. As long as somebody has a [`Reader`](super::Reader) or a [`Loan`](super::Loan) of it, that one keeps the
+    /// graph, and frees it.
     pub fn into_remains(self) -> Remains {
         let bytes = self.bytes() - size_of::<Hnsw>();
         Remains { graph: Arc::into_inner(self.graph).map(Box::new), bytes }
@@ -30,7 +31,8 @@ impl Remains {
         let Some(graph) = &mut self.graph else {
             return std::mem::take(&mut self.bytes) > 0;
         };
-        match graph.store.free_chunk().or_else(|| graph.links.free_chunk()) {
+        let rows = graph.store.free_chunk().or_else(|| graph.links.free_chunk());
+        match rows.or_else(|| graph.loans.free_chunk()) {
             Some(bytes) => self.bytes = self.bytes.saturating_sub(bytes),
             None => (self.graph, self.bytes) = (None, 0),
         }

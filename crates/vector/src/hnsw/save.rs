@@ -49,7 +49,7 @@ fn fingerprint(vector: &[u8]) -> u32 {
     xxh3_64(vector) as u32
 }
 
-fn number<T: PartialEq>(all: &[T], one: T) -> u32 {
+pub(super) fn number<T: PartialEq>(all: &[T], one: T) -> u32 {
     all.iter().position(|it| *it == one).unwrap_or_default() as u32
 }
 
@@ -227,28 +227,45 @@ impl Saved {
         }
         let renumbered =
             |old: u32| renumbered[self.entries.binary_search_by_key(&old, |entry| entry.slot).ok()?];
-        for (slot, entry) in &there {
-            for (level, links) in entry.levels.iter().enumerate() {
-                let reaches = |other: &u32| index.graph.links.row(level, *other).is_some();
+        let entry = self.entry.and_then(|(slot, level)| Some((renumbered(slot)?, level)));
+        let there: Vec<(u32, &[Vec<u32>])> =
+            there.iter().map(|(slot, entry)| (*slot, entry.levels.as_slice())).collect();
+        index.connect(&there, entry, renumbered);
+        Ok((index, labels))
+    }
+}
+
+impl Hnsw {
+    /// Links slots that nobody knows of yet to each other, as they were: `there` has their links on each level, from the ground up, by numbers of which `renumbered`
+    /// says which slots they are now. Walks begin at `entry`, or at one that reaches highest.
+    pub(super) fn connect(
+        &mut self,
+        there: &[(u32, &[Vec<u32>])],
+        entry: Option<(u32, usize)>,
+        renumbered: impl Fn(u32) -> Option<u32>,
+    ) {
+        let Self { graph, tree, .. } = self;
+        for (slot, levels) in there {
+            for (level, links) in levels.iter().enumerate() {
+                let reaches = |other: &u32| graph.links.row(level, *other).is_some();
                 let links = links.iter().filter_map(|other| renumbered(*other));
-                if let Some(row) = index.graph.links.row(level, *slot) {
+                if let Some(row) = graph.links.row(level, *slot) {
                     write(row, links.filter(|other| other != slot && reaches(other)));
                 }
             }
         }
-        let entry = self.entry.and_then(|(slot, level)| Some((renumbered(slot)?, level)));
-        let highest =
-            || there.iter().map(|(slot, entry)| (*slot, entry.levels.len() - 1)).max_by_key(|it| it.1);
-        let entry = entry.or_else(highest);
-        index.graph.links.set_entry(entry);
+        let highest = || there.iter().map(|(slot, levels)| (*slot, levels.len() - 1)).max_by_key(|it| it.1);
+        let begin = entry.or_else(highest);
+        // What was linked before may reach higher.
+        let entry = [graph.links.entry(), begin].into_iter().flatten().max_by_key(|(_, level)| *level);
+        graph.links.set_entry(entry);
         let others = there.iter().map(|(slot, _)| *slot);
-        for slot in entry.map(|(slot, _)| slot).into_iter().chain(others) {
-            if index.tree.root() != Some(slot) {
-                let linked: Vec<u32> = slots(index.graph.links.ground(slot)).collect();
-                index.tree.hang(&index.graph, slot, linked.into_iter());
+        for slot in begin.map(|(slot, _)| slot).into_iter().chain(others) {
+            if tree.root() != Some(slot) {
+                let linked: Vec<u32> = slots(graph.links.ground(slot)).collect();
+                tree.hang(graph, slot, linked.into_iter());
             }
         }
-        Ok((index, labels))
     }
 }
 

@@ -4,7 +4,7 @@
 //! it lasts no slot is used again that it may know of. What comes or goes meanwhile may be found or not.
 
 use super::walk::{Goal, Walk};
-use super::{Graph, Parameters};
+use super::{Graph, Loan, Parameters};
 use crate::pins::Pin;
 use crate::space::{Prepared, Ray};
 use crate::store::{By, Reach};
@@ -114,6 +114,11 @@ impl Reader {
         // What has a label now is not written again before this pin has gone.
         let _pin = self.graph.pins.pin();
         Ok(self.graph.store.label(slot.0).map(|_| self.graph.store.distance(query.ray(), slot.0)))
+    }
+
+    /// Whether a loan is of that slot of this graph.
+    pub fn has_lent(&self, slot: Slot, loan: &Loan) -> bool {
+        loan.is_of(&self.graph, slot.0)
     }
 
     /// Begins a search. `is_filtered` says whether the steps will let only some labels pass.

@@ -196,6 +196,7 @@ fn renamenx(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 /// Moves the entry of `from`, which is there, to `to`, which is not.
 fn move_to(cx: &mut Cx<'_>, from: Key<'_>, to: Key<'_>) {
     let pos = cx.find_for_write(from).expect("looked up by the caller");
+    cx.shard.take_vectors_back(cx.db, pos);
     let moving = cx.db().depart(pos);
     cx.db().arrive(to, moving);
     cx.event(GENERIC, "rename_from", from.bytes);
@@ -260,6 +261,7 @@ fn move_key(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let key = args.key(1);
     let moved = match cx.find_for_write(key) {
         Some(pos) if cx.find_in(db, key).is_none() => {
+            cx.shard.take_vectors_back(cx.db, pos);
             let moving = cx.db().depart(pos);
             cx.shard.dbs[db as usize].arrive(key, moving);
             cx.event(GENERIC, "move_from", key.bytes);

@@ -1,7 +1,7 @@
 //! HRANDFIELD.
 
 use super::{NONDETERMINISTIC, READ, fields, row};
-use crate::items::{check_draws, reply_item};
+use crate::items::{check_draws, reply_item, reply_value};
 use crate::spec::flag::*;
 use crate::{Args, Command, Cx, Error, Outcome, ShardCx};
 use base::random::Random;
@@ -70,7 +70,7 @@ impl Form {
         }
         reply_item(out, entry.field);
         if self.values {
-            reply_item(out, entry.value);
+            reply_value(out, entry.value);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::fields::{self, find, may_be_over};
 use super::{READ, row};
-use crate::items::{reply_item, run_item};
+use crate::items::{reply_value, run_item, run_value};
 use crate::spec::{KeySpec, access::*, flag::*};
 use crate::{Args, Command, Cx, Error, Outcome};
 use resp::Reply;
@@ -98,7 +98,7 @@ enum Shown {
 fn hget(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     one(cx, args, |hash, now_ms| match hash.get(&args[2], now_ms) {
         Some(value) => {
-            reply_item(out, value);
+            reply_value(out, value);
             true
         }
         None => false,
@@ -161,7 +161,7 @@ fn hmget(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let mut missed = false;
     for field in args.from(2) {
         match hash.get(field, now_ms) {
-            Some(value) => reply_item(out, value),
+            Some(value) => reply_value(out, value),
             None => {
                 missed = true;
                 out.null();
@@ -211,7 +211,7 @@ fn all(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply, shown: Shown) -> Outcom
             run_item(&mut run, entry.field);
         }
         if shown != Shown::Fields {
-            run_item(&mut run, entry.value);
+            run_value(&mut run, entry.value);
         }
     }
     Ok(())

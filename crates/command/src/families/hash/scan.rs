@@ -4,7 +4,7 @@
 //! hash is returned whole.
 
 use super::{NONDETERMINISTIC, READ, fields, row};
-use crate::items::reply_item;
+use crate::items::{reply_item, reply_value};
 use crate::scan_options::ScanOptions;
 use crate::spec::flag::*;
 use crate::{Args, Command, Cx, Outcome};
@@ -46,7 +46,7 @@ fn hscan(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         count += 1;
         reply_item(out, entry.field);
         if !options.no_values {
-            reply_item(out, entry.value);
+            reply_value(out, entry.value);
         }
     });
     out.before(mark, |out| {

@@ -5,7 +5,7 @@ use super::fields::{check_type, may_be_over};
 use super::syntax::{FieldsOption, field_time, fields_at, unknown};
 use super::{PER_FIELD, TIME_TAIL, UPDATED, row};
 use crate::expiry::TimeForm;
-use crate::items::reply_item;
+use crate::items::reply_value;
 use crate::notices::subkeys::{self, Subkeys};
 use crate::spec::{KeySpec, access::*, flag::*};
 use crate::{Args, Command, Cx, Error, Event, Outcome};
@@ -92,7 +92,7 @@ fn get(
     expired: &mut Subkeys,
 ) -> bool {
     if let Some(value) = hash.get(field, now_ms) {
-        reply_item(out, value);
+        reply_value(out, value);
         return true;
     }
     out.null();

@@ -5,12 +5,12 @@ use super::{UPDATED, row};
 use crate::spec::{KeySpec, access::*, flag::*};
 use crate::{Args, Command, Cx, Error, Event, Outcome};
 use base::extended::Extended;
-use base::number::{I64Buf, parse_i64};
+use base::number::I64Buf;
 use keyspace::{Key, Update};
 use resp::Reply;
 use types::Hash;
 use types::hash::FieldTtl;
-use types::listpack::Item;
+use types::hash::Value;
 
 const COUNTED: &[KeySpec] = &[KeySpec::at(1, RW | ACCESS | UPDATE)];
 
@@ -156,8 +156,7 @@ fn hincrby(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let new = change(cx, args.key(1), &args[2], "hincrby", |old| {
         let old = match old {
             None => 0,
-            Some(Item::Int(value)) => value,
-            Some(Item::Str(text)) => parse_i64(text).ok_or_else(|| Error::HASH_VALUE_NOT_INTEGER)?,
+            Some(value) => value.as_int().ok_or_else(|| Error::HASH_VALUE_NOT_INTEGER)?,
         };
         let new = old.checked_add(by).ok_or_else(|| Error::OVERFLOW)?;
         Ok((Number::Int(I64Buf::new(new)), new))
@@ -224,7 +223,7 @@ fn change<R>(
     key: Key<'_>,
     field: &[u8],
     name: &'static str,
-    edit: impl FnOnce(Option<Item<'_>>) -> Result<(Number, R), Error>,
+    edit: impl FnOnce(Option<Value<'_>>) -> Result<(Number, R), Error>,
 ) -> Result<R, Error> {
     let (limits, seed, now_ms) = (cx.shard.limits.hash, cx.shard.seed.clone(), cx.now_ms());
     let mut hash = cx.upsert::<Hash>(key, Hash::new)?;

@@ -11,10 +11,8 @@ use resp::Reply;
 use search::expression::Value;
 use search::query::Dialect;
 use search::schema::{DocumentKind, Kind};
-use std::borrow::Cow;
 use std::sync::Arc;
 use types::hash::Hash;
-use types::listpack::Item;
 
 /// Steps that one path may take in one document.
 const STEPS: u64 = 1 << 25;
@@ -132,13 +130,6 @@ pub fn document<'a>(cx: &'a mut Cx<'_>, key: &[u8], on: DocumentKind) -> Option<
     }
 }
 
-fn bytes_of(item: Item<'_>) -> Cow<'_, [u8]> {
-    match item {
-        Item::Str(bytes) => Cow::Borrowed(bytes),
-        Item::Int(number) => Cow::Owned(number.to_string().into_bytes()),
-    }
-}
-
 impl Source<'_> {
     /// The fields that are wanted, as they are shown.
     pub fn shown(&self, key: &[u8], selection: &Selection, manner: Manner) -> Fields {
@@ -158,10 +149,10 @@ impl Source<'_> {
         match self {
             Self::Hash(hash, now_ms) => {
                 for entry in hash.iter(*now_ms) {
-                    let name = bytes_of(entry.field);
+                    let name = entry.field.text();
                     if first.is_none_or(|first| first.field != name[..]) {
-                        let value = Shown::Text(bytes_of(entry.value).into_owned());
-                        fields.push((Arc::from(name.as_ref()), value));
+                        let value = Shown::Text(entry.value.to_vec());
+                        fields.push((Arc::from(&*name), value));
                     }
                 }
             }
@@ -175,11 +166,11 @@ impl Source<'_> {
         }
         match self {
             Self::Hash(hash, now_ms) => {
-                let text = bytes_of(hash.get(&wanted.field, *now_ms)?);
+                let text = hash.get(&wanted.field, *now_ms)?.text();
                 let number = if wanted.is_number { base::number::parse_f64(&text) } else { None };
                 Some(Shown::Text(match number {
                     Some(number) => Value::Number(number).shown().unwrap_or_default(),
-                    None => text.into_owned(),
+                    None => text.to_vec(),
                 }))
             }
             Self::Json(root) => {
@@ -200,7 +191,7 @@ impl Source<'_> {
         match self {
             Self::Hash(hash, now_ms) => {
                 for entry in hash.iter(*now_ms) {
-                    put(&bytes_of(entry.field), Value::Text(bytes_of(entry.value).into_owned()));
+                    put(&entry.field.text(), Value::Text(entry.value.to_vec()));
                 }
             }
             Self::Json(root) => match whole(&[*root], manner) {
@@ -216,7 +207,7 @@ impl Source<'_> {
         }
         match self {
             Self::Hash(hash, now_ms) => {
-                let text = bytes_of(hash.get(&wanted.field, *now_ms)?);
+                let text = hash.get(&wanted.field, *now_ms)?.text();
                 let number = if wanted.is_number { base::number::parse_f64(&text) } else { None };
                 Some(number.map_or_else(|| Value::text(&*text), Value::Number))
             }
