@@ -20,6 +20,7 @@ pub(crate) mod search;
 mod server;
 
 pub use generic::migrate;
+pub use search::EXPIRE;
 pub use server::process::{CLOSE, REOPEN};
 pub use server::{backup, reload};
 mod set;

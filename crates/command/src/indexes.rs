@@ -42,7 +42,7 @@ use search::schema::DocumentKind;
 use search::vectors::Graphs;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use usage::Usage;
+use usage::{Asked, Usage};
 
 pub use search::vectors::Registry;
 
@@ -63,6 +63,8 @@ pub struct ShardIndex {
     /// Keys that are still to be looked at.
     pub scan: Option<Scan>,
     pub usage: Usage,
+    /// When the shard that counts was last asked of it (monotonic µs); TEMPORARY counts from then.
+    pub used_us: u64,
     /// Spent with documents.
     pub indexing_ns: u64,
 }
@@ -77,6 +79,7 @@ impl ShardIndex {
             failures: Failures::default(),
             scan: None,
             usage: Usage::default(),
+            used_us: 0,
             indexing_ns: 0,
         }
     }
@@ -84,6 +87,10 @@ impl ShardIndex {
     /// Whether hashes may have vectors of it on loan.
     fn lends(&self) -> bool {
         self.definition.schema.on == DocumentKind::Hash && self.index.lends()
+    }
+
+    fn is_temporary(&self) -> bool {
+        self.definition.schema.temporary_seconds.is_some()
     }
 
     /// Takes a key's document out, if it has one.
@@ -122,6 +129,12 @@ pub struct Indexes {
     saving_links: Option<links::SavingLinks>,
     /// Links of vectors from a file that is being loaded.
     kept_links: Vec<links::Links>,
+    /// How many of them are TEMPORARY.
+    temporaries: usize,
+    /// How often they were asked.
+    pub asked: Asked,
+    /// What they owned when this was last counted ([`Indexes::count_bytes`]).
+    pub bytes: usize,
 }
 
 impl Indexes {
@@ -140,6 +153,23 @@ impl Indexes {
     /// Whether keys that were there before, or whose index has gone, are still to be looked at.
     pub fn have_keys_to_see(&self) -> bool {
         self.scans > 0 || self.taking_back.is_some()
+    }
+
+    /// Whether there are TEMPORARY ones.
+    #[inline]
+    pub fn have_temporary(&self) -> bool {
+        self.temporaries > 0
+    }
+
+    /// A TEMPORARY index that nobody has asked for too long: its name and number. It is told once; then its time begins anew.
+    pub fn take_idle(&mut self, now_us: u64) -> Option<(Vec<u8>, u64)> {
+        let is_idle = |index: &&mut ShardIndex| {
+            let seconds = index.definition.schema.temporary_seconds;
+            seconds.is_some_and(|seconds| now_us.saturating_sub(index.used_us) / 1_000_000 >= seconds)
+        };
+        let index = self.by_name.values_mut().find(is_idle)?;
+        index.used_us = now_us;
+        Some((index.definition.name.clone(), index.definition.number))
     }
 
     /// Names in order.
@@ -193,6 +223,12 @@ impl Indexes {
         self.aliases.iter().filter(move |(_, of)| *of == name).map(|(alias, _)| alias.as_slice())
     }
 
+    /// Counts the memory that they own, which takes a look at each field of each.
+    pub fn count_bytes(&mut self) -> usize {
+        self.bytes = self.by_name.values().map(|index| index.index.bytes() + index.documents.bytes()).sum();
+        self.bytes
+    }
+
     /// The number for an index that is about to be made; every shard has the same.
     pub fn next_number(&mut self) -> u64 {
         self.last_number += 1;
@@ -201,8 +237,8 @@ impl Indexes {
 
     /// Begins anew, beside those that there are, which are returned.
     pub fn set_aside(&mut self) -> Self {
-        let (last_number, registry) = (self.last_number, self.registry.clone());
-        let fresh = Self { last_number, registry, ..Self::default() };
+        let (last_number, registry, asked) = (self.last_number, self.registry.clone(), self.asked);
+        let fresh = Self { last_number, registry, asked, ..Self::default() };
         std::mem::replace(self, fresh)
     }
 
@@ -216,10 +252,10 @@ impl Indexes {
 
     /// All of them go, with their aliases, and the dictionaries: database 0 has been flushed.
     pub fn clear(&mut self) {
-        let (last_number, registry) = (self.last_number, self.registry.take());
+        let (last_number, registry, asked) = (self.last_number, self.registry.take(), self.asked);
         // Other databases may have vectors of an index that went before; and what is loaded is for the indexes that there will be.
         let (taking_back, kept_links) = (self.taking_back, std::mem::take(&mut self.kept_links));
-        *self = Self { last_number, registry, taking_back, kept_links, ..Self::default() };
+        *self = Self { last_number, registry, asked, taking_back, kept_links, ..Self::default() };
     }
 
     /// Where the shards of this process share graphs; said once, before there is any index.
@@ -259,7 +295,9 @@ impl ShardCx {
     /// Makes an index; no key is looked at.
     fn insert_index(&mut self, definition: Definition) {
         let graphs = self.indexes.graphs(definition.number, self.shards);
-        let index = ShardIndex::new(definition, graphs, self.id, self.shards, &self.seed);
+        let mut index = ShardIndex::new(definition, graphs, self.id, self.shards, &self.seed);
+        index.used_us = self.now_us;
+        self.indexes.temporaries += usize::from(index.is_temporary());
         self.indexes.by_name.insert(index.definition.name.clone(), index);
         self.set_listening();
     }
@@ -301,6 +339,7 @@ impl ShardCx {
     pub fn remove_index(&mut self, name: &[u8]) -> Option<ShardIndex> {
         let removed = self.indexes.by_name.remove(name)?;
         self.indexes.scans -= usize::from(removed.scan.is_some());
+        self.indexes.temporaries -= usize::from(removed.is_temporary());
         self.indexes.aliases.retain(|_, index| index != name);
         if removed.lends() {
             self.indexes.begin_taking_back();

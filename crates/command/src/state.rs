@@ -470,6 +470,16 @@ impl ShardCx {
         self.dbs.iter().map(Db::bytes).sum::<usize>() + self.bin.bytes()
     }
 
+    /// What indexes and cursors owned when this was last counted.
+    pub fn search_bytes(&self) -> usize {
+        self.indexes.bytes + self.cursors.bytes()
+    }
+
+    /// Counts what indexes own.
+    pub fn count_search_bytes(&mut self) {
+        self.indexes.count_bytes();
+    }
+
     /// The age a key gets when it is made now; see [`Ages`].
     #[inline]
     pub fn clock_age(&self) -> u32 {

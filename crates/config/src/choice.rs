@@ -94,6 +94,21 @@ choice! {
 }
 
 choice! {
+    /// How results are scored (`search-default-scorer`).
+    ScorerName {
+        Bm25Std = "BM25STD",
+        Bm25StdNorm = "BM25STD.NORM",
+        Bm25StdTanh = "BM25STD.TANH",
+        Bm25 = "BM25",
+        TfIdf = "TFIDF",
+        TfIdfDocNorm = "TFIDF.DOCNORM",
+        DisMax = "DISMAX",
+        DocScore = "DOCSCORE",
+        Hamming = "HAMMING",
+    }
+}
+
+choice! {
     /// What becomes of a search that takes too long (`search-on-timeout`).
     OnTimeout {
         Return = "return",

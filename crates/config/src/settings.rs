@@ -9,7 +9,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use crate::choice::{
-    AppendFsync, IoBackend, LogLevel, MaxmemoryPolicy, OnTimeout, OomScoreAdj, ShutdownFlags, WhoMay,
+    AppendFsync, IoBackend, LogLevel, MaxmemoryPolicy, OnTimeout, OomScoreAdj, ScorerName, ShutdownFlags,
+    WhoMay,
 };
 use crate::special::{KeyEvents, OutputLimits, Primary, SavePoint};
 use crate::table::DirectiveId;
@@ -175,12 +176,15 @@ settings! {
     search_max_search_results: i64 = "search-max-search-results";
     /// -1 is any number.
     search_max_aggregate_results: i64 = "search-max-aggregate-results";
+    search_max_aggregate_groups: u64 = "search-max-aggregate-groups";
     search_min_prefix: u64 = "search-min-prefix";
     search_max_prefix_expansions: u64 = "search-max-prefix-expansions";
     search_min_stem_len: u64 = "search-min-stem-len";
     search_cursor_max_idle_ms: u64 = "search-cursor-max-idle";
     search_cursor_read_size: u64 = "search-cursor-read-size";
     search_index_cursor_limit: u64 = "search-index-cursor-limit";
+    search_info_on_zero_indexes: bool = "search-_info-on-zero-indexes";
+    search_default_scorer: ScorerName = "search-default-scorer";
     search_bm25std_tanh_factor: u64 = "search-bm25std-tanh-factor";
 }
 
@@ -208,7 +212,7 @@ macro_rules! from_choice {
         }
     )*};
 }
-from_choice!(AppendFsync IoBackend LogLevel MaxmemoryPolicy OnTimeout OomScoreAdj WhoMay);
+from_choice!(AppendFsync IoBackend LogLevel MaxmemoryPolicy OnTimeout OomScoreAdj ScorerName WhoMay);
 
 impl FromValue for ShutdownFlags {
     fn from_value(value: &Value) -> Option<Self> {

@@ -22,6 +22,8 @@ pub struct Grouping {
     /// The properties whose values make a group; none for one group of all.
     pub properties: Vec<Vec<u8>>,
     pub reducers: Vec<Reducer>,
+    /// MAX_AGGREGATE_GROUPS: more are an error.
+    pub groups_max: usize,
 }
 
 /// GROUPBY names no more properties.
@@ -32,7 +34,7 @@ impl Grouping {
     ///
     /// # Errors
     /// A property without `@`, too many of them, or two of one name among properties and reducers.
-    pub fn new(properties: &[&[u8]], reducers: Vec<Reducer>) -> Result<Self, Error> {
+    pub fn new(properties: &[&[u8]], reducers: Vec<Reducer>, groups_max: usize) -> Result<Self, Error> {
         if properties.len() > PROPERTIES_MAX {
             return Err(Error::bad_argument("GROUPBY", OUT_OF_BOUNDS));
         }
@@ -51,7 +53,16 @@ impl Grouping {
                 return Err(Error::new(Code::Arguments, text));
             }
         }
-        Ok(Self { properties, reducers })
+        Ok(Self { properties, reducers, groups_max })
+    }
+
+    fn check(&self, groups: usize) -> Result<(), Error> {
+        if groups <= self.groups_max {
+            return Ok(());
+        }
+        let text =
+            format!("Aggregate GROUPBY exceeded MAX_AGGREGATE_GROUPS limit of {} groups", self.groups_max);
+        Err(Error::new(Code::Limit, text))
     }
 }
 
@@ -82,14 +93,20 @@ impl Groups {
     }
 
     /// Puts a row into its group; into several if a property is a list, one for each of its values. `random` draws samples.
-    pub fn add(&mut self, grouping: &Grouping, row: &dyn Row, random: &mut Random) {
+    ///
+    /// # Errors
+    /// There would be too many groups, of this row alone or of all.
+    pub fn add(&mut self, grouping: &Grouping, row: &dyn Row, random: &mut Random) -> Result<(), Error> {
         let mut choices: Vec<Vec<Value>> = vec![Vec::new()];
         for property in &grouping.properties {
             let value = row.property(property).unwrap_or_default();
             let values = match value {
-                Value::List(values) if !values.is_empty() => values,
+                Value::List(values) if values.is_empty() => vec![Value::Null],
+                Value::List(values) => values,
                 value => vec![value],
             };
+            // Lists multiply.
+            grouping.check(choices.len().saturating_mul(values.len()))?;
             let longer = |front: Vec<Value>| {
                 values.iter().map(move |value| [&front[..], std::slice::from_ref(value)].concat())
             };
@@ -100,7 +117,9 @@ impl Groups {
             for (partial, reducer) in group.partials.iter_mut().zip(&grouping.reducers) {
                 partial.add(reducer, row, random);
             }
+            grouping.check(self.len())?;
         }
+        Ok(())
     }
 
     fn group(&mut self, values: Vec<Value>, grouping: &Grouping) -> &mut Group {
@@ -115,17 +134,22 @@ impl Groups {
     }
 
     /// Adds the groups of another shard.
-    pub fn merge(&mut self, other: Self, grouping: &Grouping) {
+    ///
+    /// # Errors
+    /// Together they are too many.
+    pub fn merge(&mut self, other: Self, grouping: &Grouping) -> Result<(), Error> {
         if self.is_empty() {
             *self = other;
-            return;
+            return Ok(());
         }
         for Group { values, partials } in other.groups {
             let group = self.group(values, grouping);
             for ((own, theirs), reducer) in group.partials.iter_mut().zip(partials).zip(&grouping.reducers) {
                 own.merge(theirs, reducer);
             }
+            grouping.check(self.len())?;
         }
+        Ok(())
     }
 
     /// One row for each group: its values under their names, then what the reducers say under their aliases.

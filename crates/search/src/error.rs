@@ -41,8 +41,12 @@ pub enum Code {
     NoBatches,
     /// `SEARCH_ADHOC_EF_RUNTIME_IRRELEVANT`: how to walk, and no walk.
     NoWalk,
+    /// `SEARCH_GEO_COORDINATES_INVALID`: a place that is none.
+    Place,
     /// `SEARCH_JSON_TYPE_INVALID`: a value of JSON that its field cannot have.
     JsonType,
+    /// `SEARCH_LIMIT_OVER`: more than a setting allows.
+    Limit,
     /// `SEARCH_GENERIC`: anything else.
     Generic,
 }
@@ -69,7 +73,9 @@ impl Code {
             Self::NotRange => "SEARCH_RANGE_ATTR_NON_RANGE",
             Self::NoBatches => "SEARCH_ADHOC_BATCH_SIZE_IRRELEVANT",
             Self::NoWalk => "SEARCH_ADHOC_EF_RUNTIME_IRRELEVANT",
+            Self::Place => "SEARCH_GEO_COORDINATES_INVALID",
             Self::JsonType => "SEARCH_JSON_TYPE_INVALID",
+            Self::Limit => "SEARCH_LIMIT_OVER",
             Self::Generic => "SEARCH_GENERIC",
         }
     }

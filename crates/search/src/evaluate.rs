@@ -10,6 +10,7 @@ mod cursor;
 mod gather;
 mod hits;
 mod ids;
+mod matched;
 mod measure;
 mod proximity;
 mod ranges;
@@ -29,6 +30,7 @@ use score::Scoring;
 
 pub use gather::{Gathering, Statistics};
 pub use hits::{Hit, Hits, Order};
+pub use matched::matched_terms;
 pub use measure::{Children, Clock, Detail, IteratorProfile, Mode, Profile};
 pub use score::{Explanation, Scorer};
 

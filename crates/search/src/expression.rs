@@ -107,6 +107,11 @@ impl Expression {
         names
     }
 
+    /// Whether it asks which words of the query a document has.
+    pub fn asks_for_terms(&self) -> bool {
+        calls(&self.root, "matched_terms")
+    }
+
     /// What it is by its outermost part, as FT.PROFILE tells it.
     pub fn summary(&self) -> String {
         let shown = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -134,6 +139,17 @@ impl Expression {
     /// As for [`Expression::evaluate`].
     pub fn accepts(&self, row: &dyn Row) -> Result<bool, Error> {
         Ok(self.evaluate(row)?.is_true())
+    }
+}
+
+fn calls(node: &Node, name: &str) -> bool {
+    match node {
+        Node::Literal(_) | Node::Property(_) => false,
+        Node::Negated(inner) | Node::Not(inner) => calls(inner, name),
+        Node::Binary(_, left, right) => calls(left, name) || calls(right, name),
+        Node::Call(function, arguments) => {
+            function.name == name || arguments.iter().any(|argument| calls(argument, name))
+        }
     }
 }
 

@@ -12,6 +12,7 @@ mod grammar;
 mod legacy;
 mod modern;
 mod scanner;
+mod suffixes;
 mod tags;
 mod vector;
 
@@ -23,6 +24,7 @@ pub use expand::{Expansion, Forms, Synonyms, expand};
 pub(crate) use expand::{SOUND_MARK, STEM_MARK, SYNONYM_MARK};
 pub use explain::explain;
 pub use grammar::{Parameters, parse};
+pub use suffixes::ask_suffixes;
 
 /// Parentheses and signs may be nested as deep as this.
 pub const DEPTH_MAX: usize = 100;

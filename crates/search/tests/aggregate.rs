@@ -26,7 +26,9 @@ fn rows(count: u32) -> Vec<Fields> {
 fn group(grouping: &Grouping, rows: &[Fields]) -> Groups {
     let mut groups = Groups::default();
     let mut random = Random::from_seed(rows.len() as u64);
-    rows.iter().for_each(|row| groups.add(grouping, row, &mut random));
+    for row in rows {
+        groups.add(grouping, row, &mut random).unwrap();
+    }
     groups
 }
 
@@ -49,8 +51,11 @@ fn every_reducer() {
         "TOLIST @many",
         "RANDOM_SAMPLE @price 5",
     ];
-    let grouping =
-        Grouping { properties: Vec::new(), reducers: reducers.map(|text| reducer(text).unwrap()).to_vec() };
+    let grouping = Grouping {
+        properties: Vec::new(),
+        reducers: reducers.map(|text| reducer(text).unwrap()).to_vec(),
+        groups_max: usize::MAX,
+    };
     let found = group(&grouping, &rows(100)).finish(&grouping);
     assert_eq!(found.len(), 1);
     let values: Vec<Value> = found[0].iter().map(|(_, value)| value.clone()).collect();
@@ -65,7 +70,7 @@ fn every_reducer() {
     assert!(near(&values[5], average) && near(&values[6], deviation));
     assert_eq!(values[7], Value::Number(sorted[44]));
     assert_eq!(values[8..12], ["title16", "title0", "title0", "title0"].map(Value::text));
-    assert_eq!(values[12], Value::Null);
+    assert_eq!(values[12], Value::Number(f64::NEG_INFINITY));
     assert_eq!(values[13], Value::List(["x", "y", "z"].map(Value::text).to_vec()));
     let Value::List(sample) = &values[14] else { panic!("{values:?}") };
     assert_eq!(sample.len(), 5);
@@ -76,7 +81,11 @@ fn names_and_groups() {
     assert_eq!(reducer("MIN @price").unwrap().alias, b"__generated_aliasminprice");
     assert_eq!(reducer("COUNT").unwrap().alias, b"__generated_aliascount");
     let named = Reducer::parse(b"COUNT", &[], Some(b"n")).unwrap();
-    let grouping = Grouping { properties: vec![b"brand".to_vec(), b"many".to_vec()], reducers: vec![named] };
+    let grouping = Grouping {
+        properties: vec![b"brand".to_vec(), b"many".to_vec()],
+        reducers: vec![named],
+        groups_max: usize::MAX,
+    };
     let mut found = group(&grouping, &rows(60)).finish(&grouping);
     let keys = [("n", true), ("brand", false), ("many", false)]
         .map(|(name, descending)| SortKey { property: name.as_bytes().to_vec(), descending });
@@ -123,7 +132,7 @@ fn what_is_refused() {
     }
     let grouped = |properties: &[&[u8]], reducers: &[&str]| {
         let reducers = reducers.iter().map(|text| reducer(text).unwrap()).collect();
-        Grouping::new(properties, reducers).map_err(|error| error.to_string())
+        Grouping::new(properties, reducers, usize::MAX).map_err(|error| error.to_string())
     };
     assert!(grouped(&[b"@t", b"@n"], &["COUNT", "SUM @n"]).is_ok());
     for (properties, reducers, part) in [
@@ -142,8 +151,11 @@ fn what_is_refused() {
 
 #[test]
 fn estimates_of_many_values() {
-    let grouping =
-        Grouping { properties: Vec::new(), reducers: vec![reducer("COUNT_DISTINCTISH @v").unwrap()] };
+    let grouping = Grouping {
+        properties: Vec::new(),
+        reducers: vec![reducer("COUNT_DISTINCTISH @v").unwrap()],
+        groups_max: usize::MAX,
+    };
     for count in [10u32, 1000, 50_000] {
         let row = |n: u32| Fields::new(std::iter::once((b"v".to_vec(), Value::text(n.to_string()))));
         let rows: Vec<Fields> = (0..count).map(row).collect();
@@ -165,7 +177,7 @@ proptest! {
             "STDDEV @price", "QUANTILE @price 0.9", "TOLIST @title", "FIRST_VALUE @title BY @price DESC", "FIRST_VALUE @title",
         ];
         let reducers = kinds.map(|text| reducer(text).unwrap()).to_vec();
-        let grouping = Grouping { properties: vec![b"brand".to_vec()], reducers };
+        let grouping = Grouping { properties: vec![b"brand".to_vec()], reducers, groups_max: usize::MAX };
         let rows = rows(count);
         let whole = group(&grouping, &rows).finish(&grouping);
         let mut places: Vec<usize> = cuts.iter().map(|cut| cut.index(rows.len() + 1)).collect();
@@ -173,7 +185,7 @@ proptest! {
         places.sort_unstable();
         let mut merged = Groups::default();
         for pair in places.windows(2) {
-            merged.merge(group(&grouping, &rows[pair[0]..pair[1]]), &grouping);
+            merged.merge(group(&grouping, &rows[pair[0]..pair[1]]), &grouping).unwrap();
         }
         let merged = merged.finish(&grouping);
         prop_assert_eq!(whole.len(), merged.len());
@@ -191,10 +203,10 @@ proptest! {
     #[test]
     fn samples_are_of_the_size(count in 0..50u32, size in 1..20usize) {
         let sample = Reducer { kind: ReducerKind::RandomSample(size), property: b"title".to_vec(), alias: b"s".to_vec() };
-        let grouping = Grouping { properties: Vec::new(), reducers: vec![sample] };
+        let grouping = Grouping { properties: Vec::new(), reducers: vec![sample], groups_max: usize::MAX };
         let rows = rows(count);
         let mut groups = group(&grouping, &rows[..count as usize / 2]);
-        groups.merge(group(&grouping, &rows[count as usize / 2..]), &grouping);
+        groups.merge(group(&grouping, &rows[count as usize / 2..]), &grouping).unwrap();
         for row in groups.finish(&grouping) {
             let Some(Value::List(list)) = row.get(b"s") else { panic!("{row:?}") };
             prop_assert_eq!(list.len(), size.min(count as usize));

@@ -21,7 +21,7 @@ fn refused(arguments: &str, part: &str) {
 fn an_index_with_every_option() {
     let schema = parse(
         "ON HASH PREFIX 2 a: b: FILTER @x>1 LANGUAGE german LANGUAGE_FIELD lang SCORE 0.5 SCORE_FIELD s PAYLOAD_FIELD p \
-         MAXTEXTFIELDS TEMPORARY 60 NOOFFSETS NOFIELDS NOFREQS STOPWORDS 2 foo BAR SKIPINITIALSCAN INDEXALL ENABLE \
+         TEMPORARY 60 NOOFFSETS NOFIELDS NOFREQS STOPWORDS 2 foo BAR SKIPINITIALSCAN INDEXALL ENABLE \
          SCHEMA t AS title TEXT WEIGHT 5.0 NOSTEM PHONETIC dm:en WITHSUFFIXTRIE SORTABLE UNF \
          u TEXT INDEXMISSING INDEXEMPTY NOINDEX SORTABLE",
     );
@@ -31,7 +31,7 @@ fn an_index_with_every_option() {
     );
     let schema = parse(
         "ON HASH PREFIX 2 a: b: FILTER @x>1 LANGUAGE german LANGUAGE_FIELD lang SCORE 0.5 SCORE_FIELD s PAYLOAD_FIELD p \
-         MAXTEXTFIELDS TEMPORARY 60 NOOFFSETS NOFIELDS NOFREQS STOPWORDS 2 foo BAR SKIPINITIALSCAN INDEXALL ENABLE \
+         TEMPORARY 60 NOOFFSETS NOFIELDS NOFREQS STOPWORDS 2 foo BAR SKIPINITIALSCAN INDEXALL ENABLE \
          SCHEMA t AS title TEXT WEIGHT 5.0 NOSTEM PHONETIC dm:en WITHSUFFIXTRIE SORTABLE UNF u TEXT INDEXMISSING INDEXEMPTY \
          g TAG SEPARATOR ; CASESENSITIVE SORTABLE n NUMERIC SORTABLE NOINDEX l GEO p GEOSHAPE FLAT q GEOSHAPE",
     )
@@ -40,7 +40,10 @@ fn an_index_with_every_option() {
     assert_eq!(schema.prefixes, [b"a:".to_vec(), b"b:".to_vec()]);
     assert_eq!(schema.filter.as_deref(), Some(&b"@x>1"[..]));
     assert_eq!((schema.language, schema.score, schema.temporary_seconds), (Language::German, 0.5, Some(60)));
-    assert!(schema.max_text_fields && schema.skip_initial_scan && schema.index_all);
+    assert!(schema.skip_initial_scan && schema.index_all);
+    let both = parse("MAXTEXTFIELDS NOFIELDS SCHEMA t TEXT");
+    assert!(both.unwrap_err().contains("MAXTEXTFIELDS cannot be used with NOFIELDS"));
+    assert!(parse("MAXTEXTFIELDS SCHEMA t TEXT").unwrap().max_text_fields);
     let economies = schema.economies;
     assert!(
         economies.no_offsets && economies.no_highlighting && economies.no_fields && economies.no_frequencies

@@ -23,6 +23,7 @@ mod spellcheck;
 mod suggestions;
 mod synonyms;
 mod tag_values;
+pub mod totals;
 
 use crate::spec::{MergeHandler, PartHandler, acl, flag::UPPER_CASE};
 use crate::{Args, Command, Outcome, ShardCx};
@@ -50,6 +51,7 @@ pub const COMMANDS: &[&[Command]] = &[
 ];
 
 pub use aggregate::cursors::Cursors;
+pub use drop::EXPIRE;
 
 /// A command for all shards.
 const fn on_all(name: &'static str, part: PartHandler, merge: MergeHandler, flags: u64) -> Command {
@@ -71,10 +73,11 @@ fn count_change(cx: &mut ShardCx) {
     cx.dirty += u64::from(cx.id == 0);
 }
 
-/// A name as a simple string, as RediSearch writes them; one that cannot be one is written as a string of bytes.
+/// A name as a simple string, as RediSearch writes them: ends of lines with backslashes. What is no text is written as a string of bytes.
 fn write_name(name: &[u8], out: &mut Reply) {
     match std::str::from_utf8(name) {
         Ok(text) if !text.contains(['\r', '\n']) => out.status(text),
-        _ => out.bulk(name),
+        Ok(text) => out.status(&text.replace('\r', "\\r").replace('\n', "\\n")),
+        Err(_) => out.bulk(name),
     }
 }

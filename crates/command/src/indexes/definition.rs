@@ -3,7 +3,7 @@
 use crate::Error;
 use json::path::Query;
 use search::expression::Expression;
-use search::schema::{DocumentKind, Field, Schema};
+use search::schema::{DocumentKind, Field, FieldMask, Schema};
 use std::sync::Arc;
 
 /// An index as its clients have described it; the same on all shards.
@@ -30,9 +30,6 @@ impl Definition {
         let schema = Schema::parse(words).map_err(Error::search)?;
         let filter = schema.filter.as_deref().map(Expression::parse).transpose().map_err(Error::search)?;
         let paths = paths_of(name, &schema, &schema.fields)?;
-        if schema.temporary_seconds.is_some() {
-            return Err(Error::text("SEARCH_GENERIC TEMPORARY indexes are not supported yet"));
-        }
         let words = vec![words.iter().map(|word| word.to_vec()).collect()];
         Ok(Self { name: name.to_vec(), number, schema: Arc::new(schema), filter, paths, words })
     }
@@ -61,6 +58,17 @@ impl Definition {
     fn parsed_again(&self) -> Vec<Query> {
         let paths = self.schema.fields.iter().take(self.paths.len());
         paths.map(|field| Query::parse(&field.path).expect("it was parsed before")).collect()
+    }
+
+    /// The TEXT fields whose texts have no order: those of JSON whose path may find several values.
+    pub fn unordered_texts(&self) -> FieldMask {
+        self.schema
+            .text_fields()
+            .filter(|(number, ..)| {
+                self.paths.get(usize::from(*number)).is_some_and(|path| path.picks().is_none())
+            })
+            .map(|(_, bit, ..)| 1 << bit)
+            .sum()
     }
 
     /// Whether a key's name is one of those that are indexed.

@@ -7,7 +7,8 @@
 
 use base::hash::HashSeed;
 use search::DocumentId;
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 
 /// Ids in a container of a roaring bitmap.
@@ -23,7 +24,8 @@ pub struct Documents {
     keys: Vec<Option<Arc<[u8]>>>,
     /// By slot: when the document came, in µs.
     written_us: Vec<u64>,
-    free: Vec<u32>,
+    /// The lowest is taken first, so that documents that are written in turn have ids in their order.
+    free: BinaryHeap<Reverse<u32>>,
     key_bytes: usize,
 }
 
@@ -36,7 +38,7 @@ impl Documents {
             ids: HashMap::with_hasher(seed.clone()),
             keys: Vec::new(),
             written_us: Vec::new(),
-            free: Vec::new(),
+            free: BinaryHeap::new(),
             key_bytes: 0,
         }
     }
@@ -92,13 +94,13 @@ impl Documents {
         if let Some(id) = self.id_of(key) {
             return Some(id);
         }
-        let slot = self.free.last().copied().or_else(|| u32::try_from(self.keys.len()).ok())?;
+        let slot = self.free.peek().map(|slot| slot.0).or_else(|| u32::try_from(self.keys.len()).ok())?;
         let id = self.id_of_slot(slot)?;
         let key: Arc<[u8]> = key.into();
         self.key_bytes += key.len();
         self.ids.insert(Arc::clone(&key), id);
         match self.free.pop() {
-            Some(slot) => {
+            Some(Reverse(slot)) => {
                 self.keys[slot as usize] = Some(key);
                 self.written_us[slot as usize] = now_us;
             }
@@ -116,7 +118,7 @@ impl Documents {
         let slot = self.slot_of(id).expect("ids here are this shard's");
         self.key_bytes -= key.len();
         self.keys[slot as usize] = None;
-        self.free.push(slot);
+        self.free.push(Reverse(slot));
         Some(id)
     }
 
@@ -130,10 +132,9 @@ impl Documents {
         self.ids.iter().map(|(key, id)| (*id, key))
     }
 
-    /// The largest id in use.
+    /// The largest id that was ever in use.
     pub fn id_max(&self) -> Option<DocumentId> {
-        let last = self.keys.iter().rposition(Option::is_some)?;
-        self.id_of_slot(last as u32)
+        self.id_of_slot((self.keys.len() as u32).checked_sub(1)?)
     }
 
     /// Memory that it owns, estimated: a key is kept once, with two counts; slots and table entries.

@@ -187,7 +187,7 @@ fn one_value(view: View<'_>) -> Result<Read<'_>, Error> {
                 "Array type can represent only TEXT, TAG, NUMERIC, GEO or VECTOR field",
             ));
         }
-        View::Object(_) => return Err(not_representable("Object type is not supported")),
+        View::Object(_) => return Err(not_representable("Object type can represent only GEOMETRY field")),
     })
 }
 

@@ -57,10 +57,13 @@ struct Candidate {
 }
 
 impl ShardCx {
-    /// Bytes of data of this shard, as `maxmemory` counts them; what is free in the tables' blocks does not count.
+    /// Bytes of data of this shard, as `maxmemory` counts them, with what indexes and cursors own as of the last tick; what is free in the tables'
+    /// blocks does not count.
     pub fn used_bytes(&self) -> u64 {
         let (table, live, outside) = self.memory();
-        outside + (table as f64).min(live as f64 / self.eviction.fill.max(FILL_MIN)) as u64
+        self.search_bytes() as u64
+            + outside
+            + (table as f64).min(live as f64 / self.eviction.fill.max(FILL_MIN)) as u64
     }
 
     /// Bytes of all tables, of the records in them, and outside.
@@ -184,6 +187,7 @@ pub fn tick(shard: &mut ShardCx) -> bool {
     if limit == 0 || shard.is_kept_as_is() || shard.pause.is_some() {
         return false;
     }
+    shard.count_search_bytes();
     shard.note_fill(FILL_STEP);
     free(shard, target(shard), KEYS_PER_TICK, NANOS_PER_TICK);
     shard.all_used_bytes() > limit && shard.config.maxmemory_policy != MaxmemoryPolicy::NoEviction

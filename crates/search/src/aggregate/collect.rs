@@ -209,8 +209,8 @@ impl Rows {
         let fields = match &collect.fields {
             None => row.properties(),
             Some(fields) => {
-                let named = fields.iter().map(|name| (name.clone(), row.property(name).unwrap_or_default()));
-                Fields::new(named).into_pairs()
+                let named = fields.iter().filter_map(|name| Some((name.clone(), row.property(name)?)));
+                Fields::new(named.filter(|(_, value)| *value != Value::Null)).into_pairs()
             }
         };
         let there = fields.into_iter().filter(|(_, value)| *value != Value::Null).collect();

@@ -14,6 +14,7 @@ pub(super) enum Partial {
     Count(u64),
     Distinct(HashSet<u64>),
     Distinctish(Box<[u8; REGISTERS]>),
+    /// Not a number until there is one.
     Sum(f64),
     /// The least or the greatest value.
     Extreme(Value),
@@ -74,7 +75,7 @@ impl Partial {
             ReducerKind::Count => Self::Count(0),
             ReducerKind::CountDistinct => Self::Distinct(HashSet::new()),
             ReducerKind::CountDistinctish => Self::Distinctish(Box::new([0; REGISTERS])),
-            ReducerKind::Sum => Self::Sum(0.0),
+            ReducerKind::Sum => Self::Sum(f64::NAN),
             ReducerKind::Min | ReducerKind::Max => Self::Extreme(Value::Null),
             ReducerKind::Average | ReducerKind::StandardDeviation => Self::Moments(Moments::default()),
             ReducerKind::Quantile(_) => Self::Numbers(Vec::new()),
@@ -105,7 +106,7 @@ impl Partial {
                 let register = &mut registers[hash as usize % REGISTERS];
                 *register = (*register).max(((hash / REGISTERS as u64) | 1 << 54).trailing_zeros() as u8 + 1);
             }
-            Self::Sum(sum) => *sum += value.number().unwrap_or(0.0),
+            Self::Sum(sum) => value.number().into_iter().for_each(|number| add_up(sum, number)),
             Self::Extreme(known) => better(known, value, reducer),
             Self::Moments(moments) => value.number().into_iter().for_each(|number| moments.add(number)),
             Self::Numbers(numbers) => numbers.extend(value.number()),
@@ -125,6 +126,7 @@ impl Partial {
                     *first = Some(next);
                 }
             }
+            Self::Sample(_) if value == Value::Null => {}
             Self::Sample(sample) => {
                 sample.push((random.next_u64(), value));
                 keep_sample(sample, reducer);
@@ -142,7 +144,8 @@ impl Partial {
                     *own = (*own).max(*theirs);
                 }
             }
-            (Self::Sum(sum), Self::Sum(more)) => *sum += more,
+            (Self::Sum(sum), Self::Sum(more)) if !more.is_nan() => add_up(sum, more),
+            (Self::Sum(_), Self::Sum(_)) => {}
             (Self::Extreme(known), Self::Extreme(value)) => better(known, value, reducer),
             (Self::Moments(moments), Self::Moments(more)) => moments.merge(more),
             (Self::Numbers(numbers), Self::Numbers(more)) => numbers.extend(more),
@@ -173,8 +176,13 @@ impl Partial {
             Self::Distinct(hashes) => Value::Number(hashes.len() as f64),
             Self::Distinctish(registers) => Value::Number(estimate(&registers).round()),
             Self::Sum(sum) => Value::Number(sum),
+            Self::Extreme(Value::Null) => Value::Number(match reducer.kind {
+                ReducerKind::Min => f64::INFINITY,
+                _ => f64::NEG_INFINITY,
+            }),
             Self::Extreme(value) => value,
             Self::Moments(moments) => Value::Number(match reducer.kind {
+                ReducerKind::Average if moments.count == 0.0 => f64::NAN,
                 ReducerKind::Average => moments.mean,
                 _ if moments.count > 1.0 => (moments.squares / (moments.count - 1.0)).sqrt(),
                 _ => 0.0,
@@ -192,6 +200,11 @@ impl Partial {
             Self::Sample(sample) => Value::List(sample.into_iter().map(|(_, value)| value).collect()),
         }
     }
+}
+
+/// Adds a number to a sum that may have none yet.
+fn add_up(sum: &mut f64, number: f64) {
+    *sum = if sum.is_nan() { number } else { *sum + number };
 }
 
 /// Keeps the better of two values. Texts that read like numbers are numbers.
@@ -245,7 +258,7 @@ fn keep_sample(sample: &mut Vec<(u64, Value)>, reducer: &Reducer) {
 fn quantile(mut numbers: Vec<f64>, share: f64) -> Value {
     numbers.sort_by(f64::total_cmp);
     let rank = (share * numbers.len() as f64).ceil() as usize;
-    numbers.get(rank.max(1) - 1).map_or(Value::Null, |number| Value::Number(*number))
+    Value::Number(numbers.get(rank.max(1) - 1).copied().unwrap_or(f64::NAN))
 }
 
 /// The estimate of Flajolet, Fusy, Gandouet and Meunier (2007), with linear counting where it is better.

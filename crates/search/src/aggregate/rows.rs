@@ -9,6 +9,8 @@ pub struct Fields {
     fields: Vec<(Vec<u8>, Value)>,
     /// When the document was written that the row is, in µs; else 0.
     pub written_us: u64,
+    /// The words of the query that its document has, where an expression asks for them.
+    pub terms: Vec<Vec<u8>>,
 }
 
 impl Fields {
@@ -19,6 +21,12 @@ impl Fields {
             row.set(&name, value);
         }
         row
+    }
+
+    /// Memory that they take.
+    pub fn bytes(&self) -> usize {
+        let fields = self.fields.iter().map(|(name, value)| name.len() + value.bytes());
+        size_of::<Self>() + self.fields.capacity() * size_of::<(Vec<u8>, Value)>() + fields.sum::<usize>()
     }
 
     /// Sets a property.
@@ -56,6 +64,10 @@ impl Row for Fields {
 
     fn written_us(&self) -> u64 {
         self.written_us
+    }
+
+    fn matched_terms(&self, limit: usize) -> Vec<Vec<u8>> {
+        self.terms.iter().take(limit).cloned().collect()
     }
 }
 

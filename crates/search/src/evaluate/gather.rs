@@ -2,7 +2,7 @@
 //! prefix stands for, and how rare each word is, are those of one index that had all documents.
 
 use super::Settings;
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::index::{Index, Lookup, Wanted, Word};
 use crate::query::{Affix, Kind, Node, SOUND_MARK, STEM_MARK, SYNONYM_MARK, Term};
 use crate::schema::{self, FieldNumber};
@@ -89,7 +89,7 @@ impl Gathering {
     /// Begins.
     ///
     /// # Errors
-    /// A query that this library cannot evaluate. There is none by now.
+    /// A part of a word, or a pattern of words, that is too long to be looked for.
     pub fn new(query: &Node, index: &Index, settings: &Settings) -> Result<Self, Error> {
         let mut gathering = Self {
             statistics: Statistics::default(),
@@ -98,19 +98,22 @@ impl Gathering {
             words: Vec::new(),
             expansions_max: settings.expansions_max,
         };
-        gathering.walk(query, index, settings, Source::Words);
+        gathering.walk(query, index, settings, Source::Words)?;
         gathering.statistics.expansions = vec![Vec::new(); gathering.lookups.len()];
         Ok(gathering)
     }
 
-    fn walk(&mut self, node: &Node, index: &Index, settings: &Settings, source: Source) {
+    fn walk(&mut self, node: &Node, index: &Index, settings: &Settings, source: Source) -> Result<(), Error> {
+        if source == Source::Words {
+            check_length(node)?;
+        }
         if let Some(wanted) = wanted(node, index, settings, source) {
             self.lookups.push((source, Lookup::new(wanted)));
         } else if let Some((source, word)) = word(node, index, source) {
             self.words.push((source, word));
         }
         let inner = if let Kind::Tag { field, .. } = node.kind { Source::Tags(field) } else { source };
-        node.children().iter().for_each(|child| self.walk(child, index, settings, inner));
+        node.children().iter().try_for_each(|child| self.walk(child, index, settings, inner))
     }
 
     /// Goes on while `fuel` lasts; each word looked at costs one. Says whether that was all.
@@ -185,6 +188,24 @@ fn tag(written: &[u8], index: &Index, field: FieldNumber) -> Vec<u8> {
     }
 }
 
+/// What a prefix, a suffix, a part or a pattern of words may have.
+const LETTERS_MAX: usize = 1024;
+
+fn check_length(node: &Node) -> Result<(), Error> {
+    let (what, text) = match &node.kind {
+        Kind::Affix(Affix { word, open_before: false, .. }) => ("PREFIX", word),
+        Kind::Affix(Affix { word, open_behind: false, .. }) => ("SUFFIX", word),
+        Kind::Affix(Affix { word, .. }) => ("INFIX", word),
+        Kind::Wildcard(pattern) => ("Wildcard", pattern),
+        _ => return Ok(()),
+    };
+    if String::from_utf8_lossy(text).chars().count() <= LETTERS_MAX {
+        return Ok(());
+    }
+    let text = format!("{what} query string is too long. Maximum allowed length is {LETTERS_MAX}");
+    Err(Error::new(Code::Limit, text))
+}
+
 /// The look-up of a node that stands for many words; `None` if it asks for none, or for too few letters.
 pub(super) fn wanted(node: &Node, index: &Index, settings: &Settings, source: Source) -> Option<Wanted> {
     let read = |written: &[u8]| match source {
@@ -194,8 +215,8 @@ pub(super) fn wanted(node: &Node, index: &Index, settings: &Settings, source: So
     match &node.kind {
         Kind::Affix(Affix { word, open_before, open_behind }) => {
             let word = read(word);
-            let letters = String::from_utf8_lossy(&word).chars().count();
-            if letters < settings.prefix_letters_min {
+            // RediSearch counts bytes.
+            if word.len() < settings.prefix_letters_min {
                 return None;
             }
             Some(match (open_before, open_behind) {

@@ -37,11 +37,16 @@ pub struct Hit {
 impl Order {
     /// How two documents of a shard stand to each other.
     pub fn compare(self, left: &Hit, right: &Hit) -> Ordering {
-        self.rank(left, right).then(left.id.cmp(&right.id))
+        self.rank(left, right).then_with(|| self.turned(left.id.cmp(&right.id)))
+    }
+
+    /// The order of documents that sort alike: as they were written, backwards where values are.
+    fn turned(self, ordering: Ordering) -> Ordering {
+        if matches!(self, Self::Field { descending: true, .. }) { ordering.reverse() } else { ordering }
     }
 
     /// As [`Order::compare`], where many may be equal.
-    fn rank(self, left: &Hit, right: &Hit) -> Ordering {
+    pub fn rank(self, left: &Hit, right: &Hit) -> Ordering {
         match self {
             Self::Id => Ordering::Equal,
             Self::Score => right.score.total_cmp(&left.score),
@@ -119,7 +124,8 @@ impl Hits {
         self.total += other.total;
         self.score_max = self.score_max.max(other.score_max);
         let is_first = |left: &Hit, right: &Hit| {
-            let by_writing = || (left.written_us, left.id).cmp(&(right.written_us, right.id));
+            let written = |hit: &Hit| (hit.written_us, hit.id);
+            let by_writing = || order.turned(written(left).cmp(&written(right)));
             order.rank(left, right).then_with(by_writing).is_le()
         };
         let mut own = std::mem::take(&mut self.hits).into_iter().peekable();

@@ -103,13 +103,15 @@ impl Scoring<'_> {
                 (words * own / f64::from(slop), self.explain(text, why))
             }
             Scorer::TfIdf | Scorer::TfIdfDocNorm => {
+                let (norm, what) = match self.scorer {
+                    Scorer::TfIdf => (self.record.frequency_max, "max frequency"),
+                    _ => (self.record.length, "length"),
+                };
+                if norm == 0 {
+                    return (0.0, self.explain(|| format!("Document {what} is 0"), None));
+                }
                 let (words, why) = self.part(root, Formula::TfIdf);
                 let slop = self.slop(root);
-                let norm = match self.scorer {
-                    Scorer::TfIdf => self.record.frequency_max,
-                    _ => self.record.length,
-                };
-                let norm = norm.max(1);
                 let text = || {
                     format!(
                         "Final TFIDF : words TFIDF {words:.2} * document score {own:.2} / norm {norm} / slop {slop}"
@@ -200,7 +202,11 @@ impl Scoring<'_> {
                 const B: f64 = 0.75;
                 let idf = rarity.map_or(1.0, |rarity| rarity.bm25_std);
                 let length = self.record.length;
-                let share = if average > 0.0 { f64::from(length) / average } else { 0.0 };
+                if average == 0.0 {
+                    // No document has words: nothing tells one from another.
+                    return (0.0, self.explain(|| "Average Doc Len is 0".to_owned(), None));
+                }
+                let share = f64::from(length) / average;
                 let score = weight * idf * (f * (K1 + 1.0)) / (f + K1 * (1.0 - B + B * share));
                 let text = || {
                     let word = rarity.map_or("*".to_owned(), |rarity| shown(&rarity.word));

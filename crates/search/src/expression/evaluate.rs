@@ -14,13 +14,19 @@ pub(super) fn evaluate(node: &Node, row: &dyn Row) -> Result<Value, Error> {
         }
         Node::Not(inner) => Ok(truth(!evaluate(inner, row)?.is_true())),
         Node::Binary(Operator::Or, left, right) => {
-            Ok(truth(evaluate(left, row)?.is_true() || evaluate(right, row)?.is_true()))
+            // What the left side misses may not be needed.
+            let holds = match evaluate(left, row) {
+                Ok(value) => value.is_true(),
+                Err(error) if error.code == Code::Expression => false,
+                Err(error) => return Err(error),
+            };
+            Ok(truth(holds || evaluate(right, row)?.is_true()))
         }
         Node::Binary(Operator::And, left, right) => {
             Ok(truth(evaluate(left, row)?.is_true() && evaluate(right, row)?.is_true()))
         }
         Node::Binary(operator, left, right) => {
-            Ok(binary(*operator, &evaluate(left, row)?, &evaluate(right, row)?))
+            binary(*operator, &evaluate(left, row)?, &evaluate(right, row)?)
         }
         Node::Call(function, arguments) => match (function.name, &arguments[..]) {
             ("exists", [Node::Property(name)]) => Ok(truth(row.property(name).is_some())),
@@ -55,8 +61,15 @@ pub(super) fn truth(holds: bool) -> Value {
     Value::Number(f64::from(u8::from(holds)))
 }
 
-fn binary(operator: Operator, left: &Value, right: &Value) -> Value {
-    let ordered = |holds: fn(Ordering) -> bool| truth(holds(left.compare(right)));
+fn binary(operator: Operator, left: &Value, right: &Value) -> Result<Value, Error> {
+    let ordered = |holds: fn(Ordering) -> bool| match (left, right) {
+        (Value::Number(_), Value::Text(text)) | (Value::Text(text), Value::Number(_))
+            if base::number::parse_f64(text).is_none() =>
+        {
+            Err(Error::new(Code::Number, "Error converting string"))
+        }
+        _ => Ok(truth(holds(left.compare(right)))),
+    };
     match operator {
         Operator::Equal => return ordered(Ordering::is_eq),
         Operator::Unequal => return ordered(Ordering::is_ne),
@@ -66,8 +79,8 @@ fn binary(operator: Operator, left: &Value, right: &Value) -> Value {
         Operator::GreaterOrEqual => return ordered(Ordering::is_ge),
         _ => {}
     }
-    let (Some(left), Some(right)) = (left.number(), right.number()) else { return Value::Null };
-    Value::Number(match operator {
+    let (Some(left), Some(right)) = (left.number(), right.number()) else { return Ok(Value::Null) };
+    Ok(Value::Number(match operator {
         Operator::Add => left + right,
         Operator::Subtract => left - right,
         Operator::Multiply => left * right,
@@ -75,5 +88,5 @@ fn binary(operator: Operator, left: &Value, right: &Value) -> Value {
         // What C calls fmod.
         Operator::Modulo => left % right,
         _ => left.powf(right),
-    })
+    }))
 }

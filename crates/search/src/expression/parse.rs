@@ -9,13 +9,16 @@ use base::number::parse_f64;
 const DEPTH_MAX: usize = 100;
 
 pub(super) fn parse(text: &[u8]) -> Result<Node, Error> {
-    let mut parser = Parser { text, at: 0, depth: 0 };
+    let mut parser = Parser { text, at: 0, depth: 0, unknown: None };
     let node = parser.binary(0)?;
     parser.skip_blanks();
     if parser.at < text.len() {
         return Err(parser.syntax());
     }
-    Ok(node)
+    match parser.unknown {
+        None => Ok(node),
+        Some(name) => Err(Error::new(Code::Expression, format!("Unknown symbol '{}'", shown(&name)))),
+    }
 }
 
 /// Operators by how tight they bind. Those that begin like another stand before it.
@@ -39,6 +42,8 @@ struct Parser<'a> {
     text: &'a [u8],
     at: usize,
     depth: usize,
+    /// The first symbol that means nothing. That something cannot be read at all comes before.
+    unknown: Option<Vec<u8>>,
 }
 
 impl Parser<'_> {
@@ -195,7 +200,6 @@ impl Parser<'_> {
 
     /// `inf`, `nan`, `NULL`, or a call.
     fn symbol(&mut self) -> Result<Node, Error> {
-        let start = self.at;
         let name = self.name();
         self.skip_blanks();
         if self.text.get(self.at) == Some(&b'(') {
@@ -205,8 +209,8 @@ impl Parser<'_> {
             b"inf" => Ok(Node::Literal(Value::Number(f64::INFINITY))),
             b"null" => Ok(Node::Literal(Value::Null)),
             _ => {
-                self.at = start;
-                Err(Error::new(Code::Expression, format!("Unknown symbol '{}'", shown(&name))))
+                self.unknown.get_or_insert(name);
+                Ok(Node::Literal(Value::Null))
             }
         }
     }

@@ -40,6 +40,19 @@ impl Value {
         }
     }
 
+    /// Memory that it takes beside itself.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Null | Self::Number(_) => 0,
+            Self::Text(text) => text.len(),
+            Self::List(list) => list.iter().map(|value| size_of::<Self>() + value.bytes()).sum(),
+            Self::Map(map) => {
+                let pairs = map.iter().map(|(name, value)| name.len() + value.bytes());
+                size_of_val(&map[..]) + pairs.sum::<usize>()
+            }
+        }
+    }
+
     /// Whether a condition with this value holds.
     pub fn is_true(&self) -> bool {
         match self {

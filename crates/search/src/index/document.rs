@@ -272,8 +272,8 @@ fn numbers(value: &Value<'_>) -> Result<Vec<f64>, Error> {
 /// A shape as WKT. Fields of JSON have one.
 fn shape(coordinates: Coordinates, value: &Value<'_>) -> Result<Shape, Error> {
     let Value::Text(text) = value else {
-        let text = format!("Invalid JSON type: {} type can not represent GEOSHAPE", type_name(value));
-        return Err(Error::new(Code::Value, text));
+        let text = format!("Invalid JSON type: {} type cannot represent GEOMETRY field", type_name(value));
+        return Err(Error::new(Code::JsonType, text));
     };
     let read = crate::shape::read(text, coordinates);
     read.map_err(|why| Error::new(Code::Generic, format!("Error indexing geoshape: {why}")))
@@ -293,7 +293,7 @@ fn place(text: &[u8]) -> Result<Place, Error> {
     let (longitude, latitude) = (number(&text[..at])?, number(&text[at + 1..])?);
     if !(-180.0..=180.0).contains(&longitude) || !(-85.051_128_78..=85.051_128_78).contains(&latitude) {
         let text = format!("Invalid geo coordinates: {longitude:.6}, {latitude:.6}");
-        return Err(Error::new(Code::Arguments, text));
+        return Err(Error::new(Code::Place, text));
     }
     Ok(Place { longitude, latitude })
 }

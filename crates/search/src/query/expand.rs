@@ -51,6 +51,8 @@ pub enum Forms {
     Stems,
     Sounds,
     Synonyms,
+    /// None: the expander is one that nobody knows.
+    None,
 }
 
 impl Forms {

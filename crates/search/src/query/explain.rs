@@ -4,6 +4,7 @@ use super::{Kind, Node, NumericRange, Relation};
 use crate::error::shown;
 use crate::number::general;
 use crate::schema::{ALL_FIELDS, Schema};
+use crate::text::unescape;
 use std::fmt::Write;
 
 /// The text, a line for every part.
@@ -33,7 +34,7 @@ fn show(out: &mut String, node: &Node, schema: &Schema, depth: usize) {
         Kind::Not(inner) => block(out, "NOT{", std::slice::from_ref(inner), schema, depth),
         Kind::Optional(inner) => block(out, "OPTIONAL{", std::slice::from_ref(inner), schema, depth),
         Kind::Affix(affix) => {
-            let word = shown(&affix.word);
+            let word = shown(&unescape(&affix.word));
             let shape = match (affix.open_before, affix.open_behind) {
                 (true, true) => format!("INFIX{{*{word}*}}"),
                 (true, false) => format!("SUFFIX{{*{word}}}"),
@@ -41,7 +42,7 @@ fn show(out: &mut String, node: &Node, schema: &Schema, depth: usize) {
             };
             out.push_str(&shape);
         }
-        Kind::Wildcard(pattern) => _ = write!(out, "WILDCARD{{{}}}", shown(pattern)),
+        Kind::Wildcard(pattern) => _ = write!(out, "WILDCARD{{{}}}", shown(&unescape(pattern))),
         Kind::Fuzzy { word, .. } => _ = write!(out, "FUZZY{{{}}}", shown(word)),
         Kind::Tag { field, values } => {
             block(out, &format!("TAG:@{} {{", name(*field)), values, schema, depth);

@@ -113,7 +113,7 @@ pub(super) fn either(mut left: Node, mut right: Node, joins_right: bool) -> Node
     Node::new(Kind::Union(vec![left, right]))
 }
 
-/// Puts two parts of an intersection together, in their order.
+/// Puts two parts of an intersection together; as in [`either`], one that a group on the right takes stands at its end.
 pub(super) fn both(mut left: Node, mut right: Node, joins_right: bool) -> Node {
     if left.is_plain()
         && let Kind::Intersection(nodes) = &mut left.kind
@@ -125,7 +125,7 @@ pub(super) fn both(mut left: Node, mut right: Node, joins_right: bool) -> Node {
         && right.is_plain()
         && let Kind::Intersection(nodes) = &mut right.kind
     {
-        nodes.insert(0, left);
+        nodes.push(left);
         return right;
     }
     Node::new(Kind::Intersection(vec![left, right]))

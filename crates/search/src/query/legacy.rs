@@ -167,7 +167,12 @@ fn skip_punctuation(scanner: &mut Scanner<'_>) {
 fn number(scanner: &mut Scanner<'_>) -> Node {
     let start = scanner.at;
     scanner.at += scanner.number_length(true);
-    Node::term(scanner.note(start))
+    let word = scanner.note(start);
+    if scanner.take(b"*") {
+        let affix = Affix { word: word.to_vec(), open_before: false, open_behind: true };
+        return Node::new(Kind::Affix(affix));
+    }
+    Node::term(word)
 }
 
 /// Words in a row, without those that a star ends: one word, or all of them.

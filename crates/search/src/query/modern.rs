@@ -116,7 +116,7 @@ fn primary(context: &Context<'_>, scanner: &mut Scanner<'_>, place: Place) -> Re
         b'*' => star(context, scanner).map(Some),
         b'w' | b'W' if scanner.peek_at(1) == Some(b'\'') => {
             scanner.at += 1;
-            Ok(Some(Node::new(Kind::Wildcard(wildcard(scanner)?))))
+            Ok(Some(Node::new(Kind::Wildcard(wildcard(context, scanner)?))))
         }
         _ if number > 0 && !scanner.peek_at(number).is_some_and(|byte| is_word(byte) || byte == b'*') => {
             let start = scanner.at;
@@ -229,8 +229,21 @@ fn star(context: &Context<'_>, scanner: &mut Scanner<'_>) -> Result<Node, Error>
 }
 
 /// The pattern of `w'…'`, folded; the scanner stands at the quotation mark.
-pub(super) fn wildcard(scanner: &mut Scanner<'_>) -> Result<Vec<u8>, Error> {
-    Ok(fold(scanner.quoted()?).into_owned())
+pub(super) fn wildcard(context: &Context<'_>, scanner: &mut Scanner<'_>) -> Result<Vec<u8>, Error> {
+    Ok(fold(&pattern(context, scanner)?).into_owned())
+}
+
+/// The pattern of `w'…'` as it was written; `w'$name'` stands for a parameter.
+pub(super) fn pattern(context: &Context<'_>, scanner: &mut Scanner<'_>) -> Result<Vec<u8>, Error> {
+    let written = scanner.quoted()?;
+    match written {
+        [b'$', name @ ..]
+            if !name.is_empty() && name.iter().all(|byte| is_word(*byte)) && !context.is_legacy =>
+        {
+            Ok(context.parameters.get(name)?.to_vec())
+        }
+        _ => Ok(written.to_vec()),
+    }
 }
 
 /// `%word%`, `%%word%%`, `%%%word%%%`; a `$name` may stand for the word.

@@ -5,7 +5,7 @@ use super::grammar::Context;
 use super::scanner::Scanner;
 use super::{Affix, Kind, Node};
 use crate::error::{Code, Error};
-use crate::text::is_separator;
+use crate::text::{fold, is_separator};
 
 /// Reads what begins with `{`.
 pub(super) fn parse(
@@ -44,7 +44,7 @@ fn value(context: &Context<'_>, scanner: &mut Scanner<'_>) -> Result<Node, Error
     if !context.is_legacy && matches!(scanner.peek(), Some(b'w' | b'W')) && scanner.peek_at(1) == Some(b'\'')
     {
         scanner.at += 1;
-        return Ok(Node::new(Kind::Wildcard(scanner.quoted()?.to_vec())));
+        return Ok(Node::new(Kind::Wildcard(super::modern::pattern(context, scanner)?)));
     }
     let open_before = scanner.take(b"*");
     let mut words: Vec<Vec<u8>> = Vec::new();
@@ -68,7 +68,15 @@ fn value(context: &Context<'_>, scanner: &mut Scanner<'_>) -> Result<Node, Error
                 words.push(escape(value));
             }
             Some(b'"' | b'\'') if !context.is_legacy => words.push(quoted(scanner)?),
-            Some(_) => words.push(raw_word(context, scanner)?),
+            Some(_) => {
+                let word = raw_word(context, scanner)?;
+                let is_stop_word = || context.schema.stop_words.contains(&fold(&word));
+                let is_whole = scanner.peek() != Some(b'*');
+                if context.is_legacy && context.leaves_out_stop_words && is_whole && is_stop_word() {
+                    return Err(scanner.syntax());
+                }
+                words.push(word);
+            }
         }
     }
     if words.is_empty() {
@@ -81,9 +89,23 @@ fn value(context: &Context<'_>, scanner: &mut Scanner<'_>) -> Result<Node, Error
     }))
 }
 
-/// A quoted tag, its blanks protected as if each had a backslash.
+/// A quoted tag, without the backslashes in front of quotation marks.
 fn quoted(scanner: &mut Scanner<'_>) -> Result<Vec<u8>, Error> {
-    Ok(scanner.quoted()?.to_vec())
+    let written = scanner.quoted()?;
+    let mut tag = Vec::with_capacity(written.len());
+    let mut bytes = written.iter().copied().peekable();
+    while let Some(byte) = bytes.next() {
+        match bytes.peek() {
+            Some(b'\'' | b'"') if byte == b'\\' => {}
+            // What else a backslash protects stays protected.
+            Some(&next) if byte == b'\\' => {
+                tag.extend([byte, next]);
+                bytes.next();
+            }
+            _ => tag.push(byte),
+        }
+    }
+    Ok(tag)
 }
 
 /// Backslashes in front of what would be read as such.

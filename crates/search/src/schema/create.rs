@@ -38,6 +38,9 @@ impl Schema {
         if schema.prefixes.is_empty() {
             schema.prefixes.push(Vec::new());
         }
+        if schema.economies.no_fields && schema.max_text_fields {
+            return Err(Error::new(Code::Arguments, "MAXTEXTFIELDS cannot be used with NOFIELDS"));
+        }
         schema.economies.no_highlighting |= schema.economies.no_offsets;
         schema.parse_fields(&mut arguments)?;
         Ok(schema)
@@ -147,7 +150,7 @@ fn stop_words(arguments: &mut Arguments<'_>) -> Result<StopWords, Error> {
 }
 
 fn language(name: Option<&[u8]>) -> Result<Language, Error> {
-    name.and_then(Language::parse).ok_or_else(|| Error::new(Code::Arguments, "Invalid language"))
+    name.and_then(Language::parse).ok_or_else(|| Error::new(Code::Parameters, "Invalid language"))
 }
 
 fn score(number: Option<&[u8]>) -> Result<f64, Error> {

@@ -17,10 +17,14 @@ pub fn fold(word: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-/// What a SORTABLE text is compared by, unless it is UNF. Letters are folded as in terms; diacritics stay, as in RediSearch's tests,
+/// What a SORTABLE text is compared by, unless it is UNF. Letters are folded as in terms, and ß is ss; diacritics stay, as in RediSearch's tests,
 /// although its documentation says that they go.
 pub fn sort_key(text: &[u8]) -> Cow<'_, [u8]> {
-    fold(text)
+    let folded = fold(text);
+    match std::str::from_utf8(&folded) {
+        Ok(text) if text.contains('ß') => Cow::Owned(text.replace('ß', "ss").into_bytes()),
+        _ => folded,
+    }
 }
 
 #[cfg(test)]

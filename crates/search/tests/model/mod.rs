@@ -86,7 +86,10 @@ impl World {
     fn bm25(&self, doc: &Doc, frequency: f64, documents_with: usize) -> f64 {
         let (n, with) = (self.docs.len() as f64, documents_with as f64);
         let average = self.docs.values().map(|doc| f64::from(doc.length())).sum::<f64>() / n;
-        let share = if average > 0.0 { f64::from(doc.length()) / average } else { 0.0 };
+        if average == 0.0 {
+            return 0.0;
+        }
+        let share = f64::from(doc.length()) / average;
         let idf = (1.0 + (n - with + 0.5) / (with + 0.5)).ln();
         let k1 = f64::from(1.2_f32);
         idf * frequency * (k1 + 1.0) / (frequency + k1 * (0.25 + 0.75 * share))

@@ -102,6 +102,8 @@ impl ShardLoop {
         let paused = self.shard.cx.pause.is_some();
         let (_, begun_us) = clock::now();
         let evicted = self.shard.cx.stats.evicted_keys;
+        self.shard.cx.cursors.sweep(now_us);
+        self.shard.expire_index();
         let more_expires = !paused && command::sweep::sweep(&mut self.shard.cx);
         let bytes = self.shard.cx.used_bytes();
         let more_to_evict = command::eviction::tick(&mut self.shard.cx);
@@ -277,6 +279,8 @@ pub(super) fn needs_ticks(cx: &ShardCx) -> bool {
         || cx.dbs.iter().any(|db| db.has_expiry())
         || cx.indexes.have_keys_to_see()
         || cx.indexes.have_links_to_make()
+        || !cx.cursors.is_empty()
+        || cx.indexes.have_temporary()
 }
 
 /// Whether `bytes` reach a limit; 0 is none.

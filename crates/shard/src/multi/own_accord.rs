@@ -5,7 +5,7 @@ use crate::block;
 use crate::execute::{self, Caller};
 use crate::message::Ask;
 use crate::shard::Shard;
-use command::families::{CLOSE, REOPEN};
+use command::families::{CLOSE, EXPIRE, REOPEN};
 use command::saving::Purpose;
 use command::state::Effect;
 use command::{Command, Error, OwnArgs, Plan};
@@ -14,6 +14,8 @@ use std::sync::LazyLock;
 
 static CLOSE_ROW: LazyLock<Command> = LazyLock::new(|| block::as_row_of("shutdown", &CLOSE));
 static REOPEN_ROW: LazyLock<Command> = LazyLock::new(|| block::as_row_of("shutdown", &REOPEN));
+
+static EXPIRE_ROW: LazyLock<Command> = LazyLock::new(|| block::as_row_of("FT.DROPINDEX", &EXPIRE));
 
 /// The end of the process once its data is saved.
 pub(crate) struct Ending {
@@ -33,6 +35,17 @@ impl Shard {
             Purpose::Rewrite => "bgrewriteaof",
         };
         self.start_for_nobody(block::row_named(name), OwnArgs::of_words(vec![name.as_bytes().to_vec()]));
+    }
+
+    /// A TEMPORARY index goes that nobody has asked for too long. One shard looks after them: the first, which counts what they are asked.
+    pub fn expire_index(&mut self) {
+        if self.cx.id != 0 || self.cx.is_kept_as_is() {
+            return;
+        }
+        if let Some((name, number)) = self.cx.indexes.take_idle(self.cx.now_us) {
+            let words = vec![b"FT.DROPINDEX".to_vec(), name, number.to_string().into_bytes()];
+            self.start_for_nobody(&EXPIRE_ROW, OwnArgs::of_words(words));
+        }
     }
 
     /// The data is to be saved, and then the process ends. Until then nothing begins for clients, on any shard.

@@ -80,6 +80,11 @@ const SETTINGS: &[Setting] = &[
         "Maximum number of results from ft.aggregate command",
     ),
     setting(
+        "MAX_AGGREGATE_GROUPS",
+        "search-max-aggregate-groups",
+        "Maximum number of groups per GROUPBY step",
+    ),
+    setting(
         "CURSOR_MAX_IDLE",
         "search-cursor-max-idle",
         "max idle time allowed to be set for cursor, setting it high might cause high memory consumption.",
@@ -99,6 +104,7 @@ const SETTINGS: &[Setting] = &[
         "search-default-dialect",
         "Set RediSearch default dialect version throught the lifetime of the server.",
     ),
+    setting("DEFAULT_SCORER", "search-default-scorer", "Default scorer to use when no scorer is specified"),
     setting("MINSTEMLEN", "search-min-stem-len", "Minimum length of a word to be stemmed"),
     setting("BM25STD_TANH_FACTOR", "search-bm25std-tanh-factor", "BM25STD.TANH factor"),
 ];
@@ -169,17 +175,21 @@ fn set(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         out.status("EXCESSARGS");
         return Ok(());
     }
-    let is_word = setting.directive == "search-on-timeout";
+    let is_word = matches!(setting.directive, "search-on-timeout" | "search-default-scorer");
     if !is_word && parse_i64(value).is_none() {
         return refuse("Could not convert argument to expected type");
     }
-    let value = if is_word { value.to_ascii_lowercase() } else { value.to_vec() };
+    let is_small = setting.directive == "search-on-timeout";
+    let value = if is_small { value.to_ascii_lowercase() } else { value.to_vec() };
     let mut config = (*cx.shard.config).clone();
     if config.set(&[(setting.directive, &value)], Caller { local: true, loading: false }).is_err() {
-        return refuse(if is_word {
-            "Invalid ON_TIMEOUT value"
-        } else {
-            "Value is outside acceptable bounds"
+        return refuse(match setting.directive {
+            "search-on-timeout" => "Invalid ON_TIMEOUT value",
+            "search-default-scorer" => "Invalid default scorer value",
+            "search-bm25std-tanh-factor" if parse_i64(&value).is_some_and(|factor| factor > 0) => {
+                "BM25STD_TANH_FACTOR must be between 1 and 10000 inclusive"
+            }
+            _ => "Value is outside acceptable bounds",
         });
     }
     cx.shard.set_config(Arc::new(config));

@@ -2,10 +2,12 @@
 
 use super::aggregate::cursors;
 use super::aggregate::reply::{self, Shape};
-use super::query::words::{Words, bad_arguments};
+use super::query::warnings::Warnings;
+use super::query::words::{Words, bad_arguments, shown};
 use crate::parts::sum;
 use crate::spec::{acl, flag::*};
 use crate::{Args, Command, Cx, Error, Outcome, Plan, ShardCx};
+use base::number::parse_u64;
 use resp::Reply;
 
 pub const COMMANDS: &[Command] = &[Command::container("FT.CURSOR", SUBCOMMANDS)
@@ -61,19 +63,21 @@ fn read(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let mut words = Words::new(args, 4);
     let mut count = None;
     if words.take("COUNT") {
-        let given = words.count("COUNT")?;
-        if given == 0 {
-            return Err(bad_arguments("Bad value for COUNT"));
-        }
+        let written = words.argument("COUNT")?;
+        let given = parse_u64(written).filter(|count| *count > 0);
+        let given =
+            given.ok_or_else(|| bad_arguments(format_args!("Bad value for COUNT: `{}`", shown(written))))?;
         count = Some(usize::try_from(given).unwrap_or(usize::MAX));
     }
-    if words.next().is_some() {
-        return Err(bad_arguments("Unknown argument for FT.CURSOR READ"));
+    if let Some(unknown) = words.next() {
+        return Err(Error::text(format!("SEARCH_ARG_UNRECOGNIZED Unknown argument `{}`", shown(unknown))));
     }
-    let (rows, next, expands) = cursors::read(cx.shard, id, count)?;
+    let read = cursors::read(cx.shard, id, count)?;
+    let shape = Shape { resp3: cx.resp3, expands: read.expands, warnings: Warnings::default() };
+    let total = if read.is_counted { 0 } else { reply::uncounted(shape, &read.rows) };
     out.array(2);
-    reply::write(Shape { resp3: cx.resp3, expands, is_timed_out: false }, 0, &rows, out);
-    out.natural(next);
+    reply::write(shape, total, &read.rows, out);
+    out.natural(read.next);
     Ok(())
 }
 

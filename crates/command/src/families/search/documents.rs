@@ -83,7 +83,7 @@ fn write_document(cx: &mut Cx<'_>, name: &[u8], key: &[u8], out: &mut Reply) -> 
         out.null();
         return Ok(());
     };
-    let manner = Manner { dialect: Dialect::One, expands: false };
+    let manner = Manner { dialect: Dialect::One, expands: false, schema: &definition.schema };
     let mut fields = source.shown(key, &Selection::All(None), manner);
     fields.retain(|(name, _)| !SPECIAL.contains(&&name[..]));
     out.array(2 * fields.len());

@@ -13,6 +13,7 @@ pub mod request;
 pub mod search;
 pub mod settings;
 pub mod vectors;
+pub mod warnings;
 pub mod words;
 
 pub use search::Search;

@@ -2,6 +2,7 @@
 
 use super::info_lists::{self, Costs, Errors, Times};
 use super::info_numbers::{self, DatabaseNumbers, Numbers};
+use crate::families::search::totals::{self, Totals};
 use crate::parts::Part;
 use crate::platform::Usage;
 use crate::saving::LoadReport;
@@ -22,7 +23,7 @@ pub const COMMANDS: &[Command] = &[super::server(Command::on_all("INFO", part, m
     .syntax("section:string?*")];
 
 /// Names in the order they are shown; whether they are shown unless asked for.
-const SECTIONS: [(&str, bool); 15] = [
+const SECTIONS: [(&str, bool); 16] = [
     ("server", true),
     ("clients", true),
     ("memory", true),
@@ -31,6 +32,8 @@ const SECTIONS: [(&str, bool); 15] = [
     ("replication", true),
     ("cpu", true),
     ("modules", true),
+    // Those of modules, which "all" does not ask for.
+    ("search", false),
     ("commandstats", false),
     ("errorstats", true),
     ("latencystats", false),
@@ -40,16 +43,31 @@ const SECTIONS: [(&str, bool); 15] = [
     ("hotkeys", true),
 ];
 
+/// All sections about searches.
+const SEARCH: &str = "search";
+
+/// Whether that is the name of a section about searches.
+fn is_of_search(name: &[u8]) -> bool {
+    name.get(..7).is_some_and(|front| front.eq_ignore_ascii_case(b"search_"))
+}
+
 /// The sections that the arguments ask for.
 fn wanted(args: Args<'_>) -> Vec<&'static str> {
     let is_asked = |name: &str, by_default: bool| {
         let asked = |word: &str| args.from(1).any(|arg| arg.eq_ignore_ascii_case(word.as_bytes()));
         asked(name)
-            || asked("all")
+            || asked("all") && name != SEARCH
             || asked("everything")
+            || name == SEARCH && (asked("modules") || args.from(1).any(is_of_search))
             || by_default && (args.len() == 1 || asked("default"))
     };
     SECTIONS.iter().filter(|(name, by_default)| is_asked(name, *by_default)).map(|(name, _)| *name).collect()
+}
+
+/// Whether the arguments ask for all sections about searches.
+fn sections_are_all(args: Args<'_>) -> bool {
+    let all: [&[u8]; 3] = [SEARCH.as_bytes(), b"modules", b"everything"];
+    args.from(1).any(|arg| all.iter().any(|name| arg.eq_ignore_ascii_case(name)))
 }
 
 /// This shard's figures; the long lists only if they are asked for.
@@ -59,6 +77,9 @@ fn part(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     info_numbers::of(cx.shard).write(out);
     info_numbers::write_databases(cx, out);
     info_lists::write_errors(cx, out);
+    if sections.contains(&SEARCH) {
+        totals::write(cx.shard, out);
+    }
     if sections.contains(&"commandstats") {
         info_lists::write_costs(cx, out);
     }
@@ -74,6 +95,7 @@ struct Facts {
     numbers: Numbers,
     databases: Vec<DatabaseNumbers>,
     errors: Errors,
+    searches: Totals,
     costs: Costs,
     times: Times,
     usage: Usage,
@@ -87,6 +109,9 @@ fn merge(cx: &mut ShardCx, args: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> 
         facts.numbers.read_more(&mut part);
         info_numbers::read_databases(&mut part, &mut facts.databases);
         info_lists::read_errors(&mut part, &mut facts.errors);
+        if sections.contains(&SEARCH) {
+            facts.searches.read_more(&mut part);
+        }
         if sections.contains(&"commandstats") {
             info_lists::read_costs(&mut part, &mut facts.costs);
         }
@@ -97,6 +122,15 @@ fn merge(cx: &mut ShardCx, args: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> 
     let mut text = String::with_capacity(6000);
     let has_looked = facts.numbers.hot_keys_sessions > 0;
     for section in sections.into_iter().filter(|section| *section != "hotkeys" || has_looked) {
+        if section == SEARCH {
+            let all = sections_are_all(args);
+            let is_asked = |name: &str| {
+                let full = format!("search_{name}");
+                all || args.from(1).any(|arg| arg.eq_ignore_ascii_case(full.as_bytes()))
+            };
+            totals::show(cx, &facts.searches, is_asked, &mut text);
+            continue;
+        }
         if !text.is_empty() {
             text.push_str("\r\n");
         }

@@ -32,20 +32,22 @@ numbers! {
         rejected_connections commands net_in_bytes net_out_bytes hits misses expired_keys expired_fields evicted_keys
         error_replies forwarded moved_connections visits turns freeing freed input_limit_closed output_limit_closed denied_auth payloads_checked
         expire_nanos ops_rate in_rate out_rate eval_bytes eval_cache_bytes function_bytes function_cache_bytes
-        tracking_clients tracked_keys tracked_reads listening_bytes hot_keys_active hot_keys_sessions hot_keys_bytes hot_keys_nanos;
+        tracking_clients tracked_keys tracked_reads listening_bytes search_bytes hot_keys_active hot_keys_sessions hot_keys_bytes hot_keys_nanos;
     maxima: input_bytes_max output_bytes_max peak_time_s scripts evicted_scripts libraries functions
         channels patterns shard_channels tracked_prefixes
 }
 
 impl Numbers {
-    /// Bytes beside the data: what clients have sent and will get, and who listens to what and has read what.
+    /// Bytes beside the data: what clients have sent and will get, who listens to what and has read what, and what indexes and cursors own.
     pub fn beside_bytes(&self) -> u64 {
-        self.client_bytes + self.listening_bytes
+        self.client_bytes + self.listening_bytes + self.search_bytes
     }
 }
 
 /// This shard's figures.
-pub fn of(cx: &ShardCx) -> Numbers {
+pub fn of(cx: &mut ShardCx) -> Numbers {
+    cx.count_search_bytes();
+    let cx = &*cx;
     let mut numbers = Numbers {
         clients: cx.sessions.len() as u64,
         subscribers: cx.sessions.iter().filter(|(_, session)| session.is_subscribed()).count() as u64,
@@ -95,6 +97,7 @@ pub fn of(cx: &ShardCx) -> Numbers {
         channels: cx.pubsub.of(Kind::Channel).len() as u64,
         patterns: cx.pubsub.of(Kind::Pattern).len() as u64,
         shard_channels: cx.pubsub.of(Kind::ShardChannel).len() as u64,
+        search_bytes: cx.search_bytes() as u64,
         listening_bytes: (cx.pubsub.bytes() + cx.tracking.bytes()) as u64,
         ..Numbers::default()
     };

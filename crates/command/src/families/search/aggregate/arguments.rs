@@ -1,7 +1,7 @@
 //! FT.AGGREGATE as it is written.
 
 use super::steps::{Arrange, Step};
-use crate::families::search::query::arguments::{Returned, limit};
+use crate::families::search::query::arguments::{Returned, TWO_SORTS, limit};
 use crate::families::search::query::options::QueryOptions;
 use crate::families::search::query::settings::QuerySettings;
 use crate::families::search::query::words::{Words, bad_arguments, shown};
@@ -81,15 +81,19 @@ impl AggregateArguments {
                 let (keys, max) = sort(words)?;
                 let arrange = self.arrange();
                 if arrange.is_sorted {
-                    return Err(bad_arguments(
-                        "Multiple SORTBY steps are not allowed. Sort multiple fields in a single step",
-                    ));
+                    return Err(bad_arguments(TWO_SORTS));
                 }
-                (arrange.is_sorted, arrange.keys, arrange.max) = (true, keys, max);
+                (arrange.is_sorted, arrange.keys) = (true, keys);
+                // MAX is a limit: the later of both counts, but none takes back that no rows are wanted.
+                if max.is_some() && arrange.limit != Some((0, 0)) {
+                    (arrange.max, arrange.limit) = (max, None);
+                }
             }
             b"LIMIT" => {
-                let given = limit(words, settings.rows_max, "exceeds maximum of")?;
-                self.arrange().limit = Some(given);
+                let most = (settings.results_max, settings.rows_max);
+                let given = limit(words, most, "exceeds maximum of")?;
+                let arrange = self.arrange();
+                (arrange.limit, arrange.max) = (Some(given), None);
             }
             b"WITHCURSOR" => self.cursor = Some(cursor(words, settings)?),
             b"RETURN" | b"HIGHLIGHT" | b"SUMMARIZE" | b"WITHSCORES" | b"NOCONTENT" | b"WITHPAYLOADS"
@@ -166,7 +170,7 @@ pub fn group(words: &mut Words<'_>, settings: &QuerySettings) -> Result<Grouping
         reducer.check_limit(settings.rows_max as u64).map_err(Error::search)?;
         reducers.push(reducer);
     }
-    Grouping::new(&properties, reducers).map_err(Error::search)
+    Grouping::new(&properties, reducers, settings.groups_max).map_err(Error::search)
 }
 
 /// What stands behind SORTBY: by what, and MAX.

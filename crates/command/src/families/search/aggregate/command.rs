@@ -11,11 +11,12 @@ use crate::families::search::profile::{self, reply::Coordinator};
 use crate::families::search::query::deadline::Deadline;
 use crate::families::search::query::gather::{self, AfterRound, Ask, Heard};
 use crate::families::search::query::question::Question;
+use crate::families::search::query::warnings::Warnings;
 use crate::rounds::{Answer, Enquiry, Merge, Next, Part};
 use crate::{Args, Cx, Error, ShardCx};
 use resp::Reply;
 use search::aggregate::Fields;
-use search::evaluate::{Evaluation, Hit, Options, Order, Statistics};
+use search::evaluate::{Evaluation, Hit, Options, Order, Scorer, Statistics};
 use search::expression::Value;
 use search::vectors::Vectors;
 use std::sync::Arc;
@@ -42,7 +43,7 @@ impl Enquiry for Aggregate {
 /// The rows of a shard as far as it can take them.
 pub struct Collected {
     flow: Flow,
-    is_timed_out: bool,
+    warnings: Warnings,
     /// FT.PROFILE: how, and what the steps have counted.
     profile: Option<(ShardProfile, Tally)>,
 }
@@ -66,6 +67,7 @@ impl Ask for Request {
     ) -> Result<Box<dyn Part>, Error> {
         let mut meter = Meter::of(&self.question);
         let begun_ns = meter.now_ns();
+        let warnings = Warnings { is_cut: statistics.is_cut, ..Warnings::default() };
         let options = Options { vectors, ..self.question.options(Order::Id, usize::MAX) };
         let evaluation = self.question.evaluation(cx, statistics, options)?;
         meter.created(begun_ns);
@@ -76,7 +78,7 @@ impl Ask for Request {
             deadline: Deadline::of(&self.question, cx),
             stage: Stage::Evaluate(Box::new(evaluation)),
             rows: Reduction::default(),
-            is_timed_out: false,
+            warnings,
         }))
     }
 
@@ -93,7 +95,7 @@ impl Ask for Request {
         let mut found = found;
         let profiles: Vec<_> = found.iter_mut().filter_map(|one| one.profile.take()).collect();
         profile::reply::begin(out);
-        let is_late = found.iter().any(|one| one.is_timed_out);
+        let warnings = all_warnings(&found);
         let rows: u64 = found.iter().map(|one| one.flow.total).sum();
         let is_alone = profiles.len() == 1;
         let mut tally = if is_alone { profiles[0].1.clone() } else { self.tally() };
@@ -110,7 +112,7 @@ impl Ask for Request {
             meter.add("Network".into(), rows, 0);
             meter.worked(begun_ns);
             rest.into_iter().for_each(|step| meter.add(step.name, step.results, step.ns));
-            meter.finish(cx.shard, is_late).map_or(Coordinator::None, Coordinator::Aggregate)
+            meter.finish(cx.shard, warnings).map_or(Coordinator::None, Coordinator::Aggregate)
         };
         profile::reply::end(profiling, &profiles, &coordinator, out);
         Ok(next)
@@ -123,7 +125,7 @@ struct Collect {
     deadline: Deadline,
     stage: Stage,
     rows: Reduction,
-    is_timed_out: bool,
+    warnings: Warnings,
     meter: Meter,
     tally: Tally,
 }
@@ -149,7 +151,11 @@ impl Collect {
                         if let Some(profile) = evaluation.profile() {
                             self.meter.evaluated(profile, request.adds_scores, !question.parts.is_empty());
                         }
-                        (Stage::Rows(evaluation.finish().hits.into_iter()), true)
+                        let mut found = evaluation.finish();
+                        if question.scorer == Scorer::Bm25StdNorm {
+                            found.normalize();
+                        }
+                        (Stage::Rows(found.hits.into_iter()), true)
                     }
                     false => (Stage::Evaluate(evaluation), false),
                 }
@@ -170,8 +176,8 @@ impl Collect {
     }
 
     fn is_late(&mut self, cx: &Cx<'_>) -> Result<bool, Error> {
-        self.is_timed_out = self.deadline.is_over(cx.shard)?;
-        Ok(self.is_timed_out)
+        self.warnings.is_timed_out = self.deadline.is_over(cx.shard)?;
+        Ok(self.warnings.is_timed_out)
     }
 
     /// Makes the row of a document, and takes it through the first steps.
@@ -190,6 +196,9 @@ impl Collect {
             }
         }
         row.written_us = request.question.index(cx.shard)?.documents.written_us(hit.id);
+        if request.asks_for_terms {
+            row.terms = request.question.matched_terms(cx.shard, hit.id)?;
+        }
         if !request.columns.read(cx, &request.question, hit.id, |_| None, &mut row)? {
             return Ok(());
         }
@@ -198,7 +207,7 @@ impl Collect {
         }
         if steps::apply_plain(&request.steps, &mut row, &mut self.tally)? {
             let begun_ns = self.tally.now_ns();
-            self.rows.add(request.first_of_all_rows(), row, &mut cx.shard.random);
+            self.rows.add(request.first_of_all_rows(), row, &mut cx.shard.random)?;
             if let Some(barrier) = steps::barrier(&request.steps) {
                 self.tally.passed(barrier, 0, begun_ns);
             }
@@ -217,15 +226,21 @@ impl Part for Collect {
         }
         let request = Arc::clone(&self.request);
         let flow = std::mem::take(&mut self.rows).finish(request.first_of_all_rows());
-        let profile = self.meter.finish(cx.shard, self.is_timed_out).map(|mut profile| {
+        let profile = self.meter.finish(cx.shard, self.warnings).map(|mut profile| {
             // What a shard alone cannot end is told where it ends.
             let own = steps::barrier(&request.steps).unwrap_or(request.steps.len());
             profile.processors.extend(self.tally.processors(&request.steps, 0..own));
             (profile, std::mem::take(&mut self.tally))
         });
-        let collected = Collected { flow, is_timed_out: self.is_timed_out, profile };
+        let collected = Collected { flow, warnings: self.warnings, profile };
         Ok(Some(Box::new(Heard::Found(request, collected))))
     }
+}
+
+fn all_warnings(found: &[Collected]) -> Warnings {
+    let mut warnings = Warnings::default();
+    found.iter().for_each(|one| warnings.add(one.warnings));
+    warnings
 }
 
 impl Request {
@@ -242,16 +257,16 @@ impl Request {
         tally: &mut Tally,
         out: &mut Reply,
     ) -> Result<Next, Error> {
-        let is_timed_out = found.iter().any(|one| one.is_timed_out);
+        let warnings = all_warnings(&found);
         let flows = found.into_iter().map(|one| one.flow).collect();
         let flow = steps::finish(&self.steps, flows, &mut cx.shard.random, tally)?;
         let Rows::Plain(mut rows) = flow.rows else { unreachable!("all steps are done") };
         rows.truncate(self.question.settings.rows_max);
         let is_counted = flow.is_counted || self.counts;
-        let total = if is_counted { flow.total } else { u64::from(!rows.is_empty()) };
-        let shape = reply::Shape { resp3: cx.resp3, expands: self.question.expands, is_timed_out };
+        let shape = reply::Shape { resp3: cx.resp3, expands: self.question.expands, warnings };
+        let total = |rows: &[Fields]| if is_counted { flow.total } else { reply::uncounted(shape, rows) };
         let Some(options) = self.cursor else {
-            reply::write(shape, total, &rows, out);
+            reply::write(shape, total(&rows), &rows, out);
             return Ok(Next::Done);
         };
         let rest = rows.split_off(options.rows.min(rows.len()));
@@ -263,11 +278,12 @@ impl Request {
                 rows: rest.into(),
                 options,
                 expands: self.question.expands,
+                is_counted,
             };
             cursors::open(cx.shard, opened, self.question.settings.cursors_max)?
         };
         out.array(2);
-        reply::write(shape, total, &rows, out);
+        reply::write(shape, total(&rows), &rows, out);
         out.natural(id);
         Ok(Next::Done)
     }

@@ -14,12 +14,25 @@ pub struct Opened {
     pub rows: VecDeque<Fields>,
     pub options: CursorOptions,
     pub expands: bool,
+    /// Some step has looked at all rows, so how many there are was said with the first.
+    pub is_counted: bool,
+}
+
+/// The next rows of a cursor.
+pub struct Read {
+    pub rows: Vec<Fields>,
+    /// The cursor's number if there may be more; else 0.
+    pub next: u64,
+    pub expands: bool,
+    pub is_counted: bool,
 }
 
 struct Cursor {
     opened: Opened,
     /// When it goes (monotonic µs) unless it is read before.
     ends_us: u64,
+    /// Memory of the rows.
+    bytes: usize,
 }
 
 /// The cursors of a shard.
@@ -40,6 +53,11 @@ impl Cursors {
     /// How many there are of an index.
     pub fn of_index(&self, number: u64) -> usize {
         self.open.values().filter(|cursor| cursor.opened.number == number).count()
+    }
+
+    /// Memory of the rows that are left.
+    pub fn bytes(&self) -> usize {
+        self.open.values().map(|cursor| cursor.bytes).sum()
     }
 
     /// Those whose time is over go; how many.
@@ -73,7 +91,8 @@ pub fn open(cx: &mut ShardCx, opened: Opened, cursors_max: usize) -> Result<u64,
 
 fn put(cx: &mut ShardCx, id: u64, opened: Opened) {
     let ends_us = cx.now_us.saturating_add(opened.options.idle_ms.saturating_mul(1000));
-    cx.cursors.open.insert(id, Cursor { opened, ends_us });
+    let bytes = opened.rows.iter().map(Fields::bytes).sum();
+    cx.cursors.open.insert(id, Cursor { opened, ends_us, bytes });
 }
 
 /// The number of a cursor as it is written.
@@ -84,24 +103,24 @@ pub fn number(written: &[u8]) -> Result<u64, Error> {
     parse_u64(written).ok_or_else(|| Error::text("SEARCH_PARSE_ARGS Bad cursor ID"))
 }
 
-/// The next rows of a cursor, its number if there may be more, and whether values are expanded.
+/// The next rows of a cursor.
 ///
 /// # Errors
 /// There is no such cursor.
-pub fn read(cx: &mut ShardCx, id: u64, count: Option<usize>) -> Result<(Vec<Fields>, u64, bool), Error> {
+pub fn read(cx: &mut ShardCx, id: u64, count: Option<usize>) -> Result<Read, Error> {
     cx.cursors.sweep(cx.now_us);
     let cursor = cx.cursors.open.remove(&id);
     let mut opened = cursor.ok_or_else(|| not_found(id))?.opened;
     let count = count.unwrap_or(opened.options.rows);
     let taken = count.min(opened.rows.len());
     let rows: Vec<_> = opened.rows.drain(..taken).collect();
-    let expands = opened.expands;
+    let (expands, is_counted) = (opened.expands, opened.is_counted);
     // That nothing is left shows when fewer rows come than were asked for.
     let next = if taken < count { 0 } else { id };
     if next != 0 {
         put(cx, id, opened);
     }
-    Ok((rows, next, expands))
+    Ok(Read { rows, next, expands, is_counted })
 }
 
 /// That there is no such cursor.

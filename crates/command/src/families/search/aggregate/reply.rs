@@ -1,6 +1,7 @@
 //! Rows as FT.AGGREGATE answers them.
 
 use crate::families::search::query::reply::begin_map;
+use crate::families::search::query::warnings::Warnings;
 use resp::Reply;
 use search::aggregate::Fields;
 use search::expression::Value;
@@ -10,13 +11,18 @@ use search::expression::Value;
 pub struct Shape {
     pub resp3: bool,
     pub expands: bool,
-    pub is_timed_out: bool,
+    pub warnings: Warnings,
+}
+
+/// How many rows there are said to be if nobody has counted them: those that are shown, or in RESP2 that there are any.
+pub fn uncounted(shape: Shape, rows: &[Fields]) -> u64 {
+    if shape.resp3 { rows.len() as u64 } else { u64::from(!rows.is_empty()) }
 }
 
 /// Writes rows with their number.
 pub fn write(shape: Shape, total: u64, rows: &[Fields], out: &mut Reply) {
     if shape.resp3 {
-        begin_map(shape.is_timed_out, total, shape.expands, out);
+        begin_map(shape.warnings, total, shape.expands, out);
         out.array(rows.len());
         for row in rows {
             out.map(2);

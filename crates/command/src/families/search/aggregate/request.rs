@@ -20,6 +20,8 @@ pub struct Request {
     pub columns: Columns,
     pub adds_scores: bool,
     pub counts: bool,
+    /// Some expression asks which words of the query a document has.
+    pub asks_for_terms: bool,
     pub cursor: Option<CursorOptions>,
 }
 
@@ -70,8 +72,9 @@ impl<'a> Known<'a> {
         self.rows
     }
 
-    /// Whether a property is there, or can be.
-    fn find(&mut self, name: &[u8]) -> bool {
+    /// Whether a property is there, or can be. What is not SORTABLE is read from the documents where a step `loads` by itself: SORTBY and GROUPBY
+    /// do, expressions do not.
+    fn find(&mut self, name: &[u8], loads: bool) -> bool {
         if self.names.contains(name) {
             return true;
         }
@@ -82,7 +85,8 @@ impl<'a> Known<'a> {
         let definition = &self.question.definition;
         let schema = &definition.schema;
         let field = schema.field(name).filter(|_| self.has_documents);
-        let Some(field) = field else { return false };
+        let is_there = |field: &u16| loads || schema.fields[usize::from(*field)].sortable.is_some();
+        let Some(field) = field.filter(is_there) else { return false };
         self.names.insert(name.to_vec());
         self.rows.columns.push(match schema.fields[usize::from(field)].sortable {
             Some(_) => Column::Sorted { name: name.to_vec(), field },
@@ -118,7 +122,7 @@ impl<'a> Known<'a> {
         match step {
             Step::Apply(expression, _) | Step::Filter(expression) => {
                 for name in expression.properties() {
-                    if !(self.find(name) || self.rows.loads_all && self.has_documents) {
+                    if !(self.find(name, false) || self.rows.loads_all && self.has_documents) {
                         return missing(format!("Property not loaded nor in pipeline: `{}`", shown(name)));
                     }
                 }
@@ -128,7 +132,7 @@ impl<'a> Known<'a> {
             }
             Step::Arrange(Arrange { keys, .. }) => {
                 for key in keys {
-                    if !self.find(&key.property) {
+                    if !self.find(&key.property, true) {
                         let name = shown(&key.property);
                         return missing(format!("Property `{name}` not loaded nor in schema"));
                     }
@@ -137,13 +141,13 @@ impl<'a> Known<'a> {
             Step::Group(grouping) => {
                 let is_dynamic = self.rows.loads_all && self.has_documents;
                 for name in &grouping.properties {
-                    if !self.find(name) && !is_dynamic {
+                    if !self.find(name, true) && !is_dynamic {
                         return missing(format!("No such property `{}`", shown(name)));
                     }
                 }
                 for reducer in &grouping.reducers {
                     for name in reducer.properties() {
-                        if !self.find(name) && !is_dynamic {
+                        if !self.find(name, true) && !is_dynamic {
                             let name = shown(name);
                             return missing(format!("Property `{name}` not present in document or pipeline"));
                         }
@@ -183,6 +187,7 @@ impl Request {
         known.follow(&given.loads, &given.steps)?;
         let columns = known.into_columns();
         Ok(Self {
+            asks_for_terms: given.steps.iter().any(Step::asks_for_terms),
             steps: given.steps,
             columns,
             adds_scores: given.adds_scores,

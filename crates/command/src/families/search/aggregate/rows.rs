@@ -73,7 +73,7 @@ impl Columns {
             Column::Document(_) => None,
         };
         let known: Vec<_> = self.columns.iter().map(known).collect();
-        let manner = Manner { dialect: question.dialect, expands: question.expands };
+        let manner = question.manner();
         if !self.reads_documents() {
             self.fill(None, known, manner, row);
             return Ok(true);
@@ -90,7 +90,7 @@ impl Columns {
         &self,
         source: Option<(&Source<'_>, &[u8])>,
         known: Vec<Option<Value>>,
-        manner: Manner,
+        manner: Manner<'_>,
         row: &mut Fields,
     ) {
         for (column, known) in self.columns.iter().zip(known) {

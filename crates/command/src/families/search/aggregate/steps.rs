@@ -15,6 +15,16 @@ pub enum Step {
     Arrange(Arrange),
 }
 
+impl Step {
+    /// Whether its expression asks which words of the query a document has.
+    pub fn asks_for_terms(&self) -> bool {
+        match self {
+            Self::Apply(expression, _) | Self::Filter(expression) => expression.asks_for_terms(),
+            Self::Group(_) | Self::Arrange(_) => false,
+        }
+    }
+}
+
 /// SORTBY and LIMIT.
 #[derive(Debug, Default)]
 pub struct Arrange {
@@ -116,13 +126,18 @@ const SORTED_AT_ONCE: usize = 128;
 
 impl Reduction {
     /// A row has come as far as to this step.
-    pub fn add(&mut self, step: Option<&Step>, row: Fields, random: &mut Random) {
+    ///
+    /// # Errors
+    /// Too many groups.
+    pub fn add(&mut self, step: Option<&Step>, row: Fields, random: &mut Random) -> Result<(), Error> {
         self.flow.total += 1;
         match (step, &mut self.flow.rows) {
-            (Some(Step::Group(grouping)), Rows::Groups(groups)) => groups.add(grouping, &row, random),
+            (Some(Step::Group(grouping)), Rows::Groups(groups)) => {
+                groups.add(grouping, &row, random).map_err(Error::search)?;
+            }
             (Some(Step::Group(grouping)), rows @ Rows::Plain(_)) => {
                 let mut groups = Groups::default();
-                groups.add(grouping, &row, random);
+                groups.add(grouping, &row, random).map_err(Error::search)?;
                 *rows = Rows::Groups(groups);
             }
             (step, Rows::Plain(rows)) => {
@@ -135,6 +150,7 @@ impl Reduction {
             }
             (_, Rows::Groups(_)) => unreachable!("rows are grouped where a step says so"),
         }
+        Ok(())
     }
 
     /// No more rows come.
@@ -164,7 +180,9 @@ pub fn finish(
     let first = barrier(steps);
     for flow in flows {
         match (flow.rows, first.map(|at| &steps[at])) {
-            (Rows::Groups(more), Some(Step::Group(grouping))) => groups.merge(more, grouping),
+            (Rows::Groups(more), Some(Step::Group(grouping))) => {
+                groups.merge(more, grouping).map_err(Error::search)?;
+            }
             (Rows::Plain(rows), _) => plain.extend(rows),
             (Rows::Groups(_), _) => unreachable!("rows are grouped where a step says so"),
         }
@@ -184,7 +202,9 @@ pub fn finish(
         match step {
             Step::Group(grouping) => {
                 let mut groups = Groups::default();
-                plain.iter().for_each(|row| groups.add(grouping, row, random));
+                for row in &plain {
+                    groups.add(grouping, row, random).map_err(Error::search)?;
+                }
                 plain = groups.finish(grouping);
                 (total, is_counted) = (plain.len() as u64, true);
             }
@@ -244,7 +264,9 @@ mod tests {
             expected.truncate(wanted);
             let step = Step::Arrange(arrange);
             let mut reduction = Reduction::default();
-            rows.into_iter().for_each(|row| reduction.add(Some(&step), row, &mut random));
+            for row in rows {
+                reduction.add(Some(&step), row, &mut random).expect("nothing is grouped");
+            }
             let flow = reduction.finish(Some(&step));
             let Rows::Plain(kept) = flow.rows else { panic!("nothing is grouped") };
             assert_eq!(flow.total, 1000);

@@ -6,14 +6,16 @@ use super::request::{KEY, Request};
 use crate::families::search::aggregate::reply::write_row;
 use crate::families::search::aggregate::steps::{self, Reduction, Rows};
 use crate::families::search::aggregate::tally::Tally;
+use crate::families::search::profile;
 use crate::families::search::profile::meter::{Meter, Profiling, ShardProfile};
-use crate::families::search::profile::{self, reply::NO_WARNING};
-use crate::families::search::query::deadline::{Deadline, WARNING};
+use crate::families::search::query::deadline::Deadline;
 use crate::families::search::query::question::Question;
 use crate::families::search::query::vectors;
+use crate::families::search::query::warnings::Warnings;
 use crate::rounds::{Answer, Enquiry, Merge, Next, Part};
 use crate::{Args, Cx, Error};
 use resp::Reply;
+use search::DocumentId;
 use search::aggregate::Fields;
 use search::evaluate::{Evaluation, Gathering, Hit, Hits, Options, Order, Scorer, Statistics};
 use search::expression::Value;
@@ -24,6 +26,8 @@ use std::sync::Arc;
 /// The command.
 pub struct Hybrid;
 
+/// What warnings call the two queries.
+const QUERIES: [&str; 2] = ["SEARCH", "VSIM"];
 /// What a row counts that is read from its document.
 const DOCUMENT_FUEL: usize = 6;
 
@@ -111,6 +115,8 @@ struct Find {
     begin: std::array::IntoIter<(Statistics, Vectors), 2>,
     deadline: Option<Deadline>,
     evaluation: Option<Box<Evaluation>>,
+    /// Of the query whose turn it is.
+    warnings: Warnings,
     meter: Meter,
     found: Vec<Found>,
 }
@@ -119,7 +125,7 @@ struct Find {
 struct Found {
     documents: Vec<(Arc<[u8]>, Hit)>,
     score_max: f64,
-    is_timed_out: bool,
+    warnings: Warnings,
     /// FT.PROFILE: how.
     profile: Option<ShardProfile>,
 }
@@ -127,7 +133,8 @@ struct Found {
 impl Find {
     fn new(request: Arc<Request>, begin: [(Statistics, Vectors); 2]) -> Self {
         let (begin, meter) = (begin.into_iter(), Meter::default());
-        Self { request, begin, deadline: None, evaluation: None, meter, found: Vec::new() }
+        let warnings = Warnings::default();
+        Self { request, begin, deadline: None, evaluation: None, warnings, meter, found: Vec::new() }
     }
 
     /// The query whose turn it is, how its documents are ordered, and how many are wanted.
@@ -165,6 +172,7 @@ impl Part for Find {
             let deadline = *self.deadline.get_or_insert_with(|| Deadline::of(&question, cx.shard));
             if let (None, Some((statistics, vectors))) = (&self.evaluation, self.begin.as_slice().first()) {
                 let (statistics, vectors) = (statistics.clone(), vectors.clone());
+                self.warnings = Warnings { is_cut: statistics.is_cut, ..Warnings::default() };
                 self.meter = Meter::of(&question);
                 let begun_ns = self.meter.now_ns();
                 let options = Options { vectors, ..question.options(order, wanted) };
@@ -178,17 +186,21 @@ impl Part for Find {
             let begun_ns = self.meter.now_ns();
             let is_done = evaluation.step(index, fuel);
             self.meter.worked(begun_ns);
-            let is_timed_out = !is_done && deadline.is_over(cx.shard)?;
-            if !is_done && !is_timed_out {
+            self.warnings.is_timed_out = !is_done && deadline.is_over(cx.shard)?;
+            if !is_done && !self.warnings.is_timed_out {
                 return Ok(None);
             }
             let Some(evaluation) = self.evaluation.take() else { unreachable!("seen above") };
             let hits = self.end_evaluation(*evaluation);
             let documents = &question.index(cx.shard)?.documents;
-            let named = |hit: Hit| Some((Arc::clone(documents.key_of(hit.id)?), hit));
+            let named = |mut hit: Hit| {
+                hit.written_us = documents.written_us(hit.id);
+                Some((Arc::clone(documents.key_of(hit.id)?), hit))
+            };
             let found = hits.hits.into_iter().filter_map(named).collect();
-            let profile = self.meter.finish(cx.shard, is_timed_out);
-            self.found.push(Found { documents: found, score_max: hits.score_max, is_timed_out, profile });
+            let (score_max, warnings) = (hits.score_max, self.warnings);
+            let profile = self.meter.finish(cx.shard, warnings);
+            self.found.push(Found { documents: found, score_max, warnings, profile });
         }
         Ok(Some(Box::new(std::mem::take(&mut self.found))))
     }
@@ -198,30 +210,39 @@ struct AfterFind {
     request: Arc<Request>,
 }
 
-/// A document of any shard: by its key, for that is the order of what has the same score.
-type Document = (Arc<[u8]>, usize);
+/// A document of any shard. What has the same score comes in the order of its writing.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Document {
+    written_us: u64,
+    id: DocumentId,
+    shard: usize,
+    key: Arc<[u8]>,
+}
 
 impl Merge for AfterFind {
     fn merge(self: Box<Self>, cx: &mut Cx<'_>, answers: Vec<Answer>, out: &mut Reply) -> Result<Next, Error> {
         let request = self.request;
         let mut lists: [Vec<(Document, Hit)>; 2] = Default::default();
-        let (mut warnings, mut score_max, mut profiles) = (Vec::new(), 0_f64, Vec::new());
+        let (mut warnings, mut score_max, mut profiles) = ([Warnings::default(); 2], 0_f64, Vec::new());
         for (shard, answer) in answers.into_iter().enumerate() {
             let mut found = *answer.downcast::<Vec<Found>>().expect("of this round");
             profiles.push(found.iter_mut().filter_map(|found| found.profile.take()).collect());
-            for ((list, found), name) in lists.iter_mut().zip(found).zip(["SEARCH", "VSIM"]) {
-                if found.is_timed_out && !warnings.contains(&name) {
-                    warnings.push(name);
-                }
-                if name == "SEARCH" {
+            for (at, (list, found)) in lists.iter_mut().zip(found).enumerate() {
+                warnings[at].add(found.warnings);
+                if at == 0 {
                     score_max = score_max.max(found.score_max);
                 }
-                list.extend(found.documents.into_iter().map(|(key, hit)| ((key, shard), hit)));
+                let of_shard = |(key, hit): (Arc<[u8]>, Hit)| {
+                    (Document { written_us: hit.written_us, id: hit.id, shard, key }, hit)
+                };
+                list.extend(found.documents.into_iter().map(of_shard));
             }
         }
         let [mut words, mut vectors] = lists;
         let by = |order: Order| {
-            move |left: &(Document, Hit), right: &(Document, Hit)| order.compare(&left.1, &right.1)
+            move |left: &(Document, Hit), right: &(Document, Hit)| {
+                order.rank(&left.1, &right.1).then_with(|| left.0.cmp(&right.0))
+            }
         };
         words.sort_by(by(Order::Score));
         words.truncate(request.wanted.0);
@@ -250,7 +271,7 @@ impl Merge for AfterFind {
         }
         let mut of_shards: HashMap<usize, Vec<(usize, Fused<Document>)>> = HashMap::new();
         for (place, one) in fused.into_iter().enumerate() {
-            of_shards.entry(one.document.1).or_default().push((place, one));
+            of_shards.entry(one.document.shard).or_default().push((place, one));
         }
         let part = |(shard, documents): (usize, Vec<_>)| {
             let request = Arc::clone(&after.request);
@@ -270,7 +291,7 @@ impl Request {
     fn given(&self, name: &[u8], one: &Fused<Document>) -> Option<Value> {
         let number = |score: Option<f64>| score.map(Value::Number);
         match name {
-            KEY => Some(Value::text(&*one.document.0)),
+            KEY => Some(Value::text(&*one.document.key)),
             name if *name == self.score_name => number(Some(one.score)),
             name if self.search_name.as_deref() == Some(name) => number(one.search_score),
             name if self.vector_name.as_deref() == Some(name) => number(one.vector_score),
@@ -302,7 +323,7 @@ impl Part for Load {
             *fuel = fuel.saturating_sub(DOCUMENT_FUEL);
             let mut row = Fields::default();
             let given = |name: &[u8]| request.given(name, &one);
-            let id = request.search.index(cx.shard)?.documents.id_of(&one.document.0);
+            let id = request.search.index(cx.shard)?.documents.id_of(&one.document.key);
             if let Some(id) = id
                 && request.columns.read(cx, &request.search, id, given, &mut row)?
             {
@@ -315,7 +336,8 @@ impl Part for Load {
 
 struct AfterLoad {
     request: Arc<Request>,
-    warnings: Vec<&'static str>,
+    /// Of each query.
+    warnings: [Warnings; 2],
     /// What each shard tells of both queries, if it does.
     profiles: Vec<Vec<ShardProfile>>,
     meter: Meter,
@@ -351,7 +373,7 @@ impl AfterLoad {
         let (random, mut reduction) = (&mut cx.shard.random, Reduction::default());
         for mut row in rows {
             if steps::apply_plain(&request.steps, &mut row, &mut tally)? {
-                reduction.add(barrier, row, random);
+                reduction.add(barrier, row, random)?;
             }
         }
         let flows = vec![reduction.finish(barrier)];
@@ -369,8 +391,10 @@ impl AfterLoad {
         out.array(rows.len());
         rows.iter().for_each(|row| write_row(row, out));
         out.status("warnings");
-        out.array(self.warnings.len());
-        self.warnings.iter().for_each(|name| out.status(&format!("{WARNING} ({name})")));
+        let named = QUERIES.iter().zip(self.warnings);
+        let texts: Vec<_> = named.flat_map(|(name, of)| of.texts().map(move |text| (text, name))).collect();
+        out.array(texts.len());
+        texts.iter().for_each(|(text, name)| out.status(&format!("{text} ({name})")));
         out.status("execution_time");
         out.double(((cx.shard.platform.clock_ns)() - request.begun_ns) as f64 / 1e6);
         if let Some(profiling) = profiling {
@@ -385,9 +409,10 @@ impl AfterLoad {
             let is_sorter = step.name == "Pager/Limiter" && !self.request.keeps_order;
             self.meter.add(if is_sorter { "Sorter".into() } else { step.name }, step.results, step.ns);
         }
-        let processors = self.meter.finish(cx.shard, false).map(|profile| profile.processors);
-        let warning = if self.warnings.is_empty() { NO_WARNING } else { WARNING };
+        let processors = self.meter.finish(cx.shard, Warnings::default()).map(|profile| profile.processors);
+        let mut all = Warnings::default();
+        self.warnings.iter().for_each(|warnings| all.add(*warnings));
         let processors = processors.unwrap_or_default();
-        profile::reply::end_hybrid(profiling, &self.profiles, (cx.shard.id, warning), &processors, out);
+        profile::reply::end_hybrid(profiling, &self.profiles, (cx.shard.id, all), &processors, out);
     }
 }

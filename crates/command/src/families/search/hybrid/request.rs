@@ -67,7 +67,9 @@ impl Request {
             dialect: Some(settings.dialect.max(Dialect::Two)),
             ..QueryOptions::default()
         };
-        let mut search = Question::new(cx, index, &given.search.query, &options, &[])?;
+        let mut node = Question::node(cx, index, &given.search.query, &options)?;
+        leave_tags_unscored(&mut node);
+        let mut search = Question::of_node(cx, index, node, &options)?;
         if !search.parts.is_empty() {
             return Err(not_allowed("VECTOR", "Vector expressions", "SEARCH"));
         }
@@ -109,6 +111,16 @@ impl Request {
             begun_ns,
         })
     }
+}
+
+/// Tags decide what is found, but unlike in FT.SEARCH they say nothing of how well it fits.
+fn leave_tags_unscored(node: &mut Node) {
+    if let Kind::Tag { values, .. } = &mut node.kind {
+        values.iter_mut().for_each(|value| value.attributes.weight = Some(0.0));
+        node.attributes.weight = Some(0.0);
+        return;
+    }
+    node.children_mut().iter_mut().for_each(leave_tags_unscored);
 }
 
 fn not_allowed(code: &str, what: &str, place: &str) -> Error {

@@ -2,6 +2,7 @@
 
 use crate::ShardCx;
 use crate::families::search::query::question::Question;
+use crate::families::search::query::warnings::Warnings;
 use search::evaluate::{Clock, IteratorProfile, Profile};
 use std::borrow::Cow;
 
@@ -48,7 +49,7 @@ pub struct ShardProfile {
     /// Not spent with the query: it waited for its turns.
     pub queue_ns: u64,
     pub creation_ns: u64,
-    pub is_timed_out: bool,
+    pub warnings: Warnings,
     pub iterators: Option<IteratorProfile>,
     pub processors: Vec<Processor>,
 }
@@ -116,7 +117,7 @@ impl Meter {
     }
 
     /// What is told of the shard; nothing if nothing was measured.
-    pub fn finish(&mut self, cx: &ShardCx, is_timed_out: bool) -> Option<ShardProfile> {
+    pub fn finish(&mut self, cx: &ShardCx, warnings: Warnings) -> Option<ShardProfile> {
         let profiling = self.profiling?;
         let total_ns = self.now_ns() - profiling.begun_ns;
         Some(ShardProfile {
@@ -125,7 +126,7 @@ impl Meter {
             parsing_ns: profiling.parsing_ns,
             queue_ns: total_ns.saturating_sub(self.busy_ns + profiling.parsing_ns),
             creation_ns: self.creation_ns,
-            is_timed_out,
+            warnings,
             iterators: self.iterators.take(),
             processors: std::mem::take(&mut self.processors),
         })

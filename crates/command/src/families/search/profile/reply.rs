@@ -1,12 +1,13 @@
 //! What FT.PROFILE answers around the reply of the command that it profiles.
 
 use super::meter::{Processor, Profiling, ShardProfile};
-use crate::families::search::query::deadline::WARNING;
+use crate::families::search::query::reply::write_warnings;
+use crate::families::search::query::warnings::Warnings;
 use resp::Reply;
 use search::evaluate::{Children, IteratorProfile, Mode};
 
 /// That there was nothing to warn of.
-pub const NO_WARNING: &str = "None";
+const NO_WARNING: &str = "None";
 
 /// What is told of the shard that puts results together.
 #[derive(Debug)]
@@ -59,7 +60,7 @@ pub fn end(profiling: Profiling, shards: &[ShardProfile], coordinator: &Coordina
 pub fn end_hybrid(
     profiling: Profiling,
     shards: &[Vec<ShardProfile>],
-    (home, warning): (u16, &str),
+    (home, warnings): (u16, Warnings),
     processors: &[Processor],
     out: &mut Reply,
 ) {
@@ -85,7 +86,7 @@ pub fn end_hybrid(
     if is_named {
         name_shard(home, out);
     }
-    write_warning(warning, out);
+    write_warning(warnings, out);
     write_processors(processors, out);
 }
 
@@ -94,10 +95,13 @@ fn name_shard(shard: u16, out: &mut Reply) {
     out.bulk(shard.to_string().as_bytes());
 }
 
-fn write_warning(warning: &str, out: &mut Reply) {
+fn write_warning(warnings: Warnings, out: &mut Reply) {
     out.status("Warning");
-    out.array(1);
-    out.status(warning);
+    if warnings == Warnings::default() {
+        out.array(1);
+        return out.status(NO_WARNING);
+    }
+    write_warnings(warnings, out);
 }
 
 fn write_processors(processors: &[Processor], out: &mut Reply) {
@@ -115,7 +119,7 @@ fn write_shard(profile: &ShardProfile, is_named: bool, is_limited: bool, out: &m
     time("Parsing time", profile.parsing_ns, out);
     time("Workers queue time", profile.queue_ns, out);
     time("Pipeline creation time", profile.creation_ns, out);
-    write_warning(if profile.is_timed_out { WARNING } else { NO_WARNING }, out);
+    write_warning(profile.warnings, out);
     if let Some(iterators) = &profile.iterators {
         out.status("Iterators profile");
         write_iterator(iterators, is_limited, out);

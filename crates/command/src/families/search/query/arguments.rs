@@ -64,6 +64,9 @@ pub struct SortBy {
     pub descending: bool,
 }
 
+/// SORTBY stands there twice.
+pub const TWO_SORTS: &str = "Multiple SORTBY steps are not allowed. Sort multiple fields in a single step";
+
 /// So many results are shown unless LIMIT says otherwise.
 const LIMIT_DEFAULT: usize = 10;
 
@@ -88,6 +91,8 @@ impl SearchArguments {
         if this.fields.as_ref().is_some_and(Vec::is_empty) {
             this.no_content = true;
         }
+        // The last that may be shown is MAXSEARCHRESULTS-th.
+        this.limit.1 = this.limit.1.min(results_max.saturating_sub(this.limit.0));
         Ok(this)
     }
 
@@ -103,8 +108,15 @@ impl SearchArguments {
             b"RETURN" => self.fields = Some(returned(words)?),
             b"HIGHLIGHT" => self.highlight = Some(highlight(words)?),
             b"SUMMARIZE" => self.summarize = Some(summarize(words)?),
-            b"SORTBY" => self.sort_by = Some(sort_by(words)?),
-            b"LIMIT" => self.limit = limit(words, results_max, "exceeds maximum of")?,
+            b"SORTBY" => {
+                if self.sort_by.is_some() {
+                    return Err(bad_arguments(TWO_SORTS));
+                }
+                self.sort_by = Some(sort_by(words)?);
+            }
+            b"LIMIT" => self.limit = limit(words, (results_max, results_max), "exceeds maximum of")?,
+            // Results are always counted.
+            b"WITHCOUNT" | b"WITHOUTCOUNT" => {}
             b"ADDSCORES" => return Err(bad_arguments("ADDSCORES is not supported on FT.SEARCH")),
             b"WITHCURSOR" | b"GROUPBY" | b"APPLY" | b"LOAD" => {
                 return Err(bad_arguments(format_args!("{} is not supported on FT.SEARCH", shown(&name))));
@@ -163,7 +175,10 @@ fn returned(words: &mut Words<'_>) -> Result<Vec<Returned>, Error> {
             }
             name = alias.to_vec();
         }
-        fields.push(Returned { path, name });
+        // The first of a name counts.
+        if fields.iter().all(|field: &Returned| field.name != name) {
+            fields.push(Returned { path, name });
+        }
     }
     Ok(fields)
 }
@@ -228,11 +243,15 @@ fn sort_by(words: &mut Words<'_>) -> Result<SortBy, Error> {
     Ok(SortBy { field, descending })
 }
 
-/// LIMIT's two numbers.
+/// LIMIT's two numbers, of which the first and the second may be no greater than those.
 ///
 /// # Errors
 /// Not two numbers, or too large ones.
-pub fn limit(words: &mut Words<'_>, results_max: usize, exceeds: &str) -> Result<(usize, usize), Error> {
+pub fn limit(
+    words: &mut Words<'_>,
+    (first_max, count_max): (usize, usize),
+    exceeds: &str,
+) -> Result<(usize, usize), Error> {
     let mut number = || words.next().and_then(parse_u64).and_then(|number| usize::try_from(number).ok());
     let (Some(first), Some(count)) = (number(), number()) else {
         return Err(bad_arguments("LIMIT needs two numeric arguments"));
@@ -241,11 +260,11 @@ pub fn limit(words: &mut Words<'_>, results_max: usize, exceeds: &str) -> Result
     if count == 0 && first != 0 {
         return over("The `offset` of the LIMIT must be 0 when `num` is 0".to_owned());
     }
-    if count > results_max {
-        return over(format!("LIMIT {exceeds} {results_max}"));
+    if count > count_max {
+        return over(format!("LIMIT {exceeds} {count_max}"));
     }
-    if first > results_max {
-        return over(format!("OFFSET {exceeds} {results_max}"));
+    if first > first_max {
+        return over(format!("OFFSET {exceeds} {first_max}"));
     }
     Ok((first, count))
 }

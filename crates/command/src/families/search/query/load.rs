@@ -10,7 +10,8 @@ use keyspace::{Key, ValueRef};
 use resp::Reply;
 use search::expression::Value;
 use search::query::Dialect;
-use search::schema::{DocumentKind, Kind};
+use search::schema::{DocumentKind, Kind, Schema};
+use search::text::sort_key;
 use std::sync::Arc;
 use types::hash::Hash;
 
@@ -48,6 +49,8 @@ pub struct Wanted {
     is_number: bool,
     /// The key itself.
     is_key: bool,
+    /// It is shown as the index sorts it: in small letters.
+    is_sort_key: bool,
 }
 
 impl Wanted {
@@ -63,13 +66,21 @@ impl Wanted {
             path: if schema.on == DocumentKind::Json { Query::parse(written).ok() } else { None },
             is_number: field.is_some_and(|field| matches!(field.kind, Kind::Numeric)),
             is_key: path == b"__key",
+            is_sort_key: false,
         }
     }
 
     /// A field of the schema as it was written.
     fn raw(definition: &Definition, name: &[u8]) -> Self {
-        let is_number = false;
-        Self { is_number, ..Self::new(definition, name, name) }
+        let schema = &definition.schema;
+        let field = schema.field(name).map(|number| &schema.fields[usize::from(number)]);
+        // Under its own name the hash's text takes the place of what the index has.
+        let is_sort_key = field.is_some_and(|field| {
+            let normalized = field.sortable.is_some_and(|sortable| !sortable.unnormalized);
+            let is_text = matches!(field.kind, Kind::Text(_) | Kind::Tag(_));
+            normalized && is_text && schema.on == DocumentKind::Hash && field.path[..] != *name
+        });
+        Self { is_number: false, is_sort_key, ..Self::new(definition, name, name) }
     }
 }
 
@@ -105,12 +116,22 @@ impl Selection {
     }
 }
 
-/// How values of JSON are shown.
+/// How documents are shown.
 #[derive(Clone, Copy, Debug)]
-pub struct Manner {
+pub struct Manner<'a> {
     pub dialect: Dialect,
     /// FORMAT EXPAND.
     pub expands: bool,
+    /// Of it.
+    pub schema: &'a Schema,
+}
+
+impl Manner<'_> {
+    /// Whether a field of a hash is not shown unless it is asked for: those that say a document's language, score and payload.
+    fn hides(self, name: &[u8]) -> bool {
+        let Schema { language_field, score_field, payload_field, .. } = self.schema;
+        [language_field, score_field, payload_field].into_iter().flatten().any(|field| *field == *name)
+    }
 }
 
 /// The document under a key, if it is still one of the kind that is indexed.
@@ -132,7 +153,7 @@ pub fn document<'a>(cx: &'a mut Cx<'_>, key: &[u8], on: DocumentKind) -> Option<
 
 impl Source<'_> {
     /// The fields that are wanted, as they are shown.
-    pub fn shown(&self, key: &[u8], selection: &Selection, manner: Manner) -> Fields {
+    pub fn shown(&self, key: &[u8], selection: &Selection, manner: Manner<'_>) -> Fields {
         let shown = |wanted: &Wanted| Some((Arc::clone(&wanted.name), self.one(key, wanted, manner)?));
         match selection {
             Selection::Listed(wanted) => wanted.iter().filter_map(shown).collect(),
@@ -145,12 +166,15 @@ impl Source<'_> {
     }
 
     /// Everything but the field that is there already.
-    fn all(&self, first: Option<&Wanted>, manner: Manner, fields: &mut Fields) {
+    fn all(&self, first: Option<&Wanted>, manner: Manner<'_>, fields: &mut Fields) {
         match self {
             Self::Hash(hash, now_ms) => {
                 for entry in hash.iter(*now_ms) {
                     let name = entry.field.text();
-                    if first.is_none_or(|first| first.field != name[..]) {
+                    if manner.hides(&name) {
+                        continue;
+                    }
+                    if first.is_none_or(|first| first.name[..] != name[..]) {
                         let value = Shown::Text(entry.value.to_vec());
                         fields.push((Arc::from(&*name), value));
                     }
@@ -160,13 +184,16 @@ impl Source<'_> {
         }
     }
 
-    fn one(&self, key: &[u8], wanted: &Wanted, manner: Manner) -> Option<Shown> {
+    fn one(&self, key: &[u8], wanted: &Wanted, manner: Manner<'_>) -> Option<Shown> {
         if wanted.is_key {
             return Some(Shown::Text(key.to_vec()));
         }
         match self {
             Self::Hash(hash, now_ms) => {
                 let text = hash.get(&wanted.field, *now_ms)?.text();
+                if wanted.is_sort_key {
+                    return Some(Shown::Text(sort_key(&text).into_owned()));
+                }
                 let number = if wanted.is_number { base::number::parse_f64(&text) } else { None };
                 Some(Shown::Text(match number {
                     Some(number) => Value::Number(number).shown().unwrap_or_default(),
@@ -187,11 +214,14 @@ impl Source<'_> {
     }
 
     /// Everything, as rows of FT.AGGREGATE have it.
-    pub fn all_values(&self, manner: Manner, mut put: impl FnMut(&[u8], Value)) {
+    pub fn all_values(&self, manner: Manner<'_>, mut put: impl FnMut(&[u8], Value)) {
         match self {
             Self::Hash(hash, now_ms) => {
                 for entry in hash.iter(*now_ms) {
-                    put(&entry.field.text(), Value::Text(entry.value.to_vec()));
+                    let name = entry.field.text();
+                    if !manner.hides(&name) {
+                        put(&name, Value::Text(entry.value.to_vec()));
+                    }
                 }
             }
             Self::Json(root) => match whole(&[*root], manner) {
@@ -201,7 +231,7 @@ impl Source<'_> {
     }
 
     /// The value of a field as rows of FT.AGGREGATE have it.
-    pub fn value(&self, key: &[u8], wanted: &Wanted, manner: Manner) -> Option<Value> {
+    pub fn value(&self, key: &[u8], wanted: &Wanted, manner: Manner<'_>) -> Option<Value> {
         if wanted.is_key {
             return Some(Value::text(key));
         }
@@ -245,7 +275,7 @@ fn plain(view: View<'_>) -> Vec<u8> {
 }
 
 /// All that a path has found: from dialect 3 on an array.
-fn whole(found: &[View<'_>], manner: Manner) -> Shown {
+fn whole(found: &[View<'_>], manner: Manner<'_>) -> Shown {
     if manner.expands {
         let mut out = Reply::new(true);
         out.array(found.len());

@@ -20,6 +20,8 @@ pub struct QueryOptions {
     /// The name given to SCORER.
     pub scorer: Option<Vec<u8>>,
     pub payload: Option<Vec<u8>>,
+    /// BM25STD_TANH_FACTOR.
+    pub tanh_factor: Option<u64>,
     /// EXPANDER.
     pub expander: Forms,
     /// WITHSCORES, ADDSCORES.
@@ -46,8 +48,18 @@ impl QueryOptions {
             b"NOSTOPWORDS" => self.keeps_stop_words = words.next().is_some(),
             b"INORDER" => self.in_order = words.next().is_some(),
             b"EXPLAINSCORE" => self.explains = words.next().is_some(),
-            b"TIMEOUT" | b"PARAMS" | b"DIALECT" | b"FORMAT" | b"SLOP" | b"LANGUAGE" | b"SCORER"
-            | b"PAYLOAD" | b"EXPANDER" | b"INKEYS" | b"INFIELDS" => self.valued(words)?,
+            b"TIMEOUT"
+            | b"PARAMS"
+            | b"DIALECT"
+            | b"FORMAT"
+            | b"SLOP"
+            | b"LANGUAGE"
+            | b"SCORER"
+            | b"PAYLOAD"
+            | b"EXPANDER"
+            | b"BM25STD_TANH_FACTOR"
+            | b"INKEYS"
+            | b"INFIELDS" => self.valued(words)?,
             _ => return Ok(false),
         }
         Ok(true)
@@ -68,9 +80,10 @@ impl QueryOptions {
                     b"SBSTEM" => Forms::Stems,
                     b"PHONETIC" => Forms::Sounds,
                     b"SYNONYM" => Forms::Synonyms,
-                    _ => return Err(Error::text("SEARCH_QUERY_BAD No such expander")),
+                    _ => Forms::None,
                 }
             }
+            b"BM25STD_TANH_FACTOR" => self.tanh_factor = Some(tanh_factor(words)?),
             b"SCORER" => self.scorer = Some(words.argument(&what)?.to_vec()),
             b"LANGUAGE" => {
                 let language = words.argument(&what)?;
@@ -118,6 +131,14 @@ pub fn dialect(words: &mut Words<'_>) -> Result<Dialect, Error> {
     let given = words.next().ok_or_else(|| bad_arguments("Need an argument for DIALECT"))?;
     let dialect = parse_u64(given).and_then(Dialect::from_number);
     dialect.ok_or_else(|| bad_arguments("DIALECT requires a non negative integer >=1 and <= 4"))
+}
+
+fn tanh_factor(words: &mut Words<'_>) -> Result<u64, Error> {
+    const MOST: u64 = 10_000;
+    let given = words.next().ok_or_else(|| bad_arguments("Need an argument for BM25STD_TANH_FACTOR"))?;
+    parse_u64(given).filter(|factor| (1..=MOST).contains(factor)).ok_or_else(|| {
+        bad_arguments(format_args!("BM25STD_TANH_FACTOR must be between 1 and {MOST} inclusive"))
+    })
 }
 
 fn slop(words: &mut Words<'_>) -> Result<i64, Error> {

@@ -1,6 +1,7 @@
 //! A query that has been read against a definition, ready to be asked of a shard's index.
 
 use super::arguments::GlobalFilter;
+use super::load::Manner;
 use super::options::QueryOptions;
 use super::settings::QuerySettings;
 use super::words::{bad_arguments, shown};
@@ -8,12 +9,12 @@ use crate::families::search::profile::meter::Profiling;
 use crate::indexes::ShardIndex;
 use crate::indexes::definition::Definition;
 use crate::{Cx, Error, ShardCx};
-use search::DocumentSet;
-use search::evaluate::{Evaluation, Options, Order, Scorer, Statistics};
-use search::query::{Dialect, Expansion, Kind, Node, expand, parse};
+use search::evaluate::{Evaluation, Options, Order, Scorer, Statistics, matched_terms};
+use search::query::{Dialect, Expansion, Kind, Node, ask_suffixes, expand, parse};
 use search::schema::{FieldMask, Kind as FieldKind, Schema};
 use search::text::Language;
 use search::vectors::Parts;
+use search::{DocumentId, DocumentSet};
 use std::sync::Arc;
 
 /// What is asked.
@@ -71,6 +72,9 @@ impl Question {
         if let Some(fields) = &options.in_fields {
             node.restrict(mask_of(schema, fields));
         }
+        ask_suffixes(&mut node, schema).map_err(Error::search)?;
+        let has_order = options.slop.is_some() || options.in_order;
+        check_order(&node, &of.definition, has_order)?;
         if !options.verbatim {
             let language = options.language.unwrap_or(schema.language);
             let expansion =
@@ -93,9 +97,11 @@ impl Question {
         let language = options.language.unwrap_or(schema.language);
         // What is nearest is looked for among what the filters let pass, so they come first.
         let parts = Parts::read(&node, schema, options.in_keys.is_some()).map_err(Error::search)?;
+        let (tanh_factor, payload) =
+            (options.tanh_factor.unwrap_or(settings.tanh_factor), options.payload.as_deref());
         let scorer = match &options.scorer {
-            None => Scorer::default(),
-            Some(name) => Scorer::parse(name, settings.tanh_factor, options.payload.as_deref())
+            None => Scorer::parse(settings.scorer.as_bytes(), tanh_factor, payload).unwrap_or_default(),
+            Some(name) => Scorer::parse(name, tanh_factor, payload)
                 .ok_or_else(|| Error::text(format!("SEARCH_QUERY_BAD No such scorer {}", shown(name))))?,
         };
         check_format(options.expands, cx.resp3, dialect, schema)?;
@@ -115,6 +121,11 @@ impl Question {
             profiling: None,
             definition,
         })
+    }
+
+    /// How documents are shown.
+    pub fn manner(&self) -> Manner<'_> {
+        Manner { dialect: self.dialect, expands: self.expands, schema: &self.definition.schema }
     }
 
     /// The index it is asked of, as it is now.
@@ -159,6 +170,14 @@ impl Question {
         Ok(Evaluation::new(&self.node, &index.index, statistics, options))
     }
 
+    /// Which words of the query a document of a shard has.
+    ///
+    /// # Errors
+    /// The index has been dropped since.
+    pub fn matched_terms(&self, cx: &mut ShardCx, id: DocumentId) -> Result<Vec<Vec<u8>>, Error> {
+        Ok(matched_terms(&self.node, &self.index(cx)?.index, id))
+    }
+
     /// INKEYS on a shard.
     pub fn among(&self, index: &ShardIndex) -> Option<DocumentSet> {
         let keys = self.in_keys.as_ref()?;
@@ -183,6 +202,32 @@ impl Question {
 fn has_expansions(node: &Node) -> bool {
     matches!(node.kind, Kind::Affix(_) | Kind::Wildcard(_) | Kind::Fuzzy { .. })
         || node.children().iter().any(has_expansions)
+}
+
+/// Distances and order mean nothing among texts that a path of JSON finds in any order.
+fn check_order(node: &Node, definition: &Definition, has_order: bool) -> Result<(), Error> {
+    let without = definition.unordered_texts();
+    if without == 0 { Ok(()) } else { check_order_of(node, definition, without, has_order) }
+}
+
+fn check_order_of(
+    node: &Node,
+    definition: &Definition,
+    without: FieldMask,
+    has_order: bool,
+) -> Result<(), Error> {
+    let attributes = &node.attributes;
+    let asks = has_order || attributes.slop.is_some() || attributes.in_order.is_some();
+    let is_words =
+        matches!(node.kind, Kind::Intersection(_) | Kind::Union(_) | Kind::Term(_) | Kind::Exact(_));
+    if asks && is_words && node.fields & without != 0 {
+        let asked =
+            definition.schema.text_fields().find(|(_, bit, ..)| without & node.fields & (1 << bit) != 0);
+        let name = asked.map(|(_, _, field, _)| shown(&field.name)).unwrap_or_default();
+        let text = "slop/inorder are not supported for field with undefined ordering";
+        return Err(Error::text(format!("SEARCH_ORDER_OPTION_BAD {text} `{name}`")));
+    }
+    node.children().iter().try_for_each(|child| check_order_of(child, definition, without, has_order))
 }
 
 /// INFIELDS: TEXT fields by name; others are passed over.

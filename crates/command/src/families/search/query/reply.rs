@@ -1,9 +1,9 @@
 //! What FT.SEARCH answers: a flat array in RESP2, a map in RESP3.
 
-use super::deadline::WARNING;
 use super::load::{Fields, Shown};
 use super::request::Request;
 use super::search::{Document, Found, Loaded};
+use super::warnings::Warnings;
 use crate::Cx;
 use resp::Reply;
 use search::evaluate::{Explanation, Hit};
@@ -34,7 +34,7 @@ pub fn write(cx: &Cx<'_>, request: &Request, found: &Found, out: &mut Reply) {
 }
 
 fn write_map(request: &Request, found: &Found, out: &mut Reply) {
-    begin_map(found.is_timed_out, found.hits.total, request.question.expands, out);
+    begin_map(found.warnings, found.hits.total, request.question.expands, out);
     out.array(found.hits.hits.len());
     for hit in &found.hits.hits {
         let document = &found.documents[&hit.id];
@@ -55,20 +55,24 @@ fn write_map(request: &Request, found: &Found, out: &mut Reply) {
 }
 
 /// The map of results of RESP3, up to the results themselves.
-pub fn begin_map(is_timed_out: bool, total: u64, expands: bool, out: &mut Reply) {
+pub fn begin_map(warnings: Warnings, total: u64, expands: bool, out: &mut Reply) {
     out.map(5);
     out.status("attributes");
     out.array(0);
     out.status("warning");
-    out.array(usize::from(is_timed_out));
-    if is_timed_out {
-        out.status(WARNING);
-    }
+    write_warnings(warnings, out);
     out.status("total_results");
     out.natural(total);
     out.status("format");
     out.status(if expands { "EXPAND" } else { "STRING" });
     out.status("results");
+}
+
+/// A list of sentences.
+pub fn write_warnings(warnings: Warnings, out: &mut Reply) {
+    let texts = warnings.texts();
+    out.array(texts.len());
+    texts.for_each(|text| out.status(text));
 }
 
 fn write_heads(request: &Request, hit: &Hit, document: &Document, out: &mut Reply, named: bool) {

@@ -8,7 +8,7 @@ use super::words::{bad_arguments, shown};
 use crate::families::search::profile::meter::Profiling;
 use crate::{Args, Cx, Error};
 use search::evaluate::Order;
-use search::schema::DocumentKind;
+use search::schema::{DocumentKind, Schema};
 use std::sync::Arc;
 
 /// A search, the same on all shards.
@@ -34,6 +34,19 @@ pub enum Sorting {
     Index(Order),
     /// By a field that is not SORTABLE: it is read from all documents that are found.
     Loaded { wanted: Wanted, descending: bool },
+}
+
+/// HIGHLIGHT and SUMMARIZE name fields of the schema, or of RETURN.
+fn check_dressed(given: &SearchArguments, schema: &Schema) -> Result<(), Error> {
+    let highlighted = given.highlight.iter().flat_map(|highlight| &highlight.fields);
+    let summarized = given.summarize.iter().flat_map(|summarize| &summarize.fields);
+    for name in highlighted.chain(summarized).flatten() {
+        let is_returned = given.fields.iter().flatten().any(|field| field.name == *name);
+        if schema.field(name).is_none() && !is_returned {
+            return Err(Error::text(format!("SEARCH_PROP_NOT_FOUND No such property `{}`", shown(name))));
+        }
+    }
+    Ok(())
 }
 
 impl Request {
@@ -85,6 +98,7 @@ impl Request {
             let text = "HIGHLIGHT/SUMMARIZE on JSON indexes requires RETURN with explicit field names";
             return Err(bad_arguments(text));
         }
+        check_dressed(&given, schema)?;
         let economies = schema.economies;
         if dresses && (economies.no_highlighting || economies.no_offsets) {
             let word = if economies.no_offsets { "NOOFFSETS" } else { "NOHL" };
@@ -120,7 +134,7 @@ impl Request {
         if self.limit.1 == 0 { 0 } else { self.limit.0.saturating_add(self.limit.1) }
     }
 
-    pub fn manner(&self) -> Manner {
-        Manner { dialect: self.question.dialect, expands: self.question.expands }
+    pub fn manner(&self) -> Manner<'_> {
+        self.question.manner()
     }
 }

@@ -7,6 +7,7 @@ use super::gather::{AfterRound, Ask, Heard};
 use super::load::{self, Fields};
 use super::question::Question;
 use super::request::{Request, Sorting};
+use super::warnings::Warnings;
 use super::{gather, present, reply};
 use crate::families::search::profile::meter::{Meter, Profiling, ShardProfile};
 use crate::families::search::profile::{self, reply::Coordinator};
@@ -52,7 +53,7 @@ pub enum Loaded {
 pub struct Found {
     pub hits: Hits,
     pub documents: HashMap<DocumentId, Document>,
-    pub is_timed_out: bool,
+    pub warnings: Warnings,
     /// FT.PROFILE: how.
     pub profile: Option<ShardProfile>,
 }
@@ -91,6 +92,7 @@ impl Ask for Request {
         let (order, wanted) = order_and_wanted(self);
         let mut meter = Meter::of(&self.question);
         let begun_ns = meter.now_ns();
+        let warnings = Warnings { is_cut: statistics.is_cut, ..Warnings::default() };
         let mut options = Options { vectors, ..self.question.options(order, wanted) };
         options.unscored = !self.with_scores && order != Order::Score;
         let evaluation = self.question.evaluation(cx, statistics, options)?;
@@ -100,7 +102,7 @@ impl Ask for Request {
             request: Arc::clone(self),
             deadline: Deadline::of(&self.question, cx),
             stage: Stage::Evaluate(Box::new(evaluation)),
-            found: Found::default(),
+            found: Found { warnings, ..Found::default() },
         }))
     }
 
@@ -147,8 +149,8 @@ impl Find {
             Stage::Evaluate(evaluation) => {
                 let index = &question.index(cx.shard)?.index;
                 if !evaluation.step(index, fuel) {
-                    self.found.is_timed_out = self.deadline.is_over(cx.shard)?;
-                    if !self.found.is_timed_out {
+                    self.found.warnings.is_timed_out = self.deadline.is_over(cx.shard)?;
+                    if !self.found.warnings.is_timed_out {
                         return Ok(None);
                     }
                 }
@@ -276,7 +278,7 @@ impl Part for Find {
             return Ok(None);
         }
         let (request, mut found) = (Arc::clone(&self.request), std::mem::take(&mut self.found));
-        found.profile = self.meter.finish(cx.shard, found.is_timed_out);
+        found.profile = self.meter.finish(cx.shard, found.warnings);
         Ok(Some(Box::new(Heard::Found(request, found))))
     }
 }
@@ -306,7 +308,7 @@ fn found_all(
     for (shard, one) in all.into_iter().enumerate() {
         owners.extend(one.documents.keys().map(|id| (*id, shard)));
         found.documents.extend(one.documents);
-        found.is_timed_out |= one.is_timed_out;
+        found.warnings.add(one.warnings);
         profiles.extend(one.profile);
         found.hits.merge(one.hits, order, wanted);
     }

@@ -23,6 +23,8 @@ pub struct QuerySettings {
     pub results_max: usize,
     /// MAXAGGREGATERESULTS.
     pub rows_max: usize,
+    /// MAX_AGGREGATE_GROUPS.
+    pub groups_max: usize,
     /// CURSOR_READ_SIZE.
     pub cursor_rows: usize,
     /// CURSOR_MAX_IDLE.
@@ -31,6 +33,8 @@ pub struct QuerySettings {
     pub cursors_max: usize,
     /// MINSTEMLEN.
     pub stem_letters_min: usize,
+    /// DEFAULT_SCORER.
+    pub scorer: &'static str,
     /// BM25STD_TANH_FACTOR.
     pub tanh_factor: u64,
 }
@@ -50,10 +54,12 @@ impl QuerySettings {
             dialect: Dialect::from_number(config.search_default_dialect).unwrap_or(Dialect::One),
             results_max: results(config.search_max_search_results),
             rows_max: results(config.search_max_aggregate_results),
+            groups_max: config.search_max_aggregate_groups as usize,
             cursor_rows: config.search_cursor_read_size as usize,
             cursor_idle_ms: config.search_cursor_max_idle_ms,
             cursors_max: config.search_index_cursor_limit as usize,
             stem_letters_min: config.search_min_stem_len as usize,
+            scorer: config.search_default_scorer.name(),
             tanh_factor: config.search_bm25std_tanh_factor,
         }
     }
