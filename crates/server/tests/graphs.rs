@@ -36,9 +36,11 @@ fn words(line: &str, blob: &[u8], rest: &str) -> Vec<Vec<u8>> {
 }
 
 fn fill(client: &mut Client, vectors: &[Vec<u8>], order: impl Iterator<Item = usize>) {
-    let create = format!("FT.CREATE i SCHEMA v VECTOR HNSW 6 TYPE FLOAT32 DIM {DIMENSION} DISTANCE_METRIC L2");
+    let create =
+        format!("FT.CREATE i SCHEMA v VECTOR HNSW 6 TYPE FLOAT32 DIM {DIMENSION} DISTANCE_METRIC L2");
     assert!(!client.run(&create).is_error());
-    let commands: Vec<_> = order.map(|n| words(&format!("HSET k{n} title t{n} v"), &vectors[n], "")).collect();
+    let commands: Vec<_> =
+        order.map(|n| words(&format!("HSET k{n} title t{n} v"), &vectors[n], "")).collect();
     commands.chunks(64).for_each(|some| _ = client.pipeline(some));
 }
 
@@ -118,7 +120,10 @@ fn a_base_of_append_only_files_has_them() {
         let again = server(Some(killed.directory()), after, true);
         let mut client = again.client();
         let same = same(&found(&mut client, &vectors), &expected);
-        assert!(same * 100 >= QUERIES * 97, "{same} of {QUERIES} are the same, {before} shards, then {after}");
+        assert!(
+            same * 100 >= QUERIES * 97,
+            "{same} of {QUERIES} are the same, {before} shards, then {after}"
+        );
         has_all(&mut client, &vectors);
     }
 }

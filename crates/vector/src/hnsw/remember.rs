@@ -105,7 +105,8 @@ impl Hnsw {
             out.extend_from_slice(&slot.to_le_bytes());
             out.extend_from_slice(&xxh3_64(&graph.store.vector(slot)).to_le_bytes());
             let is_entry = graph.links.entry().is_some_and(|(entry, _)| entry == slot);
-            out.push(level as u8 + 1 | if is_entry { IS_ENTRY } else { 0 });
+            let mark = if is_entry { IS_ENTRY } else { 0 };
+            out.push(mark | (level as u8 + 1));
             for level in 0..=level {
                 let links: Vec<u32> = match level {
                     0 => up_first(graph, slot).filter(is_linked).collect(),
