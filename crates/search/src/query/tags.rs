@@ -68,18 +68,10 @@ fn value(context: &Context<'_>, scanner: &mut Scanner<'_>) -> Result<Node, Error
                 words.push(escape(value));
             }
             Some(b'"' | b'\'') if !context.is_legacy => words.push(quoted(scanner)?),
-            Some(_) => {
-                let word = raw_word(context, scanner)?;
-                let is_stop_word = || context.schema.stop_words.contains(&fold(&word));
-                let is_whole = scanner.peek() != Some(b'*');
-                if context.is_legacy && context.leaves_out_stop_words && is_whole && is_stop_word() {
-                    return Err(scanner.syntax());
-                }
-                words.push(word);
-            }
+            Some(_) => words.push(raw_word(context, scanner)?),
         }
     }
-    if words.is_empty() {
+    if words.is_empty() || context.is_legacy && has_stop_word(context, &words) {
         return Err(scanner.syntax());
     }
     Ok(Node::new(if open_before || open_behind {
@@ -87,6 +79,14 @@ fn value(context: &Context<'_>, scanner: &mut Scanner<'_>) -> Result<Node, Error
     } else {
         Kind::TagValue(words)
     }))
+}
+
+/// Whether one of several words of a tag is a stop word, which the first dialect does not read.
+fn has_stop_word(context: &Context<'_>, words: &[Vec<u8>]) -> bool {
+    let stop_words = &context.schema.stop_words;
+    context.leaves_out_stop_words
+        && words.len() > 1
+        && words.iter().any(|word| stop_words.contains(&fold(word)))
 }
 
 /// A quoted tag, without the backslashes in front of quotation marks.

@@ -187,13 +187,13 @@ impl Collect {
         *fuel = fuel.saturating_sub(if reads { DOCUMENT_FUEL } else { ROW_FUEL });
         let begun_ns = self.meter.now_ns();
         let mut row = Fields::default();
-        if request.adds_scores {
-            row.set(b"__score", Value::Number(hit.score));
-        }
         for (name, distance) in request.question.parts.names().zip(&hit.distances) {
             if let (Some(name), Some(distance)) = (name, distance) {
                 row.set(name, Value::Number(*distance));
             }
+        }
+        if request.adds_scores {
+            row.set(b"__score", Value::Number(hit.score));
         }
         row.written_us = request.question.index(cx.shard)?.documents.written_us(hit.id);
         if request.asks_for_terms {
