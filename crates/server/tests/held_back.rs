@@ -7,6 +7,15 @@ use testkit::{Client, Program, Server};
 
 const WEFT: &str = env!("CARGO_BIN_EXE_weft-server");
 
+/// Says when this is dropped that it is over, also where a test fails.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Asks for a key that nobody gets before the reply to the PING in front of it has come.
 fn ask_for_what_is_away(moves: &mut Client, ours: &mut Client, key: &str) {
     // A server that takes what MIGRATE sends and says nothing.
@@ -38,12 +47,12 @@ fn a_busy_shard_sends_what_is_finished_before_a_slow_reply_comes() {
                     busy.pipeline(&[["PING"]; 64]);
                 }
             });
+            let _over = Over(&done);
             // One of these belongs to that shard, the other does not.
             for key in ["foo", "bar"] {
                 assert!(moves.cmd(&["SET", key, "v"]).is_ok());
                 ask_for_what_is_away(&mut moves, &mut ours, key);
             }
-            done.store(true, Ordering::Relaxed);
         });
     }
 }
