@@ -428,7 +428,7 @@ impl ShardCx {
         key: &[u8],
         subkeys: &[u8],
     ) {
-        let by = self.tracking.caller;
+        let by = self.author();
         let change =
             || Change { db, key: key.to_vec(), event, subkeys: subkeys.to_vec(), by, is_read: false };
         if let Some(changes) = &mut self.untold {

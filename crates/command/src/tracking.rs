@@ -43,6 +43,8 @@ pub struct Tracker {
     pub reads: bool,
     /// It need not hear of its own changes (NOLOOP).
     pub is_deaf: bool,
+    /// A script of its asks.
+    pub is_script: bool,
 }
 
 impl Tracker {
@@ -51,11 +53,17 @@ impl Tracker {
         is_on: false,
         reads: false,
         is_deaf: false,
+        is_script: false,
     };
 
-    /// Who is not to hear of what this client changes.
+    /// Who is not to hear of what this client changes, of keys that were read.
     fn spared(self) -> Option<ClientRef> {
         (self.is_on && self.is_deaf).then_some(self.client)
+    }
+
+    /// Who is not to hear of what this client changes, of keys with its prefixes: as in Redis, what its scripts write it does hear of.
+    fn spared_by_prefix(self) -> Option<ClientRef> {
+        self.spared().filter(|_| !self.is_script)
     }
 }
 
@@ -144,17 +152,17 @@ impl Tracking {
     }
 
     /// What was changed has to be told.
-    fn note_change(&mut self, key: Key<'_>) {
-        let spared = self.caller.spared();
+    fn note_change(&mut self, key: Key<'_>, by: Tracker) {
         if !self.interests.is_empty() {
             let mut homes: Vec<u16> = self.interests.of(key.bytes).flatten().map(|(home, _)| *home).collect();
             homes.sort_unstable();
             homes.dedup();
             if !homes.is_empty() {
+                let spared = by.spared_by_prefix();
                 self.news.push(News::Broadcast { key: key.bytes.to_vec(), homes, spared });
             }
         }
-        let readers = self.table.remove(key, spared);
+        let readers = self.table.remove(key, by.spared());
         if !readers.is_empty() {
             self.news.push(News::Key(key.bytes.into(), readers));
         }
@@ -327,8 +335,14 @@ impl ShardCx {
     /// Tells of a change of a key of this shard.
     #[cold]
     pub(crate) fn track_change(&mut self, key: &[u8]) {
-        let hash = self.seed.hash(key);
-        self.tracking.note_change(Key { bytes: key, hash });
+        let (hash, by) = (self.seed.hash(key), self.author());
+        self.tracking.note_change(Key { bytes: key, hash }, by);
+    }
+
+    /// Whose doing it is what changes now.
+    pub(crate) fn author(&self) -> Tracker {
+        let caller = self.tracking.caller;
+        Tracker { is_script: caller.is_script || self.in_script.is_some(), ..caller }
     }
 
     /// This shard's part of a command that takes all keys from a database.
@@ -427,13 +441,12 @@ mod tests {
         let mut tracking = Tracking::default();
         tracking.table.add(key("k"), A, |_| false);
         tracking.table.add(key("k"), B, |_| false);
-        tracking.caller = Tracker { client: A, is_on: true, reads: true, is_deaf: true };
-        tracking.note_change(key("k"));
+        let deaf = Tracker { client: A, is_on: true, reads: true, is_deaf: true, is_script: false };
+        tracking.note_change(key("k"), deaf);
         assert_eq!(tracking.take_news(), [News::Key((*b"k").into(), vec![B])]);
-        tracking.caller = Tracker::NOBODY;
-        tracking.note_change(key("k"));
+        tracking.note_change(key("k"), Tracker::NOBODY);
         assert_eq!(tracking.take_news(), [News::Key((*b"k").into(), vec![A])]);
-        tracking.note_change(key("k"));
+        tracking.note_change(key("k"), Tracker::NOBODY);
         assert!(!tracking.has_news() && !tracking.is_listening());
     }
 
@@ -443,13 +456,13 @@ mod tests {
         tracking.set_interest(b"u:", 1, 3);
         tracking.set_interest(b"u:", 2, 1);
         tracking.set_interest(b"", 1, 4);
-        tracking.note_change(key("u:1"));
+        tracking.note_change(key("u:1"), Tracker::NOBODY);
         let told = News::Broadcast { key: b"u:1".to_vec(), homes: vec![1, 2], spared: None };
         assert_eq!(tracking.take_news(), [told]);
         tracking.end_interest(b"u:", 1, 2);
         tracking.end_interest(b"u:", 2, 1);
         tracking.end_interest(b"", 1, 4);
-        tracking.note_change(key("u:1"));
+        tracking.note_change(key("u:1"), Tracker::NOBODY);
         let told = News::Broadcast { key: b"u:1".to_vec(), homes: vec![1], spared: None };
         assert_eq!(tracking.take_news(), [told]);
         tracking.end_interest(b"u:", 1, 3);

@@ -160,7 +160,13 @@ impl Item {
             _ => ((self.hash >> 32) as u32, self.hash as u32),
         };
         let client = ClientRef { home, conn, generation };
-        Tracker { client, is_on: is(mark::TRACKS), reads: is(mark::TRACKS_READS), is_deaf: is(mark::IS_DEAF) }
+        Tracker {
+            client,
+            is_on: is(mark::TRACKS),
+            reads: is(mark::TRACKS_READS),
+            is_deaf: is(mark::IS_DEAF),
+            is_script: false,
+        }
     }
 }
 

@@ -49,7 +49,7 @@ impl Mode {
             Choice::OptIn => self.is_excepted,
             Choice::OptOut => !self.is_excepted,
         };
-        Tracker { client: self.client, is_on: true, reads, is_deaf: self.is_deaf }
+        Tracker { client: self.client, is_on: true, reads, is_deaf: self.is_deaf, is_script: false }
     }
 }
 
