@@ -187,6 +187,8 @@ pub fn tick(shard: &mut ShardCx) -> bool {
     if limit == 0 || shard.is_kept_as_is() || shard.pause.is_some() {
         return false;
     }
+    // What the last round has evicted is out of the indexes before they are counted.
+    shard.settle_indexes();
     shard.count_search_bytes();
     shard.note_fill(FILL_STEP);
     free(shard, target(shard), KEYS_PER_TICK, NANOS_PER_TICK);
