@@ -1,3 +1,5 @@
+//! Operations that ask for keys as they go, played in one thread.
+
 use super::*;
 use crate::trial::{Trial, request};
 use base::hash::HashSeed;

@@ -1,3 +1,5 @@
+//! Groups of split commands, and what comes back of them.
+
 use super::*;
 use crate::trial::{Trial, request};
 
