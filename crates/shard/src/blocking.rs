@@ -407,6 +407,7 @@ impl Shard {
         here: bool,
         mut reply: Reply,
     ) {
+        self.tell_heard_before(ticket.conn as usize);
         let conn = &mut self.conns[ticket.conn as usize];
         if conn.generation != ticket.generation {
             return;

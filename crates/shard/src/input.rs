@@ -19,6 +19,7 @@ impl Shard {
     pub fn receive(&mut self, buf: &[u8], inputs: &[(u32, Range<usize>)]) {
         debug_assert!(is_each_once(inputs), "a connection's input is in one piece");
         self.silence_killed();
+        self.tell_heard();
         for (conn, range) in inputs {
             let conn = *conn as usize;
             self.cx.stats.net_in_bytes += range.len() as u64;
@@ -132,6 +133,7 @@ impl Shard {
     /// not more than [`RESUMES_MAX`] in all.
     /// Call once per turn, after the mail.
     pub fn resume(&mut self) {
+        self.tell_heard();
         if self.busy.is_some() {
             self.go_on_with_script();
         }

@@ -477,6 +477,7 @@ impl Shard {
         match ask {
             Ask::Whole(ticket) => {
                 self.returned += u64::from(!here);
+                self.tell_heard_before(ticket.conn as usize);
                 let conn = &mut self.conns[ticket.conn as usize];
                 if conn.generation != ticket.generation {
                     return;

@@ -173,6 +173,7 @@ impl Shard {
     fn end(&mut self, ask: Ask, here: bool, elsewhere: bool, out: &mut Reply) {
         // Nobody is there for what the server does of its own accord.
         let Ask::Whole(ticket) = ask else { return };
+        self.tell_heard_before(ticket.conn as usize);
         let conn = &mut self.conns[ticket.conn as usize];
         if conn.generation != ticket.generation {
             return;

@@ -6,7 +6,7 @@
 //! behind the last reply that has come, in front of those still awaited (`Conn::push_between`). They are sent before the reply to whoever
 //! made the change.
 //!
-//! With BCAST there is one message per prefix and turn, as in Redis.
+//! With BCAST there is one message per prefix and turn, as in Redis; or several, for no reply that comes of later may be before it.
 
 use crate::message::Message;
 use crate::shard::Shard;
@@ -253,11 +253,25 @@ impl Shard {
             self.cx.trim_tracking();
         }
         self.tell_changes();
+        self.tell_heard();
+        if self.cx.tracking.has_forgone() {
+            self.tell_forgone();
+        }
+    }
+
+    /// What the mail has brought of prefixes is told before anything that is run now is answered.
+    #[inline]
+    pub(crate) fn tell_heard(&mut self) {
         if self.cx.tracking.has_broadcasts() {
             self.tell_broadcasts();
         }
-        if self.cx.tracking.has_forgone() {
-            self.tell_forgone();
+    }
+
+    /// The same before a reply takes its place, if its client may have to hear of it.
+    #[inline]
+    pub(crate) fn tell_heard_before(&mut self, conn: usize) {
+        if self.conns[conn].tracker.is_on {
+            self.tell_heard();
         }
     }
 

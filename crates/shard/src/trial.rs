@@ -134,6 +134,11 @@ impl Trial {
         true
     }
 
+    /// The next message, and for whom it is; it is not delivered.
+    pub fn take_mail(&mut self) -> Option<(usize, Message)> {
+        self.mail.messages.pop_front()
+    }
+
     /// All messages are delivered; what waits for something else still does.
     pub fn deliver_all(&mut self) {
         while self.deliver() {}

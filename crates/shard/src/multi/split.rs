@@ -315,6 +315,7 @@ impl Shard {
         if let Some(entry) = split.slow.take() {
             self.log_slow_split(group, index, *entry);
         }
+        self.tell_heard_before(ticket.conn as usize);
         let conn = &mut self.conns[ticket.conn as usize];
         let is_there = conn.generation == ticket.generation;
         let of = &mut self.splits.groups[group];

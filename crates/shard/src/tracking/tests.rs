@@ -200,6 +200,32 @@ fn prefixes_are_heard_of_from_all_shards_and_end_with_their_clients() {
     assert!(trial.shards.iter().all(|shard| !shard.cx.is_listening && !shard.cx.tracking.has_clients()));
 }
 
+/// Whoever knows that a key was written has been told, before it hears anything else.
+#[test]
+fn prefixes_are_heard_of_before_what_was_asked_later() {
+    let mut trial = Trial::new(2);
+    let key = trial.key_on(1, "user:");
+    let conn = client(&mut trial, 0, 1, "CLIENT TRACKING ON BCAST PREFIX user:");
+    let (writer, there) = (client(&mut trial, 0, 2, ""), client(&mut trial, 1, 3, ""));
+    // Written and read by way of the same batch.
+    let set = request(&["SET", &key, "1"]);
+    let get = request(&["GET", &key]);
+    let buf = [&set[..], &get].concat();
+    let inputs = [(writer as u32, 0..set.len()), (conn as u32, set.len()..buf.len())];
+    trial.shards[0].receive(&buf, &inputs);
+    trial.publish(0);
+    trial.settle();
+    assert_eq!(taken(&mut trial, 0, conn), invalidated(&[&key]) + "$1|1|");
+    // Written elsewhere, and what is answered at home in the turn that brings the message.
+    trial.send_to(1, there, &request(&["SET", &key, "2"]));
+    assert_eq!(taken(&mut trial, 1, there), "+OK|");
+    let (to, message) = trial.take_mail().expect("shard 0 has to be told");
+    assert_eq!(to, 0);
+    trial.shards[0].on_message(message);
+    trial.send_to(0, conn, b"PING\r\n");
+    assert_eq!(taken(&mut trial, 0, conn), invalidated(&[&key]) + "+PONG|");
+}
+
 #[test]
 fn another_client_on_another_shard_gets_the_messages_until_it_goes() {
     let mut trial = Trial::new(3);
