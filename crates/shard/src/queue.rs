@@ -209,7 +209,9 @@ impl Shard {
                     }
                     continue;
                 }
-                if self.queues_up_plainly(command, args, q) {
+                if self.conns[q.conn as usize].transaction.is_some()
+                    && self.queues_up_plainly(command, args, q)
+                {
                     continue;
                 }
             }
