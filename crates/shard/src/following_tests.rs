@@ -9,14 +9,18 @@ const KEYS: usize = 12;
 const CREATE: [&str; 10] =
     ["FT.CREATE", "idx", "PREFIX", "2", "doc:", "{t}", "SCHEMA", "n", "NUMERIC", "SORTABLE"];
 
-fn key(random: &mut Random) -> String {
-    let number = random.index(KEYS);
-    // Some are of one slot, some are not indexed.
+/// One of so many keys of each kind: some are of one slot, some are not indexed.
+pub fn key_of(random: &mut Random, count: usize) -> String {
+    let number = random.index(count);
     match random.index(4) {
         0 => format!("{{t}}{number}"),
         1 => format!("other:{number}"),
         _ => format!("doc:{number}"),
     }
+}
+
+fn key(random: &mut Random) -> String {
+    key_of(random, KEYS)
 }
 
 /// One command, or several that belong together.

@@ -1,5 +1,6 @@
 //! Documents with vectors that lie in an index answer as if they had them, whatever is done to them and to the index; and they lie there exactly if the index has them.
 
+use crate::following_tests::key_of;
 use crate::trial::{Trial, request};
 use base::random::Random;
 use command::indexes::DB;
@@ -34,12 +35,7 @@ fn create(name: &str) -> Vec<u8> {
 }
 
 fn key(random: &mut Random) -> String {
-    let number = random.index(KEYS);
-    match random.index(4) {
-        0 => format!("{{t}}{number}"),
-        1 => format!("other:{number}"),
-        _ => format!("doc:{number}"),
-    }
+    key_of(random, KEYS)
 }
 
 /// Letters are numbers as well as any other four bytes.

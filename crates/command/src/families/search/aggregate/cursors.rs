@@ -39,6 +39,8 @@ struct Cursor {
 #[derive(Default)]
 pub struct Cursors {
     open: HashMap<u64, Cursor>,
+    /// Memory of the rows of all, which is asked for at each command that needs some.
+    bytes: usize,
 }
 
 impl Cursors {
@@ -57,14 +59,30 @@ impl Cursors {
 
     /// Memory of the rows that are left.
     pub fn bytes(&self) -> usize {
-        self.open.values().map(|cursor| cursor.bytes).sum()
+        self.bytes
+    }
+
+    fn insert(&mut self, id: u64, cursor: Cursor) {
+        self.bytes += cursor.bytes;
+        self.open.insert(id, cursor);
+    }
+
+    fn remove(&mut self, id: u64) -> Option<Cursor> {
+        let cursor = self.open.remove(&id)?;
+        self.bytes -= cursor.bytes;
+        Some(cursor)
     }
 
     /// Those whose time is over go; how many.
     pub fn sweep(&mut self, now_us: u64) -> usize {
-        let before = self.open.len();
-        self.open.retain(|_, cursor| cursor.ends_us > now_us);
-        before - self.open.len()
+        let Self { open, bytes } = self;
+        let before = open.len();
+        open.retain(|_, cursor| {
+            let stays = cursor.ends_us > now_us;
+            *bytes -= if stays { 0 } else { cursor.bytes };
+            stays
+        });
+        before - open.len()
     }
 }
 
@@ -85,14 +103,14 @@ pub fn open(cx: &mut ShardCx, opened: Opened, cursors_max: usize) -> Result<u64,
             break id;
         }
     };
-    put(cx, id, opened);
+    let bytes = opened.rows.iter().map(Fields::bytes).sum();
+    put(cx, id, opened, bytes);
     Ok(id)
 }
 
-fn put(cx: &mut ShardCx, id: u64, opened: Opened) {
+fn put(cx: &mut ShardCx, id: u64, opened: Opened, bytes: usize) {
     let ends_us = cx.now_us.saturating_add(opened.options.idle_ms.saturating_mul(1000));
-    let bytes = opened.rows.iter().map(Fields::bytes).sum();
-    cx.cursors.open.insert(id, Cursor { opened, ends_us, bytes });
+    cx.cursors.insert(id, Cursor { opened, ends_us, bytes });
 }
 
 /// The number of a cursor as it is written.
@@ -109,8 +127,8 @@ pub fn number(written: &[u8]) -> Result<u64, Error> {
 /// There is no such cursor.
 pub fn read(cx: &mut ShardCx, id: u64, count: Option<usize>) -> Result<Read, Error> {
     cx.cursors.sweep(cx.now_us);
-    let cursor = cx.cursors.open.remove(&id);
-    let mut opened = cursor.ok_or_else(|| not_found(id))?.opened;
+    let cursor = cx.cursors.remove(id);
+    let Cursor { mut opened, bytes, .. } = cursor.ok_or_else(|| not_found(id))?;
     let count = count.unwrap_or(opened.options.rows);
     let taken = count.min(opened.rows.len());
     let rows: Vec<_> = opened.rows.drain(..taken).collect();
@@ -118,7 +136,8 @@ pub fn read(cx: &mut ShardCx, id: u64, count: Option<usize>) -> Result<Read, Err
     // That nothing is left shows when fewer rows come than were asked for.
     let next = if taken < count { 0 } else { id };
     if next != 0 {
-        put(cx, id, opened);
+        let taken_bytes = rows.iter().map(Fields::bytes).sum::<usize>();
+        put(cx, id, opened, bytes - taken_bytes);
     }
     Ok(Read { rows, next, expands, is_counted })
 }
@@ -130,10 +149,54 @@ pub fn not_found(id: u64) -> Error {
 
 /// Closes a cursor; whether there was one.
 pub fn close(cx: &mut ShardCx, id: u64) -> bool {
-    cx.cursors.open.remove(&id).is_some()
+    cx.cursors.remove(id).is_some()
 }
 
 /// Whether a cursor is of an index with this number, if there is such a cursor.
 pub fn is_of(cx: &ShardCx, id: u64, number: u64) -> bool {
     cx.cursors.open.get(&id).is_none_or(|cursor| cursor.opened.number == number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base::hash::HashSeed;
+    use config::Config;
+    use search::expression::Value;
+    use std::sync::Arc;
+
+    fn recounted(cx: &ShardCx) -> usize {
+        cx.cursors.open.values().flat_map(|cursor| &cursor.opened.rows).map(Fields::bytes).sum()
+    }
+
+    #[test]
+    fn the_memory_of_rows_is_that_of_those_that_are_left() {
+        let mut cx = ShardCx::new(0, 1, Arc::new(Config::default()), HashSeed::new(1, 2), 3);
+        let opened = |rows: usize, idle_ms| Opened {
+            number: 1,
+            rows: (0..rows)
+                .map(|row| Fields::new([(b"name".to_vec(), Value::Text(vec![b'x'; row]))].into_iter()))
+                .collect(),
+            options: CursorOptions { rows: 3, idle_ms },
+            expands: false,
+            is_counted: false,
+        };
+        let first = open(&mut cx, opened(10, 1000), 10).unwrap_or_else(|_| panic!("there is room"));
+        let second = open(&mut cx, opened(5, 1), 10).unwrap_or_else(|_| panic!("there is room"));
+        let third = open(&mut cx, opened(7, 1000), 10).unwrap_or_else(|_| panic!("there is room"));
+        let all = cx.cursors.bytes();
+        assert!(all > 22 * size_of::<Fields>() && all == recounted(&cx));
+        assert_eq!(read(&mut cx, first, Some(4)).unwrap_or_else(|_| panic!("it is open")).rows.len(), 4);
+        assert!(cx.cursors.bytes() < all);
+        assert_eq!(cx.cursors.bytes(), recounted(&cx));
+        assert_eq!(read(&mut cx, second, None).unwrap_or_else(|_| panic!("it is open")).rows.len(), 3);
+        cx.now_us += 2000;
+        assert_eq!(cx.cursors.sweep(cx.now_us), 1);
+        assert_eq!(cx.cursors.bytes(), recounted(&cx));
+        assert!(close(&mut cx, third));
+        assert_eq!(cx.cursors.bytes(), recounted(&cx));
+        assert_eq!(read(&mut cx, first, None).unwrap_or_else(|_| panic!("it is open")).rows.len(), 3);
+        assert_eq!(read(&mut cx, first, Some(9)).unwrap_or_else(|_| panic!("it is open")).next, 0);
+        assert_eq!((cx.cursors.bytes(), cx.cursors.len()), (0, 0));
+    }
 }
