@@ -164,6 +164,8 @@ settings! {
 
     /// 0 is one for each available core.
     shards: usize = "shards";
+    /// 0 is all, or as many as there are cores if those are fewer.
+    connection_shards: usize = "connection-shards";
     cpu_pinning: bool = "cpu-pinning";
     /// Cores for the shards in the order given; empty is every core the process may use.
     shard_cpus: Vec<usize> = "shard-cpus";

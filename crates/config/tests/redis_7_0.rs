@@ -22,6 +22,7 @@ const NEWER: &[&str] = &[
     "cluster-slot-stats-enabled",
     "commandlog-execution-slower-than",
     "commandlog-slow-execution-max-len",
+    "connection-shards",
     "cpu-pinning",
     "dir",
     "hide-user-data-from-log",

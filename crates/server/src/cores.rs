@@ -12,6 +12,9 @@ pub struct Cores {
     /// There are more shards than processors. Then none interrupts another when it wakes up: who is interrupted in the middle of its turn keeps
     /// the others waiting for its part, and nobody can run its mail meanwhile (see docs/decisions/more-shards-than-processors.md).
     pub shared: bool,
+    /// On so many of the shards, evenly spread, connections are dealt out. Who serves few connections sends few commands at a time to each
+    /// of the others: with more shards than processors, those that take connections are as many as can run at a time.
+    pub receptions: usize,
 }
 
 impl Cores {
@@ -35,7 +38,12 @@ impl Cores {
         let shared = shards > cpus.len();
         let crowded = shared || named.is_empty() && quota < available.len();
         let pin = config.cpu_pinning && !crowded;
-        Self { pinned: (0..shards).map(|shard| pin.then(|| cpus[shard])).collect(), shared }
+        let receptions = match config.connection_shards {
+            0 => cpus.len().max(1),
+            count => count,
+        };
+        let pinned = (0..shards).map(|shard| pin.then(|| cpus[shard])).collect();
+        Self { pinned, shared, receptions: receptions.min(shards) }
     }
 
     pub fn shards(&self) -> usize {
@@ -51,6 +59,9 @@ impl Cores {
             text.push_str("on any processor");
             if self.shared {
                 text.push_str(", more than there are: none interrupts another");
+            }
+            if self.receptions < shards {
+                let _ = write!(text, "; connections are dealt out on {}", self.receptions);
             }
             return text;
         }
@@ -98,14 +109,28 @@ mod tests {
     }
 
     #[test]
+    fn connections_are_dealt_out_on_as_many_shards_as_run_at_a_time() {
+        let receptions =
+            |settings: &[_], available: &[_]| cores(settings, available, available.len()).receptions;
+        assert_eq!(receptions(&[("shards", "4")], &[0, 1, 2, 3]), 4);
+        assert_eq!(receptions(&[("shards", "4")], &[0, 1]), 2);
+        assert_eq!(receptions(&[("shards", "1")], &[0, 1]), 1);
+        assert_eq!(receptions(&[("shards", "4"), ("shard-cpus", "1")], &[0, 1]), 1);
+        assert_eq!(receptions(&[("shards", "4"), ("connection-shards", "3")], &[0, 1]), 3);
+        assert_eq!(receptions(&[("shards", "2"), ("connection-shards", "3")], &[0, 1]), 2);
+    }
+
+    #[test]
     fn the_log_names_the_processors() {
         assert_eq!(
-            Cores { pinned: vec![Some(0), Some(4)], shared: false }.describe(),
+            Cores { pinned: vec![Some(0), Some(4)], shared: false, receptions: 2 }.describe(),
             "Shards: 2, each kept on a processor of its own: 0 4"
         );
-        let unpinned = |shards, shared| Cores { pinned: vec![None; shards], shared }.describe();
-        assert_eq!(unpinned(1, false), "Shards: 1, on any processor");
+        let unpinned =
+            |shards, shared, receptions| Cores { pinned: vec![None; shards], shared, receptions }.describe();
+        assert_eq!(unpinned(1, false, 1), "Shards: 1, on any processor");
         let crowded = "Shards: 3, on any processor, more than there are: none interrupts another";
-        assert_eq!(unpinned(3, true), crowded);
+        assert_eq!(unpinned(3, true, 3), crowded);
+        assert_eq!(unpinned(3, true, 2), format!("{crowded}; connections are dealt out on 2"));
     }
 }

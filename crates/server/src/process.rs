@@ -24,6 +24,8 @@ pub struct Process {
     pub config: Arc<Config>,
     /// There are more shards than processors.
     pub(crate) shares_processors: bool,
+    /// On how many shards connections are dealt out.
+    pub(crate) receptions: usize,
     pub wakers: Arc<Vec<OnceLock<Waker>>>,
     pub(crate) desks: Vec<OnceLock<SharedDesk>>,
     pub(crate) saver: Arc<ProcessSaver>,
@@ -73,6 +75,7 @@ impl Process {
         Self {
             config,
             shares_processors: cores.shared,
+            receptions: cores.receptions,
             migrator,
             saver: Arc::new(saver),
             progress,

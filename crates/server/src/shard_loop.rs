@@ -44,8 +44,8 @@ pub struct ShardLoop {
     pub(crate) process: Arc<Process>,
     /// Their places are their names; those closed leave gaps.
     listeners: Vec<Option<Listener>>,
-    /// Which shard gets the next connection.
-    next_shard: usize,
+    /// Which of the shards that take connections gets the next one.
+    next_reception: usize,
     sent: Vec<Sent>,
     spares: Spares,
     /// Connections whose output goes out in one call, and what becomes of that.
@@ -129,7 +129,7 @@ impl ShardLoop {
             port,
             process,
             listeners: listeners.into_iter().map(Some).collect(),
-            next_shard: 0,
+            next_reception: 0,
             sent: Vec::new(),
             spares: Spares::default(),
             together: Vec::new(),

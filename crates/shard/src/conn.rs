@@ -144,6 +144,18 @@ impl Conn {
             && !self.is_excepted
     }
 
+    /// Whether any command on a key goes on its way at once, and its reply is one like others; it may have to wait for those before it.
+    #[inline]
+    pub(crate) fn lets_all_pass(&self) -> bool {
+        self.open
+            && !self.closing
+            && !self.fenced
+            && self.takes_all
+            && self.postponed.is_empty()
+            && self.replies == ReplyMode::On
+            && !self.is_excepted
+    }
+
     /// How its commands are marked on their way to other shards, and who it is.
     #[inline]
     pub(crate) fn marks(&self) -> (u8, ClientRef) {

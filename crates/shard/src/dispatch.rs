@@ -197,25 +197,47 @@ impl Shard {
         shard: u16,
         q: &Queued,
     ) {
-        let conn = &mut self.conns[index];
-        let here = shard == self.cx.id;
-        if here && conn.through_own_mailbox == 0 && (conn.writes_elsewhere == 0 || !command.may_write()) {
-            conn.pull.against();
+        if self.may_run_here(index, command, shard) {
+            self.conns[index].pull.against();
             return self.run_here(index, command, args);
         }
-        let follows = command.may_write() && (conn.writes_elsewhere > 0 || conn.through_own_mailbox > 0);
-        if !here && conn.pull.elsewhere(shard) && !conn.moving {
-            conn.moving = true;
-            self.wish_to_move.push(index as u32);
-        }
+        self.send_to(index, command, args, shard, q);
+    }
+
+    /// Whether a command whose keys are all on `shard` may run at once: they are here, and it does not overtake one of its connection.
+    #[inline]
+    pub(crate) fn may_run_here(&self, index: usize, command: &Command, shard: u16) -> bool {
+        let conn = &self.conns[index];
+        shard == self.cx.id
+            && conn.through_own_mailbox == 0
+            && (conn.writes_elsewhere == 0 || !command.may_write())
+    }
+
+    /// Sends a command to `shard`, which may be this one.
+    #[inline]
+    pub(crate) fn send_to(
+        &mut self,
+        index: usize,
+        command: &'static Command,
+        args: Args<'_>,
+        shard: u16,
+        q: &Queued,
+    ) {
+        let (here, writes) = (shard == self.cx.id, command.may_write());
+        let conn = &mut self.conns[index];
+        let follows = writes && (conn.writes_elsewhere > 0 || conn.through_own_mailbox > 0);
         if here {
             conn.through_own_mailbox += 1;
-        } else if command.may_write() {
-            conn.writes_elsewhere += 1;
+        } else {
+            conn.writes_elsewhere += u32::from(writes);
+            if conn.pull.elsewhere(shard) && !conn.moving {
+                conn.moving = true;
+                self.wish_to_move.push(index as u32);
+            }
+            self.forwarded += 1;
+            self.cx.stats.forwarded += 1;
         }
         let ask = Ask::Whole(self.expect(index));
-        self.forwarded += u64::from(!here);
-        self.cx.stats.forwarded += u64::from(!here);
         let conn = &self.conns[index];
         let (db, resp3, (marks, client)) = (conn.db, conn.resp3, conn.marks());
         let mut placed = q.placed();
@@ -227,7 +249,9 @@ impl Shard {
         let first = batch.spans.len();
         batch.push_args(args);
         batch.push_keyed(command, ask, (db, resp3), first, placed);
-        batch.mark_follows(follows);
+        if follows {
+            batch.mark_follows();
+        }
         if marks != 0 {
             batch.mark(marks, client);
         }

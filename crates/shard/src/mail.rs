@@ -162,6 +162,10 @@ impl Shard {
     /// Asks for what these will read; whether there are shares, which ask for their keys one after the other.
     #[inline]
     fn look_ahead_of(&self, items: &[Item], words: Words<'_>) -> bool {
+        if let [item] = items {
+            // There is nothing to overlap with but what a share has in itself.
+            return matches!(item.ask, Ask::Share(..));
+        }
         let (mut has_keyed, mut has_shares) = (false, false);
         for item in items {
             has_shares |= matches!(item.ask, Ask::Share(..));

@@ -320,9 +320,9 @@ impl Batch {
 
     /// The command pushed last writes while others of its connection are under way.
     #[inline]
-    pub fn mark_follows(&mut self, follows: bool) {
+    pub fn mark_follows(&mut self) {
         if let Some(item) = self.items.last_mut() {
-            item.follows = follows;
+            item.follows = true;
         }
     }
 

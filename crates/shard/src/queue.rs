@@ -209,9 +209,18 @@ impl Shard {
                     }
                     continue;
                 }
-                if self.conns[q.conn as usize].transaction.is_some()
-                    && self.queues_up_plainly(command, args, q)
-                {
+                let conn = &self.conns[q.conn as usize];
+                if conn.transaction.is_some() {
+                    if self.queues_up_plainly(command, args, q) {
+                        continue;
+                    }
+                } else if conn.lets_all_pass() && self.occupants.is_empty() {
+                    self.pass_on(q, command, args);
+                    proven = proven.filter(|conn| *conn != q.conn);
+                    if self.cx.has_news() {
+                        self.after_command();
+                        plain = self.is_plain();
+                    }
                     continue;
                 }
             }
@@ -222,6 +231,28 @@ impl Shard {
         (self.queue, self.spans) = (queue, spans);
         self.queue.clear();
         self.spans.clear();
+    }
+
+    /// The short way of [`Shard::dispatch`] for a command on one key of any shard, of a connection that awaits replies or is about to: it
+    /// goes to that shard, or is run here with its reply kept until its turn comes.
+    #[inline]
+    fn pass_on(&mut self, q: &Queued, command: &'static Command, args: Args<'_>) {
+        let index = q.conn as usize;
+        let conn = &mut self.conns[index];
+        conn.last_command = Some(command);
+        conn.commands += 1;
+        if !self.may_run_here(index, command, q.shard) {
+            return self.send_to(index, command, args, q.shard, q);
+        }
+        let conn = &mut self.conns[index];
+        conn.pull.against();
+        self.cx.has_locks = false;
+        let caller = Caller::of(index, conn);
+        let needs = conn.hold(|held| execute::execute(&mut self.cx, command, args, caller, held));
+        if let Some(needs) = needs {
+            return self.provide(index, command, args, needs);
+        }
+        self.mark_dirty(index);
     }
 
     /// Whether nothing on this shard stands between a command on one of its keys and that key.

@@ -87,6 +87,10 @@ impl Server {
         let number = port.number.to_string();
         all.extend(["--port", &number, "--bind", "127.0.0.1", "--save", "", "--dir"].map(OsString::from));
         all.push(directory.clone().into());
+        if executable.file_stem().is_some_and(|name| name == "weft-server") {
+            // A test is about all its shards, on few processors, too.
+            all.extend(["--connection-shards", "1024"].map(OsString::from));
+        }
         all.extend(arguments.iter().map(|argument| argument.as_ref().to_owned()));
         let environment: Vec<(OsString, OsString)> =
             environment.iter().map(|(name, value)| (name.into(), value.into())).collect();

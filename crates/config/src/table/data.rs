@@ -72,6 +72,9 @@ pub(super) const WEFT: &[Directive] = &[
     int("shards", 0, 1024, "0").immutable().works(
         "Number of shards, each a thread with its part of the keys; 0 is one for each available core.",
     ),
+    int("connection-shards", 0, 1024, "0").immutable().works(
+        "On how many of the shards new connections are dealt out; 0 is all, but with more shards than cores as many as there are cores.",
+    ),
     yes_no("cpu-pinning", "yes").immutable().works("Keep every shard on one core."),
     optional("shard-cpus")
         .immutable()

@@ -167,10 +167,11 @@ impl ShardLoop {
         Ok(())
     }
 
-    /// Gives the connection to the shard whose turn it is.
+    /// Gives the connection to the shard whose turn it is, of those that take any.
     fn deal(&mut self, socket: Socket, is_unix: bool) {
-        let to = self.next_shard % self.port.shards();
-        self.next_shard += 1;
+        let receptions = self.process.receptions;
+        let to = self.next_reception * self.port.shards() / receptions;
+        self.next_reception = (self.next_reception + 1) % receptions;
         if to == self.id {
             self.adopt(socket, is_unix);
         } else {

@@ -147,10 +147,15 @@ fn next_short(
 fn short_commands(batch: &Batch, writes: &mut bool) -> Option<usize> {
     let is_large = batch.spans.len() > ARGS_MAX || batch.args.len() > ARG_BYTES_MAX;
     let is_alone = batch.earlier.is_none() && batch.news.is_none() && batch.outside.is_empty();
-    if is_large || !is_alone || !batch.items.iter().all(is_short) {
+    if is_large || !is_alone {
         return None;
     }
-    *writes |= batch.items.iter().any(|item| item.command.may_write());
+    for item in &batch.items {
+        if !is_short(item) {
+            return None;
+        }
+        *writes |= item.command.may_write();
+    }
     Some(batch.items.len())
 }
 
