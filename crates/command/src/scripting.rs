@@ -327,6 +327,12 @@ impl Scripts {
         true
     }
 
+    /// The same of what a client's command runs.
+    pub fn is_to_learn(&mut self, form: Form, args: Args<'_>) -> bool {
+        let named = args.get(1).and_then(|text| self.named(form, text));
+        named.is_some_and(|named| self.learns(&named))
+    }
+
     /// Keys that a client's script, or function, is likely to use without declaring them.
     pub fn foreseen(&self, form: Form, args: Args<'_>) -> Vec<Vec<u8>> {
         let known =
