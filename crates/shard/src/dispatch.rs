@@ -288,7 +288,11 @@ impl Shard {
             self.sync_from_session(index);
         }
         self.mark_dirty(index);
-        self.after_command();
+        if self.cx.has_news()
+            && let Some(key) = self.after_claiming_command()
+        {
+            self.withhold_in_place(key, index);
+        }
     }
 
     /// Sees to what a command of a connection of this shard needs before it can do anything.

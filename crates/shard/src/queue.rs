@@ -252,7 +252,9 @@ impl Shard {
         }
         self.mark_dirty(index);
         if self.cx.has_news() {
-            self.after_command();
+            if let Some(key) = self.after_claiming_command() {
+                self.withhold_in_place(key, index);
+            }
             return false;
         }
         true
