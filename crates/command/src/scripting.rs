@@ -30,6 +30,8 @@ pub type Sha = [u8; 40];
 const EVAL_SCRIPTS_MAX: usize = 500;
 /// After so many runs as an operation that learns as it goes, a script is tried in one piece again.
 const LEARNING_RUNS: u32 = 256;
+/// Or sooner, after so many in a row that had to ask for nothing: twice as many each time that comes to nothing.
+const FORESEEN_RUNS_MIN: u32 = 4;
 
 /// How a command names what it runs, and what it allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +86,9 @@ pub struct Learning {
     pub is_tame: bool,
     /// Runs to come in which it is taken for granted that it touches keys of other shards unannounced.
     runs: u32,
+    /// Of these, how many in a row had to ask for nothing; and after how many of them it is tried in one piece again.
+    foreseen_runs: u32,
+    foreseen_runs_needed: u32,
     /// Undeclared keys that can be told beforehand.
     forecast: Forecast,
 }
@@ -116,6 +121,8 @@ pub struct Scripts {
     next_overdue: u64,
     /// One that has run for too long, on its way from the handler to the shard.
     pub overdue: Option<Box<whole::Whole>>,
+    /// Keys that the one which has just run in one piece used without declaring them.
+    pub undeclared: Vec<Vec<u8>>,
     /// Memory of scripts that have ended.
     spare: Spare,
 }
@@ -151,6 +158,7 @@ impl Default for Scripts {
             overdue_runs: BTreeMap::new(),
             next_overdue: 0,
             overdue: None,
+            undeclared: Vec::new(),
             spare: Spare::default(),
         }
     }
@@ -327,6 +335,12 @@ impl Scripts {
         true
     }
 
+    /// The same of what a client's command runs.
+    pub fn is_to_learn(&mut self, form: Form, args: Args<'_>) -> bool {
+        let named = args.get(1).and_then(|text| self.named(form, text));
+        named.is_some_and(|named| self.learns(&named))
+    }
+
     /// Keys that a client's script, or function, is likely to use without declaring them.
     pub fn foreseen(&self, form: Form, args: Args<'_>) -> Vec<Vec<u8>> {
         let known =
@@ -334,22 +348,29 @@ impl Scripts {
         known.map_or_else(Vec::new, |known| known.forecast.keys(args))
     }
 
-    /// It has used these keys, the declared ones among them; `unforeseen`: it had to ask for some.
-    pub fn note_keys<'k>(
-        &mut self,
-        form: Form,
-        args: Args<'_>,
-        keys: impl Iterator<Item = &'k [u8]>,
-        unforeseen: bool,
-    ) {
+    /// It has used these keys, whether it declared them or not; `unforeseen`: it had to ask for some.
+    pub fn note_keys(&mut self, form: Form, args: Args<'_>, keys: &[Vec<u8>], unforeseen: bool) {
         let Some(known) = self.named(form, args.at(1)).and_then(|named| self.learning_mut(&named)) else {
             return;
         };
-        if known.is_tame || known.forecast.is_certain() && !unforeseen {
+        if known.is_tame || known.forecast.is_settled() && !unforeseen {
             return;
         }
         if let Ok(declared) = run::Evaluation::of(form, args) {
-            known.forecast.learn(args, keys.filter(|key| !declared.keys().contains(key)));
+            let used = keys.iter().map(Vec::as_slice);
+            known.forecast.learn(args, used.filter(|key| !declared.keys().contains(key)));
+        }
+    }
+
+    /// The same of a run as an operation that learns as it goes. If such runs ask for nothing any more, it is tried in one piece again.
+    pub fn note_keys_learned(&mut self, form: Form, args: Args<'_>, keys: &[Vec<u8>], unforeseen: bool) {
+        self.note_keys(form, args, keys, unforeseen);
+        let Some(known) = self.named(form, args.at(1)).and_then(|named| self.learning_mut(&named)) else {
+            return;
+        };
+        known.foreseen_runs = if unforeseen { 0 } else { known.foreseen_runs + 1 };
+        if known.foreseen_runs >= known.foreseen_runs_needed {
+            known.runs = 0;
         }
     }
 
@@ -359,6 +380,9 @@ impl Scripts {
             && known.runs == 0
         {
             known.runs = LEARNING_RUNS;
+            known.foreseen_runs = 0;
+            known.foreseen_runs_needed =
+                (2 * known.foreseen_runs_needed).clamp(FORESEEN_RUNS_MIN, 2 * LEARNING_RUNS);
         }
     }
 }

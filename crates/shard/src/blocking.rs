@@ -9,11 +9,13 @@
 
 mod claims;
 mod synced;
+mod withheld;
 
 pub(crate) use self::claims::ClaimedCommand;
 pub use self::claims::WaitChange;
 pub(crate) use self::claims::{WaitEntry, sooner};
 pub(crate) use self::synced::Syncs;
+pub(crate) use self::withheld::Withholding;
 use crate::conn::BlockedAt;
 use crate::execute::{self, Asked, Needs};
 use crate::locks::{Thing, WaiterId};
@@ -234,6 +236,7 @@ impl Shard {
             self.serve_from(awaited, 0);
         }
         self.serve_ready();
+        self.send_withheld(&[key]);
         self.unlock(id);
         lock.into_iter().for_each(|lock| self.unlock(lock));
     }

@@ -8,10 +8,11 @@ use crate::queue::Queued;
 use crate::route::{self, Places};
 use crate::shard::Shard;
 use command::args::INSIDE_BYTES_MAX;
+use command::change::DbKey;
 use command::scripting::Form;
 use command::session::ReplyMode;
 use command::spec::{Expand, flag};
-use command::{Args, Command, Error, Plan};
+use command::{Args, Command, Error, Plan, eviction};
 use resp::Span;
 
 impl Shard {
@@ -163,7 +164,7 @@ impl Shard {
             (None, Plan::Split(merge)) => self.start_split(conn, command, args, merge, indexes, shards),
             (None, _) => {
                 let keys = self.cx.keys_at(command, args, self.conns[conn].db, indexes);
-                self.start_hold(conn, command, args, keys);
+                self.start_gathering(conn, command, args, keys);
             }
         }
     }
@@ -183,6 +184,18 @@ impl Shard {
         let first = self.cx.slots.shard_of(&keys[0].1);
         if keys.iter().all(|(_, key)| self.cx.slots.shard_of(key) == first) {
             return self.run_at(conn, command, args, first, q);
+        }
+        self.start_gathering(conn, command, args, keys);
+    }
+
+    /// A command whose keys lie on several shards. A script that is known to need more of them learns as it goes from the beginning: it would find that
+    /// out once these keys are here, and ask for them again.
+    fn start_gathering(&mut self, conn: usize, command: &'static Command, args: Args<'_>, keys: Vec<DbKey>) {
+        if command.flags & flag::SCRIPT != 0 && self.cx.scripts.is_to_learn(Form::of(command), args) {
+            if let Err(error) = eviction::before(&mut self.cx, command) {
+                return self.reject(conn, command, &error);
+            }
+            self.cx.learns = true;
         }
         self.start_hold(conn, command, args, keys);
     }
@@ -299,7 +312,7 @@ impl Shard {
             self.sync_from_session(index);
         }
         self.mark_dirty(index);
-        self.after_command();
+        self.tell_of_command(index);
     }
 
     /// Sees to what a command of a connection of this shard needs before it can do anything.

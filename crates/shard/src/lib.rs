@@ -8,7 +8,7 @@
 //! [`dispatch`] (here, elsewhere, or on several shards), [`execute`] (handler → reply), [`deliver`] and [`conn`] (replies in order).
 //! With nothing to do yet: [`blocking`]. On several shards: [`message`] (what travels), [`mail`] (what comes), [`multi`] (operations),
 //! [`locks`] and [`parking`] (keys held by multi-hop operations, and who waits for them), [`gates`] and [`steps`] (operations that learn
-//! as they go), [`pubsub`] (what is published) and [`backlog`] (how much of it), [`turn`] (in which order).
+//! as they go), [`brief`] (what may be done for a shard that sleeps), [`pubsub`] (what is published) and [`backlog`] (how much of it), [`turn`] (in which order).
 //! To clients that cache: [`tracking`].
 #![forbid(unsafe_code)]
 
@@ -18,6 +18,7 @@ mod backlog;
 mod block;
 mod block_steps;
 pub mod blocking;
+mod brief;
 mod busy;
 pub mod conn;
 pub mod connections;

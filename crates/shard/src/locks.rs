@@ -116,6 +116,11 @@ impl<W> Locks<W> {
         waiting
     }
 
+    /// Whether one of those who wait is to do something of a kind.
+    pub fn has_waiting(&self, is_meant: impl Fn(&W) -> bool) -> bool {
+        self.waiters.values().any(|waiter| waiter.what.as_ref().is_some_and(&is_meant))
+    }
+
     /// Whether somebody holds or waits for this.
     pub fn is_contended(&self, thing: &Thing) -> bool {
         self.queues.contains_key(thing)

@@ -251,7 +251,7 @@ impl Shard {
         hashes: Option<&[u64]>,
         out: &mut Reply,
     ) -> Progress {
-        let admitted = matches!(item.ask, Ask::Share(..));
+        let (admitted, mark) = (matches!(item.ask, Ask::Share(..)), out.mark());
         let caller = Caller { admitted, counts: item.ask.counts(), ..Caller::elsewhere(item.db, item.resp3) };
         self.cx.ages.caller_no_touch = false;
         self.cx.has_locks = false;
@@ -272,7 +272,25 @@ impl Shard {
                 self.provide_elsewhere(asked, needs)
             }
         };
-        self.after_command();
+        self.end_item(home, item, progress, (out, mark))
+    }
+
+    /// Sees to what an item of a batch, whose reply begins at `mark`, has brought for others.
+    #[inline]
+    fn end_item(
+        &mut self,
+        home: u16,
+        item: &Item,
+        progress: Progress,
+        (out, mark): (&mut Reply, (usize, usize)),
+    ) -> Progress {
+        if self.cx.has_news()
+            && let Some(key) = self.after_claiming_command()
+            && let (Progress::Replied, Ask::Whole(_)) = (progress, item.ask)
+        {
+            self.withhold(key, (home, item.ask, item.command), (out, mark));
+            return Progress::Under;
+        }
         progress
     }
 
@@ -318,9 +336,9 @@ impl Shard {
         if item.command.flags & flag::SESSIONS != 0 {
             self.sync_to_sessions();
         }
+        let mark = out.mark();
         let progress = self.run_for(home, item.ask, item.command, args, caller, out);
-        self.after_command();
-        progress
+        self.end_item(home, item, progress, (out, mark))
     }
 
     /// Runs a command on behalf of `home`; a reply that it has is in `out`. If keys of other shards were needed, this shard has begun

@@ -215,12 +215,8 @@ impl Shard {
                         continue;
                     }
                 } else if conn.lets_all_pass() && self.occupants.is_empty() {
-                    self.pass_on(q, command, args);
+                    plain = self.pass_on(q, command, args) || self.is_plain();
                     proven = proven.filter(|conn| *conn != q.conn);
-                    if self.cx.has_news() {
-                        self.after_command();
-                        plain = self.is_plain();
-                    }
                     continue;
                 }
             }
@@ -234,25 +230,37 @@ impl Shard {
     }
 
     /// The short way of [`Shard::dispatch`] for a command on one key of any shard, of a connection that awaits replies or is about to: it
-    /// goes to that shard, or is run here with its reply kept until its turn comes.
+    /// goes to that shard, or is run here with its reply kept until its turn comes. Whether the shard is as plain as before.
     #[inline]
-    fn pass_on(&mut self, q: &Queued, command: &'static Command, args: Args<'_>) {
+    fn pass_on(&mut self, q: &Queued, command: &'static Command, args: Args<'_>) -> bool {
         let index = q.conn as usize;
         let conn = &mut self.conns[index];
         conn.last_command = Some(command);
         conn.commands += 1;
         if !self.may_run_here(index, command, q.shard) {
-            return self.send_to(index, command, args, q.shard, q);
+            self.send_to(index, command, args, q.shard, q);
+            return true;
         }
         let conn = &mut self.conns[index];
         conn.pull.against();
         self.cx.has_locks = false;
         let caller = Caller::of(index, conn);
-        let needs = conn.hold(|held| execute::execute(&mut self.cx, command, args, caller, held));
-        if let Some(needs) = needs {
-            return self.provide(index, command, args, needs);
+        if let Some(needs) = conn.hold(|held| execute::execute(&mut self.cx, command, args, caller, held)) {
+            self.provide(index, command, args, needs);
+            return false;
         }
         self.mark_dirty(index);
+        !self.tell_of_command(index)
+    }
+
+    /// Sees to what has become of others by a command that a connection of this shard has had run here; whether there was anything.
+    #[inline]
+    pub(crate) fn tell_of_command(&mut self, index: usize) -> bool {
+        let has_news = self.cx.has_news();
+        if has_news && let Some(key) = self.after_claiming_command() {
+            self.withhold_in_place(key, index);
+        }
+        has_news
     }
 
     /// Whether nothing on this shard stands between a command on one of its keys and that key.
@@ -282,10 +290,6 @@ impl Shard {
             return false;
         }
         self.mark_dirty(index);
-        if self.cx.has_news() {
-            self.after_command();
-            return false;
-        }
-        true
+        !self.tell_of_command(index)
     }
 }

@@ -4,7 +4,7 @@
 //! the input; then publishes [`Shard::outgoing`]; then sends the replies of [`Shard::dirty_conns`].
 
 use crate::backlog::Backlog;
-use crate::blocking::Syncs;
+use crate::blocking::{Syncs, Withholding};
 use crate::busy::Busy;
 use crate::conn::Conn;
 use crate::gates::Gate;
@@ -108,6 +108,8 @@ pub struct Shard {
     /// Those of them that wait for a sync.
     pub(crate) syncs: Syncs,
     pub(crate) blocked_ops: BlockedOperations,
+    /// Replies that wait until somebody has been served.
+    pub(crate) withholding: Withholding,
     /// Keys to be served as soon as they are free.
     pub(crate) to_serve: HashSet<DbKey>,
     /// Waits with locks that must not keep holds waiting.
@@ -168,6 +170,7 @@ impl Shard {
             waiting: Waiting::default(),
             syncs: Syncs::default(),
             blocked_ops: BlockedOperations::default(),
+            withholding: Withholding::default(),
             to_serve: HashSet::new(),
             yielding: Vec::new(),
             sending: Sending::default(),

@@ -24,6 +24,7 @@ impl Shard {
         note(self.busy.is_some(), "a script runs".to_owned());
         note(!self.ready.is_empty(), format!("{} jobs are ready and not run", self.ready.len()));
         note(self.cx.guests.are_here(), "keys of other shards are guests".to_owned());
+        note(!self.withholding.is_empty(), "replies are withheld".to_owned());
         note(self.pending_holds > 0, format!("{} holds are pending", self.pending_holds));
         note(self.awaits_others(), "replies of other shards are awaited".to_owned());
         note(self.has_ready_input(), "input waits to be gone on with".to_owned());

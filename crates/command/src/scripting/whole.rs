@@ -31,6 +31,8 @@ pub struct Whole {
     journal: Option<Journal>,
     /// Keys that it has declared, and that are known to be here; ascending. With `None`, every key is here.
     declared: Option<Vec<DbKey>>,
+    /// Others that it has used.
+    undeclared: Vec<Vec<u8>>,
     conn: Option<usize>,
     /// The shard's clocks (unix ms, monotonic µs) when it began: to a script time stands still.
     now: (u64, u64),
@@ -56,6 +58,7 @@ pub fn evaluate(cx: &mut Cx<'_>, form: Form, args: Args<'_>, out: &mut Reply) ->
         // It is timed alone: the clock has just been read.
         began_ns => began_ns,
     };
+    cx.shard.scripts.undeclared.clear();
     let (run, named) = begin(cx, form, args, begun_ns)?;
     let scripts = &mut cx.shard.scripts;
     let is_tame = cx.shard.shards == 1 || scripts.learning(&named).is_some_and(|known| known.is_tame);
@@ -76,8 +79,20 @@ pub fn evaluate(cx: &mut Cx<'_>, form: Form, args: Args<'_>, out: &mut Reply) ->
     let gathers = cx.shard.journal.begin_gathering();
     let gathered = cx.shard.journal.mark();
     let conn = cx.conn;
-    let mut whole =
-        Whole { run, is_new: true, journal, declared, conn, now, monitored, published, gathers, gathered };
+    let undeclared = Vec::new();
+    let mut whole = Whole {
+        run,
+        is_new: true,
+        journal,
+        declared,
+        undeclared,
+        conn,
+        now,
+        monitored,
+        published,
+        gathers,
+        gathered,
+    };
     match whole.go_on(cx.shard, args) {
         None => {
             // The shard goes on with it, a little at a time.
@@ -170,6 +185,7 @@ impl Whole {
                 if let Some(journal) = self.journal.take() {
                     journal.tell(cx);
                 }
+                cx.scripts.undeclared = std::mem::take(&mut self.undeclared);
                 Ended::Reply(reply)
             }
             Err(lacking) => Ended::Again(self.take_back(cx, lacking)),
@@ -239,6 +255,11 @@ impl Whole {
             let lacking: Vec<_> = keys.iter().filter(|key| !is_here(key)).cloned().collect();
             if !lacking.is_empty() {
                 return Err(lacking);
+            }
+            for (_, key) in keys.iter().filter(|key| declared.binary_search(key).is_err()) {
+                if !self.undeclared.contains(key) {
+                    self.undeclared.push(key.clone());
+                }
             }
             if called.command.is_write() && !journal.keep(cx, called.command, called.args, &keys) {
                 return Err(Vec::new());

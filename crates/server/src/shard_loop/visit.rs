@@ -25,7 +25,7 @@ const ARG_BYTES_MAX: usize = 32 * 1024;
 const COMMANDS_PER_REPLY: usize = 64;
 const REPLY_BYTES_MAX: usize = 16 * 1024;
 /// A turn goes on with the replies that visits have brought, but not for ever.
-const ROUNDS_MAX: usize = 4;
+const ROUNDS_MAX: usize = 8;
 
 impl ShardLoop {
     /// Step 4: hands this turn's messages over, and sees to those who sleep.
@@ -41,9 +41,8 @@ impl ShardLoop {
             self.see_to_requests();
         }
         self.hand_over();
-        for to in std::mem::take(&mut self.sleepers) {
-            self.rouse(to);
-        }
+        // What these answer is for the next turn.
+        self.visit_sleepers();
     }
 
     /// Runs the mail of shards that sleep, or wakes them; whether there is new mail here.
@@ -128,9 +127,15 @@ fn next_short(
     writes: &mut bool,
 ) -> Option<Message> {
     let count = match mail.front()? {
-        Mail::Commands(batch) => short_commands(batch, writes)?,
+        Mail::Commands(batch) => short_commands(shard, batch, writes)?,
         Mail::Replies(batch) => shard.are_replies_alone(batch).then_some(COMMANDS_PER_REPLY)?,
-        Mail::Other(message) => shard.is_reply_alone(message).then_some(COMMANDS_PER_REPLY)?,
+        Mail::Other(message) => match shard.brief_keys(message) {
+            Some(count) => {
+                *writes = true;
+                count
+            }
+            None => shard.is_reply_alone(message).then_some(COMMANDS_PER_REPLY)?,
+        },
         Mail::Adopt { .. } | Mail::Move(_) => return None,
     };
     *left = left.checked_sub(count)?;
@@ -144,14 +149,14 @@ fn next_short(
 
 /// How many commands there are in a batch of nothing but short ones; whether any of them writes.
 #[inline]
-fn short_commands(batch: &Batch, writes: &mut bool) -> Option<usize> {
+fn short_commands(shard: &Shard, batch: &Batch, writes: &mut bool) -> Option<usize> {
     let is_large = batch.spans.len() > ARGS_MAX || batch.args.len() > ARG_BYTES_MAX;
     let is_alone = batch.earlier.is_none() && batch.news.is_none() && batch.outside.is_empty();
     if is_large || !is_alone {
         return None;
     }
     for item in &batch.items {
-        if !is_short(item) {
+        if !is_short(item) && !shard.is_brief_item(batch.from, item) {
             return None;
         }
         *writes |= item.command.may_write();

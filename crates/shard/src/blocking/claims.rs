@@ -9,6 +9,7 @@ use crate::parking::Job;
 use crate::shard::Shard;
 use crate::waiting::{Claim, Wait, WaitId, Who};
 use command::blocking::{AwaitedId, Awaits};
+use command::change::DbKey;
 use command::tracking::Tracker;
 use command::{Command, OwnArgs};
 use std::sync::Arc;
@@ -38,6 +39,8 @@ impl Shard {
         }
         let is_first = !std::mem::replace(&mut wait.is_busy, true);
         wait.claims.push(Claim { key, lock: None });
+        let (db, name) = self.cx.awaited.name(key);
+        self.withholding.note_claim(db, name);
         if is_first {
             let mail = WaitMail::Claim { op, from: self.cx.id };
             self.outgoing.posts.push((home as usize, Message::Wait(mail)));
@@ -97,6 +100,7 @@ impl Shard {
         let claims = std::mem::take(&mut wait.claims);
         wait.is_busy = false;
         let awaits = wait.awaits;
+        let keys = self.close_claims(&claims);
         let mut outcome = Err(None);
         for claim in &claims {
             let index = self.waiting.get(id).expect("it waits").argument_of(claim.key);
@@ -114,7 +118,7 @@ impl Shard {
         }
         let mail = WaitMail::Served { op, from: self.cx.id, outcome };
         self.outgoing.posts.push((home as usize, Message::Wait(mail)));
-        self.end_claims(id, claims);
+        self.end_claims(id, claims, &keys);
     }
 
     /// The coordinator wants an operation to be tried again: as if all its keys had changed.
@@ -129,12 +133,14 @@ impl Shard {
     /// The operation is over.
     pub(super) fn on_forget(&mut self, home: u16, op: OpId) {
         let Some(id) = self.waiting.of_operation(home, op) else { return };
-        let wait = self.remove_wait(id).expect("it waits");
-        self.end_claims(id, wait.claims);
+        let claims = std::mem::take(&mut self.waiting.get_mut(id).expect("it waits").claims);
+        let keys = self.close_claims(&claims);
+        self.remove_wait(id);
+        self.end_claims(id, claims, &keys);
     }
 
     /// Claims have come to an end: those behind in the queues have their turn, then everybody.
-    fn end_claims(&mut self, id: WaitId, claims: Vec<Claim>) {
+    fn end_claims(&mut self, id: WaitId, claims: Vec<Claim>, keys: &[DbKey]) {
         for claim in &claims {
             match claim.lock {
                 Some(_) => self.serve_from(claim.key, id + 1),
@@ -142,6 +148,7 @@ impl Shard {
             }
         }
         self.serve_ready();
+        self.send_withheld(keys);
         let mut ready = std::mem::take(&mut self.ready);
         claims.iter().filter_map(|claim| claim.lock).for_each(|lock| self.locks.release(lock, &mut ready));
         self.ready = ready;
@@ -165,11 +172,13 @@ impl Shard {
                 let claims = std::mem::take(&mut wait.claims);
                 wait.is_busy = false;
                 debug_assert!(claims.iter().all(|claim| claim.lock.is_none()), "its hold took them over");
+                let keys = self.close_claims(&claims);
                 if matches!(change, WaitChange::Leave) {
                     self.remove_wait(id);
                 }
                 // They are still locked for the hold.
                 claims.iter().for_each(|claim| self.serve_from(claim.key, id + 1));
+                self.send_withheld(&keys);
             }
         }
     }

@@ -260,8 +260,8 @@ impl Shard {
             }
             None => {
                 if command.flags & flag::SCRIPT != 0 {
-                    let used = keys.iter().map(|(_, key)| key.as_slice());
-                    self.cx.scripts.note_keys(Form::of(command), args, used, attempts > 0);
+                    let used = std::mem::take(&mut self.cx.scripts.undeclared);
+                    self.cx.scripts.note_keys(Form::of(command), args, &used, attempts > 0);
                 }
                 if matches!(command.plan, Plan::Block) {
                     self.end_block(caller.conn);

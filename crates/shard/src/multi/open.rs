@@ -22,9 +22,14 @@ use command::change::{Change, DbKey};
 use command::journal::Effects;
 use command::pubsub::Publications;
 use command::rounds::Merge;
+use command::scripting::Form;
+use command::spec::flag;
 use command::tracking::{News, Tracker};
 use command::{OwnArgs, Plan};
 use resp::Reply;
+
+/// Keys of a script that are looked at to foresee those of the next run.
+const USED_MAX: usize = 64;
 
 pub(crate) struct Open {
     asked: Parked,
@@ -36,6 +41,9 @@ pub(crate) struct Open {
     others_now: (u64, u64),
     /// Keys that are locked for it and here, ascending.
     keys: Vec<DbKey>,
+    /// Keys that its scripts have used, and whether it had to ask for some.
+    used: Vec<Vec<u8>>,
+    has_asked: bool,
     /// Entries that are in no keyspace while it waits.
     aside: Vec<Held>,
     /// What has happened to keys of other shards, in order.
@@ -108,6 +116,8 @@ impl Shard {
             now: None,
             others_now: (0, 0),
             keys: Vec::new(),
+            used: Vec::new(),
+            has_asked: false,
             aside: Vec::new(),
             changes: Vec::new(),
             effects: Effects::default(),
@@ -270,6 +280,13 @@ impl Shard {
             _ => {}
         }
         let mut keys = self.cx.keys_of(call.command, call.args, call.db);
+        if open.asked.command.flags & flag::SCRIPT != 0 {
+            for (_, key) in &keys {
+                if open.used.len() < USED_MAX && !open.used.contains(key) {
+                    open.used.push(key.clone());
+                }
+            }
+        }
         keys.retain(|key| open.keys.binary_search(key).is_err());
         self.take_own(op, &mut keys, &mut open.keys);
         if !keys.is_empty() {
@@ -337,6 +354,7 @@ impl Shard {
         lacking.into_iter().for_each(|key| by_shard[self.cx.slots.shard_of(&key.1) as usize].push(key));
         open.missing = by_shard.iter().filter(|keys| !keys.is_empty()).count();
         open.next = Next::Call;
+        open.has_asked = true;
         assert!(open.missing > 0, "a command says that it lacks keys only if it does");
         self.keep(op, open);
         for (shard, keys) in by_shard.into_iter().enumerate().filter(|(_, keys)| !keys.is_empty()) {
@@ -349,7 +367,7 @@ impl Shard {
         self.set_aside(&mut open);
         open.missing = self.cx.shards as usize;
         open.next = Next::Call;
-        open.is_whole = true;
+        (open.is_whole, open.has_asked) = (true, true);
         self.keep(op, open);
         (0..self.cx.shards as usize).for_each(|shard| self.send_want(shard, op, Want::Whole));
     }
@@ -381,6 +399,9 @@ impl Shard {
             self.cx.note_use(command, args, nanos, out.len());
         }
         self.tell_slow(home, ask);
+        if command.flags & flag::SCRIPT != 0 {
+            self.cx.scripts.note_keys_learned(Form::of(command), args, &open.used, open.has_asked);
+        }
         if matches!(command.plan, Plan::Block) {
             self.end_block(conn);
         }

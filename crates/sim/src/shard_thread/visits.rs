@@ -59,10 +59,12 @@ impl ShardThread {
     fn is_for_visitors(&self, message: &Message, exchange: &Exchange) -> bool {
         match message {
             Message::Commands(batch) => {
-                let runs = batch.commands().all(|item| item.ask.runs());
+                let runs = batch
+                    .commands()
+                    .all(|item| item.ask.runs() || self.shard.is_brief_item(batch.from, item));
                 runs && exchange.is_armed(batch.from as usize, batch.turn)
             }
-            message => self.shard.is_reply_alone(message),
+            message => self.shard.is_reply_alone(message) || self.shard.brief_keys(message).is_some(),
         }
     }
 

@@ -1,0 +1,200 @@
+//! Replies that wait until it is settled who gets what their commands have brought.
+//!
+//! Who waits for keys of several shards is served once its own shard has agreed. If whoever pushed had its reply before, it could push to another shard's
+//! key, and that shard could be quicker with the same client: the later element would go to the client that came first. In Redis clients have been served
+//! when the reply to the push is there; so here, too: the reply waits until no claim to the key is open. Until then the key is locked and
+//! nobody pushes to it, so that takes no longer than what was pushed lasts.
+//!
+//! Not withheld: replies of commands that had to wait for a lock, and of operations of several shards.
+
+use crate::message::Ask;
+use crate::shard::Shard;
+use crate::waiting::Claim;
+use command::Command;
+use command::change::DbKey;
+use resp::Reply;
+use std::collections::{HashMap, HashSet};
+
+/// A reply that is ready.
+enum Withheld {
+    /// It will be sent by itself.
+    Apart { home: u16, ask: Ask, command: &'static Command, reply: Reply },
+    /// It stands in the output of a connection of this shard, which is not sent meanwhile; with the connection's generation.
+    InPlace(usize, u32),
+}
+
+#[derive(Default)]
+pub(crate) struct Withholding {
+    /// Keys with a claim that is not settled.
+    open: HashSet<DbKey>,
+    replies: HashMap<DbKey, Vec<Withheld>>,
+    /// The claims of the command at hand are looked for; a key that it has claimed.
+    is_looking: bool,
+    claimed: Option<DbKey>,
+}
+
+impl Withholding {
+    pub fn is_empty(&self) -> bool {
+        self.replies.is_empty()
+    }
+
+    /// A key is claimed for an operation.
+    pub fn note_claim(&mut self, db: u16, key: &[u8]) {
+        let key = (db, key.to_vec());
+        if self.is_looking {
+            self.claimed = Some(key.clone());
+        }
+        self.open.insert(key);
+    }
+}
+
+impl Shard {
+    /// As [`Shard::after_command`]; a key of which it is not settled yet who gets what the command has brought there.
+    pub(crate) fn after_claiming_command(&mut self) -> Option<DbKey> {
+        self.withholding.is_looking = true;
+        self.after_command();
+        self.withholding.is_looking = false;
+        self.withholding.claimed.take()
+    }
+
+    /// A command that had its reply written to `out` from `mark` on, for a connection of shard `home`, has to wait with it.
+    #[cold]
+    pub(crate) fn withhold(
+        &mut self,
+        key: DbKey,
+        (home, ask, command): (u16, Ask, &'static Command),
+        (out, mark): (&mut Reply, (usize, usize)),
+    ) {
+        let mut reply = Reply::new(out.resp3);
+        reply.append_part(out, mark.0..out.buf.len());
+        out.rewind(mark);
+        let withheld = Withheld::Apart { home, ask, command, reply };
+        self.withholding.replies.entry(key).or_default().push(withheld);
+    }
+
+    /// The same for a connection of this shard.
+    #[cold]
+    pub(crate) fn withhold_in_place(&mut self, key: DbKey, index: usize) {
+        let conn = &mut self.conns[index];
+        conn.withheld += 1;
+        // As if it were in the list already, so nobody puts it there.
+        conn.dirty = true;
+        let withheld = Withheld::InPlace(index, conn.generation);
+        self.dirty_conns.retain(|other| *other as usize != index);
+        self.withholding.replies.entry(key).or_default().push(withheld);
+    }
+
+    /// These claims are settled; the names of their keys.
+    pub(super) fn close_claims(&mut self, claims: &[Claim]) -> Vec<DbKey> {
+        let keys = claims.iter().map(|claim| {
+            let (db, key) = self.cx.awaited.name(claim.key);
+            (db, key.to_vec())
+        });
+        let keys: Vec<DbKey> = keys.collect();
+        for key in &keys {
+            self.withholding.open.remove(key);
+        }
+        keys
+    }
+
+    /// Sends the replies that have waited for claims to these keys, unless there are others now.
+    pub(super) fn send_withheld(&mut self, keys: &[DbKey]) {
+        if self.withholding.is_empty() {
+            return;
+        }
+        for key in keys {
+            if self.withholding.open.contains(key) || self.to_serve.contains(key) {
+                continue;
+            }
+            for withheld in self.withholding.replies.remove(key).unwrap_or_default() {
+                match withheld {
+                    Withheld::Apart { home, ask, command, reply } => self.answer(home, ask, command, reply),
+                    Withheld::InPlace(index, generation) => self.send_in_place(index, generation),
+                }
+            }
+        }
+    }
+
+    fn send_in_place(&mut self, index: usize, generation: u32) {
+        let conn = &mut self.conns[index];
+        if conn.generation != generation {
+            return;
+        }
+        conn.withheld -= 1;
+        if conn.withheld == 0 {
+            conn.dirty = false;
+            self.mark_dirty(index);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::trial::{Trial, request};
+    use base::random::Random;
+
+    const WAITERS: usize = 6;
+
+    /// Each push waits for the reply to the one before, and for nothing else; messages arrive in any order.
+    fn push_in_order(seed: u64, pusher_at: usize) {
+        let mut random = Random::from_seed(seed);
+        let mut trial = Trial::new(3);
+        let keys: Vec<String> = (0..3).map(|shard| trial.key_on(shard, "list")).collect();
+        let waiters: Vec<(usize, usize)> = (0..WAITERS)
+            .map(|number| {
+                let shard = random.index(3);
+                (shard, trial.connect_to(shard, number as u64 + 1))
+            })
+            .collect();
+        for &(shard, waiter) in &waiters {
+            trial.send_to(shard, waiter, &request(&["BLPOP", &keys[0], &keys[1], &keys[2], "0"]));
+            trial.settle();
+        }
+        let pusher = trial.connect_to(pusher_at, 100);
+        for number in 0..WAITERS {
+            let push = request(&["RPUSH", &keys[random.index(3)], &number.to_string()]);
+            trial.send_to(pusher_at, pusher, &push);
+            let is_answered = |trial: &Trial| {
+                let conn = &trial.shards[pusher_at].conns[pusher];
+                conn.withheld == 0 && !conn.out.is_empty()
+            };
+            while !is_answered(&trial) {
+                assert!(trial.mail.messages().count() > 0 || trial.go_on(), "seed {seed}: there is no reply");
+                trial.deliver_any(&mut random);
+            }
+            assert_eq!(trial.take_replies_of(pusher_at, pusher), b":1\r\n");
+        }
+        trial.settle();
+        for (number, (shard, waiter)) in waiters.into_iter().enumerate() {
+            let reply = trial.take_replies_of(shard, waiter);
+            let value = format!("\r\n$1\r\n{number}\r\n");
+            assert!(reply.ends_with(value.as_bytes()), "seed {seed}: waiter {number} got {reply:?}");
+        }
+    }
+
+    #[test]
+    fn who_waits_for_keys_of_several_shards_is_served_in_order() {
+        for seed in 0..300 {
+            push_in_order(seed, seed as usize % 3);
+        }
+    }
+
+    /// Nobody sends more for a client that has gone, and another one in its place is answered.
+    #[test]
+    fn a_connection_that_ends_while_its_reply_is_withheld_leaves_nothing_behind() {
+        let mut trial = Trial::new(2);
+        let (here, there) = (trial.key_on(0, "here"), trial.key_on(1, "there"));
+        let (waiter, pusher) = (trial.connect_to(1, 1), trial.connect_to(0, 2));
+        trial.send_to(1, waiter, &request(&["BLPOP", &here, &there, "0"]));
+        trial.settle();
+        trial.send(pusher, &request(&["RPUSH", &here, "v"]));
+        assert_eq!(trial.shards[0].conns[pusher].withheld, 1);
+        assert!(!trial.shards[0].dirty_conns.contains(&(pusher as u32)));
+        trial.close(0, pusher);
+        let next = trial.connect_to(0, 3);
+        assert_eq!(next, pusher);
+        assert_eq!(trial.ask(next, &request(&["LLEN", &here])), b":0\r\n");
+        assert_eq!(trial.shards[0].conns[next].withheld, 0);
+        assert!(trial.take_replies_of(1, waiter).starts_with(b"*2\r\n"));
+    }
+}
