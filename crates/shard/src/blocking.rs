@@ -146,7 +146,7 @@ impl Shard {
             return self.on_cancel(home, ticket);
         }
         let mail = WaitMail::Cancel { home, ticket };
-        self.outgoing.posts.push((shard as usize, Message::Wait(mail)));
+        self.outgoing.cancels.push((shard as usize, Message::Wait(mail)));
     }
 
     fn on_cancel(&mut self, home: u16, ticket: Ticket) {

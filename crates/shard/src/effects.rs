@@ -108,6 +108,37 @@ mod tests {
         }
     }
 
+    /// The same where victim and killer are of one shard and what the victim waits for is on another: that it waits no longer must be known
+    /// there before what the killer writes arrives, though both leave in one turn.
+    #[test]
+    fn who_is_killed_is_not_served_elsewhere() {
+        for shards in [2, 3, 4] {
+            for key_on in 1..shards {
+                let mut trial = Trial::new(shards);
+                let (killer, victim) = (trial.connect_to(0, 1), trial.connect_to(0, 2));
+                let key = trial.key_on(key_on, "l");
+                trial.send_to(0, victim, &request(&["BLPOP", &key, "0"]));
+                trial.settle();
+                let lines = [&["CLIENT", "KILL", "ID", "2"][..], &["LPUSH", &key, "x"], &["EXISTS", &key]];
+                trial.send(killer, &lines.map(request).concat());
+                let mut own = Vec::new();
+                while let Some((to, message)) = trial.take_mail() {
+                    if to == 0 {
+                        own.push(message);
+                    } else {
+                        trial.shards[to].on_message(message);
+                        trial.publish(to);
+                    }
+                }
+                own.into_iter().for_each(|message| trial.shards[0].on_message(message));
+                trial.shards[0].resume();
+                trial.publish(0);
+                trial.settle();
+                assert_eq!(trial.take_replies(killer), b":1\r\n:1\r\n:1\r\n", "{shards} {key_on}");
+            }
+        }
+    }
+
     /// Events of keys cost nothing again once the last who listened has been killed.
     #[test]
     fn who_is_killed_does_not_listen() {

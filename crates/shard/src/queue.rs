@@ -100,9 +100,6 @@ impl Shard {
         let db = self.conns[conn].db;
         if shard == self.cx.id {
             self.cx.dbs[db as usize].prefetch_bucket(hash);
-            if self.cx.tracking.remembers() {
-                self.look_ahead_tracked(conn, command, hash);
-            }
         }
         Queued {
             conn: conn as u32,
@@ -117,11 +114,15 @@ impl Shard {
         }
     }
 
-    /// Asks for what will be needed to remember who has read a key, or to find who has read what changes.
+    /// Asks for what will be needed to remember who has read keys, or to find who has read what changes. For all commands in a row: one
+    /// after the other would wait each for the translation of an address.
     #[inline(never)]
-    fn look_ahead_tracked(&self, conn: usize, command: &Command, hash: u64) {
-        if self.conns[conn].tracker.reads || command.flags & flag::WRITE != 0 {
-            self.cx.tracking.look_ahead(hash);
+    fn look_ahead_tracked(&self, queue: &[Queued]) {
+        for q in queue.iter().filter(|q| q.key_index != 0 && q.shard == self.cx.id) {
+            let writes = q.command.is_some_and(|command| command.flags & flag::WRITE != 0);
+            if self.conns[q.conn as usize].tracker.reads || writes {
+                self.cx.tracking.look_ahead(q.hash);
+            }
         }
     }
 
@@ -181,6 +182,9 @@ impl Shard {
         let queue = std::mem::take(&mut self.queue);
         let spans = std::mem::take(&mut self.spans);
         timing::begin_chunk(&mut self.cx);
+        if self.cx.tracking.remembers() {
+            self.look_ahead_tracked(&queue);
+        }
         look_ahead(&self.cx.dbs, queue.iter().filter_map(|q| q.look(self.cx.id, buf, &spans)));
         // For a single one there is nothing to overlap with.
         if self.queued_scripts.take() > 1 {

@@ -44,6 +44,8 @@ pub struct Outgoing {
     pub(crate) splits: Option<u32>,
     /// What other shards are to know before they get anything else of this turn; each shard once.
     pub news: Vec<(usize, Box<News>)>,
+    /// Who waits no longer: what follows in commands of this turn must not meet him.
+    pub(crate) cancels: Vec<(usize, Message)>,
     /// Replies and continuations: need no order among others.
     pub posts: Vec<(usize, Message)>,
     /// The number of the last publication of commands.
@@ -222,6 +224,7 @@ impl Shard {
     /// Whether anything waits to be published.
     pub fn has_outgoing(&self) -> bool {
         !self.outgoing.posts.is_empty()
+            || !self.outgoing.cancels.is_empty()
             || !self.outgoing.news.is_empty()
             || self.outgoing.has_batches
             || self.has_pubsub_news()

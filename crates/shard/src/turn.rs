@@ -40,6 +40,10 @@ pub trait Transport {
 impl Outgoing {
     /// Puts the news before the replies, if there are no commands that they must not overtake; whether what is in `posts` may go.
     pub fn put_news_first(&mut self) -> bool {
+        if !self.cancels.is_empty() {
+            self.cancels.append(&mut self.posts);
+            std::mem::swap(&mut self.cancels, &mut self.posts);
+        }
         if self.news.is_empty() {
             return true;
         }
@@ -53,10 +57,14 @@ impl Outgoing {
         true
     }
 
-    /// Gives everything to `transport`: first the commands, as one publication, then replies and continuations. A shard gets its news with
+    /// Gives everything to `transport`: first who waits no longer, for what a client sends behind CLIENT KILL must not serve the victim,
+    /// then the commands, as one publication, then replies and continuations. A shard gets its news with
     /// its commands. If there are only commands for others, it gets them in the same publication: whoever runs one of these may
     /// publish, too, and that comes later.
     pub fn hand_over(&mut self, transport: &mut impl Transport) {
+        for (to, message) in self.cancels.drain(..) {
+            transport.post(to, message);
+        }
         if std::mem::take(&mut self.has_batches) {
             let turn = transport.next_turn();
             self.publications = turn;

@@ -8,6 +8,7 @@
 //! bytes; users bound the size. It does not know what its entries mean (pairs, scores), nor whether they are
 //! unique.
 
+pub(crate) mod body;
 pub(crate) mod entry;
 
 pub use entry::{Item, Needle, Text};

@@ -191,7 +191,7 @@ impl Stream {
             if head.id >= id {
                 break (head.id == id && head.is_live()).then_some(at);
             }
-            at = block.after(&head);
+            at = block.after(at, &head);
         };
         let Some(at) = found else { return false };
         if block.live() == 1 {

@@ -126,9 +126,13 @@ impl Table {
         }
         let id = self.id(key);
         let part = &mut self.parts[Self::number(key.hash)];
-        match part.add_to_known(id, client, self.flushes, &mut self.clients, &is_gone) {
+        match part.add_simply((id, key.bytes), client, self.flushes, &mut self.clients, &is_gone) {
             Read::Known => {}
             Read::Added => self.size.items += 1,
+            Read::Entered => {
+                self.size.keys += 1;
+                self.size.items += 1;
+            }
             Read::Nowhere => self.add_elsewhere(key, id, client, is_gone),
         }
     }

@@ -173,7 +173,7 @@ impl<'a> Finder<'a> {
 /// Bytes of the backlen of an entry whose encoding byte and value take `len` bytes.
 /// The bounds are those of Redis, which leaves the largest value of each width unused.
 #[inline]
-fn backlen_bytes(len: usize) -> usize {
+pub(super) fn backlen_bytes(len: usize) -> usize {
     match len {
         0..=127 => 1,
         128..16383 => 2,
@@ -184,7 +184,7 @@ fn backlen_bytes(len: usize) -> usize {
 }
 
 #[inline]
-fn body_bytes(item: Item<'_>) -> usize {
+pub(super) fn body_bytes(item: Item<'_>) -> usize {
     match item {
         Item::Str(bytes) => match bytes.len() {
             n @ 0..64 => n + 1,
@@ -236,7 +236,7 @@ pub fn push(row: &mut Vec<u8>, item: Item<'_>) {
 }
 
 #[inline]
-fn write_str(bytes: &[u8], out: &mut [u8]) -> usize {
+pub(super) fn write_str(bytes: &[u8], out: &mut [u8]) -> usize {
     let head = match bytes.len() {
         n @ 0..64 => {
             out[0] = 0x80 | n as u8;
@@ -257,7 +257,7 @@ fn write_str(bytes: &[u8], out: &mut [u8]) -> usize {
     head + bytes.len()
 }
 
-fn write_int(value: i64, out: &mut [u8]) -> usize {
+pub(super) fn write_int(value: i64, out: &mut [u8]) -> usize {
     let body = body_bytes(Item::Int(value));
     match body {
         1 => out[0] = value as u8,
@@ -281,7 +281,7 @@ fn write_int(value: i64, out: &mut [u8]) -> usize {
 /// Most significant group first; every byte but the first has its top bit set, so a reader that comes from
 /// the right knows when to stop.
 #[inline]
-fn write_backlen(body: usize, out: &mut [u8]) {
+pub(super) fn write_backlen(body: usize, out: &mut [u8]) {
     let count = out.len();
     debug_assert_eq!(count, backlen_bytes(body));
     if let [only] = out {
@@ -331,7 +331,7 @@ fn read_wide(row: &[u8], first: u8) -> (Item<'_>, usize) {
 /// Bytes of encoding and value of the entry that begins `row`, without backlen; 0 for no known encoding.
 /// Reads at most 5 bytes of `row`.
 #[inline]
-fn body_of(row: &[u8], first: u8) -> usize {
+pub(super) fn body_of(row: &[u8], first: u8) -> usize {
     match first {
         0..0x80 => 1,
         0x80..0xC0 => 1 + usize::from(first & 0x3F),

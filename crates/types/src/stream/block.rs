@@ -1,26 +1,33 @@
-//! A block of a stream: up to some thousand bytes of entries, in the layout that Redis gives them, so that DUMP copies them.
+//! A block of a stream: what takes up to some thousand bytes as a listpack of Redis, in less ([`listpack`] has that layout).
 //!
-//! The row of a block, which are entries of a listpack:
+//! The row of a block:
 //!
 //! ```text
-//! number of fields, field …, 0, then for each entry:
-//! flags, ms and seq less those of the block, [number of fields,] value … or field value …, number of these items
+//! number of fields, field …, then for each entry:
+//! flags, ms less that of the block, [seq less that of the block,] [number of fields,] value … or field value …, bytes of all these
 //! ```
 //!
+//! Flags are a byte, the length at the end is written so that it can be read backwards, and all else are bodies of entries of a listpack.
 //! The fields in front are those of the first entry; an entry that has the same ones has only its values ([`SAME_FIELDS`]). An
-//! entry that was deleted stays where it is, marked ([`DELETED`]). In front of all that a listpack of Redis counts the entries;
-//! here the counts stand beside the row.
+//! entry that was deleted stays where it is, marked ([`DELETED`]). What Redis counts in front stands beside the row.
 //!
 //! Invariant: the row is whole, ids ascend. Foreign rows enter only through [`Block::from_listpack`].
 
+mod listpack;
+
 use super::id::StreamId;
+use crate::listpack::LISTPACK_BYTES_MAX;
+use crate::listpack::body::{self, Items};
 use crate::listpack::entry::{self, Item};
-use crate::listpack::{Corrupt, EMPTY_BYTES, Iter, LISTPACK_BYTES_MAX, Listpack};
 
 /// An entry that is deleted.
 pub const DELETED: u8 = 1;
 /// An entry whose fields are those in front.
 pub const SAME_FIELDS: u8 = 2;
+/// An entry whose seq stands in the row. Redis has no such flag, nor room for it.
+const HAS_SEQ: u8 = 0x80;
+/// Bytes of a flag, or a number below 128, in a listpack.
+const SMALL_ENTRY_BYTES: usize = 2;
 
 /// Capacity grows by half, up to what a block most often takes.
 const CAPACITY_MIN: usize = 48;
@@ -50,8 +57,8 @@ pub struct Block {
     row: Vec<u8>,
     /// Where the first entry begins.
     entries_at: u32,
-    /// Items in the row.
-    items: u32,
+    /// Bytes of the row as entries of a listpack.
+    packed_bytes: u32,
     live: u32,
     deleted: u32,
 }
@@ -61,7 +68,7 @@ pub struct Block {
 pub struct BlockMark {
     row: usize,
     capacity: usize,
-    items: u32,
+    packed_bytes: u32,
     live: u32,
 }
 
@@ -85,9 +92,14 @@ impl Head {
         self.flags & SAME_FIELDS != 0
     }
 
-    /// Items between the front of the entry and its count.
+    /// Items between the front of the entry and its end.
     fn values(&self) -> usize {
         if self.has_same_fields() { self.pairs } else { self.pairs * 2 }
+    }
+
+    /// What a listpack has at the end of the entry: the number of items before that.
+    fn items(&self) -> usize {
+        self.values() + if self.has_same_fields() { 3 } else { 4 }
     }
 }
 
@@ -95,14 +107,6 @@ impl Head {
 #[inline]
 fn int(item: Item<'_>) -> i64 {
     item.as_int().expect("checked when it came in")
-}
-
-#[inline]
-fn skip(row: &[u8], mut at: usize, items: usize) -> usize {
-    for _ in 0..items {
-        at += entry::skip(&row[at..]);
-    }
-    at
 }
 
 impl Block {
@@ -114,11 +118,10 @@ impl Block {
         room: usize,
     ) -> Self {
         let mut row = Vec::with_capacity(room.max(CAPACITY_MIN));
-        entry::push(&mut row, Item::Int(pairs as i64));
-        words.step_by(2).for_each(|field| entry::push(&mut row, Item::new(field)));
-        entry::push(&mut row, Item::Int(0));
+        let mut packed_bytes = body::push(&mut row, Item::Int(pairs as i64)) + SMALL_ENTRY_BYTES;
+        words.step_by(2).for_each(|field| packed_bytes += body::push(&mut row, Item::new(field)));
         let entries_at = row.len() as u32;
-        Self { master, row, entries_at, items: pairs as u32 + 2, live: 0, deleted: 0 }
+        Self { master, row, entries_at, packed_bytes: packed_bytes as u32, live: 0, deleted: 0 }
     }
 
     /// Entries that are there.
@@ -137,12 +140,6 @@ impl Block {
     #[inline]
     pub fn bytes(&self) -> usize {
         self.row.capacity()
-    }
-
-    /// Bytes it takes as a listpack of Redis.
-    pub fn listpack_bytes(&self) -> usize {
-        let counts = entry::bytes(Item::Int(self.live.into())) + entry::bytes(Item::Int(self.deleted.into()));
-        EMPTY_BYTES + counts + self.row.len()
     }
 
     /// Whether an entry with words of so many bytes in all goes into a new block.
@@ -177,19 +174,23 @@ impl Block {
     ) {
         let same = self.are_fields(words.clone().step_by(2), pairs);
         self.reserve(words_bytes + (pairs * 2 + 5) * 10);
-        entry::push(&mut self.row, Item::Int(if same { SAME_FIELDS.into() } else { 0 }));
-        entry::push(&mut self.row, Item::Int(id.ms.wrapping_sub(self.master.ms) as i64));
-        entry::push(&mut self.row, Item::Int(id.seq.wrapping_sub(self.master.seq) as i64));
+        let (at, seq) = (self.row.len(), id.seq.wrapping_sub(self.master.seq) as i64);
+        self.row.push(if same { SAME_FIELDS } else { 0 } | if seq == 0 { 0 } else { HAS_SEQ });
+        let ms = id.ms.wrapping_sub(self.master.ms) as i64;
+        let mut packed_bytes = SMALL_ENTRY_BYTES + body::push(&mut self.row, Item::Int(ms));
+        packed_bytes += if seq == 0 { SMALL_ENTRY_BYTES } else { body::push(&mut self.row, Item::Int(seq)) };
+        let mut put = |item| packed_bytes += body::push(&mut self.row, item);
         let items = if same {
-            words.skip(1).step_by(2).for_each(|value| entry::push(&mut self.row, Item::new(value)));
+            words.skip(1).step_by(2).for_each(|value| put(Item::new(value)));
             pairs + 3
         } else {
-            entry::push(&mut self.row, Item::Int(pairs as i64));
-            words.for_each(|word| entry::push(&mut self.row, Item::new(word)));
+            put(Item::Int(pairs as i64));
+            words.for_each(|word| put(Item::new(word)));
             pairs * 2 + 4
         };
-        entry::push(&mut self.row, Item::Int(items as i64));
-        self.items += items as u32 + 1;
+        let len = self.row.len() - at;
+        body::push_length(&mut self.row, len);
+        self.packed_bytes += (packed_bytes + entry::bytes(Item::Int(items as i64))) as u32;
         self.live += 1;
     }
 
@@ -213,18 +214,18 @@ impl Block {
     }
 
     fn pairs(&self) -> usize {
-        int(entry::read(&self.row).0) as usize
+        int(body::read(&self.row).0) as usize
     }
 
     /// The fields in front.
-    pub fn names(&self) -> Iter<'_> {
-        Iter::over(&self.row[entry::skip(&self.row)..self.entries_at as usize])
+    pub fn names(&self) -> Items<'_> {
+        Items::over(&self.row[body::skip(&self.row)..self.entries_at as usize])
     }
 
     /// The items from `at` on.
     #[inline]
-    pub fn items_at(&self, at: usize) -> Iter<'_> {
-        Iter::over(&self.row[at..])
+    pub fn items_at(&self, at: usize) -> Items<'_> {
+        Items::over(&self.row[at..])
     }
 
     /// Where the first entry begins.
@@ -241,42 +242,43 @@ impl Block {
 
     /// The front of the entry that begins at `at`.
     pub fn head(&self, at: usize) -> Head {
-        let (flags, len) = entry::read(&self.row[at..]);
-        let ms_at = at + len;
-        let (ms, len) = entry::read(&self.row[ms_at..]);
-        let seq_at = ms_at + len;
-        let (seq, len) = entry::read(&self.row[seq_at..]);
+        let flags = self.row[at];
+        let (ms, len) = body::read(&self.row[at + 1..]);
+        let mut values_at = at + 1 + len;
+        let mut seq = 0;
+        if flags & HAS_SEQ != 0 {
+            let (item, len) = body::read(&self.row[values_at..]);
+            (seq, values_at) = (int(item), values_at + len);
+        }
         let id = StreamId::new(
             self.master.ms.wrapping_add(int(ms) as u64),
-            self.master.seq.wrapping_add(int(seq) as u64),
+            self.master.seq.wrapping_add(seq as u64),
         );
-        let mut head = Head { id, flags: int(flags) as u8, pairs: 0, values_at: seq_at + len };
+        let mut head = Head { id, flags: flags & !HAS_SEQ, pairs: 0, values_at };
         if head.has_same_fields() {
             head.pairs = self.pairs();
         } else {
-            let (pairs, len) = entry::read(&self.row[head.values_at..]);
+            let (pairs, len) = body::read(&self.row[head.values_at..]);
             head.pairs = int(pairs) as usize;
             head.values_at += len;
         }
         head
     }
 
-    /// Where the entry after the one with this head begins.
+    /// Where the entry after the one with this head, which begins at `at`, begins.
     #[inline]
-    pub fn after(&self, head: &Head) -> usize {
-        skip(&self.row, head.values_at, head.values() + 1)
+    pub fn after(&self, at: usize, head: &Head) -> usize {
+        let mut end = head.values_at;
+        for _ in 0..head.values() {
+            end += body::skip(&self.row[end..]);
+        }
+        end + body::length_bytes(end - at)
     }
 
     /// Where the entry before `at` begins; `None` at the first.
+    #[inline]
     pub fn before(&self, at: usize) -> Option<usize> {
-        if at == self.begin() {
-            return None;
-        }
-        let mut start = at - entry::skip_back(&self.row[..at]);
-        for _ in 0..int(entry::read(&self.row[start..]).0) {
-            start -= entry::skip_back(&self.row[..start]);
-        }
-        Some(start)
+        (at != self.begin()).then(|| at - entry::skip_back(&self.row[..at]))
     }
 
     /// The id of the last entry, deleted or not.
@@ -286,9 +288,7 @@ impl Block {
 
     /// Marks the entry at `at`, which is live, as deleted.
     pub fn mark_deleted(&mut self, at: usize) {
-        let flags = int(entry::read(&self.row[at..]).0) as u8 | DELETED;
-        debug_assert_eq!(entry::skip(&self.row[at..]), 2);
-        entry::write(Item::Int(flags.into()), &mut self.row[at..at + 2]);
+        self.row[at] |= DELETED;
         self.live -= 1;
         self.deleted += 1;
     }
@@ -300,14 +300,19 @@ impl Block {
             if head.id <= id || head.is_live() {
                 break;
             }
-            self.items -= Iter::over(&self.row[at..]).count() as u32;
+            self.packed_bytes -= self.packed_bytes_of(&head) as u32;
             self.row.truncate(at);
             self.deleted -= 1;
         }
     }
 
     pub fn mark(&self) -> BlockMark {
-        BlockMark { row: self.row.len(), capacity: self.row.capacity(), items: self.items, live: self.live }
+        BlockMark {
+            row: self.row.len(),
+            capacity: self.row.capacity(),
+            packed_bytes: self.packed_bytes,
+            live: self.live,
+        }
     }
 
     /// Takes back what was added since the mark, during which nothing else was done; also the room that was got or given up.
@@ -315,120 +320,6 @@ impl Block {
         self.row.truncate(mark.row);
         self.row.shrink_to(mark.capacity);
         self.row.reserve_exact(mark.capacity - mark.row);
-        (self.items, self.live) = (mark.items, mark.live);
-    }
-
-    /// Appends the listpack of Redis.
-    pub fn append_listpack(&self, out: &mut Vec<u8>) {
-        let total = self.listpack_bytes();
-        out.reserve(total);
-        let items = (self.items as usize + 2).min(u16::MAX as usize) as u16;
-        out.extend_from_slice(&(total as u32).to_le_bytes());
-        out.extend_from_slice(&items.to_le_bytes());
-        entry::push(out, Item::Int(self.live.into()));
-        entry::push(out, Item::Int(self.deleted.into()));
-        out.extend_from_slice(&self.row);
-        out.push(0xFF);
-    }
-
-    /// Takes a listpack of Redis whose ids are relative to `master`, after checking all of it.
-    ///
-    /// # Errors
-    /// When it is not one, or counts other entries than it has.
-    pub fn from_listpack(master: StreamId, bytes: Vec<u8>) -> Result<Self, Corrupt> {
-        let listpack = Listpack::from_bytes(bytes)?;
-        let row = listpack.entries();
-        let mut reader = Reader { row, at: 0 };
-        let (live, deleted) = (reader.count()?, reader.count()?);
-        let front = reader.at;
-        let pairs = reader.count()?;
-        reader.pass(pairs)?;
-        if reader.int()? != 0 {
-            return Err(Corrupt);
-        }
-        let entries_at = reader.at - front;
-        let mut found = (0, 0);
-        let mut last = None;
-        while reader.at < row.len() {
-            let (flags, id) = reader.entry(master, pairs)?;
-            let ascends = last.is_none_or(|last| id > last) && id >= master;
-            if !ascends {
-                return Err(Corrupt);
-            }
-            last = Some(id);
-            if flags & DELETED == 0 {
-                found.0 += 1
-            } else {
-                found.1 += 1
-            };
-        }
-        if found != (live, deleted) || live + deleted == 0 {
-            return Err(Corrupt);
-        }
-        let items = u32::try_from(listpack.len() - 2).map_err(|_| Corrupt)?;
-        let row = row[front..].to_vec();
-        Ok(Self {
-            master,
-            row,
-            entries_at: entries_at as u32,
-            items,
-            live: live as u32,
-            deleted: deleted as u32,
-        })
-    }
-}
-
-/// Reads the row of a foreign listpack, whose items have been checked.
-struct Reader<'a> {
-    row: &'a [u8],
-    at: usize,
-}
-
-impl Reader<'_> {
-    fn int(&mut self) -> Result<i64, Corrupt> {
-        if self.at == self.row.len() {
-            return Err(Corrupt);
-        }
-        let (item, len) = entry::read(&self.row[self.at..]);
-        self.at += len;
-        item.as_int().ok_or(Corrupt)
-    }
-
-    /// A number of things, of which each takes a byte at least.
-    fn count(&mut self) -> Result<usize, Corrupt> {
-        let count = usize::try_from(self.int()?).map_err(|_| Corrupt)?;
-        if count > self.row.len() { Err(Corrupt) } else { Ok(count) }
-    }
-
-    fn pass(&mut self, items: usize) -> Result<(), Corrupt> {
-        for _ in 0..items {
-            if self.at == self.row.len() {
-                return Err(Corrupt);
-            }
-            self.at += entry::skip(&self.row[self.at..]);
-        }
-        Ok(())
-    }
-
-    fn entry(&mut self, master: StreamId, pairs: usize) -> Result<(u8, StreamId), Corrupt> {
-        // One byte, so that the mark of a deleted entry has room.
-        if !matches!(entry::read(&self.row[self.at..]), (Item::Int(0..=127), _)) {
-            return Err(Corrupt);
-        }
-        let flags = self.int()? as u8;
-        let (ms, seq) = (self.int()?, self.int()?);
-        let items = if flags & SAME_FIELDS != 0 {
-            self.pass(pairs)?;
-            pairs + 3
-        } else {
-            let pairs = self.count()?;
-            self.pass(pairs * 2)?;
-            pairs * 2 + 4
-        };
-        if self.int()? != items as i64 {
-            return Err(Corrupt);
-        }
-        let id = StreamId::new(master.ms.wrapping_add(ms as u64), master.seq.wrapping_add(seq as u64));
-        Ok((flags, id))
+        (self.packed_bytes, self.live) = (mark.packed_bytes, mark.live);
     }
 }

@@ -3,7 +3,8 @@
 use super::block::{Block, Head};
 use super::id::StreamId;
 use super::log::{Log, Place};
-use crate::listpack::{Item, Iter};
+use crate::listpack::Item;
+use crate::listpack::body::Items;
 
 /// An entry of a stream.
 #[derive(Clone)]
@@ -16,8 +17,8 @@ pub struct Entry<'a> {
 #[derive(Clone)]
 pub struct Fields<'a> {
     /// Fields that stand apart from the values.
-    names: Option<Iter<'a>>,
-    values: Iter<'a>,
+    names: Option<Items<'a>>,
+    values: Items<'a>,
     left: usize,
 }
 
@@ -109,7 +110,7 @@ impl<'a> Iterator for Entries<'a> {
                 self.at = None;
                 return None;
             }
-            self.at = Some((place, block.after(&head)));
+            self.at = Some((place, block.after(offset, &head)));
             if head.is_live() && head.id >= self.from {
                 return Some(Entry { id: head.id, fields: Fields::of(block, &head) });
             }

@@ -167,7 +167,7 @@ fn a_block_survives_as_a_listpack() {
                     while at < block.end() {
                         let head = block.head(at);
                         assert_eq!(Fields::of(&block, &head).count(), head.pairs);
-                        at = block.after(&head);
+                        at = block.after(at, &head);
                     }
                     while let Some(before) = block.before(at) {
                         at = before;

@@ -106,7 +106,7 @@ impl Stream {
                     self.groups.forget(head.id);
                 }
             }
-            at = block.after(&head);
+            at = block.after(at, &head);
         }
         if trim.references != References::Keep && marked.len() == block.live() {
             self.log.remove(place);

@@ -88,7 +88,8 @@ fn prepare(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Vec<Vec<u8>>, Error> {
     let options = Options::parse(args, args.len())?;
     let session = cx.session();
     let (client, id) = (session.client, session.id);
-    if options.is_on {
+    // Whether there is a client to redirect to comes first, and only all shards together know.
+    if options.is_on && options.redirect == 0 {
         options.check(session.tracking.as_deref())?;
     }
     let asker = Asker { client, id, wish: cx.shard.next_wish() };
@@ -136,18 +137,23 @@ fn merge(cx: &mut ShardCx, args: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> 
     let target = target(parts, options.redirect);
     let conn = asker.client.conn as usize;
     let session = cx.sessions.get(conn).filter(|session| session.client == asker.client);
-    let is_possible = options.redirect == 0 || target.is_some();
-    match session {
-        Some(session) if is_possible && options.is_on => {
-            let now = session.tracking.as_deref().cloned();
+    let (is_there, now) =
+        (session.is_some(), session.and_then(|session| session.tracking.as_deref().cloned()));
+    let verdict = if options.redirect != 0 && target.is_none() {
+        Err(Error::err(NO_SUCH_CLIENT))
+    } else if options.is_on {
+        options.check(now.as_ref())
+    } else {
+        Ok(())
+    };
+    match &verdict {
+        Ok(()) if is_there && options.is_on => {
             cx.set_mode(conn, options.mode(now, asker.client, target), asker.wish);
         }
-        Some(_) if is_possible => cx.end_mode(conn),
+        Ok(()) if is_there => cx.end_mode(conn),
         _ => options.wishes().for_each(|prefix| cx.tracking.forgo(prefix, asker.wish)),
     }
-    if !is_possible {
-        return Err(Error::err(NO_SUCH_CLIENT));
-    }
+    verdict?;
     out.ok();
     Ok(())
 }

@@ -63,6 +63,14 @@ impl Entry {
         Self { hash: id.hash, check: id.check, name, flushes: 0, readers: [0; READERS] }
     }
 
+    /// With its first reader.
+    #[inline]
+    pub fn read_by(reader: Number, id: Id, name: u32, flushes: u16) -> Self {
+        let mut readers = [0; READERS];
+        readers[0] = reader.get();
+        Self { hash: id.hash, check: id.check, name, flushes, readers }
+    }
+
     #[inline]
     pub fn id(&self) -> Id {
         Id { hash: self.hash, check: self.check }

@@ -20,14 +20,22 @@ fn room(len: usize) -> usize {
 }
 
 impl Names {
+    /// Whether there is room for a new name without more memory.
+    #[inline]
+    pub fn have_room(&self, name: &[u8]) -> bool {
+        self.bytes.capacity() - self.bytes.len() >= room(name.len()) + ALIGN_BYTES
+    }
+
     /// The place of a new name.
     #[inline]
     pub fn add(&mut self, name: &[u8]) -> u32 {
         let (at, room) = (self.bytes.len(), room(name.len()));
-        self.bytes.reserve(room);
+        self.bytes.reserve(room + ALIGN_BYTES);
         self.bytes.extend_from_slice(&(name.len() as u32).to_le_bytes());
         self.bytes.extend_from_slice(name);
-        self.bytes.extend_from_slice(&[0; ALIGN_BYTES][..room - LENGTH_BYTES - name.len()]);
+        // More than is needed: a fixed number of bytes is quicker to write than a few.
+        self.bytes.extend_from_slice(&[0; ALIGN_BYTES]);
+        self.bytes.truncate(at + room);
         u32::try_from(at / ALIGN_BYTES).expect("the names of one part take less than 32 GiB")
     }
 

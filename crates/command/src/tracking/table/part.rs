@@ -1,7 +1,7 @@
 //! The keys of one stretch of hashes: open addressing in place. To remember a read touches one cache line.
 
 use super::Size;
-use super::clients::{Clients, NO_NUMBER};
+use super::clients::{Clients, NO_NUMBER, Number};
 use super::entry::{Entry, Id, IdMap};
 use super::names::Names;
 use super::slots::{LINE_ENTRIES, Slots};
@@ -19,7 +19,9 @@ pub(super) enum Read {
     Known,
     /// The entry has one reader more.
     Added,
-    /// There is no entry, or no room in it, or no number: see [`Part::add`].
+    /// There is an entry more, with one reader.
+    Entered,
+    /// There is no room, or no number: see [`Part::add`].
     Nowhere,
 }
 
@@ -103,12 +105,18 @@ impl Part {
         }
     }
 
-    /// A client has read a key, after so many flushes had begun: what nearly always becomes of it. `is_gone`: a client is known not to be
-    /// there any more.
+    /// Whether there is room for an entry more.
     #[inline]
-    pub fn add_to_known(
+    fn has_room(&self) -> bool {
+        self.len < self.slots.len() / 3 * 2
+    }
+
+    /// A client has read a key, after so many flushes had begun: what nearly always becomes of it, for which no memory is got.
+    /// `is_gone`: a client is known not to be there any more.
+    #[inline(always)]
+    pub fn add_simply(
         &mut self,
-        id: Id,
+        (id, name): (Id, &[u8]),
         client: ClientRef,
         flushes: u16,
         clients: &mut Clients,
@@ -117,17 +125,22 @@ impl Part {
         if self.len == 0 {
             return Read::Nowhere;
         }
-        let at = self.slot_of(id);
+        let (at, number) = (self.slot_of(id), clients.number(client));
         let entry = &mut self.slots[at];
         if entry.is_free() {
-            return Read::Nowhere;
+            return match number {
+                Some(number) => self.enter(at, (id, name), (number, flushes), clients),
+                None => Read::Nowhere,
+            };
         }
-        entry.flushes = flushes;
-        let number = clients.number(client);
+        // What is not written need not go back to memory.
+        if entry.flushes != flushes {
+            entry.flushes = flushes;
+        }
         if number.is_some_and(|number| entry.names(number)) {
             return Read::Known;
         }
-        if entry.has_more() && self.more[&id].binary_search(&client).is_ok() {
+        if !self.more.is_empty() && entry.has_more() && self.more[&id].binary_search(&client).is_ok() {
             return Read::Known;
         }
         let Some(number) = number else { return Read::Nowhere };
@@ -146,6 +159,25 @@ impl Part {
         Read::Added
     }
 
+    /// A new entry in a free slot, if there is room without more memory.
+    #[inline]
+    fn enter(
+        &mut self,
+        at: usize,
+        (id, name): (Id, &[u8]),
+        (number, flushes): (Number, u16),
+        clients: &mut Clients,
+    ) -> Read {
+        if !self.has_room() || !self.names.have_room(name) {
+            return Read::Nowhere;
+        }
+        self.slots[at] = Entry::read_by(number, id, self.names.add(name), flushes);
+        clients.hold(number);
+        self.len += 1;
+        self.items += 1;
+        Read::Entered
+    }
+
     /// The same where that is not all.
     pub fn add(
         &mut self,
@@ -155,7 +187,7 @@ impl Part {
         clients: &mut Clients,
         is_gone: impl Fn(ClientRef) -> bool,
     ) {
-        if self.len >= self.slots.len() / 3 * 2 {
+        if !self.has_room() {
             let slots = self.slots.len();
             self.rebuild(if slots < SLOTS_MANY { (slots * 2).max(SLOTS_MIN) } else { slots / 2 * 3 });
         }
