@@ -366,6 +366,7 @@ pub(crate) fn showable(table: &mut Table<KeyLayout>, pos: Pos) -> Option<Showabl
             Code::List => Some(Showable::List(&mut *boxed::<List>(record))),
             Code::Stream => Some(Showable::Stream(&mut *boxed::<Stream>(record))),
             Code::Array => Some(Showable::Array(&mut *boxed::<Array>(record))),
+            Code::Suggestions => Some(Showable::Suggestions(&mut *boxed::<Suggestions>(record))),
             _ => None,
         }
     }

@@ -102,7 +102,8 @@ impl Value {
             Self::List(list) => Some(Showable::List(list)),
             Self::Stream(stream) => Some(Showable::Stream(stream)),
             Self::Array(array) => Some(Showable::Array(array)),
-            Self::Str { .. } | Self::Json(_) | Self::VectorSet(_) | Self::Suggestions(_) => None,
+            Self::Suggestions(suggestions) => Some(Showable::Suggestions(suggestions)),
+            Self::Str { .. } | Self::Json(_) | Self::VectorSet(_) => None,
         }
     }
 

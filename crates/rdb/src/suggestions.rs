@@ -10,6 +10,7 @@ use crate::encode::Room;
 use crate::module::{FieldReader, FieldWriter, ModuleId};
 use crate::{Error, Reader};
 use types::Suggestions;
+use types::suggestions::Suggestion;
 
 const ID: ModuleId = ModuleId::new(b"trietype0", 1);
 
@@ -23,20 +24,30 @@ pub fn append_head(out: &mut Vec<u8>, suggestions: &Suggestions, compress: bool)
 pub fn append_from(out: &mut Vec<u8>, suggestions: &Suggestions, from: usize, room: Room) -> Option<usize> {
     for number in from..suggestions.numbers_end() {
         if let Some(suggestion) = suggestions.suggestion(number) {
-            let mut fields = FieldWriter::resume(out, room.compress);
-            fields.string(&[suggestion.text, b"\0"].concat());
-            fields.double(suggestion.score.into());
-            match suggestion.payload {
-                Some(payload) => fields.string(&[payload, b"\0"].concat()),
-                None => fields.string(b""),
-            }
+            append_entry(out, suggestion, room.compress);
         }
         if room.is_used_up(out) {
             return Some(number + 1);
         }
     }
-    FieldWriter::resume(out, room.compress).end();
+    append_end(out, room.compress);
     None
+}
+
+/// Appends an entry.
+pub fn append_entry(out: &mut Vec<u8>, suggestion: Suggestion<'_>, compress: bool) {
+    let mut fields = FieldWriter::resume(out, compress);
+    fields.string(&[suggestion.text, b"\0"].concat());
+    fields.double(suggestion.score.into());
+    match suggestion.payload {
+        Some(payload) => fields.string(&[payload, b"\0"].concat()),
+        None => fields.string(b""),
+    }
+}
+
+/// Appends what stands behind the entries.
+pub fn append_end(out: &mut Vec<u8>, compress: bool) {
+    FieldWriter::resume(out, compress).end();
 }
 
 /// Reads suggestions.

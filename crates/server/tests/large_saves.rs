@@ -59,6 +59,9 @@ fn fill(client: &mut Client, names: &[&str]) {
         for n in 0..ELEMENTS / 10 {
             client.run(&format!("XADD {{{name}}}stream {}-1 field value:{n}", n + 1));
         }
+        for n in 0..ELEMENTS / 10 {
+            client.run(&format!("FT.SUGADD {{{name}}}hints text:{n} {n} PAYLOAD {n}"));
+        }
         client.run(&format!("SETRANGE {{{name}}}text 900000 end"));
         // What is written as a whole before it changes: an array, and a list with an element that is long by itself.
         for from in (0..ELEMENTS).step_by(500) {
@@ -99,8 +102,11 @@ fn changes(name: &str, round: usize) -> Vec<String> {
         format!("BITFIELD text SET u8 {} 77 GET u8 0 INCRBY u16 {} 3", n * 100, n * 230),
         format!("ARSET array {n} new"),
         format!("RPUSH long new:{round}"),
+        format!("FT.SUGADD hints text:{} 1 INCR", n / 10),
+        format!("FT.SUGADD hints new:{round} 1"),
+        format!("FT.SUGDEL hints text:{}", n / 20),
     ];
-    let keys = ["hash", "timed", "set", "zset", "list", "stream", "text", "array", "long"];
+    let keys = ["hash", "timed", "set", "zset", "list", "stream", "text", "array", "long", "hints"];
     let named = |line: String| {
         let mut words: Vec<String> = line.split(' ').map(str::to_owned).collect();
         if keys.contains(&&*words[1]) {
@@ -137,6 +143,10 @@ const DEPARTURES: &[&str] = &[
     "DEL {b}text",
     "UNLINK {a}array",
     "DEL {b}long",
+    "MOVE {a}hints 9",
+    "RENAME {b}hints {b}moved",
+    "FT.SUGADD {b}moved text:2 9",
+    "UNLINK {b}moved",
 ];
 
 fn check(shards: &str, act: impl Fn(&Server, &mut Client)) {

@@ -3,7 +3,7 @@
 //! A server is ready when it has answered PING, and is killed when its [`Server`] is dropped; the directory goes
 //! with it. When the test panics meanwhile, the end of the server's log is printed.
 
-use crate::{Client, ports, process};
+use crate::{Client, await_true, ports, process};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io;
@@ -135,6 +135,16 @@ impl Server {
     /// User and system time used so far.
     pub fn cpu_time(&self) -> Duration {
         process::cpu_time(self.pid()).expect("a running server has /proc/<pid>/stat")
+    }
+
+    /// Waits until none of its threads wakes for so long: nothing is left for them to do by themselves that is due sooner.
+    pub fn await_sleep(&self, span: Duration) {
+        let sleeps = || process::sleeps(self.pid()).expect("a running server has /proc/<pid>/task");
+        await_true("its threads sleep", || {
+            let before = sleeps();
+            std::thread::sleep(span);
+            sleeps() == before
+        });
     }
 
     /// Resident memory, in bytes.

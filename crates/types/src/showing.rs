@@ -11,8 +11,9 @@ use crate::hash::HashTable;
 use crate::list::NodeView;
 use crate::set::SetTable;
 use crate::stream::Node;
+use crate::suggestions::Suggestion;
 use crate::zset::Tree;
-use crate::{Array, Hash, List, Set, Stream, ZSet, array};
+use crate::{Array, Hash, List, Set, Stream, Suggestions, ZSet, array};
 
 /// An element of a collection.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +35,8 @@ pub enum Element<'a> {
     Block(Node<'a>),
     /// An element of an array, and its position; they come in order.
     Position(u64, array::Element<'a>),
+    /// A suggestion; they come in the order in which they came.
+    Suggestion(Suggestion<'a>),
     /// Bytes of a long string, or of the text of a document; they come in their order.
     Text(&'a [u8]),
     /// How many bytes the text of a document has, before the first of them.
@@ -61,6 +64,7 @@ impl Kept {
             Element::Node(_)
             | Element::Block(_)
             | Element::Position(..)
+            | Element::Suggestion(_)
             | Element::Text(_)
             | Element::TextLen(_) => {
                 unreachable!("what has an order is kept in it")
@@ -172,6 +176,7 @@ pub enum Showable<'a> {
     List(&'a mut List),
     Stream(&'a mut Stream),
     Array(&'a mut Array),
+    Suggestions(&'a mut Suggestions),
 }
 
 /// What keeps its order until it is shown shows on rather than keep more than this, bytes.
@@ -205,6 +210,7 @@ impl<'a> Showable<'a> {
             Self::List(list) => return list.begin_showing(),
             Self::Stream(stream) => return stream.begin_showing(),
             Self::Array(array) => array.begin_showing(),
+            Self::Suggestions(suggestions) => suggestions.begin_showing(),
         }
         true
     }
@@ -218,6 +224,7 @@ impl<'a> Showable<'a> {
             Self::List(list) => list.show_on(show),
             Self::Stream(stream) => stream.show_on(show),
             Self::Array(array) => array.show_on(show),
+            Self::Suggestions(suggestions) => suggestions.show_on(show),
         }
     }
 
@@ -232,10 +239,11 @@ impl<'a> Showable<'a> {
             Self::Set(table) => table.showing.show_kept(show),
             Self::Hash(table) => table.showing.show_kept(show),
             Self::ZSet(tree) => tree.showing.show_kept(show),
-            Self::List(_) | Self::Stream(_) | Self::Array(_) if self.kept_bytes() <= KEPT_IN_ORDER_MAX => {}
+            _ if self.kept_bytes() <= KEPT_IN_ORDER_MAX => {}
             Self::List(list) => _ = list.show_on(show),
             Self::Stream(stream) => _ = stream.show_on(show),
             Self::Array(array) => _ = array.show_on(show),
+            Self::Suggestions(suggestions) => _ = suggestions.show_on(show),
         }
     }
 
@@ -248,6 +256,7 @@ impl<'a> Showable<'a> {
             Self::List(list) => list.kept_bytes(),
             Self::Stream(stream) => stream.kept_bytes(),
             Self::Array(array) => array.kept_bytes(),
+            Self::Suggestions(suggestions) => suggestions.kept_bytes(),
         }
     }
 
@@ -260,6 +269,7 @@ impl<'a> Showable<'a> {
             Self::List(list) => list.end_showing(),
             Self::Stream(stream) => stream.end_showing(),
             Self::Array(array) => array.end_showing(),
+            Self::Suggestions(suggestions) => suggestions.end_showing(),
         }
     }
 }

@@ -7,11 +7,13 @@
 mod letters;
 mod remains;
 mod search;
+mod showing;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use remains::SuggestionsRemains;
 pub use search::{Found, trimmed};
+use showing::SuggestionsShowing;
 
 /// Places in a leaf; a full one becomes two.
 const LEAF_MAX: usize = 128;
@@ -90,6 +92,12 @@ pub struct Suggestion<'a> {
     pub payload: Option<&'a [u8]>,
 }
 
+impl<'a> Suggestion<'a> {
+    fn of(entry: &'a Entry) -> Self {
+        Self { text: &entry.text, score: entry.score, payload: entry.payload.as_deref() }
+    }
+}
+
 /// The suggestions under a key.
 #[derive(Debug, Default)]
 pub struct Suggestions {
@@ -101,13 +109,21 @@ pub struct Suggestions {
     room: usize,
     /// Heap bytes of texts and payloads.
     text_bytes: usize,
+    showing: SuggestionsShowing,
 }
 
 impl Clone for Suggestions {
     fn clone(&self) -> Self {
         let leaves = self.leaves.clone();
         let room = leaves.iter().map(|leaf| leaf.places.capacity()).sum();
-        Self { entries: self.entries.clone(), gaps: self.gaps, leaves, room, text_bytes: self.text_bytes }
+        Self {
+            entries: self.entries.clone(),
+            gaps: self.gaps,
+            leaves,
+            room,
+            text_bytes: self.text_bytes,
+            showing: SuggestionsShowing::default(),
+        }
     }
 }
 
@@ -148,8 +164,7 @@ impl Suggestions {
 
     /// The entry with a number. Numbers go from 0 to [`Self::numbers_end`] in the order in which entries came; some have none.
     pub fn suggestion(&self, number: usize) -> Option<Suggestion<'_>> {
-        let entry = self.entries.get(number)?.as_ref()?;
-        Some(Suggestion { text: &entry.text, score: entry.score, payload: entry.payload.as_deref() })
+        Some(Suggestion::of(self.entries.get(number)?.as_ref()?))
     }
 
     /// Whether a text can be a suggestion: it is not empty, and not too long.
@@ -189,6 +204,7 @@ impl Suggestions {
         let leaf = &mut self.leaves[at.leaf];
         let place = &mut leaf.places[at.place];
         let entry = self.entries[place.number as usize].as_mut().expect("a place names an entry");
+        self.showing.keep(place.number, entry);
         self.text_bytes -= entry.heap_bytes();
         entry.score = if adds { entry.score + score } else { score };
         place.score = entry.score;
@@ -231,9 +247,11 @@ impl Suggestions {
         }
         if let Some(entry) = self.entries[number as usize].take() {
             self.text_bytes -= entry.heap_bytes();
+            self.showing.take(number, entry);
         }
         self.gaps += 1;
-        if self.gaps >= GAPS_MIN && self.gaps * 2 > self.entries.len() {
+        // As long as they are shown they go by their numbers.
+        if !self.showing.is_on() && self.gaps >= GAPS_MIN && self.gaps * 2 > self.entries.len() {
             self.number_anew();
         }
         true

@@ -129,15 +129,15 @@ impl Directory {
         let newest = self.generations.len();
         for (index, logs) in self.generations.iter_mut().enumerate() {
             let is_damaged = logs.iter().any(|log| matches!(log.fate, Fate::Damaged(_)));
-            let remains: Vec<_> = logs.iter().map(|log| remains(log, is_damaged)).collect();
-            match cuts(&remains) {
-                Ok(ends) => logs.iter_mut().zip(ends).for_each(|(log, end)| cut(log, end)),
+            let ends = match cuts(&all_remains(logs, is_damaged)) {
+                Ok(ends) => ends,
                 Err(lost) => {
-                    // What was safe is gone elsewhere: only where this is in the file is known.
-                    let log = &mut logs[lost.file];
-                    (log.fate, log.end) = (Fate::Damaged(lost.to_string()), lost.offset);
+                    // What was safe is gone elsewhere.
+                    logs[lost.file].fate = Fate::Damaged(lost.to_string());
+                    cuts(&all_remains(logs, true)).expect("nothing counts as safe")
                 }
-            }
+            };
+            logs.iter_mut().zip(ends).for_each(|(log, end)| cut(log, end));
             for log in logs.iter_mut().filter(|_| index + 1 < newest) {
                 if let Fate::Torn(why) = &log.fate {
                     log.fate = Fate::Damaged(format!("{why}, but later files go on"));
@@ -202,17 +202,20 @@ fn base(path: &Path, options: &scan::Options) -> io::Result<Base> {
 }
 
 /// With damage in one of the files of a generation, what was safe may be gone; then transactions are cut wherever they were.
-fn remains(log: &Log, is_damaged: bool) -> Remains<'_> {
-    let remains = Remains::from(&log.survey);
-    Remains { safe_bytes: if is_damaged { 0 } else { remains.safe_bytes }, ..remains }
+fn all_remains(logs: &[Log], is_damaged: bool) -> Vec<Remains<'_>> {
+    let of_each = logs.iter().map(|log| Remains::from(&log.survey));
+    of_each
+        .map(|remains| Remains { safe_bytes: if is_damaged { 0 } else { remains.safe_bytes }, ..remains })
+        .collect()
 }
 
 fn cut(log: &mut Log, end: u64) {
     if end < log.end {
         log.end = end;
         if log.fate == Fate::Whole {
-            log.fate =
-                Fate::Torn(format!("at byte {end}: a transaction of several shards has lost other parts"));
+            let why = format!("at byte {end}: a transaction of several shards has lost other parts");
+            let is_safe = end < log.survey.safe_bytes;
+            log.fate = if is_safe { Fate::Damaged(why) } else { Fate::Torn(why) };
         }
     }
 }

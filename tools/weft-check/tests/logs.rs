@@ -27,37 +27,49 @@ impl Place {
     }
 }
 
+/// The files of a generation: in each round, each shard has a command, or a part of a transaction of all. `is_synced`: each round before the next.
+fn generation(
+    shards: u16,
+    rounds: u64,
+    tx: impl Fn(u64) -> Option<TxId>,
+    is_synced: bool,
+) -> Vec<(Tail, Vec<u8>)> {
+    let mut queue = Queue::new(shards);
+    let mut files = vec![(Tail::default(), Vec::new()); usize::from(shards)];
+    for tx in (0..rounds).map(tx) {
+        for shard in 0..shards {
+            let mut chunk = Chunk::default();
+            tx.into_iter().for_each(|tx| chunk.begin_part(tx));
+            chunk.command(0, [b"SET".as_slice(), b"key", b"value"]);
+            if tx.is_some() {
+                chunk.end_part();
+            }
+            queue.hand_over(Added { chunks: vec![(shard, chunk)], closed: vec![] });
+        }
+        queue.hand_over(Added { chunks: vec![], closed: tx.into_iter().collect() });
+        let round = queue.take_round().expect("something to write");
+        for step in &round.steps {
+            if let Step::Append { shard, pieces } = step {
+                let (tail, file) = &mut files[usize::from(*shard)];
+                tail.append(pieces, file);
+            }
+        }
+        queue.done(round);
+        for (tail, _) in files.iter_mut().filter(|_| is_synced) {
+            tail.is_safe_up_to(tail.bytes);
+        }
+    }
+    files
+}
+
 /// The files of two shards and two generations, in each of which they have a command, a transaction of both, and a command. The names of the
 /// newest.
 fn ours(place: &Place) -> Vec<String> {
     let mut manifest = Manifest::new("a.aof");
     let mut newest = Vec::new();
-    for generation in 0..2 {
+    for number in 0..2 {
         newest = manifest.begin_generation(2);
-        let mut queue = Queue::new(2);
-        let mut files = [(Tail::default(), Vec::new()), (Tail::default(), Vec::new())];
-        for turn in 0..3 {
-            for shard in 0..2 {
-                let mut chunk = Chunk::default();
-                if turn == 1 {
-                    chunk.begin_part(TxId(generation));
-                }
-                chunk.command(0, [b"SET".as_slice(), b"key", b"value"]);
-                if turn == 1 {
-                    chunk.end_part();
-                }
-                queue.hand_over(Added { chunks: vec![(shard, chunk)], closed: vec![] });
-            }
-            queue.hand_over(Added { chunks: vec![], closed: vec![TxId(generation)] });
-            let round = queue.take_round().expect("something to write");
-            for step in &round.steps {
-                if let Step::Append { shard, pieces } = step {
-                    let (tail, file) = &mut files[usize::from(*shard)];
-                    tail.append(pieces, file);
-                }
-            }
-            queue.done(round);
-        }
+        let files = generation(2, 3, |round| (round == 1).then_some(TxId(number)), false);
         for (name, (_, file)) in newest.iter().zip(files) {
             place.write(name, &file);
         }
@@ -144,6 +156,36 @@ fn a_directory_of_ours() {
     let (whole, code) = report(&place.0);
     assert_eq!(code, 0, "{whole}");
     assert_eq!(place.bytes(&newest[0]).len(), cut);
+}
+
+/// Of a file that has lost what was safe, the others lose the parts of the same transactions: one cut of all is enough.
+#[test]
+fn what_others_lose_with_damage_is_cut_at_once() {
+    let place = Place::new("lost");
+    let mut manifest = Manifest::new("a.aof");
+    let names = manifest.begin_generation(3);
+    let files = generation(3, 6, |round| Some(TxId(round)), true);
+    let write = |from: usize| {
+        for (name, (_, file)) in names.iter().zip(&files).skip(from) {
+            place.write(name, file);
+        }
+    };
+    place.write("a.aof.manifest", manifest.text().as_bytes());
+    let bytes = files[0].1.len();
+    for cut in [bytes / 3 + 7, bytes / 2 + 7, bytes - 1] {
+        write(1);
+        place.write(&names[0], &files[0].1[..cut]);
+        assert_eq!(report(&place.0).1, 1);
+        assert_eq!(fix(&["--fix", "--yes"], &place.0, "").1, 0);
+        let (whole, code) = report(&place.0);
+        assert_eq!(code, 0, "{whole}");
+        let left: Vec<_> =
+            (0..3).map(|file| whole["files"][file]["parts_of_transactions"].as_u64()).collect();
+        assert!(
+            left.iter().all(|left| *left == Some(cut as u64 * 6 / bytes as u64)),
+            "{left:?}, cut at {cut}"
+        );
+    }
 }
 
 #[test]

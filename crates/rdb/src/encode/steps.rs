@@ -110,6 +110,12 @@ impl Encoder {
                 self.place = Place::Elements { left: array.len() as usize, first_ms: 0 };
                 return;
             }
+            ValueRef::Suggestions(all) => {
+                suggestions::append_head(out, all, self.compress);
+                suggestions::append_end(&mut self.tail, self.compress);
+                self.place = Place::Elements { left: all.len(), first_ms: 0 };
+                return;
+            }
             ValueRef::Stream(stream) => {
                 stream::append_facts(&mut self.tail, stream);
                 if !stream.has_long_rest() {
@@ -161,6 +167,7 @@ impl Encoder {
                 append_len(out, index);
                 array::append_element(out, element, self.compress);
             }
+            Element::Suggestion(suggestion) => suggestions::append_entry(out, suggestion, self.compress),
             Element::Text(part) => out.extend_from_slice(part),
             Element::TextLen(_) => unreachable!("it is no element"),
         }

@@ -6,7 +6,7 @@ use crate::list::{End, ListLimit, NodeView};
 use crate::set::SetLimits;
 use crate::stream::{References, StreamId, StreamLimits, Trim, TrimTo};
 use crate::zset::ZSetLimits;
-use crate::{Array, Hash, List, Set, Stream, ZSet};
+use crate::{Array, Hash, List, Set, Stream, Suggestions, ZSet};
 use base::hash::HashSeed;
 use base::random::Random;
 
@@ -225,6 +225,28 @@ impl Bed for Array {
     const IS_ORDERED: bool = true;
 }
 
+impl Bed for Suggestions {
+    fn showable(&mut self) -> Showable<'_> {
+        Showable::Suggestions(self)
+    }
+
+    fn change(&mut self, random: &mut Random, grows: bool) {
+        let (text, score) = (name(random), random.index(1000) as f32);
+        match random.index(10) {
+            0..4 if grows => self.add(&text, score, false, None),
+            4..6 if grows => self.add(&text, score, true, Some(&name(random))),
+            _ => _ = self.remove(&text),
+        }
+    }
+
+    fn content(&self) -> Vec<String> {
+        let all = (0..self.numbers_end()).filter_map(|number| self.suggestion(number));
+        all.map(|suggestion| told(Element::Suggestion(suggestion))).collect()
+    }
+
+    const IS_ORDERED: bool = true;
+}
+
 /// Shows a collection again and again, at different paces.
 fn run<B: Bed + Clone>(mut bed: B, first: u64, parts_min: usize) {
     let (mut times, mut most) = (0, 0);
@@ -319,4 +341,9 @@ fn streams_are_shown_as_they_were() {
 #[test]
 fn arrays_are_shown_as_they_were() {
     run(Array::new(), 61, 2000);
+}
+
+#[test]
+fn suggestions_are_shown_as_they_were() {
+    run(Suggestions::new(), 71, 2000);
 }
