@@ -223,9 +223,10 @@ impl Indexes {
         self.aliases.iter().filter(move |(_, of)| *of == name).map(|(alias, _)| alias.as_slice())
     }
 
-    /// Counts the memory that they own, which takes a look at each field of each.
+    /// Counts the memory that they own, which takes a look at each field of each. Vectors that lie there for hashes are counted with the hashes.
     pub fn count_bytes(&mut self) -> usize {
-        self.bytes = self.by_name.values().map(|index| index.index.bytes() + index.documents.bytes()).sum();
+        let own = |index: &ShardIndex| index.index.bytes().saturating_sub(index.index.lent_bytes());
+        self.bytes = self.by_name.values().map(|index| own(index) + index.documents.bytes()).sum();
         self.bytes
     }
 

@@ -40,6 +40,54 @@ pub enum Next {
     Round(Vec<(u16, Box<dyn Part>)>, Box<dyn Merge>),
 }
 
+/// What is written behind a reply that a part has made.
+pub type End = Box<dyn FnOnce(&mut Cx<'_>, &mut Reply) + Send>;
+
+/// A part of the client's shard that makes the reply, the last of the command: it ends with a [`Reply`].
+pub struct RepliesWith {
+    pub part: Box<dyn Part>,
+    pub end: End,
+}
+
+impl RepliesWith {
+    /// Makes the reply: at once, if there is little to do, else in a round of its own, a slice in each turn.
+    ///
+    /// # Errors
+    /// As [`Part::step`].
+    pub fn go(mut self, cx: &mut Cx<'_>, is_short: bool, out: &mut Reply) -> Result<Next, Error> {
+        let end = AfterReply(self.end);
+        if is_short {
+            let made = finish(&mut *self.part, cx)?;
+            end.write(cx, made, out);
+            return Ok(Next::Done);
+        }
+        Ok(Next::Round(vec![(cx.shard.id, self.part)], Box::new(end)))
+    }
+}
+
+/// The end of a reply that a part has made.
+struct AfterReply(End);
+
+impl AfterReply {
+    fn write(self, cx: &mut Cx<'_>, made: Answer, out: &mut Reply) {
+        let mut made = made.downcast::<Reply>().expect("it makes the reply");
+        if out.is_empty() {
+            std::mem::swap(out, &mut *made)
+        } else {
+            out.append(&mut made)
+        }
+        (self.0)(cx, out);
+    }
+}
+
+impl Merge for AfterReply {
+    fn merge(self: Box<Self>, cx: &mut Cx<'_>, answers: Vec<Answer>, out: &mut Reply) -> Result<Next, Error> {
+        let made = answers.into_iter().next().expect("there is a part");
+        self.write(cx, made, out);
+        Ok(Next::Done)
+    }
+}
+
 /// A command that goes in rounds.
 pub trait Enquiry {
     /// Makes a shard's part of the first round.

@@ -75,10 +75,46 @@ pub struct Groups {
     groups: Vec<Group>,
 }
 
+/// A group, and what its reducers have of its rows.
 #[derive(Clone, Debug)]
-struct Group {
+pub struct Group {
     values: Vec<Value>,
     partials: Vec<Partial>,
+}
+
+impl Group {
+    /// Its row: its values under their names, then what the reducers say under their aliases.
+    pub fn into_row(self, grouping: &Grouping) -> Fields {
+        let values = grouping.properties.iter().cloned().zip(self.values);
+        let reduced = grouping.reducers.iter().zip(self.partials);
+        let reduced = reduced.map(|(reducer, partial)| (reducer.alias.clone(), partial.finish(reducer)));
+        Fields::new(values.chain(reduced))
+    }
+}
+
+/// Groups one after the other, in the order in which they came up; each takes its share of the memory with it.
+#[derive(Debug)]
+pub struct EachGroup {
+    groups: std::vec::IntoIter<Group>,
+    places: std::collections::hash_map::IntoIter<Vec<u8>, usize>,
+}
+
+impl Iterator for EachGroup {
+    type Item = Group;
+
+    fn next(&mut self) -> Option<Group> {
+        self.places.next();
+        self.groups.next()
+    }
+}
+
+impl IntoIterator for Groups {
+    type Item = Group;
+    type IntoIter = EachGroup;
+
+    fn into_iter(self) -> EachGroup {
+        EachGroup { groups: self.groups.into_iter(), places: self.places.into_iter() }
+    }
 }
 
 impl Groups {
@@ -142,24 +178,23 @@ impl Groups {
             *self = other;
             return Ok(());
         }
-        for Group { values, partials } in other.groups {
-            let group = self.group(values, grouping);
-            for ((own, theirs), reducer) in group.partials.iter_mut().zip(partials).zip(&grouping.reducers) {
-                own.merge(theirs, reducer);
-            }
-            grouping.check(self.len())?;
-        }
-        Ok(())
+        other.into_iter().try_for_each(|group| self.take_in(group, grouping))
     }
 
-    /// One row for each group: its values under their names, then what the reducers say under their aliases.
+    /// Adds a group of another shard.
+    ///
+    /// # Errors
+    /// There are too many.
+    pub fn take_in(&mut self, other: Group, grouping: &Grouping) -> Result<(), Error> {
+        let own = self.group(other.values, grouping);
+        for ((own, theirs), reducer) in own.partials.iter_mut().zip(other.partials).zip(&grouping.reducers) {
+            own.merge(theirs, reducer);
+        }
+        grouping.check(self.len())
+    }
+
+    /// One row for each group.
     pub fn finish(self, grouping: &Grouping) -> Vec<Fields> {
-        let rows = self.groups.into_iter().map(|Group { values, partials }| {
-            let values = grouping.properties.iter().cloned().zip(values);
-            let reduced = grouping.reducers.iter().zip(partials);
-            let reduced = reduced.map(|(reducer, partial)| (reducer.alias.clone(), partial.finish(reducer)));
-            Fields::new(values.chain(reduced))
-        });
-        rows.collect()
+        self.into_iter().map(|group| group.into_row(grouping)).collect()
     }
 }

@@ -42,6 +42,13 @@ impl<T> ById<T> {
         self.containers.get(container)?.get(at)?.as_ref()
     }
 
+    /// Where the value of an id lies, to be asked for; nothing is read there.
+    #[inline]
+    pub fn place(&self, id: DocumentId) -> Option<&Option<T>> {
+        let (container, at) = place(id);
+        self.containers.get(container)?.get(at)
+    }
+
     /// Gives an id a value; the one that it had.
     pub fn insert(&mut self, id: DocumentId, value: T) -> Option<T> {
         let (container, at) = place(id);

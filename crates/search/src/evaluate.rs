@@ -19,6 +19,7 @@ mod score;
 use crate::DocumentId;
 use crate::index::Index;
 use crate::query::Node;
+use crate::sorting::Sorting;
 use crate::vectors::{Aim, Finding, Vectors};
 use build::Builder;
 use cursor::{Cursor, Progress};
@@ -33,6 +34,9 @@ pub use hits::{Hit, Hits, Order};
 pub use matched::matched_terms;
 pub use measure::{Children, Clock, Detail, IteratorProfile, Mode, Profile};
 pub use score::{Explanation, Scorer};
+
+/// So many hits are put into their order with the last step.
+const SORTED_AT_ONCE: usize = 64;
 
 /// What an administrator may set.
 #[derive(Clone, Copy, Debug)]
@@ -88,6 +92,8 @@ pub struct Evaluation {
     /// The next id.
     next: Option<DocumentId>,
     collector: Collector,
+    /// Puts what was found into its order.
+    sorting: Option<Sorting<Hit>>,
     spent: Spent,
 }
 
@@ -123,6 +129,7 @@ impl Evaluation {
             options,
             next: Some(0),
             collector: Collector::default(),
+            sorting: None,
             spent: Spent::default(),
         }
     }
@@ -139,9 +146,7 @@ impl Evaluation {
         }
         if let Some((query, finding)) = self.finding.take() {
             self.options.vectors = finding.vectors;
-            if !self.options.unscored {
-                index.ask_for_records(self.options.vectors.nearest());
-            }
+            index.ask_for_records(self.options.vectors.nearest());
             self.build(&query, index);
         }
         true
@@ -170,12 +175,27 @@ impl Evaluation {
                         self.found(index, id);
                     }
                     if *fuel == 0 {
-                        return self.next.is_none();
+                        return self.next.is_none() && self.arrange(fuel);
                     }
                 }
             }
         }
-        true
+        self.arrange(fuel)
+    }
+
+    /// Puts what was found into its order; whether that is done.
+    fn arrange(&mut self, fuel: &mut usize) -> bool {
+        let order = self.options.order;
+        if order == Order::Id || self.collector.hits.hits.len() <= SORTED_AT_ONCE && self.sorting.is_none() {
+            return true;
+        }
+        let begun_ns = self.options.clock.map_or(0, |clock| clock());
+        let hits = &mut self.collector.hits.hits;
+        let wanted = self.options.wanted;
+        let sorting = self.sorting.get_or_insert_with(|| Sorting::new(std::mem::take(hits), wanted));
+        let is_done = sorting.step(|left, right| order.compare(left, right), fuel);
+        self.spent.sorter_ns += self.options.clock.map_or(0, |clock| clock()) - begun_ns;
+        is_done
     }
 
     fn found(&mut self, index: &Index, id: DocumentId) {
@@ -224,9 +244,21 @@ impl Evaluation {
         self.ids.take().unwrap_or_default()
     }
 
-    /// What was found; all steps must be done.
-    pub fn finish(mut self) -> Hits {
-        self.collector.hits.sort(self.options.order, self.options.wanted);
-        self.collector.hits
+    /// No more is looked for: what is left is to put what there is into its order.
+    pub fn stop(&mut self) {
+        (self.finding, self.next) = (None, None);
+    }
+
+    /// What was found, in its order; all steps must be done.
+    pub fn finish(self) -> Hits {
+        let Options { order, wanted, .. } = self.options;
+        let mut hits = self.collector.hits;
+        match self.sorting {
+            Some(sorting) => hits.hits = sorting.finish(),
+            // They are found in the order of their ids.
+            None if order == Order::Id => hits.hits.truncate(wanted),
+            None => hits.sort(order, wanted),
+        }
+        hits
     }
 }

@@ -33,7 +33,7 @@ pub(crate) use shapes::Shapes;
 pub(crate) use tags::Tags;
 
 use document::Prepared;
-use records::Records;
+use records::{Contents, Records};
 use terms::Terms;
 
 /// What is kept for a field.
@@ -192,6 +192,15 @@ impl Index {
         sizes
     }
 
+    /// How much of [`Index::bytes`] is vectors that documents have on loan and account for themselves.
+    pub fn lent_bytes(&self) -> usize {
+        let lent = |field: &FieldIndex| match field {
+            FieldIndex::Vectors(vectors) => vectors.lent_bytes(),
+            _ => 0,
+        };
+        self.fields.iter().map(lent).sum()
+    }
+
     /// The memory of postings and records counted anew, to hold it against [`Index::bytes`].
     #[doc(hidden)]
     pub fn postings_bytes_agree(&self) -> bool {
@@ -258,10 +267,7 @@ impl Index {
         for (field, shape) in &shapes {
             self.shaped(*field).insert(id, shape);
         }
-        let record = Record {
-            score: document.score,
-            length,
-            frequency_max,
+        let contents = Contents {
             payload: document.payload.map(Into::into),
             words: self.words.add(id, words, economies),
             forms: self.forms.add(id, forms, economies),
@@ -273,6 +279,7 @@ impl Index {
             starts: starts.into_boxed_slice(),
             sort_values: sort_values.into_boxed_slice(),
         };
+        let record = Record::new(document.score, length, frequency_max, contents);
         self.records.insert(id, record);
         Ok(())
     }
@@ -309,6 +316,7 @@ impl Index {
     /// Removes all of a document but its vectors.
     fn take_out(&mut self, id: DocumentId) -> bool {
         let Some(record) = self.records.remove(id) else { return false };
+        let record = record.into_contents();
         self.version += 1;
         let economies = self.schema.economies;
         self.words.remove(id, &record.words, economies);
@@ -355,8 +363,7 @@ impl Index {
     pub(crate) fn ask_for_records(&self, ids: impl Iterator<Item = DocumentId>) {
         /// The first of many are no longer at hand when the last have been asked for.
         const MOST: usize = 64;
-        let records = ids.take(MOST).filter_map(|id| self.records.get(id));
-        records.for_each(|record| vector::kernel::prefetch(std::slice::from_ref(record)));
+        ids.take(MOST).for_each(|id| self.records.prefetch(id));
     }
 
     /// What a document is sorted by in a SORTABLE field; `None` if the field is not, or there is no such document.
@@ -364,15 +371,12 @@ impl Index {
         let fields = &self.schema.fields[..=usize::from(field)];
         let place = fields.iter().filter(|field| field.sortable.is_some()).count().checked_sub(1)?;
         fields.last()?.sortable?;
-        self.records.get(id)?.sort_values.get(place)
+        self.records.get(id)?.sort_value(place)
     }
 
-    /// The tags of a TAG field with how many documents have each, in order. FT.TAGVALS.
-    pub fn tag_values(&self, field: FieldNumber) -> impl Iterator<Item = (&Word, u64)> {
-        let tags = self.tags(field);
-        tags.into_iter().flat_map(|tags| {
-            tags.dictionary.iter().map(|(tag, _)| (tag, tags.get(tag).map_or(0, RoaringBitmap::len)))
-        })
+    /// The tags of a TAG field that documents have, in order, from the first behind another. FT.TAGVALS.
+    pub fn tag_values(&self, field: FieldNumber, behind: Option<&[u8]>) -> impl Iterator<Item = &Word> {
+        self.tags(field).into_iter().flat_map(move |tags| tags.dictionary.iter_behind(behind))
     }
 
     pub(crate) fn all(&self) -> &RoaringBitmap {

@@ -15,6 +15,7 @@ pub mod index;
 pub mod query;
 pub mod schema;
 pub mod shape;
+pub mod sorting;
 pub mod spellcheck;
 pub mod summarize;
 pub mod text;

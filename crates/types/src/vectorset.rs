@@ -25,6 +25,7 @@ pub(crate) use remains::VectorSetRemains;
 
 use order::Order;
 use std::cell::RefCell;
+use std::cmp::Ordering;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use vector::{EF_MAX, Hnsw, Metric, Parameters, Reader, Slot, Space};
@@ -107,6 +108,13 @@ pub struct Hit {
     pub number: u32,
     /// 0 to 2.
     pub distance: f32,
+}
+
+impl Hit {
+    /// The nearest first; of those equally near the one with the lower number.
+    pub fn compare(&self, other: &Self) -> Ordering {
+        self.distance.total_cmp(&other.distance).then(self.number.cmp(&other.number))
+    }
 }
 
 /// There is no room for another vector.

@@ -182,6 +182,11 @@ impl Hnsw {
             + self.loans_bytes
     }
 
+    /// Bytes of the vectors that are on loan, for whom the borrowers account, too.
+    pub fn lent_bytes(&self) -> usize {
+        self.graph.loans.len() * self.space().sent_bytes()
+    }
+
     pub fn label(&self, slot: Slot) -> Option<u32> {
         self.graph.store.label(slot.0)
     }

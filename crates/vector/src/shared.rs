@@ -80,6 +80,11 @@ impl Handle {
         self.shared.owner().bytes()
     }
 
+    /// As [`Hnsw::lent_bytes`].
+    pub fn lent_bytes(&self) -> usize {
+        self.shared.owner().lent_bytes()
+    }
+
     /// Vectors that are not linked yet.
     pub fn tail_len(&self) -> usize {
         self.reader.tail_len()

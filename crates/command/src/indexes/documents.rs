@@ -1,33 +1,42 @@
 //! Ids of the documents of an index and the keys that they are under.
 //!
 //! An id is unlike those of all other shards, without a message: shards take turns with containers of 65,536 ids, so that sets of ids of
-//! several shards share no container. The id of a document that has gone is used again.
+//! several shards share no container. The id of a document that has gone is used again, but not while a search is under way that may have found the document.
 //!
 //! When a document was first written is kept, so that documents of several shards that sort alike can be shown in that order.
 
 use base::hash::HashSeed;
+use hashbrown::HashTable;
 use search::DocumentId;
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 /// Ids in a container of a roaring bitmap.
 const CONTAINER: u32 = 1 << 16;
 
 /// The documents of a shard's part of an index.
-#[derive(Debug)]
 pub struct Documents {
     shard: u32,
     shards: u32,
-    ids: HashMap<Arc<[u8]>, DocumentId, HashSeed>,
+    /// The slots of keys, found by the keys in `keys`, which so are kept once.
+    slots: HashTable<u32>,
+    seed: HashSeed,
     /// By slot; a slot without a key is free.
     keys: Vec<Option<Arc<[u8]>>>,
     /// By slot: when the document came, in µs.
     written_us: Vec<u64>,
     /// The lowest is taken first, so that documents that are written in turn have ids in their order.
     free: BinaryHeap<Reverse<u32>>,
+    /// Slots that searches under way may still ask for.
+    resting: Vec<u32>,
+    searches: Held,
     key_bytes: usize,
 }
+
+/// While there is one, no id of a document that goes becomes another's.
+#[derive(Clone, Debug, Default)]
+pub struct Held(Arc<()>);
 
 impl Documents {
     /// None yet, of the shard with this number among so many.
@@ -35,20 +44,32 @@ impl Documents {
         Self {
             shard: shard.into(),
             shards: shards.into(),
-            ids: HashMap::with_hasher(seed.clone()),
+            slots: HashTable::new(),
+            seed: seed.clone(),
             keys: Vec::new(),
             written_us: Vec::new(),
             free: BinaryHeap::new(),
+            resting: Vec::new(),
+            searches: Held::default(),
             key_bytes: 0,
         }
     }
 
+    /// A search begins.
+    pub fn hold(&self) -> Held {
+        self.searches.clone()
+    }
+
+    fn is_searched(&self) -> bool {
+        Arc::strong_count(&self.searches.0) > 1
+    }
+
     pub fn len(&self) -> usize {
-        self.ids.len()
+        self.slots.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.ids.is_empty()
+        self.slots.is_empty()
     }
 
     /// The id of the n-th slot, if it can be told in 32 bits.
@@ -71,7 +92,14 @@ impl Documents {
 
     /// The id of the document under a key.
     pub fn id_of(&self, key: &[u8]) -> Option<DocumentId> {
-        self.ids.get(key).copied()
+        let slot = self.slots.find(self.seed.hash(key), self.has(key))?;
+        self.id_of_slot(*slot)
+    }
+
+    /// Whether a slot is that of a key.
+    fn has(&self, key: &[u8]) -> impl Fn(&u32) -> bool {
+        let keys = &self.keys;
+        move |slot: &u32| keys[*slot as usize].as_deref() == Some(key)
     }
 
     /// The key of a document.
@@ -94,11 +122,14 @@ impl Documents {
         if let Some(id) = self.id_of(key) {
             return Some(id);
         }
+        if !self.resting.is_empty() && !self.is_searched() {
+            self.free.extend(self.resting.drain(..).map(Reverse));
+        }
         let slot = self.free.peek().map(|slot| slot.0).or_else(|| u32::try_from(self.keys.len()).ok())?;
         let id = self.id_of_slot(slot)?;
         let key: Arc<[u8]> = key.into();
         self.key_bytes += key.len();
-        self.ids.insert(Arc::clone(&key), id);
+        let hash = self.seed.hash(&key);
         match self.free.pop() {
             Some(Reverse(slot)) => {
                 self.keys[slot as usize] = Some(key);
@@ -109,27 +140,36 @@ impl Documents {
                 self.written_us.push(now_us);
             }
         }
+        let Self { slots, keys, seed, .. } = self;
+        slots.insert_unique(hash, slot, |slot| keys[*slot as usize].as_ref().map_or(0, |key| seed.hash(key)));
         Some(id)
     }
 
     /// Removes a key's document; the id that it had.
     pub fn remove(&mut self, key: &[u8]) -> Option<DocumentId> {
-        let id = self.ids.remove(key)?;
-        let slot = self.slot_of(id).expect("ids here are this shard's");
+        let Self { slots, keys, seed, .. } = self;
+        let has = |slot: &u32| keys[*slot as usize].as_deref() == Some(key);
+        let (slot, _) = slots.find_entry(seed.hash(key), has).ok()?.remove();
+        let id = self.id_of_slot(slot);
         self.key_bytes -= key.len();
         self.keys[slot as usize] = None;
-        self.free.push(Reverse(slot));
-        Some(id)
+        if self.is_searched() {
+            self.resting.push(slot);
+        } else {
+            self.free.push(Reverse(slot));
+        }
+        id
     }
 
     /// All documents go.
     pub fn clear(&mut self) {
-        *self = Self::new(self.shard as u16, self.shards as u16, self.ids.hasher());
+        *self = Self::new(self.shard as u16, self.shards as u16, &self.seed.clone());
     }
 
     /// All ids and keys, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (DocumentId, &Arc<[u8]>)> {
-        self.ids.iter().map(|(key, id)| (*id, key))
+        let there = self.keys.iter().zip(0..).filter_map(|(key, slot)| Some((slot, key.as_ref()?)));
+        there.filter_map(|(slot, key)| Some((self.id_of_slot(slot)?, key)))
     }
 
     /// The largest id that was ever in use.
@@ -140,13 +180,12 @@ impl Documents {
     /// Memory that it owns, estimated: a key is kept once, with two counts; slots and table entries.
     pub fn bytes(&self) -> usize {
         const COUNTS: usize = 2 * size_of::<usize>();
-        let entry = size_of::<(Arc<[u8]>, DocumentId)>() + 1;
         self.key_bytes
-            + self.ids.len() * COUNTS
-            + self.ids.capacity() * entry
+            + self.slots.len() * COUNTS
+            + self.slots.allocation_size()
             + self.keys.capacity() * size_of::<Option<Arc<[u8]>>>()
             + self.written_us.capacity() * size_of::<u64>()
-            + self.free.capacity() * size_of::<u32>()
+            + (self.free.capacity() + self.resting.capacity()) * size_of::<u32>()
     }
 }
 
@@ -175,6 +214,19 @@ mod tests {
             assert_eq!(documents.written_us(id), 7);
             assert_eq!(documents.len(), 70_000);
         }
+    }
+
+    #[test]
+    fn ids_rest_while_they_may_be_asked_for() {
+        let mut documents = Documents::new(0, 1, &HashSeed::new(1, 2));
+        let first = documents.add(b"first", 1).expect("there are ids");
+        let held = documents.hold();
+        assert_eq!(documents.remove(b"first"), Some(first));
+        let other = documents.add(b"other", 2);
+        assert!(other.is_some_and(|other| other != first));
+        assert_eq!(documents.key_of(first), None);
+        drop(held);
+        assert_eq!(documents.add(b"third", 3), Some(first));
     }
 
     #[test]

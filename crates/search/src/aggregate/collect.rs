@@ -327,7 +327,7 @@ mod tests {
     /// What all rows give when they are looked at together.
     fn expected(collect: &Collect, rows: &[Fields]) -> Vec<Value> {
         let mut sorted: Vec<&Fields> = rows.iter().collect();
-        sorted.sort_by(|left, right| crate::aggregate::compare_rows(&collect.sort, *left, *right));
+        sorted.sort_by(|left, right| crate::aggregate::compare_rows(&collect.sort, left, right));
         let project = |row: &Fields| {
             let names =
                 collect.fields.clone().unwrap_or_else(|| row.iter().map(|(name, _)| name.to_vec()).collect());

@@ -88,10 +88,11 @@ pub(super) fn compare_values(descending: bool, left: Option<&Value>, right: Opti
 }
 
 /// The order of two rows by SORTBY; rows without a property come last in either order.
-pub fn compare_rows(keys: &[SortKey], left: &dyn Row, right: &dyn Row) -> Ordering {
+pub fn compare_rows(keys: &[SortKey], left: &Fields, right: &Fields) -> Ordering {
     let by_key = |key: &SortKey| {
-        let value = |row: &dyn Row| row.property(&key.property).filter(|value| *value != Value::Null);
-        compare_values(key.descending, value(left).as_ref(), value(right).as_ref())
+        let (left, right) = (left.get(&key.property), right.get(&key.property));
+        let there = |value: &&Value| **value != Value::Null;
+        compare_values(key.descending, left.filter(there), right.filter(there))
     };
     keys.iter().map(by_key).find(|ordering| ordering.is_ne()).unwrap_or(Ordering::Equal)
 }

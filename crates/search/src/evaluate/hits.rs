@@ -4,6 +4,7 @@ use super::score::Explanation;
 use crate::DocumentId;
 use crate::index::SortValue;
 use crate::schema::FieldNumber;
+use crate::sorting::Sorting;
 use std::cmp::Ordering;
 
 /// By what results are ordered. What is equal goes by id on a shard, and by when it was written where those of several are put together.
@@ -34,10 +35,31 @@ pub struct Hit {
     pub written_us: u64,
 }
 
+impl Hit {
+    /// BM25STD.NORM: divides the score by the greatest of all.
+    pub fn normalize(&mut self, most: f64) {
+        let score = self.score;
+        self.score = if most > 0.0 { score / most } else { 0.0 };
+        if let Some(why) = self.explanation.take() {
+            let relative = self.score;
+            let text = format!(
+                "Final BM25STD.NORM: {relative:.2} = Original Score: {score:.2} / Max Score: {most:.2}"
+            );
+            self.explanation = Some(Explanation { text, children: why.children });
+        }
+    }
+}
+
 impl Order {
     /// How two documents of a shard stand to each other.
     pub fn compare(self, left: &Hit, right: &Hit) -> Ordering {
         self.rank(left, right).then_with(|| self.turned(left.id.cmp(&right.id)))
+    }
+
+    /// How two documents of different shards stand to each other.
+    pub fn compare_apart(self, left: &Hit, right: &Hit) -> Ordering {
+        let written = |hit: &Hit| (hit.written_us, hit.id);
+        self.rank(left, right).then_with(|| self.turned(written(left).cmp(&written(right))))
     }
 
     /// The order of documents that sort alike: as they were written, backwards where values are.
@@ -123,39 +145,16 @@ impl Hits {
     pub fn merge(&mut self, other: Self, order: Order, wanted: usize) {
         self.total += other.total;
         self.score_max = self.score_max.max(other.score_max);
-        let is_first = |left: &Hit, right: &Hit| {
-            let written = |hit: &Hit| (hit.written_us, hit.id);
-            let by_writing = || order.turned(written(left).cmp(&written(right)));
-            order.rank(left, right).then_with(by_writing).is_le()
-        };
-        let mut own = std::mem::take(&mut self.hits).into_iter().peekable();
-        let mut theirs = other.hits.into_iter().peekable();
-        self.hits.reserve((own.len() + theirs.len()).min(wanted));
-        while self.hits.len() < wanted {
-            let next = match (own.peek(), theirs.peek()) {
-                (Some(left), Some(right)) if is_first(left, right) => own.next(),
-                (_, Some(_)) => theirs.next(),
-                (_, None) => own.next(),
-            };
-            let Some(next) = next else { break };
-            self.hits.push(next);
-        }
+        let both = [std::mem::take(&mut self.hits), other.hits];
+        let mut sorting = Sorting::of_runs(both.into_iter(), wanted);
+        while !sorting.step(|left, right| order.compare_apart(left, right), &mut { usize::MAX }) {}
+        self.hits = sorting.finish();
     }
 
     /// BM25STD.NORM: divides the scores by the greatest. Once, when the hits of all shards are together.
     pub fn normalize(&mut self) {
         let most = self.score_max;
-        for hit in &mut self.hits {
-            let score = hit.score;
-            hit.score = if most > 0.0 { score / most } else { 0.0 };
-            if let Some(why) = hit.explanation.take() {
-                let text = format!(
-                    "Final BM25STD.NORM: {:.2} = Original Score: {score:.2} / Max Score: {most:.2}",
-                    hit.score
-                );
-                hit.explanation = Some(Explanation { text, children: why.children });
-            }
-        }
+        self.hits.iter_mut().for_each(|hit| hit.normalize(most));
     }
 }
 

@@ -104,7 +104,7 @@ impl Scoring<'_> {
             }
             Scorer::TfIdf | Scorer::TfIdfDocNorm => {
                 let (norm, what) = match self.scorer {
-                    Scorer::TfIdf => (self.record.frequency_max, "max frequency"),
+                    Scorer::TfIdf => (self.record.frequency_max(), "max frequency"),
                     _ => (self.record.length, "length"),
                 };
                 if norm == 0 {
@@ -122,7 +122,7 @@ impl Scoring<'_> {
             Scorer::DisMax => self.part(root, Formula::DisMax),
             Scorer::DocScore => (own, self.explain(|| format!("Document's score is {own:.2}"), None)),
             Scorer::Hamming { payload } => {
-                let score = hamming(payload, self.record.payload.as_deref().unwrap_or_default());
+                let score = hamming(payload, self.record.payload().unwrap_or_default());
                 (score, self.explain(|| format!("Inverse Hamming distance is {score:.2}"), None))
             }
         }

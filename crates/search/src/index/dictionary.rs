@@ -42,6 +42,12 @@ impl Dictionary {
         self.bytes
     }
 
+    /// The words behind another in their order; all, if there is none.
+    pub fn iter_behind(&self, word: Option<&[u8]>) -> impl Iterator<Item = &Word> {
+        let behind = word.map_or(Bound::Unbounded, Bound::Excluded);
+        self.numbers.range::<[u8], _>((behind, Bound::Unbounded)).map(|(word, _)| word)
+    }
+
     /// The number of a word.
     pub fn get(&self, word: &[u8]) -> Option<u32> {
         self.numbers.get(word).copied()
@@ -91,11 +97,6 @@ impl Dictionary {
                 self.bytes -= word.len() - start + SUFFIX_BYTES;
             }
         }
-    }
-
-    /// All words, in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&Word, u32)> {
-        self.numbers.iter().map(|(word, number)| (word, *number))
     }
 }
 
@@ -288,9 +289,9 @@ mod tests {
             let text = String::from_utf8(part).unwrap();
             let near = |word: &[u8]| Levenshtein::new(&text, distance).look(std::str::from_utf8(word).unwrap()) == Near::Yes;
             prop_assert_eq!(look_up(&dictionary, Wanted::Near(Levenshtein::new(&text, distance)), fuel), such(&near));
-            for (word, number) in dictionary.iter() {
-                prop_assert_eq!(dictionary.get(word), Some(number));
-            }
+            prop_assert!(dictionary.iter_behind(None).map(|word| word.to_vec()).eq(model.iter().cloned()));
+            let behind = dictionary.iter_behind(Some(text.as_bytes())).map(|word| word.to_vec());
+            prop_assert!(behind.eq(model.iter().filter(|word| word[..] > *text.as_bytes()).cloned()));
             for word in model {
                 dictionary.remove(dictionary.get(&word).unwrap());
             }

@@ -98,12 +98,23 @@ impl VectorField {
         let own = self.slots.bytes();
         own + match &self.store {
             Store::Flat(flat) => flat.bytes(),
-            Store::Graph(handle) => {
-                let handle = handle.borrow();
-                let (all, bytes) = (handle.len(), handle.bytes());
-                if all == 0 { 0 } else { (bytes as f64 * self.slots.vectors as f64 / all as f64) as usize }
-            }
+            Store::Graph(handle) => self.part_of(handle, Handle::bytes),
         }
+    }
+
+    /// How much of that is vectors on loan, for which their documents account as well.
+    pub fn lent_bytes(&self) -> usize {
+        match &self.store {
+            Store::Flat(_) => 0,
+            Store::Graph(handle) => self.part_of(handle, Handle::lent_bytes),
+        }
+    }
+
+    /// This shard's part of what is counted of a graph.
+    fn part_of(&self, handle: &RefCell<Handle>, count: impl Fn(&Handle) -> usize) -> usize {
+        let handle = handle.borrow();
+        let all = handle.len();
+        if all == 0 { 0 } else { (count(&handle) as f64 * self.slots.vectors as f64 / all as f64) as usize }
     }
 
     /// About how long one distance takes in a search, ns.

@@ -154,4 +154,6 @@ impl Shard {
 }
 
 #[cfg(test)]
+mod long;
+#[cfg(test)]
 mod tests;

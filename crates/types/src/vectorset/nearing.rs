@@ -6,7 +6,7 @@
 use super::{EACH_MAX, Hit, VectorSet, Wanted};
 use crate::vectorset::Vector;
 use std::cell::Cell;
-use vector::{EF_MAX, Search, Slot, Wish};
+use vector::{EF_MAX, Found, Search, Slot, Wish};
 
 /// Distances that are computed between two looks whether the filter has had enough.
 const DISTANCES_AT_ONCE: usize = 256;
@@ -15,8 +15,6 @@ const ELEMENTS_PER_DISTANCE: usize = 16;
 
 /// A search that has begun.
 pub struct Nearing {
-    /// Which set it is.
-    uid: u64,
     vector: Vector,
     query: Vec<u8>,
     wish: Wish,
@@ -30,6 +28,8 @@ enum State {
     /// Every element is to be looked at: those from this number on are still to be gathered.
     Gathering(usize, Vec<Slot>),
     Searching(Box<Search>),
+    /// What was found, and that of it whose distance is known as precisely as can be.
+    Found(std::vec::IntoIter<Found>, Vec<Hit>),
     Nothing,
 }
 
@@ -54,7 +54,7 @@ impl VectorSet {
         };
         // Who looks at each asks each.
         let effort = wanted.effort.map(|effort| if looks_at_each { usize::MAX } else { effort });
-        Nearing { uid: self.uid, vector, query, wish, effort, asked: Cell::new(0), state }
+        Nearing { vector, query, wish, effort, asked: Cell::new(0), state }
     }
 
     /// The elements nearest to a vector, nearest first, of those equally near the one with the lower number. `passes`: by its attributes.
@@ -62,24 +62,29 @@ impl VectorSet {
         let mut nearing = self.begin_nearest(vector.clone(), wanted);
         let mut distances = usize::MAX;
         while !nearing.step(self, &mut distances, passes) {}
-        nearing.finish(self)
+        nearing.finish()
     }
 }
 
 impl Nearing {
-    /// Whether this is the set in which the search has begun.
-    pub fn is_of(&self, set: &VectorSet) -> bool {
-        self.uid == set.uid
-    }
-
     /// Goes on until about so many distances have been computed, which are taken off; whether it has come to its end.
     pub fn step(&mut self, set: &VectorSet, distances: &mut usize, passes: &dyn Fn(&[u8]) -> bool) -> bool {
         loop {
+            if let State::Found(found, _) = &self.state
+                && found.as_slice().is_empty()
+            {
+                return true;
+            }
             if *distances == 0 {
                 return false;
             }
             match &mut self.state {
                 State::Nothing => return true,
+                State::Found(found, hits) => {
+                    let some = found.by_ref().take(DISTANCES_AT_ONCE.min(*distances));
+                    *distances -= some.len();
+                    hits.extend(some.filter_map(|found| set.hit(&self.vector.kept(), found.label)));
+                }
                 State::Gathering(from, slots) => {
                     let most = DISTANCES_AT_ONCE.min(*distances) * ELEMENTS_PER_DISTANCE;
                     // Callers may have let it become smaller.
@@ -113,9 +118,8 @@ impl Nearing {
                     let is_over = search.step(DISTANCES_AT_ONCE.min(*distances), passes);
                     *distances = distances.saturating_sub((search.distances() - before).max(1));
                     if is_over {
-                        return true;
-                    }
-                    if is_spent() {
+                        self.end_search(set);
+                    } else if is_spent() {
                         search.end_walk();
                     }
                 }
@@ -123,13 +127,23 @@ impl Nearing {
         }
     }
 
-    /// What has been found of what is still there.
-    pub fn finish(self, set: &VectorSet) -> Vec<Hit> {
-        let State::Searching(search) = self.state else { return Vec::new() };
-        let found = set.reader.borrow_mut().as_mut().map_or_else(Vec::new, |reader| reader.finish(*search));
-        let mut hits: Vec<Hit> =
-            found.iter().filter_map(|found| set.hit(&self.vector.kept(), found.label)).collect();
-        hits.sort_by(|a, b| a.distance.total_cmp(&b.distance).then(a.number.cmp(&b.number)));
+    fn end_search(&mut self, set: &VectorSet) {
+        if let State::Searching(search) = std::mem::replace(&mut self.state, State::Nothing) {
+            let mut reader = set.reader.borrow_mut();
+            let found = reader.as_mut().map_or_else(Vec::new, |reader| reader.finish(*search));
+            self.state = State::Found(found.into_iter(), Vec::new());
+        }
+    }
+
+    /// What has been found of what was still there, in no order; all steps must be done.
+    pub fn into_hits(self) -> Vec<Hit> {
+        if let State::Found(_, hits) = self.state { hits } else { Vec::new() }
+    }
+
+    /// As [`Nearing::into_hits`], the nearest first.
+    pub fn finish(self) -> Vec<Hit> {
+        let mut hits = self.into_hits();
+        hits.sort_by(Hit::compare);
         hits
     }
 }

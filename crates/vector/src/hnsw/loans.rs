@@ -10,6 +10,7 @@ use super::Graph;
 use crate::rows::Grow;
 use std::fmt;
 use std::sync::atomic::AtomicU32;
+use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -20,13 +21,15 @@ const LET_GO: u32 = 1 << 31;
 pub(crate) struct Loans {
     /// Made for those that have ever been lent.
     counts: Grow<AtomicU32>,
+    /// How many loans there are.
+    len: AtomicUsize,
     /// Slots that the graph had let go of before their last loan came back.
     returned: Mutex<Vec<u32>>,
 }
 
 impl Default for Loans {
     fn default() -> Self {
-        Self { counts: Grow::new(1), returned: Mutex::default() }
+        Self { counts: Grow::new(1), len: AtomicUsize::new(0), returned: Mutex::default() }
     }
 }
 
@@ -55,7 +58,13 @@ impl Loans {
         returned
     }
 
+    /// How many loans there are.
+    pub fn len(&self) -> usize {
+        self.len.load(Relaxed)
+    }
+
     fn give_back(&self, slot: u32) {
+        self.len.fetch_sub(1, Relaxed);
         if self.counts.get(slot)[0].fetch_sub(1, AcqRel) == LET_GO + 1 {
             self.returned().push(slot);
         }
@@ -78,6 +87,7 @@ impl Loan {
     pub(super) fn new(graph: &Arc<Graph>, slot: u32) -> (Self, usize) {
         let bytes = graph.loans.counts.make(slot);
         graph.loans.counts.get(slot)[0].fetch_add(1, Relaxed);
+        graph.loans.len.fetch_add(1, Relaxed);
         (Self { graph: Arc::clone(graph), slot }, bytes)
     }
 

@@ -74,7 +74,7 @@ fn read(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     }
     let read = cursors::read(cx.shard, id, count)?;
     let shape = Shape { resp3: cx.resp3, expands: read.expands, warnings: Warnings::default() };
-    let total = if read.is_counted { 0 } else { reply::uncounted(shape, &read.rows) };
+    let total = if read.is_counted { 0 } else { reply::uncounted(shape, read.rows.len()) };
     out.array(2);
     reply::write(shape, total, &read.rows, out);
     out.natural(read.next);

@@ -12,6 +12,7 @@ pub mod reply;
 pub mod request;
 pub mod search;
 pub mod settings;
+mod show;
 pub mod vectors;
 pub mod warnings;
 pub mod words;

@@ -10,6 +10,7 @@ use crate::{Args, Command, Cx, Error, Outcome};
 use base::number::{parse_f64, parse_i64};
 use keyspace::Key;
 use resp::Reply;
+use search::sorting::Sorting;
 use types::VectorSet;
 use types::vectorset::{Hit, Nearing, Vector, Wanted};
 
@@ -37,6 +38,7 @@ const DISTANCES_AT_ONCE: usize = 4096;
 /// Distances in half a microsecond, of vectors that may be long and lie anywhere.
 const DISTANCES_PER_FUEL: usize = 4;
 
+#[derive(Default)]
 struct Options {
     with_scores: bool,
     with_attributes: bool,
@@ -119,51 +121,97 @@ fn vsim(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     if !nearing.step(set, &mut distances, &|attributes| options.passes(attributes)) {
         return Err(Error::Long);
     }
-    options.reply(set, nearing, out);
+    let mut hits = nearing.finish();
+    hits.retain(|hit| options.is_near(hit));
+    options.begin_reply(hits.len(), out);
+    hits.iter().for_each(|hit| options.reply(set, hit, out));
     Ok(())
 }
 
 /// As [`vsim`], in steps.
 struct Vsim {
     key: Vec<u8>,
-    resp3: bool,
     /// None if there is no set.
-    search: Option<(Nearing, Options)>,
+    uid: Option<u64>,
+    options: Options,
+    stage: Stage,
+    out: Reply,
+}
+
+enum Stage {
+    Search(Box<Nearing>),
+    Sort(Sorting<Hit>),
+    /// So many are near enough; the first of them, and the next.
+    Write(Vec<Hit>, usize),
+    Over,
 }
 
 fn begin_long(cx: &mut Cx<'_>, args: Args<'_>) -> Result<Box<dyn Part>, Error> {
-    let resp3 = cx.resp3;
-    let set = cx.peek_vectors(args.key(1))?;
-    let search = set.map(|set| begin(set, args)).transpose()?;
-    Ok(Box::new(Vsim { key: args[1].to_vec(), resp3, search }))
+    let out = Reply::new(cx.resp3);
+    let key = args[1].to_vec();
+    let Some(set) = cx.peek_vectors(args.key(1))? else {
+        return Ok(Box::new(Vsim { key, uid: None, options: Options::default(), stage: Stage::Over, out }));
+    };
+    let (nearing, options) = begin(set, args)?;
+    Ok(Box::new(Vsim { key, uid: Some(set.uid()), options, stage: Stage::Search(Box::new(nearing)), out }))
 }
 
-impl Part for Vsim {
-    fn step(&mut self, cx: &mut Cx<'_>, fuel: &mut usize) -> Result<Option<Answer>, Error> {
-        let mut out = Reply::new(self.resp3);
-        let key = Key::new(&self.key, &cx.shard.seed);
-        // Nothing changes it meanwhile, but it may go as a whole, and another come; then it is as if it had been looked for later.
-        let set = cx.peek_vectors(key).ok().flatten();
-        let found = match (&mut self.search, set) {
-            (Some((nearing, options)), Some(set)) if nearing.is_of(set) => {
+impl Vsim {
+    /// Goes on with a stage; what follows.
+    fn advance(&mut self, set: &VectorSet, stage: Stage, fuel: &mut usize) -> Stage {
+        let options = &self.options;
+        match stage {
+            Stage::Search(mut nearing) => {
                 let before = fuel.saturating_mul(DISTANCES_PER_FUEL);
                 let mut left = before;
                 let is_over = nearing.step(set, &mut left, &|attributes| options.passes(attributes));
                 *fuel = fuel.saturating_sub((before - left) / DISTANCES_PER_FUEL + 1);
-                if !is_over {
-                    return Ok(None);
+                if is_over {
+                    Stage::Sort(Sorting::new(nearing.into_hits(), usize::MAX))
+                } else {
+                    Stage::Search(nearing)
                 }
-                set
             }
-            _ => {
-                out.array(0);
-                return Ok(Some(Box::new(out)));
+            Stage::Sort(mut sorting) => {
+                if !sorting.step(Hit::compare, fuel) {
+                    return Stage::Sort(sorting);
+                }
+                let mut hits = sorting.finish();
+                hits.truncate(hits.partition_point(|hit| options.is_near(hit)));
+                options.begin_reply(hits.len(), &mut self.out);
+                Stage::Write(hits, 0)
             }
-        };
-        if let Some((nearing, options)) = self.search.take() {
-            options.reply(found, nearing, &mut out);
+            Stage::Write(hits, from) => {
+                let some = &hits[from..from.saturating_add(*fuel).min(hits.len())];
+                some.iter().for_each(|hit| options.reply(set, hit, &mut self.out));
+                let from = from + some.len();
+                *fuel -= some.len();
+                if from == hits.len() { Stage::Over } else { Stage::Write(hits, from) }
+            }
+            Stage::Over => Stage::Over,
         }
-        Ok(Some(Box::new(out)))
+    }
+}
+
+impl Part for Vsim {
+    fn step(&mut self, cx: &mut Cx<'_>, fuel: &mut usize) -> Result<Option<Answer>, Error> {
+        let key = Key::new(&self.key, &cx.shard.seed);
+        // Nothing changes it meanwhile, but it may go as a whole, and another come; then it is as if it had been looked for later.
+        let set = cx.peek_vectors(key).ok().flatten();
+        let Some(set) = set.filter(|set| Some(set.uid()) == self.uid) else {
+            let mut out = Reply::new(self.out.resp3);
+            out.array(0);
+            return Ok(Some(Box::new(out)));
+        };
+        while *fuel > 0 && !matches!(self.stage, Stage::Over) {
+            let stage = std::mem::replace(&mut self.stage, Stage::Over);
+            self.stage = self.advance(set, stage, fuel);
+        }
+        if matches!(self.stage, Stage::Over) {
+            return Ok(Some(Box::new(std::mem::take(&mut self.out))));
+        }
+        self.out.set_aside();
+        Ok(None)
     }
 }
 
@@ -200,29 +248,29 @@ impl Options {
         self.filter.as_ref().is_none_or(|filter| filter.passes(attributes))
     }
 
-    /// Writes what was found of what is near enough.
-    fn reply(&self, set: &VectorSet, nearing: Nearing, out: &mut Reply) {
-        let mut hits = nearing.finish(set);
-        hits.retain(|hit| hit.distance / 2.0 <= self.epsilon);
-        reply_hits(set, &hits, self, out);
+    fn is_near(&self, hit: &Hit) -> bool {
+        hit.distance / 2.0 <= self.epsilon
     }
-}
 
-fn reply_hits(set: &VectorSet, hits: &[Hit], options: &Options, out: &mut Reply) {
-    let each = usize::from(options.with_scores) + usize::from(options.with_attributes);
-    match out.resp3 && each > 0 {
-        true => out.map(hits.len()),
-        false => out.array(hits.len() * (1 + each)),
+    /// Writes what comes before the elements, which are so many.
+    fn begin_reply(&self, count: usize, out: &mut Reply) {
+        let each = usize::from(self.with_scores) + usize::from(self.with_attributes);
+        match out.resp3 && each > 0 {
+            true => out.map(count),
+            false => out.array(count * (1 + each)),
+        }
     }
-    for hit in hits {
+
+    /// Writes an element.
+    fn reply(&self, set: &VectorSet, hit: &Hit, out: &mut Reply) {
         out.bulk(set.name(hit.number).unwrap_or_default());
-        if out.resp3 && each == 2 {
+        if out.resp3 && self.with_scores && self.with_attributes {
             out.array(2);
         }
-        if options.with_scores {
+        if self.with_scores {
             out.double(1.0 - f64::from(hit.distance) / 2.0);
         }
-        if options.with_attributes {
+        if self.with_attributes {
             match set.attributes(hit.number) {
                 Some(attributes) => out.bulk(attributes),
                 None => out.null(),

@@ -1,17 +1,16 @@
 //! FT.AGGREGATE: what all shards know of the query's words if that matters, then the rows of each as far as it can go with them alone, then all
-//! together.
+//! together ([`super::show`]).
 
-use super::cursors::{self, Opened};
-use super::reply;
 use super::request::Request;
-use super::steps::{self, Flow, Reduction, Rows};
+use super::show;
+use super::steps::{self, Flow, Reduction};
 use super::tally::Tally;
 use crate::families::search::profile::meter::{Meter, ShardProfile};
-use crate::families::search::profile::{self, reply::Coordinator};
 use crate::families::search::query::deadline::Deadline;
 use crate::families::search::query::gather::{self, AfterRound, Ask, Heard};
 use crate::families::search::query::question::Question;
 use crate::families::search::query::warnings::Warnings;
+use crate::indexes::documents::Held;
 use crate::rounds::{Answer, Enquiry, Merge, Next, Part};
 use crate::{Args, Cx, Error, ShardCx};
 use resp::Reply;
@@ -42,10 +41,10 @@ impl Enquiry for Aggregate {
 
 /// The rows of a shard as far as it can take them.
 pub struct Collected {
-    flow: Flow,
-    warnings: Warnings,
+    pub flow: Flow,
+    pub warnings: Warnings,
     /// FT.PROFILE: how, and what the steps have counted.
-    profile: Option<(ShardProfile, Tally)>,
+    pub profile: Option<(ShardProfile, Tally)>,
 }
 
 impl Ask for Request {
@@ -69,9 +68,11 @@ impl Ask for Request {
         let begun_ns = meter.now_ns();
         let warnings = Warnings { is_cut: statistics.is_cut, ..Warnings::default() };
         let options = Options { vectors, ..self.question.options(Order::Id, usize::MAX) };
+        let held = self.question.index(cx)?.documents.hold();
         let evaluation = self.question.evaluation(cx, statistics, options)?;
         meter.created(begun_ns);
         Ok(Box::new(Collect {
+            _held: held,
             meter,
             tally: self.tally(),
             request: Arc::clone(self),
@@ -88,34 +89,7 @@ impl Ask for Request {
         found: Vec<Collected>,
         out: &mut Reply,
     ) -> Result<Next, Error> {
-        let Some(profiling) = self.question.profiling else {
-            return self.answer(cx, found, &mut Tally::default(), out);
-        };
-        let begun_ns = (profiling.clock)();
-        let mut found = found;
-        let profiles: Vec<_> = found.iter_mut().filter_map(|one| one.profile.take()).collect();
-        profile::reply::begin(out);
-        let warnings = all_warnings(&found);
-        let rows: u64 = found.iter().map(|one| one.flow.total).sum();
-        let is_alone = profiles.len() == 1;
-        let mut tally = if is_alone { profiles[0].1.clone() } else { self.tally() };
-        let next = self.answer(cx, found, &mut tally, out)?;
-        let mut profiles: Vec<_> = profiles.into_iter().map(|(profile, _)| profile).collect();
-        let barrier = steps::barrier(&self.steps).unwrap_or(self.steps.len());
-        let rest = tally.processors(&self.steps, barrier..self.steps.len());
-        let coordinator = if is_alone {
-            profiles[0].processors.extend(rest);
-            profiles[0].total_ns = (profiling.clock)() - profiling.begun_ns;
-            Coordinator::None
-        } else {
-            let mut meter = Meter::of(&self.question);
-            meter.add("Network".into(), rows, 0);
-            meter.worked(begun_ns);
-            rest.into_iter().for_each(|step| meter.add(step.name, step.results, step.ns));
-            meter.finish(cx.shard, warnings).map_or(Coordinator::None, Coordinator::Aggregate)
-        };
-        profile::reply::end(profiling, &profiles, &coordinator, out);
-        Ok(next)
+        show::put_together(cx, self, found, out)
     }
 }
 
@@ -128,24 +102,30 @@ struct Collect {
     warnings: Warnings,
     meter: Meter,
     tally: Tally,
+    _held: Held,
 }
 
 enum Stage {
     Evaluate(Box<Evaluation>),
     Rows(std::vec::IntoIter<Hit>),
+    /// What is left to be done with them on this shard.
+    Reduce,
     Done,
 }
 
 impl Collect {
-    /// Goes on with the next stage; what follows if it is done.
-    fn advance(&mut self, cx: &mut Cx<'_>, fuel: &mut usize) -> Result<Option<Stage>, Error> {
+    /// Goes on with a stage; whether the next can begin.
+    fn advance(&mut self, cx: &mut Cx<'_>, fuel: &mut usize) -> Result<bool, Error> {
         let request = Arc::clone(&self.request);
         let question = &request.question;
         let stage = std::mem::replace(&mut self.stage, Stage::Done);
-        let (next, is_done) = match stage {
+        let (next, goes_on) = match stage {
             Stage::Evaluate(mut evaluation) => {
                 let index = &question.index(cx.shard)?.index;
-                let is_done = evaluation.step(index, fuel) || self.is_late(cx)?;
+                let is_done = evaluation.step(index, fuel);
+                if !is_done && !self.warnings.is_timed_out && self.is_late(cx)? {
+                    evaluation.stop();
+                }
                 match is_done {
                     true => {
                         if let Some(profile) = evaluation.profile() {
@@ -167,12 +147,16 @@ impl Collect {
                     self.add_row(cx, &hit, fuel)?;
                 }
                 let is_done = hits.as_slice().is_empty() || self.is_late(cx)?;
-                if is_done { (Stage::Done, false) } else { (Stage::Rows(hits), false) }
+                if is_done { (Stage::Reduce, true) } else { (Stage::Rows(hits), false) }
+            }
+            Stage::Reduce => {
+                let is_done = self.rows.step(request.first_of_all_rows(), fuel);
+                (if is_done { Stage::Done } else { Stage::Reduce }, false)
             }
             Stage::Done => (Stage::Done, false),
         };
         self.stage = next;
-        Ok(is_done.then_some(Stage::Done))
+        Ok(goes_on)
     }
 
     fn is_late(&mut self, cx: &Cx<'_>) -> Result<bool, Error> {
@@ -219,7 +203,7 @@ impl Collect {
 impl Part for Collect {
     fn step(&mut self, cx: &mut Cx<'_>, fuel: &mut usize) -> Result<Option<Answer>, Error> {
         let begun_ns = self.meter.now_ns();
-        while self.advance(cx, fuel)?.is_some() {}
+        while self.advance(cx, fuel)? {}
         self.meter.worked(begun_ns);
         if !matches!(self.stage, Stage::Done) {
             return Ok(None);
@@ -237,54 +221,9 @@ impl Part for Collect {
     }
 }
 
-fn all_warnings(found: &[Collected]) -> Warnings {
-    let mut warnings = Warnings::default();
-    found.iter().for_each(|one| warnings.add(one.warnings));
-    warnings
-}
-
 impl Request {
     /// Counts of the steps, if it is profiled.
-    fn tally(&self) -> Tally {
+    pub fn tally(&self) -> Tally {
         Tally::new(self.question.profiling.map(|profiling| profiling.clock), self.steps.len())
-    }
-
-    /// Takes the rows of all shards to the end, and shows them, or the first of them and a cursor.
-    fn answer(
-        &self,
-        cx: &mut Cx<'_>,
-        found: Vec<Collected>,
-        tally: &mut Tally,
-        out: &mut Reply,
-    ) -> Result<Next, Error> {
-        let warnings = all_warnings(&found);
-        let flows = found.into_iter().map(|one| one.flow).collect();
-        let flow = steps::finish(&self.steps, flows, &mut cx.shard.random, tally)?;
-        let Rows::Plain(mut rows) = flow.rows else { unreachable!("all steps are done") };
-        rows.truncate(self.question.settings.rows_max);
-        let is_counted = flow.is_counted || self.counts;
-        let shape = reply::Shape { resp3: cx.resp3, expands: self.question.expands, warnings };
-        let total = |rows: &[Fields]| if is_counted { flow.total } else { reply::uncounted(shape, rows) };
-        let Some(options) = self.cursor else {
-            reply::write(shape, total(&rows), &rows, out);
-            return Ok(Next::Done);
-        };
-        let rest = rows.split_off(options.rows.min(rows.len()));
-        let id = if rows.len() < options.rows {
-            0
-        } else {
-            let opened = Opened {
-                number: self.question.definition.number,
-                rows: rest.into(),
-                options,
-                expands: self.question.expands,
-                is_counted,
-            };
-            cursors::open(cx.shard, opened, self.question.settings.cursors_max)?
-        };
-        out.array(2);
-        reply::write(shape, total(&rows), &rows, out);
-        out.natural(id);
-        Ok(Next::Done)
     }
 }

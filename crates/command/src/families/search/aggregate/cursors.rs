@@ -86,11 +86,11 @@ impl Cursors {
     }
 }
 
-/// Opens a cursor; its number.
+/// Opens a cursor, whose rows take so many bytes; its number.
 ///
 /// # Errors
 /// There are too many of the index.
-pub fn open(cx: &mut ShardCx, opened: Opened, cursors_max: usize) -> Result<u64, Error> {
+pub fn open(cx: &mut ShardCx, opened: Opened, bytes: usize, cursors_max: usize) -> Result<u64, Error> {
     cx.cursors.sweep(cx.now_us);
     if cx.cursors.of_index(opened.number) >= cursors_max {
         let text = "SEARCH_CURSOR_LIMIT INDEX_CURSOR_LIMIT of ";
@@ -103,7 +103,6 @@ pub fn open(cx: &mut ShardCx, opened: Opened, cursors_max: usize) -> Result<u64,
             break id;
         }
     };
-    let bytes = opened.rows.iter().map(Fields::bytes).sum();
     put(cx, id, opened, bytes);
     Ok(id)
 }
@@ -181,9 +180,12 @@ mod tests {
             expands: false,
             is_counted: false,
         };
-        let first = open(&mut cx, opened(10, 1000), 10).unwrap_or_else(|_| panic!("there is room"));
-        let second = open(&mut cx, opened(5, 1), 10).unwrap_or_else(|_| panic!("there is room"));
-        let third = open(&mut cx, opened(7, 1000), 10).unwrap_or_else(|_| panic!("there is room"));
+        let mut opened = |rows, idle_ms| {
+            let opened = opened(rows, idle_ms);
+            let bytes = opened.rows.iter().map(Fields::bytes).sum();
+            open(&mut cx, opened, bytes, 10).unwrap_or_else(|_| panic!("there is room"))
+        };
+        let (first, second, third) = (opened(10, 1000), opened(5, 1), opened(7, 1000));
         let all = cx.cursors.bytes();
         assert!(all > 22 * size_of::<Fields>() && all == recounted(&cx));
         assert_eq!(read(&mut cx, first, Some(4)).unwrap_or_else(|_| panic!("it is open")).rows.len(), 4);

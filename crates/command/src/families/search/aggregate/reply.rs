@@ -15,27 +15,36 @@ pub struct Shape {
 }
 
 /// How many rows there are said to be if nobody has counted them: those that are shown, or in RESP2 that there are any.
-pub fn uncounted(shape: Shape, rows: &[Fields]) -> u64 {
-    if shape.resp3 { rows.len() as u64 } else { u64::from(!rows.is_empty()) }
+pub fn uncounted(shape: Shape, shown: usize) -> u64 {
+    if shape.resp3 { shown as u64 } else { u64::from(shown > 0) }
 }
 
 /// Writes rows with their number.
 pub fn write(shape: Shape, total: u64, rows: &[Fields], out: &mut Reply) {
+    begin(shape, total, rows.len(), out);
+    rows.iter().for_each(|row| write_one(shape, row, out));
+}
+
+/// Writes what comes before the rows, which are so many.
+pub fn begin(shape: Shape, total: u64, count: usize, out: &mut Reply) {
     if shape.resp3 {
         begin_map(shape.warnings, total, shape.expands, out);
-        out.array(rows.len());
-        for row in rows {
-            out.map(2);
-            out.status("extra_attributes");
-            write_row(row, out);
-            out.status("values");
-            out.array(0);
-        }
-        return;
+        return out.array(count);
     }
-    out.array(1 + rows.len());
+    out.array(1 + count);
     out.natural(total);
-    rows.iter().for_each(|row| write_row(row, out));
+}
+
+/// Writes a row in its place.
+pub fn write_one(shape: Shape, row: &Fields, out: &mut Reply) {
+    if !shape.resp3 {
+        return write_row(row, out);
+    }
+    out.map(2);
+    out.status("extra_attributes");
+    write_row(row, out);
+    out.status("values");
+    out.array(0);
 }
 
 /// Writes a row: names and values.

@@ -1,10 +1,12 @@
-//! The steps of FT.AGGREGATE over rows: what a shard does with its own, and what is done when those of all are together.
+//! The steps of FT.AGGREGATE over rows, and what a shard does with its own; when those of all are together, [`super::finish`] goes on.
 
 use super::tally::Tally;
 use crate::Error;
 use base::random::Random;
 use search::aggregate::{Fields, Grouping, Groups, SortKey, compare_rows};
 use search::expression::Expression;
+use search::sorting::Sorting;
+use std::cmp::Ordering;
 
 /// One step.
 #[derive(Debug)]
@@ -49,11 +51,16 @@ impl Arrange {
     }
 
     /// Puts the first rows in order, and leaves out the others.
-    fn sort(&self, rows: &mut Vec<Fields>) {
-        if !self.keys.is_empty() {
-            rows.sort_by(|left, right| compare_rows(&self.keys, left, right));
+    pub fn sorting(&self, rows: Vec<Fields>) -> Sorting<Fields> {
+        match self.keys.is_empty() {
+            true => Sorting::of_runs(std::iter::once(rows), self.wanted()),
+            false => Sorting::new(rows, self.wanted()),
         }
-        rows.truncate(self.wanted());
+    }
+
+    /// The order of two rows.
+    pub fn compare(&self, left: &Fields, right: &Fields) -> Ordering {
+        compare_rows(&self.keys, left, right)
     }
 }
 
@@ -63,18 +70,26 @@ pub enum Rows {
     Groups(Groups),
 }
 
-/// Rows on their way, and how many there were at the last step that looks at all of them.
+/// Rows of a shard on their way, and how many there were.
 pub struct Flow {
     pub rows: Rows,
     pub total: u64,
-    /// Some step has looked at all of them.
-    pub is_counted: bool,
 }
 
 impl Flow {
+    /// How many rows or groups it has.
+    pub fn len(&self) -> usize {
+        match &self.rows {
+            Rows::Plain(rows) => rows.len(),
+            Rows::Groups(groups) => groups.len(),
+        }
+    }
+}
+
+impl Default for Flow {
     /// Before the first step.
-    pub fn new(is_counted: bool) -> Self {
-        Self { rows: Rows::Plain(Vec::new()), total: 0, is_counted }
+    fn default() -> Self {
+        Self { rows: Rows::Plain(Vec::new()), total: 0 }
     }
 }
 
@@ -110,19 +125,19 @@ pub fn barrier(steps: &[Step]) -> Option<usize> {
 
 /// What a shard does with its rows, as they come, at the first step that needs all: it keeps what may be wanted. Each row is put away as it
 /// comes, so that nothing is left that takes long at once.
+#[derive(Default)]
 pub struct Reduction {
     flow: Flow,
-}
-
-impl Default for Reduction {
-    fn default() -> Self {
-        Self { flow: Flow::new(false) }
-    }
+    /// The first rows of what has been sorted, in front of those that have come since.
+    sorting: Option<Sorting<Fields>>,
+    sorted: Vec<Fields>,
 }
 
 /// Rows are put in order when there are so many times more than are wanted, and at least so many.
 const ROWS_OVER: usize = 2;
-const SORTED_AT_ONCE: usize = 128;
+const SORTED_MIN: usize = 128;
+/// How much of that is done with each row that comes: it is over before there are as many again.
+const SORT_FUEL: usize = 8;
 
 impl Reduction {
     /// A row has come as far as to this step.
@@ -142,10 +157,8 @@ impl Reduction {
             }
             (step, Rows::Plain(rows)) => {
                 rows.push(row);
-                if let Some(Step::Arrange(arrange)) = step
-                    && rows.len() >= arrange.wanted().saturating_mul(ROWS_OVER).max(SORTED_AT_ONCE)
-                {
-                    arrange.sort(rows);
+                if let Some(Step::Arrange(arrange)) = step {
+                    self.sort(arrange);
                 }
             }
             (_, Rows::Groups(_)) => unreachable!("rows are grouped where a step says so"),
@@ -153,90 +166,57 @@ impl Reduction {
         Ok(())
     }
 
-    /// No more rows come.
+    /// Goes on with what is being sorted, or begins to if there are many rows.
+    fn sort(&mut self, arrange: &Arrange) {
+        if self.sorting.is_some() {
+            self.go_on(arrange, &mut { SORT_FUEL });
+            return;
+        }
+        let Rows::Plain(rows) = &mut self.flow.rows else { return };
+        let many = arrange.wanted().saturating_mul(ROWS_OVER).max(SORTED_MIN);
+        if self.sorted.len() + rows.len() >= many {
+            let mut all = std::mem::take(&mut self.sorted);
+            all.append(rows);
+            self.sorting = Some(arrange.sorting(all));
+        }
+    }
+
+    /// Whether nothing is being sorted any more.
+    fn go_on(&mut self, arrange: &Arrange, fuel: &mut usize) -> bool {
+        let Some(sorting) = &mut self.sorting else { return true };
+        if !sorting.step(|left, right| arrange.compare(left, right), fuel) {
+            return false;
+        }
+        self.sorted = self.sorting.take().map(Sorting::finish).unwrap_or_default();
+        true
+    }
+
+    /// No more rows come: what is left to be done while `fuel` lasts; whether that was all.
+    pub fn step(&mut self, step: Option<&Step>, fuel: &mut usize) -> bool {
+        let Some(Step::Arrange(arrange)) = step else { return true };
+        if !self.go_on(arrange, fuel) {
+            return false;
+        }
+        match &mut self.flow.rows {
+            Rows::Plain(rows) if !rows.is_empty() => {
+                let mut all = std::mem::take(&mut self.sorted);
+                all.append(rows);
+                self.sorting = Some(arrange.sorting(all));
+                self.go_on(arrange, fuel)
+            }
+            _ => true,
+        }
+    }
+
+    /// What there is; all steps must be done.
     pub fn finish(mut self, step: Option<&Step>) -> Flow {
         match (step, &mut self.flow.rows) {
             (Some(Step::Group(_)), rows @ Rows::Plain(_)) => *rows = Rows::Groups(Groups::default()),
-            (Some(Step::Arrange(arrange)), Rows::Plain(rows)) => arrange.sort(rows),
+            (Some(Step::Arrange(_)), Rows::Plain(rows)) => *rows = self.sorted,
             _ => {}
         }
         self.flow
     }
-}
-
-/// Takes the rows of all shards through the steps from the first that needs all, which are counted.
-///
-/// # Errors
-/// An expression that cannot be evaluated.
-pub fn finish(
-    steps: &[Step],
-    flows: Vec<Flow>,
-    random: &mut Random,
-    tally: &mut Tally,
-) -> Result<Flow, Error> {
-    let mut begun_ns = tally.now_ns();
-    let mut total: u64 = flows.iter().map(|flow| flow.total).sum();
-    let (mut plain, mut groups, mut is_counted) = (Vec::new(), Groups::default(), false);
-    let first = barrier(steps);
-    for flow in flows {
-        match (flow.rows, first.map(|at| &steps[at])) {
-            (Rows::Groups(more), Some(Step::Group(grouping))) => {
-                groups.merge(more, grouping).map_err(Error::search)?;
-            }
-            (Rows::Plain(rows), _) => plain.extend(rows),
-            (Rows::Groups(_), _) => unreachable!("rows are grouped where a step says so"),
-        }
-    }
-    let Some(mut at) = first else {
-        return Ok(Flow { rows: Rows::Plain(plain), total, is_counted });
-    };
-    if let Step::Group(grouping) = &steps[at] {
-        plain = groups.finish(grouping);
-        (total, is_counted) = (plain.len() as u64, true);
-        tally.passed(at, plain.len(), begun_ns);
-        begun_ns = tally.now_ns();
-        at += 1;
-    }
-    let mut is_first = !is_counted;
-    while let Some(step) = steps.get(at) {
-        match step {
-            Step::Group(grouping) => {
-                let mut groups = Groups::default();
-                for row in &plain {
-                    groups.add(grouping, row, random).map_err(Error::search)?;
-                }
-                plain = groups.finish(grouping);
-                (total, is_counted) = (plain.len() as u64, true);
-            }
-            Step::Arrange(arrange) => {
-                if !std::mem::take(&mut is_first) {
-                    total = plain.len() as u64;
-                }
-                is_counted |= arrange.is_sorted || arrange.limit == Some((0, 0));
-                arrange.sort(&mut plain);
-                let (skipped, count) = arrange.limit.unwrap_or((0, usize::MAX));
-                plain.drain(..skipped.min(plain.len()));
-                plain.truncate(count);
-            }
-            Step::Apply(..) | Step::Filter(_) => {
-                let before = plain.len();
-                let single = std::slice::from_ref(step);
-                let mut kept = Vec::with_capacity(before);
-                for mut row in plain {
-                    if apply_plain(single, &mut row, &mut Tally::default())? {
-                        kept.push(row);
-                    }
-                }
-                plain = kept;
-                total -= (before - plain.len()) as u64;
-            }
-        }
-        is_first = false;
-        tally.passed(at, plain.len(), begun_ns);
-        begun_ns = tally.now_ns();
-        at += 1;
-    }
-    Ok(Flow { rows: Rows::Plain(plain), total, is_counted })
 }
 
 #[cfg(test)]
@@ -267,6 +247,7 @@ mod tests {
             for row in rows {
                 reduction.add(Some(&step), row, &mut random).expect("nothing is grouped");
             }
+            while !reduction.step(Some(&step), &mut 3) {}
             let flow = reduction.finish(Some(&step));
             let Rows::Plain(kept) = flow.rows else { panic!("nothing is grouped") };
             assert_eq!(flow.total, 1000);

@@ -3,8 +3,9 @@
 
 use super::fusion::{Fused, vector_score};
 use super::request::{KEY, Request};
+use crate::families::search::aggregate::finish::Finishing;
 use crate::families::search::aggregate::reply::write_row;
-use crate::families::search::aggregate::steps::{self, Reduction, Rows};
+use crate::families::search::aggregate::steps::{self, Reduction};
 use crate::families::search::aggregate::tally::Tally;
 use crate::families::search::profile;
 use crate::families::search::profile::meter::{Meter, Profiling, ShardProfile};
@@ -186,8 +187,11 @@ impl Part for Find {
             let begun_ns = self.meter.now_ns();
             let is_done = evaluation.step(index, fuel);
             self.meter.worked(begun_ns);
-            self.warnings.is_timed_out = !is_done && deadline.is_over(cx.shard)?;
-            if !is_done && !self.warnings.is_timed_out {
+            if !is_done {
+                if !self.warnings.is_timed_out && deadline.is_over(cx.shard)? {
+                    self.warnings.is_timed_out = true;
+                    evaluation.stop();
+                }
                 return Ok(None);
             }
             let Some(evaluation) = self.evaluation.take() else { unreachable!("seen above") };
@@ -376,9 +380,10 @@ impl AfterLoad {
                 reduction.add(barrier, row, random)?;
             }
         }
-        let flows = vec![reduction.finish(barrier)];
-        let flow = steps::finish(&request.steps, flows, random, &mut tally)?;
-        let Rows::Plain(rows) = flow.rows else { unreachable!("all steps are done") };
+        while !reduction.step(barrier, &mut { usize::MAX }) {}
+        let mut finishing = Finishing::new(&request.steps, vec![reduction.finish(barrier)]);
+        while !finishing.step(&request.steps, random, &mut tally, &mut { usize::MAX })? {}
+        let (rows, total, _) = finishing.finish();
         match (profiling, out.resp3) {
             (None, _) => out.map(4),
             (Some(_), true) => out.map(5),
@@ -386,7 +391,7 @@ impl AfterLoad {
             (Some(_), false) => out.array(9),
         }
         out.status("total_results");
-        out.natural(flow.total);
+        out.natural(total);
         out.status("results");
         out.array(rows.len());
         rows.iter().for_each(|row| write_row(row, out));

@@ -133,11 +133,7 @@ impl Question {
     /// # Errors
     /// It has been dropped since.
     pub fn index<'a>(&self, cx: &'a mut ShardCx) -> Result<&'a mut ShardIndex, Error> {
-        let name = &self.definition.name;
-        let index = cx.index(name).ok().filter(|index| index.definition.number == self.definition.number);
-        index.ok_or_else(|| {
-            Error::text("SEARCH_INDEX_DROPPED_BG The index was dropped before the query could be executed")
-        })
+        index_of(&self.definition, cx)
     }
 
     /// How it is evaluated.
@@ -196,6 +192,17 @@ impl Question {
         all.for_each(|one| sum.merge(one, &self.settings.words));
         sum
     }
+}
+
+/// The index with a definition, as it is now.
+///
+/// # Errors
+/// It has been dropped since.
+pub fn index_of<'a>(definition: &Definition, cx: &'a mut ShardCx) -> Result<&'a mut ShardIndex, Error> {
+    let index = cx.index(&definition.name).ok().filter(|index| index.definition.number == definition.number);
+    index.ok_or_else(|| {
+        Error::text("SEARCH_INDEX_DROPPED_BG The index was dropped before the query could be executed")
+    })
 }
 
 /// Whether a part of a query stands for words that only an index knows.

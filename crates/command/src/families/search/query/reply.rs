@@ -4,54 +4,53 @@ use super::load::{Fields, Shown};
 use super::request::Request;
 use super::search::{Document, Found, Loaded};
 use super::warnings::Warnings;
-use crate::Cx;
 use resp::Reply;
-use search::evaluate::{Explanation, Hit};
+use search::evaluate::Explanation;
 use search::expression::Value;
 use search::index::SortValue;
 
-/// Writes the reply.
-pub fn write(cx: &Cx<'_>, request: &Request, found: &Found, out: &mut Reply) {
-    if cx.resp3 {
-        return write_map(request, found, out);
+/// Writes what comes before the documents.
+pub fn begin(request: &Request, found: &Found, out: &mut Reply) {
+    let count = found.documents.len();
+    if out.resp3 {
+        begin_map(found.warnings, found.total, request.question.expands, out);
+        return out.array(count);
     }
-    let hits = &found.hits.hits;
     let each = 1
         + usize::from(request.with_scores)
         + usize::from(request.with_payloads)
         + usize::from(request.with_sort_keys)
         + usize::from(!request.no_content);
-    out.array(1 + each * hits.len());
-    out.natural(found.hits.total);
-    for hit in hits {
-        let document = &found.documents[&hit.id];
-        out.bulk(&document.key);
-        write_heads(request, hit, document, out, false);
-        if !request.no_content {
-            write_fields(request, hit, document, out);
-        }
+    out.array(1 + each * count);
+    out.natural(found.total);
+}
+
+/// Writes a document.
+pub fn write(request: &Request, document: &Document, out: &mut Reply) {
+    if out.resp3 {
+        return write_map(request, document, out);
+    }
+    out.bulk(&document.key);
+    write_heads(request, document, out, false);
+    if !request.no_content {
+        write_fields(request, document, out);
     }
 }
 
-fn write_map(request: &Request, found: &Found, out: &mut Reply) {
-    begin_map(found.warnings, found.hits.total, request.question.expands, out);
-    out.array(found.hits.hits.len());
-    for hit in &found.hits.hits {
-        let document = &found.documents[&hit.id];
-        let heads = usize::from(request.with_scores)
-            + usize::from(request.with_payloads)
-            + usize::from(request.with_sort_keys);
-        out.map(2 + heads + usize::from(!request.no_content));
-        out.status("id");
-        out.bulk(&document.key);
-        write_heads(request, hit, document, out, true);
-        if !request.no_content {
-            out.status("extra_attributes");
-            write_fields(request, hit, document, out);
-        }
-        out.status("values");
-        out.array(0);
+fn write_map(request: &Request, document: &Document, out: &mut Reply) {
+    let heads = usize::from(request.with_scores)
+        + usize::from(request.with_payloads)
+        + usize::from(request.with_sort_keys);
+    out.map(2 + heads + usize::from(!request.no_content));
+    out.status("id");
+    out.bulk(&document.key);
+    write_heads(request, document, out, true);
+    if !request.no_content {
+        out.status("extra_attributes");
+        write_fields(request, document, out);
     }
+    out.status("values");
+    out.array(0);
 }
 
 /// The map of results of RESP3, up to the results themselves.
@@ -75,7 +74,8 @@ pub fn write_warnings(warnings: Warnings, out: &mut Reply) {
     texts.for_each(|text| out.status(text));
 }
 
-fn write_heads(request: &Request, hit: &Hit, document: &Document, out: &mut Reply, named: bool) {
+fn write_heads(request: &Request, document: &Document, out: &mut Reply, named: bool) {
+    let hit = &document.hit;
     let name = |out: &mut Reply, name: &str| {
         if named {
             out.status(name);
@@ -123,9 +123,9 @@ fn write_explanation(why: &Explanation, out: &mut Reply) {
 }
 
 /// The distances of vectors, and what is shown of the document.
-fn write_fields(request: &Request, hit: &Hit, document: &Document, out: &mut Reply) {
+fn write_fields(request: &Request, document: &Document, out: &mut Reply) {
     let Loaded::Fields(fields) = &document.loaded else { return out.null() };
-    let named = request.question.parts.names().zip(&hit.distances);
+    let named = request.question.parts.names().zip(&document.hit.distances);
     let known = named.filter_map(|(name, distance)| Some((name?, (*distance)?)));
     let distances: Vec<_> = known.filter(|(name, _)| request.selection.wants(name)).collect();
     out.map(distances.len() + fields.len());
