@@ -39,7 +39,7 @@ impl SuggestionsShowing {
 
     /// What is being shown, if it still wants this entry as it is.
     fn wanting(&mut self, number: u32) -> Option<&mut State> {
-        let state = self.0.as_mut().map(|state| &mut **state);
+        let state = self.0.as_deref_mut();
         state.filter(|state| (state.next..state.end).contains(&number) && !state.kept.contains_key(&number))
     }
 
