@@ -23,6 +23,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasher;
 use std::sync::{Arc, LazyLock};
 
+/// Undeclared keys of a run that are looked at to foresee those of the next.
+pub const USED_MAX: usize = 64;
+
 /// A script's name: the SHA-1 of its source, in hexadecimal digits.
 pub type Sha = [u8; 40];
 

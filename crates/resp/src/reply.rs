@@ -92,16 +92,6 @@ impl Reply {
         self.blobs.extend(other.blobs.drain(..).map(|(pos, blob)| (at + pos, blob)));
     }
 
-    /// Puts what has been written so far aside, as a shared value of its own, if it is long: so a reply that grows for long is not copied again and again. Nothing
-    /// happens where shared values stand among the bytes.
-    pub fn set_aside(&mut self) {
-        const LONG: usize = 64 << 10;
-        if self.buf.len() >= LONG && self.blobs.last().is_none_or(|(position, _)| *position == 0) {
-            let next = Vec::with_capacity(LONG + LONG / 4);
-            self.blobs.push((0, Blob::new(std::mem::replace(&mut self.buf, next))));
-        }
-    }
-
     /// Copies whole replies of another one to the end of this one: those in `range` of its bytes, shared values included.
     #[inline]
     pub fn append_part(&mut self, from: &Reply, range: Range<usize>) {

@@ -169,18 +169,6 @@ impl Groups {
         &mut self.groups[place]
     }
 
-    /// Adds the groups of another shard.
-    ///
-    /// # Errors
-    /// Together they are too many.
-    pub fn merge(&mut self, other: Self, grouping: &Grouping) -> Result<(), Error> {
-        if self.is_empty() {
-            *self = other;
-            return Ok(());
-        }
-        other.into_iter().try_for_each(|group| self.take_in(group, grouping))
-    }
-
     /// Adds a group of another shard.
     ///
     /// # Errors
@@ -191,10 +179,5 @@ impl Groups {
             own.merge(theirs, reducer);
         }
         grouping.check(self.len())
-    }
-
-    /// One row for each group.
-    pub fn finish(self, grouping: &Grouping) -> Vec<Fields> {
-        self.into_iter().map(|group| group.into_row(grouping)).collect()
     }
 }

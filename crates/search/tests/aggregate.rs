@@ -23,6 +23,16 @@ fn rows(count: u32) -> Vec<Fields> {
     (0..count).map(row).collect()
 }
 
+/// One row for each group.
+fn shown(groups: Groups, grouping: &Grouping) -> Vec<Fields> {
+    groups.into_iter().map(|group| group.into_row(grouping)).collect()
+}
+
+/// Adds the groups of another shard.
+fn add(groups: &mut Groups, others: Groups, grouping: &Grouping) {
+    others.into_iter().for_each(|group| groups.take_in(group, grouping).unwrap());
+}
+
 fn group(grouping: &Grouping, rows: &[Fields]) -> Groups {
     let mut groups = Groups::default();
     let mut random = Random::from_seed(rows.len() as u64);
@@ -56,7 +66,7 @@ fn every_reducer() {
         reducers: reducers.map(|text| reducer(text).unwrap()).to_vec(),
         groups_max: usize::MAX,
     };
-    let found = group(&grouping, &rows(100)).finish(&grouping);
+    let found = shown(group(&grouping, &rows(100)), &grouping);
     assert_eq!(found.len(), 1);
     let values: Vec<Value> = found[0].iter().map(|(_, value)| value.clone()).collect();
     let prices: Vec<f64> = (0..100u32).filter(|n| n % 10 != 9).map(|n| f64::from(n % 17)).collect();
@@ -86,7 +96,7 @@ fn names_and_groups() {
         reducers: vec![named],
         groups_max: usize::MAX,
     };
-    let mut found = group(&grouping, &rows(60)).finish(&grouping);
+    let mut found = shown(group(&grouping, &rows(60)), &grouping);
     let keys = [("n", true), ("brand", false), ("many", false)]
         .map(|(name, descending)| SortKey { property: name.as_bytes().to_vec(), descending });
     found.sort_by(|left, right| compare_rows(&keys, left, right));
@@ -159,7 +169,7 @@ fn estimates_of_many_values() {
     for count in [10u32, 1000, 50_000] {
         let row = |n: u32| Fields::new(std::iter::once((b"v".to_vec(), Value::text(n.to_string()))));
         let rows: Vec<Fields> = (0..count).map(row).collect();
-        let estimate = group(&grouping, &rows).finish(&grouping)[0]
+        let estimate = shown(group(&grouping, &rows), &grouping)[0]
             .get(b"__generated_aliascount_distinctishv")
             .unwrap()
             .number();
@@ -179,15 +189,15 @@ proptest! {
         let reducers = kinds.map(|text| reducer(text).unwrap()).to_vec();
         let grouping = Grouping { properties: vec![b"brand".to_vec()], reducers, groups_max: usize::MAX };
         let rows = rows(count);
-        let whole = group(&grouping, &rows).finish(&grouping);
+        let whole = shown(group(&grouping, &rows), &grouping);
         let mut places: Vec<usize> = cuts.iter().map(|cut| cut.index(rows.len() + 1)).collect();
         places.extend([0, rows.len()]);
         places.sort_unstable();
         let mut merged = Groups::default();
         for pair in places.windows(2) {
-            merged.merge(group(&grouping, &rows[pair[0]..pair[1]]), &grouping).unwrap();
+            add(&mut merged, group(&grouping, &rows[pair[0]..pair[1]]), &grouping);
         }
-        let merged = merged.finish(&grouping);
+        let merged = shown(merged, &grouping);
         prop_assert_eq!(whole.len(), merged.len());
         for (left, right) in whole.iter().zip(&merged) {
             for ((name, left), (_, right)) in left.iter().zip(right.iter()) {
@@ -206,8 +216,8 @@ proptest! {
         let grouping = Grouping { properties: Vec::new(), reducers: vec![sample], groups_max: usize::MAX };
         let rows = rows(count);
         let mut groups = group(&grouping, &rows[..count as usize / 2]);
-        groups.merge(group(&grouping, &rows[count as usize / 2..]), &grouping).unwrap();
-        for row in groups.finish(&grouping) {
+        add(&mut groups, group(&grouping, &rows[count as usize / 2..]), &grouping);
+        for row in shown(groups, &grouping) {
             let Some(Value::List(list)) = row.get(b"s") else { panic!("{row:?}") };
             prop_assert_eq!(list.len(), size.min(count as usize));
         }

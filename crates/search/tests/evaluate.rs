@@ -1,6 +1,8 @@
 //! Searches: the figures that RediSearch's tests show, and random queries on random documents against a model that looks at every document,
 //! on one index and on several whose answers are put together, with any fuel.
 
+#[path = "merging/mod.rs"]
+mod merging;
 #[path = "model/mod.rs"]
 mod model;
 
@@ -52,13 +54,12 @@ fn search(shards: &[Index], node: &Node, options: &Options, fuel: usize) -> Hits
         while !gathering.step(index, &mut { fuel }) {}
         statistics.merge(gathering.finish(index), &options.settings);
     }
-    let mut hits = Hits::default();
-    for index in shards {
+    let found = shards.iter().map(|index| {
         let mut evaluation = Evaluation::new(node, index, statistics.clone(), options.clone());
         while !evaluation.step(index, &mut { fuel }) {}
-        hits.merge(evaluation.finish(), options.order, options.wanted);
-    }
-    hits
+        evaluation.finish()
+    });
+    merging::merged(found, options.order, options.wanted)
 }
 
 fn all(scorer: Scorer) -> Options {

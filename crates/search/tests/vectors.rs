@@ -1,5 +1,6 @@
 //! Vector fields: what is found against a model that looks at every vector, on one index and on several that share a graph.
 
+mod merging;
 mod shards;
 
 use base::random::Random;

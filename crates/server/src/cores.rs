@@ -14,7 +14,7 @@ pub struct Cores {
     pub shared: bool,
     /// On so many of the shards, evenly spread, connections are dealt out. Who serves few connections sends few commands at a time to each
     /// of the others: with more shards than processors, those that take connections are as many as can run at a time.
-    pub receptions: usize,
+    pub connection_shards: usize,
 }
 
 impl Cores {
@@ -38,12 +38,12 @@ impl Cores {
         let shared = shards > cpus.len();
         let crowded = shared || named.is_empty() && quota < available.len();
         let pin = config.cpu_pinning && !crowded;
-        let receptions = match config.connection_shards {
+        let connection_shards = match config.connection_shards {
             0 => cpus.len().max(1),
             count => count,
         };
         let pinned = (0..shards).map(|shard| pin.then(|| cpus[shard])).collect();
-        Self { pinned, shared, receptions: receptions.min(shards) }
+        Self { pinned, shared, connection_shards: connection_shards.min(shards) }
     }
 
     pub fn shards(&self) -> usize {
@@ -60,8 +60,8 @@ impl Cores {
             if self.shared {
                 text.push_str(", more than there are: none interrupts another");
             }
-            if self.receptions < shards {
-                let _ = write!(text, "; connections are dealt out on {}", self.receptions);
+            if self.connection_shards < shards {
+                let _ = write!(text, "; connections are dealt out on {}", self.connection_shards);
             }
             return text;
         }
@@ -110,24 +110,25 @@ mod tests {
 
     #[test]
     fn connections_are_dealt_out_on_as_many_shards_as_run_at_a_time() {
-        let receptions =
-            |settings: &[_], available: &[_]| cores(settings, available, available.len()).receptions;
-        assert_eq!(receptions(&[("shards", "4")], &[0, 1, 2, 3]), 4);
-        assert_eq!(receptions(&[("shards", "4")], &[0, 1]), 2);
-        assert_eq!(receptions(&[("shards", "1")], &[0, 1]), 1);
-        assert_eq!(receptions(&[("shards", "4"), ("shard-cpus", "1")], &[0, 1]), 1);
-        assert_eq!(receptions(&[("shards", "4"), ("connection-shards", "3")], &[0, 1]), 3);
-        assert_eq!(receptions(&[("shards", "2"), ("connection-shards", "3")], &[0, 1]), 2);
+        let connection_shards =
+            |settings: &[_], available: &[_]| cores(settings, available, available.len()).connection_shards;
+        assert_eq!(connection_shards(&[("shards", "4")], &[0, 1, 2, 3]), 4);
+        assert_eq!(connection_shards(&[("shards", "4")], &[0, 1]), 2);
+        assert_eq!(connection_shards(&[("shards", "1")], &[0, 1]), 1);
+        assert_eq!(connection_shards(&[("shards", "4"), ("shard-cpus", "1")], &[0, 1]), 1);
+        assert_eq!(connection_shards(&[("shards", "4"), ("connection-shards", "3")], &[0, 1]), 3);
+        assert_eq!(connection_shards(&[("shards", "2"), ("connection-shards", "3")], &[0, 1]), 2);
     }
 
     #[test]
     fn the_log_names_the_processors() {
         assert_eq!(
-            Cores { pinned: vec![Some(0), Some(4)], shared: false, receptions: 2 }.describe(),
+            Cores { pinned: vec![Some(0), Some(4)], shared: false, connection_shards: 2 }.describe(),
             "Shards: 2, each kept on a processor of its own: 0 4"
         );
-        let unpinned =
-            |shards, shared, receptions| Cores { pinned: vec![None; shards], shared, receptions }.describe();
+        let unpinned = |shards, shared, connection_shards| {
+            Cores { pinned: vec![None; shards], shared, connection_shards }.describe()
+        };
         assert_eq!(unpinned(1, false, 1), "Shards: 1, on any processor");
         let crowded = "Shards: 3, on any processor, more than there are: none interrupts another";
         assert_eq!(unpinned(3, true, 3), crowded);

@@ -25,7 +25,7 @@ pub struct Process {
     /// There are more shards than processors.
     pub(crate) shares_processors: bool,
     /// On how many shards connections are dealt out.
-    pub(crate) receptions: usize,
+    pub(crate) connection_shards: usize,
     pub wakers: Arc<Vec<OnceLock<Waker>>>,
     pub(crate) desks: Vec<OnceLock<SharedDesk>>,
     pub(crate) saver: Arc<ProcessSaver>,
@@ -75,7 +75,7 @@ impl Process {
         Self {
             config,
             shares_processors: cores.shared,
-            receptions: cores.receptions,
+            connection_shards: cores.connection_shards,
             migrator,
             saver: Arc::new(saver),
             progress,

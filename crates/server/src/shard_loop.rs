@@ -45,7 +45,7 @@ pub struct ShardLoop {
     /// Their places are their names; those closed leave gaps.
     listeners: Vec<Option<Listener>>,
     /// Which of the shards that take connections gets the next one.
-    next_reception: usize,
+    next_dealt: usize,
     sent: Vec<Sent>,
     spares: Spares,
     /// Connections whose output goes out in one call, and what becomes of that.
@@ -129,7 +129,7 @@ impl ShardLoop {
             port,
             process,
             listeners: listeners.into_iter().map(Some).collect(),
-            next_reception: 0,
+            next_dealt: 0,
             sent: Vec::new(),
             spares: Spares::default(),
             together: Vec::new(),

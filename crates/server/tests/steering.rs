@@ -6,31 +6,41 @@ use testkit::{Program, Server};
 
 const WEFT: &str = env!("CARGO_BIN_EXE_weft-server");
 
-#[test]
-fn connections_follow_their_keys() {
-    let server = Server::start(&Program::Peer(WEFT.into()), &["--shards", "2"]).expect("weft-server starts");
-    let mut clients: Vec<_> = (0..4).map(|_| server.client()).collect();
+/// How many of so many new connections have moved when all have used nothing but one key.
+fn moved(settings: &[&str], clients: usize, key: &str) -> String {
+    let server = Server::start(&Program::Peer(WEFT.into()), settings).expect("weft-server starts");
+    let mut clients: Vec<_> = (0..clients).map(|_| server.client()).collect();
     let ids: Vec<_> = clients.iter_mut().map(|client| client.cmd(&["CLIENT", "ID"])).collect();
     for round in 0..200 {
         for client in &mut clients {
             let text = round.to_string();
             let commands: Vec<Vec<&str>> =
-                (0..16).flat_map(|_| [vec!["SET", "key", text.as_str()], vec!["GET", "key"]]).collect();
+                (0..16).flat_map(|_| [vec!["SET", key, text.as_str()], vec!["GET", key]]).collect();
             let commands: Vec<&[&str]> = commands.iter().map(Vec::as_slice).collect();
             let replies = client.pipeline(&commands);
             assert_eq!(replies.len(), 32);
         }
     }
-    let moved = |client: &mut testkit::Client| {
-        let info = client.cmd(&["INFO", "stats"]).to_string();
-        let (_, rest) = info.split_once("moved_connections:").expect("INFO has the figure");
-        rest.chars().take_while(char::is_ascii_digit).collect::<String>()
-    };
-    // Connections are dealt out in turn: two of the four began on the other shard.
-    assert_eq!(moved(&mut clients[0]), "2");
     for (client, id) in clients.iter_mut().zip(&ids) {
         assert_eq!(&client.cmd(&["CLIENT", "ID"]), id, "a connection keeps its identity");
     }
+    let info = clients[0].cmd(&["INFO", "stats"]).to_string();
+    let (_, rest) = info.split_once("moved_connections:").expect("INFO has the figure");
+    rest.chars().take_while(char::is_ascii_digit).collect()
+}
+
+/// Connections are dealt out in turn: two of the four begin on the other shard.
+#[test]
+fn connections_follow_their_keys() {
+    assert_eq!(moved(&["--shards", "2"], 4, "key"), "2");
+}
+
+/// Half of them begin on the first, half on the third of four shards. `foo` is the third's, `bar` the second's.
+#[test]
+fn connections_are_dealt_out_on_as_many_shards_as_is_said() {
+    let settings = ["--shards", "4", "--connection-shards", "2"];
+    assert_eq!(moved(&settings, 6, "foo"), "3");
+    assert_eq!(moved(&settings, 6, "bar"), "6");
 }
 
 /// A connection on its way between two shards is on neither, but nobody may notice.

@@ -146,6 +146,12 @@ impl Conn {
             && !self.is_excepted
     }
 
+    /// Whether nothing of its output may be sent: it is not settled yet who gets what it has pushed.
+    #[inline]
+    pub fn is_withheld(&self) -> bool {
+        self.withheld > 0
+    }
+
     /// Whether any command on a key goes on its way at once, and its reply is one like others; it may have to wait for those before it.
     #[inline]
     pub(crate) fn lets_all_pass(&self) -> bool {

@@ -284,14 +284,15 @@ impl Shard {
         progress: Progress,
         (out, mark): (&mut Reply, (usize, usize)),
     ) -> Progress {
-        if self.cx.has_news()
-            && let Some(key) = self.after_claiming_command()
-            && let (Progress::Replied, Ask::Whole(_)) = (progress, item.ask)
-        {
-            self.withhold(key, (home, item.ask, item.command), (out, mark));
-            return Progress::Under;
+        if !self.cx.has_news() {
+            return progress;
         }
-        progress
+        let claimed = self.after_claiming_command();
+        if claimed.is_empty() || !matches!((progress, item.ask), (Progress::Replied, Ask::Whole(_))) {
+            return progress;
+        }
+        self.withhold(claimed, (home, item.ask, item.command), (out, mark));
+        Progress::Under
     }
 
     fn run_any_item(&mut self, home: u16, item: &Item, args: Args<'_>, out: &mut Reply) -> Progress {

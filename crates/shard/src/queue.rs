@@ -261,8 +261,11 @@ impl Shard {
     #[inline]
     pub(crate) fn tell_of_command(&mut self, index: usize) -> bool {
         let has_news = self.cx.has_news();
-        if has_news && let Some(key) = self.after_claiming_command() {
-            self.withhold_in_place(key, index);
+        if has_news {
+            let claimed = self.after_claiming_command();
+            if !claimed.is_empty() {
+                self.withhold_in_place(claimed, index);
+            }
         }
         has_news
     }

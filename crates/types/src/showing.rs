@@ -2,8 +2,8 @@
 //!
 //! Who shows goes from part to part (a segment of a table, a leaf of a tree). The collection itself keeps what is about to change and has
 //! not been shown: the elements that share a bucket or a leaf with it, written aside until they are asked for. So every element that was
-//! there at the beginning is shown once, as it was. Members, fields and scores come in no order; the nodes of lists and the blocks of
-//! streams come in theirs, and are kept whole until it is their turn.
+//! there at the beginning is shown once, as it was. Members, fields and scores come in no order; the nodes of lists, the blocks of
+//! streams, the parts of arrays and suggestions come in theirs, and are kept whole until it is their turn.
 //!
 //! A copy of a collection is not being shown. Bytes that are kept are in no account: they are somebody's who writes a snapshot.
 

@@ -163,7 +163,14 @@ impl Documents {
 
     /// All documents go.
     pub fn clear(&mut self) {
-        *self = Self::new(self.shard as u16, self.shards as u16, &self.seed.clone());
+        let none = Self::new(self.shard as u16, self.shards as u16, &self.seed.clone());
+        let old = std::mem::replace(self, none);
+        if old.is_searched() {
+            self.resting = (0..old.keys.len() as u32).collect();
+            self.keys = vec![None; old.keys.len()];
+            self.written_us = old.written_us;
+            self.searches = old.searches;
+        }
     }
 
     /// All ids and keys, in no order.
@@ -227,6 +234,20 @@ mod tests {
         assert_eq!(documents.key_of(first), None);
         drop(held);
         assert_eq!(documents.add(b"third", 3), Some(first));
+    }
+
+    #[test]
+    fn ids_rest_when_all_documents_go_during_a_search() {
+        let mut documents = Documents::new(0, 1, &HashSeed::new(1, 2));
+        let first = documents.add(b"first", 1).expect("there are ids");
+        let held = documents.hold();
+        documents.clear();
+        assert_eq!((documents.len(), documents.key_of(first)), (0, None));
+        let other = documents.add(b"other", 2).expect("there are ids");
+        assert!(other != first);
+        drop(held);
+        assert_eq!(documents.add(b"third", 3), Some(first));
+        assert_eq!(documents.key_of(other).map(|key| key.to_vec()), Some(b"other".to_vec()));
     }
 
     #[test]

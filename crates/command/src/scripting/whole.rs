@@ -2,7 +2,7 @@
 
 use super::run::{Evaluation, Next, ScriptRun, rights};
 use super::undo::Journal;
-use super::{Form, Named, SPARE_BYTES_MAX, script_of};
+use super::{Form, Named, SPARE_BYTES_MAX, USED_MAX, script_of};
 use crate::change::DbKey;
 use crate::journal::Mark;
 use crate::{Args, Command, Cx, Error, Outcome, Plan, ShardCx};
@@ -257,7 +257,7 @@ impl Whole {
                 return Err(lacking);
             }
             for (_, key) in keys.iter().filter(|key| declared.binary_search(key).is_err()) {
-                if !self.undeclared.contains(key) {
+                if self.undeclared.len() < USED_MAX && !self.undeclared.contains(key) {
                     self.undeclared.push(key.clone());
                 }
             }

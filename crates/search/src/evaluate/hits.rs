@@ -4,7 +4,6 @@ use super::score::Explanation;
 use crate::DocumentId;
 use crate::index::SortValue;
 use crate::schema::FieldNumber;
-use crate::sorting::Sorting;
 use std::cmp::Ordering;
 
 /// By what results are ordered. What is equal goes by id on a shard, and by when it was written where those of several are put together.
@@ -140,17 +139,6 @@ impl Hits {
         self.hits.truncate(wanted);
     }
 
-    /// Adds what another shard has found; both are in their order, and each keeps it. So the first of all are the same however many are wanted, although
-    /// ids, and with them the order on a shard, need not follow the order of writing.
-    pub fn merge(&mut self, other: Self, order: Order, wanted: usize) {
-        self.total += other.total;
-        self.score_max = self.score_max.max(other.score_max);
-        let both = [std::mem::take(&mut self.hits), other.hits];
-        let mut sorting = Sorting::of_runs(both.into_iter(), wanted);
-        while !sorting.step(|left, right| order.compare_apart(left, right), &mut { usize::MAX }) {}
-        self.hits = sorting.finish();
-    }
-
     /// BM25STD.NORM: divides the scores by the greatest. Once, when the hits of all shards are together.
     pub fn normalize(&mut self) {
         let most = self.score_max;
@@ -161,8 +149,9 @@ impl Hits {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sorting::Sorting;
 
-    fn hits(of: &[(DocumentId, f64, u64)]) -> Hits {
+    fn hits(of: &[(DocumentId, f64, u64)]) -> Vec<Hit> {
         let hit = |&(id, score, written_us): &_| Hit {
             id,
             score,
@@ -171,13 +160,13 @@ mod tests {
             explanation: None,
             written_us,
         };
-        Hits { total: of.len() as u64, hits: of.iter().map(hit).collect(), score_max: 0.0 }
+        of.iter().map(hit).collect()
     }
 
     fn ids(shards: &[&[(DocumentId, f64, u64)]], wanted: usize) -> Vec<DocumentId> {
-        let mut all = Hits::default();
-        shards.iter().for_each(|of| all.merge(hits(of), Order::Score, wanted));
-        all.hits.iter().map(|hit| hit.id).collect()
+        let mut sorting = Sorting::of_runs(shards.iter().map(|of| hits(of)), wanted);
+        while !sorting.step(|left, right| Order::Score.compare_apart(left, right), &mut { usize::MAX }) {}
+        sorting.finish().iter().map(|hit| hit.id).collect()
     }
 
     #[test]

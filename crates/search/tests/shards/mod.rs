@@ -1,5 +1,6 @@
 //! Several shards of an index in one process, searched as a server would, and a model that looks at every vector.
 
+use crate::merging::merged;
 use search::evaluate::{Evaluation, Gathering, Hits, Options, Order, Statistics};
 use search::index::{Document, Index, Value};
 use search::query::{self, Dialect, Node, Parameters, Synonyms};
@@ -140,13 +141,12 @@ impl Cluster {
         if self.shards.len() > 1 {
             options.vectors = self.ahead(&node, &statistics, &options);
         }
-        let mut hits = Hits::default();
-        for index in &self.shards {
+        let found = self.shards.iter().map(|index| {
             let mut evaluation = Evaluation::new(&node, index, statistics.clone(), options.clone());
             while !evaluation.step(index, &mut { self.fuel }) {}
-            hits.merge(evaluation.finish(), order, options.wanted);
-        }
-        hits
+            evaluation.finish()
+        });
+        merged(found, order, options.wanted)
     }
 
     /// The rounds before the evaluation.

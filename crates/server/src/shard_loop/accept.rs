@@ -169,9 +169,9 @@ impl ShardLoop {
 
     /// Gives the connection to the shard whose turn it is, of those that take any.
     fn deal(&mut self, socket: Socket, is_unix: bool) {
-        let receptions = self.process.receptions;
-        let to = self.next_reception * self.port.shards() / receptions;
-        self.next_reception = (self.next_reception + 1) % receptions;
+        let connection_shards = self.process.connection_shards;
+        let to = self.next_dealt * self.port.shards() / connection_shards;
+        self.next_dealt = (self.next_dealt + 1) % connection_shards;
         if to == self.id {
             self.adopt(socket, is_unix);
         } else {

@@ -70,7 +70,8 @@ impl ShardLoop {
         self.sent[token].held_until_us = 0;
         let now_ms = self.shard.cx.now_ms;
         let conn = self.shard.conn_mut(token);
-        if !conn.open {
+        // What is withheld comes again, with a turn of its own, once it may go.
+        if !conn.open || conn.is_withheld() {
             return;
         }
         let unsent = conn.out.len() - self.sent[token].bytes();

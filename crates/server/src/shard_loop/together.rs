@@ -16,7 +16,7 @@ impl ShardLoop {
     #[inline]
     pub(super) fn send_soon(&mut self, token: usize) {
         let conn = self.shard.conn(token);
-        let is_simple = conn.open && !conn.closing && conn.out.blobs.is_empty();
+        let is_simple = conn.open && !conn.closing && !conn.is_withheld() && conn.out.blobs.is_empty();
         if is_simple && (1..=BYTES_MAX).contains(&conn.out.buf.len()) && self.sent[token].is_fresh() {
             self.together.push(token);
             if self.together.len() == SENDS_MAX {

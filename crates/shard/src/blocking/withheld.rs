@@ -13,7 +13,7 @@ use crate::waiting::Claim;
 use command::Command;
 use command::change::DbKey;
 use resp::Reply;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 /// A reply that is ready.
 enum Withheld {
@@ -27,10 +27,11 @@ enum Withheld {
 pub(crate) struct Withholding {
     /// Keys with a claim that is not settled.
     open: HashSet<DbKey>,
-    replies: HashMap<DbKey, Vec<Withheld>>,
-    /// The claims of the command at hand are looked for; a key that it has claimed.
+    /// Each with the keys that it still waits for, in the order in which they came.
+    replies: Vec<(Vec<DbKey>, Withheld)>,
+    /// The claims of the command at hand are looked for; the keys that it has claimed.
     is_looking: bool,
-    claimed: Option<DbKey>,
+    claimed: Vec<DbKey>,
 }
 
 impl Withholding {
@@ -41,47 +42,46 @@ impl Withholding {
     /// A key is claimed for an operation.
     pub fn note_claim(&mut self, db: u16, key: &[u8]) {
         let key = (db, key.to_vec());
-        if self.is_looking {
-            self.claimed = Some(key.clone());
+        if self.is_looking && !self.claimed.contains(&key) {
+            self.claimed.push(key.clone());
         }
         self.open.insert(key);
     }
 }
 
 impl Shard {
-    /// As [`Shard::after_command`]; a key of which it is not settled yet who gets what the command has brought there.
-    pub(crate) fn after_claiming_command(&mut self) -> Option<DbKey> {
+    /// As [`Shard::after_command`]; the keys of which it is not settled yet who gets what the command has brought there.
+    pub(crate) fn after_claiming_command(&mut self) -> Vec<DbKey> {
         self.withholding.is_looking = true;
         self.after_command();
         self.withholding.is_looking = false;
-        self.withholding.claimed.take()
+        std::mem::take(&mut self.withholding.claimed)
     }
 
     /// A command that had its reply written to `out` from `mark` on, for a connection of shard `home`, has to wait with it.
     #[cold]
     pub(crate) fn withhold(
         &mut self,
-        key: DbKey,
+        keys: Vec<DbKey>,
         (home, ask, command): (u16, Ask, &'static Command),
         (out, mark): (&mut Reply, (usize, usize)),
     ) {
         let mut reply = Reply::new(out.resp3);
         reply.append_part(out, mark.0..out.buf.len());
         out.rewind(mark);
-        let withheld = Withheld::Apart { home, ask, command, reply };
-        self.withholding.replies.entry(key).or_default().push(withheld);
+        self.withholding.replies.push((keys, Withheld::Apart { home, ask, command, reply }));
     }
 
     /// The same for a connection of this shard.
     #[cold]
-    pub(crate) fn withhold_in_place(&mut self, key: DbKey, index: usize) {
+    pub(crate) fn withhold_in_place(&mut self, keys: Vec<DbKey>, index: usize) {
         let conn = &mut self.conns[index];
         conn.withheld += 1;
         // As if it were in the list already, so nobody puts it there.
         conn.dirty = true;
         let withheld = Withheld::InPlace(index, conn.generation);
         self.dirty_conns.retain(|other| *other as usize != index);
-        self.withholding.replies.entry(key).or_default().push(withheld);
+        self.withholding.replies.push((keys, withheld));
     }
 
     /// These claims are settled; the names of their keys.
@@ -102,15 +102,15 @@ impl Shard {
         if self.withholding.is_empty() {
             return;
         }
-        for key in keys {
-            if self.withholding.open.contains(key) || self.to_serve.contains(key) {
-                continue;
-            }
-            for withheld in self.withholding.replies.remove(key).unwrap_or_default() {
-                match withheld {
-                    Withheld::Apart { home, ask, command, reply } => self.answer(home, ask, command, reply),
-                    Withheld::InPlace(index, generation) => self.send_in_place(index, generation),
-                }
+        let (withholding, to_serve) = (&mut self.withholding, &self.to_serve);
+        let is_settled =
+            |key: &DbKey| keys.contains(key) && !withholding.open.contains(key) && !to_serve.contains(key);
+        withholding.replies.iter_mut().for_each(|(awaited, _)| awaited.retain(|key| !is_settled(key)));
+        let settled: Vec<_> = withholding.replies.extract_if(.., |(awaited, _)| awaited.is_empty()).collect();
+        for (_, withheld) in settled {
+            match withheld {
+                Withheld::Apart { home, ask, command, reply } => self.answer(home, ask, command, reply),
+                Withheld::InPlace(index, generation) => self.send_in_place(index, generation),
             }
         }
     }
@@ -177,6 +177,31 @@ mod tests {
         for seed in 0..300 {
             push_in_order(seed, seed as usize % 3);
         }
+    }
+
+    /// Each of two keys is claimed for another operation: neither is enough.
+    #[test]
+    fn a_reply_waits_for_all_keys_that_its_command_has_pushed_to() {
+        let mut trial = Trial::new(2);
+        let [one, other, there] =
+            [(0, "one"), (0, "other"), (1, "there")].map(|(shard, name)| trial.key_on(shard, name));
+        for (id, key) in [(1, &one), (2, &other)] {
+            let waiter = trial.connect_to(1, id);
+            trial.send_to(1, waiter, &request(&["BLPOP", key, &there, "0"]));
+            trial.settle();
+        }
+        let pusher = trial.connect_to(0, 3);
+        let words = [&["MULTI"][..], &["RPUSH", &one, "v"], &["RPUSH", &other, "v"], &["EXEC"]];
+        trial.send(pusher, &words.map(request).concat());
+        let mut random = Random::from_seed(1);
+        while trial.shards[0].withholding.open.len() > 0 {
+            assert_eq!(trial.shards[0].conns[pusher].withheld, 1);
+            assert!(trial.mail.messages().count() > 0 || trial.go_on(), "it is never settled");
+            trial.deliver_any(&mut random);
+        }
+        trial.settle();
+        assert_eq!(trial.shards[0].conns[pusher].withheld, 0);
+        assert_eq!(trial.take_replies(pusher), b"+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n:1\r\n:1\r\n");
     }
 
     /// Nobody sends more for a client that has gone, and another one in its place is answered.

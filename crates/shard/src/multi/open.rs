@@ -22,14 +22,11 @@ use command::change::{Change, DbKey};
 use command::journal::Effects;
 use command::pubsub::Publications;
 use command::rounds::Merge;
-use command::scripting::Form;
+use command::scripting::{Form, USED_MAX};
 use command::spec::flag;
 use command::tracking::{News, Tracker};
 use command::{OwnArgs, Plan};
 use resp::Reply;
-
-/// Keys of a script that are looked at to foresee those of the next run.
-const USED_MAX: usize = 64;
 
 pub(crate) struct Open {
     asked: Parked,

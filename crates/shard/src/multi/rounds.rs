@@ -154,6 +154,6 @@ impl Shard {
 }
 
 #[cfg(test)]
-mod long;
+mod long_answers_tests;
 #[cfg(test)]
 mod tests;

@@ -123,7 +123,6 @@ impl Part for Write {
                 }
             }
         }
-        self.reply.set_aside();
         Ok(None)
     }
 }

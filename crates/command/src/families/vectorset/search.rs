@@ -141,7 +141,7 @@ struct Vsim {
 enum Stage {
     Search(Box<Nearing>),
     Sort(Sorting<Hit>),
-    /// So many are near enough; the first of them, and the next.
+    /// What is near enough, and how many of it are written.
     Write(Vec<Hit>, usize),
     Over,
 }
@@ -210,7 +210,6 @@ impl Part for Vsim {
         if matches!(self.stage, Stage::Over) {
             return Ok(Some(Box::new(std::mem::take(&mut self.out))));
         }
-        self.out.set_aside();
         Ok(None)
     }
 }

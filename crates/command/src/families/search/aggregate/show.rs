@@ -157,15 +157,15 @@ impl Weigh {
             Some(_) => Some(0),
             None => None,
         };
+        let mut written = Reply::new(out.resp3);
         if told.is_some() {
-            profile::reply::begin(out);
+            profile::reply::begin(&mut written);
         }
         if id.is_some() {
-            out.array(2);
+            written.array(2);
         }
-        reply::begin(shape, total, count, out);
-        let writing = Write { shape, rows: rows.into_iter(), reply: std::mem::take(out) };
-        out.resp3 = writing.reply.resp3;
+        reply::begin(shape, total, count, &mut written);
+        let writing = Write { shape, rows: rows.into_iter(), reply: written };
         let end = move |cx: &mut Cx<'_>, out: &mut Reply| {
             if let Some(id) = id {
                 out.natural(id);
@@ -210,7 +210,6 @@ impl Part for Write {
             *fuel = fuel.saturating_sub(WRITE_FUEL);
             reply::write_one(self.shape, &row, &mut self.reply);
         }
-        self.reply.set_aside();
         Ok(None)
     }
 }

@@ -50,7 +50,7 @@ impl Arrange {
         }
     }
 
-    /// Puts the first rows in order, and leaves out the others.
+    /// Begins to put the first rows in order, and to leave out the others.
     pub fn sorting(&self, rows: Vec<Fields>) -> Sorting<Fields> {
         match self.keys.is_empty() {
             true => Sorting::of_runs(std::iter::once(rows), self.wanted()),

@@ -13,6 +13,7 @@ use crate::families::search::query::deadline::Deadline;
 use crate::families::search::query::question::Question;
 use crate::families::search::query::vectors;
 use crate::families::search::query::warnings::Warnings;
+use crate::indexes::documents::Held;
 use crate::rounds::{Answer, Enquiry, Merge, Next, Part};
 use crate::{Args, Cx, Error};
 use resp::Reply;
@@ -120,6 +121,8 @@ struct Find {
     warnings: Warnings,
     meter: Meter,
     found: Vec<Found>,
+    /// From the first step on.
+    held: Option<Held>,
 }
 
 /// What a query has found on a shard.
@@ -135,7 +138,8 @@ impl Find {
     fn new(request: Arc<Request>, begin: [(Statistics, Vectors); 2]) -> Self {
         let (begin, meter) = (begin.into_iter(), Meter::default());
         let warnings = Warnings::default();
-        Self { request, begin, deadline: None, evaluation: None, warnings, meter, found: Vec::new() }
+        let (deadline, evaluation, found, held) = (None, None, Vec::new(), None);
+        Self { request, begin, deadline, evaluation, warnings, meter, found, held }
     }
 
     /// The query whose turn it is, how its documents are ordered, and how many are wanted.
@@ -178,6 +182,9 @@ impl Part for Find {
                 let begun_ns = self.meter.now_ns();
                 let options = Options { vectors, ..question.options(order, wanted) };
                 let evaluation = question.evaluation(cx.shard, statistics, options)?;
+                if self.held.is_none() {
+                    self.held = Some(question.index(cx.shard)?.documents.hold());
+                }
                 self.meter.created(begun_ns);
                 self.evaluation = Some(Box::new(evaluation));
                 self.begin.next();

@@ -263,7 +263,9 @@ impl Find {
         let (with_payloads, shard, is_alone) = (request.with_payloads, cx.shard.id, cx.shard.shards == 1);
         let loads = self.loads(cx.shard.shards, first);
         let each = if loads { LOAD_FUEL } else { NAME_FUEL };
-        let count = if *fuel == 0 { 0 } else { (*fuel / each + 1).min(PAGE).min(hits.len()) };
+        // What is only named ends where what is shown begins.
+        let named = if is_alone && first < request.limit.0 { request.limit.0 - first } else { PAGE };
+        let count = if *fuel == 0 { 0 } else { (*fuel / each + 1).min(PAGE).min(hits.len()).min(named) };
         *fuel = fuel.saturating_sub(count * each);
         let index = request.question.index(cx.shard)?;
         index.documents.ask_for_keys(hits.as_slice().iter().take(count).map(|hit| hit.id));

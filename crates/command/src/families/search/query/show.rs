@@ -199,15 +199,14 @@ fn write(
     out: &mut Reply,
 ) -> Result<Next, Error> {
     let profiled = request.question.profiling.map(|profiling| (profiling, told));
+    let mut reply = Reply::new(out.resp3);
     if profiled.is_some() {
-        profile::reply::begin(out);
+        profile::reply::begin(&mut reply);
     }
     let count = found.documents.len();
-    reply::begin(&request, &found, out);
+    reply::begin(&request, &found, &mut reply);
     let documents = std::mem::take(&mut found.documents).into_iter();
-    let mut writing =
-        Write { request, score_max: found.score_max, documents, loads, reply: Reply::new(out.resp3) };
-    std::mem::swap(&mut writing.reply, out);
+    let writing = Write { request, score_max: found.score_max, documents, loads, reply };
     let end = move |_: &mut Cx<'_>, out: &mut Reply| {
         let Some((profiling, Told { shards, begun_ns })) = profiled else { return };
         let now_ns = (profiling.clock)();
@@ -247,7 +246,6 @@ impl Part for Write {
             }
             reply::write(&self.request, &document, &mut self.reply);
         }
-        self.reply.set_aside();
         Ok(None)
     }
 }

@@ -73,3 +73,43 @@ fn a_cursor_has_the_rest() {
     let rest = String::from_utf8(rest).expect("it is text");
     assert!(rest.starts_with("*2\r\n*11\r\n") && rest.ends_with("1999\r\n:0\r\n"), "{rest}");
 }
+
+/// Wherever the command stands, its answer is what it would be by itself, whatever its length.
+#[test]
+fn long_answers_inside_of_others() {
+    for shards in [1, 3] {
+        let mut trial = Trial::new(shards);
+        let conn = trial.connect();
+        assert_eq!(
+            trial.ask(conn, &request(&["FT.CREATE", "i", "SCHEMA", "t", "TEXT", "n", "NUMERIC"])),
+            b"+OK\r\n"
+        );
+        let text = "hello ".repeat(130);
+        for number in 0..130 {
+            let words = ["HSET", &format!("d:{number:03}"), "t", &text, "n", &number.to_string()];
+            assert_eq!(trial.ask(conn, &request(&words)), b":2\r\n");
+        }
+        assert_eq!(trial.ask(conn, &request(&["SET", "k", "v"])), b"+OK\r\n");
+        // With 43 documents for each slice there are lengths at which one ends with the last of them.
+        for count in [85, 86, 87, 128, 129, 130] {
+            let limit = count.to_string();
+            let search = request(&["FT.SEARCH", "i", "*", "SORTBY", "n", "LIMIT", "0", &limit]);
+            let alone = trial.ask(conn, &search);
+            assert!(alone.len() > 65_536 && alone.ends_with(b"\r\n"));
+            let get = request(&["GET", "k"]);
+            let parts = [&request(&["MULTI"])[..], &get, &search, &get, &request(&["EXEC"])];
+            let queued = [&b"+OK\r\n"[..], &b"+QUEUED\r\n".repeat(3), b"*3\r\n$1\r\nv\r\n"].concat();
+            let whole = trial.ask(conn, &parts.concat());
+            assert!(whole == [&queued, &alone[..], b"$1\r\nv\r\n"].concat(), "{count} with {shards} shards");
+            let script = "return redis.call('FT.SEARCH','i','*','SORTBY','n','LIMIT',0,ARGV[1])";
+            let inside = trial.ask(conn, &request(&["EVAL", script, "0", &limit]));
+            assert!(inside == alone, "{count} with {shards} shards in a script");
+            let before = request(&["VSIM", "nothing", "VALUES", "1", "1"]);
+            let behind = trial.ask(conn, &[&before[..], &search, &get].concat());
+            assert!(
+                behind == [b"*0\r\n", &alone[..], b"$1\r\nv\r\n"].concat(),
+                "{count} with {shards} shards"
+            );
+        }
+    }
+}
