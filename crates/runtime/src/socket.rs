@@ -193,20 +193,6 @@ impl Socket {
             self.set(libc::IPPROTO_TCP, libc::TCP_KEEPINTVL, (keepalive_s / 3).max(1));
             self.set(libc::IPPROTO_TCP, libc::TCP_KEEPCNT, 3);
         }
-        if self.is_from_loopback() {
-            self.set_plain_congestion_control();
-        }
-    }
-
-    /// To a client on this machine there is no network that others want a part of. Reno (RFC 5681) costs least for each packet, and unlike BBR
-    /// it needs no timer to space them.
-    fn set_plain_congestion_control(&self) {
-        const NAME: &[u8] = b"reno";
-        // SAFETY: the bytes are live and their number is given.
-        unsafe {
-            let (level, option) = (libc::IPPROTO_TCP, libc::TCP_CONGESTION);
-            libc::setsockopt(self.fd(), level, option, NAME.as_ptr().cast(), NAME.len() as libc::socklen_t)
-        };
     }
 
     /// Whether the other end is on this machine's loopback interface.

@@ -194,7 +194,7 @@ mod tests {
         let words = [&["MULTI"][..], &["RPUSH", &one, "v"], &["RPUSH", &other, "v"], &["EXEC"]];
         trial.send(pusher, &words.map(request).concat());
         let mut random = Random::from_seed(1);
-        while trial.shards[0].withholding.open.len() > 0 {
+        while !trial.shards[0].withholding.open.is_empty() {
             assert_eq!(trial.shards[0].conns[pusher].withheld, 1);
             assert!(trial.mail.messages().count() > 0 || trial.go_on(), "it is never settled");
             trial.deliver_any(&mut random);
