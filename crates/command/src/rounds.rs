@@ -10,6 +10,7 @@
 use crate::{Args, Cx, Error, Outcome};
 use resp::Reply;
 use std::any::Any;
+use std::marker::PhantomData;
 
 /// What a shard says at the end of a round.
 pub type Answer = Box<dyn Any + Send>;
@@ -39,6 +40,55 @@ pub enum Next {
     /// Another round: parts with their shards, at least one, each shard once; and what is to be done with the answers, which come in this order.
     Round(Vec<(u16, Box<dyn Part>)>, Box<dyn Merge>),
 }
+
+/// What a client's shard has to do by itself with the answers of a round: at once, if it is little, else in a round of its own.
+pub trait Work: Sized + Send + 'static {
+    /// Goes on while `fuel` lasts; whether that was all.
+    ///
+    /// # Errors
+    /// As [`Part::step`].
+    fn go_on(&mut self, cx: &mut Cx<'_>, fuel: &mut usize) -> Result<bool, Error>;
+
+    /// What follows.
+    ///
+    /// # Errors
+    /// As [`Merge::merge`].
+    fn then(self, cx: &mut Cx<'_>, out: &mut Reply) -> Result<Next, Error>;
+
+    /// Does all of it, or begins to.
+    ///
+    /// # Errors
+    /// As those.
+    fn go(mut self, cx: &mut Cx<'_>, is_short: bool, out: &mut Reply) -> Result<Next, Error> {
+        if !is_short {
+            return Ok(Next::Round(
+                vec![(cx.shard.id, Box::new(Some(self)))],
+                Box::new(AfterWork::<Self>(PhantomData)),
+            ));
+        }
+        while !self.go_on(cx, &mut { usize::MAX })? {}
+        self.then(cx, out)
+    }
+}
+
+impl<W: Work> Part for Option<W> {
+    fn step(&mut self, cx: &mut Cx<'_>, fuel: &mut usize) -> Result<Option<Answer>, Error> {
+        let is_done = self.as_mut().expect("it is not done").go_on(cx, fuel)?;
+        Ok(if is_done { self.take().map(|done| Box::new(done) as Answer) } else { None })
+    }
+}
+
+struct AfterWork<W>(PhantomData<fn(W)>);
+
+impl<W: Work> Merge for AfterWork<W> {
+    fn merge(self: Box<Self>, cx: &mut Cx<'_>, answers: Vec<Answer>, out: &mut Reply) -> Result<Next, Error> {
+        let done = answers.into_iter().next().expect("there is a part");
+        done.downcast::<W>().expect("of this round").then(cx, out)
+    }
+}
+
+/// So many results are no reason for a round of its own.
+pub const FEW: usize = 64;
 
 /// What is written behind a reply that a part has made.
 pub type End = Box<dyn FnOnce(&mut Cx<'_>, &mut Reply) + Send>;

@@ -87,6 +87,12 @@ impl Reply {
 
     /// Moves another reply's content to the end of this one.
     pub fn append(&mut self, other: &mut Reply) {
+        const LONG: usize = 16 << 10;
+        if self.is_empty() && other.buf.len() > LONG {
+            std::mem::swap(&mut self.buf, &mut other.buf);
+            std::mem::swap(&mut self.blobs, &mut other.blobs);
+            return;
+        }
         let at = self.buf.len();
         self.buf.append(&mut other.buf);
         self.blobs.extend(other.blobs.drain(..).map(|(pos, blob)| (at + pos, blob)));

@@ -60,14 +60,14 @@ impl Cores {
             if self.shared {
                 text.push_str(", more than there are: none interrupts another");
             }
-            if self.connection_shards < shards {
-                let _ = write!(text, "; connections are dealt out on {}", self.connection_shards);
+        } else {
+            text.push_str("each kept on a processor of its own:");
+            for cpu in &pinned {
+                let _ = write!(text, " {cpu}");
             }
-            return text;
         }
-        text.push_str("each kept on a processor of its own:");
-        for cpu in &pinned {
-            let _ = write!(text, " {cpu}");
+        if self.connection_shards < shards {
+            let _ = write!(text, "; connections are dealt out on {}", self.connection_shards);
         }
         text
     }

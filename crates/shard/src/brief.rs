@@ -3,6 +3,7 @@
 //!
 //! A visitor runs nothing of the shard's own clients, which its thread will look for in vain, and no command that has waited for a lock,
 //! for nobody knows how long that takes.
+//! Who waits for what a key has when it comes home is served there and then, as with any command that a visitor runs.
 
 use crate::gates::Want;
 use crate::message::{Ask, Item, Message};
@@ -11,6 +12,8 @@ use crate::shard::Shard;
 
 /// Keys and words about them in a message that a visitor reads; with more, the thread of the shard may wake.
 const KEYS_MAX: usize = 64;
+/// Those who wait for locks that are looked at; with more, the thread of the shard may wake.
+const WAITERS_MAX: usize = 64;
 
 impl Shard {
     /// Whether an item of a batch from shard `from` is a step of another shard's operation that takes no time to speak of.
@@ -40,7 +43,7 @@ impl Shard {
                 true
             }
         };
-        self.locks.has_waiting(is_work)
+        self.locks.may_have_waiting(WAITERS_MAX, is_work)
     }
 }
 

@@ -135,15 +135,16 @@ impl Conn {
         self.transaction.is_none() && self.awaits_nothing()
     }
 
+    /// Whether it may send what it likes, and is answered as others are.
+    #[inline]
+    fn is_ordinary(&self) -> bool {
+        self.open && !self.closing && self.takes_all && self.replies == ReplyMode::On && !self.is_excepted
+    }
+
     /// Whether it may send what it likes, and what comes now is answered straight to `out`.
     #[inline]
     pub(crate) fn awaits_nothing(&self) -> bool {
-        self.open
-            && !self.closing
-            && self.takes_all
-            && self.is_in_order()
-            && self.replies == ReplyMode::On
-            && !self.is_excepted
+        self.is_ordinary() && self.is_in_order()
     }
 
     /// Whether nothing of its output may be sent: it is not settled yet who gets what it has pushed.
@@ -155,13 +156,7 @@ impl Conn {
     /// Whether any command on a key goes on its way at once, and its reply is one like others; it may have to wait for those before it.
     #[inline]
     pub(crate) fn lets_all_pass(&self) -> bool {
-        self.open
-            && !self.closing
-            && !self.fenced
-            && self.takes_all
-            && self.postponed.is_empty()
-            && self.replies == ReplyMode::On
-            && !self.is_excepted
+        self.is_ordinary() && !self.fenced && self.postponed.is_empty()
     }
 
     /// How its commands are marked on their way to other shards, and who it is.
@@ -179,6 +174,7 @@ impl Conn {
     /// Whether nothing of it is under way: no input begun, no reply owed or unsent.
     pub fn is_quiet(&self) -> bool {
         self.takes_input()
+            && !self.is_withheld()
             && self.input.is_empty()
             && self.slots.is_empty()
             && self.out.is_empty()

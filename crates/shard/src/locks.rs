@@ -116,9 +116,10 @@ impl<W> Locks<W> {
         waiting
     }
 
-    /// Whether one of those who wait is to do something of a kind.
-    pub fn has_waiting(&self, is_meant: impl Fn(&W) -> bool) -> bool {
-        self.waiters.values().any(|waiter| waiter.what.as_ref().is_some_and(&is_meant))
+    /// Whether one of those who wait is to do something of a kind, or more than `looks_max` wait.
+    pub fn may_have_waiting(&self, looks_max: usize, is_meant: impl Fn(&W) -> bool) -> bool {
+        let is_meant = |waiter: &Waiter<W>| waiter.what.as_ref().is_some_and(&is_meant);
+        self.waiters.len() > looks_max || self.waiters.values().any(is_meant)
     }
 
     /// Whether somebody holds or waits for this.

@@ -13,7 +13,7 @@ use crate::waiting::Claim;
 use command::Command;
 use command::change::DbKey;
 use resp::Reply;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// A reply that is ready.
 enum Withheld {
@@ -27,8 +27,11 @@ enum Withheld {
 pub(crate) struct Withholding {
     /// Keys with a claim that is not settled.
     open: HashSet<DbKey>,
-    /// Each with the keys that it still waits for, in the order in which they came.
-    replies: Vec<(Vec<DbKey>, Withheld)>,
+    /// By number, each with how many keys it still waits for.
+    replies: HashMap<u64, (usize, Withheld)>,
+    next: u64,
+    /// Those that wait for a key, in the order in which they came.
+    waiting: HashMap<DbKey, Vec<u64>>,
     /// The claims of the command at hand are looked for; the keys that it has claimed.
     is_looking: bool,
     claimed: Vec<DbKey>,
@@ -37,6 +40,23 @@ pub(crate) struct Withholding {
 impl Withholding {
     pub fn is_empty(&self) -> bool {
         self.replies.is_empty()
+    }
+
+    /// A reply waits for these keys, each named once.
+    fn keep(&mut self, keys: Vec<DbKey>, withheld: Withheld) {
+        self.replies.insert(self.next, (keys.len(), withheld));
+        keys.into_iter().for_each(|key| self.waiting.entry(key).or_default().push(self.next));
+        self.next += 1;
+    }
+
+    /// One of the keys that a reply waits for is settled; the reply if that was the last.
+    fn settle_one(&mut self, number: u64) -> Option<Withheld> {
+        let (left, _) = self.replies.get_mut(&number)?;
+        *left -= 1;
+        if *left > 0 {
+            return None;
+        }
+        self.replies.remove(&number).map(|(_, withheld)| withheld)
     }
 
     /// A key is claimed for an operation.
@@ -69,7 +89,7 @@ impl Shard {
         let mut reply = Reply::new(out.resp3);
         reply.append_part(out, mark.0..out.buf.len());
         out.rewind(mark);
-        self.withholding.replies.push((keys, Withheld::Apart { home, ask, command, reply }));
+        self.withholding.keep(keys, Withheld::Apart { home, ask, command, reply });
     }
 
     /// The same for a connection of this shard.
@@ -80,8 +100,12 @@ impl Shard {
         // As if it were in the list already, so nobody puts it there.
         conn.dirty = true;
         let withheld = Withheld::InPlace(index, conn.generation);
-        self.dirty_conns.retain(|other| *other as usize != index);
-        self.withholding.replies.push((keys, withheld));
+        // Most often it has come just now.
+        match self.dirty_conns.last() {
+            Some(&last) if last as usize == index => drop(self.dirty_conns.pop()),
+            _ => self.dirty_conns.retain(|other| *other as usize != index),
+        }
+        self.withholding.keep(keys, withheld);
     }
 
     /// These claims are settled; the names of their keys.
@@ -102,15 +126,18 @@ impl Shard {
         if self.withholding.is_empty() {
             return;
         }
-        let (withholding, to_serve) = (&mut self.withholding, &self.to_serve);
-        let is_settled =
-            |key: &DbKey| keys.contains(key) && !withholding.open.contains(key) && !to_serve.contains(key);
-        withholding.replies.iter_mut().for_each(|(awaited, _)| awaited.retain(|key| !is_settled(key)));
-        let settled: Vec<_> = withholding.replies.extract_if(.., |(awaited, _)| awaited.is_empty()).collect();
-        for (_, withheld) in settled {
-            match withheld {
-                Withheld::Apart { home, ask, command, reply } => self.answer(home, ask, command, reply),
-                Withheld::InPlace(index, generation) => self.send_in_place(index, generation),
+        for key in keys {
+            if self.withholding.open.contains(key) || self.to_serve.contains(key) {
+                continue;
+            }
+            for number in self.withholding.waiting.remove(key).unwrap_or_default() {
+                match self.withholding.settle_one(number) {
+                    Some(Withheld::Apart { home, ask, command, reply }) => {
+                        self.answer(home, ask, command, reply)
+                    }
+                    Some(Withheld::InPlace(index, generation)) => self.send_in_place(index, generation),
+                    None => {}
+                }
             }
         }
     }

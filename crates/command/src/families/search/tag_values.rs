@@ -2,7 +2,7 @@
 
 use super::query::question::index_of;
 use crate::indexes::definition::Definition;
-use crate::rounds::{Answer, Enquiry, Merge, Next, Part, RepliesWith};
+use crate::rounds::{Answer, Enquiry, FEW, Merge, Next, Part, RepliesWith};
 use crate::spec::{acl, flag::*};
 use crate::{Args, Command, Cx, Error};
 use resp::Reply;
@@ -25,8 +25,6 @@ pub struct TagValues;
 
 type Value = Arc<[u8]>;
 
-/// So many values are no reason for slices.
-const FEW: usize = 64;
 /// So many values are one unit of fuel.
 const VALUES: usize = 4;
 

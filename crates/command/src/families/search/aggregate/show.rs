@@ -10,15 +10,13 @@ use super::tally::Tally;
 use crate::families::search::profile::meter::{Meter, Profiling, ShardProfile};
 use crate::families::search::profile::{self, reply::Coordinator};
 use crate::families::search::query::warnings::Warnings;
-use crate::rounds::{Answer, Merge, Next, Part, RepliesWith};
+use crate::rounds::{Answer, FEW, Next, Part, RepliesWith, Work};
 use crate::{Cx, Error};
 use resp::Reply;
 use search::aggregate::Fields;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// So many rows are no reason for slices.
-const FEW: usize = 64;
 /// What weighing a row counts, and writing it.
 const WEIGH_FUEL: usize = 1;
 const WRITE_FUEL: usize = 3;
@@ -55,12 +53,7 @@ pub fn put_together(
     let flows: Vec<_> = found.into_iter().map(|one| one.flow).collect();
     let count: usize = flows.iter().map(steps::Flow::len).sum();
     let finishing = Finishing::new(&request.steps, flows);
-    let mut finish = Finish { request, finishing, tally, warnings, told };
-    if count <= FEW {
-        while !finish.go_on(cx, &mut { usize::MAX })? {}
-        return finish.weigh(cx, out);
-    }
-    Ok(Next::Round(vec![(cx.shard.id, Box::new(Some(finish)))], Box::new(AfterFinish)))
+    Finish { request, finishing, tally, warnings, told }.go(cx, count <= FEW, out)
 }
 
 /// Takes the rows to the end of the steps.
@@ -72,13 +65,13 @@ struct Finish {
     told: Option<Told>,
 }
 
-impl Finish {
+impl Work for Finish {
     fn go_on(&mut self, cx: &mut Cx<'_>, fuel: &mut usize) -> Result<bool, Error> {
         self.finishing.step(&self.request.steps, &mut cx.shard.random, &mut self.tally, fuel)
     }
 
     /// All steps are done: the rows that are shown, and those that are left for a cursor.
-    fn weigh(self, cx: &mut Cx<'_>, out: &mut Reply) -> Result<Next, Error> {
+    fn then(self, cx: &mut Cx<'_>, out: &mut Reply) -> Result<Next, Error> {
         let Self { request, finishing, tally, warnings, told } = self;
         let (mut rows, total, is_counted) = finishing.finish();
         rows.truncate(request.question.settings.rows_max);
@@ -90,29 +83,10 @@ impl Finish {
             _ => Vec::new(),
         };
         let (weighed, bytes) = (0, 0);
+        let is_short = rest.len() <= FEW;
         let (rest, total) = (rest.into(), is_counted.then_some(total));
-        let mut weigh = Weigh { request, rows, rest, weighed, bytes, total, shape, tally, told };
-        if weigh.rest.len() <= FEW {
-            weigh.go_on(&mut { usize::MAX });
-            return weigh.write(cx, is_opened, out);
-        }
-        Ok(Next::Round(vec![(cx.shard.id, Box::new(Some(weigh)))], Box::new(AfterWeigh)))
-    }
-}
-
-impl Part for Option<Finish> {
-    fn step(&mut self, cx: &mut Cx<'_>, fuel: &mut usize) -> Result<Option<Answer>, Error> {
-        let is_done = self.as_mut().expect("it is not done").go_on(cx, fuel)?;
-        Ok(if is_done { self.take().map(|done| Box::new(done) as Answer) } else { None })
-    }
-}
-
-struct AfterFinish;
-
-impl Merge for AfterFinish {
-    fn merge(self: Box<Self>, cx: &mut Cx<'_>, answers: Vec<Answer>, out: &mut Reply) -> Result<Next, Error> {
-        let finished = answers.into_iter().next().expect("there is a part");
-        finished.downcast::<Finish>().expect("of this round").weigh(cx, out)
+        Weigh { request, rows, rest, weighed, bytes, total, shape, tally, told, is_opened }
+            .go(cx, is_short, out)
     }
 }
 
@@ -128,28 +102,29 @@ struct Weigh {
     shape: Shape,
     tally: Tally,
     told: Option<Told>,
+    /// There is to be a cursor.
+    is_opened: bool,
 }
 
-impl Weigh {
-    /// Goes on while `fuel` lasts; whether that was all.
-    fn go_on(&mut self, fuel: &mut usize) -> bool {
+impl Work for Weigh {
+    fn go_on(&mut self, _: &mut Cx<'_>, fuel: &mut usize) -> Result<bool, Error> {
         while *fuel > 0 {
             *fuel = fuel.saturating_sub(WEIGH_FUEL);
-            let Some(row) = self.rest.get(self.weighed) else { return true };
+            let Some(row) = self.rest.get(self.weighed) else { return Ok(true) };
             self.weighed += 1;
             self.bytes += row.bytes();
         }
-        false
+        Ok(false)
     }
 
     /// Opens the cursor, and begins to write.
-    fn write(self, cx: &mut Cx<'_>, opens: bool, out: &mut Reply) -> Result<Next, Error> {
-        let Self { request, rows, rest, bytes, total, shape, tally, told, .. } = self;
+    fn then(self, cx: &mut Cx<'_>, out: &mut Reply) -> Result<Next, Error> {
+        let Self { request, rows, rest, bytes, total, shape, tally, told, is_opened, .. } = self;
         let is_counted = total.is_some();
         let count = rows.len();
         let total = total.unwrap_or_else(|| reply::uncounted(shape, count));
         let id = match request.cursor {
-            Some(options) if opens => {
+            Some(options) if is_opened => {
                 let (number, expands) = (request.question.definition.number, request.question.expands);
                 let opened = Opened { number, rows: rest, options, expands, is_counted };
                 Some(cursors::open(cx.shard, opened, bytes, request.question.settings.cursors_max)?)
@@ -175,22 +150,6 @@ impl Weigh {
             }
         };
         RepliesWith { part: Box::new(writing), end: Box::new(end) }.go(cx, count <= FEW, out)
-    }
-}
-
-impl Part for Option<Weigh> {
-    fn step(&mut self, _: &mut Cx<'_>, fuel: &mut usize) -> Result<Option<Answer>, Error> {
-        let is_done = self.as_mut().expect("it is not done").go_on(fuel);
-        Ok(if is_done { self.take().map(|done| Box::new(done) as Answer) } else { None })
-    }
-}
-
-struct AfterWeigh;
-
-impl Merge for AfterWeigh {
-    fn merge(self: Box<Self>, cx: &mut Cx<'_>, answers: Vec<Answer>, out: &mut Reply) -> Result<Next, Error> {
-        let weighed = answers.into_iter().next().expect("there is a part");
-        weighed.downcast::<Weigh>().expect("of this round").write(cx, true, out)
     }
 }
 

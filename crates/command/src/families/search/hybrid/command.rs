@@ -56,7 +56,8 @@ struct Gather {
     known: Vec<Statistics>,
 }
 
-type Known = (Arc<Request>, Vec<Statistics>);
+/// With it the ids of documents rest: vectors are found by them before the shard is asked again.
+type Known = (Arc<Request>, Vec<Statistics>, Held);
 
 impl Part for Gather {
     fn step(&mut self, cx: &mut Cx<'_>, fuel: &mut usize) -> Result<Option<Answer>, Error> {
@@ -75,7 +76,8 @@ impl Part for Gather {
             }
             self.known.push(gathering.finish(index));
         }
-        let known: Known = (Arc::clone(&self.request), std::mem::take(&mut self.known));
+        let held = self.request.vector.index(cx.shard)?.documents.hold();
+        let known: Known = (Arc::clone(&self.request), std::mem::take(&mut self.known), held);
         Ok(Some(Box::new(known)))
     }
 }
@@ -84,9 +86,10 @@ struct AfterGather;
 
 impl Merge for AfterGather {
     fn merge(self: Box<Self>, cx: &mut Cx<'_>, answers: Vec<Answer>, out: &mut Reply) -> Result<Next, Error> {
-        let (mut request, mut of_words, mut of_vector) = (None, Vec::new(), Vec::new());
+        let (mut request, mut of_words, mut of_vector, mut held) = (None, Vec::new(), Vec::new(), Vec::new());
         for answer in answers {
-            let (of, known) = *answer.downcast::<Known>().expect("of the first round");
+            let (of, known, theirs) = *answer.downcast::<Known>().expect("of the first round");
+            held.push(theirs);
             request.get_or_insert(of);
             let [words, vector] = <[Statistics; 2]>::try_from(known).expect("there are two queries");
             of_words.push(words);
@@ -97,15 +100,15 @@ impl Merge for AfterGather {
         let of_vector = request.vector.merge_statistics(of_vector);
         let question = Arc::clone(&request.vector);
         vectors::prepare(cx, question, of_vector, out, move |cx, of_vector, vectors, _| {
-            let part = |shard| {
+            let part = |(shard, held)| {
                 let begin = [
                     (of_words.clone(), Vectors::new(Arc::clone(&request.search.parts))),
                     (of_vector.clone(), vectors.clone()),
                 ];
-                let find = Find::new(Arc::clone(&request), begin);
+                let find = Find::new(Arc::clone(&request), begin, held);
                 (shard, Box::new(find) as Box<dyn Part>)
             };
-            let parts = (0..cx.shard.shards).map(part).collect();
+            let parts = (0..cx.shard.shards).zip(held).map(part).collect();
             Ok(Next::Round(parts, Box::new(AfterFind { request })))
         })
     }
@@ -121,8 +124,7 @@ struct Find {
     warnings: Warnings,
     meter: Meter,
     found: Vec<Found>,
-    /// From the first step on.
-    held: Option<Held>,
+    _held: Held,
 }
 
 /// What a query has found on a shard.
@@ -135,11 +137,11 @@ struct Found {
 }
 
 impl Find {
-    fn new(request: Arc<Request>, begin: [(Statistics, Vectors); 2]) -> Self {
+    fn new(request: Arc<Request>, begin: [(Statistics, Vectors); 2], held: Held) -> Self {
         let (begin, meter) = (begin.into_iter(), Meter::default());
         let warnings = Warnings::default();
-        let (deadline, evaluation, found, held) = (None, None, Vec::new(), None);
-        Self { request, begin, deadline, evaluation, warnings, meter, found, held }
+        let (deadline, evaluation, found) = (None, None, Vec::new());
+        Self { request, begin, deadline, evaluation, warnings, meter, found, _held: held }
     }
 
     /// The query whose turn it is, how its documents are ordered, and how many are wanted.
@@ -182,9 +184,6 @@ impl Part for Find {
                 let begun_ns = self.meter.now_ns();
                 let options = Options { vectors, ..question.options(order, wanted) };
                 let evaluation = question.evaluation(cx.shard, statistics, options)?;
-                if self.held.is_none() {
-                    self.held = Some(question.index(cx.shard)?.documents.hold());
-                }
                 self.meter.created(begun_ns);
                 self.evaluation = Some(Box::new(evaluation));
                 self.begin.next();

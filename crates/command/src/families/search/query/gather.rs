@@ -3,6 +3,7 @@
 
 use super::question::Question;
 use super::vectors;
+use crate::indexes::documents::Held;
 use crate::rounds::{Answer, Merge, Next, Part};
 use crate::{Cx, Error, ShardCx};
 use resp::Reply;
@@ -45,7 +46,8 @@ pub trait Ask: Send + Sync + Sized + 'static {
 
 /// The answer of a shard in the first rounds.
 pub enum Heard<A: Ask> {
-    Known(Arc<A>, Statistics),
+    /// What is known of words; and from now on no document's id becomes another's: vectors may be found by the id before this shard is asked again.
+    Known(Arc<A>, Statistics, Held),
     Found(Arc<A>, A::Found),
 }
 
@@ -88,7 +90,8 @@ impl<A: Ask> Part for Gather<A> {
             };
             let statistics = gathering.finish(index);
             if !self.goes_on {
-                return Ok(Some(Box::new(Heard::Known(Arc::clone(&self.ask), statistics))));
+                let held = question.index(cx.shard)?.documents.hold();
+                return Ok(Some(Box::new(Heard::Known(Arc::clone(&self.ask), statistics, held))));
             }
             let vectors = Vectors::new(Arc::clone(&question.parts));
             self.stage = Stage::Find(self.ask.find(cx.shard, statistics, vectors)?);
@@ -110,12 +113,13 @@ impl<A: Ask> AfterRound<A> {
 impl<A: Ask> Merge for AfterRound<A> {
     fn merge(self: Box<Self>, cx: &mut Cx<'_>, answers: Vec<Answer>, out: &mut Reply) -> Result<Next, Error> {
         let mut ask = None;
-        let (mut known, mut found) = (Vec::new(), Vec::new());
+        let (mut known, mut held, mut found) = (Vec::new(), Vec::new(), Vec::new());
         for answer in answers {
             match *answer.downcast::<Heard<A>>().expect("of these rounds") {
-                Heard::Known(of, statistics) => {
+                Heard::Known(of, statistics, theirs) => {
                     ask.get_or_insert(of);
                     known.push(statistics);
+                    held.push(theirs);
                 }
                 Heard::Found(of, theirs) => {
                     ask.get_or_insert(of);
@@ -130,11 +134,12 @@ impl<A: Ask> Merge for AfterRound<A> {
         let question = Arc::clone(ask.question());
         let statistics = question.merge_statistics(known);
         vectors::prepare(cx, question, statistics, out, move |cx, statistics, vectors, _| {
-            let part = |shard| {
+            let part = |(shard, held)| {
                 let begin = Some((statistics.clone(), vectors.clone()));
-                (shard, Box::new(Find { ask: Arc::clone(&ask), begin, part: None }) as Box<dyn Part>)
+                let find = Find { ask: Arc::clone(&ask), begin, part: None, _held: held };
+                (shard, Box::new(find) as Box<dyn Part>)
             };
-            let parts = (0..cx.shard.shards).map(part).collect();
+            let parts = (0..cx.shard.shards).zip(held).map(part).collect();
             Ok(Next::Round(parts, self))
         })
     }
@@ -145,6 +150,7 @@ struct Find<A> {
     ask: Arc<A>,
     begin: Option<(Statistics, Vectors)>,
     part: Option<Box<dyn Part>>,
+    _held: Held,
 }
 
 impl<A: Ask> Part for Find<A> {

@@ -5,15 +5,13 @@ use super::request::Request;
 use super::search::{Document, Found, LOAD_FUEL, Loaded, loaded};
 use crate::families::search::profile::meter::ShardProfile;
 use crate::families::search::profile::{self, reply::Coordinator};
-use crate::rounds::{Answer, Merge, Next, Part, RepliesWith};
+use crate::rounds::{Answer, FEW, Merge, Next, Part, RepliesWith, Work};
 use crate::{Cx, Error};
 use resp::Reply;
 use search::evaluate::{Order, Scorer};
 use search::sorting::Sorting;
 use std::sync::Arc;
 
-/// So many documents are no reason for slices.
-const FEW: usize = 64;
 /// What putting a document into its place counts, and writing it.
 const PLACE_FUEL: usize = 1;
 const WRITE_FUEL: usize = 3;
@@ -51,11 +49,7 @@ pub fn put_together(
     }
     let count: usize = runs.iter().map(Vec::len).sum();
     arrange.stage = Stage::Sort(Sorting::of_runs(runs.into_iter(), arrange.request.wanted()));
-    if count <= FEW {
-        arrange.step(&mut { usize::MAX });
-        return arrange.next(cx, out);
-    }
-    Ok(Next::Round(vec![(cx.shard.id, Box::new(Some(arrange)))], Box::new(AfterArrange)))
+    arrange.go(cx, count <= FEW, out)
 }
 
 /// Puts the documents of all shards into one order, and finds out of which the fields are still to be read.
@@ -134,19 +128,13 @@ impl Arrange {
     }
 }
 
-impl Part for Option<Arrange> {
-    fn step(&mut self, _: &mut Cx<'_>, fuel: &mut usize) -> Result<Option<Answer>, Error> {
-        let is_done = self.as_mut().expect("it is not done").step(fuel);
-        Ok(if is_done { self.take().map(|done| Box::new(done) as Answer) } else { None })
+impl Work for Arrange {
+    fn go_on(&mut self, _: &mut Cx<'_>, fuel: &mut usize) -> Result<bool, Error> {
+        Ok(self.step(fuel))
     }
-}
 
-struct AfterArrange;
-
-impl Merge for AfterArrange {
-    fn merge(self: Box<Self>, cx: &mut Cx<'_>, answers: Vec<Answer>, out: &mut Reply) -> Result<Next, Error> {
-        let arranged = answers.into_iter().next().expect("there is a part");
-        arranged.downcast::<Arrange>().expect("of this round").next(cx, out)
+    fn then(self, cx: &mut Cx<'_>, out: &mut Reply) -> Result<Next, Error> {
+        self.next(cx, out)
     }
 }
 
