@@ -13,7 +13,7 @@ pub struct Cores {
     /// the others waiting for its part, and nobody can run its mail meanwhile (see docs/decisions/more-shards-than-processors.md).
     pub shared: bool,
     /// On so many of the shards, evenly spread, connections are dealt out. Who serves few connections sends few commands at a time to each
-    /// of the others: with more shards than processors, those that take connections are as many as can run at a time.
+    /// of the others: with more shards than processors, those that take connections are as many as there are processors.
     pub connection_shards: usize,
 }
 
