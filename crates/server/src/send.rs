@@ -17,6 +17,8 @@ pub struct Sent {
     bytes: usize,
     /// Waits for its next share of a turn.
     pub(crate) waits: bool,
+    /// Stands in the line of those that have messages and nothing else.
+    pub(crate) is_in_line: bool,
     /// Until when its replies are held back for others; 0 if they are not.
     pub(crate) held_until_us: u64,
     /// Turns that have added to its output and wait for the journal; and how far the output may be sent meanwhile, counted from the

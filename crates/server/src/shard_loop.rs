@@ -7,6 +7,7 @@ mod input;
 mod large;
 mod load;
 mod mail;
+mod messages;
 mod output;
 mod save;
 mod spin;
@@ -68,6 +69,8 @@ pub struct ShardLoop {
     large_bytes: usize,
     /// Connections that would take more output than their share of a turn.
     unsent: Vec<usize>,
+    /// Connections that have messages and nothing else to be sent, in the order in which they came to that.
+    line: VecDeque<u32>,
     /// The number of this turn, from 1.
     turn: u64,
     /// As many purges has this one followed.
@@ -144,6 +147,7 @@ impl ShardLoop {
             halted: Vec::new(),
             large_bytes: 0,
             unsent: Vec::new(),
+            line: VecDeque::new(),
             turn: 0,
             given_back: 0,
             next_tick_us: 0,
@@ -251,6 +255,7 @@ impl ShardLoop {
         }
         let busy = !self.unread.is_empty()
             || !self.unsent.is_empty()
+            || !self.line.is_empty()
             || self.port.has_mail()
             || !self.shard.mail().is_empty()
             || self.shard.has_ready_input()

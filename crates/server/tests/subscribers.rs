@@ -117,6 +117,66 @@ fn slow_and_dead_subscribers_do_no_harm() {
     wait("nothing is counted any more", || used(&mut publisher) < used_empty + USED_BYTES_MORE);
 }
 
+/// Who has messages and nothing else to get waits in a line that several turns serve. That changes nobody's order, neither of messages nor
+/// between them and replies.
+#[test]
+fn everybody_has_all_messages_in_order_however_long_the_line() {
+    const COUNT: usize = 1500;
+    const MESSAGES: usize = 40;
+    let files = runtime::rlimits::raise_open_files((2 * COUNT + OTHER_FILES) as u64).expect("a limit");
+    let count = COUNT.min((files.now as usize).saturating_sub(OTHER_FILES) / 2);
+    for shards in ["1", "3"] {
+        let server =
+            Server::start(&Program::Peer(WEFT.into()), &["--shards", shards]).expect("weft-server starts");
+        let (mut publisher, mut other) = (server.client(), server.client());
+        let mut listeners: Vec<_> = (0..count).map(|_| server.client()).collect();
+        listeners.iter_mut().for_each(|client| subscribe(client, "line"));
+        let mut left = count;
+        for number in 0..MESSAGES {
+            let text = number.to_string();
+            assert_eq!(publisher.cmd(&["PUBLISH", "line", &text]).integer(), Some(left as i64));
+            if number % 10 == 5 {
+                // Some of them speak while they wait, and one leaves.
+                for (index, client) in listeners.iter_mut().enumerate().skip(number).step_by(100) {
+                    client.send(&["PING", &format!("{index} at {number}")]).expect("it is sent");
+                }
+                listeners[number].send(&["UNSUBSCRIBE", "line"]).expect("it is sent");
+                left -= 1;
+                wait("it is unsubscribed", || subscribers(&mut other, "line") == left as i64);
+            }
+        }
+        for (index, client) in listeners.iter_mut().enumerate() {
+            let (mut next, mut pongs, mut is_over) = (0, 0, false);
+            let leaves_after = (index % 10 == 5 && index < MESSAGES).then_some(index);
+            let pings =
+                (0..MESSAGES).filter(|n| n % 10 == 5 && index >= *n && (index - n) % 100 == 0).count();
+            while !is_over && (next < MESSAGES || pongs < pings) {
+                let message = client.receive().expect("a message");
+                let words: Vec<_> =
+                    message.items().expect("words").iter().map(|item| item.string()).collect();
+                match words[0].as_deref() {
+                    Some("message") => {
+                        assert_eq!(words[2], Some(next.to_string()), "of {index}");
+                        next += 1;
+                    }
+                    Some("pong") => {
+                        let pong = words[1].as_deref().expect("what was sent");
+                        let at: usize =
+                            pong.rsplit(' ').next().and_then(|at| at.parse().ok()).expect("a number");
+                        // What was published before it was sent stands before it.
+                        assert!(next > at, "of {index}: {pong} before message {next}");
+                        pongs += 1;
+                    }
+                    Some("unsubscribe") => is_over = true,
+                    kind => panic!("{kind:?}"),
+                }
+            }
+            assert_eq!(leaves_after.map_or(MESSAGES, |after| after + 1), next, "of {index}");
+            assert_eq!(pongs, pings, "of {index}");
+        }
+    }
+}
+
 /// Below the hard limit time counts; other clients have other limits.
 #[test]
 fn who_stays_above_the_soft_limit_is_closed() {

@@ -102,6 +102,7 @@ impl Shard {
     #[inline]
     pub(crate) fn mark_dirty(&mut self, index: usize) {
         let conn = &mut self.conns[index];
+        conn.has_only_messages = false;
         if !conn.dirty {
             conn.dirty = true;
             self.dirty_conns.push(index as u32);

@@ -98,7 +98,7 @@ fn push_all(to: &mut Receivers<'_>, frame: &Frame, receivers: &[u32]) {
             }
         }
         if !conn.dirty {
-            conn.dirty = true;
+            (conn.dirty, conn.has_only_messages) = (true, true);
             dirty.push(*index);
         }
     }

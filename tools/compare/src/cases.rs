@@ -43,6 +43,8 @@ pub struct Case {
     pub range: u64,
     /// Connections begin with CLIENT TRACKING ON (redis-benchmark only).
     pub tracking: bool,
+    /// The publisher waits for the reply to every message.
+    pub one_by_one: bool,
     /// Whether the group `rates` has it; the others are in `extra`.
     pub usual: bool,
 }
@@ -71,6 +73,7 @@ const BASE: Case = Case {
     reset: Reset::Never,
     range: 0,
     tracking: false,
+    one_by_one: false,
     usual: true,
 };
 
@@ -227,6 +230,9 @@ pub const CASES: &[Case] = &[
 
     // One message to many: a request is a delivery, the connections are the subscribers.
     Case { name: "publish_p16", command: PUBLISH, connections: 1000, requests: 3_200_000, data: NOTHING, usual: false, ..BASE },
+    // The publisher waits for each reply, and for the subscribers after every 16.
+    Case { name: "publish_by_one", command: PUBLISH, connections: 1000, requests: 800_000, one_by_one: true, data: NOTHING,
+           usual: false, ..BASE },
     Case { name: "publish_p1", command: PUBLISH, connections: 1000, pipeline: 1, requests: 300_000, data: NOTHING,
            usual: false, ..BASE },
 

@@ -1,8 +1,9 @@
 //! A load generator of our own for PUBLISH: it publishes, and holds the subscribers.
 //!
 //! It runs as a process of its own (`compare fan-out …`), pinned as redis-benchmark is. One connection sends a pipeline of messages in
-//! one write; when it has its replies and every subscriber has all the messages, the next follows. A request is a message that has
-//! arrived, so CPU per request is CPU per delivery; latency is the time until a pipeline has arrived everywhere.
+//! one write, or one after the other when it has the reply to the one before; when every subscriber has all the messages, the next
+//! pipeline follows. A request is a message that has arrived, so CPU per request is CPU per delivery; latency is the time until a
+//! pipeline has arrived everywhere.
 //!
 //! Subscribing costs the server much more than a message. So the generator itself asks the system for the server's CPU time, when all are
 //! subscribed and when all has arrived. Every byte that arrives is compared with what was published.
@@ -25,20 +26,29 @@ const QUIET_LONGEST: Duration = Duration::from_secs(10);
 const PUBLISHER: Token = Token(usize::MAX);
 const SUBSCRIBERS_MAX: u64 = 20_000;
 
-/// What one process does: `compare fan-out PORT SUBSCRIBERS PIPELINE DELIVERIES PUBLISH CHANNEL MESSAGE`.
+/// The word for how the messages of a pipeline follow each other.
+pub fn pace(one_by_one: bool) -> &'static str {
+    if one_by_one { ONE_BY_ONE } else { TOGETHER }
+}
+
+const ONE_BY_ONE: &str = "one-by-one";
+const TOGETHER: &str = "together";
+
+/// What one process does: `compare fan-out PORT SUBSCRIBERS PIPELINE DELIVERIES PACE PUBLISH CHANNEL MESSAGE`.
 pub fn main(words: &[String]) -> Outcome<()> {
-    let [port, subscribers, pipeline, deliveries, words @ ..] = words else {
-        return Err("PORT SUBSCRIBERS PIPELINE DELIVERIES PUBLISH CHANNEL MESSAGE".into());
+    let [port, subscribers, pipeline, deliveries, pace, words @ ..] = words else {
+        return Err("PORT SUBSCRIBERS PIPELINE DELIVERIES PACE PUBLISH CHANNEL MESSAGE".into());
     };
     let (port, subscribers) = (port.parse()?, subscribers.parse::<u64>()?.clamp(1, SUBSCRIBERS_MAX));
     let (pipeline, deliveries) = (pipeline.parse::<u64>()?.clamp(1, 1000), deliveries.parse::<u64>()?);
     let [_, channel, message] = words else { return Err("one channel and one message".into()) };
     let pid = pid_of(port)?;
     let mut load = Load::new(port, words, channel, message, (subscribers as usize, pipeline as usize))?;
+    let ahead = if pace == ONE_BY_ONE { 1 } else { pipeline as usize };
     let mut times = Vec::new();
     let (before, begun) = (CpuTime::of(pid)?, Instant::now());
     for _ in 0..deliveries.div_ceil(subscribers * pipeline) {
-        times.push(load.pipeline()?.as_secs_f64() * 1e3);
+        times.push(load.pipeline(ahead)?.as_secs_f64() * 1e3);
     }
     let (seconds, cpu) = (begun.elapsed().as_secs_f64(), CpuTime::of(pid)?);
     times.sort_unstable_by(f64::total_cmp);
@@ -79,6 +89,8 @@ struct Load {
     subscribers: Vec<Subscriber>,
     /// A pipeline, its replies, and what a subscriber gets for it.
     requests: Vec<u8>,
+    /// Of one of them.
+    request_bytes: usize,
     replies: Vec<u8>,
     messages: Vec<u8>,
 }
@@ -125,22 +137,17 @@ impl Load {
         let (requests, messages) = (one.repeat(pipeline), frame.repeat(pipeline));
         let replies = format!(":{count}\r\n").repeat(pipeline).into_bytes();
         let events = Events::with_capacity(1024);
-        Ok(Load { poll, events, publisher, subscribers, requests, replies, messages })
+        let request_bytes = one.len();
+        Ok(Load { poll, events, publisher, subscribers, requests, request_bytes, replies, messages })
     }
 
-    /// Publishes a pipeline and waits until all of it has come to everybody; how long that took.
-    fn pipeline(&mut self) -> Outcome<Duration> {
+    /// Publishes a pipeline, at most so many messages ahead of the replies, and waits until all of it has come to everybody; how long
+    /// that took.
+    fn pipeline(&mut self, ahead: usize) -> Outcome<Duration> {
         let begun = Instant::now();
-        let mut sent = 0;
-        while sent < self.requests.len() {
-            // The server has answered everything before, so there is room as soon as it reads.
-            match self.publisher.write(&self.requests[sent..]) {
-                Ok(count) => sent += count,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::yield_now(),
-                Err(error) => return Err(error.into()),
-            }
-        }
         let (mut waiting, mut answered) = (self.subscribers.len(), 0);
+        let (mut sent, mut published) = (0, ahead);
+        self.publish_to(&mut sent, published * self.request_bytes)?;
         self.subscribers.iter_mut().for_each(|subscriber| subscriber.come = 0);
         while waiting > 0 || answered < self.replies.len() {
             self.poll.poll(&mut self.events, Some(QUIET_LONGEST))?;
@@ -150,6 +157,8 @@ impl Load {
             for event in &self.events {
                 if event.token() == PUBLISHER {
                     answered = take(&mut self.publisher, &self.replies, answered)?;
+                    let replies = answered * self.requests.len() / self.request_bytes / self.replies.len();
+                    published = replies + ahead;
                 } else {
                     let Subscriber { stream, come } = &mut self.subscribers[event.token().0];
                     let was_complete = *come == self.messages.len();
@@ -157,8 +166,23 @@ impl Load {
                     waiting -= usize::from(!was_complete && *come == self.messages.len());
                 }
             }
+            self.publish_to(&mut sent, published * self.request_bytes)?;
         }
         Ok(begun.elapsed())
+    }
+
+    /// Sends the requests up to `end`, or all, of which so many bytes are `sent`.
+    fn publish_to(&mut self, sent: &mut usize, end: usize) -> Outcome<()> {
+        let end = end.min(self.requests.len());
+        while *sent < end {
+            // The server has answered everything before, so there is room as soon as it reads.
+            match self.publisher.write(&self.requests[*sent..end]) {
+                Ok(count) => *sent += count,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::yield_now(),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
     }
 }
 

@@ -85,6 +85,7 @@ fn fan_out_words(case: &Case, port: u16) -> Outcome<Vec<String>> {
     let mut words = vec!["prlimit".to_owned(), files, program, fan_out::WORD.to_owned()];
     let numbers = [port.into(), case.connections.into(), case.pipeline.into(), case.requests];
     words.extend(numbers.map(|n: u64| n.to_string()));
+    words.push(fan_out::pace(case.one_by_one).to_owned());
     words.extend(filled_in(case, SHA));
     Ok(words)
 }

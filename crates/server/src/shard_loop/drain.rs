@@ -29,8 +29,8 @@ impl ShardLoop {
         let (mut last_mail_us, mut settled) = (start_us, false);
         loop {
             self.events.clear();
-            let pause =
-                if self.unsent.is_empty() && !self.shard.has_ready_input() { PAUSE } else { Duration::ZERO };
+            let goes_on = !self.unsent.is_empty() || !self.line.is_empty() || self.shard.has_ready_input();
+            let pause = if goes_on { Duration::ZERO } else { PAUSE };
             self.reactor.wait(Some(pause), &mut self.events)?;
             let (now_ms, now_us) = clock::now();
             self.shard.set_time(now_ms, now_us);

@@ -73,6 +73,7 @@ impl ShardLoop {
             self.sent[token].waits = false;
             self.send_soon(token);
         }
+        self.send_line();
         self.send_together();
         if let Some(first) = self.gate.turns.front() {
             self.process.journal.wake_when_safe(self.id, first.ticket);

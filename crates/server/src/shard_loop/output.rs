@@ -1,6 +1,7 @@
 //! Step 5 of a turn: one send per connection that has something to say.
 
 use super::ShardLoop;
+use super::messages::LINE_BYTES_MAX;
 use crate::send::{self, Outcome};
 
 /// Replies are held back for others of the same connection this long at most, and up to this many bytes.
@@ -31,7 +32,9 @@ impl ShardLoop {
             let token = conn as usize;
             let conn = self.shard.conn_mut(token);
             conn.dirty = false;
-            if !conn.is_in_order() && conn.out.len() < HOLD_BACK_BYTES_MAX {
+            if conn.has_only_messages && conn.is_in_order() && conn.out.len() < LINE_BYTES_MAX {
+                self.stand_in_line(token);
+            } else if !conn.is_in_order() && conn.out.len() < HOLD_BACK_BYTES_MAX {
                 // More is on its way from other shards, and one system call can carry all of it.
                 let much = conn.held_bytes() > HELD_REPLY_BYTES_FREE;
                 if self.sent[token].held_until_us == 0 {
@@ -45,6 +48,7 @@ impl ShardLoop {
                 self.send_soon(token);
             }
         }
+        self.send_line();
         self.send_together();
         if self.shard.dirty_conns.is_empty() {
             self.shard.dirty_conns = dirty;
