@@ -1,6 +1,7 @@
 //! Operations that ask for keys as they go, played in one thread.
 
 use super::*;
+use crate::execute::Asked;
 use crate::trial::{Trial, request};
 use base::hash::HashSeed;
 use command::ShardCx;
