@@ -387,16 +387,31 @@ impl Scripts {
         }
     }
 
-    /// A client's script, or function, has done so.
-    pub fn note_learning(&mut self, form: Form, args: Args<'_>) {
-        if let Some(known) = self.named(form, args.at(1)).and_then(|named| self.learning_mut(&named))
-            && known.runs == 0
-        {
-            known.runs = LEARNING_RUNS;
-            known.foreseen_runs = 0;
-            known.foreseen_runs_needed =
-                (2 * known.foreseen_runs_needed).clamp(FORESEEN_RUNS_MIN, 2 * LEARNING_RUNS);
+    /// A client's script, or function, has done so: what it is called by, if that is new.
+    pub fn note_learning(&mut self, form: Form, args: Args<'_>) -> Option<(Form, Vec<u8>)> {
+        let named = self.named(form, args.at(1))?;
+        let (form, name) = match &named {
+            Named::Script(sha) => (Form::EVALSHA, sha.to_vec()),
+            Named::Function(name) => (Form::FCALL, name.to_vec()),
+        };
+        self.begin_learning(&named).then_some((form, name))
+    }
+
+    /// The same, told by the shard where it showed, with what [`Scripts::note_learning`] has said there.
+    pub fn hear_of_learning(&mut self, form: Form, name: &[u8]) {
+        if let Some(named) = self.named(form, name) {
+            self.begin_learning(&named);
         }
+    }
+
+    /// Takes it for granted that a script learns as it goes; whether that is new.
+    fn begin_learning(&mut self, named: &Named<'_>) -> bool {
+        let Some(known) = self.learning_mut(named).filter(|known| known.runs == 0) else { return false };
+        known.runs = LEARNING_RUNS;
+        known.foreseen_runs = 0;
+        known.foreseen_runs_needed =
+            (2 * known.foreseen_runs_needed).clamp(FORESEEN_RUNS_MIN, 2 * LEARNING_RUNS);
+        true
     }
 }
 

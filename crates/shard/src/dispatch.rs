@@ -151,12 +151,10 @@ impl Shard {
         q: &Queued,
     ) {
         let Places { indexes, shards } = places;
-        if self.is_gathering_for(conn) {
-            // Whatever it needs, it runs behind the one before.
+        if self.goes_together(conn, command, args) {
             let mut keys = self.cx.keys_at(command, args, self.conns[conn].db, indexes);
             let foreseen = self.cx.scripts.foreseen(Form::of(command), args).into_iter();
             keys.extend(foreseen.map(|key| (self.conns[conn].db, key)));
-            _ = self.cx.scripts.is_to_learn(Form::of(command), args);
             return self.start_learning(conn, command, args, keys);
         }
         let foreseen = if command.flags & flag::SCRIPT != 0 && self.cx.shards > 1 {

@@ -159,7 +159,10 @@ impl Forecast {
         }
         let certain = self.patterns.iter().filter(|known| known.is_certain);
         let key = |known: &Known| {
-            let number = known.pattern.number.map(|number| number + if known.counts { 1 + u64::from(earlier) } else { 0 });
+            let number = known
+                .pattern
+                .number
+                .map(|number| number + if known.counts { 1 + u64::from(earlier) } else { 0 });
             known.pattern.key(args, number)
         };
         certain.filter_map(key).collect()

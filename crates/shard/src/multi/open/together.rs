@@ -155,6 +155,16 @@ impl Shard {
         self.start_open(asked, keys, Box::new(steps));
     }
 
+    /// Whether a command of the connection is a script that goes together with others: with those before it, behind which it runs whatever it needs; or, if it
+    /// is known to learn, with those behind it.
+    pub(crate) fn goes_together(&mut self, conn: usize, command: &Command, args: Args<'_>) -> bool {
+        let joins = self.is_gathering_for(conn);
+        if command.flags & flag::SCRIPT == 0 || !joins && self.repeating != Some(conn) {
+            return false;
+        }
+        self.cx.scripts.is_to_learn(Form::of(command), args) || joins
+    }
+
     /// Whether the connection's last script has been gathered, and one more may join it: nothing else of the connection may come now.
     pub(crate) fn is_gathering_for(&self, conn: usize) -> bool {
         self.gathering.as_ref().is_some_and(|it| it.conn == Some(conn) && it.has_room())
