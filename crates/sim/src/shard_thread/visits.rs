@@ -27,8 +27,8 @@ impl ShardThread {
         around.exchange.drain(self.id, &mut self.mail);
         self.shard.set_time(around.now_ms, around.now_us);
         let mut left = VISIT_COMMANDS_MAX;
-        while around.random.below(8) > 0
-            && let Some(at) = self.next_for_visitors(&mut left, around.exchange)
+        while let Some(at) = self.next_for_visitors(&mut left, around.exchange)
+            && around.random.below(8) > 0
         {
             let Some(Mail::Shard(message)) = self.mail.remove(at) else { break };
             self.shard.on_message(message);
