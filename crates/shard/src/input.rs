@@ -68,15 +68,26 @@ impl Shard {
     fn parse(&mut self, conn: usize, buf: &[u8], mut at: usize, end: usize) -> usize {
         // What they follow from changes only when something runs.
         let mut limits = self.limits_of(conn);
-        let mut last = at;
-        while at < end && (self.conns[conn].takes_input() || self.repeats(conn, buf, last..at, end)) {
+        let (mut last, mut joins) = (at, false);
+        while at < end {
+            if !self.conns[conn].takes_input() {
+                joins = self.repeats(conn, buf, last..at, end);
+                if !joins {
+                    break;
+                }
+            }
             last = at;
             let mark = self.spans.len();
             match self.conns[conn].parser.parse(buf, at, &mut self.spans, &limits) {
                 Ok(Parsed::Request { end }) => {
                     at = end;
                     let ends_chunk = self.spans.len() > mark && self.enqueue(conn, buf, mark);
-                    if ends_chunk || self.queue.len() >= CHUNK_COMMANDS || !limits.authenticated {
+                    // What joins others does so before anybody else can take the room.
+                    if ends_chunk
+                        || std::mem::take(&mut joins)
+                        || self.queue.len() >= CHUNK_COMMANDS
+                        || !limits.authenticated
+                    {
                         self.run_queue(buf);
                         limits = self.limits_of(conn);
                     }
