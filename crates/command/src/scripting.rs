@@ -92,6 +92,8 @@ pub struct Learning {
     /// Of these, how many in a row had to ask for nothing; and after how many of them it is tried in one piece again.
     foreseen_runs: u32,
     foreseen_runs_needed: u32,
+    /// Runs that learn as they go, have begun and are not over.
+    under_way: u32,
     /// Undeclared keys that can be told beforehand.
     forecast: Forecast,
 }
@@ -348,7 +350,7 @@ impl Scripts {
     pub fn foreseen(&self, form: Form, args: Args<'_>) -> Vec<Vec<u8>> {
         let known =
             args.get(1).and_then(|text| self.named(form, text)).and_then(|named| self.learning(&named));
-        known.map_or_else(Vec::new, |known| known.forecast.keys(args))
+        known.map_or_else(Vec::new, |known| known.forecast.keys(args, known.under_way))
     }
 
     /// It has used these keys, whether it declared them or not; `unforeseen`: it had to ask for some.
@@ -365,28 +367,51 @@ impl Scripts {
         }
     }
 
+    /// A run as an operation that learns as it goes has begun.
+    pub fn note_begun(&mut self, form: Form, args: Args<'_>) {
+        if let Some(known) = self.named(form, args.at(1)).and_then(|named| self.learning_mut(&named)) {
+            known.under_way += 1;
+        }
+    }
+
     /// The same of a run as an operation that learns as it goes. If such runs ask for nothing any more, it is tried in one piece again.
     pub fn note_keys_learned(&mut self, form: Form, args: Args<'_>, keys: &[Vec<u8>], unforeseen: bool) {
         self.note_keys(form, args, keys, unforeseen);
         let Some(known) = self.named(form, args.at(1)).and_then(|named| self.learning_mut(&named)) else {
             return;
         };
+        known.under_way = known.under_way.saturating_sub(1);
         known.foreseen_runs = if unforeseen { 0 } else { known.foreseen_runs + 1 };
         if known.foreseen_runs >= known.foreseen_runs_needed {
             known.runs = 0;
         }
     }
 
-    /// A client's script, or function, has done so.
-    pub fn note_learning(&mut self, form: Form, args: Args<'_>) {
-        if let Some(known) = self.named(form, args.at(1)).and_then(|named| self.learning_mut(&named))
-            && known.runs == 0
-        {
-            known.runs = LEARNING_RUNS;
-            known.foreseen_runs = 0;
-            known.foreseen_runs_needed =
-                (2 * known.foreseen_runs_needed).clamp(FORESEEN_RUNS_MIN, 2 * LEARNING_RUNS);
+    /// A client's script, or function, has done so: what it is called by, if that is new.
+    pub fn note_learning(&mut self, form: Form, args: Args<'_>) -> Option<(Form, Vec<u8>)> {
+        let named = self.named(form, args.at(1))?;
+        let (form, name) = match &named {
+            Named::Script(sha) => (Form::EVALSHA, sha.to_vec()),
+            Named::Function(name) => (Form::FCALL, name.to_vec()),
+        };
+        self.begin_learning(&named).then_some((form, name))
+    }
+
+    /// The same, told by the shard where it showed, with what [`Scripts::note_learning`] has said there.
+    pub fn hear_of_learning(&mut self, form: Form, name: &[u8]) {
+        if let Some(named) = self.named(form, name) {
+            self.begin_learning(&named);
         }
+    }
+
+    /// Takes it for granted that a script learns as it goes; whether that is new.
+    fn begin_learning(&mut self, named: &Named<'_>) -> bool {
+        let Some(known) = self.learning_mut(named).filter(|known| known.runs == 0) else { return false };
+        known.runs = LEARNING_RUNS;
+        known.foreseen_runs = 0;
+        known.foreseen_runs_needed =
+            (2 * known.foreseen_runs_needed).clamp(FORESEEN_RUNS_MIN, 2 * LEARNING_RUNS);
+        true
     }
 }
 

@@ -4,26 +4,91 @@
 //! A visitor runs nothing of the shard's own clients, which its thread will look for in vain, and no command that has waited for a lock,
 //! for nobody knows how long that takes.
 //! Who waits for what a key has when it comes home is served there and then, as with any command that a visitor runs.
+//!
+//! The server and the simulator ask the same [`Shard::is_for_visitors`].
 
 use crate::gates::Want;
-use crate::message::{Ask, Item, Message};
+use crate::message::{Ask, Batch, Item, Message};
 use crate::parking::Job;
 use crate::shard::Shard;
+use command::Plan;
+use command::spec::{Merge, flag};
+
+/// Commands that one visit runs; with more, two threads at work are worth a wake-up. So many take some ten microseconds.
+pub const VISIT_COMMANDS_MAX: usize = 256;
+/// Arguments and their bytes in a message that a visit runs: what takes much to say takes long to do.
+const ARGS_MAX: usize = 8 * VISIT_COMMANDS_MAX;
+const ARG_BYTES_MAX: usize = 32 * 1024;
+/// To send a reply takes as long as so many commands.
+const COMMANDS_PER_REPLY: usize = 64;
 
 /// Keys and words about them in a message that a visitor reads; with more, the thread of the shard may wake.
 const KEYS_MAX: usize = 64;
 /// Those who wait for locks that are looked at; with more, the thread of the shard may wake.
 const WAITERS_MAX: usize = 64;
 
+/// What a message is for a visitor who runs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Errand {
+    /// As many commands take as long.
+    pub commands: usize,
+    /// The data may change.
+    pub writes: bool,
+}
+
+impl Errand {
+    const A_REPLY: Self = Self { commands: COMMANDS_PER_REPLY, writes: false };
+}
+
 impl Shard {
+    /// Whether a visitor runs a message for this shard while it sleeps; if not, it and all behind it are left to the shard's own thread.
+    pub fn is_for_visitors(&self, message: &Message) -> Option<Errand> {
+        match message {
+            Message::Commands(batch) => self.are_commands_for_visitors(batch),
+            Message::Replies(batch) => self.are_replies_for_visitors(batch),
+            other => self.is_word_for_visitors(other),
+        }
+    }
+
+    /// The same of commands: there are nothing but short ones.
+    #[inline]
+    pub fn are_commands_for_visitors(&self, batch: &Batch) -> Option<Errand> {
+        let is_large = batch.spans.len() > ARGS_MAX || batch.args.len() > ARG_BYTES_MAX;
+        let is_alone = batch.earlier.is_none() && batch.news.is_none() && batch.outside.is_empty();
+        if is_large || !is_alone {
+            return None;
+        }
+        let mut writes = false;
+        for item in &batch.items {
+            if !is_short(item) && !self.is_brief_item(batch.from, item) {
+                return None;
+            }
+            writes |= item.command.may_write();
+        }
+        Some(Errand { commands: batch.items.len(), writes })
+    }
+
+    /// The same of commands that have come back with their replies.
+    pub fn are_replies_for_visitors(&self, batch: &Batch) -> Option<Errand> {
+        self.are_replies_alone(batch).then_some(Errand::A_REPLY)
+    }
+
+    /// The same of any other message.
+    pub fn is_word_for_visitors(&self, message: &Message) -> Option<Errand> {
+        match self.brief_keys(message) {
+            Some(commands) => Some(Errand { commands, writes: true }),
+            None => self.is_reply_alone(message).then_some(Errand::A_REPLY),
+        }
+    }
+
     /// Whether an item of a batch from shard `from` is a step of another shard's operation that takes no time to speak of.
-    pub fn is_brief_item(&self, from: u16, item: &Item) -> bool {
+    fn is_brief_item(&self, from: u16, item: &Item) -> bool {
         let asks_for_keys = matches!(item.ask, Ask::Hold(_) | Ask::Open(_));
         asks_for_keys && from != self.cx.id && item.spans.1 as usize <= KEYS_MAX
     }
 
     /// The same of a message; how many keys it is about.
-    pub fn brief_keys(&self, message: &Message) -> Option<usize> {
+    fn brief_keys(&self, message: &Message) -> Option<usize> {
         let (home, keys) = match message {
             Message::Release { home, keys, changes, .. } => (*home, keys.len().max(changes.len())),
             Message::Want { home, want: Want::Keys { keys, .. }, .. } => (*home, keys.len()),
@@ -47,6 +112,15 @@ impl Shard {
     }
 }
 
+/// Whether a command, or its share on one shard, takes little time if it has few arguments.
+fn is_short(item: &Item) -> bool {
+    let command = item.command;
+    let is_brief =
+        command.flags & (flag::SHORT | flag::FAST) != 0 || matches!(command.plan, Plan::Split(Merge::Ok));
+    let takes_many = command.flags & flag::COUNTED != 0 && item.spans.1 > 2;
+    item.ask.runs() && is_brief && !takes_many
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,13 +129,7 @@ mod tests {
     /// The next message, for which shard it is, and whether a visitor would run it there.
     fn next(trial: &mut Trial) -> (usize, Message, bool) {
         let (to, message) = trial.take_mail().expect("there is mail");
-        let shard = &trial.shards[to];
-        let is_brief = match &message {
-            Message::Commands(batch) => {
-                batch.commands().all(|item| item.ask.runs() || shard.is_brief_item(batch.from, item))
-            }
-            other => shard.brief_keys(other).is_some(),
-        };
+        let is_brief = trial.shards[to].is_for_visitors(&message).is_some();
         (to, message, is_brief)
     }
 

@@ -12,7 +12,7 @@ use command::change::DbKey;
 use command::scripting::Form;
 use command::session::ReplyMode;
 use command::spec::{Expand, flag};
-use command::{Args, Command, Error, Plan, eviction};
+use command::{Args, Command, Error, Plan};
 use resp::Span;
 
 impl Shard {
@@ -151,6 +151,12 @@ impl Shard {
         q: &Queued,
     ) {
         let Places { indexes, shards } = places;
+        if self.goes_together(conn, command, args) {
+            let mut keys = self.cx.keys_at(command, args, self.conns[conn].db, indexes);
+            let foreseen = self.cx.scripts.foreseen(Form::of(command), args).into_iter();
+            keys.extend(foreseen.map(|key| (self.conns[conn].db, key)));
+            return self.start_learning(conn, command, args, keys);
+        }
         let foreseen = if command.flags & flag::SCRIPT != 0 && self.cx.shards > 1 {
             self.cx.scripts.foreseen(Form::of(command), args)
         } else {
@@ -189,15 +195,15 @@ impl Shard {
     }
 
     /// A command whose keys lie on several shards. A script that is known to need more of them learns as it goes from the beginning: it would find that
-    /// out once these keys are here, and ask for them again.
+    /// out once these keys are here, and ask for them again. So does one that lets nothing pass if it comes again right behind: that can join it.
     fn start_gathering(&mut self, conn: usize, command: &'static Command, args: Args<'_>, keys: Vec<DbKey>) {
-        if command.flags & flag::SCRIPT != 0 && self.cx.scripts.is_to_learn(Form::of(command), args) {
-            if let Err(error) = eviction::before(&mut self.cx, command) {
-                return self.reject(conn, command, &error);
-            }
-            self.cx.learns = true;
+        let learns = command.flags & flag::SCRIPT != 0
+            && (self.cx.scripts.is_to_learn(Form::of(command), args)
+                || self.repeating == Some(conn) && self.is_fence(command, args));
+        match learns {
+            true => self.start_learning(conn, command, args, keys),
+            false => self.start_hold(conn, command, args, keys),
         }
-        self.start_hold(conn, command, args, keys);
     }
 
     /// A command whose keys are all on `shard`.

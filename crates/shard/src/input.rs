@@ -11,6 +11,8 @@ use std::ops::Range;
 
 /// Bytes of a connection's own input that are run in one step.
 const OWN_BYTES_MAX: usize = 64 * 1024;
+/// Lines in which a request says how many arguments it has, and the first two of them with their lengths.
+const HEAD_LINES: usize = 5;
 /// Steps of connections that go on with their input, in one turn.
 const RESUMES_MAX: usize = 64;
 
@@ -66,13 +68,26 @@ impl Shard {
     fn parse(&mut self, conn: usize, buf: &[u8], mut at: usize, end: usize) -> usize {
         // What they follow from changes only when something runs.
         let mut limits = self.limits_of(conn);
-        while at < end && self.conns[conn].takes_input() {
+        let (mut last, mut joins) = (at, false);
+        while at < end {
+            if !self.conns[conn].takes_input() {
+                joins = self.repeats(conn, buf, last..at, end);
+                if !joins {
+                    break;
+                }
+            }
+            last = at;
             let mark = self.spans.len();
             match self.conns[conn].parser.parse(buf, at, &mut self.spans, &limits) {
                 Ok(Parsed::Request { end }) => {
                     at = end;
                     let ends_chunk = self.spans.len() > mark && self.enqueue(conn, buf, mark);
-                    if ends_chunk || self.queue.len() >= CHUNK_COMMANDS || !limits.authenticated {
+                    // What joins others does so before anybody else can take the room.
+                    if ends_chunk
+                        || std::mem::take(&mut joins)
+                        || self.queue.len() >= CHUNK_COMMANDS
+                        || !limits.authenticated
+                    {
                         self.run_queue(buf);
                         limits = self.limits_of(conn);
                     }
@@ -103,6 +118,23 @@ impl Shard {
         if self.conns[conn].closing { end } else { at }
     }
 
+    /// Whether the connection's last request lets nothing pass but what comes behind it now: the same script again, for they can go together
+    /// (see [`crate::multi::open`]). `last`: where that request stands.
+    #[cold]
+    #[inline(never)]
+    fn repeats(&mut self, conn: usize, buf: &[u8], last: Range<usize>, end: usize) -> bool {
+        let slot = &self.conns[conn];
+        let is_at_a_fence = slot.fenced && slot.open && !slot.closing && slot.postponed.is_empty();
+        let head = if is_at_a_fence && self.cx.shards > 1 { head_of(&buf[last.clone()]) } else { None };
+        if head.is_none_or(|head| !buf[last.end..end].starts_with(head)) {
+            return false;
+        }
+        self.repeating = Some(conn);
+        self.run_queue(buf);
+        self.repeating = None;
+        self.is_gathering_for(conn)
+    }
+
     /// What the parser accepts of a connection now.
     #[inline]
     fn limits_of(&self, conn: usize) -> Limits {
@@ -122,7 +154,8 @@ impl Shard {
 
     /// Whether connections that had to wait can go on, or operations that gave others their turn.
     pub fn has_ready_input(&self) -> bool {
-        let goes_on = !self.ticked.is_empty()
+        let goes_on = self.gathering.is_some()
+            || !self.ticked.is_empty()
             || !self.may_proceed.is_empty()
             || self.busy.is_some()
             || self.slices.has_work();
@@ -163,6 +196,13 @@ impl Shard {
             }
         }
     }
+}
+
+/// The beginning of a request of several arguments up to the end of the second one: of EVALSHA and FCALL, what they run and how many arguments there are.
+fn head_of(request: &[u8]) -> Option<&[u8]> {
+    let mut ends = request.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at);
+    let end = if request.first() == Some(&b'*') { ends.nth(HEAD_LINES - 1)? } else { return None };
+    Some(&request[..=end])
 }
 
 fn is_each_once(inputs: &[(u32, Range<usize>)]) -> bool {

@@ -65,6 +65,7 @@ mod unread;
 mod unsettled;
 mod waiting;
 
+pub use brief::{Errand, VISIT_COMMANDS_MAX};
 pub use message::Message;
 pub use running::last_command;
 pub use shard::{Outgoing, Shard};

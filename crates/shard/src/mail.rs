@@ -97,6 +97,7 @@ impl Shard {
             Message::Forgone { home, prefixes } => self.on_forgone(home, prefixes),
             Message::MonitorsGone { from } => self.cx.monitors.retain(|shard| *shard != from),
             Message::Script { source } => self.on_script(&source),
+            Message::Learns { form, name } => self.cx.scripts.hear_of_learning(form, &name),
             Message::Occupied { occupant, is_over } => {
                 self.on_occupied(occupant, is_over);
                 if is_over {

@@ -15,6 +15,7 @@ use base::hash::HashSeed;
 use command::change::Change;
 use command::journal::Effects;
 use command::rounds::{Answer, Part};
+use command::scripting::Form;
 use command::shipping::Delivery;
 use command::slowlog::Entry as SlowEntry;
 use command::tracking::{ClientRef, Tracker};
@@ -455,6 +456,8 @@ pub enum Message {
     Touched { watcher: WatcherId },
     /// A script that a client has brought: it may be named by its digest from now on.
     Script { source: Vec<u8> },
+    /// A script of a client of the receiver's has turned out to learn as it goes: how it is called, and by what name.
+    Learns { form: Form, name: Vec<u8> },
     /// Lines for the monitors of the receiver.
     Monitored { from: u16, lines: Vec<u8> },
     /// A script has run for too long, or such a script is over.

@@ -113,7 +113,7 @@ impl Shard {
             // Who could go once another one had gone runs as ever.
             let Some(Job::Command(parked)) = job else { continue };
             self.pending_holds -= usize::from(parked.ask.is_of_many());
-            let Parked { home, ask, command, caller, args } = parked;
+            let Parked { home, ask, command, caller, args } = *parked;
             let seed = self.cx.seed.clone();
             self.refuse_asked(&Asked { home, ask, command, caller, args: args.args(&seed) }, error);
         }

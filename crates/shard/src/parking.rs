@@ -36,7 +36,8 @@ impl Parked {
 
 /// What the locks hand back when it may run.
 pub(crate) enum Job {
-    Command(Parked),
+    // Boxed as it is rare: what is moved about with every lock stays small.
+    Command(Box<Parked>),
     Hold {
         home: u16,
         op: OpId,
@@ -146,7 +147,7 @@ impl Shard {
     pub(crate) fn park(&mut self, things: Vec<(Thing, bool)>, parked: Parked) {
         let mut ready = std::mem::take(&mut self.ready);
         self.pending_holds += usize::from(parked.ask.is_of_many());
-        self.locks.enqueue(things, Job::Command(parked), &mut ready);
+        self.locks.enqueue(things, Job::Command(Box::new(parked)), &mut ready);
         self.ready = ready;
         self.run_ready();
     }
@@ -195,7 +196,7 @@ impl Shard {
                 }
                 Job::Command(parked) => {
                     self.pending_holds -= usize::from(parked.ask.is_of_many());
-                    self.run_parked(parked);
+                    self.run_parked(*parked);
                     self.tell_changes();
                     self.serve_ready();
                     self.unlock(id);

@@ -10,7 +10,7 @@ use crate::conn::Conn;
 use crate::gates::Gate;
 use crate::locks::{Locks, Ready, WaiterId};
 use crate::message::{Batch, Message, OpId};
-use crate::multi::open::Open;
+use crate::multi::open::{Gathering, Open};
 use crate::multi::wait::BlockedOperations;
 use crate::multi::{Ending, Operation, Splits};
 use crate::occupants::Occupant;
@@ -78,6 +78,9 @@ pub struct Shard {
     pub(crate) away: QuickMap<OpId, Operation>,
     pub(crate) may_proceed: VecDeque<OpId>,
     pub(crate) ticked: Vec<OpId>,
+    /// One that is to be published at the end of this turn; and the connection whose command at hand comes again right behind.
+    pub(crate) gathering: Option<Gathering>,
+    pub(crate) repeating: Option<usize>,
     /// A script that occupies this shard.
     pub(crate) busy: Option<Box<Busy>>,
     /// Scripts of any shard that have run for too long.
@@ -152,6 +155,8 @@ impl Shard {
             away: QuickMap::with_hasher(seed.clone()),
             may_proceed: VecDeque::new(),
             ticked: Vec::new(),
+            gathering: None,
+            repeating: None,
             busy: None,
             occupants: Vec::new(),
             gates: QuickMap::with_hasher(seed),
@@ -196,6 +201,9 @@ impl Shard {
     /// Tells other shards what this turn has brought for them. Call once per turn, before the messages are published.
     #[inline]
     pub fn send_news(&mut self) {
+        if self.gathering.is_some() {
+            self.send_gathered();
+        }
         let has_pushes = !self.cx.monitored.is_empty() || self.cx.watches.has_touched();
         if has_pushes || self.has_pubsub_news() || self.cx.tracking.is_untold() {
             self.send_all_news();
@@ -227,6 +235,7 @@ impl Shard {
             || !self.outgoing.cancels.is_empty()
             || !self.outgoing.news.is_empty()
             || self.outgoing.has_batches
+            || self.gathering.is_some()
             || self.has_pubsub_news()
             || self.cx.tracking.is_untold()
     }

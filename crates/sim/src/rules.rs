@@ -35,10 +35,12 @@ pub enum Rule {
     Changes,
     /// A shard that has something for an operation that waits on several shards says so.
     Claim,
+    /// Whoever visits a shard that sleeps runs its mail oldest first, commands and keys to be lent alike.
+    Oldest,
 }
 
 impl Rule {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Arm,
         Self::Drain,
         Self::Reply,
@@ -54,6 +56,7 @@ impl Rule {
         Self::Stamp,
         Self::Changes,
         Self::Claim,
+        Self::Oldest,
     ];
 
     /// The rule of a name as [`Rule::name`] gives it.
@@ -64,7 +67,7 @@ impl Rule {
     /// What clients do to find out that it is missing.
     pub fn theme(self) -> Theme {
         match self {
-            Self::Arm | Self::Drain => Theme::Order,
+            Self::Arm | Self::Drain | Self::Oldest => Theme::Order,
             Self::Reply => Theme::Watch,
             Self::Exclusive | Self::Sides | Self::Behind | Self::Own => Theme::Multi,
             Self::Clock => Theme::Expiry,
@@ -91,6 +94,7 @@ impl Rule {
             Self::Stamp => "stamp",
             Self::Changes => "changes",
             Self::Claim => "claim",
+            Self::Oldest => "oldest",
         }
     }
 }

@@ -152,14 +152,17 @@ impl Forecast {
         self.patterns.iter().any(|known| known.is_certain) && !self.patterns.iter().any(|known| known.counts)
     }
 
-    /// Keys that a run with these arguments is likely to use.
-    pub fn keys(&self, args: Args<'_>) -> Vec<Vec<u8>> {
+    /// Keys that a run with these arguments is likely to use, behind so many others that have not been learned from yet.
+    pub fn keys(&self, args: Args<'_>, earlier: u32) -> Vec<Vec<u8>> {
         if self.patterns.is_empty() || args.get(2) != Some(&self.declared[..]) {
             return Vec::new();
         }
         let certain = self.patterns.iter().filter(|known| known.is_certain);
         let key = |known: &Known| {
-            let number = known.pattern.number.map(|number| number + u64::from(known.counts));
+            let number = known
+                .pattern
+                .number
+                .map(|number| number + if known.counts { 1 + u64::from(earlier) } else { 0 });
             known.pattern.key(args, number)
         };
         certain.filter_map(key).collect()
@@ -182,7 +185,11 @@ mod tests {
     }
 
     fn foreseen(forecast: &Forecast, line: &str) -> Vec<String> {
-        let keys = run(line, |args| forecast.keys(args));
+        foreseen_behind(forecast, line, 0)
+    }
+
+    fn foreseen_behind(forecast: &Forecast, line: &str, earlier: u32) -> Vec<String> {
+        let keys = run(line, |args| forecast.keys(args, earlier));
         keys.iter().map(|key| String::from_utf8_lossy(key).into_owned()).collect()
     }
 
@@ -215,6 +222,7 @@ mod tests {
             );
         }
         assert_eq!(foreseen(&forecast, line), ["bull:q:11", "bull:q:11:lock", "bull:q:meta"]);
+        assert_eq!(foreseen_behind(&forecast, line, 3), ["bull:q:14", "bull:q:14:lock", "bull:q:meta"]);
         // For another prefix, too; a run that finds no job says nothing against it.
         learn(&mut forecast, line, &["bull:q:meta"]);
         assert_eq!(foreseen(&forecast, "EVALSHA sha 1 wait r:").len(), 3);

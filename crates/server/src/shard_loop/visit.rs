@@ -9,20 +9,12 @@ use super::upkeep::TICK_US;
 use super::{Mail, ShardLoop};
 use crate::desk::{self, Desk, LooksAgain};
 use command::freeing;
-use command::spec::{Merge, Plan, flag};
 use runtime::Socket;
 use runtime::clock;
-use shard::message::{Batch, Item};
-use shard::{Message, Shard};
+use shard::{Message, Shard, VISIT_COMMANDS_MAX};
 use std::collections::VecDeque;
 
-/// Commands that one visit runs; with more, two threads at work are worth a wake-up. So many take some ten microseconds.
-const COMMANDS_MAX: usize = 256;
-/// Arguments and their bytes in a message that a visit runs: what takes much to say takes long to do.
-const ARGS_MAX: usize = 8 * COMMANDS_MAX;
-const ARG_BYTES_MAX: usize = 32 * 1024;
-/// To send a reply takes as long as so many commands; and its bytes.
-const COMMANDS_PER_REPLY: usize = 64;
+/// Bytes of a reply that is sent for a sleeper.
 const REPLY_BYTES_MAX: usize = 16 * 1024;
 /// A turn goes on with the replies that visits have brought, but not for ever.
 const ROUNDS_MAX: usize = 8;
@@ -82,7 +74,7 @@ impl ShardLoop {
         shard.set_time(now_ms, now_us);
         self.process.saver.tell(&mut shard.cx);
         self.process.exchange_memory(shard);
-        let (mut left, mut writes) = (COMMANDS_MAX, false);
+        let (mut left, mut writes) = (VISIT_COMMANDS_MAX, false);
         while let Some(message) = next_short(shard, mail, &mut left, &mut writes) {
             if let Some((from, turn)) = message.armed_by() {
                 self.port.wait_armed(from, turn);
@@ -117,8 +109,7 @@ impl ShardLoop {
     }
 }
 
-/// Takes the next message if it is nothing but short commands, no more than are `left`, or a reply to be sent, which counts as several;
-/// whether any of them `writes`.
+/// Takes the next message if visitors run it, and it takes no longer than as many commands as are `left`; whether it `writes`.
 #[inline]
 fn next_short(
     shard: &Shard,
@@ -126,42 +117,20 @@ fn next_short(
     left: &mut usize,
     writes: &mut bool,
 ) -> Option<Message> {
-    let count = match mail.front()? {
-        Mail::Commands(batch) => short_commands(shard, batch, writes)?,
-        Mail::Replies(batch) => shard.are_replies_alone(batch).then_some(COMMANDS_PER_REPLY)?,
-        Mail::Other(message) => match shard.brief_keys(message) {
-            Some(count) => {
-                *writes = true;
-                count
-            }
-            None => shard.is_reply_alone(message).then_some(COMMANDS_PER_REPLY)?,
-        },
+    let errand = match mail.front()? {
+        Mail::Commands(batch) => shard.are_commands_for_visitors(batch)?,
+        Mail::Replies(batch) => shard.are_replies_for_visitors(batch)?,
+        Mail::Other(message) => shard.is_word_for_visitors(message)?,
         Mail::Adopt { .. } | Mail::Move(_) => return None,
     };
-    *left = left.checked_sub(count)?;
+    *left = left.checked_sub(errand.commands)?;
+    *writes |= errand.writes;
     match mail.pop_front()? {
         Mail::Commands(batch) => Some(Message::Commands(batch)),
         Mail::Replies(batch) => Some(Message::Replies(batch)),
         Mail::Other(message) => Some(*message),
         Mail::Adopt { .. } | Mail::Move(_) => unreachable!("as the front was"),
     }
-}
-
-/// How many commands there are in a batch of nothing but short ones; whether any of them writes.
-#[inline]
-fn short_commands(shard: &Shard, batch: &Batch, writes: &mut bool) -> Option<usize> {
-    let is_large = batch.spans.len() > ARGS_MAX || batch.args.len() > ARG_BYTES_MAX;
-    let is_alone = batch.earlier.is_none() && batch.news.is_none() && batch.outside.is_empty();
-    if is_large || !is_alone {
-        return None;
-    }
-    for item in &batch.items {
-        if !is_short(item) && !shard.is_brief_item(batch.from, item) {
-            return None;
-        }
-        *writes |= item.command.may_write();
-    }
-    Some(batch.items.len())
 }
 
 /// Sends the replies of a shard that is visited, whose messages are out. Its sockets stay open, for only its own thread closes them. What
@@ -187,15 +156,6 @@ fn send_for(shard: &mut Shard) {
         is_left
     });
     shard.dirty_conns = dirty;
-}
-
-/// Whether a command, or its share on one shard, takes little time if it has few arguments.
-fn is_short(item: &Item) -> bool {
-    let command = item.command;
-    let is_brief =
-        command.flags & (flag::SHORT | flag::FAST) != 0 || matches!(command.plan, Plan::Split(Merge::Ok));
-    let takes_many = command.flags & flag::COUNTED != 0 && item.spans.1 > 2;
-    item.ask.runs() && is_brief && !takes_many
 }
 
 /// Whether a visit has left nothing to do for the thread of the shard before it looks again by itself.

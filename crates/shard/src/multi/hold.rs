@@ -413,7 +413,7 @@ impl Shard {
 }
 
 /// Whose watched keys are among those of a command.
-pub(super) fn watcher_of(asked: &Asked<'_>) -> WatcherId {
+pub(crate) fn watcher_of(asked: &Asked<'_>) -> WatcherId {
     if matches!(asked.command.plan, Plan::Block) { Block::of(asked.args).watcher } else { 0 }
 }
 

@@ -7,10 +7,13 @@
 mod keys;
 mod parts;
 mod rounds;
+mod together;
+
+pub(crate) use together::Gathering;
 
 use crate::block;
 use crate::blocking::WaitChange;
-use crate::execute::{self, Asked, Caller};
+use crate::execute::{self, Caller};
 use crate::gates::Want;
 use crate::message::{Ask, Held, Message, OpId, Work};
 use crate::multi::rounds::Answers;
@@ -27,12 +30,17 @@ use command::spec::flag;
 use command::tracking::{News, Tracker};
 use command::{OwnArgs, Plan};
 use resp::Reply;
+use std::collections::VecDeque;
+use together::Follower;
 
 pub(crate) struct Open {
     asked: Parked,
     steps: Box<dyn Steps>,
-    /// When it came (monotonic ns).
+    /// When it came (monotonic ns), or what is at hand of it began.
     begun_ns: u64,
+    /// Scripts that came with it and run behind it, and those that are over, whose replies leave together.
+    followers: VecDeque<Follower>,
+    answers: Vec<(Parked, Reply)>,
     /// The shard's clocks when it began to run: to the operation time stands still. Meanwhile, what they say to others.
     now: Option<(u64, u64)>,
     others_now: (u64, u64),
@@ -60,6 +68,8 @@ pub(crate) struct Open {
     is_touched: bool,
     /// All shards know that it has run for too long.
     is_told: bool,
+    /// To what is at hand, once it is over.
+    reply: Option<Reply>,
 }
 
 /// What is to be done when nothing is missing any more.
@@ -92,43 +102,6 @@ enum Tried {
 }
 
 impl Shard {
-    /// Has an operation come to all shards; it begins when `keys` are here.
-    pub(crate) fn start_open(&mut self, asked: Asked<'_>, mut keys: Vec<DbKey>, steps: Box<dyn Steps>) {
-        keys.sort();
-        keys.dedup();
-        let op = self.next_op();
-        for shard in 0..self.cx.shards as usize {
-            let batch = self.batch_for(shard);
-            let first = batch.spans.len();
-            batch.push(asked.command, Ask::Open(op), (asked.caller.db, asked.caller.resp3), first);
-        }
-        let watcher = super::hold::watcher_of(&asked);
-        // The gate here is waited for, too: while the operation runs, its keys are in this shard's keyspace.
-        let missing = 1 + self.ask_owners(op, asked.command, watcher, &keys);
-        self.outgoing.exclusive = true;
-        let open = Open {
-            asked: asked.parked(),
-            steps,
-            begun_ns: (self.cx.platform.clock_ns)(),
-            now: None,
-            others_now: (0, 0),
-            keys: Vec::new(),
-            used: Vec::new(),
-            has_asked: false,
-            aside: Vec::new(),
-            changes: Vec::new(),
-            effects: Effects::default(),
-            published: Publications::default(),
-            news: Vec::new(),
-            missing,
-            next: Next::Begin,
-            is_whole: false,
-            is_touched: false,
-            is_told: false,
-        };
-        self.opens.insert(op, Box::new(open));
-    }
-
     /// Something has come for an operation that runs here.
     pub(crate) fn on_granted_open(&mut self, op: OpId, held: Vec<Held>, is_touched: bool) {
         let open = self.opens.get_mut(&op).expect("what comes belongs to operations under way");
@@ -206,7 +179,17 @@ impl Shard {
                     }
                     return;
                 }
-                Step::Done(out) => return self.end_open(op, open, out),
+                Step::Done(out) => {
+                    self.end_at_hand(op, &mut open, out);
+                    if !open.takes_next((self.cx.platform.clock_ns)()) {
+                        return self.end_open(op, open);
+                    }
+                    // To each of them it is the time at which it begins.
+                    (self.cx.now_ms, self.cx.now_us) = open.others_now;
+                    open.now = Some(open.others_now);
+                    step = self.resume_steps(&mut open, None);
+                    continue;
+                }
                 Step::Call => {}
             }
             reply.clear();
@@ -377,17 +360,13 @@ impl Shard {
         self.outgoing.posts.push((shard, Message::Want { home, op, want }));
     }
 
-    /// The operation is over: its keys go home, all gates are free, and the client gets its reply.
-    fn end_open(&mut self, op: OpId, mut open: Box<Open>, out: Reply) {
-        if open.is_told {
+    /// What is at hand of an operation has come to its end.
+    fn end_at_hand(&mut self, op: OpId, open: &mut Open, out: Reply) {
+        if std::mem::take(&mut open.is_told) {
             self.tell_vacant(op);
         }
-        self.set_aside(&mut open);
-        self.add_together(&open.effects);
-        self.cx.pubsub.outbox.append(&open.published, 0);
-        let returned = self.by_owner(&mut open);
-        let (conn, client) = (self.conn_of(&open.asked), open.asked.client());
-        let Parked { home, ask, command, caller, args } = open.asked;
+        let conn = self.conn_of(&open.asked);
+        let Parked { home, ask, command, caller, args } = &open.asked;
         let seed = self.cx.seed.clone();
         let args = args.args(&seed);
         if let Some(nanos) =
@@ -395,15 +374,32 @@ impl Shard {
         {
             self.cx.note_use(command, args, nanos, out.len());
         }
-        self.tell_slow(home, ask);
+        self.tell_slow(*home, *ask);
         if command.flags & flag::SCRIPT != 0 {
             self.cx.scripts.note_keys_learned(Form::of(command), args, &open.used, open.has_asked);
         }
         if matches!(command.plan, Plan::Block) {
             self.end_block(conn);
         }
-        // First the reply: what makes it out of date must come behind it. The keys are locked until they are home.
-        self.answer(home, ask, command, out);
+        open.reply = Some(out);
+    }
+
+    /// The operation is over: its keys go home, all gates are free, and the clients get their replies.
+    fn end_open(&mut self, op: OpId, mut open: Box<Open>) {
+        self.set_aside(&mut open);
+        self.add_together(&open.effects);
+        self.cx.pubsub.outbox.append(&open.published, 0);
+        let returned = self.by_owner(&mut open);
+        let client = open.asked.client();
+        // First the replies: what makes them out of date must come behind them. The keys are locked until they are home.
+        let earlier = open.answers.into_iter();
+        let mut clients = Vec::with_capacity(earlier.len());
+        for (asked, out) in earlier {
+            clients.push(asked.client());
+            self.answer(asked.home, asked.ask, asked.command, out);
+        }
+        let Parked { home, ask, command, .. } = open.asked;
+        self.answer(home, ask, command, open.reply.take().expect("it has come to its end"));
         self.cx.tracking.put_back(open.news);
         let home = self.cx.id;
         for (shard, (keys, changes)) in returned.into_iter().enumerate() {
@@ -414,7 +410,7 @@ impl Shard {
                 self.outgoing.posts.push((shard, Message::Release { home, op, keys, changes, wait }));
             }
         }
-        self.go_on_behind_script(client);
+        clients.into_iter().chain([client]).for_each(|client| self.go_on_behind_script(client));
     }
 
     /// The connection of an operation's client, if it is on this shard and still there.

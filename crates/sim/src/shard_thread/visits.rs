@@ -2,7 +2,8 @@
 
 use super::{Around, At, ShardThread};
 use crate::exchange::{Exchange, Mail};
-use shard::Message;
+use crate::rules::Rule;
+use shard::VISIT_COMMANDS_MAX;
 
 impl ShardThread {
     /// Sleeping shards whose mail this one, in the middle of its publication, runs itself.
@@ -25,11 +26,11 @@ impl ShardThread {
         }
         around.exchange.drain(self.id, &mut self.mail);
         self.shard.set_time(around.now_ms, around.now_us);
-        while let Some(Mail::Shard(message)) = self.mail.front()
-            && self.is_for_visitors(message, around.exchange)
+        let mut left = VISIT_COMMANDS_MAX;
+        while let Some(at) = self.next_for_visitors(&mut left, around.exchange)
             && around.random.below(8) > 0
         {
-            let Some(Mail::Shard(message)) = self.mail.pop_front() else { break };
+            let Some(Mail::Shard(message)) = self.mail.remove(at) else { break };
             self.shard.on_message(message);
         }
         self.shard.send_news();
@@ -56,16 +57,17 @@ impl ShardThread {
         true
     }
 
-    fn is_for_visitors(&self, message: &Message, exchange: &Exchange) -> bool {
-        match message {
-            Message::Commands(batch) => {
-                let runs = batch
-                    .commands()
-                    .all(|item| item.ask.runs() || self.shard.is_brief_item(batch.from, item));
-                runs && exchange.is_armed(batch.from as usize, batch.turn)
-            }
-            message => self.shard.is_reply_alone(message) || self.shard.brief_keys(message).is_some(),
-        }
+    /// The place in the mail of what a visitor runs next, if that is for visitors and no longer than as many commands as are `left`: of the oldest message.
+    fn next_for_visitors(&self, left: &mut usize, exchange: &Exchange) -> Option<usize> {
+        let is_for_visitors = |at: usize| {
+            let Some(Mail::Shard(message)) = self.mail.get(at) else { return None };
+            let is_armed = message.armed_by().is_none_or(|(from, turn)| exchange.is_armed(from, turn));
+            self.shard.is_for_visitors(message).filter(|errand| is_armed && errand.commands <= *left)
+        };
+        let places = if self.rules.keep(Rule::Oldest) { 0..1 } else { 0..self.mail.len() };
+        let (at, errand) = places.rev().find_map(|at| Some((at, is_for_visitors(at)?)))?;
+        *left -= errand.commands;
+        Some(at)
     }
 
     /// Whoever visits sends what is complete and has not been begun with.

@@ -1,6 +1,7 @@
 //! Operations that ask for keys as they go, played in one thread.
 
 use super::*;
+use crate::execute::Asked;
 use crate::trial::{Trial, request};
 use base::hash::HashSeed;
 use command::ShardCx;
@@ -179,5 +180,89 @@ fn operations_of_all_kinds_pass_each_other() {
             seen.lines().filter(|line| !line.starts_with(['*', '$']) || *line == "$-1").collect();
         assert!(values.windows(2).all(|pair| pair[0] == pair[1]), "{seen}");
         conns.iter().for_each(|conn| drop(trial.take_replies(*conn)));
+    }
+}
+
+/// Delivers everything; how many operations that learn as they go have begun meanwhile.
+fn settle_and_count(trial: &mut Trial) -> usize {
+    let mut begun = 0;
+    while let Some((to, message)) = trial.take_mail() {
+        if let Message::Commands(batch) = &message {
+            begun += batch.commands().filter(|item| to == 0 && matches!(item.ask, Ask::Open(_))).count();
+        }
+        trial.shards[to].on_message(message);
+        trial.shards[to].resume();
+        trial.publish(to);
+    }
+    trial.settle();
+    begun
+}
+
+/// The same script over and over again in one pipeline comes to the shards once; what stands before and behind it stays there, whatever becomes of one of
+/// the runs.
+#[test]
+fn a_pipeline_of_scripts_that_learn_is_one_operation() {
+    for is_declared_on_one_shard in [false, true] {
+        let mut trial = Trial::new(4);
+        let conn = trial.connect();
+        let (counter, other) = (trial.key_on(2, "counter"), trial.key_on(1, "other"));
+        // Names that nobody can foresee, and nothing at all behind an error.
+        let code = "local n = redis.call('INCR', KEYS[1]) if n == 4 then return redis.call('LPUSH', KEYS[1], n) end \
+                    for step = 1, 3 do redis.call('SET', ARGV[1] .. (n * step * 7919) % 1009, n) end return n";
+        let eval = match is_declared_on_one_shard {
+            true => request(&["EVAL", code, "1", &counter, "job:"]),
+            false => request(&["EVAL", code, "2", &counter, &other, "job:"]),
+        };
+        for round in 0..3 {
+            let mut pipeline = request(&["SET", &counter, "0"]);
+            (0..12).for_each(|_| pipeline.extend(&eval));
+            pipeline.extend(request(&["GET", &counter]));
+            trial.send(conn, &pipeline);
+            let begun = settle_and_count(&mut trial);
+            // Where the declared key is, it has to show first that it learns.
+            assert!(begun == 1 || is_declared_on_one_shard && round == 0, "round {round}: {begun}");
+            let seen = String::from_utf8(trial.take_replies(conn)).expect("text");
+            let mut lines: Vec<_> = seen.lines().collect();
+            assert!(lines.remove(4).starts_with("-WRONGTYPE"), "{seen}");
+            let numbers = ["+OK", ":1", ":2", ":3", ":5", ":6", ":7", ":8", ":9", ":10", ":11", ":12"];
+            assert_eq!((&lines[..12], &lines[12..]), (&numbers[..], &["$2", "12"][..]));
+        }
+        for n in [1, 2, 3, 5, 12] {
+            let (name, text) = (format!("job:{}", (n * 7919) % 1009), n.to_string());
+            let expected = format!("${}\r\n{text}\r\n", text.len());
+            assert_eq!(trial.ask(conn, &request(&["GET", &name])), expected.as_bytes());
+        }
+    }
+}
+
+/// Clients of several shards at once, and those who look at everything meanwhile.
+#[test]
+fn nobody_sees_a_part_of_scripts_that_go_together() {
+    for seed in 0..40 {
+        let mut random = base::random::Random::from_seed(seed);
+        let mut trial = Trial::new(3);
+        let clients: Vec<_> =
+            (0..3).map(|shard| (shard, trial.connect_to(shard, 1 + shard as u64))).collect();
+        let looker = trial.connect_to(1, 9);
+        let keys: Vec<_> = (0..3).map(|n| trial.key_on(n, "k")).collect();
+        // Both keys always have the same number; which they are shows only while it runs.
+        let code = "local n = redis.call('INCR', KEYS[1]) redis.call('SET', ARGV[1 + n % 1], n) return n";
+        for (shard, conn) in &clients {
+            let eval = request(&["EVAL", code, "1", &keys[0], &keys[2]]);
+            trial.send_to(*shard, *conn, &eval.repeat(1 + random.index(6)));
+        }
+        for _ in 0..10 {
+            trial.send_to(1, looker, &request(&["MGET", &keys[0], &keys[2]]));
+            (0..random.index(12)).for_each(|_| _ = trial.deliver_any(&mut random));
+        }
+        while trial.deliver_any(&mut random) || trial.deliver() {}
+        trial.settle();
+        let seen = String::from_utf8(trial.take_replies_of(1, looker)).expect("text");
+        let values: Vec<_> = seen
+            .lines()
+            .filter(|line| !line.starts_with('*') && (!line.starts_with('$') || *line == "$-1"))
+            .collect();
+        assert_eq!(values.len(), 20, "seed {seed}: {seen}");
+        assert!(values.chunks(2).all(|pair| pair[0] == pair[1]), "seed {seed}: {seen}");
     }
 }
