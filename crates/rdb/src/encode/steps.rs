@@ -3,7 +3,7 @@
 //! are left first.
 //!
 //! A step ends once it has appended its budget. What it does not divide: packed forms (listpacks, intsets, a block of a
-//! stream, a node of a list), an element of a set, hash, sorted set or array, and what a stream knows of its producers. A
+//! stream, a node of a list), and an element of a set, hash, sorted set or array. A
 //! string, and an element that makes a node of a list by itself, is divided if it is longer than the budget, and is then
 //! not compressed.
 
