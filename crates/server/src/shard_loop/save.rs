@@ -35,12 +35,17 @@ impl ShardLoop {
     #[cold]
     pub(super) fn save_on(&mut self) {
         let begun_ns = clock::monotonic_ns();
-        let nanos = if self.events.is_empty() { IDLE_NS } else { BUSY_NS };
+        let is_idle = self.events.is_empty();
+        let nanos = if is_idle { IDLE_NS } else { BUSY_NS };
         loop {
             self.is_ahead_of_disk = self.process.saver.is_behind();
             if self.is_ahead_of_disk || !self.shard.cx.save_on() || clock::monotonic_ns() - begun_ns > nanos {
-                return;
+                break;
             }
+        }
+        if is_idle {
+            // A client on this processor would else wait for the end of the time slice of a shard that never sleeps.
+            std::thread::yield_now();
         }
     }
 
