@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 const STEP_BYTES: usize = 64 * 1024;
 /// Who takes away more than this before its turn shows on, bytes.
 const KEPT_BYTES_MAX: usize = 8 << 20;
+/// So many bytes for each that is kept.
+const SHOWN_PER_KEPT: usize = 4;
 
 /// The nodes that there were have numbers from 1 to `last`. Those below `next` have been shown; of the others, each is in the list as
 /// it was, or kept.
@@ -17,6 +19,8 @@ const KEPT_BYTES_MAX: usize = 8 << 20;
 pub(super) struct ListShowing {
     kept: BTreeMap<u32, Node>,
     kept_bytes: usize,
+    /// Bytes that who changes the list should show.
+    owed_bytes: usize,
     next: u32,
     last: u32,
     /// Bytes of the next one that have been shown.
@@ -44,6 +48,9 @@ impl ListShowing {
 
     fn keep_as(&mut self, number: u32, node: Node) {
         self.kept_bytes += node.heap_bytes();
+        if self.kept_bytes > KEPT_BYTES_MAX {
+            self.owed_bytes += SHOWN_PER_KEPT * node.heap_bytes();
+        }
         self.kept.insert(number, node);
     }
 
@@ -99,7 +106,8 @@ impl List {
             node.set_number(number);
         }
         let (kept, kept_bytes) = (BTreeMap::new(), 0);
-        let showing = ListShowing { kept, kept_bytes, next: 1, last, shown_bytes: 0, place: 0 };
+        let showing =
+            ListShowing { kept, kept_bytes, owed_bytes: 0, next: 1, last, shown_bytes: 0, place: 0 };
         self.showing = Some(Box::new(showing));
         true
     }
@@ -116,10 +124,12 @@ impl List {
                     self.node(showing.place)
                 }
             };
-            bytes += node.heap_bytes() - showing.shown_bytes;
             let shown = show_node(node, showing.shown_bytes, show);
+            let until = if let Shown::UpTo(until) = shown { until } else { node.heap_bytes() };
+            bytes += until - showing.shown_bytes;
             showing.pass(shown);
         }
+        showing.owed_bytes = showing.owed_bytes.saturating_sub(bytes);
         let has_more = showing.next <= showing.last;
         self.showing = Some(showing);
         has_more
@@ -127,7 +137,7 @@ impl List {
 
     /// Shows on, so that what is kept does not become too much.
     pub(crate) fn show_kept(&mut self, show: Show<'_>) {
-        while self.show_on(show) && self.kept_bytes() > KEPT_BYTES_MAX {}
+        while self.show_on(show) && self.showing.as_ref().is_some_and(|showing| showing.owed_bytes > 0) {}
     }
 
     /// Where the node of a number is, which is near `place` unless many have come or gone.
