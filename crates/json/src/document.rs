@@ -31,6 +31,11 @@ impl Document {
         &mut self.root
     }
 
+    /// The same document once more, if it is one long array of numbers: both share these until one changes.
+    pub fn shared_numbers(&self) -> Option<Self> {
+        self.root.shared_numbers().is_some().then(|| self.clone())
+    }
+
     /// Bytes of memory behind the document, itself not included.
     pub fn bytes(&self) -> usize {
         self.bytes

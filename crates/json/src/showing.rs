@@ -5,7 +5,8 @@
 //! changed anyway. The length of the text must be known before the text: the document is gone through twice, and what is kept stays until it is shown
 //! the second time.
 //!
-//! Deliberately absent: documents whose root is a number, a text or an array of nothing but numbers are not shown so. Bytes that are kept are
+//! Deliberately absent: documents whose root is a number, a text or an array of nothing but numbers are not shown so; the last can be shared instead
+//! ([`Document::shared_numbers`]). Bytes that are kept are
 //! in no account.
 
 mod trace;

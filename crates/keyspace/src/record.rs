@@ -367,6 +367,7 @@ pub(crate) fn showable(table: &mut Table<KeyLayout>, pos: Pos) -> Option<Showabl
             Code::Stream => Some(Showable::Stream(&mut *boxed::<Stream>(record))),
             Code::Array => Some(Showable::Array(&mut *boxed::<Array>(record))),
             Code::Suggestions => Some(Showable::Suggestions(&mut *boxed::<Suggestions>(record))),
+            Code::VectorSet => Some(Showable::VectorSet(&mut *boxed::<VectorSet>(record))),
             _ => None,
         }
     }

@@ -103,7 +103,8 @@ impl Value {
             Self::Stream(stream) => Some(Showable::Stream(stream)),
             Self::Array(array) => Some(Showable::Array(array)),
             Self::Suggestions(suggestions) => Some(Showable::Suggestions(suggestions)),
-            Self::Str { .. } | Self::Json(_) | Self::VectorSet(_) => None,
+            Self::VectorSet(set) => Some(Showable::VectorSet(set)),
+            Self::Str { .. } | Self::Json(_) => None,
         }
     }
 

@@ -27,6 +27,8 @@ pub enum Place {
     /// The blocks that begin behind this id are left.
     Blocks(StreamId),
     Groups(groups::Place),
+    /// So many producers are written, and so many messages of the next one.
+    Producers(usize, usize),
 }
 
 /// Appends a stream from a place on, in the layout of `kind`, which is 19 or newer, 26 or newer if it has producers; where to go
@@ -38,48 +40,50 @@ pub fn append_from(
     place: Place,
     room: Room,
 ) -> Option<Place> {
-    let in_groups = if let Place::Groups(place) = place {
-        place
-    } else {
-        let behind = match place {
-            Place::Blocks(behind) => append_blocks(out, stream.nodes_behind(behind), room),
-            _ => {
-                append_len(out, stream.blocks() as u64);
-                append_blocks(out, stream.nodes(), room)
-            }
-        };
-        if let Some(behind) = behind {
-            return Some(Place::Blocks(behind));
+    let behind = match place {
+        Place::Groups(_) | Place::Producers(..) => return append_rest_from(out, stream, kind, place, room),
+        Place::Blocks(behind) => append_blocks(out, stream.nodes_behind(behind), room),
+        Place::Start => {
+            append_len(out, stream.blocks() as u64);
+            append_blocks(out, stream.nodes(), room)
         }
-        append_facts(out, stream);
-        groups::Place::default()
     };
-    append_groups(out, stream, kind, in_groups, room).map(Place::Groups)
+    if let Some(behind) = behind {
+        return Some(Place::Blocks(behind));
+    }
+    append_facts(out, stream);
+    append_rest_from(out, stream, kind, Place::Groups(groups::Place::default()), room)
 }
 
 /// Appends the groups, and the producers.
 pub fn append_rest(out: &mut Vec<u8>, stream: &Stream, kind: Type, compress: bool) {
-    let rest = append_groups(out, stream, kind, groups::Place::default(), Room::endless(compress));
+    let first = Place::Groups(groups::Place::default());
+    let rest = append_rest_from(out, stream, kind, first, Room::endless(compress));
     assert!(rest.is_none(), "the room has no end");
 }
 
-/// Appends the groups from a place on, and the producers; where to go on if there was not room for all groups.
-fn append_groups(
+/// Appends the groups and the producers from a place among them on; where to go on if there was not room for all.
+fn append_rest_from(
     out: &mut Vec<u8>,
     stream: &Stream,
     kind: Type,
-    place: groups::Place,
+    place: Place,
     room: Room,
-) -> Option<groups::Place> {
-    if let Some(place) = groups::append_from(out, stream, kind, place, room) {
-        return Some(place);
-    }
-    match stream.producers() {
-        Some(producers) => append_producers(out, producers, room.compress),
-        None if kind == Type::Stream5 => append_producers(out, &Producers::new(Memory::USUAL), room.compress),
-        None => {}
-    }
-    None
+) -> Option<Place> {
+    let from = match place {
+        Place::Producers(producers, messages) => (producers, messages),
+        Place::Groups(place) => {
+            if let Some(place) = groups::append_from(out, stream, kind, place, room) {
+                return Some(Place::Groups(place));
+            }
+            (0, 0)
+        }
+        Place::Start | Place::Blocks(_) => unreachable!("the blocks come first"),
+    };
+    let none = Producers::new(Memory::USUAL);
+    let producers = stream.producers().or_else(|| (kind == Type::Stream5).then_some(&none))?;
+    append_producers(out, producers, from, room)
+        .map(|(producers, messages)| Place::Producers(producers, messages))
 }
 
 /// Appends blocks; the id behind which the rest begins if there was not room for all of them.
@@ -116,22 +120,37 @@ pub fn append_facts(out: &mut Vec<u8>, stream: &Stream) {
     append_len(out, stream.groups.len() as u64);
 }
 
-fn append_producers(out: &mut Vec<u8>, producers: &Producers, compress: bool) {
-    let memory = producers.memory();
-    append_len(out, memory.duration_s);
-    append_len(out, memory.messages_max as u64);
-    let all = producers.iter();
-    append_len(out, all.len() as u64);
-    for (name, messages) in all {
-        append_string(out, name, compress);
-        append_len(out, messages.len() as u64);
-        for (message, id) in messages {
-            append_string(out, message, compress);
+/// Appends the producers behind the first so many and so many messages of the next; where to go on if there was not room for all.
+fn append_producers(
+    out: &mut Vec<u8>,
+    producers: &Producers,
+    (first, first_message): (usize, usize),
+    room: Room,
+) -> Option<(usize, usize)> {
+    if (first, first_message) == (0, 0) {
+        let memory = producers.memory();
+        append_len(out, memory.duration_s);
+        append_len(out, memory.messages_max as u64);
+        append_len(out, producers.len() as u64);
+    }
+    let mut skipped = first_message;
+    for (number, (name, messages)) in producers.iter().enumerate().skip(first) {
+        let count = messages.len();
+        if skipped == 0 {
+            append_string(out, name, room.compress);
+            append_len(out, count as u64);
+        }
+        for (at, (message, id)) in messages.enumerate().skip(std::mem::take(&mut skipped)) {
+            append_string(out, message, room.compress);
             append_id(out, id);
+            if room.is_used_up(out) {
+                return Some(if at + 1 < count { (number, at + 1) } else { (number + 1, 0) });
+            }
         }
     }
     append_len(out, producers.added);
     append_len(out, producers.duplicates);
+    None
 }
 
 fn id(reader: &mut Reader<'_>) -> Result<StreamId, Error> {

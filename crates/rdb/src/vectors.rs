@@ -27,6 +27,32 @@ const LAYOUT: u64 = 1;
 /// M of sets that do not tell it.
 const M_USUAL: usize = 16;
 
+/// What all elements of a set have in common in a file.
+#[derive(Clone, Copy, Debug)]
+pub struct Form {
+    vector_bytes: usize,
+    m: usize,
+    has_attributes: bool,
+}
+
+impl Form {
+    pub fn of(set: &VectorSet) -> Self {
+        let Shape { dimension, quant, m, .. } = *set.shape();
+        Self { vector_bytes: quant.raw_bytes(dimension), m, has_attributes: set.with_attributes() > 0 }
+    }
+}
+
+/// Bytes of the matrix that stands before the elements.
+pub fn matrix_bytes(set: &VectorSet) -> usize {
+    let projection = set.shape().projection.as_ref();
+    projection.map_or(0, |projection| projection.input() * projection.output() * size_of::<f32>())
+}
+
+/// Appends what stands behind all elements.
+pub fn append_end(out: &mut Vec<u8>, compress: bool) {
+    FieldWriter::resume(out, compress).end();
+}
+
 /// What is written next.
 #[derive(Clone, Copy, Debug)]
 pub enum Place {
@@ -49,7 +75,7 @@ pub fn append_head(out: &mut Vec<u8>, set: &VectorSet, compress: bool) -> Place 
         None => Place::Element(0),
         Some(projection) => {
             fields.unsigned(projection.input() as u64);
-            fields.begin_string((projection.input() * projection.output() * size_of::<f32>()) as u64);
+            fields.begin_string(matrix_bytes(set) as u64);
             Place::Row(0)
         }
     }
@@ -66,12 +92,12 @@ pub fn append_from(out: &mut Vec<u8>, set: &VectorSet, mut place: Place, room: R
             (Place::Row(_), _) => Place::Element(0),
             (Place::Element(number), _) if number < set.numbers_end() => {
                 if let Some(node) = set.node(number) {
-                    append_element(out, set, &node, room.compress);
+                    append_element(out, Form::of(set), &node, room.compress);
                 }
                 Place::Element(number + 1)
             }
             (Place::Element(_), _) => {
-                FieldWriter::resume(out, room.compress).end();
+                append_end(out, room.compress);
                 return None;
             }
         };
@@ -81,17 +107,17 @@ pub fn append_from(out: &mut Vec<u8>, set: &VectorSet, mut place: Place, room: R
     }
 }
 
-fn append_element(out: &mut Vec<u8>, set: &VectorSet, node: &Node<'_>, compress: bool) {
-    let shape = set.shape();
+/// Appends an element.
+pub fn append_element(out: &mut Vec<u8>, form: Form, node: &Node<'_>, compress: bool) {
     let mut fields = FieldWriter::resume(out, compress);
     fields.string(node.name);
-    if set.with_attributes() > 0 {
+    if form.has_attributes {
         fields.string(node.attributes.unwrap_or_default());
     }
     let mut vector = node.kept.bytes.to_vec();
-    vector.resize(shape.quant.raw_bytes(shape.dimension), 0);
+    vector.resize(form.vector_bytes, 0);
     fields.string(&vector);
-    let parameters = parameters(node, shape.m);
+    let parameters = parameters(node, form.m);
     fields.unsigned(parameters.len() as u64);
     parameters.into_iter().for_each(|parameter| fields.unsigned(parameter));
 }

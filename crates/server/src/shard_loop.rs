@@ -109,6 +109,8 @@ pub struct ShardLoop {
     next_log_look_us: u64,
     /// When this shard, which shares its processor, let others have it last; µs.
     gave_way_us: u64,
+    /// Before this time no save offers the processor to others.
+    offers_processor_at_ns: u64,
 }
 
 /// How often a shard that shares its processor, and always finds something to do, lets others have it, µs: the scheduler would do that every few
@@ -169,6 +171,7 @@ impl ShardLoop {
             next_save_look_us: 0,
             next_log_look_us: 0,
             gave_way_us: 0,
+            offers_processor_at_ns: 0,
         }
     }
 

@@ -62,8 +62,17 @@ fn fill(client: &mut Client, names: &[&str]) {
         for n in 0..ELEMENTS / 10 {
             client.run(&format!("FT.SUGADD {{{name}}}hints text:{n} {n} PAYLOAD {n}"));
         }
+        for n in 0..ELEMENTS / 10 {
+            let line = format!("VADD {{{name}}}vectors VALUES 3 {n} {} 7 place:{n} M 4 EF 10", n % 90);
+            assert!(!client.run(&line).is_error());
+        }
+        let numbers = (0..ELEMENTS).map(|n| (n * n).to_string()).collect::<Vec<_>>().join(",");
+        assert!(!client.run(&format!("JSON.SET {{{name}}}numbers $ [{numbers}]")).is_error());
+        for n in 0..ELEMENTS / 10 {
+            let line = format!("XADD {{{name}}}messages IDMP producer:{} {n} * field {n}", n % 70);
+            assert!(!client.run(&line).is_error());
+        }
         client.run(&format!("SETRANGE {{{name}}}text 900000 end"));
-        // What is written as a whole before it changes: an array, and a list with an element that is long by itself.
         for from in (0..ELEMENTS).step_by(500) {
             let pairs = (from..from + 500).map(|n| format!("{} array-element-{n}", n * 3));
             let line = format!("ARMSET {{{name}}}array {}", pairs.collect::<Vec<_>>().join(" "));
@@ -102,11 +111,24 @@ fn changes(name: &str, round: usize) -> Vec<String> {
         format!("BITFIELD text SET u8 {} 77 GET u8 0 INCRBY u16 {} 3", n * 100, n * 230),
         format!("ARSET array {n} new"),
         format!("RPUSH long new:{round}"),
+        format!("LPUSH long {}", "long".repeat(50_000)),
+        "LSET long 1 new".to_owned(),
+        "LPOP long".to_owned(),
+        format!("VADD vectors VALUES 3 {} 5 {round} new:{round} M 4 EF 10", n % 70),
+        format!("VADD vectors VALUES 3 1 2 3 place:{} M 4 EF 10", n / 30),
+        format!("VSETATTR vectors place:{} {{\"n\":{round}}}", n / 20),
+        format!("VREM vectors place:{}", n / 10),
+        format!("JSON.NUMINCRBY numbers $[{}] 0.5", n / 2),
+        format!("JSON.ARRINSERT numbers $ {} 7", n / 3),
+        format!("XADD messages IDMP producer:{} new:{round} * field new", n % 70),
         format!("FT.SUGADD hints text:{} 1 INCR", n / 10),
         format!("FT.SUGADD hints new:{round} 1"),
         format!("FT.SUGDEL hints text:{}", n / 20),
     ];
-    let keys = ["hash", "timed", "set", "zset", "list", "stream", "text", "array", "long", "hints"];
+    let keys = [
+        "hash", "timed", "set", "zset", "list", "stream", "text", "array", "long", "hints", "vectors",
+        "numbers", "messages",
+    ];
     let named = |line: String| {
         let mut words: Vec<String> = line.split(' ').map(str::to_owned).collect();
         if keys.contains(&&*words[1]) {
@@ -147,6 +169,14 @@ const DEPARTURES: &[&str] = &[
     "RENAME {b}hints {b}moved",
     "FT.SUGADD {b}moved text:2 9",
     "UNLINK {b}moved",
+    "RENAME {a}vectors {a}renamed",
+    "VREM {a}renamed place:9",
+    "UNLINK {a}renamed",
+    "MOVE {b}vectors 9",
+    "JSON.ARRPOP {a}numbers $ 5",
+    "RENAME {a}numbers {a}pieces",
+    "JSON.SET {b}numbers $ 5",
+    "UNLINK {a}messages",
 ];
 
 fn check(shards: &str, act: impl Fn(&Server, &mut Client)) {

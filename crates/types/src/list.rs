@@ -359,7 +359,11 @@ impl List {
     fn shrink(&mut self, end: End, is_spent: bool) {
         if is_spent && let Body::Many(nodes) = &mut self.body {
             let node = if end == End::Head { nodes.pop_front() } else { nodes.pop_back() };
-            self.heap_bytes -= node.expect("it was there").heap_bytes();
+            let node = node.expect("it was there");
+            self.heap_bytes -= node.heap_bytes();
+            if let Some(showing) = &mut self.showing {
+                showing.take(node);
+            }
         }
         self.settle(true);
     }

@@ -3,7 +3,8 @@
 //! Who shows goes from part to part (a segment of a table, a leaf of a tree). The collection itself keeps what is about to change and has
 //! not been shown: the elements that share a bucket or a leaf with it, written aside until they are asked for. So every element that was
 //! there at the beginning is shown once, as it was. Members, fields and scores come in no order; the nodes of lists, the blocks of
-//! streams, the parts of arrays and suggestions come in theirs, and are kept whole until it is their turn.
+//! streams, the parts of arrays and suggestions come in theirs, and are kept whole until it is their turn; the elements of vector sets, too, and
+//! are kept until the end.
 //!
 //! A copy of a collection is not being shown. Bytes that are kept are in no account: they are somebody's who writes a snapshot.
 
@@ -13,7 +14,7 @@ use crate::set::SetTable;
 use crate::stream::Node;
 use crate::suggestions::Suggestion;
 use crate::zset::Tree;
-use crate::{Array, Hash, List, Set, Stream, Suggestions, ZSet, array};
+use crate::{Array, Hash, List, Set, Stream, Suggestions, VectorSet, ZSet, array, vectorset};
 
 /// An element of a collection.
 #[derive(Clone, Copy, Debug)]
@@ -31,13 +32,18 @@ pub enum Element<'a> {
     },
     /// A node of a list; they come from head to tail.
     Node(NodeView<'a>),
+    /// How many bytes a node has that is a long element by itself; they follow as [`Element::Text`].
+    LongNode(u64),
     /// A block of a stream; they come in the order of their ids.
     Block(Node<'a>),
     /// An element of an array, and its position; they come in order.
     Position(u64, array::Element<'a>),
     /// A suggestion; they come in the order in which they came.
     Suggestion(Suggestion<'a>),
-    /// Bytes of a long string, or of the text of a document; they come in their order.
+    /// An element of a vector set; they come in the order of their numbers, behind the matrix that reduces vectors, if there is one, which comes
+    /// as [`Element::Text`].
+    Vector(&'a vectorset::Node<'a>),
+    /// Bytes of a long string, of a long element of a list, or of the text of a document; they come in their order.
     Text(&'a [u8]),
     /// How many bytes the text of a document has, before the first of them.
     TextLen(u64),
@@ -62,9 +68,11 @@ impl Kept {
             Element::Field { field, value, expire } => (FIELD, expire, field, value),
             Element::Scored { member, score } => (SCORED, score.to_bits(), member, &[][..]),
             Element::Node(_)
+            | Element::LongNode(_)
             | Element::Block(_)
             | Element::Position(..)
             | Element::Suggestion(_)
+            | Element::Vector(_)
             | Element::Text(_)
             | Element::TextLen(_) => {
                 unreachable!("what has an order is kept in it")
@@ -177,6 +185,7 @@ pub enum Showable<'a> {
     Stream(&'a mut Stream),
     Array(&'a mut Array),
     Suggestions(&'a mut Suggestions),
+    VectorSet(&'a mut VectorSet),
 }
 
 /// What keeps its order until it is shown shows on rather than keep more than this, bytes.
@@ -211,6 +220,7 @@ impl<'a> Showable<'a> {
             Self::Stream(stream) => return stream.begin_showing(),
             Self::Array(array) => array.begin_showing(),
             Self::Suggestions(suggestions) => suggestions.begin_showing(),
+            Self::VectorSet(set) => set.begin_showing(),
         }
         true
     }
@@ -225,6 +235,7 @@ impl<'a> Showable<'a> {
             Self::Stream(stream) => stream.show_on(show),
             Self::Array(array) => array.show_on(show),
             Self::Suggestions(suggestions) => suggestions.show_on(show),
+            Self::VectorSet(set) => set.show_on(show),
         }
     }
 
@@ -240,10 +251,11 @@ impl<'a> Showable<'a> {
             Self::Hash(table) => table.showing.show_kept(show),
             Self::ZSet(tree) => tree.showing.show_kept(show),
             _ if self.kept_bytes() <= KEPT_IN_ORDER_MAX => {}
-            Self::List(list) => _ = list.show_on(show),
+            Self::List(list) => list.show_kept(show),
             Self::Stream(stream) => _ = stream.show_on(show),
             Self::Array(array) => _ = array.show_on(show),
             Self::Suggestions(suggestions) => _ = suggestions.show_on(show),
+            Self::VectorSet(set) => _ = set.show_on(show),
         }
     }
 
@@ -257,6 +269,7 @@ impl<'a> Showable<'a> {
             Self::Stream(stream) => stream.kept_bytes(),
             Self::Array(array) => array.kept_bytes(),
             Self::Suggestions(suggestions) => suggestions.kept_bytes(),
+            Self::VectorSet(set) => set.kept_bytes(),
         }
     }
 
@@ -270,6 +283,7 @@ impl<'a> Showable<'a> {
             Self::Stream(stream) => stream.end_showing(),
             Self::Array(array) => array.end_showing(),
             Self::Suggestions(suggestions) => suggestions.end_showing(),
+            Self::VectorSet(set) => set.end_showing(),
         }
     }
 }

@@ -12,6 +12,7 @@ mod projection;
 mod quant;
 mod remains;
 mod saved;
+mod showing;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +25,7 @@ pub use saved::{Node, Record, SAVED_LEVEL_MAX};
 pub(crate) use remains::VectorSetRemains;
 
 use order::Order;
+use showing::VectorSetShowing;
 use std::cell::RefCell;
 use std::cmp::Ordering;
 use std::sync::atomic::AtomicU64;
@@ -87,6 +89,7 @@ pub struct VectorSet {
     uid: u64,
     /// Vectors that have ever been added.
     made: u64,
+    showing: Option<Box<VectorSetShowing>>,
 }
 
 /// What is looked for near a vector.
@@ -143,6 +146,7 @@ impl VectorSet {
             with_attributes: 0,
             uid: UIDS.fetch_add(1, Relaxed),
             made: 0,
+            showing: None,
         }
     }
 
@@ -254,17 +258,20 @@ impl VectorSet {
         let found = self.order.get(spot).filter(|number| self.name(*number) == Some(name));
         let number = found.or(self.free.last().copied()).unwrap_or(self.entries.len() as u32);
         let sent = self.shape.quant.sent(&vector.kept(), self.shape.dimension);
+        self.keep_element(number);
         self.graph.set_ef_construction(ef.min(EF_MAX)).expect("callers check the effort");
         let slot = match self.graph.insert(number, &sent) {
             Ok(slot) => slot,
             Err(vector::Error::Full) => return Err(Full),
             Err(error) => panic!("a vector that was checked: {error}"),
         };
+        self.slot_comes(slot);
         self.made += 1;
         let (norm, range) = (vector.norm, vector.range);
         if let Some(entry) = self.entries.get_mut(number as usize).and_then(Option::as_mut) {
             let old = std::mem::replace(&mut entry.slot, slot);
             (entry.norm, entry.range) = (norm, range);
+            self.keep_slot(old, number);
             self.graph.remove(old).expect("an element has a vector");
         } else {
             let entry = Entry { name: name.into(), attributes: None, slot, norm, range };
@@ -291,6 +298,7 @@ impl VectorSet {
 
     /// Gives an element attributes, none if they are empty.
     pub fn set_attributes(&mut self, number: u32, attributes: &[u8]) {
+        self.keep_element(number);
         let Some(entry) = self.entries.get_mut(number as usize).and_then(Option::as_mut) else { return };
         self.text_bytes -= entry.text_bytes();
         self.with_attributes -= usize::from(entry.attributes.is_some());
@@ -305,7 +313,9 @@ impl VectorSet {
         let Some(number) = self.order.get(spot).filter(|number| self.name(*number) == Some(name)) else {
             return false;
         };
+        self.keep_element(number);
         let Some(entry) = self.entries[number as usize].take() else { return false };
+        self.keep_slot(entry.slot, number);
         self.order.remove(spot);
         self.text_bytes -= entry.text_bytes();
         self.with_attributes -= usize::from(entry.attributes.is_some());

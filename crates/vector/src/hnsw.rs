@@ -13,6 +13,7 @@
 //! (`tree`). Rows, labels and links of a slot change only before anybody can
 //! know of it, but for the links of those that are linked.
 
+mod former;
 mod linking;
 mod links;
 mod loans;
@@ -29,6 +30,7 @@ mod tail;
 mod tree;
 mod walk;
 
+pub use former::LinksAt;
 pub use loans::Loan;
 pub use parameters::{M_MAX, Parameters};
 pub use remains::Remains;
@@ -39,6 +41,7 @@ use crate::pins::Pins;
 use crate::store::{By, Slots, Store};
 use crate::{Error, Slot, Space};
 use base::random::Random;
+use former::Former;
 use linking::Linking;
 use links::{Links, Places};
 use loans::Loans;
@@ -69,6 +72,7 @@ pub(crate) struct Graph {
     pub tail: Tail,
     pub pins: Arc<Pins>,
     pub loans: Loans,
+    pub former: Former,
     pub parameters: Parameters,
     /// How many linked slots have been removed and not been swept yet.
     pub removed: AtomicU32,
@@ -106,6 +110,7 @@ impl Hnsw {
             tail: Tail::new(parameters.tail_max * TAIL_SLACK),
             pins: Arc::default(),
             loans: Loans::default(),
+            former: Former::default(),
             parameters,
             removed: AtomicU32::new(0),
         };

@@ -21,7 +21,7 @@ mod top;
 pub use element::{Element, Metric};
 pub use error::Error;
 pub use flat::{Flat, FlatSearch};
-pub use hnsw::{Hnsw, Loan, M_MAX, Parameters, Reader, Remains, Saved, Search, Wish};
+pub use hnsw::{Hnsw, LinksAt, Loan, M_MAX, Parameters, Reader, Remains, Saved, Search, Wish};
 pub use shared::{Handle, STEP, Shared};
 pub use space::Space;
 pub use store::Slot;

@@ -32,6 +32,7 @@ impl FaultyServer {
 
     /// From now on steps fail in these ways (see crates/server/src/planted/disk.rs), and in no others.
     pub fn fail(&self, lines: &str) {
+        let _ = fs::remove_file(self.faults.with_extension("waiting"));
         // Nobody is to see half of it.
         let temporary = self.faults.with_extension("new");
         fs::write(&temporary, lines).expect("it can be written");
@@ -40,7 +41,7 @@ impl FaultyServer {
 }
 
 impl FaultyServer {
-    /// Waits until a step has to wait, as it was told to.
+    /// Waits until a step has to wait, as it was told to last.
     pub fn await_waiting(&self) {
         await_true("a step waits", || self.faults.with_extension("waiting").exists());
     }

@@ -69,20 +69,21 @@ pub(super) fn node_name(text: &[u8]) -> Outcome {
 pub(super) fn proc_title(text: &[u8]) -> Outcome {
     const KNOWN: [&[u8]; 7] =
         [b"title", b"listen-addr", b"server-mode", b"port", b"tls-port", b"unixsocket", b"config-file"];
+    /// Those that never stand for nothing.
+    const SEEN: [&[u8]; 3] = [b"listen-addr", b"port", b"tls-port"];
     const INVALID: &str = "template format is invalid or contains unknown variables";
-    if text.trim_ascii().is_empty() {
-        return Err(INVALID);
-    }
-    let mut rest = text;
+    let is_seen = |text: &[u8]| !text.trim_ascii().is_empty();
+    let (mut rest, mut is_any_seen) = (text, false);
     while let Some(open) = rest.iter().position(|b| *b == b'{') {
         let name = &rest[open + 1..];
         let close = name.iter().position(|b| *b == b'}');
-        match close {
-            Some(close) if KNOWN.contains(&&name[..close]) => rest = &name[close + 1..],
-            _ => return Err(INVALID),
-        }
+        let Some(name) = close.map(|close| &name[..close]).filter(|name| KNOWN.contains(name)) else {
+            return Err(INVALID);
+        };
+        is_any_seen |= SEEN.contains(&name) || is_seen(&rest[..open]);
+        rest = &rest[open + name.len() + 2..];
     }
-    Ok(())
+    if is_any_seen || is_seen(rest) { Ok(()) } else { Err(INVALID) }
 }
 
 /// Numbers and ranges with commas between them: `0-3,8`.
@@ -111,6 +112,7 @@ mod tests {
     #[test]
     fn titles() {
         assert!(proc_title(b"{title} x {port}").is_ok());
+        assert!(proc_title(b"{title}").is_err() && proc_title(b"{title} {port}").is_ok());
         assert!(proc_title(b"{x}").is_err() && proc_title(b" ").is_err() && proc_title(b"{title").is_err());
     }
 

@@ -42,7 +42,7 @@ enum Way {
     Text(Text),
     /// A document, which keeps by itself what is about to change.
     Document(Reader),
-    /// What is left of one whose elements are written, as it was.
+    /// What is left of one whose elements are written, or all of it, as it was.
     Rest(Value),
 }
 
@@ -174,12 +174,16 @@ impl Walk {
             Way::Text(Text::new(text_len))
         } else if showable(table, pos).is_some_and(|mut showable| showable.begin()) {
             Way::ByElement
-        } else if document(table, pos).is_some_and(Document::begin_showing) {
-            Way::Document(Reader::default())
+        } else if let Some(document) = document(table, pos) {
+            match document.shared_numbers() {
+                Some(shared) => Way::Rest(Value::Json(Box::new(shared))),
+                None if document.begin_showing() => Way::Document(Reader::default()),
+                None => Way::Unchanged,
+            }
         } else {
             Way::Unchanged
         };
-        let by_element = !matches!(way, Way::Unchanged);
+        let by_element = !matches!(way, Way::Unchanged | Way::Rest(_));
         let scribe = self.scribe.clone();
         let record = lock(&scribe).begin(self.number, &entry(table.record(pos), far), by_element);
         self.begun.insert(key.clone(), Begun { record, way, scribe });

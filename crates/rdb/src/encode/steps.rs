@@ -3,7 +3,7 @@
 //! are left first.
 //!
 //! A step ends once it has appended its budget. What it does not divide: packed forms (listpacks, intsets, a block of a
-//! stream, a node of a list), an element of a set, hash, sorted set or array, and what a stream knows of its producers. A
+//! stream, a node of a list), and an element of a set, hash, sorted set or array. A
 //! string, and an element that makes a node of a list by itself, is divided if it is longer than the budget, and is then
 //! not compressed.
 
@@ -37,6 +37,8 @@ pub struct Encoder {
     tail: Vec<u8>,
     /// How far a document has come.
     json: Option<Box<JsonSteps>>,
+    /// Of a vector set whose elements come one by one.
+    vectors: Option<vectors::Form>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -80,7 +82,14 @@ impl Encoder {
     }
 
     pub(super) fn for_type(kind: Type, options: &Options) -> Self {
-        Self { kind, compress: options.compress, place: Place::Start, tail: Vec::new(), json: None }
+        Self {
+            kind,
+            compress: options.compress,
+            place: Place::Start,
+            tail: Vec::new(),
+            json: None,
+            vectors: None,
+        }
     }
 
     /// The type, whose byte stands before key and value.
@@ -116,6 +125,14 @@ impl Encoder {
                 self.place = Place::Elements { left: all.len(), first_ms: 0 };
                 return;
             }
+            ValueRef::VectorSet(set) => {
+                vectors::append_head(out, set, self.compress);
+                vectors::append_end(&mut self.tail, self.compress);
+                self.vectors = Some(vectors::Form::of(set));
+                let left = set.len() + vectors::matrix_bytes(set);
+                self.place = Place::Elements { left, first_ms: 0 };
+                return;
+            }
             ValueRef::Stream(stream) => {
                 stream::append_facts(&mut self.tail, stream);
                 if !stream.has_long_rest() {
@@ -145,6 +162,12 @@ impl Encoder {
                 *left += bytes as usize;
                 return;
             }
+            Element::LongNode(bytes) => {
+                append_len(out, NODE_PLAIN);
+                append_len(out, bytes);
+                *left = *left + bytes as usize - 1;
+                return;
+            }
             _ => 1,
         };
         *left = left.checked_sub(count).expect("as many elements as there were");
@@ -168,8 +191,12 @@ impl Encoder {
                 array::append_element(out, element, self.compress);
             }
             Element::Suggestion(suggestion) => suggestions::append_entry(out, suggestion, self.compress),
+            Element::Vector(node) => {
+                let form = self.vectors.expect("a vector set was begun");
+                vectors::append_element(out, form, node, self.compress);
+            }
             Element::Text(part) => out.extend_from_slice(part),
-            Element::TextLen(_) => unreachable!("it is no element"),
+            Element::TextLen(_) | Element::LongNode(_) => unreachable!("it is no element"),
         }
     }
 

@@ -7,10 +7,11 @@ use crate::{Reader, Shapes, Type, append_len};
 use base::hash::HashSeed;
 use base::random::Random;
 use keyspace::Value;
+use std::ops::Range;
 use std::sync::Arc;
 use types::hash::{FieldTtl, HashLimits};
 use types::showing::Showable;
-use types::stream::{Group, StreamId, StreamLimits};
+use types::stream::{Group, Memory, StreamId, StreamLimits};
 use types::{Array, Hash, Set, Stream};
 
 /// The payload of a value, and how many steps it took; no step appends more than `most` bytes.
@@ -94,9 +95,11 @@ fn what_changes_on_the_way_is_written_as_it_was() {
     let (seed, mut random) = (HashSeed::new(1, 2), Random::from_seed(3));
     let shapes = Shapes::with_defaults(&seed);
     let options = Options { version: 14, compress: true };
-    // Few enough pending entries to be written with the blocks, and too many.
-    for read in [500, 15_000] {
-        let mut value = Value::Stream(Box::new(stream_with_groups(20_000, read)));
+    // Few enough pending entries and messages of producers to be written with the blocks, and too many.
+    for (read, messages) in [(500, 100), (15_000, 100), (500, 9000)] {
+        let mut stream = stream_with_groups(20_000, read);
+        add_messages(&mut stream, 0..messages);
+        let mut value = Value::Stream(Box::new(stream));
         let before = content(&value);
         let payload = shown_as_it_was(&mut value, &options, |value| {
             let Value::Stream(stream) = value else { unreachable!() };
@@ -109,8 +112,11 @@ fn what_changes_on_the_way_is_written_as_it_was() {
             let consumer = stream.with_group(b"one", |_, group| group.consumer_of(b"consumer 1"));
             stream.read_on(b"one", consumer, 9, |_| room.next().is_some());
             stream.with_group(b"two", |_, group| _ = group.delete_consumer(b"consumer 0"));
+            let first = 10_000 + random.below(80_000);
+            add_messages(stream, first..first + 30);
         });
-        assert!(content(&restore(&payload, &shapes).expect("own bytes")) == before, "{read} pending");
+        let back = restore(&payload, &shapes).expect("own bytes");
+        assert!(content(&back) == before, "{read} pending, {messages} messages");
         assert!(content(&value) != before);
     }
     let mut array = Array::new();
@@ -184,6 +190,15 @@ fn stream_with_groups(count: u64, read: usize) -> Stream {
     stream
 }
 
+/// Messages of a hundred producers.
+fn add_messages(stream: &mut Stream, numbers: Range<u64>) {
+    let producers = stream.producers_mut(Memory { duration_s: 86_400, messages_max: 80 });
+    for n in numbers {
+        let (producer, message) = (format!("producer {}", n % 100), format!("message {n}"));
+        producers.add(producer.as_bytes(), message.as_bytes(), StreamId::new(n + 1, 0), 0);
+    }
+}
+
 #[test]
 fn steps_are_bounded() {
     let seed = HashSeed::new(1, 2);
@@ -195,6 +210,7 @@ fn steps_are_bounded() {
     for ms in 1..=30_000 {
         stream.append(StreamId::new(ms, 0), [&b"field"[..], b"value"].into_iter(), limits);
     }
+    add_messages(&mut stream, 0..9000);
     for name in [b"one", b"two"] {
         stream.groups.add(Group::new(name, StreamId::MIN, None));
         let mut consumers = Vec::new();

@@ -124,9 +124,14 @@ impl List {
                     let number = if end == End::Head { step } else { count - 1 - step };
                     removed += nodes[number].remove_matching(&needle, limit - removed, end);
                 }
+                let mut showing = self.showing.as_deref_mut();
                 nodes.retain_mut(|node| {
                     node.refit();
-                    node.count() > 0
+                    let is_gone = node.count() == 0;
+                    if is_gone && let Some(showing) = &mut showing {
+                        showing.take(std::mem::take(node));
+                    }
+                    !is_gone
                 });
                 self.heap_bytes = nodes.iter().map(Node::heap_bytes).sum();
             }

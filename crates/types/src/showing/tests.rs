@@ -5,8 +5,9 @@ use crate::hash::{FieldTtl, HashLimits};
 use crate::list::{End, ListLimit, NodeView};
 use crate::set::SetLimits;
 use crate::stream::{References, StreamId, StreamLimits, Trim, TrimTo};
+use crate::vectorset::{Projection, Quant, Shape};
 use crate::zset::ZSetLimits;
-use crate::{Array, Hash, List, Set, Stream, Suggestions, ZSet};
+use crate::{Array, Hash, List, Set, Stream, Suggestions, VectorSet, ZSet};
 use base::hash::HashSeed;
 use base::random::Random;
 
@@ -15,6 +16,11 @@ trait Bed {
     fn showable(&mut self) -> Showable<'_>;
     fn change(&mut self, random: &mut Random, grows: bool);
     fn content(&self) -> Vec<String>;
+
+    /// What stands before all that is shown.
+    fn beginning() -> Vec<String> {
+        Vec::new()
+    }
 
     /// Whether parts come in their order.
     const IS_ORDERED: bool = false;
@@ -31,6 +37,18 @@ fn told(element: Element<'_>) -> String {
         }
         Element::Position(index, element) => format!("{index} {}", element.to_vec().escape_ascii()),
         element => format!("{element:?}"),
+    }
+}
+
+/// Adds what is shown: the parts of a long node are one.
+fn add(shown: &mut Vec<String>, element: Element<'_>) {
+    match element {
+        Element::LongNode(_) => shown.push(String::new()),
+        Element::Text(part) => {
+            let part = part.escape_ascii().to_string();
+            shown.last_mut().expect("its length comes first").push_str(&part);
+        }
+        element => shown.push(told(element)),
     }
 }
 
@@ -140,7 +158,17 @@ impl Bed for List {
             7 if grows => self.insert(index, &value),
             8 if grows => self.insert(index, &[b'y'; 9000]),
             9 => _ = self.set(index, &value),
+            10 if random.index(40) == 0 => _ = self.set(index, &vec![b'w'; 70_000 + random.index(90_000)]),
             10 => _ = self.set(index, &[b'z'; 9000]),
+            11 if random.index(40) == 0 => {
+                // What is long by itself goes by its value.
+                let is_long = |node: NodeView<'_>| match node {
+                    NodeView::Plain(element) if element.len() > 9000 => Some(element.to_vec()),
+                    _ => None,
+                };
+                let long = self.nodes().find_map(is_long);
+                long.into_iter().for_each(|long| _ = self.remove_matching(&long, 1, end));
+            }
             11 if random.index(4) == 0 => _ = self.remove_matching(&value, 2, end),
             12 if random.index(300) == 0 => _ = self.remove_range(index, random.index(900)),
             13 if random.index(900) == 0 => self.keep(index, 2000),
@@ -247,6 +275,49 @@ impl Bed for Suggestions {
     const IS_ORDERED: bool = true;
 }
 
+/// Numbers of a vector.
+const DIMENSION: usize = 6;
+
+impl Bed for VectorSet {
+    fn showable(&mut self) -> Showable<'_> {
+        Showable::VectorSet(self)
+    }
+
+    fn change(&mut self, random: &mut Random, grows: bool) {
+        // To link a vector takes longer than to change anything else.
+        if random.index(12) > 0 {
+            return;
+        }
+        let name = name(random);
+        let numbers: Vec<f32> = (0..DIMENSION).map(|_| random.index(2000) as f32 - 1000.0).collect();
+        let vector = self.shape().quant.vector(&numbers).expect("numbers that are finite");
+        match random.index(10) {
+            0..4 if grows => _ = self.add(&name, &vector, None, 20),
+            4..6 if grows => _ = self.add(&name, &vector, Some(&name), 20),
+            6..8 => {
+                let number = self.find(&name);
+                number.into_iter().for_each(|number| self.set_attributes(number, &name[1..]));
+            }
+            _ => _ = self.remove(&name),
+        }
+    }
+
+    fn content(&self) -> Vec<String> {
+        let rows = self.shape().projection.iter().flat_map(|it| (0..it.output()).map(|row| it.row(row)));
+        let mut bytes: Vec<u8> = rows.flatten().flat_map(f32::to_le_bytes).collect();
+        bytes.splice(0..0, *b"matrix ");
+        let elements = (0..self.numbers_end()).filter_map(|number| self.node(number));
+        let elements = elements.map(|node| told(Element::Vector(&node)));
+        [bytes.escape_ascii().to_string()].into_iter().chain(elements).collect()
+    }
+
+    fn beginning() -> Vec<String> {
+        vec!["matrix ".to_owned()]
+    }
+
+    const IS_ORDERED: bool = true;
+}
+
 /// Shows a collection again and again, at different paces.
 fn run<B: Bed + Clone>(mut bed: B, first: u64, parts_min: usize) {
     let (mut times, mut most) = (0, 0);
@@ -260,14 +331,14 @@ fn run<B: Bed + Clone>(mut bed: B, first: u64, parts_min: usize) {
                 continue;
             }
             times += 1;
-            let (mut shown, pace) = (Vec::new(), [1, 40, 400][random.index(3)]);
+            let (mut shown, pace) = (B::beginning(), [1, 40, 400][random.index(3)]);
             loop {
                 (0..random.index(pace)).for_each(|_| bed.change(&mut random, round % 3 < 2));
                 match random.index(4) {
-                    0 => bed.showable().show_kept(&mut |element| shown.push(told(element))),
+                    0 => bed.showable().show_kept(&mut |element| add(&mut shown, element)),
                     // A copy is not being shown, and neither knows of the other.
                     1 if random.index(20) == 0 => bed = bed.clone_being_shown(&mut random),
-                    _ if bed.showable().show_on(&mut |element| shown.push(told(element))) => {}
+                    _ if bed.showable().show_on(&mut |element| add(&mut shown, element)) => {}
                     _ => break,
                 }
             }
@@ -297,9 +368,9 @@ impl<B: Bed + Clone> Copied for B {
         if !copy.showable().begin() {
             return self;
         }
-        let mut shown = 0;
-        while copy.showable().show_on(&mut |_| shown += 1) {}
-        assert_eq!(shown, copy.content().len());
+        let mut shown = Self::beginning();
+        while copy.showable().show_on(&mut |element| add(&mut shown, element)) {}
+        assert_eq!(shown.len(), copy.content().len());
         self
     }
 }
@@ -346,4 +417,11 @@ fn arrays_are_shown_as_they_were() {
 #[test]
 fn suggestions_are_shown_as_they_were() {
     run(Suggestions::new(), 71, 2000);
+}
+
+#[test]
+fn vector_sets_are_shown_as_they_were() {
+    let shape = |quant, projection| Shape { dimension: DIMENSION, quant, m: 4, projection };
+    run(VectorSet::new(shape(Quant::None, None)), 81, 500);
+    run(VectorSet::new(shape(Quant::Q8, Projection::new(9, DIMENSION))), 91, 500);
 }

@@ -42,28 +42,37 @@ struct Producer {
     order: VecDeque<Arc<[u8]>>,
 }
 
-/// The producers of a stream.
+/// The producers of a stream. A copy shares what is remembered of each until that changes.
 #[derive(Clone, Debug)]
 pub struct Producers {
     memory: Memory,
-    producers: BTreeMap<Box<[u8]>, Producer>,
+    producers: BTreeMap<Arc<[u8]>, Arc<Producer>>,
     /// Messages ever remembered.
     pub added: u64,
     /// Messages that came again.
     pub duplicates: u64,
     bytes: usize,
     /// Whose messages were looked through last for those whose time is over.
-    swept: Box<[u8]>,
+    swept: Arc<[u8]>,
 }
 
 impl Producers {
     pub fn new(memory: Memory) -> Self {
-        Self { memory, producers: BTreeMap::new(), added: 0, duplicates: 0, bytes: 0, swept: Box::default() }
+        Self { memory, producers: BTreeMap::new(), added: 0, duplicates: 0, bytes: 0, swept: Arc::default() }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.producers.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.producers.is_empty()
     }
 
     /// No message has ever come.
     pub fn is_as_new(&self) -> bool {
-        self.iter().len() == 0 && self.added == 0 && self.duplicates == 0
+        self.is_empty() && self.added == 0 && self.duplicates == 0
     }
 
     pub fn memory(&self) -> Memory {
@@ -101,17 +110,17 @@ impl Producers {
         }
         self.added += 1;
         let next = (Bound::Excluded(&*self.swept), Bound::Unbounded);
-        let next = self.producers.range::<[u8], _>(next).next().map(|(name, _)| name.clone());
+        let next = self.producers.range::<[u8], _>(next).next().map(|(name, _)| Arc::clone(name));
         self.swept = next.unwrap_or_default();
         if *self.swept != *producer {
-            self.forget(&self.swept.clone(), now_ms);
+            self.forget(&Arc::clone(&self.swept), now_ms);
         }
     }
 
     /// Puts a message behind all others of its producer; false if it is there.
     pub fn insert(&mut self, producer: &[u8], message: &[u8], id: StreamId) -> bool {
         if !self.producers.contains_key(producer) {
-            self.producers.insert(producer.into(), Producer::default());
+            self.producers.insert(producer.into(), Arc::default());
             self.bytes += PRODUCER_BYTES + producer.len();
         }
         let messages_max = self.memory.messages_max;
@@ -119,6 +128,7 @@ impl Producers {
         if it.ids.contains_key(message) {
             return false;
         }
+        let it = Arc::make_mut(it);
         while it.order.len() >= messages_max {
             self.bytes -= it.forget_first();
         }
@@ -130,7 +140,7 @@ impl Producers {
     }
 
     fn forget_message(&mut self, producer: &[u8], message: &[u8]) {
-        let Some(it) = self.producers.get_mut(producer) else { return };
+        let Some(it) = self.producers.get_mut(producer).map(Arc::make_mut) else { return };
         if it.ids.remove(message).is_some() {
             it.order.retain(|other| **other != *message);
             self.bytes -= MESSAGE_BYTES + message.len();
@@ -142,7 +152,7 @@ impl Producers {
         while let Some(first) = producer.order.front()
             && self.memory.is_over(producer.ids[first], now_ms)
         {
-            self.bytes -= producer.forget_first();
+            self.bytes -= Arc::make_mut(producer).forget_first();
         }
         if producer.order.is_empty() {
             self.producers.remove(name);
@@ -232,6 +242,26 @@ mod tests {
         assert_eq!(producers.bytes, bytes);
         producers.set_memory(Memory { messages_max: 4, ..memory });
         assert_eq!((producers.count(16_000), producers.bytes() < 2, producers.added), ((0, 0), true, 11));
+    }
+
+    #[test]
+    fn a_copy_stays_as_it_is() {
+        let mut producers = Producers::new(Memory { duration_s: 10, messages_max: 3 });
+        for n in 0..9u64 {
+            producers.add([b"p", b"q"][n as usize % 2], format!("m{n}").as_bytes(), id(n), 0);
+        }
+        let told = |producers: &Producers| {
+            let of_each = producers.iter();
+            of_each
+                .map(|(name, messages)| format!("{name:?} {:?}", messages.collect::<Vec<_>>()))
+                .collect::<Vec<_>>()
+        };
+        let (copy, before) = (producers.clone(), told(&producers));
+        producers.add(b"p", b"m8", id(10), 0);
+        producers.add(b"r", b"m", id(11), 0);
+        assert_ne!(told(&producers), before);
+        producers.add(b"q", b"m", id(30_000), 30_000);
+        assert_eq!((told(&copy), copy.added), (before, 9));
     }
 
     #[test]

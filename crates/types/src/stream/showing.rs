@@ -1,6 +1,6 @@
 //! Showing a stream as it is now, block by block from the first, while it changes: see [`crate::showing`]. As the order matters, what
 //! changes before it is its turn is kept until then. What is known of the log as a whole, and the groups, are not shown: whoever begins
-//! writes them down at once, or, if many entries are pending, a copy of the groups when the blocks are written.
+//! writes them down at once, or, if many entries are pending or much is known of producers, a copy of both when the blocks are written.
 
 use super::Stream;
 use super::block::Block;
@@ -10,9 +10,11 @@ use super::nodes::Node;
 use crate::showing::{Element, Show};
 use std::collections::BTreeMap;
 
-/// Groups with more pending entries than this are too much to be written down at once, and producers that take more bytes even to be copied.
+/// Groups with more pending entries than this are too much to be written down at once, and so are producers that take more bytes. More producers
+/// than this are too many even to be copied.
 const PENDING_MAX: usize = 4096;
-const PRODUCERS_BYTES_MAX: usize = 256 * 1024;
+const PRODUCERS_BYTES_MAX: usize = 64 * 1024;
+const PRODUCERS_MAX: usize = 16 * 1024;
 /// Bytes of blocks that are shown in one step.
 const STEP_BYTES: usize = 64 * 1024;
 
@@ -82,14 +84,15 @@ impl State {
 }
 
 impl Stream {
-    /// Whether its groups are too much to be written down at once. They are written behind all blocks then.
+    /// Whether its groups and producers are too much to be written down at once. They are written behind all blocks then.
     pub fn has_long_rest(&self) -> bool {
         self.groups.iter().map(|group| group.pending().len()).sum::<usize>() > PENDING_MAX
+            || self.producers().is_some_and(|producers| producers.bytes() > PRODUCERS_BYTES_MAX)
     }
 
-    /// See [`crate::showing::Showable::begin`]. A stream is shown if little is known of producers.
+    /// See [`crate::showing::Showable::begin`]. A stream is shown if it has not too many producers.
     pub(crate) fn begin_showing(&mut self) -> bool {
-        if self.producers().map_or(0, |producers| producers.bytes()) > PRODUCERS_BYTES_MAX {
+        if self.producers().is_some_and(|producers| producers.len() > PRODUCERS_MAX) {
             return false;
         }
         let rest = self.has_long_rest().then(|| {

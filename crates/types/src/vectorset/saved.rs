@@ -3,14 +3,17 @@
 //! Links in files go both ways: Redis takes no others. What leads one way only is left out, and the graph that is made of the rest when the set is
 //! read sees to it that everything is in reach.
 
+use super::showing::VectorSetShowing;
 use super::{Entry, Hit, Kept, Quant, Shape, Vector, VectorSet, parameters, space};
 use crate::vectorset::order::Order;
-use vector::{Saved, Slot};
+use std::borrow::Cow;
+use vector::{LinksAt, Saved, Slot};
 
 /// In files no element reaches higher.
 pub const SAVED_LEVEL_MAX: usize = 15;
 
 /// An element as a file has it.
+#[derive(Debug)]
 pub struct Node<'a> {
     pub number: u32,
     pub name: &'a [u8],
@@ -30,6 +33,61 @@ pub struct Record {
     pub links: Vec<Vec<u32>>,
 }
 
+/// A set as it is, or as it was when a showing of it began.
+pub(super) struct Moment<'a> {
+    set: &'a VectorSet,
+    showing: Option<&'a VectorSetShowing>,
+    links: LinksAt<'a>,
+}
+
+impl<'a> Moment<'a> {
+    /// `showing`: of the time when it began; else now.
+    pub fn of(set: &'a VectorSet, showing: Option<&'a VectorSetShowing>) -> Self {
+        Self { set, showing, links: set.graph.links_at(showing.is_some()) }
+    }
+
+    fn entry(&self, number: u32) -> Option<(&'a Entry, Kept<'a>)> {
+        if let Some(former) = self.showing.and_then(|showing| showing.former(number)) {
+            let former = former?;
+            let (norm, range) = (former.entry.norm, former.entry.range);
+            return Some((&former.entry, Kept { bytes: Cow::Borrowed(&former.vector), norm, range }));
+        }
+        Some((self.set.entry(number)?, self.set.kept(number)?))
+    }
+
+    /// The number of the element in a slot.
+    fn number(&self, slot: Slot) -> Option<u32> {
+        let former = self.showing.and_then(|showing| showing.former_number(slot));
+        former.unwrap_or_else(|| self.set.graph.label(slot))
+    }
+
+    fn hit(&self, own: &Kept<'_>, number: u32) -> Option<Hit> {
+        let shape = &self.set.shape;
+        let distance = shape.quant.distance(own, &self.entry(number)?.1, shape.dimension);
+        Some(Hit { number, distance })
+    }
+
+    /// The element with this number.
+    pub fn node(&self, number: u32) -> Option<Node<'a>> {
+        let (entry, own) = self.entry(number)?;
+        let levels = (0..=SAVED_LEVEL_MAX).map_while(|level| {
+            let mut links = Vec::new();
+            let is_there = self.links.each(entry.slot, level, |other| {
+                if self.links.lead(other, level, entry.slot)
+                    && let Some(hit) = self.number(other).and_then(|number| self.hit(&own, number))
+                {
+                    links.push(hit);
+                }
+            });
+            links.sort_unstable_by_key(|hit| hit.number);
+            links.dedup_by_key(|hit| hit.number);
+            is_there.then_some(links)
+        });
+        let links = levels.collect();
+        Some(Node { number, name: &entry.name, attributes: entry.attributes.as_deref(), kept: own, links })
+    }
+}
+
 impl VectorSet {
     /// One more than the highest number of an element.
     pub fn numbers_end(&self) -> u32 {
@@ -38,21 +96,7 @@ impl VectorSet {
 
     /// An element for a file.
     pub fn node(&self, number: u32) -> Option<Node<'_>> {
-        let (entry, own) = (self.entry(number)?, self.kept(number)?);
-        let links_back = |other: Slot, level| {
-            self.graph.links(other, level).is_some_and(|mut links| links.any(|slot| slot == entry.slot))
-        };
-        let levels = (0..=SAVED_LEVEL_MAX).map_while(|level| {
-            let links = self.graph.links(entry.slot, level)?;
-            let both_ways = links.filter(|other| links_back(*other, level));
-            let hit = |other| self.hit(&own, self.graph.label(other)?);
-            let mut links: Vec<Hit> = both_ways.filter_map(hit).collect();
-            links.sort_unstable_by_key(|hit| hit.number);
-            links.dedup_by_key(|hit| hit.number);
-            Some(links)
-        });
-        let links = levels.collect();
-        Some(Node { number, name: &entry.name, attributes: entry.attributes.as_deref(), kept: own, links })
+        Moment::of(self, None).node(number)
     }
 
     /// A set of elements that were read. Vectors must be as long as the shape says.

@@ -144,6 +144,7 @@ fn link_back(graph: &Graph, level: usize, from: u32, to: u32, budget: &mut usize
     if linked.iter().any(|link| link.slot == to) {
         return;
     }
+    graph.former.keep(&graph.links, from);
     if add(row, from, Link { slot: to, is_kept: false, is_up: false }) {
         *budget = budget.saturating_sub(1);
         return;

@@ -146,6 +146,7 @@ fn look_at(graph: &Graph, tree: &Tree, slot: u32) -> usize {
 /// Takes out of a row what does not stay; gives how many distances it took.
 fn repair(graph: &Graph, level: usize, slot: u32, stays: impl Fn(Link) -> bool) -> usize {
     let Some(row) = graph.links.row(level, slot) else { return 0 };
+    graph.former.keep(&graph.links, slot);
     let (staying, lost): (Vec<Link>, Vec<Link>) = links(row, slot).partition(|link| stays(*link));
     let kept: Vec<u32> = staying.iter().filter(|link| link.is_kept).map(|link| link.slot).collect();
     let mut near: Vec<u32> = staying.iter().map(|link| link.slot).collect();

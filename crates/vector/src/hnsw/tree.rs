@@ -155,6 +155,7 @@ fn tie(graph: &Graph, slot: u32, over: u32) -> usize {
 /// Sees to it that a slot has a link. If there is no room the farthest one that is not kept makes room.
 fn keep(graph: &Graph, slot: u32, link: Link) -> usize {
     let row = graph.links.ground(slot);
+    graph.former.keep(&graph.links, slot);
     if exchange(row, link.slot, link) || add(row, slot, link) {
         return 0;
     }

@@ -327,6 +327,8 @@ fn memory(cx: &ShardCx, facts: &Facts, text: &mut String) {
             ("mem_cluster_links", &0),
             ("mem_aof_buffer", &0),
             ("mem_allocator", &cx.about.allocator),
+            // Tables grow by segments and are never hashed anew as a whole.
+            ("mem_overhead_db_hashtable_rehashing", &0),
             ("active_defrag_running", &0),
             ("lazyfree_pending_objects", &numbers.freeing),
             ("lazyfreed_objects", &numbers.freed),
