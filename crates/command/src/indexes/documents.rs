@@ -5,8 +5,11 @@
 //!
 //! When a document was first written is kept, so that documents of several shards that sort alike can be shown in that order.
 
+mod key;
+
 use base::hash::HashSeed;
 use hashbrown::HashTable;
+pub use key::DocumentKey;
 use search::DocumentId;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -23,7 +26,7 @@ pub struct Documents {
     slots: HashTable<u32>,
     seed: HashSeed,
     /// By slot; a slot without a key is free.
-    keys: Vec<Option<Arc<[u8]>>>,
+    keys: Vec<Option<DocumentKey>>,
     /// By slot: when the document came, in µs.
     written_us: Vec<u64>,
     /// The lowest is taken first, so that documents that are written in turn have ids in their order.
@@ -31,7 +34,8 @@ pub struct Documents {
     /// Slots that searches under way may still ask for.
     resting: Vec<u32>,
     searches: Held,
-    key_bytes: usize,
+    /// What keys take outside of `keys`.
+    outside_bytes: usize,
 }
 
 /// While there is one, no id of a document that goes becomes another's.
@@ -51,7 +55,7 @@ impl Documents {
             free: BinaryHeap::new(),
             resting: Vec::new(),
             searches: Held::default(),
-            key_bytes: 0,
+            outside_bytes: 0,
         }
     }
 
@@ -103,12 +107,14 @@ impl Documents {
     }
 
     /// The key of a document.
-    pub fn key_of(&self, id: DocumentId) -> Option<&Arc<[u8]>> {
+    pub fn key_of(&self, id: DocumentId) -> Option<&DocumentKey> {
         self.keys.get(self.slot_of(id)? as usize)?.as_ref()
     }
 
     /// Asks for the keys of documents, whose memory comes side by side then.
-    pub fn ask_for_keys(&self, ids: impl Iterator<Item = DocumentId>) {
+    pub fn ask_for_keys(&self, ids: impl Iterator<Item = DocumentId> + Clone) {
+        let slots = ids.clone().filter_map(|id| self.keys.get(self.slot_of(id)? as usize));
+        slots.for_each(|slot| keyspace::prefetch((&raw const *slot).cast()));
         ids.filter_map(|id| self.key_of(id)).for_each(|key| keyspace::prefetch(key.as_ptr()));
     }
 
@@ -127,8 +133,8 @@ impl Documents {
         }
         let slot = self.free.peek().map(|slot| slot.0).or_else(|| u32::try_from(self.keys.len()).ok())?;
         let id = self.id_of_slot(slot)?;
-        let key: Arc<[u8]> = key.into();
-        self.key_bytes += key.len();
+        let key = DocumentKey::from(key);
+        self.outside_bytes += key.outside_bytes();
         let hash = self.seed.hash(&key);
         match self.free.pop() {
             Some(Reverse(slot)) => {
@@ -151,8 +157,7 @@ impl Documents {
         let has = |slot: &u32| keys[*slot as usize].as_deref() == Some(key);
         let (slot, _) = slots.find_entry(seed.hash(key), has).ok()?.remove();
         let id = self.id_of_slot(slot);
-        self.key_bytes -= key.len();
-        self.keys[slot as usize] = None;
+        self.outside_bytes -= self.keys[slot as usize].take().map_or(0, |key| key.outside_bytes());
         if self.is_searched() {
             self.resting.push(slot);
         } else {
@@ -174,7 +179,7 @@ impl Documents {
     }
 
     /// All ids and keys, in no order.
-    pub fn iter(&self) -> impl Iterator<Item = (DocumentId, &Arc<[u8]>)> {
+    pub fn iter(&self) -> impl Iterator<Item = (DocumentId, &DocumentKey)> {
         let there = self.keys.iter().zip(0..).filter_map(|(key, slot)| Some((slot, key.as_ref()?)));
         there.filter_map(|(slot, key)| Some((self.id_of_slot(slot)?, key)))
     }
@@ -184,13 +189,11 @@ impl Documents {
         self.id_of_slot((self.keys.len() as u32).checked_sub(1)?)
     }
 
-    /// Memory that it owns, estimated: a key is kept once, with two counts; slots and table entries.
+    /// Memory that it owns: keys, slots and table entries.
     pub fn bytes(&self) -> usize {
-        const COUNTS: usize = 2 * size_of::<usize>();
-        self.key_bytes
-            + self.slots.len() * COUNTS
+        self.outside_bytes
             + self.slots.allocation_size()
-            + self.keys.capacity() * size_of::<Option<Arc<[u8]>>>()
+            + self.keys.capacity() * size_of::<Option<DocumentKey>>()
             + self.written_us.capacity() * size_of::<u64>()
             + (self.free.capacity() + self.resting.capacity()) * size_of::<u32>()
     }

@@ -4,17 +4,21 @@
 //! all documents of a page, these waits overlap. Nothing is decided here.
 
 use super::load::Selection;
+use crate::indexes::documents::DocumentKey;
 use crate::{ShardCx, indexes};
 use keyspace::{Elements, Key};
-use std::sync::Arc;
 
 /// Documents asked for at a time. The first of many more would be gone again before they are read.
 pub const PAGE: usize = 32;
 
 /// Asks for what of these documents will be read, of at most [`PAGE`] of them.
-pub fn ask_for_documents<'a>(cx: &ShardCx, keys: impl Iterator<Item = &'a Arc<[u8]>>, selection: &Selection) {
+pub fn ask_for_documents<'a>(
+    cx: &ShardCx,
+    keys: impl Iterator<Item = &'a DocumentKey>,
+    selection: &Selection,
+) {
     let db = &cx.dbs[usize::from(indexes::DB)];
-    let ask = |key: &'a Arc<[u8]>| {
+    let ask = |key: &'a DocumentKey| {
         let key = Key::new(key, &cx.seed);
         db.prefetch_bucket(key.hash);
         key
