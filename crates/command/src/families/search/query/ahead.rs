@@ -25,6 +25,9 @@ pub fn ask_for_documents<'a>(
     };
     let keys: Vec<Key<'_>> = keys.take(PAGE).map(ask).collect();
     keys.iter().for_each(|key| db.prefetch_record(key.hash));
+    if selection.reads_nothing() {
+        return;
+    }
     let values: Vec<_> = keys.iter().filter_map(|key| db.peek(*key)).collect();
     values.iter().for_each(|value| value.prefetch_head());
     values.iter().for_each(|value| value.prefetch_packed());
