@@ -1,7 +1,9 @@
 //! Ids of the documents of an index and the keys that they are under.
 //!
 //! An id is unlike those of all other shards, without a message: shards take turns with containers of 65,536 ids, so that sets of ids of
-//! several shards share no container. The id of a document that has gone is used again, but not while a search is under way that may have found the document.
+//! several shards share no container. Documents that are written in turn have ids in their order, so those that sort alike are found in that order. The id of a document that has gone is
+//! used again, but only once a good part of all ids has been given up, for who has it comes before documents that were written earlier; and not while a search is under way that may have found the
+//! document.
 //!
 //! When a document was first written is kept, so that documents of several shards that sort alike can be shown in that order.
 
@@ -18,6 +20,10 @@ use std::sync::Arc;
 /// Ids in a container of a roaring bitmap.
 const CONTAINER: u32 = 1 << 16;
 
+/// Ids that have been given up are used again when there are more than this, and more than a share of all.
+const FREE_MAX: usize = 1024;
+const FREE_SHARE: usize = 8;
+
 /// The documents of a shard's part of an index.
 pub struct Documents {
     shard: u32,
@@ -29,7 +35,7 @@ pub struct Documents {
     keys: Vec<Option<DocumentKey>>,
     /// By slot: when the document came, in µs.
     written_us: Vec<u64>,
-    /// The lowest is taken first, so that documents that are written in turn have ids in their order.
+    /// The lowest is taken first.
     free: BinaryHeap<Reverse<u32>>,
     /// Slots that searches under way may still ask for.
     resting: Vec<u32>,
@@ -131,20 +137,20 @@ impl Documents {
         if !self.resting.is_empty() && !self.is_searched() {
             self.free.extend(self.resting.drain(..).map(Reverse));
         }
-        let slot = self.free.peek().map(|slot| slot.0).or_else(|| u32::try_from(self.keys.len()).ok())?;
+        let has_many_free = self.free.len() > FREE_MAX.max(self.keys.len() / FREE_SHARE);
+        let fresh = u32::try_from(self.keys.len()).ok().filter(|slot| self.id_of_slot(*slot).is_some());
+        let again = if has_many_free || fresh.is_none() { self.free.pop() } else { None };
+        let slot = again.map(|slot| slot.0).or(fresh)?;
         let id = self.id_of_slot(slot)?;
         let key = DocumentKey::from(key);
         self.outside_bytes += key.outside_bytes();
         let hash = self.seed.hash(&key);
-        match self.free.pop() {
-            Some(Reverse(slot)) => {
-                self.keys[slot as usize] = Some(key);
-                self.written_us[slot as usize] = now_us;
-            }
-            None => {
-                self.keys.push(Some(key));
-                self.written_us.push(now_us);
-            }
+        if (slot as usize) < self.keys.len() {
+            self.keys[slot as usize] = Some(key);
+            self.written_us[slot as usize] = now_us;
+        } else {
+            self.keys.push(Some(key));
+            self.written_us.push(now_us);
         }
         let Self { slots, keys, seed, .. } = self;
         slots.insert_unique(hash, slot, |slot| keys[*slot as usize].as_ref().map_or(0, |key| seed.hash(key)));
@@ -218,18 +224,36 @@ mod tests {
                 assert_eq!(documents.add(&key, 0), Some(id));
                 assert_eq!(documents.written_us(id), u64::from(n));
             }
-            let id = documents.remove(b"69999").expect("it is there");
-            assert_eq!((documents.key_of(id), documents.id_of(b"69999")), (None, None));
-            assert_eq!(documents.add(b"new", 7), Some(id));
-            assert_eq!(documents.written_us(id), 7);
+            let id = documents.remove(b"60000").expect("it is there");
+            assert_eq!((documents.key_of(id), documents.id_of(b"60000")), (None, None));
+            let later = documents.add(b"new", 7).expect("there are ids");
+            assert!(later > id, "those that are written in turn have ids in their order");
+            assert_eq!(documents.written_us(later), 7);
             assert_eq!(documents.len(), 70_000);
+            for n in 0..70_001 / FREE_SHARE {
+                assert!(documents.remove(n.to_string().as_bytes()).is_some());
+            }
+            let lowest = documents.id_of_slot(0);
+            assert_eq!((lowest, documents.add(b"again", 8)), (documents.id_of(b"again"), lowest));
         }
+    }
+
+    /// With so many documents that the ids of those that go are used again at once.
+    fn with_many_free() -> (Documents, DocumentId) {
+        let mut documents = Documents::new(0, 1, &HashSeed::new(1, 2));
+        let first = documents.add(b"first", 1).expect("there are ids");
+        for n in 0..=FREE_MAX as u64 {
+            documents.add(&n.to_le_bytes(), 1).expect("there are ids");
+        }
+        for n in 0..=FREE_MAX as u64 {
+            documents.remove(&n.to_le_bytes()).expect("it is there");
+        }
+        (documents, first)
     }
 
     #[test]
     fn ids_rest_while_they_may_be_asked_for() {
-        let mut documents = Documents::new(0, 1, &HashSeed::new(1, 2));
-        let first = documents.add(b"first", 1).expect("there are ids");
+        let (mut documents, first) = with_many_free();
         let held = documents.hold();
         assert_eq!(documents.remove(b"first"), Some(first));
         let other = documents.add(b"other", 2);
@@ -241,13 +265,12 @@ mod tests {
 
     #[test]
     fn ids_rest_when_all_documents_go_during_a_search() {
-        let mut documents = Documents::new(0, 1, &HashSeed::new(1, 2));
-        let first = documents.add(b"first", 1).expect("there are ids");
+        let (mut documents, first) = with_many_free();
         let held = documents.hold();
         documents.clear();
         assert_eq!((documents.len(), documents.key_of(first)), (0, None));
         let other = documents.add(b"other", 2).expect("there are ids");
-        assert!(other != first);
+        assert!(other > first + FREE_MAX as u32);
         drop(held);
         assert_eq!(documents.add(b"third", 3), Some(first));
         assert_eq!(documents.key_of(other).map(|key| key.to_vec()), Some(b"other".to_vec()));
