@@ -37,6 +37,13 @@ impl std::error::Error for Corrupt {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct At(usize);
 
+impl At {
+    /// Bytes before the entry.
+    pub(crate) fn offset(self) -> usize {
+        self.0
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listpack {
     raw: Vec<u8>,

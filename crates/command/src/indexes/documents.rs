@@ -1,12 +1,17 @@
 //! Ids of the documents of an index and the keys that they are under.
 //!
 //! An id is unlike those of all other shards, without a message: shards take turns with containers of 65,536 ids, so that sets of ids of
-//! several shards share no container. The id of a document that has gone is used again, but not while a search is under way that may have found the document.
+//! several shards share no container. Documents that are written in turn have ids in their order, so those that sort alike are found in that order. The id of a document that has gone is
+//! used again, but only once a good part of all ids has been given up, for who has it comes before documents that were written earlier; and not while a search is under way that may have found the
+//! document.
 //!
 //! When a document was first written is kept, so that documents of several shards that sort alike can be shown in that order.
 
+mod key;
+
 use base::hash::HashSeed;
 use hashbrown::HashTable;
+pub use key::DocumentKey;
 use search::DocumentId;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -14,6 +19,10 @@ use std::sync::Arc;
 
 /// Ids in a container of a roaring bitmap.
 const CONTAINER: u32 = 1 << 16;
+
+/// Ids that have been given up are used again when there are more than this, and more than a share of all.
+const FREE_MAX: usize = 1024;
+const FREE_SHARE: usize = 8;
 
 /// The documents of a shard's part of an index.
 pub struct Documents {
@@ -23,15 +32,16 @@ pub struct Documents {
     slots: HashTable<u32>,
     seed: HashSeed,
     /// By slot; a slot without a key is free.
-    keys: Vec<Option<Arc<[u8]>>>,
+    keys: Vec<Option<DocumentKey>>,
     /// By slot: when the document came, in µs.
     written_us: Vec<u64>,
-    /// The lowest is taken first, so that documents that are written in turn have ids in their order.
+    /// The lowest is taken first.
     free: BinaryHeap<Reverse<u32>>,
     /// Slots that searches under way may still ask for.
     resting: Vec<u32>,
     searches: Held,
-    key_bytes: usize,
+    /// What keys take outside of `keys`.
+    outside_bytes: usize,
 }
 
 /// While there is one, no id of a document that goes becomes another's.
@@ -51,7 +61,7 @@ impl Documents {
             free: BinaryHeap::new(),
             resting: Vec::new(),
             searches: Held::default(),
-            key_bytes: 0,
+            outside_bytes: 0,
         }
     }
 
@@ -103,12 +113,14 @@ impl Documents {
     }
 
     /// The key of a document.
-    pub fn key_of(&self, id: DocumentId) -> Option<&Arc<[u8]>> {
+    pub fn key_of(&self, id: DocumentId) -> Option<&DocumentKey> {
         self.keys.get(self.slot_of(id)? as usize)?.as_ref()
     }
 
     /// Asks for the keys of documents, whose memory comes side by side then.
-    pub fn ask_for_keys(&self, ids: impl Iterator<Item = DocumentId>) {
+    pub fn ask_for_keys(&self, ids: impl Iterator<Item = DocumentId> + Clone) {
+        let slots = ids.clone().filter_map(|id| self.keys.get(self.slot_of(id)? as usize));
+        slots.for_each(|slot| keyspace::prefetch((&raw const *slot).cast()));
         ids.filter_map(|id| self.key_of(id)).for_each(|key| keyspace::prefetch(key.as_ptr()));
     }
 
@@ -125,20 +137,20 @@ impl Documents {
         if !self.resting.is_empty() && !self.is_searched() {
             self.free.extend(self.resting.drain(..).map(Reverse));
         }
-        let slot = self.free.peek().map(|slot| slot.0).or_else(|| u32::try_from(self.keys.len()).ok())?;
+        let has_many_free = self.free.len() > FREE_MAX.max(self.keys.len() / FREE_SHARE);
+        let fresh = u32::try_from(self.keys.len()).ok().filter(|slot| self.id_of_slot(*slot).is_some());
+        let again = if has_many_free || fresh.is_none() { self.free.pop() } else { None };
+        let slot = again.map(|slot| slot.0).or(fresh)?;
         let id = self.id_of_slot(slot)?;
-        let key: Arc<[u8]> = key.into();
-        self.key_bytes += key.len();
+        let key = DocumentKey::from(key);
+        self.outside_bytes += key.outside_bytes();
         let hash = self.seed.hash(&key);
-        match self.free.pop() {
-            Some(Reverse(slot)) => {
-                self.keys[slot as usize] = Some(key);
-                self.written_us[slot as usize] = now_us;
-            }
-            None => {
-                self.keys.push(Some(key));
-                self.written_us.push(now_us);
-            }
+        if (slot as usize) < self.keys.len() {
+            self.keys[slot as usize] = Some(key);
+            self.written_us[slot as usize] = now_us;
+        } else {
+            self.keys.push(Some(key));
+            self.written_us.push(now_us);
         }
         let Self { slots, keys, seed, .. } = self;
         slots.insert_unique(hash, slot, |slot| keys[*slot as usize].as_ref().map_or(0, |key| seed.hash(key)));
@@ -151,8 +163,7 @@ impl Documents {
         let has = |slot: &u32| keys[*slot as usize].as_deref() == Some(key);
         let (slot, _) = slots.find_entry(seed.hash(key), has).ok()?.remove();
         let id = self.id_of_slot(slot);
-        self.key_bytes -= key.len();
-        self.keys[slot as usize] = None;
+        self.outside_bytes -= self.keys[slot as usize].take().map_or(0, |key| key.outside_bytes());
         if self.is_searched() {
             self.resting.push(slot);
         } else {
@@ -174,7 +185,7 @@ impl Documents {
     }
 
     /// All ids and keys, in no order.
-    pub fn iter(&self) -> impl Iterator<Item = (DocumentId, &Arc<[u8]>)> {
+    pub fn iter(&self) -> impl Iterator<Item = (DocumentId, &DocumentKey)> {
         let there = self.keys.iter().zip(0..).filter_map(|(key, slot)| Some((slot, key.as_ref()?)));
         there.filter_map(|(slot, key)| Some((self.id_of_slot(slot)?, key)))
     }
@@ -184,13 +195,11 @@ impl Documents {
         self.id_of_slot((self.keys.len() as u32).checked_sub(1)?)
     }
 
-    /// Memory that it owns, estimated: a key is kept once, with two counts; slots and table entries.
+    /// Memory that it owns: keys, slots and table entries.
     pub fn bytes(&self) -> usize {
-        const COUNTS: usize = 2 * size_of::<usize>();
-        self.key_bytes
-            + self.slots.len() * COUNTS
+        self.outside_bytes
             + self.slots.allocation_size()
-            + self.keys.capacity() * size_of::<Option<Arc<[u8]>>>()
+            + self.keys.capacity() * size_of::<Option<DocumentKey>>()
             + self.written_us.capacity() * size_of::<u64>()
             + (self.free.capacity() + self.resting.capacity()) * size_of::<u32>()
     }
@@ -215,18 +224,36 @@ mod tests {
                 assert_eq!(documents.add(&key, 0), Some(id));
                 assert_eq!(documents.written_us(id), u64::from(n));
             }
-            let id = documents.remove(b"69999").expect("it is there");
-            assert_eq!((documents.key_of(id), documents.id_of(b"69999")), (None, None));
-            assert_eq!(documents.add(b"new", 7), Some(id));
-            assert_eq!(documents.written_us(id), 7);
+            let id = documents.remove(b"60000").expect("it is there");
+            assert_eq!((documents.key_of(id), documents.id_of(b"60000")), (None, None));
+            let later = documents.add(b"new", 7).expect("there are ids");
+            assert!(later > id, "those that are written in turn have ids in their order");
+            assert_eq!(documents.written_us(later), 7);
             assert_eq!(documents.len(), 70_000);
+            for n in 0..70_001 / FREE_SHARE {
+                assert!(documents.remove(n.to_string().as_bytes()).is_some());
+            }
+            let lowest = documents.id_of_slot(0);
+            assert_eq!((lowest, documents.add(b"again", 8)), (documents.id_of(b"again"), lowest));
         }
+    }
+
+    /// With so many documents that the ids of those that go are used again at once.
+    fn with_many_free() -> (Documents, DocumentId) {
+        let mut documents = Documents::new(0, 1, &HashSeed::new(1, 2));
+        let first = documents.add(b"first", 1).expect("there are ids");
+        for n in 0..=FREE_MAX as u64 {
+            documents.add(&n.to_le_bytes(), 1).expect("there are ids");
+        }
+        for n in 0..=FREE_MAX as u64 {
+            documents.remove(&n.to_le_bytes()).expect("it is there");
+        }
+        (documents, first)
     }
 
     #[test]
     fn ids_rest_while_they_may_be_asked_for() {
-        let mut documents = Documents::new(0, 1, &HashSeed::new(1, 2));
-        let first = documents.add(b"first", 1).expect("there are ids");
+        let (mut documents, first) = with_many_free();
         let held = documents.hold();
         assert_eq!(documents.remove(b"first"), Some(first));
         let other = documents.add(b"other", 2);
@@ -238,13 +265,12 @@ mod tests {
 
     #[test]
     fn ids_rest_when_all_documents_go_during_a_search() {
-        let mut documents = Documents::new(0, 1, &HashSeed::new(1, 2));
-        let first = documents.add(b"first", 1).expect("there are ids");
+        let (mut documents, first) = with_many_free();
         let held = documents.hold();
         documents.clear();
         assert_eq!((documents.len(), documents.key_of(first)), (0, None));
         let other = documents.add(b"other", 2).expect("there are ids");
-        assert!(other != first);
+        assert!(other > first + FREE_MAX as u32);
         drop(held);
         assert_eq!(documents.add(b"third", 3), Some(first));
         assert_eq!(documents.key_of(other).map(|key| key.to_vec()), Some(b"other".to_vec()));

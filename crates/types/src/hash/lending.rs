@@ -16,30 +16,66 @@ pub const LENT_BYTES_MIN: usize = 256;
 /// A hash with values that lie elsewhere.
 pub struct Lending {
     listpack: Listpack,
-    loans: Box<[Lent]>,
-    /// Entries of the listpack that make one field.
-    width: u8,
+    loans: Loans,
+}
+
+/// The values that lie elsewhere, nearly always one, which then needs no block of its own.
+enum Loans {
+    One(Lent),
+    Several(Box<[Lent]>),
 }
 
 /// Where a field stands whose value lies elsewhere, and where that is.
-pub(super) struct Lent {
-    pub at: At,
-    pub loan: Loan,
+struct Lent {
+    loan: Loan,
+    at: u32,
+    /// Entries of the listpack that make one field: the same for all of a hash.
+    width: u8,
+}
+
+/// There is one for each document with a vector.
+const _: () = assert!(size_of::<Lending>() == 48, "no more than its parts");
+
+impl Loans {
+    /// Of at least one.
+    fn new(mut loans: Vec<Lent>) -> Self {
+        match loans.pop() {
+            Some(one) if loans.is_empty() => Self::One(one),
+            last => Self::Several(loans.into_iter().chain(last).collect()),
+        }
+    }
+
+    #[inline]
+    fn all(&self) -> &[Lent] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Several(several) => several,
+        }
+    }
+
+    /// Bytes outside of it.
+    fn bytes(&self) -> usize {
+        if let Self::Several(several) = self { size_of_val(&**several) } else { 0 }
+    }
 }
 
 impl Lending {
     #[inline]
     pub(super) fn packed(&self) -> Packed<'_> {
-        Packed { listpack: &self.listpack, width: self.width.into() }
+        Packed { listpack: &self.listpack, width: self.width() }
+    }
+
+    fn width(&self) -> usize {
+        self.loans.all().first().map_or(2, |lent| lent.width.into())
     }
 
     /// Bytes of the block, of what it owns, and of the values that lie elsewhere: no account has those but that of who has the hash.
     pub(super) fn bytes(&self) -> usize {
-        size_of::<Self>() + self.listpack.bytes() + size_of_val(&*self.loans) + self.lent_bytes()
+        size_of::<Self>() + self.listpack.bytes() + self.loans.bytes() + self.lent_bytes()
     }
 
     fn lent_bytes(&self) -> usize {
-        self.loans.iter().map(|lent| lent.loan.sent_bytes()).sum()
+        self.loans.all().iter().map(|lent| lent.loan.sent_bytes()).sum()
     }
 
     pub(super) fn iter(&self) -> Iter<'_> {
@@ -49,7 +85,7 @@ impl Lending {
     /// The field that starts at `at`, and the place of the next.
     pub(super) fn read(&self, at: At) -> (Entry<'_>, Option<At>) {
         let (mut entry, next) = self.packed().read(at);
-        if let Some(lent) = self.loans.iter().find(|lent| lent.at == at) {
+        if let Some(lent) = self.loans.all().iter().find(|lent| lent.at as usize == at.offset()) {
             entry.value = Value::Lent(&lent.loan);
         }
         (entry, next)
@@ -62,20 +98,21 @@ impl Lending {
     /// The same with all values of its own.
     pub(super) fn whole(&self) -> Hash {
         let mut listpack = Listpack::with_capacity(self.listpack.total_bytes() + self.lent_bytes() + 16);
+        let width = self.width();
         for entry in self.iter() {
             match entry.value {
-                Value::Lent(loan) => append(&mut listpack, &entry, Item::Str(&loan.to_vec()), self.width),
-                Value::Str(bytes) => append(&mut listpack, &entry, Item::Str(bytes), self.width),
-                Value::Int(value) => append(&mut listpack, &entry, Item::Int(value), self.width),
+                Value::Lent(loan) => append(&mut listpack, &entry, Item::Str(&loan.to_vec()), width),
+                Value::Str(bytes) => append(&mut listpack, &entry, Item::Str(bytes), width),
+                Value::Int(value) => append(&mut listpack, &entry, Item::Int(value), width),
             }
         }
-        if self.width == 3 { Hash::LongEx(listpack) } else { Hash::Long(listpack) }
+        if width == 3 { Hash::LongEx(listpack) } else { Hash::Long(listpack) }
     }
 }
 
-fn append(listpack: &mut Listpack, entry: &Entry<'_>, value: Item<'_>, width: u8) {
+fn append(listpack: &mut Listpack, entry: &Entry<'_>, value: Item<'_>, width: usize) {
     let row = [entry.field, value, Item::Int(entry.expire.unwrap_or(0) as i64)];
-    listpack.insert_row(listpack.end(), &row[..width.into()]);
+    listpack.insert_row(listpack.end(), &row[..width]);
 }
 
 impl Hash {
@@ -86,7 +123,7 @@ impl Hash {
 
     /// How many values lie elsewhere.
     pub fn lent_len(&self) -> usize {
-        if let Self::Lending(lending) = self { lending.loans.len() } else { 0 }
+        if let Self::Lending(lending) = self { lending.loans.all().len() } else { 0 }
     }
 
     /// Bytes of the values that lie elsewhere.
@@ -124,7 +161,7 @@ impl Hash {
             let at = listpack.end();
             match loan.filter(|loan| value.eq_bytes(&loan.to_vec())) {
                 Some(loan) => {
-                    lent.push(Lent { at, loan });
+                    lent.push(Lent { loan, at: at.offset() as u32, width: width as u8 });
                     listpack.insert_row(at, &[field, Item::Str(b""), row[2]][..width]);
                 }
                 None => listpack.insert_row(at, &row[..width]),
@@ -132,8 +169,7 @@ impl Hash {
         }
         if !lent.is_empty() {
             listpack.shrink_to_fit();
-            let width = width as u8;
-            *self = Self::Lending(Box::new(Lending { listpack, loans: lent.into(), width }));
+            *self = Self::Lending(Box::new(Lending { listpack, loans: Loans::new(lent) }));
         }
     }
 

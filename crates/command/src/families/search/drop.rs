@@ -53,7 +53,7 @@ fn drop_named(cx: &mut Cx<'_>, name: &[u8], deletes: bool) -> bool {
     if deletes {
         // Which documents it had is not known when it is played again.
         cx.shard.write_for_all(&[b"FT.DROPINDEX", name]);
-        delete(cx, index.documents.iter().map(|(_, key)| key.as_ref()));
+        delete(cx, index.documents.iter().map(|(_, key)| &key[..]));
     }
     count_change(cx.shard);
     true

@@ -13,7 +13,7 @@ use crate::families::search::query::deadline::Deadline;
 use crate::families::search::query::question::Question;
 use crate::families::search::query::vectors;
 use crate::families::search::query::warnings::Warnings;
-use crate::indexes::documents::Held;
+use crate::indexes::documents::{DocumentKey, Held};
 use crate::rounds::{Answer, Enquiry, Merge, Next, Part};
 use crate::{Args, Cx, Error};
 use resp::Reply;
@@ -129,7 +129,7 @@ struct Find {
 
 /// What a query has found on a shard.
 struct Found {
-    documents: Vec<(Arc<[u8]>, Hit)>,
+    documents: Vec<(DocumentKey, Hit)>,
     score_max: f64,
     warnings: Warnings,
     /// FT.PROFILE: how.
@@ -205,7 +205,7 @@ impl Part for Find {
             let documents = &question.index(cx.shard)?.documents;
             let named = |mut hit: Hit| {
                 hit.written_us = documents.written_us(hit.id);
-                Some((Arc::clone(documents.key_of(hit.id)?), hit))
+                Some((documents.key_of(hit.id)?.clone(), hit))
             };
             let found = hits.hits.into_iter().filter_map(named).collect();
             let (score_max, warnings) = (hits.score_max, self.warnings);
@@ -226,7 +226,7 @@ struct Document {
     written_us: u64,
     id: DocumentId,
     shard: usize,
-    key: Arc<[u8]>,
+    key: DocumentKey,
 }
 
 impl Merge for AfterFind {
@@ -242,7 +242,7 @@ impl Merge for AfterFind {
                 if at == 0 {
                     score_max = score_max.max(found.score_max);
                 }
-                let of_shard = |(key, hit): (Arc<[u8]>, Hit)| {
+                let of_shard = |(key, hit): (DocumentKey, Hit)| {
                     (Document { written_us: hit.written_us, id: hit.id, shard, key }, hit)
                 };
                 list.extend(found.documents.into_iter().map(of_shard));

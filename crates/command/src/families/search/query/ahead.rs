@@ -4,23 +4,30 @@
 //! all documents of a page, these waits overlap. Nothing is decided here.
 
 use super::load::Selection;
+use crate::indexes::documents::DocumentKey;
 use crate::{ShardCx, indexes};
 use keyspace::{Elements, Key};
-use std::sync::Arc;
 
 /// Documents asked for at a time. The first of many more would be gone again before they are read.
 pub const PAGE: usize = 32;
 
 /// Asks for what of these documents will be read, of at most [`PAGE`] of them.
-pub fn ask_for_documents<'a>(cx: &ShardCx, keys: impl Iterator<Item = &'a Arc<[u8]>>, selection: &Selection) {
+pub fn ask_for_documents<'a>(
+    cx: &ShardCx,
+    keys: impl Iterator<Item = &'a DocumentKey>,
+    selection: &Selection,
+) {
     let db = &cx.dbs[usize::from(indexes::DB)];
-    let ask = |key: &'a Arc<[u8]>| {
+    let ask = |key: &'a DocumentKey| {
         let key = Key::new(key, &cx.seed);
         db.prefetch_bucket(key.hash);
         key
     };
     let keys: Vec<Key<'_>> = keys.take(PAGE).map(ask).collect();
     keys.iter().for_each(|key| db.prefetch_record(key.hash));
+    if selection.reads_nothing() {
+        return;
+    }
     let values: Vec<_> = keys.iter().filter_map(|key| db.peek(*key)).collect();
     values.iter().for_each(|value| value.prefetch_head());
     values.iter().for_each(|value| value.prefetch_packed());

@@ -12,6 +12,7 @@ use search::expression::Value;
 use search::query::Dialect;
 use search::schema::{DocumentKind, Kind, Schema};
 use search::text::sort_key;
+use search::vectors::Parts;
 use std::sync::Arc;
 use types::hash::Hash;
 
@@ -51,6 +52,8 @@ pub struct Wanted {
     is_key: bool,
     /// It is shown as the index sorts it: in small letters.
     is_sort_key: bool,
+    /// It is how far a vector is: the query has it, and nothing is read.
+    is_distance: bool,
 }
 
 impl Wanted {
@@ -67,6 +70,7 @@ impl Wanted {
             is_number: field.is_some_and(|field| matches!(field.kind, Kind::Numeric)),
             is_key: path == b"__key",
             is_sort_key: false,
+            is_distance: false,
         }
     }
 
@@ -85,8 +89,13 @@ impl Wanted {
 }
 
 impl Selection {
-    /// What RETURN says, or everything; with the field that results are sorted by in front, unless RETURN leaves it out.
-    pub fn new(definition: &Definition, fields: Option<&[Returned]>, sorted_by: Option<&[u8]>) -> Self {
+    /// What RETURN says, or everything; with the field that results are sorted by in front, unless RETURN leaves it out. What RETURN names like a distance of the query is that.
+    pub fn new(
+        definition: &Definition,
+        fields: Option<&[Returned]>,
+        sorted_by: Option<&[u8]>,
+        parts: &Parts,
+    ) -> Self {
         let Some(fields) = fields else {
             return Self::All(sorted_by.map(|field| Wanted::raw(definition, field)));
         };
@@ -95,6 +104,7 @@ impl Selection {
         if let Some(at) = wanted.iter().position(|wanted| Some(&wanted.name[..]) == sorted_by) {
             wanted[..=at].rotate_right(1);
         }
+        wanted.iter_mut().for_each(|wanted| wanted.is_distance = parts.position(&wanted.name).is_some());
         Self::Listed(wanted)
     }
 
@@ -104,7 +114,15 @@ impl Selection {
             Self::All(first) => first.as_slice(),
             Self::Listed(wanted) => wanted,
         };
-        wanted.iter().filter(|wanted| !wanted.is_key).map(|wanted| wanted.field.as_slice())
+        wanted
+            .iter()
+            .filter(|wanted| !wanted.is_key && !wanted.is_distance)
+            .map(|wanted| wanted.field.as_slice())
+    }
+
+    /// Whether nothing is read of what is under the keys.
+    pub fn reads_nothing(&self) -> bool {
+        matches!(self, Self::Listed(wanted) if wanted.iter().all(|wanted| wanted.is_key || wanted.is_distance))
     }
 
     /// Whether a property that is not of the document is shown.
@@ -156,7 +174,9 @@ impl Source<'_> {
     pub fn shown(&self, key: &[u8], selection: &Selection, manner: Manner<'_>) -> Fields {
         let shown = |wanted: &Wanted| Some((Arc::clone(&wanted.name), self.one(key, wanted, manner)?));
         match selection {
-            Selection::Listed(wanted) => wanted.iter().filter_map(shown).collect(),
+            Selection::Listed(wanted) => {
+                wanted.iter().filter(|wanted| !wanted.is_distance).filter_map(shown).collect()
+            }
             Selection::All(first) => {
                 let mut fields: Fields = first.as_ref().and_then(shown).into_iter().collect();
                 self.all(first.as_ref(), manner, &mut fields);

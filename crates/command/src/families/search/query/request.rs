@@ -106,7 +106,7 @@ impl Request {
             return Err(Error::text(format!("{text} {word} was specified at index level")));
         }
         let sorted_by = given.sort_by.as_ref().map(|sort_by| sort_by.field.as_slice());
-        let selection = Selection::new(definition, given.fields.as_deref(), sorted_by);
+        let selection = Selection::new(definition, given.fields.as_deref(), sorted_by, &question.parts);
         Ok(Self {
             sorting,
             selection,

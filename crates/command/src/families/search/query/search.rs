@@ -10,7 +10,7 @@ use super::request::{Request, Sorting};
 use super::warnings::Warnings;
 use super::{gather, present, show};
 use crate::families::search::profile::meter::{Meter, ShardProfile};
-use crate::indexes::documents::Held;
+use crate::indexes::documents::{DocumentKey, Held};
 use crate::rounds::{Answer, Enquiry, Merge, Next, Part};
 use crate::{Args, Cx, Error, ShardCx};
 use resp::Reply;
@@ -38,7 +38,7 @@ pub struct Document {
     pub hit: Hit,
     /// Whose it is.
     pub shard: u16,
-    pub key: Arc<[u8]>,
+    pub key: DocumentKey,
     pub payload: Option<Box<[u8]>>,
     pub loaded: Loaded,
 }
@@ -270,7 +270,7 @@ impl Find {
         let index = request.question.index(cx.shard)?;
         index.documents.ask_for_keys(hits.as_slice().iter().take(count).map(|hit| hit.id));
         self.found.documents.extend(hits.by_ref().take(count).filter_map(|mut hit| {
-            let key = Arc::clone(index.documents.key_of(hit.id)?);
+            let key = index.documents.key_of(hit.id)?.clone();
             let record = || index.index.record(hit.id);
             let payload = if with_payloads {
                 record().and_then(|record| record.payload().map(Into::into))

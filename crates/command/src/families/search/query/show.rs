@@ -5,6 +5,7 @@ use super::request::Request;
 use super::search::{Document, Found, LOAD_FUEL, Loaded, loaded};
 use crate::families::search::profile::meter::ShardProfile;
 use crate::families::search::profile::{self, reply::Coordinator};
+use crate::indexes::documents::DocumentKey;
 use crate::rounds::{Answer, FEW, Merge, Next, Part, RepliesWith, Work};
 use crate::{Cx, Error};
 use resp::Reply;
@@ -59,7 +60,7 @@ struct Arrange {
     stage: Stage,
     found: Found,
     /// The keys of these, by shard, in the order of the documents.
-    lists: Vec<Vec<Arc<[u8]>>>,
+    lists: Vec<Vec<DocumentKey>>,
     told: Told,
 }
 
@@ -104,7 +105,7 @@ impl Arrange {
                 continue;
             }
             if !self.request.no_content && matches!(document.loaded, Loaded::NotYet) {
-                self.lists[usize::from(document.shard)].push(Arc::clone(&document.key));
+                self.lists[usize::from(document.shard)].push(document.key.clone());
             }
             self.found.documents.push(document);
         }
@@ -114,7 +115,7 @@ impl Arrange {
     /// All are in their places: the reply, or the reading of what is not there yet.
     fn next(self, cx: &mut Cx<'_>, out: &mut Reply) -> Result<Next, Error> {
         let Self { request, found, lists, told, .. } = self;
-        let part = |(shard, keys): (usize, Vec<Arc<[u8]>>)| {
+        let part = |(shard, keys): (usize, Vec<DocumentKey>)| {
             let (keys, loaded) = (keys.into_iter(), Vec::new());
             (shard as u16, Box::new(Load { request: Arc::clone(&request), keys, loaded }) as Box<dyn Part>)
         };
@@ -141,7 +142,7 @@ impl Work for Arrange {
 /// The fields of a shard's documents that are shown.
 struct Load {
     request: Arc<Request>,
-    keys: std::vec::IntoIter<Arc<[u8]>>,
+    keys: std::vec::IntoIter<DocumentKey>,
     loaded: Vec<Loaded>,
 }
 
