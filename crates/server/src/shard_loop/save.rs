@@ -14,8 +14,8 @@ use std::sync::atomic::Ordering;
 /// Time for it in one turn, while nobody asks for anything and while somebody does.
 const IDLE_NS: u64 = 250_000;
 const BUSY_NS: u64 = 100_000;
-/// Clients on the same processor take it for less than this.
-const AWAY_NS_MAX: u64 = 300_000;
+/// Clients on the same processor give it back before that; who computes takes his whole time slice, 3 ms or more.
+const AWAY_NS_MAX: u64 = 2_000_000;
 /// Others get no more than one part in so many of it.
 const AWAY_SHARE: u64 = 32;
 /// Time between two looks whether the disk has caught up.
