@@ -1,4 +1,4 @@
-//! What is left of a graph that nobody needs any more. It goes in the chunks that its arrays are made of (`rows`): each is at most a 128th of
+//! What is left of a graph that nobody needs any more. It goes in the chunks that its arrays are made of (`rows`): each is at most a 32nd of
 //! its array.
 
 use super::{Graph, Hnsw};
