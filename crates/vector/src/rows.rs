@@ -1,6 +1,6 @@
 //! Arrays that grow without moving, so that those who search read them while their one owner adds to them.
 //!
-//! An array is in chunks: 128 of one item, 128 of two, 128 of four and so on, so that at most a 128th of it is not used yet. A chunk never
+//! An array is in chunks: 32 of one item, 32 of two, 32 of four and so on, so that at most a 32nd of it is not used yet. A chunk never
 //! moves and goes when the array goes. Fresh memory is zero, and pages of it that nobody has written need not be there.
 //!
 //! Numbers that change under the readers' eyes are atomics. Lines of vectors are not: they are written only while nobody reads
@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::AtomicU32;
 
 /// Chunks of one size.
-const PARTS: usize = 128;
+const PARTS: usize = 32;
 const PARTS_BITS: u32 = PARTS.trailing_zeros();
 /// Sizes: enough for [`ITEMS_MAX`] items.
 const OCTAVES: usize = (30 - PARTS_BITS) as usize;
@@ -227,7 +227,7 @@ mod tests {
         }
         assert_eq!(rows.row(0).as_ptr(), first);
         let used = 1000 * (128 + 12);
-        assert!(bytes > used && bytes < used + used / PARTS + 4 * 2 * size_of::<Chunks<Cell>>(), "{bytes}");
+        assert!(bytes > used && bytes < used + used / 32 + 6 * 2 * size_of::<Chunks<Cell>>(), "{bytes}");
     }
 
     #[test]
