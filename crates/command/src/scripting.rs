@@ -33,6 +33,8 @@ pub type Sha = [u8; 40];
 const EVAL_SCRIPTS_MAX: usize = 500;
 /// After so many runs as an operation that learns as it goes, a script is tried in one piece again.
 const LEARNING_RUNS: u32 = 256;
+/// Runs in a row that had to ask for keys, after which those of a pipeline go together.
+const ASKED_RUNS: u32 = 4;
 /// Or sooner, after so many in a row that had to ask for nothing: twice as many each time that comes to nothing.
 const FORESEEN_RUNS_MIN: u32 = 4;
 
@@ -92,6 +94,9 @@ pub struct Learning {
     /// Of these, how many in a row had to ask for nothing; and after how many of them it is tried in one piece again.
     foreseen_runs: u32,
     foreseen_runs_needed: u32,
+    /// Runs in a row, held among keys of several shards, that had to ask for more; and runs to come in which those of a pipeline go together for that.
+    asked_in_a_row: u32,
+    together: u32,
     /// Runs that learn as they go, have begun and are not over.
     under_way: u32,
     /// Undeclared keys that can be told beforehand.
@@ -346,6 +351,14 @@ impl Scripts {
         named.is_some_and(|named| self.learns(&named))
     }
 
+    /// Whether those of a pipeline go together, as operations that learn as they go; counts the runs for which that holds.
+    pub fn is_to_go_together(&mut self, form: Form, args: Args<'_>) -> bool {
+        let learns = self.is_to_learn(form, args);
+        let named = args.get(1).and_then(|text| self.named(form, text));
+        let known = named.and_then(|named| self.learning_mut(&named)).filter(|known| known.together > 0);
+        known.map(|known| known.together -= 1).is_some() || learns
+    }
+
     /// Keys that a client's script, or function, is likely to use without declaring them.
     pub fn foreseen(&self, form: Form, args: Args<'_>) -> Vec<Vec<u8>> {
         let known =
@@ -399,9 +412,24 @@ impl Scripts {
 
     /// The same, told by the shard where it showed, with what [`Scripts::note_learning`] has said there.
     pub fn hear_of_learning(&mut self, form: Form, name: &[u8]) {
-        if let Some(named) = self.named(form, name) {
-            self.begin_learning(&named);
+        if let Some(known) = self.named(form, name).and_then(|named| self.learning_mut(&named)) {
+            known.together = LEARNING_RUNS;
         }
+    }
+
+    /// A run among keys that were held had to ask for some, or not: what it is called by, if it is new that it does so regularly.
+    pub fn note_asking(&mut self, form: Form, args: Args<'_>, has_asked: bool) -> Option<(Form, Vec<u8>)> {
+        let named = self.named(form, args.at(1))?;
+        let known = self.learning_mut(&named)?;
+        known.asked_in_a_row = if has_asked { known.asked_in_a_row + 1 } else { 0 };
+        if known.asked_in_a_row < ASKED_RUNS {
+            return None;
+        }
+        (known.asked_in_a_row, known.together) = (0, LEARNING_RUNS);
+        Some(match named {
+            Named::Script(sha) => (Form::EVALSHA, sha.to_vec()),
+            Named::Function(name) => (Form::FCALL, name.to_vec()),
+        })
     }
 
     /// Takes it for granted that a script learns as it goes; whether that is new.

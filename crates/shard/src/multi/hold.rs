@@ -261,6 +261,9 @@ impl Shard {
             None => {
                 if command.flags & flag::SCRIPT != 0 {
                     let used = std::mem::take(&mut self.cx.scripts.undeclared);
+                    if !used.is_empty() {
+                        self.note_asking(home, (command, args), &used, attempts);
+                    }
                     self.cx.scripts.note_keys(Form::of(command), args, &used, attempts > 0);
                 }
                 if matches!(command.plan, Plan::Block) {
@@ -303,6 +306,27 @@ impl Shard {
         if !self.take_over(&asked, &mut keys) {
             let steps = self.steps_of(&asked);
             self.start_open(asked, keys, steps);
+        }
+    }
+
+    /// A script has run among held keys, undeclared ones among them: whether they had been foreseen, or it has asked for them. If it does that regularly, the
+    /// client's shard is told.
+    fn note_asking(
+        &mut self,
+        home: u16,
+        (command, args): (&Command, Args<'_>),
+        used: &[Vec<u8>],
+        attempts: u32,
+    ) {
+        let form = Form::of(command);
+        // What is foreseen is brought together where the client is.
+        let has_asked = attempts > 0 || home != self.cx.id || {
+            let foreseen = self.cx.scripts.foreseen(form, args);
+            used.iter().any(|key| !foreseen.contains(key))
+        };
+        let news = self.cx.scripts.note_asking(form, args, has_asked);
+        if let Some((form, name)) = news.filter(|_| home != self.cx.id) {
+            self.outgoing.posts.push((home.into(), Message::Learns { form, name }));
         }
     }
 

@@ -202,16 +202,16 @@ fn settle_and_count(trial: &mut Trial) -> usize {
 /// the runs.
 #[test]
 fn a_pipeline_of_scripts_that_learn_is_one_operation() {
-    for is_declared_on_one_shard in [false, true] {
+    for (is_declared_on_one_shard, names) in [(false, "3"), (true, "3"), (true, "1")] {
         let mut trial = Trial::new(4);
         let conn = trial.connect();
         let (counter, other) = (trial.key_on(2, "counter"), trial.key_on(1, "other"));
         // Names that nobody can foresee, and nothing at all behind an error.
         let code = "local n = redis.call('INCR', KEYS[1]) if n == 4 then return redis.call('LPUSH', KEYS[1], n) end \
-                    for step = 1, 3 do redis.call('SET', ARGV[1] .. (n * step * 7919) % 1009, n) end return n";
+                    for step = 1, tonumber(ARGV[2]) do redis.call('SET', ARGV[1] .. (n * step * 7919) % 1009, n) end return n";
         let eval = match is_declared_on_one_shard {
-            true => request(&["EVAL", code, "1", &counter, "job:"]),
-            false => request(&["EVAL", code, "2", &counter, &other, "job:"]),
+            true => request(&["EVAL", code, "1", &counter, "job:", names]),
+            false => request(&["EVAL", code, "2", &counter, &other, "job:", names]),
         };
         for round in 0..3 {
             let mut pipeline = request(&["SET", &counter, "0"]);

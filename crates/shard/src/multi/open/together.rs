@@ -162,7 +162,7 @@ impl Shard {
         if command.flags & flag::SCRIPT == 0 || !joins && self.repeating != Some(conn) {
             return false;
         }
-        self.cx.scripts.is_to_learn(Form::of(command), args) || joins
+        self.cx.scripts.is_to_go_together(Form::of(command), args) || joins
     }
 
     /// Whether the connection's last script has been gathered, and one more may join it: nothing else of the connection may come now.
