@@ -403,7 +403,11 @@ impl ShardCx {
         let Change { db, key, event, subkeys, by, is_read } = change;
         let caller = std::mem::replace(&mut self.tracking.caller, by);
         match is_read {
-            true => self.remember_read(db, Key::new(&key, &self.seed.clone()), by.client),
+            true => {
+                let key = Key::new(&key, &self.seed.clone());
+                let may_miss = self.dbs.key_of(key.hash, &|name| name == key.bytes).is_none();
+                self.remember_read(db, key, by.client, may_miss);
+            }
             false => self.hear_of(db, event, &key, &subkeys),
         }
         self.tracking.caller = caller;

@@ -45,6 +45,8 @@ pub struct Tracker {
     pub is_deaf: bool,
     /// A script of its asks.
     pub is_script: bool,
+    /// The number of its mode ([`Mode::number`]), if CLIENT CACHING NO has been said for this.
+    pub exception: u32,
 }
 
 impl Tracker {
@@ -54,6 +56,7 @@ impl Tracker {
         reads: false,
         is_deaf: false,
         is_script: false,
+        exception: 0,
     };
 
     /// Who is not to hear of what this client changes, of keys that were read.
@@ -72,6 +75,8 @@ impl Tracker {
 pub enum News {
     /// A key that these clients have read, ascending, has changed or is remembered no longer.
     Key(Box<[u8]>, Vec<ClientRef>),
+    /// Keys that these clients have read, ascending, are remembered no longer, and nobody knows which.
+    Unnamed(Vec<ClientRef>),
     /// A key has changed that clients of these shards want to hear of. One of them need not.
     Broadcast { key: Vec<u8>, homes: Vec<u16>, spared: Option<ClientRef> },
     /// Nothing that has been read on any shard before is good any more.
@@ -99,12 +104,16 @@ pub struct Tracking {
     audiences: Prefixes<Audience>,
     has_broadcasts: bool,
     last_wish: u64,
+    /// Of the client that turned tracking on last.
+    last_mode: u32,
     /// Prefixes that no client of this shard wants to hear of any more, with the number of the last wish to.
     forgone: Vec<(Vec<u8>, u64)>,
     /// Connections of this shard that have tracking on.
     conns: Vec<u32>,
     /// Who asked for the command that runs now.
     pub caller: Tracker,
+    /// How many look-ups had found nothing when it began.
+    pub misses: u64,
     /// What has to be told, in order.
     news: Vec<News>,
     /// Flushes that have begun here, and whose end has not been told.
@@ -209,7 +218,7 @@ impl Tracking {
 
     /// Whether there is anything that has to be told with the news of a turn.
     pub fn is_untold(&self) -> bool {
-        let too_many = self.table.len() > self.keys_max;
+        let too_many = self.table.len_now() > self.keys_max;
         self.has_news() || self.has_broadcasts || !self.forgone.is_empty() || too_many
     }
 
@@ -277,20 +286,26 @@ impl ShardCx {
     pub fn remember_reads(&mut self, command: &Command, args: Args<'_>, db: u16) {
         let client = self.tracking.caller.client;
         if command.placed_key != 0 {
-            return self.remember_read(db, args.key(command.placed_key.into()), client);
+            return self.remember_read(db, args.key(command.placed_key.into()), client, self.has_missed());
         }
         self.remember_all_reads(command, args, db);
     }
 
+    /// Whether the command that runs now has not found all that it looked for.
+    #[inline]
+    fn has_missed(&self) -> bool {
+        self.stats.misses != self.tracking.misses
+    }
+
     fn remember_all_reads(&mut self, command: &Command, args: Args<'_>, db: u16) {
-        let (client, mut indexes) = (self.tracking.caller.client, Vec::new());
+        let (client, missed, mut indexes) = (self.tracking.caller.client, self.has_missed(), Vec::new());
         if command.key_indexes(&args, &mut indexes).is_ok() {
-            indexes.into_iter().for_each(|index| self.remember_read(db, args.key(index), client));
+            indexes.into_iter().for_each(|index| self.remember_read(db, args.key(index), client, missed));
         }
     }
 
-    /// Remembers a read on the shard that owns the key: of a guest it is told when that goes home.
-    pub(crate) fn remember_read(&mut self, db: u16, key: Key<'_>, client: ClientRef) {
+    /// Remembers a read on the shard that owns the key: of a guest it is told when that goes home. The key `may_miss` in the keyspace.
+    pub(crate) fn remember_read(&mut self, db: u16, key: Key<'_>, client: ClientRef, may_miss: bool) {
         let is_guest = self.guests.are_here() && self.slots.shard_of(key.bytes) != self.id;
         if is_guest || self.untold.is_some() {
             let by = self.tracking.caller;
@@ -305,12 +320,16 @@ impl ShardCx {
         }
         let (id, sessions) = (self.id, &self.sessions);
         let is_of = |reader: ClientRef, session: &Session| session.client == reader;
-        self.tracking.table.add(key, client, |reader| {
+        let is_gone = |reader: ClientRef| {
             reader.home == id
                 && !sessions.get(reader.conn as usize).is_some_and(|session| is_of(reader, session))
-        });
+        };
+        match may_miss {
+            false => self.tracking.table.add(key, client, is_gone),
+            true => self.tracking.table.add_named(key, client, is_gone),
+        }
         self.is_listening = true;
-        if self.tracking.table.len() > self.tracking.keys_max {
+        if self.tracks_too_many() {
             self.trim_tracking();
         }
     }
@@ -322,14 +341,20 @@ impl ShardCx {
             if !self.tracks_too_many() {
                 break;
             }
-            let (name, readers) = self.tracking.table.remove_any(&mut self.random);
-            self.tracking.news.push(News::Key(name, readers));
+            let dbs = &self.dbs;
+            let find = |hash, is_name: &dyn Fn(&[u8]) -> bool| dbs.key_of(hash, is_name);
+            let (name, readers) = self.tracking.table.remove_any(&mut self.random, find);
+            self.tracking.news.push(match name {
+                Some(name) => News::Key(name, readers),
+                None => News::Unnamed(readers),
+            });
         }
     }
 
     /// Whether more keys are remembered than should be.
+    #[inline]
     pub fn tracks_too_many(&self) -> bool {
-        self.tracking.table.len() > self.tracking.keys_max
+        self.tracking.table.len_now() > self.tracking.keys_max
     }
 
     /// Tells of a change of a key of this shard.
@@ -387,11 +412,13 @@ impl ShardCx {
     }
 
     /// A client of this shard has tracking on, from now on or in another way than before.
-    pub(crate) fn set_mode(&mut self, conn: usize, mode: Mode, wish: u64) {
+    pub(crate) fn set_mode(&mut self, conn: usize, mut mode: Mode, wish: u64) {
         let Some(session) = self.sessions.get_mut(conn) else { return };
         let index = conn as u32;
         if session.tracking.is_none() {
             self.tracking.conns.push(index);
+            self.tracking.last_mode = self.tracking.last_mode.wrapping_add(1).max(1);
+            mode.number = self.tracking.last_mode;
         }
         mode.prefixes.iter().for_each(|prefix| self.tracking.join(index, prefix, wish));
         session.tracking = Some(Box::new(mode));
@@ -441,7 +468,7 @@ mod tests {
         let mut tracking = Tracking::default();
         tracking.table.add(key("k"), A, |_| false);
         tracking.table.add(key("k"), B, |_| false);
-        let deaf = Tracker { client: A, is_on: true, reads: true, is_deaf: true, is_script: false };
+        let deaf = Tracker { client: A, is_on: true, reads: true, is_deaf: true, ..Tracker::NOBODY };
         tracking.note_change(key("k"), deaf);
         assert_eq!(tracking.take_news(), [News::Key((*b"k").into(), vec![B])]);
         tracking.note_change(key("k"), Tracker::NOBODY);

@@ -69,7 +69,13 @@ impl Value {
             Kind::YesNo if word.eq_ignore_ascii_case(b"yes") => Ok(Value::Bool(true)),
             Kind::YesNo if word.eq_ignore_ascii_case(b"no") => Ok(Value::Bool(false)),
             Kind::YesNo => Err("argument must be 'yes' or 'no'".to_owned()),
-            Kind::Int { min, max } => Ok(Value::Int(within(int(word)?, min, max)?)),
+            Kind::Int { min, max } => {
+                let value = within(int(word)?, min, max)?;
+                if let Some(check) = row.check {
+                    check(word)?;
+                }
+                Ok(Value::Int(value))
+            }
             Kind::Clamped { low, high } => {
                 Ok(Value::Int(within(int(word)?, 0, i64::from(i32::MAX))?.clamp(low, high)))
             }

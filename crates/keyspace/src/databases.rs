@@ -53,6 +53,11 @@ impl Databases {
         self.near.iter_mut().chain(self.far.values_mut())
     }
 
+    /// The name of a key of any database, by its hash and by what is to be true of it.
+    pub fn key_of(&self, hash: u64, is_name: &dyn Fn(&[u8]) -> bool) -> Option<Box<[u8]>> {
+        self.iter().filter(|db| !db.is_empty()).find_map(|db| db.key_of(hash, is_name)).map(Box::from)
+    }
+
     /// Those that are there, with their numbers, in order.
     pub fn numbered(&self) -> impl Iterator<Item = (u16, &Db)> {
         (0..).zip(&self.near).chain(self.far.iter().map(|(number, db)| (*number, db)))

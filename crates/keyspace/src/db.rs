@@ -160,6 +160,12 @@ impl Db {
         self.table.expect(keys, bytes as usize);
     }
 
+    /// The name of a key, by its hash and by what is to be true of it.
+    pub fn key_of(&self, hash: u64, is_name: impl Fn(&[u8]) -> bool) -> Option<&[u8]> {
+        let record = self.table.find_by(hash, |record| is_name(record::key(record)))?;
+        Some(record::key(record))
+    }
+
     /// Looks a key up; an entry whose time is over at `now_ms` is removed on the way.
     #[inline]
     pub fn find(&mut self, key: Key<'_>, now_ms: u64) -> Found {

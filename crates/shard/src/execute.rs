@@ -104,6 +104,7 @@ pub fn execute(
 #[inline]
 fn begin_tracked(shard: &mut ShardCx, caller: Caller) {
     shard.tracking.caller = caller.tracker;
+    shard.tracking.misses = shard.stats.misses;
 }
 
 /// What it has read, if its command `has_run`, is remembered. (Not marked as cold: else the compiler makes another, slower path for
@@ -139,6 +140,7 @@ pub(crate) fn run_inside(
     caller: Caller,
     out: &mut Reply,
 ) -> Option<Vec<DbKey>> {
+    shard.tracking.misses = shard.stats.misses;
     let needs = run_handler(shard, command, args, caller, true, out);
     shard.settle_indexes();
     match needs {

@@ -167,6 +167,7 @@ impl Item {
             reads: is(mark::TRACKS_READS),
             is_deaf: is(mark::IS_DEAF),
             is_script: false,
+            exception: 0,
         }
     }
 }

@@ -30,6 +30,8 @@ pub struct Changes {
     seen: Option<u64>,
     /// Keys, and who has read them.
     keys: Vec<(Box<[u8]>, Vec<Reader>)>,
+    /// Who has read keys of which nobody knows the names any more.
+    unnamed: Vec<Reader>,
     /// Keys that somebody wants to hear of by prefix, with the client that need not hear of it.
     broadcasts: HashMap<Vec<u8>, Option<ClientRef>>,
     /// How often all keys have gone.
@@ -93,6 +95,12 @@ impl What {
     }
 }
 
+/// Clients (ascending) by their shards.
+fn by_home(readers: &[ClientRef]) -> impl Iterator<Item = (u16, impl Iterator<Item = Reader>)> {
+    let homes = readers.chunk_by(|one, next| one.home == next.home);
+    homes.map(|readers| (readers[0].home, readers.iter().map(|reader| (reader.conn, reader.generation))))
+}
+
 impl Shard {
     /// Sends what has to be told. To be called when a command is over.
     #[inline]
@@ -108,9 +116,13 @@ impl Shard {
         for news in self.cx.tracking.take_news() {
             match news {
                 News::Key(key, readers) => {
-                    for readers in readers.chunk_by(|one, next| one.home == next.home) {
-                        let conns = readers.iter().map(|reader| (reader.conn, reader.generation)).collect();
-                        self.changes_for(readers[0].home, &mut own).keys.push((key.clone(), conns));
+                    for (home, conns) in by_home(&readers) {
+                        self.changes_for(home, &mut own).keys.push((key.clone(), conns.collect()));
+                    }
+                }
+                News::Unnamed(readers) => {
+                    for (home, conns) in by_home(&readers) {
+                        self.changes_for(home, &mut own).unnamed.extend(conns);
                     }
                 }
                 News::Broadcast { key, homes, spared } => {
@@ -150,7 +162,7 @@ impl Shard {
 
     /// Tells this shard's clients.
     pub(crate) fn on_changes(&mut self, changes: Changes) {
-        let Changes { seen, keys, broadcasts, flushes, redirected, broken } = changes;
+        let Changes { seen, keys, unnamed, broadcasts, flushes, redirected, broken } = changes;
         let seen = seen.unwrap_or(LATEST);
         for _ in 0..flushes {
             self.cx.end_tracked_flush();
@@ -163,6 +175,11 @@ impl Shard {
                 if self.tracks_reads(conn as usize, generation) {
                     self.tell(conn as usize, What::Keys(vec![key.clone()]), seen);
                 }
+            }
+        }
+        for (conn, generation) in unnamed {
+            if self.tracks_reads(conn as usize, generation) {
+                self.tell(conn as usize, What::Everything, seen);
             }
         }
         for (key, spared) in broadcasts {

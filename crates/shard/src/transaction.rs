@@ -390,10 +390,12 @@ impl Shard {
     pub(crate) fn end_block(&mut self, conn: Option<usize>) {
         self.silence_killed();
         if let Some(index) = conn {
-            // What CLIENT CACHING said in it is over.
-            if let Some(mode) = self.cx.sessions.get_mut(index).and_then(|session| session.tracking.as_mut())
+            // What CLIENT CACHING said in it is over; not what it may have said behind EXEC.
+            let session = self.cx.sessions.get_mut(index);
+            if let Some(mode) = session.and_then(|session| session.tracking.as_mut())
+                && mode.is_excepted_in_block
             {
-                mode.is_excepted = false;
+                (mode.is_excepted, mode.is_excepted_in_block) = (false, false);
             }
             self.sync_from_session(index);
         }

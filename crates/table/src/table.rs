@@ -188,6 +188,17 @@ impl<L: Layout> Table<L> {
         None
     }
 
+    /// The record with this hash of which something is true, for who does not know its key.
+    pub fn find_by(&self, hash: u64, is_it: impl Fn(&[u8]) -> bool) -> Option<&[u8]> {
+        let (first, home) = self.home(hash);
+        std::iter::successors(Some(first), |segment| segment.next()).find_map(|segment| {
+            let slots = segment.at_home(home).into_iter().flat_map(|(bucket, slots)| {
+                ones(slots & segment.bucket(bucket).matches(tag(hash))).map(move |slot| (bucket, slot))
+            });
+            slots.map(|(bucket, slot)| segment.record(bucket, slot)).find(|record| is_it(record))
+        })
+    }
+
     #[inline]
     pub(crate) fn pos(&self, base: NonNull<Block<L::Meta>>, bucket: usize, slot: usize) -> Pos {
         Pos { base: base.cast(), place: self.stamp.0 | (bucket << SLOT_BITS | slot) as u64 }

@@ -4,137 +4,113 @@
 
 const { test, describe, before, after, beforeEach } = require("node:test");
 const assert = require("node:assert/strict");
+const { spawn } = require("node:child_process");
+const path = require("node:path");
+const readline = require("node:readline");
 const Redis = require("ioredis");
 const { port, within } = require("./port.js");
+const { DEAD, KILLS, DELIVERIES_MAX, isHopeless } = require("./work.js");
 
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 const GROUP = "workers";
 const STREAMS = ["orders", "mails", "invoices"];
-const DEAD = "dead-letters";
-const IDLE_MS = 60;
-const DELIVERIES_MAX = 5;
 const ENTRIES = 400;
 
-/** A consumer: it reads, works, acknowledges, takes over what others have left lying, and may be killed at any time. */
+/** A process that consumes (consumer.js). What it says it has done is counted in `done`. */
 class Consumer {
-  constructor(name, done, work) {
-    Object.assign(this, { name, done, work, killed: false });
-    this.client = new Redis({ port, retryStrategy: null, maxRetriesPerRequest: 0 });
-    this.client.on("error", () => {});
-    this.running = this.run().catch((error) => {
-      if (!this.killed) throw error;
+  constructor(name, done) {
+    this.name = name;
+    const program = path.join(__dirname, "consumer.js");
+    this.process = spawn(process.execPath, [program, name, GROUP, ...STREAMS], { stdio: ["pipe", "pipe", "inherit"] });
+    const lines = readline.createInterface({ input: this.process.stdout });
+    this.ready = new Promise((resolve, reject) => {
+      lines.on("line", (line) => {
+        if (line === "ready") return resolve();
+        const entry = line.slice("done ".length);
+        done.set(entry, (done.get(entry) ?? 0) + 1);
+      });
+      this.process.once("exit", (code, signal) => reject(new Error(`consumer ${name} ended by itself: ${code ?? signal}`)));
     });
+    this.ready.catch(() => {});
+    // All that it has said has been read.
+    this.silent = new Promise((resolve) => lines.once("close", resolve));
   }
 
-  async run() {
-    await this.own();
-    while (!this.killed) {
-      const read = await this.client.xreadgroup("GROUP", GROUP, this.name, "COUNT", 7, "BLOCK", 20, "STREAMS",
-        ...STREAMS, ...STREAMS.map(() => ">"));
-      for (const [stream, entries] of read ?? []) await this.process(stream, entries);
-      for (const stream of STREAMS) await this.takeOver(stream);
-    }
+  /** Whether it runs, as it should until it is killed. */
+  get runs() {
+    return this.process.exitCode === null && this.process.signalCode === null;
   }
 
-  /** What was delivered to this name before it was killed. */
-  async own() {
-    const read = await this.client.xreadgroup("GROUP", GROUP, this.name, "STREAMS", ...STREAMS, ...STREAMS.map(() => "0"));
-    for (const [stream, entries] of read) await this.process(stream, entries);
-  }
-
-  /** Claims what has been idle; what was delivered too often goes to the dead letters. */
-  async takeOver(stream) {
-    const pending = await this.client.xpending(stream, GROUP, "IDLE", IDLE_MS, "-", "+", 20);
-    for (const [id, , , deliveries] of pending) {
-      const entries = await this.client.xclaim(stream, GROUP, this.name, IDLE_MS, id);
-      if (entries.length === 0) continue;
-      if (deliveries < DELIVERIES_MAX) {
-        await this.process(stream, entries);
-        continue;
-      }
-      const [[, fields]] = entries;
-      await this.client.xadd(DEAD, "*", "stream", stream, "id", id, "deliveries", deliveries, ...fields);
-      await this.client.xack(stream, GROUP, id);
-    }
-  }
-
-  async process(stream, entries) {
-    for (const [id, fields] of entries) {
-      if (!this.work(fields[1])) continue;
-      this.done.set(`${stream} ${id}`, (this.done.get(`${stream} ${id}`) ?? 0) + 1);
-      assert.equal(await this.client.xack(stream, GROUP, id) <= 1, true);
-    }
-  }
-
-  /** Its connection is gone without a word, with whatever was under way. */
-  kill() {
-    this.killed = true;
-    this.client.disconnect();
-    return this.running;
+  /** SIGKILL: with whatever was under way. */
+  async kill() {
+    this.process.kill("SIGKILL");
+    await this.silent;
   }
 }
 
-describe("streams, ioredis", { timeout: 60000 }, () => {
+describe("streams, ioredis", { timeout: 150000 }, () => {
   let client;
   before(() => (client = new Redis({ port })));
   after(() => client.disconnect());
   beforeEach(() => client.flushall());
 
-  test("four consumers that are killed and restarted lose nothing", async () => {
+  test("four consumer processes that are killed and restarted lose nothing", async () => {
     for (const stream of STREAMS) await client.xgroup("CREATE", stream, GROUP, "$", "MKSTREAM");
-    const [added, done, attempts] = [new Map(), new Map(), new Map()];
-    // One of nine fails at the first attempts, one of fifty always.
-    const work = (n) => {
-      attempts.set(n, (attempts.get(n) ?? 0) + 1);
-      if (n % 50 === 0) return false;
-      return n % 9 !== 0 || attempts.get(n) > 2;
-    };
-    const consumers = ["a", "b", "c", "d"].map((name) => new Consumer(name, done, work));
+    const [added, done] = [new Map(), new Map()];
+    const consumers = ["a", "b", "c", "d"].map((name) => new Consumer(name, done));
+    try {
+      await consume(consumers, added, done);
+      assert.ok(consumers.every((consumer) => consumer.runs), "a consumer has ended by itself");
+    } finally {
+      await Promise.all(consumers.map((consumer) => consumer.kill()));
+    }
+    const dead = await client.xrange(DEAD, "-", "+");
+    const buried = new Set(dead.map(([, fields]) => `${fields[1]} ${fields[3]}`));
+    for (const [entry, n] of added) {
+      assert.equal(done.has(entry), !isHopeless(n), `${entry} (${n}) done`);
+      if (isHopeless(n)) assert.ok(buried.has(entry), `${entry} (${n}) among the dead letters`);
+    }
+    assert.equal(added.size, ENTRIES);
+    assert.ok([...done.keys(), ...buried].every((entry) => added.has(entry)), "there is nothing that was not produced");
+    for (const [, fields] of dead) assert.ok(Number(fields[5]) >= DELIVERIES_MAX);
+    for (const stream of STREAMS) {
+      assert.deepEqual(await client.xpending(stream, GROUP), [0, null, null, null]);
+    }
+  });
+
+  /** Produces all entries while consumers are killed and restarted, and waits until nothing is left to do. */
+  async function consume(consumers, added, done) {
     const produce = async () => {
       for (let n = 1; n <= ENTRIES; n++) {
         const stream = STREAMS[n % STREAMS.length];
         added.set(`${stream} ${await client.xadd(stream, "*", "n", n, "text", "x".repeat(n % 40))}`, n);
-        if (n % 20 === 0) await pause(5);
+        // So that entries come for as long as there is killing.
+        await pause(n % 10 === 0 ? 30 : 0);
       }
     };
-    let kills = 0;
     const murder = async () => {
-      while (added.size < ENTRIES || kills < 12) {
-        await pause(10 + Math.random() * 30);
+      for (let kills = 0; kills < KILLS; kills++) {
         const victim = Math.floor(Math.random() * consumers.length);
-        const { name } = consumers[victim];
+        await consumers[victim].ready;
+        await pause(Math.random() * 40);
         await consumers[victim].kill();
-        consumers[victim] = new Consumer(name, done, work);
-        kills += 1;
+        consumers[victim] = new Consumer(consumers[victim].name, done);
       }
     };
-    await within(30000, Promise.all([produce(), murder()]), "producing");
+    await within(60000, Promise.all([produce(), murder()]), "producing");
     const left = async () => {
       const pending = await Promise.all(STREAMS.map((stream) => client.xpending(stream, GROUP)));
       const groups = await Promise.all(STREAMS.map((stream) => client.xinfo("GROUPS", stream)));
       const lag = groups.map(([group]) => group[group.indexOf("lag") + 1]);
       return [...pending.map(([count]) => count), ...lag].reduce((sum, count) => sum + count, 0);
     };
-    const end = Date.now() + 20000;
+    const end = Date.now() + 60000;
     while ((await left()) > 0) {
       assert.ok(Date.now() < end, `${await left()} entries left`);
       await pause(20);
     }
-    await Promise.all(consumers.map((consumer) => consumer.kill()));
-    const dead = await client.xrange(DEAD, "-", "+");
-    const buried = new Set(dead.map(([, fields]) => `${fields[1]} ${fields[3]}`));
-    for (const [entry, n] of added) {
-      const isDead = n % 50 === 0;
-      assert.equal(buried.has(entry), isDead, `${entry} (${n}) among the dead letters`);
-      assert.equal(done.has(entry), !isDead, `${entry} (${n}) done`);
-    }
-    assert.equal(done.size + buried.size, ENTRIES);
-    for (const [, fields] of dead) assert.ok(Number(fields[5]) >= DELIVERIES_MAX);
-    for (const stream of STREAMS) {
-      assert.deepEqual(await client.xpending(stream, GROUP), [0, null, null, null]);
-    }
-  });
+  }
 
   test("XREADGROUP, XACK, XCLAIM, XAUTOCLAIM and XINFO as ioredis gives them", async () => {
     await client.xgroup("CREATE", "s", "g", "0", "MKSTREAM");

@@ -39,17 +39,38 @@ pub struct Mode {
     pub is_broken: bool,
     /// CLIENT CACHING has been said: of the next command the opposite holds.
     pub is_excepted: bool,
+    /// It was said in a transaction, with whose end that ends.
+    pub is_excepted_in_block: bool,
+    /// Since the client turned tracking on, which may be off and on again: another number each time.
+    pub number: u32,
 }
 
 impl Mode {
     /// How its commands are marked.
     pub fn tracker(&self) -> Tracker {
+        self.tracker_if(self.is_excepted)
+    }
+
+    /// How those of a transaction are marked that began without an exception: one that was said behind EXEC is not for it.
+    pub fn tracker_in_block(&self) -> Tracker {
+        self.tracker_if(self.is_excepted && self.is_excepted_in_block)
+    }
+
+    fn tracker_if(&self, is_excepted: bool) -> Tracker {
         let reads = match self.choice {
             Choice::All => !self.is_broadcast,
-            Choice::OptIn => self.is_excepted,
-            Choice::OptOut => !self.is_excepted,
+            Choice::OptIn => is_excepted,
+            Choice::OptOut => !is_excepted,
         };
-        Tracker { client: self.client, is_on: true, reads, is_deaf: self.is_deaf, is_script: false }
+        let exception = if is_excepted && self.choice == Choice::OptOut { self.number } else { 0 };
+        Tracker {
+            client: self.client,
+            is_on: true,
+            reads,
+            is_deaf: self.is_deaf,
+            is_script: false,
+            exception,
+        }
     }
 }
 
@@ -175,7 +196,19 @@ impl<'a> Options<'a> {
         };
         let (is_deaf, is_broadcast) = (self.is_deaf, self.is_broadcast);
         let is_excepted = now.is_excepted && choice != Choice::All;
-        Mode { client, choice, is_deaf, is_broadcast, prefixes, target, is_broken: false, is_excepted }
+        let (is_excepted_in_block, number) = (is_excepted && now.is_excepted_in_block, now.number);
+        Mode {
+            client,
+            choice,
+            is_deaf,
+            is_broadcast,
+            prefixes,
+            target,
+            is_broken: false,
+            is_excepted,
+            is_excepted_in_block,
+            number,
+        }
     }
 
     /// The prefixes that are asked for: with BCAST, all keys if none is named.

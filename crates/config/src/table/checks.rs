@@ -94,9 +94,23 @@ pub(super) fn cpu_list(text: &[u8]) -> Outcome {
     Err("argument must be a list of cores such as 0-3,8")
 }
 
+/// A power of two, which the number is known to be within bounds of.
+pub(super) fn array_slice_size(text: &[u8]) -> Outcome {
+    let size = std::str::from_utf8(text).ok().and_then(|text| text.trim().parse::<u64>().ok());
+    if size.is_some_and(u64::is_power_of_two) {
+        return Ok(());
+    }
+    Err("array-slice-size must be a power of two")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn slice_sizes() {
+        assert!(array_slice_size(b"4096").is_ok() && array_slice_size(b"5000").is_err());
+    }
 
     #[test]
     fn names() {

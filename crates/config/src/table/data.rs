@@ -51,7 +51,9 @@ pub(super) const ENCODINGS: &[Directive] = &[
     bytes("zset-max-listpack-value", 0, SIZE_MAX, "64")
         .aliases(&["zset-max-ziplist-value"])
         .works("Bytes of its longest member."),
-    int("array-slice-size", 256, 65536, "4096").accepted("Arrays are stored in another way than in Redis."),
+    int("array-slice-size", 256, 65536, "4096")
+        .check(checks::array_slice_size)
+        .accepted("Arrays are stored in another way than in Redis."),
     int("array-sparse-kmax", 0, 65536, "10").accepted("Arrays are stored in another way than in Redis."),
     int("array-sparse-kmin", 0, 65536, "5").accepted("Arrays are stored in another way than in Redis."),
     bytes("hll-sparse-max-bytes", 0, SIZE_MAX, "3000").works("Bytes of a HyperLogLog in its sparse form."),

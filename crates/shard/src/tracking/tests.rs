@@ -152,6 +152,57 @@ fn reads_of_commands_with_keys_of_several_shards() {
 }
 
 #[test]
+fn client_caching_holds_for_a_transaction_of_several_shards_and_not_beyond() {
+    for choice in ["OPTOUT", "OPTIN"] {
+        let mut trial = Trial::new(3);
+        let keys: Vec<_> = (0..3).map(|shard| trial.key_on(shard, "k")).collect();
+        let reader = client(&mut trial, 0, 1, &format!("CLIENT TRACKING ON {choice}"));
+        let writer = client(&mut trial, 1, 2, "");
+        let read =
+            ["MULTI".to_owned(), format!("GET {}", keys[1]), format!("GET {}", keys[2]), "EXEC".to_owned()];
+        let yes_no = if choice == "OPTIN" { "YES" } else { "NO" };
+        // The exception before the transaction; none; one in the transaction; one behind it, whose key is read only when the transaction is over.
+        for case in 0..4 {
+            let mut pipeline = Vec::new();
+            let mut push = |words: &str| pipeline.extend(request(&words.split(' ').collect::<Vec<_>>()));
+            let caching = format!("CLIENT CACHING {yes_no}");
+            if case == 0 {
+                push(&caching);
+            }
+            for (index, words) in read.iter().enumerate() {
+                push(words);
+                if case == 2 && index == 0 {
+                    push(&caching);
+                }
+            }
+            if case == 3 {
+                push(&caching);
+            }
+            trial.send_to(0, reader, &pipeline);
+            trial.settle();
+            assert!(taken(&mut trial, 0, reader).contains("*2|") || case == 2);
+            if case == 3 {
+                assert_eq!(say(&mut trial, 0, reader, &format!("GET {}", keys[0])), "_|");
+            }
+            keys.iter().for_each(|key| {
+                say(&mut trial, 1, writer, &format!("SET {key} {case}"));
+                say(&mut trial, 1, writer, &format!("DEL {key}"));
+            });
+            let heard = taken(&mut trial, 0, reader);
+            let is_heard = |key: &String| heard.contains(&invalidated(&[key]));
+            let is_excepted = matches!(case, 0 | 2);
+            let of_block = is_excepted == (choice == "OPTIN");
+            assert_eq!(
+                [is_heard(&keys[1]), is_heard(&keys[2])],
+                [of_block; 2],
+                "{choice}, case {case}: {heard}"
+            );
+            assert_eq!(is_heard(&keys[0]), case == 3 && choice == "OPTIN", "{choice}, case {case}: {heard}");
+        }
+    }
+}
+
+#[test]
 fn a_flush_is_told_once_and_what_was_read_before_is_forgotten() {
     let mut trial = Trial::new(3);
     let keys: Vec<_> = (0..3).map(|shard| trial.key_on(shard, "k")).collect();

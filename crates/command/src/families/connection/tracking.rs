@@ -160,6 +160,7 @@ fn merge(cx: &mut ShardCx, args: Args<'_>, parts: &[&[u8]], out: &mut Reply) -> 
 
 /// CLIENT CACHING YES | NO
 fn caching(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    let is_in_block = cx.deny_blocking;
     let Some(mode) = &mut cx.session().tracking else {
         return Err(Error::err(
             "CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled",
@@ -181,6 +182,7 @@ fn caching(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         return Err(Error::SYNTAX);
     }
     mode.is_excepted = true;
+    mode.is_excepted_in_block = is_in_block;
     // In a transaction, what follows in it.
     let tracker = mode.tracker();
     if cx.shard.tracking.caller.is_on {

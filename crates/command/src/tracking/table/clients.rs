@@ -2,13 +2,10 @@
 
 use crate::tracking::ClientRef;
 use base::hash::{HashSeed, QuickMap};
-use std::num::NonZeroU16;
+use std::num::NonZeroU32;
 
 /// A client's number, as long as an entry names it.
-pub(super) type Number = NonZeroU16;
-
-/// One more than the greatest number there can be; stands in entries for what is no number.
-pub(super) const NO_NUMBER: Number = Number::MAX;
+pub(super) type Number = NonZeroU32;
 
 struct Known {
     client: ClientRef,
@@ -24,20 +21,11 @@ pub(super) struct Clients {
     free: Vec<Number>,
     /// Who had a number last: commands of one client come in a row.
     last: Option<(ClientRef, Number)>,
-    count_max: usize,
 }
 
 impl Clients {
-    /// At most `count_max` have numbers at a time, which is less than [`NO_NUMBER`].
-    pub fn new(seed: HashSeed, count_max: usize) -> Self {
-        assert!(count_max < usize::from(NO_NUMBER.get()));
-        Self {
-            known: Vec::new(),
-            numbers: QuickMap::with_hasher(seed),
-            free: Vec::new(),
-            last: None,
-            count_max,
-        }
+    pub fn new(seed: HashSeed) -> Self {
+        Self { known: Vec::new(), numbers: QuickMap::with_hasher(seed), free: Vec::new(), last: None }
     }
 
     /// Those that have numbers.
@@ -45,63 +33,63 @@ impl Clients {
         self.numbers.len()
     }
 
-    pub fn count_max(&self) -> usize {
-        self.count_max
-    }
-
     /// The number of a client, which is the last one's more often than not.
     #[inline]
     pub fn number(&mut self, client: ClientRef) -> Option<Number> {
-        if let Some((last, number)) = self.last
-            && last == client
-        {
-            return Some(number);
+        match self.last {
+            Some((last, number)) if last == client => Some(number),
+            _ => self.look_up(client),
         }
+    }
+
+    #[inline(never)]
+    fn look_up(&mut self, client: ClientRef) -> Option<Number> {
         let number = *self.numbers.get(&client)?;
         self.last = Some((client, number));
         Some(number)
     }
 
-    /// Gives a number to a client that has none. There is none left if that many clients have one.
-    pub fn enter(&mut self, client: ClientRef) -> Option<Number> {
+    /// Gives a number to a client that has none. An entry must name it next, or nobody frees it.
+    #[cold]
+    pub fn enter(&mut self, client: ClientRef) -> Number {
         let known = Known { client, entries: 0 };
         let number = match self.free.pop() {
             Some(number) => {
-                self.known[usize::from(number.get()) - 1] = known;
+                self.known[Self::index(number)] = known;
                 number
             }
-            None if self.known.len() < self.count_max => {
+            None => {
                 self.known.push(known);
-                Number::new(self.known.len() as u16).expect("there is one at least")
+                let count = u32::try_from(self.known.len()).expect("there are fewer connections than that");
+                Number::new(count).expect("there is one at least")
             }
-            None => return None,
         };
         self.numbers.insert(client, number);
-        Some(number)
+        number
+    }
+
+    #[inline]
+    fn index(number: Number) -> usize {
+        number.get() as usize - 1
     }
 
     #[inline]
     pub fn client(&self, number: Number) -> ClientRef {
-        self.known[usize::from(number.get()) - 1].client
+        self.known[Self::index(number)].client
     }
 
     /// One more entry names it.
     #[inline]
     pub fn hold(&mut self, number: Number) {
-        self.known[usize::from(number.get()) - 1].entries += 1;
+        self.known[Self::index(number)].entries += 1;
     }
 
-    /// One entry fewer names it.
+    /// One entry fewer names it. The number is free again if none does.
     #[inline]
     pub fn release(&mut self, number: Number) {
-        self.known[usize::from(number.get()) - 1].entries -= 1;
-        self.drop_unused(number);
-    }
-
-    /// The number is free again if no entry names it.
-    #[inline]
-    pub fn drop_unused(&mut self, number: Number) {
-        if self.known[usize::from(number.get()) - 1].entries == 0 {
+        let known = &mut self.known[Self::index(number)];
+        known.entries -= 1;
+        if known.entries == 0 {
             self.drop(number);
         }
     }
