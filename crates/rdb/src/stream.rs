@@ -12,6 +12,7 @@
 
 use crate::encode::Room;
 use crate::{Error, Reader, Type, append_len, append_string, groups};
+use std::ops::Bound;
 use types::Stream;
 use types::stream::{Memory, Node, Producers, StreamId};
 
@@ -21,14 +22,23 @@ fn append_id(out: &mut Vec<u8>, id: StreamId) {
 }
 
 /// How far a stream is written.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Place {
     Start,
     /// The blocks that begin behind this id are left.
     Blocks(StreamId),
     Groups(groups::Place),
-    /// So many producers are written, and so many messages of the next one.
-    Producers(usize, usize),
+    Producers(InProducers),
+}
+
+/// How far the producers are written.
+#[derive(Clone, Debug)]
+pub enum InProducers {
+    Start,
+    /// To the end of the one with this name.
+    Behind(Box<[u8]>),
+    /// So many messages of the one with this name.
+    Within(Box<[u8]>, usize),
 }
 
 /// Appends a stream from a place on, in the layout of `kind`, which is 19 or newer, 26 or newer if it has producers; where to go
@@ -41,7 +51,7 @@ pub fn append_from(
     room: Room,
 ) -> Option<Place> {
     let behind = match place {
-        Place::Groups(_) | Place::Producers(..) => return append_rest_from(out, stream, kind, place, room),
+        Place::Groups(_) | Place::Producers(_) => return append_rest_from(out, stream, kind, place, room),
         Place::Blocks(behind) => append_blocks(out, stream.nodes_behind(behind), room),
         Place::Start => {
             append_len(out, stream.blocks() as u64);
@@ -71,19 +81,18 @@ fn append_rest_from(
     room: Room,
 ) -> Option<Place> {
     let from = match place {
-        Place::Producers(producers, messages) => (producers, messages),
+        Place::Producers(from) => from,
         Place::Groups(place) => {
             if let Some(place) = groups::append_from(out, stream, kind, place, room) {
                 return Some(Place::Groups(place));
             }
-            (0, 0)
+            InProducers::Start
         }
         Place::Start | Place::Blocks(_) => unreachable!("the blocks come first"),
     };
     let none = Producers::new(Memory::USUAL);
     let producers = stream.producers().or_else(|| (kind == Type::Stream5).then_some(&none))?;
-    append_producers(out, producers, from, room)
-        .map(|(producers, messages)| Place::Producers(producers, messages))
+    append_producers(out, producers, from, room).map(Place::Producers)
 }
 
 /// Appends blocks; the id behind which the rest begins if there was not room for all of them.
@@ -120,33 +129,44 @@ pub fn append_facts(out: &mut Vec<u8>, stream: &Stream) {
     append_len(out, stream.groups.len() as u64);
 }
 
-/// Appends the producers behind the first so many and so many messages of the next; where to go on if there was not room for all.
+/// Appends the producers from a place on; where to go on if there was not room for all.
 fn append_producers(
     out: &mut Vec<u8>,
     producers: &Producers,
-    (first, first_message): (usize, usize),
+    from: InProducers,
     room: Room,
-) -> Option<(usize, usize)> {
-    if (first, first_message) == (0, 0) {
-        let memory = producers.memory();
-        append_len(out, memory.duration_s);
-        append_len(out, memory.messages_max as u64);
-        append_len(out, producers.len() as u64);
-    }
-    let mut skipped = first_message;
-    for (number, (name, messages)) in producers.iter().enumerate().skip(first) {
-        let count = messages.len();
-        if skipped == 0 {
+) -> Option<InProducers> {
+    let (bound, first) = match &from {
+        InProducers::Start => {
+            let memory = producers.memory();
+            append_len(out, memory.duration_s);
+            append_len(out, memory.messages_max as u64);
+            append_len(out, producers.len() as u64);
+            (Bound::Unbounded, 0)
+        }
+        InProducers::Behind(name) => (Bound::Excluded(&**name), 0),
+        InProducers::Within(name, first) => (Bound::Included(&**name), *first),
+    };
+    let mut written = first;
+    for (name, count, messages) in producers.iter_from(bound, first) {
+        if written == 0 {
             append_string(out, name, room.compress);
             append_len(out, count as u64);
         }
-        for (at, (message, id)) in messages.enumerate().skip(std::mem::take(&mut skipped)) {
+        for (message, id) in messages {
             append_string(out, message, room.compress);
             append_id(out, id);
+            written += 1;
             if room.is_used_up(out) {
-                return Some(if at + 1 < count { (number, at + 1) } else { (number + 1, 0) });
+                let name = name.into();
+                return Some(if written < count {
+                    InProducers::Within(name, written)
+                } else {
+                    InProducers::Behind(name)
+                });
             }
         }
+        written = 0;
     }
     append_len(out, producers.added);
     append_len(out, producers.duplicates);

@@ -311,14 +311,14 @@ fn run(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// How a command of a transaction is marked that began as `begun_as`: CLIENT TRACKING and CLIENT CACHING may stand in it. What CLIENT CACHING NO
-/// has said before EXEC holds to the end, unless tracking is turned off meanwhile; the session knows of it no more, for what the client sends behind EXEC may have passed.
+/// has said before EXEC holds to the end, unless tracking is turned off meanwhile, or on without OPTOUT; the session knows of it no more, for what the client sends behind EXEC may have passed.
 pub(crate) fn tracker_now(cx: &ShardCx, conn: Option<usize>, begun_as: Tracker) -> Tracker {
     if begun_as.reads {
         return begun_as;
     }
     let session = conn.and_then(|conn| cx.sessions.get(conn));
     match session.and_then(|session| session.tracking.as_deref()) {
-        Some(mode) if begun_as.exception == 0 || mode.number != begun_as.exception => mode.tracker_in_block(),
+        Some(mode) if !mode.keeps_exception(begun_as.exception) => mode.tracker_in_block(),
         _ => begun_as,
     }
 }

@@ -244,6 +244,13 @@ impl Conn {
         }
     }
 
+    /// The reply with this number, and all behind it, will be to requests that go with a publication of a later number than was said.
+    pub(crate) fn asks_from(&mut self, publication: u64, seq: u64) {
+        if self.asked.0 < publication {
+            self.asked = (publication, seq);
+        }
+    }
+
     /// Bytes that tell what makes replies out of date: they go behind all that have come, also in part, and before all that have not.
     /// What was asked with a publication after number `seen` may have been answered by who knew of it, so they go before that: nothing
     /// from there on can be out of date.

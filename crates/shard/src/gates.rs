@@ -68,7 +68,7 @@ impl Shard {
             return self.leave_gate(home, op);
         }
         if home == self.cx.id {
-            self.on_granted(op, home, Vec::new(), false);
+            self.on_granted(op, home, Vec::new(), (false, false));
         }
         self.ask_locks(home, op);
     }
@@ -174,10 +174,11 @@ impl Shard {
     }
 
     pub(crate) fn send_granted(&mut self, home: u16, op: OpId, keys: Vec<Held>, is_touched: bool) {
+        let is_awaited = keys.iter().any(|held| self.is_awaited(held.db, &held.key));
         if home == self.cx.id {
-            return self.on_granted(op, home, keys, is_touched);
+            return self.on_granted(op, home, keys, (is_touched, is_awaited));
         }
-        let granted = Message::Granted { op, from: self.cx.id, keys, is_touched };
+        let granted = Message::Granted { op, from: self.cx.id, keys, is_touched, is_awaited };
         self.outgoing.posts.push((home as usize, granted));
     }
 

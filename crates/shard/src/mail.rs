@@ -71,7 +71,9 @@ impl Shard {
             Message::Late { ask, command, mut reply } => {
                 self.complete(ask, command, false, |out| out.append(&mut reply));
             }
-            Message::Granted { op, from, keys, is_touched } => self.on_granted(op, from, keys, is_touched),
+            Message::Granted { op, from, keys, is_touched, is_awaited } => {
+                self.on_granted(op, from, keys, (is_touched, is_awaited));
+            }
             Message::Delivered { op, delivery } => self.on_delivered(op, delivery),
             Message::Release { home, op, keys, changes, wait } => {
                 self.on_release(home, op, keys, changes, wait);

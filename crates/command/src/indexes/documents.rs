@@ -1,7 +1,7 @@
 //! Ids of the documents of an index and the keys that they are under.
 //!
 //! An id is unlike those of all other shards, without a message: shards take turns with containers of 65,536 ids, so that sets of ids of
-//! several shards share no container. Documents that are written in turn have ids in their order, so those that sort alike are found in that order. The id of a document that has gone is
+//! several shards share no container. Documents that are written in turn have ids in their order as long as no id is used again, so those that sort alike are found in that order. The id of a document that has gone is
 //! used again, but only once a good part of all ids has been given up, for who has it comes before documents that were written earlier; and not while a search is under way that may have found the
 //! document.
 //!

@@ -56,6 +56,11 @@ impl Mode {
         self.tracker_if(self.is_excepted && self.is_excepted_in_block)
     }
 
+    /// Whether what CLIENT CACHING NO has said for a transaction, as a [`Tracker`] tells it, still holds in it.
+    pub fn keeps_exception(&self, exception: u32) -> bool {
+        exception != 0 && self.number == exception && self.choice == Choice::OptOut
+    }
+
     fn tracker_if(&self, is_excepted: bool) -> Tracker {
         let reads = match self.choice {
             Choice::All => !self.is_broadcast,

@@ -121,6 +121,7 @@ impl Table {
             && let Ok(at) = readers.binary_search(&spared)
         {
             readers.remove(at);
+            // With its name: who has changed it may have deleted it.
             self.add_named(key, spared, |_| false);
         }
         readers

@@ -69,7 +69,7 @@ pub(super) fn node_name(text: &[u8]) -> Outcome {
 pub(super) fn proc_title(text: &[u8]) -> Outcome {
     const KNOWN: [&[u8]; 7] =
         [b"title", b"listen-addr", b"server-mode", b"port", b"tls-port", b"unixsocket", b"config-file"];
-    /// Those that never stand for nothing.
+    /// Those that are never empty.
     const SEEN: [&[u8]; 3] = [b"listen-addr", b"port", b"tls-port"];
     const INVALID: &str = "template format is invalid or contains unknown variables";
     let is_seen = |text: &[u8]| !text.trim_ascii().is_empty();
@@ -94,7 +94,7 @@ pub(super) fn cpu_list(text: &[u8]) -> Outcome {
     Err("argument must be a list of cores such as 0-3,8")
 }
 
-/// A power of two, which the number is known to be within bounds of.
+/// A power of two; its bounds are checked before.
 pub(super) fn array_slice_size(text: &[u8]) -> Outcome {
     let size = std::str::from_utf8(text).ok().and_then(|text| text.trim().parse::<u64>().ok());
     if size.is_some_and(u64::is_power_of_two) {

@@ -41,7 +41,7 @@ pub struct Encoder {
     vectors: Option<vectors::Form>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Place {
     Start,
     /// Bytes of a string that are written.
@@ -165,6 +165,7 @@ impl Encoder {
             Element::LongNode(bytes) => {
                 append_len(out, NODE_PLAIN);
                 append_len(out, bytes);
+                // The node itself is one of those left; its bytes count as they come.
                 *left = *left + bytes as usize - 1;
                 return;
             }
@@ -227,7 +228,7 @@ impl Encoder {
         let budget_bytes = budget_bytes.max(1);
         let until = out.len().saturating_add(budget_bytes);
         let room = Room { budget_bytes, until, compress: self.compress };
-        let next = match (value, self.place) {
+        let next = match (value, std::mem::replace(&mut self.place, Place::Done)) {
             (_, Place::Done | Place::Elements { .. }) => None,
             (ValueRef::Str { bytes, .. }, place) => text(out, bytes.bytes(), place, room),
             (ValueRef::List(list), place) => nodes(out, list, place, room),
@@ -240,8 +241,9 @@ impl Encoder {
             (ValueRef::VectorSet(set), place) => vectors_of(out, set, place, room),
             (ValueRef::Suggestions(all), place) => suggestions_of(out, all, place, room),
         };
+        let is_done = next.is_none();
         self.place = next.unwrap_or(Place::Done);
-        if next.is_some() { Progress::More } else { Progress::Done }
+        if is_done { Progress::Done } else { Progress::More }
     }
 }
 

@@ -44,6 +44,7 @@ impl ShardLoop {
             }
             self.take_mail();
             self.execute();
+            self.shard.send_news();
             self.publish();
             self.flush();
             let quiet = now_us - last_mail_us > QUIET_US;
@@ -60,7 +61,8 @@ impl ShardLoop {
 
     /// Whether nobody waits for this shard's replies. With `quiet`, what is still unanswered does not count.
     fn is_settled(&self, quiet: bool) -> bool {
-        let at_once = self.process.at_once.load(Ordering::SeqCst) && self.unsent.is_empty();
+        let has_tried_all = self.unsent.is_empty() && self.line.is_empty();
+        let at_once = self.process.at_once.load(Ordering::SeqCst) && has_tried_all;
         !self.shard.has_ready_input()
             && self.shard.cx.sessions.iter().all(|(token, _)| {
                 let conn = self.shard.conn(token);

@@ -196,8 +196,16 @@ impl Shard {
     }
 
     /// Keys have come for a hold of ours.
-    pub(crate) fn on_granted(&mut self, op: OpId, from: u16, held: Vec<Held>, touched: bool) {
-        let Some(operation) = self.ops.get_mut(&op) else { return self.on_granted_open(op, held, touched) };
+    pub(crate) fn on_granted(
+        &mut self,
+        op: OpId,
+        from: u16,
+        held: Vec<Held>,
+        (touched, awaited): (bool, bool),
+    ) {
+        let Some(operation) = self.ops.get_mut(&op) else {
+            return self.on_granted_open(op, held, (touched, awaited));
+        };
         let Kind::Hold { keys, is_touched, .. } = &mut operation.kind else { unreachable!() };
         keys.extend(held.into_iter().map(|h| (from, h)));
         *is_touched |= touched;

@@ -2,7 +2,7 @@
 //! they run: `gates` tells how they come to all shards, and why they may ask for more.
 //!
 //! Keys they hold are brought here, and are in no keyspace while the operation waits for others. What concerns a whole keyspace
-//! (KEYS, DBSIZE, FLUSHALL …) runs where the keys are: each shard is left alone for it first.
+//! (KEYS, DBSIZE, FLUSHALL …) runs where the keys are: each shard is left alone for it first. Scripts of one turn are one operation (`together`).
 
 mod keys;
 mod parts;
@@ -38,6 +38,8 @@ pub(crate) struct Open {
     steps: Box<dyn Steps>,
     /// When it came (monotonic ns), or what is at hand of it began.
     begun_ns: u64,
+    /// The same of the first that came.
+    come_ns: u64,
     /// Scripts that came with it and run behind it, and those that are over, whose replies leave together.
     followers: VecDeque<Follower>,
     answers: Vec<(Parked, Reply)>,
@@ -66,6 +68,8 @@ pub(crate) struct Open {
     is_whole: bool,
     /// A key has changed that its client watches.
     is_touched: bool,
+    /// Clients wait for a key of another shard that is here.
+    is_awaited: bool,
     /// All shards know that it has run for too long.
     is_told: bool,
     /// To what is at hand, once it is over.
@@ -103,10 +107,16 @@ enum Tried {
 
 impl Shard {
     /// Something has come for an operation that runs here.
-    pub(crate) fn on_granted_open(&mut self, op: OpId, held: Vec<Held>, is_touched: bool) {
+    pub(crate) fn on_granted_open(
+        &mut self,
+        op: OpId,
+        held: Vec<Held>,
+        (is_touched, is_awaited): (bool, bool),
+    ) {
         let open = self.opens.get_mut(&op).expect("what comes belongs to operations under way");
         open.aside.extend(held);
         open.is_touched |= is_touched;
+        open.is_awaited |= is_awaited;
         open.missing -= 1;
         if open.missing == 0 {
             self.may_proceed.push_back(op);
@@ -181,7 +191,7 @@ impl Shard {
                 }
                 Step::Done(out) => {
                     self.end_at_hand(op, &mut open, out);
-                    if !open.takes_next((self.cx.platform.clock_ns)()) {
+                    if !self.takes_next(&mut open) {
                         return self.end_open(op, open);
                     }
                     // To each of them it is the time at which it begins.

@@ -180,7 +180,8 @@ fn client_caching_holds_for_a_transaction_of_several_shards_and_not_beyond() {
             }
             trial.send_to(0, reader, &pipeline);
             trial.settle();
-            assert!(taken(&mut trial, 0, reader).contains("*2|") || case == 2);
+            let replies = if case == 2 { "*3|" } else { "*2|" };
+            assert!(taken(&mut trial, 0, reader).contains(replies));
             if case == 3 {
                 assert_eq!(say(&mut trial, 0, reader, &format!("GET {}", keys[0])), "_|");
             }
@@ -199,6 +200,21 @@ fn client_caching_holds_for_a_transaction_of_several_shards_and_not_beyond() {
             );
             assert_eq!(is_heard(&keys[0]), case == 3 && choice == "OPTIN", "{choice}, case {case}: {heard}");
         }
+    }
+}
+
+/// What CLIENT CACHING NO has said before a transaction is over when tracking is turned on in it without OPTOUT.
+#[test]
+fn tracking_that_is_turned_on_in_a_transaction_remembers_what_it_reads() {
+    let mut trial = Trial::new(1);
+    let reader = client(&mut trial, 0, 1, "CLIENT TRACKING ON OPTOUT");
+    let writer = client(&mut trial, 0, 2, "");
+    for (on, is_told) in [("CLIENT TRACKING ON OPTOUT", false), ("CLIENT TRACKING ON", true)] {
+        for words in ["CLIENT CACHING NO", "MULTI", on, "GET k", "EXEC"] {
+            say(&mut trial, 0, reader, words);
+        }
+        say(&mut trial, 0, writer, "SET k 1");
+        assert_eq!(taken(&mut trial, 0, reader).contains("invalidate"), is_told, "{on}");
     }
 }
 

@@ -176,6 +176,20 @@ impl Producers {
             (&**name, producer.order.iter().map(|message| (&**message, producer.ids[message])))
         })
     }
+
+    /// The producers from one on, in the order of [`Producers::iter`]: the name, how many messages, and these, of the first from number `first` on.
+    pub fn iter_from(
+        &self,
+        from: Bound<&[u8]>,
+        first: usize,
+    ) -> impl Iterator<Item = (&[u8], usize, impl Iterator<Item = (&[u8], StreamId)>)> {
+        let firsts = std::iter::once(first).chain(std::iter::repeat(0));
+        let producers = self.producers.range::<[u8], _>((from, Bound::Unbounded));
+        producers.zip(firsts).map(|((name, producer), first)| {
+            let messages = producer.order.iter().skip(first);
+            (&**name, producer.order.len(), messages.map(|message| (&**message, producer.ids[message])))
+        })
+    }
 }
 
 impl Producer {

@@ -1,4 +1,4 @@
-//! Links as they were at a moment, while they change: for snapshots.
+//! Links as they were at a moment, while they change: for snapshots of vector sets. In the graph of a search field it is never on.
 //!
 //! From that moment on the rows of a slot are copied before they change for the first time, and the copies stay until nobody asks for them any more. Only the owner
 //! changes rows, so only the owner copies; those who search know nothing of it.

@@ -6,7 +6,7 @@
 
 use super::{Next, Open};
 use crate::execute::{Asked, Caller};
-use crate::message::Ask;
+use crate::message::{Ask, OpId};
 use crate::multi::hold;
 use crate::parking::Parked;
 use crate::script::ScriptSteps;
@@ -19,15 +19,18 @@ use command::scripting::Form;
 use command::spec::flag;
 use command::watches::WatcherId;
 use command::{Args, Command, OwnArgs, eviction};
+use resp::Reply;
 use std::collections::VecDeque;
 
 /// Scripts of one operation; and keys that are asked for at once, after which no further script joins.
 const SCRIPTS_MAX: usize = 32;
 const KEYS_MAX: usize = 256;
+/// An operation that has been under way for longer takes no further script, ns: those that are over wait for its end.
+const LONG_NS: u64 = 5_000_000;
 
 /// An operation that has not been published yet.
 pub(crate) struct Gathering {
-    op: u64,
+    op: OpId,
     command: &'static Command,
     watcher: WatcherId,
     /// What all of them are known to need.
@@ -50,42 +53,13 @@ pub(super) struct Follower {
 }
 
 impl Open {
-    /// What has come to its end makes room for the script behind it, if there is one.
-    pub(super) fn takes_next(&mut self, now_ns: u64) -> bool {
-        let Some(Follower { asked, steps }) = self.followers.pop_front() else { return false };
-        let reply = self.reply.take().expect("it has come to its end");
-        self.answers.push((std::mem::replace(&mut self.asked, asked), reply));
-        self.steps = steps;
-        self.begun_ns = now_ns;
-        self.used.clear();
-        self.has_asked = false;
-        true
-    }
-}
-
-impl Shard {
-    /// Has an operation come to all shards at the end of this turn; it begins when `keys` are here.
-    pub(crate) fn start_open(&mut self, asked: Asked<'_>, mut keys: Vec<DbKey>, steps: Box<dyn Steps>) {
-        let is_script = asked.command.flags & flag::SCRIPT != 0;
-        let conn = asked.caller.conn.filter(|_| asked.home == self.cx.id);
-        if is_script {
-            self.cx.scripts.note_begun(Form::of(asked.command), asked.args);
-        }
-        if let Some(gathering) = self.gathering.as_mut().filter(|it| is_script && it.has_room()) {
-            gathering.keys.append(&mut keys);
-            gathering.scripts += 1;
-            gathering.conn = conn;
-            let open = self.opens.get_mut(&gathering.op).expect("it has begun in this turn");
-            open.followers.push_back(Follower { asked: asked.parked(), steps });
-            return;
-        }
-        self.send_gathered();
-        let op = self.next_op();
-        let (command, watcher) = (asked.command, hold::watcher_of(&asked));
-        let open = Open {
-            asked: asked.parked(),
+    /// An operation that begins with one script, or what else learns as it goes.
+    fn new(asked: Parked, steps: Box<dyn Steps>, now_ns: u64) -> Self {
+        Self {
+            asked,
             steps,
-            begun_ns: (self.cx.platform.clock_ns)(),
+            begun_ns: now_ns,
+            come_ns: now_ns,
             followers: VecDeque::new(),
             answers: Vec::new(),
             now: None,
@@ -102,9 +76,101 @@ impl Shard {
             next: Next::Begin,
             is_whole: false,
             is_touched: false,
+            is_awaited: false,
             is_told: false,
             reply: None,
-        };
+        }
+    }
+}
+
+impl Shard {
+    /// What has come to its end makes room for the script behind it, if there is one and it may run in the same operation: the others are an
+    /// operation of their own from here on if somebody waits for what this one has changed, who comes first, or if it has taken long, for all
+    /// get their replies when it ends.
+    pub(super) fn takes_next(&mut self, open: &mut Open) -> bool {
+        let now_ns = (self.cx.platform.clock_ns)();
+        while open.followers.front().is_some_and(|next| self.has_gone(&next.asked)) {
+            // Its client has been closed before it began.
+            let Some(Follower { asked, .. }) = open.followers.pop_front() else { break };
+            let nothing = Reply::new(asked.caller.resp3);
+            open.answers.push((asked, nothing));
+        }
+        if open.followers.is_empty() {
+            return false;
+        }
+        if now_ns.saturating_sub(open.come_ns) > LONG_NS || open.is_awaited || self.awaits_any(&open.keys) {
+            self.send_on(open);
+            return false;
+        }
+        let Some(Follower { asked, steps }) = open.followers.pop_front() else { return false };
+        let reply = open.reply.take().expect("it has come to its end");
+        open.answers.push((std::mem::replace(&mut open.asked, asked), reply));
+        open.steps = steps;
+        open.begun_ns = now_ns;
+        open.used.clear();
+        open.has_asked = false;
+        true
+    }
+
+    /// Whether the client of this shard that has asked for it is gone.
+    fn has_gone(&self, asked: &Parked) -> bool {
+        let is_client = asked.home == self.cx.id && matches!(asked.ask, Ask::Whole(_));
+        is_client && !self.is_alive(asked.home, asked.ask)
+    }
+
+    /// Whether clients wait for a key of this shard.
+    pub(crate) fn is_awaited(&self, db: u16, key: &[u8]) -> bool {
+        !self.cx.awaited.is_empty() && self.cx.awaited.find(db, key).is_some()
+    }
+
+    fn awaits_any(&self, keys: &[DbKey]) -> bool {
+        keys.iter().any(|(db, key)| self.is_awaited(*db, key))
+    }
+
+    /// The scripts that have not run come to the shards anew, with the keys that are here. Nobody knows of them yet; and of their connections nothing
+    /// has come behind them.
+    fn send_on(&mut self, open: &mut Open) {
+        self.send_gathered();
+        let publication = self.outgoing.publications + 1;
+        for follower in &open.followers {
+            if let Some(index) = self.conn_of(&follower.asked)
+                && let Ask::Whole(ticket) = follower.asked.ask
+                && self.conns[index].tracker.is_on
+            {
+                self.conns[index].asks_from(publication, ticket.seq);
+            }
+        }
+        let scripts = open.followers.len();
+        let Some(Follower { asked, steps }) = open.followers.pop_front() else { return };
+        let op = self.next_op();
+        let command = asked.command;
+        let mut rest = Open::new(asked, steps, (self.cx.platform.clock_ns)());
+        rest.followers = std::mem::take(&mut open.followers);
+        self.opens.insert(op, Box::new(rest));
+        let keys = open.keys.clone();
+        self.gathering = Some(Gathering { op, command, watcher: 0, keys, scripts, conn: None });
+    }
+
+    /// Has an operation come to all shards at the end of this turn; it begins when `keys` are here.
+    pub(crate) fn start_open(&mut self, asked: Asked<'_>, mut keys: Vec<DbKey>, steps: Box<dyn Steps>) {
+        let is_script = asked.command.flags & flag::SCRIPT != 0;
+        // Who has gone left its number to others.
+        let conn = asked.caller.conn.filter(|_| self.is_alive(asked.home, asked.ask));
+        if is_script {
+            self.cx.scripts.note_begun(Form::of(asked.command), asked.args);
+        }
+        if let Some(gathering) = self.gathering.as_mut().filter(|it| is_script && it.has_room()) {
+            gathering.keys.append(&mut keys);
+            gathering.scripts += 1;
+            gathering.conn = conn;
+            let open = self.opens.get_mut(&gathering.op).expect("it has begun in this turn");
+            open.followers.push_back(Follower { asked: asked.parked(), steps });
+            return;
+        }
+        self.send_gathered();
+        let op = self.next_op();
+        let (command, watcher) = (asked.command, hold::watcher_of(&asked));
+        let open = Open::new(asked.parked(), steps, (self.cx.platform.clock_ns)());
         self.opens.insert(op, Box::new(open));
         let scripts = usize::from(is_script);
         self.gathering = Some(Gathering { op, command, watcher, keys, scripts, conn });
