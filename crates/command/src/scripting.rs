@@ -387,6 +387,13 @@ impl Scripts {
         }
     }
 
+    /// It will not take place.
+    pub fn note_given_up(&mut self, form: Form, args: Args<'_>) {
+        if let Some(known) = self.named(form, args.at(1)).and_then(|named| self.learning_mut(&named)) {
+            known.under_way = known.under_way.saturating_sub(1);
+        }
+    }
+
     /// The same of a run as an operation that learns as it goes. If such runs ask for nothing any more, it is tried in one piece again.
     pub fn note_keys_learned(&mut self, form: Form, args: Args<'_>, keys: &[Vec<u8>], unforeseen: bool) {
         self.note_keys(form, args, keys, unforeseen);

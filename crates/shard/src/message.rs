@@ -431,8 +431,7 @@ pub enum Message {
     /// The reply of a command that had waited for a lock.
     Late { ask: Ask, command: &'static Command, reply: Reply },
     /// The keys that an operation asked to hold, from shard `from`.
-    /// `is_touched`: one of them has been watched for it, and has changed.
-    /// `is_touched`: a key has changed that the client watches; `is_awaited`: clients wait for one of these.
+    /// `is_touched`: one of them has been watched for it, and has changed; `is_awaited`: clients wait for one of them.
     Granted { op: OpId, from: u16, keys: Vec<Held>, is_touched: bool, is_awaited: bool },
     /// What an operation of this shard had carried to another server has come to this.
     Delivered { op: OpId, delivery: Box<Delivery> },

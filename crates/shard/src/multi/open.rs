@@ -38,8 +38,8 @@ pub(crate) struct Open {
     steps: Box<dyn Steps>,
     /// When it came (monotonic ns), or what is at hand of it began.
     begun_ns: u64,
-    /// The same of the first that came.
-    come_ns: u64,
+    /// When the first of its scripts began to run.
+    first_ns: u64,
     /// Scripts that came with it and run behind it, and those that are over, whose replies leave together.
     followers: VecDeque<Follower>,
     answers: Vec<(Parked, Reply)>,
@@ -152,6 +152,9 @@ impl Shard {
         let mut open = self.opens.remove(&op).expect("operations under way are known");
         self.bring_in(&mut open);
         let mut reply = Reply::default();
+        if matches!(open.next, Next::Begin) {
+            open.first_ns = (self.cx.platform.clock_ns)();
+        }
         let mut step = match std::mem::replace(&mut open.next, Next::Go) {
             Next::Begin if open.is_touched => {
                 let mut out = Reply::new(open.asked.caller.resp3);

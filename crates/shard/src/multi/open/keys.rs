@@ -33,6 +33,7 @@ impl Shard {
 
     /// Sends the keys home, where they stay locked.
     pub(super) fn return_keys(&mut self, open: &mut Open) {
+        open.is_awaited |= self.awaits_any(&open.keys);
         self.set_aside(open);
         for (shard, (keys, changes)) in self.by_owner(open).into_iter().enumerate() {
             if shard == self.cx.id as usize {

@@ -59,7 +59,7 @@ impl Open {
             asked,
             steps,
             begun_ns: now_ns,
-            come_ns: now_ns,
+            first_ns: now_ns,
             followers: VecDeque::new(),
             answers: Vec::new(),
             now: None,
@@ -85,20 +85,24 @@ impl Open {
 
 impl Shard {
     /// What has come to its end makes room for the script behind it, if there is one and it may run in the same operation: the others are an
-    /// operation of their own from here on if somebody waits for what this one has changed, who comes first, or if it has taken long, for all
+    /// operation of their own from here on if somebody waits for what this one may have changed, who comes first, or if it has taken long, for all
     /// get their replies when it ends.
     pub(super) fn takes_next(&mut self, open: &mut Open) -> bool {
         let now_ns = (self.cx.platform.clock_ns)();
         while open.followers.front().is_some_and(|next| self.has_gone(&next.asked)) {
             // Its client has been closed before it began.
             let Some(Follower { asked, .. }) = open.followers.pop_front() else { break };
+            self.cx.scripts.note_given_up(Form::of(asked.command), asked.args.args(&self.cx.seed));
             let nothing = Reply::new(asked.caller.resp3);
             open.answers.push((asked, nothing));
         }
         if open.followers.is_empty() {
             return false;
         }
-        if now_ns.saturating_sub(open.come_ns) > LONG_NS || open.is_awaited || self.awaits_any(&open.keys) {
+        // What had all shards to itself may have changed what others wait for anywhere.
+        let is_awaited = open.is_awaited || open.is_whole || self.awaits_any(&open.keys);
+        // Not behind the save with which the server ends: all that is answered is in that.
+        if !self.cx.is_closed && (is_awaited || now_ns.saturating_sub(open.first_ns) > LONG_NS) {
             self.send_on(open);
             return false;
         }
@@ -123,7 +127,7 @@ impl Shard {
         !self.cx.awaited.is_empty() && self.cx.awaited.find(db, key).is_some()
     }
 
-    fn awaits_any(&self, keys: &[DbKey]) -> bool {
+    pub(super) fn awaits_any(&self, keys: &[DbKey]) -> bool {
         keys.iter().any(|(db, key)| self.is_awaited(*db, key))
     }
 
@@ -147,7 +151,8 @@ impl Shard {
         let mut rest = Open::new(asked, steps, (self.cx.platform.clock_ns)());
         rest.followers = std::mem::take(&mut open.followers);
         self.opens.insert(op, Box::new(rest));
-        let keys = open.keys.clone();
+        // What is lacking then is asked for.
+        let keys = open.keys.iter().take(KEYS_MAX).cloned().collect();
         self.gathering = Some(Gathering { op, command, watcher: 0, keys, scripts, conn: None });
     }
 
