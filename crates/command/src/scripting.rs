@@ -84,6 +84,16 @@ pub(crate) enum Named<'a> {
     Function(&'a [u8]),
 }
 
+impl Named<'_> {
+    /// How it is called on any shard that knows it.
+    fn called(&self) -> (Form, Vec<u8>) {
+        match self {
+            Self::Script(sha) => (Form::EVALSHA, sha.to_vec()),
+            Self::Function(name) => (Form::FCALL, name.to_vec()),
+        }
+    }
+}
+
 /// What is known of the keys that a script or function uses.
 #[derive(Default)]
 pub struct Learning {
@@ -351,8 +361,8 @@ impl Scripts {
         named.is_some_and(|named| self.learns(&named))
     }
 
-    /// Whether those of a pipeline go together, as operations that learn as they go; counts the runs for which that holds.
-    pub fn is_to_go_together(&mut self, form: Form, args: Args<'_>) -> bool {
+    /// Whether those of a pipeline go together, as operations that learn as they go. It holds for a number of runs, of which this is one.
+    pub fn take_run_together(&mut self, form: Form, args: Args<'_>) -> bool {
         let learns = self.is_to_learn(form, args);
         let named = args.get(1).and_then(|text| self.named(form, text));
         let known = named.and_then(|named| self.learning_mut(&named)).filter(|known| known.together > 0);
@@ -410,11 +420,7 @@ impl Scripts {
     /// A client's script, or function, has done so: what it is called by, if that is new.
     pub fn note_learning(&mut self, form: Form, args: Args<'_>) -> Option<(Form, Vec<u8>)> {
         let named = self.named(form, args.at(1))?;
-        let (form, name) = match &named {
-            Named::Script(sha) => (Form::EVALSHA, sha.to_vec()),
-            Named::Function(name) => (Form::FCALL, name.to_vec()),
-        };
-        self.begin_learning(&named).then_some((form, name))
+        self.begin_learning(&named).then(|| named.called())
     }
 
     /// The same, told by the shard where it showed, with what [`Scripts::note_learning`] has said there.
@@ -433,10 +439,7 @@ impl Scripts {
             return None;
         }
         (known.asked_in_a_row, known.together) = (0, LEARNING_RUNS);
-        Some(match named {
-            Named::Script(sha) => (Form::EVALSHA, sha.to_vec()),
-            Named::Function(name) => (Form::FCALL, name.to_vec()),
-        })
+        Some(named.called())
     }
 
     /// Takes it for granted that a script learns as it goes; whether that is new.

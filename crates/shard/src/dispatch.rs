@@ -151,7 +151,7 @@ impl Shard {
         q: &Queued,
     ) {
         let Places { indexes, shards } = places;
-        if self.goes_together(conn, command, args) {
+        if self.joins_or_begins(conn, command, args) {
             let mut keys = self.cx.keys_at(command, args, self.conns[conn].db, indexes);
             let foreseen = self.cx.scripts.foreseen(Form::of(command), args).into_iter();
             keys.extend(foreseen.map(|key| (self.conns[conn].db, key)));
@@ -170,7 +170,7 @@ impl Shard {
             (None, Plan::Split(merge)) => self.start_split(conn, command, args, merge, indexes, shards),
             (None, _) => {
                 let keys = self.cx.keys_at(command, args, self.conns[conn].db, indexes);
-                self.start_gathering(conn, command, args, keys);
+                self.start_on_several(conn, command, args, keys);
             }
         }
     }
@@ -191,12 +191,12 @@ impl Shard {
         if keys.iter().all(|(_, key)| self.cx.slots.shard_of(key) == first) {
             return self.run_at(conn, command, args, first, q);
         }
-        self.start_gathering(conn, command, args, keys);
+        self.start_on_several(conn, command, args, keys);
     }
 
     /// A command whose keys lie on several shards. A script that is known to need more of them learns as it goes from the beginning: it would find that
     /// out once these keys are here, and ask for them again. So does one that lets nothing pass if it comes again right behind: that can join it.
-    fn start_gathering(&mut self, conn: usize, command: &'static Command, args: Args<'_>, keys: Vec<DbKey>) {
+    fn start_on_several(&mut self, conn: usize, command: &'static Command, args: Args<'_>, keys: Vec<DbKey>) {
         let learns = command.flags & flag::SCRIPT != 0
             && (self.cx.scripts.is_to_learn(Form::of(command), args)
                 || self.repeating == Some(conn) && self.is_fence(command, args));

@@ -18,7 +18,6 @@ mod backlog;
 mod block;
 mod block_steps;
 pub mod blocking;
-mod brief;
 mod busy;
 pub mod conn;
 pub mod connections;
@@ -63,14 +62,15 @@ mod trial;
 pub mod turn;
 mod unread;
 mod unsettled;
+mod visitors;
 mod waiting;
 
-pub use brief::{Errand, VISIT_COMMANDS_MAX};
 pub use message::Message;
 pub use running::last_command;
 pub use shard::{Outgoing, Shard};
 pub use steering::Moving;
 pub use turn::{Step, TURN, Transport};
+pub use visitors::{Errand, VISIT_COMMANDS_MAX};
 /// While a shard's thread sleeps, another one may run its mail.
 const _: () = {
     const fn assert_send<T: Send>() {}

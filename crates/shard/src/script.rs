@@ -137,9 +137,7 @@ impl Shard {
         let (args, caller) = (OwnArgs::of(asked.args), asked.caller);
         if asked.command.flags & flag::SCRIPT != 0 {
             let news = self.cx.scripts.note_learning(Form::of(asked.command), asked.args);
-            if let Some((form, name)) = news.filter(|_| asked.home != self.cx.id) {
-                self.outgoing.posts.push((asked.home.into(), Message::Learns { form, name }));
-            }
+            self.tell_learning(asked.home, news);
             return Box::new(ScriptSteps::new(asked.command, args, caller.db, caller.resp3));
         }
         Box::new(Once { command: asked.command, args, db: caller.db, resp3: caller.resp3 })

@@ -333,9 +333,7 @@ impl Shard {
             used.iter().any(|key| !foreseen.contains(key))
         };
         let news = self.cx.scripts.note_asking(form, args, has_asked);
-        if let Some((form, name)) = news.filter(|_| home != self.cx.id) {
-            self.outgoing.posts.push((home.into(), Message::Learns { form, name }));
-        }
+        self.tell_learning(home, news);
     }
 
     /// The command for which keys were brought here is over: they go home. Which they were.

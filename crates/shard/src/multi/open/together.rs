@@ -6,7 +6,7 @@
 
 use super::{Next, Open};
 use crate::execute::{Asked, Caller};
-use crate::message::{Ask, OpId};
+use crate::message::{Ask, Message, OpId};
 use crate::multi::hold;
 use crate::parking::Parked;
 use crate::script::ScriptSteps;
@@ -226,14 +226,24 @@ impl Shard {
         self.start_open(asked, keys, Box::new(steps));
     }
 
+    /// Tells the client's shard of a script that has turned out to learn as it goes.
+    pub(crate) fn tell_learning(&mut self, home: u16, news: Option<(Form, Vec<u8>)>) {
+        if let Some((form, name)) = news.filter(|_| home != self.cx.id) {
+            self.outgoing.posts.push((home.into(), Message::Learns { form, name }));
+        }
+    }
+
     /// Whether a command of the connection is a script that goes together with others: with those before it, behind which it runs whatever it needs; or, if it
     /// is known to learn, with those behind it.
-    pub(crate) fn goes_together(&mut self, conn: usize, command: &Command, args: Args<'_>) -> bool {
-        let joins = self.is_gathering_for(conn);
-        if command.flags & flag::SCRIPT == 0 || !joins && self.repeating != Some(conn) {
+    pub(crate) fn joins_or_begins(&mut self, conn: usize, command: &Command, args: Args<'_>) -> bool {
+        if command.flags & flag::SCRIPT == 0 {
             return false;
         }
-        self.cx.scripts.is_to_go_together(Form::of(command), args) || joins
+        let joins = self.is_gathering_for(conn);
+        if !joins && self.repeating != Some(conn) {
+            return false;
+        }
+        self.cx.scripts.take_run_together(Form::of(command), args) || joins
     }
 
     /// Whether the connection's last script has been gathered, and one more may join it: nothing else of the connection may come now.

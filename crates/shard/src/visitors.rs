@@ -1,9 +1,9 @@
-//! What a visitor may do for a shard that sleeps, beside short commands: the steps of operations of several shards, which take no longer. Keys are
-//! locked and lent, come home and are free again, and the thread of their shard need not wake for that.
+//! What a visitor runs for a shard that sleeps, whose thread need not wake for that: short commands, replies that go out alone, and the steps of
+//! operations of several shards, which take no longer: keys are locked and lent, come home and are free again.
 //!
 //! A visitor runs nothing of the shard's own clients, which its thread will look for in vain, and no command that has waited for a lock,
-//! for nobody knows how long that takes.
-//! Who waits for what a key has when it comes home is served there and then, as with any command that a visitor runs.
+//! for nobody knows how long that takes. Who waits for what a key has when it comes home is served there and then, as with any command that a
+//! visitor runs.
 //!
 //! The server and the simulator ask the same [`Shard::is_for_visitors`].
 
