@@ -267,7 +267,7 @@ impl<'a> Cx<'a> {
     ///
     /// # Errors
     /// WRONGTYPE
-    #[inline]
+    #[inline(always)]
     pub fn upsert<T: Typed>(
         &mut self,
         key: Key<'_>,

@@ -241,7 +241,7 @@ impl Db {
 
     /// The right to change the value at `pos` if it is a `T`; the entry's age is renewed as by [`Db::touch`]. Looks at the
     /// record once.
-    #[inline]
+    #[inline(always)]
     pub fn update_used<T: Typed>(&mut self, pos: Pos, fresh: u32) -> Option<Update<'_, T>> {
         self.keep_value(pos);
         let record = self.table.record_open(pos);

@@ -258,10 +258,24 @@ impl List {
     }
 
     /// Adds one value at an end.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, end: End, value: &[u8]) {
+        if self.push_in_place(end, value) {
+            return;
+        }
         self.grow(value.len(), 1);
         self.push_grown(end, value);
+    }
+
+    /// The most frequent case of [`List::push`]: a short text for which the outermost node of a quicklist has room. Whether it was that.
+    #[inline]
+    fn push_in_place(&mut self, end: End, value: &[u8]) -> bool {
+        let Body::Many(nodes) = &mut self.body else { return false };
+        let last = if end == End::Head { nodes.front_mut() } else { nodes.back_mut() };
+        let Some(node) = last.filter(|node| self.limit.allows(node, value.len())) else { return false };
+        let is_pushed = self.showing.is_none() && node.push_short_text(end, value);
+        self.len += usize::from(is_pushed);
+        is_pushed
     }
 
     /// Adds a value at an end after `grow` was told of it.

@@ -157,6 +157,23 @@ impl Node {
         self.count += 1;
     }
 
+    /// As [`Node::push`] of a text that is short and surely no integer, if there is room for it; whether it was.
+    #[inline]
+    pub fn push_short_text(&mut self, end: End, text: &[u8]) -> bool {
+        let Some(need) = entry::short_text_bytes(text).filter(|&need| need <= self.gap(end)) else { return false };
+        let start = match end {
+            End::Head => self.head as usize - need,
+            End::Tail => self.tail as usize,
+        };
+        entry::write_short_text(text, &mut self.buf[start..start + need]);
+        match end {
+            End::Head => self.head -= need as u32,
+            End::Tail => self.tail += need as u32,
+        }
+        self.count += 1;
+        true
+    }
+
     /// Removes the first or last value, of which [`Node::outermost`] has told the bytes.
     #[inline]
     pub fn cut(&mut self, end: End, bytes: usize) {

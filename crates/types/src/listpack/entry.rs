@@ -20,6 +20,9 @@ const INT_24: u8 = 0xF2;
 const INT_32: u8 = 0xF3;
 const INT_64: u8 = 0xF4;
 
+/// Longest text of an integer of 64 bits.
+const INTEGER_BYTES_MAX: usize = 20;
+
 /// One value of a packed collection. Strings that are canonical integers are held as integers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Item<'a> {
@@ -215,6 +218,33 @@ pub fn write(item: Item<'_>, out: &mut [u8]) {
         Item::Int(value) => write_int(value, out),
     };
     write_backlen(body, &mut out[body..]);
+}
+
+/// Longest text of which the whole entry's length is written in one byte.
+const SHORT_TEXT_BYTES_MAX: usize = 125;
+
+/// Bytes the entry of `text` takes, if that is so short that the rest follows easily, and a look shows that it is no integer.
+#[inline]
+pub fn short_text_bytes(text: &[u8]) -> Option<usize> {
+    let may_be_integer = text.len() <= INTEGER_BYTES_MAX && matches!(text.first(), Some(b'-' | b'0'..=b'9'));
+    if may_be_integer || text.len() > SHORT_TEXT_BYTES_MAX {
+        return None;
+    }
+    Some(text.len() + if text.len() < 64 { 2 } else { 3 })
+}
+
+/// Writes the entry of a text over the whole of `out`, whose length [`short_text_bytes`] has told.
+#[inline]
+pub fn write_short_text(text: &[u8], out: &mut [u8]) {
+    let (last, body) = out.split_last_mut().expect("no entry is empty");
+    *last = body.len() as u8;
+    let head = body.len() - text.len();
+    body[head..].copy_from_slice(text);
+    if head == 1 {
+        body[0] = 0x80 | text.len() as u8;
+    } else {
+        [body[0], body[1]] = [STR_12, text.len() as u8];
+    }
 }
 
 /// Appends the entry of `item`.

@@ -182,3 +182,24 @@ fn foreign_integers_kept_as_strings_are_found() {
     assert_eq!(lp.find_first(b"5", 0), lp.first());
     assert_eq!(lp.get_index(0).and_then(|i| i.as_int()), Some(5));
 }
+
+#[test]
+fn short_texts_are_written_as_all_items_are() {
+    let mut seen = 0;
+    for first in [&b""[..], b"x", b"5", b"-", b"0", b"\xff"] {
+        for len in 0..200 {
+            let text: Vec<u8> = first.iter().copied().chain((0..len).map(|at| b'a' + at as u8 % 26)).collect();
+            let mut usual = vec![0; entry::bytes(Item::new(&text))];
+            entry::write(Item::new(&text), &mut usual);
+            let Some(bytes) = entry::short_text_bytes(&text) else { continue };
+            let mut short = vec![0; bytes];
+            entry::write_short_text(&text, &mut short);
+            assert_eq!(short, usual, "{len}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 600);
+    for number in ["0", "-1", "9223372036854775807", "-9223372036854775808"] {
+        assert_eq!(entry::short_text_bytes(number.as_bytes()), None);
+    }
+}

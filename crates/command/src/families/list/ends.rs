@@ -118,7 +118,7 @@ fn push_existing(cx: &mut Cx<'_>, args: Args<'_>, end: End, out: &mut Reply) -> 
 }
 
 /// Adds the arguments from the second on; the new length.
-#[inline]
+#[inline(always)]
 fn push_all(mut list: Update<'_, List>, args: Args<'_>, end: End) -> usize {
     if args.len() == 3 {
         list.push(end, &args[2]);
