@@ -126,6 +126,16 @@ choice! {
     }
 }
 
+choice! {
+    /// Whether every shard is kept on a processor of its own (`cpu-pinning`).
+    CpuPinning {
+        /// As long as nobody else wants that processor.
+        Auto = "auto",
+        Yes = "yes",
+        No = "no",
+    }
+}
+
 /// Numbers names in their order, for choices that only the table knows yet.
 macro_rules! names {
     ($($(#[$doc:meta])* $list:ident = [$($name:literal),* $(,)?];)*) => {

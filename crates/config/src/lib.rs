@@ -30,7 +30,7 @@ mod value;
 
 pub use access::{Caller, Config, is_sensitive, set_failure};
 pub use choice::{
-    AppendFsync, IoBackend, LogLevel, MaxmemoryPolicy, OnTimeout, OomScoreAdj, ScorerName, ShutdownFlags,
+    AppendFsync, CpuPinning, IoBackend, LogLevel, MaxmemoryPolicy, OnTimeout, OomScoreAdj, ScorerName, ShutdownFlags,
     WhoMay,
 };
 pub use command_line::{CommandLine, Invocation, usage};

@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use crate::choice::{
-    AppendFsync, IoBackend, LogLevel, MaxmemoryPolicy, OnTimeout, OomScoreAdj, ScorerName, ShutdownFlags,
+    AppendFsync, CpuPinning, IoBackend, LogLevel, MaxmemoryPolicy, OnTimeout, OomScoreAdj, ScorerName, ShutdownFlags,
     WhoMay,
 };
 use crate::special::{KeyEvents, OutputLimits, Primary, SavePoint};
@@ -166,7 +166,7 @@ settings! {
     shards: usize = "shards";
     /// 0 is all, or as many as there are cores if those are fewer.
     connection_shards: usize = "connection-shards";
-    cpu_pinning: bool = "cpu-pinning";
+    cpu_pinning: CpuPinning = "cpu-pinning";
     /// Cores for the shards in the order given; empty is every core the process may use.
     shard_cpus: Vec<usize> = "shard-cpus";
     io_backend: IoBackend = "io-backend";
@@ -214,7 +214,7 @@ macro_rules! from_choice {
         }
     )*};
 }
-from_choice!(AppendFsync IoBackend LogLevel MaxmemoryPolicy OnTimeout OomScoreAdj ScorerName WhoMay);
+from_choice!(AppendFsync CpuPinning IoBackend LogLevel MaxmemoryPolicy OnTimeout OomScoreAdj ScorerName WhoMay);
 
 impl FromValue for ShutdownFlags {
     fn from_value(value: &Value) -> Option<Self> {

@@ -1,6 +1,8 @@
 //! Threads and processors.
 
+use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt;
 
 /// Processors this process may run on, ascending.
 pub fn available_cpus() -> Vec<usize> {
@@ -20,13 +22,21 @@ pub fn available_cpus() -> Vec<usize> {
 /// # Errors
 /// What the system says; `EINVAL` also for a number that is too large for its set of processors.
 pub fn pin_to(cpu: usize) -> io::Result<()> {
-    if cpu >= libc::CPU_SETSIZE as usize {
+    keep_on(&[cpu])
+}
+
+/// Binds the calling thread to some processors.
+///
+/// # Errors
+/// As [`pin_to`].
+pub fn keep_on(cpus: &[usize]) -> io::Result<()> {
+    if cpus.iter().any(|cpu| *cpu >= libc::CPU_SETSIZE as usize) {
         return Err(io::Error::from_raw_os_error(libc::EINVAL));
     }
     // SAFETY: an all-zero cpu_set_t is a valid empty set.
     let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
-    // SAFETY: the set is live and has this processor.
-    unsafe { libc::CPU_SET(cpu, &mut set) };
+    // SAFETY: the set is live and has these processors.
+    cpus.iter().for_each(|cpu| unsafe { libc::CPU_SET(*cpu, &mut set) });
     // SAFETY: the set is live and its size is given.
     match unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set) } {
         0 => Ok(()),
@@ -45,6 +55,54 @@ pub fn interrupt_nobody() -> io::Result<()> {
     match unsafe { libc::sched_setscheduler(0, libc::SCHED_BATCH, &raw const normal) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Slices of time that a thread asks for which runs shortly and often, ns: the shortest that the scheduler gives.
+const SHORT_SLICE_NS: u64 = 100_000;
+
+/// Asks the scheduler to run the calling thread for short slices at a time, and sooner for that, among others of the same weight (Linux 6.12 and
+/// later; elsewhere nothing comes of it).
+pub fn ask_for_short_slices() {
+    // SAFETY: an all-zero sched_attr is valid.
+    let mut attributes: libc::sched_attr = unsafe { std::mem::zeroed() };
+    let bytes = size_of::<libc::sched_attr>();
+    // SAFETY: the attributes are live and as large as is said.
+    let failed = unsafe { libc::syscall(libc::SYS_sched_getattr, 0, &raw mut attributes, bytes, 0) } != 0;
+    if failed || attributes.sched_policy != libc::SCHED_OTHER as u32 {
+        return;
+    }
+    attributes.sched_runtime = SHORT_SLICE_NS;
+    // SAFETY: as above; the call before has set the size.
+    unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0) };
+}
+
+/// For how long a thread has run, and waited for a processor while it could have, ns since it began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Times {
+    pub ran_ns: u64,
+    pub waited_ns: u64,
+}
+
+/// Tells the [`Times`] of the thread that has opened it.
+pub struct RunTimes(File);
+
+impl RunTimes {
+    /// # Errors
+    /// What the system says; some do not count.
+    pub fn open() -> io::Result<Self> {
+        File::open("/proc/thread-self/schedstat").map(Self)
+    }
+
+    /// # Errors
+    /// What the system says; `InvalidData` if it is not what proc(5) describes.
+    pub fn read(&self) -> io::Result<Times> {
+        let mut text = [0; 128];
+        let len = self.0.read_at(&mut text, 0)?;
+        let mut numbers = text[..len].split(|byte| *byte == b' ');
+        let mut next = || std::str::from_utf8(numbers.next()?).ok()?.trim().parse().ok();
+        let times = (|| Some(Times { ran_ns: next()?, waited_ns: next()? }))();
+        times.ok_or_else(|| io::ErrorKind::InvalidData.into())
     }
 }
 

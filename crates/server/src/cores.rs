@@ -1,6 +1,6 @@
 //! How many shards there are and which processor each is kept on.
 
-use config::Config;
+use config::{Config, CpuPinning};
 use runtime::thread;
 use std::fmt::Write;
 
@@ -9,6 +9,8 @@ use std::fmt::Write;
 pub struct Cores {
     /// One entry per shard: its processor, or `None` to let the scheduler choose.
     pub pinned: Vec<Option<usize>>,
+    /// The processors among which a shard moves when it has to wait for others on its own; none if it stays, or has none of its own.
+    pub moves_among: Vec<usize>,
     /// There are more shards than processors. Then none interrupts another when it wakes up: who is interrupted in the middle of its turn keeps
     /// the others waiting for its part, and nobody can run its mail meanwhile (see docs/decisions/more-shards-than-processors.md).
     pub shared: bool,
@@ -37,13 +39,15 @@ impl Cores {
         // Two shards on one processor, or several containers all on the first ones, are better left to the scheduler.
         let shared = shards > cpus.len();
         let crowded = shared || named.is_empty() && quota < available.len();
-        let pin = config.cpu_pinning && !crowded;
+        let pin = config.cpu_pinning != CpuPinning::No && !crowded;
+        let moves = pin && config.cpu_pinning == CpuPinning::Auto;
         let connection_shards = match config.connection_shards {
             0 => cpus.len().max(1),
             count => count,
         };
         let pinned = (0..shards).map(|shard| pin.then(|| cpus[shard])).collect();
-        Self { pinned, shared, connection_shards: connection_shards.min(shards) }
+        let moves_among = if moves { cpus.to_vec() } else { Vec::new() };
+        Self { pinned, moves_among, shared, connection_shards: connection_shards.min(shards) }
     }
 
     pub fn shards(&self) -> usize {
@@ -64,6 +68,9 @@ impl Cores {
             text.push_str("each kept on a processor of its own:");
             for cpu in &pinned {
                 let _ = write!(text, " {cpu}");
+            }
+            if !self.moves_among.is_empty() {
+                text.push_str(", until it has to wait for others there");
             }
         }
         if self.connection_shards < shards {
@@ -99,6 +106,16 @@ mod tests {
     }
 
     #[test]
+    fn they_move_only_if_they_are_kept_somewhere_and_nobody_has_asked_for_that() {
+        let moves_among = |settings: &[_], available: &[_]| cores(settings, available, 4).moves_among;
+        assert_eq!(moves_among(&[("shards", "2")], &[0, 1, 2, 3]), [0, 1, 2, 3]);
+        assert_eq!(moves_among(&[("shard-cpus", "2-3")], &[0, 1, 2, 3]), [2, 3]);
+        assert_eq!(moves_among(&[("cpu-pinning", "yes")], &[0, 1, 2, 3]), []);
+        assert_eq!(moves_among(&[("cpu-pinning", "no")], &[0, 1, 2, 3]), []);
+        assert_eq!(moves_among(&[("shards", "5")], &[0, 1, 2, 3]), []);
+    }
+
+    #[test]
     fn processors_are_shared_if_there_are_too_few() {
         let shared = |settings: &[_], available: &[_], quota| cores(settings, available, quota).shared;
         assert!(!shared(&[], &[0, 1], 2));
@@ -122,12 +139,17 @@ mod tests {
 
     #[test]
     fn the_log_names_the_processors() {
+        let pinned = |moves_among| {
+            Cores { pinned: vec![Some(0), Some(4)], moves_among, shared: false, connection_shards: 2 }.describe()
+        };
+        assert_eq!(pinned(vec![]), "Shards: 2, each kept on a processor of its own: 0 4");
         assert_eq!(
-            Cores { pinned: vec![Some(0), Some(4)], shared: false, connection_shards: 2 }.describe(),
-            "Shards: 2, each kept on a processor of its own: 0 4"
+            pinned(vec![0, 4]),
+            "Shards: 2, each kept on a processor of its own: 0 4, until it has to wait for others there"
         );
         let unpinned = |shards, shared, connection_shards| {
-            Cores { pinned: vec![None; shards], shared, connection_shards }.describe()
+            let (pinned, moves_among) = (vec![None; shards], vec![]);
+            Cores { pinned, moves_among, shared, connection_shards }.describe()
         };
         assert_eq!(unpinned(1, false, 1), "Shards: 1, on any processor");
         let crowded = "Shards: 3, on any processor, more than there are: none interrupts another";

@@ -24,6 +24,8 @@ pub struct Process {
     pub config: Arc<Config>,
     /// There are more shards than processors.
     pub(crate) shares_processors: bool,
+    /// As [`Cores::moves_among`].
+    pub(crate) moves_among: Vec<usize>,
     /// On how many shards connections are dealt out.
     pub(crate) connection_shards: usize,
     pub wakers: Arc<Vec<OnceLock<Waker>>>,
@@ -75,6 +77,7 @@ impl Process {
         Self {
             config,
             shares_processors: cores.shared,
+            moves_among: cores.moves_among.clone(),
             connection_shards: cores.connection_shards,
             migrator,
             saver: Arc::new(saver),

@@ -323,6 +323,9 @@ fn run_shard(seat: Seat, tell: &Sender<Started>, tell_loaded: &Sender<Result<Loa
         None if process.shares_processors => thread::interrupt_nobody().err(),
         None => None,
     };
+    if !process.shares_processors {
+        thread::ask_for_short_slices();
+    }
     let opened = match back_end::open(seat.back_end, seat.ring_entries) {
         Ok(opened) => opened,
         Err(error) => {

@@ -9,6 +9,7 @@ mod load;
 mod mail;
 mod messages;
 mod output;
+mod place;
 mod save;
 mod spin;
 mod together;
@@ -17,6 +18,7 @@ mod visit;
 
 use self::input::INPUT_BYTES;
 pub use self::mail::Mail;
+use self::place::Place;
 use self::spin::Spin;
 use crate::desk::{self, LooksAgain, Seated};
 use crate::process::Process;
@@ -109,6 +111,7 @@ pub struct ShardLoop {
     next_log_look_us: u64,
     /// When this shard, which shares its processor, let others have it last; µs.
     gave_way_us: u64,
+    place: Place,
     /// Before this time no save offers the processor to others.
     offers_processor_at_ns: u64,
 }
@@ -126,6 +129,7 @@ impl ShardLoop {
         listeners: Vec<Listener>,
     ) -> Self {
         let id = usize::from(shard.cx.id);
+        let place = Place::new(!process.moves_among.is_empty());
         let desk = process.desks[id].get_or_init(|| desk::set_up(shard));
         Self {
             id,
@@ -171,6 +175,7 @@ impl ShardLoop {
             next_save_look_us: 0,
             next_log_look_us: 0,
             gave_way_us: 0,
+            place,
             offers_processor_at_ns: 0,
         }
     }
@@ -228,6 +233,9 @@ impl ShardLoop {
         let (now_ms, now_us) = (self.shard.cx.now_ms, self.shard.cx.now_us);
         if now_us >= self.next_tick_us {
             self.tick(now_ms, now_us);
+        }
+        if now_us >= self.place.next_look_us {
+            self.look_at_place(now_us);
         }
         if freeing::is_due(&self.shard.cx) {
             self.free_memory();

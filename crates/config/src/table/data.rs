@@ -1,7 +1,7 @@
 //! What the server observes, how it stores data, and the directives that are Weft's own.
 
 use super::checks;
-use crate::choice::IoBackend;
+use crate::choice::{CpuPinning, IoBackend};
 use crate::directive::{
     Directive, I32_MAX, I64_MAX, Kind, SIZE_MAX, bytes, choice, int, obsolete, optional, special, yes_no,
 };
@@ -77,7 +77,9 @@ pub(super) const WEFT: &[Directive] = &[
     int("connection-shards", 0, 1024, "0").immutable().works(
         "On how many of the shards new connections are dealt out; 0 is all, but with more shards than cores as many as there are cores.",
     ),
-    yes_no("cpu-pinning", "yes").immutable().works("Keep every shard on one core."),
+    choice("cpu-pinning", CpuPinning::NAMES, "auto").immutable().works(
+        "Keep every shard on one core: yes; no; auto, as long as it need not wait there for others that run on that core.",
+    ),
     optional("shard-cpus")
         .immutable()
         .check(checks::cpu_list)
