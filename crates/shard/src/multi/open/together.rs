@@ -5,6 +5,7 @@
 //! were one longer script.
 
 use super::{Next, Open};
+use crate::blocking::Waiters;
 use crate::execute::{Asked, Caller};
 use crate::message::{Ask, Message, OpId};
 use crate::multi::hold;
@@ -77,6 +78,7 @@ impl Open {
             is_whole: false,
             is_touched: false,
             is_awaited: false,
+            awaited: Vec::new(),
             is_told: false,
             reply: None,
         }
@@ -122,13 +124,9 @@ impl Shard {
         is_client && !self.is_alive(asked.home, asked.ask)
     }
 
-    /// Whether clients wait for a key of this shard.
-    pub(crate) fn is_awaited(&self, db: u16, key: &[u8]) -> bool {
-        !self.cx.awaited.is_empty() && self.cx.awaited.find(db, key).is_some()
-    }
-
+    /// Whether clients wait for any of these keys, as far as they are of this shard.
     pub(super) fn awaits_any(&self, keys: &[DbKey]) -> bool {
-        keys.iter().any(|(db, key)| self.is_awaited(*db, key))
+        keys.iter().any(|(db, key)| self.waiters_of(*db, key) != Waiters::Nobody)
     }
 
     /// The scripts that have not run come to the shards anew, with the keys that are here. Nobody knows of them yet; and of their connections nothing
