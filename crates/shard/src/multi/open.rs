@@ -189,6 +189,7 @@ impl Shard {
                     let overdue = open.steps.overdue().filter(|_| !open.is_told);
                     open.is_told |= overdue.is_some();
                     open.next = Next::Go;
+                    self.note_tick(&open);
                     self.set_aside(&mut open);
                     let client = open.asked.client();
                     self.keep(op, open);
