@@ -107,6 +107,8 @@ pub struct Learning {
     /// Runs in a row, held among keys of several shards, that had to ask for more; and runs to come in which those of a pipeline go together for that.
     asked_in_a_row: u32,
     together: u32,
+    /// Runs to come in which it does not go together with others, for it has taken long.
+    alone: u32,
     /// Runs that learn as they go, have begun and are not over.
     under_way: u32,
     /// Undeclared keys that can be told beforehand.
@@ -367,6 +369,19 @@ impl Scripts {
         let named = args.get(1).and_then(|text| self.named(form, text));
         let known = named.and_then(|named| self.learning_mut(&named)).filter(|known| known.together > 0);
         known.map(|known| known.together -= 1).is_some() || learns
+    }
+
+    /// It takes so long that others should not wait for its end.
+    pub fn note_long(&mut self, form: Form, args: Args<'_>) {
+        if let Some(known) = self.named(form, args.at(1)).and_then(|named| self.learning_mut(&named)) {
+            known.alone = LEARNING_RUNS;
+        }
+    }
+
+    /// Whether it has done so in one of its last runs; of those for which that counts, this is one.
+    pub fn take_run_alone(&mut self, form: Form, args: Args<'_>) -> bool {
+        let known = self.named(form, args.at(1)).and_then(|named| self.learning_mut(&named));
+        known.filter(|known| known.alone > 0).map(|known| known.alone -= 1).is_some()
     }
 
     /// Keys that a client's script, or function, is likely to use without declaring them.

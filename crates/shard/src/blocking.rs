@@ -15,7 +15,8 @@ pub(crate) use self::claims::ClaimedCommand;
 pub use self::claims::WaitChange;
 pub(crate) use self::claims::{WaitEntry, sooner};
 pub(crate) use self::synced::Syncs;
-pub(crate) use self::withheld::Withholding;
+pub use self::withheld::Waiters;
+pub(crate) use self::withheld::{Settling, Withholding};
 use crate::conn::BlockedAt;
 use crate::execute::{self, Asked, Needs};
 use crate::locks::{Thing, WaiterId};
@@ -26,6 +27,7 @@ use crate::waiting::{BlockedCommand, Wait, WaitId, Who};
 use command::blocking::{AwaitedId, Awaits, Wait as Awaited};
 use command::change::DbKey;
 use command::state::Effect;
+use command::tracking::ClientRef;
 use command::{Args, Command, Error, OwnArgs};
 use keyspace::{Found, Key};
 use resp::Reply;
@@ -197,9 +199,11 @@ impl Shard {
                 None => self.end_operation_of(client, end),
             }
         }
-        while let Some(key) = self.cx.awaited.take_changed() {
-            self.serve_key(key);
-        }
+        self.serve_all(|shard| {
+            while let Some(key) = shard.cx.awaited.take_changed() {
+                shard.serve_key(key);
+            }
+        });
     }
 
     /// Serves those who wait for a key, in the order they came: at once if it is free, else as soon as it is, before anybody else.
@@ -213,6 +217,7 @@ impl Shard {
             return self.serve_from(key, 0);
         }
         let key = (db, name.to_vec());
+        self.withholding.note_unsettled(&key);
         if self.to_serve.insert(key.clone()) {
             let job = Job::ServeKey { key, lock: None };
             self.seize(vec![(thing, false)], job);
@@ -360,6 +365,8 @@ impl Shard {
             }
         };
         self.remove_wait(id);
+        let Ticket { conn, generation, .. } = claimed.ticket;
+        self.withhold_served(ClientRef { home, conn, generation });
         self.unblock(home, claimed.ticket, claimed.command, reply);
         true
     }
@@ -503,6 +510,8 @@ impl Shard {
             WaitMail::Served { op, from, outcome } => self.on_served(op, from, outcome),
             WaitMail::Look { home, op } => self.on_look(home, op),
             WaitMail::Forget { home, op } => self.on_forget(home, op),
+            WaitMail::Withhold { client, times } => self.on_withhold(client, times),
+            WaitMail::Settled { client } => self.on_settled(client),
         }
     }
 }

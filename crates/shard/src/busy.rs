@@ -4,8 +4,9 @@
 //! What others ask of this shard that cannot be refused (keys to hold, entries that come back) waits until it is over.
 
 use crate::block::Block;
+use crate::blocking::Settling;
 use crate::execute::Asked;
-use crate::message::{Ask, Batch, Item, Message, Outcome, Progress};
+use crate::message::{Ask, Batch, Item, Message, Outcome, Progress, WaitMail};
 use crate::multi::Lodgers;
 use crate::occupants::{IN_ONE_PIECE, can_be_refused};
 use crate::parking::Parked;
@@ -96,31 +97,47 @@ impl Shard {
         };
         self.cx.is_occupied = false;
         self.tell_vacant(IN_ONE_PIECE);
-        let Busy { asked, held, mut mail, whole, news } = *busy;
+        self.end_script(*busy, ended, conn);
+    }
+
+    /// The script has come to its end: it is answered, or begins anew with further keys, and what waited for that goes on.
+    fn end_script(&mut self, busy: Busy, ended: Ended, conn: Option<usize>) {
+        let Busy { asked, held, mut mail, whole, news } = busy;
         let client = asked.client();
         let Parked { home, ask, command, caller, args } = asked;
-        let end_lodging = |shard: &mut Self| held.map(|held| shard.end_lodging(held)).unwrap_or_default();
+        let seed = self.cx.seed.clone();
+        let args = args.args(&seed);
         match ended {
             Ended::Reply(out) => {
                 let begun_ns = Some(whole.begun_ns());
-                let args = args.args(&seed);
                 if let Some(nanos) = timing::end(&mut self.cx, command, args, begun_ns, caller.counts, conn) {
                     self.cx.note_use(command, args, nanos, out.len());
                 }
                 self.tell_slow(home, ask);
+                let awaited = held.as_ref().map_or_else(Vec::new, Lodgers::awaited);
+                let settling = self.begin_settling(awaited, ask.client(home));
+                let pusher = ask.client(home).filter(|_| self.may_be_claimed());
+                pusher.into_iter().for_each(|client| self.withhold(client, 1));
                 self.answer(home, ask, command, out);
                 self.cx.tracking.put_back(news);
-                end_lodging(self);
+                let unsettled = self.look_for_claims(|shard| {
+                    held.into_iter().for_each(|held| _ = shard.end_lodging(held, &settling));
+                    shard.run_ready();
+                    shard.after_command();
+                });
+                if let Some(client) = pusher {
+                    self.settle_with(unsettled, vec![client]);
+                }
             }
             Ended::Again(mut more) => {
                 self.cx.tracking.put_back(news);
-                more.extend(end_lodging(self));
-                let asked = Asked { home, ask, command, caller, args: args.args(&seed) };
-                self.hold_with_own_keys(asked, more);
+                let keys = held.map(|held| self.end_lodging(held, &Settling::default()));
+                more.extend(keys.into_iter().flatten());
+                self.hold_with_own_keys(Asked { home, ask, command, caller, args }, more);
+                self.run_ready();
+                self.after_command();
             }
         }
-        self.run_ready();
-        self.after_command();
         // What has come meanwhile stands before what the script's client has been waiting with.
         while let Some(message) = mail.pop_front() {
             self.on_message(message);
@@ -142,6 +159,7 @@ impl Shard {
             | Message::Made { .. }
             | Message::Behind { .. }
             | Message::Changes(_)
+            | Message::Wait(WaitMail::Withhold { .. } | WaitMail::Settled { .. })
             | Message::Occupied { .. } => {
                 self.read_message(message);
             }

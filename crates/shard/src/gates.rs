@@ -5,6 +5,7 @@
 //! and gets them as if it had asked at once: nobody who stands between its coming and its asking has seen more than one shard.
 //! `docs/ARCHITECTURE.md` ("Operations that learn as they go") argues why that is enough.
 
+use crate::blocking::Waiters;
 use crate::locks::{Thing, WaiterId};
 use crate::message::{Held, Message, OpId};
 use crate::parking::Job;
@@ -39,6 +40,13 @@ pub(crate) struct Gate {
     is_asking: bool,
 }
 
+impl Gate {
+    /// Whether the operation is alone here.
+    pub fn is_whole(&self) -> bool {
+        self.is_whole
+    }
+}
+
 impl Shard {
     /// An operation comes.
     pub(crate) fn queue_at_gate(&mut self, home: u16, op: OpId) {
@@ -68,7 +76,7 @@ impl Shard {
             return self.leave_gate(home, op);
         }
         if home == self.cx.id {
-            self.on_granted(op, home, Vec::new(), (false, false));
+            self.on_granted(op, home, Vec::new(), (false, Waiters::Nobody));
         }
         self.ask_locks(home, op);
     }
@@ -174,11 +182,18 @@ impl Shard {
     }
 
     pub(crate) fn send_granted(&mut self, home: u16, op: OpId, keys: Vec<Held>, is_touched: bool) {
-        let is_awaited = keys.iter().any(|held| self.is_awaited(held.db, &held.key));
+        let waiters = match keys.is_empty() && self.waiting.has_operations() {
+            // It has all keys.
+            true => Waiters::Operations,
+            false => {
+                let waiters = keys.iter().map(|held| self.waiters_of(held.db, &held.key));
+                waiters.max().unwrap_or(Waiters::Nobody)
+            }
+        };
         if home == self.cx.id {
-            return self.on_granted(op, home, keys, (is_touched, is_awaited));
+            return self.on_granted(op, home, keys, (is_touched, waiters));
         }
-        let granted = Message::Granted { op, from: self.cx.id, keys, is_touched, is_awaited };
+        let granted = Message::Granted { op, from: self.cx.id, keys, is_touched, waiters };
         self.outgoing.posts.push((home as usize, granted));
     }
 

@@ -71,12 +71,12 @@ impl Shard {
             Message::Late { ask, command, mut reply } => {
                 self.complete(ask, command, false, |out| out.append(&mut reply));
             }
-            Message::Granted { op, from, keys, is_touched, is_awaited } => {
-                self.on_granted(op, from, keys, (is_touched, is_awaited));
+            Message::Granted { op, from, keys, is_touched, waiters } => {
+                self.on_granted(op, from, keys, (is_touched, waiters));
             }
             Message::Delivered { op, delivery } => self.on_delivered(op, delivery),
-            Message::Release { home, op, keys, changes, wait } => {
-                self.on_release(home, op, keys, changes, wait);
+            Message::Release { home, op, keys, changes, wait, clients } => {
+                self.on_release(home, op, (keys, changes), wait, clients);
             }
             Message::Wait(mail) => self.on_wait_mail(mail),
             Message::Want { home, op, want } => self.want(home, op, want),
@@ -291,11 +291,21 @@ impl Shard {
             return progress;
         }
         let claimed = self.after_claiming_command();
-        if claimed.is_empty() || !matches!((progress, item.ask), (Progress::Replied, Ask::Whole(_))) {
-            return progress;
+        match (progress, item.ask) {
+            _ if claimed.is_empty() => progress,
+            (Progress::Replied, Ask::Part(_)) => {
+                self.withhold_part(claimed, (home, item.ask, item.command), (out, mark));
+                Progress::Under
+            }
+            (Progress::Replied, ask) => {
+                if let Some(client) = ask.client(home) {
+                    self.withhold(client, 1);
+                    self.settle_with(claimed, vec![client]);
+                }
+                progress
+            }
+            _ => progress,
         }
-        self.withhold(claimed, (home, item.ask, item.command), (out, mark));
-        Progress::Under
     }
 
     fn run_any_item(&mut self, home: u16, item: &Item, args: Args<'_>, out: &mut Reply) -> Progress {

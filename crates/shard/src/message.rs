@@ -4,7 +4,7 @@
 //! receiver writes the replies into the same batch and sends it back, so a forwarded command allocates nothing.
 
 use crate::backlog::Behind;
-use crate::blocking::{ClaimedCommand, WaitChange};
+use crate::blocking::{ClaimedCommand, WaitChange, Waiters};
 use crate::execute::Caller;
 use crate::gates::Want;
 use crate::multi;
@@ -71,6 +71,14 @@ impl Ask {
             Self::Part(number) => number >> multi::SHARE_SHIFT == 0,
             Self::Whole(_) | Self::Hold(_) | Self::Open(_) => true,
             Self::Nobody => false,
+        }
+    }
+
+    /// The client of shard `home` that waits for the reply.
+    pub fn client(self, home: u16) -> Option<ClientRef> {
+        match self {
+            Self::Whole(Ticket { conn, generation, .. }) => Some(ClientRef { home, conn, generation }),
+            _ => None,
         }
     }
 
@@ -411,6 +419,10 @@ pub enum WaitMail {
     Look { home: u16, op: OpId },
     /// The operation is over.
     Forget { home: u16, op: OpId },
+    /// The next reply to a client waits until it has been settled so many `times` who gets what its command has brought.
+    Withhold { client: ClientRef, times: u32 },
+    /// It is, once.
+    Settled { client: ClientRef },
 }
 
 /// A shard's work in a round.
@@ -431,12 +443,20 @@ pub enum Message {
     /// The reply of a command that had waited for a lock.
     Late { ask: Ask, command: &'static Command, reply: Reply },
     /// The keys that an operation asked to hold, from shard `from`.
-    /// `is_touched`: one of them has been watched for it, and has changed; `is_awaited`: clients wait for one of them.
-    Granted { op: OpId, from: u16, keys: Vec<Held>, is_touched: bool, is_awaited: bool },
+    /// `is_touched`: one of them has been watched for it, and has changed; `waiters`: who waits for them there.
+    Granted { op: OpId, from: u16, keys: Vec<Held>, is_touched: bool, waiters: Waiters },
     /// What an operation of this shard had carried to another server has come to this.
     Delivered { op: OpId, delivery: Box<Delivery> },
     /// The operation is over (or starts anew): put the entries back, tell those who listen what has happened to them, unlock.
-    Release { home: u16, op: OpId, keys: Vec<Held>, changes: Vec<Change>, wait: WaitChange },
+    /// The replies of `clients` wait until it is settled who gets what is there now.
+    Release {
+        home: u16,
+        op: OpId,
+        keys: Vec<Held>,
+        changes: Vec<Change>,
+        wait: WaitChange,
+        clients: Vec<ClientRef>,
+    },
     /// About commands that wait until there is something for them to do.
     Wait(WaitMail),
     /// An operation that has come needs more.

@@ -25,7 +25,7 @@ pub(crate) use split::{LATER, Splits};
 use crate::execute::Caller;
 use crate::message::{Ask, Held, OpId, Ticket};
 use crate::shard::Shard;
-use command::change::{Change, DbKey};
+use command::change::DbKey;
 use command::journal::Effects;
 use command::slowlog::Entry as SlowEntry;
 use command::{Args, Command, OwnArgs, Plan};
@@ -48,7 +48,7 @@ pub(crate) struct Operation {
     /// The slowest of its parts that were slow, for the slow log.
     pub(crate) slow: Option<Box<SlowEntry>>,
     /// What has happened at its first run, if it runs twice.
-    earlier: Option<Box<(Vec<Change>, Effects)>>,
+    earlier: Option<Box<hold::Done>>,
 }
 
 pub(crate) enum Kind {
@@ -62,6 +62,8 @@ pub(crate) enum Kind {
         wanted: Vec<DbKey>,
         /// A key that a transaction watches has changed: it does not run.
         is_touched: bool,
+        /// The shards where operations wait for some of the keys.
+        awaited: Vec<u16>,
         attempts: u32,
     },
 }

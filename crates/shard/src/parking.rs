@@ -197,8 +197,6 @@ impl Shard {
                 Job::Command(parked) => {
                     self.pending_holds -= usize::from(parked.ask.is_of_many());
                     self.run_parked(*parked);
-                    self.tell_changes();
-                    self.serve_ready();
                     self.unlock(id);
                 }
             }
@@ -211,16 +209,19 @@ impl Shard {
         self.ready = ready;
     }
 
+    /// Runs a command that has its locks, and serves those who wait for what it has brought.
     fn run_parked(&mut self, parked: Parked) {
         let seed = self.cx.seed.clone();
         let args = parked.args.args(&seed);
         let mut out = Reply::new(parked.caller.resp3);
         let Parked { home, ask, command, caller, .. } = parked;
         match self.run_for(home, ask, command, args, caller, &mut out) {
-            Progress::Replied => self.answer(home, ask, command, out),
+            Progress::Replied => return self.answer_and_serve(home, ask, command, out),
             Progress::Blocked => self.tell_blocked(home, ask),
             Progress::Under => {}
         }
+        self.tell_changes();
+        self.serve_ready();
     }
 
     pub(crate) fn hold(&mut self, home: u16, op: OpId, db: u16, keys: Vec<Vec<u8>>, watcher: WatcherId) {

@@ -8,6 +8,7 @@ use crate::execute::{self, Caller};
 use crate::shard::Shard;
 use crate::timing;
 use command::spec::{Verb, flag};
+use command::tracking::ClientRef;
 use command::{Args, Command, Plan};
 use resp::Span;
 
@@ -264,7 +265,10 @@ impl Shard {
         if has_news {
             let claimed = self.after_claiming_command();
             if !claimed.is_empty() {
-                self.withhold_in_place(claimed, index);
+                let (home, generation) = (self.cx.id, self.conns[index].generation);
+                let client = ClientRef { home, conn: index as u32, generation };
+                self.withhold(client, 1);
+                self.settle_with(claimed, vec![client]);
             }
         }
         has_news

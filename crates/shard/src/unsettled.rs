@@ -39,6 +39,7 @@ impl Shard {
                 counts != (0, 0, 0),
                 format!("connection {index} awaits (replies, own mail, writes) {counts:?}"),
             );
+            note(conn.is_withheld(), format!("replies of connection {index} are withheld"));
             let waits = conn.holds_back();
             note(waits, format!("connection {index} holds back input"));
         }

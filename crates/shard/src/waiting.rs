@@ -191,6 +191,11 @@ impl Waiting {
         self.by_client.get(&client).copied()
     }
 
+    /// Whether operations of several shards wait here.
+    pub fn has_operations(&self) -> bool {
+        !self.by_op.is_empty()
+    }
+
     pub fn of_operation(&self, home: u16, op: OpId) -> Option<WaitId> {
         self.by_op.get(&(home, op)).copied()
     }

@@ -40,7 +40,8 @@ impl Shard {
         let is_first = !std::mem::replace(&mut wait.is_busy, true);
         wait.claims.push(Claim { key, lock: None });
         let (db, name) = self.cx.awaited.name(key);
-        self.withholding.note_claim(db, name);
+        let name = (db, name.to_vec());
+        self.withholding.note_claim(name);
         if is_first {
             let mail = WaitMail::Claim { op, from: self.cx.id };
             self.outgoing.posts.push((home as usize, Message::Wait(mail)));

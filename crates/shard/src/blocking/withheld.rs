@@ -5,22 +5,48 @@
 //! when the reply to the push is there; so here, too: the reply waits until no claim to the key is open. Until then the key is locked and
 //! nobody pushes to it, so that takes no longer than what was pushed lasts.
 //!
-//! Not withheld: replies of commands that had to wait for a lock, and of operations of several shards.
+//! The reply takes its place at home as ever, so that what makes it out of date comes behind it; but that connection sends nothing meanwhile. Its
+//! shard is told so before the reply comes, and again when it is settled; by as many shards as have keys that the command has pushed to.
+//! Nobody is told, and nothing waits, while no operation of several shards waits for such a key.
 
-use crate::message::Ask;
+use crate::message::{Ask, Message, WaitMail};
 use crate::shard::Shard;
 use crate::waiting::Claim;
 use command::Command;
 use command::change::DbKey;
+use command::tracking::ClientRef;
 use resp::Reply;
 use std::collections::{HashMap, HashSet};
 
-/// A reply that is ready.
+/// Who waits for keys on the shard that has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Waiters {
+    Nobody,
+    Clients,
+    /// Clients, and operations of several shards may be among them.
+    Operations,
+}
+
+/// Replies to an operation among keys of several shards, and the shards that say when they may be sent.
+#[derive(Default)]
+pub(crate) struct Settling {
+    shards: Vec<u16>,
+    clients: Vec<ClientRef>,
+}
+
+impl Settling {
+    /// Whose replies wait for a shard.
+    pub fn clients_at(&self, shard: u16) -> Vec<ClientRef> {
+        if self.shards.contains(&shard) { self.clients.clone() } else { Vec::new() }
+    }
+}
+
+/// What is not sent yet.
 enum Withheld {
-    /// It will be sent by itself.
-    Apart { home: u16, ask: Ask, command: &'static Command, reply: Reply },
-    /// It stands in the output of a connection of this shard, which is not sent meanwhile; with the connection's generation.
-    InPlace(usize, u32),
+    /// Replies of these clients, whose shards keep them.
+    Replies(Vec<ClientRef>),
+    /// What this shard says to a command for all.
+    Part { home: u16, ask: Ask, command: &'static Command, reply: Reply },
 }
 
 #[derive(Default)]
@@ -28,59 +54,163 @@ pub(crate) struct Withholding {
     /// Keys with a claim that is not settled.
     open: HashSet<DbKey>,
     /// By number, each with how many keys it still waits for.
-    replies: HashMap<u64, (usize, Withheld)>,
+    withheld: HashMap<u64, (usize, Withheld)>,
     next: u64,
     /// Those that wait for a key, in the order in which they came.
     waiting: HashMap<DbKey, Vec<u64>>,
-    /// The claims of the command at hand are looked for; the keys that it has claimed.
-    is_looking: bool,
+    /// So many want to know which keys are claimed while they do something; those that have been.
+    looking: usize,
     claimed: Vec<DbKey>,
+    /// Clients that have been served, and may have pushed to what others wait for, since all were served.
+    served: Vec<ClientRef>,
 }
 
 impl Withholding {
     pub fn is_empty(&self) -> bool {
-        self.replies.is_empty()
+        self.withheld.is_empty()
     }
 
-    /// A reply waits for these keys, each named once.
     fn keep(&mut self, keys: Vec<DbKey>, withheld: Withheld) {
-        self.replies.insert(self.next, (keys.len(), withheld));
+        self.withheld.insert(self.next, (keys.len(), withheld));
         keys.into_iter().for_each(|key| self.waiting.entry(key).or_default().push(self.next));
         self.next += 1;
     }
 
-    /// One of the keys that a reply waits for is settled; the reply if that was the last.
+    /// One of the keys that something waits for is settled; what it is, if that was the last.
     fn settle_one(&mut self, number: u64) -> Option<Withheld> {
-        let (left, _) = self.replies.get_mut(&number)?;
+        let (left, _) = self.withheld.get_mut(&number)?;
         *left -= 1;
         if *left > 0 {
             return None;
         }
-        self.replies.remove(&number).map(|(_, withheld)| withheld)
+        self.withheld.remove(&number).map(|(_, withheld)| withheld)
     }
 
     /// A key is claimed for an operation.
-    pub fn note_claim(&mut self, db: u16, key: &[u8]) {
-        let key = (db, key.to_vec());
-        if self.is_looking && !self.claimed.contains(&key) {
+    pub fn note_claim(&mut self, key: DbKey) {
+        self.note_unsettled(&key);
+        self.open.insert(key);
+    }
+
+    /// It is not known yet who gets what is under a key.
+    pub fn note_unsettled(&mut self, key: &DbKey) {
+        if self.looking > 0 && !self.claimed.contains(key) {
             self.claimed.push(key.clone());
         }
-        self.open.insert(key);
     }
 }
 
 impl Shard {
-    /// As [`Shard::after_command`]; the keys of which it is not settled yet who gets what the command has brought there.
-    pub(crate) fn after_claiming_command(&mut self) -> Vec<DbKey> {
-        self.withholding.is_looking = true;
-        self.after_command();
-        self.withholding.is_looking = false;
-        std::mem::take(&mut self.withholding.claimed)
+    /// Serves those who can be, by `serve`; the keys of which it is not settled then who gets what is there.
+    pub(crate) fn look_for_claims(&mut self, serve: impl FnOnce(&mut Self)) -> Vec<DbKey> {
+        self.withholding.looking += 1;
+        serve(self);
+        self.withholding.looking -= 1;
+        if self.withholding.claimed.is_empty() {
+            return Vec::new();
+        }
+        // Whoever has others served looks, too.
+        let mut claimed = match self.withholding.looking {
+            0 => std::mem::take(&mut self.withholding.claimed),
+            _ => self.withholding.claimed.clone(),
+        };
+        claimed.retain(|key| self.is_unsettled(key));
+        claimed
     }
 
-    /// A command that had its reply written to `out` from `mark` on, for a connection of shard `home`, has to wait with it.
+    fn is_unsettled(&self, key: &DbKey) -> bool {
+        self.withholding.open.contains(key) || self.to_serve.contains(key)
+    }
+
+    /// As [`Shard::after_command`]; the keys of which it is not settled yet who gets what the command has brought there.
+    pub(crate) fn after_claiming_command(&mut self) -> Vec<DbKey> {
+        self.look_for_claims(Self::after_command)
+    }
+
+    /// Whether what has changed just now may be for an operation of several shards.
+    pub(crate) fn may_be_claimed(&self) -> bool {
+        self.waiting.has_operations() && self.cx.awaited.has_news()
+    }
+
+    /// Who waits for a key of this shard.
+    pub(crate) fn waiters_of(&self, db: u16, key: &[u8]) -> Waiters {
+        if self.cx.awaited.is_empty() || self.cx.awaited.find(db, key).is_none() {
+            Waiters::Nobody
+        } else if self.waiting.has_operations() {
+            Waiters::Operations
+        } else {
+            Waiters::Clients
+        }
+    }
+
+    /// The reply to a client is on its way, or about to be: it waits until it has been settled so many `times`.
     #[cold]
-    pub(crate) fn withhold(
+    pub(crate) fn withhold(&mut self, client: ClientRef, times: u32) {
+        if client.home == self.cx.id {
+            return self.on_withhold(client, times);
+        }
+        let mail = WaitMail::Withhold { client, times };
+        self.outgoing.posts.push((client.home.into(), Message::Wait(mail)));
+    }
+
+    pub(super) fn on_withhold(&mut self, client: ClientRef, times: u32) {
+        let conn = &mut self.conns[client.conn as usize];
+        if conn.generation != client.generation || times == 0 {
+            return;
+        }
+        let is_first = conn.withheld == 0;
+        conn.withheld += times;
+        // As if it were in the list already, so nobody puts it there.
+        if !is_first || !std::mem::replace(&mut conn.dirty, true) {
+            return;
+        }
+        // Most often it has come just now.
+        match self.dirty_conns.last() {
+            Some(&last) if last == client.conn => drop(self.dirty_conns.pop()),
+            _ => self.dirty_conns.retain(|other| *other != client.conn),
+        }
+    }
+
+    /// One of those that a client's reply waits for says that it is settled.
+    pub(super) fn on_settled(&mut self, client: ClientRef) {
+        let conn = &mut self.conns[client.conn as usize];
+        if conn.generation != client.generation {
+            return;
+        }
+        conn.withheld -= 1;
+        if conn.withheld == 0 {
+            conn.dirty = false;
+            self.mark_dirty(client.conn as usize);
+        }
+    }
+
+    /// The replies of these clients, which are withheld, wait for the keys.
+    pub(crate) fn settle_with(&mut self, keys: Vec<DbKey>, clients: Vec<ClientRef>) {
+        match keys.is_empty() {
+            true => self.settle(Withheld::Replies(clients)),
+            false => self.withholding.keep(keys, Withheld::Replies(clients)),
+        }
+    }
+
+    fn settle(&mut self, withheld: Withheld) {
+        match withheld {
+            Withheld::Part { home, ask, command, reply } => self.answer(home, ask, command, reply),
+            Withheld::Replies(clients) => {
+                for client in clients {
+                    if client.home == self.cx.id {
+                        self.on_settled(client);
+                        continue;
+                    }
+                    let mail = WaitMail::Settled { client };
+                    self.outgoing.posts.push((client.home.into(), Message::Wait(mail)));
+                }
+            }
+        }
+    }
+
+    /// A part of a command for all, whose reply has been written to `out` from `mark` on, has to wait with it.
+    #[cold]
+    pub(crate) fn withhold_part(
         &mut self,
         keys: Vec<DbKey>,
         (home, ask, command): (u16, Ask, &'static Command),
@@ -89,23 +219,78 @@ impl Shard {
         let mut reply = Reply::new(out.resp3);
         reply.append_part(out, mark.0..out.buf.len());
         out.rewind(mark);
-        self.withholding.keep(keys, Withheld::Apart { home, ask, command, reply });
+        self.withholding.keep(keys, Withheld::Part { home, ask, command, reply });
     }
 
-    /// The same for a connection of this shard.
-    #[cold]
-    pub(crate) fn withhold_in_place(&mut self, keys: Vec<DbKey>, index: usize) {
-        let conn = &mut self.conns[index];
-        conn.withheld += 1;
-        // As if it were in the list already, so nobody puts it there.
-        conn.dirty = true;
-        let withheld = Withheld::InPlace(index, conn.generation);
-        // Most often it has come just now.
-        match self.dirty_conns.last() {
-            Some(&last) if last as usize == index => drop(self.dirty_conns.pop()),
-            _ => self.dirty_conns.retain(|other| *other as usize != index),
+    /// Answers a command that has run here by itself, and serves those who wait for what it has brought.
+    pub(crate) fn answer_and_serve(
+        &mut self,
+        home: u16,
+        ask: Ask,
+        command: &'static Command,
+        mut reply: Reply,
+    ) {
+        match (self.may_be_claimed(), ask.client(home)) {
+            (true, Some(client)) => {
+                self.withhold(client, 1);
+                self.answer(home, ask, command, reply);
+                self.tell_changes();
+                self.serve_and_settle(vec![client], |_| false);
+            }
+            (true, None) => {
+                self.tell_changes();
+                let keys = self.look_for_claims(Self::serve_ready);
+                match keys.is_empty() {
+                    true => self.answer(home, ask, command, reply),
+                    false => self.withhold_part(keys, (home, ask, command), (&mut reply, (0, 0))),
+                }
+            }
+            (false, _) => {
+                self.answer(home, ask, command, reply);
+                self.tell_changes();
+                self.serve_ready();
+            }
         }
-        self.withholding.keep(keys, withheld);
+    }
+
+    /// Serves those who wait for what has come; the replies of `clients`, which are withheld, wait until that is settled, and until those
+    /// keys are free and settled that have changed before and were locked then, if they `had` them.
+    pub(crate) fn serve_and_settle(&mut self, clients: Vec<ClientRef>, had: impl Fn(&DbKey) -> bool) {
+        let mut keys = self.look_for_claims(Self::serve_ready);
+        let earlier: Vec<_> = self.to_serve.iter().filter(|key| had(key) && !keys.contains(key)).collect();
+        keys.extend(earlier.into_iter().cloned());
+        self.settle_with(keys, clients);
+    }
+
+    /// A client has been served, and its reply is about to go: if it has pushed to what others wait for, that is to be settled first.
+    pub(super) fn withhold_served(&mut self, client: ClientRef) {
+        if self.may_be_claimed() {
+            self.withhold(client, 1);
+            self.withholding.served.push(client);
+        }
+    }
+
+    /// Serves by `serve` all who wait for what has changed, also those who wait for what is moved by others that are served.
+    pub(super) fn serve_all(&mut self, serve: impl FnOnce(&mut Self)) {
+        let keys = self.look_for_claims(serve);
+        let served = std::mem::take(&mut self.withholding.served);
+        if !served.is_empty() {
+            self.settle_with(keys, served);
+        }
+    }
+
+    /// An operation is about to be answered, and its keys to go home to these shards, where operations wait for some of them.
+    pub(crate) fn begin_settling(
+        &mut self,
+        shards: Vec<u16>,
+        clients: impl IntoIterator<Item = ClientRef>,
+    ) -> Settling {
+        if shards.is_empty() {
+            return Settling::default();
+        }
+        let clients: Vec<ClientRef> = clients.into_iter().collect();
+        clients.iter().for_each(|client| self.withhold(*client, shards.len() as u32));
+        Settling { shards, clients }
     }
 
     /// These claims are settled; the names of their keys.
@@ -127,126 +312,17 @@ impl Shard {
             return;
         }
         for key in keys {
-            if self.withholding.open.contains(key) || self.to_serve.contains(key) {
+            if self.is_unsettled(key) {
                 continue;
             }
             for number in self.withholding.waiting.remove(key).unwrap_or_default() {
-                match self.withholding.settle_one(number) {
-                    Some(Withheld::Apart { home, ask, command, reply }) => {
-                        self.answer(home, ask, command, reply)
-                    }
-                    Some(Withheld::InPlace(index, generation)) => self.send_in_place(index, generation),
-                    None => {}
+                if let Some(withheld) = self.withholding.settle_one(number) {
+                    self.settle(withheld);
                 }
             }
-        }
-    }
-
-    fn send_in_place(&mut self, index: usize, generation: u32) {
-        let conn = &mut self.conns[index];
-        if conn.generation != generation {
-            return;
-        }
-        conn.withheld -= 1;
-        if conn.withheld == 0 {
-            conn.dirty = false;
-            self.mark_dirty(index);
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::trial::{Trial, request};
-    use base::random::Random;
-
-    const WAITERS: usize = 6;
-
-    /// Each push waits for the reply to the one before, and for nothing else; messages arrive in any order.
-    fn push_in_order(seed: u64, pusher_at: usize) {
-        let mut random = Random::from_seed(seed);
-        let mut trial = Trial::new(3);
-        let keys: Vec<String> = (0..3).map(|shard| trial.key_on(shard, "list")).collect();
-        let waiters: Vec<(usize, usize)> = (0..WAITERS)
-            .map(|number| {
-                let shard = random.index(3);
-                (shard, trial.connect_to(shard, number as u64 + 1))
-            })
-            .collect();
-        for &(shard, waiter) in &waiters {
-            trial.send_to(shard, waiter, &request(&["BLPOP", &keys[0], &keys[1], &keys[2], "0"]));
-            trial.settle();
-        }
-        let pusher = trial.connect_to(pusher_at, 100);
-        for number in 0..WAITERS {
-            let push = request(&["RPUSH", &keys[random.index(3)], &number.to_string()]);
-            trial.send_to(pusher_at, pusher, &push);
-            let is_answered = |trial: &Trial| {
-                let conn = &trial.shards[pusher_at].conns[pusher];
-                conn.withheld == 0 && !conn.out.is_empty()
-            };
-            while !is_answered(&trial) {
-                assert!(trial.mail.messages().count() > 0 || trial.go_on(), "seed {seed}: there is no reply");
-                trial.deliver_any(&mut random);
-            }
-            assert_eq!(trial.take_replies_of(pusher_at, pusher), b":1\r\n");
-        }
-        trial.settle();
-        for (number, (shard, waiter)) in waiters.into_iter().enumerate() {
-            let reply = trial.take_replies_of(shard, waiter);
-            let value = format!("\r\n$1\r\n{number}\r\n");
-            assert!(reply.ends_with(value.as_bytes()), "seed {seed}: waiter {number} got {reply:?}");
-        }
-    }
-
-    #[test]
-    fn who_waits_for_keys_of_several_shards_is_served_in_order() {
-        for seed in 0..300 {
-            push_in_order(seed, seed as usize % 3);
-        }
-    }
-
-    /// Each of two keys is claimed for another operation: neither is enough.
-    #[test]
-    fn a_reply_waits_for_all_keys_that_its_command_has_pushed_to() {
-        let mut trial = Trial::new(2);
-        let [one, other, there] =
-            [(0, "one"), (0, "other"), (1, "there")].map(|(shard, name)| trial.key_on(shard, name));
-        for (id, key) in [(1, &one), (2, &other)] {
-            let waiter = trial.connect_to(1, id);
-            trial.send_to(1, waiter, &request(&["BLPOP", key, &there, "0"]));
-            trial.settle();
-        }
-        let pusher = trial.connect_to(0, 3);
-        let words = [&["MULTI"][..], &["RPUSH", &one, "v"], &["RPUSH", &other, "v"], &["EXEC"]];
-        trial.send(pusher, &words.map(request).concat());
-        let mut random = Random::from_seed(1);
-        while !trial.shards[0].withholding.open.is_empty() {
-            assert_eq!(trial.shards[0].conns[pusher].withheld, 1);
-            assert!(trial.mail.messages().count() > 0 || trial.go_on(), "it is never settled");
-            trial.deliver_any(&mut random);
-        }
-        trial.settle();
-        assert_eq!(trial.shards[0].conns[pusher].withheld, 0);
-        assert_eq!(trial.take_replies(pusher), b"+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n:1\r\n:1\r\n");
-    }
-
-    /// Nobody sends more for a client that has gone, and another one in its place is answered.
-    #[test]
-    fn a_connection_that_ends_while_its_reply_is_withheld_leaves_nothing_behind() {
-        let mut trial = Trial::new(2);
-        let (here, there) = (trial.key_on(0, "here"), trial.key_on(1, "there"));
-        let (waiter, pusher) = (trial.connect_to(1, 1), trial.connect_to(0, 2));
-        trial.send_to(1, waiter, &request(&["BLPOP", &here, &there, "0"]));
-        trial.settle();
-        trial.send(pusher, &request(&["RPUSH", &here, "v"]));
-        assert_eq!(trial.shards[0].conns[pusher].withheld, 1);
-        assert!(!trial.shards[0].dirty_conns.contains(&(pusher as u32)));
-        trial.close(0, pusher);
-        let next = trial.connect_to(0, 3);
-        assert_eq!(next, pusher);
-        assert_eq!(trial.ask(next, &request(&["LLEN", &here])), b":0\r\n");
-        assert_eq!(trial.shards[0].conns[next].withheld, 0);
-        assert!(trial.take_replies_of(1, waiter).starts_with(b"*2\r\n"));
-    }
-}
+mod tests;

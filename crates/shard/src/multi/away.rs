@@ -3,7 +3,7 @@
 //! The keys are brought together like those of any command (`hold`); the command runs and says what is to be carried. Their entries are laid aside,
 //! in no keyspace, and the shard does other things. When it is known what has come of it the command runs again.
 
-use super::{Kind, Operation};
+use super::{Kind, Lodgers, Operation};
 use crate::message::{Held, OpId};
 use crate::shard::Shard;
 use command::change::DbKey;
@@ -19,7 +19,7 @@ impl Shard {
         &mut self,
         op: OpId,
         mut operation: Operation,
-        places: Vec<(u16, u16, Vec<u8>)>,
+        Lodgers { places, awaited, .. }: Lodgers,
         wanted: Vec<DbKey>,
         shipment: Box<Shipment>,
     ) {
@@ -34,7 +34,7 @@ impl Shard {
             };
             keys.push((from, Held { db, key, entry }));
         }
-        operation.kind = Kind::Hold { keys, wanted, is_touched: false, attempts: 0 };
+        operation.kind = Kind::Hold { keys, wanted, is_touched: false, awaited, attempts: 0 };
         self.away.insert(op, operation);
         self.cx.effects.push(Effect::Ship { op, shipment });
     }

@@ -1,33 +1,44 @@
 //! Commands that need keys of several shards at once: the keys are locked where they live, their entries travel here — as
 //! pointers, however large they are —, the ordinary handler runs as if all had always been here, and the entries go back.
 
+mod run;
+
 use super::{Kind, Operation};
 use crate::block::Block;
-use crate::blocking::WaitChange;
-use crate::busy::Busy;
-use crate::execute::{self, Asked, Caller, Needs};
+use crate::blocking::{Settling, WaitChange, Waiters};
+use crate::execute::{Asked, Caller};
+use crate::gates::Gate;
 use crate::message::{Ask, Held, Message, OpId};
 use crate::shard::Shard;
-use crate::transaction;
 use command::change::{Change, DbKey};
 use command::journal::Effects;
-use command::scripting::Form;
 use command::spec::flag;
-use command::tracking::Tracker;
+use command::tracking::{ClientRef, Tracker};
 use command::watches::WatcherId;
 use command::{Args, Command, Error, Event, OwnArgs, Plan};
 use keyspace::{Found, Key};
-use resp::Reply;
 
-/// Keys that have been brought here for an operation, each with its shard and database.
+/// Keys that have been brought here for an operation.
 pub(crate) struct Lodgers {
     op: OpId,
-    places: Vec<(u16, u16, Vec<u8>)>,
+    /// Each with its shard and database.
+    pub(super) places: Vec<(u16, u16, Vec<u8>)>,
+    /// The shards where operations wait for some of them.
+    pub(super) awaited: Vec<u16>,
 }
 
-/// Attempts of a command that keeps finding that it needs other keys than it was given; then it gets them as it goes.
-const ATTEMPTS_MAX: u32 = 3;
-const SCRIPT_ATTEMPTS_MAX: u32 = 1;
+impl Lodgers {
+    /// The shards where operations wait for some of the keys.
+    pub fn awaited(&self) -> Vec<u16> {
+        self.awaited.clone()
+    }
+}
+
+/// What has been done among them.
+pub(super) struct Done {
+    changes: Vec<Change>,
+    effects: Effects,
+}
 
 impl Shard {
     /// A command whose keys lie on several shards and must be together.
@@ -94,7 +105,8 @@ impl Shard {
         keys.dedup();
         let missing = self.ask_owners(op, command, watcher, &keys);
         let args = OwnArgs::of(args);
-        let kind = Kind::Hold { keys: Vec::new(), wanted: keys, is_touched: false, attempts };
+        let (is_touched, awaited) = (false, Vec::new());
+        let kind = Kind::Hold { keys: Vec::new(), wanted: keys, is_touched, awaited, attempts };
         let operation = Operation {
             home,
             ask,
@@ -201,158 +213,22 @@ impl Shard {
         op: OpId,
         from: u16,
         held: Vec<Held>,
-        (touched, awaited): (bool, bool),
+        (touched, waiters): (bool, Waiters),
     ) {
         let Some(operation) = self.ops.get_mut(&op) else {
-            return self.on_granted_open(op, held, (touched, awaited));
+            return self.on_granted_open(op, from, held, (touched, waiters));
         };
-        let Kind::Hold { keys, is_touched, .. } = &mut operation.kind else { unreachable!() };
+        let Kind::Hold { keys, is_touched, awaited, .. } = &mut operation.kind else { unreachable!() };
         keys.extend(held.into_iter().map(|h| (from, h)));
         *is_touched |= touched;
+        if waiters == Waiters::Operations && !awaited.contains(&from) {
+            awaited.push(from);
+        }
         operation.missing -= 1;
         if operation.missing == 0 {
             let operation = self.ops.remove(&op).expect("present");
             self.run_held(op, operation);
         }
-    }
-
-    /// All keys are here: runs the command among them and sends them home.
-    pub(crate) fn run_held(&mut self, op: OpId, mut operation: Operation) {
-        let Kind::Hold { keys, wanted, is_touched, attempts } = &mut operation.kind else { unreachable!() };
-        let (keys, wanted, attempts) = (std::mem::take(keys), std::mem::take(wanted), *attempts);
-        let is_touched = *is_touched;
-        let mut places = Vec::with_capacity(keys.len());
-        for (from, held) in keys {
-            let (db, key) = self.put_back(held);
-            places.push((from, db, key));
-        }
-        self.cx.guests.receive(wanted);
-        self.cx.set_listening();
-        let seed = self.cx.seed.clone();
-        let (home, ask, command) = (operation.home, operation.ask, operation.command);
-        let args = operation.args.args(&seed);
-        let mut caller = operation.caller;
-        if !self.is_alive(home, ask) {
-            caller.conn = None;
-        }
-        let mut out = Reply::new(caller.resp3);
-        let has_waited = self.blocked_ops.has(op);
-        // Memory was granted when it came; nothing is taken for a client that has gone.
-        caller.admitted |= has_waited;
-        self.cx.journal.begin_gathering();
-        let needs = if is_touched {
-            transaction::run_touched(&mut self.cx, caller, &mut out)
-        } else if self.blocked_ops.is_abandoned(op) {
-            None
-        } else {
-            execute::execute(&mut self.cx, command, args, caller, &mut out)
-        };
-        if let Some(whole) = self.cx.scripts.overdue.take() {
-            let asked = Asked { home, ask, command, caller: operation.caller, args };
-            return self.begin_busy(Busy::new(&asked, whole).among(Lodgers { op, places }));
-        }
-        let mut effects = self.cx.journal.end_gathering();
-        let (mut keys, mut changes) = self.cx.guests.leave();
-        if let Some(earlier) = operation.earlier.take() {
-            let (mut all_changes, mut all_effects) = *earlier;
-            all_changes.append(&mut changes);
-            all_effects.append(&effects);
-            (changes, effects) = (all_changes, all_effects);
-        }
-        self.cx.set_listening();
-        self.tell_slow(home, ask);
-        let more = match needs {
-            None if has_waited => {
-                self.send_home(op, places, (changes, effects), self.each_shard(|| WaitChange::Leave));
-                return self.end_operation(op, None, out);
-            }
-            None => {
-                if command.flags & flag::SCRIPT != 0 {
-                    let used = std::mem::take(&mut self.cx.scripts.undeclared);
-                    if !used.is_empty() {
-                        self.note_asking(home, (command, args), &used, attempts);
-                    }
-                    self.cx.scripts.note_keys(Form::of(command), args, &used, attempts > 0);
-                }
-                if matches!(command.plan, Plan::Block) {
-                    self.end_block(caller.conn);
-                }
-                // First the reply: what makes it out of date must come behind it. The keys are locked until they are home.
-                self.answer(home, ask, command, out);
-                return self.send_home(op, places, (changes, effects), Vec::new());
-            }
-            Some(Needs::Wait(_)) if has_waited => {
-                self.send_home(op, places, (changes, effects), self.each_shard(|| WaitChange::Stay));
-                return self.give_up_claim(op);
-            }
-            Some(Needs::Wait(wait)) => {
-                // What nobody waits for need not be remembered.
-                let alive = self.is_alive(home, ask);
-                let enter =
-                    if alive { self.block_operation(op, &operation, &keys, wait) } else { Vec::new() };
-                return self.send_home(op, places, (changes, effects), enter);
-            }
-            Some(Needs::Steps) => unreachable!("it has one key, which is nobody's guest"),
-            Some(Needs::Away(shipment)) => {
-                operation.earlier = Some(Box::new((changes, effects)));
-                return self.send_away(op, operation, places, keys, shipment);
-            }
-            Some(Needs::Keys(more)) => more,
-        };
-        self.send_home(op, places, (changes, effects), Vec::new());
-        let asked = Asked { home, ask, command, caller: operation.caller, args };
-        if command.flags & flag::AWAY != 0 {
-            // Fewer each time.
-            return self.hold_keys(asked, more, attempts);
-        }
-        keys.extend(more);
-        // What a script has changed is taken back each time.
-        let attempts_max = if command.flags & flag::SCRIPT != 0 { SCRIPT_ATTEMPTS_MAX } else { ATTEMPTS_MAX };
-        if attempts < attempts_max {
-            return self.hold_keys(asked, keys, attempts + 1);
-        }
-        if !self.take_over(&asked, &mut keys) {
-            let steps = self.steps_of(&asked);
-            self.start_open(asked, keys, steps);
-        }
-    }
-
-    /// A script has run among held keys, undeclared ones among them: whether they had been foreseen, or it has asked for them. If it does that regularly, the
-    /// client's shard is told.
-    fn note_asking(
-        &mut self,
-        home: u16,
-        (command, args): (&Command, Args<'_>),
-        used: &[Vec<u8>],
-        attempts: u32,
-    ) {
-        let form = Form::of(command);
-        // What is foreseen is brought together where the client is.
-        let has_asked = attempts > 0 || home != self.cx.id || {
-            let foreseen = self.cx.scripts.foreseen(form, args);
-            used.iter().any(|key| !foreseen.contains(key))
-        };
-        let news = self.cx.scripts.note_asking(form, args, has_asked);
-        self.tell_learning(home, news);
-    }
-
-    /// The command for which keys were brought here is over: they go home. Which they were.
-    pub(crate) fn end_lodging(&mut self, lodgers: Lodgers) -> Vec<DbKey> {
-        let effects = self.cx.journal.end_gathering();
-        let (keys, changes) = self.cx.guests.leave();
-        self.cx.set_listening();
-        self.send_home(lodgers.op, lodgers.places, (changes, effects), Vec::new());
-        keys
-    }
-
-    /// As [`Shard::hold_keys`], with the keys that the command names itself.
-    pub(crate) fn hold_with_own_keys(&mut self, asked: Asked<'_>, mut keys: Vec<DbKey>) {
-        keys.extend(self.cx.keys_of(asked.command, asked.args, asked.caller.db));
-        self.hold_keys(asked, keys, 0);
-    }
-
-    fn each_shard(&self, change: impl Fn() -> WaitChange) -> Vec<WaitChange> {
-        (0..self.cx.shards).map(|_| change()).collect()
     }
 
     pub(crate) fn is_alive(&self, home: u16, ask: Ask) -> bool {
@@ -363,14 +239,10 @@ impl Shard {
     }
 
     /// Takes the keys out again and gives them back to their shards, which learn what has happened to them and unlock them.
-    /// `waits`: what becomes of the operation's places in the queues of each shard; empty if it has none.
-    fn send_home(
-        &mut self,
-        op: OpId,
-        places: Vec<(u16, u16, Vec<u8>)>,
-        (changes, mut effects): (Vec<Change>, Effects),
-        waits: Vec<WaitChange>,
-    ) {
+    /// `waits`: what becomes of the operation's places in the queues of each shard; empty if it has none. `settling`: whose replies wait
+    /// until it is settled who gets what is there now.
+    fn send_home(&mut self, lodgers: Lodgers, done: Done, waits: Vec<WaitChange>, settling: &Settling) {
+        let (Lodgers { op, places, .. }, Done { changes, mut effects }) = (lodgers, done);
         let waits = waits.into_iter().chain(std::iter::repeat_with(|| WaitChange::None));
         let mut back: Vec<Option<(Vec<Held>, Vec<Change>)>> = (0..self.cx.shards).map(|_| None).collect();
         for (from, db, key) in places {
@@ -396,15 +268,18 @@ impl Shard {
         let mut own = None;
         for ((shard, returned), wait) in back.into_iter().enumerate().zip(waits) {
             let Some((keys, changes)) = returned else { continue };
+            let clients = settling.clients_at(shard as u16);
             if shard == home as usize {
-                own = Some((keys, changes, wait));
+                own = Some((keys, changes, wait, clients));
             } else {
-                self.outgoing.posts.push((shard, Message::Release { home, op, keys, changes, wait }));
+                self.outgoing
+                    .posts
+                    .push((shard, Message::Release { home, op, keys, changes, wait, clients }));
             }
         }
         // Last, for what then runs here may have more to say to the others about this operation.
-        if let Some((keys, changes, wait)) = own {
-            self.on_release(home, op, keys, changes, wait);
+        if let Some((keys, changes, wait, clients)) = own {
+            self.on_release(home, op, (keys, changes), wait, clients);
         }
     }
 
@@ -419,19 +294,28 @@ impl Shard {
         self.cx.settle_indexes();
     }
 
-    /// Keys held here come back.
+    /// Keys held here come back. The replies of `clients` wait until it is settled who gets what is there now.
     pub(crate) fn on_release(
         &mut self,
         home: u16,
         op: OpId,
-        keys: Vec<Held>,
-        changes: Vec<Change>,
+        (keys, changes): (Vec<Held>, Vec<Change>),
         wait: WaitChange,
+        clients: Vec<ClientRef>,
     ) {
+        let had: Vec<DbKey> = match clients.is_empty() {
+            true => Vec::new(),
+            false => keys.iter().map(|held| (held.db, held.key.clone())).collect(),
+        };
         self.come_home(keys, changes);
         self.change_wait(home, op, wait);
         // Before those who wait for the locks.
-        self.serve_ready();
+        if clients.is_empty() {
+            self.serve_ready();
+        } else {
+            let had_all = self.gates.get(&(home, op)).is_some_and(Gate::is_whole);
+            self.serve_and_settle(clients, |key| had_all || had.contains(key));
+        }
         let mut ready = std::mem::take(&mut self.ready);
         for id in self.holds.remove(&(home, op)).unwrap_or_default() {
             self.locks.release(id, &mut ready);

@@ -12,7 +12,7 @@ mod together;
 pub(crate) use together::Gathering;
 
 use crate::block;
-use crate::blocking::WaitChange;
+use crate::blocking::{WaitChange, Waiters};
 use crate::execute::{self, Caller};
 use crate::gates::Want;
 use crate::message::{Ask, Held, Message, OpId, Work};
@@ -70,6 +70,8 @@ pub(crate) struct Open {
     is_touched: bool,
     /// Clients wait for a key of another shard that is here.
     is_awaited: bool,
+    /// The shards where operations wait for keys that it has, or has had.
+    awaited: Vec<u16>,
     /// All shards know that it has run for too long.
     is_told: bool,
     /// To what is at hand, once it is over.
@@ -110,13 +112,17 @@ impl Shard {
     pub(crate) fn on_granted_open(
         &mut self,
         op: OpId,
+        from: u16,
         held: Vec<Held>,
-        (is_touched, is_awaited): (bool, bool),
+        (is_touched, waiters): (bool, Waiters),
     ) {
         let open = self.opens.get_mut(&op).expect("what comes belongs to operations under way");
         open.aside.extend(held);
         open.is_touched |= is_touched;
-        open.is_awaited |= is_awaited;
+        open.is_awaited |= waiters != Waiters::Nobody;
+        if waiters == Waiters::Operations && !open.awaited.contains(&from) {
+            open.awaited.push(from);
+        }
         open.missing -= 1;
         if open.missing == 0 {
             self.may_proceed.push_back(op);
@@ -183,6 +189,7 @@ impl Shard {
                     let overdue = open.steps.overdue().filter(|_| !open.is_told);
                     open.is_told |= overdue.is_some();
                     open.next = Next::Go;
+                    self.note_tick(&open);
                     self.set_aside(&mut open);
                     let client = open.asked.client();
                     self.keep(op, open);
@@ -399,6 +406,14 @@ impl Shard {
 
     /// The operation is over: its keys go home, all gates are free, and the clients get their replies.
     fn end_open(&mut self, op: OpId, mut open: Box<Open>) {
+        let own = self.cx.id;
+        let waits = |(db, key): &DbKey| self.waiters_of(*db, key) == Waiters::Operations;
+        if !open.awaited.contains(&own) && open.keys.iter().any(waits) {
+            open.awaited.push(own);
+        }
+        let answered = open.answers.iter().map(|(asked, _)| asked).chain([&open.asked]);
+        let clients = answered.filter_map(|asked| asked.ask.client(asked.home));
+        let settling = self.begin_settling(std::mem::take(&mut open.awaited), clients);
         self.set_aside(&mut open);
         self.add_together(&open.effects);
         self.cx.pubsub.outbox.append(&open.published, 0);
@@ -416,11 +431,13 @@ impl Shard {
         self.cx.tracking.put_back(open.news);
         let home = self.cx.id;
         for (shard, (keys, changes)) in returned.into_iter().enumerate() {
+            let (wait, clients) = (WaitChange::None, settling.clients_at(shard as u16));
             if shard == home as usize {
-                self.on_release(home, op, keys, changes, WaitChange::None);
+                self.on_release(home, op, (keys, changes), wait, clients);
             } else {
-                let wait = WaitChange::None;
-                self.outgoing.posts.push((shard, Message::Release { home, op, keys, changes, wait }));
+                self.outgoing
+                    .posts
+                    .push((shard, Message::Release { home, op, keys, changes, wait, clients }));
             }
         }
         clients.into_iter().chain([client]).for_each(|client| self.go_on_behind_script(client));

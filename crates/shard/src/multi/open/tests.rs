@@ -5,6 +5,7 @@ use crate::execute::Asked;
 use crate::trial::{Trial, request};
 use base::hash::HashSeed;
 use command::ShardCx;
+use std::cell::Cell;
 
 /// Runs these commands one after the other, and answers with all replies.
 struct Walk {
@@ -294,4 +295,46 @@ fn nobody_sees_a_part_of_scripts_that_go_together() {
         assert!(values.chunks(2).all(|pair| pair[0] == pair[1]), "seed {seed}: {seen}");
     }
     assert!(together > 20, "{together} operations of several scripts");
+}
+
+thread_local! {
+    static CLOCK_NS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Every look at it takes two milliseconds.
+fn clock_ns() -> u64 {
+    CLOCK_NS.set(CLOCK_NS.get() + 2_000_000);
+    CLOCK_NS.get()
+}
+
+/// The client of a quick script need not wait for the end of a slow one that comes in the same turn, once that has shown how long it takes.
+#[test]
+fn a_script_that_takes_long_goes_alone() {
+    let mut trial = Trial::new(3);
+    trial.shards[0].cx.platform.clock_ns = clock_ns;
+    let (one, other) = (trial.connect(), trial.connect());
+    let (here, there) = (trial.key_on(0, "here"), trial.key_on(2, "there"));
+    let code = "for i = 1, tonumber(ARGV[3]) do end \
+                for step = 1, 3 do redis.call('SET', ARGV[1] .. (ARGV[2] * step * 7919) % 1009, KEYS[1]) end return 1";
+    let slow = format!("{code} -- slowly");
+    let eval = |code, number: u32, rounds| {
+        let number = number.to_string();
+        request(&["EVAL", code, "2", &here, &there, "job:", &number, rounds])
+    };
+    for number in 0..8 {
+        assert_eq!(trial.ask(one, &eval(code, number, "1")), b":1\r\n");
+        assert_eq!(trial.ask(other, &eval(&slow, number, "300000")), b":1\r\n");
+    }
+    let (quick, slow) = (eval(code, 9, "1"), eval(&slow, 10, "300000"));
+    let (both, first) = ([quick.clone(), slow].concat(), quick.len());
+    trial.shards[0].receive(&both, &[(one as u32, 0..first), (other as u32, first..both.len())]);
+    trial.publish(0);
+    assert_eq!(trial.shards[0].opens.len(), 2);
+    while trial.shards[0].conns[one].outstanding() > 0 {
+        assert!(trial.deliver() || trial.go_on());
+    }
+    assert_eq!(trial.take_replies(one), b":1\r\n");
+    assert_eq!(trial.shards[0].conns[other].outstanding(), 1);
+    trial.settle();
+    assert_eq!(trial.take_replies(other), b":1\r\n");
 }

@@ -5,6 +5,7 @@
 //! were one longer script.
 
 use super::{Next, Open};
+use crate::blocking::Waiters;
 use crate::execute::{Asked, Caller};
 use crate::message::{Ask, Message, OpId};
 use crate::multi::hold;
@@ -77,6 +78,7 @@ impl Open {
             is_whole: false,
             is_touched: false,
             is_awaited: false,
+            awaited: Vec::new(),
             is_told: false,
             reply: None,
         }
@@ -116,19 +118,26 @@ impl Shard {
         true
     }
 
+    /// The script at hand gives others their turn. If it has run for long, it goes alone from now on: those before it wait for its end.
+    pub(super) fn note_tick(&mut self, open: &Open) {
+        let Parked { command, args, .. } = &open.asked;
+        let begun_ns = open.begun_ns.max(open.first_ns);
+        let is_long = (self.cx.platform.clock_ns)().saturating_sub(begun_ns) > LONG_NS;
+        if is_long && command.flags & flag::SCRIPT != 0 {
+            let seed = self.cx.seed.clone();
+            self.cx.scripts.note_long(Form::of(command), args.args(&seed));
+        }
+    }
+
     /// Whether the client of this shard that has asked for it is gone.
     fn has_gone(&self, asked: &Parked) -> bool {
         let is_client = asked.home == self.cx.id && matches!(asked.ask, Ask::Whole(_));
         is_client && !self.is_alive(asked.home, asked.ask)
     }
 
-    /// Whether clients wait for a key of this shard.
-    pub(crate) fn is_awaited(&self, db: u16, key: &[u8]) -> bool {
-        !self.cx.awaited.is_empty() && self.cx.awaited.find(db, key).is_some()
-    }
-
+    /// Whether clients wait for any of these keys, as far as they are of this shard.
     pub(super) fn awaits_any(&self, keys: &[DbKey]) -> bool {
-        keys.iter().any(|(db, key)| self.is_awaited(*db, key))
+        keys.iter().any(|(db, key)| self.waiters_of(*db, key) != Waiters::Nobody)
     }
 
     /// The scripts that have not run come to the shards anew, with the keys that are here. Nobody knows of them yet; and of their connections nothing
@@ -159,12 +168,13 @@ impl Shard {
     /// Has an operation come to all shards at the end of this turn; it begins when `keys` are here.
     pub(crate) fn start_open(&mut self, asked: Asked<'_>, mut keys: Vec<DbKey>, steps: Box<dyn Steps>) {
         let is_script = asked.command.flags & flag::SCRIPT != 0;
+        let goes_together = is_script && !self.cx.scripts.take_run_alone(Form::of(asked.command), asked.args);
         // Who has gone left its number to others.
         let conn = asked.caller.conn.filter(|_| self.is_alive(asked.home, asked.ask));
         if is_script {
             self.cx.scripts.note_begun(Form::of(asked.command), asked.args);
         }
-        if let Some(gathering) = self.gathering.as_mut().filter(|it| is_script && it.has_room()) {
+        if let Some(gathering) = self.gathering.as_mut().filter(|it| goes_together && it.has_room()) {
             gathering.keys.append(&mut keys);
             gathering.scripts += 1;
             gathering.conn = conn;
@@ -177,9 +187,9 @@ impl Shard {
         let (command, watcher) = (asked.command, hold::watcher_of(&asked));
         let open = Open::new(asked.parked(), steps, (self.cx.platform.clock_ns)());
         self.opens.insert(op, Box::new(open));
-        let scripts = usize::from(is_script);
+        let scripts = usize::from(goes_together);
         self.gathering = Some(Gathering { op, command, watcher, keys, scripts, conn });
-        if !is_script {
+        if !goes_together {
             self.send_gathered();
         }
     }
