@@ -85,6 +85,9 @@ pub struct Stats {
     pub evicted_keys: u64,
     pub net_in_bytes: u64,
     pub net_out_bytes: u64,
+    /// Reads from sockets that brought something, and sends that took something.
+    pub reads: u64,
+    pub writes: u64,
     pub error_replies: u64,
     pub forwarded: u64,
     /// Connections that have gone to another shard.
@@ -101,6 +104,8 @@ pub struct Stats {
     /// Spent in looking for what has expired.
     pub expire_nanos: u64,
     pub turns: u64,
+    /// Time that the shard's thread was not asleep, from where a turn reads the clock, which is when it has read what came meanwhile.
+    pub awake_us: u64,
 }
 
 /// When small collections stop being packed, from the configuration.

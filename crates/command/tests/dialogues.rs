@@ -9,7 +9,8 @@ use std::path::Path;
 
 /// Commands that no dialogue sees succeed.
 const NO_SUCCESS: &[(&str, &str)] = &[
-    ("CONFIG REWRITE", "servers of dialogues have no file; see `crates/server/tests/start`"),
+    ("CONFIG REWRITE", NO_FILE),
+    ("DEBUG CONFIG-REWRITE-FORCE-ALL", NO_FILE),
     ("DEBUG ERROR", "answers the error that it is given"),
     ("DEBUG CHANGE-REPL-ID", PERSISTENCE),
     ("SHUTDOWN", "ends the server; see `crates/server/tests/start`"),
@@ -20,6 +21,7 @@ const NO_SUCCESS: &[(&str, &str)] = &[
     ("MODULE LOADEX", MODULES),
     ("MODULE UNLOAD", MODULES),
 ];
+const NO_FILE: &str = "servers of dialogues have no file; see `crates/server/tests/start`";
 const CURSORS: &str = "the number of a cursor is drawn: scripts in search/aggregate.spec ask with it";
 const PERSISTENCE: &str = "persistence comes later";
 const MODULES: &str = "modules cannot be loaded";

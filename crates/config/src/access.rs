@@ -154,6 +154,9 @@ impl Config {
         changed.sort_unstable();
         changed.dedup();
         changed.retain(|id| id.row().is_volatile() || values[id.index()] != self.values[id.index()]);
+        for id in &changed {
+            raise(*id, &mut values[id.index()]);
+        }
         self.replace(values);
         Ok(changed)
     }
@@ -204,6 +207,16 @@ impl Config {
             }
         }
         warnings
+    }
+}
+
+/// A backlog has at least this size once it is changed; one that is configured at the start stays as it is until then, as in Redis.
+const BACKLOG_BYTES_MIN: u64 = 16 * 1024;
+
+/// What a client may set to less than it then gets.
+fn raise(id: DirectiveId, value: &mut Value) {
+    if let ("repl-backlog-size", Value::Bytes(bytes)) = (id.name(), value) {
+        *bytes = (*bytes).max(BACKLOG_BYTES_MIN);
     }
 }
 

@@ -30,8 +30,8 @@ mod value;
 
 pub use access::{Caller, Config, is_sensitive, set_failure};
 pub use choice::{
-    AppendFsync, CpuPinning, IoBackend, LogLevel, MaxmemoryPolicy, OnTimeout, OomScoreAdj, ScorerName, ShutdownFlags,
-    WhoMay,
+    AppendFsync, CpuPinning, IoBackend, LogLevel, MaxmemoryPolicy, OnTimeout, OomScoreAdj, ScorerName,
+    ShutdownFlags, WhoMay,
 };
 pub use command_line::{CommandLine, Invocation, usage};
 pub use directive::{Directive, Kind, Support};

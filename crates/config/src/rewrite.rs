@@ -23,10 +23,19 @@ impl Config {
     /// The text that replaces `old`, the present content of the configuration file (empty if there is none).
     /// The caller writes it so that a crash leaves the one or the other.
     pub fn rewrite(&self, old: &[u8]) -> Vec<u8> {
+        self.rewritten(old, false)
+    }
+
+    /// The same with a line for every directive that has a value (`DEBUG CONFIG-REWRITE-FORCE-ALL`).
+    pub fn rewrite_all(&self, old: &[u8]) -> Vec<u8> {
+        self.rewritten(old, true)
+    }
+
+    fn rewritten(&self, old: &[u8], all: bool) -> Vec<u8> {
         let mut file = File::read(old);
         for id in DirectiveId::all().filter(|id| id.row().kind.is_setting()) {
             for (line, force) in lines(id, self.value(id)) {
-                file.put(id, line, force);
+                file.put(id, line, force || all);
             }
         }
         file.finish()

@@ -9,8 +9,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use crate::choice::{
-    AppendFsync, CpuPinning, IoBackend, LogLevel, MaxmemoryPolicy, OnTimeout, OomScoreAdj, ScorerName, ShutdownFlags,
-    WhoMay,
+    AppendFsync, CpuPinning, IoBackend, LogLevel, MaxmemoryPolicy, OnTimeout, OomScoreAdj, ScorerName,
+    ShutdownFlags, WhoMay,
 };
 use crate::special::{KeyEvents, OutputLimits, Primary, SavePoint};
 use crate::table::DirectiveId;

@@ -140,7 +140,8 @@ mod tests {
     #[test]
     fn the_log_names_the_processors() {
         let pinned = |moves_among| {
-            Cores { pinned: vec![Some(0), Some(4)], moves_among, shared: false, connection_shards: 2 }.describe()
+            Cores { pinned: vec![Some(0), Some(4)], moves_among, shared: false, connection_shards: 2 }
+                .describe()
         };
         assert_eq!(pinned(vec![]), "Shards: 2, each kept on a processor of its own: 0 4");
         assert_eq!(

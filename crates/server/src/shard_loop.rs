@@ -112,6 +112,8 @@ pub struct ShardLoop {
     /// When this shard, which shares its processor, let others have it last; µs.
     gave_way_us: u64,
     place: Place,
+    /// Since when its time awake is not counted yet, 0 if it has just slept; µs.
+    awake_since_us: u64,
     /// Before this time no save offers the processor to others.
     offers_processor_at_ns: u64,
 }
@@ -176,6 +178,7 @@ impl ShardLoop {
             next_log_look_us: 0,
             gave_way_us: 0,
             place,
+            awake_since_us: 0,
             offers_processor_at_ns: 0,
         }
     }
@@ -231,6 +234,9 @@ impl ShardLoop {
             }
         }
         let (now_ms, now_us) = (self.shard.cx.now_ms, self.shard.cx.now_us);
+        if self.awake_since_us == 0 {
+            self.awake_since_us = now_us;
+        }
         if now_us >= self.next_tick_us {
             self.tick(now_ms, now_us);
         }
@@ -281,6 +287,8 @@ impl ShardLoop {
             return self.reactor.wait(Some(Duration::ZERO), &mut self.events);
         }
         let (_, now_us) = clock::now();
+        self.count_awake(now_us);
+        self.awake_since_us = 0;
         let own = self.requests_timeout(self.sleep_max(now_us));
         // Visitors must find the desk free whenever they find this shard asleep for long: but first, it is asleep.
         if !self.port.prepare_sleep() {
@@ -305,6 +313,14 @@ impl ShardLoop {
             self.due_us = None;
         }
         result
+    }
+
+    /// Counts the time up to now among that in which this shard did not sleep.
+    fn count_awake(&mut self, now_us: u64) {
+        if self.awake_since_us > 0 {
+            self.shard.cx.stats.awake_us += now_us.saturating_sub(self.awake_since_us);
+        }
+        self.awake_since_us = now_us;
     }
 
     /// Step 3: parses and runs what was collected.

@@ -40,6 +40,11 @@ fn set(stream: &mut TcpStream, key: &str, mib: usize) {
 
 fn get(stream: &mut TcpStream, key: &str, mib: usize) {
     stream.write_all(format!("GET {key}\r\n").as_bytes()).expect("it listens");
+    receive(stream, mib);
+}
+
+/// The reply is a value of so many MiB.
+fn receive(stream: &mut TcpStream, mib: usize) {
     let mut head = vec![0; format!("${}\r\n", mib * MIB).len()];
     stream.read_exact(&mut head).expect("it answers");
     assert_eq!(head, format!("${}\r\n", mib * MIB).into_bytes());
@@ -103,6 +108,36 @@ fn the_longest_value_goes_through_with_one_copy_in_memory() {
         assert!(grown < 640 * MIB, "with a change 512 MiB took {} MiB", grown / MIB);
         assert_eq!(client.run("DEL k").integer(), Some(1));
     }
+}
+
+/// Asks for something of a key of 512 MiB; the reply is as expected.
+fn ask_of_longest(stream: &mut TcpStream, command: &str, argument: Option<&str>, reply: &[u8]) {
+    let count = 2 + usize::from(argument.is_some());
+    let head = format!("*{count}\r\n${}\r\n{command}\r\n${}\r\n", command.len(), 512 * MIB);
+    stream.write_all(head.as_bytes()).expect("it listens");
+    (0..512).for_each(|number| stream.write_all(&piece(number)).expect("it listens"));
+    let rest = argument.map_or(String::new(), |text| format!("${}\r\n{text}\r\n", text.len()));
+    stream.write_all(format!("\r\n{rest}").as_bytes()).expect("it listens");
+    let mut got = vec![0; reply.len()];
+    stream.read_exact(&mut got).expect("it answers");
+    assert_eq!(got.escape_ascii().to_string(), reply.escape_ascii().to_string(), "{command}");
+}
+
+#[test]
+fn the_longest_key_is_a_key_like_any_other() {
+    let server = server(&["--shards", "4"]);
+    let mut stream = connect(&server);
+    ask_of_longest(&mut stream, "SET", Some("v"), b"+OK\r\n");
+    ask_of_longest(&mut stream, "GET", None, b"$1\r\nv\r\n");
+    // To another name, which is on another shard or not, and back from there by its own words.
+    ask_of_longest(&mut stream, "COPY", Some("k"), b":1\r\n");
+    assert_eq!(server.client().run("GETDEL k"), Value::bulk("v"));
+    stream.write_all(b"RANDOMKEY\r\n").expect("it listens");
+    receive(&mut stream, 512);
+    ask_of_longest(&mut stream, "RENAME", Some("k"), b"+OK\r\n");
+    ask_of_longest(&mut stream, "EXISTS", None, b":0\r\n");
+    assert_eq!(server.client().run("GET k"), Value::bulk("v"));
+    assert_eq!(server.client().run("DBSIZE"), Value::Integer(1));
 }
 
 #[test]

@@ -179,3 +179,64 @@ fn replies_that_wait_for_others_are_limited() {
     assert_eq!(client.cmd(&["PING"]), Value::simple("PONG"));
     assert!(server.log().contains("closed for overcoming of output buffer limits"), "{}", server.log());
 }
+
+/// A turn has room for 256 KiB of input, 32 KiB of each connection: who finds none comes first in the next, however much others send.
+#[test]
+fn those_for_whom_a_turn_has_no_room_come_first_in_the_next() {
+    const FLOODS: usize = 40;
+    const FLOOD: usize = 10_000;
+    const SHARE: usize = 32 * 1024 / "PING\r\n".len() + 1;
+    for back_end in ["auto", "epoll"] {
+        let server = server("1", back_end);
+        let mut streams: Vec<_> = (0..FLOODS).map(|_| connect(&server)).collect();
+        let (mut sleeper, mut last) = (connect(&server), server.client());
+        let before = figure(&mut last, "total_commands_processed");
+        // All of it is there when the shard looks again.
+        send(&mut sleeper, "DEBUG SLEEP 0.3\r\n");
+        sleep(Duration::from_millis(50));
+        streams.iter_mut().for_each(|stream| send(stream, "PING\r\n".repeat(FLOOD)));
+        let ran = figure(&mut last, "total_commands_processed") - before;
+        assert!(
+            ran as usize <= (FLOODS + 2) * SHARE,
+            "{back_end}: {ran} commands before the last had its turn"
+        );
+        for stream in streams {
+            stream.shutdown(Shutdown::Write).expect("a socket");
+            assert!(all_that_comes(stream) == b"+PONG\r\n".repeat(FLOOD), "{back_end}: replies are missing");
+        }
+    }
+}
+
+/// A figure of INFO.
+fn figure(client: &mut Client, name: &str) -> u64 {
+    let text = client.run("INFO stats").string().expect("a text");
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':').map(str::to_owned));
+    line.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no {name} in {text}"))
+}
+
+#[test]
+fn reads_sends_and_turns_are_counted() {
+    const NAMES: [&str; 5] = [
+        "total_reads_processed",
+        "total_writes_processed",
+        "eventloop_cycles",
+        "eventloop_duration_sum",
+        "eventloop_duration_cmd_sum",
+    ];
+    everywhere(|server| {
+        let mut client = server.client();
+        let before = NAMES.map(|name| figure(&mut client, name));
+        // Each is read, and answered, by itself; a pipeline in one go or a few.
+        for _ in 0..50 {
+            client.run("PING");
+        }
+        client.run("DEBUG SLEEP 0.01");
+        let after = NAMES.map(|name| figure(&mut client, name));
+        for (name, (before, after)) in NAMES.iter().zip(before.into_iter().zip(after)) {
+            let least = if name.contains("duration") { 10_000 } else { 50 };
+            assert!(after >= before + least, "{name}: {before}, then {after}");
+        }
+        assert!(client.run("CONFIG RESETSTAT").is_ok());
+        assert!(figure(&mut client, "total_reads_processed") < 50);
+    });
+}

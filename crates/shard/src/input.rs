@@ -25,6 +25,7 @@ impl Shard {
         for (conn, range) in inputs {
             let conn = *conn as usize;
             self.cx.stats.net_in_bytes += range.len() as u64;
+            self.cx.stats.reads += 1;
             self.conns[conn].net_in_bytes += range.len() as u64;
             self.conns[conn].last_active_ms = self.cx.now_ms;
             if !self.conns[conn].input.is_empty() {

@@ -130,6 +130,7 @@ impl Shard {
     /// an empty range.
     pub fn has_read(&mut self, conn: usize, bytes: usize) {
         self.cx.stats.net_in_bytes += bytes as u64;
+        self.cx.stats.reads += 1;
         self.conns[conn].net_in_bytes += bytes as u64;
     }
 

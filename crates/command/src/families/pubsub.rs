@@ -13,6 +13,13 @@ const fn subscription(name: &'static str, handler: Handler) -> Command {
         .group("pubsub")
 }
 
+/// What begins to listen: it takes memory, so there must be some (since Redis 8.10).
+const fn listening(name: &'static str, handler: Handler) -> Command {
+    let mut row = subscription(name, handler);
+    row.flags |= DENYOOM;
+    row
+}
+
 /// PUBLISH and its kind.
 const fn publication(name: &'static str, handler: Handler) -> Command {
     Command::new(name, handler)
@@ -32,14 +39,11 @@ const fn inquiry(name: &'static str, handler: Handler) -> Command {
         .plan(Plan::Anywhere)
 }
 
-const RESET_ENDS: &[(&str, &str)] = &[("6.2.0", "RESET can be called to exit the subscribed state.")];
-
 pub const COMMANDS: &[Command] = &[
-    subscription("SUBSCRIBE", |cx, args, out| subscribe(cx, Kind::Channel, args, out))
+    listening("SUBSCRIBE", |cx, args, out| subscribe(cx, Kind::Channel, args, out))
         .arity(-2)
         .since("2.0.0")
         .complexity("O(N) where N is the number of channels to subscribe to.")
-        .history(RESET_ENDS)
         .summary("Has the connection get what is published on channels.")
         .syntax("channel:string*"),
     subscription("UNSUBSCRIBE", |cx, args, out| unsubscribe(cx, Kind::Channel, args, out))
@@ -48,11 +52,10 @@ pub const COMMANDS: &[Command] = &[
         .complexity("O(N) where N is the number of channels to unsubscribe.")
         .summary("Ends subscriptions to channels, to all of them if none is named.")
         .syntax("channel:string?*"),
-    subscription("PSUBSCRIBE", |cx, args, out| subscribe(cx, Kind::Pattern, args, out))
+    listening("PSUBSCRIBE", |cx, args, out| subscribe(cx, Kind::Pattern, args, out))
         .arity(-2)
         .since("2.0.0")
         .complexity("O(N) where N is the number of patterns to subscribe to.")
-        .history(RESET_ENDS)
         .summary("Has the connection get what is published on channels that match patterns.")
         .syntax("pattern:pattern*"),
     subscription("PUNSUBSCRIBE", |cx, args, out| unsubscribe(cx, Kind::Pattern, args, out))
@@ -61,7 +64,7 @@ pub const COMMANDS: &[Command] = &[
         .complexity("O(N) where N is the number of patterns to unsubscribe.")
         .summary("Ends subscriptions to patterns, to all of them if none is named.")
         .syntax("pattern:pattern?*"),
-    subscription("SSUBSCRIBE", |cx, args, out| subscribe(cx, Kind::ShardChannel, args, out))
+    listening("SSUBSCRIBE", |cx, args, out| subscribe(cx, Kind::ShardChannel, args, out))
         .arity(-2)
         .keys(&[KeySpec::range(1, -1, 1, NOT_KEY)])
         .plan(Plan::Connection)

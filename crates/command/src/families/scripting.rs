@@ -59,7 +59,6 @@ pub const COMMANDS: &[Command] = &[
         .summary("Runs a Lua script, which may not write, that the server knows by its SHA1 digest.")
         .syntax("sha1:string numkeys:integer key:key?* arg:string?*"),
     Command::container("SCRIPT", SCRIPTS)
-        .acl(acl::SCRIPTING)
         .group("scripting")
         .since("2.6.0")
         .complexity("Depends on subcommand.")

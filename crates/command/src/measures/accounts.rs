@@ -1,5 +1,6 @@
 //! The books a shard keeps of what it ran: who was slow, what failed.
 
+use crate::rates::Totals;
 use crate::slowlog::Entry;
 use crate::spec::flag;
 use crate::{Args, Command, Error, ShardCx};
@@ -23,7 +24,14 @@ impl ShardCx {
     /// Notes, from time to time, how much has been done.
     pub fn sample_rates(&mut self) {
         if self.rates.is_due(self.now_us) {
-            let totals = [self.commands.total(), self.stats.net_in_bytes, self.stats.net_out_bytes];
+            let stats = &self.stats;
+            let totals = Totals {
+                commands: self.commands.total(),
+                in_bytes: stats.net_in_bytes,
+                out_bytes: stats.net_out_bytes,
+                turns: stats.turns,
+                awake_us: stats.awake_us,
+            };
             self.rates.sample(self.now_us, self.now_ms / 1000, totals, self.data_bytes() as u64);
         }
     }

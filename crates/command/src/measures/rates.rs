@@ -4,11 +4,34 @@
 const STEP_US: u64 = 100_000;
 const SAMPLES: usize = 16;
 
+/// What was done since the start, or by these names in a second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    pub commands: u64,
+    pub in_bytes: u64,
+    pub out_bytes: u64,
+    pub turns: u64,
+    /// Time that the shard's thread did not sleep.
+    pub awake_us: u64,
+}
+
+impl Totals {
+    /// Each of both, made one.
+    fn with(self, other: Self, both: impl Fn(u64, u64) -> u64) -> Self {
+        Self {
+            commands: both(self.commands, other.commands),
+            in_bytes: both(self.in_bytes, other.in_bytes),
+            out_bytes: both(self.out_bytes, other.out_bytes),
+            turns: both(self.turns, other.turns),
+            awake_us: both(self.awake_us, other.awake_us),
+        }
+    }
+}
+
 #[derive(Clone, Copy, Default)]
 struct Sample {
     time_us: u64,
-    /// Commands, bytes in, bytes out since the start.
-    totals: [u64; 3],
+    totals: Totals,
 }
 
 #[derive(Default)]
@@ -28,9 +51,9 @@ impl Rates {
     }
 
     /// `time_s`: Unix time, of the peak if this is one.
-    pub fn sample(&mut self, now_us: u64, time_s: u64, totals: [u64; 3], data_bytes: u64) {
+    pub fn sample(&mut self, now_us: u64, time_s: u64, totals: Totals, data_bytes: u64) {
         // After CONFIG RESETSTAT the totals begin anew.
-        if totals.iter().zip(self.samples[self.newest].totals).any(|(now, before)| *now < before) {
+        if totals.with(self.samples[self.newest].totals, u64::max) != totals {
             self.samples = [Sample { time_us: now_us, totals }; SAMPLES];
         }
         self.newest = (self.newest + 1) % SAMPLES;
@@ -40,15 +63,14 @@ impl Rates {
         }
     }
 
-    /// Commands, bytes in and bytes out per second.
-    pub fn per_second(&self) -> (u64, u64, u64) {
+    /// What was done in a second.
+    pub fn per_second(&self) -> Totals {
         let (new, old) = (self.samples[self.newest], self.samples[(self.newest + 1) % SAMPLES]);
         let elapsed_us = (new.time_us - old.time_us).max(1);
         if old.time_us == 0 {
-            return (0, 0, 0);
+            return Totals::default();
         }
-        let rate = |i: usize| (new.totals[i] - old.totals[i]).saturating_mul(1_000_000) / elapsed_us;
-        (rate(0), rate(1), rate(2))
+        new.totals.with(old.totals, |new, old| (new - old).saturating_mul(1_000_000) / elapsed_us)
     }
 
     /// The most bytes of data that were seen, and the Unix time when.
@@ -67,12 +89,15 @@ mod tests {
         for i in 1..40u64 {
             let now_us = 5_000_000 + i * STEP_US;
             assert!(rates.is_due(now_us));
-            rates.sample(now_us, 1000 + i, [i * 10, i * 1000, 0], i);
+            let totals =
+                Totals { commands: i * 10, in_bytes: i * 1000, turns: i, awake_us: i * 7, out_bytes: 0 };
+            rates.sample(now_us, 1000 + i, totals, i);
             assert!(!rates.is_due(now_us + STEP_US - 1));
         }
-        assert_eq!(rates.per_second(), (100, 10_000, 0));
+        let rate = Totals { commands: 100, in_bytes: 10_000, out_bytes: 0, turns: 10, awake_us: 70 };
+        assert_eq!(rates.per_second(), rate);
         assert_eq!(rates.peak(), (39, 1039));
-        rates.sample(60_000_000, 1, [1, 0, 0], 0);
-        assert_eq!(rates.per_second(), (0, 0, 0));
+        rates.sample(60_000_000, 1, Totals { commands: 1, ..Totals::default() }, 0);
+        assert_eq!(rates.per_second(), Totals::default());
     }
 }

@@ -48,6 +48,21 @@ fn get_by_name_and_pattern() {
 }
 
 #[test]
+fn a_backlog_that_is_set_has_some_size() {
+    let mut config = Config::default();
+    let id = DirectiveId::find(b"repl-backlog-size").unwrap();
+    // As the file or the command line says it.
+    config.assign(id, b"10").unwrap();
+    assert_eq!(set(&mut config, &[("repl-backlog-size", "10")]), Ok(vec![]));
+    assert_eq!(get(&config, "repl-backlog-size"), "repl-backlog-size=10");
+    assert_eq!(set(&mut config, &[("repl-backlog-size", "20")]), Ok(vec!["repl-backlog-size"]));
+    assert_eq!(get(&config, "repl-backlog-size"), "repl-backlog-size=16384");
+    set(&mut config, &[("repl-backlog-size", "16385")]).unwrap();
+    assert_eq!(get(&config, "repl-backlog-size"), "repl-backlog-size=16385");
+    assert!(set(&mut config, &[("repl-backlog-size", "0")]).is_err());
+}
+
+#[test]
 fn set_and_show_again() {
     let mut config = Config::default();
     for (name, given, shown) in [

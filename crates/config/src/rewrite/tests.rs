@@ -104,6 +104,23 @@ fn without_a_file_only_what_differs() {
 }
 
 #[test]
+fn all_that_has_a_value_if_that_is_wanted() {
+    let mut config = Config::load_text(OLD, &mut Memory::default()).unwrap().config;
+    config.set(&[("maxmemory", "3mb")], Caller::default()).unwrap();
+    let new = String::from_utf8(config.rewrite_all(OLD.as_bytes())).unwrap();
+    assert!(new.starts_with("# my comment\n\nport 7761\nmaxmemory 3mb\n"), "{new}");
+    for line in
+        ["appendonly no", "key-load-delay 0", "client-output-buffer-limit pubsub 32mb 8mb 60", "hz 10"]
+    {
+        assert_eq!(new.lines().filter(|known| *known == line).count(), 1, "{line}");
+    }
+    // What is unset has no line, as in Redis.
+    assert!(!new.contains("\nunixsocket \"") && !new.contains("\nreplicaof"), "{new}");
+    assert_eq!(Config::load_text(&new, &mut Memory::default()).unwrap().config, config);
+    assert_eq!(config.rewrite_all(new.as_bytes()), new.as_bytes());
+}
+
+#[test]
 fn lines_that_are_not_ours_stay() {
     let old = "include /x/*.conf\nloadmodule a.so\nmod.setting 1\nport \"1\nfoo 1\n";
     let new = rewrite(&Config::default(), old);

@@ -87,6 +87,7 @@ impl ShardLoop {
         conn.net_out_bytes += sent;
         if sent > 0 {
             conn.last_active_ms = now_ms;
+            self.shard.cx.stats.writes += 1;
         }
         self.shard.cx.stats.net_out_bytes += sent;
         if outcome == Outcome::More {

@@ -56,6 +56,7 @@ impl ShardLoop {
             sent.add(*count, &mut conn.out, &mut self.spares);
         }
         shard.cx.stats.net_out_bytes += total;
+        shard.cx.stats.writes += tokens.len() as u64;
         // The sockets that take no more, and those that are broken.
         for &token in tokens {
             if !self.shard.conn(token).out.is_empty() {

@@ -101,6 +101,7 @@ impl ShardLoop {
         // A pause keeps the data as it is.
         let paused = self.shard.cx.pause.is_some();
         let (_, begun_us) = clock::now();
+        self.count_awake(begun_us);
         let evicted = self.shard.cx.stats.evicted_keys;
         self.shard.cx.cursors.sweep(now_us);
         self.shard.expire_index();

@@ -153,6 +153,7 @@ fn send_for(shard: &mut Shard) {
         conn.dirty = !conn.out.is_empty();
         let is_left = conn.dirty;
         shard.cx.stats.net_out_bytes += count as u64;
+        shard.cx.stats.writes += 1;
         is_left
     });
     shard.dirty_conns = dirty;

@@ -160,7 +160,9 @@ impl Node {
     /// As [`Node::push`] of a text that is short and surely no integer, if there is room for it; whether it was.
     #[inline]
     pub fn push_short_text(&mut self, end: End, text: &[u8]) -> bool {
-        let Some(need) = entry::short_text_bytes(text).filter(|&need| need <= self.gap(end)) else { return false };
+        let Some(need) = entry::short_text_bytes(text).filter(|&need| need <= self.gap(end)) else {
+            return false;
+        };
         let start = match end {
             End::Head => self.head as usize - need,
             End::Tail => self.tail as usize,

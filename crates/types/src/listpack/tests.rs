@@ -188,7 +188,8 @@ fn short_texts_are_written_as_all_items_are() {
     let mut seen = 0;
     for first in [&b""[..], b"x", b"5", b"-", b"0", b"\xff"] {
         for len in 0..200 {
-            let text: Vec<u8> = first.iter().copied().chain((0..len).map(|at| b'a' + at as u8 % 26)).collect();
+            let text: Vec<u8> =
+                first.iter().copied().chain((0..len).map(|at| b'a' + at as u8 % 26)).collect();
             let mut usual = vec![0; entry::bytes(Item::new(&text))];
             entry::write(Item::new(&text), &mut usual);
             let Some(bytes) = entry::short_text_bytes(&text) else { continue };

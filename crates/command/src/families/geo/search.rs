@@ -10,19 +10,27 @@ use crate::items::reply_item;
 use crate::spec::{KeySpec, access::*, acl, flag::*};
 use crate::{Args, Command, Cx, Error, Outcome};
 use resp::Reply;
+use std::ops::Range;
 use types::ZSet;
 use types::geohash::search::{Extent, ScoreRange, Shape};
 use types::geohash::{self, Point, Unit};
 use types::listpack::Item;
 use types::zset::{self, ScoreBound};
 
+const STORE_NOTES: &str =
+    "Incomplete because duplicate STORE options use last-wins; fall back to georadiusGetKeys";
+const STOREDIST_NOTES: &str =
+    "Incomplete because duplicate STOREDIST options use last-wins; fall back to georadiusGetKeys";
+
 pub const COMMANDS: &[Command] = &[
     Command::new("GEORADIUS", georadius)
         .arity(-6)
         .keys(&[
             KeySpec::at(1, RO | ACCESS),
-            KeySpec::keyword("STORE", 6, OW | UPDATE),
-            KeySpec::keyword("STOREDIST", 6, OW | UPDATE),
+            KeySpec::keyword("STORE", 6, OW | UPDATE | INCOMPLETE).notes(STORE_NOTES).found_by(destination),
+            KeySpec::keyword("STOREDIST", 6, OW | UPDATE | INCOMPLETE)
+                .notes(STOREDIST_NOTES)
+                .found_by(nothing_more),
         ])
         .flags(WRITE | DENYOOM | MOVABLEKEYS)
         .acl(acl::GEO)
@@ -64,8 +72,10 @@ pub const COMMANDS: &[Command] = &[
         .arity(-5)
         .keys(&[
             KeySpec::at(1, RO | ACCESS),
-            KeySpec::keyword("STORE", 5, OW | UPDATE),
-            KeySpec::keyword("STOREDIST", 5, OW | UPDATE),
+            KeySpec::keyword("STORE", 5, OW | UPDATE | INCOMPLETE).notes(STORE_NOTES).found_by(destination),
+            KeySpec::keyword("STOREDIST", 5, OW | UPDATE | INCOMPLETE)
+                .notes(STOREDIST_NOTES)
+                .found_by(nothing_more),
         ])
         .flags(WRITE | DENYOOM | MOVABLEKEYS)
         .acl(acl::GEO)
@@ -140,6 +150,24 @@ pub const COMMANDS: &[Command] = &[
              count-block{COUNT@count:integer any=ANY?}? storedist=STOREDIST?",
         ),
 ];
+
+/// The key behind the last STORE or STOREDIST, which is the one that counts, as Redis finds it.
+fn destination(args: &Args<'_>) -> Range<usize> {
+    let (mut found, mut index) = (0..0, 5);
+    while index + 1 < args.len() {
+        if args.is(index, "STORE") || args.is(index, "STOREDIST") {
+            index += 1;
+            found = index..index + 1;
+        }
+        index += 1;
+    }
+    found
+}
+
+/// [`destination`] has found it already.
+fn nothing_more(_: &Args<'_>) -> Range<usize> {
+    0..0
+}
 
 /// Which command it is.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -10,6 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
 pub const COMMANDS: &[Command] = &[server(Command::container("BACKUP", BACKUP))
+    .arity(2)
     .since("8.10.0")
     .complexity("Depends on subcommand.")
     .summary("Copies all data while clients write.")];

@@ -198,16 +198,21 @@ fn keys_of<'a>(args: Args<'a>) -> Result<Vec<(&'a [u8], u16)>, Error> {
     Ok(keys)
 }
 
+const COMPARISONS: [&str; 4] = ["IFEQ", "IFNE", "IFDEQ", "IFDNE"];
+
 /// What a command does with its key, where that depends on the other arguments.
 fn access_of(row: &Command, inner: &Args<'_>) -> Option<u16> {
-    use access::{ACCESS, OW, RO, RW, UPDATE};
-    const LOOKS: [&str; 5] = ["GET", "IFEQ", "IFNE", "IFDEQ", "IFDNE"];
+    use access::{ACCESS, DELETE, OW, RM, RO, RW, UPDATE};
+    let has = |from: usize, words: &[&str]| {
+        (from..inner.len()).any(|at| words.iter().any(|word| inner.is(at, word)))
+    };
     match row.name {
         // Without GET and comparisons, SET does not look at the old value.
-        "SET" if (3..inner.len()).any(|at| LOOKS.iter().any(|word| inner.is(at, word))) => {
-            Some(RW | ACCESS | UPDATE)
-        }
+        "SET" if has(3, &["GET"]) => Some(RW | ACCESS | UPDATE),
+        "SET" if has(3, &COMPARISONS) => Some(RW | UPDATE),
         "SET" => Some(OW | UPDATE),
+        "DELEX" if has(2, &COMPARISONS) => Some(RW | DELETE),
+        "DELEX" => Some(RM | DELETE),
         "BITFIELD" if only_reads_bits(inner) => Some(RO | ACCESS),
         "BITFIELD" => Some(RW | ACCESS | UPDATE),
         _ => None,

@@ -5,7 +5,7 @@ use super::{ADMINISTRATION, ANY_TIME, HELP_SUMMARY, keyspace, row, server};
 use crate::platform::Change;
 use crate::state::Effect;
 use crate::{Args, Command, Cx, Error, Outcome, help as help_form};
-use config::Caller;
+use config::{Caller, Config};
 use resp::Reply;
 use std::sync::Arc;
 
@@ -109,15 +109,33 @@ fn resetstat(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
 
 /// CONFIG REWRITE
 fn rewrite(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
-    let about = Arc::clone(&cx.shard.about);
-    let (false, Some(replace)) = (about.config_file.is_empty(), about.rewrite_config) else {
-        return Err(Error::err("The server is running without a config file"));
-    };
-    let config = Arc::clone(&cx.shard.config);
-    replace(&about.config_file, &|old| config.rewrite(old))
-        .map_err(|reason| Error::err(format_args!("Rewriting config file: {reason}")))?;
+    let done = replace_file(cx, Config::rewrite);
+    done.map_err(|reason| match reason {
+        Some(reason) => Error::err(format_args!("Rewriting config file: {reason}")),
+        None => Error::err("The server is running without a config file"),
+    })?;
     out.ok();
     Ok(())
+}
+
+/// DEBUG CONFIG-REWRITE-FORCE-ALL: as CONFIG REWRITE, with a line for every directive.
+pub fn rewrite_all(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    if args.len() != 2 {
+        return Err(Error::subcommand_syntax("DEBUG", args.at(1)));
+    }
+    replace_file(cx, Config::rewrite_all).map_err(|_| Error::err("CONFIG-REWRITE-FORCE-ALL failed"))?;
+    out.ok();
+    Ok(())
+}
+
+/// Replaces the configuration file by what becomes of it.
+///
+/// # Errors
+/// Why it failed; `None` if there is no file.
+fn replace_file(cx: &Cx<'_>, text: fn(&Config, &[u8]) -> Vec<u8>) -> Result<(), Option<String>> {
+    let about = &cx.shard.about;
+    let replace = about.rewrite_config.filter(|_| !about.config_file.is_empty()).ok_or(None)?;
+    replace(&about.config_file, &|old| text(&cx.shard.config, old)).map_err(|reason| Some(reason.to_string()))
 }
 
 /// CONFIG HELP

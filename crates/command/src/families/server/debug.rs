@@ -1,6 +1,7 @@
 //! DEBUG: what developers and Redis's own tests ask of a server. Clients see one command; its subcommands are rows so that
 //! each runs where it belongs.
 
+use super::config::rewrite_all;
 use super::server;
 use crate::digest::{self, Digest};
 use crate::parts::Part;
@@ -49,6 +50,7 @@ pub const SUBCOMMANDS: &[Command] = &[
     row(Command::new("DICT-RESIZING", without_effect)),
     row(Command::new("REPLYBUFFER", reply_buffer)),
     row(Command::new("CHANGE-REPL-ID", unsupported)),
+    row(Command::new("CONFIG-REWRITE-FORCE-ALL", rewrite_all)),
     alone(Command::on_all("RELOAD", in_script, ok)),
     alone(Command::on_all("LOADAOF", in_script, ok)),
     row(Command::on_all("DIGEST", digest_part, digest)),
@@ -399,6 +401,7 @@ fn unsupported(_: &mut Cx<'_>, args: Args<'_>, _: &mut Reply) -> Outcome {
 /// DEBUG HELP
 fn help(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     let lines = [
+        ("CONFIG-REWRITE-FORCE-ALL", "Write all of the configuration to its file."),
         ("DICT-RESIZING <0|1>", "Accepted: tables grow by segments, whatever it says."),
         ("DIGEST", "Return a digest of all data, as Redis 7.0 computes it."),
         ("DIGEST-VALUE <key> [<key> ...]", "Return digests of values."),

@@ -17,19 +17,23 @@ pub const COMMANDS: &[Command] = &[server(Command::container("HOTKEYS", HOTKEYS)
 const HOTKEYS: &[Command] = &[
     row(Command::on_all("GET", part, get), 2, ADMIN | NOSCRIPT, "8.6.0")
         .complexity("O(K) where K is the number of hotkeys returned.")
+        .tips(&["nondeterministic_output", "request_policy:special", "response_policy:special"])
         .summary("Tells which keys cost most."),
     row(Command::new("HELP", help), 2, ANY_TIME, "8.6.1").complexity("O(1)").summary(HELP_SUMMARY),
     row(Command::on_all("RESET", reset_part, reset), 2, ADMIN | NOSCRIPT, "8.6.0")
         .prepare(prepare_reset)
         .complexity("O(1)")
+        .tips(&["request_policy:special"])
         .summary("Forgets what was found."),
     row(Command::on_all("START", start_part, start), -2, ADMIN | NOSCRIPT, "8.6.0")
         .prepare(prepare_start)
         .complexity("O(1)")
+        .tips(&["request_policy:special"])
         .summary("Begins to look for the keys that cost most.")
         .syntax("METRICS@metrics{count:integer cpu=CPU? net=NET?} COUNT@k:integer? DURATION@seconds:integer? SAMPLE@ratio:integer? SLOTS@slots{count:integer slot:integer*}?"),
     row(Command::on_all("STOP", stop_part, stop), 2, ADMIN | NOSCRIPT, "8.6.0")
         .complexity("O(1)")
+        .tips(&["request_policy:special"])
         .summary("Ends the search, and keeps what was found."),
 ];
 

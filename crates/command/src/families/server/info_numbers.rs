@@ -31,7 +31,7 @@ numbers! {
     sums: clients subscribers watching watched_keys monitors paused blocked timed awaited_keys awaited_ends dirty keys expiring data_bytes table_bytes client_bytes peak_bytes connections
         rejected_connections commands net_in_bytes net_out_bytes hits misses expired_keys expired_fields evicted_keys
         error_replies forwarded moved_connections visits turns freeing freed input_limit_closed output_limit_closed denied_auth payloads_checked
-        expire_nanos ops_rate in_rate out_rate eval_bytes eval_cache_bytes function_bytes function_cache_bytes
+        expire_nanos reads writes awake_us command_nanos ops_rate in_rate out_rate turn_rate awake_rate eval_bytes eval_cache_bytes function_bytes function_cache_bytes
         tracking_clients tracked_keys tracked_reads listening_bytes search_bytes hot_keys_active hot_keys_sessions hot_keys_bytes hot_keys_nanos;
     maxima: input_bytes_max output_bytes_max peak_time_s scripts evicted_scripts libraries functions
         channels patterns shard_channels tracked_prefixes
@@ -69,6 +69,10 @@ pub fn of(cx: &mut ShardCx) -> Numbers {
         commands: cx.commands.total(),
         net_in_bytes: cx.stats.net_in_bytes,
         net_out_bytes: cx.stats.net_out_bytes,
+        reads: cx.stats.reads,
+        writes: cx.stats.writes,
+        awake_us: cx.stats.awake_us,
+        command_nanos: cx.commands.used().map(|(_, row)| row.nanos).sum(),
         hits: cx.stats.hits,
         misses: cx.stats.misses,
         expired_keys: cx.stats.expired_keys,
@@ -118,7 +122,9 @@ pub fn of(cx: &mut ShardCx) -> Numbers {
     if numbers.data_bytes > numbers.peak_bytes {
         (numbers.peak_bytes, numbers.peak_time_s) = (numbers.data_bytes, cx.wall_us() / 1_000_000);
     }
-    (numbers.ops_rate, numbers.in_rate, numbers.out_rate) = cx.rates.per_second();
+    let rates = cx.rates.per_second();
+    (numbers.ops_rate, numbers.in_rate, numbers.out_rate) = (rates.commands, rates.in_bytes, rates.out_bytes);
+    (numbers.turn_rate, numbers.awake_rate) = (rates.turns, rates.awake_us);
     numbers
 }
 

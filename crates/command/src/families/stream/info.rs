@@ -53,7 +53,7 @@ const INFO: &[Command] = &[
                 "Added the `idmp-duration`, `idmp-maxsize`, `pids-tracked`, `iids-tracked`, `iids-added` and \
                  `iids-duplicates` fields for IDMP tracking.",
             ),
-            ("8.8.0", "Added the `nacked-count` field to consumer groups in the `FULL` output."),
+            ("8.8.0", "Added the `nacked-count` field to consumer groups in `FULL` output."),
         ])
         .summary("Tells about a stream.")
         .syntax("key:key full-block{full=FULL COUNT@count:integer?}?"),

@@ -24,7 +24,7 @@ pub const COMMANDS: &[Command] = &[
         .arity(5)
         .keys(UPDATED)
         .flags(WRITE | DENYOOM | FAST)
-        .since("8.8.0")
+        .since("8.6.2")
         .complexity("O(1)")
         .summary("Remembers that an entry was made of a message; for replication.")
         .syntax("key:key pid:string iid:string stream-id:string"),

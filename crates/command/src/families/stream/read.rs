@@ -7,12 +7,16 @@ use crate::blocking::{Awaits, Overdue, Wait, milliseconds};
 use crate::spec::{KeySpec, access::*, flag::*};
 use crate::{Args, Command, Cx, Error, Outcome};
 use resp::Reply;
+use std::ops::Range;
 use types::Stream;
 use types::stream::{Entry, StreamId};
 
+const NOTES: &str = "Incomplete because a stream key named STREAMS (or options before it) can shift the STREAMS keyword; \
+                     fall back to xreadGetKeys";
+
 pub const COMMANDS: &[Command] = &[row("XREAD", xread)
     .arity(-4)
-    .keys(&[KeySpec::halved("STREAMS", 1, RO | ACCESS)])
+    .keys(&[KeySpec::halved("STREAMS", 1, RO | ACCESS | INCOMPLETE).notes(NOTES).found_by(keys)])
     .flags(READONLY | BLOCKING | MOVABLEKEYS)
     .since("5.0.0")
     .complexity("For each stream: O(M), M: entries returned")
@@ -47,6 +51,25 @@ pub fn positive(args: Args<'_>, index: usize, name: &str) -> Result<usize, Error
 fn group_only(option: &str) -> Error {
     Error::err(format_args!("The {option} option is only supported by XREADGROUP. You called XREAD instead."))
 }
+
+/// The keys of XREAD and XREADGROUP: half of what stands behind STREAMS. Nothing before it may be taken for it, for a group and a consumer
+/// may have any name.
+pub fn keys(args: &Args<'_>) -> Range<usize> {
+    let mut index = 1;
+    while index < args.len() && !args.is(index, "STREAMS") {
+        index += match () {
+            () if args.is(index, "NOACK") => 1,
+            () if args.is(index, "GROUP") => 3,
+            () if WITH_A_NUMBER.iter().any(|word| args.is(index, word)) => 2,
+            // The command refuses it.
+            () => return 0..0,
+        };
+    }
+    let behind = args.len().saturating_sub(index + 1);
+    if behind.is_multiple_of(2) { index + 1..index + 1 + behind / 2 } else { 0..0 }
+}
+
+const WITH_A_NUMBER: [&str; 5] = ["COUNT", "BLOCK", "CLAIM", "MAXCOUNT", "MAXSIZE"];
 
 impl Options {
     fn parse(cx: &Cx<'_>, args: Args<'_>) -> Result<Self, Error> {

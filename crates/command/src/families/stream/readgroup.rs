@@ -4,7 +4,7 @@
 //! the key is gone, the key is no stream): then the command runs again and says so.
 
 use super::claim::seen_consumer;
-use super::read::{Budget, positive, time_to_wait};
+use super::read::{Budget, keys, positive, time_to_wait};
 use super::told::Delivered;
 use super::{ids, reply_id, reply_words, row, tell_new_consumer};
 use crate::blocking::{Awaits, Overdue, Wait, milliseconds};
@@ -14,9 +14,12 @@ use resp::Reply;
 use types::Stream;
 use types::stream::{ConsumerId, Entry, Group, StreamId};
 
+const NOTES: &str = "Incomplete because a consumer/group named STREAMS (or options before GROUP) can shift the STREAMS keyword; \
+                     fall back to xreadGetKeys";
+
 pub const COMMANDS: &[Command] = &[row("XREADGROUP", xreadgroup)
     .arity(-7)
-    .keys(&[KeySpec::halved("STREAMS", 4, RO | ACCESS)])
+    .keys(&[KeySpec::halved("STREAMS", 4, RO | ACCESS | INCOMPLETE).notes(NOTES).found_by(keys)])
     .flags(WRITE | BLOCKING | MOVABLEKEYS)
     .since("5.0.0")
     .complexity("For each stream: O(M) with M being the number of entries returned")

@@ -19,7 +19,7 @@ pub const COMMANDS: &[Command] = &[
         .syntax("key:key"),
     row("DELEX", delex)
         .arity(-2)
-        .keys(&[KeySpec::at(1, RM | DELETE)])
+        .keys(&[KeySpec::at(1, RW | DELETE | VARIABLE_FLAGS)])
         .flags(WRITE | FAST)
         .since("8.4.0")
         .complexity("O(1) for IFEQ/IFNE, O(N) for IFDEQ/IFDNE where N is the length of the string value.")
