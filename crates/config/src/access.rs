@@ -10,6 +10,7 @@ use crate::load::Warning;
 use crate::settings::Settings;
 use crate::special::OutputLimits;
 use crate::table::DirectiveId;
+use crate::table::checks::beside_others;
 use crate::value::Value;
 use base::glob;
 use base::words::split_words;
@@ -149,6 +150,7 @@ impl Config {
         for ((id, name), (_, text)) in targets.iter().zip(pairs) {
             let value = parse_argument(*id, text.as_ref(), &values[id.index()]);
             values[id.index()] = value.map_err(|message| set_failure(name, &message))?;
+            beside_others(*id, &values).map_err(|message| set_failure(name, message))?;
         }
         let mut changed: Vec<DirectiveId> = targets.into_iter().map(|(id, _)| id).collect();
         changed.sort_unstable();

@@ -183,10 +183,11 @@ impl Shard {
         let queue = std::mem::take(&mut self.queue);
         let spans = std::mem::take(&mut self.spans);
         timing::begin_chunk(&mut self.cx);
+        look_ahead(&self.cx.dbs, queue.iter().filter_map(|q| q.look(self.cx.id, buf, &spans)));
+        // Last, for it is needed last.
         if self.cx.tracking.remembers() {
             self.look_ahead_tracked(&queue);
         }
-        look_ahead(&self.cx.dbs, queue.iter().filter_map(|q| q.look(self.cx.id, buf, &spans)));
         // For a single one there is nothing to overlap with.
         if self.queued_scripts.take() > 1 {
             let scripts = queue.iter().filter(|q| q.is_looked_script());

@@ -259,13 +259,13 @@ mod tests {
             clients
         };
         assert_eq!(table.remove(key, None), sorted([client(8), client(11)]));
-        // Of those who come one after the other, and go, there is never more than one.
+        // Of those who come one after the other, and go, there are never more than an entry has room for.
         (1..=3).for_each(|number| table.add(Key::new(b"other", &seed), client(number), |_| false));
-        for number in 1..=3 {
+        for number in 1..=9 {
             table.add(key, client(number), |other| other.conn < number as u32);
-            assert_eq!(table.items(), 4, "client {number}");
+            assert!((4..=6).contains(&table.items()), "client {number}");
         }
-        assert_eq!(table.remove(key, None), [client(3)]);
+        assert!(table.remove(key, None).contains(&client(9)));
         assert_eq!(table.remove(Key::new(b"other", &seed), None).len(), 3);
         assert_eq!((table.items(), table.now.clients.len()), (0, 0));
     }

@@ -228,3 +228,19 @@ fn random_values_never_panic() {
         }
     }
 }
+
+#[test]
+fn bounds_that_depend_on_each_other() {
+    let mut config = Config::default();
+    let failed = |name: &str, reason: &str| Err(set_failure(name, reason));
+    let (kmin, kmax) = ("array-sparse-kmin", "array-sparse-kmax");
+    let too_low = "array-sparse-kmax must be greater than array-sparse-kmin when non-zero";
+    assert_eq!(set(&mut config, &[(kmax, "5")]), failed(kmax, too_low));
+    assert_eq!(
+        set(&mut config, &[(kmin, "10")]),
+        failed(kmin, "array-sparse-kmin must be less than array-sparse-kmax")
+    );
+    // One after the other, as they are given.
+    assert_eq!(set(&mut config, &[(kmin, "2"), (kmax, "3")]), Ok(vec![kmax, kmin]));
+    assert_eq!(set(&mut config, &[(kmax, "0"), (kmin, "10")]), Ok(vec![kmax, kmin]));
+}

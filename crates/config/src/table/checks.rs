@@ -1,5 +1,8 @@
 //! Checks of texts beyond their kind, with redis-server's messages.
 
+use super::DirectiveId;
+use crate::value::Value;
+
 type Outcome = Result<(), &'static str>;
 
 fn is_file_name(text: &[u8]) -> bool {
@@ -101,6 +104,23 @@ pub(super) fn array_slice_size(text: &[u8]) -> Outcome {
         return Ok(());
     }
     Err("array-slice-size must be a power of two")
+}
+
+/// What the value that a directive has got by CONFIG SET must be beside those of others, which are as they have been set so far. (In a file
+/// they may stand in any order.)
+pub(crate) fn beside_others(id: DirectiveId, values: &[Value]) -> Outcome {
+    let int = |name| match values[DirectiveId::of(name).index()] {
+        Value::Int(value) => value,
+        _ => unreachable!("it is a number"),
+    };
+    let is_crossed = || (1..=int("array-sparse-kmin")).contains(&int("array-sparse-kmax"));
+    match id.name() {
+        "array-sparse-kmax" if is_crossed() => {
+            Err("array-sparse-kmax must be greater than array-sparse-kmin when non-zero")
+        }
+        "array-sparse-kmin" if is_crossed() => Err("array-sparse-kmin must be less than array-sparse-kmax"),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ pub enum References {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trim {
     pub to: TrimTo,
-    /// Whole blocks only.
+    /// Whole blocks only; of these entry by entry what groups allow, if it matters to them.
     pub approximate: bool,
     /// Entries removed at most; 0 is no limit.
     pub limit: u64,
@@ -68,7 +68,7 @@ impl Stream {
             if is_whole && !one_by_one {
                 self.log.remove(place);
                 self.len -= live;
-            } else if trim.approximate {
+            } else if trim.approximate && !is_whole {
                 break;
             } else {
                 self.trim_block(place, trim);

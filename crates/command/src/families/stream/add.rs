@@ -63,9 +63,10 @@ impl Once {
             return Err(Error::err("IDMP/IDMPAUTO specified multiple times"));
         }
         let message = is_named.then_some(index + 2);
+        let option = if is_named { "IDMP" } else { "IDMPAUTO" };
         for (at, name) in [(Some(index + 1), "producer"), (message, "idempotent")] {
             if at.is_some_and(|at| args.at(at).is_empty()) {
-                return Err(Error::err(format_args!("IDMP requires a non-empty {name} ID")));
+                return Err(Error::err(format_args!("{option} requires a non-empty {name} ID")));
             }
         }
         *once = Some(Self { producer: index + 1, message });

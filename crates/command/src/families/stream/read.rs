@@ -114,6 +114,8 @@ impl Options {
             return Err(group_only("GROUP"));
         } else if args.is(index, "NOACK") {
             return Err(group_only("NOACK"));
+        } else if is("CLAIM") {
+            return Err(group_only("CLAIM"));
         } else {
             return Err(Error::SYNTAX);
         }

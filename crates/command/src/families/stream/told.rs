@@ -28,6 +28,8 @@ fn text(id: StreamId) -> Vec<u8> {
 pub fn exact(trim: Trim, stream: &Stream) -> Vec<Vec<u8>> {
     let to = match trim.to {
         to if !trim.approximate => to,
+        // Some stay in front of those that go, so only how many are left says which.
+        _ if trim.references == References::Acked => TrimTo::Len(stream.len() as u64),
         TrimTo::Id(_) if !stream.is_empty() => TrimTo::Id(stream.first_id()),
         _ => TrimTo::Len(stream.len() as u64),
     };

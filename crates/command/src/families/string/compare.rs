@@ -93,13 +93,14 @@ fn digest(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 
 /// DELEX key [IFEQ value | IFNE value | IFDEQ digest | IFDNE digest]
 fn delex(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
-    if args.len() != 2 && args.len() != 4 {
-        return Err(Error::wrong_arity("delex"));
-    }
+    // As in Redis, nothing is wrong with any condition while there is nothing to delete.
     let Some(pos) = cx.find_for_write(args.key(1)) else {
         out.int(0);
         return Ok(());
     };
+    if args.len() != 2 && args.len() != 4 {
+        return Err(Error::wrong_arity("delex"));
+    }
     if args.len() == 4 {
         let value = cx.db().str(pos);
         let value = value

@@ -184,15 +184,6 @@ impl Entry {
         true
     }
 
-    /// Puts another one in the place of the last reader, if there is room for it. There must be no crowd.
-    #[inline]
-    pub fn replace_last(&mut self, reader: Number) -> bool {
-        debug_assert!(!self.has_crowd());
-        let reader = short(reader);
-        self.readers[0] = reader.unwrap_or(self.readers[0]);
-        reader.is_some()
-    }
-
     /// From now on there is a crowd.
     pub fn set_crowd(&mut self, crowd: u32) {
         self.readers = [CROWD, crowd as u16, (crowd >> 16) as u16];

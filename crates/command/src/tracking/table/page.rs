@@ -1,4 +1,5 @@
-//! 16 KiB of entries of keys whose hashes begin alike: open addressing in place. To remember a read touches one cache line.
+//! 16 KiB of entries of keys whose hashes begin alike: open addressing in place. To remember a read touches one cache line, or the other one of its pair, which processors
+//! bring along.
 
 use super::entry::{Entry, Id};
 
@@ -6,7 +7,7 @@ use super::entry::{Entry, Id};
 const LINE_ENTRIES: usize = 4;
 const LINES: usize = 256;
 pub(super) const SLOTS: usize = LINES * LINE_ENTRIES;
-/// Entries beyond which there is no room: one of four slots stays free, so that what is looked for is on its line or the next.
+/// Entries beyond which there is no room: one of four slots stays free, so that what is looked for is on its line or the other of the pair.
 pub(super) const ENTRIES_MAX: usize = SLOTS / 4 * 3;
 
 #[repr(align(64))]
@@ -18,7 +19,7 @@ const _: () = assert!(size_of::<Line>() == 64);
 type Lines = [Line; LINES];
 
 pub(super) struct Page {
-    /// An entry stands on the line that its hash says or behind it; behind the last is the first.
+    /// An entry stands on the line that its hash says, or, if that was full, on the other one of the pair, or in the pairs behind; behind the last is the first.
     lines: Box<Lines>,
     len: u16,
     /// So many bits all hashes have in common.
@@ -48,16 +49,25 @@ impl Page {
         self.len.into()
     }
 
-    /// The first slot of the line that a hash says, by bits that pages do not look at.
+    /// The line that a hash says, by bits that pages do not look at.
     #[inline]
     fn home(hash: u64) -> usize {
-        hash as usize % LINES * LINE_ENTRIES
+        hash as usize % LINES
     }
 
-    /// The line that a hash says.
+    /// The lines where an entry may stand, in the order in which they are looked at.
+    #[inline]
+    fn behind(home: usize, step: usize) -> usize {
+        match step {
+            0 | 1 => home ^ step,
+            _ => ((home & !1) + step) % LINES,
+        }
+    }
+
+    /// Where a look-up begins.
     #[inline]
     pub fn line(&self, hash: u64) -> *const u8 {
-        std::ptr::from_ref(&self.lines[hash as usize % LINES]).cast()
+        std::ptr::from_ref(&self.lines[Self::home(hash)]).cast()
     }
 
     #[inline]
@@ -70,24 +80,27 @@ impl Page {
         &mut self.lines[at / LINE_ENTRIES % LINES].0[at % LINE_ENTRIES]
     }
 
-    #[inline]
-    fn next(at: usize) -> usize {
-        (at + 1) % SLOTS
-    }
-
     /// The slot of a key, or the free one where it would stand. There is a free one.
     #[inline]
     pub fn slot_of(&self, id: Id) -> Slot {
-        let mut at = Self::home(id.hash);
+        let (home, mut step) = (Self::home(id.hash), 0);
         loop {
-            let entry = self.entry(at);
-            if entry.id() == id && !entry.is_free() {
-                return Slot::Taken(at);
+            let line = Self::behind(home, step);
+            let entries = &self.lines[line].0;
+            // All of the line are compared, which is quicker than to stop where nobody can foresee.
+            let (mut found, mut free) = (0_u32, 0_u32);
+            for (at, entry) in entries.iter().enumerate() {
+                found |= u32::from(entry.id() == id && !entry.is_free()) << at;
+                free |= u32::from(entry.is_free()) << at;
             }
-            if entry.is_free() {
-                return Slot::Free(at);
+            let first = line * LINE_ENTRIES;
+            if found != 0 {
+                return Slot::Taken(first + found.trailing_zeros() as usize);
             }
-            at = Self::next(at);
+            if free != 0 {
+                return Slot::Free(first + free.trailing_zeros() as usize);
+            }
+            step += 1;
         }
     }
 
@@ -112,25 +125,47 @@ impl Page {
         }
     }
 
-    /// Frees a slot, and moves those up that stand behind it for want of theirs.
+    /// Frees a slot, and moves those up that stand elsewhere for want of theirs.
     pub fn remove(&mut self, at: usize) -> Entry {
         let removed = *self.entry(at);
-        let distance = |from: usize, to: usize| (to + SLOTS - from) % SLOTS;
-        let (mut free, mut at) = (at, at);
-        loop {
-            at = Self::next(at);
-            let entry = *self.entry(at);
-            if entry.is_free() {
-                break;
-            }
-            if distance(Self::home(entry.hash()), at) >= distance(free, at) {
-                *self.entry_mut(free) = entry;
-                free = at;
-            }
+        let mut free = at;
+        while let Some(other) = self.displaced_from(free) {
+            *self.entry_mut(free) = *self.entry(other);
+            free = other;
         }
         *self.entry_mut(free) = Entry::default();
         self.len -= 1;
         removed
+    }
+
+    /// The slot of an entry that would stand in this one, were it not taken.
+    fn displaced_from(&self, taken: usize) -> Option<usize> {
+        let (line, pair) = (taken / LINE_ENTRIES, taken / (2 * LINE_ENTRIES));
+        let other = (line ^ 1) * LINE_ENTRIES;
+        // Those from other pairs look at the even line first.
+        let passes = |home: usize| home == line || line.is_multiple_of(2) && home / 2 != pair;
+        let has_passed =
+            |at: &usize| !self.entry(*at).is_free() && passes(Self::home(self.entry(*at).hash()));
+        if let found @ Some(_) = (other..other + LINE_ENTRIES).find(has_passed) {
+            return found;
+        }
+        for step in 0..LINES / 2 {
+            let first = (pair + step) * 2 * LINE_ENTRIES % SLOTS;
+            let mut has_free = false;
+            for at in (first..first + 2 * LINE_ENTRIES).filter(|at| *at != taken) {
+                let entry = self.entry(at);
+                has_free |= entry.is_free();
+                let from = (pair + step + LINES / 2 - Self::home(entry.hash()) / 2) % (LINES / 2);
+                if !entry.is_free() && step > 0 && from >= step {
+                    return Some(at);
+                }
+            }
+            // Nothing goes by where there is room.
+            if has_free {
+                return None;
+            }
+        }
+        None
     }
 
     /// Takes all entries out.

@@ -69,8 +69,18 @@ impl Reads {
         match self.pages.find(id) {
             Found::Taken(place) => {
                 let entry = self.pages.entry_mut(place);
-                if entry.has_crowd() || !entry.names(number) {
-                    self.add_reader(place, number, is_gone);
+                if entry.has_crowd() {
+                    return self.add_reader(place, number, is_gone);
+                }
+                if entry.names(number) {
+                    return;
+                }
+                match entry.push(number) {
+                    true => {
+                        self.clients.hold(number);
+                        self.items += 1;
+                    }
+                    false => self.add_reader(place, number, is_gone),
                 }
             }
             Found::Free { page, at } if let Some(entry) = Entry::read_by(id, number) => {
@@ -111,13 +121,7 @@ impl Reads {
     fn add_reader(&mut self, place: Place, number: Number, is_gone: impl Fn(ClientRef) -> bool) {
         let (entry, clients) = (self.pages.entry_mut(place), &mut self.clients);
         match entry.readers() {
-            Readers::Few([last, ..]) => {
-                if let Some(last) = last.filter(|last| is_gone(clients.client(*last)))
-                    && entry.replace_last(number)
-                {
-                    clients.hold(number);
-                    return clients.release(last);
-                }
+            Readers::Few(_) => {
                 if !entry.push(number) {
                     self.items -= forget_gone(entry, clients, &mut self.crowds, is_gone);
                     if !entry.push(number) {
