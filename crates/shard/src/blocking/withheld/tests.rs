@@ -1,3 +1,5 @@
+//! Elements that come in every way to those who wait in line, and replies that wait until it is settled who gets them; mail is delivered in any order.
+
 use crate::trial::{Trial, request};
 use base::random::Random;
 use std::cell::Cell;
