@@ -100,8 +100,14 @@ impl Error {
 
     /// A text with an argument of the client's in it: its bytes as they are, up to a zero.
     pub fn naming(before: &str, argument: &[u8], after: &str) -> Self {
-        let shown = argument.split(|&byte| byte == 0).next().unwrap_or_default();
-        Self::Reply(Cow::Owned([b"ERR ", before.as_bytes(), shown, after.as_bytes()].concat()))
+        Self::Reply(Cow::Owned(
+            [b"ERR ", before.as_bytes(), Self::shown(argument), after.as_bytes()].concat(),
+        ))
+    }
+
+    /// As much of an argument as Redis shows in a text: up to a zero.
+    pub fn shown(argument: &[u8]) -> &[u8] {
+        argument.split(|&byte| byte == 0).next().unwrap_or_default()
     }
 
     /// As much of a name as is shown.
@@ -117,8 +123,7 @@ impl Error {
                 break;
             }
             let room = argument.len().min(SHOWN_BYTES_MAX - shown.len());
-            let argument = argument[..room].split(|&byte| byte == 0).next().unwrap_or_default();
-            shown.extend([b"'", argument, b"' "].concat());
+            shown.extend([b"'", Self::shown(&argument[..room]), b"' "].concat());
         }
         let name = Self::naming("unknown command '", Self::beginning(name), "', with args beginning with: ");
         Self::Reply(Cow::Owned([name.line(), &shown].concat()))

@@ -247,8 +247,13 @@ fn read_element(
         left -= 1;
         fields.unsigned()?;
     }
-    let vector =
-        Vector { kept, norm: f32::from_bits(lengths as u32), range: f32::from_bits((lengths >> 32) as u32) };
+    let range = match shape.quant {
+        Quant::Q8 => f32::from_bits((lengths >> 32) as u32),
+        // Redis writes whatever was in its memory.
+        Quant::None => 0.0,
+        Quant::Bin => 1.0,
+    };
+    let vector = Vector { kept, norm: f32::from_bits(lengths as u32), range };
     Ok(Element { record: Record { name, attributes, vector, links: Vec::new() }, number, links })
 }
 

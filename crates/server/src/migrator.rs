@@ -226,8 +226,11 @@ fn deliver(open: &mut Option<Open>, shipment: Shipment) -> Delivery {
 }
 
 fn dial(shipment: &Shipment) -> io::Result<Dialed> {
-    let digits = shipment.port.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let port = parse_u64_lenient(&shipment.port[..digits]).and_then(|port| u16::try_from(port).ok());
+    // As `atoi` reads it.
+    let port = shipment.port.trim_ascii_start();
+    let port = port.strip_prefix(b"+").unwrap_or(port);
+    let digits = port.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let port = parse_u64_lenient(&port[..digits]).and_then(|port| u16::try_from(port).ok());
     let host = std::str::from_utf8(&shipment.host).ok();
     let (Some(port), Some(host)) = (port, host) else { return Err(io::ErrorKind::InvalidInput.into()) };
     Dialed::connect(host, port, Duration::from_millis(shipment.timeout_ms))

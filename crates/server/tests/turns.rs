@@ -180,33 +180,6 @@ fn replies_that_wait_for_others_are_limited() {
     assert!(server.log().contains("closed for overcoming of output buffer limits"), "{}", server.log());
 }
 
-/// A turn has room for 256 KiB of input, 32 KiB of each connection: who finds none comes first in the next, however much others send.
-#[test]
-fn those_for_whom_a_turn_has_no_room_come_first_in_the_next() {
-    const FLOODS: usize = 40;
-    const FLOOD: usize = 10_000;
-    const SHARE: usize = 32 * 1024 / "PING\r\n".len() + 1;
-    for back_end in ["auto", "epoll"] {
-        let server = server("1", back_end);
-        let mut streams: Vec<_> = (0..FLOODS).map(|_| connect(&server)).collect();
-        let (mut sleeper, mut last) = (connect(&server), server.client());
-        let before = figure(&mut last, "total_commands_processed");
-        // All of it is there when the shard looks again.
-        send(&mut sleeper, "DEBUG SLEEP 0.3\r\n");
-        sleep(Duration::from_millis(50));
-        streams.iter_mut().for_each(|stream| send(stream, "PING\r\n".repeat(FLOOD)));
-        let ran = figure(&mut last, "total_commands_processed") - before;
-        assert!(
-            ran as usize <= (FLOODS + 2) * SHARE,
-            "{back_end}: {ran} commands before the last had its turn"
-        );
-        for stream in streams {
-            stream.shutdown(Shutdown::Write).expect("a socket");
-            assert!(all_that_comes(stream) == b"+PONG\r\n".repeat(FLOOD), "{back_end}: replies are missing");
-        }
-    }
-}
-
 /// A figure of INFO.
 fn figure(client: &mut Client, name: &str) -> u64 {
     let text = client.run("INFO stats").string().expect("a text");

@@ -7,8 +7,9 @@ use command::families::syntax::{self, Argument};
 use command::spec::flag;
 use command::{Command, Plan};
 
-/// Commands that end the process, the connection or the replies, or make the clock matter.
+/// Commands that end the process, the connection or the replies, go to other machines, or make the clock matter.
 const LEFT_OUT: &[&str] = &[
+    "migrate",
     "shutdown",
     "monitor",
     "client|reply",
@@ -40,13 +41,15 @@ const DEBUG: &[&str] = &["HELP", "OBJECT", "LISTPACK", "QUICKLIST", "HTSTATS-KEY
 pub struct Scope {
     /// Commands and arguments since this version of Redis are left out, as `(major, minor)`.
     pub before: (u32, u32),
+    /// Whether what were modules of Redis before 8.0 is there, too.
+    pub with_modules: bool,
     /// Only commands whose reply follows from what went before, save for random picks, and no times close to now.
     pub deterministic: bool,
 }
 
 impl Default for Scope {
     fn default() -> Self {
-        Self { before: (u32::MAX, 0), deterministic: false }
+        Self { before: (u32::MAX, 0), with_modules: true, deterministic: false }
     }
 }
 
@@ -58,9 +61,9 @@ impl Scope {
 
     /// Whether a command is there.
     pub fn has(&self, row: &Command) -> bool {
-        // They tell the versions of what were modules; Redis itself has these since 8.0.
-        let was_module = row.group == "json" || row.name.starts_with("FT.");
-        self.knows(if was_module { "8.0.0" } else { row.since })
+        // They tell the versions of what were modules; Redis itself has these since 8.0, if it was made with them.
+        let was_module = row.group == "json" || row.full_name.starts_with("FT.");
+        self.knows(if was_module { "8.0.0" } else { row.since }) && (self.with_modules || !was_module)
     }
 
     fn allows(&self, row: &Command) -> bool {

@@ -20,7 +20,7 @@ fn from_env(name: &str) -> Option<u64> {
 #[test]
 fn one_shard_and_three_answer_alike() {
     let both = || -> [Box<dyn Peer>; 2] { [1, 3].map(|shards| Box::new(Engine::new(shards, 1, false)) as _) };
-    let rules = Rules { version: rules::NEWEST };
+    let rules = Rules { version: rules::NEWEST, with_modules: true };
     let grammar = grammar(&rules);
     let end = Instant::now() + Duration::from_secs(from_env("WEFT_FUZZ_SECONDS").unwrap_or(5));
     let mut seed = from_env("WEFT_FUZZ_SEED").unwrap_or(1);

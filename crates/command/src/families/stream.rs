@@ -67,7 +67,8 @@ pub fn reply_entries<'a>(out: &mut Reply, entries: impl Iterator<Item = Entry<'a
 
 /// The group of a command's first two arguments is missing.
 pub fn no_group(args: Args<'_>) -> Error {
-    let text = [b"NOGROUP No such key '", args.at(1), b"' or consumer group '", args.at(2), b"'"];
+    let [key, group] = [1, 2].map(|index| Error::shown(args.at(index)));
+    let text = [b"NOGROUP No such key '", key, b"' or consumer group '", group, b"'"];
     Error::Reply(text.concat().into())
 }
 

@@ -2,11 +2,14 @@
 //! on purpose (docs/compatibility.md).
 
 use super::{Request, Rules};
-use crate::grammar::Scope;
+
 use base::number::parse_i64;
 
 /// Commands, the version of Redis that answers as Weft does, and which requests are concerned.
 type LeftOut = (&'static [&'static str], (u32, u32), fn(&Request) -> bool);
+
+/// No version of Redis does, only another of our servers.
+const ONLY_OURS: (u32, u32) = (u32::MAX, 0);
 
 /// No version does.
 const NEVER: (u32, u32) = (u32::MAX, u32::MAX);
@@ -39,12 +42,25 @@ const LEFT_OUT: &[LeftOut] = &[
     }),
     // An error of an earlier command made it fail.
     (&["SORT", "SORT_RO"], (8, 0), |request| !has(request, "ALPHA")),
-    // No bounds in hexadecimal.
+    // No bounds in hexadecimal, and none behind blanks.
     (
         &["ZRANGE", "ZRANGESTORE", "ZCOUNT", "ZRANGEBYSCORE", "ZREVRANGEBYSCORE", "ZREMRANGEBYSCORE"],
         (8, 0),
-        |request| has(request, "0x10") || has(request, "(0x10"),
+        |request| {
+            let has_blank = request.iter().any(|word| word.starts_with(b" "));
+            has(request, "0x10") || has(request, "(0x10") || has_blank
+        },
     ),
+    // Coordinates are written with 17 digits behind the point, of which the least numbers have few.
+    (&["GEOADD"], (8, 0), |request| has(request, "5e-324")),
+    // Which elements are shown, and looked up, where all weigh the same.
+    (&["SORT", "SORT_RO"], NEVER, |request| {
+        ["BY", "ALPHA", "LIMIT", "GET"].iter().all(|word| has(request, word))
+    }),
+    // Neighbours are found in a graph of one's own, numbers rounded on the way, and a vector set is copied.
+    (&["VSIM", "VLINKS"], ONLY_OURS, |_| true),
+    (&["VEMB"], ONLY_OURS, |request| has(request, "RAW")),
+    (&["COPY"], ONLY_OURS, |request| ["v1", "{t}v", "big:v"].iter().any(|key| is(request, 1, key))),
     (&["BITOP"], (8, 2), |request| ["DIFF", "DIFF1", "ANDOR", "ONE"].iter().any(|name| has(request, name))),
     // Options may stand behind FIELDS, with new errors for it.
     (&["HEXPIRE", "HPEXPIRE", "HEXPIREAT", "HPEXPIREAT", "HGETEX", "HSETEX"], (8, 4), has_fields_astray),
@@ -67,6 +83,7 @@ const LEFT_OUT: &[LeftOut] = &[
     (&["XREAD"], (8, 10), |request| has(request, "MAXCOUNT") || has(request, "MAXSIZE")),
     // A consumer is made as soon as it is named; and not more have been read than there are.
     (&["XGROUP"], (7, 2), |request| is(request, 1, "CREATECONSUMER")),
+    (&["XAUTOCLAIM"], (7, 2), |_| true),
     (&["XGROUP"], (8, 2), |request| has(request, "ENTRIESREAD")),
     (&["XINFO"], (8, 6), |request| is(request, 1, "STREAM")),
     (&["XINFO"], (8, 2), |request| is(request, 1, "GROUPS") || is(request, 1, "CONSUMERS")),
@@ -139,9 +156,10 @@ pub fn contains(rules: &Rules, request: &Request) -> bool {
 
 /// Whether a COMMAND subcommand is asked about a command that the peer does not know yet.
 fn names_unknown(rules: &Rules, request: &Request) -> bool {
-    let known = Scope { before: rules.before(), deterministic: false };
+    let known = rules.scope(false);
     let named = request.get(2).and_then(|name| command::lookup(name));
-    named.is_some_and(|row| !known.has(row))
+    // Those of vector sets are a module's there.
+    named.is_some_and(|row| !known.has(row) || rules.version < ONLY_OURS && row.group == "vector_set")
 }
 
 /// Whether something else than the fields announced stands behind FIELDS, or something else than options before it.

@@ -24,7 +24,8 @@ impl Pair {
     pub fn start(program: &Program, shards: u64) -> Self {
         let weft = Server::weft(&[&SETTINGS[..], &["--shards", &shards.to_string()]].concat());
         let peer = Server::start(program, &SETTINGS).unwrap_or_else(|error| panic!("{program:?}: {error}"));
-        let rules = Rules { version: version(&peer) };
+        let with_modules = peer.client().run("COMMAND INFO FT.SEARCH").to_string().contains("ft.search");
+        let rules = Rules { version: version(&peer), with_modules };
         let events = if rules.version < (8, 2) { "KEAnm" } else { "KEAnmoc" };
         for server in [&weft, &peer] {
             server.client().run(&format!("CONFIG SET notify-keyspace-events {events}"));

@@ -2,7 +2,8 @@
 //!
 //! | What | Compared |
 //! |---|---|
-//! | random picks: SPOP SRANDMEMBER HRANDFIELD ZRANDMEMBER RANDOMKEY | kinds and numbers of elements |
+//! | random picks: SPOP SRANDMEMBER HRANDFIELD ZRANDMEMBER VRANDMEMBER RANDOMKEY, and VINFO | kinds and numbers of elements |
+//! | VLINKS, whose graph follows from chance | not |
 //! | elements without an order: sets, fields, KEYS, GEO searches that are not sorted, SORT of a set BY nothing | as a set |
 //! | the first that are found: GEO … ANY, a LIMIT on such a SORT, equal weights of SORT BY ALPHA | kinds and number |
 //! | SCAN and its kind | as a set when one call gave everything, kinds otherwise |
@@ -16,6 +17,7 @@
 //! answered otherwise are not made at all ([`super::left_out`]).
 
 use super::{Reply, Request};
+use crate::grammar::Scope;
 use std::collections::HashSet;
 
 /// Seconds that may pass between the same request on two servers.
@@ -26,6 +28,8 @@ const JITTER_S: i64 = 3;
 pub struct Rules {
     /// The version of the older one of the two.
     pub version: (u32, u32),
+    /// Whether it has what were modules before 8.0.
+    pub with_modules: bool,
 }
 
 /// The newest there is: two of our own.
@@ -61,6 +65,11 @@ impl Rules {
         }
     }
 
+    /// The requests that it knows.
+    pub fn scope(&self, deterministic: bool) -> Scope {
+        Scope { before: self.before(), with_modules: self.with_modules, deterministic }
+    }
+
     /// Later commands are unknown to it.
     pub fn before(&self) -> (u32, u32) {
         (self.version.0, self.version.1.saturating_add(1))
@@ -91,7 +100,12 @@ impl Form {
         match names[0] {
             "HELLO" | "CONFIG" | "DUMP" => Self::Ignored,
             "DBSIZE" => Self::Picked,
-            "SPOP" | "SRANDMEMBER" | "HRANDFIELD" | "ZRANDMEMBER" | "RANDOMKEY" => Self::Picked,
+            "SPOP" | "SRANDMEMBER" | "HRANDFIELD" | "ZRANDMEMBER" | "VRANDMEMBER" | "RANDOMKEY" => {
+                Self::Picked
+            }
+            // Levels are drawn, and each set has a number of its own.
+            "VINFO" => Self::Picked,
+            "VLINKS" => Self::Ignored,
             "SMEMBERS" | "SINTER" | "SUNION" | "SDIFF" | "KEYS" | "HKEYS" | "HVALS" => {
                 Self::Unordered { in_pairs: false }
             }
@@ -229,7 +243,7 @@ mod tests {
 
     #[test]
     fn what_may_differ_is_the_same_and_nothing_else() {
-        let new = Rules { version: (8, 2) };
+        let new = Rules { version: (8, 2), with_modules: true };
         assert!(!same(new, "GET k", b"$1\r\na\r\n", b"$1\r\nb\r\n"));
         assert!(!same(new, "GET k", b"$-1\r\n", b"*-1\r\n"));
         assert!(!same(new, "GET k", b"-ERR a\r\n", b"-ERR b\r\n"));
@@ -244,7 +258,7 @@ mod tests {
 
     #[test]
     fn times_may_be_a_little_apart() {
-        let new = Rules { version: (8, 2) };
+        let new = Rules { version: (8, 2), with_modules: true };
         assert!(same(new, "PTTL k", b":9000\r\n", b":8000\r\n"));
         assert!(!same(new, "PTTL k", b":9000\r\n", b":2000\r\n"));
         assert!(!same(new, "TTL k", b":-1\r\n", b":-2\r\n"));
@@ -254,7 +268,7 @@ mod tests {
     #[test]
     fn digits_count_from_7_2_on() {
         let [short, long] = [b"$3\r\n0.1\r\n".as_slice(), b"$19\r\n0.10000000000000001\r\n"];
-        assert!(same(Rules { version: (7, 0) }, "ZSCORE k a", short, long));
-        assert!(!same(Rules { version: (7, 2) }, "ZSCORE k a", short, long));
+        assert!(same(Rules { version: (7, 0), with_modules: true }, "ZSCORE k a", short, long));
+        assert!(!same(Rules { version: (7, 2), with_modules: true }, "ZSCORE k a", short, long));
     }
 }

@@ -38,8 +38,7 @@ impl Sequence {
 
     /// `len` random steps after those that put values everywhere.
     pub fn random(grammar: &Grammar, rules: &Rules, seed: u64, resp3: bool, len: usize, now_ms: u64) -> Self {
-        let (mut random, scope) =
-            (Random::from_seed(seed), Scope { before: rules.before(), deterministic: true });
+        let (mut random, scope) = (Random::from_seed(seed), rules.scope(true));
         let mut steps: Vec<Step> = crate::episode::seeding()
             .into_iter()
             .filter_map(|step| match step {
@@ -48,7 +47,8 @@ impl Sequence {
             })
             .filter(|step| !is_short_lived(&step.requests[0]) && is_known(&scope, &step.requests[0]))
             .collect();
-        while steps.len() < len {
+        let all = steps.len() + len;
+        while steps.len() < all {
             let request = match random.below(40) {
                 0 => arguments::setting(&mut random),
                 1 => nonsense(&mut random),
@@ -76,7 +76,7 @@ const NEWER: [u8; 2] = [28, 7];
 
 /// The commands that a peer of this version knows, as far as their replies follow from the data.
 pub fn grammar(rules: &Rules) -> Grammar {
-    let mut grammar = Grammar::new(Scope { before: rules.before(), deterministic: true });
+    let mut grammar = Grammar::new(rules.scope(true));
     grammar.payloads = crate::play::payloads();
     // What the newer commands store, an older peer does not take.
     grammar.payloads.retain(|payload| !NEWER.contains(&payload[0]));

@@ -310,7 +310,10 @@ const PIECE: usize = 256;
 /// XAUTOCLAIM key group consumer min-idle-time start [COUNT count] [JUSTID]
 fn xautoclaim(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let (now_ms, tells) = (cx.now_ms(), cx.logs());
-    let automatic = Automatic::parse(args, now_ms)?;
+    // Redis looks the key up before it reads the arguments.
+    let automatic = Automatic::parse(args, now_ms).inspect_err(|_| {
+        cx.find(args.key(1));
+    })?;
     let stream = cx.update_read::<Stream>(args.key(1))?;
     let Some(mut stream) = stream.filter(|stream| stream.groups.get(args.at(2)).is_some()) else {
         return Err(no_group(args));

@@ -123,7 +123,8 @@ fn no_stream() -> Error {
 }
 
 pub fn no_group(args: Args<'_>) -> Error {
-    let text = [b"NOGROUP No such consumer group '", args.at(3), b"' for key name '", args.at(2), b"'"];
+    let [key, group] = [2, 3].map(|index| Error::shown(args.at(index)));
+    let text = [b"NOGROUP No such consumer group '", group, b"' for key name '", key, b"'"];
     Error::Reply(text.concat().into())
 }
 

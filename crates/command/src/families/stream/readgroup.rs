@@ -140,9 +140,9 @@ fn wanted(cx: &mut Cx<'_>, args: Args<'_>, options: &Options) -> Result<Vec<Want
         if stream.and_then(|stream| stream.groups.get(name)).is_none() {
             let text = [
                 b"NOGROUP No such key '",
-                args.at(index),
+                Error::shown(args.at(index)),
                 b"' or consumer group '",
-                name,
+                Error::shown(name),
                 b"' in XREADGROUP with GROUP option",
             ];
             return Err(Error::Reply(text.concat().into()));
