@@ -226,7 +226,7 @@ impl ShardLoop {
             }
         }
         let (now_ms, now_us) = (self.shard.cx.now_ms, self.shard.cx.now_us);
-        if now_us >= self.next_tick_us {
+        if now_us >= self.next_tick_us || self.is_behind_with_links(now_us) {
             self.tick(now_ms, now_us);
         }
         if freeing::is_due(&self.shard.cx) {
