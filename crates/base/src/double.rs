@@ -1,10 +1,9 @@
-//! Doubles as Redis reads and writes them: what `strtod` accepts in the C locale, `%.17g` (Redis up to 7.0) and the
-//! shortest digits in fpconv's layout (Redis from 7.2 on).
+//! Doubles as Redis reads and writes them: what `strtod` accepts in the C locale, and the shortest digits in fpconv's layout (Redis from 7.2 on). `%.17g`
+//! (Redis up to 7.0) is in [`crate::general`].
 
 use crate::float_text::{Format, Rounded, hex_digits, is_infinity, parse_hex, split_sign};
 use crate::grisu;
 use crate::number::{I64Buf, parse_i64};
-use std::io::Write;
 
 const DOUBLE: Format = Format { mantissa_bits: 53, exponent_min: -1074, exponent_max: 971 };
 
@@ -88,7 +87,7 @@ fn parse_hex_f64(digits: &[u8]) -> Option<f64> {
 }
 
 /// The longest text of a double in either format is shorter than this.
-const F64_TEXT_BYTES_MAX: usize = 32;
+pub(crate) const F64_TEXT_BYTES_MAX: usize = 32;
 
 /// The text of one double, on the stack; empty to begin with.
 #[derive(Clone, Copy, Default)]
@@ -102,7 +101,12 @@ impl F64Buf {
         Self { bytes: [0; F64_TEXT_BYTES_MAX], len: 0 }
     }
 
-    fn of(text: &[u8]) -> Self {
+    /// A whole number.
+    pub fn from_i64(value: i64) -> Self {
+        Self::of(I64Buf::new(value).as_bytes())
+    }
+
+    pub(crate) fn of(text: &[u8]) -> Self {
         let mut buf = Self::new();
         buf.push(text);
         buf
@@ -118,7 +122,7 @@ impl F64Buf {
     }
 
     /// `d` or `d.ddd`, then an exponent of at least `digits_min` digits.
-    fn push_scientific(&mut self, digits: &[u8], exponent: i32, digits_min: usize) {
+    pub(crate) fn push_scientific(&mut self, digits: &[u8], exponent: i32, digits_min: usize) {
         self.push(&digits[..1]);
         if digits.len() > 1 {
             self.push(b".");
@@ -131,7 +135,7 @@ impl F64Buf {
     }
 
     /// All digits with a point where `exponent`, that of the first digit, puts it.
-    fn push_fixed(&mut self, digits: &[u8], exponent: i32) {
+    pub(crate) fn push_fixed(&mut self, digits: &[u8], exponent: i32) {
         if exponent < 0 {
             self.push(b"0.");
             self.push_zeros(exponent.unsigned_abs() as usize - 1);
@@ -157,7 +161,7 @@ impl F64Buf {
 }
 
 /// The text of what both formats treat alike: nan, infinities, zeros.
-fn format_special(value: f64) -> Option<F64Buf> {
+pub(crate) fn format_special(value: f64) -> Option<F64Buf> {
     let text: &[u8] = if value.is_nan() {
         b"nan"
     } else if value == f64::INFINITY {
@@ -170,41 +174,6 @@ fn format_special(value: f64) -> Option<F64Buf> {
         return None;
     };
     Some(F64Buf::of(text))
-}
-
-/// The text of a double in replies of Redis up to 7.0: `%.17g` of C.
-pub fn format_g17(value: f64) -> F64Buf {
-    if let Some(special) = format_special(value) {
-        return special;
-    }
-    if value.abs() < 1e15 && value == value.trunc() {
-        return F64Buf::of(I64Buf::new(value as i64).as_bytes());
-    }
-    // Seventeen digits as d.dddde±x, correctly rounded.
-    let mut scientific = [0u8; F64_TEXT_BYTES_MAX];
-    let mut rest = &mut scientific[..];
-    write!(rest, "{:.16e}", value.abs()).expect("seventeen digits and an exponent fit");
-    let unused = rest.len();
-    let text = &scientific[..F64_TEXT_BYTES_MAX - unused];
-    let (mut digits, mut exponent) = ([0u8; 17], 0);
-    digits[0] = text[0];
-    digits[1..].copy_from_slice(&text[2..18]);
-    for &byte in &text[19..] {
-        exponent = if byte == b'-' { exponent } else { exponent * 10 + i32::from(byte - b'0') };
-    }
-    if text[19] == b'-' {
-        exponent = -exponent;
-    }
-    let significant = digits.iter().rposition(|&byte| byte != b'0').map_or(1, |last| last + 1);
-    let digits = &digits[..significant];
-
-    let mut buf = F64Buf::of(if value < 0.0 { b"-" } else { b"" });
-    if (-4..17).contains(&exponent) {
-        buf.push_fixed(digits, exponent);
-    } else {
-        buf.push_scientific(digits, exponent, 2);
-    }
-    buf
 }
 
 /// The text of a double in replies of Redis from 7.2 on (`d2string`): an integer of at most 2^62 in full, anything
@@ -247,6 +216,7 @@ pub fn append_f64(out: &mut Vec<u8>, value: f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::number::format_g17;
     use crate::random::Random;
 
     fn text(buf: F64Buf) -> String {

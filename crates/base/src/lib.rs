@@ -19,5 +19,6 @@ pub mod xxh3;
 
 mod double;
 mod float_text;
+mod general;
 mod grisu;
 mod natural;

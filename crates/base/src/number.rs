@@ -4,7 +4,8 @@
 //! stored value may be kept as an integer and still be returned unchanged. Only [`parse_u64_lenient`] takes the forms that
 //! Redis reads with the C library (leading blanks, `+`). This module does not know error texts.
 
-pub use crate::double::{F64Buf, append_f64, format_g17, format_shortest, parse_f64};
+pub use crate::double::{F64Buf, append_f64, format_shortest, parse_f64};
+pub use crate::general::{format_g17, format_general};
 
 /// The longest decimal text of an `i64`, in bytes: `-9223372036854775808`.
 pub const I64_TEXT_BYTES_MAX: usize = 20;

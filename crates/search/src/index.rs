@@ -268,6 +268,7 @@ impl Index {
             self.shaped(*field).insert(id, shape);
         }
         let contents = Contents {
+            frequency_max,
             payload: document.payload.map(Into::into),
             words: self.words.add(id, words, economies),
             forms: self.forms.add(id, forms, economies),
@@ -279,7 +280,7 @@ impl Index {
             starts: starts.into_boxed_slice(),
             sort_values: sort_values.into_boxed_slice(),
         };
-        let record = Record::new(document.score, length, frequency_max, contents);
+        let record = Record::new(document.score, length, contents);
         self.records.insert(id, record);
         Ok(())
     }
@@ -427,6 +428,11 @@ impl Index {
     /// Whether vectors wait to be linked in a graph, on whichever shard they came. Looks at no lock.
     pub fn has_vector_work(&self) -> bool {
         self.vector_fields().any(VectorField::has_work)
+    }
+
+    /// Whether so many wait that who adds more should wait, too. Looks at no lock.
+    pub fn has_vector_backlog(&self) -> bool {
+        self.vector_fields().any(VectorField::is_behind)
     }
 
     /// Links vectors that wait, and repairs what has gone, for about so many distances in each field; says whether there is more to do.

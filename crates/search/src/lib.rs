@@ -22,7 +22,7 @@ pub mod text;
 pub mod vectors;
 
 mod by_id;
-mod number;
+pub mod number;
 
 pub use error::{Code, Error};
 pub use roaring::RoaringBitmap as DocumentSet;

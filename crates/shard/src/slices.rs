@@ -1,7 +1,7 @@
 //! Parts of commands that go in rounds, as the shard sees them that works on them: a little in each turn, so that nothing else waits long. And commands
 //! of one key that turn out to take long ([`command::Command::in_steps`]): one part, behind a lock of their key that they share; who only reads passes by.
 //!
-//! A turn has fuel for one slice. Parts that come when it is used up, or while others have not had their turn, queue. While keys of this shard are
+//! A turn has fuel for one slice, less if fuel takes longer than it should: long vectors that lie far away do. Parts that come when it is used up, or while others have not had their turn, queue. While keys of this shard are
 //! lent to other shards, a part waits like any command that looks at all keys; between its slices it holds no lock.
 
 use crate::execute::{self, Asked, Caller};
@@ -38,17 +38,45 @@ enum Of {
     },
 }
 
+/// What a slice should take.
+const SLICE_NS: u64 = 60_000;
+/// Of slices with less fuel it is not looked how long they take.
+const WEIGHED_FUEL_MIN: usize = 16;
+
 /// Parts that are not done.
-#[derive(Default)]
 pub(crate) struct Slices {
     queue: VecDeque<Slice>,
     /// What has been used in this turn.
     used: usize,
+    /// How long one fuel takes, as seen lately, ns.
+    fuel_ns: u64,
     /// Parts that wait until no key is lent.
     parked: usize,
 }
 
+impl Default for Slices {
+    fn default() -> Self {
+        Self { queue: VecDeque::new(), used: 0, fuel_ns: SLICE_NS / SLICE_FUEL as u64, parked: 0 }
+    }
+}
+
 impl Slices {
+    /// The fuel of a turn.
+    fn fuel(&self) -> usize {
+        ((SLICE_NS / self.fuel_ns) as usize).clamp(SLICE_FUEL / 8, SLICE_FUEL)
+    }
+
+    /// Notes how long it has taken to use so much fuel.
+    fn weigh(&mut self, fuel: usize, ns: u64) {
+        if fuel < WEIGHED_FUEL_MIN {
+            return;
+        }
+        // Who was not given the processor meanwhile has not been slow.
+        let most = 8 * SLICE_NS / SLICE_FUEL as u64;
+        let seen = (ns / fuel as u64).clamp(1, most);
+        self.fuel_ns = ((7 * self.fuel_ns + seen) / 8).max(1);
+    }
+
     /// Whether there is something to go on with in the next turn.
     #[inline]
     pub fn has_work(&self) -> bool {
@@ -143,7 +171,7 @@ impl Shard {
 
     fn begin_slice(&mut self, home: u16, op: OpId, part: Box<dyn Part>, caller: Caller) {
         let slice = Slice { of: Of::Round { home, op }, part, caller };
-        if self.slices.has_work() || self.slices.used >= SLICE_FUEL {
+        if self.slices.has_work() || self.slices.used >= self.slices.fuel() {
             return self.slices.queue.push_back(slice);
         }
         self.start_slice(slice);
@@ -168,10 +196,13 @@ impl Shard {
     }
 
     fn work_on(&mut self, mut slice: Slice) {
-        let mut fuel = SLICE_FUEL.saturating_sub(self.slices.used).max(1);
+        let mut fuel = self.slices.fuel().saturating_sub(self.slices.used).max(1);
         let had = fuel;
+        let begun_ns = (self.cx.platform.clock_ns)();
         let ended = slice.part.step(&mut context(self, slice.caller), &mut fuel);
-        self.slices.used += (had - fuel).max(1);
+        let used = (had - fuel).max(1);
+        self.slices.used += used;
+        self.slices.weigh(used, (self.cx.platform.clock_ns)().saturating_sub(begun_ns));
         let answer = match ended {
             Ok(None) => return self.slices.queue.push_back(slice),
             Ok(Some(answer)) => Ok(answer),
@@ -229,7 +260,7 @@ impl Shard {
         self.slices.used = 0;
         let mut left = self.slices.queue.len();
         while left > 0
-            && self.slices.used < SLICE_FUEL
+            && self.slices.used < self.slices.fuel()
             && let Some(slice) = self.slices.queue.pop_front()
         {
             left -= 1;

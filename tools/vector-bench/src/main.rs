@@ -11,15 +11,20 @@
 //! - `search NAME K EF FILE` asks all queries and writes the labels found as u32 to the file: seconds, distances computed;
 //! - `churn NAME SHARE` removes that share of the vectors and adds them again: seconds, bytes of memory.
 //!
-//! `vector-bench server COUNT DIMENSION EF SHARDS`: FT.SEARCH through a Weft server beside the library, with and without filters.
+//! `vector-bench server COUNT DIMENSION EF SHARDS`: FT.SEARCH through a Weft server beside the library; `filters` with the same arguments: with
+//! filters; `tails`: the slowest queries, and GETs while queries and HSETs go on.
 //!
 //! `vector-bench scan DIMENSION MIB`: how fast an exact search reads, beside how fast memory can be read.
 #![forbid(unsafe_code)]
 
 mod clock;
+mod data;
+mod filters;
+mod forms;
 mod scan;
 mod serve;
 mod server;
+mod tails;
 
 use std::process::ExitCode;
 
@@ -28,9 +33,11 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match arguments[..] {
         ["serve", vectors, queries, dimension] => serve::serve(vectors, queries, dimension),
-        ["server", count, dimension, ef, shards] => server::measure(count, dimension, ef, shards),
+        ["server", count, dimension, ef, shards] => forms::measure(count, dimension, ef, shards),
+        ["filters", count, dimension, ef, shards] => filters::measure(count, dimension, ef, shards),
+        ["tails", count, dimension, ef, shards] => tails::measure(count, dimension, ef, shards),
         ["scan", dimension, mib] => scan::scan(dimension, mib),
-        _ => Err("vector-bench serve VECTORS QUERIES DIMENSION, server COUNT DIMENSION EF SHARDS, or scan DIMENSION MIB".into()),
+        _ => Err("vector-bench serve VECTORS QUERIES DIMENSION, server|filters|tails COUNT DIMENSION EF SHARDS, or scan DIMENSION MIB".into()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

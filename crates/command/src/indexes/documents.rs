@@ -33,7 +33,7 @@ pub struct Documents {
     seed: HashSeed,
     /// By slot; a slot without a key is free.
     keys: Vec<Option<DocumentKey>>,
-    /// By slot: when the document came, in µs.
+    /// By slot: when the document came, in µs. Empty where there is one shard: its ids say in which order they came.
     written_us: Vec<u64>,
     /// The lowest is taken first.
     free: BinaryHeap<Reverse<u32>>,
@@ -124,7 +124,7 @@ impl Documents {
         ids.filter_map(|id| self.key_of(id)).for_each(|key| keyspace::prefetch(key.as_ptr()));
     }
 
-    /// When a document came, in µs of the shards' clock.
+    /// When a document came, in µs of the shards' clock; 0 if there is one.
     pub fn written_us(&self, id: DocumentId) -> u64 {
         self.slot_of(id).and_then(|slot| self.written_us.get(slot as usize)).copied().unwrap_or(0)
     }
@@ -145,12 +145,13 @@ impl Documents {
         let key = DocumentKey::from(key);
         self.outside_bytes += key.outside_bytes();
         let hash = self.seed.hash(&key);
-        if (slot as usize) < self.keys.len() {
-            self.keys[slot as usize] = Some(key);
+        match self.keys.get_mut(slot as usize) {
+            Some(free) => *free = Some(key),
+            None => self.keys.push(Some(key)),
+        }
+        if self.shards > 1 {
+            self.written_us.resize(self.keys.len(), 0);
             self.written_us[slot as usize] = now_us;
-        } else {
-            self.keys.push(Some(key));
-            self.written_us.push(now_us);
         }
         let Self { slots, keys, seed, .. } = self;
         slots.insert_unique(hash, slot, |slot| keys[*slot as usize].as_ref().map_or(0, |key| seed.hash(key)));

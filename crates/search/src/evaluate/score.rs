@@ -85,7 +85,7 @@ enum Formula {
 
 impl Scoring<'_> {
     pub fn score(&self, root: &Cursor) -> Scored {
-        let own = self.record.score;
+        let own = self.record.score();
         match self.scorer {
             Scorer::Bm25Std | Scorer::Bm25StdNorm => self.bm25_std(root),
             Scorer::Bm25StdTanh { factor } => {
@@ -105,7 +105,7 @@ impl Scoring<'_> {
             Scorer::TfIdf | Scorer::TfIdfDocNorm => {
                 let (norm, what) = match self.scorer {
                     Scorer::TfIdf => (self.record.frequency_max(), "max frequency"),
-                    _ => (self.record.length, "length"),
+                    _ => (self.record.length(), "length"),
                 };
                 if norm == 0 {
                     return (0.0, self.explain(|| format!("Document {what} is 0"), None));
@@ -130,7 +130,7 @@ impl Scoring<'_> {
 
     fn bm25_std(&self, root: &Cursor) -> Scored {
         let (words, why) = self.part(root, Formula::Bm25Std);
-        let own = self.record.score;
+        let own = self.record.score();
         let text = || format!("Final BM25 : words BM25 {words:.2} * document score {own:.2}");
         (words * own, self.explain(text, why))
     }
@@ -201,7 +201,7 @@ impl Scoring<'_> {
             Formula::Bm25Std => {
                 const B: f64 = 0.75;
                 let idf = rarity.map_or(1.0, |rarity| rarity.bm25_std);
-                let length = self.record.length;
+                let length = self.record.length();
                 if average == 0.0 {
                     // No document has words: nothing tells one from another.
                     return (0.0, self.explain(|| "Average Doc Len is 0".to_owned(), None));

@@ -34,7 +34,7 @@ impl Value {
     /// As it stands in a result; `None` for nothing, lists and maps.
     pub fn shown(&self) -> Option<Vec<u8>> {
         match self {
-            Self::Number(number) => Some(result_text(*number).into_bytes()),
+            Self::Number(number) => Some(result_text(*number).as_bytes().to_vec()),
             Self::Text(text) => Some(text.clone()),
             Self::Null | Self::List(_) | Self::Map(_) => None,
         }

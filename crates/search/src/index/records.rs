@@ -12,18 +12,18 @@ use std::num::NonZeroU32;
 /// A document. Small, for there is one of each, also of those that have nothing but a vector.
 #[derive(Debug)]
 pub struct Record {
-    /// Its score of its own, 0 to 1.
-    pub score: f64,
-    /// How many words it has, each counted by its field's weight.
-    pub length: u32,
-    /// One more than how often its most frequent word is there.
-    frequency_end: NonZeroU32,
+    /// Its score of its own, 0 to 1, as RediSearch keeps it.
+    score: f32,
+    /// One more than how many words it has, each counted by its field's weight.
+    length_end: NonZeroU32,
     contents: Option<Box<Contents>>,
 }
 
 /// What is in the index of a document.
 #[derive(Debug, Default)]
 pub(super) struct Contents {
+    /// How often its most frequent word is there.
+    pub frequency_max: u32,
     /// What HAMMING compares.
     pub payload: Option<Box<[u8]>>,
     /// The numbers of its words, as differences.
@@ -43,9 +43,21 @@ pub(super) struct Contents {
 
 impl Contents {
     fn is_empty(&self) -> bool {
-        let Self { payload, words, forms, tags, numbers, places, shapes, missing, starts, sort_values } =
-            self;
-        payload.is_none()
+        let Self {
+            frequency_max,
+            payload,
+            words,
+            forms,
+            tags,
+            numbers,
+            places,
+            shapes,
+            missing,
+            starts,
+            sort_values,
+        } = self;
+        *frequency_max == 0
+            && payload.is_none()
             && words.is_empty()
             && forms.is_empty()
             && tags.is_empty()
@@ -83,15 +95,25 @@ impl Contents {
 }
 
 impl Record {
-    pub(super) fn new(score: f64, length: u32, frequency_max: u32, contents: Contents) -> Self {
-        let frequency_end = NonZeroU32::MIN.saturating_add(frequency_max);
+    pub(super) fn new(score: f64, length: u32, contents: Contents) -> Self {
+        let length_end = NonZeroU32::MIN.saturating_add(length);
         let contents = (!contents.is_empty()).then(|| Box::new(contents));
-        Self { score, length, frequency_end, contents }
+        Self { score: score as f32, length_end, contents }
+    }
+
+    /// Its score of its own, 0 to 1.
+    pub fn score(&self) -> f64 {
+        f64::from(self.score)
+    }
+
+    /// How many words it has, each counted by its field's weight.
+    pub fn length(&self) -> u32 {
+        self.length_end.get() - 1
     }
 
     /// How often its most frequent word is there.
     pub fn frequency_max(&self) -> u32 {
-        self.frequency_end.get() - 1
+        self.contents.as_ref().map_or(0, |contents| contents.frequency_max)
     }
 
     /// What HAMMING compares.
@@ -171,7 +193,7 @@ impl Records {
     }
 
     pub fn insert(&mut self, id: DocumentId, record: Record) {
-        self.length_sum += u64::from(record.length);
+        self.length_sum += u64::from(record.length());
         self.bytes += record.bytes() + DOCUMENT_BYTES;
         self.shapes_bytes += record.shapes_bytes();
         self.all.insert(id);
@@ -181,7 +203,7 @@ impl Records {
 
     pub fn remove(&mut self, id: DocumentId) -> Option<Record> {
         let record = self.records.remove(id)?;
-        self.length_sum -= u64::from(record.length);
+        self.length_sum -= u64::from(record.length());
         self.bytes -= record.bytes() + DOCUMENT_BYTES;
         self.shapes_bytes -= record.shapes_bytes();
         self.all.remove(id);
@@ -195,10 +217,12 @@ mod tests {
 
     #[test]
     fn a_document_of_a_vector_alone_takes_little() {
-        assert_eq!(ById::<Record>::ENTRY_BYTES, 24);
-        let record = Record::new(1.0, 0, 7, Contents::default());
-        assert_eq!((record.bytes(), record.frequency_max()), (0, 7));
-        let contents = Contents { words: Box::new([1]), ..Contents::default() };
-        assert!(Record::new(1.0, 1, 1, contents).bytes() > 1);
+        assert_eq!(ById::<Record>::ENTRY_BYTES, 16);
+        let record = Record::new(1.0, 0, Contents::default());
+        assert_eq!((record.bytes(), record.frequency_max(), record.length(), record.score()), (0, 0, 0, 1.0));
+        let contents = Contents { words: Box::new([1]), frequency_max: 7, ..Contents::default() };
+        let record = Record::new(0.5, 3, contents);
+        assert!(record.bytes() > 1);
+        assert_eq!((record.frequency_max(), record.length(), record.score()), (7, 3, 0.5));
     }
 }

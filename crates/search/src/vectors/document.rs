@@ -37,6 +37,10 @@ fn of_numbers(space: &vector::Space, numbers: &[f64]) -> Result<Cow<'static, [u8
         let text = format!("Invalid vector length. Expected {}, got {}", space.dimension(), numbers.len());
         return Err(Error::new(Code::VectorLength, text));
     }
+    let takes_whole = matches!(space.element(), vector::Element::I8 | vector::Element::U8);
+    if takes_whole && numbers.iter().any(|number| number.fract() != 0.0) {
+        return Err(Error::new(Code::Value, "Invalid JSON type: this VECTOR field takes whole numbers"));
+    }
     Ok(Cow::Owned(space.element().bytes(numbers)))
 }
 

@@ -154,6 +154,8 @@ impl Shard {
 }
 
 #[cfg(test)]
+mod held_ids_tests;
+#[cfg(test)]
 mod long_answers_tests;
 #[cfg(test)]
 mod tests;

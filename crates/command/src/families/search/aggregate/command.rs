@@ -17,6 +17,7 @@ use resp::Reply;
 use search::aggregate::Fields;
 use search::evaluate::{Evaluation, Hit, Options, Order, Scorer, Statistics};
 use search::expression::Value;
+use search::query::Kind;
 use search::vectors::Vectors;
 use std::sync::Arc;
 
@@ -67,7 +68,14 @@ impl Ask for Request {
         let mut meter = Meter::of(&self.question);
         let begun_ns = meter.now_ns();
         let warnings = Warnings { is_cut: statistics.is_cut, ..Warnings::default() };
-        let options = Options { vectors, ..self.question.options(Order::Id, usize::MAX) };
+        // Without a filter what is nearest comes first, as the graph or the list of vectors gives it.
+        let order = match &self.question.node.kind {
+            Kind::Nearest { filter, .. } if filter.kind == Kind::All => {
+                Order::Distance { part: 0, descending: false }
+            }
+            _ => Order::Id,
+        };
+        let options = Options { vectors, ..self.question.options(order, usize::MAX) };
         let held = self.question.index(cx)?.documents.hold();
         let evaluation = self.question.evaluation(cx, statistics, options)?;
         meter.created(begun_ns);

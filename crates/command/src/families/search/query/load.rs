@@ -54,6 +54,8 @@ pub struct Wanted {
     is_sort_key: bool,
     /// It is how far a vector is: the query has it, and nothing is read.
     is_distance: bool,
+    /// It is shown as a text, not as the array of what a path finds: HIGHLIGHT or SUMMARIZE change it.
+    is_text: bool,
 }
 
 impl Wanted {
@@ -71,6 +73,7 @@ impl Wanted {
             is_key: path == b"__key",
             is_sort_key: false,
             is_distance: false,
+            is_text: false,
         }
     }
 
@@ -106,6 +109,13 @@ impl Selection {
         }
         wanted.iter_mut().for_each(|wanted| wanted.is_distance = parts.position(&wanted.name).is_some());
         Self::Listed(wanted)
+    }
+
+    /// These are shown as texts.
+    pub fn show_texts(&mut self, is_text: impl Fn(&[u8]) -> bool) {
+        if let Self::Listed(wanted) = self {
+            wanted.iter_mut().for_each(|wanted| wanted.is_text = is_text(&wanted.name));
+        }
     }
 
     /// The fields of hashes that are wanted one by one.
@@ -222,7 +232,7 @@ impl Source<'_> {
             }
             Self::Json(root) => {
                 let found = matches(*root, wanted.path.as_ref()?);
-                if manner.dialect >= Dialect::Three {
+                if manner.dialect >= Dialect::Three && !wanted.is_text {
                     return (!found.is_empty()).then(|| whole(&found, manner));
                 }
                 match found.first()? {

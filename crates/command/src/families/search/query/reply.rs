@@ -6,8 +6,8 @@ use super::search::{Document, Found, Loaded};
 use super::warnings::Warnings;
 use resp::Reply;
 use search::evaluate::Explanation;
-use search::expression::Value;
 use search::index::SortValue;
+use search::number::result_text;
 
 /// Writes what comes before the documents.
 pub fn begin(request: &Request, found: &Found, out: &mut Reply) {
@@ -131,7 +131,7 @@ fn write_fields(request: &Request, document: &Document, out: &mut Reply) {
     out.map(distances.len() + fields.len());
     for (name, distance) in distances {
         out.bulk(name);
-        out.bulk(&Value::Number(distance).shown().unwrap_or_default());
+        out.bulk(result_text(distance).as_bytes());
     }
     write_pairs(fields, out);
 }

@@ -8,7 +8,7 @@ use super::words::{bad_arguments, shown};
 use crate::families::search::profile::meter::Profiling;
 use crate::{Args, Cx, Error};
 use search::evaluate::Order;
-use search::schema::{DocumentKind, Schema};
+use search::schema::{DocumentKind, Kind, Schema};
 use std::sync::Arc;
 
 /// A search, the same on all shards.
@@ -44,6 +44,42 @@ fn check_dressed(given: &SearchArguments, schema: &Schema) -> Result<(), Error> 
         let is_returned = given.fields.iter().flatten().any(|field| field.name == *name);
         if schema.field(name).is_none() && !is_returned {
             return Err(Error::text(format!("SEARCH_PROP_NOT_FOUND No such property `{}`", shown(name))));
+        }
+    }
+    Ok(())
+}
+
+/// Whether HIGHLIGHT or SUMMARIZE change what is shown under that name.
+fn changes(given: &SearchArguments, schema: &Schema, name: &[u8]) -> bool {
+    let field = schema.field(name).map(|number| &schema.fields[usize::from(number)].kind);
+    let names = |fields: &Option<Vec<Vec<u8>>>| {
+        fields.as_ref().is_none_or(|fields| fields.iter().any(|field| field == name))
+    };
+    matches!(field, Some(Kind::Text(_)))
+        && (given.highlight.as_ref().is_some_and(|highlight| names(&highlight.fields))
+            || given.summarize.as_ref().is_some_and(|summarize| names(&summarize.fields)))
+}
+
+/// What HIGHLIGHT and SUMMARIZE change of JSON documents is named by RETURN, and one text each.
+fn check_dressed_json(given: &SearchArguments, schema: &Schema) -> Result<(), Error> {
+    let returned = given.fields.as_deref().unwrap_or_default();
+    if returned.is_empty() {
+        let text = "HIGHLIGHT/SUMMARIZE on JSON indexes requires RETURN with explicit field names";
+        return Err(bad_arguments(text));
+    }
+    let highlighted = given.highlight.iter().map(|highlight| &highlight.fields);
+    let summarized = given.summarize.iter().map(|summarize| &summarize.fields);
+    let lists: Vec<_> = highlighted.chain(summarized).collect();
+    for field in returned {
+        let of_schema = schema.field(&field.path).map(|number| &schema.fields[usize::from(number)]);
+        let changes = lists.iter().any(|names| match names {
+            Some(names) => names.contains(&field.name),
+            None => of_schema.is_none_or(|field| matches!(field.kind, Kind::Text(_))),
+        });
+        let path = json::path::Query::parse(of_schema.map_or(&field.path, |field| &field.path));
+        if changes && path.is_ok_and(|path| path.picks().is_none()) {
+            let text = "HIGHLIGHT/SUMMARIZE is not supported for JSON fields with multi-value JSONPath";
+            return Err(bad_arguments(text));
         }
     }
     Ok(())
@@ -94,9 +130,8 @@ impl Request {
             }
         };
         let dresses = given.highlight.is_some() || given.summarize.is_some();
-        if dresses && schema.on == DocumentKind::Json && given.fields.is_none() {
-            let text = "HIGHLIGHT/SUMMARIZE on JSON indexes requires RETURN with explicit field names";
-            return Err(bad_arguments(text));
+        if dresses && schema.on == DocumentKind::Json {
+            check_dressed_json(&given, schema)?;
         }
         check_dressed(&given, schema)?;
         let economies = schema.economies;
@@ -106,7 +141,10 @@ impl Request {
             return Err(Error::text(format!("{text} {word} was specified at index level")));
         }
         let sorted_by = given.sort_by.as_ref().map(|sort_by| sort_by.field.as_slice());
-        let selection = Selection::new(definition, given.fields.as_deref(), sorted_by, &question.parts);
+        let mut selection = Selection::new(definition, given.fields.as_deref(), sorted_by, &question.parts);
+        if dresses && schema.on == DocumentKind::Json {
+            selection.show_texts(|name| changes(&given, schema, name));
+        }
         Ok(Self {
             sorting,
             selection,
