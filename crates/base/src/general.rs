@@ -51,7 +51,7 @@ pub fn format_general(value: f64, precision: usize) -> F64Buf {
 /// next double) from its exact value; `None` if a half may lie between the two, so that they might be rounded to different sides.
 fn rounded(value: f64, precision: usize) -> Option<Scientific> {
     const UNITS_MAX: u32 = 12;
-    // Steps of numbers without a leading bit are wider.
+    // Subnormals lie further apart than that.
     if !value.is_normal() {
         return None;
     }

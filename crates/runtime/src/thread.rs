@@ -63,7 +63,7 @@ const SHORT_SLICE_NS: u64 = 100_000;
 
 /// Asks the scheduler to run the calling thread for short slices at a time, and sooner for that, among others of the same weight (Linux 6.12 and
 /// later; elsewhere nothing comes of it).
-pub fn ask_for_short_slices() {
+pub fn request_short_time_slices() {
     // SAFETY: an all-zero sched_attr is valid.
     let mut attributes: libc::sched_attr = unsafe { std::mem::zeroed() };
     let bytes = size_of::<libc::sched_attr>();
@@ -79,15 +79,15 @@ pub fn ask_for_short_slices() {
 
 /// For how long a thread has run, and waited for a processor while it could have, ns since it began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Times {
-    pub ran_ns: u64,
-    pub waited_ns: u64,
+pub struct SchedStat {
+    pub run_ns: u64,
+    pub wait_ns: u64,
 }
 
-/// Tells the [`Times`] of the thread that has opened it.
-pub struct RunTimes(File);
+/// Tells the [`SchedStat`] of the thread that has opened it.
+pub struct SchedStatFile(File);
 
-impl RunTimes {
+impl SchedStatFile {
     /// # Errors
     /// What the system says; some do not count.
     pub fn open() -> io::Result<Self> {
@@ -96,13 +96,13 @@ impl RunTimes {
 
     /// # Errors
     /// What the system says; `InvalidData` if it is not what proc(5) describes.
-    pub fn read(&self) -> io::Result<Times> {
+    pub fn read(&self) -> io::Result<SchedStat> {
         let mut text = [0; 128];
         let len = self.0.read_at(&mut text, 0)?;
         let mut numbers = text[..len].split(|byte| *byte == b' ');
         let mut next = || std::str::from_utf8(numbers.next()?).ok()?.trim().parse().ok();
-        let times = (|| Some(Times { ran_ns: next()?, waited_ns: next()? }))();
-        times.ok_or_else(|| io::ErrorKind::InvalidData.into())
+        let counts = (|| Some(SchedStat { run_ns: next()?, wait_ns: next()? }))();
+        counts.ok_or_else(|| io::ErrorKind::InvalidData.into())
     }
 }
 
@@ -126,6 +126,15 @@ mod tests {
             unsafe { libc::sched_getscheduler(0) }
         });
         assert_eq!(policy.join().unwrap(), libc::SCHED_BATCH);
+    }
+
+    #[test]
+    fn time_that_a_thread_runs_is_counted_where_the_system_counts() {
+        let Ok(file) = SchedStatFile::open() else { return };
+        let before = file.read().unwrap();
+        // The system counts now and then.
+        assert!((0..10_000_000).any(|_| file.read().unwrap().run_ns > before.run_ns));
+        assert!(file.read().unwrap().wait_ns >= before.wait_ns);
     }
 
     #[test]

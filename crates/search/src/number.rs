@@ -2,7 +2,7 @@
 
 use base::number::{F64Buf, format_general};
 
-/// A number in results of FT.AGGREGATE: whole numbers whole, others with twelve digits.
+/// A number in results, rows of FT.AGGREGATE and distances of FT.SEARCH: whole numbers whole, others with twelve digits.
 pub fn result_text(number: f64) -> F64Buf {
     const WHOLE_MAX: f64 = (1u64 << 63) as f64;
     if number == number.trunc() && number.abs() < WHOLE_MAX {

@@ -324,7 +324,7 @@ fn run_shard(seat: Seat, tell: &Sender<Started>, tell_loaded: &Sender<Result<Loa
         None => None,
     };
     if !process.shares_processors {
-        thread::ask_for_short_slices();
+        thread::request_short_time_slices();
     }
     let opened = match back_end::open(seat.back_end, seat.ring_entries) {
         Ok(opened) => opened,

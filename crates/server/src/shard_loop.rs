@@ -9,7 +9,7 @@ mod load;
 mod mail;
 mod messages;
 mod output;
-mod place;
+mod pinning;
 mod save;
 mod spin;
 mod together;
@@ -18,7 +18,7 @@ mod visit;
 
 use self::input::INPUT_BYTES;
 pub use self::mail::Mail;
-use self::place::Place;
+use self::pinning::Pinning;
 use self::spin::Spin;
 use crate::desk::{self, LooksAgain, Seated};
 use crate::process::Process;
@@ -111,7 +111,7 @@ pub struct ShardLoop {
     next_log_look_us: u64,
     /// When this shard, which shares its processor, let others have it last; µs.
     gave_way_us: u64,
-    place: Place,
+    pinning: Pinning,
     /// Since when its time awake is not counted yet, 0 if it has just slept; µs.
     awake_since_us: u64,
     /// Before this time no save offers the processor to others.
@@ -131,7 +131,7 @@ impl ShardLoop {
         listeners: Vec<Listener>,
     ) -> Self {
         let id = usize::from(shard.cx.id);
-        let place = Place::new(!process.moves_among.is_empty());
+        let pinning = Pinning::new(!process.moves_among.is_empty());
         let desk = process.desks[id].get_or_init(|| desk::set_up(shard));
         Self {
             id,
@@ -177,7 +177,7 @@ impl ShardLoop {
             next_save_look_us: 0,
             next_log_look_us: 0,
             gave_way_us: 0,
-            place,
+            pinning,
             awake_since_us: 0,
             offers_processor_at_ns: 0,
         }
@@ -240,8 +240,8 @@ impl ShardLoop {
         if now_us >= self.next_tick_us || self.is_behind_with_links(now_us) {
             self.tick(now_ms, now_us);
         }
-        if now_us >= self.place.next_look_us {
-            self.look_at_place(now_us);
+        if now_us >= self.pinning.next_look_us {
+            self.look_at_pinning(now_us);
         }
         if freeing::is_due(&self.shard.cx) {
             self.free_memory();

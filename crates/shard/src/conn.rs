@@ -74,7 +74,7 @@ pub struct Conn {
     pub dirty: bool,
     /// It is there for messages and nothing else: they may wait until others have their replies.
     pub has_only_messages: bool,
-    /// Replies in `out` that wait until it is settled who gets what was pushed: nothing of it is sent meanwhile.
+    /// Replies in `out` that wait until it is settled who gets what was brought: nothing of it is sent meanwhile.
     pub(crate) withheld: u32,
     /// Input waits until all outstanding replies are there.
     pub fenced: bool,

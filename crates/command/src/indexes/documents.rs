@@ -5,7 +5,7 @@
 //! used again, but only once a good part of all ids has been given up, for who has it comes before documents that were written earlier; and not while a search is under way that may have found the
 //! document.
 //!
-//! When a document was first written is kept, so that documents of several shards that sort alike can be shown in that order.
+//! With several shards, when a document was first written is kept, so that documents of several shards that sort alike can be shown in that order.
 
 mod key;
 
@@ -33,7 +33,7 @@ pub struct Documents {
     seed: HashSeed,
     /// By slot; a slot without a key is free.
     keys: Vec<Option<DocumentKey>>,
-    /// By slot: when the document came, in µs. Empty where there is one shard: its ids say in which order they came.
+    /// By slot: when the document came, in µs. Empty where there is one shard: nothing is put together there, and the order is that of ids.
     written_us: Vec<u64>,
     /// The lowest is taken first.
     free: BinaryHeap<Reverse<u32>>,

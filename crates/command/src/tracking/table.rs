@@ -259,7 +259,7 @@ mod tests {
             clients
         };
         assert_eq!(table.remove(key, None), sorted([client(8), client(11)]));
-        // Of those who come one after the other, and go, there are never more than an entry has room for.
+        // Of those who come one after the other, and go, there is never more than an entry has room for.
         (1..=3).for_each(|number| table.add(Key::new(b"other", &seed), client(number), |_| false));
         for number in 1..=9 {
             table.add(key, client(number), |other| other.conn < number as u32);

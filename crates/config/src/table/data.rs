@@ -77,9 +77,9 @@ pub(super) const WEFT: &[Directive] = &[
     int("connection-shards", 0, 1024, "0").immutable().works(
         "On how many of the shards new connections are dealt out; 0 is all, but with more shards than cores as many as there are cores.",
     ),
-    choice("cpu-pinning", CpuPinning::NAMES, "auto").immutable().works(
-        "Keep every shard on one core: yes; no; auto, as long as it need not wait there for others that run on that core.",
-    ),
+    choice("cpu-pinning", CpuPinning::NAMES, "auto")
+        .immutable()
+        .works("Keep every shard on a core of its own: auto, until it has to wait there for others; yes, always; no, never."),
     optional("shard-cpus")
         .immutable()
         .check(checks::cpu_list)

@@ -22,8 +22,8 @@ const SOON_US: u64 = 1000;
 /// of `active-expire-effort` gives; as in Redis.
 const BUSY_SHARE: u64 = 25;
 const BUSY_SHARE_STEP: u64 = 2;
-/// The same while writes wait for links.
-const WAITED_FOR_SHARE: u64 = 60;
+/// The same, of all of it, while writes wait for links.
+const LINKING_SHARE: u64 = 60;
 /// No clock is trusted for longer: the time of day, by which keys expire, may be set.
 const SLEEP_US_MAX: u64 = 60_000_000;
 /// Time between two rounds when only clients have to be looked after.
@@ -104,7 +104,7 @@ impl ShardLoop {
         self.shard.cx.indexes.are_links_behind() && self.next_tick_us > now_us + SOON_US
     }
 
-    /// One round, at most ten times a second; while there is more to expire or to evict, a short slice of that again and again,
+    /// One round, at most ten times a second, but within a millisecond if writes wait for links; while there is more to expire, to evict, to index or to link, a short slice of that again and again,
     /// for a shard never stands still for long.
     pub(super) fn tick(&mut self, now_ms: u64, now_us: u64) {
         // A pause keeps the data as it is.
@@ -150,7 +150,7 @@ impl ShardLoop {
         }
         let share = match self.shard.cx.indexes.are_links_behind() {
             // Somebody waits for that; others wait no longer for it, for a slice stays as short as it was.
-            true => WAITED_FOR_SHARE,
+            true => LINKING_SHARE,
             false => BUSY_SHARE + BUSY_SHARE_STEP * (self.shard.cx.config.active_expire_effort as u64 - 1),
         };
         let (_, now_us) = clock::now();
