@@ -1,13 +1,12 @@
 //! A query against an index: which documents, in which order, and why.
 //!
-//! Two rounds. [`Gathering`] asks each shard what it knows of the query's words; the [`Statistics`] of all are added up. Then [`Evaluation`]
+//! Two rounds. [`StatisticsRound`] asks each shard what it knows of the query's words; the [`Statistics`] of all are added up. Then [`Evaluation`]
 //! finds and scores a shard's documents, and [`Hits`] of several shards are put together. Both rounds go in steps of bounded length: a
 //! step takes fuel, of which about one is used for each id or word looked at. Between steps documents may come and go: one that is
 //! removed is not found any more, one that changes is found by what it is or by what it was, and nothing else is missed.
 
 mod build;
 mod cursor;
-mod gather;
 mod hits;
 mod ids;
 mod matched;
@@ -15,6 +14,7 @@ mod measure;
 mod proximity;
 mod ranges;
 mod score;
+mod statistics;
 
 use crate::DocumentId;
 use crate::index::Index;
@@ -23,17 +23,17 @@ use crate::sorting::Sorting;
 use crate::vectors::{Aim, Finding, Vectors};
 use build::Builder;
 use cursor::{Cursor, Progress};
-pub(crate) use gather::Source;
 use hits::Collector;
 use measure::Spent;
 use roaring::RoaringBitmap;
 use score::Scoring;
+pub(crate) use statistics::Source;
 
-pub use gather::{Gathering, Statistics};
 pub use hits::{Hit, Hits, Order};
 pub use matched::matched_terms;
 pub use measure::{Children, Clock, Detail, IteratorProfile, Mode, Profile};
 pub use score::{Explanation, Scorer};
+pub use statistics::{Statistics, StatisticsRound};
 
 /// So many hits are put into their order with the last step.
 const SORTED_AT_ONCE: usize = 64;

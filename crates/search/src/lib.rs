@@ -2,7 +2,7 @@
 //!
 //! Bytes and values in, results out: it knows no reply, no key and no hash, no clock and no thread. Documents go by ids ([`DocumentId`])
 //! that the caller hands out. A shard has an index of its own documents; a query is parsed once, every shard says what it knows of the
-//! query's terms ([`evaluate::Gathering`]), the sum of that goes to all, and each evaluates on its own: scores are those of one index
+//! query's terms ([`evaluate::StatisticsRound`]), the sum of that goes to all, and each evaluates on its own: scores are those of one index
 //! that had all documents. Whatever can take long goes in steps whose length the caller sets.
 #![forbid(unsafe_code)]
 

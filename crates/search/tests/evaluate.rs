@@ -8,7 +8,7 @@ mod model;
 
 use model::{Doc, World};
 use proptest::prelude::*;
-use search::evaluate::{Evaluation, Gathering, Hits, Options, Order, Scorer, Statistics};
+use search::evaluate::{Evaluation, Hits, Options, Order, Scorer, Statistics, StatisticsRound};
 use search::index::{Document, Index, SortValue, Value};
 use search::query::{self, Dialect, Expansion, Node, Parameters, Synonyms};
 use search::schema::Schema;
@@ -50,7 +50,7 @@ fn parse(schema: &Schema, dialect: Dialect, text: &str, synonyms: &Synonyms) -> 
 fn search(shards: &[Index], node: &Node, options: &Options, fuel: usize) -> Hits {
     let mut statistics = Statistics::default();
     for index in shards {
-        let mut gathering = Gathering::new(node, index, &options.settings).unwrap();
+        let mut gathering = StatisticsRound::new(node, index, &options.settings).unwrap();
         while !gathering.step(index, &mut { fuel }) {}
         statistics.merge(gathering.finish(index), &options.settings);
     }
@@ -440,7 +440,7 @@ fn documents_come_and_go_between_steps() {
     }
     let node = parse(&schema, Dialect::Two, "common -rare @n:[100 4000] ~word", &Synonyms::default());
     let options = all(Scorer::Bm25Std);
-    let mut gathering = Gathering::new(&node, &index, &options.settings).unwrap();
+    let mut gathering = StatisticsRound::new(&node, &index, &options.settings).unwrap();
     while !gathering.step(&index, &mut 10) {}
     let statistics = gathering.finish(&index);
     let mut evaluation = Evaluation::new(&node, &index, statistics, Options { wanted: 10_000, ..options });
@@ -511,7 +511,7 @@ fn shapes_are_found_by_how_they_lie_to_others() {
             .into_iter()
             .map(|fuel| {
                 let options = Options { wanted: 10, ..Options::default() };
-                let mut gathering = Gathering::new(&node, &index, &options.settings).unwrap();
+                let mut gathering = StatisticsRound::new(&node, &index, &options.settings).unwrap();
                 while !gathering.step(&index, &mut 100) {}
                 let statistics = gathering.finish(&index);
                 let mut evaluation = Evaluation::new(&node, &index, statistics, options);

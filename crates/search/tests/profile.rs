@@ -1,6 +1,6 @@
 //! What is told of evaluations: the trees that RediSearch's tests show, the same with any fuel.
 
-use search::evaluate::{Children, Evaluation, Gathering, IteratorProfile, Options, Profile};
+use search::evaluate::{Children, Evaluation, IteratorProfile, Options, Profile, StatisticsRound};
 use search::index::{Document, Index, Value};
 use search::query::{self, Dialect, Parameters, Synonyms};
 use search::schema::Schema;
@@ -30,7 +30,7 @@ fn index(texts: &[&str]) -> Index {
 fn profile(index: &Index, text: &str, options: Options, fuel: usize) -> Option<Profile> {
     let parameters = Parameters::default();
     let node = query::parse(text.as_bytes(), Dialect::Two, index.schema(), &parameters, true).unwrap();
-    let mut gathering = Gathering::new(&node, index, &options.settings).unwrap();
+    let mut gathering = StatisticsRound::new(&node, index, &options.settings).unwrap();
     while !gathering.step(index, &mut { fuel }) {}
     let mut evaluation = Evaluation::new(&node, index, gathering.finish(index), options);
     while !evaluation.step(index, &mut { fuel }) {}

@@ -1,11 +1,11 @@
 //! Cursors from a query and what all shards know of its words.
 
 use super::cursor::{Cursor, CursorKind, Intersection, Rarity, TermCursor, Union};
-use super::gather::{Source, tf_idf, wanted, word};
 use super::ids::Ids;
 use super::measure::{Account, Name};
 use super::proximity::Proximity;
 use super::ranges::Range;
+use super::statistics::{Source, tf_idf, wanted, word};
 use super::{Options, Statistics};
 use crate::index::{Index, Word};
 use crate::query::{Kind, Node};

@@ -3,8 +3,8 @@
 
 use super::Evaluation;
 use super::cursor::{Cursor, CursorKind};
-use super::gather::Source;
 use super::ids::Ids;
+use super::statistics::Source;
 use crate::query::{Affix, Kind, Node, NumericRange};
 use crate::schema::Schema;
 use crate::vectors::Vectors;

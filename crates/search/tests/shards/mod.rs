@@ -1,7 +1,7 @@
 //! Several shards of an index in one process, searched as a server would, and a model that looks at every vector.
 
 use crate::merging::merged;
-use search::evaluate::{Evaluation, Gathering, Hits, Options, Order, Statistics};
+use search::evaluate::{Evaluation, Hits, Options, Order, Statistics, StatisticsRound};
 use search::index::{Document, Index, Value};
 use search::query::{self, Dialect, Node, Parameters, Synonyms};
 use search::schema::Schema;
@@ -133,7 +133,7 @@ impl Cluster {
         let mut options = Options { wanted: 100_000, order, ..Options::default() };
         let mut statistics = Statistics::default();
         for index in &self.shards {
-            let mut gathering = Gathering::new(&node, index, &options.settings).unwrap();
+            let mut gathering = StatisticsRound::new(&node, index, &options.settings).unwrap();
             while !gathering.step(index, &mut { self.fuel }) {}
             statistics.merge(gathering.finish(index), &options.settings);
         }

@@ -19,7 +19,7 @@ use crate::{Args, Cx, Error};
 use resp::Reply;
 use search::DocumentId;
 use search::aggregate::Fields;
-use search::evaluate::{Evaluation, Gathering, Hit, Hits, Options, Order, Scorer, Statistics};
+use search::evaluate::{Evaluation, Hit, Hits, Options, Order, Scorer, Statistics, StatisticsRound};
 use search::expression::Value;
 use search::vectors::Vectors;
 use std::collections::HashMap;
@@ -52,7 +52,7 @@ pub fn begin(request: Request) -> Box<dyn Part> {
 /// The first round: what a shard knows of the words of both queries.
 struct Gather {
     request: Arc<Request>,
-    gathering: Option<Gathering>,
+    gathering: Option<StatisticsRound>,
     known: Vec<Statistics>,
 }
 
@@ -66,9 +66,8 @@ impl Part for Gather {
             let index = &question.index(cx.shard)?.index;
             let mut gathering = match self.gathering.take() {
                 Some(gathering) => gathering,
-                None => {
-                    Gathering::new(&question.node, index, &question.settings.words).map_err(Error::search)?
-                }
+                None => StatisticsRound::new(&question.node, index, &question.settings.words)
+                    .map_err(Error::search)?,
             };
             if !gathering.step(index, fuel) {
                 self.gathering = Some(gathering);

@@ -7,7 +7,7 @@ use crate::indexes::documents::Held;
 use crate::rounds::{Answer, Merge, Next, Part};
 use crate::{Cx, Error, ShardCx};
 use resp::Reply;
-use search::evaluate::{Gathering, Statistics};
+use search::evaluate::{Statistics, StatisticsRound};
 use search::vectors::Vectors;
 use std::sync::Arc;
 
@@ -58,7 +58,8 @@ pub enum Heard<A: Ask> {
 pub fn begin<A: Ask>(cx: &mut ShardCx, ask: A) -> Result<Box<dyn Part>, Error> {
     let question = ask.question();
     let index = &question.index(cx)?.index;
-    let gathering = Gathering::new(&question.node, index, &question.settings.words).map_err(Error::search)?;
+    let gathering =
+        StatisticsRound::new(&question.node, index, &question.settings.words).map_err(Error::search)?;
     let goes_on = cx.shards == 1 || ask.is_local();
     Ok(Box::new(Gather { ask: Arc::new(ask), stage: Stage::Gather(gathering), goes_on }))
 }
@@ -72,7 +73,7 @@ struct Gather<A> {
 }
 
 enum Stage {
-    Gather(Gathering),
+    Gather(StatisticsRound),
     Find(Box<dyn Part>),
     Done,
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Request {
     pub question: Arc<Question>,
-    pub sorting: Sorting,
+    pub sorting: SortSource,
     pub selection: Selection,
     pub no_content: bool,
     pub with_scores: bool,
@@ -29,7 +29,7 @@ pub struct Request {
 
 /// By what results are ordered.
 #[derive(Debug)]
-pub enum Sorting {
+pub enum SortSource {
     /// By something that the index has.
     Index(Order),
     /// By a field that is not SORTABLE: it is read from all documents that are found.
@@ -106,19 +106,19 @@ impl Request {
         let definition = &question.definition;
         let schema = &definition.schema;
         let sorting = match &given.sort_by {
-            None => Sorting::Index(Order::Score),
+            None => SortSource::Index(Order::Score),
             Some(sort_by) => {
                 let descending = sort_by.descending;
                 match schema.field(&sort_by.field) {
                     Some(field) if schema.fields[usize::from(field)].sortable.is_some() => {
-                        Sorting::Index(Order::Field { field, descending })
+                        SortSource::Index(Order::Field { field, descending })
                     }
                     Some(_) => {
                         let wanted = Wanted::new(definition, &sort_by.field, &sort_by.field);
-                        Sorting::Loaded { wanted, descending }
+                        SortSource::Loaded { wanted, descending }
                     }
                     None if let Some(part) = question.parts.position(&sort_by.field) => {
-                        Sorting::Index(Order::Distance { part, descending })
+                        SortSource::Index(Order::Distance { part, descending })
                     }
                     None => {
                         let name = shown(&sort_by.field);
@@ -162,8 +162,8 @@ impl Request {
     /// The order of results when they are put together.
     pub fn order(&self) -> Order {
         match self.sorting {
-            Sorting::Index(order) => order,
-            Sorting::Loaded { descending, .. } => Order::Field { field: 0, descending },
+            SortSource::Index(order) => order,
+            SortSource::Loaded { descending, .. } => Order::Field { field: 0, descending },
         }
     }
 

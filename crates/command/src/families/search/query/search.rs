@@ -6,7 +6,7 @@ use super::deadline::Deadline;
 use super::gather::{AfterRound, Ask, Heard};
 use super::load::{self, Fields};
 use super::question::Question;
-use super::request::{Request, Sorting};
+use super::request::{Request, SortSource};
 use super::warnings::Warnings;
 use super::{gather, present, show};
 use crate::families::search::profile::meter::{Meter, ShardProfile};
@@ -17,7 +17,7 @@ use resp::Reply;
 use search::evaluate::{Evaluation, Hit, Options, Order, Statistics};
 use search::expression::Value;
 use search::index::SortValue;
-use search::sorting::Sorting as SortingHits;
+use search::sorting::Sorting;
 use search::vectors::Vectors;
 use std::sync::Arc;
 
@@ -135,7 +135,7 @@ enum Stage {
     /// Reads what results are sorted by; so many are done.
     Value(Vec<Hit>, usize),
     /// Puts them into their order.
-    Sort(SortingHits<Hit>),
+    Sort(Sorting<Hit>),
     /// Notes the keys of the results, and reads their fields if these are wanted at once.
     Read(std::vec::IntoIter<Hit>),
     Done,
@@ -145,8 +145,8 @@ enum Stage {
 fn order_and_wanted(request: &Request) -> (Order, usize) {
     match (&request.sorting, request.wanted()) {
         (_, 0) => (Order::Id, 0),
-        (Sorting::Loaded { .. }, _) => (Order::Id, usize::MAX),
-        (Sorting::Index(order), wanted) => (*order, wanted),
+        (SortSource::Loaded { .. }, _) => (Order::Id, usize::MAX),
+        (SortSource::Index(order), wanted) => (*order, wanted),
     }
 }
 
@@ -198,16 +198,16 @@ impl Find {
             self.meter.evaluated(profile, scores, !request.question.parts.is_empty());
             match &request.sorting {
                 _ if wanted == 0 => self.meter.passed("Counter", 1, begun_ns),
-                Sorting::Loaded { .. } => {}
-                Sorting::Index(_) => {
+                SortSource::Loaded { .. } => {}
+                SortSource::Index(_) => {
                     let ns = self.meter.now_ns() - begun_ns;
                     self.meter.add("Sorter".into(), hits.len() as u64, sorter_ns + ns);
                 }
             }
         }
         match request.sorting {
-            Sorting::Loaded { .. } => Stage::Value(hits, 0),
-            Sorting::Index(_) => Stage::Read(hits.into_iter()),
+            SortSource::Loaded { .. } => Stage::Value(hits, 0),
+            SortSource::Index(_) => Stage::Read(hits.into_iter()),
         }
     }
 
@@ -219,7 +219,7 @@ impl Find {
         mut at: usize,
         fuel: &mut usize,
     ) -> Result<Stage, Error> {
-        let Sorting::Loaded { wanted, .. } = &self.request.sorting else { unreachable!("they are read") };
+        let SortSource::Loaded { wanted, .. } = &self.request.sorting else { unreachable!("they are read") };
         let question = &self.request.question;
         let on = question.definition.schema.on;
         let (begun_ns, first) = (self.meter.now_ns(), at);
@@ -241,7 +241,7 @@ impl Find {
         if at < hits.len() {
             return Ok(Stage::Value(hits, at));
         }
-        Ok(Stage::Sort(SortingHits::new(hits, self.request.wanted())))
+        Ok(Stage::Sort(Sorting::new(hits, self.request.wanted())))
     }
 
     /// Whether the fields of the result in this place are read at once.

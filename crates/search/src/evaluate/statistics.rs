@@ -76,7 +76,7 @@ pub(super) fn tf_idf(documents: f64, with: f64) -> f64 {
 
 /// The round on one shard, in steps.
 #[derive(Debug)]
-pub struct Gathering {
+pub struct StatisticsRound {
     statistics: Statistics,
     lookups: Vec<(Source, Lookup)>,
     /// How many look-ups are done.
@@ -85,7 +85,7 @@ pub struct Gathering {
     expansions_max: usize,
 }
 
-impl Gathering {
+impl StatisticsRound {
     /// Begins.
     ///
     /// # Errors
