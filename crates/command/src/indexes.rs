@@ -121,8 +121,6 @@ pub struct Indexes {
     registry: Option<Arc<Registry>>,
     /// Keys whose documents are to be looked at again.
     changed: Vec<Box<[u8]>>,
-    /// Some graph has too many vectors that wait for their links.
-    links_behind: bool,
     /// How many indexes have keys to look at.
     scans: usize,
     /// An index has gone whose vectors hashes may have on loan.

@@ -237,7 +237,7 @@ impl ShardLoop {
         if self.awake_since_us == 0 {
             self.awake_since_us = now_us;
         }
-        if now_us >= self.next_tick_us || self.is_behind_with_links(now_us) {
+        if now_us >= self.next_tick_us {
             self.tick(now_ms, now_us);
         }
         if now_us >= self.pinning.next_look_us {

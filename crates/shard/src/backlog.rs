@@ -100,7 +100,11 @@ impl Shard {
             return self.backlog.behind.push(behind);
         }
         self.backlog.behind.retain(|known| *known != behind);
-        self.resume_postponed();
+        // Those who still have to wait will find out.
+        let waits = |index: &usize| !self.conns[*index].postponed.is_empty();
+        for index in (0..self.conns.len()).filter(waits).collect::<Vec<_>>() {
+            self.resume_later(index);
+        }
     }
 
     /// Whether a command has to wait because it may publish for a shard that is behind.

@@ -1,5 +1,5 @@
-//! CLIENT PAUSE, shards that are behind with messages, and graphs of vectors with too many that are not linked yet: commands are kept with their connection,
-//! which reads no further; when that is over they run in their order. The shard itself never waits.
+//! CLIENT PAUSE, and shards that are behind with messages: commands are kept with their connection, which reads no further; when that is
+//! over they run in their order. The shard itself never waits.
 
 use crate::queue::Queued;
 use crate::shard::Shard;
@@ -11,15 +11,14 @@ impl Shard {
     /// Whether there is anything for which commands may have to wait.
     #[inline]
     pub(crate) fn may_postpone(&self) -> bool {
-        self.cx.pause.is_some() || self.backlog.is_long() || self.cx.indexes.are_links_behind()
+        self.cx.pause.is_some() || self.backlog.is_long()
     }
 
-    /// Keeps a command back if the pause says so, or if it may publish for a shard that is behind, or add vectors where too many are not linked, or if one
-    /// before it on this connection is kept; whether it did.
+    /// Keeps a command back if the pause says so, or if it may publish for a shard that is behind, or if one before it on this connection is
+    /// kept; whether it did.
     #[cold]
     pub(crate) fn postpone(&mut self, q: &Queued, args: Args<'_>) -> bool {
-        let must_wait =
-            self.is_paused(q, args) || self.adds_to_backlog(q, args) || self.adds_to_links(q, args);
+        let must_wait = self.is_paused(q, args) || self.adds_to_backlog(q, args);
         let may_postpone = self.may_postpone();
         let conn = &mut self.conns[q.conn as usize];
         let follows = may_postpone && !conn.postponed.is_empty();
@@ -34,50 +33,13 @@ impl Shard {
     fn is_paused(&self, q: &Queued, args: Args<'_>) -> bool {
         let Some(pause) = self.cx.pause.filter(|pause| pause.until_ms > self.cx.now_ms) else { return false };
         q.command.is_some_and(|command| {
-            let flags = self.flags_of(command, args) | self.queued_flags(q, command);
+            let queued = match command.plan {
+                Plan::Transaction(Verb::Exec) => self.conns[q.conn as usize].queued_flags(),
+                _ => 0,
+            };
+            let flags = self.flags_of(command, args) | queued;
             !pause.writes_only || flags & (flag::WRITE | flag::MAY_REPLICATE) != 0
         })
-    }
-
-    /// What the commands of a transaction may do that is about to run.
-    fn queued_flags(&self, q: &Queued, command: &Command) -> u64 {
-        match command.plan {
-            Plan::Transaction(Verb::Exec) => self.conns[q.conn as usize].queued_flags(),
-            _ => 0,
-        }
-    }
-
-    /// Whether a command may write documents of an index with too many vectors that are not linked yet. What is queued for a transaction does not run yet.
-    fn adds_to_links(&self, q: &Queued, args: Args<'_>) -> bool {
-        let Some(command) = q.command.filter(|_| self.cx.indexes.are_links_behind()) else { return false };
-        if self.queued_flags(q, command) & (flag::WRITE | flag::SCRIPT) != 0 {
-            return true;
-        }
-        let mut keys = Vec::new();
-        let writes = self.flags_of(command, args) & flag::WRITE != 0 && !self.is_in_multi(q.conn as usize);
-        writes
-            && command.key_indexes(&args, &mut keys).is_ok()
-            && keys.into_iter().any(|at| self.cx.indexes.adds_to_links(&args[at]))
-    }
-
-    /// Looks whether graphs have caught up: then those go on who have waited for that. Call once per turn, and after linking.
-    pub fn follow_links(&mut self) {
-        let was_behind = self.cx.indexes.are_links_behind();
-        if !was_behind && !self.cx.indexes.follow() {
-            return;
-        }
-        self.cx.indexes.see_links();
-        if was_behind && !self.cx.indexes.are_links_behind() {
-            self.resume_postponed();
-        }
-    }
-
-    /// Connections with commands that have been held back go on in this turn or the next. Those who still have to wait will find out.
-    pub(crate) fn resume_postponed(&mut self) {
-        let waits = |index: &usize| !self.conns[*index].postponed.is_empty();
-        for index in (0..self.conns.len()).filter(waits).collect::<Vec<_>>() {
-            self.resume_later(index);
-        }
     }
 
     /// A command's flags, with what a script may do: nothing that a pause of writes holds back, if it says that it does not write.
@@ -94,9 +56,8 @@ impl Shard {
         self.cx.pause.map(|pause| pause.until_ms)
     }
 
-    /// Once the pause is over, runs what it held back, and what has waited for links. Call once per turn.
+    /// Once the pause is over, runs what it held back. Call once per turn.
     pub fn end_pause(&mut self) {
-        self.follow_links();
         if self.cx.pause.is_none_or(|pause| pause.until_ms > self.cx.now_ms) {
             return;
         }

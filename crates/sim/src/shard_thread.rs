@@ -242,7 +242,6 @@ impl ShardThread {
         let busy = !self.held_back.is_empty()
             || self.has_input(around.links)
             || self.shard.has_ready_input()
-            || self.shard.cx.indexes.are_links_behind()
             || self.has_open_gate(around);
         if busy || around.exchange.has_mail(self.id) {
             self.at = At::Turn(0, false);
@@ -449,7 +448,6 @@ impl ShardThread {
             command::sweep::sweep(&mut self.shard.cx);
             self.shard.cx.scan_for_indexes();
             self.shard.cx.link_for_indexes();
-            self.shard.follow_links();
         }
         around.journal(&mut self.shard);
         self.publication = Some(publication);

@@ -14,14 +14,14 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Distances that are computed while the lock is held, about.
 pub const STEP: usize = 256;
+/// So many steps at most are taken by who adds while linking is behind.
+const STEPS_MAX: usize = 64;
 
 /// What all handles of a graph share.
 pub struct Shared {
     owner: Mutex<Hnsw>,
     /// Whether something is to be linked or repaired.
     has_work: AtomicBool,
-    /// Whether that is so much that who adds should wait.
-    is_behind: AtomicBool,
     /// How many threads have brought back what they remember.
     complete: AtomicUsize,
 }
@@ -37,7 +37,6 @@ impl Shared {
         Arc::new(Shared {
             owner: Mutex::new(graph),
             has_work: AtomicBool::new(false),
-            is_behind: AtomicBool::new(false),
             complete: AtomicUsize::new(0),
         })
     }
@@ -134,20 +133,24 @@ impl Handle {
         }
     }
 
-    /// Changes the graph.
+    /// Changes the graph, and if linking is behind links about as much as was added: so who writes is slowed, and the tail stays short.
     fn change<T>(&self, change: impl FnOnce(&mut Hnsw) -> Result<T, Error>) -> Result<T, Error> {
         let mut graph = self.shared.owner();
         let done = change(&mut graph)?;
-        self.shared.is_behind.store(graph.is_behind(), Release);
+        let tail_len = graph.tail_len();
+        let is_behind = graph.is_behind();
         drop(graph);
         self.shared.has_work.store(true, Release);
+        if is_behind {
+            for _ in 0..STEPS_MAX {
+                let mut graph = self.shared.owner();
+                graph.work(STEP);
+                if graph.tail_len() < tail_len || !graph.is_behind() {
+                    break;
+                }
+            }
+        }
         Ok(done)
-    }
-
-    /// Whether so much is to be linked or repaired that who adds more should wait until some of it is done ([`Handle::work`]). Who does not wait has to link a
-    /// vector for each that it adds, once the tail is full. Looks at no lock.
-    pub fn is_behind(&self) -> bool {
-        self.shared.is_behind.load(Acquire)
     }
 
     /// Whether something is to be linked or repaired. Looks at no lock.
@@ -162,10 +165,8 @@ impl Handle {
         while left > 0 {
             let mut graph = self.shared.owner();
             let step = left.min(STEP);
-            let more = graph.work(step);
-            // Still the owner: who adds something says so afterwards. What waits for a search to end is nothing to wait for.
-            self.shared.is_behind.store(more && graph.is_behind(), Release);
-            if !more {
+            if !graph.work(step) {
+                // Still the owner: who adds something says so afterwards.
                 self.shared.has_work.store(false, Release);
                 return false;
             }

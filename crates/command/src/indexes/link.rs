@@ -1,7 +1,4 @@
 //! Vectors are found as soon as they are there, and linked in their graphs later, in slices of bounded length, by whichever shard is awake.
-//!
-//! Searches look at each that is not linked yet. So when these are too many, whoever would add more waits with its connection (`shard::pause`) until some are
-//! linked; the shard goes on, and nobody else waits.
 
 use super::Indexes;
 use crate::ShardCx;
@@ -15,23 +12,6 @@ impl Indexes {
     /// Whether vectors wait for their links in any graph, whichever shard they came from.
     pub fn have_links_to_make(&self) -> bool {
         self.by_name.values().any(|index| index.index.has_vector_work())
-    }
-
-    /// Whether some graph had too many of them when this was last looked at.
-    #[inline]
-    pub fn are_links_behind(&self) -> bool {
-        self.links_behind
-    }
-
-    /// Looks at it.
-    pub fn see_links(&mut self) {
-        self.links_behind = self.by_name.values().any(|index| index.index.has_vector_backlog());
-    }
-
-    /// Whether a key may be a document of an index with such a graph.
-    pub fn adds_to_links(&self, key: &[u8]) -> bool {
-        let mut behind = self.by_name.values().filter(|index| index.index.has_vector_backlog());
-        behind.any(|index| index.definition.has_prefix_of(key))
     }
 }
 

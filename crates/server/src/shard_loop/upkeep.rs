@@ -16,14 +16,10 @@ use std::time::Duration;
 pub(super) const TICK_US: u64 = 100_000;
 /// Time between two looks at the clients and at the other shards while there is more to expire or to evict.
 const SHORT_TICK_US: u64 = 10_000;
-/// Slices of one round's work follow each other within this time.
-const SOON_US: u64 = 1000;
 /// Share of the time (percent) for what is expired and evicted while clients ask for something, and how much more each step
 /// of `active-expire-effort` gives; as in Redis.
 const BUSY_SHARE: u64 = 25;
 const BUSY_SHARE_STEP: u64 = 2;
-/// The same, of all of it, while writes wait for links.
-const LINKING_SHARE: u64 = 60;
 /// No clock is trusted for longer: the time of day, by which keys expire, may be set.
 const SLEEP_US_MAX: u64 = 60_000_000;
 /// Time between two rounds when only clients have to be looked after.
@@ -99,13 +95,8 @@ impl ShardLoop {
         others.filter_map(|(_, waker)| waker.get()).for_each(Waker::wake);
     }
 
-    /// Whether somebody waits for links, and the next round, in which some are made, is long off.
-    pub(super) fn is_behind_with_links(&self, now_us: u64) -> bool {
-        self.shard.cx.indexes.are_links_behind() && self.next_tick_us > now_us + SOON_US
-    }
-
-    /// One round, at most ten times a second, but within a millisecond if writes wait for links; while there is more to expire, to evict, to index or to link, a short slice of that again and again,
-    /// for a shard never stands still for long.
+    /// One round, at most ten times a second; while there is more to expire, to evict, to index or to link, a short slice of that again and
+    /// again, for a shard never stands still for long.
     pub(super) fn tick(&mut self, now_ms: u64, now_us: u64) {
         // A pause keeps the data as it is.
         let paused = self.shard.cx.pause.is_some();
@@ -119,9 +110,6 @@ impl ShardLoop {
         let more_to_evict = command::eviction::tick(&mut self.shard.cx);
         let more_to_index = !paused && self.shard.cx.scan_for_indexes();
         let more_to_index = self.shard.cx.link_for_indexes() || more_to_index;
-        self.shard.follow_links();
-        // Others may be at it; whoever waits for that is told here.
-        let more_to_index = more_to_index || self.shard.cx.indexes.are_links_behind();
         let evicts = self.shard.cx.used_bytes() < bytes;
         let evicts_keys = self.shard.cx.stats.evicted_keys > evicted;
         let more = more_expires || more_to_evict || more_to_index;
@@ -148,11 +136,7 @@ impl ShardLoop {
         if self.events.is_empty() {
             return begun_us;
         }
-        let share = match self.shard.cx.indexes.are_links_behind() {
-            // Somebody waits for that; others wait no longer for it, for a slice stays as short as it was.
-            true => LINKING_SHARE,
-            false => BUSY_SHARE + BUSY_SHARE_STEP * (self.shard.cx.config.active_expire_effort as u64 - 1),
-        };
+        let share = BUSY_SHARE + BUSY_SHARE_STEP * (self.shard.cx.config.active_expire_effort as u64 - 1);
         let (_, now_us) = clock::now();
         now_us + now_us.saturating_sub(begun_us) * (100 - share) / share
     }
