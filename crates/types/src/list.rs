@@ -321,13 +321,14 @@ impl List {
     }
 
     /// A node with one value, to be filled at `end`. Long lists begin with a full buffer,
-    /// so that nothing is copied while it fills.
+    /// so that nothing is copied while it fills, or with one for as many such values as a node may have.
     fn node_for(&self, end: End, value: &[u8]) -> Node {
         if self.limit.is_large(value.len()) {
             return Node::plain(value);
         }
         let room = self.limit.listpack_bytes_max;
-        let mut node = Node::with_capacity((self.heap_bytes / 4).min(room), end);
+        let full = self.limit.count_max as usize * (value.len() + ENTRY_OVERHEAD_BYTES);
+        let mut node = Node::with_capacity((self.heap_bytes / 4).min(room).min(full), end);
         node.push(end, Item::new(value), room);
         node
     }

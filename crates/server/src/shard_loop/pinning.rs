@@ -15,7 +15,8 @@ const WAIT_PART: u64 = 5;
 /// What a shard knows of the time for which it has to wait for its processor.
 pub(super) struct Pinning {
     counts: Option<SchedStatFile>,
-    last: SchedStat,
+    /// At the last look, if there was one.
+    last: Option<SchedStat>,
     /// `u64::MAX`: it stays where it is.
     pub(super) next_look_us: u64,
 }
@@ -26,13 +27,14 @@ impl Pinning {
         // Where the system does not count, it stays.
         let counts = may_move.then(|| SchedStatFile::open().ok()).flatten();
         let next_look_us = if counts.is_some() { 0 } else { u64::MAX };
-        Self { counts, last: SchedStat::default(), next_look_us }
+        Self { counts, last: None, next_look_us }
     }
 
     /// Whether it has waited too much since the last look.
     fn has_waited(&mut self) -> bool {
         let now = self.counts.as_ref().and_then(|counts| counts.read().ok());
-        now.is_some_and(|now| is_crowded(std::mem::replace(&mut self.last, now), now))
+        let before = std::mem::replace(&mut self.last, now);
+        before.zip(now).is_some_and(|(before, now)| is_crowded(before, now))
     }
 }
 

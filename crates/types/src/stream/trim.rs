@@ -49,7 +49,12 @@ pub enum Deletion {
 impl Stream {
     /// Removes entries at the front; how many.
     pub fn trim(&mut self, trim: Trim) -> u64 {
-        let before = self.len;
+        self.trim_with_last(trim).0
+    }
+
+    /// As [`Stream::trim`]; and which entry was the last that went, if each was looked at by itself.
+    pub fn trim_with_last(&mut self, trim: Trim) -> (u64, Option<StreamId>) {
+        let (before, mut last) = (self.len, None);
         let one_by_one = trim.references != References::Keep && !self.groups.is_empty();
         let mut next = self.log.first_place();
         while let Some(place) = next {
@@ -71,7 +76,7 @@ impl Stream {
             } else if trim.approximate && !is_whole {
                 break;
             } else {
-                self.trim_block(place, trim);
+                last = self.trim_block(place, trim).or(last);
             }
             if !is_whole {
                 break;
@@ -82,12 +87,12 @@ impl Stream {
         if removed != 0 {
             self.find_first();
         }
-        removed
+        (removed, last)
     }
 
-    /// Marks entries of a block as deleted, up to what the trim leaves. One of which none is left, reference by reference, goes.
-    fn trim_block(&mut self, place: Place, trim: Trim) {
-        let (block, mut left) = (self.log.get(place), self.len);
+    /// Marks entries of a block as deleted, up to what the trim leaves; the last of them. One of which none is left, reference by reference, goes.
+    fn trim_block(&mut self, place: Place, trim: Trim) -> Option<StreamId> {
+        let (block, mut left, mut last) = (self.log.get(place), self.len, None);
         let (mut at, mut marked) = (block.begin(), Vec::new());
         while at < block.end() {
             let head = block.head(at);
@@ -101,7 +106,7 @@ impl Stream {
             let stays = trim.references == References::Acked && self.groups.refer_to(head.id);
             if head.is_live() && !stays {
                 marked.push(at);
-                left -= 1;
+                (left, last) = (left - 1, Some(head.id));
                 if trim.references == References::Delete {
                     self.groups.forget(head.id);
                 }
@@ -114,6 +119,7 @@ impl Stream {
             self.log.change(place, |block| marked.into_iter().for_each(|at| block.mark_deleted(at)));
         }
         self.len = left;
+        last
     }
 
     /// Deletes an entry, and does with the references of groups to it what is to be done with them, whether it is there or not.

@@ -155,8 +155,8 @@ fn xadd(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
             let (producer, message) = once.names(args, options.fields);
             stream.producers_mut(memory).add(producer, &message, id, now_ms);
         }
-        let trimmed = options.trim.map_or(0, |trim| stream.trim(trim));
-        (id, trimmed, tells.then(|| Told::of(&stream, &options, is_first)))
+        let (trimmed, last) = options.trim.map_or((0, None), |trim| stream.trim_with_last(trim));
+        (id, trimmed, tells.then(|| Told::of(&stream, &options, last, is_first)))
     };
     reply_id(out, id);
     cx.event(Event::Stream, "xadd", key.bytes);
@@ -177,9 +177,10 @@ struct Told {
 }
 
 impl Told {
-    fn of(stream: &Stream, options: &Options, is_first: bool) -> Self {
+    /// `last`: the last entry that was trimmed, if that is known.
+    fn of(stream: &Stream, options: &Options, last: Option<StreamId>, is_first: bool) -> Self {
         let memory = stream.producers().filter(|_| is_first).map(Producers::memory);
-        Self { trim: options.trim.map_or(Vec::new(), |trim| told::exact(trim, stream)), memory }
+        Self { trim: options.trim.map_or(Vec::new(), |trim| told::exact(trim, last, stream)), memory }
     }
 
     fn log(self, cx: &mut Cx<'_>, args: Args<'_>, options: &Options, id: StreamId) {

@@ -24,12 +24,16 @@ fn text(id: StreamId) -> Vec<u8> {
     id.text().as_bytes().to_vec()
 }
 
-/// What a trim has come to, as words that have the same come of it whatever blocks the entries stand in.
-pub fn exact(trim: Trim, stream: &Stream) -> Vec<Vec<u8>> {
+/// What a trim has come to, as words that have the same come of it whatever blocks the entries stand in. `last`: as
+/// [`Stream::trim_with_last`] has said.
+pub fn exact(trim: Trim, last: Option<StreamId>, stream: &Stream) -> Vec<Vec<u8>> {
     let to = match trim.to {
         to if !trim.approximate => to,
-        // Some stay in front of those that go, so only how many are left says which.
-        _ if trim.references == References::Acked => TrimTo::Len(stream.len() as u64),
+        // Some may stay in front of those that have gone.
+        _ if trim.references == References::Acked => match last.and_then(StreamId::next) {
+            Some(behind) => TrimTo::Id(behind),
+            None => TrimTo::Len(stream.len() as u64),
+        },
         TrimTo::Id(_) if !stream.is_empty() => TrimTo::Id(stream.first_id()),
         _ => TrimTo::Len(stream.len() as u64),
     };
