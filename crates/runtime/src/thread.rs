@@ -132,6 +132,9 @@ mod tests {
     fn time_that_a_thread_runs_is_counted_where_the_system_counts() {
         let Ok(file) = SchedStatFile::open() else { return };
         let before = file.read().unwrap();
+        if before == SchedStat::default() {
+            return;
+        }
         // The system counts now and then.
         assert!((0..10_000_000).any(|_| file.read().unwrap().run_ns > before.run_ns));
         assert!(file.read().unwrap().wait_ns >= before.wait_ns);
