@@ -10,7 +10,6 @@ use crate::load::Warning;
 use crate::settings::Settings;
 use crate::special::OutputLimits;
 use crate::table::DirectiveId;
-use crate::table::checks::beside_others;
 use crate::value::Value;
 use base::glob;
 use base::words::split_words;
@@ -150,14 +149,18 @@ impl Config {
         for ((id, name), (_, text)) in targets.iter().zip(pairs) {
             let value = parse_argument(*id, text.as_ref(), &values[id.index()]);
             values[id.index()] = value.map_err(|message| set_failure(name, &message))?;
-            beside_others(*id, &values).map_err(|message| set_failure(name, message))?;
+            if let Some(beside) = id.row().beside {
+                beside(&values).map_err(|message| set_failure(name, message))?;
+            }
         }
         let mut changed: Vec<DirectiveId> = targets.into_iter().map(|(id, _)| id).collect();
         changed.sort_unstable();
         changed.dedup();
         changed.retain(|id| id.row().is_volatile() || values[id.index()] != self.values[id.index()]);
         for id in &changed {
-            raise(*id, &mut values[id.index()]);
+            if let Value::Bytes(bytes) = &mut values[id.index()] {
+                *bytes = (*bytes).max(id.row().set_bytes_min);
+            }
         }
         self.replace(values);
         Ok(changed)
@@ -209,16 +212,6 @@ impl Config {
             }
         }
         warnings
-    }
-}
-
-/// A backlog has at least this size once it is changed; one that is configured at the start stays as it is until then, as in Redis.
-const BACKLOG_BYTES_MIN: u64 = 16 * 1024;
-
-/// What a client may set to less than it then gets.
-fn raise(id: DirectiveId, value: &mut Value) {
-    if let ("repl-backlog-size", Value::Bytes(bytes)) = (id.name(), value) {
-        *bytes = (*bytes).max(BACKLOG_BYTES_MIN);
     }
 }
 

@@ -2,6 +2,7 @@
 //! Rows are constants, built by the short functions here.
 
 use crate::choice::SHUTDOWN_FLAGS;
+use crate::value::Value;
 
 /// What a directive's arguments are.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -101,6 +102,10 @@ const VOLATILE: u8 = 32;
 /// A check beyond the kind: the message when the text will not do.
 pub(crate) type Check = fn(&[u8]) -> Result<(), &'static str>;
 
+/// A check of what `CONFIG SET` has given a directive beside the values of others, all as they have been set so far. (In a file they may stand in
+/// any order.)
+pub(crate) type Beside = fn(&[Value]) -> Result<(), &'static str>;
+
 /// A row of the table.
 #[derive(Clone, Copy, Debug)]
 pub struct Directive {
@@ -115,6 +120,9 @@ pub struct Directive {
     pub support: Support,
     pub doc: &'static str,
     pub(crate) check: Option<Check>,
+    pub(crate) beside: Option<Beside>,
+    /// Bytes that a client that sets less than them gets; what the start says stays as it is.
+    pub(crate) set_bytes_min: u64,
     flags: u8,
 }
 
@@ -159,6 +167,8 @@ impl Directive {
             support: Support::Works,
             doc: "",
             check: None,
+            beside: None,
+            set_bytes_min: 0,
             flags: 0,
         }
     }
@@ -170,6 +180,16 @@ impl Directive {
 
     pub(crate) const fn check(mut self, check: Check) -> Self {
         self.check = Some(check);
+        self
+    }
+
+    pub(crate) const fn beside(mut self, check: Beside) -> Self {
+        self.beside = Some(check);
+        self
+    }
+
+    pub(crate) const fn at_least_when_set(mut self, bytes: u64) -> Self {
+        self.set_bytes_min = bytes;
         self
     }
 

@@ -1,6 +1,6 @@
 //! The table of all directives, in the sections of redis.conf, and finding a row by name.
 
-pub(crate) mod checks;
+mod checks;
 mod data;
 mod memory;
 mod network;

@@ -319,7 +319,7 @@ fn watch_signals(process: Arc<Process>) -> io::Result<()> {
 fn run_shard(seat: Seat, tell: &Sender<Started>, tell_loaded: &Sender<Result<Loaded, Halt>>) {
     let Seat { id, cpu, process, .. } = seat;
     let misplaced = match cpu {
-        Some(cpu) => thread::pin_to(cpu).err(),
+        Some(cpu) => thread::pin_to(&[cpu]).err(),
         None if process.shares_processors => thread::interrupt_nobody().err(),
         None => None,
     };

@@ -27,7 +27,6 @@ use crate::waiting::{BlockedCommand, Wait, WaitId, Who};
 use command::blocking::{AwaitedId, Awaits, Wait as Awaited};
 use command::change::DbKey;
 use command::state::Effect;
-use command::tracking::ClientRef;
 use command::{Args, Command, Error, OwnArgs};
 use keyspace::{Found, Key};
 use resp::Reply;
@@ -365,8 +364,7 @@ impl Shard {
             }
         };
         self.remove_wait(id);
-        let Ticket { conn, generation, .. } = claimed.ticket;
-        self.withhold_served(ClientRef { home, conn, generation });
+        self.withhold_served(claimed.ticket.client(home));
         self.unblock(home, claimed.ticket, claimed.command, reply);
         true
     }

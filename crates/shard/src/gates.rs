@@ -185,10 +185,7 @@ impl Shard {
         let waiters = match keys.is_empty() && self.waiting.has_operations() {
             // It has all keys.
             true => Waiters::Operations,
-            false => {
-                let waiters = keys.iter().map(|held| self.waiters_of(held.db, &held.key));
-                waiters.max().unwrap_or(Waiters::Nobody)
-            }
+            false => self.waiters_of_any(keys.iter().map(|held| (held.db, &held.key[..]))),
         };
         if home == self.cx.id {
             return self.on_granted(op, home, keys, (is_touched, waiters));

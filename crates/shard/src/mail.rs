@@ -299,8 +299,7 @@ impl Shard {
             }
             (Progress::Replied, ask) => {
                 if let Some(client) = ask.client(home) {
-                    self.withhold(client, 1);
-                    self.settle_with(claimed, vec![client]);
+                    self.withhold_for(client, claimed);
                 }
                 progress
             }

@@ -35,6 +35,13 @@ pub struct Ticket {
     pub seq: u64,
 }
 
+impl Ticket {
+    /// The connection, which is one of shard `home`.
+    pub fn client(self, home: u16) -> ClientRef {
+        ClientRef { home, conn: self.conn, generation: self.generation }
+    }
+}
+
 /// A multi-shard operation under way on its home shard.
 pub type OpId = u64;
 
@@ -77,7 +84,7 @@ impl Ask {
     /// The client of shard `home` that waits for the reply.
     pub fn client(self, home: u16) -> Option<ClientRef> {
         match self {
-            Self::Whole(Ticket { conn, generation, .. }) => Some(ClientRef { home, conn, generation }),
+            Self::Whole(ticket) => Some(ticket.client(home)),
             _ => None,
         }
     }

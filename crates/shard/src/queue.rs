@@ -268,8 +268,7 @@ impl Shard {
             if !claimed.is_empty() {
                 let (home, generation) = (self.cx.id, self.conns[index].generation);
                 let client = ClientRef { home, conn: index as u32, generation };
-                self.withhold(client, 1);
-                self.settle_with(claimed, vec![client]);
+                self.withhold_for(client, claimed);
             }
         }
         has_news

@@ -74,7 +74,7 @@ impl Slices {
         // Who was not given the processor meanwhile has not been slow.
         let most = 8 * SLICE_NS / SLICE_FUEL as u64;
         let seen = (ns / fuel as u64).clamp(1, most);
-        self.fuel_ns = ((7 * self.fuel_ns + seen) / 8).max(1);
+        self.fuel_ns = (7 * self.fuel_ns + seen) / 8;
     }
 
     /// Whether there is something to go on with in the next turn.

@@ -1,7 +1,7 @@
 //! Filtered FT.SEARCH: how much more a query costs as it is planned than by the best of the fixed plans.
 
 use crate::data::{Data, K, recall};
-use crate::server::{Outcome, Weft};
+use crate::weft::{Outcome, Weft};
 
 const QUERIES: usize = 200;
 const TURNS: usize = 5;

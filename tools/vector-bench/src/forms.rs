@@ -2,7 +2,7 @@
 
 use crate::clock::Clock;
 use crate::data::{Data, K, blob, recall};
-use crate::server::{Outcome, Weft};
+use crate::weft::{Outcome, Weft};
 use vector::{Element, Hnsw, Metric, Parameters, Reader, Space};
 
 const QUERIES: usize = 1000;

@@ -11,7 +11,7 @@
 //! - `search NAME K EF FILE` asks all queries and writes the labels found as u32 to the file: seconds, distances computed;
 //! - `churn NAME SHARE` removes that share of the vectors and adds them again: seconds, bytes of memory.
 //!
-//! `vector-bench server COUNT DIMENSION EF SHARDS`: FT.SEARCH through a Weft server beside the library; `filters` with the same arguments: with
+//! `vector-bench server COUNT DIMENSION EF SHARDS`: FT.SEARCH through a Weft server beside the library, in the forms that clients ask in; `filters` with the same arguments: with
 //! filters; `tails`: the slowest queries, and GETs while queries and HSETs go on.
 //!
 //! `vector-bench scan DIMENSION MIB`: how fast an exact search reads, beside how fast memory can be read.
@@ -23,8 +23,8 @@ mod filters;
 mod forms;
 mod scan;
 mod serve;
-mod server;
 mod tails;
+mod weft;
 
 use std::process::ExitCode;
 

@@ -1,7 +1,7 @@
 //! How long the slowest wait: a query alone on the server, and a GET while queries and HSETs of indexed documents go on beside it.
 
 use crate::data::{K, Points, recall};
-use crate::server::{Outcome, Weft, documents, hset, search};
+use crate::weft::{Outcome, Weft, documents, hset, search};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};

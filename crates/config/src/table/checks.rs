@@ -106,21 +106,27 @@ pub(super) fn array_slice_size(text: &[u8]) -> Outcome {
     Err("array-slice-size must be a power of two")
 }
 
-/// What the value that a directive has got by CONFIG SET must be beside those of others, which are as they have been set so far. (In a file
-/// they may stand in any order.)
-pub(crate) fn beside_others(id: DirectiveId, values: &[Value]) -> Outcome {
+/// Whether the one bound is not zero and not above the other.
+fn are_sparse_bounds_crossed(values: &[Value]) -> bool {
     let int = |name| match values[DirectiveId::of(name).index()] {
         Value::Int(value) => value,
         _ => unreachable!("it is a number"),
     };
-    let is_crossed = || (1..=int("array-sparse-kmin")).contains(&int("array-sparse-kmax"));
-    match id.name() {
-        "array-sparse-kmax" if is_crossed() => {
-            Err("array-sparse-kmax must be greater than array-sparse-kmin when non-zero")
-        }
-        "array-sparse-kmin" if is_crossed() => Err("array-sparse-kmin must be less than array-sparse-kmax"),
-        _ => Ok(()),
+    (1..=int("array-sparse-kmin")).contains(&int("array-sparse-kmax"))
+}
+
+pub(super) fn array_sparse_kmax(values: &[Value]) -> Outcome {
+    if are_sparse_bounds_crossed(values) {
+        return Err("array-sparse-kmax must be greater than array-sparse-kmin when non-zero");
     }
+    Ok(())
+}
+
+pub(super) fn array_sparse_kmin(values: &[Value]) -> Outcome {
+    if are_sparse_bounds_crossed(values) {
+        return Err("array-sparse-kmin must be less than array-sparse-kmax");
+    }
+    Ok(())
 }
 
 #[cfg(test)]

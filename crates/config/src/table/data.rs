@@ -54,8 +54,12 @@ pub(super) const ENCODINGS: &[Directive] = &[
     int("array-slice-size", 256, 65536, "4096")
         .check(checks::array_slice_size)
         .accepted("Arrays are stored in another way than in Redis."),
-    int("array-sparse-kmax", 0, 65536, "10").accepted("Arrays are stored in another way than in Redis."),
-    int("array-sparse-kmin", 0, 65536, "5").accepted("Arrays are stored in another way than in Redis."),
+    int("array-sparse-kmax", 0, 65536, "10")
+        .beside(checks::array_sparse_kmax)
+        .accepted("Arrays are stored in another way than in Redis."),
+    int("array-sparse-kmin", 0, 65536, "5")
+        .beside(checks::array_sparse_kmin)
+        .accepted("Arrays are stored in another way than in Redis."),
     bytes("hll-sparse-max-bytes", 0, SIZE_MAX, "3000").works("Bytes of a HyperLogLog in its sparse form."),
     bytes("stream-node-max-bytes", 0, SIZE_MAX, "4096").works("Bytes of a node of a stream; 0 is no limit."),
     int("stream-node-max-entries", 0, I64_MAX, "100").works("Entries of a node of a stream; 0 is no limit."),

@@ -36,7 +36,9 @@ pub(super) const REPLICATION: &[Directive] = &[
         .later(WORK, "Seconds between pings to replicas."),
     int("repl-timeout", 1, I32_MAX, "60").later(WORK, "Seconds of silence that end a link."),
     yes_no("repl-disable-tcp-nodelay", "no").later(WORK, "Fewer, larger packets to replicas."),
-    bytes("repl-backlog-size", 1, SIZE_MAX, "1mb").later(WORK, "What a replica may miss and still catch up."),
+    bytes("repl-backlog-size", 1, SIZE_MAX, "1mb")
+        .at_least_when_set(16 << 10)
+        .later(WORK, "What a replica may miss and still catch up."),
     int("repl-backlog-ttl", 0, I64_MAX, "3600").later(WORK, "Seconds to keep that without replicas."),
     int("replica-priority", 0, I32_MAX, "100")
         .aliases(&["slave-priority"])

@@ -46,7 +46,7 @@ impl ShardLoop {
             return;
         }
         self.pinning = Pinning::new(false);
-        match thread::keep_on(&self.process.moves_among) {
+        match thread::pin_to(&self.process.moves_among) {
             Ok(()) => log::notice(format_args!(
                 "Shard {} had to wait for others on its processor: the scheduler chooses one from now on",
                 self.id

@@ -27,6 +27,15 @@ pub enum Waiters {
     Operations,
 }
 
+impl Waiters {
+    /// Notes the shard where they wait, if operations do, once.
+    pub fn note(self, shard: u16, shards: &mut Vec<u16>) {
+        if self == Self::Operations && !shards.contains(&shard) {
+            shards.push(shard);
+        }
+    }
+}
+
 /// Replies to an operation among keys of several shards, and the shards that say when they may be sent.
 #[derive(Default)]
 pub(crate) struct Settling {
@@ -133,7 +142,7 @@ impl Shard {
     }
 
     /// Who waits for a key of this shard.
-    pub(crate) fn waiters_of(&self, db: u16, key: &[u8]) -> Waiters {
+    fn waiters_of(&self, db: u16, key: &[u8]) -> Waiters {
         if self.cx.awaited.is_empty() || self.cx.awaited.find(db, key).is_none() {
             Waiters::Nobody
         } else if self.waiting.has_operations() {
@@ -141,6 +150,11 @@ impl Shard {
         } else {
             Waiters::Clients
         }
+    }
+
+    /// Who waits for any of some keys of this shard.
+    pub(crate) fn waiters_of_any<'a>(&self, keys: impl Iterator<Item = (u16, &'a [u8])>) -> Waiters {
+        keys.map(|(db, key)| self.waiters_of(db, key)).max().unwrap_or(Waiters::Nobody)
     }
 
     /// The reply to a client is on its way, or about to be: it waits until it has been settled so many `times`.
@@ -182,6 +196,13 @@ impl Shard {
             conn.dirty = false;
             self.mark_dirty(client.conn as usize);
         }
+    }
+
+    /// The reply to a client, which is on its way, waits for the keys.
+    #[cold]
+    pub(crate) fn withhold_for(&mut self, client: ClientRef, keys: Vec<DbKey>) {
+        self.withhold(client, 1);
+        self.settle_with(keys, vec![client]);
     }
 
     /// The replies of these clients, which are withheld, wait for the keys.

@@ -221,9 +221,7 @@ impl Shard {
         let Kind::Hold { keys, is_touched, awaited, .. } = &mut operation.kind else { unreachable!() };
         keys.extend(held.into_iter().map(|h| (from, h)));
         *is_touched |= touched;
-        if waiters == Waiters::Operations && !awaited.contains(&from) {
-            awaited.push(from);
-        }
+        waiters.note(from, awaited);
         operation.missing -= 1;
         if operation.missing == 0 {
             let operation = self.ops.remove(&op).expect("present");

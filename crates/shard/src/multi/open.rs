@@ -120,9 +120,7 @@ impl Shard {
         open.aside.extend(held);
         open.is_touched |= is_touched;
         open.is_awaited |= waiters != Waiters::Nobody;
-        if waiters == Waiters::Operations && !open.awaited.contains(&from) {
-            open.awaited.push(from);
-        }
+        waiters.note(from, &mut open.awaited);
         open.missing -= 1;
         if open.missing == 0 {
             self.may_proceed.push_back(op);
@@ -406,11 +404,8 @@ impl Shard {
 
     /// The operation is over: its keys go home, all gates are free, and the clients get their replies.
     fn end_open(&mut self, op: OpId, mut open: Box<Open>) {
-        let own = self.cx.id;
-        let waits = |(db, key): &DbKey| self.waiters_of(*db, key) == Waiters::Operations;
-        if !open.awaited.contains(&own) && open.keys.iter().any(waits) {
-            open.awaited.push(own);
-        }
+        let own = self.waiters_of_any(open.keys.iter().map(|(db, key)| (*db, &key[..])));
+        own.note(self.cx.id, &mut open.awaited);
         let answered = open.answers.iter().map(|(asked, _)| asked).chain([&open.asked]);
         let clients = answered.filter_map(|asked| asked.ask.client(asked.home));
         let settling = self.begin_settling(std::mem::take(&mut open.awaited), clients);

@@ -143,18 +143,22 @@ impl Node {
         if self.gap(end) < need {
             self.make_gap(end, need, room);
         }
+        entry::write(item, self.add(end, need));
+    }
+
+    /// One more entry of so many bytes, for which there is room at that end; where it is to be written.
+    #[inline]
+    fn add(&mut self, end: End, bytes: usize) -> &mut [u8] {
         let start = match end {
-            End::Head => {
-                self.head -= need as u32;
-                self.head as usize
-            }
-            End::Tail => {
-                self.tail += need as u32;
-                self.tail as usize - need
-            }
+            End::Head => self.head as usize - bytes,
+            End::Tail => self.tail as usize,
         };
-        entry::write(item, &mut self.buf[start..start + need]);
+        match end {
+            End::Head => self.head -= bytes as u32,
+            End::Tail => self.tail += bytes as u32,
+        }
         self.count += 1;
+        &mut self.buf[start..start + bytes]
     }
 
     /// As [`Node::push`] of a text that is short and surely no integer, if there is room for it; whether it was.
@@ -163,16 +167,7 @@ impl Node {
         let Some(need) = entry::short_text_bytes(text).filter(|&need| need <= self.gap(end)) else {
             return false;
         };
-        let start = match end {
-            End::Head => self.head as usize - need,
-            End::Tail => self.tail as usize,
-        };
-        entry::write_short_text(text, &mut self.buf[start..start + need]);
-        match end {
-            End::Head => self.head -= need as u32,
-            End::Tail => self.tail += need as u32,
-        }
-        self.count += 1;
+        entry::write_short_text(text, self.add(end, need));
         true
     }
 

@@ -1,17 +1,14 @@
 //! Requests that are not made: what an older Redis answers otherwise than the one that Weft follows, and where Weft differs
 //! on purpose (docs/compatibility.md).
 
+use super::rules::NEWEST;
 use super::{Request, Rules};
-
 use base::number::parse_i64;
 
 /// Commands, the version of Redis that answers as Weft does, and which requests are concerned.
 type LeftOut = (&'static [&'static str], (u32, u32), fn(&Request) -> bool);
 
-/// No version of Redis does, only another of our servers.
-const ONLY_OURS: (u32, u32) = (u32::MAX, 0);
-
-/// No version does.
+/// No version does, and no other of our servers.
 const NEVER: (u32, u32) = (u32::MAX, u32::MAX);
 
 const LEFT_OUT: &[LeftOut] = &[
@@ -56,9 +53,9 @@ const LEFT_OUT: &[LeftOut] = &[
     // Which elements are shown, and looked up, where all weigh the same.
     (&["SORT", "SORT_RO"], NEVER, |request| has(request, "BY") && has(request, "GET")),
     // Neighbours are found in a graph of one's own, numbers rounded on the way, and a vector set is copied.
-    (&["VSIM", "VLINKS"], ONLY_OURS, |_| true),
-    (&["VEMB"], ONLY_OURS, |request| has(request, "RAW")),
-    (&["COPY"], ONLY_OURS, |request| ["v1", "{t}v", "big:v"].iter().any(|key| is(request, 1, key))),
+    (&["VSIM", "VLINKS"], NEWEST, |_| true),
+    (&["VEMB"], NEWEST, |request| has(request, "RAW")),
+    (&["COPY"], NEWEST, |request| ["v1", "{t}v", "big:v"].iter().any(|key| is(request, 1, key))),
     (&["BITOP"], (8, 2), |request| ["DIFF", "DIFF1", "ANDOR", "ONE"].iter().any(|name| has(request, name))),
     // Options may stand behind FIELDS, with new errors for it.
     (&["HEXPIRE", "HPEXPIRE", "HEXPIREAT", "HPEXPIREAT", "HGETEX", "HSETEX"], (8, 4), has_fields_astray),
@@ -157,7 +154,7 @@ fn names_unknown(rules: &Rules, request: &Request) -> bool {
     let known = rules.scope(false);
     let named = request.get(2).and_then(|name| command::lookup(name));
     // Those of vector sets are a module's there.
-    named.is_some_and(|row| !known.has(row) || rules.version < ONLY_OURS && row.group == "vector_set")
+    named.is_some_and(|row| !known.has(row) || rules.version < NEWEST && row.group == "vector_set")
 }
 
 /// Whether something else than the fields announced stands behind FIELDS, or something else than options before it.

@@ -16,7 +16,7 @@ const NOTES: &str = "Incomplete because a stream key named STREAMS (or options b
 
 pub const COMMANDS: &[Command] = &[row("XREAD", xread)
     .arity(-4)
-    .keys(&[KeySpec::halved("STREAMS", 1, RO | ACCESS | INCOMPLETE).notes(NOTES).found_by(keys)])
+    .keys(&[KeySpec::halved("STREAMS", 1, RO | ACCESS | INCOMPLETE).notes(NOTES).found_by(keys_of_streams)])
     .flags(READONLY | BLOCKING | MOVABLEKEYS)
     .since("5.0.0")
     .complexity("For each stream: O(M), M: entries returned")
@@ -52,9 +52,12 @@ fn group_only(option: &str) -> Error {
     Error::err(format_args!("The {option} option is only supported by XREADGROUP. You called XREAD instead."))
 }
 
+/// Options of XREAD and XREADGROUP that a number follows.
+const WITH_A_NUMBER: [&str; 5] = ["COUNT", "BLOCK", "CLAIM", "MAXCOUNT", "MAXSIZE"];
+
 /// The keys of XREAD and XREADGROUP: half of what stands behind STREAMS. Nothing before it may be taken for it, for a group and a consumer
 /// may have any name.
-pub fn keys(args: &Args<'_>) -> Range<usize> {
+pub fn keys_of_streams(args: &Args<'_>) -> Range<usize> {
     let mut index = 1;
     while index < args.len() && !args.is(index, "STREAMS") {
         index += match () {
@@ -68,8 +71,6 @@ pub fn keys(args: &Args<'_>) -> Range<usize> {
     let behind = args.len().saturating_sub(index + 1);
     if behind.is_multiple_of(2) { index + 1..index + 1 + behind / 2 } else { 0..0 }
 }
-
-const WITH_A_NUMBER: [&str; 5] = ["COUNT", "BLOCK", "CLAIM", "MAXCOUNT", "MAXSIZE"];
 
 impl Options {
     fn parse(cx: &Cx<'_>, args: Args<'_>) -> Result<Self, Error> {

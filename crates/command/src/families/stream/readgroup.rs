@@ -4,7 +4,7 @@
 //! the key is gone, the key is no stream): then the command runs again and says so.
 
 use super::claim::seen_consumer;
-use super::read::{Budget, keys, positive, time_to_wait};
+use super::read::{Budget, keys_of_streams, positive, time_to_wait};
 use super::told::Delivered;
 use super::{ids, reply_id, reply_words, row, tell_new_consumer};
 use crate::blocking::{Awaits, Overdue, Wait, milliseconds};
@@ -19,7 +19,7 @@ const NOTES: &str = "Incomplete because a consumer/group named STREAMS (or optio
 
 pub const COMMANDS: &[Command] = &[row("XREADGROUP", xreadgroup)
     .arity(-7)
-    .keys(&[KeySpec::halved("STREAMS", 4, RO | ACCESS | INCOMPLETE).notes(NOTES).found_by(keys)])
+    .keys(&[KeySpec::halved("STREAMS", 4, RO | ACCESS | INCOMPLETE).notes(NOTES).found_by(keys_of_streams)])
     .flags(WRITE | BLOCKING | MOVABLEKEYS)
     .since("5.0.0")
     .complexity("For each stream: O(M) with M being the number of entries returned")

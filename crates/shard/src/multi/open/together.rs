@@ -137,7 +137,7 @@ impl Shard {
 
     /// Whether clients wait for any of these keys, as far as they are of this shard.
     pub(super) fn awaits_any(&self, keys: &[DbKey]) -> bool {
-        keys.iter().any(|(db, key)| self.waiters_of(*db, key) != Waiters::Nobody)
+        self.waiters_of_any(keys.iter().map(|(db, key)| (*db, &key[..]))) != Waiters::Nobody
     }
 
     /// The scripts that have not run come to the shards anew, with the keys that are here. Nobody knows of them yet; and of their connections nothing
