@@ -106,7 +106,8 @@ impl F64Buf {
         Self::of(I64Buf::new(value).as_bytes())
     }
 
-    pub(crate) fn of(text: &[u8]) -> Self {
+    /// A text of at most [`F64_TEXT_BYTES_MAX`] bytes.
+    pub fn of(text: &[u8]) -> Self {
         let mut buf = Self::new();
         buf.push(text);
         buf

@@ -25,8 +25,10 @@ pub enum Code {
     Duplicate,
     /// `SEARCH_QUERY_BAD`: a query that can be read and makes no sense.
     Query,
-    /// `SEARCH_EXPR`: an expression that cannot be read, or not be evaluated.
+    /// `SEARCH_EXPR`: an expression that cannot be read.
     Expression,
+    /// `SEARCH_VALUE_NOT_FOUND`: a property that a row does not have.
+    ValueMissing,
     /// `SEARCH_PROP_NOT_FOUND`: a property that no step before has made.
     PropertyMissing,
     /// `SEARCH_VECTOR_BLOB_SIZE_MISMATCH`: a document's vector with too many or too few bytes.
@@ -66,6 +68,7 @@ impl Code {
             Self::Duplicate => "SEARCH_PARAM_DUP",
             Self::Query => "SEARCH_QUERY_BAD",
             Self::Expression => "SEARCH_EXPR",
+            Self::ValueMissing => "SEARCH_VALUE_NOT_FOUND",
             Self::PropertyMissing => "SEARCH_PROP_NOT_FOUND",
             Self::BlobSize => "SEARCH_VECTOR_BLOB_SIZE_MISMATCH",
             Self::VectorLength => "SEARCH_VECTOR_LEN_BAD",

@@ -2,11 +2,14 @@
 
 use base::number::{F64Buf, format_general};
 
-/// A number in results, rows of FT.AGGREGATE and distances of FT.SEARCH: whole numbers whole, others with twelve digits.
+/// A number in results, rows of FT.AGGREGATE and distances of FT.SEARCH: whole numbers whole, others with twelve digits, as C writes them.
 pub fn result_text(number: f64) -> F64Buf {
     const WHOLE_MAX: f64 = (1u64 << 63) as f64;
     if number == number.trunc() && number.abs() < WHOLE_MAX {
         return F64Buf::from_i64(number as i64);
+    }
+    if number.is_nan() && number.is_sign_negative() {
+        return F64Buf::of(b"-nan");
     }
     format_general(number, 12)
 }
@@ -31,6 +34,7 @@ mod tests {
             (1e300, "1e+300"),
             (-0.5, "-0.5"),
             (f64::NAN, "nan"),
+            (-f64::NAN, "-nan"),
         ] {
             assert_eq!(result_text(number).as_bytes(), expected.as_bytes());
         }

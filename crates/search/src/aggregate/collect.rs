@@ -3,6 +3,7 @@
 use super::rows::{Fields, SortKey, compare_values};
 use crate::error::{Code, Error, NONE_LEFT, shown};
 use crate::expression::{Row, Value};
+use crate::sorting::sorted;
 use base::number::{parse_i64, parse_u64};
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -249,7 +250,9 @@ impl Rows {
 
     /// Rows that are alike keep the order in which they came.
     fn sort(&mut self, collect: &Collect) {
-        self.rows.sort_by(|left, right| collect.compare(left, right).then(left.arrival.cmp(&right.arrival)));
+        let rows = std::mem::take(&mut self.rows);
+        self.rows =
+            sorted(rows, |left, right| collect.compare(left, right).then(left.arrival.cmp(&right.arrival)));
     }
 
     pub fn merge(&mut self, mut other: Self, collect: &Collect) {

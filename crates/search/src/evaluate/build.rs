@@ -58,11 +58,11 @@ impl<'a> Builder<'a> {
             Kind::Exact(nodes) | Kind::Intersection(nodes) => return self.intersection(node, nodes),
             Kind::Union(nodes) => {
                 let children = nodes.iter().map(|child| self.cursor(child, source)).collect();
-                return union(children, weight);
+                return union(children, weight, false);
             }
             Kind::Tag { field, values } => {
                 let values = values.iter().map(|value| self.cursor(value, Source::Tags(*field))).collect();
-                return union(values, weight);
+                return union(values, weight, false);
             }
             Kind::Not(inner) => CursorKind::Not(Box::new(self.cursor(inner, source)), Ids::all(self.index)),
             Kind::Optional(inner) => {
@@ -114,7 +114,7 @@ impl<'a> Builder<'a> {
         self.expansion += 1;
         let cursor = |word| self.counted(self.word(word, source, node.fields, 1.0), node, source);
         let children = words.into_iter().map(cursor).collect();
-        Some(union(children, node.attributes.weight()))
+        Some(union(children, node.attributes.weight(), true))
     }
 
     fn word(&self, word: Word, source: Source, fields: FieldMask, weight: f64) -> Cursor {
@@ -175,12 +175,12 @@ impl<'a> Builder<'a> {
 }
 
 /// A union; of one child that child, as FT.SEARCH explains its scores.
-fn union(mut children: Vec<Cursor>, weight: f64) -> Cursor {
+fn union(mut children: Vec<Cursor>, weight: f64, is_expansion: bool) -> Cursor {
     children.retain(|child| !matches!(child.kind, CursorKind::Empty));
     match children.len() {
         0 => Cursor::empty(),
         1 if weight == 1.0 => children.remove(0),
-        _ => Cursor::new(CursorKind::Union(Union::new(children)), weight),
+        _ => Cursor::new(CursorKind::Union(Union::new(children, is_expansion)), weight),
     }
 }
 

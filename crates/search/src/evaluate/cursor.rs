@@ -237,6 +237,9 @@ impl TermCursor {
 #[derive(Debug)]
 pub(super) struct Union {
     pub children: Vec<Cursor>,
+    /// Whether the children are the words that one part of the query stands for: a document is scored by the first of them that it has
+    /// alone, as in RediSearch.
+    pub is_expansion: bool,
     /// Children that stand on a document, the first first.
     heap: BinaryHeap<Reverse<(DocumentId, usize)>>,
     /// How many children have been asked for their first document.
@@ -244,8 +247,14 @@ pub(super) struct Union {
 }
 
 impl Union {
-    pub fn new(children: Vec<Cursor>) -> Self {
-        Self { children, heap: BinaryHeap::new(), started: 0 }
+    pub fn new(children: Vec<Cursor>, is_expansion: bool) -> Self {
+        Self { children, is_expansion, heap: BinaryHeap::new(), started: 0 }
+    }
+
+    /// The children by which the document is scored that they stand on.
+    pub fn scored(&self, id: DocumentId) -> impl Iterator<Item = &Cursor> {
+        let count = if self.is_expansion { 1 } else { usize::MAX };
+        self.children.iter().filter(move |child| child.is_at(id)).take(count)
     }
 
     fn advance(&mut self, index: &Index, target: DocumentId, fuel: &mut usize) -> Progress {

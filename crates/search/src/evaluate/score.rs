@@ -149,7 +149,7 @@ impl Scoring<'_> {
                 None => self.other(cursor, formula),
             },
             CursorKind::Range(_) => self.other(cursor, formula),
-            CursorKind::Union(union) => self.sum(cursor, union.children.iter(), 0, formula),
+            CursorKind::Union(union) => self.sum(cursor, union.scored(self.id), 0, formula),
             CursorKind::Intersection(all) => {
                 let children = all.required.iter().chain(&all.optional);
                 self.sum(cursor, children, all.checks(), formula)
@@ -265,7 +265,7 @@ impl Scoring<'_> {
     /// Where there are no distances it follows what RediSearch is seen to do.
     fn slop(&self, root: &Cursor) -> u32 {
         let children: Vec<&Cursor> = match &root.kind {
-            CursorKind::Union(union) => union.children.iter().collect(),
+            CursorKind::Union(union) => union.scored(self.id).collect(),
             CursorKind::Intersection(all) => all.required.iter().chain(&all.optional).collect(),
             _ => return 1,
         };

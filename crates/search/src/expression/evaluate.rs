@@ -13,17 +13,8 @@ pub(super) fn evaluate(node: &Node, row: &dyn Row) -> Result<Value, Error> {
             Ok(value.number().map_or(Value::Null, |number| Value::Number(-number)))
         }
         Node::Not(inner) => Ok(truth(!evaluate(inner, row)?.is_true())),
-        Node::Binary(Operator::Or, left, right) => {
-            // What the left side misses may not be needed.
-            let holds = match evaluate(left, row) {
-                Ok(value) => value.is_true(),
-                Err(error) if error.code == Code::Expression => false,
-                Err(error) => return Err(error),
-            };
-            Ok(truth(holds || evaluate(right, row)?.is_true()))
-        }
-        Node::Binary(Operator::And, left, right) => {
-            Ok(truth(evaluate(left, row)?.is_true() && evaluate(right, row)?.is_true()))
+        Node::Binary(operator @ (Operator::Or | Operator::And), left, right) => {
+            logical(*operator == Operator::Or, left, right, row)
         }
         Node::Binary(operator, left, right) => {
             binary(*operator, &evaluate(left, row)?, &evaluate(right, row)?)
@@ -54,32 +45,52 @@ fn missing(name: &[u8]) -> Error {
     let text = format!(
         "Could not find the value for a parameter name, consider using EXISTS if applicable for {name}"
     );
-    Error::new(Code::Expression, text)
+    Error::new(Code::ValueMissing, text)
 }
 
 pub(super) fn truth(holds: bool) -> Value {
     Value::Number(f64::from(u8::from(holds)))
 }
 
-fn binary(operator: Operator, left: &Value, right: &Value) -> Result<Value, Error> {
-    let ordered = |holds: fn(Ordering) -> bool| match (left, right) {
-        (Value::Number(_), Value::Text(text)) | (Value::Text(text), Value::Number(_))
-            if base::number::parse_f64(text).is_none() =>
-        {
-            Err(Error::new(Code::Number, "Error converting string"))
+/// A property that is missing counts as false where the other side decides, and is an error where it does not.
+fn logical(is_or: bool, left: &Node, right: &Node, row: &dyn Row) -> Result<Value, Error> {
+    let mut without = None;
+    for operand in [left, right] {
+        let holds = match operand {
+            Node::Property(name) => row.property(name).map_or_else(
+                || {
+                    without = Some(missing(name));
+                    false
+                },
+                |value| value.is_true(),
+            ),
+            other => evaluate(other, row)?.is_true(),
+        };
+        if holds == is_or {
+            return Ok(truth(is_or));
         }
-        _ => Ok(truth(holds(left.compare(right)))),
+    }
+    without.map_or_else(|| Ok(truth(!is_or)), Err)
+}
+
+fn binary(operator: Operator, left: &Value, right: &Value) -> Result<Value, Error> {
+    let ordered = |holds: fn(Ordering) -> bool| match left.predicate_order(right) {
+        Some(order) => Ok(truth(holds(order))),
+        None => Err(Error::new(Code::Number, "Error converting string")),
     };
+    let equal = || left.predicate_order(right).is_some_and(Ordering::is_eq);
     match operator {
-        Operator::Equal => return ordered(Ordering::is_eq),
-        Operator::Unequal => return ordered(Ordering::is_ne),
+        Operator::Equal => return Ok(truth(equal())),
+        Operator::Unequal => return Ok(truth(!equal())),
         Operator::Less => return ordered(Ordering::is_lt),
         Operator::LessOrEqual => return ordered(Ordering::is_le),
         Operator::Greater => return ordered(Ordering::is_gt),
         Operator::GreaterOrEqual => return ordered(Ordering::is_ge),
         _ => {}
     }
-    let (Some(left), Some(right)) = (left.number(), right.number()) else { return Ok(Value::Null) };
+    let (Some(left), Some(right)) = (left.number(), right.number()) else {
+        return Err(Error::new(Code::Number, "Invalid numeric value"));
+    };
     Ok(Value::Number(match operator {
         Operator::Add => left + right,
         Operator::Subtract => left - right,

@@ -1,10 +1,10 @@
 //! The functions of expressions, one row each: name, how many arguments, and what it does with their values. What a function cannot take
-//! is nothing, unless RediSearch makes an error of it.
+//! is nothing, no number or an error, as RediSearch has it for each.
 
 use super::evaluate::truth;
 use super::time::Moment;
 use super::value::Value;
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, shown};
 use crate::index::Place;
 use base::number::parse_f64;
 
@@ -40,14 +40,6 @@ impl Function {
         };
         Err(Error::new(Code::Expression, format!("Function '{name}' expects {wanted}, but got {count}")))
     }
-
-    fn bad_type(&self, argument: usize, value: &Value, check: &str) -> Error {
-        let (name, kind) = (self.name, value.type_number());
-        let text = format!(
-            "Invalid type ({kind}) for argument {argument} in function '{name}'. {check}(v, {argument}) was false."
-        );
-        Error::new(Code::Expression, text)
-    }
 }
 
 /// The function of that name, in any case.
@@ -67,17 +59,19 @@ static FUNCTIONS: [Function; 32] = [
     Function::new("abs", 1, 1, |values| math(values, f64::abs)),
     Function::new("ceil", 1, 1, |values| math(values, f64::ceil)),
     Function::new("floor", 1, 1, |values| math(values, f64::floor)),
-    Function::new("upper", 1, 1, |values| with_text(values, |text| text.to_uppercase())),
-    Function::new("lower", 1, 1, |values| with_text(values, |text| text.to_lowercase())),
-    Function::new("to_str", 1, 1, |values| Ok(values[0].shown().map_or(Value::Null, Value::Text))),
-    Function::new("to_number", 1, 1, |values| Ok(values[0].number().map_or(Value::Null, Value::Number))),
+    Function::new("upper", 1, 1, |values| with_text(values, <[u8]>::to_ascii_uppercase)),
+    Function::new("lower", 1, 1, |values| with_text(values, <[u8]>::to_ascii_lowercase)),
+    Function::new("to_str", 1, 1, |values| Ok(Value::Text(values[0].shown().unwrap_or_default()))),
+    Function::new("to_number", 1, 1, to_number),
     Function::new("startswith", 2, 2, |values| {
-        with_two_texts(values, |text, front| f64::from(u8::from(text.starts_with(front))))
+        let (text, front) = (text("startswith", values, 0)?, text("startswith", values, 1)?);
+        Ok(truth(text.starts_with(front)))
     }),
-    Function::new("contains", 2, 2, |values| with_two_texts(values, occurrences)),
-    Function::new("strlen", 1, 1, |values| {
-        Ok(values[0].shown().map_or(Value::Null, |text| Value::Number(text.len() as f64)))
+    Function::new("contains", 2, 2, |values| {
+        let (text, part) = (text("contains", values, 0)?, text("contains", values, 1)?);
+        Ok(Value::Number(occurrences(text, part)))
     }),
+    Function::new("strlen", 1, 1, |values| Ok(Value::Number(text("strlen", values, 0)?.len() as f64))),
     Function::new("substr", 3, 3, substr),
     Function::new("format", 1, usize::MAX, format),
     Function::new("split", 1, 3, split),
@@ -102,53 +96,66 @@ static FUNCTIONS: [Function; 32] = [
 ];
 
 fn math(values: &[Value], apply: fn(f64) -> f64) -> Result<Value, Error> {
-    Ok(values[0].number().map_or(Value::Null, |number| Value::Number(apply(number))))
+    Ok(Value::Number(values[0].number().map_or(f64::NAN, apply)))
 }
 
-fn with_text(values: &[Value], apply: fn(&str) -> String) -> Result<Value, Error> {
+fn with_text(values: &[Value], apply: fn(&[u8]) -> Vec<u8>) -> Result<Value, Error> {
     let Value::Text(text) = &values[0] else { return Ok(Value::Null) };
-    Ok(match std::str::from_utf8(text) {
-        Ok(text) => Value::text(apply(text)),
-        Err(_) => Value::Null,
-    })
+    Ok(Value::Text(apply(text)))
 }
 
-fn with_two_texts(values: &[Value], apply: fn(&[u8], &[u8]) -> f64) -> Result<Value, Error> {
-    let (Some(left), Some(right)) = (values[0].shown(), values[1].shown()) else { return Ok(Value::Null) };
-    Ok(Value::Number(apply(&left, &right)))
+/// An argument that must be a text.
+fn text<'v>(function: &str, values: &'v [Value], at: usize) -> Result<&'v [u8], Error> {
+    match &values[at] {
+        Value::Text(text) => Ok(text),
+        other => Err(bad_type(function, at, other, "VALIDATE_ARG__STRING(v, 0)")),
+    }
 }
 
+fn bad_type(function: &str, argument: usize, value: &Value, check: &str) -> Error {
+    let kind = value.type_number();
+    let text =
+        format!("Invalid type ({kind}) for argument {argument} in function '{function}'. {check} was false.");
+    Error::new(Code::Arguments, text)
+}
+
+fn to_number(values: &[Value]) -> Result<Value, Error> {
+    let refuse = || {
+        let text = shown(&values[0].shown().unwrap_or_default());
+        Error::new(Code::Arguments, format!("to_number: cannot convert string '{text}'"))
+    };
+    values[0].number().map(Value::Number).ok_or_else(refuse)
+}
+
+/// How often a part is found, overlapping too.
 fn occurrences(text: &[u8], part: &[u8]) -> f64 {
     if part.is_empty() {
         return text.len() as f64 + 1.0;
     }
-    let (mut at, mut count) = (0, 0.0);
-    while let Some(found) = text[at..].windows(part.len()).position(|window| window == part) {
-        at += found + part.len();
-        count += 1.0;
-    }
-    count
+    text.windows(part.len()).filter(|window| *window == part).count() as f64
 }
 
+/// What would begin before the start begins at the end; a negative count leaves so many bytes out at the end.
 fn substr(values: &[Value]) -> Result<Value, Error> {
-    let function = find(b"substr").expect("it is this one");
-    let Value::Text(text) = &values[0] else {
-        return Err(function.bad_type(0, &values[0], "VALIDATE_ARG__STRING"));
-    };
     let number = |at: usize| match &values[at] {
-        Value::Number(number) => Ok(*number as i64),
-        other => Err(function.bad_type(at, other, "VALIDATE_ARG__NUMBER")),
+        Value::Number(number) => Ok(*number as i32),
+        other => Err(bad_type("substr", at, other, "VALIDATE_ARG__TYPE(v, RSValueType_Number)")),
     };
-    let (offset, count, length) = (number(1)?, number(2)?, text.len() as i64);
-    let start = if offset < 0 { (length.saturating_add(offset)).max(0) } else { offset.min(length) };
-    let end = if count < 0 { length } else { start.saturating_add(count).min(length) };
-    Ok(Value::text(&text[start as usize..end as usize]))
+    let (offset, count) = (i64::from(number(1)?), i64::from(number(2)?));
+    let Value::Text(text) = &values[0] else {
+        return Err(Error::new(Code::Arguments, "Invalid type for substr. Expected string"));
+    };
+    let length = text.len() as i64;
+    let start = if offset < 0 { length + offset } else { offset.min(length) };
+    let start = if start < 0 { length } else { start };
+    let count = if count < 0 { (length - start + count).max(0) } else { count.min(length - start) };
+    Ok(Value::text(&text[start as usize..(start + count) as usize]))
 }
 
 /// `%s` stands for the next argument, `%%` for a percent sign; nothing else is known.
 fn format(values: &[Value]) -> Result<Value, Error> {
-    let refuse = |text: &str| Err(Error::new(Code::Expression, text));
-    let Value::Text(pattern) = &values[0] else { return refuse("Invalid type for format argument") };
+    let refuse = |text: &str| Err(Error::new(Code::Arguments, text));
+    let pattern = text("format", values, 0)?;
     let (mut out, mut arguments, mut bytes) = (Vec::new(), values[1..].iter(), pattern.iter());
     while let Some(&byte) = bytes.next() {
         if byte != b'%' {
@@ -169,9 +176,10 @@ fn format(values: &[Value]) -> Result<Value, Error> {
 }
 
 fn split(values: &[Value]) -> Result<Value, Error> {
-    let Value::Text(text) = &values[0] else { return Ok(Value::Null) };
-    let set = |at: usize, default: &[u8]| values.get(at).map_or(Some(default.to_vec()), Value::shown);
-    let (Some(separators), Some(strips)) = (set(1, b","), set(2, b" ")) else { return Ok(Value::Null) };
+    let set = |at: usize, default: &'static [u8]| {
+        if at < values.len() { text("split", values, at) } else { Ok(default) }
+    };
+    let (text, separators, strips) = (text("split", values, 0)?, set(1, b",")?, set(2, b" ")?);
     let parts = text.split(|byte| separators.contains(byte)).map(|part| {
         let start = part.iter().position(|byte| !strips.contains(byte)).unwrap_or(part.len());
         let end = part.iter().rposition(|byte| !strips.contains(byte)).map_or(start, |end| end + 1);
@@ -180,8 +188,9 @@ fn split(values: &[Value]) -> Result<Value, Error> {
     Ok(Value::List(parts.filter(|part| !part.is_empty()).map(Value::text).collect()))
 }
 
+/// A part of a time since 1970.
 fn moment(values: &[Value], part: fn(Moment) -> i64) -> Result<Value, Error> {
-    let moment = values[0].number().and_then(Moment::new);
+    let moment = values[0].number().filter(|seconds| *seconds >= 0.0).and_then(Moment::new);
     Ok(moment.map_or(Value::Null, |moment| Value::Number(part(moment) as f64)))
 }
 
@@ -192,19 +201,19 @@ fn timefmt(values: &[Value]) -> Result<Value, Error> {
             Ok(format) => format,
             Err(_) => return Ok(Value::Null),
         },
-        Some(_) => return Ok(Value::Null),
+        Some(other) => {
+            return Err(bad_type("time", 1, other, "VALIDATE_ARG__TYPE(v, RSValueType_String)"));
+        }
     };
     let text = values[0].number().and_then(Moment::new).and_then(|moment| moment.format(format));
-    Ok(text.map_or(Value::Null, Value::text))
+    Ok(text.filter(|text| !text.is_empty()).map_or(Value::Null, Value::text))
 }
 
 fn parsetime(values: &[Value]) -> Result<Value, Error> {
-    let function = find(b"parsetime").expect("it is this one");
-    let text = |at: usize| match &values[at] {
-        Value::Text(text) => Ok(std::str::from_utf8(text).ok()),
-        other => Err(function.bad_type(at, other, "VALIDATE_ARG__STRING")),
+    let (text, format) = (text("parsetime", values, 0)?, text("parsetime", values, 1)?);
+    let (Ok(text), Ok(format)) = (std::str::from_utf8(text), std::str::from_utf8(format)) else {
+        return Ok(Value::Null);
     };
-    let (Some(text), Some(format)) = (text(0)?, text(1)?) else { return Ok(Value::Null) };
     let moment = Moment::parse(text, format);
     Ok(moment.map_or(Value::Null, |moment| Value::Number(moment.seconds() as f64)))
 }
@@ -298,7 +307,6 @@ mod tests {
             ("1 / 0", "inf"),
             ("floor(sqrt(90)) % 10", "9"),
             ("@foo - (@foo % 3600)", "12232800"),
-            ("\"a\" * 2", "null"),
             ("@digits + 1", "20210402"),
             ("1 < 2 && 2 < 3 || 0", "1"),
             ("!1 || 0", "0"),
@@ -313,15 +321,32 @@ mod tests {
             ("\"foo's \\\"bar\\\"\"", "foo's \"bar\""),
             ("log2(8) + exp(0) + abs(-3) + ceil(1.2) + floor(1.8)", "10"),
             ("exp(@foo)", "inf"),
-            ("upper('größe')", "GRÖSSE"),
+            ("upper('größe')", "GRößE"),
             ("upper(1)", "null"),
             ("lower('FOO')", "foo"),
             ("startswith('hello', 'hel')", "1"),
             ("contains('papapa', 'pa')", "3"),
             ("contains('abc', '')", "4"),
+            ("contains('aaa', 'aa')", "2"),
             ("strlen('hello')", "5"),
             ("substr('hello', 0, 3)", "hel"),
-            ("substr('hello', -2, -1)", "lo"),
+            ("substr('hello', -2, -1)", "l"),
+            ("substr('hello', 1, -1)", "ell"),
+            ("substr('hello', 0, -1000)", ""),
+            ("substr('hello', -1000, 2)", ""),
+            ("abs('a')", "nan"),
+            ("sqrt('4')", "2"),
+            ("1 == 'a'", "0"),
+            ("1 != 'a'", "1"),
+            ("0 == -0.0", "1"),
+            ("split('b,a') < split('c')", "1"),
+            ("'a' > split('c')", "1"),
+            ("@gone && 1", "0"),
+            ("@gone || 1", "1"),
+            ("1 && @gone", "0"),
+            ("timefmt(0, '')", "null"),
+            ("to_str(split('a'))", ""),
+            ("day(-1)", "null"),
             ("substr('test', 3, 1000)", "t"),
             ("substr('test', 30, 1)", ""),
             ("format('%s-test', 'test')", "test-test"),
@@ -372,6 +397,24 @@ mod tests {
                 "parsetime(11,22)",
                 "Invalid type (1) for argument 0 in function 'parsetime'. VALIDATE_ARG__STRING(v, 0) was false.",
             ),
+            (
+                "strlen(1)",
+                "Invalid type (1) for argument 0 in function 'strlen'. VALIDATE_ARG__STRING(v, 0) was false.",
+            ),
+            (
+                "contains('a', 1)",
+                "for argument 1 in function 'contains'. VALIDATE_ARG__STRING(v, 0) was false.",
+            ),
+            (
+                "substr('a', 1, 'b')",
+                "argument 2 in function 'substr'. VALIDATE_ARG__TYPE(v, RSValueType_Number) was",
+            ),
+            ("substr(1, 1, 1)", "Invalid type for substr. Expected string"),
+            ("timefmt(1, 2)", "in function 'time'. VALIDATE_ARG__TYPE(v, RSValueType_String) was false."),
+            ("to_number('a')", "to_number: cannot convert string 'a'"),
+            ("1 + 'a'", "SEARCH_NUMERIC_VALUE_INVALID Invalid numeric value"),
+            ("1 < 'a'", "SEARCH_NUMERIC_VALUE_INVALID Error converting string"),
+            ("@gone || 0", "consider using EXISTS"),
             (
                 "@gone > 2",
                 "Could not find the value for a parameter name, consider using EXISTS if applicable for gone",

@@ -1,7 +1,6 @@
 //! Values of rows: numbers, texts, lists, or nothing.
 
 use crate::number::result_text;
-use base::number::parse_f64;
 use std::cmp::Ordering;
 
 /// A value.
@@ -26,7 +25,7 @@ impl Value {
     pub fn number(&self) -> Option<f64> {
         match self {
             Self::Number(number) => Some(*number),
-            Self::Text(text) => parse_f64(text),
+            Self::Text(text) => std::str::from_utf8(text).ok()?.parse().ok(),
             Self::Null | Self::List(_) | Self::Map(_) => None,
         }
     }
@@ -70,22 +69,41 @@ impl Value {
             (Self::Null, Self::Null) => Ordering::Equal,
             (Self::Null, _) => Ordering::Less,
             (_, Self::Null) => Ordering::Greater,
-            (Self::Number(left), Self::Number(right)) => left.total_cmp(right),
+            (Self::Number(left), Self::Number(right)) => number_order(*left, *right),
             (Self::Text(left), Self::Text(right)) => left.cmp(right),
-            (Self::List(left), Self::List(right)) => {
-                let pairs = left.iter().zip(right).map(|(left, right)| left.compare(right));
-                pairs.fold(Ordering::Equal, Ordering::then).then(left.len().cmp(&right.len()))
-            }
+            (Self::List(left), Self::List(right)) => match (left.first(), right.first()) {
+                (Some(left), Some(right)) => left.compare(right),
+                _ => left.len().cmp(&right.len()),
+            },
             (Self::Map(_), Self::Map(_)) => self.identity().cmp(&other.identity()),
             (Self::Map(_), _) => Ordering::Greater,
             (_, Self::Map(_)) => Ordering::Less,
             (Self::List(_), _) => Ordering::Greater,
             (_, Self::List(_)) => Ordering::Less,
             (left, right) => match (left.number(), right.number()) {
-                (Some(left), Some(right)) => left.total_cmp(&right),
+                (Some(left), Some(right)) => number_order(left, right),
                 _ => left.shown().cmp(&right.shown()),
             },
         }
+    }
+
+    /// The order of values in conditions, where what cannot be compared counts as equal; `None` for a number beside what does not
+    /// read like one.
+    pub(super) fn predicate_order(&self, other: &Self) -> Option<Ordering> {
+        Some(match (self, other) {
+            (Self::Null, _) | (_, Self::Null) => self.compare(other),
+            (Self::Number(_), _) | (_, Self::Number(_)) => {
+                self.number()?.partial_cmp(&other.number()?).unwrap_or(Ordering::Equal)
+            }
+            (Self::Text(left), Self::Text(right)) => left.cmp(right),
+            (Self::Text(text), _) => text[..].cmp(b""),
+            (_, Self::Text(text)) => b""[..].cmp(text),
+            (Self::List(left), Self::List(right)) => match (left.first(), right.first()) {
+                (Some(left), Some(right)) => return left.predicate_order(right),
+                _ => left.len().cmp(&right.len()),
+            },
+            (Self::List(_) | Self::Map(_), _) => Ordering::Equal,
+        })
     }
 
     /// What two values that count as one have in common.
@@ -110,14 +128,19 @@ impl Value {
         }
     }
 
-    /// The number of its type in sentences of errors.
+    /// The number of its type in sentences of errors, as RediSearch has them.
     pub(super) fn type_number(&self) -> u8 {
         match self {
             Self::Number(_) => 1,
             Self::Text(_) => 2,
             Self::Null => 3,
-            Self::List(_) => 4,
-            Self::Map(_) => 5,
+            Self::List(_) => 5,
+            Self::Map(_) => 8,
         }
     }
+}
+
+/// Zeros of both signs are alike; what is no number stands at an end, so that lists can be sorted.
+fn number_order(left: f64, right: f64) -> Ordering {
+    left.partial_cmp(&right).unwrap_or_else(|| left.total_cmp(&right))
 }

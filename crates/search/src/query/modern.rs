@@ -164,7 +164,8 @@ pub(super) fn text_part(context: &Context<'_>, scanner: &mut Scanner<'_>) -> Res
 fn skip_punctuation(scanner: &mut Scanner<'_>) {
     const MEANS_SOMETHING: &[u8] = b"|()[]{}\"'@%*-~$:;\\";
     while let Some(byte) = scanner.peek() {
-        if !is_separator(byte) || MEANS_SOMETHING.contains(&byte) || scanner.starts_with(b"=>") {
+        let is_mark = MEANS_SOMETHING.contains(&byte) && !scanner.is_lone_apostrophe();
+        if !is_separator(byte) || is_mark || scanner.starts_with(b"=>") {
             return;
         }
         if scanner.number_length(false) > 0 {

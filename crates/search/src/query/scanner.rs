@@ -128,6 +128,11 @@ impl<'a> Scanner<'a> {
         Err(self.syntax())
     }
 
+    /// Whether here is a `'` that has none behind it, which means nothing.
+    pub fn is_lone_apostrophe(&self) -> bool {
+        self.peek() == Some(b'\'') && !self.text[self.at + 1..].contains(&b'\'')
+    }
+
     /// A syntax error here.
     pub fn syntax(&self) -> Error {
         let (start, end) = self.last;

@@ -164,7 +164,7 @@ fn returned(words: &mut Words<'_>) -> Result<Vec<Returned>, Error> {
     let mut fields = Vec::with_capacity(listed.len());
     let mut listed = listed.into_iter().peekable();
     while let Some(word) = listed.next() {
-        let path = word.strip_prefix(b"@").unwrap_or(word).to_vec();
+        let path = word.to_vec();
         let mut name = path.clone();
         if listed.next_if(|word| word.eq_ignore_ascii_case(b"AS")).is_some() {
             let alias = listed
@@ -187,13 +187,7 @@ fn listed_fields(words: &mut Words<'_>) -> Result<Option<Vec<Vec<u8>>>, Error> {
     if !words.take("FIELDS") {
         return Ok(None);
     }
-    Ok(Some(
-        words
-            .counted("FIELDS")?
-            .into_iter()
-            .map(|field| field.strip_prefix(b"@").unwrap_or(field).to_vec())
-            .collect(),
-    ))
+    Ok(Some(words.counted("FIELDS")?.into_iter().map(<[u8]>::to_vec).collect()))
 }
 
 fn highlight(words: &mut Words<'_>) -> Result<Highlight, Error> {
@@ -228,7 +222,7 @@ fn summarize(words: &mut Words<'_>) -> Result<Summarize, Error> {
 
 fn sort_by(words: &mut Words<'_>) -> Result<SortBy, Error> {
     let field = words.argument("SORTBY")?;
-    let field = field.strip_prefix(b"@").unwrap_or(field).to_vec();
+    let field = field.to_vec();
     let mut descending = false;
     if words.take("DESC") {
         descending = true;
