@@ -12,7 +12,10 @@ const NO_SUCCESS: &[(&str, &str)] = &[
     ("CONFIG REWRITE", NO_FILE),
     ("DEBUG CONFIG-REWRITE-FORCE-ALL", NO_FILE),
     ("DEBUG ERROR", "answers the error that it is given"),
-    ("DEBUG CHANGE-REPL-ID", PERSISTENCE),
+    ("DEBUG CHANGE-REPL-ID", REPLICATION),
+    ("DEBUG REPLICATE", REPLICATION),
+    ("DEBUG LEAK", NOTHING_LIKE_IT),
+    ("DEBUG SDSLEN", NOTHING_LIKE_IT),
     ("SHUTDOWN", "ends the server; see `crates/server/tests/start`"),
     ("SCRIPT DEBUG", "scripts have no debugger"),
     ("FT.CURSOR READ", CURSORS),
@@ -23,7 +26,8 @@ const NO_SUCCESS: &[(&str, &str)] = &[
 ];
 const NO_FILE: &str = "servers of dialogues have no file; see `crates/server/tests/start`";
 const CURSORS: &str = "the number of a cursor is drawn: scripts in search/aggregate.spec ask with it";
-const PERSISTENCE: &str = "persistence comes later";
+const REPLICATION: &str = "replication comes later";
+const NOTHING_LIKE_IT: &str = "about Redis's own strings";
 const MODULES: &str = "modules cannot be loaded";
 
 /// Commands that refuse nothing.

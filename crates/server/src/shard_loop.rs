@@ -59,9 +59,9 @@ pub struct ShardLoop {
     events: Vec<Event>,
     input: Vec<u8>,
     inputs: Vec<(u32, Range<usize>)>,
-    /// Connections that may have more input than was read.
+    /// Connections that may have more input than was read: they come last in the next turn.
     unread: Vec<usize>,
-    /// Those of them that were not read at all, for others had used the turn's room: they come first in the next turn.
+    /// Connections that were not read at all, for others had used the turn's room: they come first in the next turn.
     passed_over: Vec<usize>,
     /// Connections and listeners that are not looked at before clients are served again.
     shut_out: Vec<usize>,
@@ -271,6 +271,7 @@ impl ShardLoop {
             self.unread.append(&mut self.shut_out);
         }
         let busy = !self.unread.is_empty()
+            || !self.passed_over.is_empty()
             || !self.unsent.is_empty()
             || !self.line.is_empty()
             || self.port.has_mail()

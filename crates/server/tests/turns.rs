@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
 use testkit::{Client, Program, Server, Value};
@@ -92,6 +93,57 @@ fn commands_run_in_order_though_more_of_them_comes_behind_others() {
             assert!(pushed(&mut client, &key).into_iter().eq(0..1400), "commands in another order");
         }
     });
+}
+
+/// Sends a signal.
+fn signal(server: &Server, name: &str) {
+    let pid = server.pid().to_string();
+    assert!(Command::new("kill").args([name, &pid]).status().expect("there is kill").success());
+}
+
+/// Whether all threads of the server stand still.
+fn is_stopped(server: &Server) -> bool {
+    let threads = std::fs::read_dir(format!("/proc/{}/task", server.pid())).expect("it is there");
+    let states = threads.map(|thread| {
+        let path = thread.expect("a thread").path().join("stat");
+        std::fs::read_to_string(path).expect("it is there")
+    });
+    states
+        .into_iter()
+        .all(|stat| stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T')))
+}
+
+/// Much has come from many connections, and last a single command of another one: it runs before any of them is read for the second time.
+#[test]
+fn nobody_is_read_twice_before_all_have_been_read_once() {
+    const FLOODS: usize = 40;
+    const COMMAND: &str = "INCR number\r\n";
+    // The share of one connection in a turn, in bytes, as in the loop itself.
+    const SHARE: usize = 32 * 1024;
+    let path = std::env::temp_dir().join(format!("weft-turns-{}.sock", std::process::id()));
+    for back_end in ["auto", "epoll"] {
+        let socket = path.to_str().expect("a plain name");
+        let arguments = ["--shards", "1", "--io-backend", back_end, "--unixsocket", socket];
+        let server = Server::start(&Program::Peer(WEFT.into()), &arguments).expect("our server starts");
+        // What is written to such a socket is there at once.
+        let mut floods: Vec<_> =
+            (0..FLOODS).map(|_| Client::connect_unix(&path).expect("the server accepts")).collect();
+        let mut last = Client::connect_unix(&path).expect("the server accepts");
+        for client in floods.iter_mut().chain([&mut last]) {
+            assert_eq!(client.cmd(&["PING"]), Value::simple("PONG"));
+        }
+        signal(&server, "-STOP");
+        while !is_stopped(&server) {
+            sleep(Duration::from_millis(1));
+        }
+        let flood = COMMAND.repeat(2 * SHARE / COMMAND.len() + 1000);
+        floods.iter_mut().for_each(|client| client.send_raw(flood.as_bytes()).expect("there is room"));
+        last.send(&["GET", "number"]).expect("there is room");
+        signal(&server, "-CONT");
+        let number = last.reply().expect("a reply").integer().expect("a number");
+        let once = FLOODS * (SHARE / COMMAND.len() + 1);
+        assert!(number <= once as i64, "{back_end}: behind {number} commands");
+    }
 }
 
 /// The last command counts, though the end of the connection comes with it.

@@ -29,6 +29,8 @@ impl Shard {
             self.conns[conn].net_in_bytes += range.len() as u64;
             self.conns[conn].last_active_ms = self.cx.now_ms;
             if !self.conns[conn].input.is_empty() {
+                // Who was read before it comes before all that it has now.
+                self.run_queue(buf);
                 self.receive_more(conn, &buf[range.clone()]);
                 continue;
             }

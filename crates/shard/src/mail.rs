@@ -293,7 +293,7 @@ impl Shard {
         let claimed = self.after_claiming_command();
         match (progress, item.ask) {
             _ if claimed.is_empty() => progress,
-            (Progress::Replied, Ask::Part(_)) => {
+            (Progress::Replied, Ask::Part(_) | Ask::Share(..)) => {
                 self.withhold_part(claimed, (home, item.ask, item.command), (out, mark));
                 Progress::Under
             }

@@ -18,12 +18,13 @@ impl ShardLoop {
         let mut used = 0;
         self.turn += 1;
         self.large_bytes = 0;
-        let unread = std::mem::take(&mut self.unread);
+        // Nobody is read twice before all have been once: first who has waited for room, last who has had some.
+        let (waited, unread) = (std::mem::take(&mut self.passed_over), std::mem::take(&mut self.unread));
         let readable = events.iter().filter_map(|e| match e {
             Event::Readable(token) => Some(*token),
             _ => None,
         });
-        for token in unread.into_iter().chain(readable) {
+        for token in waited.into_iter().chain(readable).chain(unread) {
             if self.shard.cx.is_closed {
                 self.shut_out.push(token);
                 continue;
@@ -42,10 +43,6 @@ impl ShardLoop {
                 Event::Ended(token) if self.is_open(token) => self.unread.push(token),
                 _ => {}
             }
-        }
-        if !self.passed_over.is_empty() {
-            self.passed_over.append(&mut self.unread);
-            std::mem::swap(&mut self.passed_over, &mut self.unread);
         }
         self.events = events;
     }

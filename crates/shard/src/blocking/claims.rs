@@ -35,7 +35,9 @@ impl Shard {
         let wait = self.waiting.get_mut(id).expect("it waits");
         let Who::Operation { home, op, is_alone } = wait.who else { unreachable!("clients are served") };
         if wait.claims.iter().any(|claim| claim.key == key) {
-            return;
+            // It has no lock any more, so more has come.
+            let (db, name) = self.cx.awaited.name(key);
+            return self.withholding.note_unsettled(&(db, name.to_vec()));
         }
         let is_first = !std::mem::replace(&mut wait.is_busy, true);
         wait.claims.push(Claim { key, lock: None });

@@ -11,7 +11,7 @@
 
 use crate::message::{Ask, Message, WaitMail};
 use crate::shard::Shard;
-use crate::waiting::Claim;
+use crate::waiting::{Claim, WaitId};
 use command::Command;
 use command::change::DbKey;
 use command::tracking::ClientRef;
@@ -54,7 +54,7 @@ impl Settling {
 enum Withheld {
     /// Replies of these clients, whose shards keep them.
     Replies(Vec<ClientRef>),
-    /// What this shard says to a command for all.
+    /// What this shard says to a command of several shards.
     Part { home: u16, ask: Ask, command: &'static Command, reply: Reply },
 }
 
@@ -62,6 +62,8 @@ enum Withheld {
 pub(crate) struct Withholding {
     /// Keys with a claim that is not settled.
     open: HashSet<DbKey>,
+    /// Keys whose first client needs another key, too, which is locked; each with its number.
+    postponed: HashMap<DbKey, WaitId>,
     /// By number, each with how many keys it still waits for.
     withheld: HashMap<u64, (usize, Withheld)>,
     next: u64,
@@ -101,6 +103,19 @@ impl Withholding {
         self.open.insert(key);
     }
 
+    /// The first in the queue of a key is served as soon as another key is free.
+    pub fn note_postponed(&mut self, key: DbKey, wait: WaitId) {
+        self.note_unsettled(&key);
+        self.postponed.insert(key, wait);
+    }
+
+    /// That is over. Somebody else may stand there by now in the place of one who has gone.
+    pub fn end_postponed(&mut self, key: &DbKey, wait: WaitId) {
+        if self.postponed.get(key) == Some(&wait) {
+            self.postponed.remove(key);
+        }
+    }
+
     /// It is not known yet who gets what is under a key.
     pub fn note_unsettled(&mut self, key: &DbKey) {
         if self.looking > 0 && !self.claimed.contains(key) {
@@ -128,7 +143,8 @@ impl Shard {
     }
 
     fn is_unsettled(&self, key: &DbKey) -> bool {
-        self.withholding.open.contains(key) || self.to_serve.contains(key)
+        let Withholding { open, postponed, .. } = &self.withholding;
+        open.contains(key) || self.to_serve.contains(key) || postponed.contains_key(key)
     }
 
     /// As [`Shard::after_command`]; the keys of which it is not settled yet who gets what the command has brought there.
@@ -229,7 +245,7 @@ impl Shard {
         }
     }
 
-    /// A part of a command for all, whose reply has been written to `out` from `mark` on, has to wait with it.
+    /// A part of a command for all, or a share of one that is split, whose reply has been written to `out` from `mark` on, has to wait with it.
     #[cold]
     pub(crate) fn withhold_part(
         &mut self,

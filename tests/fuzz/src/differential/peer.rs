@@ -28,8 +28,8 @@ pub trait Peer {
 pub struct Remote {
     stream: TcpStream,
     received: Vec<u8>,
-    /// Listens to events of keys.
-    listener: Option<Box<Remote>>,
+    /// Listens to events of keys; and one that waits until all have been published.
+    listener: Option<Box<[Remote; 2]>>,
 }
 
 impl Remote {
@@ -52,8 +52,15 @@ impl Remote {
         let (mut remote, mut listener) = (Self::connect(port)?, Self::connect(port)?);
         listener.stream.write_all(b"PSUBSCRIBE __key*\r\n")?;
         listener.reply()?;
-        remote.listener = Some(Box::new(listener));
+        remote.listener = Some(Box::new([listener, Self::connect(port)?]));
         Ok(remote)
+    }
+
+    /// Waits for keys that are still on their way home from an operation of several shards, which has been answered: of what was changed among them
+    /// their own shards tell.
+    fn wait_for_all(&mut self) -> io::Result<()> {
+        self.stream.write_all(b"DBSIZE\r\n")?;
+        self.reply().map(|_| ())
     }
 
     /// All messages until now.
@@ -108,7 +115,8 @@ impl Peer for Remote {
     }
 
     fn events(&mut self) -> Option<Events> {
-        self.listener.as_mut()?.messages().ok()
+        let [listener, other] = &mut **self.listener.as_mut()?;
+        other.wait_for_all().and_then(|()| listener.messages()).ok()
     }
 }
 

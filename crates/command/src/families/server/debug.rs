@@ -43,6 +43,7 @@ pub const SUBCOMMANDS: &[Command] = &[
     row(Command::new("PROTOCOL", protocol)),
     row(Command::new("STRINGMATCH-LEN", stringmatch_len)),
     row(Command::new("ERROR", error)),
+    row(Command::new("LOG", log)),
     row(Command::on_all("SET-SKIP-CHECKSUM-VALIDATION", set_skip_checksums, ok)),
     row(Command::on_all("PAUSE-CRON", pause_cron, ok)),
     row(Command::new("QUICKLIST-PACKED-THRESHOLD", packed_threshold)),
@@ -50,6 +51,9 @@ pub const SUBCOMMANDS: &[Command] = &[
     row(Command::new("DICT-RESIZING", without_effect)),
     row(Command::new("REPLYBUFFER", reply_buffer)),
     row(Command::new("CHANGE-REPL-ID", unsupported)),
+    row(Command::new("REPLICATE", unsupported)),
+    row(Command::new("LEAK", unsupported)),
+    row(Command::new("SDSLEN", unsupported)),
     row(Command::new("CONFIG-REWRITE-FORCE-ALL", rewrite_all)),
     alone(Command::on_all("RELOAD", in_script, ok)),
     alone(Command::on_all("LOADAOF", in_script, ok)),
@@ -314,6 +318,16 @@ fn error(_: &mut Cx<'_>, args: Args<'_>, _: &mut Reply) -> Outcome {
     Err(Error::Reply(args[2].to_vec().into()))
 }
 
+/// DEBUG LOG message: a line of the log, as a warning.
+fn log(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    const WARNING: u8 = 3;
+    check_len(args, 3..=3)?;
+    let line = [&b"DEBUG LOG: "[..], &args[2]].concat();
+    (cx.shard.platform.log)(WARNING, &line);
+    out.ok();
+    Ok(())
+}
+
 /// DEBUG QUICKLIST-PACKED-THRESHOLD size: from what size on an element gets a node of its own, which goes by the size of
 /// nodes here. No reply depends on it.
 fn packed_threshold(_: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
@@ -410,6 +424,7 @@ fn help(_: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
         ("HTSTATS-KEY <key> [full]", "Describe the table of a value."),
         ("LISTPACK <key>", "Tell whether a value is a listpack."),
         ("LOADAOF", "Write the append-only files out and load them in place of the data."),
+        ("LOG <message>", "Write a message into the log."),
         ("OBJECT <key>", "Describe a value."),
         ("PAUSE-CRON <0|1>", "Stop or start expiry and eviction in the background."),
         ("POPULATE <count> [<prefix>] [<size>]", "Make <count> string keys <prefix>:<number>."),

@@ -59,7 +59,7 @@ struct Place {
     elsewhere: String,
 }
 
-/// Three shards, and clients who wait for a key of each.
+/// Shards, and clients who wait for keys of the first three.
 struct Line {
     trial: Trial,
     random: Random,
@@ -68,27 +68,45 @@ struct Line {
 }
 
 impl Line {
-    fn new(seed: u64) -> Self {
-        let mut random = Random::from_seed(seed);
-        let mut trial = Trial::new(3);
+    /// Nobody waits yet.
+    fn empty(seed: u64, shards: u16) -> Self {
+        let random = Random::from_seed(seed);
+        let mut trial = Trial::new(shards);
         let conn = trial.connect();
         assert_eq!(trial.ask(conn, &request(&["CONFIG", "SET", "busy-reply-threshold", "1"])), b"+OK\r\n");
         trial.shards.iter_mut().for_each(|shard| shard.cx.platform.clock_ns = clock_ns);
         let keys: Vec<String> = (0..3).map(|shard| trial.key_on(shard, "list")).collect();
-        let mut waiters = Vec::new();
-        for number in 0..WAITERS {
-            let shard = random.index(3);
-            let waiter = trial.connect_to(shard, number as u64 + 1);
-            trial.send_to(shard, waiter, &request(&["BLPOP", &keys[0], &keys[1], &keys[2], "0"]));
-            trial.settle();
-            waiters.push((shard, waiter));
-        }
-        Self { trial, random, keys, waiters }
+        Self { trial, random, keys, waiters: Vec::new() }
+    }
+
+    fn new(seed: u64) -> Self {
+        let mut line = Self::empty(seed, 3);
+        (0..WAITERS).for_each(|_| line.wait_for_all());
+        line
+    }
+
+    /// Any shard.
+    fn anywhere(&mut self) -> usize {
+        self.random.index(self.trial.shards.len())
+    }
+
+    /// One more client waits behind all others.
+    fn wait(&mut self, words: &[&str]) {
+        let shard = self.anywhere();
+        let waiter = self.trial.connect_to(shard, self.waiters.len() as u64 + 1);
+        self.trial.send_to(shard, waiter, &request(words));
+        self.trial.settle();
+        self.waiters.push((shard, waiter));
+    }
+
+    fn wait_for_all(&mut self) {
+        let keys = self.keys.clone();
+        self.wait(&["BLPOP", &keys[0], &keys[1], &keys[2], "0"]);
     }
 
     /// Who brings an element where.
     fn place(&mut self, way: Way, number: usize) -> Place {
-        let at = self.random.index(3);
+        let at = self.anywhere();
         let [pusher, other] = [100, 200].map(|id| self.trial.connect_to(at, id + number as u64));
         let key = self.keys[self.random.index(3)].clone();
         let name = format!("{way:?}:{number}:");
@@ -168,7 +186,7 @@ impl Line {
         self.trial.settle();
         for (number, (shard, waiter)) in self.waiters.into_iter().enumerate() {
             let reply = self.trial.take_replies_of(shard, waiter);
-            let value = format!("\r\n$1\r\n{number}\r\n");
+            let value = format!("$1\r\n{number}\r\n");
             let reply = String::from_utf8_lossy(&reply).into_owned();
             let way = way(number);
             assert!(reply.ends_with(&value), "seed {seed}: waiter {number} of {way:?} got {reply:?}");
@@ -201,6 +219,79 @@ fn whichever_way_elements_come() {
     }
     for seed in 0..600 {
         bring_in_order(seed, |number| WAYS[(seed as usize + number * number) % WAYS.len()]);
+    }
+}
+
+/// The first in line moves what it gets to a list of shard `to` that others hold again and again; two elements come at once, so that the
+/// second is for the one behind it.
+fn bring_to_a_mover(seed: u64, to: u16, way: impl Fn(usize) -> Way) {
+    let mut line = Line::empty(seed, 3);
+    let (source, moved) = (line.keys[0].clone(), line.trial.key_on(to, "moved"));
+    line.wait(&["BLMOVE", &source, &moved, "LEFT", "RIGHT", "0"]);
+    (1..WAITERS).for_each(|_| line.wait_for_all());
+    let places: Vec<Place> = (2..WAITERS).map(|number| line.place(way(number), number)).collect();
+    for id in 300..300 + line.random.below(4) {
+        let at = line.anywhere();
+        let holder = line.trial.connect_to(at, id);
+        let elsewhere = line.trial.key_on(line.random.below(3) as u16, "nothing:");
+        line.trial.send_to(at, holder, &request(&["LMOVE", &moved, &elsewhere, "LEFT", "LEFT"]));
+        (0..line.random.below(4)).for_each(|_| _ = line.trial.deliver_any(&mut line.random));
+    }
+    let at = line.anywhere();
+    let pusher = line.trial.connect_to(at, 400);
+    while line.trial.deliver_to(at) {}
+    line.trial.send_to(at, pusher, &request(&["RPUSH", &source, "0", "1"]));
+    line.until_answered(at, pusher);
+    for (number, place) in (2..).zip(&places) {
+        line.bring(way(number), place, &number.to_string());
+    }
+    line.check(seed, way);
+}
+
+#[test]
+fn whoever_is_first_and_needs_a_key_that_others_hold_keeps_its_place() {
+    for to in 0..3 {
+        for seed in 0..300 {
+            bring_to_a_mover(seed, to, |_| Way::Push);
+            bring_to_a_mover(seed, to, |number| WAYS[(seed as usize + number) % WAYS.len()]);
+        }
+    }
+}
+
+/// Two clients read groups of streams of three shards; one stream gets an entry, one goes by a command of several shards, and then the third
+/// gets an entry.
+#[test]
+fn who_is_to_be_told_that_a_stream_is_gone_gets_nothing_of_another() {
+    for (seed, name) in (0..300).flat_map(|seed| ["DEL", "UNLINK", "MSET"].map(|name| (seed, name))) {
+        let mut line = Line::empty(seed, 6);
+        let keys = line.keys.clone();
+        let setter = line.trial.connect();
+        for key in &keys {
+            let words = ["XGROUP", "CREATE", key, "group", "$", "MKSTREAM"];
+            assert_eq!(line.trial.ask(setter, &request(&words)), b"+OK\r\n");
+        }
+        for consumer in ["one", "two"] {
+            let head = ["XREADGROUP", "GROUP", "group", consumer, "BLOCK", "0", "STREAMS"];
+            line.wait(&[&head[..], &[&keys[0], &keys[1], &keys[2]], &[">"; 3]].concat());
+        }
+        let other = line.trial.key_on(line.random.below(6) as u16, "other");
+        let add = |key| vec!["XADD", key, "*", "field", "value"];
+        let end = match name {
+            "MSET" => vec![name, &other, "v", &keys[1], "v"],
+            _ => vec![name, &other, &keys[1]],
+        };
+        for (id, words) in [(10, add(&keys[0])), (11, end), (12, add(&keys[2]))] {
+            let at = line.anywhere();
+            let client = line.trial.connect_to(at, id);
+            while line.trial.deliver_to(at) {}
+            line.trial.send_to(at, client, &request(&words));
+            line.until_answered(at, client);
+        }
+        line.trial.settle();
+        for ((shard, waiter), begins) in line.waiters.into_iter().zip(*b"*-") {
+            let reply = line.trial.take_replies_of(shard, waiter);
+            assert_eq!(reply[0], begins, "seed {seed}, {name}: {}", String::from_utf8_lossy(&reply));
+        }
     }
 }
 
