@@ -2,6 +2,7 @@
 //! `shard` and `runtime` crates' business.
 
 use crate::Command;
+use crate::state::Parsing;
 use crate::tracking::{ClientRef, Mode};
 use std::collections::HashMap;
 
@@ -83,6 +84,9 @@ pub struct Session {
     pub output_bytes: usize,
     pub net_in_bytes: u64,
     pub net_out_bytes: u64,
+    /// Reads that brought something.
+    pub reads: u64,
+    pub parsing: Parsing,
     pub commands: u64,
     pub fieldsets: Vec<Fieldset>,
     /// CLIENT TRACKING, while it is on.
