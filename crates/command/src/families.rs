@@ -10,7 +10,7 @@ mod dump;
 mod functions;
 mod generic;
 mod geo;
-mod hash;
+pub(crate) mod hash;
 mod hyperloglog;
 mod json;
 mod list;

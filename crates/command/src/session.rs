@@ -2,6 +2,7 @@
 //! `shard` and `runtime` crates' business.
 
 use crate::Command;
+use crate::state::Parsing;
 use crate::tracking::{ClientRef, Mode};
 use std::collections::HashMap;
 
@@ -19,7 +20,7 @@ pub enum ReplyMode {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fieldset {
     pub name: Vec<u8>,
-    /// Ascending; with each the place of its value among those that the client sends.
+    /// Short ones first, then ascending, as in Redis; with each the place of its value among those that the client sends.
     pub fields: Vec<(Vec<u8>, usize)>,
 }
 
@@ -27,7 +28,7 @@ impl Fieldset {
     /// `None` if a name comes twice.
     pub fn new<'a>(name: &[u8], fields: impl Iterator<Item = &'a [u8]>) -> Option<Self> {
         let mut fields: Vec<_> = fields.enumerate().map(|(index, field)| (field.to_vec(), index)).collect();
-        fields.sort_unstable();
+        fields.sort_unstable_by(|(one, _), (other, _)| (one.len(), one).cmp(&(other.len(), other)));
         let twice = fields.windows(2).any(|pair| pair[0].0 == pair[1].0);
         (!twice).then(|| Self { name: name.to_vec(), fields })
     }
@@ -83,6 +84,9 @@ pub struct Session {
     pub output_bytes: usize,
     pub net_in_bytes: u64,
     pub net_out_bytes: u64,
+    /// Reads that brought something.
+    pub reads: u64,
+    pub parsing: Parsing,
     pub commands: u64,
     pub fieldsets: Vec<Fieldset>,
     /// CLIENT TRACKING, while it is on.
@@ -184,9 +188,10 @@ mod tests {
 
     #[test]
     fn fieldsets_are_sorted_and_know_the_order_of_values() {
-        let fields = [&b"name"[..], b"", b"age"];
+        let fields = [&b"name"[..], b"", b"sex", b"zip", b"email"];
         let fieldset = Fieldset::new(b"user", fields.into_iter()).unwrap();
-        assert_eq!(fieldset.fields, [(b"".to_vec(), 1), (b"age".to_vec(), 2), (b"name".to_vec(), 0)]);
+        let known = [(&b""[..], 1), (b"sex", 2), (b"zip", 3), (b"name", 0), (b"email", 4)];
+        assert_eq!(fieldset.fields, known.map(|(name, at)| (name.to_vec(), at)));
         assert_eq!(Fieldset::new(b"user", [&b"a"[..], b"b", b"a"].into_iter()), None);
     }
 }

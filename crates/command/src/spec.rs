@@ -10,7 +10,7 @@ mod keys;
 pub use keys::{Begin, Find, KeySpec};
 
 use crate::rounds::{BeginHandler, Rounds};
-use crate::session::Session;
+use crate::session::Fieldset;
 use crate::{Args, Cx, Error, Outcome, ShardCx};
 use resp::Reply;
 
@@ -26,8 +26,8 @@ pub type MergeHandler = fn(&mut ShardCx, Args<'_>, &[&[u8]], &mut Reply) -> Outc
 /// Looks at a command for all shards before it leaves the client's shard: refuses it, or says with which arguments the
 /// parts and the merge run (the client's own, with what only its shard knows added).
 pub type PrepareHandler = fn(&mut Cx<'_>, Args<'_>) -> Result<Vec<Vec<u8>>, Error>;
-/// Puts the arguments for another row: those of the client, and what the session adds to them.
-pub type Expand = fn(&Session, Args<'_>, &mut dyn FnMut(&[u8]));
+/// Puts the arguments for another row: those of the client, and what the fieldsets of its session, or script, add to them.
+pub type Expand = fn(&[Fieldset], Args<'_>, &mut dyn FnMut(&[u8]));
 
 /// How the parts of a split command become one reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

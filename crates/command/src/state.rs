@@ -73,6 +73,26 @@ pub struct Pause {
     pub writes_only: bool,
 }
 
+/// How many requests clients send at a time: what stood whole in an input when it was looked at is a batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Parsing {
+    /// Inputs that were looked at, whether a whole request was in them or not.
+    pub inputs: u64,
+    pub batches: u64,
+    /// In all batches.
+    pub requests: u64,
+}
+
+impl Parsing {
+    /// An input had so many whole requests.
+    #[inline]
+    pub fn note(&mut self, requests: u64) {
+        self.inputs += 1;
+        self.batches += u64::from(requests > 0);
+        self.requests += requests;
+    }
+}
+
 /// Counters of one shard since start or CONFIG RESETSTAT.
 #[derive(Clone, Debug, Default)]
 pub struct Stats {
@@ -88,6 +108,7 @@ pub struct Stats {
     /// Reads from sockets that brought something, and sends that took something.
     pub reads: u64,
     pub writes: u64,
+    pub parsing: Parsing,
     pub error_replies: u64,
     pub forwarded: u64,
     /// Connections that have gone to another shard.
@@ -104,6 +125,8 @@ pub struct Stats {
     /// Spent in looking for what has expired.
     pub expire_nanos: u64,
     pub turns: u64,
+    /// Turns in which clients' input was looked at.
+    pub turns_with_input: u64,
     /// Time that the shard's thread was not asleep, from where a turn reads the clock, which is when it has read what came meanwhile.
     pub awake_us: u64,
 }

@@ -10,6 +10,7 @@ use crate::steering::Pull;
 use crate::transaction::Transaction;
 use crate::unread::Unread;
 use command::session::ReplyMode;
+use command::state::Parsing;
 use command::tracking::{ClientRef, Tracker};
 use command::{Command, OwnArgs};
 use resp::{Reply, RequestParser};
@@ -101,6 +102,9 @@ pub struct Conn {
     pub commands: u64,
     pub net_in_bytes: u64,
     pub net_out_bytes: u64,
+    /// Reads that brought something.
+    pub reads: u64,
+    pub parsing: Parsing,
     /// When it last sent or took something, unix ms.
     pub last_active_ms: u64,
     /// Commands held back by CLIENT PAUSE.

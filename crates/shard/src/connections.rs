@@ -106,5 +106,7 @@ impl Shard {
         session.paused = !conn.postponed.is_empty();
         session.net_in_bytes = conn.net_in_bytes;
         session.net_out_bytes = conn.net_out_bytes;
+        session.reads = conn.reads;
+        session.parsing = conn.parsing;
     }
 }

@@ -112,7 +112,7 @@ impl Shard {
     fn run_expanded(&mut self, index: usize, expand: Expand, row: &'static Command, args: Args<'_>) {
         let (mut buf, mut spans) = (Vec::new(), Vec::new());
         let session = self.cx.sessions.get(index).expect("an open connection has a session");
-        expand(session, args, &mut |arg| {
+        expand(&session.fieldsets, args, &mut |arg| {
             spans.push(Span { start: buf.len() as u32, len: arg.len() as u32 });
             buf.extend_from_slice(arg);
         });

@@ -22,10 +22,12 @@ impl Shard {
         debug_assert!(is_each_once(inputs), "a connection's input is in one piece");
         self.silence_killed();
         self.tell_heard();
+        self.cx.stats.turns_with_input += u64::from(!inputs.is_empty());
         for (conn, range) in inputs {
             let conn = *conn as usize;
             self.cx.stats.net_in_bytes += range.len() as u64;
             self.cx.stats.reads += 1;
+            self.conns[conn].reads += 1;
             self.conns[conn].net_in_bytes += range.len() as u64;
             self.conns[conn].last_active_ms = self.cx.now_ms;
             if !self.conns[conn].input.is_empty() {
@@ -68,7 +70,24 @@ impl Shard {
 
     /// Parses whole requests of one connection, all that begin before `end`, running the queue whenever a chunk is full; where the
     /// rest begins.
-    fn parse(&mut self, conn: usize, buf: &[u8], mut at: usize, end: usize) -> usize {
+    fn parse(&mut self, conn: usize, buf: &[u8], at: usize, end: usize) -> usize {
+        let mut requests = 0;
+        let at = self.parse_counted(conn, buf, at, end, &mut requests);
+        self.cx.stats.parsing.note(requests);
+        self.conns[conn].parsing.note(requests);
+        at
+    }
+
+    /// The same; `requests` counts those that were whole.
+    #[inline(always)]
+    fn parse_counted(
+        &mut self,
+        conn: usize,
+        buf: &[u8],
+        mut at: usize,
+        end: usize,
+        requests: &mut u64,
+    ) -> usize {
         // What they follow from changes only when something runs.
         let mut limits = self.limits_of(conn);
         let (mut last, mut joins) = (at, false);
@@ -84,6 +103,7 @@ impl Shard {
             match self.conns[conn].parser.parse(buf, at, &mut self.spans, &limits) {
                 Ok(Parsed::Request { end }) => {
                     at = end;
+                    *requests += 1;
                     let ends_chunk = self.spans.len() > mark && self.enqueue(conn, buf, mark);
                     // What joins others does so before anybody else can take the room.
                     if ends_chunk
@@ -97,6 +117,7 @@ impl Shard {
                 }
                 Ok(Parsed::Large { end }) => {
                     at = end;
+                    *requests += 1;
                     self.run_large(conn, buf, mark);
                     limits = self.limits_of(conn);
                 }

@@ -131,6 +131,7 @@ impl Shard {
     pub fn has_read(&mut self, conn: usize, bytes: usize) {
         self.cx.stats.net_in_bytes += bytes as u64;
         self.cx.stats.reads += 1;
+        self.conns[conn].reads += 1;
         self.conns[conn].net_in_bytes += bytes as u64;
     }
 

@@ -6,6 +6,7 @@
 
 use crate::shard::Shard;
 use command::session::Session;
+use command::state::Parsing;
 
 /// Commands by which the candidate must be ahead.
 const MOVE_AT: u32 = 2048;
@@ -53,6 +54,8 @@ pub struct Moving {
     commands: u64,
     net_in_bytes: u64,
     net_out_bytes: u64,
+    reads: u64,
+    parsing: Parsing,
     last_active_ms: u64,
 }
 
@@ -92,10 +95,11 @@ impl Shard {
         let conn = &self.conns[index];
         let (commands, last_active_ms) = (conn.commands, conn.last_active_ms);
         let (net_in_bytes, net_out_bytes) = (conn.net_in_bytes, conn.net_out_bytes);
+        let (reads, parsing) = (conn.reads, conn.parsing);
         let session = self.cx.sessions.take(index)?;
         self.close(index);
         self.cx.stats.moved_connections += 1;
-        Some(Moving { session, commands, net_in_bytes, net_out_bytes, last_active_ms })
+        Some(Moving { session, commands, net_in_bytes, net_out_bytes, reads, parsing, last_active_ms })
     }
 
     /// Takes over a connection from another shard; its index here.
@@ -106,6 +110,8 @@ impl Shard {
         conn.commands = moving.commands;
         conn.net_in_bytes = moving.net_in_bytes;
         conn.net_out_bytes = moving.net_out_bytes;
+        conn.reads = moving.reads;
+        conn.parsing = moving.parsing;
         conn.last_active_ms = moving.last_active_ms;
         index
     }

@@ -5,7 +5,7 @@
 
 mod expire;
 pub mod fields;
-mod import;
+pub(crate) mod import;
 mod random;
 mod read;
 mod scan;

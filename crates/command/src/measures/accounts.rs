@@ -101,9 +101,10 @@ impl ShardCx {
 
     #[cold]
     fn log_slow(&mut self, command: &Command, args: Args<'_>, micros: u64, conn: Option<usize>) {
-        if command.flags & flag::SKIP_SLOWLOG != 0 {
+        if command.flags & flag::SKIP_SLOWLOG != 0 || self.config.slowlog_max_len == 0 {
             return;
         }
+        self.slow_log.count(command.id, micros);
         let mut entry = Entry { time_us: self.wall_us(), micros, ..Entry::default() };
         entry.keep_args(command, args, &self.config);
         match conn.and_then(|conn| self.sessions.get(conn)) {

@@ -2,7 +2,7 @@
 
 use crate::{Args, Command};
 use config::Config;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -39,10 +39,20 @@ impl Entry {
     }
 }
 
+/// What slow commands have cost since the start or CONFIG RESETSTAT, those that have left the log included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    pub count: u64,
+    pub micros: u64,
+    pub micros_max: u64,
+}
+
 #[derive(Default)]
 pub struct SlowLog {
     entries: VecDeque<Entry>,
     next: u64,
+    /// By the numbers of commands, of those that ran here.
+    pub costs: BTreeMap<u16, Cost>,
     /// Commands that ran for a client of another shard: its home adds who that is.
     pub foreign: Vec<Entry>,
 }
@@ -70,6 +80,14 @@ impl SlowLog {
 
     pub fn clear(&mut self) {
         self.entries.clear();
+    }
+
+    /// A command with this number ran here for so long, and is to be written down.
+    pub fn count(&mut self, id: u16, micros: u64) {
+        let cost = self.costs.entry(id).or_default();
+        cost.count += 1;
+        cost.micros += micros;
+        cost.micros_max = cost.micros_max.max(micros);
     }
 }
 

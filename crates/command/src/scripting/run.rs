@@ -2,8 +2,10 @@
 
 use super::Form;
 use super::call::{self, Rights};
+use crate::families::hash::import::about_fieldsets;
 use crate::families::selected_db;
-use crate::{Args, Command, Error, ShardCx, eviction, monitor};
+use crate::session::Fieldset;
+use crate::{Args, Command, Error, OwnArgs, Plan, ShardCx, eviction, monitor};
 use base::hash::HashSeed;
 use config::LogLevel;
 use resp::Reply;
@@ -50,7 +52,11 @@ pub struct ScriptRun {
     rights: Rights,
     /// The database that the script has selected.
     db: u16,
+    /// Those it has prepared: its own, as in Redis, whatever its client has.
+    fieldsets: Vec<Fieldset>,
     command: Option<&'static Command>,
+    /// The arguments of the command, where they are not the words of the call: fields stand with their values.
+    expanded: Option<Box<OwnArgs>>,
     is_call_resp3: bool,
     /// Its own reply, in the client's protocol.
     out: Reply,
@@ -89,7 +95,9 @@ impl ScriptRun {
             function,
             rights,
             db,
+            fieldsets: Vec::new(),
             command: None,
+            expanded: None,
             is_call_resp3: false,
             out,
             has_written: false,
@@ -197,7 +205,8 @@ impl ScriptRun {
                 Step::AclCheck(words) => Resume::Allowed(call::exists(words)),
                 Step::Call(wanted) => {
                     self.is_call_resp3 = wanted.is_resp3;
-                    match self.admit(cx) {
+                    self.expanded = None;
+                    match self.admit(cx, &mut answer) {
                         Ok(Some(command)) => {
                             if command.is_write() {
                                 self.note_write(cx);
@@ -205,7 +214,7 @@ impl ScriptRun {
                             self.command = Some(command);
                             return Next::Call;
                         }
-                        Ok(None) => refreshed(&mut answer).ok(),
+                        Ok(None) => {}
                         Err(error) => {
                             cx.count_error(&error);
                             refreshed(&mut answer).error(error.line());
@@ -217,36 +226,76 @@ impl ScriptRun {
         }
     }
 
-    /// The command at hand, unless it has been done: SELECT is the script's own affair.
-    fn admit(&mut self, cx: &mut ShardCx) -> Result<Option<&'static Command>, Error> {
+    /// The command at hand, unless it has been done and answered: SELECT and fieldsets are the script's own affair.
+    fn admit(
+        &mut self,
+        cx: &mut ShardCx,
+        answer: &mut Option<Box<Reply>>,
+    ) -> Result<Option<&'static Command>, Error> {
         let words = self.run.words();
         if words.text.len() > crate::args::INSIDE_BYTES_MAX {
             return Err(Error::STRING_TOO_LONG);
         }
         let args = Args::new(words.text, words.spans, &cx.seed);
-        let command = call::find(args)?;
+        let mut command = call::find(args)?;
         if let Err(error) = call::check(cx, command, args, self.rights) {
             cx.commands.rejected(command.id);
             return Err(error);
         }
-        let is_done = command.full_name == "select";
-        if is_done {
-            cx.commands.ran_in_run(command.id, true);
-            self.db = selected_db(cx, args).inspect_err(|_| cx.commands.failed(command.id))?;
-        }
+        let is_done = match command.plan {
+            Plan::Connection => self.run_own(cx, command, answer)?,
+            Plan::WithSession(expand, row) => {
+                let mut own = Vec::new();
+                expand(&self.fieldsets, args, &mut |word| own.push(word.to_vec()));
+                self.expanded = Some(Box::new(OwnArgs::of_words(own)));
+                command = row;
+                false
+            }
+            _ => false,
+        };
         if !cx.monitors.is_empty() {
-            let seed = cx.seed.clone();
+            let (words, seed) = (self.run.words(), cx.seed.clone());
             monitor::write(cx, "lua", self.db, command, Args::new(words.text, words.spans, &seed));
         }
         Ok((!is_done).then_some(command))
     }
 
+    /// Runs the command at hand if it is about what a script has for itself; whether it is.
+    fn run_own(
+        &mut self,
+        cx: &mut ShardCx,
+        command: &'static Command,
+        answer: &mut Option<Box<Reply>>,
+    ) -> Result<bool, Error> {
+        let (words, seed) = (self.run.words(), cx.seed.clone());
+        let args = Args::new(words.text, words.spans, &seed);
+        let fieldsets = about_fieldsets(command);
+        if command.full_name != "select" && fieldsets.is_none() {
+            return Ok(false);
+        }
+        cx.commands.ran_in_run(command.id, true);
+        let out = refreshed(answer);
+        let done = match fieldsets {
+            Some(run) => run(&mut self.fieldsets, args, out),
+            None => selected_db(cx, args).map(|db| {
+                self.db = db;
+                out.ok();
+            }),
+        };
+        done.inspect_err(|_| cx.commands.failed(command.id))?;
+        Ok(true)
+    }
+
     /// The command it calls.
     pub fn call<'a>(&'a self, seed: &'a HashSeed) -> Called<'a> {
         let words = self.run.words();
+        let args = match &self.expanded {
+            Some(own) => own.args(seed),
+            None => Args::new(words.text, words.spans, seed),
+        };
         Called {
             command: self.command.expect("it has called one"),
-            args: Args::new(words.text, words.spans, seed),
+            args,
             db: self.db,
             resp3: self.is_call_resp3,
         }

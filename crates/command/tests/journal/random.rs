@@ -33,7 +33,7 @@ ZMPOP 2 {z} {z} MIN COUNT {c} | BZPOPMIN {z} {z} 0 | BZPOPMAX {z} 0 | BZMPOP 0 2
 ZINTERSTORE {z} 2 {z} {m} | ZDIFFSTORE {z} 2 {z} {z} | ZRANGESTORE {z} {z} 0 2 | GEOADD {z} 13.3{c} 38.1 {e} | GEOSEARCHSTORE {z} {z} FROMLONLAT 13 38 BYRADIUS 500 km COUNT 2 ANY
 XADD {x} * {f} {e} | XADD {x} {i} {f} {e} | XADD {x} * {f} {e} | XADD {x} NOMKSTREAM MAXLEN ~ 16 * {f} {e} | XADD {x} MAXLEN = 29 * {f} {e}
 XADD {x} MINID ~ {o} LIMIT 5 * {f} {e} | XADD {x} DELREF MAXLEN ~ 15 * {f} {e} | XADD {x} IDMP {u} {e} * {f} {e} | XADD {x} IDMPAUTO {u} MAXLEN 40 * {f} {e}
-XTRIM {x} MAXLEN ~ 1{c} | XTRIM {x} MINID ~ {o} | XTRIM {x} MAXLEN 13 | XTRIM {x} MINID {o} DELREF | XDEL {x} {i} | XDELEX {x} DELREF IDS 1 {i}
+XTRIM {x} MAXLEN ~ 1{c} | XTRIM {x} MINID ~ {o} | XTRIM {x} MAXLEN 13 | XTRIM {x} MINID {o} DELREF | XTRIM {x} MAXLEN 1{c} ACKED | XADD {x} ACKED MAXLEN 1{c} * {f} {e} | XDEL {x} {i} | XDELEX {x} DELREF IDS 1 {i}
 XDELEX {x} ACKED IDS 2 {i} {o} | XSETID {x} {y} | XCFGSET {x} IDMP-DURATION {c} | XIDMPRECORD {x} {u} {e} {i} | XGROUP CREATE {x} {g} {i} MKSTREAM
 XGROUP CREATE {x} {g} $ MKSTREAM ENTRIESREAD {c} | XGROUP SETID {x} {g} {i} ENTRIESREAD {c} | XGROUP SETID {x} {g} 0 | XGROUP DESTROY {x} {g}
 XADD {x} * {f} {e} {f} {e} | XGROUP CREATE {x} {g} 0 MKSTREAM | XGROUP CREATE {x} {g} 0 | XREADGROUP GROUP {g} {u} STREAMS {x} > | XREADGROUP GROUP {g} {u} COUNT 3 STREAMS {x} >

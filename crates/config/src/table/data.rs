@@ -16,7 +16,7 @@ pub(super) const SLOW_LOG: &[Directive] = &[
     int("slowlog-max-argc", 2, I32_MAX, "32")
         .aliases(&["slowlog-entry-max-argc"])
         .works("Arguments of a command that the slow log keeps."),
-    int("slowlog-entry-max-string-len", 0, I32_MAX, "128").works("Bytes of an argument that it keeps."),
+    int("slowlog-entry-max-string-len", 1, I32_MAX, "128").works("Bytes of an argument that it keeps."),
 ];
 
 pub(super) const LATENCY: &[Directive] = &[

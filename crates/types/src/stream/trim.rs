@@ -37,6 +37,14 @@ pub struct Trim {
     pub references: References,
 }
 
+impl Trim {
+    /// Whether what it leaves depends on which entries share a block: it ends at the first block that it does not take whole, and
+    /// with ACKED more can be behind it that might go.
+    pub fn is_by_blocks(&self) -> bool {
+        self.approximate || self.references == References::Acked && matches!(self.to, TrimTo::Len(_))
+    }
+}
+
 /// What came of deleting an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deletion {

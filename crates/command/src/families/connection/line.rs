@@ -27,6 +27,7 @@ pub const LIST: Command =
             ("7.2.0", "Added `lib-name` and `lib-ver` fields."),
             ("7.4.0", "Added `watch` field."),
             ("8.0.0", "Added `io-thread` field."),
+            ("8.8.0", "Added `read-events`, `parse-batch-cmd-sum` and `parse-batch-cnt` fields."),
         ])
         .tips(&["nondeterministic_output"])
         .summary("Lists the connections.")
@@ -56,7 +57,7 @@ pub fn line(session: &Session, now_ms: u64) -> String {
         "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={} watch={} \
          qbuf={} qbuf-free=0 argv-mem=0 multi-mem={} rbs=0 rbp=0 obl={} oll={} omem={} tot-mem={memory} events={events} \
          cmd={} user=default redir={} resp={} lib-name={} lib-ver={} io-thread=0 tot-net-in={} tot-net-out={} \
-         tot-cmds={}",
+         tot-cmds={} read-events={} parse-batch-cmd-sum={} parse-batch-cnt={}",
         session.id,
         session.addr,
         session.local_addr,
@@ -84,6 +85,9 @@ pub fn line(session: &Session, now_ms: u64) -> String {
         session.net_in_bytes,
         session.net_out_bytes,
         session.commands,
+        session.reads,
+        session.parsing.requests,
+        session.parsing.batches,
     );
     written.expect("writing to a string");
     line

@@ -1,13 +1,13 @@
 //! HIMPORT: many hashes with the same fields, whose names the client sends but once.
 //!
-//! The names are a fieldset of the session. HIMPORT SET may have to run on another shard, so its fieldset is looked up
-//! where the connection is, when the command's turn has come, and the pairs travel in the place of the
-//! values (`paired`).
+//! The names are a fieldset of the session; in a script, of that script, and gone with it (`scripting::run`).
+//! HIMPORT SET may have to run on another shard, so its fieldset is looked up where the connection is, when the
+//! command's turn has come, and the pairs travel in the place of the values (`paired`).
 
 use super::fields::check_type;
 use super::row;
 use crate::notices::subkeys::Subkeys;
-use crate::session::{Fieldset, Session};
+use crate::session::Fieldset;
 use crate::spec::{KeySpec, Plan, access::*, acl, flag::*};
 use crate::{Args, Command, Cx, Error, Event, Outcome};
 use keyspace::{Key, Value};
@@ -68,9 +68,12 @@ const WRONG_COUNT: &[u8] = b"count";
 
 /// HIMPORT PREPARE fieldset-name field [field …]
 fn prepare(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    prepare_among(&mut cx.session().fieldsets, args, out)
+}
+
+fn prepare_among(fieldsets: &mut Vec<Fieldset>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let fieldset = Fieldset::new(&args[2], args.from(3));
     let fieldset = fieldset.ok_or_else(|| Error::err("duplicate field name in fieldset"))?;
-    let fieldsets = &mut cx.session().fieldsets;
     match fieldsets.iter_mut().find(|other| other.name == fieldset.name) {
         Some(other) => *other = fieldset,
         None => fieldsets.push(fieldset),
@@ -81,7 +84,10 @@ fn prepare(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 
 /// HIMPORT DISCARD fieldset-name
 fn discard(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
-    let fieldsets = &mut cx.session().fieldsets;
+    discard_among(&mut cx.session().fieldsets, args, out)
+}
+
+fn discard_among(fieldsets: &mut Vec<Fieldset>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let before = fieldsets.len();
     fieldsets.retain(|fieldset| fieldset.name != args[2]);
     out.count(before - fieldsets.len());
@@ -89,15 +95,32 @@ fn discard(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 }
 
 /// HIMPORT DISCARDALL
-fn discard_all(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
-    out.count(std::mem::take(&mut cx.session().fieldsets).len());
+fn discard_all(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
+    discard_all_among(&mut cx.session().fieldsets, args, out)
+}
+
+fn discard_all_among(fieldsets: &mut Vec<Fieldset>, _: Args<'_>, out: &mut Reply) -> Outcome {
+    out.count(std::mem::take(fieldsets).len());
     Ok(())
 }
 
+/// A command about fieldsets, wherever they are.
+pub type AboutFieldsets = fn(&mut Vec<Fieldset>, Args<'_>, &mut Reply) -> Outcome;
+
+/// What a command does to a script's own fieldsets, if it is about fieldsets and no key.
+pub fn about_fieldsets(command: &Command) -> Option<AboutFieldsets> {
+    match command.full_name {
+        "himport|prepare" => Some(prepare_among),
+        "himport|discard" => Some(discard_among),
+        "himport|discardall" => Some(discard_all_among),
+        _ => None,
+    }
+}
+
 /// Puts the arguments of HIMPORT SET as [`PAIRED`] takes them.
-fn pair(session: &Session, args: Args<'_>, put: &mut dyn FnMut(&[u8])) {
+fn pair(fieldsets: &[Fieldset], args: Args<'_>, put: &mut dyn FnMut(&[u8])) {
     args.from(0).take(3).for_each(&mut *put);
-    match find(session, args) {
+    match find(fieldsets, args) {
         Err(verdict) => put(verdict),
         Ok(fieldset) => {
             put(GOOD);
@@ -109,8 +132,8 @@ fn pair(session: &Session, args: Args<'_>, put: &mut dyn FnMut(&[u8])) {
     }
 }
 
-fn find<'s>(session: &'s Session, args: Args<'_>) -> Result<&'s Fieldset, &'static [u8]> {
-    let fieldset = session.fieldsets.iter().find(|fieldset| fieldset.name == args[3]);
+fn find<'s>(fieldsets: &'s [Fieldset], args: Args<'_>) -> Result<&'s Fieldset, &'static [u8]> {
+    let fieldset = fieldsets.iter().find(|fieldset| fieldset.name == args[3]);
     let fieldset = fieldset.ok_or(NO_FIELDSET)?;
     if fieldset.fields.len() == args.len() - 4 { Ok(fieldset) } else { Err(WRONG_COUNT) }
 }
@@ -130,7 +153,8 @@ fn refused(verdict: &[u8]) -> Error {
 fn set(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     check_type(cx, args.key(2))?;
     let session = cx.conn.and_then(|conn| cx.shard.sessions.get(conn));
-    let fieldset = session.ok_or(NO_FIELDSET).and_then(|session| find(session, args)).map_err(refused)?;
+    let fieldset =
+        session.ok_or(NO_FIELDSET).and_then(|session| find(&session.fieldsets, args)).map_err(refused)?;
     let hash = build(cx, pairs(fieldset, args));
     put(cx, args.key(2), hash, out)
 }

@@ -100,6 +100,7 @@ fn set(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
 /// CONFIG RESETSTAT
 fn resetstat(cx: &mut Cx<'_>, _: Args<'_>, out: &mut Reply) -> Outcome {
     cx.shard.stats = Default::default();
+    cx.shard.slow_log.costs.clear();
     cx.shard.commands.reset();
     cx.shard.errors.reset();
     cx.shard.bin.reset_statistics();

@@ -1,6 +1,6 @@
 //! INFO: the sections, from the figures of all shards and from what the client's shard knows of the process.
 
-use super::info_lists::{self, Costs, Errors, Times};
+use super::info_lists::{self, Costs, Errors, Times, millis};
 use super::info_numbers::{self, DatabaseNumbers, Numbers};
 use crate::families::search::totals::{self, Totals};
 use crate::parts::Part;
@@ -325,6 +325,9 @@ fn memory(cx: &ShardCx, facts: &Facts, text: &mut String) {
             ("mem_clients_slaves", &0),
             ("mem_clients_normal", &numbers.client_bytes),
             ("mem_cluster_links", &0),
+            ("mem_cluster_slot_migration_output_buffer", &0),
+            ("mem_cluster_slot_migration_input_buffer", &0),
+            ("mem_cluster_slot_migration_input_buffer_peak", &0),
             ("mem_aof_buffer", &0),
             ("mem_allocator", &cx.about.allocator),
             // Tables grow by segments and are never hashed anew as a whole.
@@ -431,6 +434,7 @@ fn progress(loading: &LoadReport, now_s: u64, text: &mut String) {
 fn stats(cx: &ShardCx, facts: &Facts, text: &mut String) {
     let numbers = &facts.numbers;
     let kbps = |bytes: u64| format!("{:.2}", bytes as f64 / 1024.0);
+    let per_batch = format!("{:.2}", numbers.requests as f64 / numbers.batches.max(1) as f64);
     let kept = cx.migrator.as_ref().map_or(0, |migrator| migrator.kept_connections());
     lines(
         text,
@@ -499,6 +503,15 @@ fn stats(cx: &ShardCx, facts: &Facts, text: &mut String) {
             ("acl_access_denied_cmd", &0),
             ("acl_access_denied_key", &0),
             ("acl_access_denied_channel", &0),
+            ("acl_access_denied_tls_cert", &0),
+            ("slowlog_commands_count", &numbers.slow_commands),
+            ("slowlog_commands_time_ms_sum", &millis(numbers.slow_micros)),
+            ("slowlog_commands_time_ms_max", &millis(numbers.slow_micros_max)),
+            ("total_client_processing_events", &numbers.inputs),
+            ("eventloop_cycles_with_clients_processing", &numbers.turns_with_input),
+            ("commands_per_parse_batch_sum", &numbers.requests),
+            ("commands_per_parse_batch_cnt", &numbers.batches),
+            ("commands_per_parse_batch_avg", &per_batch),
             ("forwarded_commands", &numbers.forwarded),
             ("moved_connections", &numbers.moved_connections),
             ("shard_visits", &numbers.visits),

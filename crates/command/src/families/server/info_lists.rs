@@ -7,37 +7,53 @@ use resp::Reply;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-/// Calls, ns, rejected and failed calls by full name.
-pub type Costs = BTreeMap<&'static str, [u64; 4]>;
+/// Calls, ns, rejected and failed calls by full name; how many were written to the slow log, their µs, and those of the longest.
+pub type Costs = BTreeMap<&'static str, [u64; 7]>;
 
 pub fn write_costs(cx: &Cx<'_>, out: &mut Reply) {
     let used: Vec<_> = cx.shard.commands.used().collect();
-    out.array(5 * used.len());
+    out.array(8 * used.len());
     for (id, row) in used {
+        let slow = cx.shard.slow_log.costs.get(&(id as u16)).copied().unwrap_or_default();
         out.count(id);
         [row.calls, row.nanos, row.rejected, row.failed].iter().for_each(|n| out.int(*n as i64));
+        [slow.count, slow.micros, slow.micros_max].iter().for_each(|n| out.int(*n as i64));
     }
 }
 
 pub fn read_costs(part: &mut Part<'_>, costs: &mut Costs) {
-    for _ in 0..part.array() / 5 {
+    for _ in 0..part.array() / 8 {
         // Subcommands of DEBUG share a name.
         let cost = costs.entry(registry::by_id(part.int() as usize).full_name).or_default();
-        cost.iter_mut().for_each(|sum| *sum += part.int() as u64);
+        let [sums @ .., slow_micros_max] = cost;
+        sums.iter_mut().for_each(|sum| *sum += part.int() as u64);
+        *slow_micros_max = (*slow_micros_max).max(part.int() as u64);
     }
+}
+
+/// As INFO shows times of the slow log: ms.
+pub fn millis(micros: u64) -> String {
+    format!("{:.2}", micros as f64 / 1000.0)
 }
 
 pub fn show_costs(costs: &Costs, text: &mut String) {
     text.push_str("# Commandstats\r\n");
-    for (name, [calls, nanos, rejected, failed]) in costs {
+    for (name, [calls, nanos, rejected, failed, slow, slow_micros, slow_micros_max]) in costs {
         let per_call = if *calls == 0 { 0.0 } else { *nanos as f64 / 1000.0 / *calls as f64 };
         let line = write!(
             text,
             "cmdstat_{name}:calls={calls},usec={},usec_per_call={per_call:.2},rejected_calls={rejected},\
-             failed_calls={failed}\r\n",
+             failed_calls={failed}",
             nanos / 1000,
         );
         line.expect("writing to a string");
+        if *slow > 0 {
+            let (sum, max) = (millis(*slow_micros), millis(*slow_micros_max));
+            let line =
+                write!(text, ",slowlog_count={slow},slowlog_time_ms_sum={sum},slowlog_time_ms_max={max}");
+            line.expect("writing to a string");
+        }
+        text.push_str("\r\n");
     }
 }
 

@@ -31,9 +31,10 @@ numbers! {
     sums: clients subscribers watching watched_keys monitors paused blocked timed awaited_keys awaited_ends dirty keys expiring data_bytes table_bytes client_bytes peak_bytes connections
         rejected_connections commands net_in_bytes net_out_bytes hits misses expired_keys expired_fields evicted_keys
         error_replies forwarded moved_connections visits turns freeing freed input_limit_closed output_limit_closed denied_auth payloads_checked
+        turns_with_input inputs batches requests slow_commands slow_micros
         expire_nanos reads writes awake_us command_nanos ops_rate in_rate out_rate turn_rate awake_rate eval_bytes eval_cache_bytes function_bytes function_cache_bytes
         tracking_clients tracked_keys tracked_reads listening_bytes search_bytes hot_keys_active hot_keys_sessions hot_keys_bytes hot_keys_nanos;
-    maxima: input_bytes_max output_bytes_max peak_time_s scripts evicted_scripts libraries functions
+    maxima: slow_micros_max input_bytes_max output_bytes_max peak_time_s scripts evicted_scripts libraries functions
         channels patterns shard_channels tracked_prefixes
 }
 
@@ -83,6 +84,10 @@ pub fn of(cx: &mut ShardCx) -> Numbers {
         moved_connections: cx.stats.moved_connections,
         visits: cx.stats.visits,
         turns: cx.stats.turns,
+        turns_with_input: cx.stats.turns_with_input,
+        inputs: cx.stats.parsing.inputs,
+        batches: cx.stats.parsing.batches,
+        requests: cx.stats.parsing.requests,
         input_limit_closed: cx.stats.input_limit_closed,
         output_limit_closed: cx.stats.output_limit_closed,
         denied_auth: cx.stats.denied_auth,
@@ -110,6 +115,11 @@ pub fn of(cx: &mut ShardCx) -> Numbers {
         numbers.client_bytes += session.bytes() as u64 + input + output;
         numbers.input_bytes_max = numbers.input_bytes_max.max(input);
         numbers.output_bytes_max = numbers.output_bytes_max.max(output);
+    }
+    for slow in cx.slow_log.costs.values() {
+        numbers.slow_commands += slow.count;
+        numbers.slow_micros += slow.micros;
+        numbers.slow_micros_max = numbers.slow_micros_max.max(slow.micros_max);
     }
     [numbers.tracking_clients, numbers.tracked_keys, numbers.tracked_reads, numbers.tracked_prefixes] =
         cx.tracking.figures();

@@ -78,7 +78,7 @@ impl Options {
     /// Whether it would do something else another time.
     fn is_told(&self) -> bool {
         let has_id = matches!(self.id, Some(NewId::Given(_)));
-        !has_id || self.once.is_some() || self.trim.is_some_and(|trim| trim.approximate)
+        !has_id || self.once.is_some() || self.trim.is_some_and(|trim| trim.is_by_blocks())
     }
 
     #[inline]

@@ -24,12 +24,11 @@ fn text(id: StreamId) -> Vec<u8> {
     id.text().as_bytes().to_vec()
 }
 
-/// What a trim has come to, as words that have the same come of it whatever blocks the entries stand in (but for
-/// an exact `MAXLEN` with ACKED, which blocks of another size would end elsewhere). `last`: as
+/// What a trim has come to, as words that have the same come of it whatever blocks the entries stand in. `last`: as
 /// [`Stream::trim_with_last`] has said.
 pub fn exact(trim: Trim, last: Option<StreamId>, stream: &Stream) -> Vec<Vec<u8>> {
     let to = match trim.to {
-        to if !trim.approximate => to,
+        to if !trim.is_by_blocks() => to,
         // Some may stay in front of those that have gone.
         _ if trim.references == References::Acked => match last.and_then(StreamId::next) {
             Some(behind) => TrimTo::Id(behind),

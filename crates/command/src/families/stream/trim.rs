@@ -151,7 +151,7 @@ fn xtrim(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     let (logs, mut told) = (cx.logs(), None);
     let removed = cx.update::<Stream>(key)?.map_or(0, |mut stream| {
         let (removed, last) = stream.trim_with_last(trim);
-        told = (logs && trim.approximate && removed > 0).then(|| told::exact(trim, last, &stream));
+        told = (logs && trim.is_by_blocks() && removed > 0).then(|| told::exact(trim, last, &stream));
         removed
     });
     if removed > 0 {
