@@ -5,16 +5,15 @@
 //! changed anyway. The length of the text must be known before the text: the document is gone through twice, and what is kept stays until it is shown
 //! the second time.
 //!
-//! Deliberately absent: documents whose root is a number, a text or an array of nothing but numbers are not shown so; the last can be shared instead
-//! ([`Document::shared_numbers`]). Bytes that are kept are
-//! in no account.
+//! Deliberately absent: documents whose root is a number, a text or an array of nothing but numbers are not shown so. The last can be shared instead
+//! ([`Document::shared_numbers`]); the others never change where they are, another document takes their place. Bytes that are kept are in no account.
 
 mod trace;
 
 pub(crate) use trace::{Keeper, Trace};
 
 use crate::node::{Elements, Members, Numbers, Repr};
-use crate::write::{Format, write, write_string};
+use crate::write::{InText, write_string};
 use crate::{Document, Node};
 
 /// Bytes of text that are shown in one step.
@@ -33,13 +32,15 @@ pub enum Part<'a> {
 pub struct Reader {
     /// The numbers of the elements that are being shown, from the root inwards, as they stood at the beginning.
     indexes: Vec<usize>,
+    /// How far a long text is among these.
+    within: InText,
     /// Of the text that is measured, or still to be shown.
     bytes: u64,
     is_measured: bool,
 }
 
 impl Reader {
-    /// Goes on, for a step of bounded length unless there is a huge text in the document; false if that was the last.
+    /// Goes on, for a step of bounded length; false if that was the last.
     ///
     /// # Panics
     /// If the document is not being shown ([`Document::begin_showing`]).
@@ -47,10 +48,11 @@ impl Reader {
         let root = document.root_mut();
         let showing = root.trace_mut().expect("a document that is being shown").showing();
         let (mut text, indexes) = (Vec::with_capacity(STEP_BYTES + 4096), std::mem::take(&mut self.indexes));
-        let mut step = Step { showing, indexes, text: &mut text, passes: self.is_measured, passed_bytes: 0 };
+        let (passes, within) = (self.is_measured, self.within);
+        let mut step = Step { showing, indexes, within, text: &mut text, passes, passed_bytes: 0 };
         let is_over = step.show(root, 0, false);
         let passed_bytes = step.passed_bytes;
-        self.indexes = step.indexes;
+        (self.indexes, self.within) = (step.indexes, step.within);
         if let Some(state) = root.trace_mut().and_then(Trace::root_state) {
             state.kept_bytes = state.kept_bytes.saturating_sub(passed_bytes);
         }
@@ -74,6 +76,7 @@ impl Reader {
 struct Step<'t> {
     showing: u32,
     indexes: Vec<usize>,
+    within: InText,
     text: &'t mut Vec<u8>,
     /// What is shown need not be kept any more.
     passes: bool,
@@ -84,8 +87,7 @@ impl Step<'_> {
     /// Appends the text of a node that is `depth` deep, or what is left of it; whether that was all. `is_kept`: it belongs to nobody else any more.
     fn show(&mut self, node: &mut Node, depth: usize, is_kept: bool) -> bool {
         let Some(mut large) = Large::of(node) else {
-            write(node.view(), &Format::default(), self.text);
-            return true;
+            return self.within.write(node.view(), STEP_BYTES, self.text);
         };
         if self.indexes.len() == depth {
             self.indexes.push(0);
@@ -118,7 +120,7 @@ impl Step<'_> {
     /// The same of the element whose turn it is.
     fn show_child(&mut self, large: &mut Large<'_>, depth: usize, is_kept: bool) -> bool {
         let at = self.indexes[depth];
-        let is_new = self.indexes.len() == depth + 1;
+        let is_new = self.indexes.len() == depth + 1 && !self.within.is_within();
         if is_new && at > 0 {
             self.text.push(b',');
         }

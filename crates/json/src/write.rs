@@ -47,28 +47,35 @@ pub fn write_at(view: View<'_>, format: &Format<'_>, depth: usize, out: &mut Vec
 
 /// Writing the text of a value piece by piece, on one line. Between two pieces the value must not change.
 ///
-/// What is kept are the numbers of the elements that are being written, from the outermost array or object with nodes inwards: what is packed is
-/// short, and written at once.
+/// What is kept are the numbers of the elements that are being written, from the outermost array or object with nodes inwards, and how far a text is: what
+/// else is packed is short, and written at once.
 #[derive(Clone, Debug, Default)]
 pub struct Piecewise {
     indexes: Vec<usize>,
+    text: InText,
     is_begun: bool,
 }
 
 impl Piecewise {
     /// Appends text until there are about so many bytes, at least some; whether that was the last of it.
     pub fn write(&mut self, root: View<'_>, until_bytes: usize, out: &mut Vec<u8>) -> bool {
-        let format = Format::default();
         if !self.is_begun {
             self.is_begun = true;
-            let Some(open) = large(root) else {
-                write(root, &format, out);
-                return true;
-            };
-            out.push(open.brackets()[0]);
-            self.indexes.push(0);
+            if let Some(open) = large(root) {
+                out.push(open.brackets()[0]);
+                self.indexes.push(0);
+            }
         }
         let mut around = self.around(root);
+        if self.text.is_within() || around.is_empty() {
+            let view = match (around.last(), self.indexes.last()) {
+                (Some(outer), Some(next)) => outer.child(next - 1).1.view(),
+                _ => root,
+            };
+            if !self.text.write(view, until_bytes, out) {
+                return false;
+            }
+        }
         while let (Some(container), Some(index)) = (around.last(), self.indexes.last_mut()) {
             let at = *index;
             *index += 1;
@@ -93,8 +100,8 @@ impl Piecewise {
                         out.push(b':');
                     }
                     let inner = large(node.view());
-                    if inner.is_none() {
-                        write(node.view(), &format, out);
+                    if inner.is_none() && !self.text.write(node.view(), until_bytes, out) {
+                        return false;
                     }
                     inner
                 }
@@ -123,6 +130,47 @@ impl Piecewise {
             around.push(large(view).expect("it does not change meanwhile"));
         }
         around
+    }
+}
+
+/// How far a long text is written, if one is under way.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct InText {
+    /// Bytes of it that are written; 0 for none.
+    at: usize,
+}
+
+/// Bytes of a text that are written at once.
+const TEXT_PIECE_BYTES: usize = 16 << 10;
+
+impl InText {
+    pub fn is_within(self) -> bool {
+        self.at > 0
+    }
+
+    /// Appends a value without nodes on one line, or a piece or more of it if it is a long text, until there are so many bytes; whether that was all.
+    pub fn write(&mut self, view: View<'_>, until_bytes: usize, out: &mut Vec<u8>) -> bool {
+        let View::String(text) = view else {
+            write(view, &Format::default(), out);
+            return true;
+        };
+        if self.at == 0 {
+            out.push(b'"');
+        }
+        loop {
+            let end = text.len().min(self.at + TEXT_PIECE_BYTES);
+            escape(&text[self.at..end], out);
+            if end == text.len() {
+                break;
+            }
+            self.at = end;
+            if out.len() >= until_bytes {
+                return false;
+            }
+        }
+        out.push(b'"');
+        self.at = 0;
+        true
     }
 }
 
@@ -200,8 +248,14 @@ pub fn write_list<T>(
 
 /// Appends a string in quotes.
 pub fn write_string(text: &[u8], out: &mut Vec<u8>) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
     out.push(b'"');
+    escape(text, out);
+    out.push(b'"');
+}
+
+/// Appends what stands between the quotes. Parts of a text, cut anywhere, may follow each other.
+fn escape(text: &[u8], out: &mut Vec<u8>) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
     let mut plain = 0;
     for (at, &byte) in text.iter().enumerate() {
         if byte >= b' ' && byte != b'"' && byte != b'\\' {
@@ -225,7 +279,6 @@ pub fn write_string(text: &[u8], out: &mut Vec<u8>) {
         out.extend_from_slice(&[b'\\', short]);
     }
     out.extend_from_slice(&text[plain..]);
-    out.push(b'"');
 }
 
 #[cfg(test)]
@@ -257,7 +310,9 @@ mod tests {
         let numbers = format!("[{}1.5]", "2.5,".repeat(500));
         let member = format!(r#""{}":{numbers},"b":[{{"c":{numbers}}},1,"two"]"#, "a".repeat(3000));
         let text = format!("{{{member},\"d\":[[],{{}},[{numbers},{numbers}]]}}");
-        for text in [&text, "[]", "1", r#"{"a":[1,2]}"#, &numbers] {
+        let long = format!("\"{}\"", r#"a\\n\u0001ü"#.repeat(30_000));
+        let texts = format!("[{long},{{\"{}\":{long}}},{long}]", "n".repeat(3000));
+        for text in [&text, "[]", "1", r#"{"a":[1,2]}"#, &numbers, "\"\"", &long, &texts] {
             let node = parse(text.as_bytes(), None).expect("JSON");
             for piece_bytes in [1, 100, 5000, usize::MAX] {
                 let (mut pieces, mut out) = (Piecewise::default(), Vec::new());

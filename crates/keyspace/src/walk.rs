@@ -90,6 +90,8 @@ pub(crate) struct Walk {
     /// Large values whose keys are gone, and the bytes that they take.
     orphans: VecDeque<(Begun, Value)>,
     orphan_bytes: usize,
+    /// What was written as it was and nobody has any more, unless others share it.
+    spent: Option<Value>,
     /// What the database held before it was emptied.
     left: Option<Left>,
 }
@@ -143,6 +145,7 @@ impl Walk {
             order: VecDeque::new(),
             orphans: VecDeque::new(),
             orphan_bytes: 0,
+            spent: None,
             left: None,
         }
     }
@@ -171,6 +174,7 @@ impl Walk {
             if !self.write_begun(table, &key, false) {
                 self.order.push_front(key);
             }
+            self.spent.take().into_iter().for_each(|value| bin.put(value));
         } else if let Some(cursor) = self.cursor {
             self.cursor = self.write(far, |visit| table.visit_some(cursor, HOMES_AT_ONCE, visit));
         } else if let Some(key) = self.large.iter().next().cloned() {

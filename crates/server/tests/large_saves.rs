@@ -69,10 +69,15 @@ fn fill(client: &mut Client, names: &[&str]) {
         let numbers = (0..ELEMENTS).map(|n| (n * n).to_string()).collect::<Vec<_>>().join(",");
         assert!(!client.run(&format!("JSON.SET {{{name}}}numbers $ [{numbers}]")).is_error());
         for n in 0..ELEMENTS / 10 {
-            let line = format!("XADD {{{name}}}messages IDMP producer:{} {n} * field {n}", n % 70);
+            let line = format!("XADD {{{name}}}messages IDMP producer:{} {n} * field {n}", n % 700);
             assert!(!client.run(&line).is_error());
         }
         client.run(&format!("SETRANGE {{{name}}}text 900000 end"));
+        let long = format!("\"{}\"", "\\n-text-".repeat(100_000));
+        let texts = format!("[{long},{{\"a\":{long}}}]");
+        for (kind, text) in [("words", &long), ("texts", &texts)] {
+            assert!(client.cmd(&["JSON.SET", &format!("{{{name}}}{kind}"), "$", text]).is_ok());
+        }
         for from in (0..ELEMENTS).step_by(500) {
             let pairs = (from..from + 500).map(|n| format!("{} array-element-{n}", n * 3));
             let line = format!("ARMSET {{{name}}}array {}", pairs.collect::<Vec<_>>().join(" "));
@@ -120,14 +125,17 @@ fn changes(name: &str, round: usize) -> Vec<String> {
         format!("VREM vectors place:{}", n / 10),
         format!("JSON.NUMINCRBY numbers $[{}] 0.5", n / 2),
         format!("JSON.ARRINSERT numbers $ {} 7", n / 3),
-        format!("XADD messages IDMP producer:{} new:{round} * field new", n % 70),
+        "JSON.STRAPPEND words $ '\"more\"'".to_owned(),
+        format!("JSON.STRAPPEND texts $[{}] '\"more\"'", round % 2),
+        "JSON.STRAPPEND texts $[1].a '\"more\"'".to_owned(),
+        format!("XADD messages IDMP producer:{} new:{round} * field new", n % 900),
         format!("FT.SUGADD hints text:{} 1 INCR", n / 10),
         format!("FT.SUGADD hints new:{round} 1"),
         format!("FT.SUGDEL hints text:{}", n / 20),
     ];
     let keys = [
         "hash", "timed", "set", "zset", "list", "stream", "text", "array", "long", "hints", "vectors",
-        "numbers", "messages",
+        "numbers", "messages", "words", "texts",
     ];
     let named = |line: String| {
         let mut words: Vec<String> = line.split(' ').map(str::to_owned).collect();
@@ -176,6 +184,10 @@ const DEPARTURES: &[&str] = &[
     "JSON.ARRPOP {a}numbers $ 5",
     "RENAME {a}numbers {a}pieces",
     "JSON.SET {b}numbers $ 5",
+    "JSON.SET {b}words $ 5",
+    "RENAME {a}words {a}sentences",
+    "JSON.SET {a}sentences $ {}",
+    "JSON.DEL {b}texts $[0]",
     "UNLINK {a}messages",
 ];
 
@@ -315,6 +327,58 @@ fn values_that_go_elsewhere_are_saved_as_they_were() {
             }
         });
     }
+}
+
+/// What each name has that is large.
+const KINDS: &[&str] = &[
+    "hash", "timed", "set", "zset", "list", "stream", "hints", "vectors", "numbers", "messages", "words",
+    "texts", "text", "array", "long",
+];
+
+/// The same, of values that another server takes.
+#[test]
+fn values_that_are_carried_away_are_saved_as_they_were() {
+    let other = server(&["--shards", "2"]);
+    let port = other.port().to_string();
+    for shards in ["1", "3"] {
+        check(shards, |_, client| {
+            for name in ["a", "b"] {
+                let keys = KINDS.iter().map(|kind| format!("{{{name}}}{kind}"));
+                let front = ["MIGRATE", "127.0.0.1", &port, "", "0", "60000", "REPLACE", "KEYS"];
+                let words = front.into_iter().map(str::to_owned).chain(keys).collect::<Vec<String>>();
+                let reply = client.cmd(&words);
+                assert!(reply.is_ok(), "{reply}");
+            }
+        });
+    }
+}
+
+/// A save does not wait for a server that does not answer.
+#[test]
+fn values_that_nobody_takes_are_saved_meanwhile() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = silent.local_addr().expect("it is bound").port().to_string();
+    let silent = std::sync::Mutex::new(Some(silent));
+    check("1", |server, client| {
+        std::thread::scope(|scope| {
+            let port = &port;
+            let carrier = scope.spawn(move || {
+                let mut carrier = server.client();
+                carrier.set_timeout(Duration::from_secs(120));
+                carrier.run(&format!("MIGRATE 127.0.0.1 {port} {{b}}long 0 100000"))
+            });
+            // What asks about the whole server would wait for the other one.
+            let (begun, file) = (Instant::now(), server.directory().join("dump.rdb"));
+            while !file.exists() {
+                assert!(begun.elapsed() < Duration::from_secs(60), "the save does not end");
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            drop(silent.lock().expect("nobody panics with it").take());
+            let reply = carrier.join().expect("it has a reply");
+            assert!(reply.is_error(), "{reply}");
+        });
+        assert!(!client.run("RPUSH {b}long more").is_error());
+    });
 }
 
 /// Who gives a save up in the middle of large values has done no harm to them, and the next one is whole.

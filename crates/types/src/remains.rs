@@ -123,7 +123,8 @@ impl Effort for Hash {
 
 impl Effort for Stream {
     fn effort(&self) -> usize {
-        self.blocks().max(1) + self.groups.iter().map(|group| 1 + group.pending().blocks()).sum::<usize>()
+        let groups = self.groups.iter().map(|group| 1 + group.pending().blocks());
+        self.blocks().max(1) + groups.sum::<usize>() + self.producers().map_or(0, |it| it.blocks())
     }
 }
 

@@ -217,7 +217,7 @@ impl<'a> Showable<'a> {
             Self::Hash(table) => table.begin_showing(),
             Self::ZSet(tree) => tree.begin_showing(),
             Self::List(list) => return list.begin_showing(),
-            Self::Stream(stream) => return stream.begin_showing(),
+            Self::Stream(stream) => stream.begin_showing(),
             Self::Array(array) => array.begin_showing(),
             Self::Suggestions(suggestions) => suggestions.begin_showing(),
             Self::VectorSet(set) => set.begin_showing(),

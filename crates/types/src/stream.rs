@@ -12,6 +12,7 @@ mod groups;
 mod id;
 mod log;
 mod mark;
+mod names;
 mod nodes;
 mod pending;
 mod producers;

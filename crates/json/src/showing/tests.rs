@@ -3,6 +3,7 @@
 use super::*;
 use crate::edit::{Change, Step};
 use crate::view::{Array, View};
+use crate::write::{Format, write};
 use crate::{Number, parse};
 use base::random::Random;
 
@@ -15,7 +16,9 @@ fn text(document: &Document) -> String {
 /// A value, large or small, with so many levels at most.
 fn some_node(random: &mut Random, depth: usize) -> Node {
     let count = [0, 1, 5, 12, 40][random.index(5)];
-    let letters = [10, 10, 10, 10, 3000][random.index(5)];
+    // Now and then a text that takes several steps by itself.
+    let letters =
+        if random.below(150) == 0 { 4 * STEP_BYTES } else { [10, 10, 10, 10, 3000][random.index(5)] };
     match random.index(if depth == 0 { 4 } else { 8 }) {
         0 => Node::of(View::Number(Number::Int(random.below(100_000) as i64))),
         1 => Node::of(View::String(&vec![b'a' + random.below(26) as u8; random.index(letters)])),

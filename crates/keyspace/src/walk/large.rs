@@ -18,7 +18,7 @@ use std::ops::Range;
 use table::{Pos, Table};
 use types::showing::{Element, Showable};
 
-/// Large values whose keys are gone may wait as long as they take no more than this, bytes.
+/// Large values whose keys are gone may wait as long as they take no more than this, bytes, beside the one that went last.
 const ORPHAN_BYTES_MAX: usize = 8 << 20;
 /// A value keeps no more than this for the walk when a command is over, bytes.
 const KEPT_BYTES_MAX: usize = 64 * 1024;
@@ -37,6 +37,8 @@ pub(super) struct Begun {
 enum Way {
     /// In parts, and does not change before it is done.
     Unchanged,
+    /// In parts. It never changes where it is: another takes its place.
+    Exchanged,
     /// Shown element by element; it keeps by itself what is about to change.
     ByElement,
     Text(Text),
@@ -62,6 +64,15 @@ impl Moving {
     /// The value.
     pub fn value(&self) -> ValueRef<'_> {
         self.entry.value.view()
+    }
+
+    /// Has a part of it written, wherever it is; false if nothing of it is to be written any more.
+    pub fn write_on(&mut self) -> bool {
+        let Some(begun) = &mut self.begun else { return false };
+        if begun.write_on(Place::Own(&mut self.entry.value), false) {
+            self.begun = None;
+        }
+        true
     }
 }
 
@@ -117,7 +128,9 @@ impl Begun {
         let scribe: &mut dyn Scribe = &mut *lock(&self.scribe);
         loop {
             let has_more = match &mut self.way {
-                Way::Unchanged => return scribe.write_on(record, place.view(), to_the_end),
+                Way::Unchanged | Way::Exchanged => {
+                    return scribe.write_on(record, place.view(), to_the_end);
+                }
                 Way::ByElement => place.showable().show_on(&mut |element| scribe.element(record, element)),
                 Way::Text(text) => {
                     text.show_on(place.text(), &mut |part| scribe.element(record, Element::Text(part)))
@@ -136,7 +149,7 @@ impl Begun {
                 match self.way {
                     Way::ByElement => place.showable().end(),
                     Way::Document(_) => place.document().end_showing(),
-                    Way::Unchanged | Way::Text(_) | Way::Rest(_) => {}
+                    Way::Unchanged | Way::Exchanged | Way::Text(_) | Way::Rest(_) => {}
                 }
                 scribe.end_elements(record);
                 return true;
@@ -178,12 +191,12 @@ impl Walk {
             match document.shared_numbers() {
                 Some(shared) => Way::Rest(Value::Json(Box::new(shared))),
                 None if document.begin_showing() => Way::Document(Reader::default()),
-                None => Way::Unchanged,
+                None => Way::Exchanged,
             }
         } else {
             Way::Unchanged
         };
-        let by_element = !matches!(way, Way::Unchanged | Way::Rest(_));
+        let by_element = !matches!(way, Way::Unchanged | Way::Exchanged | Way::Rest(_));
         let scribe = self.scribe.clone();
         let record = lock(&scribe).begin(self.number, &entry(table.record(pos), far), by_element);
         self.begun.insert(key.clone(), Begun { record, way, scribe });
@@ -195,8 +208,8 @@ impl Walk {
         let Some(begun) = self.begun.get_mut(key) else { return true };
         let pos = place_of(table, key);
         let is_over = begun.write_on(Place::InTable(table, pos), to_the_end);
-        if is_over {
-            self.begun.remove(key);
+        if is_over && let Some(Begun { way: Way::Rest(value), .. }) = self.begun.remove(key) {
+            self.spent = Some(value);
         }
         is_over
     }
@@ -226,9 +239,10 @@ impl Walk {
     /// Takes a value over whose key goes, if it is large and not written; otherwise it is given back.
     pub(crate) fn adopt(&mut self, key: &[u8], value: Value, bin: &Bin) -> Option<Value> {
         let Some(begun) = self.give_up(key) else { return Some(value) };
-        self.orphan_bytes += value.outside_bytes();
+        let bytes = value.outside_bytes();
+        self.orphan_bytes += bytes;
         self.orphans.push_back((begun, value));
-        while self.orphan_bytes > ORPHAN_BYTES_MAX {
+        while self.orphan_bytes - bytes > ORPHAN_BYTES_MAX {
             self.write_orphan(bin, true);
         }
         None
@@ -282,7 +296,7 @@ impl Walk {
         let Some(Begun { record, way, scribe }) = self.begun.get_mut(key) else { return };
         let mut place = Place::InTable(table, place_of(table, key));
         match way {
-            Way::Unchanged | Way::Text(_) | Way::Rest(_) => {}
+            Way::Unchanged | Way::Exchanged | Way::Text(_) | Way::Rest(_) => {}
             Way::ByElement => {
                 let mut showable = place.showable();
                 if showable.kept_bytes() > KEPT_BYTES_MAX {

@@ -43,7 +43,7 @@ impl ShardLoop {
         let nanos = if is_idle { IDLE_NS } else { BUSY_NS };
         loop {
             self.is_ahead_of_disk = self.process.saver.is_behind();
-            if self.is_ahead_of_disk || !self.shard.cx.save_on() || clock::monotonic_ns() - begun_ns > nanos {
+            if self.is_ahead_of_disk || !self.shard.save_on() || clock::monotonic_ns() - begun_ns > nanos {
                 break;
             }
         }

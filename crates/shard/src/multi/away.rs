@@ -9,6 +9,7 @@ use crate::shard::Shard;
 use command::change::DbKey;
 use command::shipping::{Delivery, Shipment};
 use command::state::Effect;
+use keyspace::walk::Moving;
 use keyspace::{Found, Key};
 
 pub(crate) const HELD_BEFORE: &str = "what goes to another server is held before";
@@ -27,16 +28,26 @@ impl Shard {
         for (from, db, key) in places {
             let hashed = Key::new(&key, &self.cx.seed);
             let space = &mut self.cx.dbs[usize::from(db)];
-            // What is over meanwhile is found to be so later. A save does not wait for the other server.
+            // What is over meanwhile is found to be so later.
             let entry = match space.find(hashed, 0) {
-                Found::Live(pos) => Some(space.take(pos).into()),
+                Found::Live(pos) => Some(space.depart(pos)),
                 Found::Expired | Found::Missing => None,
             };
+            self.cx.has_begun_values |= entry.as_ref().is_some_and(Moving::is_begun);
             keys.push((from, Held { db, key, entry }));
         }
         operation.kind = Kind::Hold { keys, wanted, is_touched: false, awaited, attempts: 0 };
         self.away.insert(op, operation);
         self.cx.effects.push(Effect::Ship { op, shipment });
+    }
+
+    /// Goes on with what is to be saved for a step; whether there is more. What is laid aside comes first: a save does not wait for the other server.
+    pub fn save_on(&mut self) -> bool {
+        let mut held = self.away.values_mut().flat_map(|operation| match &mut operation.kind {
+            Kind::Hold { keys, .. } => keys.iter_mut(),
+            _ => unreachable!("{HELD_BEFORE}"),
+        });
+        held.any(|(_, held)| held.entry.as_mut().is_some_and(Moving::write_on)) || self.cx.save_on()
     }
 
     /// It is known what has come of it.

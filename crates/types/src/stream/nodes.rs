@@ -65,9 +65,10 @@ impl Stream {
 pub struct StreamRemains(Stream);
 
 impl Stream {
-    /// Its remains; `None` if it was a single block without groups, which is freed now.
+    /// Its remains; `None` if it was a single block without groups and producers, which is freed now.
     pub fn into_remains(self) -> Option<StreamRemains> {
-        (self.blocks() > 1 || !self.groups.is_empty()).then_some(StreamRemains(self))
+        (self.blocks() > 1 || !self.groups.is_empty() || self.producers.is_some())
+            .then_some(StreamRemains(self))
     }
 }
 
@@ -77,8 +78,10 @@ impl StreamRemains {
         self.0.bytes()
     }
 
-    /// Frees some blocks, or some of a group; false if nothing was left.
+    /// Frees some blocks, some of a group, or some producers; false if nothing was left.
     pub fn free_step(&mut self) -> bool {
-        self.0.log.free_row() || self.0.groups.free_step()
+        self.0.log.free_row()
+            || self.0.groups.free_step()
+            || self.0.producers.as_mut().is_some_and(|producers| producers.free_step())
     }
 }

@@ -4,6 +4,7 @@
 //! A message is remembered for a time, counted from the id of its entry, and until its producer has sent so many others.
 
 use super::id::StreamId;
+use super::names::Names;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 use std::sync::Arc;
@@ -46,7 +47,7 @@ struct Producer {
 #[derive(Clone, Debug)]
 pub struct Producers {
     memory: Memory,
-    producers: BTreeMap<Arc<[u8]>, Arc<Producer>>,
+    producers: Names<Arc<Producer>>,
     /// Messages ever remembered.
     pub added: u64,
     /// Messages that came again.
@@ -58,7 +59,7 @@ pub struct Producers {
 
 impl Producers {
     pub fn new(memory: Memory) -> Self {
-        Self { memory, producers: BTreeMap::new(), added: 0, duplicates: 0, bytes: 0, swept: Arc::default() }
+        Self { memory, producers: Names::default(), added: 0, duplicates: 0, bytes: 0, swept: Arc::default() }
     }
 
     /// How many there are.
@@ -93,6 +94,20 @@ impl Producers {
         self.bytes + self.swept.len()
     }
 
+    /// Blocks of memory they have, but for those of each one's messages.
+    pub fn blocks(&self) -> usize {
+        self.producers.blocks()
+    }
+
+    /// Frees some hundred of them, of a stream on its way out; false if nothing was left.
+    pub fn free_step(&mut self) -> bool {
+        let bytes = &mut self.bytes;
+        self.producers.free_step(|name, producer| {
+            let messages = producer.order.iter().map(|message| MESSAGE_BYTES + message.len());
+            *bytes -= PRODUCER_BYTES + name.len() + messages.sum::<usize>();
+        })
+    }
+
     /// The entry that was made of a message, if it is remembered.
     pub fn get(&self, producer: &[u8], message: &[u8], now_ms: u64) -> Option<StreamId> {
         let id = *self.producers.get(producer)?.ids.get(message)?;
@@ -109,8 +124,8 @@ impl Producers {
             self.insert(producer, message, id);
         }
         self.added += 1;
-        let next = (Bound::Excluded(&*self.swept), Bound::Unbounded);
-        let next = self.producers.range::<[u8], _>(next).next().map(|(name, _)| Arc::clone(name));
+        let next = self.producers.iter_from(Bound::Excluded(&*self.swept)).next();
+        let next = next.map(|(name, _)| Arc::clone(name));
         self.swept = next.unwrap_or_default();
         if *self.swept != *producer {
             self.forget(&Arc::clone(&self.swept), now_ms);
@@ -119,16 +134,16 @@ impl Producers {
 
     /// Puts a message behind all others of its producer; false if it is there.
     pub fn insert(&mut self, producer: &[u8], message: &[u8], id: StreamId) -> bool {
-        if !self.producers.contains_key(producer) {
-            self.producers.insert(producer.into(), Arc::default());
-            self.bytes += PRODUCER_BYTES + producer.len();
+        match self.producers.get(producer) {
+            Some(it) if it.ids.contains_key(message) => return false,
+            Some(_) => {}
+            None => {
+                self.producers.add(producer, Arc::default());
+                self.bytes += PRODUCER_BYTES + producer.len();
+            }
         }
         let messages_max = self.memory.messages_max;
-        let it = self.producers.get_mut(producer).expect("it is there now");
-        if it.ids.contains_key(message) {
-            return false;
-        }
-        let it = Arc::make_mut(it);
+        let it = Arc::make_mut(self.producers.get_mut(producer).expect("it is there now"));
         while it.order.len() >= messages_max {
             self.bytes -= it.forget_first();
         }
@@ -148,11 +163,17 @@ impl Producers {
     }
 
     fn forget(&mut self, name: &[u8], now_ms: u64) {
-        let Some(producer) = self.producers.get_mut(name) else { return };
-        while let Some(first) = producer.order.front()
-            && self.memory.is_over(producer.ids[first], now_ms)
-        {
-            self.bytes -= Arc::make_mut(producer).forget_first();
+        let memory = self.memory;
+        let has_old = |producer: &Producer| {
+            producer.order.front().is_some_and(|first| memory.is_over(producer.ids[first], now_ms))
+        };
+        // What a copy shares is left alone if there is nothing to be forgotten.
+        if !self.producers.get(name).is_some_and(|producer| has_old(producer)) {
+            return;
+        }
+        let Some(producer) = self.producers.get_mut(name).map(Arc::make_mut) else { return };
+        while has_old(producer) {
+            self.bytes -= producer.forget_first();
         }
         if producer.order.is_empty() {
             self.producers.remove(name);
@@ -180,7 +201,7 @@ impl Producers {
         first: usize,
     ) -> impl Iterator<Item = (&[u8], usize, impl Iterator<Item = (&[u8], StreamId)>)> {
         let firsts = std::iter::once(first).chain(std::iter::repeat(0));
-        let producers = self.producers.range::<[u8], _>((from, Bound::Unbounded));
+        let producers = self.producers.iter_from(from);
         producers.zip(firsts).map(|((name, producer), first)| {
             let messages = producer.order.iter().skip(first);
             (&**name, producer.order.len(), messages.map(|message| (&**message, producer.ids[message])))
@@ -272,6 +293,8 @@ mod tests {
         assert_ne!(told(&producers), before);
         producers.add(b"q", b"m", id(30_000), 30_000);
         assert_eq!((told(&copy), copy.added), (before, 9));
+        while producers.free_step() {}
+        assert_eq!((producers.len(), producers.bytes), (0, 0));
     }
 
     #[test]

@@ -10,11 +10,9 @@ use super::nodes::Node;
 use crate::showing::{Element, Show};
 use std::collections::BTreeMap;
 
-/// Groups with more pending entries than this are too much to be written down at once, and so are producers that take more bytes. More producers
-/// than this are too many even to be copied.
+/// Groups with more pending entries than this are too much to be written down at once, and so are producers that take more bytes.
 const PENDING_MAX: usize = 4096;
 const PRODUCERS_BYTES_MAX: usize = 64 * 1024;
-const PRODUCERS_MAX: usize = 16 * 1024;
 /// Bytes of blocks that are shown in one step.
 const STEP_BYTES: usize = 64 * 1024;
 
@@ -90,11 +88,8 @@ impl Stream {
             || self.producers().is_some_and(|producers| producers.bytes() > PRODUCERS_BYTES_MAX)
     }
 
-    /// See [`crate::showing::Showable::begin`]. A stream is shown if it has not too many producers.
-    pub(crate) fn begin_showing(&mut self) -> bool {
-        if self.producers().is_some_and(|producers| producers.len() > PRODUCERS_MAX) {
-            return false;
-        }
+    /// See [`crate::showing::Showable::begin`].
+    pub(crate) fn begin_showing(&mut self) {
         let rest = self.has_long_rest().then(|| {
             let (groups, producers) = (self.groups.clone(), self.producers.clone());
             Box::new(Self { groups, producers, ..Self::default() })
@@ -104,7 +99,6 @@ impl Stream {
         assert!(showing.is_none(), "a collection is shown to one at a time");
         let (kept, kept_bytes) = (BTreeMap::new(), 0);
         *showing = Some(Box::new(State { kept, kept_bytes, shown: StreamId::MIN, last, rest }));
-        true
     }
 
     /// Shows some blocks; false if there are no more.

@@ -73,7 +73,7 @@ fn change(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply, operation: Operation
     }
     for ((place, _), result) in located.iter().zip(&results) {
         if let Some(result) = result {
-            document.replace(place, Node::of(View::Number(*result)));
+            document::replace(&mut document, place, Node::of(View::Number(*result)));
         }
     }
     drop(document);

@@ -57,7 +57,7 @@ fn strappend(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
         let whole = text.map(|text| [text, more].concat());
         lengths.push(whole.as_ref().map(|whole| whole.len() as i64));
         if let Some(whole) = whole {
-            document.replace(place, Node::of(View::String(&whole)));
+            document::replace(&mut document, place, Node::of(View::String(&whole)));
         }
     }
     drop(document);
@@ -101,7 +101,7 @@ fn toggle(cx: &mut Cx<'_>, args: Args<'_>, out: &mut Reply) -> Outcome {
     })?;
     for (place, value) in &located {
         if let Some(value) = value {
-            document.replace(place, Node::of(View::Bool(*value)));
+            document::replace(&mut document, place, Node::of(View::Bool(*value)));
         }
     }
     drop(document);

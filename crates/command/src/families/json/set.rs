@@ -9,7 +9,7 @@ use json::numbers::Width;
 use json::path::select::position;
 use json::path::{Pick, Query};
 use json::{Document, Node, View};
-use keyspace::Key;
+use keyspace::{Key, Update};
 use resp::Reply;
 
 pub const COMMANDS: &[Command] = &[
@@ -129,7 +129,12 @@ pub struct Done {
 }
 
 /// Sets a value at a path inside a document.
-fn put(document: &mut Document, query: &Query, value: &Node, condition: Condition) -> Result<Done, Error> {
+fn put(
+    document: &mut Update<'_, Document>,
+    query: &Query,
+    value: &Node,
+    condition: Condition,
+) -> Result<Done, Error> {
     let located = located(document, query, |_| ())?;
     if located.is_empty() {
         if condition == Condition::Present {
@@ -145,7 +150,7 @@ fn put(document: &mut Document, query: &Query, value: &Node, condition: Conditio
     let mut done = Done { changed: false, is_complete: true };
     for at in document::inner_first(&located) {
         let place = &located[at].0;
-        let fits = place.len() + depth <= DEPTH_MAX && document.replace(place, value.clone());
+        let fits = place.len() + depth <= DEPTH_MAX && document::replace(document, place, value.clone());
         done.changed |= fits;
         done.is_complete &= fits;
     }
