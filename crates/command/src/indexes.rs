@@ -121,8 +121,14 @@ pub struct Indexes {
     registry: Option<Arc<Registry>>,
     /// Keys whose documents are to be looked at again.
     changed: Vec<Box<[u8]>>,
+    /// Some graph has too many vectors that wait for their links.
+    links_behind: bool,
+    /// Whose graphs are linked next, by their place among the names.
+    next_linked: usize,
     /// How many indexes have keys to look at.
     scans: usize,
+    /// When they were looked at last, unix µs.
+    scanned_us: u64,
     /// An index has gone whose vectors hashes may have on loan.
     taking_back: Option<lend::TakingBack>,
     /// How far a save is with the links of vectors.

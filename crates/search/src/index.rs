@@ -430,6 +430,11 @@ impl Index {
         self.vector_fields().any(VectorField::has_work)
     }
 
+    /// Whether so many wait that those who write should. Looks at no lock.
+    pub fn has_vector_backlog(&self) -> bool {
+        self.vector_fields().any(VectorField::is_behind)
+    }
+
     /// Links vectors that wait, and repairs what has gone, for about so many distances in each field; says whether there is more to do.
     pub fn vector_work(&self, distances: usize) -> bool {
         // Every field has its turn, whatever the others have left.

@@ -11,6 +11,7 @@ mod messages;
 mod output;
 mod pinning;
 mod save;
+mod slowed;
 mod spin;
 mod together;
 mod upkeep;
@@ -67,6 +68,8 @@ pub struct ShardLoop {
     shut_out: Vec<usize>,
     /// Connections that are not read until they go on with the input they have.
     halted: Vec<usize>,
+    /// Connections that wait until vectors are linked, in the order in which they came to that.
+    slowed: VecDeque<slowed::Slowed>,
     /// Bytes of large arguments read in this turn.
     large_bytes: usize,
     /// Connections that would take more output than their share of a turn.
@@ -153,6 +156,7 @@ impl ShardLoop {
             passed_over: Vec::new(),
             shut_out: Vec::new(),
             halted: Vec::new(),
+            slowed: VecDeque::new(),
             large_bytes: 0,
             unsent: Vec::new(),
             line: VecDeque::new(),
@@ -209,7 +213,12 @@ impl ShardLoop {
     }
 
     fn turn(&mut self) -> std::io::Result<()> {
-        self.wait()?;
+        // Here and not among the commands of a turn: these have been answered, and who asks meanwhile is heard next.
+        let has_worked = self.shard.has_work_on_parts();
+        if has_worked {
+            self.shard.work_on_parts();
+        }
+        self.wait(has_worked)?;
         self.process.exchange_memory(&mut self.shard);
         self.process.saver.tell(&mut self.shard.cx);
         if self.shard.cx.is_loading {
@@ -262,15 +271,20 @@ impl ShardLoop {
         Ok(())
     }
 
-    fn wait(&mut self) -> std::io::Result<()> {
+    /// Waits for events, but not if there is something to do: what parts of commands have said, if they were at work, is on nobody's list yet.
+    fn wait(&mut self, has_worked: bool) -> std::io::Result<()> {
         self.events.clear();
         if !self.halted.is_empty() {
             self.end_halts();
         }
+        if !self.slowed.is_empty() {
+            self.end_slowness();
+        }
         if !self.shut_out.is_empty() && !self.shard.cx.is_closed {
             self.unread.append(&mut self.shut_out);
         }
-        let busy = !self.unread.is_empty()
+        let busy = has_worked
+            || !self.unread.is_empty()
             || !self.passed_over.is_empty()
             || !self.unsent.is_empty()
             || !self.line.is_empty()
@@ -299,7 +313,8 @@ impl ShardLoop {
         let held = self.held_back.front();
         let held = held.map(|(_, until_us)| Duration::from_micros(until_us.saturating_sub(now_us).max(1)));
         let look = self.shard.awaits_sync().then_some(SYNC_LOOK);
-        let timeout = own.into_iter().chain(held).chain(look).min();
+        let slowed = (!self.slowed.is_empty()).then_some(slowed::LOOK);
+        let timeout = own.into_iter().chain(held).chain(look).chain(slowed).min();
         let at_us = own.map(|own| now_us + own.as_micros() as u64);
         self.shard.leave(LooksAgain { at_us, needs_ticks: upkeep::needs_ticks(&self.shard.cx) });
         if self.process.shares_processors && now_us >= self.gave_way_us + GIVES_WAY_EVERY_US {
@@ -328,7 +343,7 @@ impl ShardLoop {
     fn execute(&mut self) {
         if self.shard.cx.is_closed && self.inputs.is_empty() {
             // Only what has begun goes on.
-            return self.shard.resume();
+            return self.shard.resume_input();
         }
         self.shard.end_pause();
         self.shard.end_waits();
@@ -336,7 +351,7 @@ impl ShardLoop {
         self.shard.receive(&self.input, &inputs);
         self.inputs = inputs;
         self.inputs.clear();
-        self.shard.resume();
+        self.shard.resume_input();
     }
 
     pub(crate) fn close(&mut self, token: usize) {

@@ -116,6 +116,8 @@ pub struct Conn {
     pub pull: Pull,
     /// Already in the list of connections that want to move.
     pub moving: bool,
+    /// It has sent what may add vectors while too many are not linked yet: it is not to be read before some are.
+    pub adds_vectors: bool,
 }
 
 impl Conn {

@@ -80,6 +80,9 @@ impl Shard {
         if !self.admits(index, command, args) || self.may_postpone() && self.postpone(q, args) {
             return;
         }
+        if self.cx.indexes.are_links_behind() {
+            self.slow_down(q, command, args);
+        }
         if self.conns[index].transaction.is_some() && self.queues_up(command, args, q) {
             return;
         }

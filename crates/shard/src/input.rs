@@ -190,15 +190,18 @@ impl Shard {
     /// not more than [`RESUMES_MAX`] in all.
     /// Call once per turn, after the mail.
     pub fn resume(&mut self) {
+        self.resume_input();
+        self.work_on_parts();
+    }
+
+    /// The same but for parts of commands that go in rounds, which have their turn with [`Shard::work_on_parts`].
+    pub fn resume_input(&mut self) {
         self.tell_heard();
         if self.busy.is_some() {
             self.go_on_with_script();
         }
         if (!self.ticked.is_empty() || !self.may_proceed.is_empty()) && self.busy.is_none() {
             self.go_on();
-        }
-        if self.slices.are_used() && self.busy.is_none() {
-            self.go_on_with_parts();
         }
         for _ in 0..RESUMES_MAX {
             if self.cx.is_closed {

@@ -121,7 +121,7 @@ fn check(trial: &mut Trial, what: &str) -> usize {
         command::sweep::sweep(cx);
         cx.settle_indexes();
         while cx.scan_for_indexes() {}
-        while cx.link_for_indexes() {}
+        while cx.link_for_indexes(false) {}
         for (number, db) in cx.dbs.numbered() {
             assert_eq!(db.audit(), Ok(()), "{what}");
             for (name, value, _) in db.iter() {

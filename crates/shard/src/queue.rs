@@ -277,7 +277,7 @@ impl Shard {
     /// Whether nothing on this shard stands between a command on one of its keys and that key.
     #[inline]
     fn is_plain(&self) -> bool {
-        !self.may_postpone()
+        !self.may_hold_up()
             && self.cx.monitors.is_empty()
             && self.locks.is_empty()
             && self.busy.is_none()

@@ -39,7 +39,7 @@ enum Of {
 }
 
 /// What a slice should take.
-const SLICE_NS: u64 = 60_000;
+const SLICE_NS: u64 = 50_000;
 /// Of slices with less fuel it is not looked how long they take.
 const WEIGHED_FUEL_MIN: usize = 16;
 
@@ -254,10 +254,27 @@ impl Shard {
         self.outgoing.posts.push((home as usize, Message::Answered { op, from, answer, effects }));
     }
 
-    /// Goes on with parts while the turn's fuel lasts. Call once per turn.
+    /// Goes on with parts while the turn's fuel lasts. Call once per turn: after all others have their replies.
+    #[inline]
+    pub fn work_on_parts(&mut self) {
+        if self.has_work_on_parts() {
+            self.go_on_with_parts();
+        }
+    }
+
+    /// Whether [`Shard::work_on_parts`] has something to do.
+    #[inline]
+    pub fn has_work_on_parts(&self) -> bool {
+        self.slices.are_used() && self.busy.is_none()
+    }
+
+    /// Whether there are parts to go on with.
+    pub fn has_parts(&self) -> bool {
+        self.slices.has_work()
+    }
+
     #[cold]
-    pub(crate) fn go_on_with_parts(&mut self) {
-        self.slices.used = 0;
+    fn go_on_with_parts(&mut self) {
         let mut left = self.slices.queue.len();
         while left > 0
             && self.slices.used < self.slices.fuel()
@@ -267,6 +284,7 @@ impl Shard {
             self.start_slice(slice);
             self.after_command();
         }
+        self.slices.used = 0;
         self.tell_changes();
     }
 }

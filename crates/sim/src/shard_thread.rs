@@ -447,7 +447,7 @@ impl ShardThread {
         if around.random.below(8) == 0 {
             command::sweep::sweep(&mut self.shard.cx);
             self.shard.cx.scan_for_indexes();
-            self.shard.cx.link_for_indexes();
+            self.shard.cx.link_for_indexes(false);
         }
         around.journal(&mut self.shard);
         self.publication = Some(publication);

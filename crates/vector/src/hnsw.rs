@@ -64,6 +64,10 @@ const TAIL_SLACK: usize = 4;
 const SWEEP_SHARE: usize = 50;
 /// From one of so many on those who write should wait.
 const BEHIND_SHARE: usize = 25;
+/// With so many times as much those who write do some of the work themselves.
+const FAR_BEHIND: usize = 3;
+/// So many slots are freed in one step.
+const RELEASE_MAX: usize = 64;
 
 /// What owner and readers share.
 pub(crate) struct Graph {
@@ -278,9 +282,19 @@ impl Hnsw {
 
     /// Whether those who add or remove should wait until some of the work is done.
     pub fn is_behind(&self) -> bool {
+        self.has_backlog(1)
+    }
+
+    /// Whether that is so much that they should do some of it themselves.
+    pub fn is_far_behind(&self) -> bool {
+        self.has_backlog(FAR_BEHIND)
+    }
+
+    /// Whether `times` as much waits as should.
+    fn has_backlog(&self, times: usize) -> bool {
         let waiting = self.waiting();
-        self.tail_len() > self.graph.parameters.tail_max
-            || waiting > 64 && waiting * BEHIND_SHARE > self.slots.len + waiting
+        self.tail_len() > self.graph.parameters.tail_max * times
+            || waiting > 64 * times && waiting * BEHIND_SHARE > (self.slots.len + waiting) * times
     }
 
     /// How many slots are neither used nor free.
@@ -313,7 +327,7 @@ impl Hnsw {
                 break;
             }
         }
-        self.linking.is_some() || self.graph.tail.len() > 0 || self.can_sweep()
+        self.linking.is_some() || self.graph.tail.len() > 0 || self.can_sweep() || self.can_release()
     }
 
     /// Does all there is to do, with whatever was removed, but for what waits for a search to end.
@@ -325,7 +339,9 @@ impl Hnsw {
         } {
             self.sweep_on(usize::MAX);
         }
-        self.release();
+        while self.can_release() {
+            self.release();
+        }
     }
 
     /// Whether a sweep is under way and does not wait, or should begin.
@@ -406,14 +422,25 @@ impl Hnsw {
         Some(loan)
     }
 
-    /// Frees what nobody can know of any more.
+    /// Whether there are slots of which nobody can know any more.
+    fn can_release(&self) -> bool {
+        self.leaving.front().is_some_and(|(then, _)| self.graph.pins.is_over(*then))
+    }
+
+    /// Frees some of what nobody can know of any more.
     fn release(&mut self) {
-        while let Some((then, _)) = self.leaving.front()
-            && self.graph.pins.is_over(*then)
-            && let Some((_, slots)) = self.leaving.pop_front()
+        let mut left = RELEASE_MAX;
+        while left > 0
+            && self.can_release()
+            && let Some((_, slots)) = self.leaving.front_mut()
         {
-            self.leaving_count -= slots.len();
-            for slot in slots {
+            let some = slots.split_off(slots.len().saturating_sub(left));
+            if slots.is_empty() {
+                self.leaving.pop_front();
+            }
+            left -= some.len();
+            self.leaving_count -= some.len();
+            for slot in some {
                 self.places.release(&self.graph.links, slot);
                 if self.graph.loans.let_go(slot) {
                     self.slots.release(slot);

@@ -22,6 +22,8 @@ pub struct Shared {
     owner: Mutex<Hnsw>,
     /// Whether something is to be linked or repaired.
     has_work: AtomicBool,
+    /// Whether that is so much that those who write should wait. Only while there is some.
+    is_behind: AtomicBool,
     /// How many threads have brought back what they remember.
     complete: AtomicUsize,
 }
@@ -37,12 +39,19 @@ impl Shared {
         Arc::new(Shared {
             owner: Mutex::new(graph),
             has_work: AtomicBool::new(false),
+            is_behind: AtomicBool::new(false),
             complete: AtomicUsize::new(0),
         })
     }
 
     fn owner(&self) -> MutexGuard<'_, Hnsw> {
         self.owner.lock().expect("who has panicked as the owner has ended the process")
+    }
+
+    /// Tells whether there is something to do, and whether it is too much. For the owner.
+    fn tell(&self, graph: &Hnsw, has_work: bool) {
+        self.has_work.store(has_work, Release);
+        self.is_behind.store(has_work && graph.is_behind(), Release);
     }
 
     /// A handle for another thread.
@@ -133,19 +142,20 @@ impl Handle {
         }
     }
 
-    /// Changes the graph, and if linking is behind links about as much as was added: so who writes is slowed, and the tail stays short.
+    /// Changes the graph. Who should wait and does not links about as much as it has added once linking is far behind, so that the tail stays short.
     fn change<T>(&self, change: impl FnOnce(&mut Hnsw) -> Result<T, Error>) -> Result<T, Error> {
         let mut graph = self.shared.owner();
         let done = change(&mut graph)?;
         let tail_len = graph.tail_len();
-        let is_behind = graph.is_behind();
+        let is_far_behind = graph.is_far_behind();
+        self.shared.tell(&graph, true);
         drop(graph);
-        self.shared.has_work.store(true, Release);
-        if is_behind {
+        if is_far_behind {
             for _ in 0..STEPS_MAX {
                 let mut graph = self.shared.owner();
-                graph.work(STEP);
-                if graph.tail_len() < tail_len || !graph.is_behind() {
+                let more = graph.work(STEP);
+                self.shared.tell(&graph, more);
+                if !more || graph.tail_len() < tail_len || !graph.is_far_behind() {
                     break;
                 }
             }
@@ -158,6 +168,12 @@ impl Handle {
         self.shared.has_work.load(Acquire)
     }
 
+    /// Whether that is so much that those who add or remove should wait until some of it is done. Looks at no lock. What waits for a search to end
+    /// does not count: it is not known when somebody looks at that again.
+    pub fn is_behind(&self) -> bool {
+        self.shared.is_behind.load(Acquire)
+    }
+
     /// Links and repairs until about `budget` distances have been computed, in steps between which others may become the owner. Says whether there is
     /// more to do.
     pub fn work(&self, budget: usize) -> bool {
@@ -165,9 +181,10 @@ impl Handle {
         while left > 0 {
             let mut graph = self.shared.owner();
             let step = left.min(STEP);
-            if !graph.work(step) {
-                // Still the owner: who adds something says so afterwards.
-                self.shared.has_work.store(false, Release);
+            let more = graph.work(step);
+            // Still the owner: who adds something says so afterwards.
+            self.shared.tell(&graph, more);
+            if !more {
                 return false;
             }
             left -= step;

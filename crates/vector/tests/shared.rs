@@ -176,14 +176,40 @@ fn slots_that_come_back_are_used_again() {
 }
 
 #[test]
-fn who_adds_much_links_as_much() {
+fn who_adds_far_too_much_links_as_much() {
     let handle = shared().handle();
     let mut random = Random::from_seed(3);
-    for label in 0..if cfg!(miri) { 40 } else { 1000 } {
+    for label in 0..if cfg!(miri) { 60 } else { 1000 } {
         handle.insert(label, &vector(&mut random)).unwrap();
-        assert!(handle.tail_len() <= 17, "{label}: {}", handle.tail_len());
+        assert!(handle.tail_len() <= 3 * 16 + 1, "{label}: {}", handle.tail_len());
+        assert_eq!(handle.is_behind(), handle.tail_len() > 16, "{label}");
     }
-    assert!(handle.has_work());
+    assert!(handle.has_work() && handle.is_behind());
+    while handle.work(100) {
+        assert_eq!(handle.is_behind(), handle.tail_len() > 16);
+    }
+    assert!(!handle.has_work() && !handle.is_behind());
     assert_eq!(handle.insert(1, &[0; 3]), Err(Error::Length { bytes: 3, expected: 4 * DIMENSION }));
     assert_eq!(handle.distance(&[0; 4 * DIMENSION], Slot(1_000_000)), Ok(None));
+}
+
+/// Nobody would look again when the search ends.
+#[test]
+fn nobody_waits_for_the_end_of_a_search() {
+    let mut handle = shared().handle();
+    let mut random = Random::from_seed(4);
+    let mut slots: Vec<Slot> =
+        (0..1000).map(|label| handle.insert(label, &vector(&mut random)).unwrap()).collect();
+    while handle.work(1000) {}
+    let wish = Wish::Nearest { k: 1, ef: None };
+    let search = handle.reader().search(&vector(&mut random), wish, false).unwrap();
+    slots.drain(..100).for_each(|slot| handle.remove(slot).unwrap());
+    assert!(handle.is_behind());
+    while handle.work(1000) {}
+    assert!(!handle.has_work() && !handle.is_behind(), "the slots wait for the search");
+    drop(search);
+    handle.remove(slots.swap_remove(0)).unwrap();
+    assert!(handle.is_behind());
+    while handle.work(1000) {}
+    assert!(!handle.is_behind());
 }

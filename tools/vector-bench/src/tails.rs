@@ -87,33 +87,33 @@ impl Beside<'_> {
     fn gets(&self, weft: &mut Weft, points: &mut Points) -> Outcome<(Times, f64, f64)> {
         let searches: Vec<Vec<u8>> =
             self.queries.iter().map(|query| search(self.text, query, &["NOCONTENT"])).collect();
-        // New vectors for documents that are there.
+        let vectors: Vec<Vec<f32>> = (0..2000).map(|_| points.next()).collect();
+        // New vectors for documents that are there: when all have been used, for others.
         let write = |at: usize| {
-            let number = (at * 7919 + self.turn * 101) % self.count;
-            encode(&hset(number, &points.next(), [0.5; 2]))
+            let number = at * 7919 + at / vectors.len() * 13 + self.turn * 101;
+            encode(&hset(number % self.count, &vectors[at % vectors.len()], [0.5; 2]))
         };
-        let writes: Vec<Vec<u8>> = (0..2000).map(write).collect();
+        let search = |at: usize| searches[at % searches.len()].clone();
+        let commands: [&(dyn Fn(usize) -> Vec<u8> + Sync); 2] = [&search, &write];
         let is_over = AtomicBool::new(false);
         let counts = [AtomicU64::new(0), AtomicU64::new(0)];
-        let repeat = |mut client: Client, commands: &[Vec<u8>], first: usize, count: &AtomicU64| {
+        let repeat = |mut client: Client, kind: usize, first: usize| {
             let mut at = first;
             while !is_over.load(Relaxed) {
-                at = (at + 1) % commands.len();
-                if client.send_raw(&commands[at]).and_then(|()| client.reply()).is_err() {
+                at += 1;
+                if client.send_raw(&commands[kind](at)).and_then(|()| client.reply()).is_err() {
                     return;
                 }
-                count.fetch_add(1, Relaxed);
+                counts[kind].fetch_add(1, Relaxed);
             }
         };
         let began = Instant::now();
         let times = thread::scope(|scope| {
-            for (kind, (clients, commands)) in
-                [(self.searching, &searches), (self.writing, &writes)].into_iter().enumerate()
-            {
+            for (kind, clients) in [self.searching, self.writing].into_iter().enumerate() {
                 for number in 0..clients {
-                    let (client, count) = (weft.server.client(), &counts[kind]);
-                    let first = number * commands.len() / clients;
-                    scope.spawn(move || repeat(client, commands, first, count));
+                    let client = weft.server.client();
+                    let repeat = &repeat;
+                    scope.spawn(move || repeat(client, kind, number * 1009));
                 }
             }
             let times = gets(&mut weft.clients[0]);

@@ -62,6 +62,7 @@ impl ShardCx {
                 self.indexes.changed = changed;
             }
         }
+        self.indexes.see_links();
     }
 
     /// Brings a key's documents up to date, in all indexes or in that of the name.

@@ -1,36 +1,65 @@
 //! Vectors are found as soon as they are there, and linked in their graphs later, in slices of bounded length, by whichever shard is awake.
+//!
+//! Searches look at each that is not linked yet. So while these are too many, a connection that writes documents has its turn only when some are linked: it
+//! is not read meanwhile (`server::shard_loop::slowed`). What it has sent is done as ever.
 
 use super::Indexes;
 use crate::ShardCx;
 
-/// Distances between two looks at the clock: 10 to 30 µs.
-const DISTANCES: usize = 128;
+/// Distances between two looks at the clock: 5 to 20 µs.
+const DISTANCES: usize = 64;
 /// A slice ends after this time, as one of a search does: what else the shard is asked for does not wait longer.
 const NANOS_MAX: u64 = 50_000;
+/// The same while there are searches as well, which have their slice in the same turn.
+const NANOS_BESIDE_SEARCHES: u64 = 20_000;
 
 impl Indexes {
     /// Whether vectors wait for their links in any graph, whichever shard they came from.
     pub fn have_links_to_make(&self) -> bool {
         self.by_name.values().any(|index| index.index.has_vector_work())
     }
+
+    /// Whether they were too many in some graph when this was last looked at.
+    #[inline]
+    pub fn are_links_behind(&self) -> bool {
+        self.links_behind
+    }
+
+    /// Looks at it.
+    pub fn see_links(&mut self) {
+        self.links_behind = self.by_name.values().any(|index| index.index.has_vector_backlog());
+    }
+
+    /// Whether a key of database 0 may be a document of an index with such a graph.
+    pub fn adds_to_links(&self, key: &[u8]) -> bool {
+        let mut behind = self.by_name.values().filter(|index| index.index.has_vector_backlog());
+        behind.any(|index| index.definition.has_prefix_of(key))
+    }
 }
 
 impl ShardCx {
-    /// Links vectors for a bounded time; whether there is more to do.
-    pub fn link_for_indexes(&mut self) -> bool {
+    /// Links vectors for a bounded time, `beside_searches` a shorter one; whether there is more to do.
+    pub fn link_for_indexes(&mut self, beside_searches: bool) -> bool {
         if !self.indexes.have_links_to_make() {
+            self.indexes.links_behind = false;
             return false;
         }
+        let nanos_max = if beside_searches { NANOS_BESIDE_SEARCHES } else { NANOS_MAX };
         let clock_ns = self.platform.clock_ns;
         let begun_ns = clock_ns();
-        loop {
-            let mut more = false;
-            for index in self.indexes.by_name.values() {
-                more |= index.index.vector_work(DISTANCES);
-            }
-            if !more || clock_ns().saturating_sub(begun_ns) >= NANOS_MAX {
-                return more;
+        let indexes = &mut self.indexes;
+        let count = indexes.by_name.len();
+        // From where the last slice has ended: every index has its turn.
+        let mut done = 0;
+        let next = indexes.next_linked;
+        for index in indexes.by_name.values().cycle().skip(next % count) {
+            indexes.next_linked = (indexes.next_linked + 1) % count;
+            done = if index.index.vector_work(DISTANCES) { 0 } else { done + 1 };
+            if done == count || clock_ns().saturating_sub(begun_ns) >= nanos_max {
+                break;
             }
         }
+        self.indexes.see_links();
+        done < count
     }
 }

@@ -11,6 +11,8 @@ use crate::ShardCx;
 const KEYS_AT_ONCE: usize = 16;
 /// A slice ends after this time.
 const NANOS_MAX: u64 = 250_000;
+/// While too many vectors wait for their links some keys are looked at after this time, µs: whoever else adds vectors must not keep an index from being built.
+const WAIT_FOR_LINKS_US: u64 = 100_000;
 /// Keys that are looked at as part of the command that makes an index: a small database is indexed when it returns.
 const KEYS_AT_FIRST: usize = 256;
 
@@ -88,12 +90,24 @@ impl ShardCx {
         }
         let clock_ns = self.platform.clock_ns;
         let begun_ns = clock_ns();
-        while self.scan_some() || self.take_some_back() {
+        while self.scan_in_time() || self.take_some_back() {
             if clock_ns().saturating_sub(begun_ns) >= NANOS_MAX {
                 return true;
             }
         }
-        false
+        self.indexes.scans > 0
+    }
+
+    /// Looks at some keys, unless their vectors would have to wait for links behind too many others; whether it was the time for that, and there is more to do.
+    fn scan_in_time(&mut self) -> bool {
+        let waited_us = self.now_us.saturating_sub(self.indexes.scanned_us);
+        if self.indexes.links_behind && waited_us < WAIT_FOR_LINKS_US {
+            return false;
+        }
+        self.indexes.scanned_us = self.now_us;
+        let more = self.scan_some();
+        self.indexes.see_links();
+        more
     }
 
     /// Looks at some keys for one index; whether there is more to do for any.

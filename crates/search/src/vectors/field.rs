@@ -130,6 +130,11 @@ impl VectorField {
         matches!(&self.store, Store::Graph(handle) if handle.borrow().has_work())
     }
 
+    /// Whether that is so much that those who write should wait. Looks at no lock.
+    pub fn is_behind(&self) -> bool {
+        matches!(&self.store, Store::Graph(handle) if handle.borrow().is_behind())
+    }
+
     /// Links and repairs for about so many distances; says whether there is more to do.
     pub fn work(&self, distances: usize) -> bool {
         match &self.store {

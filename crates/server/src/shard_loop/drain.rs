@@ -44,6 +44,7 @@ impl ShardLoop {
             }
             self.take_mail();
             self.execute();
+            self.shard.work_on_parts();
             self.shard.send_news();
             self.publish();
             self.flush();

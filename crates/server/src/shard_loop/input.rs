@@ -59,6 +59,10 @@ impl ShardLoop {
             self.unread.push(token);
             return used;
         }
+        if conn.adds_vectors {
+            self.slow_down(token);
+            return used;
+        }
         if conn.holds_back() && conn.input_bytes() > HELD_INPUT_BYTES_MAX {
             self.halted.push(token);
             return used;

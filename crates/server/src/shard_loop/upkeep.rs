@@ -109,7 +109,8 @@ impl ShardLoop {
         let bytes = self.shard.cx.used_bytes();
         let more_to_evict = command::eviction::tick(&mut self.shard.cx);
         let more_to_index = !paused && self.shard.cx.scan_for_indexes();
-        let more_to_index = self.shard.cx.link_for_indexes() || more_to_index;
+        let beside_searches = self.shard.has_parts();
+        let more_to_index = self.shard.cx.link_for_indexes(beside_searches) || more_to_index;
         let evicts = self.shard.cx.used_bytes() < bytes;
         let evicts_keys = self.shard.cx.stats.evicted_keys > evicted;
         let more = more_expires || more_to_evict || more_to_index;
@@ -131,9 +132,9 @@ impl ShardLoop {
         }
     }
 
-    /// When the next slice is due: at once if nobody asks for anything.
+    /// When the next slice is due: at once if nobody asks for anything, or if somebody waits for links.
     fn after_slice(&self, begun_us: u64) -> u64 {
-        if self.events.is_empty() {
+        if self.events.is_empty() || self.shard.cx.indexes.are_links_behind() {
             return begun_us;
         }
         let share = BUSY_SHARE + BUSY_SHARE_STEP * (self.shard.cx.config.active_expire_effort as u64 - 1);
@@ -231,7 +232,7 @@ impl ShardLoop {
             self.next_idle_check = (self.next_idle_check + 1) % tokens;
             let token = self.next_idle_check;
             let conn = self.shard.conn(token);
-            let idle = now_ms.saturating_sub(conn.last_active_ms) > timeout_ms;
+            let idle = now_ms.saturating_sub(conn.last_active_ms) > timeout_ms && !conn.adds_vectors;
             let listens = conn.subscribed || self.shard.cx.monitoring.contains(&token);
             if idle && conn.open && conn.outstanding() == 0 && !listens {
                 log::verbose("Closing idle client");

@@ -29,7 +29,7 @@ impl ShardLoop {
             }
             // Another turn, whose input is nothing: what visits have answered goes out with the replies of this one.
             self.take_mail();
-            self.shard.resume();
+            self.shard.resume_input();
             self.see_to_requests();
         }
         self.hand_over();

@@ -5,7 +5,7 @@
 
 use super::Graph;
 use super::links::{Link, add, links, rewrite, write};
-use super::select::select;
+use super::select::Selection;
 use super::tree::Tree;
 use super::walk::{Goal, Near, Walk};
 use std::sync::atomic::Ordering::Relaxed;
@@ -19,6 +19,8 @@ pub(crate) struct Linking {
     ef: usize,
     /// Whom it has chosen, of each level that it has looked at, the highest first.
     chosen: Vec<Vec<u32>>,
+    /// Among whom it chooses, while it does.
+    selection: Option<Selection>,
     stage: Stage,
 }
 
@@ -28,6 +30,8 @@ enum Stage {
     Begin,
     /// It looks for what is near, on its way down or on the level that is named.
     Look(usize),
+    /// It chooses on a level among what it has found.
+    Choose(usize),
     /// Those it has chosen on a level link back; so many have done so.
     LinkBack { level: usize, done: usize },
 }
@@ -35,7 +39,7 @@ enum Stage {
 impl Linking {
     /// Begins to link a slot, which has empty rows up to `level`.
     pub(crate) fn new(slot: u32, level: usize, ef: usize) -> Linking {
-        Linking { slot, level, ef, chosen: Vec::new(), stage: Stage::Begin }
+        Linking { slot, level, ef, chosen: Vec::new(), selection: None, stage: Stage::Begin }
     }
 
     pub(crate) fn slot(&self) -> u32 {
@@ -67,8 +71,17 @@ impl Linking {
                     if !walk.step(graph, query, level, budget, &|_| true) {
                         Stage::Look(level)
                     } else {
-                        self.choose(graph, tree, walk, level, budget);
+                        self.selection = Some(self.selection(graph, walk));
+                        Stage::Choose(level)
+                    }
+                }
+                Stage::Choose(level) => {
+                    let selection = self.selection.as_mut().expect("it has found some to choose among");
+                    if selection.step(graph.store.walked(), budget) {
+                        self.choose(graph, tree, level, budget);
                         self.after_look(graph, walk, level)
+                    } else {
+                        Stage::Choose(level)
                     }
                 }
                 Stage::LinkBack { level, done } => {
@@ -108,25 +121,35 @@ impl Linking {
         if graph.removed.load(Relaxed) > 0 { Goal::NearestThatPass(self.ef) } else { Goal::Nearest(self.ef) }
     }
 
-    /// Chooses among what the walk has found, and links to it.
-    fn choose(&mut self, graph: &Graph, tree: &mut Tree, walk: &Walk, level: usize, budget: &mut usize) {
-        let is_there = |near: &Near| graph.store.label(near.slot()).is_some() && near.slot() != self.slot;
-        let near: Vec<Near> = walk.found().filter(is_there).collect();
-        let mut chosen = Vec::new();
-        let mut count = select(graph.store.walked(), &near, graph.parameters.m, &[], &mut chosen);
+    /// Begins to choose among what the walk has found.
+    fn selection(&self, graph: &Graph, walk: &Walk) -> Selection {
+        let near = walk.found().filter(|near| self.may_hang_under(graph, near.slot())).collect();
+        Selection::new(near, graph.parameters.m, Vec::new())
+    }
+
+    /// Whether a slot is there and another one.
+    fn may_hang_under(&self, graph: &Graph, slot: u32) -> bool {
+        graph.store.label(slot).is_some() && slot != self.slot
+    }
+
+    /// Links to those it has chosen.
+    fn choose(&mut self, graph: &Graph, tree: &mut Tree, level: usize, budget: &mut usize) {
+        let Some(selection) = self.selection.take() else { return };
         if let Some(row) = graph.links.row(level, self.slot) {
-            write(row, chosen.iter().copied());
+            write(row, selection.chosen().iter().copied());
         }
         if level == 0 {
-            let (more, is_root) = tree.hang(graph, self.slot, near.iter().map(|near| near.slot()));
-            count += more;
+            // Some may have been removed while it chose.
+            let near = selection.near().iter().map(|near| near.slot());
+            let near = near.filter(|slot| self.may_hang_under(graph, *slot));
+            let (count, is_root) = tree.hang(graph, self.slot, near);
+            *budget = budget.saturating_sub(count);
             // If nothing else stays, nothing leads here.
             if is_root {
                 graph.links.set_entry(Some((self.slot, self.level)));
             }
         }
-        *budget = budget.saturating_sub(count);
-        self.chosen.push(chosen);
+        self.chosen.push(selection.finish().0);
     }
 
     /// Whoever reaches highest is where walks begin.
@@ -155,8 +178,12 @@ fn link_back(graph: &Graph, level: usize, from: u32, to: u32, budget: &mut usize
     let mut near = Vec::with_capacity(others.len());
     plane.each(plane.ray(from), &others, |slot, distance| near.push(Near::new(slot, distance)));
     near.sort_unstable();
-    let mut chosen = Vec::new();
-    let count = select(plane, &near, row.len(), &kept, &mut chosen);
-    *budget = budget.saturating_sub(count + near.len());
+    *budget = budget.saturating_sub(near.len());
+    // In one piece, for there are few.
+    let mut left = usize::MAX;
+    let mut selection = Selection::new(near, row.len(), kept);
+    while !selection.step(plane, &mut left) {}
+    *budget = budget.saturating_sub(usize::MAX - left);
+    let (chosen, kept) = selection.finish();
     rewrite(row, from, |_| true, chosen.into_iter().filter(|slot| !kept.contains(slot)));
 }

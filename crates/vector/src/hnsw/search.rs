@@ -3,7 +3,7 @@
 //! A search looks through the tail, walks the graph, and compares what it has found by the vectors themselves if it went by codes. As long as
 //! it lasts no slot is used again that it may know of. What comes or goes meanwhile may be found or not.
 
-use super::walk::{Goal, Walk};
+use super::walk::{Goal, Near, Walk};
 use super::{Graph, Loan, Parameters};
 use crate::pins::Pin;
 use crate::space::{Prepared, Ray};
@@ -61,6 +61,8 @@ pub struct Search {
     top: Top,
     /// What of the tail was looked at already. If it was linked meanwhile the walk meets it again.
     seen: Vec<u32>,
+    /// The nearest of the tail by upper halves, nearest first, if the walk goes by those, too.
+    unlinked: Vec<Near>,
     distances: usize,
 }
 
@@ -182,6 +184,7 @@ impl Reader {
             walk: self.walks.pop().unwrap_or_default(),
             top: Top::new(most),
             seen: Vec::new(),
+            unlinked: Vec::new(),
             distances: 0,
         })
     }
@@ -264,7 +267,7 @@ impl Search {
     /// Ends the walk, if the search is at it: what it has found by now is what there is to find. For callers that have had enough.
     pub fn end_walk(&mut self) {
         if matches!(self.phase, Phase::Walk) {
-            self.phase = self.compare_found(&|_| true);
+            self.phase = self.compare_found(true, &|_| true);
         }
     }
 
@@ -317,19 +320,44 @@ impl Search {
     ) -> Phase {
         let some: Vec<u32> =
             places.by_ref().take(*left).filter_map(|place| self.graph.tail.get(place)).collect();
-        self.compare(&some, passes, true);
-        self.seen.extend_from_slice(&some);
+        match self.most_by_halves() {
+            Some(most) => self.sift_unlinked(&some, most, passes),
+            None => {
+                self.compare(&some, passes, true);
+                self.seen.extend_from_slice(&some);
+            }
+        }
         *left = left.saturating_sub(some.len());
         if !places.is_empty() {
             return Phase::Tail(places);
         }
         // After the tail: what was linked meanwhile is found by its links.
-        let Some(entry) = self.graph.links.entry() else { return Phase::Done };
+        let Some(entry) = self.graph.links.entry() else { return self.compare_found(false, passes) };
         let mut walk = std::mem::take(&mut self.walk);
         walk.begin(&self.graph, self.walked(), entry, self.goal);
         self.walk = walk;
         self.seen.sort_unstable();
         Phase::Walk
+    }
+
+    /// How many of those that are nearest by upper halves are compared by whole vectors, if the search goes that way.
+    fn most_by_halves(&self) -> Option<usize> {
+        match (self.wish, self.graph.store.by()) {
+            (Wish::Nearest { k, .. }, By::Halves) => Some(k.saturating_add(HALVES_MORE.max(k / 2))),
+            _ => None,
+        }
+    }
+
+    /// Keeps the nearest of these and of what has been kept of the tail, by upper halves: to put each of them together would take several times as long as the walk.
+    fn sift_unlinked(&mut self, slots: &[u32], most: usize, passes: &impl Fn(u32) -> bool) {
+        let store = &self.graph.store;
+        let is_wanted = |slot: &u32| store.label(*slot).is_some_and(passes);
+        let wanted: Vec<u32> = slots.iter().copied().filter(is_wanted).collect();
+        let unlinked = &mut self.unlinked;
+        let query = self.stand_in.as_ref().unwrap_or(&self.query).ray();
+        store.walked().each(query, &wanted, |slot, distance| unlinked.push(Near::new(slot, distance)));
+        unlinked.sort_unstable();
+        unlinked.truncate(most);
     }
 
     fn walk_on(&mut self, left: &mut usize, passes: &impl Fn(u32) -> bool) -> Phase {
@@ -348,19 +376,27 @@ impl Search {
             self.walk = walk;
             return Phase::Walk;
         }
-        self.compare_found(passes)
+        self.compare_found(true, passes)
     }
 
-    /// On to comparing what the walk has found.
-    fn compare_found(&self, passes: &impl Fn(u32) -> bool) -> Phase {
-        let is_there = |slot: &u32| self.graph.store.label(*slot).is_some_and(passes);
-        let most = match (self.wish, self.graph.store.by()) {
-            (Wish::Nearest { k, .. }, By::Vectors) => k,
-            (Wish::Nearest { k, .. }, By::Halves) => k.saturating_add(HALVES_MORE.max(k / 2)),
-            (Wish::Nearest { .. }, By::Codes) | (Wish::Within { .. }, _) => usize::MAX,
+    /// On to comparing what the walk has found, if there was one.
+    fn compare_found(&self, has_walked: bool, passes: &impl Fn(u32) -> bool) -> Phase {
+        let is_there = |near: &Near| self.graph.store.label(near.slot()).is_some_and(passes);
+        let most = match (self.wish, self.most_by_halves()) {
+            (_, Some(most)) => most,
+            (Wish::Nearest { k, .. }, None) if self.graph.store.by() == By::Vectors => k,
+            _ => usize::MAX,
         };
-        let found = self.walk.found().map(|near| near.slot());
-        let mut found: Vec<u32> = found.filter(is_there).take(most).collect();
+        let mut near: Vec<Near> =
+            self.walk.found().filter(|_| has_walked).filter(is_there).take(most).collect();
+        if !self.unlinked.is_empty() {
+            // What was linked meanwhile may be among both.
+            near.extend(self.unlinked.iter().filter(|near| is_there(near)));
+            near.sort_unstable();
+            near.dedup();
+            near.truncate(most);
+        }
+        let mut found: Vec<u32> = near.into_iter().map(Near::slot).collect();
         found.retain(|slot| self.seen.binary_search(slot).is_err());
         Phase::Compare(found, 0)
     }

@@ -9,7 +9,7 @@
 
 use super::Graph;
 use super::links::{Link, links, rewrite, slots};
-use super::select::select;
+use super::select::Selection;
 use super::tree::{Tree, let_go};
 use super::walk::Near;
 
@@ -23,18 +23,27 @@ pub(crate) struct Sweep {
     /// What was removed before it began.
     gone: Vec<u32>,
     stage: Stage,
+    /// The row that is being repaired.
+    repair: Option<Repair>,
     /// Who reaches highest of those that have been seen and are there.
     highest: Option<(u32, usize)>,
 }
 
 #[derive(Clone, Copy)]
 enum Stage {
-    /// What hangs under the first so many has been hung up elsewhere.
-    HangUp(usize),
+    /// What hangs under the first so many has been hung up elsewhere, and so many of what hangs under the next.
+    HangUp(usize, usize),
     /// Those have to go who were there at an epoch.
     Wait(u64),
-    /// All rows before this one have been looked at.
-    Rows(u32),
+    /// All rows before those of this slot have been looked at, and those of its own on levels below this one.
+    Rows(u32, usize),
+}
+
+/// A row whose slot chooses anew to whom it is linked.
+struct Repair {
+    level: usize,
+    slot: u32,
+    selection: Selection,
 }
 
 impl Sweep {
@@ -43,7 +52,7 @@ impl Sweep {
         if let Some(root) = tree.root() {
             let_go(graph, root);
         }
-        Sweep { gone, stage: Stage::HangUp(0), highest: None }
+        Sweep { gone, stage: Stage::HangUp(0, 0), repair: None, highest: None }
     }
 
     /// How many slots will leave.
@@ -60,25 +69,56 @@ impl Sweep {
     pub(crate) fn step(&mut self, graph: &Graph, tree: &mut Tree, budget: &mut usize) -> bool {
         while *budget > 0 {
             self.stage = match self.stage {
-                Stage::HangUp(done) => match self.gone.get(done) {
-                    Some(slot) => {
-                        *budget = budget.saturating_sub(1 + hang_up_elsewhere(graph, tree, *slot));
-                        Stage::HangUp(done + 1)
-                    }
+                Stage::HangUp(done, under) => match self.gone.get(done) {
+                    Some(slot) => match hang_up_elsewhere(graph, tree, *slot, under) {
+                        Some(count) => {
+                            *budget = budget.saturating_sub(1 + count);
+                            Stage::HangUp(done, under + 1)
+                        }
+                        None => {
+                            *budget -= 1;
+                            Stage::HangUp(done + 1, 0)
+                        }
+                    },
                     None => Stage::Wait(graph.pins.now()),
                 },
-                Stage::Wait(then) if graph.pins.is_over(then) => Stage::Rows(0),
+                Stage::Wait(then) if graph.pins.is_over(then) => Stage::Rows(0, 0),
                 Stage::Wait(_) => return false,
-                Stage::Rows(slot) if slot == graph.store.end() => return true,
-                Stage::Rows(slot) => {
-                    let count = usize::from(slot.is_multiple_of(ROWS_PER_DISTANCE));
-                    *budget = budget.saturating_sub(count + look_at(graph, tree, slot));
-                    self.has_seen(graph, slot);
-                    Stage::Rows(slot + 1)
-                }
+                Stage::Rows(slot, _) if slot == graph.store.end() => return true,
+                Stage::Rows(slot, level) => self.look_at(graph, tree, (slot, level), budget),
             };
         }
         false
+    }
+
+    /// Takes out of one row of a slot what is leaving, and what has been removed since, or goes on with that. Whoever comes to what leaves itself gets on
+    /// from there.
+    fn look_at(
+        &mut self,
+        graph: &Graph,
+        tree: &Tree,
+        (slot, level): (u32, usize),
+        budget: &mut usize,
+    ) -> Stage {
+        let stays = |link: Link| is_there(graph, link.slot) || link.is_kept && !tree.is_leaving(link.slot);
+        if let Some(repair) = &mut self.repair {
+            if !repair.selection.step(graph.store.walked(), budget) {
+                return Stage::Rows(slot, level);
+            }
+            self.repair.take().into_iter().for_each(|repair| repair.finish(graph, stays));
+            return Stage::Rows(slot, level + 1);
+        }
+        let row = graph.links.row(level, slot).filter(|_| level > 0 || !tree.is_leaving(slot));
+        let Some(row) = row else {
+            *budget = budget.saturating_sub(usize::from(slot.is_multiple_of(ROWS_PER_DISTANCE)));
+            self.has_seen(graph, slot);
+            return Stage::Rows(slot + 1, 0);
+        };
+        if links(row, slot).all(stays) {
+            return Stage::Rows(slot, level + 1);
+        }
+        self.repair = Repair::begin(graph, level, slot, stays, budget);
+        Stage::Rows(slot, if self.repair.is_some() { level } else { level + 1 })
     }
 
     /// A slot that may be where walks begin.
@@ -106,70 +146,68 @@ fn is_there(graph: &Graph, slot: u32) -> bool {
     graph.store.label(slot).is_some()
 }
 
-/// Hangs up elsewhere what hangs under a slot that leaves; gives how many distances it took.
-fn hang_up_elsewhere(graph: &Graph, tree: &mut Tree, leaving: u32) -> usize {
-    let under: Vec<u32> = tree.under(graph, leaving).filter(|slot| tree.root() != Some(*slot)).collect();
+/// Hangs up elsewhere one of what hangs under a slot that leaves, whose row does not change any more; gives how many distances it took, `None` if there are no
+/// more.
+fn hang_up_elsewhere(graph: &Graph, tree: &mut Tree, leaving: u32, which: usize) -> Option<usize> {
+    let slot = tree.under(graph, leaving).nth(which)?;
+    if tree.root() == Some(slot) {
+        return Some(0);
+    }
     let plane = graph.store.walked();
-    let mut count = 0;
-    for slot in under {
-        let rows = [graph.links.ground(slot), graph.links.ground(leaving)];
-        let mut others: Vec<u32> = rows.into_iter().flat_map(slots).collect();
-        others.sort_unstable();
-        others.dedup();
-        others.retain(|other| *other != slot && is_there(graph, *other));
-        let mut near = Vec::with_capacity(others.len());
-        plane.each(plane.ray(slot), &others, |other, distance| near.push(Near::new(other, distance)));
-        near.sort_unstable();
-        count += near.len() + tree.hang(graph, slot, near.iter().map(|near| near.slot())).0;
-    }
-    count
-}
-
-/// Takes out of the rows of a slot what is leaving, and what has been removed since; gives how many distances it took.
-fn look_at(graph: &Graph, tree: &Tree, slot: u32) -> usize {
-    // Whoever comes to what leaves gets on from there.
-    if tree.is_leaving(slot) {
-        return 0;
-    }
-    let stays = |link: Link| is_there(graph, link.slot) || link.is_kept && !tree.is_leaving(link.slot);
-    let mut count = 0;
-    let mut level = 0;
-    while let Some(row) = graph.links.row(level, slot) {
-        if !links(row, slot).all(stays) {
-            count += repair(graph, level, slot, stays);
-        }
-        level += 1;
-    }
-    count
-}
-
-/// Takes out of a row what does not stay; gives how many distances it took.
-fn repair(graph: &Graph, level: usize, slot: u32, stays: impl Fn(Link) -> bool) -> usize {
-    let Some(row) = graph.links.row(level, slot) else { return 0 };
-    graph.former.keep(&graph.links, slot);
-    let (staying, lost): (Vec<Link>, Vec<Link>) = links(row, slot).partition(|link| stays(*link));
-    let kept: Vec<u32> = staying.iter().filter(|link| link.is_kept).map(|link| link.slot).collect();
-    let mut near: Vec<u32> = staying.iter().map(|link| link.slot).collect();
-    if !is_there(graph, slot) {
-        // It will be walked through until the next sweep.
-        near.retain(|other| !kept.contains(other));
-        rewrite(row, slot, stays, near);
-        return 0;
-    }
-    for lost in lost {
-        let others = graph.links.row(level, lost.slot).into_iter().flat_map(slots);
-        near.extend(others.filter(|other| is_there(graph, *other)));
-    }
+    let rows = [graph.links.ground(slot), graph.links.ground(leaving)];
+    let mut others: Vec<u32> = rows.into_iter().flat_map(slots).collect();
+    others.sort_unstable();
+    others.dedup();
+    others.retain(|other| *other != slot && is_there(graph, *other));
+    let mut near = Vec::with_capacity(others.len());
+    plane.each(plane.ray(slot), &others, |other, distance| near.push(Near::new(other, distance)));
     near.sort_unstable();
-    near.dedup();
-    near.retain(|other| *other != slot);
-    let plane = graph.store.walked();
-    let mut sorted = Vec::with_capacity(near.len());
-    plane.each(plane.ray(slot), &near, |slot, distance| sorted.push(Near::new(slot, distance)));
-    sorted.sort_unstable();
-    sorted.truncate(CANDIDATES_MAX);
-    let mut chosen = Vec::new();
-    let count = select(plane, &sorted, row.len(), &kept, &mut chosen);
-    rewrite(row, slot, stays, chosen.into_iter().filter(|other| !kept.contains(other)));
-    count + near.len()
+    Some(near.len() + tree.hang(graph, slot, near.iter().map(|near| near.slot())).0)
+}
+
+impl Repair {
+    /// Begins to take out of a row what does not stay; `None` if that is all.
+    fn begin(
+        graph: &Graph,
+        level: usize,
+        slot: u32,
+        stays: impl Fn(Link) -> bool,
+        budget: &mut usize,
+    ) -> Option<Repair> {
+        let row = graph.links.row(level, slot)?;
+        let (staying, lost): (Vec<Link>, Vec<Link>) = links(row, slot).partition(|link| stays(*link));
+        let kept: Vec<u32> = staying.iter().filter(|link| link.is_kept).map(|link| link.slot).collect();
+        let mut near: Vec<u32> = staying.iter().map(|link| link.slot).collect();
+        if !is_there(graph, slot) {
+            // It will be walked through until the next sweep.
+            near.retain(|other| !kept.contains(other));
+            graph.former.keep(&graph.links, slot);
+            rewrite(row, slot, stays, near);
+            return None;
+        }
+        for lost in lost {
+            let others = graph.links.row(level, lost.slot).into_iter().flat_map(slots);
+            near.extend(others.filter(|other| is_there(graph, *other)));
+        }
+        near.sort_unstable();
+        near.dedup();
+        near.retain(|other| *other != slot);
+        let plane = graph.store.walked();
+        let mut sorted = Vec::with_capacity(near.len());
+        plane.each(plane.ray(slot), &near, |slot, distance| sorted.push(Near::new(slot, distance)));
+        *budget = budget.saturating_sub(near.len());
+        sorted.sort_unstable();
+        sorted.truncate(CANDIDATES_MAX);
+        Some(Repair { level, slot, selection: Selection::new(sorted, row.len(), kept) })
+    }
+
+    /// Links anew. Meanwhile others may have linked back to the slot: what is kept of that stays, too.
+    fn finish(self, graph: &Graph, stays: impl Fn(Link) -> bool) {
+        let Repair { level, slot, selection } = self;
+        let Some(row) = graph.links.row(level, slot) else { return };
+        graph.former.keep(&graph.links, slot);
+        let is_kept = |other: &u32| links(row, slot).any(|link| link.slot == *other && link.is_kept);
+        let chosen: Vec<u32> = selection.finish().0.into_iter().filter(|other| !is_kept(other)).collect();
+        rewrite(row, slot, stays, chosen);
+    }
 }

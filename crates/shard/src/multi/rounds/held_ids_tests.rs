@@ -43,7 +43,7 @@ fn prepared() -> (Trial, [usize; 2], usize) {
         let key = filler(&trial, number);
         ask(&mut trial, client, &hset(&key, 90000000 + number as u32));
         if number % 200 == 0 {
-            while trial.shards[0].cx.link_for_indexes() {}
+            while trial.shards[0].cx.link_for_indexes(false) {}
             trial.set_time(1000 * number as u64);
         }
     }
@@ -51,7 +51,7 @@ fn prepared() -> (Trial, [usize; 2], usize) {
         let key = filler(&trial, number);
         ask(&mut trial, client, &request(&["DEL", &key]));
     }
-    while trial.shards[0].cx.link_for_indexes() {}
+    while trial.shards[0].cx.link_for_indexes(false) {}
     let conns = [0, 1].map(|shard| trial.connect_to(shard, 10 + shard as u64));
     (trial, conns, home)
 }
