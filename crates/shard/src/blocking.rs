@@ -15,7 +15,6 @@ pub(crate) use self::claims::ClaimedCommand;
 pub use self::claims::WaitChange;
 pub(crate) use self::claims::{WaitEntry, sooner};
 pub(crate) use self::synced::Syncs;
-pub use self::withheld::Waiters;
 pub(crate) use self::withheld::{Settling, Withholding};
 use crate::conn::BlockedAt;
 use crate::execute::{self, Asked, Needs};

@@ -7,7 +7,7 @@ use crate::block::Block;
 use crate::blocking::Settling;
 use crate::execute::Asked;
 use crate::message::{Ask, Batch, Item, Message, Outcome, Progress, WaitMail};
-use crate::multi::Lodgers;
+use crate::multi::HeldKeys;
 use crate::occupants::{IN_ONE_PIECE, can_be_refused};
 use crate::parking::Parked;
 use crate::shard::Shard;
@@ -23,7 +23,7 @@ pub(crate) struct Busy {
     asked: Parked,
     whole: Box<Whole>,
     /// The operation among whose keys it runs, if these are of several shards.
-    held: Option<Lodgers>,
+    held: Option<HeldKeys>,
     /// Mail that waits for its end.
     mail: VecDeque<Message>,
     /// What has to be told, behind its reply.
@@ -35,7 +35,7 @@ impl Busy {
         Self { asked: asked.parked(), whole, held: None, mail: VecDeque::new(), news: Vec::new() }
     }
 
-    pub fn among(mut self, held: Lodgers) -> Self {
+    pub fn among(mut self, held: HeldKeys) -> Self {
         self.held = Some(held);
         self
     }
@@ -114,14 +114,14 @@ impl Shard {
                     self.cx.note_use(command, args, nanos, out.len());
                 }
                 self.tell_slow(home, ask);
-                let awaited = held.as_ref().map_or_else(Vec::new, Lodgers::awaited);
+                let awaited = held.as_ref().map_or_else(Vec::new, HeldKeys::awaited);
                 let settling = self.begin_settling(awaited, ask.client(home));
                 let pusher = ask.client(home).filter(|_| self.may_be_claimed());
                 pusher.into_iter().for_each(|client| self.withhold(client, 1));
                 self.answer(home, ask, command, out);
                 self.cx.tracking.put_back(news);
                 let unsettled = self.look_for_claims(|shard| {
-                    held.into_iter().for_each(|held| _ = shard.end_lodging(held, &settling));
+                    held.into_iter().for_each(|held| _ = shard.end_holding(held, &settling));
                     shard.run_ready();
                     shard.after_command();
                 });
@@ -131,7 +131,7 @@ impl Shard {
             }
             Ended::Again(mut more) => {
                 self.cx.tracking.put_back(news);
-                let keys = held.map(|held| self.end_lodging(held, &Settling::default()));
+                let keys = held.map(|held| self.end_holding(held, &Settling::default()));
                 more.extend(keys.into_iter().flatten());
                 self.hold_with_own_keys(Asked { home, ask, command, caller, args }, more);
                 self.run_ready();

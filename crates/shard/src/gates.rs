@@ -5,11 +5,11 @@
 //! and gets them as if it had asked at once: nobody who stands between its coming and its asking has seen more than one shard.
 //! `docs/ARCHITECTURE.md` ("Operations that learn as they go") argues why that is enough.
 
-use crate::blocking::Waiters;
 use crate::locks::{Thing, WaiterId};
 use crate::message::{Held, Message, OpId};
 use crate::parking::Job;
 use crate::shard::Shard;
+use crate::waiting::Waiters;
 use command::change::DbKey;
 use command::watches::WatcherId;
 use std::collections::{HashSet, VecDeque};

@@ -4,13 +4,14 @@
 //! receiver writes the replies into the same batch and sends it back, so a forwarded command allocates nothing.
 
 use crate::backlog::Behind;
-use crate::blocking::{ClaimedCommand, WaitChange, Waiters};
+use crate::blocking::{ClaimedCommand, WaitChange};
 use crate::execute::Caller;
 use crate::gates::Want;
 use crate::multi;
 use crate::occupants::Occupant;
 use crate::pubsub::News;
 use crate::tracking::Changes;
+use crate::waiting::Waiters;
 use base::hash::HashSeed;
 use command::change::Change;
 use command::journal::Effects;

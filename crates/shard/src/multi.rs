@@ -18,7 +18,7 @@ mod split;
 pub(crate) mod wait;
 
 pub(crate) use all::merge_parts;
-pub(crate) use hold::Lodgers;
+pub(crate) use hold::HeldKeys;
 pub(crate) use own_accord::Ending;
 pub(crate) use split::{LATER, Splits};
 

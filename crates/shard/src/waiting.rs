@@ -14,6 +14,24 @@ use std::sync::Arc;
 /// Names a wait, in the order they came.
 pub(crate) type WaitId = u64;
 
+/// Who waits for keys on the shard that has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Waiters {
+    Nobody,
+    Clients,
+    /// Clients, and operations of several shards may be among them.
+    Operations,
+}
+
+impl Waiters {
+    /// Notes the shard where they wait, if operations do, once.
+    pub fn note(self, shard: u16, shards: &mut Vec<u16>) {
+        if self == Self::Operations && !shards.contains(&shard) {
+            shards.push(shard);
+        }
+    }
+}
+
 /// A command of a client that waits on this shard, which decides on it alone.
 pub(crate) struct BlockedCommand {
     pub home: u16,

@@ -11,30 +11,12 @@
 
 use crate::message::{Ask, Message, WaitMail};
 use crate::shard::Shard;
-use crate::waiting::{Claim, WaitId};
+use crate::waiting::{Claim, WaitId, Waiters};
 use command::Command;
 use command::change::DbKey;
 use command::tracking::ClientRef;
 use resp::Reply;
 use std::collections::{HashMap, HashSet};
-
-/// Who waits for keys on the shard that has them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Waiters {
-    Nobody,
-    Clients,
-    /// Clients, and operations of several shards may be among them.
-    Operations,
-}
-
-impl Waiters {
-    /// Notes the shard where they wait, if operations do, once.
-    pub fn note(self, shard: u16, shards: &mut Vec<u16>) {
-        if self == Self::Operations && !shards.contains(&shard) {
-            shards.push(shard);
-        }
-    }
-}
 
 /// Replies to an operation among keys of several shards, and the shards that say when they may be sent.
 #[derive(Default)]

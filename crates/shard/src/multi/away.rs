@@ -3,7 +3,7 @@
 //! The keys are brought together like those of any command (`hold`); the command runs and says what is to be carried. Their entries are laid aside,
 //! in no keyspace, and the shard does other things. When it is known what has come of it the command runs again.
 
-use super::{Kind, Lodgers, Operation};
+use super::{HeldKeys, Kind, Operation};
 use crate::message::{Held, OpId};
 use crate::shard::Shard;
 use command::change::DbKey;
@@ -20,7 +20,7 @@ impl Shard {
         &mut self,
         op: OpId,
         mut operation: Operation,
-        Lodgers { places, awaited, .. }: Lodgers,
+        HeldKeys { places, awaited, .. }: HeldKeys,
         wanted: Vec<DbKey>,
         shipment: Box<Shipment>,
     ) {

@@ -5,11 +5,12 @@ mod run;
 
 use super::{Kind, Operation};
 use crate::block::Block;
-use crate::blocking::{Settling, WaitChange, Waiters};
+use crate::blocking::{Settling, WaitChange};
 use crate::execute::{Asked, Caller};
 use crate::gates::Gate;
 use crate::message::{Ask, Held, Message, OpId};
 use crate::shard::Shard;
+use crate::waiting::Waiters;
 use command::change::{Change, DbKey};
 use command::journal::Effects;
 use command::spec::flag;
@@ -19,7 +20,7 @@ use command::{Args, Command, Error, Event, OwnArgs, Plan};
 use keyspace::{Found, Key};
 
 /// Keys that have been brought here for an operation.
-pub(crate) struct Lodgers {
+pub(crate) struct HeldKeys {
     op: OpId,
     /// Each with its shard and database.
     pub(super) places: Vec<(u16, u16, Vec<u8>)>,
@@ -27,7 +28,7 @@ pub(crate) struct Lodgers {
     pub(super) awaited: Vec<u16>,
 }
 
-impl Lodgers {
+impl HeldKeys {
     /// The shards where operations wait for some of the keys.
     pub fn awaited(&self) -> Vec<u16> {
         self.awaited.clone()
@@ -239,8 +240,8 @@ impl Shard {
     /// Takes the keys out again and gives them back to their shards, which learn what has happened to them and unlock them.
     /// `waits`: what becomes of the operation's places in the queues of each shard; empty if it has none. `settling`: whose replies wait
     /// until it is settled who gets what is there now.
-    fn send_home(&mut self, lodgers: Lodgers, done: Done, waits: Vec<WaitChange>, settling: &Settling) {
-        let (Lodgers { op, places, .. }, Done { changes, mut effects }) = (lodgers, done);
+    fn send_home(&mut self, held_keys: HeldKeys, done: Done, waits: Vec<WaitChange>, settling: &Settling) {
+        let (HeldKeys { op, places, .. }, Done { changes, mut effects }) = (held_keys, done);
         let waits = waits.into_iter().chain(std::iter::repeat_with(|| WaitChange::None));
         let mut back: Vec<Option<(Vec<Held>, Vec<Change>)>> = (0..self.cx.shards).map(|_| None).collect();
         for (from, db, key) in places {

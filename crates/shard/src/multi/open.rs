@@ -12,7 +12,7 @@ mod together;
 pub(crate) use together::Gathering;
 
 use crate::block;
-use crate::blocking::{WaitChange, Waiters};
+use crate::blocking::WaitChange;
 use crate::execute::{self, Caller};
 use crate::gates::Want;
 use crate::message::{Ask, Held, Message, OpId, Work};
@@ -21,6 +21,7 @@ use crate::parking::Parked;
 use crate::shard::Shard;
 use crate::steps::{Call, Step, Steps};
 use crate::timing;
+use crate::waiting::Waiters;
 use command::change::{Change, DbKey};
 use command::journal::Effects;
 use command::pubsub::Publications;

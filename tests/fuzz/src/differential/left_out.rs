@@ -58,6 +58,8 @@ const LEFT_OUT: &[LeftOut] = &[
     (&["SCAN"], (8, 0), |request| has(request, "TYPE")),
     // Which elements are shown, and looked up, where all weigh the same.
     (&["SORT", "SORT_RO"], NEVER, |request| has(request, "BY") && has(request, "GET")),
+    // Patterns end at a zero byte there.
+    (&["SORT", "SORT_RO"], NEVER, |request| request.iter().skip(2).any(|word| word.contains(&0))),
     // Neighbours are found in a graph of one's own, numbers rounded on the way, and a vector set is copied.
     (&["VSIM", "VLINKS"], NEWEST, |_| true),
     (&["VEMB"], NEWEST, |request| has(request, "RAW")),

@@ -84,9 +84,12 @@ impl Remote {
                     self.received.drain(..used);
                     return Ok(reply);
                 }
-                None => match self.stream.read(&mut chunk)? {
-                    0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                    count => self.received.extend_from_slice(&chunk[..count]),
+                None => match self.stream.read(&mut chunk) {
+                    Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                    Ok(count) => self.received.extend_from_slice(&chunk[..count]),
+                    // The player has been stopped and goes on.
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => return Err(error),
                 },
             }
         }

@@ -1,6 +1,6 @@
 //! What runs among keys that have been brought together, and what becomes of the operation then: it is over, waits, or needs more.
 
-use super::{Done, Lodgers};
+use super::{Done, HeldKeys};
 use crate::blocking::{Settling, WaitChange};
 use crate::busy::Busy;
 use crate::execute::{self, Asked, Needs};
@@ -27,10 +27,10 @@ impl Shard {
         };
         let (is_touched, attempts) = (*is_touched, *attempts);
         let (keys, wanted, awaited) = (std::mem::take(keys), std::mem::take(wanted), std::mem::take(awaited));
-        let mut lodgers = Lodgers { op, places: Vec::with_capacity(keys.len()), awaited };
+        let mut held_keys = HeldKeys { op, places: Vec::with_capacity(keys.len()), awaited };
         for (from, held) in keys {
             let (db, key) = self.put_back(held);
-            lodgers.places.push((from, db, key));
+            held_keys.places.push((from, db, key));
         }
         self.cx.guests.receive(wanted);
         self.cx.set_listening();
@@ -41,9 +41,9 @@ impl Shard {
         self.cx.journal.begin_gathering();
         let needs = self.run_among(op, asked, is_touched, &mut out);
         if let Some(whole) = self.cx.scripts.overdue.take() {
-            return self.begin_busy(Busy::new(&asked, whole).among(lodgers));
+            return self.begin_busy(Busy::new(&asked, whole).among(held_keys));
         }
-        let (keys, mut done) = self.leave_lodgings();
+        let (keys, mut done) = self.leave_guests();
         if let Some(mut all) = operation.earlier.take() {
             all.changes.append(&mut done.changes);
             all.effects.append(&done.effects);
@@ -51,11 +51,11 @@ impl Shard {
         }
         self.tell_slow(home, ask);
         match needs {
-            None => self.end_held(&asked, attempts, out, lodgers, done),
+            None => self.end_held(&asked, attempts, out, held_keys, done),
             Some(Needs::Wait(wait)) => {
                 let has_waited = self.blocked_ops.has(op);
                 let waits = self.wait_held(&operation, op, &keys, wait);
-                self.send_home(lodgers, done, waits, &Settling::default());
+                self.send_home(held_keys, done, waits, &Settling::default());
                 if has_waited {
                     self.give_up_claim(op);
                 }
@@ -63,10 +63,10 @@ impl Shard {
             Some(Needs::Steps) => unreachable!("it has one key, which is nobody's guest"),
             Some(Needs::Away(shipment)) => {
                 operation.earlier = Some(Box::new(done));
-                self.send_away(op, operation, lodgers, keys, shipment);
+                self.send_away(op, operation, held_keys, keys, shipment);
             }
             Some(Needs::Keys(more)) => {
-                self.send_home(lodgers, done, Vec::new(), &Settling::default());
+                self.send_home(held_keys, done, Vec::new(), &Settling::default());
                 self.ask_for_more(asked, keys, more, attempts);
             }
         }
@@ -90,7 +90,7 @@ impl Shard {
     }
 
     /// What ran among the keys does so no longer; which they were, and what it has done.
-    fn leave_lodgings(&mut self) -> (Vec<DbKey>, Done) {
+    fn leave_guests(&mut self) -> (Vec<DbKey>, Done) {
         let effects = self.cx.journal.end_gathering();
         let (keys, changes) = self.cx.guests.leave();
         self.cx.set_listening();
@@ -98,17 +98,17 @@ impl Shard {
     }
 
     /// The command has its reply.
-    fn end_held(&mut self, asked: &Asked<'_>, attempts: u32, out: Reply, lodgers: Lodgers, done: Done) {
+    fn end_held(&mut self, asked: &Asked<'_>, attempts: u32, out: Reply, held_keys: HeldKeys, done: Done) {
         let Asked { home, ask, command, args, .. } = *asked;
-        let op = lodgers.op;
+        let op = held_keys.op;
         let is_changed =
             |shard: &u16| done.changes.iter().any(|change| self.cx.slots.shard_of(&change.key) == *shard);
-        let mut settlers = lodgers.awaited.clone();
+        let mut settlers = held_keys.awaited.clone();
         settlers.retain(|shard| *shard == self.cx.id || is_changed(shard));
         let settling = self.begin_settling(settlers, ask.client(home));
         if self.blocked_ops.has(op) {
             let waits = self.each_shard(|| WaitChange::Leave);
-            self.send_home(lodgers, done, waits, &settling);
+            self.send_home(held_keys, done, waits, &settling);
             return self.end_operation(op, None, out);
         }
         if command.flags & flag::SCRIPT != 0 {
@@ -124,7 +124,7 @@ impl Shard {
         }
         // First the reply: what makes it out of date must come behind it. The keys are locked until they are home.
         self.answer(home, ask, command, out);
-        self.send_home(lodgers, done, Vec::new(), &settling);
+        self.send_home(held_keys, done, Vec::new(), &settling);
     }
 
     /// The command waits, for the first time or again; what becomes of its places in the queues of the shards.
@@ -184,9 +184,9 @@ impl Shard {
     }
 
     /// The command for which keys were brought here is over: they go home. Which they were. `settling`: as for [`Shard::send_home`].
-    pub(crate) fn end_lodging(&mut self, lodgers: Lodgers, settling: &Settling) -> Vec<DbKey> {
-        let (keys, done) = self.leave_lodgings();
-        self.send_home(lodgers, done, Vec::new(), settling);
+    pub(crate) fn end_holding(&mut self, held_keys: HeldKeys, settling: &Settling) -> Vec<DbKey> {
+        let (keys, done) = self.leave_guests();
+        self.send_home(held_keys, done, Vec::new(), settling);
         keys
     }
 

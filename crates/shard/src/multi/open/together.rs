@@ -5,7 +5,6 @@
 //! were one longer script.
 
 use super::{Next, Open};
-use crate::blocking::Waiters;
 use crate::execute::{Asked, Caller};
 use crate::message::{Ask, Message, OpId};
 use crate::multi::hold;
@@ -13,6 +12,7 @@ use crate::parking::Parked;
 use crate::script::ScriptSteps;
 use crate::shard::Shard;
 use crate::steps::Steps;
+use crate::waiting::Waiters;
 use command::change::DbKey;
 use command::journal::Effects;
 use command::pubsub::Publications;
