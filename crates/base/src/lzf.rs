@@ -10,6 +10,8 @@
 //!
 //! What is read may be hostile: [`decompress`] never panics and never allocates more than 88 times its input.
 
+use std::ops::Range;
+
 const LITERALS_MAX: usize = 32;
 const COPY_BYTES_MIN: usize = 3;
 const COPY_BYTES_MAX: usize = 264;
@@ -37,9 +39,9 @@ pub fn append_compressed(out: &mut Vec<u8>, input: &[u8], bytes_max: usize) -> b
     let before = out.len();
     // Tables that fit the input, so that short strings do not pay for clearing a large one.
     let shrank = match input.len() {
-        0..=256 => append_with(out, input, bytes_max, Seen::new(&mut [0u16; 1 << 8])),
-        257..=2048 => append_with(out, input, bytes_max, Seen::new(&mut [0u16; 1 << 11])),
-        2049..=0xfffe => append_with(out, input, bytes_max, Seen::new(&mut [0u16; 1 << 13])),
+        0..=255 => append_with(out, input, bytes_max, Seen::new(&mut [0u8; 1 << 8])),
+        256..=2048 => append_with(out, input, bytes_max, Seen::new(&mut [0u16; 1 << 11])),
+        2049..=0xffff => append_with(out, input, bytes_max, Seen::new(&mut [0u16; 1 << 13])),
         _ => append_with(out, input, bytes_max, Seen::new(&mut vec![0u32; 1 << 15])),
     };
     if !shrank {
@@ -56,23 +58,25 @@ fn append_with<P: Position>(
 ) -> bool {
     let before = out.len();
     let (mut at, mut literals_from) = (0, 0);
-    while let Some(&[a, b, c]) = input.get(at..).and_then(|rest| rest.first_chunk::<COPY_BYTES_MIN>()) {
-        let near = seen.replace([a, b, c], at);
-        let Some(from) = near.filter(|&from| input[from..].starts_with(&[a, b, c])) else {
-            at += 1;
-            // Text that does not shrink shall not be read to its end in vain.
-            if out.len() - before + (at - literals_from) > bytes_max {
-                return false;
+    loop {
+        let room = bytes_max - (out.len() - before);
+        let literals = input.len() - literals_from;
+        let fits = literals + literals.div_ceil(LITERALS_MAX) <= room;
+        // Text that does not shrink shall not be read to its end in vain: a copy takes two bytes behind what stands in front of it.
+        let end = if fits { input.len() } else { literals_from + room.saturating_sub(1) };
+        let Some((from, to)) = seen.next_copy(input, at..end) else {
+            if fits {
+                append_literals(out, &input[literals_from..]);
             }
-            continue;
+            return fits;
         };
-        let len = common_len(input, from, at);
-        append_literals(out, &input[literals_from..at]);
-        append_copy(out, at - from, len);
+        let len = common_len(input, from, to);
+        append_literals(out, &input[literals_from..to]);
+        append_copy(out, to - from, len);
         if out.len() - before > bytes_max {
             return false;
         }
-        at += len;
+        at = to + len;
         literals_from = at;
         // Remember the last two places inside the copy, as liblzf does, and skip the others for speed.
         for place in at - 2..at {
@@ -81,37 +85,45 @@ fn append_with<P: Position>(
             }
         }
     }
-    append_literals(out, &input[literals_from..]);
-    out.len() - before <= bytes_max
 }
 
-/// A position plus one, 0 for never.
+/// A position, in no more bits than the longest input of its size needs.
 trait Position: Copy {
     fn of(position: usize) -> Self;
-    fn get(self) -> Option<usize>;
+    fn get(self) -> usize;
+}
+
+impl Position for u8 {
+    fn of(position: usize) -> Self {
+        position as u8
+    }
+
+    fn get(self) -> usize {
+        self.into()
+    }
 }
 
 impl Position for u16 {
     fn of(position: usize) -> Self {
-        position as u16 + 1
+        position as u16
     }
 
-    fn get(self) -> Option<usize> {
-        self.checked_sub(1).map(usize::from)
+    fn get(self) -> usize {
+        self.into()
     }
 }
 
 impl Position for u32 {
     fn of(position: usize) -> Self {
-        position as u32 + 1
+        position as u32
     }
 
-    fn get(self) -> Option<usize> {
-        self.checked_sub(1).map(|position| position as usize)
+    fn get(self) -> usize {
+        self as usize
     }
 }
 
-/// Where each hash of three bytes was seen last.
+/// Where each hash of three bytes was seen last; 0 if it was not: then what stands there is something else, for that is seen first.
 struct Seen<'t, P> {
     /// A power of two of them.
     positions: &'t mut [P],
@@ -124,14 +136,23 @@ impl<'t, P: Position> Seen<'t, P> {
         Self { positions, hash_shift: 32 - bits }
     }
 
-    /// Notes that `bytes` stand at `position`, and returns where bytes of the same hash stood before, if that is near
-    /// enough to be copied from.
+    /// The first place in a range at which something comes again, behind where it stood before, near enough to be copied. All are noted up to there.
     #[inline]
-    fn replace(&mut self, [a, b, c]: [u8; 3], position: usize) -> Option<usize> {
+    fn next_copy(&mut self, input: &[u8], range: Range<usize>) -> Option<(usize, usize)> {
+        let windows = input.get(range.start..)?.windows(COPY_BYTES_MIN);
+        range.zip(windows).find_map(|(at, bytes)| {
+            let from = self.replace([bytes[0], bytes[1], bytes[2]], at);
+            // Nothing but this is asked each time, and it is nearly always the same.
+            let is_again = input[from..from + COPY_BYTES_MIN] == *bytes;
+            (is_again && from < at && at - from <= DISTANCE_MAX).then_some((from, at))
+        })
+    }
+
+    /// Notes that `bytes` stand at `position`, and returns where bytes of the same hash stood before.
+    #[inline]
+    fn replace(&mut self, [a, b, c]: [u8; COPY_BYTES_MIN], position: usize) -> usize {
         let hash = u32::from_le_bytes([a, b, c, 0]).wrapping_mul(0x9e37_79b1) >> self.hash_shift;
-        let slot = &mut self.positions[hash as usize];
-        let before = std::mem::replace(slot, P::of(position)).get()?;
-        (position - before <= DISTANCE_MAX).then_some(before)
+        std::mem::replace(&mut self.positions[hash as usize], P::of(position)).get()
     }
 }
 
@@ -269,6 +290,26 @@ mod tests {
             smaller += u32::from(compressed.len() < text.len());
         }
         assert!(smaller > 1_000, "{smaller}");
+    }
+
+    #[test]
+    fn short_texts_are_given_up_only_if_they_do_not_shrink() {
+        let seed = 73;
+        let mut random = Random::from_seed(seed);
+        let mut outcomes = [0; 2];
+        for _ in 0..100_000 {
+            let (alphabet, longest) = (1 + random.below(30), if random.below(8) == 0 { 300 } else { 60 });
+            let len = 1 + random.index(longest);
+            let text: Vec<u8> = (0..len).map(|_| b'a' + random.below(alphabet) as u8).collect();
+            let whole = compress(&text, usize::MAX).expect("there is room");
+            assert_eq!(decompress(&whole, len).as_ref(), Some(&text), "seed {seed}");
+            for bytes_max in [len.saturating_sub(4), whole.len() - 1, whole.len()] {
+                let expected = (whole.len() <= bytes_max).then_some(&whole);
+                assert_eq!(compress(&text, bytes_max).as_ref(), expected, "{}", text.escape_ascii());
+            }
+            outcomes[usize::from(whole.len() + 4 <= len)] += 1;
+        }
+        assert!(outcomes.iter().all(|&count| count > 5_000), "{outcomes:?}");
     }
 
     #[test]

@@ -153,6 +153,8 @@ settings! {
     /// Bytes.
     auto_aof_rewrite_min_size: u64 = "auto-aof-rewrite-min-size";
     aof_load_truncated: bool = "aof-load-truncated";
+    /// Bytes; 0 is none.
+    aof_load_corrupt_tail_max_size: u64 = "aof-load-corrupt-tail-max-size";
     aof_timestamp_enabled: bool = "aof-timestamp-enabled";
     aof_use_rdb_preamble: bool = "aof-use-rdb-preamble";
 

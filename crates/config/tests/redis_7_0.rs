@@ -9,6 +9,7 @@ const REDIS: &str = include_str!("redis_7_0_defaults.txt");
 
 /// Not in 7.0: later names (the `_cpulist` names remain as aliases), and Weft's own.
 const NEWER: &[&str] = &[
+    "aof-load-corrupt-tail-max-size",
     "aof-rewrite-cpulist",
     "array-slice-size",
     "array-sparse-kmax",

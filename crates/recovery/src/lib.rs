@@ -118,6 +118,8 @@ pub struct Recovery<D: Disk, T> {
     teller: T,
     manifest: Manifest,
     truncates: bool,
+    /// A damaged end of no more bytes is cut off as well.
+    damaged_bytes_max: u64,
     sums: bool,
     base: Option<(PathBuf, D::Map)>,
     /// In the order in which they are to be played.
@@ -216,6 +218,7 @@ impl<D: Disk, T: Teller> Recovery<D, T> {
             disk,
             teller,
             truncates: config.aof_load_truncated,
+            damaged_bytes_max: config.aof_load_corrupt_tail_max_size,
             sums: config.rdbchecksum,
             base,
             files,
@@ -370,8 +373,16 @@ impl<D: Disk, T: Teller> Recovery<D, T> {
 
     fn judge_file(&self, file: &LogFile<D::Map>, is_last: bool) -> Result<(), String> {
         let path = file.path.display();
+        let damaged_bytes = file.bytes.len() as u64 - file.survey().whole_bytes;
         match &file.survey().flaw {
             None => Ok(()),
+            Some(Found::Damage(flaw)) if is_last && damaged_bytes <= self.damaged_bytes_max => {
+                self.teller.warn(&format!(
+                    "!!! Warning: the AOF file {path} ends with {damaged_bytes} damaged bytes!!! {flaw}"
+                ));
+                self.teller.warn("AOF loaded anyway because aof-load-corrupt-tail-max-size is enabled");
+                Ok(())
+            }
             Some(Found::Damage(flaw)) => Err(format!(
                 "Bad file format reading the append only file {path}: {flaw}. Make a backup of your AOF file, then use \
                  weft-check to see what is wrong with it"

@@ -290,8 +290,18 @@ fn what_is_torn_off_the_end_is_cut_and_damage_refuses_the_start() {
     let mut damaged = whole.clone();
     damaged[whole.len() / 2] ^= 1;
     fs::write(&path, &damaged).expect("it can be written");
-    assert!(try_server_in(first.directory(), &["--shards", "1"]).is_err());
-    assert_eq!(fs::read(&path).expect("it is there"), damaged, "it is left alone");
+    let start = |bytes: &str| {
+        let allows = "--aof-load-corrupt-tail-max-size";
+        try_server_in(first.directory(), &["--shards", "1", allows, bytes])
+    };
+    for bytes in ["0", "10"] {
+        assert!(start(bytes).is_err());
+        assert_eq!(fs::read(&path).expect("it is there"), damaged, "it is left alone");
+    }
+    // Unless that much may be damaged: what stands in front of it is there.
+    let again = start("1mb").expect("it starts");
+    assert_eq!(again.client().run("GET key:0").string().as_deref(), Some("0"));
+    assert!(fs::metadata(&path).expect("a file").len() <= whole.len() as u64 / 2);
 }
 
 /// The manifest lists only this file again.

@@ -73,6 +73,8 @@ pub(super) const APPEND_ONLY: &[Directive] = &[
         .works("Growth in percent that starts a rewrite; 0 for never."),
     bytes("auto-aof-rewrite-min-size", 0, SIZE_MAX, "64mb").works("Size below which none starts."),
     yes_no("aof-load-truncated", "yes").works("Start though the end of a file is missing."),
+    bytes("aof-load-corrupt-tail-max-size", 0, SIZE_MAX, "0")
+        .works("Start though so many bytes at the end of a file, or fewer, are damaged: they are cut off."),
     yes_no("aof-use-rdb-preamble", "yes").works("Start append-only files with a snapshot; `no` for commands."),
     yes_no("aof-timestamp-enabled", "no").works("Note times in append-only files."),
     yes_no("aof-rewrite-incremental-fsync", "yes").accepted("Files are always flushed as they are written."),
