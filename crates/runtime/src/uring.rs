@@ -249,7 +249,10 @@ impl Reactor for Uring {
             Err(error) if is_passing(&error) => {}
             Err(error) => return Err(error),
         }
-        self.fetch_the_rest()?;
+        // Who sleeps has read all there was, and is told of others before anybody is read again.
+        if timeout == Some(Duration::ZERO) {
+            self.fetch_the_rest()?;
+        }
         // Not those that come while these are looked at: a poll that is renewed because completions had overflown may
         // complete at once, again and again, until the caller has read from its socket.
         let count = self.ring.completion().len();
