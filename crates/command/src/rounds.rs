@@ -160,7 +160,7 @@ pub struct Rounds {
     pub merge: fn() -> Box<dyn Merge>,
 }
 
-/// Fuel of one slice of a part: about 60 µs at most, so that what else the shard is asked for does not wait.
+/// Fuel of one slice of a part at most, so that what else the shard is asked for does not wait; how long that may take `shard::slices` says.
 pub const SLICE_FUEL: usize = 128;
 
 /// Works on a part to its end.

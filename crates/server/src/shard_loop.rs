@@ -16,6 +16,7 @@ mod spin;
 mod together;
 mod upkeep;
 mod visit;
+mod yielding;
 
 use self::input::INPUT_BYTES;
 pub use self::mail::Mail;
@@ -68,8 +69,8 @@ pub struct ShardLoop {
     shut_out: Vec<usize>,
     /// Connections that are not read until they go on with the input they have.
     halted: Vec<usize>,
-    /// Connections that wait until vectors are linked, in the order in which they came to that.
-    slowed: VecDeque<slowed::Slowed>,
+    /// Connections that wait until vectors are linked.
+    slowed: slowed::Line,
     /// Bytes of large arguments read in this turn.
     large_bytes: usize,
     /// Connections that would take more output than their share of a turn.
@@ -117,7 +118,7 @@ pub struct ShardLoop {
     pinning: Pinning,
     /// Since when its time awake is not counted yet, 0 if it has just slept; µs.
     awake_since_us: u64,
-    /// Before this time no save offers the processor to others.
+    /// Before this time no slice of work offers the processor to others.
     offers_processor_at_ns: u64,
 }
 
@@ -156,7 +157,7 @@ impl ShardLoop {
             passed_over: Vec::new(),
             shut_out: Vec::new(),
             halted: Vec::new(),
-            slowed: VecDeque::new(),
+            slowed: slowed::Line::default(),
             large_bytes: 0,
             unsent: Vec::new(),
             line: VecDeque::new(),
@@ -214,9 +215,9 @@ impl ShardLoop {
 
     fn turn(&mut self) -> std::io::Result<()> {
         // Here and not among the commands of a turn: these have been answered, and who asks meanwhile is heard next.
-        let has_worked = self.shard.has_work_on_parts();
+        let has_worked = self.shard.work_on_parts();
         if has_worked {
-            self.shard.work_on_parts();
+            self.offer_processor();
         }
         self.wait(has_worked)?;
         self.process.exchange_memory(&mut self.shard);

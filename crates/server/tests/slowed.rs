@@ -2,9 +2,8 @@
 
 use base::random::Random;
 use std::thread;
-use std::time::Duration;
 use testkit::client::encode;
-use testkit::{Program, Server};
+use testkit::{Program, Server, await_true};
 
 const WEFT: &str = env!("CARGO_BIN_EXE_weft-server");
 const DIMENSION: usize = 64;
@@ -14,26 +13,9 @@ const COUNT: usize = 300;
 /// Of a pipeline.
 const DEPTH: usize = 30;
 
-const CREATE: [&str; 15] = [
-    "FT.CREATE",
-    "i",
-    "PREFIX",
-    "1",
-    "d:",
-    "SCHEMA",
-    "v",
-    "VECTOR",
-    "HNSW",
-    "6",
-    "TYPE",
-    "FLOAT32",
-    "DIM",
-    "64",
-    "DISTANCE_METRIC",
-];
-
-fn create(server: &Server) {
-    let reply = server.client().run(&[&CREATE[..], &["L2"]].concat().join(" "));
+fn create(server: &Server, name: &str) {
+    let schema = format!("v VECTOR HNSW 6 TYPE FLOAT32 DIM {DIMENSION} DISTANCE_METRIC L2");
+    let reply = server.client().run(&format!("FT.CREATE {name} PREFIX 1 d: SCHEMA {schema}"));
     assert!(reply.is_ok(), "{reply:?}");
 }
 
@@ -79,7 +61,7 @@ fn live(server: &Server, writer: usize) {
 fn all_end(shards: &str, ends: Option<&str>) {
     let server =
         Server::start(&Program::Peer(WEFT.into()), &["--shards", shards]).expect("weft-server starts");
-    create(&server);
+    create(&server, "i");
     thread::scope(|scope| {
         for writer in 0..WRITERS {
             let server = &server;
@@ -87,26 +69,25 @@ fn all_end(shards: &str, ends: Option<&str>) {
         }
         if ends.is_none() {
             // It is built though others add vectors all the time.
-            let create = CREATE.join(" ").replacen(" i ", " late ", 1);
-            let reply = server.client().run(&format!("{create} L2"));
-            assert!(reply.is_ok(), "{reply:?}");
+            create(&server, "late");
         }
         if let Some(ends) = ends {
             // What all wait for has gone, again and again.
             let mut client = server.client();
             for _ in 0..20 {
                 client.run(ends);
-                create(&server);
+                create(&server, "i");
             }
         }
     });
-    let mut client = server.client();
-    let documents = format!("{:?}", client.run("FT.SEARCH i * LIMIT 0 0"));
-    let keys = format!("{:?}", client.run("DBSIZE"));
     if ends.is_none() {
-        assert!(documents.contains(&keys), "{documents} of {keys}");
-        while format!("{:?}", client.run("FT.SEARCH late * LIMIT 0 0")) != documents {
-            thread::sleep(Duration::from_millis(20));
+        let mut client = server.client();
+        let keys = client.run("DBSIZE");
+        for index in ["i", "late"] {
+            let count = format!("FT.SEARCH {index} * LIMIT 0 0");
+            await_true("all documents are indexed", || {
+                client.run(&count).items().is_some_and(|found| found.contains(&keys))
+            });
         }
     }
 }

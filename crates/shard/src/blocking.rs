@@ -306,7 +306,7 @@ impl Shard {
         things.push((Thing::Shard, true));
         let (client, key) = (blocked.client, (db, name.to_vec()));
         self.set_busy(id, client, true);
-        self.withholding.note_postponed(key.clone(), id);
+        self.withholding.note_delayed(key.clone(), id);
         let mut ready = std::mem::take(&mut self.ready);
         self.locks.enqueue(things, Job::Serve { wait: id, key }, &mut ready);
         self.ready = ready;
@@ -322,16 +322,16 @@ impl Shard {
 
     /// All that a client needs that was about to be served is here.
     pub(crate) fn run_serve(&mut self, id: WaitId, key: &DbKey) {
-        self.withholding.end_postponed(key, id);
+        self.withholding.end_delayed(key, id);
         // Unless nobody waits for it any more.
         if let Some(awaited) = self.cx.awaited.find(key.0, &key.1) {
-            self.serve_postponed(id, awaited);
+            self.serve_delayed(id, awaited);
         }
         self.serve_ready();
         self.send_withheld(std::slice::from_ref(key));
     }
 
-    fn serve_postponed(&mut self, id: WaitId, key: AwaitedId) {
+    fn serve_delayed(&mut self, id: WaitId, key: AwaitedId) {
         let client = match self.waiting.get(id).map(|wait| &wait.who) {
             Some(Who::Client(blocked)) => Some(blocked.client),
             _ => None,

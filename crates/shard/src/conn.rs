@@ -116,8 +116,19 @@ pub struct Conn {
     pub pull: Pull,
     /// Already in the list of connections that want to move.
     pub moving: bool,
-    /// It has sent what may add vectors while too many are not linked yet: it is not to be read before some are.
-    pub adds_vectors: bool,
+    /// Whether it is read late, for it adds vectors while too many are not linked.
+    pub slowing: Slowing,
+}
+
+/// Whether a connection is read at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Slowing {
+    #[default]
+    No,
+    /// It is not to be read any more.
+    Marked,
+    /// It stands in the line of those that wait to be read again.
+    InLine,
 }
 
 impl Conn {

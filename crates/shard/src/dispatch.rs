@@ -81,7 +81,7 @@ impl Shard {
             return;
         }
         if self.cx.indexes.are_links_behind() {
-            self.slow_down(q, command, args);
+            self.mark_if_adds_vectors(q, command, args);
         }
         if self.conns[index].transaction.is_some() && self.queues_up(command, args, q) {
             return;

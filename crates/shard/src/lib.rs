@@ -31,9 +31,8 @@ mod gates;
 pub mod input;
 mod journal;
 pub mod large;
-#[cfg(test)]
-mod links_tests;
-pub mod locks;
+pub mod links;
+mod locks;
 pub mod mail;
 pub mod message;
 pub mod monitor;

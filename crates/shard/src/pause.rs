@@ -3,7 +3,6 @@
 
 use crate::queue::Queued;
 use crate::shard::Shard;
-use command::indexes::DB;
 use command::scripting::Form;
 use command::spec::{Verb, flag};
 use command::{Args, Command, OwnArgs, Plan};
@@ -13,26 +12,6 @@ impl Shard {
     #[inline]
     pub(crate) fn may_postpone(&self) -> bool {
         self.cx.pause.is_some() || self.backlog.is_long()
-    }
-
-    /// Whether commands may have to wait, or their connections behind them.
-    #[inline]
-    pub(crate) fn may_hold_up(&self) -> bool {
-        self.may_postpone() || self.cx.indexes.are_links_behind()
-    }
-
-    /// Marks a connection that sends what may add vectors while there are too many that are not linked yet: whoever reads from it is to let it wait
-    /// (`docs/decisions/vectors-in-indexes.md`). The command itself runs, or is queued, as ever.
-    #[cold]
-    pub(crate) fn slow_down(&mut self, q: &Queued, command: &Command, args: Args<'_>) {
-        let conn = &self.conns[q.conn as usize];
-        if conn.adds_vectors || conn.db != DB || self.flags_of(command, args) & flag::WRITE == 0 {
-            return;
-        }
-        let mut keys = Vec::new();
-        let adds = command.key_indexes(&args, &mut keys).is_ok()
-            && keys.into_iter().any(|at| self.cx.indexes.adds_to_links(&args[at]));
-        self.conns[q.conn as usize].adds_vectors = adds;
     }
 
     /// Keeps a command back if the pause says so, or if it may publish for a shard that is behind, or if one before it on this connection is

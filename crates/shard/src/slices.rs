@@ -254,22 +254,18 @@ impl Shard {
         self.outgoing.posts.push((home as usize, Message::Answered { op, from, answer, effects }));
     }
 
-    /// Goes on with parts while the turn's fuel lasts. Call once per turn: after all others have their replies.
+    /// Goes on with parts while the turn's fuel lasts; whether there were any. Call once per turn: after all others have their replies.
     #[inline]
-    pub fn work_on_parts(&mut self) {
-        if self.has_work_on_parts() {
+    pub fn work_on_parts(&mut self) -> bool {
+        let has_work = self.slices.are_used() && self.busy.is_none();
+        if has_work {
             self.go_on_with_parts();
         }
-    }
-
-    /// Whether [`Shard::work_on_parts`] has something to do.
-    #[inline]
-    pub fn has_work_on_parts(&self) -> bool {
-        self.slices.are_used() && self.busy.is_none()
+        has_work
     }
 
     /// Whether there are parts to go on with.
-    pub fn has_parts(&self) -> bool {
+    pub fn has_queued_parts(&self) -> bool {
         self.slices.has_work()
     }
 

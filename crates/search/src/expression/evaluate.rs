@@ -34,7 +34,7 @@ pub(super) fn evaluate(node: &Node, row: &dyn Row) -> Result<Value, Error> {
             }
             _ => {
                 let values = arguments.iter().map(|argument| evaluate(argument, row));
-                (function.apply)(&values.collect::<Result<Vec<_>, _>>()?)
+                (function.apply)(function, &values.collect::<Result<Vec<_>, _>>()?)
             }
         },
     }

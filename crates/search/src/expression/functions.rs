@@ -14,16 +14,14 @@ pub(super) struct Function {
     pub name: &'static str,
     count_min: usize,
     count_max: usize,
-    pub apply: fn(&[Value]) -> Result<Value, Error>,
+    pub apply: Apply,
 }
 
+/// What a function does with the values of its arguments; it knows itself by name.
+type Apply = fn(&Function, &[Value]) -> Result<Value, Error>;
+
 impl Function {
-    const fn new(
-        name: &'static str,
-        count_min: usize,
-        count_max: usize,
-        apply: fn(&[Value]) -> Result<Value, Error>,
-    ) -> Self {
+    const fn new(name: &'static str, count_min: usize, count_max: usize, apply: Apply) -> Self {
         Self { name, count_min, count_max, apply }
     }
 
@@ -40,6 +38,14 @@ impl Function {
         };
         Err(Error::new(Code::Expression, format!("Function '{name}' expects {wanted}, but got {count}")))
     }
+
+    /// An argument that must be a text.
+    fn text<'v>(&self, values: &'v [Value], at: usize) -> Result<&'v [u8], Error> {
+        match &values[at] {
+            Value::Text(text) => Ok(text),
+            other => Err(bad_type(self.name, at, other, "VALIDATE_ARG__STRING(v, 0)")),
+        }
+    }
 }
 
 /// The function of that name, in any case.
@@ -49,49 +55,51 @@ pub(super) fn find(name: &[u8]) -> Option<&'static Function> {
 
 static FUNCTIONS: [Function; 32] = [
     // These three look at the expressions themselves, before there are values.
-    Function::new("exists", 1, 1, |values| Ok(truth(values[0] != Value::Null))),
-    Function::new("case", 3, 3, |_| Ok(Value::Null)),
-    Function::new("matched_terms", 0, 1, |_| Ok(Value::Null)),
-    Function::new("log", 1, 1, |values| math(values, f64::ln)),
-    Function::new("log2", 1, 1, |values| math(values, f64::log2)),
-    Function::new("exp", 1, 1, |values| math(values, f64::exp)),
-    Function::new("sqrt", 1, 1, |values| math(values, f64::sqrt)),
-    Function::new("abs", 1, 1, |values| math(values, f64::abs)),
-    Function::new("ceil", 1, 1, |values| math(values, f64::ceil)),
-    Function::new("floor", 1, 1, |values| math(values, f64::floor)),
-    Function::new("upper", 1, 1, |values| with_text(values, <[u8]>::to_ascii_uppercase)),
-    Function::new("lower", 1, 1, |values| with_text(values, <[u8]>::to_ascii_lowercase)),
-    Function::new("to_str", 1, 1, |values| Ok(Value::Text(values[0].shown().unwrap_or_default()))),
+    Function::new("exists", 1, 1, |_, values| Ok(truth(values[0] != Value::Null))),
+    Function::new("case", 3, 3, |_, _| Ok(Value::Null)),
+    Function::new("matched_terms", 0, 1, |_, _| Ok(Value::Null)),
+    Function::new("log", 1, 1, |_, values| math(values, f64::ln)),
+    Function::new("log2", 1, 1, |_, values| math(values, f64::log2)),
+    Function::new("exp", 1, 1, |_, values| math(values, f64::exp)),
+    Function::new("sqrt", 1, 1, |_, values| math(values, f64::sqrt)),
+    Function::new("abs", 1, 1, |_, values| math(values, f64::abs)),
+    Function::new("ceil", 1, 1, |_, values| math(values, f64::ceil)),
+    Function::new("floor", 1, 1, |_, values| math(values, f64::floor)),
+    Function::new("upper", 1, 1, |_, values| with_text(values, <[u8]>::to_ascii_uppercase)),
+    Function::new("lower", 1, 1, |_, values| with_text(values, <[u8]>::to_ascii_lowercase)),
+    Function::new("to_str", 1, 1, |_, values| Ok(Value::Text(values[0].shown().unwrap_or_default()))),
     Function::new("to_number", 1, 1, to_number),
-    Function::new("startswith", 2, 2, |values| {
-        let (text, front) = (text("startswith", values, 0)?, text("startswith", values, 1)?);
+    Function::new("startswith", 2, 2, |function, values| {
+        let (text, front) = (function.text(values, 0)?, function.text(values, 1)?);
         Ok(truth(text.starts_with(front)))
     }),
-    Function::new("contains", 2, 2, |values| {
-        let (text, part) = (text("contains", values, 0)?, text("contains", values, 1)?);
+    Function::new("contains", 2, 2, |function, values| {
+        let (text, part) = (function.text(values, 0)?, function.text(values, 1)?);
         Ok(Value::Number(occurrences(text, part)))
     }),
-    Function::new("strlen", 1, 1, |values| Ok(Value::Number(text("strlen", values, 0)?.len() as f64))),
+    Function::new("strlen", 1, 1, |function, values| {
+        Ok(Value::Number(function.text(values, 0)?.len() as f64))
+    }),
     Function::new("substr", 3, 3, substr),
     Function::new("format", 1, usize::MAX, format),
     Function::new("split", 1, 3, split),
     Function::new("timefmt", 1, 2, timefmt),
     Function::new("parsetime", 2, 2, parsetime),
-    Function::new("day", 1, 1, |values| {
+    Function::new("day", 1, 1, |_, values| {
         moment(values, |at| Moment { hour: 0, minute: 0, second: 0, ..at }.seconds())
     }),
-    Function::new("hour", 1, 1, |values| {
+    Function::new("hour", 1, 1, |_, values| {
         moment(values, |at| Moment { minute: 0, second: 0, ..at }.seconds())
     }),
-    Function::new("minute", 1, 1, |values| moment(values, |at| Moment { second: 0, ..at }.seconds())),
-    Function::new("month", 1, 1, |values| {
+    Function::new("minute", 1, 1, |_, values| moment(values, |at| Moment { second: 0, ..at }.seconds())),
+    Function::new("month", 1, 1, |_, values| {
         moment(values, |at| Moment { day: 1, hour: 0, minute: 0, second: 0, ..at }.seconds())
     }),
-    Function::new("dayofweek", 1, 1, |values| moment(values, |at| at.day_of_week())),
-    Function::new("dayofmonth", 1, 1, |values| moment(values, |at| at.day)),
-    Function::new("dayofyear", 1, 1, |values| moment(values, |at| at.day_of_year())),
-    Function::new("year", 1, 1, |values| moment(values, |at| at.year)),
-    Function::new("monthofyear", 1, 1, |values| moment(values, |at| at.month)),
+    Function::new("dayofweek", 1, 1, |_, values| moment(values, |at| at.day_of_week())),
+    Function::new("dayofmonth", 1, 1, |_, values| moment(values, |at| at.day)),
+    Function::new("dayofyear", 1, 1, |_, values| moment(values, |at| at.day_of_year())),
+    Function::new("year", 1, 1, |_, values| moment(values, |at| at.year)),
+    Function::new("monthofyear", 1, 1, |_, values| moment(values, |at| at.month)),
     Function::new("geodistance", 2, 4, geodistance),
 ];
 
@@ -104,14 +112,6 @@ fn with_text(values: &[Value], apply: fn(&[u8]) -> Vec<u8>) -> Result<Value, Err
     Ok(Value::Text(apply(text)))
 }
 
-/// An argument that must be a text.
-fn text<'v>(function: &str, values: &'v [Value], at: usize) -> Result<&'v [u8], Error> {
-    match &values[at] {
-        Value::Text(text) => Ok(text),
-        other => Err(bad_type(function, at, other, "VALIDATE_ARG__STRING(v, 0)")),
-    }
-}
-
 fn bad_type(function: &str, argument: usize, value: &Value, check: &str) -> Error {
     let kind = value.type_number();
     let text =
@@ -119,7 +119,7 @@ fn bad_type(function: &str, argument: usize, value: &Value, check: &str) -> Erro
     Error::new(Code::Arguments, text)
 }
 
-fn to_number(values: &[Value]) -> Result<Value, Error> {
+fn to_number(_: &Function, values: &[Value]) -> Result<Value, Error> {
     let refuse = || {
         let text = shown(&values[0].shown().unwrap_or_default());
         Error::new(Code::Arguments, format!("to_number: cannot convert string '{text}'"))
@@ -136,10 +136,10 @@ fn occurrences(text: &[u8], part: &[u8]) -> f64 {
 }
 
 /// What would begin before the start begins at the end; a negative count leaves so many bytes out at the end.
-fn substr(values: &[Value]) -> Result<Value, Error> {
+fn substr(function: &Function, values: &[Value]) -> Result<Value, Error> {
     let number = |at: usize| match &values[at] {
         Value::Number(number) => Ok(*number as i32),
-        other => Err(bad_type("substr", at, other, "VALIDATE_ARG__TYPE(v, RSValueType_Number)")),
+        other => Err(bad_type(function.name, at, other, "VALIDATE_ARG__TYPE(v, RSValueType_Number)")),
     };
     let (offset, count) = (i64::from(number(1)?), i64::from(number(2)?));
     let Value::Text(text) = &values[0] else {
@@ -153,9 +153,9 @@ fn substr(values: &[Value]) -> Result<Value, Error> {
 }
 
 /// `%s` stands for the next argument, `%%` for a percent sign; nothing else is known.
-fn format(values: &[Value]) -> Result<Value, Error> {
+fn format(function: &Function, values: &[Value]) -> Result<Value, Error> {
     let refuse = |text: &str| Err(Error::new(Code::Arguments, text));
-    let pattern = text("format", values, 0)?;
+    let pattern = function.text(values, 0)?;
     let (mut out, mut arguments, mut bytes) = (Vec::new(), values[1..].iter(), pattern.iter());
     while let Some(&byte) = bytes.next() {
         if byte != b'%' {
@@ -175,11 +175,11 @@ fn format(values: &[Value]) -> Result<Value, Error> {
     Ok(Value::Text(out))
 }
 
-fn split(values: &[Value]) -> Result<Value, Error> {
+fn split(function: &Function, values: &[Value]) -> Result<Value, Error> {
     let set = |at: usize, default: &'static [u8]| {
-        if at < values.len() { text("split", values, at) } else { Ok(default) }
+        if at < values.len() { function.text(values, at) } else { Ok(default) }
     };
-    let (text, separators, strips) = (text("split", values, 0)?, set(1, b",")?, set(2, b" ")?);
+    let (text, separators, strips) = (function.text(values, 0)?, set(1, b",")?, set(2, b" ")?);
     let parts = text.split(|byte| separators.contains(byte)).map(|part| {
         let start = part.iter().position(|byte| !strips.contains(byte)).unwrap_or(part.len());
         let end = part.iter().rposition(|byte| !strips.contains(byte)).map_or(start, |end| end + 1);
@@ -194,7 +194,7 @@ fn moment(values: &[Value], part: fn(Moment) -> i64) -> Result<Value, Error> {
     Ok(moment.map_or(Value::Null, |moment| Value::Number(part(moment) as f64)))
 }
 
-fn timefmt(values: &[Value]) -> Result<Value, Error> {
+fn timefmt(_: &Function, values: &[Value]) -> Result<Value, Error> {
     let format = match values.get(1) {
         None => "%FT%TZ",
         Some(Value::Text(format)) => match std::str::from_utf8(format) {
@@ -209,8 +209,8 @@ fn timefmt(values: &[Value]) -> Result<Value, Error> {
     Ok(text.filter(|text| !text.is_empty()).map_or(Value::Null, Value::text))
 }
 
-fn parsetime(values: &[Value]) -> Result<Value, Error> {
-    let (text, format) = (text("parsetime", values, 0)?, text("parsetime", values, 1)?);
+fn parsetime(function: &Function, values: &[Value]) -> Result<Value, Error> {
+    let (text, format) = (function.text(values, 0)?, function.text(values, 1)?);
     let (Ok(text), Ok(format)) = (std::str::from_utf8(text), std::str::from_utf8(format)) else {
         return Ok(Value::Null);
     };
@@ -219,7 +219,7 @@ fn parsetime(values: &[Value]) -> Result<Value, Error> {
 }
 
 /// Metres with two digits, as GEODIST would round them.
-fn geodistance(values: &[Value]) -> Result<Value, Error> {
+fn geodistance(_: &Function, values: &[Value]) -> Result<Value, Error> {
     let mut places = Vec::with_capacity(2);
     let mut rest = values;
     while let [first, behind @ ..] = rest {

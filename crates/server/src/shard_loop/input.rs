@@ -2,6 +2,7 @@
 
 use super::{LISTENER_TOKENS, ShardLoop};
 use runtime::Event;
+use shard::conn::Slowing;
 use std::ops::Range;
 
 /// Input bytes collected before they are executed.
@@ -59,8 +60,8 @@ impl ShardLoop {
             self.unread.push(token);
             return used;
         }
-        if conn.adds_vectors {
-            self.slow_down(token);
+        if conn.slowing != Slowing::No {
+            self.get_in_line(token);
             return used;
         }
         if conn.holds_back() && conn.input_bytes() > HELD_INPUT_BYTES_MAX {

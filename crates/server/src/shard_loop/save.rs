@@ -14,10 +14,6 @@ use std::sync::atomic::Ordering;
 /// Time for it in one turn, while nobody asks for anything and while somebody does.
 const IDLE_NS: u64 = 250_000;
 const BUSY_NS: u64 = 100_000;
-/// Clients on the same processor give it back before that; who computes takes his whole time slice, 3 ms or more.
-const AWAY_NS_MAX: u64 = 2_000_000;
-/// Others get no more than one part in so many of it.
-const AWAY_SHARE: u64 = 32;
 /// Time between two looks whether the disk has caught up.
 const DISK_LOOK_US: u64 = 1000;
 /// Time between two looks whether a save is due, while there are changes that are not saved.
@@ -49,19 +45,6 @@ impl ShardLoop {
         }
         if is_idle {
             self.offer_processor();
-        }
-    }
-
-    /// A client on this processor would else wait for the end of the time slice of a shard that never sleeps. Clients give it back at once; who does not is not offered it again for
-    /// a while.
-    fn offer_processor(&mut self) {
-        let now_ns = clock::monotonic_ns();
-        if now_ns >= self.offers_processor_at_ns {
-            std::thread::yield_now();
-            let away_ns = clock::monotonic_ns() - now_ns;
-            if away_ns > AWAY_NS_MAX {
-                self.offers_processor_at_ns = now_ns + away_ns * AWAY_SHARE;
-            }
         }
     }
 

@@ -7,53 +7,95 @@
 
 use super::ShardLoop;
 use runtime::clock;
+use shard::conn::Slowing;
+use std::collections::VecDeque;
 use std::time::Duration;
 
-/// How long nobody looks at most.
+/// The longest time between two looks.
 pub(super) const LOOK: Duration = Duration::from_millis(1);
 /// Nobody waits longer, µs. If all do, and go on, they link themselves what is far too much (`vector::shared`).
 const WAIT_US_MAX: u64 = 1_000_000;
 
-/// A connection that is not read.
-pub(super) struct Slowed {
+/// Connections that are not read, in the order in which they came to that. Those of a number that has been given anew are told apart by their generation.
+#[derive(Default)]
+pub(super) struct Line {
+    waiting: VecDeque<Waiting>,
+}
+
+struct Waiting {
     token: u32,
     generation: u32,
     since_us: u64,
 }
 
+impl Line {
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    fn push(&mut self, token: usize, generation: u32, now_us: u64) {
+        self.waiting.push_back(Waiting { token: token as u32, generation, since_us: now_us });
+    }
+
+    /// The first, token and generation, if it goes on: because `is_free`, or because it has waited for long enough.
+    fn next(&mut self, now_us: u64, is_free: bool) -> Option<(usize, u32)> {
+        let first = self.waiting.front()?;
+        if !is_free && now_us - first.since_us < WAIT_US_MAX {
+            return None;
+        }
+        let next = (first.token as usize, first.generation);
+        self.waiting.pop_front();
+        Some(next)
+    }
+}
+
 impl ShardLoop {
-    /// A connection that adds vectors is to be read: it gets in line, if it does not stand there.
+    /// A connection that is to be slowed is readable: it gets in line, if it does not stand there.
     #[cold]
-    pub(super) fn slow_down(&mut self, token: usize) {
-        let generation = self.shard.conn(token).generation;
-        let is_it = |slowed: &Slowed| slowed.token as usize == token && slowed.generation == generation;
-        if !self.slowed.iter().any(is_it) {
-            let (_, since_us) = clock::now();
-            self.slowed.push_back(Slowed { token: token as u32, generation, since_us });
+    pub(super) fn get_in_line(&mut self, token: usize) {
+        let conn = self.shard.conn_mut(token);
+        if conn.slowing == Slowing::Marked {
+            conn.slowing = Slowing::InLine;
+            let (_, now_us) = clock::now();
+            self.slowed.push(token, conn.generation, now_us);
         }
     }
 
-    /// Has those read again whose turn it is. They are told apart from others of the same number by their generation. Call before each wait.
+    /// Has those read again whose turn it is. Call before each wait.
     #[cold]
     pub(super) fn end_slowness(&mut self) {
         self.shard.cx.indexes.see_links();
-        let is_free = !self.shard.cx.indexes.are_links_behind();
         let (_, now_us) = clock::now();
-        let mut left = usize::from(is_free);
-        while let Some(first) = self.slowed.front() {
-            // The time of day may be set back.
-            let has_waited = now_us < first.since_us || now_us - first.since_us >= WAIT_US_MAX;
-            if !has_waited && left == 0 {
-                break;
-            }
-            let (token, generation) = (first.token as usize, first.generation);
-            self.slowed.pop_front();
+        let mut is_free = !self.shard.cx.indexes.are_links_behind();
+        while let Some((token, generation)) = self.slowed.next(now_us, is_free) {
             let conn = self.shard.conn_mut(token);
             if conn.open && conn.generation == generation {
-                conn.adds_vectors = false;
+                conn.slowing = Slowing::No;
                 self.unread.push(token);
-                left = left.saturating_sub(1);
+                is_free = false;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_at_a_time_and_whoever_has_waited_for_a_second() {
+        let mut line = Line::default();
+        for (token, now_us) in [(5, 10), (6, 20), (5, 600_000)] {
+            line.push(token, 1, now_us);
+        }
+        assert_eq!(line.next(30, false), None);
+        assert_eq!(line.next(30, true), Some((5, 1)));
+        assert_eq!(line.next(1_000_019, false), None);
+        assert_eq!(line.next(1_000_020, false), Some((6, 1)));
+        assert_eq!(line.next(1_000_020, false), None);
+        assert!(!line.is_empty());
+        assert_eq!(line.next(1_600_000, false), Some((5, 1)));
+        assert!(line.is_empty());
+        assert_eq!(line.next(2_000_000, true), None);
     }
 }

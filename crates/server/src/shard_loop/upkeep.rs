@@ -9,6 +9,7 @@ use crate::log;
 use command::{ShardCx, freeing};
 use config::OutputLimit;
 use runtime::{Waker, clock};
+use shard::conn::Slowing;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -109,7 +110,7 @@ impl ShardLoop {
         let bytes = self.shard.cx.used_bytes();
         let more_to_evict = command::eviction::tick(&mut self.shard.cx);
         let more_to_index = !paused && self.shard.cx.scan_for_indexes();
-        let beside_searches = self.shard.has_parts();
+        let beside_searches = self.shard.has_queued_parts();
         let more_to_index = self.shard.cx.link_for_indexes(beside_searches) || more_to_index;
         let evicts = self.shard.cx.used_bytes() < bytes;
         let evicts_keys = self.shard.cx.stats.evicted_keys > evicted;
@@ -121,6 +122,9 @@ impl ShardLoop {
             false => now_us + TICK_US,
         };
         self.goes_on = self.next_tick_us <= begun_us;
+        if self.goes_on {
+            self.offer_processor();
+        }
         let settled = self.is_quiet && !paused && !more && !evicts;
         self.due_us = if settled { self.next_due_us(now_ms, now_us) } else { None };
         if !more || now_us >= self.next_round_us {
@@ -232,7 +236,9 @@ impl ShardLoop {
             self.next_idle_check = (self.next_idle_check + 1) % tokens;
             let token = self.next_idle_check;
             let conn = self.shard.conn(token);
-            let idle = now_ms.saturating_sub(conn.last_active_ms) > timeout_ms && !conn.adds_vectors;
+            // It may have sent something that we do not read.
+            let is_slowed = conn.slowing != Slowing::No;
+            let idle = now_ms.saturating_sub(conn.last_active_ms) > timeout_ms && !is_slowed;
             let listens = conn.subscribed || self.shard.cx.monitoring.contains(&token);
             if idle && conn.open && conn.outstanding() == 0 && !listens {
                 log::verbose("Closing idle client");

@@ -3,7 +3,7 @@
 //! Who waits for keys of several shards is served once its own shard has agreed. If whoever pushed had its reply before, it could push to another shard's
 //! key, and that shard could be quicker with the same client: the later element would go to the client that came first. In Redis clients have been served
 //! when the reply to the push is there; so here, too: the reply waits until no claim to the key is open. Until then the key is locked and
-//! nobody pushes to it, so that takes no longer than what was pushed lasts.
+//! nobody pushes to it, so that takes no longer than what was pushed lasts. The same holds while the first who waits for the key needs another one, too, that is locked.
 //!
 //! The reply takes its place at home as ever, so that what makes it out of date comes behind it; but that connection sends nothing meanwhile. Its
 //! shard is told so before the reply comes, and again when it is settled; by as many shards as have keys that the command has pushed to.
@@ -44,8 +44,8 @@ enum Withheld {
 pub(crate) struct Withholding {
     /// Keys with a claim that is not settled.
     open: HashSet<DbKey>,
-    /// Keys whose first client needs another key, too, which is locked; each with its number.
-    postponed: HashMap<DbKey, WaitId>,
+    /// Keys whose first client needs another key, too, which is locked; each with the wait that it is for.
+    delayed: HashMap<DbKey, WaitId>,
     /// By number, each with how many keys it still waits for.
     withheld: HashMap<u64, (usize, Withheld)>,
     next: u64,
@@ -86,15 +86,15 @@ impl Withholding {
     }
 
     /// The first in the queue of a key is served as soon as another key is free.
-    pub fn note_postponed(&mut self, key: DbKey, wait: WaitId) {
+    pub fn note_delayed(&mut self, key: DbKey, wait: WaitId) {
         self.note_unsettled(&key);
-        self.postponed.insert(key, wait);
+        self.delayed.insert(key, wait);
     }
 
     /// That is over. Somebody else may stand there by now in the place of one who has gone.
-    pub fn end_postponed(&mut self, key: &DbKey, wait: WaitId) {
-        if self.postponed.get(key) == Some(&wait) {
-            self.postponed.remove(key);
+    pub fn end_delayed(&mut self, key: &DbKey, wait: WaitId) {
+        if self.delayed.get(key) == Some(&wait) {
+            self.delayed.remove(key);
         }
     }
 
@@ -125,8 +125,8 @@ impl Shard {
     }
 
     fn is_unsettled(&self, key: &DbKey) -> bool {
-        let Withholding { open, postponed, .. } = &self.withholding;
-        open.contains(key) || self.to_serve.contains(key) || postponed.contains_key(key)
+        let Withholding { open, delayed, .. } = &self.withholding;
+        open.contains(key) || self.to_serve.contains(key) || delayed.contains_key(key)
     }
 
     /// As [`Shard::after_command`]; the keys of which it is not settled yet who gets what the command has brought there.

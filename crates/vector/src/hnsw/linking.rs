@@ -71,14 +71,14 @@ impl Linking {
                     if !walk.step(graph, query, level, budget, &|_| true) {
                         Stage::Look(level)
                     } else {
-                        self.selection = Some(self.selection(graph, walk));
+                        self.selection = Some(self.begin_selection(graph, walk));
                         Stage::Choose(level)
                     }
                 }
                 Stage::Choose(level) => {
                     let selection = self.selection.as_mut().expect("it has found some to choose among");
                     if selection.step(graph.store.walked(), budget) {
-                        self.choose(graph, tree, level, budget);
+                        self.link_to_chosen(graph, tree, level, budget);
                         self.after_look(graph, walk, level)
                     } else {
                         Stage::Choose(level)
@@ -122,18 +122,18 @@ impl Linking {
     }
 
     /// Begins to choose among what the walk has found.
-    fn selection(&self, graph: &Graph, walk: &Walk) -> Selection {
-        let near = walk.found().filter(|near| self.may_hang_under(graph, near.slot())).collect();
+    fn begin_selection(&self, graph: &Graph, walk: &Walk) -> Selection {
+        let near = walk.found().filter(|near| self.is_other_and_there(graph, near.slot())).collect();
         Selection::new(near, graph.parameters.m, Vec::new())
     }
 
-    /// Whether a slot is there and another one.
-    fn may_hang_under(&self, graph: &Graph, slot: u32) -> bool {
+    /// Whether a slot is there and is not this one.
+    fn is_other_and_there(&self, graph: &Graph, slot: u32) -> bool {
         graph.store.label(slot).is_some() && slot != self.slot
     }
 
     /// Links to those it has chosen.
-    fn choose(&mut self, graph: &Graph, tree: &mut Tree, level: usize, budget: &mut usize) {
+    fn link_to_chosen(&mut self, graph: &Graph, tree: &mut Tree, level: usize, budget: &mut usize) {
         let Some(selection) = self.selection.take() else { return };
         if let Some(row) = graph.links.row(level, self.slot) {
             write(row, selection.chosen().iter().copied());
@@ -141,7 +141,7 @@ impl Linking {
         if level == 0 {
             // Some may have been removed while it chose.
             let near = selection.near().iter().map(|near| near.slot());
-            let near = near.filter(|slot| self.may_hang_under(graph, *slot));
+            let near = near.filter(|slot| self.is_other_and_there(graph, *slot));
             let (count, is_root) = tree.hang(graph, self.slot, near);
             *budget = budget.saturating_sub(count);
             // If nothing else stays, nothing leads here.

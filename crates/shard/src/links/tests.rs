@@ -1,8 +1,9 @@
 //! Whose connection is marked while too many vectors are not linked: who adds more, and nobody else. What they send runs as ever.
 
+use crate::conn::Slowing;
 use crate::trial::{Trial, request};
 
-/// Ones of four numbers; four bytes of letters are a number.
+/// An HSET with a vector of four f32: sixteen digits are its sixteen bytes.
 fn hset(key: &str, number: usize) -> Vec<u8> {
     request(&["HSET", key, "v", &format!("{number:016}")])
 }
@@ -45,16 +46,16 @@ fn who_adds_vectors_is_marked_and_served() {
         let conn = trial.connect();
         let name = String::from_utf8_lossy(&bytes).into_owned();
         assert_eq!(String::from_utf8(trial.ask(conn, &bytes)).unwrap(), reply, "{name}");
-        assert_eq!(trial.shards[0].conn(conn).adds_vectors, is_marked, "{name}");
+        assert_eq!(trial.shards[0].conn(conn).slowing == Slowing::Marked, is_marked, "{name}");
     }
     let conn = trial.connect();
     let lines = [request(&["SELECT", "1"]), hset(&there, 1), request(&["SELECT", "0"])];
     assert_eq!(trial.ask(conn, &lines.concat()), b"+OK\r\n:1\r\n+OK\r\n");
-    assert!(!trial.shards[0].conn(conn).adds_vectors);
+    assert_eq!(trial.shards[0].conn(conn).slowing, Slowing::No);
     // What is queued will add some; what has begun is not kept from its end.
     let lines = [request(&["MULTI"]), hset(&there, 2), request(&["GET", &plain]), request(&["EXEC"])];
     assert_eq!(trial.ask(conn, &lines.concat()), b"+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n:0\r\n$1\r\ny\r\n");
-    assert!(trial.shards[0].conn(conn).adds_vectors);
+    assert_eq!(trial.shards[0].conn(conn).slowing, Slowing::Marked);
 }
 
 #[test]
@@ -78,6 +79,6 @@ fn nobody_is_marked_once_they_are_linked_or_gone() {
         let conn = trial.connect();
         let key = trial.key_on(0, "doc:new");
         assert_eq!(trial.ask(conn, &hset(&key, 1)), b":1\r\n");
-        assert!(!trial.shards[0].conn(conn).adds_vectors, "{ends}");
+        assert_eq!(trial.shards[0].conn(conn).slowing, Slowing::No, "{ends}");
     }
 }
