@@ -249,6 +249,8 @@ impl ShardLoop {
         }
         if now_us >= self.next_tick_us {
             self.tick(now_ms, now_us);
+        } else if self.shard.cx.indexes.are_links_behind() {
+            self.link_on();
         }
         if now_us >= self.pinning.next_look_us {
             self.look_at_pinning(now_us);

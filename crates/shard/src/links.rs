@@ -27,7 +27,7 @@ impl Shard {
         }
         let mut keys = Vec::new();
         let adds = command.key_indexes(&args, &mut keys).is_ok()
-            && keys.into_iter().any(|at| self.cx.indexes.adds_to_links(&args[at]));
+            && keys.into_iter().any(|at| self.cx.indexes.may_add_to_links(command, args, &args[at]));
         if adds {
             self.conns[q.conn as usize].slowing = Slowing::Marked;
         }

@@ -244,6 +244,34 @@ fn many_vectors_may_be_the_same() {
     assert!(found.iter().all(|it| it.distance.abs() < 1e-6));
 }
 
+/// What the upper halves of numbers cannot tell apart is told apart, linked or not.
+#[test]
+fn each_of_a_narrow_heap_is_found_by_its_own_vector() {
+    let mut random = Random::from_seed(21);
+    let base: Vec<f64> = (0..DIMENSION).map(|_| random.unit_f64()).collect();
+    let near = |number: u32| -> Vec<u8> {
+        let moved: Vec<f64> = base.iter().map(|it| it + f64::from(number) * 1e-5).collect();
+        Element::F32.bytes(&moved)
+    };
+    let mut index = graph(Metric::L2, Parameters { tail_max: 200, ..Parameters::default() });
+    for number in 0..100 {
+        index.insert(number, &near(number)).unwrap();
+    }
+    let mut reader = index.reader();
+    for is_linked in [false, true] {
+        if is_linked {
+            index.finish();
+        }
+        for number in 0..100 {
+            let mut search =
+                reader.search(&near(number), Wish::Nearest { k: 1, ef: Some(200) }, false).unwrap();
+            while !search.step(64, |_| true) {}
+            let found: Vec<u32> = reader.finish(search).iter().map(|found| found.label).collect();
+            assert_eq!(found, [number], "linked: {is_linked}");
+        }
+    }
+}
+
 #[test]
 fn more_than_there_is_can_be_asked_for() {
     let vectors = clustered(200, 4);

@@ -3,8 +3,11 @@
 //! Searches look at each that is not linked yet. So while these are too many, a connection that writes documents has its turn only when some are linked: it
 //! is not read meanwhile (`server::shard_loop::slowed`). What it has sent is done as ever.
 
-use super::Indexes;
+use super::{Indexes, ShardIndex};
 use crate::ShardCx;
+use crate::spec::flag;
+use crate::{Args, Command};
+use search::schema::Kind;
 
 /// Distances between two looks at the clock: 5 to 20 µs.
 const DISTANCES: usize = 64;
@@ -30,10 +33,22 @@ impl Indexes {
         self.links_behind = self.by_name.values().any(|index| index.index.has_vector_backlog());
     }
 
-    /// Whether a key of database 0 may be a document of an index with such a graph.
-    pub fn adds_to_links(&self, key: &[u8]) -> bool {
+    /// Whether a command that writes a key of database 0 may add a vector to such a graph: the key may be a document of its index, and if it writes fields
+    /// of a hash it names one with vectors.
+    pub fn may_add_to_links(&self, command: &Command, args: Args<'_>, key: &[u8]) -> bool {
+        let names = |path: &[u8]| (2..args.len()).any(|at| args.at(at) == path);
+        let has_one = |index: &ShardIndex| {
+            let mut vectors =
+                index.index.schema().fields.iter().filter(|field| matches!(field.kind, Kind::Vector(_)));
+            match command.group {
+                "hash" => vectors.any(|field| names(&field.path)),
+                // Of the others only what brings a whole value: RESTORE and COPY may need memory, RENAME and its kind need none.
+                "generic" => command.flags & flag::DENYOOM != 0 || command.name.starts_with("RENAME"),
+                _ => true,
+            }
+        };
         let mut behind = self.by_name.values().filter(|index| index.index.has_vector_backlog());
-        behind.any(|index| index.definition.has_prefix_of(key))
+        behind.any(|index| index.definition.has_prefix_of(key) && has_one(index))
     }
 }
 

@@ -6,6 +6,7 @@
 
 use super::DB;
 use crate::ShardCx;
+use search::index::Index;
 
 /// Keys between two looks at the clock.
 const KEYS_AT_ONCE: usize = 16;
@@ -98,22 +99,26 @@ impl ShardCx {
         self.indexes.scans > 0
     }
 
-    /// Looks at some keys, unless their vectors would have to wait for links behind too many others; whether it was the time for that, and there is more to do.
+    /// Looks at some keys, but not for an index whose vectors would have to wait for links behind too many others, unless it is time for that; whether there
+    /// is more to do now.
     fn scan_in_time(&mut self) -> bool {
         let waited_us = self.now_us.saturating_sub(self.indexes.scanned_us);
-        if self.indexes.links_behind && waited_us < WAIT_FOR_LINKS_US {
-            return false;
+        if !self.indexes.links_behind || waited_us >= WAIT_FOR_LINKS_US {
+            self.indexes.scanned_us = self.now_us;
+            return self.scan_some();
         }
-        self.indexes.scanned_us = self.now_us;
-        let more = self.scan_some();
-        self.indexes.see_links();
-        more
+        self.scan_some_of(|index| !index.has_vector_backlog())
     }
 
     /// Looks at some keys for one index; whether there is more to do for any.
     pub(super) fn scan_some(&mut self) -> bool {
+        self.scan_some_of(|_| true)
+    }
+
+    fn scan_some_of(&mut self, may_scan: impl Fn(&Index) -> bool) -> bool {
         let is_scanned = |(name, index): (&Vec<u8>, &super::ShardIndex)| {
-            index.scan.as_ref().map(|scan| (name.clone(), scan.cursor, scan.purpose))
+            let scan = index.scan.as_ref().filter(|_| may_scan(&index.index));
+            scan.map(|scan| (name.clone(), scan.cursor, scan.purpose))
         };
         let Some((name, cursor, purpose)) = self.indexes.by_name.iter().find_map(is_scanned) else {
             return false;

@@ -1,7 +1,7 @@
 //! Who writes documents faster than their vectors are linked is slowed: its connection is not read until it has its turn.
 //!
 //! What was read runs, and is answered, as ever; so nothing waits for a connection that waits here, whatever it has begun (a transaction, a script, keys it
-//! watches). They stand in line. As long as too many vectors are not linked nobody goes on; else one in each turn, so that no one of them has all the room there is. The
+//! watches). They stand in line. As long as too many vectors are not linked nobody goes on; else one in each turn, so that no one of them has all the room there is, and all when there is nothing left to link. The
 //! links are made by any shard, at any time, and what is too much may end without them (FLUSHALL, FT.DROPINDEX): so it is looked at again and again, and whoever
 //! has waited for a second goes on in any case.
 
@@ -67,12 +67,13 @@ impl ShardLoop {
         self.shard.cx.indexes.see_links();
         let (_, now_us) = clock::now();
         let mut is_free = !self.shard.cx.indexes.are_links_behind();
+        let has_room = !self.shard.cx.indexes.have_links_to_make();
         while let Some((token, generation)) = self.slowed.next(now_us, is_free) {
             let conn = self.shard.conn_mut(token);
             if conn.open && conn.generation == generation {
                 conn.slowing = Slowing::No;
                 self.unread.push(token);
-                is_free = false;
+                is_free = has_room;
             }
         }
     }

@@ -121,7 +121,7 @@ impl ShardLoop {
             true => now_us + SHORT_TICK_US,
             false => now_us + TICK_US,
         };
-        self.goes_on = self.next_tick_us <= begun_us;
+        self.goes_on = self.next_tick_us <= begun_us || self.shard.cx.indexes.are_links_behind();
         if self.goes_on {
             self.offer_processor();
         }
@@ -136,9 +136,18 @@ impl ShardLoop {
         }
     }
 
-    /// When the next slice is due: at once if nobody asks for anything, or if somebody waits for links.
+    /// Links vectors while too many are not linked: in each turn, for others may wait for that. What else a tick does keeps its share of the time.
+    #[cold]
+    pub(super) fn link_on(&mut self) {
+        let beside_searches = self.shard.has_queued_parts();
+        self.shard.cx.link_for_indexes(beside_searches);
+        self.goes_on = self.shard.cx.indexes.are_links_behind();
+        self.offer_processor();
+    }
+
+    /// When the next slice is due: at once if nobody asks for anything.
     fn after_slice(&self, begun_us: u64) -> u64 {
-        if self.events.is_empty() || self.shard.cx.indexes.are_links_behind() {
+        if self.events.is_empty() {
             return begun_us;
         }
         let share = BUSY_SHARE + BUSY_SHARE_STEP * (self.shard.cx.config.active_expire_effort as u64 - 1);
@@ -237,7 +246,7 @@ impl ShardLoop {
             let token = self.next_idle_check;
             let conn = self.shard.conn(token);
             // It may have sent something that we do not read.
-            let is_slowed = conn.slowing != Slowing::No;
+            let is_slowed = conn.slowing == Slowing::InLine;
             let idle = now_ms.saturating_sub(conn.last_active_ms) > timeout_ms && !is_slowed;
             let listens = conn.subscribed || self.shard.cx.monitoring.contains(&token);
             if idle && conn.open && conn.outstanding() == 0 && !listens {

@@ -39,7 +39,10 @@ fn who_adds_vectors_is_marked_and_served() {
         (request(&["EVAL", script, "1", &there, "0123456789abcdef"]), ":0\r\n", true),
         (request(&["EVAL_RO", "return 1", "1", &there]), ":1\r\n", false),
         (request(&["RENAME", &other, &there]), "+OK\r\n", true),
-        (request(&["DEL", &elsewhere]), ":1\r\n", true),
+        (request(&["HSET", &there, "other", "1"]), ":1\r\n", false),
+        (request(&["HDEL", &there, "other"]), ":1\r\n", false),
+        (request(&["EXPIRE", &there, "1000"]), ":1\r\n", false),
+        (request(&["DEL", &elsewhere]), ":1\r\n", false),
         (request(&["FT.SEARCH", "idx", "*", "LIMIT", "0", "0"]), "*1\r\n:301\r\n", false),
     ];
     for (bytes, reply, is_marked) in adds {

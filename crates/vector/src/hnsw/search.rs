@@ -357,7 +357,28 @@ impl Search {
         let query = self.stand_in.as_ref().unwrap_or(&self.query).ray();
         store.walked().each(query, &wanted, |slot, distance| unlinked.push(Near::new(slot, distance)));
         unlinked.sort_unstable();
-        unlinked.truncate(most);
+        let count = self.count_to_compare(&self.unlinked, most);
+        self.unlinked.truncate(count);
+    }
+
+    /// How many of those that stand in their order by upper halves are to be compared by whole vectors: so many, and where the k-th is so near that
+    /// halves cannot tell it from the query, all that may be as near.
+    fn count_to_compare(&self, near: &[Near], most: usize) -> usize {
+        let Wish::Nearest { k, .. } = self.wish else { return near.len() };
+        let last = near.get(k.saturating_sub(1)).map(|near| near.distance());
+        let reach = || *self.reach.get_or_init(|| self.graph.store.reach(&self.query));
+        match last {
+            Some(last)
+                if near.len() > most && self.graph.store.by() == By::Halves && reach().is_certain() =>
+            {
+                if last > reach().of(0.0) {
+                    return most;
+                }
+                let limit = reach().of(reach().of(last));
+                near.partition_point(|near| near.distance() <= limit).max(most)
+            }
+            _ => near.len().min(most),
+        }
     }
 
     fn walk_on(&mut self, left: &mut usize, passes: &impl Fn(u32) -> bool) -> Phase {
@@ -387,15 +408,15 @@ impl Search {
             (Wish::Nearest { k, .. }, None) if self.graph.store.by() == By::Vectors => k,
             _ => usize::MAX,
         };
-        let mut near: Vec<Near> =
-            self.walk.found().filter(|_| has_walked).filter(is_there).take(most).collect();
+        let mut near: Vec<Near> = self.walk.found().filter(|_| has_walked).filter(is_there).collect();
         if !self.unlinked.is_empty() {
-            // What was linked meanwhile may be among both.
+            // What was linked meanwhile may be among both, with distances that differ in their last digits.
             near.extend(self.unlinked.iter().filter(|near| is_there(near)));
+            near.sort_unstable_by_key(|near| near.slot());
+            near.dedup_by_key(|near| near.slot());
             near.sort_unstable();
-            near.dedup();
-            near.truncate(most);
         }
+        near.truncate(self.count_to_compare(&near, most));
         let mut found: Vec<u32> = near.into_iter().map(Near::slot).collect();
         found.retain(|slot| self.seen.binary_search(slot).is_err());
         Phase::Compare(found, 0)
