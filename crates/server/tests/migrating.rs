@@ -157,6 +157,38 @@ fn nobody_waits_but_for_the_keys() {
     }
 }
 
+/// What is about all keys, or may be, waits for those that are on their way, and finds them.
+#[test]
+fn nobody_misses_keys_that_are_on_their_way() {
+    for shards in ["1", "4"] {
+        let commands: [(&[&str], Value); 5] = [
+            (&["DBSIZE"], Value::Integer(3)),
+            (&["EVAL", "return redis.call('APPEND', 'k' .. 'ey', '+')", "0"], Value::Integer(4)),
+            (&["EVAL", "return redis.call('DBSIZE')", "0"], Value::Integer(3)),
+            (&["SAVE"], Value::simple("OK")),
+            (&["FLUSHALL"], Value::simple("OK")),
+        ];
+        for (words, expected) in commands {
+            let source = server(shards, &["--save", ""]);
+            let (listener, port) = silent();
+            let (mut mover, mut other) = (source.client(), source.client());
+            assert!(mover.run("MSET key old one 1 two 2").is_ok());
+            let migrate = ["MIGRATE", "127.0.0.1", &port.to_string(), "", "0", "500", "KEYS", "key", "one"];
+            mover.send(&migrate).expect("it is read");
+            let (mut stream, _) = listener.accept().expect("it comes");
+            stream.read_exact(&mut [0; 16]).expect("it is sent");
+            assert_eq!(other.cmd(words), expected, "{words:?}, {shards} shards");
+            assert!(error_of(&mover.reply().expect("an answer")).starts_with("IOERR"));
+            let left = if words == ["FLUSHALL"] { 0 } else { 3 };
+            assert_eq!(other.run("DBSIZE").integer(), Some(left), "{words:?}, {shards} shards");
+            if words == ["SAVE"] {
+                assert!(other.run("DEBUG RELOAD NOSAVE").is_ok());
+                assert_eq!(other.run("DBSIZE").integer(), Some(3), "{shards} shards");
+            }
+        }
+    }
+}
+
 /// Its client goes, or all is to end, while another server is silent.
 #[test]
 fn clients_and_servers_end_meanwhile() {

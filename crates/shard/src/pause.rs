@@ -1,5 +1,5 @@
-//! CLIENT PAUSE, and shards that are behind with messages: commands are kept with their connection, which reads no further; when that is
-//! over they run in their order. The shard itself never waits.
+//! CLIENT PAUSE, shards that are behind with messages, and what might miss keys that are on their way to another server (MIGRATE): commands are kept with
+//! their connection, which reads no further; when that is over they run in their order. The shard itself never waits.
 
 use crate::queue::Queued;
 use crate::shard::Shard;
@@ -11,14 +11,14 @@ impl Shard {
     /// Whether there is anything for which commands may have to wait.
     #[inline]
     pub(crate) fn may_postpone(&self) -> bool {
-        self.cx.pause.is_some() || self.backlog.is_long()
+        self.cx.pause.is_some() || self.backlog.is_long() || self.is_alone_without_keys()
     }
 
     /// Keeps a command back if the pause says so, or if it may publish for a shard that is behind, or if one before it on this connection is
     /// kept; whether it did.
     #[cold]
     pub(crate) fn postpone(&mut self, q: &Queued, args: Args<'_>) -> bool {
-        let must_wait = self.is_paused(q, args) || self.adds_to_backlog(q, args);
+        let must_wait = self.is_paused(q, args) || self.adds_to_backlog(q, args) || self.may_miss_keys(q);
         let may_postpone = self.may_postpone();
         let conn = &mut self.conns[q.conn as usize];
         let follows = may_postpone && !conn.postponed.is_empty();
@@ -27,6 +27,28 @@ impl Shard {
         }
         conn.postponed.push_back(OwnArgs::of(args));
         true
+    }
+
+    /// Whether some keys of a shard that has no others beside it are on their way to another server.
+    #[inline]
+    fn is_alone_without_keys(&self) -> bool {
+        self.cx.shards == 1 && !self.away.is_empty()
+    }
+
+    /// Whether a command may look for keys that it does not name, and not find those that are on their way to another server. With several shards, which nobody
+    /// knows by himself, such commands ask each of them, and wait there.
+    fn may_miss_keys(&self, q: &Queued) -> bool {
+        let is_one = |command: &Command| {
+            command.flags & flag::SCRIPT != 0 || matches!(command.plan, Plan::Transaction(Verb::Exec))
+        };
+        self.is_alone_without_keys() && q.command.is_some_and(is_one)
+    }
+
+    /// All keys have come back, or are gone: runs what has waited for that.
+    pub(crate) fn end_absence(&mut self) {
+        if self.cx.shards == 1 && self.away.is_empty() {
+            self.run_all_postponed();
+        }
     }
 
     /// Whether the pause is for a command.
@@ -62,6 +84,10 @@ impl Shard {
             return;
         }
         self.cx.pause = None;
+        self.run_all_postponed();
+    }
+
+    fn run_all_postponed(&mut self) {
         let held = (0..self.conns.len()).filter(|&index| !self.conns[index].postponed.is_empty());
         for index in held.collect::<Vec<_>>() {
             self.run_postponed(index);

@@ -76,6 +76,8 @@ pub struct Shard {
     pub(crate) opens: QuickMap<OpId, Box<Open>>,
     /// Operations that wait for another server.
     pub(crate) away: QuickMap<OpId, Operation>,
+    /// Of these the keys, by their places, that a save has begun to write.
+    pub(crate) begun_away: Vec<(OpId, usize)>,
     pub(crate) may_proceed: VecDeque<OpId>,
     pub(crate) ticked: Vec<OpId>,
     /// One that is to be published at the end of this turn; and the connection whose command at hand comes again right behind.
@@ -153,6 +155,7 @@ impl Shard {
             slices: Slices::default(),
             opens: QuickMap::with_hasher(seed.clone()),
             away: QuickMap::with_hasher(seed.clone()),
+            begun_away: Vec::new(),
             may_proceed: VecDeque::new(),
             ticked: Vec::new(),
             gathering: None,

@@ -127,12 +127,28 @@ fn to_number(_: &Function, values: &[Value]) -> Result<Value, Error> {
     values[0].number().map(Value::Number).ok_or_else(refuse)
 }
 
-/// How often a part is found, overlapping too.
+/// How often a part is found, overlapping too. Each byte of the text is looked at once or twice (Knuth, Morris and Pratt 1977).
 fn occurrences(text: &[u8], part: &[u8]) -> f64 {
     if part.is_empty() {
         return text.len() as f64 + 1.0;
     }
-    text.windows(part.len()).filter(|window| *window == part).count() as f64
+    // How long the longest front of the part is that ends at each of its bytes, but for the part itself.
+    let mut fronts = vec![0; part.len()];
+    let longer = |fronts: &[usize], mut matched: usize, byte: u8| {
+        while matched > 0 && (matched == part.len() || part[matched] != byte) {
+            matched = fronts[matched - 1];
+        }
+        matched + usize::from(part[matched] == byte)
+    };
+    for at in 1..part.len() {
+        fronts[at] = longer(&fronts, fronts[at - 1], part[at]);
+    }
+    let (mut matched, mut count) = (0, 0.0);
+    for byte in text {
+        matched = longer(&fronts, matched, *byte);
+        count += f64::from(u8::from(matched == part.len()));
+    }
+    count
 }
 
 /// What would begin before the start begins at the end; a negative count leaves so many bytes out at the end.
@@ -328,6 +344,9 @@ mod tests {
             ("contains('papapa', 'pa')", "3"),
             ("contains('abc', '')", "4"),
             ("contains('aaa', 'aa')", "2"),
+            ("contains('abababa', 'aba')", "3"),
+            ("contains('aabaabaaab', 'aab')", "3"),
+            ("contains('ab', 'abc')", "0"),
             ("strlen('hello')", "5"),
             ("substr('hello', 0, 3)", "hel"),
             ("substr('hello', -2, -1)", "l"),

@@ -29,7 +29,7 @@ impl Shard {
             return self.reject(conn, command, &error);
         }
         let all: Vec<u16> = (0..self.cx.shards).collect();
-        if all.len() == 1 {
+        if all.len() == 1 && self.away.is_empty() {
             return self.run_all_alone(conn, command, args);
         }
         let conn_db = (self.conns[conn].db, self.conns[conn].resp3);

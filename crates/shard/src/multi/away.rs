@@ -33,7 +33,10 @@ impl Shard {
                 Found::Live(pos) => Some(space.depart(pos)),
                 Found::Expired | Found::Missing => None,
             };
-            self.cx.has_begun_values |= entry.as_ref().is_some_and(Moving::is_begun);
+            if entry.as_ref().is_some_and(Moving::is_begun) {
+                self.cx.has_begun_values = true;
+                self.begun_away.push((op, keys.len()));
+            }
             keys.push((from, Held { db, key, entry }));
         }
         operation.kind = Kind::Hold { keys, wanted, is_touched: false, awaited, attempts: 0 };
@@ -43,11 +46,15 @@ impl Shard {
 
     /// Goes on with what is to be saved for a step; whether there is more. What is laid aside comes first: a save does not wait for the other server.
     pub fn save_on(&mut self) -> bool {
-        let mut held = self.away.values_mut().flat_map(|operation| match &mut operation.kind {
-            Kind::Hold { keys, .. } => keys.iter_mut(),
-            _ => unreachable!("{HELD_BEFORE}"),
-        });
-        held.any(|(_, held)| held.entry.as_mut().is_some_and(Moving::write_on)) || self.cx.save_on()
+        while let Some((op, place)) = self.begun_away.last() {
+            if let Some(Operation { kind: Kind::Hold { keys, .. }, .. }) = self.away.get_mut(op)
+                && keys[*place].1.entry.as_mut().is_some_and(Moving::write_on)
+            {
+                return true;
+            }
+            self.begun_away.pop();
+        }
+        self.cx.save_on()
     }
 
     /// It is known what has come of it.
@@ -56,6 +63,7 @@ impl Shard {
         self.cx.delivery = Some(delivery);
         self.run_held(op, operation);
         debug_assert!(self.cx.delivery.is_none(), "the command has taken it");
+        self.end_absence();
     }
 
     /// Adds a key of this shard if there is none: whatever concerns the whole shard then waits here, too, until the operation is over, and

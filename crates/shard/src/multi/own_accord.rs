@@ -125,7 +125,7 @@ impl Shard {
     /// Runs a command for all shards; its reply goes nowhere.
     fn start_for_nobody(&mut self, command: &'static Command, args: OwnArgs) {
         let (seed, caller) = (self.cx.seed.clone(), Caller::elsewhere(0, false));
-        if self.cx.shards == 1 {
+        if self.cx.shards == 1 && self.away.is_empty() {
             let Plan::All(_, merge) = command.plan else { unreachable!("it is one for all shards") };
             let (mut part, mut out) = (Reply::default(), Reply::default());
             execute::execute(&mut self.cx, command, args.args(&seed), caller, &mut part);

@@ -59,7 +59,8 @@ impl Shard {
         let answers = Answers::of(0..self.cx.shards);
         let kind = Kind::Round(Round { merge: (rounds.merge)(), answers, begun_ns });
         let all: Vec<u16> = (0..self.cx.shards).collect();
-        if shards > 1 {
+        // Alone, too, who wants all of a shard waits for keys that are on their way to another server.
+        if shards > 1 || !self.away.is_empty() {
             let conn_db = (self.conns[conn].db, self.conns[conn].resp3);
             let op = self.send_parts(command, args, conn_db);
             return self.begin(conn, op, command, args, kind, &all);
