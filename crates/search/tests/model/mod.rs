@@ -132,6 +132,14 @@ impl World {
         })
     }
 
+    /// Of the words that one part stands for the first counts, and where all of them stand.
+    fn first(parts: impl Iterator<Item = Found>) -> Found {
+        parts.flatten().reduce(|(score, mut positions), (_, others)| {
+            positions.extend(others);
+            (score, positions)
+        })
+    }
+
     fn look(&self, schema: &Schema, node: &Node, doc: &Doc) -> Found {
         let nothing = || Some((0.0, BTreeSet::new()));
         let weighted =
@@ -140,7 +148,7 @@ impl World {
             Kind::Term(Term { word, .. }) => self.word(doc, std::str::from_utf8(word).unwrap(), node.fields),
             Kind::Affix(_) | Kind::Wildcard(_) | Kind::Fuzzy { .. } => {
                 let words = self.vocabulary(false).into_iter().filter(|word| matches(&node.kind, word));
-                Self::any(words.map(|word| self.word(doc, &word, node.fields)))
+                Self::first(words.map(|word| self.word(doc, &word, node.fields)))
             }
             Kind::Tag { values, .. } => Self::any(values.iter().map(|value| match &value.kind {
                 Kind::TagValue(words) => {
@@ -150,7 +158,7 @@ impl World {
                 }
                 kind => {
                     let tags = self.vocabulary(true).into_iter().filter(|tag| matches(kind, tag));
-                    Self::any(tags.map(|tag| self.tag(doc, &tag)))
+                    Self::first(tags.map(|tag| self.tag(doc, &tag)))
                 }
             })),
             Kind::Union(nodes) => Self::any(nodes.iter().map(|node| self.look(schema, node, doc))),
