@@ -7,6 +7,8 @@ use command::scripting::Form;
 use command::spec::{Verb, flag};
 use command::{Args, Command, OwnArgs, Plan};
 
+const MIGRATE: &str = "MIGRATE";
+
 impl Shard {
     /// Whether there is anything for which commands may have to wait.
     #[inline]
@@ -39,16 +41,27 @@ impl Shard {
     /// knows by himself, such commands ask each of them, and wait there.
     fn may_miss_keys(&self, q: &Queued) -> bool {
         let is_one = |command: &Command| {
-            command.flags & flag::SCRIPT != 0 || matches!(command.plan, Plan::Transaction(Verb::Exec))
+            command.flags & flag::SCRIPT != 0
+                || matches!(command.plan, Plan::Transaction(Verb::Exec))
+                // Else more and more keys could be on their way, and the others never have their turn.
+                || command.name == MIGRATE && self.conns.iter().any(|conn| !conn.postponed.is_empty())
         };
         self.is_alone_without_keys() && q.command.is_some_and(is_one)
     }
 
-    /// All keys have come back, or are gone: runs what has waited for that.
+    /// All keys have come back, or are gone: what has waited for that goes on, last what sends keys away again.
     pub(crate) fn end_absence(&mut self) {
-        if self.cx.shards == 1 && self.away.is_empty() {
-            self.run_all_postponed();
+        if self.cx.shards > 1 || !self.away.is_empty() {
+            return;
         }
+        let sends_away = |conn: &usize| {
+            let first = self.conns[*conn].postponed.front();
+            first
+                .is_some_and(|first| first.args(&self.cx.seed).at(0).eq_ignore_ascii_case(MIGRATE.as_bytes()))
+        };
+        let waits = |conn: &usize| !self.conns[*conn].postponed.is_empty();
+        let (last, first): (Vec<_>, Vec<_>) = (0..self.conns.len()).filter(waits).partition(sends_away);
+        first.into_iter().chain(last).for_each(|conn| self.resume_later(conn));
     }
 
     /// Whether the pause is for a command.
@@ -80,14 +93,11 @@ impl Shard {
 
     /// Once the pause is over, runs what it held back. Call once per turn.
     pub fn end_pause(&mut self) {
-        if self.cx.pause.is_none_or(|pause| pause.until_ms > self.cx.now_ms) {
+        // What runs while all is being saved at the end would be told of and lost.
+        if self.cx.is_closed || self.cx.pause.is_none_or(|pause| pause.until_ms > self.cx.now_ms) {
             return;
         }
         self.cx.pause = None;
-        self.run_all_postponed();
-    }
-
-    fn run_all_postponed(&mut self) {
         let held = (0..self.conns.len()).filter(|&index| !self.conns[index].postponed.is_empty());
         for index in held.collect::<Vec<_>>() {
             self.run_postponed(index);

@@ -132,6 +132,9 @@ fn occurrences(text: &[u8], part: &[u8]) -> f64 {
     if part.is_empty() {
         return text.len() as f64 + 1.0;
     }
+    if part.len() > text.len() {
+        return 0.0;
+    }
     // How long the longest front of the part is that ends at each of its bytes, but for the part itself.
     let mut fronts = vec![0; part.len()];
     let longer = |fronts: &[usize], mut matched: usize, byte: u8| {

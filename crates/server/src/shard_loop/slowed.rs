@@ -67,6 +67,9 @@ impl ShardLoop {
         self.shard.cx.indexes.see_links();
         let (_, now_us) = clock::now();
         let mut is_free = !self.shard.cx.indexes.are_links_behind();
+        if is_free {
+            self.see_to_links();
+        }
         let has_room = !self.shard.cx.indexes.have_links_to_make();
         while let Some((token, generation)) = self.slowed.next(now_us, is_free) {
             let conn = self.shard.conn_mut(token);

@@ -141,8 +141,16 @@ impl ShardLoop {
     pub(super) fn link_on(&mut self) {
         let beside_searches = self.shard.has_queued_parts();
         self.shard.cx.link_for_indexes(beside_searches);
-        self.goes_on = self.shard.cx.indexes.are_links_behind();
         self.offer_processor();
+        self.see_to_links();
+    }
+
+    /// Whether slices of links go on in each turn; those that are left then go on with the next tick, which is due.
+    pub(super) fn see_to_links(&mut self) {
+        let was_behind = std::mem::replace(&mut self.goes_on, self.shard.cx.indexes.are_links_behind());
+        if was_behind && !self.goes_on {
+            self.next_tick_us = 0;
+        }
     }
 
     /// When the next slice is due: at once if nobody asks for anything.

@@ -29,7 +29,9 @@ impl Shard {
             return self.reject(conn, command, &error);
         }
         let all: Vec<u16> = (0..self.cx.shards).collect();
-        if all.len() == 1 && self.away.is_empty() {
+        // What is about connections or scripts misses no key that is on its way to another server.
+        let misses_keys = command.flags & flag::SESSIONS == 0 && command.group != "scripting";
+        if all.len() == 1 && (self.away.is_empty() || !misses_keys) {
             return self.run_all_alone(conn, command, args);
         }
         let conn_db = (self.conns[conn].db, self.conns[conn].resp3);

@@ -361,8 +361,8 @@ impl Search {
         self.unlinked.truncate(count);
     }
 
-    /// How many of those that stand in their order by upper halves are to be compared by whole vectors: so many, and where the k-th is so near that
-    /// halves cannot tell it from the query, all that may be as near.
+    /// How many of those that stand in their order by upper halves are to be compared by whole vectors: so many, and all that
+    /// halves can hardly tell from the query.
     fn count_to_compare(&self, near: &[Near], most: usize) -> usize {
         let Wish::Nearest { k, .. } = self.wish else { return near.len() };
         let last = near.get(k.saturating_sub(1)).map(|near| near.distance());
@@ -371,10 +371,7 @@ impl Search {
             Some(last)
                 if near.len() > most && self.graph.store.by() == By::Halves && reach().is_certain() =>
             {
-                if last > reach().of(0.0) {
-                    return most;
-                }
-                let limit = reach().of(reach().of(last));
+                let limit = reach().of(reach().of(last.min(reach().of(0.0))));
                 near.partition_point(|near| near.distance() <= limit).max(most)
             }
             _ => near.len().min(most),
