@@ -113,7 +113,10 @@ fn slow_and_dead_subscribers_do_no_harm() {
     slow.clear();
     wait("all are gone", || subscribers(&mut publisher, "all") == 0);
     assert!(publisher.run("PUBSUB CHANNELS").items().is_some_and(<[_]>::is_empty));
-    wait("the memory comes back", || server.resident_bytes() < empty + KEPT_BYTES);
+    // What has been freed is given back after a while; when, is the allocator's affair.
+    wait("the memory comes back", || {
+        publisher.run("MEMORY PURGE").is_ok() && server.resident_bytes() < empty + KEPT_BYTES
+    });
     wait("nothing is counted any more", || used(&mut publisher) < used_empty + USED_BYTES_MORE);
 }
 
