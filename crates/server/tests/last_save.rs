@@ -126,6 +126,39 @@ fn an_end_that_does_not_come_keeps_nobody() {
     }
 }
 
+/// What waits for keys that are on their way to another server is either not answered, or saved.
+#[test]
+fn what_waits_for_keys_on_their_way_is_saved_or_not_told_of() {
+    for shards in ["1", "4"] {
+        let mut server = server(&["--shards", shards, "--save", "3600 1"]);
+        let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let port = silent.local_addr().expect("it is bound").port().to_string();
+        let [mut mover, mut scripted, mut queued, mut last] = [(); 4].map(|()| server.client());
+        assert!(mover.run("MSET k1 5 k2 1").is_ok());
+        mover.send(&["MIGRATE", "127.0.0.1", &port, "", "0", "700", "KEYS", "k1"]).expect("sent");
+        let (mut stream, _) = silent.accept().expect("it comes");
+        std::io::Read::read_exact(&mut stream, &mut [0; 16]).expect("it is sent");
+        scripted.send(&["EVAL", "return redis.call('SET', 'sc' .. 'ript', 'v')", "0"]).expect("sent");
+        ["MULTI", "SET queued v", "EXEC"].iter().for_each(|line| {
+            queued.send(&line.split(' ').collect::<Vec<_>>()).expect("sent");
+        });
+        assert!(queued.receive().expect("a reply").is_ok());
+        last.send(&["SHUTDOWN", "SAVE"]).expect("sent");
+        let is_told = scripted.receive().is_ok_and(|reply| reply.is_ok());
+        let is_queued = queued.receive().is_ok() && queued.receive().is_ok_and(|reply| !reply.is_error());
+        assert!(server.wait_exit(LIMIT).expect("it ends").success());
+        server.restart().expect("it starts again");
+        let mut client = server.client();
+        assert_eq!(client.run("MGET k1 k2"), Value::bulks(&["5", "1"]), "{shards} shards");
+        for (key, is_there) in [("script", is_told), ("queued", is_queued)] {
+            assert!(
+                !is_there || client.run(&format!("GET {key}")) == Value::bulk("v"),
+                "{key}, {shards} shards"
+            );
+        }
+    }
+}
+
 /// A script that may write for ever is ended first.
 #[test]
 fn scripts_that_run_for_too_long_are_waited_for() {
