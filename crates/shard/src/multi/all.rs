@@ -30,7 +30,7 @@ impl Shard {
         }
         let all: Vec<u16> = (0..self.cx.shards).collect();
         // What is about connections or scripts misses no key that is on its way to another server.
-        let misses_keys = command.flags & flag::SESSIONS == 0 && command.group != "scripting";
+        let misses_keys = !matches!(command.group, "connection" | "scripting");
         if all.len() == 1 && (self.away.is_empty() || !misses_keys) {
             return self.run_all_alone(conn, command, args);
         }
