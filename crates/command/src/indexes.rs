@@ -127,7 +127,7 @@ pub struct Indexes {
     next_linked: usize,
     /// How many indexes have keys to look at.
     scans: usize,
-    /// When they were looked at last, unix µs.
+    /// When keys were looked at last, whatever waits for links, µs of the monotonic clock.
     scanned_us: u64,
     /// An index has gone whose vectors hashes may have on loan.
     taking_back: Option<lend::TakingBack>,

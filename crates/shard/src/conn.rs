@@ -107,7 +107,7 @@ pub struct Conn {
     pub parsing: Parsing,
     /// When it last sent or took something, unix ms.
     pub last_active_ms: u64,
-    /// Commands held back by CLIENT PAUSE.
+    /// Commands held back by CLIENT PAUSE and its kind (`shard::pause`).
     pub postponed: VecDeque<OwnArgs>,
     pub last_command: Option<&'static Command>,
     /// What MULTI and WATCH have begun.

@@ -221,8 +221,7 @@ fn summarize(words: &mut Words<'_>) -> Result<Summarize, Error> {
 }
 
 fn sort_by(words: &mut Words<'_>) -> Result<SortBy, Error> {
-    let field = words.argument("SORTBY")?;
-    let field = field.to_vec();
+    let field = words.argument("SORTBY")?.to_vec();
     let mut descending = false;
     if words.take("DESC") {
         descending = true;
